@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Installs what the tests need and npm cannot bring, through the system's package manager, where it is missing.
+set -euo pipefail
+
+need() { # command, Debian package
+  command -v "$1" >/dev/null 2>&1 && return 0
+  echo "tests need $1: installing the package $2" >&2
+  local sudo=''
+  [ "$(id -u)" = 0 ] || sudo='sudo -n'
+  if command -v apt-get >/dev/null 2>&1 && { [ -z "$sudo" ] || sudo -n true 2>/dev/null; }; then
+    $sudo apt-get update -qq >&2
+    DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends "$2" >/dev/null
+  elif command -v brew >/dev/null 2>&1; then
+    brew install "$2" >&2
+  fi
+  command -v "$1" >/dev/null 2>&1 || {
+    echo "tests need the command $1 and it could not be installed here: install the package $2 by hand, then run npm test again" >&2
+    exit 1
+  }
+}
+
+# A Chrome or Chromium that is already here serves as well; CHROMIUM names one elsewhere.
+if [ -z "${CHROMIUM:-}" ] && ! command -v google-chrome >/dev/null 2>&1; then
+  need chromium chromium
+fi

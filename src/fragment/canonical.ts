@@ -1,0 +1,106 @@
+import { CacheSweeperError } from '../errors.ts';
+import { describe } from './describe.ts';
+
+/**
+ * Gives the text of a class instance that is not plain data (a model: its name), or undefined when it has none.
+ */
+export type InstanceText = (instance: object) => string | undefined;
+
+const noInstances: InstanceText = () => undefined;
+
+/**
+ * Writes a list of values as text in which no two different lists look the same: strings are quoted as in JSON,
+ * everything else is not, objects are written with their properties sorted (maps and sets keep their order, because
+ * printing them does).
+ *
+ * @param what how errors call one of the values: "key 2" for `what = "key"`
+ * @throws CacheSweeperError CACHESWEEPER_BAD_KEY for what has no such text: functions, symbols, circular values,
+ *   instances of unknown classes
+ *
+ * @example canonicalList(['a', 1, { b: 2 }], 'key') // '["a",1,{"b":2}]'
+ */
+export function canonicalList(
+  values: readonly unknown[],
+  what: string,
+  instanceText: InstanceText = noInstances,
+): string {
+  let text = '[';
+  for (let i = 0; i < values.length; i++) {
+    if (i > 0) text += ',';
+    text += write(values[i], { label: `${what} ${i + 1}`, instanceText, path: [] });
+  }
+  return `${text}]`;
+}
+
+const MAX_DEPTH = 100;
+
+interface Writing {
+  readonly label: string;
+  readonly instanceText: InstanceText;
+  /** The objects being written, outermost first: meeting one again means that the value is circular. */
+  readonly path: object[];
+}
+
+function write(value: unknown, writing: Writing): string {
+  switch (typeof value) {
+    case 'string':
+      return JSON.stringify(value);
+    case 'number':
+      return Object.is(value, -0) ? '-0' : String(value);
+    case 'bigint':
+      return `${value}n`;
+    case 'boolean':
+    case 'undefined':
+      return String(value);
+    case 'object':
+      return value === null ? 'null' : writeObject(value, writing);
+    default:
+      return refuse(value, writing);
+  }
+}
+
+function writeObject(value: object, writing: Writing): string {
+  if (writing.path.includes(value) || writing.path.length === MAX_DEPTH) {
+    const fault = writing.path.includes(value) ? 'a circular value' : `data nested deeper than ${MAX_DEPTH} levels`;
+    throw new CacheSweeperError(
+      'CACHESWEEPER_BAD_KEY',
+      `${writing.label} cannot be part of a key: expected plain data, got ${fault}; pass the attribute you mean`,
+    );
+  }
+  writing.path.push(value);
+  const text = writeData(value, writing) ?? writing.instanceText(value) ?? refuse(value, writing);
+  writing.path.pop();
+  return text;
+}
+
+/** Plain data and the built-in values whose whole state is known; undefined for any other instance. */
+function writeData(value: object, writing: Writing): string | undefined {
+  const inner = (item: unknown) => write(item, writing);
+  if (Array.isArray(value)) return `[${Array.from(value, inner).join(',')}]`;
+  const prototype = Object.getPrototypeOf(value);
+  if (prototype === Object.prototype || prototype === null) {
+    const record = value as Record<string, unknown>;
+    const pairs = Object.keys(record)
+      .sort()
+      .map((key) => `${JSON.stringify(key)}:${inner(record[key])}`);
+    return `{${pairs.join(',')}}`;
+  }
+  if (value instanceof Date) return `Date(${value.getTime()})`;
+  if (value instanceof Map)
+    return `Map(${Array.from(value, ([key, item]) => `${inner(key)}:${inner(item)}`).join(',')})`;
+  if (value instanceof Set) return `Set(${Array.from(value, inner).join(',')})`;
+  if (value instanceof URL) return `URL(${JSON.stringify(value.href)})`;
+  if (value instanceof RegExp) return `RegExp(${JSON.stringify(String(value))})`;
+  if (value instanceof Uint8Array) return `Bytes(${Buffer.from(value).toString('base64url')})`;
+  // Nunjucks' SafeString, what macros and `safe` return, prints as its text does.
+  if (value instanceof String) return JSON.stringify(String(value));
+  return undefined;
+}
+
+function refuse(value: unknown, writing: Writing): never {
+  throw new CacheSweeperError(
+    'CACHESWEEPER_BAD_KEY',
+    `${writing.label} cannot be part of a key: expected a string, number, boolean, date, list, plain object or a model ` +
+      `with an identity, got ${describe(value)}; pass the attribute you mean`,
+  );
+}

@@ -1,0 +1,44 @@
+import type { Entry, TemplateDependency } from './entry.ts';
+import type { Token } from './token.ts';
+
+/** More names than this and an entry is not stored: checking them would cost more than rendering. */
+export const MAX_DEPENDENCIES = 1_000;
+
+/** Everything a fragment was made from: collected while its body runs, handed up to the fragment around it. */
+export class Dependencies {
+  readonly tokens = new Map<string, Token>();
+  readonly templates = new Map<string, TemplateDependency>();
+  /** The earliest expiry of anything inside; milliseconds since 1970. */
+  expires = Number.POSITIVE_INFINITY;
+
+  /**
+   * Adds one name. The token that was read first stays: if the name was bumped in between, the older token makes the
+   * entry invalid, as it must be.
+   */
+  add(name: string, token: Token): void {
+    if (!this.tokens.has(name)) this.tokens.set(name, token);
+  }
+
+  addTemplate(template: TemplateDependency): void {
+    this.templates.set(`${template.parent ?? ''}\n${template.name}`, template);
+  }
+
+  addEntry(entry: Entry): void {
+    for (let i = 0; i < entry.names.length; i++) this.add(entry.names[i] as string, entry.tokens[i] as Token);
+    for (const template of entry.templates) this.addTemplate(template);
+    this.expires = Math.min(this.expires, entry.expires);
+  }
+
+  addAll(inner: Dependencies): void {
+    for (const [name, token] of inner.tokens) this.add(name, token);
+    for (const template of inner.templates.values()) this.addTemplate(template);
+    this.expires = Math.min(this.expires, inner.expires);
+  }
+
+  /** The youngest token: tokens compare as text by their time. */
+  youngest(): Token {
+    let youngest = '';
+    for (const token of this.tokens.values()) if (token > youngest) youngest = token;
+    return youngest;
+  }
+}

@@ -1,0 +1,38 @@
+/** Says in a few words what a value is, for "…, got X" at the end of an error message. Never throws, never long. */
+export function describe(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  switch (typeof value) {
+    case 'string':
+      return value.length > 40
+        ? `the string ${JSON.stringify(value.slice(0, 40))}…`
+        : `the string ${JSON.stringify(value)}`;
+    case 'number':
+    case 'bigint':
+    case 'boolean':
+      return `the ${typeof value} ${value}`;
+    case 'symbol':
+      return 'a symbol';
+    case 'function':
+      return value.name ? `the function ${value.name}` : 'a function without a name';
+    default:
+      return describeObject(value);
+  }
+}
+
+function describeObject(value: object): string {
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  if (typeof (value as PromiseLike<unknown>).then === 'function') return 'a promise (await it first)';
+  const name = className(value);
+  if (name !== undefined) return `an instance of ${name || 'a class without a name'}`;
+  const keys = Object.keys(value);
+  if (keys.length === 0) return 'an empty object';
+  return `a plain object with ${keys.slice(0, 5).join(', ')}${keys.length > 5 ? ', …' : ''}`;
+}
+
+/** The name of the class a value is an instance of; undefined for plain objects. */
+function className(value: object): string | undefined {
+  const prototype = Object.getPrototypeOf(value);
+  if (prototype === null || prototype === Object.prototype) return undefined;
+  const constructor: unknown = prototype.constructor;
+  return typeof constructor === 'function' ? constructor.name : '';
+}

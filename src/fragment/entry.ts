@@ -1,0 +1,41 @@
+/** A template chosen at run time inside a body: asked for as this, from there, and what it was made of. */
+export interface TemplateDependency {
+  readonly name: string;
+  /** Path of the template that asked, for relative names. */
+  readonly parent: string | undefined;
+  readonly digest: string;
+}
+
+/** A stored fragment. It is valid only while every token in it equals the name's token now. */
+export interface Entry {
+  readonly html: string;
+  /** Canonical text of its key parts: a key function that drops some cannot mix fragments up. */
+  readonly canonical: string;
+  /** The names it was made from; `tokens[i]` was the token of `names[i]`. */
+  readonly names: readonly string[];
+  readonly tokens: readonly string[];
+  readonly templates: readonly TemplateDependency[];
+  /** Milliseconds since 1970; Infinity for never. */
+  readonly expires: number;
+  /** Stored although its data may be older than its tokens: short-lived, and never in place of a valid entry. */
+  readonly provisional: boolean;
+  /** Milliseconds that rendering the body took. */
+  readonly cost: number;
+}
+
+/** What an entry needs beside its strings: objects, arrays and the map's slot, measured on Node 20 and rounded up. */
+const OVERHEAD = 300;
+const DEPENDENCY_OVERHEAD = 16;
+
+/** Bytes an entry takes in memory, for the memory tier's limit. */
+export function entryBytes(key: string, entry: Entry): number {
+  let bytes = OVERHEAD + Buffer.byteLength(entry.html) + key.length;
+  if (entry.canonical !== key) bytes += entry.canonical.length * 2;
+  for (let i = 0; i < entry.names.length; i++) {
+    bytes += DEPENDENCY_OVERHEAD + (entry.names[i] as string).length + (entry.tokens[i] as string).length;
+  }
+  for (const { name, parent, digest } of entry.templates) {
+    bytes += OVERHEAD + (name.length + (parent?.length ?? 0)) * 2 + digest.length;
+  }
+  return bytes;
+}

@@ -1,0 +1,70 @@
+import { digest } from './digest.ts';
+
+/** A model of a fragment's tag, as the fragment key holds it. */
+export interface KeyModel {
+  readonly type: string;
+  readonly id: string | undefined;
+  /** The model's own name, `Comment:=7`. */
+  readonly name: string;
+  readonly token: string;
+}
+
+/** What a fragment key is made of, as it is handed to the `key` option. */
+export interface KeyParts {
+  readonly namespace: string;
+  readonly version: number;
+  /** Resolved name of the template that contains the tag. */
+  readonly template: string;
+  /** Digest of that template and all it statically includes, imports or extends. */
+  readonly digest: string;
+  /** Which tag of the template it is, from 0. */
+  readonly ordinal: number;
+  readonly models: readonly KeyModel[];
+  /** Canonical text of the tag's keys, of the attributes named by `using`, and of `vary`. */
+  readonly keys: string;
+  readonly using: string;
+  readonly vary: string;
+}
+
+const EMPTY_LIST = '[]';
+
+/**
+ * The canonical text of key parts: no two different lists of parts give the same text, because every part is either
+ * escaped to characters that cannot be its separator or, as the canonical lists are, ends where its brackets close.
+ *
+ * @example
+ * blog:1:comment.njk#0@Xu8bJr4HcN2s9QaP:Comment:=7@0mi8kq2c4Vb3xR9aLk0g:["comment.njk"]
+ */
+export function canonicalKey(parts: KeyParts): string {
+  let text = `${escapePart(parts.namespace)}:${parts.version}:${escapePart(parts.template)}#${parts.ordinal}@${parts.digest}:`;
+  for (let i = 0; i < parts.models.length; i++) {
+    const model = parts.models[i] as KeyModel;
+    text += `${i === 0 ? '' : '+'}${escapePart(model.name)}@${model.token}`;
+  }
+  text += `:${parts.keys}`;
+  if (parts.using !== EMPTY_LIST || parts.vary !== EMPTY_LIST) text += parts.using;
+  if (parts.vary !== EMPTY_LIST) text += parts.vary;
+  return text;
+}
+
+const SEPARATORS = /[%#@+\s\u0000-\u001f\u007f-\uffff]/;
+
+function escapePart(part: string): string {
+  // encodeURIComponent throws on lone surrogates; toWellFormed would merge them: they are written as their code units.
+  return SEPARATORS.test(part)
+    ? part.replace(new RegExp(SEPARATORS, 'g'), (unit) => `%${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+    : part;
+}
+
+/** Longest key that is kept as it is: Memcached's limit is 250 bytes, and its stores put a word in front. */
+const MAX_READABLE = 200;
+const READABLE = /^[\x21-\x7e]+$/;
+
+/**
+ * Makes any text a key every store takes: short printable ASCII stays as it is, everything else becomes its SHA-256
+ * behind the namespace and version.
+ */
+export function safeKey(text: string, parts: Pick<KeyParts, 'namespace' | 'version'>): string {
+  if (text.length <= MAX_READABLE && READABLE.test(text)) return text;
+  return `${escapePart(parts.namespace)}:${parts.version}:sha256:${digest(text)}`;
+}

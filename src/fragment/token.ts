@@ -1,0 +1,33 @@
+import { randomBytes } from 'node:crypto';
+
+/**
+ * A token is an opaque string: nine base-36 digits of milliseconds since 1970, eleven base64url characters of 64 random
+ * bits and, after a dot, a digest of the `using` attribute where one was recorded. Comparing two tokens as text
+ * compares their times, until the year 5188.
+ */
+export type Token = string;
+
+const TIME_DIGITS = 9;
+
+/**
+ * Makes a token that was never used before and never will be again.
+ *
+ * @param time milliseconds since 1970
+ * @param recorded digest of the `using` attribute, to be found again by {@link tokenRecord}
+ */
+export function mintToken(time: number, recorded?: string): Token {
+  const token =
+    Math.max(0, Math.floor(time)).toString(36).padStart(TIME_DIGITS, '0') + randomBytes(8).toString('base64url');
+  return recorded === undefined ? token : `${token}.${recorded}`;
+}
+
+/** When a token was made, in milliseconds since 1970. */
+export function tokenTime(token: Token): number {
+  return Number.parseInt(token.slice(0, TIME_DIGITS), 36);
+}
+
+/** The digest of the `using` attribute recorded in a token. */
+export function tokenRecord(token: Token): string | undefined {
+  const dot = token.indexOf('.');
+  return dot === -1 ? undefined : token.slice(dot + 1);
+}

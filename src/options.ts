@@ -1,0 +1,165 @@
+import { milliseconds } from './duration.ts';
+import { CacheSweeperError } from './errors.ts';
+import { describe } from './fragment/describe.ts';
+import type { ModelIdentity } from './fragment/identity.ts';
+import type { KeyParts } from './fragment/key.ts';
+import type { RenderReport } from './render/report.ts';
+
+/** The variables of a page, as they were given to `render`. */
+export type PageContext = Readonly<Record<string, unknown>>;
+
+/** Options of {@link CacheSweeper}. All have defaults; durations are text with a unit ("100ms", "3s"). */
+export interface CacheSweeperOptions {
+  /** The lru-cache inside the process: most bytes it may take (default 64 MiB); `false` for none. */
+  readonly memory?: { readonly maxBytes?: number } | false;
+  /** `false` renders every body and stores nothing; a function decides for each page from its context. Default `true`. */
+  readonly enabled?: boolean | ((context: PageContext) => boolean);
+  /** In every key, so that two sites can share one store: up to 64 letters, digits, `_`, `.`, `-`. Default `''`. */
+  readonly namespace?: string;
+  /** In every key: raising it empties this site's cache. A whole number, default 1. */
+  readonly version?: number;
+  /** Replaces the default key. Whatever it returns is made safe, and the entry still holds all parts. */
+  readonly key?: (parts: KeyParts) => string;
+  /** Values of the page's context that every fragment key holds: locale, theme… Default none. */
+  readonly vary?: (context: PageContext) => readonly unknown[];
+  /** Tells the identity of models that the built-in rules do not know; asked before them. */
+  readonly identify?: (model: unknown) => ModelIdentity | undefined;
+  /** Names that no body may use unless its arguments cover them. Default {@link DEFAULT_PRIVATE_NAMES}; `[]` for none. */
+  readonly private?: readonly string[];
+  /** The longest time between reading a page's data and rendering it. Default "3s". */
+  readonly maxDataAge?: string;
+  /** Called after each render. What it throws is reported as a warning and goes no further. */
+  readonly onRender?: (report: RenderReport) => void;
+  /** Called for each error that did not reach a page or a caller. */
+  readonly onError?: (error: unknown) => void;
+  /** The clock, in milliseconds since 1970; for tests. Default `Date.now`. */
+  readonly now?: () => number;
+}
+
+/** Options as the sweeper uses them: checked, complete, its own. */
+export interface Settings {
+  readonly memoryBytes: number;
+  readonly enabled: boolean | ((context: PageContext) => boolean);
+  readonly namespace: string;
+  readonly version: number;
+  readonly key: ((parts: KeyParts) => string) | undefined;
+  readonly vary: ((context: PageContext) => readonly unknown[]) | undefined;
+  readonly identify: ((model: unknown) => ModelIdentity | undefined) | undefined;
+  readonly private: ReadonlySet<string>;
+  readonly maxDataAge: number;
+  readonly onRender: ((report: RenderReport) => void) | undefined;
+  readonly onError: ((error: unknown) => void) | undefined;
+  readonly now: () => number;
+}
+
+/** What visitors' own data is usually called in templates. */
+export const DEFAULT_PRIVATE_NAMES: readonly string[] = [
+  'user',
+  'currentUser',
+  'current_user',
+  'session',
+  'req',
+  'request',
+  'csrfToken',
+  'csrf_token',
+  'csrf',
+  '_csrf',
+  'flash',
+  'cookies',
+  'visitor',
+];
+
+const DEFAULT_MEMORY_BYTES = 64 * 1024 * 1024;
+const DEFAULT_MAX_DATA_AGE = 3_000;
+const NAMESPACE = /^[A-Za-z0-9_.-]{0,64}$/;
+
+const KNOWN: ReadonlySet<string> = new Set<keyof CacheSweeperOptions>([
+  'memory',
+  'enabled',
+  'namespace',
+  'version',
+  'key',
+  'vary',
+  'identify',
+  'private',
+  'maxDataAge',
+  'onRender',
+  'onError',
+  'now',
+]);
+
+/** @throws CacheSweeperError CACHESWEEPER_BAD_OPTION */
+export function checkOptions(options: CacheSweeperOptions): Settings {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw badOption('new CacheSweeper()', 'an object of options', options);
+  }
+  for (const name of Object.keys(options)) {
+    if (!KNOWN.has(name)) throw badOption(`option ${name}`, `one of ${[...KNOWN].join(', ')}`, 'an unknown name', true);
+  }
+  return Object.freeze({
+    memoryBytes: memoryBytes(options.memory),
+    enabled: enabled(options.enabled),
+    namespace: namespace(options.namespace),
+    version: version(options.version),
+    key: optionalFunction('key', options.key),
+    vary: optionalFunction('vary', options.vary),
+    identify: optionalFunction('identify', options.identify),
+    private: privateNames(options.private),
+    maxDataAge: duration('maxDataAge', options.maxDataAge, DEFAULT_MAX_DATA_AGE),
+    onRender: optionalFunction('onRender', options.onRender),
+    onError: optionalFunction('onError', options.onError),
+    now: optionalFunction('now', options.now) ?? Date.now,
+  });
+}
+
+function badOption(what: string, expected: string, got: unknown, verbatim = false): CacheSweeperError {
+  return new CacheSweeperError(
+    'CACHESWEEPER_BAD_OPTION',
+    `${what}: expected ${expected}, got ${verbatim ? got : describe(got)}`,
+  );
+}
+
+function memoryBytes(memory: CacheSweeperOptions['memory']): number {
+  if (memory === undefined) return DEFAULT_MEMORY_BYTES;
+  if (memory === false) return 0;
+  const bytes: unknown =
+    typeof memory === 'object' && memory !== null ? (memory.maxBytes ?? DEFAULT_MEMORY_BYTES) : memory;
+  if (typeof bytes === 'number' && Number.isSafeInteger(bytes) && bytes >= 1) return bytes;
+  throw badOption('option memory', '{ maxBytes } with a whole number of bytes, or false', bytes);
+}
+
+function enabled(value: CacheSweeperOptions['enabled']): Settings['enabled'] {
+  if (value === undefined) return true;
+  if (typeof value === 'boolean' || typeof value === 'function') return value;
+  throw badOption('option enabled', 'true, false or a function of the context', value);
+}
+
+function namespace(value: unknown): string {
+  if (value === undefined) return '';
+  if (typeof value === 'string' && NAMESPACE.test(value)) return value;
+  throw badOption('option namespace', 'up to 64 letters, digits, "_", "." or "-"', value);
+}
+
+function version(value: unknown): number {
+  if (value === undefined) return 1;
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
+  throw badOption('option version', 'a whole number', value);
+}
+
+function privateNames(value: unknown): ReadonlySet<string> {
+  if (value === undefined) return new Set(DEFAULT_PRIVATE_NAMES);
+  if (Array.isArray(value) && value.every((name) => typeof name === 'string')) return new Set(value);
+  throw badOption('option private', 'a list of names', value);
+}
+
+function duration(name: string, value: unknown, byDefault: number): number {
+  if (value === undefined) return byDefault;
+  const result = milliseconds(value);
+  if (result !== undefined) return result;
+  throw badOption(`option ${name}`, 'a duration with its unit, such as "100ms" or "3s"', value);
+}
+
+function optionalFunction<T extends (...args: never[]) => unknown>(name: string, value: T | undefined): T | undefined {
+  if (value === undefined || typeof value === 'function') return value;
+  throw badOption(`option ${name}`, 'a function', value);
+}

@@ -1,0 +1,37 @@
+/** Why a fragment was rendered without being stored. */
+export type UncachedReason =
+  | 'disabled'
+  | 'when'
+  | 'no models'
+  | 'contains uncached'
+  | 'pending'
+  | 'too many dependencies'
+  | 'too large'
+  | 'expired'
+  | 'private name'
+  | 'unknown template';
+
+/** One fragment of one render. */
+export interface FragmentReport {
+  /** Name of the template that contains the tag. */
+  readonly template: string;
+  readonly line: number;
+  /** `uncached`: rendered, and not stored for the reason given. */
+  readonly outcome: 'hit' | 'miss' | 'uncached';
+  readonly reason?: UncachedReason;
+  /** Milliseconds: what rendering the body took; on a hit, what it took when it was stored. */
+  readonly cost: number;
+}
+
+/** What one render did. */
+export interface RenderReport {
+  readonly template: string;
+  /** How often the template was run; 1 unless something had to be waited for. */
+  readonly passes: number;
+  /** Batches of waiting between the passes. */
+  readonly waves: number;
+  /** From the call to the html, in milliseconds. */
+  readonly milliseconds: number;
+  /** In the order in which they were finished, inner ones first. */
+  readonly fragments: readonly FragmentReport[];
+}

@@ -1,0 +1,116 @@
+import { LRUCache } from 'lru-cache';
+import { analyseCode } from './compiled-code.ts';
+import type { Environment, Lexer, Node, ParserClass, Template } from './nunjucks.ts';
+import { childNodes, descendants } from './syntax.ts';
+import { literalTemplate, type Uses, UsesFinder } from './uses.ts';
+
+/** What a template is made of, as far as caching its fragments goes. */
+export interface TemplateAnalysis {
+  /** The templates it names in its text: includes, imports, the one it extends. */
+  readonly references: readonly string[];
+  /** What the whole of it reads when it is included. */
+  readonly page: Uses;
+  /** What each block of it reads. */
+  readonly blocks: ReadonlyMap<string, Uses>;
+  /** The template it extends, where that is written in it. */
+  readonly parent: string | undefined;
+  /** What the body of each of its fragments reads, by the tag's ordinal. */
+  readonly fragments: readonly Uses[];
+}
+
+/** Nunjucks' own classes, of the copy that the environment comes from. */
+export interface Toolkit {
+  readonly Parser: ParserClass;
+  readonly lexer: Lexer;
+}
+
+/** The field by which the node of a fragment tag is known while a template is analysed; its body is its content. */
+export const ORDINAL = 'cachesweeperOrdinal';
+
+/** Templates whose analysis is kept; strings rendered once must not pile up. */
+const MAX_ANALYSES = 500;
+
+/** Analyses the templates of one environment. */
+export class Analyst {
+  readonly #env: Environment;
+  readonly #toolkit: Toolkit;
+  readonly #kept = new LRUCache<string, TemplateAnalysis>({ max: MAX_ANALYSES });
+  /** Parsing for an analysis: tags hand out their bodies and compile nothing. */
+  #analysing = false;
+
+  constructor(env: Environment, toolkit: Toolkit) {
+    this.#env = env;
+    this.#toolkit = toolkit;
+  }
+
+  get analysing(): boolean {
+    return this.#analysing;
+  }
+
+  template(template: Template): TemplateAnalysis {
+    return template.tmplStr === undefined
+      ? analyseCode(template.tmplProps ?? {})
+      : this.source(this.#preprocess(template.tmplStr));
+  }
+
+  /** @param source after `preprocess` */
+  source(source: string): TemplateAnalysis {
+    let analysis = this.#kept.get(source);
+    if (analysis === undefined) {
+      analysis = analyseTree(this.#parse(source));
+      this.#kept.set(source, analysis);
+    }
+    return analysis;
+  }
+
+  #preprocess(source: string): string {
+    return this.#env.extensionsList.reduce((text, extension) => extension.preprocess?.(text) ?? text, source);
+  }
+
+  #parse(source: string): Node {
+    const { Parser, lexer } = this.#toolkit;
+    const parser = new Parser(lexer.lex(source, this.#env.opts));
+    parser.extensions = this.#env.extensionsList;
+    const before = this.#analysing;
+    this.#analysing = true;
+    try {
+      return parser.parseAsRoot();
+    } finally {
+      this.#analysing = before;
+    }
+  }
+}
+
+const REFERENCES: ReadonlySet<string> = new Set(['Include', 'Import', 'FromImport', 'Extends']);
+
+function analyseTree(root: Node): TemplateAnalysis {
+  const finder = new UsesFinder(root);
+  const references = new Set<string>();
+  const blocks = new Map<string, Uses>();
+  const fragments: Uses[] = [];
+  for (const node of descendants(root)) {
+    if (REFERENCES.has(node.typename)) {
+      const name = literalTemplate(node);
+      if (name !== undefined) references.add(name);
+    } else if (node.typename === 'Block') {
+      const name = String((node.name as Node).value);
+      blocks.set(name, finder.of(node.body as Node, name));
+    }
+  }
+  findFragments(root, undefined, (ordinal, body, block) => {
+    fragments[ordinal] = finder.of(body, block);
+  });
+  return { references: [...references], page: finder.of(root), blocks, parent: finder.parent, fragments };
+}
+
+/** Visits the bodies of all fragments, with the block that each stands in. */
+function findFragments(
+  node: Node,
+  block: string | undefined,
+  visit: (ordinal: number, body: Node, block: string | undefined) => void,
+): void {
+  const ordinal = node[ORDINAL];
+  if (typeof ordinal === 'number') visit(ordinal, (node.contentArgs as readonly Node[])[0] as Node, block);
+  const inner = node.typename === 'Block' ? String((node.name as Node).value) : block;
+  for (const child of childNodes(node)) findFragments(child, inner, visit);
+}

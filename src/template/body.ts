@@ -1,0 +1,133 @@
+import { CacheSweeperError } from '../errors.ts';
+import type { Context, Frame, Template } from './nunjucks.ts';
+import type { Page } from './page.ts';
+
+/** A fragment's body as Nunjucks compiles it from the nodes in emit.ts. */
+export type CompiledBody = (done: BodyDone) => unknown;
+
+/** What the compiled body is called with: Nunjucks calls it with an error, our own statements use the rest. */
+export interface BodyDone {
+  (error?: unknown): void;
+  /** The scope for the body's variables. */
+  frame: Frame;
+  /** Reached when every part of the body has been rendered. */
+  end(): void;
+}
+
+/** Told of each template the body asks for. */
+export type TemplateUsed = (name: string | Template, from: string | undefined, template: Template) => void;
+
+/** Watches one body for what a synchronous body must not do, and for the templates it uses. */
+export class BodyWatch {
+  readonly used: TemplateUsed;
+  /** Templates that are being loaded for it. */
+  readonly loading: Promise<void>[] = [];
+  /** Asynchronous filters that have not called back. */
+  open = 0;
+
+  constructor(used: TemplateUsed) {
+    this.used = used;
+  }
+
+  /** The filter, counted as open until it calls back: in a macro nothing else would show that it never did. */
+  asyncFilter(filter: (...args: unknown[]) => unknown): (...args: unknown[]) => unknown {
+    const watch = this;
+    return function counted(this: unknown, ...args: unknown[]) {
+      const done = args.pop() as (...results: unknown[]) => void;
+      watch.open++;
+      return filter.call(this, ...args, (...results: unknown[]) => {
+        watch.open--;
+        done(...results);
+      });
+    };
+  }
+}
+
+/**
+ * Renders a body: its html, or a promise of when to try again.
+ *
+ * @param assigned names that the body gives values to; what they were is put back afterwards
+ * @throws what the body threw; CacheSweeperError CACHESWEEPER_ASYNC_BODY
+ */
+export function renderBody(
+  page: Page,
+  context: Context,
+  frame: Frame,
+  assigned: readonly string[],
+  body: CompiledBody,
+  used: TemplateUsed,
+): string | Promise<unknown> {
+  let failure: { readonly error: unknown } | undefined;
+  let ended = false;
+  const done = ((error?: unknown) => {
+    if (error) failure ??= { error };
+  }) as BodyDone;
+  done.frame = isolated(frame);
+  done.end = () => {
+    ended = true;
+  };
+  const watch = new BodyWatch(used);
+  const outer = page.watch;
+  const restore = frame.topLevel ? variablesOf(context, assigned) : undefined;
+  page.watch = watch;
+  let html: unknown;
+  try {
+    html = body(done);
+  } finally {
+    page.watch = outer;
+    restore?.();
+  }
+  if (watch.loading.length > 0) {
+    if (page.render.canWait) return Promise.all(watch.loading);
+    throw asyncBody();
+  }
+  if (failure !== undefined) throw keepPlace(failure.error);
+  if (!ended || watch.open > 0) throw asyncBody();
+  return String(html);
+}
+
+function asyncBody(): CacheSweeperError {
+  return new CacheSweeperError(
+    'CACHESWEEPER_ASYNC_BODY',
+    'the body of this fragment is asynchronous (an asynchronous filter or tag, asyncEach, or a template loader that ' +
+      'needs time in a render without a callback): do that part outside the fragment and pass its result in',
+  );
+}
+
+/**
+ * A scope from which nothing leaks. Nunjucks' own isolated frame is passed by when a `set` stands in a loop inside it:
+ * `resolve` forgets on the way up that it was called for writing.
+ */
+function isolated(outer: Frame): Frame {
+  const frame = outer.push(true);
+  frame.topLevel = outer.topLevel;
+  frame.resolve = function resolve(this: Frame, name: string): Frame | undefined {
+    // A variable from outside is written here, where the rest of the body reads it, and stays as it was out there.
+    return this.variables[name] !== undefined || outer.resolve(name) !== undefined ? this : undefined;
+  };
+  return frame;
+}
+
+/** Remembers variables of the page; the result puts them back. */
+function variablesOf(context: Context, names: readonly string[]): () => void {
+  const exported = context.exported.length;
+  const values = names.map((name) => [name, Object.hasOwn(context.ctx, name), context.ctx[name]] as const);
+  return () => {
+    context.exported.length = exported;
+    for (const [name, existed, value] of values) {
+      if (existed) context.ctx[name] = value;
+      else delete context.ctx[name];
+    }
+  };
+}
+
+/**
+ * An error that Nunjucks has already given its place (an include's) must not be given the tag's: Nunjucks leaves
+ * errors with a line number alone.
+ */
+function keepPlace(error: unknown): unknown {
+  if (error instanceof Error && !('lineno' in error && error.lineno)) {
+    Object.defineProperty(error, 'lineno', { value: 1, configurable: true, writable: true });
+  }
+  return error;
+}

@@ -1,0 +1,66 @@
+import { CacheSweeperError } from '../errors.ts';
+import type { Fragments } from '../render/fragments.ts';
+import type { KeyMaker } from '../render/operands.ts';
+import { parseArguments } from './arguments.ts';
+import { Emitter } from './emit.ts';
+import type { TemplateHost } from './host.ts';
+import type { Context, Lexer, Node, Nodes, Parser, Token } from './nunjucks.ts';
+import { placeInTemplate, positionOf, templateError } from './template-error.ts';
+
+const TAG = 'depends';
+
+/** `{% depends author, "sidebar" [type="Author"] %}`: the fragments around it are made from these as well. */
+export class DependsTag {
+  readonly tags = [TAG];
+  readonly autoescape = false;
+  readonly #host: TemplateHost;
+  readonly #fragments: Fragments;
+  readonly #keys: KeyMaker;
+
+  constructor(host: TemplateHost, fragments: Fragments, keys: KeyMaker) {
+    this.#host = host;
+    this.#fragments = fragments;
+    this.#keys = keys;
+  }
+
+  /** Called by Nunjucks when it compiles a template. */
+  parse(parser: Parser, nodes: Nodes, lexer: Lexer): Node {
+    const tag = parser.nextToken() as Token;
+    const { operands, keywords } = parseArguments(parser, lexer, tag, ['type']);
+    if (operands.length === 0) {
+      throw templateError(
+        'CACHESWEEPER_BAD_TAG',
+        `${TAG} expected models, classes or names of types: {% ${TAG} author %}`,
+        positionOf(tag),
+      );
+    }
+    parser.advanceAfterBlockEnd(TAG);
+    const emitter = new Emitter(nodes);
+    const { line, column } = positionOf(tag);
+    return emitter.call(this, [
+      emitter.literal(line),
+      emitter.literal(column),
+      keywords.get('type') ?? emitter.literal(null),
+      emitter.array(operands),
+    ]);
+  }
+
+  /** Called by the compiled template. */
+  run(
+    _context: Context,
+    _root: unknown,
+    _frame: unknown,
+    line: number,
+    column: number,
+    type: unknown,
+    models: readonly unknown[],
+  ): string {
+    if (this.#fragments.frame === undefined) return '';
+    try {
+      this.#fragments.depend(models.flat().map((model) => this.#keys.identity(model, type)));
+    } catch (error) {
+      throw error instanceof CacheSweeperError ? this.#host.raise(placeInTemplate(error, { line, column })) : error;
+    }
+    return '';
+  }
+}

@@ -1,0 +1,105 @@
+import { ORDINAL } from './analysis.ts';
+import type { Node, Nodes } from './nunjucks.ts';
+import { boundNames, childNodes } from './syntax.ts';
+
+const DEFINITIONS: ReadonlySet<string> = new Set(['Macro', 'Import', 'FromImport']);
+
+/**
+ * The nodes a fragment tag is compiled from.
+ *
+ * Nunjucks writes a literal that is not a string as whatever its `toString` gives, so a literal can hold a piece of
+ * JavaScript. Three such pieces are used, all of which survive precompilation: `root`, the template's own function,
+ * by which a running tag knows its template wherever it stands; `frame`, the scope it runs in; and the statements
+ * around the body, which give it a scope of its own and tell when all of it was rendered.
+ */
+export class Emitter {
+  readonly #nodes: Nodes;
+
+  constructor(nodes: Nodes) {
+    this.#nodes = nodes;
+  }
+
+  /** A call of the extension's `run`, with the template and scope as its first arguments. */
+  call(extension: object, args: readonly Node[], body?: Node): Node {
+    const all = this.list([this.#code('root'), this.#code('frame'), ...args]);
+    return new this.#nodes.CallExtension(extension, 'run', all, body === undefined ? [] : [body]);
+  }
+
+  list(children: readonly Node[]): Node {
+    return new this.#nodes.NodeList(0, 0, children);
+  }
+
+  array(children: readonly Node[]): Node {
+    return new this.#nodes.Array(0, 0, children);
+  }
+
+  literal(value: string | number | boolean | null): Node {
+    return new this.#nodes.Literal(0, 0, value);
+  }
+
+  #code(javascript: string): Node {
+    return new this.#nodes.Literal(0, 0, { toString: () => javascript });
+  }
+
+  #statement(javascript: string): Node {
+    return new this.#nodes.Output(0, 0, [new this.#nodes.TemplateData(0, 0, { toString: () => `"";${javascript}` })]);
+  }
+
+  /**
+   * The body in a scope of its own, and the names it gives values to. As the body of a caller it gets a scope both when
+   * it is compiled (a loop's variable is a JavaScript variable: `set` would change it for the rest of the loop) and
+   * when it runs; names it sets are the caller's parameters, so that they start with the values they have outside.
+   */
+  scoped(body: Node): { readonly node: Node; readonly assigned: readonly string[] } {
+    this.#publishDefinitions(body);
+    const assigned = assignedNames(body);
+    const parameters = assigned.filter((name) => IDENTIFIER.test(name));
+    const symbols = () => this.list(parameters.map((name) => new this.#nodes.Symbol(0, 0, name)));
+    const content = this.list([
+      this.#statement('frame.topLevel = cb.frame.topLevel'),
+      body,
+      this.#statement('cb.end()'),
+    ]);
+    const caller = new this.#nodes.Caller(0, 0, new this.#nodes.Symbol(0, 0, 'caller'), symbols(), content);
+    // "lineno" and "colno" are the variables the code keeps its place in: calling the body does not change the place.
+    const call = new this.#nodes.FunCall('lineno', 'colno', caller, symbols());
+    const node = this.list([this.#statement('var frame = cb.frame'), new this.#nodes.Output(0, 0, [call])]);
+    return { node, assigned };
+  }
+
+  /**
+   * Macros see the page's variables and not the scope they are called from. At the top of a template, definitions are
+   * such variables; in a scope they would not be: `set m = m` behind each makes them so until the body ends.
+   */
+  #publishDefinitions(node: Node): void {
+    if (node.typename === 'Macro' || ORDINAL in node) return;
+    const children = node.children;
+    if (Array.isArray(children)) {
+      const published = children.flatMap((child: Node) => [child, ...this.#definitions(child)]);
+      children.splice(0, children.length, ...published);
+    }
+    for (const child of childNodes(node)) this.#publishDefinitions(child);
+  }
+
+  #definitions(node: Node): Node[] {
+    if (!DEFINITIONS.has(node.typename)) return [];
+    return boundNames(node).map((name) => {
+      const symbol = () => new this.#nodes.Symbol(node.lineno, node.colno, name);
+      return new this.#nodes.Set(node.lineno, node.colno, [symbol()], symbol());
+    });
+  }
+}
+
+const IDENTIFIER = /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u;
+
+/** Names that a body sets in its own scope: not inside its macros and inner fragments, which have theirs. */
+function assignedNames(body: Node): string[] {
+  const names = new Set<string>();
+  const visit = (node: Node): void => {
+    if (node.typename === 'Macro' || ORDINAL in node) return;
+    if (node.typename === 'Set') for (const name of boundNames(node)) names.add(name);
+    for (const child of childNodes(node)) visit(child);
+  };
+  visit(body);
+  return [...names];
+}

@@ -1,0 +1,186 @@
+import { CacheSweeperError } from '../errors.ts';
+import type { TemplateDependency } from '../fragment/entry.ts';
+import type { Settings } from '../options.ts';
+import type { Fragments, Place } from '../render/fragments.ts';
+import { Render } from '../render/render.ts';
+import { Analyst, type Toolkit } from './analysis.ts';
+import { type Closure, Closures } from './closure.ts';
+import { assignedNames } from './compiled-code.ts';
+import type { Context, Environment, RootFunction, Template } from './nunjucks.ts';
+import { PAGE, Page, type PageEnvironment } from './page.ts';
+import { type Found, readBody } from './private-names.ts';
+import { type BakedSite, checkRest, isLeak } from './site.ts';
+
+/** A tag in a template as it is now. */
+export interface Site extends BakedSite, Place {
+  /** Undefined when nobody knows the template: its compiled code was called by hand. */
+  readonly closure: Closure | undefined;
+}
+
+/** Errors remembered until Nunjucks, which keeps only their message, hands them back. */
+const MAX_RAISED = 16;
+
+/** Names that templates assign; more than that in one environment and it is generated text, not templates. */
+const MAX_ASSIGNED = 10_000;
+
+/** What is known of one environment and its templates. */
+export class TemplateHost {
+  readonly analyst: Analyst;
+  /** Names that any template run so far gives values to. */
+  readonly assigned = new Set<string>();
+  readonly #env: Environment;
+  readonly #settings: Settings;
+  readonly #fragments: Fragments;
+  readonly #closures: Closures;
+  readonly #templates = new WeakMap<RootFunction, Template>();
+  readonly #raised: { readonly error: CacheSweeperError; readonly message: string }[] = [];
+  /** The templates being compiled for a page, innermost last. */
+  readonly #compiling: Template[] = [];
+
+  constructor(env: Environment, toolkit: Toolkit, settings: Settings, fragments: Fragments) {
+    this.#env = env;
+    this.#settings = settings;
+    this.#fragments = fragments;
+    this.analyst = new Analyst(env, toolkit);
+    this.#closures = new Closures(env, this.analyst);
+  }
+
+  get privateNames(): ReadonlySet<string> {
+    return this.#settings.private;
+  }
+
+  nameOf(template: Template): string {
+    return this.#closures.nameOf(template);
+  }
+
+  /** The page that a tag runs for. */
+  pageOf(context: Context): Page {
+    // Without one, somebody called a compiled template by hand: nothing of it will be stored.
+    return (
+      (context.env as PageEnvironment)[PAGE] ??
+      new Page(this, new Render(this.#settings, context.ctx, false, undefined))
+    );
+  }
+
+  /** Compiles a template for a page, and remembers which function is its. */
+  prepare(template: Template): void {
+    if (template.rootRenderFunc === undefined || !this.#templates.has(template.rootRenderFunc)) this.#compile(template);
+  }
+
+  #compile(template: Template): void {
+    this.#compiling.push(template);
+    try {
+      template.compile();
+    } catch {
+      return; // Nunjucks compiles it again when it is rendered, and reports the error with its path.
+    } finally {
+      this.#compiling.pop();
+    }
+    const { rootRenderFunc, blocks } = template;
+    if (rootRenderFunc === undefined) return;
+    this.#templates.set(rootRenderFunc, template);
+    for (const code of [rootRenderFunc, ...Object.values(blocks)]) {
+      for (const name of assignedNames(String(code))) if (this.assigned.size < MAX_ASSIGNED) this.assigned.add(name);
+    }
+  }
+
+  /** Path of the template being compiled; undefined while one is precompiled. */
+  compilingPath(): string | undefined {
+    return this.#compiling.at(-1)?.path;
+  }
+
+  /** Looks for a template while another is compiled: what cannot be had at once is looked into when a page runs. */
+  find(name: string, from: string | undefined): Found {
+    let found: Found = 'unknown';
+    try {
+      this.#env.getTemplate(name, false, from, true, (error, template) => {
+        if (!error && template?.path) found = { analysis: this.analyst.template(template), path: template.path };
+      });
+    } catch {
+      // A loader or a syntax error: whoever renders that template will hear of it.
+    }
+    return found;
+  }
+
+  /** The tag in its template; a promise when templates have to be loaded first. */
+  site(page: Page, root: RootFunction, baked: string): Site | Promise<unknown> {
+    let closure = page.closures.get(root);
+    if (closure === undefined) {
+      const template = this.#templates.get(root);
+      if (template === undefined)
+        return { ...JSON.parse(baked), template: '(unknown)', digest: '', closure: undefined };
+      const found = this.#closure(page, template);
+      if (found instanceof Promise) return found;
+      closure = found;
+      page.closures.set(root, closure);
+    }
+    let site = closure.sites.get(baked);
+    if (site === undefined) {
+      site = this.#newSite(page, closure, JSON.parse(baked) as BakedSite);
+      closure.sites.set(baked, site);
+    }
+    return site;
+  }
+
+  #newSite(page: Page, closure: Closure, baked: BakedSite): Site {
+    if (baked.unchecked !== undefined) {
+      checkRest(this, baked.unchecked, baked.covered ?? [], closure.path, baked, (name, from) => {
+        const template = page.loads.look(this.#env, name, from);
+        // What is still not there is in no closure that is complete: it is missing.
+        if (template === null || template instanceof Promise) return 'missing';
+        return { analysis: this.analyst.template(template), path: template.path };
+      });
+    }
+    return { ...baked, template: closure.name, digest: closure.digest, closure };
+  }
+
+  #closure(page: Page, template: Template): Closure | Promise<unknown> {
+    return this.#closures.of(template, (name, from) => page.loads.look(this.#env, name, from));
+  }
+
+  /** A body asked for a template: one that its own template does not name becomes a dependency. */
+  used(page: Page, site: Site, name: string | Template, from: string | undefined, template: Template): void {
+    const frame = this.#fragments.frame;
+    if (frame === undefined || (template.path && site.closure?.paths.has(template.path))) return;
+    if (typeof name !== 'string') {
+      frame.uncached ??= 'unknown template';
+      return;
+    }
+    const digest = this.templateDigest(page, { name, parent: from });
+    if (digest === undefined) return;
+    frame.dependencies.addTemplate({ name, parent: from, digest });
+    const { leak } = readBody(
+      this.analyst.template(template).page,
+      template.path,
+      isLeak(this, site.covered ?? []),
+      (inner, at) => this.find(inner, at),
+    );
+    if (leak !== undefined) frame.uncached ??= 'private name';
+  }
+
+  /** The digest now of a template chosen at run time; undefined when the page has to wait for it. */
+  templateDigest(page: Page, { name, parent }: Pick<TemplateDependency, 'name' | 'parent'>): string | undefined {
+    const template = page.loads.look(this.#env, name, parent);
+    const closure = template === null || template instanceof Promise ? template : this.#closure(page, template);
+    if (closure === null) return 'missing';
+    if (!(closure instanceof Promise)) return closure.digest;
+    page.render.pass.pending.add(closure);
+    return undefined;
+  }
+
+  /** Remembers an error of ours on its way into Nunjucks. */
+  raise<E extends Error>(error: E): E {
+    if (error instanceof CacheSweeperError && !this.#raised.some((one) => one.error === error)) {
+      this.#raised.push({ error, message: error.message });
+      if (this.#raised.length > MAX_RAISED) this.#raised.shift();
+    }
+    return error;
+  }
+
+  /** Nunjucks hands on a new error with the message of the old: ours gets its class and code back. */
+  recognise(error: unknown): unknown {
+    if (!(error instanceof Error) || error instanceof CacheSweeperError) return error;
+    const own = this.#raised.findLast(({ message }) => error.message.includes(message));
+    return own === undefined ? error : new CacheSweeperError(own.error.code, error.message, { cause: own.error });
+  }
+}

@@ -1,0 +1,139 @@
+import { CacheSweeperError } from '../errors.ts';
+import { describe } from '../fragment/describe.ts';
+import type { Settings } from '../options.ts';
+import type { Fragments } from '../render/fragments.ts';
+import type { KeyMaker } from '../render/operands.ts';
+import type { RenderReport } from '../render/report.ts';
+import type { Toolkit } from './analysis.ts';
+import { DependsTag } from './depends-tag.ts';
+import { FragmentTag } from './fragment-tag.ts';
+import { TemplateHost } from './host.ts';
+import type { Done, Environment, Lexer, NunjucksEnvironment, Parser, ParserClass, Template } from './nunjucks.ts';
+import type { Page } from './page.ts';
+import { type NunjucksRender, Renders } from './renders.ts';
+
+/** Under this property an environment carries what renders its pages. */
+const INSTALLED: unique symbol = Symbol.for('nunjucks-cachesweeper installed');
+
+type InstalledEnvironment = Environment & { [INSTALLED]?: { readonly owner: object; readonly renders: Renders } };
+
+/** What one sweeper brings to every environment it is installed in. */
+export interface Installer {
+  readonly owner: object;
+  readonly settings: Settings;
+  readonly fragments: Fragments;
+  readonly keys: KeyMaker;
+  readonly running: { page: Page | undefined };
+  finished(report: RenderReport): void;
+}
+
+/**
+ * Adds the tags to an environment and makes its pages go through passes.
+ *
+ * @throws CacheSweeperError CACHESWEEPER_INSTALL when it is no environment, or another sweeper's
+ */
+export function install(target: NunjucksEnvironment, installer: Installer): void {
+  const env = checkedEnvironment(target);
+  const installed = env[INSTALLED];
+  if (installed !== undefined) {
+    if (installed.owner === installer.owner) return;
+    throw failed('this environment already has another sweeper: use one sweeper, or another environment');
+  }
+  const { prototype, toolkit } = probe(env);
+  const { settings, fragments, keys, running, finished, owner } = installer;
+  const host = new TemplateHost(env, toolkit, settings, fragments);
+  const nunjucks = hookRender(prototype);
+  const renders = new Renders({ env, host, settings, fragments, running, finished, nunjucks });
+  Object.defineProperty(env, INSTALLED, { value: { owner, renders } });
+  env.addExtension('nunjucks-cachesweeper', new FragmentTag(host, fragments));
+  env.addExtension('nunjucks-cachesweeper-depends', new DependsTag(host, fragments, keys));
+}
+
+/** What renders the pages of an environment that `owner` is installed in. */
+export function rendersOf(target: NunjucksEnvironment, owner: object): Renders {
+  const installed = (target as InstalledEnvironment)[INSTALLED];
+  if (installed?.owner === owner) return installed.renders;
+  throw failed('this environment does not have this sweeper: call sweeper.install(env) first');
+}
+
+function checkedEnvironment(target: NunjucksEnvironment): InstalledEnvironment {
+  const env = target as Partial<InstalledEnvironment> | null | undefined;
+  if (
+    typeof env?.getTemplate === 'function' &&
+    typeof env.addExtension === 'function' &&
+    Array.isArray(env.extensionsList)
+  ) {
+    return env as InstalledEnvironment;
+  }
+  throw failed(
+    `install() expected a nunjucks Environment, as nunjucks.configure() returns it, got ${describe(target)}`,
+  );
+}
+
+function failed(message: string): CacheSweeperError {
+  return new CacheSweeperError('CACHESWEEPER_INSTALL', message);
+}
+
+interface TemplatePrototype {
+  render: (...args: never[]) => unknown;
+  constructor: new (source: string, env: object, path: string) => Template;
+}
+
+/**
+ * Finds the classes of the copy of Nunjucks that an environment belongs to, from the environment alone: a derived
+ * one without loaders makes up a template, and an extension of its own is handed the parser.
+ */
+function probe(env: Environment): { prototype: TemplatePrototype; toolkit: Toolkit } {
+  let toolkit: Toolkit | undefined;
+  const tag = 'cachesweeperprobe';
+  const extension = {
+    __name: tag,
+    tags: [tag],
+    parse(parser: Parser, _nodes: unknown, lexer: Lexer): never {
+      toolkit = { Parser: parser.constructor as ParserClass, lexer };
+      throw new Error('probed');
+    },
+  };
+  const bare = Object.create(env, {
+    loaders: { value: [] },
+    extensionsList: { value: [extension] },
+    opts: { value: {} },
+  }) as Environment;
+  const template = bare.getTemplate('probe', false, null, true) as Template;
+  const prototype = Object.getPrototypeOf(template) as TemplatePrototype;
+  try {
+    new prototype.constructor(`{% ${tag} %}`, bare, 'probe').compile();
+  } catch {
+    // It was only to reach parse().
+  }
+  if (toolkit === undefined || typeof prototype.render !== 'function') {
+    throw failed('this version of Nunjucks is not known: expected 3.2.4 or later 3.2');
+  }
+  return { prototype, toolkit };
+}
+
+/** Prototypes whose `render` is ours, and the one that was there before. */
+const hooked = new WeakMap<TemplatePrototype, NunjucksRender>();
+
+/**
+ * Every page of every environment starts in `Template.prototype.render`: `env.render`, `env.renderString`, Express'
+ * views and a template rendered directly. It is hooked once for each copy of Nunjucks, and looks at the environment:
+ * without a sweeper, and for includes (which hand on a frame), it is what it was.
+ */
+function hookRender(prototype: TemplatePrototype): NunjucksRender {
+  const known = hooked.get(prototype);
+  if (known !== undefined) return known;
+  const original = prototype.render as (this: Template, ...args: unknown[]) => string | null;
+  const nunjucks: NunjucksRender = function render(this: Template, context, done) {
+    return done === undefined ? original.call(this, context) : original.call(this, context, done);
+  };
+  hooked.set(prototype, nunjucks);
+  prototype.render = function render(this: Template, ...args: unknown[]): string | null {
+    const [context, frame, done] = args;
+    const installed = (this.env as InstalledEnvironment)[INSTALLED];
+    if (installed === undefined || (frame !== null && typeof frame === 'object')) return original.apply(this, args);
+    const callback = [context, frame, done].find((value) => typeof value === 'function') as Done<string> | undefined;
+    return installed.renders.render(this, typeof context === 'function' ? {} : (context as object), callback);
+  } as TemplatePrototype['render'];
+  return nunjucks;
+}

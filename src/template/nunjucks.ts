@@ -1,0 +1,155 @@
+/**
+ * The parts of Nunjucks that this package touches, typed by their shape: an environment may come from another copy of
+ * Nunjucks than ours (Eleventy brings its own), so nothing here is imported and nothing is tested with `instanceof`.
+ */
+
+export type Done<T> = (error: unknown, result?: T) => void;
+
+/** What `install` takes: any `nunjucks.Environment`. */
+export interface NunjucksEnvironment {
+  getTemplate(name: string): unknown;
+  addExtension(name: string, extension: object): unknown;
+}
+
+export interface Environment extends NunjucksEnvironment {
+  readonly opts: LexerOptions & { readonly autoescape: boolean };
+  readonly loaders: readonly Loader[];
+  readonly extensionsList: readonly Extension[];
+  readonly asyncFilters: readonly string[];
+  getFilter(name: string): (...args: unknown[]) => unknown;
+  getTemplate(name: string): Template;
+  getTemplate(
+    name: string | Template,
+    eager: boolean,
+    parent: string | null | undefined,
+    ignoreMissing: boolean,
+    done?: Done<Template>,
+  ): Template | undefined;
+}
+
+export interface Loader {
+  readonly searchPaths?: readonly string[];
+}
+
+export interface Extension {
+  readonly preprocess?: (source: string) => string;
+}
+
+export interface LexerOptions {
+  readonly tags?: object;
+}
+
+/** A compiled template; `rootRenderFunc` and the source are set by Nunjucks. */
+export interface Template {
+  env: Environment;
+  readonly path: string | undefined;
+  readonly tmplStr?: string;
+  readonly tmplProps?: CompiledCode;
+  readonly rootRenderFunc?: RootFunction;
+  readonly blocks: Readonly<Record<string, unknown>>;
+  compile(): void;
+  render(context: object | null | undefined, done?: Done<string>): string | null;
+}
+
+export type CompiledCode = Readonly<Record<string, (...args: never[]) => unknown>>;
+
+/** A template's compiled function: its identity is the template's, wherever a macro or block of it runs. */
+export type RootFunction = (...args: unknown[]) => void;
+
+export interface Context {
+  readonly env: Environment;
+  readonly ctx: Record<string, unknown>;
+  readonly exported: string[];
+  lookup(name: string): unknown;
+  setVariable(name: string, value: unknown): void;
+}
+
+export interface Frame {
+  readonly variables: Record<string, unknown>;
+  readonly parent: Frame | null;
+  topLevel: boolean;
+  push(isolateWrites?: boolean): Frame;
+  lookup(name: string): unknown;
+  resolve(name: string, forWrite?: boolean): Frame | undefined;
+}
+
+export interface Token {
+  readonly type: string;
+  readonly value: unknown;
+  readonly lineno: number;
+  readonly colno: number;
+}
+
+export interface TokenSource {
+  nextToken(): Token | null;
+}
+
+export interface Tokenizer extends TokenSource {
+  /** The whole source, after the extensions' `preprocess`. */
+  readonly str: string;
+  readonly lineno: number;
+  readonly colno: number;
+}
+
+export interface Parser {
+  readonly tokens: Tokenizer;
+  extensions: readonly Extension[];
+  nextToken(withWhitespace?: boolean): Token | null;
+  peekToken(): Token | null;
+  pushToken(token: Token): void;
+  advanceAfterBlockEnd(name?: string): Token;
+  parseUntilBlocks(...names: string[]): Node;
+  parseUnary(): Node;
+  parseAsRoot(): Node;
+}
+
+export type ParserClass = new (tokens: TokenSource) => Parser;
+
+export interface Lexer {
+  lex(source: string, options: LexerOptions): Tokenizer;
+  readonly TOKEN_STRING: string;
+  readonly TOKEN_WHITESPACE: string;
+  readonly TOKEN_BLOCK_END: string;
+  readonly TOKEN_VARIABLE_END: string;
+  readonly TOKEN_LEFT_PAREN: string;
+  readonly TOKEN_RIGHT_PAREN: string;
+  readonly TOKEN_LEFT_BRACKET: string;
+  readonly TOKEN_RIGHT_BRACKET: string;
+  readonly TOKEN_LEFT_CURLY: string;
+  readonly TOKEN_RIGHT_CURLY: string;
+  readonly TOKEN_OPERATOR: string;
+  readonly TOKEN_COMMA: string;
+  readonly TOKEN_COLON: string;
+  readonly TOKEN_TILDE: string;
+  readonly TOKEN_PIPE: string;
+  readonly TOKEN_INT: string;
+  readonly TOKEN_FLOAT: string;
+  readonly TOKEN_BOOLEAN: string;
+  readonly TOKEN_NONE: string;
+  readonly TOKEN_SYMBOL: string;
+  readonly TOKEN_REGEX: string;
+}
+
+/** A node of Nunjucks' syntax tree; which of the fields are there depends on `typename`. */
+export interface Node {
+  readonly typename: string;
+  readonly lineno: number;
+  readonly colno: number;
+  readonly fields: readonly string[];
+  readonly [field: string]: unknown;
+}
+
+type NodeClass = new (line: number | string, column: number | string, ...fields: unknown[]) => Node;
+
+export interface Nodes {
+  readonly NodeList: NodeClass;
+  readonly Output: NodeClass;
+  readonly TemplateData: NodeClass;
+  readonly Literal: NodeClass;
+  readonly Symbol: NodeClass;
+  readonly Array: NodeClass;
+  readonly Set: NodeClass;
+  readonly FunCall: NodeClass;
+  readonly Caller: NodeClass;
+  readonly CallExtension: new (extension: object, method: string, args: Node, contents: readonly Node[]) => Node;
+}

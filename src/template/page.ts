@@ -1,0 +1,116 @@
+import type { Render } from '../render/render.ts';
+import type { BodyWatch } from './body.ts';
+import type { Closure } from './closure.ts';
+import type { TemplateHost } from './host.ts';
+import type { Done, Environment, RootFunction, Template } from './nunjucks.ts';
+import { TemplateLoads } from './template-loads.ts';
+
+/** Under this property an environment made for one page carries the page. */
+export const PAGE: unique symbol = Symbol('nunjucks-cachesweeper page');
+
+/** An environment made for one page. */
+export type PageEnvironment = Environment & { readonly [PAGE]?: Page };
+
+/**
+ * One page on its way through Nunjucks.
+ *
+ * Nunjucks hands a compiled template the environment it belongs to, and from there it reaches every include, import,
+ * macro and block. So each page gets an environment of its own, derived from the real one: whatever runs for the page
+ * finds the page through it, even where Nunjucks passes no context (macros) or calls back in another page's
+ * asynchronous context.
+ */
+export class Page {
+  readonly render: Render;
+  readonly loads = new TemplateLoads();
+  /** Closures found in this pass. */
+  readonly closures = new Map<RootFunction, Closure>();
+  /** The innermost body being rendered. */
+  watch: BodyWatch | undefined;
+  readonly #host: TemplateHost;
+  readonly #environments = new Map<Environment, Environment>();
+
+  constructor(host: TemplateHost, render: Render) {
+    this.#host = host;
+    this.render = render;
+  }
+
+  beginPass(): void {
+    this.render.beginPass();
+    this.closures.clear();
+  }
+
+  /** This page's environment, derived from `base`. */
+  environment(base: Environment): Environment {
+    let derived = this.#environments.get(base);
+    if (derived === undefined) {
+      derived = derive(base, this);
+      this.#environments.set(base, derived);
+    }
+    return derived;
+  }
+
+  /** A template as this page runs it: the same code, in the page's environment. */
+  adopt(template: Template, base: Environment): Template {
+    // The shared template is compiled, not the page's view of it, which is gone with the page.
+    this.#host.prepare(template);
+    const own = Object.create(template) as Template;
+    own.env = this.environment(base);
+    return own;
+  }
+}
+
+type Optional<T> = T | null | undefined;
+
+function derive(base: Environment, page: Page): Environment {
+  const derived = Object.create(base);
+  derived[PAGE] = page;
+  derived.getTemplate = (
+    name: string | Template,
+    eager?: Optional<boolean | Done<Template>>,
+    from?: Optional<string | Done<Template>>,
+    ignoreMissing?: boolean,
+    done?: Done<Template>,
+  ): Template | undefined => {
+    // The same short forms as Nunjucks': (name, done), (name, eager, done).
+    if (typeof eager === 'function') return getTemplate(page, base, name, false, null, false, eager);
+    if (typeof from === 'function') return getTemplate(page, base, name, eager ?? false, null, false, from);
+    return getTemplate(page, base, name, eager ?? false, from, ignoreMissing ?? false, done);
+  };
+  if (base.asyncFilters.length > 0) {
+    derived.getFilter = (name: string) => {
+      const filter = base.getFilter(name);
+      return page.watch !== undefined && base.asyncFilters.includes(name) ? page.watch.asyncFilter(filter) : filter;
+    };
+  }
+  return derived;
+}
+
+function getTemplate(
+  page: Page,
+  base: Environment,
+  name: string | Template,
+  eager: boolean,
+  from: Optional<string>,
+  ignoreMissing: boolean,
+  done: Done<Template> | undefined,
+): Template | undefined {
+  const adopt = (template: Template): Template => {
+    page.watch?.used(name, from ?? undefined, template);
+    return page.adopt(template, base);
+  };
+  if (done === undefined) {
+    const template = base.getTemplate(name, eager, from, ignoreMissing);
+    return template === undefined ? undefined : adopt(template);
+  }
+  const deliver: Done<Template> = (error, template) => {
+    if (error || template === undefined) done(error);
+    else done(null, adopt(template));
+  };
+  if (typeof name !== 'string') {
+    base.getTemplate(name, eager, from, ignoreMissing, deliver);
+    return undefined;
+  }
+  const waiting = page.loads.get(base, name, eager, from, ignoreMissing, deliver);
+  if (waiting !== undefined) page.watch?.loading.push(waiting);
+  return undefined;
+}
