@@ -33,6 +33,6 @@ function describeObject(value: object): string {
 function className(value: object): string | undefined {
   const prototype = Object.getPrototypeOf(value);
   if (prototype === null || prototype === Object.prototype) return undefined;
-  const constructor: unknown = prototype.constructor;
-  return typeof constructor === 'function' ? constructor.name : '';
+  const made: unknown = prototype.constructor;
+  return typeof made === 'function' ? made.name : '';
 }

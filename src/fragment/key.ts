@@ -47,7 +47,7 @@ export function canonicalKey(parts: KeyParts): string {
   return text;
 }
 
-const SEPARATORS = /[%#@+\s\u0000-\u001f\u007f-\uffff]/;
+const SEPARATORS = /[%#@+]|[^\x21-\x7e]/;
 
 function escapePart(part: string): string {
   // encodeURIComponent throws on lone surrogates; toWellFormed would merge them: they are written as their code units.

@@ -4,7 +4,7 @@ import type { Identity } from './identity.ts';
 export const EVERYTHING = '*';
 
 /** The characters that have a meaning in a name, and those no log should show, are written %XX in a type. */
-const RESERVED = /[%:=*\s\u0000-\u001f\u007f]/g;
+const RESERVED = /[%:=*\s\x7f-\xa0]|[^\x21-\uffff]/g;
 
 function escapeType(type: string): string {
   return type.replace(RESERVED, (character) => `%${character.charCodeAt(0).toString(16).padStart(4, '0')}`);

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { analyseCode } from './compiled-code.ts';
 import type { Environment, Lexer, Node, ParserClass, Template } from './nunjucks.ts';
-import { childNodes, descendants } from './syntax.ts';
+import { boundNames, childNodes, descendants, scopeNames } from './syntax.ts';
 import { literalTemplate, type Uses, UsesFinder } from './uses.ts';
 
 /** What a template is made of, as far as caching its fragments goes. */
@@ -14,8 +14,15 @@ export interface TemplateAnalysis {
   readonly blocks: ReadonlyMap<string, Uses>;
   /** The template it extends, where that is written in it. */
   readonly parent: string | undefined;
-  /** What the body of each of its fragments reads, by the tag's ordinal. */
-  readonly fragments: readonly Uses[];
+  /** Its fragments, by the tag's ordinal. */
+  readonly fragments: readonly FragmentAnalysis[];
+}
+
+export interface FragmentAnalysis {
+  /** What the body reads. */
+  readonly uses: Uses;
+  /** Names around the tag that Nunjucks compiles to JavaScript variables. */
+  readonly variables: ReadonlySet<string>;
 }
 
 /** Nunjucks' own classes, of the copy that the environment comes from. */
@@ -81,14 +88,18 @@ export class Analyst {
   }
 }
 
+/** What Nunjucks gives a JavaScript variable for the rest of the template. */
+const DEFINITIONS: ReadonlySet<string> = new Set(['Macro', 'Import', 'FromImport']);
 const REFERENCES: ReadonlySet<string> = new Set(['Include', 'Import', 'FromImport', 'Extends']);
 
 function analyseTree(root: Node): TemplateAnalysis {
   const finder = new UsesFinder(root);
   const references = new Set<string>();
   const blocks = new Map<string, Uses>();
-  const fragments: Uses[] = [];
+  const fragments: FragmentAnalysis[] = [];
+  const variables = new Set<string>();
   for (const node of descendants(root)) {
+    if (DEFINITIONS.has(node.typename)) for (const name of boundNames(node)) variables.add(name);
     if (REFERENCES.has(node.typename)) {
       const name = literalTemplate(node);
       if (name !== undefined) references.add(name);
@@ -97,20 +108,23 @@ function analyseTree(root: Node): TemplateAnalysis {
       blocks.set(name, finder.of(node.body as Node, name));
     }
   }
-  findFragments(root, undefined, (ordinal, body, block) => {
-    fragments[ordinal] = finder.of(body, block);
+  findFragments(root, { block: undefined, variables }, (ordinal, body, around) => {
+    fragments[ordinal] = { uses: finder.of(body, around.block), variables: around.variables };
   });
   return { references: [...references], page: finder.of(root), blocks, parent: finder.parent, fragments };
 }
 
-/** Visits the bodies of all fragments, with the block that each stands in. */
-function findFragments(
-  node: Node,
-  block: string | undefined,
-  visit: (ordinal: number, body: Node, block: string | undefined) => void,
-): void {
+interface Around {
+  readonly block: string | undefined;
+  readonly variables: ReadonlySet<string>;
+}
+
+/** Visits the bodies of all fragments, with what each stands in. */
+function findFragments(node: Node, around: Around, visit: (ordinal: number, body: Node, around: Around) => void): void {
   const ordinal = node[ORDINAL];
-  if (typeof ordinal === 'number') visit(ordinal, (node.contentArgs as readonly Node[])[0] as Node, block);
-  const inner = node.typename === 'Block' ? String((node.name as Node).value) : block;
-  for (const child of childNodes(node)) findFragments(child, inner, visit);
+  if (typeof ordinal === 'number') visit(ordinal, (node.contentArgs as readonly Node[])[0] as Node, around);
+  const block = node.typename === 'Block' ? String((node.name as Node).value) : around.block;
+  const own = scopeNames(node);
+  const variables = own.length === 0 ? around.variables : new Set([...around.variables, ...own]);
+  for (const child of childNodes(node)) findFragments(child, { block, variables }, visit);
 }

@@ -47,13 +47,15 @@ export class Emitter {
 
   /**
    * The body in a scope of its own, and the names it gives values to. As the body of a caller it gets a scope both when
-   * it is compiled (a loop's variable is a JavaScript variable: `set` would change it for the rest of the loop) and
-   * when it runs; names it sets are the caller's parameters, so that they start with the values they have outside.
+   * it is compiled and when it runs. Where it sets a name that is a JavaScript variable around it (a loop's variable,
+   * say), the name is a parameter of the caller: it starts with the value it has outside, and `set` leaves that alone.
+   *
+   * @param variables names around the tag that are JavaScript variables
    */
-  scoped(body: Node): { readonly node: Node; readonly assigned: readonly string[] } {
+  scoped(body: Node, variables: ReadonlySet<string>): { readonly node: Node; readonly assigned: readonly string[] } {
     this.#publishDefinitions(body);
     const assigned = assignedNames(body);
-    const parameters = assigned.filter((name) => IDENTIFIER.test(name));
+    const parameters = assigned.filter((name) => variables.has(name));
     const symbols = () => this.list(parameters.map((name) => new this.#nodes.Symbol(0, 0, name)));
     const content = this.list([
       this.#statement('frame.topLevel = cb.frame.topLevel'),
@@ -89,8 +91,6 @@ export class Emitter {
     });
   }
 }
-
-const IDENTIFIER = /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u;
 
 /** Names that a body sets in its own scope: not inside its macros and inner fragments, which have theirs. */
 function assignedNames(body: Node): string[] {

@@ -1,6 +1,6 @@
 import { CacheSweeperError } from '../errors.ts';
 import type { FragmentCall, Fragments } from '../render/fragments.ts';
-import { ORDINAL } from './analysis.ts';
+import { type FragmentAnalysis, ORDINAL } from './analysis.ts';
 import { parseArguments, type TagArguments } from './arguments.ts';
 import { type CompiledBody, renderBody } from './body.ts';
 import { mayPrintEarlier } from './captured-html.ts';
@@ -70,8 +70,9 @@ export class FragmentTag {
   #compile(emitter: Emitter, parser: Parser, tag: Token, ordinal: number, args: TagArguments, body: Node): Node {
     const { operands, keywords } = args;
     const [model, ttl, ...keys] = operands as [Node, Node, ...Node[]];
-    const checked = checkSite(this.#host, parser.tokens.str, ordinal, positionOf(tag), argumentPaths(model, keys));
-    const { node, assigned } = emitter.scoped(body);
+    const analysis = this.#host.analyst.source(parser.tokens.str).fragments[ordinal] as FragmentAnalysis;
+    const checked = checkSite(this.#host, analysis.uses, positionOf(tag), argumentPaths(model, keys));
+    const { node, assigned } = emitter.scoped(body, analysis.variables);
     const baked: BakedSite = { ordinal, ...positionOf(tag), assigned, ...checked };
     const keyword = (name: string, byDefault: boolean | null) => keywords.get(name) ?? emitter.literal(byDefault);
     return emitter.call(

@@ -111,6 +111,11 @@ function getTemplate(
     return undefined;
   }
   const waiting = page.loads.get(base, name, eager, from, ignoreMissing, deliver);
-  if (waiting !== undefined) page.watch?.loading.push(waiting);
+  if (waiting !== undefined) {
+    page.watch?.loading.push(waiting);
+    // Nunjucks loses output around an include that comes late (in loops, macros, conditions): with all templates at
+    // hand, the next pass is complete.
+    if (page.render.canWait) page.render.pass.pending.add(waiting);
+  }
   return undefined;
 }

@@ -1,7 +1,7 @@
 import type { TemplateHost } from './host.ts';
 import { covers, readBody } from './private-names.ts';
 import { type Position, templateError } from './template-error.ts';
-import type { TemplateUse } from './uses.ts';
+import type { TemplateUse, Uses } from './uses.ts';
 
 /** What is known of a tag when its template is compiled, and travels in the compiled code. */
 export interface BakedSite extends Position {
@@ -23,13 +23,10 @@ export interface BakedSite extends Position {
  */
 export function checkSite(
   host: TemplateHost,
-  source: string,
-  ordinal: number,
+  uses: Uses,
   position: Position,
   covered: readonly (readonly string[])[],
 ): Pick<BakedSite, 'reads' | 'unchecked' | 'covered'> {
-  const uses = host.analyst.source(source).fragments[ordinal];
-  if (uses === undefined) return {};
   if (uses.block !== undefined) {
     throw host.raise(
       templateError(

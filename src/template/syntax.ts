@@ -61,3 +61,24 @@ export function boundNames(node: Node): readonly string[] {
       return [];
   }
 }
+
+/** The names a node binds for what is inside it: a loop's variables, a macro's parameters. */
+export function scopeNames(node: Node): readonly string[] {
+  switch (node.typename) {
+    case 'For':
+    case 'AsyncEach':
+    case 'AsyncAll': {
+      const target = node.name as Node;
+      return (target.typename === 'Array' ? childNodes(target) : [target]).map(({ value }) => String(value));
+    }
+    case 'Macro':
+    case 'Caller':
+      return childNodes(node.args as Node).flatMap((parameter) =>
+        parameter.typename === 'Symbol'
+          ? [String(parameter.value)]
+          : childNodes(parameter).map((pair) => String((pair.key as Node).value)),
+      );
+    default:
+      return [];
+  }
+}

@@ -1,5 +1,5 @@
 import type { Node } from './nunjucks.ts';
-import { boundNames, childNodes, descendants, isNode, pathOf } from './syntax.ts';
+import { boundNames, childNodes, descendants, isNode, pathOf, scopeNames } from './syntax.ts';
 import { type Position, positionOf } from './template-error.ts';
 
 /** A name that a piece of template reads from outside itself, with its lookups: user.name is ["user", "name"]. */
@@ -138,13 +138,10 @@ export class UsesFinder {
         return this.#walkAll([node.value], walk);
       case 'For':
       case 'AsyncEach':
-      case 'AsyncAll': {
-        const target = node.name as Node;
-        const targets = target.typename === 'Array' ? childNodes(target) : [target];
+      case 'AsyncAll':
         this.#walkAll([node.arr], walk);
-        this.#walkInner(node.body, walk, [...targets.map(({ value }) => String(value)), 'loop']);
+        this.#walkInner(node.body, walk, [...scopeNames(node), 'loop']);
         return this.#walkInner(node.else_, walk);
-      }
       case 'If':
       case 'IfAsync':
         this.#walkAll([node.cond], walk);
@@ -228,15 +225,11 @@ export class UsesFinder {
   }
 
   #macro(node: Node, walk: Walk): void {
-    const parameters: string[] = ['caller'];
     for (const parameter of childNodes(node.args as Node)) {
-      if (parameter.typename === 'Symbol') parameters.push(String(parameter.value));
-      for (const pair of parameter.typename === 'KeywordArgs' ? childNodes(parameter) : []) {
-        parameters.push(String((pair.key as Node).value));
-        this.#walk(pair, walk);
-      }
+      // Default values are read where the macro stands.
+      if (parameter.typename !== 'Symbol') this.#walk(parameter, walk);
     }
-    this.#walkInner(node.body, walk, parameters);
+    this.#walkInner(node.body, walk, [...scopeNames(node), 'caller']);
   }
 
   #template(node: Node, walk: Walk): void {

@@ -1,0 +1,68 @@
+import nunjucks from 'nunjucks';
+import type { CacheSweeper } from 'nunjucks-cachesweeper';
+import { describe, expect, test } from 'vitest';
+import { AsyncObjectLoader, ObjectLoader } from '../support/loaders.ts';
+import { renderPage } from '../support/render.ts';
+import { type Construct, constructs, context } from './table.ts';
+
+/** Renders every construct of the table with a sweeper: body only, cold, warm and after a bump. */
+export function testConstructs(title: string, makeSweeper: () => CacheSweeper): void {
+  describe(`every Nunjucks construct, ${title}`, () => {
+    test.each(constructs.map((construct) => [construct.name, construct] as const))('%s', async (_name, construct) => {
+      const page = { ...context(), runs: 0 };
+      // With a loader that needs time, Nunjucks alone loses output in many constructs: the truth is without one.
+      const { loader: _, ...atOnce } = construct;
+      const plain = await renderPage(environment(withoutTags(atOnce), page), 'page.njk', page);
+
+      const sweeper = makeSweeper();
+      const env = sweeper.install(environment(construct, page));
+      const runs = async () => {
+        page.runs = 0;
+        const html = await renderPage(env, 'page.njk', page);
+        await sweeper.idle();
+        return { html, runs: page.runs };
+      };
+      const cold = await runs();
+      expect(cold.html).toBe(plain);
+      expect(cold.runs).toBeGreaterThan(0);
+      const outside = construct.templates['page.njk']?.startsWith('{{ ran() }}') ? 1 : 0;
+      const cached = construct.name !== 'depends outside a body';
+      const warm = await runs();
+      expect(warm).toEqual({ html: plain, runs: cached ? outside : 1 });
+      await sweeper.invalidateAll();
+      const bumped = await runs();
+      expect(bumped.html).toBe(plain);
+      // With a slow loader the cold page was run several times.
+      if (construct.loader === 'async') expect(bumped.runs).toBeGreaterThan(0);
+      else expect(bumped.runs).toBe(cold.runs);
+      await sweeper.close();
+    });
+  });
+}
+
+function environment({ templates, options, loader }: Construct, page: { runs: number }): nunjucks.Environment {
+  const from = loader === 'async' ? new AsyncObjectLoader(templates) : new ObjectLoader(templates);
+  const env = new nunjucks.Environment(from as nunjucks.ILoader, options);
+  env.addGlobal('ran', () => {
+    page.runs++;
+    return '';
+  });
+  env.addFilter(
+    'later',
+    (value: unknown, done: (error: null, value: unknown) => void) => setImmediate(() => done(null, value)),
+    true,
+  );
+  return env;
+}
+
+/** The same templates with nothing but the bodies: a block tag that renders what it contains, with the same edges. */
+function withoutTags(construct: Construct): Construct {
+  const templates = Object.entries(construct.templates).map(([name, source]) => [
+    name,
+    source
+      .replace(/([{<]%-?)\s*cachesweeper[^]*?(-?%[}>])/g, '$1 if true $2')
+      .replace(/([{<]%-?)\s*endcachesweeper\s*(-?%[}>])/g, '$1 endif $2')
+      .replace(/{%\s*depends.*?%}/g, ''),
+  ]);
+  return { ...construct, templates: Object.fromEntries(templates) };
+}
