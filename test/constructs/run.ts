@@ -60,7 +60,7 @@ function withoutTags(construct: Construct): Construct {
   const templates = Object.entries(construct.templates).map(([name, source]) => [
     name,
     source
-      .replace(/([{<]%-?)\s*cachesweeper[^]*?(-?%[}>])/g, '$1 if true $2')
+      .replace(/([{<]%-?)\s*cachesweeper[\s\S]*?(-?%[}>])/g, '$1 if true $2')
       .replace(/([{<]%-?)\s*endcachesweeper\s*(-?%[}>])/g, '$1 endif $2')
       .replace(/{%\s*depends.*?%}/g, ''),
   ]);

@@ -1,0 +1,66 @@
+import nunjucks from 'nunjucks';
+
+/** The page of all rows: a layout, a loop over comments, each an included template with about 2 KB of html. */
+export const COMMENTS = 50;
+
+export class Comment {
+  readonly id: number;
+  readonly author: string;
+  readonly text: string;
+  readonly votes: readonly { readonly label: string; readonly count: number }[];
+
+  constructor(id: number) {
+    this.id = id;
+    this.author = `Author "${id}" & friends`;
+    this.text = `<${id}> It's a long remark, with quotes "of all kinds" & more. `.repeat(12);
+    this.votes = Array.from({ length: 10 }, (_, i) => ({ label: `vote <${i}>`, count: i * id }));
+  }
+}
+
+export const comments: readonly Comment[] = Array.from({ length: COMMENTS }, (_, i) => new Comment(i + 1));
+
+const BODY = `<article id="comment-{{ comment.id }}">
+  <h3>{{ comment.author | title }}</h3>
+  <p>{{ comment.text | trim }}</p>
+  <ul>{% for vote in comment.votes %}<li class="{{ loop.index0 }}">{{ vote.label | upper }}: {{ vote.count }}</li>{% endfor %}</ul>
+</article>`;
+
+const LAYOUT = `<!doctype html><html><head><title>{{ title }}</title></head>
+<body><nav>{{ title }}</nav>{% block content %}{% endblock %}<footer>{{ title }}</footer></body></html>`;
+
+const PAGE = `{% extends "layout.njk" %}{% block content %}
+<h1>{{ title }}</h1>{% for comment in comments %}{% include "comment.njk" %}{% endfor %}{% endblock %}`;
+
+export type Kind = 'cached' | 'ready strings' | 'uncached' | 'no fragments';
+
+const COMMENT: Record<Kind, string> = {
+  cached: `{% cachesweeper comment 500 "comment.njk" %}${BODY}{% endcachesweeper %}`,
+  uncached: BODY,
+  'no fragments': BODY,
+  'ready strings': '{{ html[loop.index0] | safe }}',
+};
+
+class ObjectLoader extends nunjucks.Loader {
+  readonly #templates: Readonly<Record<string, string>>;
+
+  constructor(templates: Readonly<Record<string, string>>) {
+    super();
+    this.#templates = templates;
+  }
+
+  getSource(name: string): nunjucks.LoaderSource {
+    return { src: this.#templates[name] ?? '', path: name, noCache: false };
+  }
+}
+
+/** An environment with the page, its comments rendered in one of the ways. */
+export function environment(kind: Kind): nunjucks.Environment {
+  const loader = new ObjectLoader({ 'layout.njk': LAYOUT, 'page.njk': PAGE, 'comment.njk': COMMENT[kind] });
+  return new nunjucks.Environment(loader);
+}
+
+/** The html of each comment's body. */
+export function bodies(): string[] {
+  const env = environment('uncached');
+  return comments.map((comment) => env.render('comment.njk', { comment }));
+}
