@@ -39,3 +39,38 @@ export function entryBytes(key: string, entry: Entry): number {
   }
   return bytes;
 }
+
+/** An entry as text, for a store: a line of JSON, and the html. */
+export function writeEntry({ html, ...rest }: Entry): string {
+  const expires = rest.expires === Number.POSITIVE_INFINITY ? null : rest.expires;
+  return `${JSON.stringify({ ...rest, expires })}\n${html}`;
+}
+
+/** The entry that {@link writeEntry} wrote; undefined for anything else. */
+export function readEntry(text: string): Entry | undefined {
+  const end = text.indexOf('\n');
+  try {
+    const rest = JSON.parse(text.slice(0, end));
+    const entry: Entry = { ...rest, expires: rest.expires ?? Number.POSITIVE_INFINITY, html: text.slice(end + 1) };
+    return end !== -1 && isEntry(entry) ? entry : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isEntry({ canonical, names, tokens, templates, expires, provisional, cost }: Entry): boolean {
+  return (
+    typeof canonical === 'string' &&
+    areTexts(names) &&
+    areTexts(tokens) &&
+    names.length === tokens.length &&
+    Array.isArray(templates) &&
+    typeof expires === 'number' &&
+    typeof provisional === 'boolean' &&
+    typeof cost === 'number'
+  );
+}
+
+function areTexts(list: unknown): boolean {
+  return Array.isArray(list) && list.every((item) => typeof item === 'string');
+}

@@ -31,3 +31,10 @@ export function tokenRecord(token: Token): string | undefined {
   const dot = token.indexOf('.');
   return dot === -1 ? undefined : token.slice(dot + 1);
 }
+
+const TOKEN = /^[0-9a-z]{9}[A-Za-z0-9_-]{11}(\.[A-Za-z0-9_-]{1,43})?$/;
+
+/** Whether a text, read from a store, is a token. */
+export function isToken(text: string | undefined): text is Token {
+  return text !== undefined && TOKEN.test(text);
+}

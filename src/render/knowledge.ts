@@ -1,0 +1,42 @@
+import type { Entry } from '../fragment/entry.ts';
+import type { Token } from '../fragment/token.ts';
+import type { LocalTokens } from '../stores/local-tokens.ts';
+
+/** Not known yet: it was asked for, and the page has to be run again. */
+export const PENDING: unique symbol = Symbol('pending');
+/** Could not be read: neither found nor missing. */
+export const UNKNOWN: unique symbol = Symbol('unknown');
+
+/**
+ * What one render knows of tokens and entries. It never changes its mind about a token: all fragments of one page are
+ * judged by the same ones.
+ */
+export interface Knowledge {
+  token(name: string): Token | typeof PENDING | typeof UNKNOWN;
+  /** The store's entry of a key; undefined when it has none that can be used. */
+  entry(key: string, canonical: string): Entry | typeof PENDING | undefined;
+  /** Something was asked that is not known yet. */
+  readonly isPending: boolean;
+  /** Finds out what was asked. */
+  ask(): Promise<void>;
+}
+
+/** Without a store everything is known at once. */
+export class LocalKnowledge implements Knowledge {
+  readonly isPending = false;
+  readonly #tokens: LocalTokens;
+
+  constructor(tokens: LocalTokens) {
+    this.#tokens = tokens;
+  }
+
+  token(name: string): Token {
+    return this.#tokens.get(name);
+  }
+
+  entry(): undefined {
+    return undefined;
+  }
+
+  async ask(): Promise<void> {}
+}

@@ -1,0 +1,75 @@
+import type { Added, Kind, Lookup, Store, StoreItem } from './store.ts';
+
+const UNKNOWN: Lookup = { state: 'unknown' };
+
+/**
+ * A store as the sweeper talks to it: always answers in time, never rejects, never throws, whatever the store does.
+ */
+export class SafeStore {
+  readonly #store: Store;
+  readonly #onError: (error: unknown) => void;
+  #closed = false;
+
+  constructor(store: Store, onError: (error: unknown) => void) {
+    this.#store = store;
+    this.#onError = onError;
+  }
+
+  /** @param timeout milliseconds */
+  getMany(kind: Kind, keys: readonly string[], timeout: number): Promise<readonly Lookup[]> {
+    return this.#answer(keys.length, UNKNOWN, timeout, () => this.#store.getMany(kind, keys, { timeout }));
+  }
+
+  setMany(kind: Kind, items: readonly StoreItem[], timeout: number): Promise<readonly boolean[]> {
+    return this.#answer(items.length, false, timeout, () => this.#store.setMany(kind, items, { timeout }));
+  }
+
+  addMany(kind: Kind, items: readonly StoreItem[], timeout: number): Promise<readonly Added[]> {
+    return this.#answer<Added>(items.length, 'unknown', timeout, () => this.#store.addMany(kind, items, { timeout }));
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    try {
+      await this.#store.close();
+    } catch (error) {
+      this.#onError(error);
+    }
+  }
+
+  /** The store's answers, or as many times `nothing`. */
+  #answer<T>(
+    count: number,
+    nothing: T,
+    timeout: number,
+    call: () => Promise<readonly T[]>,
+  ): Promise<readonly T[]> {
+    const none = () => new Array<T>(count).fill(nothing);
+    if (count === 0) return Promise.resolve([]);
+    if (this.#closed || timeout <= 0) return Promise.resolve(none());
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => resolve(none()), timeout);
+      const settle = (answers: readonly T[]): void => {
+        clearTimeout(timer);
+        resolve(answers);
+      };
+      const fail = (error: unknown): void => {
+        this.#onError(error);
+        settle(none());
+      };
+      try {
+        call().then((answers) => {
+          if (Array.isArray(answers) && answers.length === count) settle(answers);
+          else fail(new TypeError(`the store answered ${describeAnswer(answers)} for ${count} keys`));
+        }, fail);
+      } catch (error) {
+        fail(error);
+      }
+    });
+  }
+}
+
+function describeAnswer(answers: unknown): string {
+  return Array.isArray(answers) ? `with ${answers.length} values` : 'with something that is no list';
+}
