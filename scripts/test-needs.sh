@@ -2,24 +2,25 @@
 # Installs what the tests need and npm cannot bring, through the system's package manager, where it is missing.
 set -euo pipefail
 
-need() { # command, Debian package
+need() { # command, Debian packages…
   command -v "$1" >/dev/null 2>&1 && return 0
-  echo "tests need $1: installing the package $2" >&2
-  local sudo=''
+  local command=$1 sudo=''
+  shift
+  echo "tests need $command: installing $*" >&2
   [ "$(id -u)" = 0 ] || sudo='sudo -n'
   if command -v apt-get >/dev/null 2>&1 && { [ -z "$sudo" ] || sudo -n true 2>/dev/null; }; then
     $sudo apt-get update -qq >&2
-    DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends "$2" >/dev/null
+    DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends "$@" >/dev/null
   elif command -v brew >/dev/null 2>&1; then
-    brew install "$2" >&2
+    brew install "$1" >&2
   fi
-  command -v "$1" >/dev/null 2>&1 || {
-    echo "tests need the command $1 and it could not be installed here: install the package $2 by hand, then run npm test again" >&2
+  command -v "$command" >/dev/null 2>&1 || {
+    echo "tests need the command $command and it could not be installed here: install the package $1 by hand, then run npm test again" >&2
     exit 1
   }
 }
 
 # A Chrome or Chromium that is already here serves as well; CHROMIUM names one elsewhere.
 if [ -z "${CHROMIUM:-}" ] && ! command -v google-chrome >/dev/null 2>&1; then
-  need chromium chromium
+  need chromium chromium fonts-liberation
 fi

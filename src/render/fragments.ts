@@ -10,9 +10,6 @@ import { type KeyMaker, type MadeKey, milliseconds, type Operands } from './oper
 import type { Render } from './render.ts';
 import type { UncachedReason } from './report.ts';
 
-/** Clocks of two machines may differ by this much, in milliseconds. */
-const CLOCK_SKEW = 1_000;
-
 /** Where a tag stands. */
 export interface Place {
   readonly template: string;
@@ -167,7 +164,7 @@ export class Fragments {
   ): Entry {
     const youngest = tokenTime(dependencies.youngest());
     // Promise 2: something was bumped so late that the page's data may have been read before.
-    const provisional = youngest >= render.since - CLOCK_SKEW;
+    const provisional = youngest >= render.since;
     const expires = provisional
       ? Math.min(dependencies.expires, youngest + this.#settings.maxDataAge)
       : dependencies.expires;

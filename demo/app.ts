@@ -1,0 +1,51 @@
+import express, { type Express } from 'express';
+import { Blog } from './blog.ts';
+import { Database } from './database.ts';
+import { failed, notFound } from './errors.ts';
+import { FigureKeeper } from './figures.ts';
+import { pageWithStrip } from './page.ts';
+import { routes } from './routes.ts';
+import { SweepSubscriber } from './sweep-subscriber.ts';
+import { createSweeper } from './sweeper.ts';
+import { createEnvironment, publicFolder } from './templates.ts';
+
+export interface Site {
+  readonly app: Express;
+  /** Waits for what is being written, then closes the database and the sweeper. */
+  close(): Promise<void>;
+}
+
+/** The whole site, ready to listen. */
+export async function createSite(): Promise<Site> {
+  const keeper = new FigureKeeper();
+  const database = await Database.open(keeper.countQuery);
+  const sweeper = createSweeper(keeper.noteReport);
+  database.subscribe(new SweepSubscriber(sweeper));
+
+  const app = express();
+  app.disable('x-powered-by');
+  sweeper.install(createEnvironment(app));
+
+  const page = pageWithStrip(keeper);
+  app.use(express.static(publicFolder));
+  app.use((_req, res, next) => {
+    res.set({
+      'Cache-Control': 'no-store', // the browser's cache would hide ours
+      'Content-Security-Policy': "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'",
+    });
+    next();
+  });
+  app.use(express.urlencoded({ extended: false, limit: '32kb' }));
+  app.use(keeper.perRequest);
+  app.use(routes(new Blog(database), page));
+  app.use(notFound(page));
+  app.use(failed());
+
+  return {
+    app,
+    async close() {
+      await database.close();
+      await sweeper.close();
+    },
+  };
+}

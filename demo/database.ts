@@ -1,0 +1,69 @@
+import Driver from 'libsql';
+import { DataSource, type EntityManager, type EntitySubscriberInterface, type Logger } from 'typeorm';
+import { entities } from './models.ts';
+import { seed } from './seed.ts';
+
+/** The blog's rows: an SQLite database in memory, filled anew at each start. */
+export class Database {
+  readonly #source: DataSource;
+  #lastTurn: Promise<unknown> = Promise.resolve();
+
+  private constructor(source: DataSource) {
+    this.#source = source;
+  }
+
+  /** Opens and fills a database; `onQuery` is called for each SQL statement, in the async context of whoever caused it. */
+  static async open(onQuery: () => void): Promise<Database> {
+    const source = new DataSource({
+      type: 'better-sqlite3',
+      driver: Driver, // the API of better-sqlite3, with binaries from the npm registry: installing needs no compiler
+      database: ':memory:',
+      entities,
+      synchronize: true,
+      logger: queryLogger(onQuery),
+    });
+    await source.initialize();
+    await source.transaction(seed);
+    return new Database(source);
+  }
+
+  /** Tells `subscriber` of all that is saved from now on. */
+  subscribe(subscriber: EntitySubscriberInterface): void {
+    this.#source.subscribers.push(subscriber);
+  }
+
+  /** Reads rows, of one moment: no write runs in between. */
+  read<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
+    return this.#inTurn(() => work(this.#source.manager));
+  }
+
+  /** Reads and saves in one transaction; resolves when it is committed and everyone who subscribed has been told. */
+  write<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
+    return this.#inTurn(() => this.#source.transaction(work));
+  }
+
+  /** Waits for what was begun, then closes. */
+  async close(): Promise<void> {
+    await this.#inTurn(() => this.#source.destroy());
+  }
+
+  // TypeORM gives SQLite one connection for everybody. Without turns a request would read another's uncommitted rows,
+  // and its save would end up inside the other's transaction.
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#lastTurn.then(work);
+    this.#lastTurn = turn.catch(() => undefined);
+    return turn;
+  }
+}
+
+function queryLogger(onQuery: () => void): Logger {
+  const silent = () => undefined;
+  return {
+    logQuery: onQuery,
+    logQueryError: silent, // the error itself reaches the caller
+    logQuerySlow: silent,
+    logSchemaBuild: silent,
+    logMigration: silent,
+    log: silent,
+  };
+}

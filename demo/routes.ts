@@ -1,0 +1,83 @@
+import { type NextFunction, type Request, type Response, Router } from 'express';
+import type { Blog } from './blog.ts';
+import { type CommentErrors, type CommentForm, commentErrors, LIMITS, readCommentForm } from './comment-form.ts';
+import { comparedPath } from './compare.ts';
+import type { VoteKind } from './models.ts';
+import { type Page, wantsUncached } from './page.ts';
+
+/** The site's addresses. What is not found is left to the next handler. */
+export function routes(blog: Blog, page: Page): Router {
+  const router = Router();
+
+  router.get('/', async (req, res) => {
+    const [articles, counts, discussed] = await Promise.all([
+      blog.articles(),
+      blog.commentCounts(),
+      blog.mostDiscussed(6),
+    ]);
+    await page(req, res, 'index.njk', { articles, counts, discussed });
+  });
+
+  router.get('/articles/:id', async (req, res, next) => {
+    await articlePage(req, res, next, { name: '', text: '' }, {});
+  });
+
+  router.post('/articles/:id/comments', async (req, res, next) => {
+    const form = readCommentForm(req.body);
+    const errors = commentErrors(form);
+    if (Object.keys(errors).length > 0) {
+      res.status(422);
+      return articlePage(req, res, next, form, errors);
+    }
+    const comment = await blog.addComment(idOf(req), form.name, form.text);
+    return comment === undefined ? next() : res.redirect(303, commentAddress(req, comment));
+  });
+
+  router.post('/comments/:id/votes', async (req, res, next) => {
+    const kind = voteKind(req.body);
+    if (kind === undefined) {
+      res.status(400);
+      return page(req, res, 'message.njk', { title: 'That is not a vote', text: 'A vote is a like or a dislike.' });
+    }
+    const comment = await blog.vote(idOf(req), kind);
+    return comment === undefined ? next() : res.redirect(303, commentAddress(req, comment));
+  });
+
+  router.get('/compare', (req, res, next) => {
+    const path = comparedPath(req.query.path);
+    if (path === undefined) return next();
+    return res.render('compare.njk', { path });
+  });
+
+  async function articlePage(
+    req: Request,
+    res: Response,
+    next: NextFunction,
+    form: CommentForm,
+    errors: CommentErrors,
+  ): Promise<void> {
+    const id = idOf(req);
+    res.locals.page = `/articles/${id}`;
+    const [article, comments] = await Promise.all([blog.article(id), blog.comments(id)]);
+    if (article === undefined) return next();
+    await page(req, res, 'article.njk', { article, comments, form, errors, limits: LIMITS });
+  }
+
+  return router;
+}
+
+/** The id in the address; 0, which no row has, for anything that is not one. */
+function idOf(req: Request): number {
+  const text = String(req.params.id);
+  return /^[1-9]\d{0,14}$/.test(text) ? Number(text) : 0;
+}
+
+function voteKind(body: unknown): VoteKind | undefined {
+  const kind = (body as { kind?: unknown } | undefined)?.kind;
+  return kind === 'like' || kind === 'dislike' ? kind : undefined;
+}
+
+/** Back to where the visitor was, cached or not as it was. */
+function commentAddress(req: Request, comment: { id: number; articleId: number }): string {
+  return `/articles/${comment.articleId}${wantsUncached(req) ? '?uncached=1' : ''}#comment-${comment.id}`;
+}

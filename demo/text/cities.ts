@@ -1,0 +1,97 @@
+import type { TopicText } from './topic-text.ts';
+
+export const cities: TopicText = {
+  topic: 'Cities',
+  articles: [
+    {
+      title: 'The bench is an argument',
+      by: 'Tomasz Wierzbicki',
+      standfirst: 'Where a city puts its seats tells you whom it expects to see.',
+      paragraphs: [
+        'On the square behind our flat there are eleven benches, and eight of them face the traffic. Nobody chose that. The square was drawn as a roundabout with trees, the benches were ordered afterwards by number, and the men who set them into concrete faced them the way the lorry had stopped.',
+        'A bench is a small claim about a place: that it is worth looking at, that one may stay, that staying is free. Take the bench away and the same spot becomes somewhere to pass through. Give it an armrest in the middle and it says something else again, to somebody who had hoped to lie down.',
+        'Last spring the neighbours’ association was given a modest sum and a choice: flower tubs or two new benches. The meeting lasted three hours. Benches attract people, one side said. Yes, said the other.',
+        'They stand under the lime trees now, facing each other across a space just too wide for conversation and just right for nodding. On warm evenings all four ends are taken by six. Nobody has yet complained to the association, although it meets on those benches.',
+      ],
+      comments: [
+        'Our council removed every bench on the high street “for cleaning” in 2019. The cleaning continues.',
+        '“Benches attract people, one side said. Yes, said the other.” I would like that on a plaque.',
+        'As someone who cannot walk further than two hundred metres: benches are the map. I plan my routes by them.',
+        'Which city is this? Ours could do with a delegation of your neighbours.',
+      ],
+    },
+    {
+      title: 'The last tram of the evening',
+      by: 'Tomasz Wierzbicki',
+      standfirst: 'At 00:42 the number nine is a room on wheels, and everyone in it has a reason.',
+      paragraphs: [
+        'The last tram waits. This is not in any timetable, but every driver on the nine does it: two minutes at the theatre, in case the encore was long, and another at the hospital, where the late shift comes out at a quarter to. The doors stay open and the cold comes in, and no one says a word about it.',
+        'By that hour a tram is no longer transport. It is a room that moves. There is the cellist with the seat belt round the case, the bakers going the other way from everybody else, and the boy who has missed his stop twice because he is reading.',
+        'I used to think that night service was a matter of budgets. It is, of course; it loses money on every run. But it is also a promise, and the promise is used by many more people than the tram is. You can stay late because you could get home. You can take the shift because there is a way back.',
+        'When it was nearly cut, four hundred people came to the hearing. The clerk noted, with some surprise, that hardly any of them had been on it that month.',
+      ],
+      comments: [
+        'I drove the 14 for twenty-two years. We all waited. If you print my name I shall deny it.',
+        'The promise used by more people than the tram is: that is the best case for public transport I have read.',
+        'I am the hospital late shift. Thank you, whoever was driving last Thursday.',
+        'In our town the last bus leaves at 18:50. You can imagine the theatre.',
+      ],
+    },
+    {
+      title: 'How to read a street in the rain',
+      by: 'Tomasz Wierzbicki',
+      standfirst: 'Water shows every decision the engineers made, and several they did not.',
+      paragraphs: [
+        'Put on a coat and go out in the first ten minutes of a downpour. The street is about to explain itself. Water has no opinions: it goes where the surface sends it, and so it draws, in silver, the plan that was actually built instead of the one that was signed off.',
+        'See where it gathers. The puddle at the crossing is there because the road was resurfaced twice and the kerb never, so the pedestrian now stands in the lowest point of the street. The stream along the cycle lane is there because the gullies were placed for the old kerb line, a metre further out.',
+        'See, too, where it vanishes. Around each street tree is a square of soil, two paces across, that drinks from the pavement on every side. On a stretch with six of them the gutter runs almost dry. On the next stretch, where the trees were lost to a gas main, it overtops the kerb.',
+        'A city that wanted to know where to spend its next thousand would not need a survey. It would need an umbrella, a notebook and a wet Tuesday.',
+      ],
+      comments: [
+        'Drainage engineer here. We do exactly this. It is called a “wet walkover”, and nobody ever wants to come.',
+        'Went out in last night’s storm with my daughter and a piece of chalk. She has strong views about our crossing now.',
+        'The same works with snow: the bits that nobody drives over show how much road we do not need.',
+        'Do you know of any city that maps its puddles? It seems such an obvious thing to collect.',
+      ],
+    },
+    {
+      title: 'Shops that keep the lights on',
+      by: 'Lucía Ferrán',
+      standfirst: 'A street does not die when the shops close. It dies when the windows go dark.',
+      paragraphs: [
+        'Herr Ott repairs accordions. In nine years I have never seen a customer in his shop, which is open when he is awake. But the lamp in the window burns until eleven, and mine is not the only household that walks home on that side of the street because of it.',
+        'Planners call it natural surveillance, which makes it sound like a branch of the police. It is only a light with a person behind it. A launderette has it, and a night kiosk, and a ground-floor kitchen with the blind half up. A bank branch does not, however bright its sign.',
+        'The usual answer to an empty street is to look for a bigger tenant. But one big tenant has one door, and closes it at eight. Six small ones have six, and habits that do not match: the baker’s light goes on before the bar’s is off, and between them they cover the night.',
+        'When the accordion shop was to become the entrance of an underground garage, there was a petition. It did not mention accordions. It asked, rather simply, that somebody should be in.',
+      ],
+      comments: [
+        'We have a Herr Ott. Ours is called Mrs Adeyemi and she alters wedding dresses until one in the morning.',
+        'Please tell me that the petition worked.',
+        'There is research on this: it is the number of doors per hundred metres that predicts how safe people feel.',
+        'I keep my kitchen blind half up now. You have made me feel like infrastructure.',
+      ],
+    },
+  ],
+  comments: [
+    'I have lived on the same corner for thirty years and had never once looked at it like this.',
+    'Send this to every planning committee in the country, with the important sentences underlined.',
+    'We moved from a village to a city of two million, and oddly it is here that I know my neighbours by name.',
+    'The trouble is always who pays for keeping it up. Building is a ribbon and a photograph; upkeep is a line in a budget.',
+    'Walked my usual way to work this morning and saw three things that had been there all along.',
+    'There is a chapter on exactly this in Jane Jacobs, but you got there in a quarter of the words.',
+    'Counterpoint: it only works where the rents leave room for it. Ours do not any more.',
+    'My grandmother navigated by smells: the brewery, the coffee roaster, the river. All gone but the river.',
+    'I teach geography to fourteen-year-olds and we are going outside with this text on Thursday.',
+    'Visiting Lisbon after reading this was like getting the subtitles.',
+    'The best thing that ever happened to our street was a burst main: eleven weeks without cars.',
+    'I wish there were more photographs, but perhaps it is better to go and look.',
+    'As a delivery rider I can confirm all of it, and would add: whoever designs kerbs has never pushed anything with wheels.',
+    'It is the small things. Nobody ever moved house because of a skyline.',
+    'Half of this depends on winter. Come back in February and read it again.',
+    'We tried to get something like it done here. Four years, two mayors and one very nice brochure.',
+    'A blind friend tells me our new square is lovely to look at. You may draw your own conclusions.',
+    'I read this on the bus, missed my stop, and walked home through a street I did not know. Ten out of ten.',
+    'What strikes me is how cheap most of it would be.',
+    'My father laid kerbs for a living. He would have liked this very much.',
+  ],
+};

@@ -1,0 +1,97 @@
+import type { TopicText } from './topic-text.ts';
+
+export const cooking: TopicText = {
+  topic: 'Cooking',
+  articles: [
+    {
+      title: 'The patience of onions',
+      by: 'Marta Lindqvist',
+      standfirst: 'Every recipe says ten minutes. Every recipe is wrong, and the reason is kinder than you think.',
+      paragraphs: [
+        'Slice four onions as thinly as you can be bothered to, put them in a wide pan with more butter than seems decent, and set the heat so low that you wonder whether it is on. Now do something else for an hour. That is the whole method, and almost nobody follows it, because almost every printed recipe promises brown onions in ten minutes.',
+        'The promise is a typographical convenience. A recipe that takes an hour longer does not fit on a weeknight page, so the hour is quietly dropped. What you get in ten minutes is softened onion with scorched edges: pleasant enough, but not the dark, jammy, almost savoury sweetness that the photograph shows.',
+        'Two things help. A pinch of salt at the start draws the water out early, so that the onions stew before they fry. And a spoonful of water whenever the pan looks dry lifts the brown from the bottom and gives it back to the onions, which is where it belongs. Sugar is not needed; neither is balsamic vinegar, which mostly covers for impatience.',
+        'I make two kilos at once, on a Sunday, with the radio on. They keep for a week in a jar and turn toast, lentils, an omelette or a tired soup into dinner. It is the only kind of meal planning that I have ever kept up.',
+      ],
+      comments: [
+        'Made the full two kilos on Sunday. By Wednesday they were gone, and I had not cooked one actual dish with them – just toast.',
+        'A slow cooker overnight does this with no stirring at all. They come out paler, but ten minutes in a hot pan in the morning sorts that out.',
+        'Thank you for saying it about the balsamic. It has been bothering me for years.',
+        'Does the variety matter? My red onions went a rather alarming grey.',
+      ],
+    },
+    {
+      title: 'A loaf for people who forget',
+      by: 'Samuel Okonjo',
+      standfirst: 'Long fermentation is not a discipline. It is bread dough’s way of forgiving you.',
+      paragraphs: [
+        'The bread books describe a day with a timetable in it: mix at eight, fold at half past, fold again, shape at noon. I have never had such a day. What I have is a bowl in the fridge, a bad memory, and a loaf that comes out better than when I used to set alarms.',
+        'Cold dough moves slowly enough to fit around a life. Flour, water, salt and a quarter of the yeast the packet suggests, stirred until no dry flour is left, and then nothing for one, two or even three days. Time does the kneading. The flavour, which in quick bread comes from butter or luck, comes from the waiting.',
+        'When you remember it, tip it out, fold the edges to the middle, and let it sit while the oven heats with a lidded iron pot inside. Half an hour with the lid on, a quarter of an hour with it off. If it sings when it comes out – a thin crackling, like ice in a glass – you have done it right.',
+        'I once forgot a bowl for five days. It smelled of cider and collapsed when I looked at it. It made the best flatbread of the year.',
+      ],
+      comments: [
+        'Mine sang! I actually called my husband into the kitchen to listen to a loaf of bread.',
+        'For anyone without an iron pot: an upturned roasting tin over a baking sheet works nearly as well.',
+        'What hydration is this, roughly? My “stirred until no dry flour is left” came out like wallpaper paste.',
+        'Day four here, by accident. Sour, open, magnificent. I shall be forgetting more often.',
+      ],
+    },
+    {
+      title: 'What the stock pot remembers',
+      by: 'Marta Lindqvist',
+      standfirst: 'In defence of the freezer bag full of carrot ends.',
+      paragraphs: [
+        'There is a bag in my freezer that embarrasses visitors. It holds carrot ends, leek tops, parsley stalks, the heel of a parmesan, two chicken carcasses and a single sad fennel. When it is full, it becomes stock, and the stock becomes everything else.',
+        'Good stock is mostly a matter of what you leave out. Nothing from the cabbage family, unless you like the smell of school corridors. No potato, which clouds it; no beetroot, for obvious reasons; and no salt at all, because you will reduce it later and salt does not evaporate.',
+        'Cover with cold water, bring it slowly to the point where one bubble rises at a time, and keep it there. Three hours for chicken, forty minutes for vegetables, twenty for fish. Boiling is quicker and tastes of it. Skim if you are the kind of person who skims.',
+        'What I like best is that no two pots are the same. The one from January tasted of celeriac and oranges. The one from the week we moved house tasted, faintly and not unpleasantly, of cardboard.',
+      ],
+      comments: [
+        'Parmesan heels! I have been throwing those out for thirty years. I feel quite faint.',
+        'I label the bag “not food” so that my flatmates leave it alone. It works a little too well: one of them binned it.',
+        'Half a roasted onion, skin on, gives it the colour of something from a restaurant.',
+        'The line about school corridors took me straight back to 1987.',
+      ],
+    },
+    {
+      title: 'Salt, and when',
+      by: 'Samuel Okonjo',
+      standfirst: 'The same spoonful does four different jobs, depending on the minute you add it.',
+      paragraphs: [
+        'Ask how much salt a dish needs and you will get an argument. Ask when it should go in and you will get something more useful, because the same teaspoon does quite different work at the start, in the middle and at the table.',
+        'Early salt travels. On a chicken the night before, it goes in with the juices and seasons the bone. On aubergine it draws water out, and on minced meat it turns a burger into a sausage, which is either what you want or a great disappointment. In bean water, contrary to everything our grandmothers said, it makes the skins tender.',
+        'Salt in the middle is for balance: a little after each new ingredient, so that every layer is seasoned rather than the surface. It is the reason that a stew from a good cook tastes full at a level that would taste flat from anyone else.',
+        'Late salt is texture. A flake on a tomato, on buttered bread, on chocolate, is not seasoning so much as punctuation. Use it as you would use an exclamation mark: rarely, and never twice in a row!',
+      ],
+      comments: [
+        'I salted the bean water. My grandmother has been informed. There will be a hearing.',
+        'The burger point cannot be repeated often enough. Salt the outside, just before the pan, and never the mince.',
+        'Is there any difference between kinds of salt here, apart from how much fits on a spoon?',
+        'An exclamation mark, in an article that says to use one rarely. I see what you did there.',
+      ],
+    },
+  ],
+  comments: [
+    'I cook for one, and pieces like this are the reason I still bother to lay the table.',
+    'We tried this with our eight-year-old as head chef. It took twice as long and was twice as good.',
+    'My mother-in-law does the exact opposite and hers is better, so now I do not know what to believe.',
+    'Works on an induction hob too, but you have to go lower than you think: mine sits on two out of nine.',
+    'I did this in a camping kitchen with one pan and a penknife. It still worked.',
+    'A tip from fifteen years of restaurant work: put the spoon in the freezer before you taste for sweetness.',
+    'Could you give weights next time? My cups and your cups are clearly not related.',
+    'Half the pleasure is the smell. The neighbours have started asking what day we cook.',
+    'Tried it dairy-free, with good olive oil in place of the butter. Different, but nobody complained.',
+    'I have a shelf of forty cookbooks and none of them explains the why as plainly as this does.',
+    'It is a rare recipe that tells you what can go wrong. More of that, please.',
+    'Doubled it for a party of twelve and it scaled without any trouble.',
+    'My grandfather was a ship’s cook and swore by the same trick, though he used lard for everything.',
+    'The second attempt was much better than the first. The first was my fault; I was on the phone.',
+    'I would add a squeeze of lemon at the very end, but then I would add that to a birthday cake.',
+    'At altitude – we are at 1,900 metres – everything here takes about a quarter longer.',
+    'Printed and stuck inside the cupboard door, which is the highest honour this kitchen can award.',
+    'I burnt it. I read it again. I see now where it says “low”.',
+    'For those asking about the freezer: yes, flat, in bags, and label them. You will not remember.',
+    'This is the first thing I have cooked since the move, and the house finally smells like ours.',
+  ],
+};

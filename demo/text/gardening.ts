@@ -1,0 +1,97 @@
+import type { TopicText } from './topic-text.ts';
+
+export const gardening: TopicText = {
+  topic: 'Gardening',
+  articles: [
+    {
+      title: 'Leave the leaves',
+      by: 'Hannelore Brandt',
+      standfirst: 'The tidiest thing you can do for a garden in November is very nearly nothing.',
+      paragraphs: [
+        'Every autumn a man with a petrol blower comes to the house opposite and moves the leaves from the beds to the lawn, from the lawn to the drive, and from the drive into forty plastic sacks. In spring another man brings forty sacks of compost. I have never had the courage to introduce them to each other.',
+        'A leaf on a bed is a blanket, then a larder, then soil. Under it the ground freezes later and dries out more slowly. In it sleep ladybirds, the pupae of moths, and now and then a toad with an expression of having been there first. By May there is nothing to clear away, because it has been eaten.',
+        'Lawns are different: a thick wet layer smothers grass within weeks. So rake the lawn, by all means, and put what you rake where there is no lawn – under the hedge, round the roses, in a wire cage by the shed. The cage will be knee-high by Christmas and, two years on, the best potting mix you ever had.',
+        'Paths you should sweep. This is not ecology, only hips.',
+      ],
+      comments: [
+        'The toad with the expression lives with us too. He is called the landlord.',
+        'Only hips! My physiotherapist agrees and would like to quote you.',
+        'Does this hold for walnut leaves? I was always told that they poison everything.',
+        'We asked our council to stop clearing the leaves in the park for one winter. There were hedgehogs by March. Hedgehogs!',
+      ],
+    },
+    {
+      title: 'A tomato in the wrong place',
+      by: 'Lucía Ferrán',
+      standfirst: 'No greenhouse, no south wall, no hope – and eleven kilos from a stairwell.',
+      paragraphs: [
+        'The seedling was a present and I had nowhere to put it. Our flat faces north on one side and a railway on the other. So it went on the landing between the third floor and the fourth, under a skylight that no one had cleaned since the house was built, in a bucket that had once held pickled gherkins.',
+        'By the end of June it had reached the banister. Frau Lindner from the fourth floor tied it up with a stocking. By July somebody was watering it in the mornings, and somebody else in the evenings, and there was a certain coolness between the two until a list was put up.',
+        'I have since learned why it throve. A stairwell is warm at night and has no wind; the skylight gave seven hours of soft light; and the draught each time the front door closed shook the flowers just enough to set the fruit, which is what bees are for. It was, entirely by accident, a greenhouse with neighbours in it.',
+        'We ate the last of them in October, on the stairs, with bread and salt. There were people there whom I had only ever known as footsteps.',
+      ],
+      comments: [
+        '“People whom I had only ever known as footsteps.” Well, that is me crying at my desk.',
+        'The bucket from the gherkins is doing more work than you think: check for a trace of salt if anyone copies this.',
+        'What variety was it? Eleven kilos from one plant is no joke.',
+        'Our landlord would have had it removed within the hour, as a fire hazard. I envy you the landlord too.',
+      ],
+    },
+    {
+      title: 'The compost heap is not a bin',
+      by: 'Hannelore Brandt',
+      standfirst: 'It is closer to a pet: feed it properly, keep it out of the wind, and turn it over when it sulks.',
+      paragraphs: [
+        'Most heaps fail in one of two ways. They are all kitchen, and turn to sludge; or all hedge, and sit there for years like a badly made nest. The first has too much nitrogen and the second too much carbon, and the whole science of it is that each of them is what the other one lacks.',
+        'So keep a sack of something dry beside the heap – torn cardboard, straw, last year’s leaves – and put on a double handful with every bucket from the kitchen. It feels like a ceremony after a while. If the heap smells, add more; if nothing happens, add less, and a can of water.',
+        'Size matters more than method. Below about a metre each way it cannot hold its heat, and you will have slow compost, which is still compost. Above that, it will steam on a cold morning like a horse. Turning speeds it up. Not turning it is also allowed.',
+        'Things that people tell you never to add and that I add: citrus, eggshells, the odd sheet of newspaper, bread. Things that I do not: meat, glossy paper, and the neighbour’s ground elder, however nicely he asks.',
+      ],
+      comments: [
+        'Mine steamed this morning. I stood there in a dressing gown and felt like a farmer.',
+        'On the subject of bread: rats. That is all I have to say about bread.',
+        'I have a heap on a balcony, in a box of forty by forty. Slow, as you say, but it does come.',
+        'My husband talks to ours. I believe he tells it more than he tells me.',
+      ],
+    },
+    {
+      title: 'Planting for someone else’s summer',
+      by: 'Hannelore Brandt',
+      standfirst: 'A walnut takes fifteen years to fruit. I am sixty-eight. I planted two.',
+      paragraphs: [
+        'At the nursery they asked, politely, whether I would not rather have something quicker. There is a plum on the market that bears in its second year. I have had that kind of conversation often enough lately, about mattresses and about dogs, and I know what it means.',
+        'But consider who planted the things that you sit under. The limes along the canal were put in by people who had to carry water to them for three summers and got no shade whatsoever in return. They did not do it for us in particular. They did it because it was the week for planting limes.',
+        'There is a practical side. Plant small: a whip the thickness of a pencil will overtake a standard tree in six or seven years, and needs no stake. Dig a square hole rather than a round one, so that the roots meet corners and push through. Water rarely and much. And put a cage round it, because deer do not share this philosophy.',
+        'The girl next door, who is five, came to help with the second one. I showed her where the swing will go.',
+      ],
+      comments: [
+        'I was that girl, about forty years ago. The swing is still there. Thank you for this.',
+        'Square holes! I have planted perhaps two hundred trees in round ones. Going outside to apologise.',
+        'My late wife planted an oak the week of her diagnosis. It is up to my shoulder now.',
+        'And if the deer get through the cage: sheep’s wool, the dirtier the better, tied round the stem.',
+      ],
+    },
+  ],
+  comments: [
+    'Heavy clay over here and I can report that it works, only a year later than for everybody else.',
+    'I garden on a fifth-floor balcony and steal one idea from every one of these.',
+    'The slugs have read this as well, I am afraid, and they have taken notes.',
+    'My allotment neighbour has been doing it like this since 1974 and has never told anyone. I checked.',
+    'Third summer without rain in July. Anything that keeps the ground covered gets my vote.',
+    'Can you say something about timing for those of us in the north? Our last frost was on the second of June.',
+    'It is good to read someone who admits that half of gardening is leaving things alone.',
+    'I started a notebook after your last piece, and it already knows more about my garden than I do.',
+    'Children are wonderful at this, provided that you have already given up on straight lines.',
+    'We have sandy soil by the sea and need to feed everything twice, so adjust accordingly.',
+    'I lost everything to blight in August, and reading this is the first time I have wanted to start again.',
+    'The robin approves. The robin approves of anything that involves a spade.',
+    'My knees say no, but I have a raised bed and a stool now, and I am back in business.',
+    'Bees all over it within a week. I had not seen a bee in that corner for years.',
+    'One warning: check with the neighbours first. Mine had to be won over with courgettes.',
+    'I have killed every plant I was ever given, and this is the first text that made me think it was not personal.',
+    'A mulch of sheep’s wool from the farm down the road did the trick for us, and it was free.',
+    'As a biology teacher, I am delighted. As the owner of a very small lawn, I am ashamed.',
+    'Sown, watered, waited, nothing. Sown again, forgotten about, jungle. I sense a lesson there.',
+    'Read this aloud to my father in the home. He corrected two details and asked for his boots.',
+  ],
+};

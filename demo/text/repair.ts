@@ -1,0 +1,97 @@
+import type { TopicText } from './topic-text.ts';
+
+export const repair: TopicText = {
+  topic: 'Repair',
+  articles: [
+    {
+      title: 'The toaster and the third screw',
+      by: 'Piet de Graaf',
+      standfirst: 'A repair café, a Saturday, and the screw that somebody did not want us to turn.',
+      paragraphs: [
+        'Two of the screws were ordinary. The third had a three-lobed head, recessed five millimetres deep, and no function that any of us could find apart from being the third. It took us fifty minutes to get it out and four to mend the toaster, which had a crumb in the latch.',
+        'I have thought about that screw since. It costs more than the other two. Somebody specified it; somebody in a meeting agreed. It holds nothing together that was not held already. It is there to tell the owner that what is inside is none of her business.',
+        'Twice a month we set up nine tables in the parish hall and see what comes in. About two things out of three go home working. Of the rest, half could be mended if one part costing less than a coffee could be bought at all. We write those down. The list is now used by a member of parliament, who came in with a lamp.',
+        'The toaster’s owner is eighty-three. She asked to keep the third screw, and wears it, I am told, on a chain.',
+      ],
+      comments: [
+        'On a chain! Please tell her that she has admirers in Rotterdam.',
+        'The bit you want is a tri-wing. A set costs six euros and lasts longer than any toaster.',
+        'To be fair to the manufacturer: it may be there because of the mains voltage. To be fair to us: no.',
+        'Could the list be published? We run a café in Leeds and keep one as well.',
+      ],
+    },
+    {
+      title: 'Darning, visibly',
+      by: 'Marta Lindqvist',
+      standfirst: 'The elbow went in February. By March it was the best part of the jumper.',
+      paragraphs: [
+        'My grandmother darned so that you would never know. It was a matter of honour, and of good light. I have neither the eyes nor the shame for it, and so I mend in orange: a small woven square on a grey sleeve, over and under, as one learns it in the second year at school and then forgets.',
+        'You need wool that is a little thinner than the original, a blunt needle, and something round to stretch the hole across. They sell wooden mushrooms for the purpose; an orange will do, or a light bulb, or the head of a patient child. Begin well outside the hole, where the cloth is sound. Half of all darns fail because they were tied to cloth that was about to go.',
+        'Then lay the warp: parallel threads, close together, a small loop at every turn so that it can shrink. Weave across. The first few rows look like nothing, and in the middle it is suddenly cloth. I have done perhaps a hundred, and I am still a bit surprised every time.',
+        'People ask whether it is worth it, for a jumper that cost thirty euros. I do not know how to answer. I was listening to the radio, my hands were warm, and now there is an orange square in the world.',
+      ],
+      comments: [
+        'Learned it from this over a weekend. My square is a trapezium, and I could not be happier.',
+        'A light bulb, yes, but an old one. I put my thumb through a LED.',
+        'My teenager wants holes now, in order to have them mended. I think you may have started something.',
+        'Begin outside the hole, where the cloth is sound: that is good advice for more than jumpers.',
+      ],
+    },
+    {
+      title: 'Oil, a rag, a Sunday',
+      by: 'Piet de Graaf',
+      standfirst: 'Most broken bicycles are not broken. They are dry.',
+      paragraphs: [
+        'I can usually tell from the sound. A bicycle that is brought in “because the gears are gone” announces itself from the corner with a noise like a gate. I do not say anything. I hang it up, turn the pedals backwards by hand and hold a rag to the chain, and wait until the rag is black and the owner has gone quiet.',
+        'Clean first and oil afterwards; the other way round makes grinding paste. One drop on each roller, on the inside of the chain, once round. Leave it for the length of a cup of tea. Then wipe off everything that you can see, because the oil that matters is the oil you cannot.',
+        'While you are down there, press each brake block with a thumbnail. Squeeze every spoke against its neighbour: one that is loose sings a different note. Put the pump on. Half of the people who wanted a new bicycle wanted, in truth, four bars of air.',
+        'All of it takes forty minutes and costs about nothing. I have done well by it for thirty years, and I tell every customer how it is done. They nod, they thank me, and I see them again next spring.',
+      ],
+      comments: [
+        'Four bars of air. I had been looking at e-bikes. Reader, I pumped.',
+        'What kind of oil, though? There is a shelf of forty at the shop, and all of them seem to be for racing.',
+        'I come every spring, I nod, and I shall be there again in April. It is not about the chain, Piet.',
+        'The gate noise! My whole street does it. We could be an orchestra.',
+      ],
+    },
+    {
+      title: 'The drawer of small parts',
+      by: 'Piet de Graaf',
+      standfirst: 'Every household has one. Here is a modest theory of what it is for.',
+      paragraphs: [
+        'Ours is the third one down. It has in it eleven keys to no known door, a bag of feet for furniture that we have never owned, four fuses, a hinge, a wheel, and a plastic thing. Everyone has the plastic thing. It came off something, it looked as if it mattered, and so it was put in the drawer, where it has been important ever since.',
+        'The tidy say that one should throw it out. They have numbers: nine things in ten are never used. I do not dispute it. But nobody can tell you which nine, and the tenth is always the foot of the washing machine, on a Sunday evening, with water on the floor.',
+        'I think that the drawer is a kind of memory. It knows what the house is made of. When my sister’s blind came down, I went through the drawer with no idea what I was looking for, and it handed me the solution – the hinge – before I had understood the problem.',
+        'Since then I have made one rule, which I recommend. Whatever goes in gets a label on a bit of tape: what it was part of, and the year. It takes ten seconds. The plastic thing, as it turns out, belongs to the drawer.',
+      ],
+      comments: [
+        'The plastic thing belongs to the drawer. I laughed so loudly that the cat left.',
+        'I labelled everything after reading this. There was a key to a flat that I left in 1998. The label says “regret”.',
+        'Ours is the second drawer, and I have to say that I am suspicious of people with a third.',
+        'When my aunt died we kept her drawer just as it was. It is the most exact portrait of her that there is.',
+      ],
+    },
+  ],
+  comments: [
+    'My father could mend anything with a bit of wire and bad language. I inherited the language.',
+    'Took the lid off for the first time in my life. There is nothing to be afraid of in there. Dust, mainly.',
+    'Unplug it first. And then check that you have unplugged the right thing. Ask me how I know.',
+    'We started something like this at our library in spring, and there is a queue every single time.',
+    'I am a retired electrician, and I would like it noted that this is all correct, which is unusual.',
+    'It is the part numbers that defeat me. If only everything had one that you could read.',
+    'I did it with my niece, who now wants to see the inside of everything, including the cat.',
+    'Thirty minutes, one screwdriver, no cost. I have not been this proud since my driving test.',
+    'There should be a subject at school for it. There used to be one, come to think of it.',
+    'Photograph every step as you take it apart. Putting it together is then only a slide show backwards.',
+    'I got as far as the last step and had one piece left over. It has been working for a week without it.',
+    'A magnet in a saucer for the screws. You are welcome.',
+    'What I would add: know when to stop. I have a very well repaired radio that no longer exists.',
+    'My partner bought a new one while I was mending the old one. Now we have two, and a subject of conversation.',
+    'You do not save any money if you count the hours. I do not count the hours.',
+    'The smell of an old workshop is better than any perfume: oil, sawdust, and somebody’s lunch.',
+    'Tried it, broke it for good, understood how it works. On balance a success.',
+    'I would pay more for a thing that came with its own spare parts in a little bag. I really would.',
+    'Could you do shoes next? I have three pairs waiting, and a glue that I do not trust.',
+    'My grandmother had a word for this which does not translate: roughly, “giving it another year”.',
+  ],
+};

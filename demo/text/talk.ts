@@ -1,0 +1,61 @@
+/** Sentences that fit in front of any comment. */
+export const openings: readonly string[] = [
+  'Lovely piece.',
+  'I have read this twice now.',
+  'This made my morning.',
+  'First comment here after years of reading along.',
+  'Came here from the newsletter.',
+  'Late to this, I know.',
+  'Yes, yes and yes.',
+  'I did not expect to have an opinion on this.',
+  'Somebody finally wrote it down.',
+  'A small note from an old reader.',
+  'Very well put.',
+  'Well, you have convinced me.',
+  'Good timing for us.',
+  'I was sceptical until the third paragraph.',
+];
+
+/** Sentences that fit after any comment. */
+export const closings: readonly string[] = [
+  'Thank you for writing it.',
+  'Anyway: more like this, please.',
+  'I shall report back.',
+  'Greetings from a rainy Antwerp.',
+  'Has anyone here had the same?',
+  'Sorry for going on.',
+  'My sister has asked me to say the same.',
+  'Keep them coming.',
+  'That is all, really.',
+  'Best wishes from the Baltic coast.',
+  'Now back to work.',
+  'I may be wrong, of course.',
+];
+
+/** Answers to an earlier comment; `{name}` stands for the first name of the one who wrote it. */
+export const replies: readonly string[] = [
+  '{name}, that is exactly how it went for us. It does get easier the third time.',
+  'What {name} said. I could not have put it better, and I have tried.',
+  '@{name}: do you happen to remember where you read that? I should like to look it up.',
+  'I am with {name} on this one, with a small reservation about the winter.',
+  '{name}, you have cheered me up no end. Thank you.',
+  'With respect, {name}, I have seen it go the other way often enough.',
+  '@{name} – try it once more, and change only one thing this time. That is what did it for me.',
+  'Reading {name}’s comment I realised that we have had the same week.',
+  '{name}, my neighbour says the same thing, word for word. You are not by any chance my neighbour?',
+  'Can I ask {name} how long it took, all told? I would have a free weekend in two weeks.',
+  'I laughed at {name}’s comment, then went and checked, and now I am not laughing.',
+  '@{name}: same here, and I never found out why either.',
+  'That is a fair point from {name}. I had only thought about it from the other side.',
+  '{name}, please write a piece about that. I would read it.',
+  'Seconding {name}. It sounds like nothing until you have tried to do without it.',
+  'Half agreed, {name}. The other half of me lives with somebody who does it the opposite way.',
+  '@{name}: it depends, as ever, on what you already have in the house.',
+  'I have copied {name}’s tip into my notebook and underlined it.',
+  '{name}, I did just that yesterday because of your comment. It worked.',
+  'Thank you, {name}. I was too shy to ask.',
+  '{name}’s grandmother and mine must have known each other.',
+  'May I disagree with {name} in the friendliest possible way?',
+  '@{name}: no, but I know somebody who has, and she still talks about it.',
+  'Coming back only to say that {name} was right.',
+];

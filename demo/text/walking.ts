@@ -1,0 +1,97 @@
+import type { TopicText } from './topic-text.ts';
+
+export const walking: TopicText = {
+  topic: 'Walking',
+  articles: [
+    {
+      title: 'The long way to work',
+      by: 'Lucía Ferrán',
+      standfirst: 'Fifty minutes on foot, twelve by train. A year of choosing badly, with results.',
+      paragraphs: [
+        'It began with a strike. For nine days there were no trains, and since I own neither a car nor much ambition before eight in the morning, I walked. On the tenth day the trains ran again. I got as far as the platform, watched one leave, and went back up the stairs.',
+        'On paper I lose seventy-six minutes a day. In practice I stopped needing the half-hour in which I used to sit in the kitchen in my coat, working up to the journey, and the one after it in which I recovered. What is left over is about quarter of an hour, and for that I get to watch a heron every morning.',
+        'You learn odd things. That the same distance is shorter with a hill in the middle. That rain is never as bad from the inside. That there is a moment, about two kilometres in, when the argument you were having with somebody in your head simply runs out of material.',
+        'My colleagues think that I do it for my health. I have let them. It is easier to explain than the heron.',
+      ],
+      comments: [
+        'I tried it for a week. On Thursday I caught myself apologising, out loud, to the person in my head.',
+        'Tell us more about the heron.',
+        'Lucky you with fifty minutes. From here it would be four hours, one of them along a motorway.',
+        'It is the coat in the kitchen that got me. I thought I was the only one.',
+      ],
+    },
+    {
+      title: 'Maps you can fold',
+      by: 'Rhys Pritchard',
+      standfirst: 'A phone shows you where you are. A sheet of paper shows you where you are not.',
+      paragraphs: [
+        'We spread it on the table on Friday evenings and hold down the corners with the salt, the pepper and two glasses. It is the one to twenty-five thousand, which gives four centimetres to the kilometre, and every house, well and dry-stone wall has its mark. Then somebody puts a finger down and says: what is that?',
+        'That is the whole advantage. A screen answers the question you had. A map of ninety centimetres by a hundred and twenty answers the ones that you did not: that the stream comes out on the other side, that a path gives up for no reason in the middle of a wood, that there is a place called Nowhere, and that it has a chapel.',
+        'I carry the phone as well; I am not a fool. It is better in fog, and it knows when the last bus leaves. But it always keeps me in the middle of the world, with everything else just off the edge, and after a day of it I could not draw you where I had been.',
+        'The paper one goes soft at the folds in about six years. By then it has coffee on it, a pressed beetle, and the names of three dogs. No one has ever handed down a route on a phone.',
+      ],
+      comments: [
+        'There really is a place called Nowhere with a chapel. We went. The chapel was shut.',
+        'My father’s maps have his pencilled times in the margin. I am slower than he was at seventy.',
+        'In defence of the phone: it found me in a whiteout on a plateau. But the paper had told me not to go.',
+        'Fold it inside out, so that the bit you need is on the outside. Nobody teaches this.',
+      ],
+    },
+    {
+      title: 'Walking with someone slower',
+      by: 'Rhys Pritchard',
+      standfirst: 'My daughter is four. Our record is one kilometre in three hours, and I would not have it beaten.',
+      paragraphs: [
+        'The first thing to go is the destination. We set off for the lake in April and have not been there yet. There was a drain with an echo, and then a wall of the right height for walking on, and on the other side of it a cat that had to be told about the drain.',
+        'The second thing to go is the idea that nothing is happening. An adult walks from event to event, from the bridge to the viewpoint to the bench. A child finds no such gaps. Between our door and the corner I have been shown forty-one snails, graded by mood.',
+        'I used to carry her when she was slow, until I noticed that she was not tired, only busy. Now I carry a flask and a book that I never open. If one stands still for long enough, in any lane, it turns out to be full: a wren has a nest in the roadworks sign, and the ivy hums.',
+        'My own father walked slowly towards the end. I remember being patient with him. I wish that I had been interested instead.',
+      ],
+      comments: [
+        'The last two sentences. I had to put the phone down and look out of the window for a bit.',
+        'Forty-one snails graded by mood is a serious piece of field work and should be published.',
+        'My son is six and has just discovered speed. Enjoy the drains while they last.',
+        'I walk with a frame, and the wren in the sign is exactly what one gets in return.',
+      ],
+    },
+    {
+      title: 'After the path gives out',
+      by: 'Rhys Pritchard',
+      standfirst: 'On being lost a little, on purpose, and within reach of a bus.',
+      paragraphs: [
+        'There is a particular silence when a path ends. A minute ago there was a line that other feet had agreed on; now there are some nettles and a decision. I have come to look forward to it, as one looks forward to the moment in a book when the author stops explaining.',
+        'Being lost has had a bad press, mostly deserved. I do not mean mountains, or winter, or anything with a helicopter in it. I mean a wood of three kilometres with a road on each side, four hours of daylight and a cheese sandwich. In there you cannot come to harm, and you cannot know quite where you are, and that is a state which has become difficult to get hold of.',
+        'What happens is that the senses come back on duty. You notice which side the light is on. You hear the road before you need it. You look behind you, to see what the way would look like coming back, which is the one habit that every guide I have met has in common.',
+        'Then a gate, and a lane, and a sign with a number on it, and you are nobody in particular again. The bus goes at ten past. It always turns out to be quarter past two.',
+      ],
+      comments: [
+        'Always look behind you. I was taught that at eight, by a scoutmaster with one eye, and it has saved me twice.',
+        'My wife says that I do this in supermarkets.',
+        'Do carry a whistle all the same. A twisted ankle three kilometres from a road is still a twisted ankle.',
+        '“Some nettles and a decision” describes most of my thirties.',
+      ],
+    },
+  ],
+  comments: [
+    'I walked to the post office the long way round because of this. It was shut, and I did not mind.',
+    'My dog has known all of this for years and has been waiting for me to catch up.',
+    'After the operation I started with the garden gate, then the corner, then the church. Today was the church.',
+    'Boots: nothing else matters as much. Buy them in the afternoon, when your feet are bigger.',
+    'There is a group of us who go out on the first Sunday of the month, whatever the weather, and talk about anything but work.',
+    'I would never have thought that I could read a thousand words about putting one foot before the other. And yet.',
+    'Hard to do in a city with six lanes between you and the river, but I am going to try.',
+    'Your pieces always make me go outside halfway through, which is why I can never tell you how they end.',
+    'I am a postwoman. Eleven kilometres every day, and I have not been bored yet.',
+    'We did the coast path last autumn in nine days, and what I remember best is the bus shelters.',
+    'Nobody mentions the feet of the person who walks behind. My regards to all second walkers.',
+    'In winter I do this with a head torch, and it is a different country.',
+    'A friend of mine has photographed the same oak on his walk every morning since 2011. It is riveting, I swear.',
+    'My doctor prescribed exactly this, with fewer adjectives.',
+    'I pushed a pram over this kind of ground for two years. One sees a great deal at three kilometres an hour.',
+    'The trick is to leave the house before you have decided whether you feel like it.',
+    'I used to run. Then I did something to my knee and found out how much I had been missing.',
+    'Read on a train, at a hundred and sixty kilometres an hour, with a feeling of guilt.',
+    'There used to be a right of way behind our houses. This has made me look up whether there still is.',
+    'Please never put any of this into an app.',
+  ],
+};
