@@ -1,10 +1,16 @@
 import { defineConfig } from 'vitest/config';
 
+const source = (path: string) => new URL(`./src/${path}`, import.meta.url).pathname;
+
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    // Tests of the library import its source by the package's own name, as users would.
-    alias: { 'nunjucks-cachesweeper': new URL('./src/index.ts', import.meta.url).pathname },
+    // Tests of the library import its source by the package's own names, as users would.
+    alias: [
+      { find: /^nunjucks-cachesweeper$/, replacement: source('index.ts') },
+      { find: /^nunjucks-cachesweeper\/testing$/, replacement: source('testing/index.ts') },
+      { find: /^nunjucks-cachesweeper\/(express|fastify|koa)$/, replacement: source('views/$1.ts') },
+    ],
     testTimeout: 20_000,
     hookTimeout: 60_000,
   },

@@ -4,12 +4,15 @@ import { describe } from './fragment/describe.ts';
 import type { ModelIdentity } from './fragment/identity.ts';
 import type { KeyParts } from './fragment/key.ts';
 import type { RenderReport } from './render/report.ts';
+import type { Store } from './stores/store.ts';
 
 /** The variables of a page, as they were given to `render`. */
 export type PageContext = Readonly<Record<string, unknown>>;
 
 /** Options of {@link CacheSweeper}. All have defaults; durations are text with a unit ("100ms", "3s"). */
 export interface CacheSweeperOptions {
+  /** A store shared by all processes of the site. Default none: each process has its own cache. */
+  readonly store?: Store;
   /** The lru-cache inside the process: most bytes it may take (default 64 MiB); `false` for none. */
   readonly memory?: { readonly maxBytes?: number } | false;
   /** `false` renders every body and stores nothing; a function decides for each page from its context. Default `true`. */
@@ -28,6 +31,8 @@ export interface CacheSweeperOptions {
   readonly private?: readonly string[];
   /** The longest time between reading a page's data and rendering it. Default "3s". */
   readonly maxDataAge?: string;
+  /** All waiting for the store in one render. Default "250ms". */
+  readonly timeout?: string;
   /** Called after each render. What it throws is reported as a warning and goes no further. */
   readonly onRender?: (report: RenderReport) => void;
   /** Called for each error that did not reach a page or a caller. */
@@ -38,6 +43,7 @@ export interface CacheSweeperOptions {
 
 /** Options as the sweeper uses them: checked, complete, its own. */
 export interface Settings {
+  readonly store: Store | undefined;
   readonly memoryBytes: number;
   readonly enabled: boolean | ((context: PageContext) => boolean);
   readonly namespace: string;
@@ -47,6 +53,7 @@ export interface Settings {
   readonly identify: ((model: unknown) => ModelIdentity | undefined) | undefined;
   readonly private: ReadonlySet<string>;
   readonly maxDataAge: number;
+  readonly timeout: number;
   readonly onRender: ((report: RenderReport) => void) | undefined;
   readonly onError: ((error: unknown) => void) | undefined;
   readonly now: () => number;
@@ -71,9 +78,11 @@ export const DEFAULT_PRIVATE_NAMES: readonly string[] = [
 
 const DEFAULT_MEMORY_BYTES = 64 * 1024 * 1024;
 const DEFAULT_MAX_DATA_AGE = 3_000;
+const DEFAULT_TIMEOUT = 250;
 const NAMESPACE = /^[A-Za-z0-9_.-]{0,64}$/;
 
 const KNOWN: ReadonlySet<string> = new Set<keyof CacheSweeperOptions>([
+  'store',
   'memory',
   'enabled',
   'namespace',
@@ -83,6 +92,7 @@ const KNOWN: ReadonlySet<string> = new Set<keyof CacheSweeperOptions>([
   'identify',
   'private',
   'maxDataAge',
+  'timeout',
   'onRender',
   'onError',
   'now',
@@ -97,6 +107,7 @@ export function checkOptions(options: CacheSweeperOptions): Settings {
     if (!KNOWN.has(name)) throw badOption(`option ${name}`, `one of ${[...KNOWN].join(', ')}`, 'an unknown name', true);
   }
   return Object.freeze({
+    store: store(options.store),
     memoryBytes: memoryBytes(options.memory),
     enabled: enabled(options.enabled),
     namespace: namespace(options.namespace),
@@ -106,6 +117,7 @@ export function checkOptions(options: CacheSweeperOptions): Settings {
     identify: optionalFunction('identify', options.identify),
     private: privateNames(options.private),
     maxDataAge: duration('maxDataAge', options.maxDataAge, DEFAULT_MAX_DATA_AGE),
+    timeout: duration('timeout', options.timeout, DEFAULT_TIMEOUT),
     onRender: optionalFunction('onRender', options.onRender),
     onError: optionalFunction('onError', options.onError),
     now: optionalFunction('now', options.now) ?? Date.now,
@@ -117,6 +129,13 @@ function badOption(what: string, expected: string, got: unknown, verbatim = fals
     'CACHESWEEPER_BAD_OPTION',
     `${what}: expected ${expected}, got ${verbatim ? got : describe(got)}`,
   );
+}
+
+function store(value: Store | undefined): Store | undefined {
+  if (value === undefined) return undefined;
+  const methods = ['getMany', 'setMany', 'addMany', 'close'] as const;
+  if (typeof value === 'object' && value !== null && methods.every((name) => typeof value[name] === 'function')) return value;
+  throw badOption('option store', `a store (an object with ${methods.join(', ')})`, value);
 }
 
 function memoryBytes(memory: CacheSweeperOptions['memory']): number {

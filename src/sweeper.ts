@@ -1,27 +1,32 @@
+import cluster from 'node:cluster';
 import { channel } from 'node:diagnostics_channel';
 import { CacheSweeperError } from './errors.ts';
 import { canonicalList } from './fragment/canonical.ts';
 import { describe } from './fragment/describe.ts';
 import { digest } from './fragment/digest.ts';
-import { Identifier, type Identity, type ModelClass, type Registration } from './fragment/identity.ts';
-import { EVERYTHING, ownName, sweptNames } from './fragment/names.ts';
+import { Identifier, type ModelClass, type Registration } from './fragment/identity.ts';
+import { EVERYTHING, ownName } from './fragment/names.ts';
+import { SweptNames } from './fragment/swept.ts';
 import { mintToken, tokenRecord } from './fragment/token.ts';
 import { type CacheSweeperOptions, checkOptions, type Settings } from './options.ts';
-import { Fragments } from './render/fragments.ts';
-import { KeyMaker, usingValue } from './render/operands.ts';
+import { Background } from './render/background.ts';
+import { Engine } from './render/engine.ts';
+import { Entries } from './render/entries.ts';
+import { usingValue } from './render/operands.ts';
 import type { RenderReport } from './render/report.ts';
 import { Stats, type TagStats } from './render/stats.ts';
 import { LocalTokens } from './stores/local-tokens.ts';
 import { MemoryTier } from './stores/memory-tier.ts';
+import { SafeStore } from './stores/safe-store.ts';
+import { SharedTokens } from './stores/shared-tokens.ts';
 import { install, rendersOf } from './template/install.ts';
 import type { NunjucksEnvironment, Template } from './template/nunjucks.ts';
-import type { Page } from './template/page.ts';
+
+/** Batches of entries being written at one time; more are dropped, and rendered again some day. */
+const MAX_BACKGROUND_WRITES = 1_000;
 
 const renderChannel = channel('nunjucks-cachesweeper:render');
 const errorChannel = channel('nunjucks-cachesweeper:error');
-
-/** Models that one invalidation may reach through `touches`; more is a circle of ever new models. */
-const MAX_TOUCHED = 100_000;
 
 /** Options of {@link CacheSweeper.invalidateCacheFor}. */
 export interface InvalidateOptions {
@@ -32,8 +37,12 @@ export interface InvalidateOptions {
 /** What {@link CacheSweeper.stats} tells. */
 export interface CacheSweeperStats {
   readonly memory: { readonly entries: number; readonly bytes: number };
-  /** Names whose tokens this process keeps. */
+  /** Names whose tokens this process keeps; 0 with a store. */
   readonly tokens: number;
+  /** Batches of entries not written because too many writes were under way. */
+  readonly writesDropped: number;
+  /** Names whose bump the store has not acknowledged yet. */
+  readonly bumpsWaiting: number;
   readonly renders: number;
   /** By template and line, most time saved first. */
   readonly tags: readonly TagStats[];
@@ -51,22 +60,34 @@ export interface CacheSweeperStats {
 export class CacheSweeper {
   readonly #settings: Settings;
   readonly #identifier: Identifier;
-  readonly #tokens = new LocalTokens();
   readonly #memory: MemoryTier | undefined;
-  readonly #keys: KeyMaker;
-  readonly #fragments: Fragments;
+  readonly #local = new LocalTokens();
+  readonly #store: SafeStore | undefined;
+  readonly #shared: SharedTokens | undefined;
+  readonly #background = new Background(MAX_BACKGROUND_WRITES);
+  readonly #engine: Engine;
   readonly #stats = new Stats();
-  readonly #running: { page: Page | undefined } = { page: undefined };
   #renders = 0;
   #closed = false;
+  #hasWarned = false;
 
   /** @throws CacheSweeperError CACHESWEEPER_BAD_OPTION */
   constructor(options: CacheSweeperOptions = {}) {
-    this.#settings = checkOptions(options);
-    this.#identifier = new Identifier(this.#settings.identify);
-    this.#memory = this.#settings.memoryBytes > 0 ? new MemoryTier(this.#settings.memoryBytes) : undefined;
-    this.#keys = new KeyMaker(this.#settings, this.#identifier, this.#tokens);
-    this.#fragments = new Fragments(this.#settings, this.#keys, this.#tokens, this.#memory);
+    const settings = checkOptions(options);
+    const onError = (error: unknown) => this.#report(error);
+    this.#settings = settings;
+    this.#identifier = new Identifier(settings.identify);
+    this.#memory = settings.memoryBytes > 0 ? new MemoryTier(settings.memoryBytes) : undefined;
+    this.#store = settings.store && new SafeStore(settings.store, onError);
+    this.#shared = this.#store && new SharedTokens(this.#store, settings, settings.now, onError);
+    this.#engine = new Engine({
+      settings,
+      identifier: this.#identifier,
+      tokens:
+        this.#store && this.#shared ? { store: this.#store, shared: this.#shared, onError } : { local: this.#local },
+      entries: new Entries(this.#memory, this.#store, this.#background, settings.now),
+      finished: (report) => this.#finished(report),
+    });
   }
 
   /**
@@ -76,14 +97,7 @@ export class CacheSweeper {
    * @throws CacheSweeperError CACHESWEEPER_INSTALL
    */
   install<E extends NunjucksEnvironment>(env: E): E {
-    install(env, {
-      owner: this,
-      settings: this.#settings,
-      fragments: this.#fragments,
-      keys: this.#keys,
-      running: this.#running,
-      finished: (report) => this.#finished(report),
-    });
+    install(env, this.#engine);
     return env;
   }
 
@@ -122,22 +136,25 @@ export class CacheSweeper {
   readonly invalidateCacheFor = async (models: unknown, options: InvalidateOptions = {}): Promise<void> => {
     this.#checkOpen();
     const { using } = options;
-    const names = new Map<string, string | undefined>();
-    for (const model of Array.isArray(models) ? models : [models]) {
-      const identity = this.#identifier.identity(model);
-      const recorded =
-        using === undefined ? undefined : digest(canonicalList([using, usingValue(model, using)], 'using'), 11);
-      if (recorded !== undefined && tokenRecord(this.#tokens.get(ownName(identity))) === recorded) continue;
-      this.#addSwept(names, model, identity, recorded);
+    const list: readonly unknown[] = Array.isArray(models) ? models : [models];
+    const changed = list.map((model) => ({
+      model,
+      identity: this.#identifier.identity(model),
+      recorded: using === undefined ? undefined : usingRecord(model, using),
+    }));
+    const recorded = using === undefined ? undefined : await this.#records(changed.map(({ identity }) => ownName(identity)));
+    const swept = new SweptNames(this.#identifier);
+    for (const change of changed) {
+      if (recorded !== undefined && recorded.get(ownName(change.identity)) === change.recorded) continue;
+      swept.add(change.model, change.identity, change.recorded);
     }
-    const now = this.#settings.now();
-    for (const [name, recorded] of names) this.#tokens.set(name, mintToken(now, recorded));
+    await this.#bump(swept.names);
   };
 
   /** Makes everything fresh from the next render on. */
   readonly invalidateAll = async (): Promise<void> => {
     this.#checkOpen();
-    this.#tokens.set(EVERYTHING, mintToken(this.#settings.now()));
+    await this.#bump(new Map([[EVERYTHING, undefined]]));
   };
 
   /**
@@ -157,7 +174,7 @@ export class CacheSweeper {
     { since }: { readonly since?: number } = {},
   ): Promise<string> {
     return new Promise((resolve, reject) => {
-      const renders = rendersOf(env, this);
+      const renders = rendersOf(env, this.#engine);
       const settle = (error: unknown, html?: string) => (error ? reject(error) : resolve(html ?? ''));
       const getTemplate = env.getTemplate as (
         name: string,
@@ -170,22 +187,34 @@ export class CacheSweeper {
     });
   }
 
-  /** Resolved when no work goes on in the background. Without a store there is none. */
-  async idle(): Promise<void> {}
+  /** Resolved when all background writes and retries are done. For tests, serverless functions and shutdown. */
+  async idle(): Promise<void> {
+    await Promise.all([this.#background.idle(), this.#shared?.idle()]);
+  }
 
   /** What was cached, how often that helped, and what it saved. */
   stats(): CacheSweeperStats {
     return {
       memory: { entries: this.#memory?.size ?? 0, bytes: this.#memory?.bytes ?? 0 },
-      tokens: this.#tokens.size,
+      tokens: this.#local.size,
+      writesDropped: this.#background.dropped,
+      bumpsWaiting: this.#shared?.failing.length ?? 0,
       renders: this.#renders,
       tags: this.#stats.tags(),
     };
   }
 
-  /** Lets go of everything. Pages can still be rendered; invalidating then throws CACHESWEEPER_CLOSED. */
+  /**
+   * Finishes background writes and ends the store's connections. Bumps that could not be delivered are reported to
+   * `onError`. Pages can still be rendered; invalidating then throws CACHESWEEPER_CLOSED.
+   */
   async close(): Promise<void> {
+    if (this.#closed) return;
     this.#closed = true;
+    await this.#background.idle();
+    const undelivered = (await this.#shared?.close()) ?? [];
+    if (undelivered.length > 0) this.#report(bumpFailed(undelivered, 'closed before they could be delivered'));
+    await this.#store?.close();
     this.#memory?.clear();
   }
 
@@ -194,41 +223,32 @@ export class CacheSweeper {
       throw new CacheSweeperError('CACHESWEEPER_CLOSED', 'this sweeper was closed: nothing can be invalidated');
   }
 
-  /** The names a change of this model sweeps, and those of what it touches, each once. */
-  #addSwept(
-    names: Map<string, string | undefined>,
-    model: unknown,
-    identity: Identity,
-    recorded: string | undefined,
-  ): void {
-    const queue: { model: unknown; identity: Identity; recorded: string | undefined }[] = [
-      { model, identity, recorded },
-    ];
-    const seen = new Set<string>();
-    for (let at = queue.shift(); at !== undefined; at = queue.shift()) {
-      const own = ownName(at.identity);
-      if (seen.has(own)) continue;
-      seen.add(own);
-      if (seen.size > MAX_TOUCHED) {
-        throw new CacheSweeperError(
-          'CACHESWEEPER_BAD_OPTION',
-          `touches led from one model to more than ${MAX_TOUCHED} others: name a class instead of its rows`,
-        );
-      }
-      for (const name of sweptNames(at.identity)) {
-        if (!names.has(name) || name === own) names.set(name, name === own ? at.recorded : undefined);
-      }
-      // A class or the name of a type is no row that a function of rows could be asked about.
-      if (at.identity.id === undefined) continue;
-      const touches = this.#identifier.registration(at.identity.type)?.touches as
-        | ((model: unknown) => unknown)
-        | undefined;
-      const touched = touches?.(at.model);
-      if (touched === undefined || touched === null) continue;
-      for (const other of Array.isArray(touched) ? touched : [touched]) {
-        queue.push({ model: other, identity: this.#identifier.identity(other), recorded: undefined });
-      }
+  async #bump(names: ReadonlyMap<string, string | undefined>): Promise<void> {
+    if (this.#shared === undefined) {
+      const now = this.#settings.now();
+      for (const [name, recorded] of names) this.#local.set(name, mintToken(now, recorded));
+      this.#warnOfOtherWorkers();
+      return;
     }
+    const lost = await this.#shared.bump(names);
+    if (lost.length > 0) throw bumpFailed(lost, 'not acknowledged by the store; they are tried again in the background');
+  }
+
+  /** What the tokens of names have recorded of `using`. */
+  async #records(names: readonly string[]): Promise<ReadonlyMap<string, string | undefined>> {
+    if (this.#shared === undefined) return new Map(names.map((name) => [name, tokenRecord(this.#local.get(name))]));
+    const { tokens } = await this.#shared.read(names, this.#settings.timeout);
+    return new Map(Array.from(tokens, ([name, token]) => [name, tokenRecord(token)]));
+  }
+
+  #warnOfOtherWorkers(): void {
+    if (this.#hasWarned || !(cluster.isWorker || 'NODE_APP_INSTANCE' in process.env || 'pm_id' in process.env)) return;
+    this.#hasWarned = true;
+    process.emitWarning(
+      'this process is one of several workers, and its sweeper has no store: what is invalidated here stays cached in the ' +
+        'others. Give all of them one store',
+      { type: 'CacheSweeperWarning', code: 'CACHESWEEPER_LOCAL_BUMP' },
+    );
   }
 
   #finished(report: RenderReport): void {
@@ -274,4 +294,15 @@ function checkRegistration(registration: object): Registration {
     );
   }
   return { ...registration } as Registration;
+}
+
+/** What a token records of the attribute named by `using`. */
+function usingRecord(model: unknown, using: string): string {
+  return digest(canonicalList([using, usingValue(model, using)], 'using'), 11);
+}
+
+function bumpFailed(names: readonly string[], why: string): CacheSweeperError {
+  const shown = names.slice(0, 10).join(', ');
+  const more = names.length > 10 ? ` and ${names.length - 10} more` : '';
+  return new CacheSweeperError('CACHESWEEPER_BUMP_FAILED', `${shown}${more}: ${why}`, { cause: names });
 }

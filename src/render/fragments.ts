@@ -4,11 +4,15 @@ import type { Identity } from '../fragment/identity.ts';
 import { dependencyNames } from '../fragment/names.ts';
 import { tokenTime } from '../fragment/token.ts';
 import type { Settings } from '../options.ts';
-import type { LocalTokens } from '../stores/local-tokens.ts';
-import type { MemoryTier } from '../stores/memory-tier.ts';
+import type { Entries, Verdict } from './entries.ts';
+import { Frame } from './frame.ts';
+import { PENDING, UNKNOWN } from './knowledge.ts';
 import { type KeyMaker, type MadeKey, milliseconds, type Operands } from './operands.ts';
 import type { Render } from './render.ts';
 import type { UncachedReason } from './report.ts';
+
+/** Clocks of two machines may differ by this much, in milliseconds. */
+const CLOCK_SKEW = 1_000;
 
 /** Where a tag stands. */
 export interface Place {
@@ -32,54 +36,35 @@ export interface FragmentCall {
   templateDigest(dependency: TemplateDependency): string | undefined;
 }
 
-/** A body that is being rendered: what it was made from is collected here. */
-export class Frame {
-  readonly parent: Frame | undefined;
-  readonly dependencies = new Dependencies();
-  /** Why it must not be stored. */
-  uncached: UncachedReason | undefined;
-
-  constructor(parent: Frame | undefined, uncached?: UncachedReason) {
-    this.parent = parent;
-    this.uncached = uncached;
-  }
-
-  /** What a fragment was made from, the one around it was made from as well. */
-  close(): void {
-    if (this.parent === undefined) return;
-    this.parent.dependencies.addAll(this.dependencies);
-    if (this.uncached !== undefined) this.parent.uncached ??= 'contains uncached';
-  }
-}
-
 /** The tag's part of a render: look up, or render the body and keep it. */
 export class Fragments {
   readonly #settings: Settings;
   readonly #keys: KeyMaker;
-  readonly #tokens: LocalTokens;
-  readonly #memory: MemoryTier | undefined;
+  readonly #entries: Entries;
+  /** Clocks of two machines may differ by this much, in milliseconds. */
+  readonly #skew: number;
   /** The innermost body being rendered. Bodies are synchronous, so there is never more than one. */
   #frame: Frame | undefined;
 
-  constructor(settings: Settings, keys: KeyMaker, tokens: LocalTokens, memory: MemoryTier | undefined) {
+  constructor(settings: Settings, keys: KeyMaker, entries: Entries) {
     this.#settings = settings;
     this.#keys = keys;
-    this.#tokens = tokens;
-    this.#memory = memory;
+    this.#entries = entries;
+    this.#skew = settings.store === undefined ? 0 : CLOCK_SKEW;
   }
 
   get frame(): Frame | undefined {
     return this.#frame;
   }
 
-  /** Runs something that is not part of the body being rendered, if one is. */
-  outside<T>(run: () => T): T {
-    const frame = this.#frame;
-    this.#frame = undefined;
+  /** Runs something inside another body than the one being rendered, or inside none. */
+  inside<T>(frame: Frame | undefined, run: () => T): T {
+    const outer = this.#frame;
+    this.#frame = frame;
     try {
       return run();
     } finally {
-      this.#frame = frame;
+      this.#frame = outer;
     }
   }
 
@@ -87,34 +72,44 @@ export class Fragments {
     if (!render.enabled) return this.#uncached(render, call, 'disabled');
     if (call.skip !== undefined) return this.#uncached(render, call, call.skip);
     const made = this.#keys.make(render, call.place, call.operands);
-    if (made === undefined) return this.#uncached(render, call, 'no models');
-    const entry = render.pass.kept.get(made.key) ?? this.#memory?.get(made.key);
-    if (entry !== undefined && entry.canonical === made.canonical && this.#isValid(entry, call)) {
-      return this.#hit(render, call, entry);
-    }
-    return this.#miss(render, call, made);
+    if (made === 'pending') return '';
+    if (typeof made === 'string') return this.#uncached(render, call, made);
+    return this.#find(render, call, made) ?? this.#miss(render, call, made);
   }
 
   /** `depends`: the body being rendered is made from these as well. */
-  depend(models: readonly Identity[]): void {
-    if (this.#frame !== undefined) this.#addModels(this.#frame, models);
+  depend(render: Render, models: readonly Identity[]): void {
+    if (this.#frame !== undefined) this.#addModels(render, this.#frame, models);
   }
 
-  /** Stores what a successful pass kept. */
-  store(render: Render): void {
-    if (this.#memory === undefined) return;
-    for (const [key, entry] of render.pass.kept) {
-      if (!this.#isFresh(entry)) continue;
-      const there = entry.provisional ? this.#memory.get(key) : undefined;
-      if (there !== undefined && there.canonical === entry.canonical && this.#isFresh(there)) continue;
-      this.#memory.set(key, entry);
+  /** The html of an entry that may be served, '' when that is not known yet, undefined when there is none. */
+  #find(render: Render, call: FragmentCall, made: MadeKey): string | undefined {
+    const { kept, found, knowledge } = render;
+    const { key, canonical } = made;
+    const here = [kept.get(key), this.#entries.inMemory(key)];
+    for (const entry of here) {
+      if (entry === undefined || entry.canonical !== canonical) continue;
+      const verdict = this.#judge(render, call, entry);
+      if (verdict === 'pending') return '';
+      if (verdict === 'valid') return this.#hit(render, call, key, entry);
     }
+    if (made.models.some(({ name }) => knowledge.isFresh(name))) return undefined;
+    const entry = knowledge.entry(key, canonical);
+    if (entry === PENDING) return '';
+    const verdict = entry === undefined ? 'invalid' : this.#judge(render, call, entry);
+    if (verdict === 'pending') return '';
+    if (entry === undefined || verdict === 'invalid') return undefined;
+    found.set(key, entry);
+    return this.#hit(render, call, key, entry);
   }
 
-  #hit(render: Render, call: FragmentCall, entry: Entry): string {
+  #hit(render: Render, call: FragmentCall, key: string, entry: Entry): string {
     this.#frame?.dependencies.addEntry(entry);
     render.pass.finished.push(entry);
-    this.#report(render, call, 'hit', undefined, entry.cost);
+    // What an earlier pass of this render made is found by a later one: for the page it is a miss all the same.
+    const made = render.kept.get(key) === entry && !render.pass.seen.has(key);
+    if (made) render.pass.seen.add(key);
+    this.#report(render, call, made ? 'miss' : 'hit', undefined, entry.cost);
     return entry.html;
   }
 
@@ -129,12 +124,12 @@ export class Fragments {
   }
 
   #miss(render: Render, call: FragmentCall, { key, canonical, models }: MadeKey): string {
-    const { pass } = render;
+    const { pass, kept } = render;
     const started = this.#settings.now();
     const lifetime = milliseconds(call.operands.ttl);
-    const mustWait = pass.pending.size > 0;
+    const mustWait = render.isPending;
     const frame = new Frame(this.#frame);
-    this.#addModels(frame, models);
+    this.#addModels(render, frame, models);
     const rendered = this.#renderBody(render, call, frame);
     if (rendered === undefined) return '';
     const { dependencies } = frame;
@@ -143,13 +138,16 @@ export class Fragments {
     frame.close();
     pass.finished.push(dependencies);
 
-    let reason = frame.uncached ?? (mustWait || pass.pending.size > 0 ? 'pending' : undefined);
+    let reason = frame.uncached ?? (mustWait || render.isPending ? 'pending' : undefined);
     if (reason === undefined && dependencies.tokens.size > MAX_DEPENDENCIES) reason = 'too many dependencies';
     if (reason === undefined) {
       const entry = this.#entry(render, canonical, rendered, dependencies);
       if (entry.expires <= this.#settings.now()) reason = 'expired';
-      else if (this.#memory !== undefined && !this.#memory.fits(key, entry)) reason = 'too large';
-      else pass.kept.set(key, entry);
+      else if (!this.#entries.fits(key, entry)) reason = 'too large';
+      else {
+        kept.set(key, entry);
+        pass.seen.add(key);
+      }
     }
     if (frame.uncached !== undefined) pass.hasUncached = true;
     this.#report(render, call, reason === undefined ? 'miss' : 'uncached', reason, rendered.cost);
@@ -164,7 +162,7 @@ export class Fragments {
   ): Entry {
     const youngest = tokenTime(dependencies.youngest());
     // Promise 2: something was bumped so late that the page's data may have been read before.
-    const provisional = youngest >= render.since;
+    const provisional = youngest >= render.since - this.#skew;
     const expires = provisional
       ? Math.min(dependencies.expires, youngest + this.#settings.maxDataAge)
       : dependencies.expires;
@@ -190,7 +188,7 @@ export class Fragments {
       html = call.body();
     } catch (error) {
       // The page will be run again: what is missing may be the cause, and what follows must still be found.
-      if (pass.pending.size > 0) return undefined;
+      if (render.isPending) return undefined;
       throw error;
     } finally {
       this.#frame = frame.parent;
@@ -210,24 +208,20 @@ export class Fragments {
     if (render.pass.hasUncached) frame.uncached ??= 'contains uncached';
   }
 
-  #addModels(frame: Frame, models: readonly Identity[]): void {
+  #addModels(render: Render, frame: Frame, models: readonly Identity[]): void {
     for (const model of models) {
-      for (const name of dependencyNames(model)) frame.dependencies.add(name, this.#tokens.get(name));
+      for (const name of dependencyNames(model)) {
+        const token = render.knowledge.token(name);
+        if (token === UNKNOWN) frame.uncached ??= 'unknown token';
+        else if (token !== PENDING) frame.dependencies.add(name, token);
+      }
     }
   }
 
-  #isValid(entry: Entry, call: FragmentCall): boolean {
-    return (
-      this.#isFresh(entry) && entry.templates.every((template) => call.templateDigest(template) === template.digest)
-    );
-  }
-
-  #isFresh({ names, tokens, expires }: Entry): boolean {
-    if (expires !== Number.POSITIVE_INFINITY && expires <= this.#settings.now()) return false;
-    for (let i = 0; i < names.length; i++) {
-      if (this.#tokens.get(names[i] as string) !== tokens[i]) return false;
-    }
-    return true;
+  #judge(render: Render, call: FragmentCall, entry: Entry): Verdict {
+    const verdict = this.#entries.judge(entry, render.knowledge);
+    if (verdict === 'invalid') return verdict;
+    return entry.templates.every((template) => call.templateDigest(template) === template.digest) ? verdict : 'invalid';
   }
 
   #report(

@@ -13,6 +13,8 @@ export const UNKNOWN: unique symbol = Symbol('unknown');
  */
 export interface Knowledge {
   token(name: string): Token | typeof PENDING | typeof UNKNOWN;
+  /** Whether this render made the token of a name: no entry can have been stored under it. */
+  isFresh(name: string): boolean;
   /** The store's entry of a key; undefined when it has none that can be used. */
   entry(key: string, canonical: string): Entry | typeof PENDING | undefined;
   /** Something was asked that is not known yet. */
@@ -32,6 +34,10 @@ export class LocalKnowledge implements Knowledge {
 
   token(name: string): Token {
     return this.#tokens.get(name);
+  }
+
+  isFresh(): boolean {
+    return false;
   }
 
   entry(): undefined {

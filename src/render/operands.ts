@@ -4,10 +4,10 @@ import { canonicalList } from '../fragment/canonical.ts';
 import { describe } from '../fragment/describe.ts';
 import type { Identifier, Identity } from '../fragment/identity.ts';
 import { canonicalKey, type KeyModel, type KeyParts, safeKey } from '../fragment/key.ts';
-import { ownName } from '../fragment/names.ts';
+import { dependencyNames, ownName } from '../fragment/names.ts';
 import type { Settings } from '../options.ts';
-import type { LocalTokens } from '../stores/local-tokens.ts';
 import type { Place } from './fragments.ts';
+import { PENDING, UNKNOWN } from './knowledge.ts';
 import type { Render } from './render.ts';
 
 /** The values of a fragment tag's arguments. */
@@ -32,33 +32,33 @@ export interface MadeKey {
 export class KeyMaker {
   readonly #settings: Settings;
   readonly #identifier: Identifier;
-  readonly #tokens: LocalTokens;
 
-  constructor(settings: Settings, identifier: Identifier, tokens: LocalTokens) {
+  constructor(settings: Settings, identifier: Identifier) {
     this.#settings = settings;
     this.#identifier = identifier;
-    this.#tokens = tokens;
   }
 
   /**
-   * The key of a fragment now; undefined when its tag was given an empty list of models: nothing could sweep it.
+   * The key of a fragment now, or why there is none: its tag was given an empty list of models, which nothing could
+   * sweep; a token is not known yet, or cannot be read.
    *
    * @throws CacheSweeperError CACHESWEEPER_NO_IDENTITY, CACHESWEEPER_TYPE_CONFLICT, CACHESWEEPER_BAD_KEY,
    *   CACHESWEEPER_BAD_TTL
    */
-  make(render: Render, place: Place, operands: Operands): MadeKey | undefined {
+  make(render: Render, place: Place, operands: Operands): MadeKey | 'no models' | 'pending' | 'unknown token' {
     const { model, type, using } = operands;
     milliseconds(operands.ttl);
     const given = Array.isArray(model) ? model : [model];
-    const models = given.map((one) => this.#keyModel(this.identity(one, type)));
-    if (models.length === 0) return undefined;
+    const identities = given.map((one) => this.identity(one, type));
+    if (identities.length === 0) return 'no models';
     const keys = canonicalList(operands.keys, 'key', (instance) => {
       const identity = this.#identifier.identityOfInstance(instance);
       if (identity === undefined) return undefined;
-      const keyModel = this.#keyModel(identity);
-      models.push(keyModel);
-      return `Model(${JSON.stringify(keyModel.name)})`;
+      identities.push(identity);
+      return `Model(${JSON.stringify(ownName(identity))})`;
     });
+    const models = keyModels(identities, render);
+    if (typeof models === 'string') return models;
     const parts: KeyParts = {
       namespace: this.#settings.namespace,
       version: this.#settings.version,
@@ -72,14 +72,8 @@ export class KeyMaker {
     };
     const canonical = canonicalKey(parts);
     const chosen: unknown = this.#settings.key === undefined ? canonical : this.#settings.key(parts);
-    return {
-      key: safeKey(
-        typeof chosen === 'string' ? chosen : canonicalList([chosen], 'the result of the key option'),
-        parts,
-      ),
-      canonical,
-      models,
-    };
+    const text = typeof chosen === 'string' ? chosen : canonicalList([chosen], 'the result of the key option');
+    return { key: safeKey(text, parts), canonical, models };
   }
 
   /** @param type the value of `type=`, null or undefined when there is none */
@@ -88,11 +82,22 @@ export class KeyMaker {
     if (typeof type === 'string') return this.#identifier.identity(model, type);
     throw new CacheSweeperError('CACHESWEEPER_NO_IDENTITY', `type= expected the name of a type, got ${describe(type)}`);
   }
+}
 
-  #keyModel({ type, id }: Identity): KeyModel {
-    const name = ownName({ type, id });
-    return { type, id, name, token: this.#tokens.get(name) };
+/** The models with their tokens, once all their names' tokens are known. */
+function keyModels(identities: readonly Identity[], { knowledge }: Render): KeyModel[] | 'pending' | 'unknown token' {
+  const models: KeyModel[] = [];
+  let missing: 'pending' | 'unknown token' | undefined;
+  for (const identity of identities) {
+    const names = dependencyNames(identity);
+    for (const name of names) {
+      const token = knowledge.token(name);
+      if (token === PENDING) missing ??= 'pending';
+      else if (token === UNKNOWN) missing = 'unknown token';
+      else if (name === names[2]) models.push({ ...identity, name, token });
+    }
   }
+  return missing ?? models;
 }
 
 /** The attributes named by `using`, of every model that the tag names. */

@@ -2,19 +2,27 @@ import { canonicalList } from '../fragment/canonical.ts';
 import type { Dependencies } from '../fragment/dependencies.ts';
 import type { Entry } from '../fragment/entry.ts';
 import type { PageContext, Settings } from '../options.ts';
+import type { Frame } from './frame.ts';
+import type { Knowledge } from './knowledge.ts';
 import type { FragmentReport } from './report.ts';
 
 /** What one run of a page's template has found so far. It ends with the run. */
 export class Pass {
-  /** What must be waited for before the page can be finished. */
-  readonly pending = new Set<Promise<unknown>>();
-  /** Complete fragments, to be stored when the whole page has succeeded. */
-  readonly kept = new Map<string, Entry>();
+  /** What must be waited for, beside the store, before the page can be finished. */
+  readonly pending: Set<Promise<unknown>> = new Set();
+  /** Keys of the fragments of {@link Render.kept} that this pass has met. */
+  readonly seen: Set<string> = new Set();
   /** Every fragment finished so far: html captured from it may be printed inside a later one. */
   readonly finished: (Entry | Dependencies)[] = [];
   /** A fragment that must not be stored was finished: neither may what captures it. */
   hasUncached = false;
   readonly reports: FragmentReport[] = [];
+}
+
+/** Where the body being rendered is known. */
+export interface Frames {
+  readonly frame: Frame | undefined;
+  inside<T>(frame: Frame | undefined, run: () => T): T;
 }
 
 /** One request for one page: all it knows lives and dies with it. */
@@ -24,25 +32,71 @@ export class Render {
   readonly since: number;
   /** Whether there is a callback, so that the page can be run again after waiting. */
   readonly canWait: boolean;
+  readonly knowledge: Knowledge;
+  readonly frames: Frames;
+  /** Complete fragments, to be stored when the whole page has succeeded. */
+  readonly kept: Map<string, Entry> = new Map();
+  /** Entries that came from the store. */
+  readonly found: Map<string, Entry> = new Map();
+  /** The page was delivered, or failed. */
+  isFinished = false;
   passes = 0;
   waves = 0;
   pass: Pass = new Pass();
   readonly #settings: Settings;
   #enabled: boolean | undefined;
   #vary: string | undefined;
+  readonly #lazyCalls = new Map<unknown, Map<string, never>>();
+  readonly #objectNumbers = new Map<object, number>();
 
-  constructor(settings: Settings, context: PageContext, canWait: boolean, since: number | undefined) {
+  constructor(
+    settings: Settings,
+    knowledge: Knowledge,
+    frames: Frames,
+    context: PageContext,
+    { canWait, since }: { readonly canWait: boolean; readonly since: number | undefined },
+  ) {
     this.#settings = settings;
+    this.knowledge = knowledge;
+    this.frames = frames;
     this.context = context;
     this.canWait = canWait;
     this.since = since ?? settings.now() - settings.maxDataAge;
   }
 
-  beginPass(): Pass {
+  /** Something is not known yet: the page has to be run again. */
+  get isPending(): boolean {
+    return this.pass.pending.size > 0 || this.knowledge.isPending;
+  }
+
+  beginPass(): void {
     this.passes++;
     this.pass = new Pass();
-    return this.pass;
   }
+
+  /** Waits for all that is pending, together. */
+  async wave(): Promise<void> {
+    this.waves++;
+    await Promise.all([this.knowledge.ask(), Promise.allSettled(this.pass.pending)]);
+  }
+
+  /** What became of each call of a lazy, by its arguments. */
+  lazyCalls<C>(lazy: unknown): Map<string, C> {
+    let calls = this.#lazyCalls.get(lazy) as Map<string, C> | undefined;
+    if (calls === undefined) {
+      calls = new Map();
+      this.#lazyCalls.set(lazy, calls as Map<string, never>);
+    }
+    return calls;
+  }
+
+  /** A number by which an object is known in this render. */
+  readonly objectNumber = (object: object): number => {
+    const known = this.#objectNumbers.get(object);
+    if (known !== undefined) return known;
+    this.#objectNumbers.set(object, this.#objectNumbers.size);
+    return this.#objectNumbers.size - 1;
+  };
 
   /** The `enabled` option for this page; asked once. */
   get enabled(): boolean {

@@ -9,7 +9,8 @@ export type UncachedReason =
   | 'too large'
   | 'expired'
   | 'private name'
-  | 'unknown template';
+  | 'unknown template'
+  | 'unknown token';
 
 /** One fragment of one render. */
 export interface FragmentReport {

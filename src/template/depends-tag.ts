@@ -47,7 +47,7 @@ export class DependsTag {
 
   /** Called by the compiled template. */
   run(
-    _context: Context,
+    context: Context,
     _root: unknown,
     _frame: unknown,
     line: number,
@@ -57,7 +57,9 @@ export class DependsTag {
   ): string {
     if (this.#fragments.frame === undefined) return '';
     try {
-      this.#fragments.depend(models.flat().map((model) => this.#keys.identity(model, type)));
+      this.#fragments.depend(
+        this.#host.pageOf(context).render,
+        models.flat().map((model) => this.#keys.identity(model, type)));
     } catch (error) {
       throw error instanceof CacheSweeperError ? this.#host.raise(placeInTemplate(error, { line, column })) : error;
     }

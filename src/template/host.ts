@@ -1,8 +1,7 @@
 import { CacheSweeperError } from '../errors.ts';
 import type { TemplateDependency } from '../fragment/entry.ts';
-import type { Settings } from '../options.ts';
-import type { Fragments, Place } from '../render/fragments.ts';
-import { Render } from '../render/render.ts';
+import type { Engine } from '../render/engine.ts';
+import type { Place } from '../render/fragments.ts';
 import { Analyst, type Toolkit } from './analysis.ts';
 import { type Closure, Closures } from './closure.ts';
 import { assignedNames } from './compiled-code.ts';
@@ -29,24 +28,22 @@ export class TemplateHost {
   /** Names that any template run so far gives values to. */
   readonly assigned = new Set<string>();
   readonly #env: Environment;
-  readonly #settings: Settings;
-  readonly #fragments: Fragments;
+  readonly #engine: Engine;
   readonly #closures: Closures;
   readonly #templates = new WeakMap<RootFunction, Template>();
   readonly #raised: { readonly error: CacheSweeperError; readonly message: string }[] = [];
   /** The templates being compiled for a page, innermost last. */
   readonly #compiling: Template[] = [];
 
-  constructor(env: Environment, toolkit: Toolkit, settings: Settings, fragments: Fragments) {
+  constructor(env: Environment, toolkit: Toolkit, engine: Engine) {
     this.#env = env;
-    this.#settings = settings;
-    this.#fragments = fragments;
+    this.#engine = engine;
     this.analyst = new Analyst(env, toolkit);
     this.#closures = new Closures(env, this.analyst);
   }
 
   get privateNames(): ReadonlySet<string> {
-    return this.#settings.private;
+    return this.#engine.settings.private;
   }
 
   nameOf(template: Template): string {
@@ -56,10 +53,7 @@ export class TemplateHost {
   /** The page that a tag runs for. */
   pageOf(context: Context): Page {
     // Without one, somebody called a compiled template by hand: nothing of it will be stored.
-    return (
-      (context.env as PageEnvironment)[PAGE] ??
-      new Page(this, new Render(this.#settings, context.ctx, false, undefined))
-    );
+    return (context.env as PageEnvironment)[PAGE] ?? new Page(this, this.#engine.newRender(context.ctx, false));
   }
 
   /** Compiles a template for a page, and remembers which function is its. */
@@ -140,7 +134,7 @@ export class TemplateHost {
 
   /** A body asked for a template: one that its own template does not name becomes a dependency. */
   used(page: Page, site: Site, name: string | Template, from: string | undefined, template: Template): void {
-    const frame = this.#fragments.frame;
+    const frame = this.#engine.fragments.frame;
     if (frame === undefined || (template.path && site.closure?.paths.has(template.path))) return;
     if (typeof name !== 'string') {
       frame.uncached ??= 'unknown template';

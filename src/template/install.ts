@@ -1,58 +1,42 @@
 import { CacheSweeperError } from '../errors.ts';
 import { describe } from '../fragment/describe.ts';
-import type { Settings } from '../options.ts';
-import type { Fragments } from '../render/fragments.ts';
-import type { KeyMaker } from '../render/operands.ts';
-import type { RenderReport } from '../render/report.ts';
+import type { Engine } from '../render/engine.ts';
 import type { Toolkit } from './analysis.ts';
 import { DependsTag } from './depends-tag.ts';
 import { FragmentTag } from './fragment-tag.ts';
 import { TemplateHost } from './host.ts';
 import type { Done, Environment, Lexer, NunjucksEnvironment, Parser, ParserClass, Template } from './nunjucks.ts';
-import type { Page } from './page.ts';
 import { type NunjucksRender, Renders } from './renders.ts';
 
 /** Under this property an environment carries what renders its pages. */
 const INSTALLED: unique symbol = Symbol.for('nunjucks-cachesweeper installed');
 
-type InstalledEnvironment = Environment & { [INSTALLED]?: { readonly owner: object; readonly renders: Renders } };
-
-/** What one sweeper brings to every environment it is installed in. */
-export interface Installer {
-  readonly owner: object;
-  readonly settings: Settings;
-  readonly fragments: Fragments;
-  readonly keys: KeyMaker;
-  readonly running: { page: Page | undefined };
-  finished(report: RenderReport): void;
-}
+type InstalledEnvironment = Environment & { [INSTALLED]?: { readonly engine: Engine; readonly renders: Renders } };
 
 /**
  * Adds the tags to an environment and makes its pages go through passes.
  *
  * @throws CacheSweeperError CACHESWEEPER_INSTALL when it is no environment, or another sweeper's
  */
-export function install(target: NunjucksEnvironment, installer: Installer): void {
+export function install(target: NunjucksEnvironment, engine: Engine): void {
   const env = checkedEnvironment(target);
   const installed = env[INSTALLED];
   if (installed !== undefined) {
-    if (installed.owner === installer.owner) return;
+    if (installed.engine === engine) return;
     throw failed('this environment already has another sweeper: use one sweeper, or another environment');
   }
   const { prototype, toolkit } = probe(env);
-  const { settings, fragments, keys, running, finished, owner } = installer;
-  const host = new TemplateHost(env, toolkit, settings, fragments);
-  const nunjucks = hookRender(prototype);
-  const renders = new Renders({ env, host, settings, fragments, running, finished, nunjucks });
-  Object.defineProperty(env, INSTALLED, { value: { owner, renders } });
-  env.addExtension('nunjucks-cachesweeper', new FragmentTag(host, fragments));
-  env.addExtension('nunjucks-cachesweeper-depends', new DependsTag(host, fragments, keys));
+  const host = new TemplateHost(env, toolkit, engine);
+  const renders = new Renders(env, host, engine, hookRender(prototype));
+  Object.defineProperty(env, INSTALLED, { value: { engine, renders } });
+  env.addExtension('nunjucks-cachesweeper', new FragmentTag(host, engine.fragments));
+  env.addExtension('nunjucks-cachesweeper-depends', new DependsTag(host, engine.fragments, engine.keys));
 }
 
-/** What renders the pages of an environment that `owner` is installed in. */
-export function rendersOf(target: NunjucksEnvironment, owner: object): Renders {
+/** What renders the pages of an environment that a sweeper is installed in. */
+export function rendersOf(target: NunjucksEnvironment, engine: Engine): Renders {
   const installed = (target as InstalledEnvironment)[INSTALLED];
-  if (installed?.owner === owner) return installed.renders;
+  if (installed?.engine === engine) return installed.renders;
   throw failed('this environment does not have this sweeper: call sweeper.install(env) first');
 }
 

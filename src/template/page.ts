@@ -1,3 +1,4 @@
+import { RENDER } from '../render/current.ts';
 import type { Render } from '../render/render.ts';
 import type { BodyWatch } from './body.ts';
 import type { Closure } from './closure.ts';
@@ -64,6 +65,7 @@ type Optional<T> = T | null | undefined;
 function derive(base: Environment, page: Page): Environment {
   const derived = Object.create(base);
   derived[PAGE] = page;
+  derived[RENDER] = page.render;
   derived.getTemplate = (
     name: string | Template,
     eager?: Optional<boolean | Done<Template>>,

@@ -1,9 +1,10 @@
 import { AsyncResource } from 'node:async_hooks';
 import { CacheSweeperError } from '../errors.ts';
-import type { Settings } from '../options.ts';
-import type { Fragments } from '../render/fragments.ts';
-import { Render } from '../render/render.ts';
-import type { RenderReport } from '../render/report.ts';
+import type { PageContext } from '../options.ts';
+import { runAs, runningNow } from '../render/current.ts';
+import type { Engine } from '../render/engine.ts';
+import { Frame } from '../render/frame.ts';
+import { lazyPart } from '../render/lazy.ts';
 import type { TemplateHost } from './host.ts';
 import type { Done, Environment, Template } from './nunjucks.ts';
 import { PAGE, Page, type PageEnvironment } from './page.ts';
@@ -14,33 +15,18 @@ export type NunjucksRender = (this: Template, context: object | null | undefined
 /** Passes of one page: each waits for something new, so more than these is a loader or a template that never settles. */
 const MAX_PASSES = 100;
 
-/** Takes pages through their passes. One for each environment. */
+/** Takes the pages of one environment through their passes. */
 export class Renders {
   readonly #env: Environment;
   readonly #host: TemplateHost;
-  readonly #settings: Settings;
-  readonly #fragments: Fragments;
-  readonly #finished: (report: RenderReport) => void;
+  readonly #engine: Engine;
   readonly #nunjucks: NunjucksRender;
-  /** The page whose pass is on the stack: shared by all environments, a page may render a part in another one. */
-  readonly #running: { page: Page | undefined };
 
-  constructor(parts: {
-    env: Environment;
-    host: TemplateHost;
-    settings: Settings;
-    fragments: Fragments;
-    nunjucks: NunjucksRender;
-    running: { page: Page | undefined };
-    finished: (report: RenderReport) => void;
-  }) {
-    this.#env = parts.env;
-    this.#host = parts.host;
-    this.#settings = parts.settings;
-    this.#fragments = parts.fragments;
-    this.#nunjucks = parts.nunjucks;
-    this.#running = parts.running;
-    this.#finished = parts.finished;
+  constructor(env: Environment, host: TemplateHost, engine: Engine, nunjucks: NunjucksRender) {
+    this.#env = env;
+    this.#host = host;
+    this.#engine = engine;
+    this.#nunjucks = nunjucks;
   }
 
   /** What `template.render(context, done)` does in an environment with the tag. */
@@ -55,11 +41,13 @@ export class Renders {
       this.#host.prepare(template);
       return this.#nunjucks.call(template, context, done);
     }
-    const running = this.#running.page;
-    if (running !== undefined && done === undefined) return this.#part(running, template, context);
+    const running = runningNow();
+    if (done === undefined && running instanceof Page && running.render.frames === this.#engine.fragments) {
+      return this.#part(running, template, context);
+    }
     const page = new Page(
       this.#host,
-      new Render(this.#settings, (context ?? {}) as Record<string, unknown>, done !== undefined, since),
+      this.#engine.newRender((context ?? {}) as PageContext, done !== undefined, since),
     );
     return done === undefined ? this.#atOnce(page, template, context) : this.#inPasses(page, template, context, done);
   }
@@ -80,70 +68,84 @@ export class Renders {
       return html;
     } catch (error) {
       throw this.#host.recognise(error);
+    } finally {
+      page.render.isFinished = true;
     }
   }
 
   #inPasses(page: Page, template: Template, context: object | null | undefined, done: Done<string>): null {
+    const { render } = page;
     const started = performance.now();
+    const part = lazyPart();
     // Nunjucks calls back from one queue for all pages: each caller is called in its own asynchronous context.
     const resource = new AsyncResource('NUNJUCKS_CACHESWEEPER_RENDER');
     const deliver = (error: unknown, html?: string): void => {
+      render.isFinished = true;
       resource.runInAsyncScope(done, undefined, error === null ? null : this.#host.recognise(error), html);
     };
     const pass = (): void => {
+      const frame = part === undefined ? undefined : new Frame();
       let answered = false;
-      this.#pass(page, template, context, (error, html) => {
-        if (answered) return;
-        answered = true;
-        const { pending } = page.render.pass;
-        if (pending.size > 0) {
-          void this.#wait(page).then(
-            () => resource.runInAsyncScope(pass),
-            (failure) => deliver(failure),
-          );
-        } else if (error) {
-          deliver(error);
-        } else {
-          this.#succeed(page, template, started);
-          deliver(null, html);
-        }
-      });
+      this.#pass(
+        page,
+        template,
+        context,
+        (error, html) => {
+          if (answered) return;
+          answered = true;
+          if (render.isPending) {
+            void this.#wait(page).then(
+              () => resource.runInAsyncScope(pass),
+              (failure) => deliver(failure),
+            );
+          } else if (error) {
+            deliver(error);
+          } else {
+            if (frame !== undefined) this.#addTo(part as Frame, frame, page, template);
+            this.#succeed(page, template, started);
+            deliver(null, html);
+          }
+        },
+        frame,
+      );
     };
     pass();
     return null;
   }
 
-  async #wait(page: Page): Promise<void> {
-    const { render } = page;
+  /** What a lazy renders, the fragment that uses the lazy's value is made from. */
+  #addTo(part: Frame, frame: Frame, page: Page, { path }: Template): void {
+    const digest = path ? this.#host.templateDigest(page, { name: path, parent: undefined }) : undefined;
+    if (path && digest !== undefined) frame.dependencies.addTemplate({ name: path, parent: undefined, digest });
+    else frame.uncached ??= 'unknown template';
+    part.include(frame);
+  }
+
+  async #wait({ render }: Page): Promise<void> {
     if (render.passes >= MAX_PASSES) {
       throw new CacheSweeperError(
         'CACHESWEEPER_NO_PROGRESS',
-        `the page was run ${MAX_PASSES} times and still waits for something new: does a template loader give a new answer each time?`,
+        `the page was run ${MAX_PASSES} times and still asks for something new: does a key, a lazy's argument or a template ` +
+          'loader give another value each time?',
       );
     }
-    render.waves++;
-    await Promise.allSettled(render.pass.pending);
+    await render.wave();
   }
 
-  #pass(page: Page, template: Template, context: object | null | undefined, done?: Done<string>): string | null {
-    const outer = this.#running.page;
-    this.#running.page = page;
+  #pass(
+    page: Page,
+    template: Template,
+    context: object | null | undefined,
+    done?: Done<string>,
+    frame?: Frame,
+  ): string | null {
     page.beginPass();
-    try {
-      return this.#fragments.outside(() => this.#nunjucks.call(page.adopt(template, this.#env), context, done));
-    } finally {
-      this.#running.page = outer;
-    }
+    return runAs(page, () =>
+      this.#engine.fragments.inside(frame, () => this.#nunjucks.call(page.adopt(template, this.#env), context, done)),
+    );
   }
 
   #succeed({ render }: Page, template: Template, started: number): void {
-    this.#fragments.store(render);
-    this.#finished({
-      template: this.#host.nameOf(template),
-      passes: render.passes,
-      waves: render.waves,
-      milliseconds: performance.now() - started,
-      fragments: render.pass.reports,
-    });
+    this.#engine.succeed(render, this.#host.nameOf(template), performance.now() - started);
   }
 }

@@ -1,4 +1,12 @@
 import { CacheSweeper } from 'nunjucks-cachesweeper';
+import { TestingStore } from 'nunjucks-cachesweeper/testing';
 import { testConstructs } from './run.ts';
 
-testConstructs('in-process', () => new CacheSweeper());
+/** The clock stands still: what is stored provisionally does not expire, however slow the machine is. */
+const now = () => 1_800_000_000_000;
+/** An asynchronous store whose answers take a random time. */
+const slow = () => new TestingStore({ now, script: () => ({ delay: Math.floor(Math.random() * 3) }) });
+
+testConstructs('in-process', () => new CacheSweeper({ now }));
+testConstructs('asynchronous store and memory tier', () => new CacheSweeper({ store: slow(), timeout: '10s', now }));
+testConstructs('asynchronous store alone', () => new CacheSweeper({ store: slow(), memory: false, timeout: '10s', now }));

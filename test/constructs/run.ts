@@ -24,17 +24,13 @@ export function testConstructs(title: string, makeSweeper: () => CacheSweeper): 
       };
       const cold = await runs();
       expect(cold.html).toBe(plain);
-      expect(cold.runs).toBeGreaterThan(0);
-      const outside = construct.templates['page.njk']?.startsWith('{{ ran() }}') ? 1 : 0;
-      const cached = construct.name !== 'depends outside a body';
-      const warm = await runs();
-      expect(warm).toEqual({ html: plain, runs: cached ? outside : 1 });
+      const hasFragment = construct.name !== 'depends outside a body';
+      expect(cold.runs > 0).toBe(hasFragment);
+      expect(await runs()).toEqual({ html: plain, runs: 0 });
       await sweeper.invalidateAll();
       const bumped = await runs();
       expect(bumped.html).toBe(plain);
-      // With a slow loader the cold page was run several times.
-      if (construct.loader === 'async') expect(bumped.runs).toBeGreaterThan(0);
-      else expect(bumped.runs).toBe(cold.runs);
+      expect(bumped.runs > 0).toBe(hasFragment);
       await sweeper.close();
     });
   });

@@ -57,7 +57,7 @@ const f = (model: string, body: string) => `{% cachesweeper ${model} 500 %}{{ ra
 export const constructs: readonly Construct[] = [
   page('plain', f('article', '{{ article.title }}')),
   page('text around', `a ${f('article', 'x')} b`),
-  page('empty body', '{{ ran() }}{% cachesweeper article 500 %}{{ ran() }}{% endcachesweeper %}'),
+  page('empty body', 'x{% cachesweeper article 500 %}{{ ran() }}{% endcachesweeper %}'),
   page('nested three deep', f('article', `1${f('other', `2${f('comment', '{{ comment.text }}')}2`)}1`)),
   page('for over an array', `{% for comment in comments %}${leaf}{{ loop.index }}{% endfor %}`),
   page(
@@ -279,5 +279,5 @@ export const constructs: readonly Construct[] = [
     '{% cachesweeper [article, comment] 500 %}{{ ran() }}{{ article.title }}{{ comment.text }}{% endcachesweeper %}',
   ),
   page('depends in the body', f('article', '{% depends comment, "sidebar" %}{{ article.title }}')),
-  page('depends outside a body', '{% depends comment %}{{ ran() }}x'),
+  page('depends outside a body', '{% depends comment %}x'),
 ];

@@ -1,0 +1,76 @@
+import type { Identifier } from '../fragment/identity.ts';
+import type { PageContext, Settings } from '../options.ts';
+import type { LocalTokens } from '../stores/local-tokens.ts';
+import type { SafeStore } from '../stores/safe-store.ts';
+import type { SharedTokens } from '../stores/shared-tokens.ts';
+import { Fragments } from './fragments.ts';
+import { type Knowledge, LocalKnowledge } from './knowledge.ts';
+import { KeyMaker } from './operands.ts';
+import { Render } from './render.ts';
+import type { Entries } from './entries.ts';
+import type { RenderReport } from './report.ts';
+import { requestStarted } from './request-start.ts';
+import { NoKnowledge, StoreKnowledge } from './store-knowledge.ts';
+
+/** Where tokens are: in this process, or in a store. */
+export type Tokens =
+  | { readonly local: LocalTokens }
+  | { readonly store: SafeStore; readonly shared: SharedTokens; readonly onError: (error: unknown) => void };
+
+/** What all pages of one sweeper share. */
+export class Engine {
+  readonly settings: Settings;
+  readonly fragments: Fragments;
+  readonly keys: KeyMaker;
+  readonly #tokens: Tokens;
+  readonly #entries: Entries;
+  readonly #finished: (report: RenderReport) => void;
+  #hasWarned = false;
+
+  constructor(parts: {
+    settings: Settings;
+    identifier: Identifier;
+    tokens: Tokens;
+    entries: Entries;
+    finished: (report: RenderReport) => void;
+  }) {
+    this.settings = parts.settings;
+    this.#tokens = parts.tokens;
+    this.#entries = parts.entries;
+    this.#finished = parts.finished;
+    this.keys = new KeyMaker(parts.settings, parts.identifier);
+    this.fragments = new Fragments(parts.settings, this.keys, parts.entries);
+  }
+
+  /**
+   * @param canWait whether there is a callback
+   * @param since when the page's data was read, at the earliest; default: when the request began, if that is known
+   */
+  newRender(context: PageContext, canWait: boolean, since: number | undefined = requestStarted()): Render {
+    return new Render(this.settings, this.#knowledge(canWait), this.fragments, context, { canWait, since });
+  }
+
+  /** A page is complete: what it kept is stored, and what it did is reported. */
+  succeed(render: Render, template: string, milliseconds: number): void {
+    this.#entries.keep(render);
+    const { passes, waves, pass } = render;
+    this.#finished({ template, passes, waves, milliseconds, fragments: pass.reports });
+  }
+
+  #knowledge(canWait: boolean): Knowledge {
+    if ('local' in this.#tokens) return new LocalKnowledge(this.#tokens.local);
+    const { store, shared, onError } = this.#tokens;
+    if (canWait) return new StoreKnowledge(store, shared, this.settings.timeout, onError);
+    return new NoKnowledge(() => this.#warnNoCallback());
+  }
+
+  #warnNoCallback(): void {
+    if (this.#hasWarned) return;
+    this.#hasWarned = true;
+    process.emitWarning(
+      'a page with fragments was rendered without a callback: it cannot wait for the store, so its bodies are rendered ' +
+        'uncached. Use res.render, env.render(name, context, callback) or await sweeper.render(env, name, context)',
+      { type: 'CacheSweeperWarning', code: 'CACHESWEEPER_NO_CALLBACK' },
+    );
+  }
+}

@@ -1,0 +1,98 @@
+import { type Entry, writeEntry } from '../fragment/entry.ts';
+import { seal } from '../fragment/seal.ts';
+import type { MemoryTier } from '../stores/memory-tier.ts';
+import type { SafeStore } from '../stores/safe-store.ts';
+import type { StoreItem } from '../stores/store.ts';
+import type { Background } from './background.ts';
+import { type Knowledge, PENDING, UNKNOWN } from './knowledge.ts';
+import type { Render } from './render.ts';
+import { entryKey } from './store-knowledge.ts';
+
+/** Whether an entry may be served now. */
+export type Verdict = 'valid' | 'invalid' | 'pending';
+
+/** How long writing entries may take, in milliseconds: no page waits for it. */
+const WRITE_TIMEOUT = 1_000;
+
+/** Where entries are kept: in the memory tier, and in the store if there is one. */
+export class Entries {
+  readonly #memory: MemoryTier | undefined;
+  readonly #store: SafeStore | undefined;
+  readonly #background: Background;
+  readonly #now: () => number;
+
+  constructor(
+    memory: MemoryTier | undefined,
+    store: SafeStore | undefined,
+    background: Background,
+    now: () => number,
+  ) {
+    this.#memory = memory;
+    this.#store = store;
+    this.#background = background;
+    this.#now = now;
+  }
+
+  inMemory(key: string): Entry | undefined {
+    return this.#memory?.get(key);
+  }
+
+  /** Whether an entry is small enough for the memory tier; without one everything is. */
+  fits(key: string, entry: Entry): boolean {
+    return this.#memory === undefined || this.#store !== undefined || this.#memory.fits(key, entry);
+  }
+
+  /** Valid only if every token in it is known and equal now. */
+  judge({ names, tokens, expires }: Entry, knowledge: Knowledge): Verdict {
+    if (expires !== Number.POSITIVE_INFINITY && expires <= this.#now()) return 'invalid';
+    let verdict: Verdict = 'valid';
+    for (let i = 0; i < names.length; i++) {
+      const token = knowledge.token(names[i] as string);
+      // All that are not known are asked for together.
+      if (token === PENDING) verdict = 'pending';
+      else if (token === UNKNOWN || token !== tokens[i]) return 'invalid';
+    }
+    return verdict;
+  }
+
+  /** Stores what a successful render kept. */
+  keep({ kept, found, knowledge }: Render): void {
+    const written: [string, Entry][] = [];
+    for (const [key, entry] of kept) {
+      if (this.judge(entry, knowledge) !== 'valid') continue;
+      this.#remember(key, entry, knowledge);
+      written.push([key, entry]);
+    }
+    for (const [key, entry] of found) this.#remember(key, entry, knowledge);
+    if (this.#store !== undefined && written.length > 0) this.#write(this.#store, written);
+  }
+
+  #remember(key: string, entry: Entry, knowledge: Knowledge): void {
+    if (this.#memory === undefined || !this.#memory.fits(key, entry)) return;
+    const there = entry.provisional ? this.#memory.get(key) : undefined;
+    // A provisional entry never replaces a valid one.
+    if (there?.canonical === entry.canonical && this.judge(there, knowledge) === 'valid') return;
+    this.#memory.set(key, entry);
+  }
+
+  #write(store: SafeStore, entries: readonly [string, Entry][]): void {
+    const item = ([key, entry]: [string, Entry]): StoreItem => ({
+      key: entryKey(key),
+      value: seal(entryKey(key), writeEntry(entry)),
+      ttl: this.#seconds(entry.expires),
+    });
+    const lasting = entries.filter(([, entry]) => !entry.provisional);
+    const provisional = entries.filter(([, entry]) => entry.provisional);
+    this.#background.start(() =>
+      Promise.all([
+        store.setMany('entry', lasting.map(item), WRITE_TIMEOUT),
+        store.addMany('entry', provisional.map(item), WRITE_TIMEOUT),
+      ]),
+    );
+  }
+
+  #seconds(expires: number): number {
+    if (expires === Number.POSITIVE_INFINITY) return 0;
+    return Math.max(1, Math.ceil((expires - this.#now()) / 1_000));
+  }
+}

@@ -1,0 +1,113 @@
+import { type Entry, readEntry } from '../fragment/entry.ts';
+import { unseal } from '../fragment/seal.ts';
+import type { Token } from '../fragment/token.ts';
+import type { SafeStore } from '../stores/safe-store.ts';
+import type { SharedTokens } from '../stores/shared-tokens.ts';
+import { type Knowledge, PENDING, UNKNOWN } from './knowledge.ts';
+
+/** The key under which a store keeps the entry of a fragment key. */
+export function entryKey(key: string): string {
+  return `e:${key}`;
+}
+
+/** What one render has learnt from the store, and what it has yet to ask. */
+export class StoreKnowledge implements Knowledge {
+  readonly #store: SafeStore;
+  readonly #shared: SharedTokens;
+  readonly #onError: (error: unknown) => void;
+  readonly #tokens = new Map<string, Token | typeof UNKNOWN>();
+  readonly #entries = new Map<string, Entry | undefined>();
+  /** Names whose token was made by this render. */
+  readonly #fresh = new Set<string>();
+  readonly #askTokens = new Set<string>();
+  readonly #askEntries = new Map<string, string>();
+  /** Milliseconds that this render may still wait for the store. */
+  #left: number;
+
+  constructor(store: SafeStore, shared: SharedTokens, timeout: number, onError: (error: unknown) => void) {
+    this.#store = store;
+    this.#shared = shared;
+    this.#left = timeout;
+    this.#onError = onError;
+  }
+
+  get isPending(): boolean {
+    return this.#askTokens.size > 0 || this.#askEntries.size > 0;
+  }
+
+  token(name: string): Token | typeof PENDING | typeof UNKNOWN {
+    const known = this.#tokens.get(name);
+    if (known !== undefined) return known;
+    this.#askTokens.add(name);
+    return PENDING;
+  }
+
+  isFresh(name: string): boolean {
+    return this.#fresh.has(name);
+  }
+
+  entry(key: string, canonical: string): Entry | typeof PENDING | undefined {
+    if (this.#entries.has(key)) {
+      const entry = this.#entries.get(key);
+      return entry?.canonical === canonical ? entry : undefined;
+    }
+    this.#askEntries.set(key, canonical);
+    return PENDING;
+  }
+
+  async ask(): Promise<void> {
+    const started = performance.now();
+    await Promise.all([this.#learnTokens(), this.#learnEntries()]);
+    this.#left -= performance.now() - started;
+  }
+
+  async #learnTokens(): Promise<void> {
+    const names = [...this.#askTokens];
+    if (names.length === 0) return;
+    this.#askTokens.clear();
+    const { tokens, fresh } = await this.#shared.read(names, Math.ceil(this.#left));
+    for (const name of names) this.#tokens.set(name, tokens.get(name) ?? UNKNOWN);
+    for (const name of fresh) this.#fresh.add(name);
+  }
+
+  async #learnEntries(): Promise<void> {
+    const keys = [...this.#askEntries.keys()];
+    if (keys.length === 0) return;
+    this.#askEntries.clear();
+    const answers = await this.#store.getMany('entry', keys.map(entryKey), Math.ceil(this.#left));
+    keys.forEach((key, i) => {
+      const answer = answers[i];
+      if (answer?.state !== 'found') return this.#entries.set(key, undefined);
+      const text = unseal(entryKey(key), answer.value);
+      const entry = text === undefined ? undefined : readEntry(text);
+      if (entry === undefined) this.#onError(new Error(`the store gave back a damaged entry for ${key}`));
+      return this.#entries.set(key, entry);
+    });
+  }
+}
+
+/** A render that has a store and no callback cannot wait: it knows nothing. */
+export class NoKnowledge implements Knowledge {
+  readonly isPending = false;
+  readonly #asked: () => void;
+
+  /** @param asked called when a token is asked for */
+  constructor(asked: () => void) {
+    this.#asked = asked;
+  }
+
+  token(): typeof UNKNOWN {
+    this.#asked();
+    return UNKNOWN;
+  }
+
+  isFresh(): boolean {
+    return false;
+  }
+
+  entry(): undefined {
+    return undefined;
+  }
+
+  async ask(): Promise<void> {}
+}

@@ -1,0 +1,182 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { EVERYTHING } from '../fragment/names.ts';
+import { safeKey } from '../fragment/key.ts';
+import { seal, unseal } from '../fragment/seal.ts';
+import { isToken, mintToken, type Token } from '../fragment/token.ts';
+import type { SafeStore } from './safe-store.ts';
+import type { StoreItem } from './store.ts';
+
+/** A bump's deadline, in milliseconds. */
+const BUMP_TIMEOUT = 1_000;
+/** Names that wait for a retry; more become one bump of everything. */
+const MAX_FAILING = 10_000;
+const FIRST_RETRY = 50;
+const LAST_RETRY = 5_000;
+
+/** What became known of some names; a name that is not in `tokens` could not be read. */
+export interface TokensRead {
+  readonly tokens: ReadonlyMap<string, Token>;
+  /** Those whose token was made by this reading: nothing can have been stored under it. */
+  readonly fresh: ReadonlySet<string>;
+}
+
+/** The tokens in the store. */
+export class SharedTokens {
+  readonly #store: SafeStore;
+  readonly #scope: { readonly namespace: string; readonly version: number };
+  readonly #now: () => number;
+  readonly #onError: (error: unknown) => void;
+  /** Bumps in flight, by name. */
+  readonly #bumping = new Map<string, number>();
+  /** Names whose bump was lost, with a number that grows with each loss: a retry settles what was lost before it. */
+  #lost = new Map<string, number>();
+  #losses = 0;
+  #retrying: Promise<void> | undefined;
+  readonly #closing = new AbortController();
+
+  constructor(
+    store: SafeStore,
+    scope: { readonly namespace: string; readonly version: number },
+    now: () => number,
+    onError: (error: unknown) => void,
+  ) {
+    this.#store = store;
+    this.#scope = scope;
+    this.#now = now;
+    this.#onError = onError;
+  }
+
+  /** Names whose bump has not been acknowledged. */
+  get failing(): readonly string[] {
+    return [...this.#lost.keys()];
+  }
+
+  /** Whether a name was bumped here without the store having acknowledged it: its token cannot be known. */
+  isUncertain(name: string): boolean {
+    return this.#bumping.has(name) || this.#lost.has(name);
+  }
+
+  /** Reads tokens; a name that has none gets a new one. */
+  async read(names: readonly string[], timeout: number): Promise<TokensRead> {
+    const tokens = new Map<string, Token>();
+    const fresh = new Set<string>();
+    const until = performance.now() + timeout;
+    const { missing, damaged } = await this.#get(names, tokens, timeout);
+    const left = () => Math.ceil(until - performance.now());
+    const made = new Map([...missing, ...damaged].map((name) => [name, mintToken(this.#now())]));
+    const [added, repaired] = await Promise.all([
+      this.#store.addMany('token', this.#items(missing, made), left()),
+      this.#store.setMany('token', this.#items(damaged, made), left()),
+    ]);
+    const lostRace: string[] = [];
+    const take = (name: string): void => {
+      tokens.set(name, made.get(name) as Token);
+      fresh.add(name);
+    };
+    missing.forEach((name, i) => {
+      if (added[i] === 'added') take(name);
+      else if (added[i] === 'exists') lostRace.push(name);
+    });
+    damaged.forEach((name, i) => {
+      if (repaired[i]) take(name);
+    });
+    if (lostRace.length > 0) await this.#get(lostRace, tokens, left());
+    for (const name of names) if (this.isUncertain(name)) tokens.delete(name);
+    return { tokens, fresh };
+  }
+
+  /**
+   * Gives names new tokens, each sent once. What is not acknowledged stays uncertain here, is tried again in the
+   * background with other tokens, and is returned.
+   *
+   * @param names with the digest of the `using` attribute to record, if any
+   */
+  async bump(names: ReadonlyMap<string, string | undefined>): Promise<readonly string[]> {
+    const all = [...names.keys()];
+    for (const name of all) this.#bumping.set(name, (this.#bumping.get(name) ?? 0) + 1);
+    const made = new Map(all.map((name) => [name, mintToken(this.#now(), names.get(name))]));
+    const acknowledged = await this.#store.setMany('token', this.#items(all, made), BUMP_TIMEOUT);
+    const lost = all.filter((_, i) => !acknowledged[i]);
+    // First uncertain for one reason, then no longer for the other: never certain in between.
+    this.#lose(lost);
+    for (const name of all) {
+      const left = (this.#bumping.get(name) ?? 1) - 1;
+      if (left === 0) this.#bumping.delete(name);
+      else this.#bumping.set(name, left);
+    }
+    return lost;
+  }
+
+  /** Resolved when no retry is waiting. */
+  async idle(): Promise<void> {
+    await this.#retrying;
+  }
+
+  /** Gives up retrying; returns what was not delivered. */
+  async close(): Promise<readonly string[]> {
+    this.#closing.abort();
+    await this.#retrying;
+    return this.failing;
+  }
+
+  async #get(
+    names: readonly string[],
+    into: Map<string, Token>,
+    timeout: number,
+  ): Promise<{ missing: string[]; damaged: string[] }> {
+    const missing: string[] = [];
+    const damaged: string[] = [];
+    const keys = names.map((name) => this.#key(name));
+    const answers = await this.#store.getMany('token', keys, timeout);
+    names.forEach((name, i) => {
+      const answer = answers[i];
+      if (answer?.state === 'missing') missing.push(name);
+      if (answer?.state !== 'found') return;
+      const token = unseal(keys[i] as string, answer.value);
+      if (isToken(token)) into.set(name, token);
+      else damaged.push(name);
+    });
+    if (damaged.length > 0) this.#onError(new Error(`the store gave back a damaged token for ${damaged.join(', ')}`));
+    return { missing, damaged };
+  }
+
+  #lose(names: readonly string[]): void {
+    if (names.length === 0) return;
+    for (const name of names) this.#lost.set(name, ++this.#losses);
+    // Everything depends on this name: one bump of it does for all.
+    if (this.#lost.size > MAX_FAILING) this.#lost = new Map([[EVERYTHING, ++this.#losses]]);
+    this.#retrying ??= this.#retry().finally(() => {
+      this.#retrying = undefined;
+    });
+  }
+
+  async #retry(): Promise<void> {
+    for (let wait = FIRST_RETRY; this.#lost.size > 0; wait = Math.min(wait * 2, LAST_RETRY)) {
+      try {
+        // Not all processes at once when the store is back.
+        await sleep(wait * (0.5 + Math.random()), undefined, { signal: this.#closing.signal, ref: false });
+      } catch {
+        return;
+      }
+      const trying = [...this.#lost];
+      const names = trying.map(([name]) => name);
+      const made = new Map(names.map((name) => [name, mintToken(this.#now())]));
+      const acknowledged = await this.#store.setMany('token', this.#items(names, made), BUMP_TIMEOUT);
+      trying.forEach(([name, loss], i) => {
+        if (acknowledged[i] && this.#lost.get(name) === loss) this.#lost.delete(name);
+      });
+    }
+  }
+
+  #items(names: readonly string[], tokens: ReadonlyMap<string, Token>): StoreItem[] {
+    return names.map((name) => {
+      const key = this.#key(name);
+      return { key, value: seal(key, tokens.get(name) as Token), ttl: 0 };
+    });
+  }
+
+  #key(name: string): string {
+    const { namespace, version } = this.#scope;
+    return `t:${safeKey(`${namespace}:${version}:${name}`, this.#scope)}`;
+  }
+}
