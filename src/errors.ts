@@ -39,5 +39,21 @@ export class CacheSweeperError extends Error {
     super(message, options);
     this.name = 'CacheSweeperError';
     this.code = code;
+    recent.push({ error: this, message });
+    if (recent.length > MAX_RECENT) recent.shift();
   }
+}
+
+/** The last errors made, with the messages they were made with. */
+const recent: { readonly error: CacheSweeperError; readonly message: string }[] = [];
+const MAX_RECENT = 32;
+
+/**
+ * Nunjucks hands on a new error that has nothing of the old one but its message, with a place in front: an error of
+ * ours gets its class and code back.
+ */
+export function recogniseError(error: unknown): unknown {
+  if (!(error instanceof Error) || error instanceof CacheSweeperError) return error;
+  const own = recent.findLast(({ message }) => error.message.includes(message));
+  return own === undefined ? error : new CacheSweeperError(own.error.code, error.message, { cause: own.error });
 }

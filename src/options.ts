@@ -134,7 +134,8 @@ function badOption(what: string, expected: string, got: unknown, verbatim = fals
 function store(value: Store | undefined): Store | undefined {
   if (value === undefined) return undefined;
   const methods = ['getMany', 'setMany', 'addMany', 'close'] as const;
-  if (typeof value === 'object' && value !== null && methods.every((name) => typeof value[name] === 'function')) return value;
+  if (typeof value === 'object' && value !== null && methods.every((name) => typeof value[name] === 'function'))
+    return value;
   throw badOption('option store', `a store (an object with ${methods.join(', ')})`, value);
 }
 

@@ -142,7 +142,8 @@ export class CacheSweeper {
       identity: this.#identifier.identity(model),
       recorded: using === undefined ? undefined : usingRecord(model, using),
     }));
-    const recorded = using === undefined ? undefined : await this.#records(changed.map(({ identity }) => ownName(identity)));
+    const recorded =
+      using === undefined ? undefined : await this.#records(changed.map(({ identity }) => ownName(identity)));
     const swept = new SweptNames(this.#identifier);
     for (const change of changed) {
       if (recorded !== undefined && recorded.get(ownName(change.identity)) === change.recorded) continue;
@@ -231,7 +232,8 @@ export class CacheSweeper {
       return;
     }
     const lost = await this.#shared.bump(names);
-    if (lost.length > 0) throw bumpFailed(lost, 'not acknowledged by the store; they are tried again in the background');
+    if (lost.length > 0)
+      throw bumpFailed(lost, 'not acknowledged by the store; they are tried again in the background');
   }
 
   /** What the tokens of names have recorded of `using`. */

@@ -21,12 +21,7 @@ export class Entries {
   readonly #background: Background;
   readonly #now: () => number;
 
-  constructor(
-    memory: MemoryTier | undefined,
-    store: SafeStore | undefined,
-    background: Background,
-    now: () => number,
-  ) {
+  constructor(memory: MemoryTier | undefined, store: SafeStore | undefined, background: Background, now: () => number) {
     this.#memory = memory;
     this.#store = store;
     this.#background = background;

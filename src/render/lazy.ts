@@ -150,4 +150,9 @@ function guarded<F extends (...args: never[]) => unknown>(called: F): F {
 }
 
 /** What Nunjucks looks at when it loops over a value, prints it or filters it. */
-const USES: ReadonlySet<string | symbol> = new Set<string | symbol>(['length', 'toString', Symbol.iterator, Symbol.toPrimitive]);
+const USES: ReadonlySet<string | symbol> = new Set<string | symbol>([
+  'length',
+  'toString',
+  Symbol.iterator,
+  Symbol.toPrimitive,
+]);

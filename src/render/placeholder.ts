@@ -6,7 +6,8 @@ const placeholders = new WeakSet<object>();
  */
 export function makePlaceholder(): object {
   const placeholder: object = new Proxy(Object.create(null), {
-    get: (_target, property) => answers.get(property) ?? (typeof property === 'symbol' ? undefined : fixed(property, placeholder)),
+    get: (_target, property) =>
+      answers.get(property) ?? (typeof property === 'symbol' ? undefined : fixed(property, placeholder)),
     has: () => true,
     ownKeys: () => [],
     getPrototypeOf: () => Object.prototype,

@@ -39,12 +39,7 @@ export class SafeStore {
   }
 
   /** The store's answers, or as many times `nothing`. */
-  #answer<T>(
-    count: number,
-    nothing: T,
-    timeout: number,
-    call: () => Promise<readonly T[]>,
-  ): Promise<readonly T[]> {
+  #answer<T>(count: number, nothing: T, timeout: number, call: () => Promise<readonly T[]>): Promise<readonly T[]> {
     const none = () => new Array<T>(count).fill(nothing);
     if (count === 0) return Promise.resolve([]);
     if (this.#closed || timeout <= 0) return Promise.resolve(none());

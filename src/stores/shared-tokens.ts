@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { EVERYTHING } from '../fragment/names.ts';
 import { safeKey } from '../fragment/key.ts';
+import { EVERYTHING } from '../fragment/names.ts';
 import { seal, unseal } from '../fragment/seal.ts';
 import { isToken, mintToken, type Token } from '../fragment/token.ts';
 import type { SafeStore } from './safe-store.ts';

@@ -59,9 +59,10 @@ export class DependsTag {
     try {
       this.#fragments.depend(
         this.#host.pageOf(context).render,
-        models.flat().map((model) => this.#keys.identity(model, type)));
+        models.flat().map((model) => this.#keys.identity(model, type)),
+      );
     } catch (error) {
-      throw error instanceof CacheSweeperError ? this.#host.raise(placeInTemplate(error, { line, column })) : error;
+      throw error instanceof CacheSweeperError ? placeInTemplate(error, { line, column }) : error;
     }
     return '';
   }

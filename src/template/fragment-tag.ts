@@ -112,9 +112,7 @@ export class FragmentTag {
     try {
       return this.#fragments.run(page.render, call);
     } catch (error) {
-      throw error instanceof CacheSweeperError && !('lineno' in error)
-        ? this.#host.raise(placeInTemplate(error, site))
-        : error;
+      throw error instanceof CacheSweeperError && !('lineno' in error) ? placeInTemplate(error, site) : error;
     }
   }
 

@@ -1,4 +1,3 @@
-import { CacheSweeperError } from '../errors.ts';
 import type { TemplateDependency } from '../fragment/entry.ts';
 import type { Engine } from '../render/engine.ts';
 import type { Place } from '../render/fragments.ts';
@@ -16,9 +15,6 @@ export interface Site extends BakedSite, Place {
   readonly closure: Closure | undefined;
 }
 
-/** Errors remembered until Nunjucks, which keeps only their message, hands them back. */
-const MAX_RAISED = 16;
-
 /** Names that templates assign; more than that in one environment and it is generated text, not templates. */
 const MAX_ASSIGNED = 10_000;
 
@@ -31,7 +27,6 @@ export class TemplateHost {
   readonly #engine: Engine;
   readonly #closures: Closures;
   readonly #templates = new WeakMap<RootFunction, Template>();
-  readonly #raised: { readonly error: CacheSweeperError; readonly message: string }[] = [];
   /** The templates being compiled for a page, innermost last. */
   readonly #compiling: Template[] = [];
 
@@ -160,21 +155,5 @@ export class TemplateHost {
     if (!(closure instanceof Promise)) return closure.digest;
     page.render.pass.pending.add(closure);
     return undefined;
-  }
-
-  /** Remembers an error of ours on its way into Nunjucks. */
-  raise<E extends Error>(error: E): E {
-    if (error instanceof CacheSweeperError && !this.#raised.some((one) => one.error === error)) {
-      this.#raised.push({ error, message: error.message });
-      if (this.#raised.length > MAX_RAISED) this.#raised.shift();
-    }
-    return error;
-  }
-
-  /** Nunjucks hands on a new error with the message of the old: ours gets its class and code back. */
-  recognise(error: unknown): unknown {
-    if (!(error instanceof Error) || error instanceof CacheSweeperError) return error;
-    const own = this.#raised.findLast(({ message }) => error.message.includes(message));
-    return own === undefined ? error : new CacheSweeperError(own.error.code, error.message, { cause: own.error });
   }
 }

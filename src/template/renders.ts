@@ -1,5 +1,5 @@
 import { AsyncResource } from 'node:async_hooks';
-import { CacheSweeperError } from '../errors.ts';
+import { CacheSweeperError, recogniseError } from '../errors.ts';
 import type { PageContext } from '../options.ts';
 import { runAs, runningNow } from '../render/current.ts';
 import type { Engine } from '../render/engine.ts';
@@ -67,7 +67,7 @@ export class Renders {
       if (html !== null) this.#succeed(page, template, started);
       return html;
     } catch (error) {
-      throw this.#host.recognise(error);
+      throw recogniseError(error);
     } finally {
       page.render.isFinished = true;
     }
@@ -81,7 +81,7 @@ export class Renders {
     const resource = new AsyncResource('NUNJUCKS_CACHESWEEPER_RENDER');
     const deliver = (error: unknown, html?: string): void => {
       render.isFinished = true;
-      resource.runInAsyncScope(done, undefined, error === null ? null : this.#host.recognise(error), html);
+      resource.runInAsyncScope(done, undefined, error === null ? null : recogniseError(error), html);
     };
     const pass = (): void => {
       const frame = part === undefined ? undefined : new Frame();

@@ -28,28 +28,24 @@ export function checkSite(
   covered: readonly (readonly string[])[],
 ): Pick<BakedSite, 'reads' | 'unchecked' | 'covered'> {
   if (uses.block !== undefined) {
-    throw host.raise(
-      templateError(
-        'CACHESWEEPER_BLOCK_IN_BODY',
-        'a fragment cannot contain a {% block %}: another template may replace it, and all pages would share the html ' +
-          'of the first; put the fragment inside the block',
-        uses.block,
-      ),
+    throw templateError(
+      'CACHESWEEPER_BLOCK_IN_BODY',
+      'a fragment cannot contain a {% block %}: another template may replace it, and all pages would share the html ' +
+        'of the first; put the fragment inside the block',
+      uses.block,
     );
   }
   if (uses.caller !== undefined) {
-    throw host.raise(
-      templateError(
-        'CACHESWEEPER_CALLER_IN_BODY',
-        'a fragment cannot contain caller(): every call would get the html of the first; put the fragment around the ' +
-          '{% call %}, or inside what is passed in',
-        uses.caller,
-      ),
+    throw templateError(
+      'CACHESWEEPER_CALLER_IN_BODY',
+      'a fragment cannot contain caller(): every call would get the html of the first; put the fragment around the ' +
+        '{% call %}, or inside what is passed in',
+      uses.caller,
     );
   }
   const from = host.compilingPath();
   const reading = readBody(uses, from, isLeak(host, covered), (name, at) => host.find(name, at));
-  if (reading.leak !== undefined) throw leakError(host, reading.leak, position);
+  if (reading.leak !== undefined) throw leakError(reading.leak, position);
   return {
     ...(reading.reads === undefined ? { covered } : { reads: [...reading.reads] }),
     ...(reading.unknown.length === 0 ? {} : { unchecked: reading.unknown }),
@@ -71,7 +67,7 @@ export function checkRest(
   find: Parameters<typeof readBody>[3],
 ): void {
   const reading = readBody({ names: [], templates: [...templates], dynamic: false }, from, isLeak(host, covered), find);
-  if (reading.leak !== undefined) throw leakError(host, reading.leak, position);
+  if (reading.leak !== undefined) throw leakError(reading.leak, position);
 }
 
 /** Whether a path is private and no argument covers it. */
@@ -82,21 +78,15 @@ export function isLeak(
   return (path) => host.privateNames.has(path[0] as string) && !covered.some((argument) => covers(argument, path));
 }
 
-function leakError(
-  host: TemplateHost,
-  { use, template }: NonNullable<ReturnType<typeof readBody>['leak']>,
-  position: Position,
-): Error {
+function leakError({ use, template }: NonNullable<ReturnType<typeof readBody>['leak']>, position: Position): Error {
   const path = use.path.join('.');
   const name = use.path[0];
   const where = template === undefined ? '' : ` (in ${template}, which it includes, line ${use.at.line})`;
-  return host.raise(
-    templateError(
-      'CACHESWEEPER_PRIVATE_NAME',
-      `the body of this fragment uses ${path}${where}, and no argument of its tag covers it: every visitor would get the ` +
-        `html of the first; move it out of the fragment, add ${name}.id or ${path} to the arguments, or take "${name}" ` +
-        'off the option private',
-      template === undefined ? use.at : position,
-    ),
+  return templateError(
+    'CACHESWEEPER_PRIVATE_NAME',
+    `the body of this fragment uses ${path}${where}, and no argument of its tag covers it: every visitor would get the ` +
+      `html of the first; move it out of the fragment, add ${name}.id or ${path} to the arguments, or take "${name}" ` +
+      'off the option private',
+    template === undefined ? use.at : position,
   );
 }

@@ -81,14 +81,24 @@ export function storeContract(tested: StoreUnderTest): readonly ContractCase[] {
     add(`a batch of ${kind}s is answered item by item, in order`, async (store) => {
       const items = Array.from({ length: 200 }, (_, i) => newItem(`value ${i}`));
       const there = items.filter((_, i) => i % 2 === 0);
-      assert.deepEqual(await store.setMany(kind, there, TIMEOUT), there.map(() => true));
-      const answers = await store.getMany(kind, items.map(({ key }) => key), TIMEOUT);
+      assert.deepEqual(
+        await store.setMany(kind, there, TIMEOUT),
+        there.map(() => true),
+      );
+      const answers = await store.getMany(
+        kind,
+        items.map(({ key }) => key),
+        TIMEOUT,
+      );
       items.forEach((item, i) => {
         if (i % 2 === 0) assertFound([answers[i] as Lookup], text(item.value));
         else assert.deepEqual(answers[i], { state: 'missing' });
       });
       const added = await store.addMany(kind, items, TIMEOUT);
-      assert.deepEqual(added, items.map((_, i) => (i % 2 === 0 ? 'exists' : 'added')));
+      assert.deepEqual(
+        added,
+        items.map((_, i) => (i % 2 === 0 ? 'exists' : 'added')),
+      );
     });
     add(`one key twice in a batch of ${kind}s is answered twice`, async (store) => {
       const item = newItem('one');
@@ -104,7 +114,11 @@ export function storeContract(tested: StoreUnderTest): readonly ContractCase[] {
     });
     add(`keys of 1 to 250 printable characters keep ${kind}s apart`, async (store) => {
       const keys = ['!', `${newKey()}~`.padEnd(249, '{') + '}', newKey(), `${newKey()}:=*%"'[]<>&`];
-      await store.setMany(kind, keys.map((key) => ({ key, value: bytes(key), ttl: 0 })), TIMEOUT);
+      await store.setMany(
+        kind,
+        keys.map((key) => ({ key, value: bytes(key), ttl: 0 })),
+        TIMEOUT,
+      );
       const answers = await store.getMany(kind, keys, TIMEOUT);
       keys.forEach((key, i) => assertFound([answers[i] as Lookup], key));
     });
@@ -167,7 +181,11 @@ export function storeContract(tested: StoreUnderTest): readonly ContractCase[] {
         const client = i % 2 === 0 ? store : other;
         const items = Array.from({ length: 5 }, (__, k) => newItem(`${i} ${k}`));
         await client.setMany('entry', items, TIMEOUT);
-        const answers = await client.getMany('entry', items.map(({ key }) => key), TIMEOUT);
+        const answers = await client.getMany(
+          'entry',
+          items.map(({ key }) => key),
+          TIMEOUT,
+        );
         items.forEach((_item, k) => assertFound([answers[k] as Lookup], `${i} ${k}`));
       }),
     );

@@ -71,13 +71,17 @@ export class TestingStore implements Store {
 
   /** The keys of a kind that have a value now. */
   keys(kind: Kind): string[] {
-    return [...this.#values.keys()].filter((key) => key.startsWith(`${kind} `)).map((key) => key.slice(kind.length + 1));
+    return [...this.#values.keys()]
+      .filter((key) => key.startsWith(`${kind} `))
+      .map((key) => key.slice(kind.length + 1));
   }
 
   getMany(kind: Kind, keys: readonly string[], call: StoreCall): Promise<readonly Lookup[]> {
     return this.#call<Lookup>('getMany', kind, keys, call, { state: 'unknown' }, (key, _i, corrupt) => {
       const kept = this.#read(kind, key);
-      return kept === undefined ? { state: 'missing' } : { state: 'found', value: corrupt(Uint8Array.from(kept.value), key) };
+      return kept === undefined
+        ? { state: 'missing' }
+        : { state: 'found', value: corrupt(Uint8Array.from(kept.value), key) };
     });
   }
 

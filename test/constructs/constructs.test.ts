@@ -9,4 +9,7 @@ const slow = () => new TestingStore({ now, script: () => ({ delay: Math.floor(Ma
 
 testConstructs('in-process', () => new CacheSweeper({ now }));
 testConstructs('asynchronous store and memory tier', () => new CacheSweeper({ store: slow(), timeout: '10s', now }));
-testConstructs('asynchronous store alone', () => new CacheSweeper({ store: slow(), memory: false, timeout: '10s', now }));
+testConstructs(
+  'asynchronous store alone',
+  () => new CacheSweeper({ store: slow(), memory: false, timeout: '10s', now }),
+);
