@@ -77,11 +77,12 @@ export class StoreKnowledge implements Knowledge {
     const answers = await this.#store.getMany('entry', keys.map(entryKey), Math.ceil(this.#left));
     keys.forEach((key, i) => {
       const answer = answers[i];
-      if (answer?.state !== 'found') return this.#entries.set(key, undefined);
-      const text = unseal(entryKey(key), answer.value);
+      const text = answer?.state === 'found' ? unseal(entryKey(key), answer.value) : undefined;
       const entry = text === undefined ? undefined : readEntry(text);
-      if (entry === undefined) this.#onError(new Error(`the store gave back a damaged entry for ${key}`));
-      return this.#entries.set(key, entry);
+      if (answer?.state === 'found' && entry === undefined) {
+        this.#onError(new Error(`the store gave back a damaged entry for ${key}`));
+      }
+      this.#entries.set(key, entry);
     });
   }
 }

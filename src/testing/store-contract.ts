@@ -113,14 +113,14 @@ export function storeContract(tested: StoreUnderTest): readonly ContractCase[] {
       assert.deepEqual(await store.addMany(kind, [], TIMEOUT), []);
     });
     add(`keys of 1 to 250 printable characters keep ${kind}s apart`, async (store) => {
-      const keys = ['!', `${newKey()}~`.padEnd(249, '{') + '}', newKey(), `${newKey()}:=*%"'[]<>&`];
+      const keys = ['!', `${`${newKey()}~`.padEnd(249, '{')}}`, newKey(), `${newKey()}:=*%"'[]<>&`];
       await store.setMany(
         kind,
         keys.map((key) => ({ key, value: bytes(key), ttl: 0 })),
         TIMEOUT,
       );
       const answers = await store.getMany(kind, keys, TIMEOUT);
-      keys.forEach((key, i) => assertFound([answers[i] as Lookup], key));
+      for (const [i, key] of keys.entries()) assertFound([answers[i] as Lookup], key);
     });
     add(`what is changed in a ${kind} after it was set, or was got, is not stored`, async (store) => {
       const item = newItem('one');
@@ -186,7 +186,7 @@ export function storeContract(tested: StoreUnderTest): readonly ContractCase[] {
           items.map(({ key }) => key),
           TIMEOUT,
         );
-        items.forEach((_item, k) => assertFound([answers[k] as Lookup], `${i} ${k}`));
+        for (const k of items.keys()) assertFound([answers[k] as Lookup], `${i} ${k}`);
       }),
     );
   });
