@@ -20,10 +20,10 @@ const MAX_ASSIGNED = 10_000;
 
 /** What is known of one environment and its templates. */
 export class TemplateHost {
+  readonly env: Environment;
   readonly analyst: Analyst;
   /** Names that any template run so far gives values to. */
   readonly assigned = new Set<string>();
-  readonly #env: Environment;
   readonly #engine: Engine;
   readonly #closures: Closures;
   readonly #templates = new WeakMap<RootFunction, Template>();
@@ -31,7 +31,7 @@ export class TemplateHost {
   readonly #compiling: Template[] = [];
 
   constructor(env: Environment, toolkit: Toolkit, engine: Engine) {
-    this.#env = env;
+    this.env = env;
     this.#engine = engine;
     this.analyst = new Analyst(env, toolkit);
     this.#closures = new Closures(env, this.analyst);
@@ -82,7 +82,7 @@ export class TemplateHost {
   find(name: string, from: string | undefined): Found {
     let found: Found = 'unknown';
     try {
-      this.#env.getTemplate(name, false, from, true, (error, template) => {
+      this.env.getTemplate(name, false, from, true, (error, template) => {
         if (!error && template?.path) found = { analysis: this.analyst.template(template), path: template.path };
       });
     } catch {
@@ -114,7 +114,7 @@ export class TemplateHost {
   #newSite(page: Page, closure: Closure, baked: BakedSite): Site {
     if (baked.unchecked !== undefined) {
       checkRest(this, baked.unchecked, baked.covered ?? [], closure.path, baked, (name, from) => {
-        const template = page.loads.look(this.#env, name, from);
+        const template = page.loads.look(this.env, name, from);
         // What is still not there is in no closure that is complete: it is missing.
         if (template === null || template instanceof Promise) return 'missing';
         return { analysis: this.analyst.template(template), path: template.path };
@@ -124,7 +124,7 @@ export class TemplateHost {
   }
 
   #closure(page: Page, template: Template): Closure | Promise<unknown> {
-    return this.#closures.of(template, (name, from) => page.loads.look(this.#env, name, from));
+    return this.#closures.of(template, (name, from) => page.loads.look(this.env, name, from));
   }
 
   /** A body asked for a template: one that its own template does not name becomes a dependency. */
@@ -149,7 +149,7 @@ export class TemplateHost {
 
   /** The digest now of a template chosen at run time; undefined when the page has to wait for it. */
   templateDigest(page: Page, { name, parent }: Pick<TemplateDependency, 'name' | 'parent'>): string | undefined {
-    const template = page.loads.look(this.#env, name, parent);
+    const template = page.loads.look(this.env, name, parent);
     const closure = template === null || template instanceof Promise ? template : this.#closure(page, template);
     if (closure === null) return 'missing';
     if (!(closure instanceof Promise)) return closure.digest;

@@ -27,7 +27,7 @@ export function install(target: NunjucksEnvironment, engine: Engine): void {
   }
   const { prototype, toolkit } = probe(env);
   const host = new TemplateHost(env, toolkit, engine);
-  const renders = new Renders(env, host, engine, hookRender(prototype));
+  const renders = new Renders(host, engine, hookRender(prototype));
   Object.defineProperty(env, INSTALLED, { value: { engine, renders } });
   env.addExtension('nunjucks-cachesweeper', new FragmentTag(host, engine.fragments));
   env.addExtension('nunjucks-cachesweeper-depends', new DependsTag(host, engine.fragments, engine.keys));

@@ -22,40 +22,47 @@ export type PageEnvironment = Environment & { readonly [PAGE]?: Page };
  */
 export class Page {
   readonly render: Render;
-  readonly loads = new TemplateLoads();
+  readonly host: TemplateHost;
+  readonly loads: TemplateLoads = new TemplateLoads();
   /** Closures found in this pass. */
-  readonly closures = new Map<RootFunction, Closure>();
-  /** The innermost body being rendered. */
-  watch: BodyWatch | undefined;
-  readonly #host: TemplateHost;
-  readonly #environments = new Map<Environment, Environment>();
+  readonly closures: Map<RootFunction, Closure> = new Map();
+  /** The page's environment. */
+  readonly environment: Environment;
+  /** The page in each environment that has a part of it, and the innermost body being rendered. */
+  readonly #shared: { readonly pages: Map<TemplateHost, Page>; watch: BodyWatch | undefined };
 
-  constructor(host: TemplateHost, render: Render) {
-    this.#host = host;
+  constructor(host: TemplateHost, render: Render, part?: Page) {
+    this.host = host;
     this.render = render;
+    this.environment = derive(host.env, this);
+    this.#shared = part !== undefined ? part.#shared : { pages: new Map(), watch: undefined };
+    this.#shared.pages.set(host, this);
+  }
+
+  get watch(): BodyWatch | undefined {
+    return this.#shared.watch;
+  }
+
+  set watch(watch: BodyWatch | undefined) {
+    this.#shared.watch = watch;
+  }
+
+  /** The same page in another environment, for a part that is rendered there. */
+  within(host: TemplateHost): Page {
+    return this.#shared.pages.get(host) ?? new Page(host, this.render, this);
   }
 
   beginPass(): void {
     this.render.beginPass();
-    this.closures.clear();
-  }
-
-  /** This page's environment, derived from `base`. */
-  environment(base: Environment): Environment {
-    let derived = this.#environments.get(base);
-    if (derived === undefined) {
-      derived = derive(base, this);
-      this.#environments.set(base, derived);
-    }
-    return derived;
+    for (const page of this.#shared.pages.values()) page.closures.clear();
   }
 
   /** A template as this page runs it: the same code, in the page's environment. */
-  adopt(template: Template, base: Environment): Template {
+  adopt(template: Template): Template {
     // The shared template is compiled, not the page's view of it, which is gone with the page.
-    this.#host.prepare(template);
+    this.host.prepare(template);
     const own = Object.create(template) as Template;
-    own.env = this.environment(base);
+    own.env = this.environment;
     return own;
   }
 }
@@ -98,7 +105,7 @@ function getTemplate(
 ): Template | undefined {
   const adopt = (template: Template): Template => {
     page.watch?.used(name, from ?? undefined, template);
-    return page.adopt(template, base);
+    return page.adopt(template);
   };
   if (done === undefined) {
     const template = base.getTemplate(name, eager, from, ignoreMissing);

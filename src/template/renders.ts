@@ -6,7 +6,7 @@ import type { Engine } from '../render/engine.ts';
 import { Frame } from '../render/frame.ts';
 import { lazyPart } from '../render/lazy.ts';
 import type { TemplateHost } from './host.ts';
-import type { Done, Environment, Template } from './nunjucks.ts';
+import type { Done, Template } from './nunjucks.ts';
 import { PAGE, Page, type PageEnvironment } from './page.ts';
 
 /** Nunjucks' own `Template.prototype.render`. */
@@ -17,13 +17,11 @@ const MAX_PASSES = 100;
 
 /** Takes the pages of one environment through their passes. */
 export class Renders {
-  readonly #env: Environment;
   readonly #host: TemplateHost;
   readonly #engine: Engine;
   readonly #nunjucks: NunjucksRender;
 
-  constructor(env: Environment, host: TemplateHost, engine: Engine, nunjucks: NunjucksRender) {
-    this.#env = env;
+  constructor(host: TemplateHost, engine: Engine, nunjucks: NunjucksRender) {
     this.#host = host;
     this.#engine = engine;
     this.#nunjucks = nunjucks;
@@ -53,10 +51,13 @@ export class Renders {
   }
 
   /** A page that renders a part of itself, as a component written as a global or filter does. */
-  #part(page: Page, template: Template, context: object | null | undefined): string | null {
-    const own = page.adopt(template, this.#env);
-    if (template.path) page.watch?.used(template.path, undefined, template);
-    return this.#nunjucks.call(own, context);
+  #part(running: Page, template: Template, context: object | null | undefined): string | null {
+    const page = running.within(this.#host);
+    const { frame } = this.#engine.fragments;
+    // What a template in another environment is made of now, the fragment's own environment cannot tell.
+    if (page !== running && frame !== undefined) frame.uncached ??= 'unknown template';
+    else if (template.path) page.watch?.used(template.path, undefined, template);
+    return this.#nunjucks.call(page.adopt(template), context);
   }
 
   #atOnce(page: Page, template: Template, context: object | null | undefined): string | null {
@@ -141,7 +142,7 @@ export class Renders {
   ): string | null {
     page.beginPass();
     return runAs(page, () =>
-      this.#engine.fragments.inside(frame, () => this.#nunjucks.call(page.adopt(template, this.#env), context, done)),
+      this.#engine.fragments.inside(frame, () => this.#nunjucks.call(page.adopt(template), context, done)),
     );
   }
 
