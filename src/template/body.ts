@@ -14,19 +14,24 @@ export interface BodyDone {
   end(): void;
 }
 
-/** Told of each template the body asks for. */
-export type TemplateUsed = (name: string | Template, from: string | undefined, template: Template) => void;
+/** Told of what a body does while it runs. */
+export interface BodyEvents {
+  /** It asked for a template. */
+  used(name: string | Template, from: string | undefined, template: Template): void;
+  /** A private name of the page was read, by the body or by whatever it called. */
+  privateRead(name: string): void;
+}
 
-/** Watches one body for what a synchronous body must not do, and for the templates it uses. */
+/** Watches one body for what a synchronous body must not do, and for what it uses. */
 export class BodyWatch {
-  readonly used: TemplateUsed;
+  readonly events: BodyEvents;
   /** Templates that are being loaded for it. */
   readonly loading: Promise<void>[] = [];
   /** Asynchronous filters that have not called back. */
   open = 0;
 
-  constructor(used: TemplateUsed) {
-    this.used = used;
+  constructor(events: BodyEvents) {
+    this.events = events;
   }
 
   /** The filter, counted as open until it calls back: in a macro nothing else would show that it never did. */
@@ -55,7 +60,7 @@ export function renderBody(
   frame: Frame,
   assigned: readonly string[],
   body: CompiledBody,
-  used: TemplateUsed,
+  events: BodyEvents,
 ): string | Promise<unknown> {
   let failure: { readonly error: unknown } | undefined;
   let ended = false;
@@ -66,7 +71,7 @@ export function renderBody(
   done.end = () => {
     ended = true;
   };
-  const watch = new BodyWatch(used);
+  const watch = new BodyWatch(events);
   const outer = page.watch;
   const restore = frame.topLevel ? variablesOf(context, assigned) : undefined;
   page.watch = watch;

@@ -8,7 +8,7 @@ import { Emitter } from './emit.ts';
 import type { Site, TemplateHost } from './host.ts';
 import type { Context, Frame, Lexer, Node, Nodes, Parser, RootFunction, Token } from './nunjucks.ts';
 import type { Page } from './page.ts';
-import { type BakedSite, checkSite } from './site.ts';
+import { type BakedSite, checkBody } from './site.ts';
 import { pathOf } from './syntax.ts';
 import { placeInTemplate, positionOf, templateError } from './template-error.ts';
 
@@ -71,9 +71,18 @@ export class FragmentTag {
     const { operands, keywords } = args;
     const [model, ttl, ...keys] = operands as [Node, Node, ...Node[]];
     const analysis = this.#host.analyst.source(parser.tokens.str).fragments[ordinal] as FragmentAnalysis;
-    const checked = checkSite(this.#host, analysis.uses, positionOf(tag), argumentPaths(model, keys));
+    const covered = argumentPaths(model, keys);
+    const host = this.#host;
+    const facts = checkBody(
+      analysis.uses,
+      host.compilingPath(),
+      positionOf(tag),
+      host.privateNames,
+      covered,
+      (name, from) => host.find(name, from),
+    );
     const { node, assigned } = emitter.scoped(body, analysis.variables);
-    const baked: BakedSite = { ordinal, ...positionOf(tag), assigned, ...checked };
+    const baked: BakedSite = { ordinal, ...positionOf(tag), assigned, covered, ...facts };
     const keyword = (name: string, byDefault: boolean | null) => keywords.get(name) ?? emitter.literal(byDefault);
     return emitter.call(
       this,
@@ -107,7 +116,8 @@ export class FragmentTag {
     const page = this.#host.pageOf(context);
     const site = this.#host.site(page, root, baked);
     if (site instanceof Promise) return this.#wait(page, site);
-    const skip = site.closure === undefined ? 'unknown template' : when ? undefined : 'when';
+    const isUnknown = site.closure === undefined || site.hasUnknownSuper;
+    const skip = isUnknown ? 'unknown template' : when ? undefined : 'when';
     const call = new Call(this.#host, page, context, site, frame, body, { model, ttl, keys, type, using }, skip);
     try {
       return this.#fragments.run(page.render, call);
@@ -165,9 +175,11 @@ class Call implements FragmentCall {
   }
 
   body(): string | Promise<unknown> {
-    return renderBody(this.#page, this.#context, this.#frame, this.#site.assigned, this.#body, (name, from, template) =>
-      this.#host.used(this.#page, this.#site, name, from, template),
-    );
+    const host = this.#host;
+    return renderBody(this.#page, this.#context, this.#frame, this.#site.assigned, this.#body, {
+      used: (name, from, template) => host.used(this.#page, this.#site, name, from, template),
+      privateRead: (name) => host.privateRead(this.#site, this.#frame, this.#context, name),
+    });
   }
 
   mayPrintEarlier(): boolean {

@@ -4,10 +4,10 @@ import type { Place } from '../render/fragments.ts';
 import { Analyst, type Toolkit } from './analysis.ts';
 import { type Closure, Closures } from './closure.ts';
 import { assignedNames } from './compiled-code.ts';
-import type { Context, Environment, RootFunction, Template } from './nunjucks.ts';
+import type { Context, Environment, Frame, RootFunction, Template } from './nunjucks.ts';
 import { PAGE, Page, type PageEnvironment } from './page.ts';
-import { type Found, readBody } from './private-names.ts';
-import { type BakedSite, checkRest, isLeak } from './site.ts';
+import type { Find, Found } from './private-names.ts';
+import { type BakedSite, checkBody } from './site.ts';
 
 /** A tag in a template as it is now. */
 export interface Site extends BakedSite, Place {
@@ -93,9 +93,9 @@ export class TemplateHost {
 
   /** The tag in its template; a promise when templates have to be loaded first. */
   site(page: Page, root: RootFunction, baked: string): Site | Promise<unknown> {
+    const template = this.#templates.get(root);
     let closure = page.closures.get(root);
     if (closure === undefined) {
-      const template = this.#templates.get(root);
       if (template === undefined)
         return { ...JSON.parse(baked), template: '(unknown)', digest: '', closure: undefined };
       const found = this.#closure(page, template);
@@ -105,22 +105,23 @@ export class TemplateHost {
     }
     let site = closure.sites.get(baked);
     if (site === undefined) {
-      site = this.#newSite(page, closure, JSON.parse(baked) as BakedSite);
+      site = this.#newSite(page, template as Template, closure, JSON.parse(baked) as BakedSite);
       closure.sites.set(baked, site);
     }
     return site;
   }
 
-  #newSite(page: Page, closure: Closure, baked: BakedSite): Site {
-    if (baked.unchecked !== undefined) {
-      checkRest(this, baked.unchecked, baked.covered ?? [], closure.path, baked, (name, from) => {
-        const template = page.loads.look(this.env, name, from);
-        // What is still not there is in no closure that is complete: it is missing.
-        if (template === null || template instanceof Promise) return 'missing';
-        return { analysis: this.analyst.template(template), path: template.path };
-      });
-    }
-    return { ...baked, template: closure.name, digest: closure.digest, closure };
+  /** The facts are those of the templates as they are now; a precompiled one has only what was found then. */
+  #newSite(page: Page, template: Template, closure: Closure, baked: BakedSite): Site {
+    const uses = this.analyst.template(template).fragments[baked.ordinal]?.uses;
+    const find: Find = (name, from) => {
+      const found = page.loads.look(this.env, name, from);
+      // What is still not there is in no closure that is complete: it is missing.
+      if (found === null || found instanceof Promise) return 'missing';
+      return { analysis: this.analyst.template(found), path: found.path };
+    };
+    const facts = uses && checkBody(uses, template.path, baked, this.privateNames, baked.covered, find);
+    return { ...baked, ...facts, template: closure.name, digest: closure.digest, closure };
   }
 
   #closure(page: Page, template: Template): Closure | Promise<unknown> {
@@ -138,13 +139,15 @@ export class TemplateHost {
     const digest = this.templateDigest(page, { name, parent: from });
     if (digest === undefined) return;
     frame.dependencies.addTemplate({ name, parent: from, digest });
-    const { leak } = readBody(
-      this.analyst.template(template).page,
-      template.path,
-      isLeak(this, site.covered ?? []),
-      (inner, at) => this.find(inner, at),
-    );
-    if (leak !== undefined) frame.uncached ??= 'private name';
+  }
+
+  /** A body read a private name of the page, in whatever way: if no argument covers it, it is not stored. */
+  privateRead(site: Site, frame: Frame, context: Context, name: string): void {
+    const bound = frame.lookup(name);
+    // An argument of that name was a loop's variable or a parameter: the page's own is another.
+    const isAnother = bound !== undefined && bound !== null && bound !== context.ctx[name];
+    const { frame: body } = this.#engine.fragments;
+    if (body !== undefined && (isAnother || !site.allowed.includes(name))) body.uncached ??= 'private name';
   }
 
   /** The digest now of a template chosen at run time; undefined when the page has to wait for it. */

@@ -16,6 +16,7 @@ export interface Environment extends NunjucksEnvironment {
   readonly loaders: readonly Loader[];
   readonly extensionsList: readonly Extension[];
   readonly asyncFilters: readonly string[];
+  globals: object;
   getFilter(name: string): (...args: unknown[]) => unknown;
   getTemplate(name: string): Template;
   getTemplate(

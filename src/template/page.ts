@@ -45,6 +45,9 @@ export class Page {
 
   set watch(watch: BodyWatch | undefined) {
     this.#shared.watch = watch;
+    for (const { environment, host } of this.#shared.pages.values()) {
+      environment.globals = watch === undefined ? host.env.globals : guarded(host, watch);
+    }
   }
 
   /** The same page in another environment, for a part that is rendered there. */
@@ -67,12 +70,27 @@ export class Page {
   }
 }
 
+/**
+ * The environment's globals, watched. Nunjucks looks every variable of a page up among the globals first
+ * (`Context.lookup`), whoever reads it: the body, a macro that was passed in, a template chosen at run time. So this
+ * sees each private name of the page that is read, and costs nothing while no body is rendered.
+ */
+function guarded({ env, privateNames }: TemplateHost, watch: BodyWatch): object {
+  return new Proxy(env.globals, {
+    has(globals, name) {
+      if (typeof name === 'string' && privateNames.has(name)) watch.events.privateRead(name);
+      return name in globals;
+    },
+  });
+}
+
 type Optional<T> = T | null | undefined;
 
 function derive(base: Environment, page: Page): Environment {
   const derived = Object.create(base);
   derived[PAGE] = page;
   derived[RENDER] = page.render;
+  derived.globals = base.globals;
   derived.getTemplate = (
     name: string | Template,
     eager?: Optional<boolean | Done<Template>>,
@@ -104,7 +122,7 @@ function getTemplate(
   done: Done<Template> | undefined,
 ): Template | undefined {
   const adopt = (template: Template): Template => {
-    page.watch?.used(name, from ?? undefined, template);
+    page.watch?.events.used(name, from ?? undefined, template);
     return page.adopt(template);
   };
   if (done === undefined) {

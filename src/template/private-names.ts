@@ -13,25 +13,33 @@ export interface BodyReading {
   readonly reads: ReadonlySet<string> | undefined;
   /** A private name that no argument covers, and the template it is read in (undefined: the body itself). */
   readonly leak: { readonly use: NameUse; readonly template: string | undefined } | undefined;
-  /** Templates that could not be looked into. */
-  readonly unknown: readonly TemplateUse[];
+  /** Roots of the private names that are read, and covered. */
+  readonly coveredRoots: ReadonlySet<string>;
+  /** super() shows what cannot be looked into: a parent chosen at run time, a block that another template replaces. */
+  readonly hasUnknownSuper: boolean;
 }
 
-/** Follows what a body reads through the templates it includes. */
+/**
+ * Follows what a body reads through the templates it includes.
+ *
+ * @param covered the paths of its tag's arguments
+ */
 export function readBody(
-  uses: Pick<Uses, 'names' | 'templates' | 'dynamic'>,
+  uses: Uses,
   from: string | undefined,
-  isPrivate: (path: readonly string[]) => boolean,
+  privateNames: ReadonlySet<string>,
+  covered: readonly (readonly string[])[],
   find: Find,
 ): BodyReading {
   const reads = new Set<string>();
-  const unknown: TemplateUse[] = [];
+  const coveredRoots = new Set<string>();
   const seen = new Set<string>();
   let anything = false;
+  let hasUnknownSuper = uses.hasUnknownSuper;
   let leak: BodyReading['leak'];
 
   const follow = (
-    { names, templates, dynamic }: typeof uses,
+    { names, templates, dynamic }: Pick<Uses, 'names' | 'templates' | 'dynamic'>,
     path: string | undefined,
     bound: ReadonlySet<string>,
     template: string | undefined,
@@ -41,7 +49,9 @@ export function readBody(
       const root = use.path[0] as string;
       if (bound.has(root)) continue;
       reads.add(root);
-      if (leak === undefined && isPrivate(use.path)) leak = { use, template };
+      if (!privateNames.has(root)) continue;
+      if (covered.some((argument) => covers(argument, use.path))) coveredRoots.add(root);
+      else leak ??= { use, template };
     }
     for (const use of templates) {
       const inner = new Set([...bound, ...use.bound]);
@@ -50,16 +60,14 @@ export function readBody(
       seen.add(key);
       const found = find(use.template, path);
       if (found === 'missing') continue;
-      if (found === 'unknown') {
-        unknown.push({ ...use, bound: [...inner] });
-        anything = true;
-      } else {
-        follow(usesOf(found.analysis, use), found.path, inner, use.template);
-      }
+      const block = found === 'unknown' || use.block === undefined ? undefined : found.analysis.blocks.get(use.block);
+      if (use.block !== undefined && (found === 'unknown' || block?.block !== undefined)) hasUnknownSuper = true;
+      if (found === 'unknown') anything = true;
+      else follow(usesOf(found.analysis, use), found.path, inner, use.template);
     }
   };
   follow(uses, from, new Set(), undefined);
-  return { reads: anything ? undefined : reads, leak, unknown };
+  return { reads: anything ? undefined : reads, leak, coveredRoots, hasUnknownSuper };
 }
 
 /** The whole of a template or, for super(), one of its blocks: its own, or the one it inherits. */

@@ -56,7 +56,7 @@ export class Renders {
     const { frame } = this.#engine.fragments;
     // What a template in another environment is made of now, the fragment's own environment cannot tell.
     if (page !== running && frame !== undefined) frame.uncached ??= 'unknown template';
-    else if (template.path) page.watch?.used(template.path, undefined, template);
+    else if (template.path) page.watch?.events.used(template.path, undefined, template);
     return this.#nunjucks.call(page.adopt(template), context);
   }
 

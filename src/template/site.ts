@@ -1,32 +1,40 @@
-import type { TemplateHost } from './host.ts';
-import { covers, readBody } from './private-names.ts';
+import { type BodyReading, covers, type Find, readBody } from './private-names.ts';
 import { type Position, templateError } from './template-error.ts';
-import type { TemplateUse, Uses } from './uses.ts';
+import type { Uses } from './uses.ts';
 
 /** What is known of a tag when its template is compiled, and travels in the compiled code. */
-export interface BakedSite extends Position {
+export interface BakedSite extends Position, BodyFacts {
   readonly ordinal: number;
   /** Names the body gives values to. */
   readonly assigned: readonly string[];
-  /** Names the body reads from outside; absent when a template chosen at run time may read anything. */
+  /** The paths of the tag's arguments. */
+  readonly covered: readonly (readonly string[])[];
+}
+
+/** What is known of a body from its text and the templates it includes. */
+export interface BodyFacts {
+  /** Names it reads from outside; absent when a template chosen at run time may read anything. */
   readonly reads?: readonly string[];
-  /** Templates the body includes that could not be looked into yet. */
-  readonly unchecked?: readonly TemplateUse[];
-  /** The arguments that cover private names, where that is still to be asked. */
-  readonly covered?: readonly (readonly string[])[];
+  /** Private names that it may read of the page: arguments cover what it does with them. */
+  readonly allowed: readonly string[];
+  /** What super() shows in it cannot be looked into. */
+  readonly hasUnknownSuper: boolean;
 }
 
 /**
- * Checks what a body reads, when its template is compiled.
+ * Checks what a body reads: when its template is compiled, as far as its includes can be had at once, and again for each
+ * version of them when a page runs. What no text shows (a macro that was passed in) is watched while the body runs.
  *
  * @throws CacheSweeperError CACHESWEEPER_BLOCK_IN_BODY, CACHESWEEPER_CALLER_IN_BODY, CACHESWEEPER_PRIVATE_NAME
  */
-export function checkSite(
-  host: TemplateHost,
+export function checkBody(
   uses: Uses,
+  from: string | undefined,
   position: Position,
+  privateNames: ReadonlySet<string>,
   covered: readonly (readonly string[])[],
-): Pick<BakedSite, 'reads' | 'unchecked' | 'covered'> {
+  find: Find,
+): BodyFacts {
   if (uses.block !== undefined) {
     throw templateError(
       'CACHESWEEPER_BLOCK_IN_BODY',
@@ -43,42 +51,17 @@ export function checkSite(
       uses.caller,
     );
   }
-  const from = host.compilingPath();
-  const reading = readBody(uses, from, isLeak(host, covered), (name, at) => host.find(name, at));
+  const reading = readBody(uses, from, privateNames, covered, find);
   if (reading.leak !== undefined) throw leakError(reading.leak, position);
+  const whole = [...privateNames].filter((name) => covered.some((argument) => covers(argument, [name])));
   return {
-    ...(reading.reads === undefined ? { covered } : { reads: [...reading.reads] }),
-    ...(reading.unknown.length === 0 ? {} : { unchecked: reading.unknown }),
+    ...(reading.reads === undefined ? {} : { reads: [...reading.reads] }),
+    allowed: [...new Set([...reading.coveredRoots, ...whole])],
+    hasUnknownSuper: reading.hasUnknownSuper,
   };
 }
 
-/**
- * Checks, when a page runs, the templates that could not be looked into when the tag was compiled: its loader needed
- * time, or it was precompiled.
- *
- * @throws CacheSweeperError CACHESWEEPER_PRIVATE_NAME
- */
-export function checkRest(
-  host: TemplateHost,
-  templates: readonly TemplateUse[],
-  covered: readonly (readonly string[])[],
-  from: string | undefined,
-  position: Position,
-  find: Parameters<typeof readBody>[3],
-): void {
-  const reading = readBody({ names: [], templates: [...templates], dynamic: false }, from, isLeak(host, covered), find);
-  if (reading.leak !== undefined) throw leakError(reading.leak, position);
-}
-
-/** Whether a path is private and no argument covers it. */
-export function isLeak(
-  host: TemplateHost,
-  covered: readonly (readonly string[])[],
-): (path: readonly string[]) => boolean {
-  return (path) => host.privateNames.has(path[0] as string) && !covered.some((argument) => covers(argument, path));
-}
-
-function leakError({ use, template }: NonNullable<ReturnType<typeof readBody>['leak']>, position: Position): Error {
+function leakError({ use, template }: NonNullable<BodyReading['leak']>, position: Position): Error {
   const path = use.path.join('.');
   const name = use.path[0];
   const where = template === undefined ? '' : ` (in ${template}, which it includes, line ${use.at.line})`;

@@ -24,6 +24,8 @@ export interface Uses {
   readonly templates: TemplateUse[];
   /** A template is chosen at run time in there: what it reads is not known here. */
   dynamic: boolean;
+  /** super() is called where the parent is chosen at run time. */
+  hasUnknownSuper: boolean;
   /** Where `caller()` is called although no macro in there provides it. */
   caller: Position | undefined;
   /** Where a `{% block %}` stands. */
@@ -31,7 +33,7 @@ export interface Uses {
 }
 
 export function noUses(): Uses {
-  return { names: [], templates: [], dynamic: false, caller: undefined, block: undefined };
+  return { names: [], templates: [], dynamic: false, hasUnknownSuper: false, caller: undefined, block: undefined };
 }
 
 /** The names bound at a place, innermost scope first. */
@@ -80,24 +82,18 @@ export class UsesFinder {
   /** Names of imports that see the page's context, and the template each comes from. */
   readonly #contextual = new Map<string, string>();
   readonly #parent: string | undefined;
-  readonly #extends: boolean;
 
   constructor(root: Node) {
     let parent: string | undefined;
-    let isExtended = false;
     for (const node of descendants(root)) {
       if (node.typename === 'Macro') this.#macros.set(String((node.name as Node).value), node);
-      if (node.typename === 'Extends') {
-        isExtended = true;
-        parent = literalTemplate(node);
-      }
+      if (node.typename === 'Extends') parent = literalTemplate(node);
       if ((node.typename === 'Import' || node.typename === 'FromImport') && node.withContext) {
         const template = literalTemplate(node);
         if (template !== undefined) for (const name of boundNames(node)) this.#contextual.set(name, template);
       }
     }
     this.#parent = parent;
-    this.#extends = isExtended;
   }
 
   /** The name of the template this one extends, where that is written in it. */
@@ -211,8 +207,10 @@ export class UsesFinder {
   #call(node: Node, walk: Walk): void {
     const callee = node.name as Node;
     if (callee.typename === 'Symbol' && callee.value === 'super' && walk.block !== undefined) {
-      if (this.#parent === undefined) walk.uses.dynamic ||= this.#extends;
-      else {
+      if (this.#parent === undefined) {
+        walk.uses.dynamic = true;
+        walk.uses.hasUnknownSuper = true;
+      } else {
         const bound = walk.scope.all();
         walk.uses.templates.push({ template: this.#parent, block: walk.block, bound, at: positionOf(node) });
       }
