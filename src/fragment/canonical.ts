@@ -1,5 +1,6 @@
 import { CacheSweeperError } from '../errors.ts';
 import { describe } from './describe.ts';
+import { isPlain } from './plain.ts';
 
 /**
  * Gives the text of a class instance that is not plain data (a model: its name), or undefined when it has none.
@@ -77,8 +78,7 @@ function writeObject(value: object, writing: Writing): string {
 function writeData(value: object, writing: Writing): string | undefined {
   const inner = (item: unknown) => write(item, writing);
   if (Array.isArray(value)) return `[${Array.from(value, inner).join(',')}]`;
-  const prototype = Object.getPrototypeOf(value);
-  if (prototype === Object.prototype || prototype === null) {
+  if (isPlain(value)) {
     const record = value as Record<string, unknown>;
     const pairs = Object.keys(record)
       .sort()
@@ -92,8 +92,8 @@ function writeData(value: object, writing: Writing): string | undefined {
   if (value instanceof URL) return `URL(${JSON.stringify(value.href)})`;
   if (value instanceof RegExp) return `RegExp(${JSON.stringify(String(value))})`;
   if (value instanceof Uint8Array) return `Bytes(${Buffer.from(value).toString('base64url')})`;
-  // Nunjucks' SafeString, what macros and `safe` return, prints as its text does.
-  if (value instanceof String) return JSON.stringify(String(value));
+  // Nunjucks' SafeString, what macros and `safe` return: it prints unescaped, so it is not the same as its text.
+  if (value instanceof String) return `Safe(${JSON.stringify(String(value))})`;
   return undefined;
 }
 

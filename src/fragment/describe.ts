@@ -1,3 +1,5 @@
+import { isPlain } from './plain.ts';
+
 /** Says in a few words what a value is, for "…, got X" at the end of an error message. Never throws, never long. */
 export function describe(value: unknown): string {
   if (value === null || value === undefined) return String(value);
@@ -31,8 +33,7 @@ function describeObject(value: object): string {
 
 /** The name of the class a value is an instance of; undefined for plain objects. */
 function className(value: object): string | undefined {
-  const prototype = Object.getPrototypeOf(value);
-  if (prototype === null || prototype === Object.prototype) return undefined;
-  const made: unknown = prototype.constructor;
-  return typeof made === 'function' ? made.name : '';
+  if (isPlain(value)) return undefined;
+  const made: unknown = Object.getPrototypeOf(value).constructor;
+  return typeof made === 'function' ? String(made.name) : '';
 }

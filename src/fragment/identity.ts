@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { CacheSweeperError } from '../errors.ts';
 import { describe } from './describe.ts';
+import { isPlain } from './plain.ts';
 
 /** What a model is to the cache: a type and, unless the type as a whole is meant, an id. */
 export interface ModelIdentity {
@@ -97,7 +98,7 @@ export class Identifier {
     const found = this.#ofInstance(model);
     if (found !== undefined) return found;
     const keys = Object.keys(model);
-    if (isPlain(model) && keys.length === 2 && 'type' in model && 'id' in model) {
+    if (isPlain(model) && keys.length === 2 && Object.hasOwn(model, 'type') && Object.hasOwn(model, 'id')) {
       return checked(model as ModelIdentity, 'an object of exactly type and id has');
     }
     return undefined;
@@ -116,8 +117,9 @@ export class Identifier {
       return checked(typeof own === 'function' ? own.call(model) : own, `cacheIdentity of ${describe(model)} gave`);
     }
     if (isPlain(model) || !ID_ATTRIBUTES.some((name) => name in model)) return undefined;
-    const type = this.#typeOf(model.constructor);
-    return { type, id: checkedId(idOf(model), `an instance of ${type}`) };
+    const type = this.#typeOf(classOf(model));
+    const id = this.#types.get(type)?.id;
+    return { type, id: checkedId(idOf(model, id), `an instance of ${type}`, id) };
   }
 
   #registeredClass(model: object): [ModelClass, Registration] | undefined {
@@ -136,9 +138,18 @@ export class Identifier {
     return undefined;
   }
 
+  /** The type a class was registered with, or a class it extends. */
+  #registeredType(modelClass: ModelClass): string | undefined {
+    if (this.#classes.size === 0) return undefined;
+    for (let at: unknown = modelClass; typeof at === 'function'; at = Object.getPrototypeOf(at)) {
+      const registration = this.#classes.get(at);
+      if (registration !== undefined) return registration.type ?? typeNameOf(at);
+    }
+    return undefined;
+  }
+
   #typeOf(modelClass: ModelClass): string {
-    const registered = this.#classes.get(modelClass)?.type;
-    const type = registered ?? typeNameOf(modelClass);
+    const type = this.#registeredType(modelClass) ?? typeNameOf(modelClass);
     if (type === '') {
       throw noIdentity(
         'expected a class with a name, got one without; register(theClass, { type: "Comment" }) names it',
@@ -147,7 +158,7 @@ export class Identifier {
     // Classes derived for one query or scope (Sequelize) keep the name of the class they extend: they are that class.
     let claimant = modelClass;
     for (let at = Object.getPrototypeOf(modelClass); typeof at === 'function'; at = Object.getPrototypeOf(at)) {
-      if (typeNameOf(at) === type) claimant = at;
+      if ((this.#registeredType(at) ?? typeNameOf(at)) === type) claimant = at;
     }
     const holder = this.#claims.get(type);
     if (holder === undefined) {
@@ -166,12 +177,18 @@ export class Identifier {
 /** Mongoose's model classes are all called "model": their modelName tells them apart. */
 function typeNameOf(modelClass: ModelClass): string {
   const modelName: unknown = 'modelName' in modelClass ? modelClass.modelName : undefined;
-  return typeof modelName === 'string' && modelName !== '' ? modelName : modelClass.name;
+  if (typeof modelName === 'string' && modelName !== '') return modelName;
+  const { name } = modelClass as { name: unknown };
+  return typeof name === 'string' ? name : '';
 }
 
-function isPlain(value: object): boolean {
-  const prototype = Object.getPrototypeOf(value);
-  return prototype === null || prototype === Object.prototype || Array.isArray(value);
+/** The class of an instance, whatever properties the instance has. */
+function classOf(model: object): ModelClass {
+  const made: unknown = Object.getPrototypeOf(model).constructor;
+  if (typeof made === 'function') return made;
+  throw noIdentity(
+    `expected an instance of a class, got ${describe(model)}, whose prototype has no constructor; give it a cacheIdentity`,
+  );
 }
 
 /** Nunjucks wraps a function that it looks up in an object; the wrapper has no prototype and must not pass for a class. */
@@ -203,9 +220,9 @@ function checkedId(id: unknown, whose: string, attribute?: Registration['id']): 
 function checked(identity: unknown, whence: string): Identity {
   if (typeof identity === 'object' && identity !== null && 'type' in identity) {
     const { type } = identity;
-    const id = 'id' in identity ? identity.id : undefined;
     if (typeof type === 'string' && type !== '') {
-      return { type, id: id === undefined ? undefined : checkedId(id, `${whence} an identity that`) };
+      // An id that is there and undefined is a row that was not saved, not the type as a whole.
+      return { type, id: 'id' in identity ? checkedId(identity.id, `${whence} an identity that`) : undefined };
     }
   }
   throw noIdentity(`${whence} ${describe(identity)}: expected { type, id } with a type that is a string`);

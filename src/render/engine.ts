@@ -25,6 +25,7 @@ export class Engine {
   readonly #tokens: Tokens;
   readonly #entries: Entries;
   readonly #finished: (report: RenderReport) => void;
+  #environments = 0;
   #hasWarned = false;
 
   constructor(parts: {
@@ -40,6 +41,11 @@ export class Engine {
     this.#finished = parts.finished;
     this.keys = new KeyMaker(parts.settings, parts.identifier);
     this.fragments = new Fragments(parts.settings, this.keys, parts.entries);
+  }
+
+  /** Numbers the environments, in the order in which the sweeper is installed in them. */
+  nextEnvironment(): number {
+    return this.#environments++;
   }
 
   /**

@@ -32,6 +32,8 @@ export interface FragmentCall {
   body(): string | Promise<unknown>;
   /** Whether the body may print html that was captured from a fragment finished earlier on this page. */
   mayPrintEarlier(): boolean;
+  /** Whether the body calls code of templates that nobody can tell. */
+  usesForeignCode(): boolean;
   /** The digest now of a template chosen at run time; undefined when it has to be loaded first. */
   templateDigest(dependency: TemplateDependency): string | undefined;
 }
@@ -128,7 +130,7 @@ export class Fragments {
     const started = this.#settings.now();
     const lifetime = milliseconds(call.operands.ttl);
     const mustWait = render.isPending;
-    const frame = new Frame(this.#frame);
+    const frame = new Frame(this.#frame, call.usesForeignCode() ? 'foreign macro' : undefined);
     this.#addModels(render, frame, models);
     const rendered = this.#renderBody(render, call, frame);
     if (rendered === undefined) return '';

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { CacheSweeperError } from '../errors.ts';
+import { isPlain } from '../fragment/plain.ts';
 import { currentRender, runAs } from './current.ts';
 import { Frame } from './frame.ts';
 import { isPlaceholder, makePlaceholder } from './placeholder.ts';
@@ -113,9 +114,7 @@ function holdsPlaceholder(value: unknown): boolean {
 }
 
 function isPlainData(value: unknown): value is object {
-  if (typeof value !== 'object' || value === null || isPlaceholder(value)) return false;
-  const prototype = Object.getPrototypeOf(value);
-  return prototype === null || prototype === Object.prototype || Array.isArray(value);
+  return typeof value === 'object' && value !== null && !isPlaceholder(value) && isPlain(value);
 }
 
 /** Plain data by value, everything else by what it is. */

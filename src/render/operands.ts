@@ -72,8 +72,8 @@ export class KeyMaker {
     };
     const canonical = canonicalKey(parts);
     const chosen: unknown = this.#settings.key === undefined ? canonical : this.#settings.key(parts);
-    const text = typeof chosen === 'string' ? chosen : canonicalList([chosen], 'the result of the key option');
-    return { key: safeKey(text, parts), canonical, models };
+    // Anything but text tells nothing apart that the default key would not.
+    return { key: safeKey(typeof chosen === 'string' ? chosen : canonical, parts), canonical, models };
   }
 
   /** @param type the value of `type=`, null or undefined when there is none */

@@ -1,5 +1,7 @@
+import { CacheSweeperError } from '../errors.ts';
 import { canonicalList } from '../fragment/canonical.ts';
 import type { Dependencies } from '../fragment/dependencies.ts';
+import { describe } from '../fragment/describe.ts';
 import type { Entry } from '../fragment/entry.ts';
 import type { PageContext, Settings } from '../options.ts';
 import type { Frame } from './frame.ts';
@@ -107,7 +109,16 @@ export class Render {
 
   /** Canonical text of the `vary` option's values for this page; asked once. */
   get vary(): string {
-    this.#vary ??= canonicalList(this.#settings.vary?.(this.context) ?? [], 'vary value');
+    this.#vary ??= varyText(this.#settings.vary?.(this.context));
     return this.#vary;
   }
+}
+
+function varyText(values: unknown): string {
+  if (values === undefined || values === null) return '[]';
+  if (Array.isArray(values)) return canonicalList(values, 'vary value');
+  throw new CacheSweeperError(
+    'CACHESWEEPER_BAD_OPTION',
+    `option vary: expected a function that returns a list of values, got ${describe(values)}; return [value]`,
+  );
 }

@@ -8,6 +8,7 @@ export type UncachedReason =
   | 'too many dependencies'
   | 'too large'
   | 'expired'
+  | 'foreign macro'
   | 'private name'
   | 'unknown template'
   | 'unknown token';

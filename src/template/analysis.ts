@@ -1,11 +1,12 @@
 import { LRUCache } from 'lru-cache';
+import { type Captures, findCaptures } from './captured-names.ts';
 import { analyseCode } from './compiled-code.ts';
 import type { Environment, Lexer, Node, ParserClass, Template } from './nunjucks.ts';
 import { boundNames, childNodes, descendants, scopeNames } from './syntax.ts';
 import { literalTemplate, type Uses, UsesFinder } from './uses.ts';
 
 /** What a template is made of, as far as caching its fragments goes. */
-export interface TemplateAnalysis {
+export interface TemplateAnalysis extends Captures {
   /** The templates it names in its text: includes, imports, the one it extends. */
   readonly references: readonly string[];
   /** What the whole of it reads when it is included. */
@@ -14,6 +15,8 @@ export interface TemplateAnalysis {
   readonly blocks: ReadonlyMap<string, Uses>;
   /** The template it extends, where that is written in it. */
   readonly parent: string | undefined;
+  /** Macros and imports whose code is in it or in a template it names. */
+  readonly definitions: ReadonlySet<string>;
   /** Its fragments, by the tag's ordinal. */
   readonly fragments: readonly FragmentAnalysis[];
 }
@@ -21,6 +24,8 @@ export interface TemplateAnalysis {
 export interface FragmentAnalysis {
   /** What the body reads. */
   readonly uses: Uses;
+  /** The block that the tag stands in. */
+  readonly block: string | undefined;
   /** Names around the tag that Nunjucks compiles to JavaScript variables. */
   readonly variables: ReadonlySet<string>;
 }
@@ -55,16 +60,20 @@ export class Analyst {
   }
 
   template(template: Template): TemplateAnalysis {
-    return template.tmplStr === undefined
-      ? analyseCode(template.tmplProps ?? {})
-      : this.source(this.#preprocess(template.tmplStr));
+    if (template.tmplStr === undefined) return analyseCode(template.tmplProps ?? {});
+    try {
+      return this.source(this.#preprocess(template.tmplStr));
+    } catch {
+      // It cannot be compiled either: whoever renders it will hear of it, with its place.
+      return analyseCode({});
+    }
   }
 
   /** @param source after `preprocess` */
   source(source: string): TemplateAnalysis {
     let analysis = this.#kept.get(source);
     if (analysis === undefined) {
-      analysis = analyseTree(this.#parse(source));
+      analysis = analyseTree(this.#parse(source), this.#env.asyncFilters);
       this.#kept.set(source, analysis);
     }
     return analysis;
@@ -92,14 +101,20 @@ export class Analyst {
 const DEFINITIONS: ReadonlySet<string> = new Set(['Macro', 'Import', 'FromImport']);
 const REFERENCES: ReadonlySet<string> = new Set(['Include', 'Import', 'FromImport', 'Extends']);
 
-function analyseTree(root: Node): TemplateAnalysis {
-  const finder = new UsesFinder(root);
+function analyseTree(root: Node, asyncFilters: readonly string[]): TemplateAnalysis {
+  const finder = new UsesFinder(root, asyncFilters);
   const references = new Set<string>();
   const blocks = new Map<string, Uses>();
   const fragments: FragmentAnalysis[] = [];
-  const variables = new Set<string>();
+  const defining: Node[] = [];
+  const definitions = new Set<string>();
   for (const node of descendants(root)) {
-    if (DEFINITIONS.has(node.typename)) for (const name of boundNames(node)) variables.add(name);
+    if (DEFINITIONS.has(node.typename)) {
+      defining.push(node);
+      for (const name of boundNames(node)) {
+        if (node.typename === 'Macro' || literalTemplate(node) !== undefined) definitions.add(name);
+      }
+    }
     if (REFERENCES.has(node.typename)) {
       const name = literalTemplate(node);
       if (name !== undefined) references.add(name);
@@ -108,10 +123,21 @@ function analyseTree(root: Node): TemplateAnalysis {
       blocks.set(name, finder.of(node.body as Node, name));
     }
   }
-  findFragments(root, { block: undefined, variables }, (ordinal, body, around) => {
-    fragments[ordinal] = { uses: finder.of(body, around.block), variables: around.variables };
+  findFragments(root, { block: undefined, variables: new Set() }, (ordinal, body, around) => {
+    const inside = new Set(descendants(body));
+    const variables = new Set(around.variables);
+    for (const node of defining) if (!inside.has(node)) for (const name of boundNames(node)) variables.add(name);
+    fragments[ordinal] = { uses: finder.of(body, around.block), block: around.block, variables };
   });
-  return { references: [...references], page: finder.of(root), blocks, parent: finder.parent, fragments };
+  return {
+    references: [...references],
+    page: finder.of(root),
+    blocks,
+    parent: finder.parent,
+    definitions,
+    ...findCaptures(root),
+    fragments,
+  };
 }
 
 interface Around {

@@ -206,7 +206,9 @@ function shown(token: Token): string {
 /** Parses one operand with Nunjucks' own parser, which sees nothing but its tokens. */
 function parseOperand(parser: Parser, tokens: readonly Token[]): Node {
   const first = tokens[0] as Token;
-  const rest = [...tokens];
+  // Where it looks for more, Nunjucks' parser expects a token: a tag's end is one.
+  const end: Token = { type: 'end', value: 'the end', lineno: first.lineno, colno: first.colno };
+  const rest = [...tokens, end];
   const Parser = parser.constructor as ParserClass;
   const own = new Parser({ nextToken: () => rest.shift() ?? null });
   let node: Node;
@@ -218,7 +220,7 @@ function parseOperand(parser: Parser, tokens: readonly Token[]): Node {
     throw error;
   }
   const left = own.nextToken();
-  if (left !== null)
+  if (left !== null && left !== end)
     fail(left, `cannot read the operand that starts with ${shown(first)}: ${shown(left)} is left over`);
   checkGroups(node, first);
   return node;

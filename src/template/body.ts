@@ -10,6 +10,8 @@ export interface BodyDone {
   (error?: unknown): void;
   /** The scope for the body's variables. */
   frame: Frame;
+  /** Renders the parent's block, for super(). */
+  inherited(render: (done: (error: unknown, html?: string) => void) => void): string;
   /** Reached when every part of the body has been rendered. */
   end(): void;
 }
@@ -32,6 +34,22 @@ export class BodyWatch {
 
   constructor(events: BodyEvents) {
     this.events = events;
+  }
+
+  /** The template, counted as open while it is rendered: in a loop nothing else would show that it came late. */
+  watchTemplate(template: Template): void {
+    const { render } = template;
+    const watch = this;
+    template.render = function counted(this: Template, ...args: [context: object | null, ...unknown[]]): string | null {
+      const done: unknown = args.at(-1);
+      if (typeof done !== 'function') return render.apply(this, args as never);
+      watch.open++;
+      const close = (...results: unknown[]): void => {
+        watch.open--;
+        done(...results);
+      };
+      return render.apply(this, [...args.slice(0, -1), close] as never);
+    };
   }
 
   /** The filter, counted as open until it calls back: in a macro nothing else would show that it never did. */
@@ -64,14 +82,24 @@ export function renderBody(
 ): string | Promise<unknown> {
   let failure: { readonly error: unknown } | undefined;
   let ended = false;
+  const watch = new BodyWatch(events);
   const done = ((error?: unknown) => {
     if (error) failure ??= { error };
   }) as BodyDone;
   done.frame = isolated(frame);
+  done.inherited = (render) => {
+    let inherited: string | undefined;
+    watch.open++;
+    render((error, html) => {
+      watch.open--;
+      if (error) failure ??= { error };
+      else inherited = html;
+    });
+    return inherited ?? '';
+  };
   done.end = () => {
     ended = true;
   };
-  const watch = new BodyWatch(events);
   const outer = page.watch;
   const restore = frame.topLevel ? variablesOf(context, assigned) : undefined;
   page.watch = watch;

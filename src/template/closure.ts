@@ -39,9 +39,14 @@ interface Kept {
 export class Closures {
   readonly #env: Environment;
   readonly #analyst: Analyst;
+  /** How this environment renders a text: another may render the same one in another way. */
+  readonly #manner: string;
   readonly #kept = new WeakMap<Template, Kept>();
 
-  constructor(env: Environment, analyst: Analyst) {
+  /** @param index which environment of its sweeper it is: filters and globals may differ */
+  constructor(env: Environment, analyst: Analyst, index: number) {
+    const { autoescape, throwOnUndefined, trimBlocks, lstripBlocks, tags } = env.opts;
+    this.#manner = JSON.stringify([index, autoescape, throwOnUndefined, trimBlocks, lstripBlocks, tags ?? null]);
     this.#env = env;
     this.#analyst = analyst;
   }
@@ -99,7 +104,7 @@ export class Closures {
     }
     return {
       name,
-      digest: digest(`${name}\n${text}`, DIGEST_CHARACTERS),
+      digest: digest(`${name}\n${this.#manner}\n${text}`, DIGEST_CHARACTERS),
       path: template.path,
       paths,
       sites: new Map(),

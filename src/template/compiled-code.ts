@@ -1,4 +1,5 @@
 import type { TemplateAnalysis } from './analysis.ts';
+import type { Captures } from './captured-names.ts';
 import type { CompiledCode } from './nunjucks.ts';
 import { noUses, type Uses } from './uses.ts';
 
@@ -14,10 +15,14 @@ const NOWHERE = { line: 1, column: 1 };
 
 /** All the code of a precompiled template, for its digest. */
 export function codeText(code: CompiledCode): string {
-  return Object.keys(code)
-    .sort()
-    .map((name) => `${name}=${String(code[name])}`)
-    .join('\n');
+  return (
+    Object.keys(code)
+      .sort()
+      .map((name) => `${name}=${String(code[name])}`)
+      .join('\n')
+      // Numbered by a counter of the process that precompiled it.
+      .replace(/\bhole_\d+\b/g, 'hole')
+  );
 }
 
 export function analyseCode(code: CompiledCode): TemplateAnalysis {
@@ -42,7 +47,15 @@ export function analyseCode(code: CompiledCode): TemplateAnalysis {
       into.dynamic ||= uses.dynamic;
     }
   }
-  return { references: [...references], page, blocks, parent, fragments: [] };
+  return {
+    references: [...references],
+    page,
+    blocks,
+    parent,
+    definitions: new Set(),
+    ...captures(code),
+    fragments: [],
+  };
 }
 
 function functionUses(body: string, parent: string | undefined): Uses {
@@ -50,11 +63,11 @@ function functionUses(body: string, parent: string | undefined): Uses {
   for (const [, name] of body.matchAll(LOOKUP)) uses.names.push({ path: [name as string], at: NOWHERE });
   for (const { template } of templates(body)) {
     if (template === undefined) uses.dynamic = true;
-    else uses.templates.push({ template, block: undefined, bound: [], at: NOWHERE });
+    else uses.templates.push({ template, block: undefined, bound: [], isImported: false, at: NOWHERE });
   }
   for (const [, block] of body.matchAll(SUPER)) {
     if (parent === undefined) uses.dynamic = true;
-    else uses.templates.push({ template: parent, block, bound: [], at: NOWHERE });
+    else uses.templates.push({ template: parent, block, bound: [], isImported: false, at: NOWHERE });
   }
   return uses;
 }
@@ -66,7 +79,15 @@ function* templates(body: string): Generator<{ readonly template: string | undef
   }
 }
 
-/** The names a compiled template gives values to with `set`, in any scope that others can see. */
-export function assignedNames(code: string): string[] {
-  return [...code.matchAll(/\bframe\.set\("([^"]+)", \w+, true\)/g)].map(([, name]) => name as string);
+/** Any name it gives a value to may be given captured html, where a source would tell which. */
+function captures(code: CompiledCode): Captures {
+  const text = Object.values(code).map(String).join('\n');
+  const names = (pattern: RegExp) => [...text.matchAll(pattern)].map(([, name]) => name as string);
+  const passes = text.includes('= (function() {\nvar output = "";') || text.includes('runtime.makeMacro(');
+  return {
+    captured: passes ? names(/\bframe\.set\("([^"]+)", t_\d+, true\)/g) : [],
+    imports: names(/\bcontext\.setVariable\("([^"]+)", t_/g),
+    parameters: names(/\bframe\.set\("([^"]+)", l_/g),
+    passes,
+  };
 }

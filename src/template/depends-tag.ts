@@ -50,6 +50,7 @@ export class DependsTag {
     context: Context,
     _root: unknown,
     _frame: unknown,
+    _markSafe: unknown,
     line: number,
     column: number,
     type: unknown,

@@ -1,6 +1,6 @@
 import { ORDINAL } from './analysis.ts';
 import type { Node, Nodes } from './nunjucks.ts';
-import { boundNames, childNodes } from './syntax.ts';
+import { boundNames, childNodes, isNode } from './syntax.ts';
 
 const DEFINITIONS: ReadonlySet<string> = new Set(['Macro', 'Import', 'FromImport']);
 
@@ -9,7 +9,8 @@ const DEFINITIONS: ReadonlySet<string> = new Set(['Macro', 'Import', 'FromImport
  *
  * Nunjucks writes a literal that is not a string as whatever its `toString` gives, so a literal can hold a piece of
  * JavaScript. Three such pieces are used, all of which survive precompilation: `root`, the template's own function,
- * by which a running tag knows its template wherever it stands; `frame`, the scope it runs in; and the statements
+ * by which a running tag knows its template wherever it stands; `frame`, the scope it runs in; `runtime.markSafe`, because Nunjucks forgets `autoescape = false` of a tag it has to
+ * rebuild; and the statements
  * around the body, which give it a scope of its own and tell when all of it was rendered.
  */
 export class Emitter {
@@ -21,7 +22,7 @@ export class Emitter {
 
   /** A call of the extension's `run`, with the template and scope as its first arguments. */
   call(extension: object, args: readonly Node[], body?: Node): Node {
-    const all = this.list([this.#code('root'), this.#code('frame'), ...args]);
+    const all = this.list([this.#code('root'), this.#code('frame'), this.#code('runtime.markSafe'), ...args]);
     return new this.#nodes.CallExtension(extension, 'run', all, body === undefined ? [] : [body]);
   }
 
@@ -51,8 +52,14 @@ export class Emitter {
    * say), the name is a parameter of the caller: it starts with the value it has outside, and `set` leaves that alone.
    *
    * @param variables names around the tag that are JavaScript variables
+   * @param block the block that the tag stands in
    */
-  scoped(body: Node, variables: ReadonlySet<string>): { readonly node: Node; readonly assigned: readonly string[] } {
+  scoped(
+    body: Node,
+    variables: ReadonlySet<string>,
+    block: string | undefined,
+  ): { readonly node: Node; readonly assigned: readonly string[] } {
+    if (block !== undefined) this.#renderSuperInPlace(body, block);
     this.#publishDefinitions(body);
     const assigned = assignedNames(body);
     const parameters = assigned.filter((name) => variables.has(name));
@@ -67,6 +74,26 @@ export class Emitter {
     const call = new this.#nodes.FunCall('lineno', 'colno', caller, symbols());
     const node = this.list([this.#statement('var frame = cb.frame'), new this.#nodes.Output(0, 0, [call])]);
     return { node, assigned };
+  }
+
+  /**
+   * `super()` in a body, rendered where it stands. Nunjucks would render the parent's block before the block that
+   * the body is in: on a hit as well, and outside the body, which would not know what it was made from.
+   */
+  #renderSuperInPlace(node: Node, block: string): Node {
+    if (isSuper(node)) {
+      const name = JSON.stringify(block);
+      return this.#code(
+        `runtime.markSafe(cb.inherited(function(done) { context.getSuper(env, ${name}, b_${block}, frame, runtime, done); }))`,
+      );
+    }
+    const fields = node as Record<string, unknown>;
+    const replace = (value: unknown): unknown => {
+      if (Array.isArray(value)) return value.map(replace);
+      return isNode(value) ? this.#renderSuperInPlace(value, block) : value;
+    };
+    for (const field of [...node.fields, 'body']) if (field in fields) fields[field] = replace(fields[field]);
+    return node;
   }
 
   /**
@@ -90,6 +117,10 @@ export class Emitter {
       return new this.#nodes.Set(node.lineno, node.colno, [symbol()], symbol());
     });
   }
+}
+
+function isSuper({ typename, name }: Node): boolean {
+  return typename === 'FunCall' && isNode(name) && name.typename === 'Symbol' && name.value === 'super';
 }
 
 /** Names that a body sets in its own scope: not inside its macros and inner fragments, which have theirs. */

@@ -1,12 +1,13 @@
 import { CacheSweeperError } from '../errors.ts';
+import { runAs, runningNow } from '../render/current.ts';
 import type { FragmentCall, Fragments } from '../render/fragments.ts';
 import { type FragmentAnalysis, ORDINAL } from './analysis.ts';
 import { parseArguments, type TagArguments } from './arguments.ts';
 import { type CompiledBody, renderBody } from './body.ts';
-import { mayPrintEarlier } from './captured-html.ts';
 import { Emitter } from './emit.ts';
 import type { Site, TemplateHost } from './host.ts';
 import type { Context, Frame, Lexer, Node, Nodes, Parser, RootFunction, Token } from './nunjucks.ts';
+import { mayPrintEarlier, type Scope, usesForeignCode } from './outside.ts';
 import type { Page } from './page.ts';
 import { type BakedSite, checkBody } from './site.ts';
 import { pathOf } from './syntax.ts';
@@ -70,18 +71,19 @@ export class FragmentTag {
   #compile(emitter: Emitter, parser: Parser, tag: Token, ordinal: number, args: TagArguments, body: Node): Node {
     const { operands, keywords } = args;
     const [model, ttl, ...keys] = operands as [Node, Node, ...Node[]];
-    const analysis = this.#host.analyst.source(parser.tokens.str).fragments[ordinal] as FragmentAnalysis;
+    const { fragments, definitions } = this.#host.analyst.source(parser.tokens.str);
+    const analysis = fragments[ordinal] as FragmentAnalysis;
     const covered = argumentPaths(model, keys);
     const host = this.#host;
     const facts = checkBody(
-      analysis.uses,
+      { uses: analysis.uses, definitions },
       host.compilingPath(),
       positionOf(tag),
       host.privateNames,
       covered,
       (name, from) => host.find(name, from),
     );
-    const { node, assigned } = emitter.scoped(body, analysis.variables);
+    const { node, assigned } = emitter.scoped(body, analysis.variables, analysis.block);
     const baked: BakedSite = { ordinal, ...positionOf(tag), assigned, covered, ...facts };
     const keyword = (name: string, byDefault: boolean | null) => keywords.get(name) ?? emitter.literal(byDefault);
     return emitter.call(
@@ -104,6 +106,7 @@ export class FragmentTag {
     context: Context,
     root: RootFunction,
     frame: Frame,
+    markSafe: MarkSafe,
     baked: string,
     model: unknown,
     ttl: unknown,
@@ -112,7 +115,7 @@ export class FragmentTag {
     using: unknown,
     when: unknown,
     body: CompiledBody,
-  ): string {
+  ): unknown {
     const page = this.#host.pageOf(context);
     const site = this.#host.site(page, root, baked);
     if (site instanceof Promise) return this.#wait(page, site);
@@ -120,10 +123,15 @@ export class FragmentTag {
     const skip = isUnknown ? 'unknown template' : when ? undefined : 'when';
     const call = new Call(this.#host, page, context, site, frame, body, { model, ttl, keys, type, using }, skip);
     try {
-      return this.#fragments.run(page.render, call);
+      const html = runningNow() === page ? this.#run(page, call) : runAs(page, () => this.#run(page, call));
+      return markSafe(html);
     } catch (error) {
       throw error instanceof CacheSweeperError && !('lineno' in error) ? placeInTemplate(error, site) : error;
     }
+  }
+
+  #run(page: Page, call: Call): string {
+    return this.#fragments.run(page.render, call);
   }
 
   #wait(page: Page, loading: Promise<unknown>): string {
@@ -131,6 +139,9 @@ export class FragmentTag {
     return '';
   }
 }
+
+/** Nunjucks' own: what it returns is not escaped again. */
+type MarkSafe = (html: string) => unknown;
 
 /** Everything an argument says exactly: `[user, article.author]` is two paths. */
 function argumentPaths(model: Node, keys: readonly Node[]): string[][] {
@@ -183,13 +194,15 @@ class Call implements FragmentCall {
   }
 
   mayPrintEarlier(): boolean {
-    return mayPrintEarlier(
-      this.#site.reads,
-      this.#frame,
-      this.#context,
-      this.#page.render.context,
-      this.#host.assigned,
-    );
+    return mayPrintEarlier(this.#site, this.#scope(), this.#host.captured);
+  }
+
+  usesForeignCode(): boolean {
+    return usesForeignCode(this.#site, this.#scope());
+  }
+
+  #scope(): Scope {
+    return { frame: this.#frame, context: this.#context, page: this.#page.render.context };
   }
 
   templateDigest(dependency: Parameters<FragmentCall['templateDigest']>[0]): string | undefined {

@@ -2,8 +2,8 @@ import type { TemplateDependency } from '../fragment/entry.ts';
 import type { Engine } from '../render/engine.ts';
 import type { Place } from '../render/fragments.ts';
 import { Analyst, type Toolkit } from './analysis.ts';
+import { CapturedNames } from './captured-names.ts';
 import { type Closure, Closures } from './closure.ts';
-import { assignedNames } from './compiled-code.ts';
 import type { Context, Environment, Frame, RootFunction, Template } from './nunjucks.ts';
 import { PAGE, Page, type PageEnvironment } from './page.ts';
 import type { Find, Found } from './private-names.ts';
@@ -15,15 +15,12 @@ export interface Site extends BakedSite, Place {
   readonly closure: Closure | undefined;
 }
 
-/** Names that templates assign; more than that in one environment and it is generated text, not templates. */
-const MAX_ASSIGNED = 10_000;
-
 /** What is known of one environment and its templates. */
 export class TemplateHost {
   readonly env: Environment;
   readonly analyst: Analyst;
-  /** Names that any template run so far gives values to. */
-  readonly assigned = new Set<string>();
+  /** The names to which the templates run so far give captured html. */
+  readonly captured: CapturedNames = new CapturedNames();
   readonly #engine: Engine;
   readonly #closures: Closures;
   readonly #templates = new WeakMap<RootFunction, Template>();
@@ -34,7 +31,7 @@ export class TemplateHost {
     this.env = env;
     this.#engine = engine;
     this.analyst = new Analyst(env, toolkit);
-    this.#closures = new Closures(env, this.analyst);
+    this.#closures = new Closures(env, this.analyst, engine.nextEnvironment());
   }
 
   get privateNames(): ReadonlySet<string> {
@@ -51,26 +48,25 @@ export class TemplateHost {
     return (context.env as PageEnvironment)[PAGE] ?? new Page(this, this.#engine.newRender(context.ctx, false));
   }
 
-  /** Compiles a template for a page, and remembers which function is its. */
-  prepare(template: Template): void {
-    if (template.rootRenderFunc === undefined || !this.#templates.has(template.rootRenderFunc)) this.#compile(template);
+  /** Compiles a template for a page, and remembers which function is its. Returns what compiling threw. */
+  prepare(template: Template): unknown {
+    const isKnown = template.rootRenderFunc !== undefined && this.#templates.has(template.rootRenderFunc);
+    return isKnown ? undefined : this.#compile(template);
   }
 
-  #compile(template: Template): void {
+  #compile(template: Template): unknown {
     this.#compiling.push(template);
     try {
       template.compile();
-    } catch {
-      return; // Nunjucks compiles it again when it is rendered, and reports the error with its path.
+    } catch (error) {
+      return error;
     } finally {
       this.#compiling.pop();
     }
-    const { rootRenderFunc, blocks } = template;
-    if (rootRenderFunc === undefined) return;
-    this.#templates.set(rootRenderFunc, template);
-    for (const code of [rootRenderFunc, ...Object.values(blocks)]) {
-      for (const name of assignedNames(String(code))) if (this.assigned.size < MAX_ASSIGNED) this.assigned.add(name);
-    }
+    if (template.rootRenderFunc === undefined) return undefined;
+    this.#templates.set(template.rootRenderFunc, template);
+    this.captured.add(this.analyst.template(template));
+    return undefined;
   }
 
   /** Path of the template being compiled; undefined while one is precompiled. */
@@ -81,6 +77,8 @@ export class TemplateHost {
   /** Looks for a template while another is compiled: what cannot be had at once is looked into when a page runs. */
   find(name: string, from: string | undefined): Found {
     let found: Found = 'unknown';
+    // While a template is precompiled, or compiled by hand, nobody knows what it is relative to.
+    if (from === undefined && /^\.\.?\//.test(name)) return found;
     try {
       this.env.getTemplate(name, false, from, true, (error, template) => {
         if (!error && template?.path) found = { analysis: this.analyst.template(template), path: template.path };
@@ -113,14 +111,16 @@ export class TemplateHost {
 
   /** The facts are those of the templates as they are now; a precompiled one has only what was found then. */
   #newSite(page: Page, template: Template, closure: Closure, baked: BakedSite): Site {
-    const uses = this.analyst.template(template).fragments[baked.ordinal]?.uses;
+    const { fragments, definitions } = this.analyst.template(template);
+    const uses = fragments[baked.ordinal]?.uses;
     const find: Find = (name, from) => {
       const found = page.loads.look(this.env, name, from);
       // What is still not there is in no closure that is complete: it is missing.
       if (found === null || found instanceof Promise) return 'missing';
       return { analysis: this.analyst.template(found), path: found.path };
     };
-    const facts = uses && checkBody(uses, template.path, baked, this.privateNames, baked.covered, find);
+    const facts =
+      uses && checkBody({ uses, definitions }, template.path, baked, this.privateNames, baked.covered, find);
     return { ...baked, ...facts, template: closure.name, digest: closure.digest, closure };
   }
 

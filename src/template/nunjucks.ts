@@ -12,7 +12,12 @@ export interface NunjucksEnvironment {
 }
 
 export interface Environment extends NunjucksEnvironment {
-  readonly opts: LexerOptions & { readonly autoescape: boolean };
+  readonly opts: LexerOptions & {
+    readonly autoescape: boolean;
+    readonly throwOnUndefined: boolean;
+    readonly trimBlocks: boolean;
+    readonly lstripBlocks: boolean;
+  };
   readonly loaders: readonly Loader[];
   readonly extensionsList: readonly Extension[];
   readonly asyncFilters: readonly string[];

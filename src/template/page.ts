@@ -63,11 +63,40 @@ export class Page {
   /** A template as this page runs it: the same code, in the page's environment. */
   adopt(template: Template): Template {
     // The shared template is compiled, not the page's view of it, which is gone with the page.
-    this.host.prepare(template);
+    const error = this.host.prepare(template);
     const own = Object.create(template) as Template;
     own.env = this.environment;
+    if (error !== undefined) {
+      failing(own, error);
+    }
+    this.watch?.watchTemplate(own);
     return own;
   }
+}
+
+/**
+ * A template that cannot be compiled. Nunjucks would report that some time later, when a body cannot wait for it any
+ * more: here whoever includes it hears of it at once, with its place.
+ */
+function failing(template: Template, error: unknown): void {
+  template.compile = () => {
+    throw error;
+  };
+  const render = template.render as (
+    this: Template,
+    context: object | null | undefined,
+    frame?: unknown,
+  ) => string | null;
+  template.render = function failed(this: Template, context, ...rest: unknown[]): string | null {
+    const done = rest.at(-1);
+    if (typeof done !== 'function') return render.call(this, context);
+    try {
+      render.call(this, context, rest.length > 1 ? rest[0] : undefined);
+    } catch (placed) {
+      done(placed);
+    }
+    return null;
+  };
 }
 
 /**

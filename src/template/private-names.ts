@@ -1,5 +1,8 @@
 import type { TemplateAnalysis } from './analysis.ts';
+import type { Position } from './template-error.ts';
 import type { NameUse, TemplateUse, Uses } from './uses.ts';
+
+type Piece = Pick<Uses, 'names' | 'templates' | 'dynamic' | 'asynchronous'>;
 
 /** A template that a body includes, or why it cannot be looked into now. */
 export type Found = { readonly analysis: TemplateAnalysis; readonly path: string | undefined } | 'missing' | 'unknown';
@@ -17,6 +20,8 @@ export interface BodyReading {
   readonly coveredRoots: ReadonlySet<string>;
   /** super() shows what cannot be looked into: a parent chosen at run time, a block that another template replaces. */
   readonly hasUnknownSuper: boolean;
+  /** Something asynchronous stands in it, or in a template it includes. */
+  readonly asynchronous: { readonly at: Position; readonly template: string | undefined } | undefined;
 }
 
 /**
@@ -37,49 +42,50 @@ export function readBody(
   let anything = false;
   let hasUnknownSuper = uses.hasUnknownSuper;
   let leak: BodyReading['leak'];
+  let asynchronous: BodyReading['asynchronous'];
 
   const follow = (
-    { names, templates, dynamic }: Pick<Uses, 'names' | 'templates' | 'dynamic'>,
+    piece: Piece,
     path: string | undefined,
     bound: ReadonlySet<string>,
     template: string | undefined,
+    isImported: boolean,
   ): void => {
-    anything ||= dynamic;
-    for (const use of names) {
+    anything ||= piece.dynamic && !isImported;
+    if (piece.asynchronous !== undefined) asynchronous ??= { at: piece.asynchronous, template };
+    for (const use of piece.names) {
       const root = use.path[0] as string;
-      if (bound.has(root)) continue;
+      if (isImported || bound.has(root)) continue;
       reads.add(root);
       if (!privateNames.has(root)) continue;
       if (covered.some((argument) => covers(argument, use.path))) coveredRoots.add(root);
       else leak ??= { use, template };
     }
-    for (const use of templates) {
+    for (const use of piece.templates) {
       const inner = new Set([...bound, ...use.bound]);
-      const key = JSON.stringify([path, use.template, use.block, [...inner].sort()]);
+      const key = JSON.stringify([path, use.template, use.block, isImported || use.isImported, [...inner].sort()]);
       if (seen.has(key)) continue;
       seen.add(key);
       const found = find(use.template, path);
       if (found === 'missing') continue;
       const block = found === 'unknown' || use.block === undefined ? undefined : found.analysis.blocks.get(use.block);
       if (use.block !== undefined && (found === 'unknown' || block?.block !== undefined)) hasUnknownSuper = true;
-      if (found === 'unknown') anything = true;
-      else follow(usesOf(found.analysis, use), found.path, inner, use.template);
+      if (found !== 'unknown') {
+        follow(usesOf(found.analysis, use), found.path, inner, use.template, isImported || use.isImported);
+      } else if (!use.isImported) anything = true;
     }
   };
-  follow(uses, from, new Set(), undefined);
-  return { reads: anything ? undefined : reads, leak, coveredRoots, hasUnknownSuper };
+  follow(uses, from, new Set(), undefined, false);
+  return { reads: anything ? undefined : reads, leak, coveredRoots, hasUnknownSuper, asynchronous };
 }
 
 /** The whole of a template or, for super(), one of its blocks: its own, or the one it inherits. */
-function usesOf(
-  { page, blocks, parent }: TemplateAnalysis,
-  { block }: TemplateUse,
-): Pick<Uses, 'names' | 'templates' | 'dynamic'> {
+function usesOf({ page, blocks, parent }: TemplateAnalysis, { block, at, isImported }: TemplateUse): Piece {
   if (block === undefined) return page;
   const own = blocks.get(block);
   if (own !== undefined) return own;
-  const inherited = { template: parent as string, block, bound: [], at: { line: 1, column: 1 } };
-  return { names: [], templates: parent === undefined ? [] : [inherited], dynamic: false };
+  const inherited = parent === undefined ? [] : [{ template: parent, block, bound: [], isImported, at }];
+  return { names: [], templates: inherited, dynamic: false, asynchronous: undefined };
 }
 
 /**

@@ -17,6 +17,8 @@ export interface BodyFacts {
   readonly reads?: readonly string[];
   /** Private names that it may read of the page: arguments cover what it does with them. */
   readonly allowed: readonly string[];
+  /** Those of the names it reads that are macros and imports of its own template. */
+  readonly defined: readonly string[];
   /** What super() shows in it cannot be looked into. */
   readonly hasUnknownSuper: boolean;
 }
@@ -28,7 +30,7 @@ export interface BodyFacts {
  * @throws CacheSweeperError CACHESWEEPER_BLOCK_IN_BODY, CACHESWEEPER_CALLER_IN_BODY, CACHESWEEPER_PRIVATE_NAME
  */
 export function checkBody(
-  uses: Uses,
+  { uses, definitions }: { readonly uses: Uses; readonly definitions: ReadonlySet<string> },
   from: string | undefined,
   position: Position,
   privateNames: ReadonlySet<string>,
@@ -53,12 +55,24 @@ export function checkBody(
   }
   const reading = readBody(uses, from, privateNames, covered, find);
   if (reading.leak !== undefined) throw leakError(reading.leak, position);
+  if (reading.asynchronous !== undefined) throw asyncBody(reading.asynchronous, position);
   const whole = [...privateNames].filter((name) => covered.some((argument) => covers(argument, [name])));
   return {
     ...(reading.reads === undefined ? {} : { reads: [...reading.reads] }),
     allowed: [...new Set([...reading.coveredRoots, ...whole])],
+    defined: [...definitions].filter((name) => reading.reads?.has(name)),
     hasUnknownSuper: reading.hasUnknownSuper,
   };
+}
+
+function asyncBody({ at, template }: NonNullable<BodyReading['asynchronous']>, position: Position): Error {
+  const where = template === undefined ? '' : ` (in ${template}, line ${at.line})`;
+  return templateError(
+    'CACHESWEEPER_ASYNC_BODY',
+    `the body of this fragment is asynchronous${where}: an asynchronous filter or tag, asyncEach or asyncAll cannot be ` +
+      'waited for; do that part outside the fragment and pass its result in (for a loop write "for")',
+    template === undefined ? at : position,
+  );
 }
 
 function leakError({ use, template }: NonNullable<BodyReading['leak']>, position: Position): Error {

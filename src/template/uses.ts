@@ -15,6 +15,8 @@ export interface TemplateUse {
   readonly block: string | undefined;
   /** Names that are bound here and so are not free in there. */
   readonly bound: readonly string[];
+  /** Only its macros are called: it reads nothing of the page. */
+  readonly isImported: boolean;
   readonly at: Position;
 }
 
@@ -26,6 +28,8 @@ export interface Uses {
   dynamic: boolean;
   /** super() is called where the parent is chosen at run time. */
   hasUnknownSuper: boolean;
+  /** Where something asynchronous stands: a filter, a tag, asyncEach or asyncAll. */
+  asynchronous: Position | undefined;
   /** Where `caller()` is called although no macro in there provides it. */
   caller: Position | undefined;
   /** Where a `{% block %}` stands. */
@@ -33,7 +37,15 @@ export interface Uses {
 }
 
 export function noUses(): Uses {
-  return { names: [], templates: [], dynamic: false, hasUnknownSuper: false, caller: undefined, block: undefined };
+  return {
+    names: [],
+    templates: [],
+    dynamic: false,
+    hasUnknownSuper: false,
+    asynchronous: undefined,
+    caller: undefined,
+    block: undefined,
+  };
 }
 
 /** The names bound at a place, innermost scope first. */
@@ -73,24 +85,30 @@ interface Walk {
   readonly followed: Set<string>;
 }
 
+const ASYNCHRONOUS: ReadonlySet<string> = new Set(['AsyncEach', 'AsyncAll', 'CallExtensionAsync']);
+
 /**
  * Finds what pieces of one template read from outside themselves. A name bound by `for`, `set`, a macro's parameters or
  * an import *inside* the piece is not read from outside; whatever a macro of this template reads, its callers read.
  */
 export class UsesFinder {
   readonly #macros = new Map<string, Node>();
-  /** Names of imports that see the page's context, and the template each comes from. */
-  readonly #contextual = new Map<string, string>();
+  /** Names that are imported, the template each comes from, and whether that sees the page's context. */
+  readonly #imports = new Map<string, { readonly template: string; readonly isImported: boolean }>();
+  readonly #asyncFilters: readonly string[];
   readonly #parent: string | undefined;
 
-  constructor(root: Node) {
+  constructor(root: Node, asyncFilters: readonly string[]) {
+    this.#asyncFilters = asyncFilters;
     let parent: string | undefined;
     for (const node of descendants(root)) {
       if (node.typename === 'Macro') this.#macros.set(String((node.name as Node).value), node);
       if (node.typename === 'Extends') parent = literalTemplate(node);
-      if ((node.typename === 'Import' || node.typename === 'FromImport') && node.withContext) {
+      if (node.typename === 'Import' || node.typename === 'FromImport') {
         const template = literalTemplate(node);
-        if (template !== undefined) for (const name of boundNames(node)) this.#contextual.set(name, template);
+        const isImported = node.withContext !== true;
+        if (template !== undefined)
+          for (const name of boundNames(node)) this.#imports.set(name, { template, isImported });
       }
     }
     this.#parent = parent;
@@ -117,6 +135,7 @@ export class UsesFinder {
   }
 
   #walk(node: Node, walk: Walk): void {
+    if (this.#isAsynchronous(node)) walk.uses.asynchronous ??= positionOf(node);
     switch (node.typename) {
       case 'Symbol':
         return this.#read(node, [String(node.value)], walk);
@@ -146,6 +165,9 @@ export class UsesFinder {
       case 'Case':
         this.#walkAll([node.cond], walk);
         return this.#walkInner(node.body, walk);
+      case 'Switch':
+        this.#walkAll([node.expr, ...(node.cases as readonly unknown[])], walk);
+        return this.#walkInner(node.default, walk);
       case 'Capture':
         return this.#walkInner(node.body, walk);
       case 'Set':
@@ -174,6 +196,11 @@ export class UsesFinder {
     }
   }
 
+  #isAsynchronous({ typename, name }: Node): boolean {
+    if (typename === 'Filter') return this.#asyncFilters.includes(String((name as Node).value));
+    return ASYNCHRONOUS.has(typename);
+  }
+
   #bind(node: Node, walk: Walk): void {
     for (const name of boundNames(node)) walk.scope.bind(name);
   }
@@ -181,27 +208,33 @@ export class UsesFinder {
   #read(node: Node, path: readonly string[], walk: Walk): void {
     const name = path[0] as string;
     if (walk.scope.has(name)) return;
+    if (name === 'caller') walk.uses.caller ??= positionOf(node);
     walk.uses.names.push({ path, at: positionOf(node) });
     const macro = this.#macros.get(name);
     if (macro !== undefined && !walk.followed.has(name)) {
       walk.followed.add(name);
       this.#macro(macro, { ...walk, scope: new Scope(), block: undefined });
     }
-    const template = this.#contextual.get(name);
-    if (template !== undefined) {
-      walk.uses.templates.push({ template, block: undefined, bound: [], at: positionOf(node) });
+    const imported = this.#imports.get(name);
+    if (imported !== undefined) {
+      walk.uses.templates.push({ ...imported, block: undefined, bound: [], at: positionOf(node) });
     }
   }
 
   #lookup(node: Node, walk: Walk): void {
     const found = pathOf(node);
-    if (found !== undefined) this.#read(node, found.path, walk);
-    else this.#walkAll([node.target], walk);
-    // What a computed lookup is computed from: each level of the chain has its own.
-    for (let at: unknown = node; isNode(at) && at.typename === 'LookupVal'; at = at.target) {
-      if (found !== undefined) this.#walkAll([at.val], walk);
-    }
-    if (found === undefined) this.#walkAll([node.val], walk);
+    if (found === undefined) return this.#walkAll([node.target, node.val], walk);
+    this.#read(node, found.path, walk);
+    return this.#walkSteps(node, walk);
+  }
+
+  /** What the computed lookups of a chain are computed from. */
+  #walkSteps(node: unknown, walk: Walk): void {
+    if (!isNode(node)) return;
+    if (node.typename === 'Group') return this.#walkSteps(childNodes(node)[0], walk);
+    if (node.typename !== 'LookupVal') return;
+    this.#walkAll([node.val], walk);
+    this.#walkSteps(node.target, walk);
   }
 
   #call(node: Node, walk: Walk): void {
@@ -212,10 +245,9 @@ export class UsesFinder {
         walk.uses.hasUnknownSuper = true;
       } else {
         const bound = walk.scope.all();
-        walk.uses.templates.push({ template: this.#parent, block: walk.block, bound, at: positionOf(node) });
+        const use = { template: this.#parent, block: walk.block, bound, isImported: false };
+        walk.uses.templates.push({ ...use, at: positionOf(node) });
       }
-    } else if (callee.typename === 'Symbol' && callee.value === 'caller' && !walk.scope.has('caller')) {
-      walk.uses.caller ??= positionOf(node);
     } else {
       this.#walk(callee, walk);
     }
@@ -233,12 +265,13 @@ export class UsesFinder {
   #template(node: Node, walk: Walk): void {
     const template = literalTemplate(node);
     // An import without context reads nothing of the page.
-    const reads = node.typename === 'Include' || node.typename === 'Extends' || node.withContext === true;
+    const isImported = node.typename !== 'Include' && node.typename !== 'Extends' && node.withContext !== true;
     if (template === undefined) {
       this.#walkAll([node.template], walk);
-      if (reads) walk.uses.dynamic = true;
-    } else if (reads) {
-      walk.uses.templates.push({ template, block: undefined, bound: walk.scope.all(), at: positionOf(node) });
+      walk.uses.dynamic ||= !isImported;
+    } else {
+      const use = { template, block: undefined, bound: walk.scope.all(), isImported };
+      walk.uses.templates.push({ ...use, at: positionOf(node) });
     }
     this.#bind(node, walk);
   }
