@@ -60,7 +60,8 @@ export interface StripContext {
   readonly places: readonly Place[];
   readonly queries: number;
   readonly milliseconds: number;
-  readonly rendering: number;
+  /** How often the template was run. */
+  readonly passes: number;
 }
 
 export function stripContext({ startedAt, queries, report }: Figures): StripContext {
@@ -83,6 +84,6 @@ export function stripContext({ startedAt, queries, report }: Figures): StripCont
     places: [...places.values()],
     queries,
     milliseconds: performance.now() - startedAt,
-    rendering: report?.milliseconds ?? 0,
+    passes: report?.passes ?? 0,
   };
 }

@@ -1,4 +1,5 @@
 import { type NextFunction, type Request, type Response, Router } from 'express';
+import { lazy } from 'nunjucks-cachesweeper';
 import type { Blog } from './blog.ts';
 import { type CommentErrors, type CommentForm, commentErrors, LIMITS, readCommentForm } from './comment-form.ts';
 import { comparedPath } from './compare.ts';
@@ -10,12 +11,12 @@ export function routes(blog: Blog, page: Page): Router {
   const router = Router();
 
   router.get('/', async (req, res) => {
-    const [articles, counts, discussed] = await Promise.all([
-      blog.articles(),
-      blog.commentCounts(),
-      blog.mostDiscussed(6),
-    ]);
-    await page(req, res, 'index.njk', { articles, counts, discussed });
+    // Only fragments show these: while those are cached, the page needs no query at all.
+    await page(req, res, 'index.njk', {
+      articles: lazy(() => blog.articles()),
+      counts: lazy(() => blog.commentCounts()),
+      discussed: lazy(() => blog.mostDiscussed(6)),
+    });
   });
 
   router.get('/articles/:id', async (req, res, next) => {
@@ -58,8 +59,10 @@ export function routes(blog: Blog, page: Page): Router {
   ): Promise<void> {
     const id = idOf(req);
     res.locals.page = `/articles/${id}`;
-    const [article, comments] = await Promise.all([blog.article(id), blog.comments(id)]);
+    const article = await blog.article(id);
     if (article === undefined) return next();
+    // Runs only when a fragment that shows the comments is rendered.
+    const comments = lazy(() => blog.comments(id));
     await page(req, res, 'article.njk', { article, comments, form, errors, limits: LIMITS });
   }
 

@@ -142,10 +142,12 @@ function store(value: Store | undefined): Store | undefined {
 function memoryBytes(memory: CacheSweeperOptions['memory']): number {
   if (memory === undefined) return DEFAULT_MEMORY_BYTES;
   if (memory === false) return 0;
-  const bytes: unknown =
-    typeof memory === 'object' && memory !== null ? (memory.maxBytes ?? DEFAULT_MEMORY_BYTES) : memory;
+  const isObject = typeof memory === 'object' && memory !== null;
+  const other = isObject ? Object.keys(memory).find((name) => name !== 'maxBytes') : undefined;
+  if (other !== undefined) throw badOption(`option memory.${other}`, 'maxBytes', 'an unknown name', true);
+  const bytes: unknown = isObject ? (memory.maxBytes ?? DEFAULT_MEMORY_BYTES) : undefined;
   if (typeof bytes === 'number' && Number.isSafeInteger(bytes) && bytes >= 1) return bytes;
-  throw badOption('option memory', '{ maxBytes } with a whole number of bytes, or false', bytes);
+  throw badOption('option memory', '{ maxBytes } with a whole number of bytes, or false', isObject ? bytes : memory);
 }
 
 function enabled(value: CacheSweeperOptions['enabled']): Settings['enabled'] {

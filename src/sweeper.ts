@@ -176,6 +176,12 @@ export class CacheSweeper {
   ): Promise<string> {
     return new Promise((resolve, reject) => {
       const renders = rendersOf(env, this.#engine);
+      if (since !== undefined && !Number.isFinite(since)) {
+        throw new CacheSweeperError(
+          'CACHESWEEPER_BAD_OPTION',
+          `render() expected since as milliseconds since 1970, got ${describe(since)}`,
+        );
+      }
       const settle = (error: unknown, html?: string) => (error ? reject(error) : resolve(html ?? ''));
       const getTemplate = env.getTemplate as (
         name: string,
@@ -207,11 +213,13 @@ export class CacheSweeper {
 
   /**
    * Finishes background writes and ends the store's connections. Bumps that could not be delivered are reported to
-   * `onError`. Pages can still be rendered; invalidating then throws CACHESWEEPER_CLOSED.
+   * `onError`. Pages can still be rendered, uncached;
+   * invalidating then throws CACHESWEEPER_CLOSED.
    */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    this.#engine.isClosed = true;
     await this.#background.idle();
     const undelivered = (await this.#shared?.close()) ?? [];
     if (undelivered.length > 0) this.#report(bumpFailed(undelivered, 'closed before they could be delivered'));
@@ -258,7 +266,9 @@ export class CacheSweeper {
     this.#stats.add(report.fragments);
     if (renderChannel.hasSubscribers) renderChannel.publish(report);
     try {
-      this.#settings.onRender?.(report);
+      // It may be asynchronous, against its type.
+      const returned: unknown = this.#settings.onRender?.(report);
+      if (returned instanceof Promise) returned.catch((error) => this.#report(error));
     } catch (error) {
       this.#report(error);
     }

@@ -29,15 +29,20 @@ const DEPENDENCY_OVERHEAD = 16;
 
 /** Bytes an entry takes in memory, for the memory tier's limit. */
 export function entryBytes(key: string, entry: Entry): number {
-  let bytes = OVERHEAD + Buffer.byteLength(entry.html) + key.length;
-  if (entry.canonical !== key) bytes += entry.canonical.length * 2;
+  let bytes = OVERHEAD + textBytes(entry.html) + key.length;
+  if (entry.canonical !== key) bytes += textBytes(entry.canonical);
   for (let i = 0; i < entry.names.length; i++) {
-    bytes += DEPENDENCY_OVERHEAD + (entry.names[i] as string).length + (entry.tokens[i] as string).length;
+    bytes += DEPENDENCY_OVERHEAD + textBytes(entry.names[i] as string) + (entry.tokens[i] as string).length;
   }
   for (const { name, parent, digest } of entry.templates) {
-    bytes += OVERHEAD + (name.length + (parent?.length ?? 0)) * 2 + digest.length;
+    bytes += OVERHEAD + textBytes(name) + textBytes(parent ?? '') + digest.length;
   }
   return bytes;
+}
+
+/** V8 keeps a text with a single character beyond Latin-1 in two bytes for each; beyond ASCII is close enough. */
+function textBytes(text: string): number {
+  return Buffer.byteLength(text) === text.length ? text.length : text.length * 2;
 }
 
 /** An entry as text, for a store: a line of JSON, and the html. */

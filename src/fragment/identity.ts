@@ -191,9 +191,10 @@ function classOf(model: object): ModelClass {
   );
 }
 
-/** Nunjucks wraps a function that it looks up in an object; the wrapper has no prototype and must not pass for a class. */
+/** Nunjucks wraps a function that it looks up in an object; the wrapper has no name and must not pass for a class. */
 function isClass(value: ModelClass): boolean {
-  return typeof value.prototype === 'object' && value.prototype !== null;
+  if (typeof value.prototype !== 'object' || value.prototype === null) return false;
+  return typeNameOf(value) !== '' || /^class\b/.test(Function.prototype.toString.call(value));
 }
 
 function idOf(model: object, id?: Registration['id']): unknown {

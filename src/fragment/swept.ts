@@ -13,6 +13,7 @@ export class SweptNames {
   readonly names: Map<string, string | undefined> = new Map();
   readonly #identifier: Identifier;
   readonly #seen = new Set<string>();
+  #touchedModels = 0;
 
   constructor(identifier: Identifier) {
     this.#identifier = identifier;
@@ -20,7 +21,7 @@ export class SweptNames {
 
   /** @throws CacheSweeperError CACHESWEEPER_NO_IDENTITY, CACHESWEEPER_TYPE_CONFLICT, CACHESWEEPER_BAD_OPTION */
   add(model: unknown, identity: Identity, recorded: string | undefined): void {
-    const queue = [{ model, identity, recorded }];
+    const queue = [{ model, identity, recorded, isTouched: false }];
     for (let at = queue.shift(); at !== undefined; at = queue.shift()) {
       const own = ownName(at.identity);
       for (const name of sweptNames(at.identity)) {
@@ -29,9 +30,14 @@ export class SweptNames {
       }
       if (this.#seen.has(own)) continue;
       this.#seen.add(own);
-      if (this.#seen.size > MAX_TOUCHED) throw tooMany();
+      if (at.isTouched && ++this.#touchedModels > MAX_TOUCHED) throw tooMany();
       for (const touched of this.#touched(at.model, at.identity)) {
-        queue.push({ model: touched, identity: this.#identifier.identity(touched), recorded: undefined });
+        queue.push({
+          model: touched,
+          identity: this.#identifier.identity(touched),
+          recorded: undefined,
+          isTouched: true,
+        });
       }
     }
   }

@@ -27,6 +27,8 @@ export class Engine {
   readonly #finished: (report: RenderReport) => void;
   #environments = 0;
   #hasWarned = false;
+  /** What can no longer be swept must not be cached. */
+  isClosed = false;
 
   constructor(parts: {
     settings: Settings;
@@ -53,7 +55,8 @@ export class Engine {
    * @param since when the page's data was read, at the earliest; default: when the request began, if that is known
    */
   newRender(context: PageContext, canWait: boolean, since: number | undefined = requestStarted()): Render {
-    return new Render(this.settings, this.#knowledge(canWait), this.fragments, context, { canWait, since });
+    const settings = this.isClosed ? { ...this.settings, enabled: false } : this.settings;
+    return new Render(settings, this.#knowledge(canWait), this.fragments, context, { canWait, since });
   }
 
   /** A page is complete: what it kept is stored, and what it did is reported. */

@@ -63,7 +63,9 @@ export class Render {
     this.frames = frames;
     this.context = context;
     this.canWait = canWait;
-    this.since = since ?? settings.now() - settings.maxDataAge;
+    const now = settings.now();
+    // Data cannot be younger than now.
+    this.since = Math.min(since ?? now - settings.maxDataAge, now);
   }
 
   /** Something is not known yet: the page has to be run again. */

@@ -17,15 +17,17 @@ export class SafeStore {
 
   /** @param timeout milliseconds */
   getMany(kind: Kind, keys: readonly string[], timeout: number): Promise<readonly Lookup[]> {
-    return this.#answer(keys.length, UNKNOWN, timeout, () => this.#store.getMany(kind, keys, { timeout }));
+    return this.#answer(keys.length, UNKNOWN, isLookup, timeout, () => this.#store.getMany(kind, keys, { timeout }));
   }
 
   setMany(kind: Kind, items: readonly StoreItem[], timeout: number): Promise<readonly boolean[]> {
-    return this.#answer(items.length, false, timeout, () => this.#store.setMany(kind, items, { timeout }));
+    return this.#answer(items.length, false, isBoolean, timeout, () => this.#store.setMany(kind, items, { timeout }));
   }
 
   addMany(kind: Kind, items: readonly StoreItem[], timeout: number): Promise<readonly Added[]> {
-    return this.#answer<Added>(items.length, 'unknown', timeout, () => this.#store.addMany(kind, items, { timeout }));
+    return this.#answer<Added>(items.length, 'unknown', isAdded, timeout, () =>
+      this.#store.addMany(kind, items, { timeout }),
+    );
   }
 
   async close(): Promise<void> {
@@ -39,7 +41,13 @@ export class SafeStore {
   }
 
   /** The store's answers, or as many times `nothing`. */
-  #answer<T>(count: number, nothing: T, timeout: number, call: () => Promise<readonly T[]>): Promise<readonly T[]> {
+  #answer<T>(
+    count: number,
+    nothing: T,
+    isAnswer: (answer: unknown) => boolean,
+    timeout: number,
+    call: () => Promise<readonly T[]>,
+  ): Promise<readonly T[]> {
     const none = () => new Array<T>(count).fill(nothing);
     if (count === 0) return Promise.resolve([]);
     if (this.#closed || timeout <= 0) return Promise.resolve(none());
@@ -55,8 +63,10 @@ export class SafeStore {
       };
       try {
         call().then((answers) => {
-          if (Array.isArray(answers) && answers.length === count) settle(answers);
-          else fail(new TypeError(`the store answered ${describeAnswer(answers)} for ${count} keys`));
+          const fault = !Array.isArray(answers) || answers.length !== count ? describeAnswer(answers) : undefined;
+          if (fault !== undefined) fail(new TypeError(`the store answered ${fault} for ${count} keys`));
+          else if (!answers.every(isAnswer)) fail(new TypeError('the store answered with a value that is no answer'));
+          else settle(answers);
         }, fail);
       } catch (error) {
         fail(error);
@@ -67,4 +77,18 @@ export class SafeStore {
 
 function describeAnswer(answers: unknown): string {
   return Array.isArray(answers) ? `with ${answers.length} values` : 'with something that is no list';
+}
+
+function isLookup(answer: unknown): boolean {
+  if (typeof answer !== 'object' || answer === null || !('state' in answer)) return false;
+  if (answer.state === 'found') return 'value' in answer && answer.value instanceof Uint8Array;
+  return answer.state === 'missing' || answer.state === 'unknown';
+}
+
+function isBoolean(answer: unknown): boolean {
+  return typeof answer === 'boolean';
+}
+
+function isAdded(answer: unknown): boolean {
+  return answer === 'added' || answer === 'exists' || answer === 'unknown';
 }

@@ -122,6 +122,15 @@ export function storeContract(tested: StoreUnderTest): readonly ContractCase[] {
       const answers = await store.getMany(kind, keys, TIMEOUT);
       for (const [i, key] of keys.entries()) assertFound([answers[i] as Lookup], key);
     });
+    add(`keys that differ in one letter's case, or in the last of 250 characters, are two ${kind}s`, async (store) => {
+      const key = newKey();
+      const long = key.padEnd(249, 'x');
+      const keys = [`${key}a`, `${key}A`, `${long}1`, `${long}2`];
+      const items = keys.map((each) => ({ key: each, value: bytes(each), ttl: 0 }));
+      await store.setMany(kind, items, TIMEOUT);
+      const answers = await store.getMany(kind, keys, TIMEOUT);
+      for (const [i, each] of keys.entries()) assertFound([answers[i] as Lookup], each);
+    });
     add(`what is changed in a ${kind} after it was set, or was got, is not stored`, async (store) => {
       const item = newItem('one');
       await store.setMany(kind, [item], TIMEOUT);

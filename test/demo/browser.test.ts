@@ -50,6 +50,41 @@ describe('the demo in a browser', () => {
     expect(await page.locator('main').textContent()).toBe(text);
   });
 
+  it('runs no query for the comments of an article that is cached', async () => {
+    const shown = async () => {
+      expect(await page.locator('.strip summary').textContent()).toMatch(/\b[012] quer(y|ies)\b/);
+      return (await readStrip(page)).queries;
+    };
+    await page.goto('/articles/4');
+    const comments = await page.locator('.comment').allTextContents();
+    expect(await shown()).toBe(2); // the article with its author, the comments with theirs
+    await page.reload();
+    expect(await shown()).toBe(1);
+    expect(await page.locator('.comment').allTextContents()).toEqual(comments);
+
+    await page.getByRole('link', { name: 'Uncached' }).click();
+    await page.waitForURL('**/articles/4?uncached=1');
+    expect(await shown()).toBe(2);
+    await page.goto('/articles/4');
+    expect(await shown()).toBe(1);
+
+    const first = page.locator('.comment').first();
+    const likes = Number(await first.locator('.likes').textContent());
+    await first.getByRole('button', { name: /^Like/ }).click();
+    await page.waitForURL('**/articles/4#comment-*');
+    expect(await first.locator('.likes').textContent()).toBe(String(likes + 1));
+    expect(await shown()).toBe(2);
+  });
+
+  it('runs no query at all for a list of articles that is cached', async () => {
+    await page.goto('/');
+    expect((await readStrip(page)).queries).toBe(3);
+    const text = await page.locator('main').textContent();
+    await page.reload();
+    expect((await readStrip(page)).queries).toBe(0);
+    expect(await page.locator('main').textContent()).toBe(text);
+  });
+
   it('shows a vote at once and renders again only what is around it', async () => {
     await page.goto('/articles/5');
     const comments = await page.locator('.comment').count();

@@ -29,6 +29,8 @@ export function launchBrowser(): Promise<Browser> {
 /** What the strip of a page says. */
 export interface Strip {
   readonly total: { readonly hit: number; readonly miss: number; readonly uncached: number };
+  /** SQL queries. */
+  readonly queries: number;
   /**
    * By template. What was rendered is not told apart by whether it could be kept: shortly after a bump that depends on
    * how fast the machine is.
@@ -43,6 +45,7 @@ export async function readStrip(page: Page): Promise<Strip> {
     .evaluateAll((elements) => elements.map((element) => ({ ...element.dataset })));
   return {
     total: { hit: Number(total.hit), miss: Number(total.miss), uncached: Number(total.uncached) },
+    queries: Number(total.queries),
     by: Object.fromEntries(
       rows.map(({ place, hit, miss, uncached }) => [
         String(place).replace(/^fragments\/(.*)\.njk:\d+$/, '$1'),

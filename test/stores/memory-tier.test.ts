@@ -1,0 +1,106 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { type Entry, entryBytes } from '../../src/fragment/entry.ts';
+import { MemoryTier } from '../../src/stores/memory-tier.ts';
+
+function entry(html: string, more: Partial<Entry> = {}): Entry {
+  return {
+    html,
+    canonical: 'key',
+    names: ['*', 'A', 'A:=1'],
+    tokens: ['t', 't', 't'],
+    templates: [],
+    expires: Number.POSITIVE_INFINITY,
+    provisional: false,
+    cost: 1,
+    ...more,
+  };
+}
+
+/** What text takes in the process: V8 keeps a string in one byte a character only while all fit in Latin-1. */
+function textBytes(text: string): number {
+  return /^[\0-\xff]*$/.test(text) ? text.length : text.length * 2;
+}
+
+const texts = ['x', 'é', '—', '漢', '😀', `${'x'.repeat(99)}—`];
+
+describe('the size of an entry', () => {
+  test.each(texts)('is at least that of its html in memory: %s', (text) => {
+    const html = text.repeat(1_000);
+    expect(entryBytes('key', entry(html))).toBeGreaterThanOrEqual(textBytes(html));
+  });
+
+  test('is not much more than that', () => {
+    expect(entryBytes('key', entry('x'.repeat(10_000)))).toBeLessThan(11_000);
+  });
+
+  test.each<[string, Partial<Entry>]>([
+    ['the names it depends on', { names: Array(1_000).fill('Comment:=12345'), tokens: Array(1_000).fill('t') }],
+    ['tokens', { names: Array(1_000).fill('A'), tokens: Array(1_000).fill('0mi8kq2c4Vb3xR9aLk0g') }],
+    [
+      'templates chosen at run time',
+      { templates: Array(100).fill({ name: 'x'.repeat(50), parent: undefined, digest: 'd' }) },
+    ],
+    ['a long canonical text', { canonical: 'x'.repeat(10_000) }],
+  ])('counts %s', (_title, more) => {
+    expect(entryBytes('key', entry('', more))).toBeGreaterThan(entryBytes('key', entry('')) + 9_000);
+  });
+});
+
+describe('the memory tier', () => {
+  test('gives what was put in, and nothing else', () => {
+    const tier = new MemoryTier(100_000);
+    const one = entry('one');
+    tier.set('a', one);
+    expect(tier.get('a')).toBe(one);
+    expect(tier.get('b')).toBeUndefined();
+    tier.delete('a');
+    expect(tier.get('a')).toBeUndefined();
+  });
+
+  test.each(texts)('is bounded in bytes, whatever the text: %s', (text) => {
+    const maxBytes = 200_000;
+    const tier = new MemoryTier(maxBytes);
+    const html = new Map<string, string>();
+    for (let i = 0; i < 2_000; i++) {
+      const one = entry(text.repeat(1 + (i % 50)));
+      html.set(`key ${i}`, one.html);
+      tier.set(`key ${i}`, one);
+      expect(tier.bytes).toBeLessThanOrEqual(maxBytes);
+    }
+    let held = 0;
+    for (const [key, one] of html) if (tier.get(key) !== undefined) held += textBytes(one);
+    expect(held).toBeLessThanOrEqual(maxBytes);
+    // It is used, too.
+    expect(tier.bytes).toBeGreaterThan(maxBytes * 0.9);
+  });
+
+  test('drops the least recently used first', () => {
+    const tier = new MemoryTier(10 * entryBytes('key 0', entry('x')));
+    for (let i = 0; i < 10; i++) tier.set(`key ${i}`, entry('x'));
+    tier.get('key 0');
+    tier.get('key 2');
+    for (let i = 10; i < 13; i++) tier.set(`key ${i % 10}${i}`, entry('x'));
+    const there = Array.from({ length: 10 }, (_, i) => i).filter((i) => tier.get(`key ${i}`) !== undefined);
+    expect(there).toContain(0);
+    expect(there).toContain(2);
+    expect(there).not.toContain(1);
+    expect(there).not.toContain(3);
+  });
+
+  test('keeps exactly those that take at most a quarter of it', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 100_000 }), fc.nat(30_000), (maxBytes, length) => {
+        const one = entry('x'.repeat(length));
+        expect(new MemoryTier(maxBytes).fits('key', one)).toBe(entryBytes('key', one) <= Math.max(1, maxBytes / 4));
+      }),
+    );
+  });
+
+  test('is empty after clear', () => {
+    const tier = new MemoryTier(10_000);
+    tier.set('a', entry('x'));
+    tier.clear();
+    expect([tier.size, tier.bytes, tier.get('a')]).toEqual([0, 0, undefined]);
+  });
+});

@@ -1,0 +1,168 @@
+import { describe, expect, test } from 'vitest';
+import { Comment } from '../support/models.ts';
+import { fragment, Site } from './site.ts';
+
+class Post {
+  readonly id: number;
+  updatedAt: unknown = new Date(1_000);
+  title = 'old';
+  constructor(id = 1) {
+    this.id = id;
+  }
+}
+
+describe('using= in the tag', () => {
+  const site = () => new Site(fragment('post 0 using="updatedAt"', '"body"', '{{ post.title }}'));
+
+  test.each<[string, unknown]>([
+    ['a date', new Date(2_000)],
+    ['a number', 2_000],
+    ['text', 'later'],
+    ['null', null],
+  ])('makes a changed attribute enough, without any bump: %s', async (_title, updatedAt) => {
+    const one = site();
+    const post = new Post();
+    await one.render({ post });
+    expect((await one.render({ post })).ran).toEqual([]);
+    post.title = 'new';
+    post.updatedAt = updatedAt;
+    expect((await one.render({ post })).html).toBe('new');
+    expect((await one.render({ post })).ran).toEqual([]);
+  });
+
+  test('stands beside the token: a bump is enough as well', async () => {
+    const one = site();
+    const post = new Post();
+    await one.render({ post });
+    await one.sweeper.invalidateCacheFor(post);
+    expect((await one.render({ post })).ran).toEqual(['body']);
+  });
+
+  test('is for this fragment: the one around it does not hear of it', async () => {
+    const one = new Site(fragment('"Site" 0', '"outer"', fragment('post 0 using="updatedAt"', '"inner"')));
+    const post = new Post();
+    await one.render({ post });
+    post.updatedAt = 5;
+    expect((await one.render({ post })).ran).toEqual([]);
+  });
+
+  test('of a list of models holds the attribute of each', async () => {
+    const one = new Site(fragment('posts 0 using="updatedAt"', '"body"'));
+    const posts = [new Post(1), new Post(2)] as const;
+    await one.render({ posts });
+    posts[1].updatedAt = 5;
+    expect((await one.render({ posts })).ran).toEqual(['body']);
+    expect((await one.render({ posts })).ran).toEqual([]);
+  });
+
+  test.each<[string, string, string]>([
+    [
+      'an attribute the model does not have',
+      '"changedAt"',
+      'using expected the name of an attribute of the model, got "changedAt", which an instance of Post does not have',
+    ],
+    ['a number', '5', 'using expected the name of an attribute, got the number 5'],
+    ['an empty string', '""', 'using expected the name of an attribute, got the string ""'],
+  ])('%s is an error', async (_title, using, message) => {
+    const one = new Site(fragment(`post 0 using=${using}`, '"body"'));
+    await expect(one.render({ post: new Post() })).rejects.toMatchObject({
+      code: 'CACHESWEEPER_BAD_KEY',
+      message: expect.stringContaining(message),
+    });
+  });
+});
+
+describe('invalidateCacheFor(model, { using })', () => {
+  const site = () => new Site(fragment('post 0', '"body"') + fragment('"Post" 0', '"list"'));
+
+  test('bumps a model whose attribute was never recorded', async () => {
+    const one = site();
+    const post = new Post();
+    await one.render({ post });
+    await one.sweeper.invalidateCacheFor(post, { using: 'updatedAt' });
+    expect((await one.render({ post })).ran).toEqual(['body', 'list']);
+  });
+
+  test('bumps only if the attribute differs from the one recorded', async () => {
+    const one = site();
+    const post = new Post();
+    await one.sweeper.invalidateCacheFor(post, { using: 'updatedAt' });
+    await one.render({ post });
+    await one.sweeper.invalidateCacheFor(Object.assign(new Post(), { title: 'another' }), { using: 'updatedAt' });
+    expect((await one.render({ post })).ran).toEqual([]);
+    post.updatedAt = new Date(2_000);
+    await one.sweeper.invalidateCacheFor(post, { using: 'updatedAt' });
+    expect((await one.render({ post })).ran).toEqual(['body', 'list']);
+    post.updatedAt = new Date(1_000);
+    await one.sweeper.invalidateCacheFor(post, { using: 'updatedAt' });
+    expect((await one.render({ post })).ran).toEqual(['body', 'list']);
+  });
+
+  test('another attribute of the same value is not the one recorded', async () => {
+    const one = site();
+    const post = Object.assign(new Post(), { version: 5, updatedAt: 5 });
+    await one.sweeper.invalidateCacheFor(post, { using: 'updatedAt' });
+    await one.render({ post });
+    await one.sweeper.invalidateCacheFor(post, { using: 'version' });
+    expect((await one.render({ post })).ran).toEqual(['body', 'list']);
+  });
+
+  test('a bump without using forgets what was recorded', async () => {
+    const one = site();
+    const post = new Post();
+    await one.sweeper.invalidateCacheFor(post, { using: 'updatedAt' });
+    await one.sweeper.invalidateCacheFor(post);
+    await one.render({ post });
+    await one.sweeper.invalidateCacheFor(post, { using: 'updatedAt' });
+    expect((await one.render({ post })).ran).toEqual(['body', 'list']);
+  });
+
+  test('what is not bumped does not touch either', async () => {
+    const one = site();
+    let touched = 0;
+    one.sweeper.register(Post, { touches: () => void touched++ });
+    const post = new Post();
+    for (let i = 0; i < 3; i++) await one.sweeper.invalidateCacheFor(post, { using: 'updatedAt' });
+    expect(touched).toBe(1);
+  });
+
+  test('of a list bumps those that differ', async () => {
+    const one = new Site(fragment('posts[0] 0', '"0"') + fragment('posts[1] 0', '"1"'));
+    const posts = [new Post(1), new Post(2)] as const;
+    await one.sweeper.invalidateCacheFor(posts, { using: 'updatedAt' });
+    await one.render({ posts });
+    posts[1].updatedAt = 5;
+    await one.sweeper.invalidateCacheFor(posts, { using: 'updatedAt' });
+    expect((await one.render({ posts })).ran).toEqual(['1']);
+  });
+
+  test.each(['before', 'behind'])(
+    'what is recorded stays when another model %s it in the list touches it',
+    async (place) => {
+      const one = site();
+      const post = new Post();
+      const comment = Object.assign(new Comment(1), { updatedAt: 1 });
+      one.sweeper.register(Comment, { touches: () => ({ type: 'Post', id: 1 }) });
+      await one.sweeper.invalidateCacheFor(place === 'before' ? [comment, post] : [post, comment], {
+        using: 'updatedAt',
+      });
+      await one.render({ post });
+      await one.sweeper.invalidateCacheFor(post, { using: 'updatedAt' });
+      expect((await one.render({ post })).ran).toEqual([]);
+    },
+  );
+
+  test.each<[string, unknown, string]>([
+    ['an attribute the model does not have', new Comment(1), 'updatedAt'],
+    ['a class', Post, 'updatedAt'],
+    ['a name that is empty', new Post(), ''],
+    ['an attribute that is a method', Object.assign(new Post(), { updatedAt: () => 1 }), 'updatedAt'],
+  ])('%s is an error, and nothing is bumped', async (_title, model, using) => {
+    const one = site();
+    await expect(one.sweeper.invalidateCacheFor([new Post(2), model], { using })).rejects.toMatchObject({
+      code: 'CACHESWEEPER_BAD_KEY',
+      message: expect.stringMatching(/^using expected the name of an attribute/),
+    });
+    expect(one.sweeper.stats().tokens).toBe(0);
+  });
+});

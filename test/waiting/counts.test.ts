@@ -1,0 +1,186 @@
+import { lazy } from 'nunjucks-cachesweeper';
+import { describe, expect, test } from 'vitest';
+import type { Templates } from '../support/loaders.ts';
+import { Article, Comment } from '../support/models.ts';
+import { operationsOf, SETTLED, Site, siteWithStore } from './support.ts';
+
+const fifty: Templates = {
+  'page.njk':
+    '{% for comment in comments %}{% cachesweeper comment 500 %}{{ comment.text }}{% endcachesweeper %}{% endfor %}',
+};
+const comments = Array.from({ length: 50 }, (_, id) => new Comment(id, `c${id} `));
+const fiftyHtml = comments.map(({ text }) => text).join('');
+
+/** A fragment in a fragment in a fragment… */
+function nested(depth: number): Templates {
+  let source = 'x';
+  for (let level = depth; level >= 1; level--)
+    source = `{% cachesweeper m${level} 500 %}<${level}${source}${level}>{% endcachesweeper %}`;
+  return { 'page.njk': source };
+}
+const models = Object.fromEntries(Array.from({ length: 8 }, (_, i) => [`m${i + 1}`, new Article(i + 1)]));
+
+/** What a page cost: passes, waves and the store's operations. */
+async function cost({ site, store }: ReturnType<typeof siteWithStore>, context: object) {
+  operationsOf(store);
+  const html = await site.page(context);
+  const { passes, waves } = site.report;
+  return { html, passes, waves, operations: operationsOf(store) };
+}
+
+const memories = [
+  ['with a memory tier', {}],
+  ['without a memory tier', { memory: false }],
+] as const;
+
+describe.each(memories)('%s', (_title, options) => {
+  const hasMemory = options !== memories[1][1];
+
+  test('a page without fragments is one pass and asks nothing', async () => {
+    const all = siteWithStore({ 'page.njk': '{% for c in comments %}{{ c.text }}{% endfor %}' }, options);
+    expect(await cost(all, { comments })).toEqual({ html: fiftyHtml, passes: 1, waves: 0, operations: [] });
+  });
+
+  test('50 fragments never seen: one wave for all tokens, nothing asked for entries that cannot exist', async () => {
+    const all = siteWithStore(fifty, options);
+    expect(await cost(all, { comments })).toEqual({
+      html: fiftyHtml,
+      // Pass 1 finds out which tokens are wanted; pass 2 renders the bodies.
+      passes: 2,
+      waves: 1,
+      operations: [
+        // 50 own names, Comment and *.
+        'getMany token 52',
+        'addMany token 52',
+        // The tokens are new, so what is stored under them is provisional: added, not set.
+        'addMany entry 50',
+      ],
+    });
+  });
+
+  test('50 fragments whose tokens are there and entries are not: one wave more, for the entries', async () => {
+    const all = siteWithStore(fifty, options);
+    await all.site.page({ comments });
+    all.clock.advance(SETTLED);
+    expect(await cost(all, { comments })).toEqual({
+      html: fiftyHtml,
+      passes: 3,
+      waves: 2,
+      // What the memory tier had is out of date by now: the store is asked as well.
+      operations: ['getMany token 52', 'getMany entry 50', 'setMany entry 50'],
+    });
+  });
+
+  test('50 fragments that hit: the tokens always, the entries only where there is no memory tier', async () => {
+    const all = siteWithStore(fifty, options);
+    for (let i = 0; i < 2; i++) {
+      await all.site.page({ comments });
+      all.clock.advance(SETTLED);
+    }
+    expect(await cost(all, { comments })).toEqual(
+      hasMemory
+        ? { html: fiftyHtml, passes: 2, waves: 1, operations: ['getMany token 52'] }
+        : { html: fiftyHtml, passes: 3, waves: 2, operations: ['getMany token 52', 'getMany entry 50'] },
+    );
+    expect(all.site.outcomes).toEqual(comments.map(() => 'hit'));
+  });
+
+  test('after one bump one fragment of 50 is written', async () => {
+    const all = siteWithStore(fifty, options);
+    for (let i = 0; i < 2; i++) {
+      await all.site.page({ comments });
+      all.clock.advance(SETTLED);
+    }
+    await all.site.sweeper.invalidateCacheFor(comments[7]);
+    all.clock.advance(SETTLED);
+    const { operations } = await cost(all, { comments });
+    expect(operations).toEqual(['getMany token 52', `getMany entry ${hasMemory ? 1 : 50}`, 'setMany entry 1']);
+    expect(all.site.outcomes.filter((outcome) => outcome === 'miss')).toHaveLength(1);
+  });
+
+  test.each([3, 8])('nested %i deep, never seen: each level needs one wave to be found', async (depth) => {
+    const all = siteWithStore(nested(depth), options);
+    const { passes, waves, operations } = await cost(all, models);
+    // The body of a level is met when the tokens of the one around it are known.
+    expect({ passes, waves }).toEqual({ passes: depth + 1, waves: depth });
+    // Every level's tokens are read and made; *, Article and the own name at first, then own names alone.
+    expect(operations).toEqual([
+      'getMany token 3',
+      'addMany token 3',
+      ...Array.from({ length: depth - 1 }, () => ['getMany token 1', 'addMany token 1']).flat(),
+      `addMany entry ${depth}`,
+    ]);
+  });
+
+  test.each([3, 8])(
+    'nested %i deep, warm: the outermost entry names all tokens, they are read at once',
+    async (depth) => {
+      const all = siteWithStore(nested(depth), options);
+      const { html } = await cost(all, models);
+      for (let i = 0; i < 2; i++) {
+        all.clock.advance(SETTLED);
+        await all.site.page(models);
+      }
+      all.clock.advance(SETTLED);
+      expect(await cost(all, models)).toEqual({
+        html,
+        // Its own tokens, the entry (unless the memory tier has it), the tokens of what is inside.
+        ...(hasMemory
+          ? { passes: 3, waves: 2, operations: ['getMany token 3', `getMany token ${depth - 1}`] }
+          : { passes: 4, waves: 3, operations: ['getMany token 3', 'getMany entry 1', `getMany token ${depth - 1}`] }),
+      });
+      expect(all.site.outcomes).toEqual(['hit']);
+    },
+  );
+});
+
+describe('without a store', () => {
+  test.each([
+    ['50 fragments', fifty, { comments }],
+    ['nested eight deep', nested(8), models],
+  ] as const)('%s: one pass and no wave, cold, warm and after a bump', async (_what, templates, context) => {
+    const site = new Site(templates);
+    for (let i = 0; i < 2; i++) {
+      await site.page(context);
+      expect(site.report).toMatchObject({ passes: 1, waves: 0 });
+    }
+    await site.sweeper.invalidateAll();
+    await site.page(context);
+    expect(site.report).toMatchObject({ passes: 1, waves: 0 });
+  });
+
+  test('a lazy costs one pass and one wave, on a miss only', async () => {
+    const site = new Site({ 'page.njk': '{% cachesweeper article 500 %}{{ load() }}{% endcachesweeper %}' });
+    const context = { article: new Article(1), load: lazy(async () => 'x') };
+    await site.page(context);
+    expect(site.report).toMatchObject({ passes: 2, waves: 1 });
+    await site.page(context);
+    expect(site.report).toMatchObject({ passes: 1, waves: 0 });
+  });
+});
+
+describe('together', () => {
+  test('tokens, entries and lazies that a page wants at one time are one wave', async () => {
+    const { site, store, clock } = siteWithStore({
+      'page.njk':
+        '{% cachesweeper article 500 %}{{ article.title }}{% endcachesweeper %}{% for id in ids %}{{ load(id) }}{% endfor %}',
+    });
+    const context = { article: new Article(1, 'A'), ids: [1, 2, 3], load: lazy(async (id: number) => `:${id}`) };
+    await site.page(context);
+    clock.advance(SETTLED);
+    await site.page(context);
+    clock.advance(SETTLED);
+    operationsOf(store);
+    expect(await site.page(context)).toBe('A:1:2:3');
+    expect(site.report).toMatchObject({ passes: 2, waves: 1 });
+    expect(operationsOf(store)).toEqual(['getMany token 3']);
+  });
+
+  test('one name asked for a hundred times is asked for once', async () => {
+    const { site, store } = siteWithStore({
+      'page.njk': '{% for i in range(100) %}{% cachesweeper article 500 i %}{{ i }}{% endcachesweeper %}{% endfor %}',
+    });
+    await site.page({ article: new Article(1) });
+    expect(operationsOf(store)).toEqual(['getMany token 3', 'addMany token 3', 'addMany entry 100']);
+  });
+});

@@ -1,0 +1,214 @@
+import type { CacheSweeperOptions } from 'nunjucks-cachesweeper';
+import { TestingStore } from 'nunjucks-cachesweeper/testing';
+import { describe, expect, test } from 'vitest';
+import { Article, Comment } from '../support/models.ts';
+import { Clock, operationsOf, SETTLED, Site } from './support.ts';
+
+const templates = {
+  'page.njk': '{% cachesweeper article 500 %}<{{ article.title }}>{% endcachesweeper %}',
+  'nested.njk':
+    '{% cachesweeper article 500 %}<{% cachesweeper comment 500 %}{{ comment.text }}{% endcachesweeper %}>{% endcachesweeper %}',
+};
+
+/** Two processes; every name has had a token for long. */
+async function settled(options: CacheSweeperOptions = {}) {
+  const clock = new Clock();
+  const store = new TestingStore({ now: clock.now });
+  const process = () =>
+    new Site(templates, { store: new TestingStore({ now: clock.now, shared: store }), now: clock.now, ...options });
+  const a = process();
+  const b = process();
+  await a.page({ article: new Article(1), comment: new Comment(1) }, 'nested.njk');
+  clock.advance(SETTLED);
+  store.evict('entry');
+  return { clock, store, process, a, b };
+}
+
+const article = (title: string) => ({ article: new Article(1, title) });
+
+describe.each([
+  ['with memory tiers', {}],
+  ['without memory tiers', { memory: false }],
+] as const)('%s', (_title, options) => {
+  test('data read before a bump and stored after it is served for 3 s after the bump, and no longer', async () => {
+    const { clock, a, b } = await settled(options);
+    const late = article('old');
+    await b.sweeper.invalidateCacheFor(late.article);
+    clock.advance(2_000);
+    // Process a read the row before the bump, and needed two seconds.
+    expect(await a.page(late)).toBe('<old>');
+    clock.advance(999);
+    await b.page(article('new'));
+    expect(b.outcomes).toEqual(['hit']);
+    clock.advance(2);
+    expect(await a.page(article('new'))).toBe('<new>');
+    expect(await b.page(article('new'))).toBe('<new>');
+  });
+
+  test('what is rendered when the last bump is over 4 s ago is stored for good', async () => {
+    const { clock, a, b } = await settled(options);
+    await b.sweeper.invalidateCacheFor(new Article(1));
+    clock.advance(4_001);
+    await a.page(article('new'));
+    clock.advance(100_000);
+    expect(await b.page(article('changed without a bump'))).toBe('<new>');
+  });
+
+  test('up to one second of clock skew is allowed for: 3.9 s after a bump it is still provisional', async () => {
+    const { clock, a, b } = await settled(options);
+    await b.sweeper.invalidateCacheFor(new Article(1));
+    clock.advance(3_900);
+    await a.page(article('new'));
+    // Over 3 s after the bump a provisional entry has no life left: it is not kept at all.
+    expect(a.outcomes).toEqual(['expired']);
+    await b.page(article('newer'));
+    expect(b.outcomes).toEqual(['expired']);
+  });
+
+  test('since: data read after the bump is stored for good at once', async () => {
+    const { clock, a, b } = await settled(options);
+    await b.sweeper.invalidateCacheFor(new Article(1));
+    clock.advance(1_500);
+    await a.sweeper.render(a.env, 'page.njk', article('new'), { since: clock.time - 400 });
+    await a.sweeper.idle();
+    clock.advance(100_000);
+    await b.page(article('newer'));
+    expect(b.outcomes).toEqual(['hit']);
+  });
+
+  test('since: a slow request whose data is older than maxDataAge is provisional, or not stored', async () => {
+    const { clock, a, b } = await settled(options);
+    const began = clock.time;
+    clock.advance(10);
+    await b.sweeper.invalidateCacheFor(new Article(1));
+    clock.advance(20_000);
+    await a.sweeper.render(a.env, 'page.njk', article('old'), { since: began });
+    await a.sweeper.idle();
+    expect(await b.page(article('new'))).toBe('<new>');
+    expect(await a.page(article('new'))).toBe('<new>');
+  });
+
+  test('maxDataAge: longer, and entries are provisional for longer', async () => {
+    const { clock, a, b } = await settled({ ...options, maxDataAge: '20s' });
+    await b.sweeper.invalidateCacheFor(new Article(1));
+    clock.advance(15_000);
+    await a.page(article('old'));
+    clock.advance(4_000);
+    await b.page(article('new'));
+    expect(b.outcomes).toEqual(['hit']);
+    clock.advance(1_001);
+    expect(await b.page(article('new'))).toBe('<new>');
+  });
+
+  test('what is around a provisional fragment ends with it', async () => {
+    const { clock, a, b } = await settled(options);
+    const context = (text: string) => ({ article: new Article(1), comment: new Comment(1, text) });
+    await b.sweeper.invalidateCacheFor(new Comment(1));
+    clock.advance(1_000);
+    expect(await a.page(context('old'), 'nested.njk')).toBe('<old>');
+    clock.advance(2_001);
+    expect(await b.page(context('new'), 'nested.njk')).toBe('<new>');
+    expect(await a.page(context('new'), 'nested.njk')).toBe('<new>');
+  });
+
+  test('what is put around a provisional hit later ends with it too', async () => {
+    const { clock, store, a, b } = await settled(options);
+    const context = (text: string) => ({ article: new Article(1), comment: new Comment(1, text) });
+    await b.sweeper.invalidateCacheFor(new Comment(1));
+    clock.advance(1_000);
+    await a.page(context('old'), 'nested.njk');
+    store.evict('entry', (key) => !key.includes('Comment:=1'));
+    // Another process renders the outer body only, in a request that began after the bump.
+    clock.advance(1_500);
+    await b.sweeper.render(b.env, 'nested.njk', context('new'), { since: clock.time });
+    await b.sweeper.idle();
+    clock.advance(501);
+    expect(await b.page(context('new'), 'nested.njk')).toBe('<new>');
+    expect(await a.page(context('new'), 'nested.njk')).toBe('<new>');
+  });
+});
+
+test('what is made from a provisional hit is provisional itself: it is added to the store, not set', async () => {
+  const { clock, store, process, a, b } = await settled();
+  const context = { article: new Article(1), comment: new Comment(1, 'old') };
+  await b.sweeper.invalidateCacheFor(new Comment(1));
+  clock.advance(1_000);
+  await a.page(context, 'nested.njk');
+  clock.advance(1_500);
+  store.evict('entry', (key) => !key.includes('Comment:=1'));
+  const own = new TestingStore({ now: clock.now, shared: store });
+  const c = new Site(templates, { store: own, now: clock.now });
+  operationsOf(own);
+  await c.sweeper.render(c.env, 'nested.njk', context, { since: clock.time });
+  await c.sweeper.idle();
+  expect(c.outcomes).toEqual(['hit', 'miss']);
+  expect(operationsOf(own).filter((operation) => /(set|add)Many entry/.test(operation))).toEqual(['addMany entry 1']);
+  void process;
+});
+
+test('a provisional entry never replaces a valid one in the store', async () => {
+  const { clock, store, a, b, process } = await settled();
+  await b.sweeper.invalidateCacheFor(new Article(1));
+  clock.advance(2_000);
+  // Both miss at one time: b knows that its data is new, a does not.
+  const writes: (() => void)[] = [];
+  const slow = new TestingStore({ now: clock.now, shared: store });
+  const c = new Site(templates, { store: slow, now: clock.now });
+  const add = slow.addMany.bind(slow);
+  slow.addMany = (kind, items, call) =>
+    kind === 'token'
+      ? add(kind, items, call)
+      : new Promise((resolve) => writes.push(() => add(kind, items, call).then(resolve)));
+  await c.sweeper.render(c.env, 'page.njk', article('old'));
+  await b.sweeper.render(b.env, 'page.njk', article('new'), { since: clock.time });
+  await b.sweeper.idle();
+  expect(writes).toHaveLength(1);
+  writes[0]!();
+  await c.sweeper.idle();
+  expect(await process().page(article('newer'))).toBe('<new>');
+  void a;
+});
+
+test('nor in the memory tier', async () => {
+  const clock = new Clock();
+  const site = new Site(templates, { now: clock.now });
+  await site.sweeper.invalidateCacheFor(new Article(1));
+  clock.advance(1_000);
+  await site.sweeper.render(site.env, 'page.njk', article('new'), { since: clock.time });
+  // It is there for good: an older reader gets it, and cannot put its own in its place.
+  expect(await site.page(article('old'))).toBe('<new>');
+  clock.advance(100_000);
+  expect(await site.page(article('old'))).toBe('<new>');
+});
+
+test('a fragment of a name never seen before is stored for good some seconds later', async () => {
+  const clock = new Clock();
+  const store = new TestingStore({ now: clock.now });
+  const site = new Site(templates, { store, now: clock.now });
+  await site.page(article('1'));
+  expect(await site.page(article('2'))).toBe('<1>');
+  clock.advance(4_001);
+  expect(await site.page(article('3'))).toBe('<3>');
+  clock.advance(100_000);
+  expect(await site.page(article('4'))).toBe('<3>');
+});
+
+test('without a store what was never bumped is stored for good at once', async () => {
+  const clock = new Clock();
+  const site = new Site(templates, { now: clock.now });
+  await site.page(article('1'));
+  clock.advance(100_000);
+  expect(await site.page(article('2'))).toBe('<1>');
+});
+
+test('a ttl shorter than the provisional life counts', async () => {
+  const clock = new Clock();
+  const store = new TestingStore({ now: clock.now });
+  const site = new Site(
+    { 'page.njk': '{% cachesweeper article 1 %}{{ article.title }}{% endcachesweeper %}' },
+    { store, now: clock.now },
+  );
+  await site.page(article('1'));
+  clock.advance(1_001);
+  expect(await site.page(article('2'))).toBe('2');
+});
