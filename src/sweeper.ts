@@ -20,7 +20,7 @@ import { MemoryTier } from './stores/memory-tier.ts';
 import { SafeStore } from './stores/safe-store.ts';
 import { SharedTokens } from './stores/shared-tokens.ts';
 import { install, rendersOf } from './template/install.ts';
-import type { NunjucksEnvironment, Template } from './template/nunjucks.ts';
+import type { Environment, NunjucksEnvironment } from './template/nunjucks.ts';
 
 /** Batches of entries being written at one time; more are dropped, and rendered again some day. */
 const MAX_BACKGROUND_WRITES = 1_000;
@@ -183,14 +183,7 @@ export class CacheSweeper {
         );
       }
       const settle = (error: unknown, html?: string) => (error ? reject(error) : resolve(html ?? ''));
-      const getTemplate = env.getTemplate as (
-        name: string,
-        done: (error: unknown, template?: Template) => void,
-      ) => void;
-      getTemplate.call(env, name, (error, template) => {
-        if (error || template === undefined) reject(error);
-        else renders.render(template, context, settle, since);
-      });
+      renders.byName(env as Environment, name, context, settle, since);
     });
   }
 

@@ -54,7 +54,8 @@ export class Entries {
   keep({ kept, found, knowledge }: Render): void {
     const written: [string, Entry][] = [];
     for (const [key, entry] of kept) {
-      if (this.judge(entry, knowledge) !== 'valid') continue;
+      // What a lazy rendered was judged by its own render: here its names were not asked for.
+      if (this.judge(entry, knowledge) === 'invalid') continue;
       this.#remember(key, entry, knowledge);
       written.push([key, entry]);
     }
@@ -66,7 +67,7 @@ export class Entries {
     if (this.#memory === undefined || !this.#memory.fits(key, entry)) return;
     const there = entry.provisional ? this.#memory.get(key) : undefined;
     // A provisional entry never replaces a valid one.
-    if (there?.canonical === entry.canonical && this.judge(there, knowledge) === 'valid') return;
+    if (there?.canonical === entry.canonical && this.judge(there, knowledge) !== 'invalid') return;
     this.#memory.set(key, entry);
   }
 

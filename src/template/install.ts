@@ -29,6 +29,7 @@ export function install(target: NunjucksEnvironment, engine: Engine): void {
   const host = new TemplateHost(env, toolkit, engine);
   const renders = new Renders(host, engine, hookRender(prototype));
   Object.defineProperty(env, INSTALLED, { value: { engine, renders } });
+  renderByName(env, renders);
   env.addExtension('nunjucks-cachesweeper', new FragmentTag(host, engine.fragments));
   env.addExtension('nunjucks-cachesweeper-depends', new DependsTag(host, engine.fragments, engine.keys));
 }
@@ -94,6 +95,21 @@ function probe(env: Environment): { prototype: TemplatePrototype; toolkit: Toolk
     throw failed('this version of Nunjucks is not known: expected 3.2.4 or later 3.2');
   }
   return { prototype, toolkit };
+}
+
+/**
+ * `env.render` with a callback loads the template in its caller's asynchronous context, and calls back there, whichever
+ * request the loader or Nunjucks' queue is serving at that moment.
+ */
+function renderByName(env: Environment, renders: Renders): void {
+  const { render } = env;
+  env.render = function named(this: Environment, name, context, done): string | null {
+    const callback = typeof context === 'function' ? (context as Done<string>) : done;
+    const variables = typeof context === 'function' ? {} : (context ?? {});
+    if (callback === undefined) return render.call(this, name, variables);
+    renders.byName(this, name, variables, callback);
+    return null;
+  };
 }
 
 /** Prototypes whose `render` is ours, and the one that was there before. */

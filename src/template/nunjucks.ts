@@ -22,6 +22,8 @@ export interface Environment extends NunjucksEnvironment {
   readonly extensionsList: readonly Extension[];
   readonly asyncFilters: readonly string[];
   globals: object;
+  getExtension(name: string): object;
+  render(name: string, context?: object | null | Done<string>, done?: Done<string>): string | null;
   getFilter(name: string): (...args: unknown[]) => unknown;
   getTemplate(name: string): Template;
   getTemplate(
@@ -34,6 +36,7 @@ export interface Environment extends NunjucksEnvironment {
 }
 
 export interface Loader {
+  readonly async?: boolean;
   readonly searchPaths?: readonly string[];
 }
 

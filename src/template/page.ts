@@ -1,4 +1,5 @@
-import { RENDER } from '../render/current.ts';
+import { AsyncResource } from 'node:async_hooks';
+import { RENDER, runAs } from '../render/current.ts';
 import type { Render } from '../render/render.ts';
 import type { BodyWatch } from './body.ts';
 import type { Closure } from './closure.ts';
@@ -26,15 +27,20 @@ export class Page {
   readonly loads: TemplateLoads = new TemplateLoads();
   /** Closures found in this pass. */
   readonly closures: Map<RootFunction, Closure> = new Map();
+  /** Ends the pass that is running with an error. */
+  fail: ((error: unknown) => void) | undefined;
   /** The page's environment. */
   readonly environment: Environment;
   /** The page in each environment that has a part of it, and the innermost body being rendered. */
+  /** The asynchronous context of whoever asked for the page. */
+  readonly #resource: AsyncResource;
   readonly #shared: { readonly pages: Map<TemplateHost, Page>; watch: BodyWatch | undefined };
 
   constructor(host: TemplateHost, render: Render, part?: Page) {
     this.host = host;
     this.render = render;
     this.environment = derive(host.env, this);
+    this.#resource = part !== undefined ? part.#resource : new AsyncResource('NUNJUCKS_CACHESWEEPER_PAGE');
     this.#shared = part !== undefined ? part.#shared : { pages: new Map(), watch: undefined };
     this.#shared.pages.set(host, this);
   }
@@ -53,6 +59,28 @@ export class Page {
   /** The same page in another environment, for a part that is rendered there. */
   within(host: TemplateHost): Page {
     return this.#shared.pages.get(host) ?? new Page(host, this.render, this);
+  }
+
+  /** Runs something in the asynchronous context of whoever asked for the page. */
+  inContext<T>(run: () => T): T {
+    return this.#resource.runInAsyncScope(run);
+  }
+
+  /**
+   * Goes on with the page when something that it waited for has come. Whoever calls back may be in the middle of another
+   * page: what follows runs for this one, inside no body, and its errors are this page's.
+   */
+  later(run: () => void): void {
+    const { watch } = this;
+    this.watch = undefined;
+    try {
+      this.inContext(() => runAs(this, () => this.render.frames.inside(undefined, run)));
+    } catch (error) {
+      if (this.fail === undefined) throw error;
+      this.fail(error);
+    } finally {
+      this.watch = watch;
+    }
   }
 
   beginPass(): void {
@@ -135,10 +163,41 @@ function derive(base: Environment, page: Page): Environment {
   if (base.asyncFilters.length > 0) {
     derived.getFilter = (name: string) => {
       const filter = base.getFilter(name);
-      return page.watch !== undefined && base.asyncFilters.includes(name) ? page.watch.asyncFilter(filter) : filter;
+      if (!base.asyncFilters.includes(name)) return filter;
+      return continued(page, page.watch === undefined ? filter : page.watch.asyncFilter(filter));
     };
   }
+  derived.getExtension = (name: string) => {
+    const extension = base.getExtension(name);
+    return name.startsWith('nunjucks-cachesweeper') ? extension : continuedExtension(page, extension);
+  };
   return derived;
+}
+
+/** A function whose last argument may be called back later: the page goes on there as itself. */
+function continued(page: Page, run: (...args: unknown[]) => unknown): (...args: unknown[]) => unknown {
+  return function started(this: unknown, ...args: unknown[]) {
+    const callback = args.at(-1);
+    if (typeof callback !== 'function') return run.apply(this, args);
+    let isLate = false;
+    const go = (...results: unknown[]): unknown =>
+      isLate ? page.later(() => callback(...results)) : callback(...results);
+    try {
+      return run.call(this, ...args.slice(0, -1), go);
+    } finally {
+      isLate = true;
+    }
+  };
+}
+
+/** Another extension's tags: asynchronous ones call back. */
+function continuedExtension(page: Page, extension: object): object {
+  return new Proxy(extension, {
+    get(target, property) {
+      const value: unknown = Reflect.get(target, property);
+      return typeof value === 'function' ? continued(page, value.bind(target)) : value;
+    },
+  });
 }
 
 function getTemplate(
@@ -166,7 +225,7 @@ function getTemplate(
     base.getTemplate(name, eager, from, ignoreMissing, deliver);
     return undefined;
   }
-  const waiting = page.loads.get(base, name, eager, from, ignoreMissing, deliver);
+  const waiting = page.loads.get(base, name, eager, from, ignoreMissing, deliver, (run) => page.later(run));
   if (waiting !== undefined) {
     page.watch?.loading.push(waiting);
     // Nunjucks loses output around an include that comes late (in loops, macros, conditions): with all templates at

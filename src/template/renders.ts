@@ -6,7 +6,7 @@ import type { Engine } from '../render/engine.ts';
 import { Frame } from '../render/frame.ts';
 import { lazyPart } from '../render/lazy.ts';
 import type { TemplateHost } from './host.ts';
-import type { Done, Template } from './nunjucks.ts';
+import type { Done, Environment, Template } from './nunjucks.ts';
 import { PAGE, Page, type PageEnvironment } from './page.ts';
 
 /** Nunjucks' own `Template.prototype.render`. */
@@ -60,10 +60,25 @@ export class Renders {
     return this.#nunjucks.call(page.adopt(template), context);
   }
 
+  /** What `env.render(name, context, done)` does: all of it in the caller's asynchronous context. */
+  byName(env: Environment, name: string, context: object, done: Done<string>, since?: number): void {
+    const loaded: Done<Template> = (error, template) => {
+      if (error || template === undefined) queueMicrotask(() => done(error));
+      else if (since === undefined) template.render(context, done);
+      else this.render(template, context, done, since);
+    };
+    const isSlow = env.loaders.some((loader) => loader.async);
+    const getTemplate = env.getTemplate as unknown as (name: string, done: Done<Template>) => void;
+    getTemplate.call(env, name, isSlow ? AsyncResource.bind(loaded) : loaded);
+  }
+
   #atOnce(page: Page, template: Template, context: object | null | undefined): string | null {
     const started = performance.now();
+    const part = lazyPart();
+    const frame = part && new Frame();
     try {
-      const html = this.#pass(page, template, context);
+      const html = this.#pass(page, template, context, undefined, frame);
+      if (part !== undefined && frame !== undefined) this.#addTo(part, frame, page, template);
       // Null says that the template is asynchronous: nobody will get its html.
       if (html !== null) this.#succeed(page, template, started);
       return html;
@@ -79,36 +94,28 @@ export class Renders {
     const started = performance.now();
     const part = lazyPart();
     // Nunjucks calls back from one queue for all pages: each caller is called in its own asynchronous context.
-    const resource = new AsyncResource('NUNJUCKS_CACHESWEEPER_RENDER');
     const deliver = (error: unknown, html?: string): void => {
       render.isFinished = true;
-      resource.runInAsyncScope(done, undefined, error === null ? null : recogniseError(error), html);
+      page.inContext(() => done(error === null ? null : recogniseError(error), html));
     };
     const pass = (): void => {
-      const frame = part === undefined ? undefined : new Frame();
+      const frame = part && new Frame();
       let answered = false;
-      this.#pass(
-        page,
-        template,
-        context,
-        (error, html) => {
-          if (answered) return;
-          answered = true;
-          if (render.isPending) {
-            void this.#wait(page).then(
-              () => resource.runInAsyncScope(pass),
-              (failure) => deliver(failure),
-            );
-          } else if (error) {
-            deliver(error);
-          } else {
-            if (frame !== undefined) this.#addTo(part as Frame, frame, page, template);
-            this.#succeed(page, template, started);
-            deliver(null, html);
-          }
-        },
-        frame,
-      );
+      const finish: Done<string> = (error, html) => {
+        if (answered) return;
+        answered = true;
+        if (render.isPending) {
+          void this.#wait(page).then(() => page.inContext(pass), deliver);
+        } else if (error) {
+          deliver(error);
+        } else {
+          if (part !== undefined && frame !== undefined) this.#addTo(part, frame, page, template);
+          this.#succeed(page, template, started);
+          deliver(null, html);
+        }
+      };
+      page.fail = finish;
+      this.#pass(page, template, context, finish, frame);
     };
     pass();
     return null;

@@ -15,6 +15,8 @@ export class TemplateLoads {
   /**
    * `env.getTemplate` with a memory: calls `done` at once and returns undefined, or returns a promise that is resolved
    * when it is worth asking again.
+   *
+   * @param later runs what calls `done` when it is not called at once
    */
   get(
     env: Environment,
@@ -23,6 +25,7 @@ export class TemplateLoads {
     from: string | null | undefined,
     ignoreMissing: boolean,
     done: Done<Template>,
+    later: (run: () => void) => void,
   ): Promise<void> | undefined {
     const key = `${ignoreMissing ? '?' : '!'}${from ?? ''}\n${name}`;
     const late = this.#late.get(key);
@@ -35,11 +38,10 @@ export class TemplateLoads {
     let settle: (() => void) | undefined;
     env.getTemplate(name, eager, from, ignoreMissing, (error, template) => {
       answered = true;
-      if (waiting) {
-        this.#late.set(key, { error, template });
-        settle?.();
-      }
-      done(error, template);
+      if (!waiting) return done(error, template);
+      this.#late.set(key, { error, template });
+      settle?.();
+      return later(() => done(error, template));
     });
     if (answered) return undefined;
     waiting = true;
@@ -51,9 +53,10 @@ export class TemplateLoads {
   /** A template for looking at: null when there is none, a promise when it is worth asking again later. */
   look(env: Environment, name: string, from: string | undefined): Template | null | Promise<void> {
     let found: Template | null = null;
-    const waiting = this.get(env, name, false, from, true, (error, template) => {
+    const keep: Done<Template> = (error, template) => {
       found = error || template === undefined || isMadeUp(template) ? null : template;
-    });
+    };
+    const waiting = this.get(env, name, false, from, true, keep, (run) => run());
     return waiting ?? found;
   }
 }

@@ -99,6 +99,15 @@ describe('a token that comes back as', () => {
   });
 });
 
+test('the token of another name is not taken for this one’s', async () => {
+  const { reading, reader, context } = await stored();
+  const honest = reading.getMany.bind(reading);
+  reading.getMany = async (kind, keys, call) =>
+    kind === 'token' ? [...(await honest(kind, keys, call))].reverse() : honest(kind, keys, call);
+  expect(await reader.page(context)).toBe(html);
+  expect(reader.errors.map(String).join()).toContain('damaged token');
+});
+
 function textOf(lookup: { state: string; value?: Uint8Array }): string | undefined {
   return lookup.value && text(lookup.value);
 }

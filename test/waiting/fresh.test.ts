@@ -111,6 +111,15 @@ describe.each([
   });
 });
 
+test('of two processes that make one token at one time the loser takes the winner’s', async () => {
+  const { a, b } = twoProcesses();
+  await Promise.all([a.page(row()), b.page(row())]);
+  for (const site of [a, b]) {
+    await site.page(row());
+    expect(site.outcomes).toEqual(['hit']);
+  }
+});
+
 test('sites of other namespaces and versions in one store do not sweep or see each other', async () => {
   const { clock, store, a } = twoProcesses();
   const site = (options: CacheSweeperOptions) =>

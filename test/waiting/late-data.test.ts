@@ -1,8 +1,8 @@
-import type { CacheSweeperOptions } from 'nunjucks-cachesweeper';
+import { type CacheSweeperOptions, lazy } from 'nunjucks-cachesweeper';
 import { TestingStore } from 'nunjucks-cachesweeper/testing';
 import { describe, expect, test } from 'vitest';
 import { Article, Comment } from '../support/models.ts';
-import { Clock, operationsOf, SETTLED, Site } from './support.ts';
+import { Clock, gate, operationsOf, SETTLED, Site } from './support.ts';
 
 const templates = {
   'page.njk': '{% cachesweeper article 500 %}<{{ article.title }}>{% endcachesweeper %}',
@@ -179,6 +179,19 @@ test('nor in the memory tier', async () => {
   expect(await site.page(article('old'))).toBe('<new>');
   clock.advance(100_000);
   expect(await site.page(article('old'))).toBe('<new>');
+});
+
+test('nor does one that was rendered first and delivered last', async () => {
+  const clock = new Clock();
+  const site = new Site({ 'page.njk': `${templates['page.njk']}{{ wait() }}` }, { now: clock.now });
+  await site.sweeper.invalidateCacheFor(new Article(1));
+  clock.advance(1_000);
+  const late = gate<string>();
+  const slow = site.page({ ...article('old'), wait: lazy(() => late.promise) });
+  await site.sweeper.render(site.env, 'page.njk', { ...article('new'), wait: () => '' }, { since: clock.time });
+  late.open('');
+  await slow;
+  expect(await site.page({ ...article('newer'), wait: () => '' })).toBe('<new>');
 });
 
 test('a fragment of a name never seen before is stored for good some seconds later', async () => {

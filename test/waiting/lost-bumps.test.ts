@@ -105,6 +105,16 @@ test('a later bump of the same name does not end the wait for the one that was l
   expect(site.sweeper.stats().bumpsWaiting).toBe(0);
 });
 
+test('a retry that fails is followed by another', async () => {
+  const { store, site, context, writes } = await warm();
+  store.script = ({ kind, method }) =>
+    kind === 'token' && method === 'setMany' && writes.length <= 2 ? { outcome: 'unknown' } : undefined;
+  await failureOf(site.sweeper.invalidateCacheFor(context.comment));
+  await site.sweeper.idle();
+  expect(writes).toHaveLength(3);
+  expect(site.sweeper.stats().bumpsWaiting).toBe(0);
+});
+
 test('a bump of several models of which some fail names those alone', async () => {
   const { store, site, context } = await warm();
   const honest = store.setMany.bind(store);
@@ -153,7 +163,8 @@ test('after close() pages are still rendered, uncached', async () => {
   await site.sweeper.close();
   context.comment.text = 'd';
   expect(await site.page(context)).toBe('A[d]');
-  expect(site.outcomes).toEqual(['unknown token', 'unknown token']);
+  expect(site.outcomes).not.toContain('hit');
+  expect(site.outcomes).not.toContain('miss');
 });
 
 test('more than 10,000 names that failed become one bump of everything', async () => {
