@@ -1,13 +1,12 @@
 import type { Entry, TemplateDependency } from './entry.ts';
 import type { Token } from './token.ts';
 
-/** More names than this and an entry is not stored: checking them would cost more than rendering. */
-export const MAX_DEPENDENCIES = 1_000;
-
 /** Everything a fragment was made from: collected while its body runs, handed up to the fragment around it. */
 export class Dependencies {
   readonly tokens = new Map<string, Token>();
   readonly templates = new Map<string, TemplateDependency>();
+  /** Something inside is provisional. */
+  provisional = false;
   /** The earliest expiry of anything inside; milliseconds since 1970. */
   expires = Number.POSITIVE_INFINITY;
 
@@ -27,12 +26,14 @@ export class Dependencies {
     for (let i = 0; i < entry.names.length; i++) this.add(entry.names[i] as string, entry.tokens[i] as Token);
     for (const template of entry.templates) this.addTemplate(template);
     this.expires = Math.min(this.expires, entry.expires);
+    this.provisional ||= entry.provisional;
   }
 
   addAll(inner: Dependencies): void {
     for (const [name, token] of inner.tokens) this.add(name, token);
     for (const template of inner.templates.values()) this.addTemplate(template);
     this.expires = Math.min(this.expires, inner.expires);
+    this.provisional ||= inner.provisional;
   }
 
   /** The youngest token: tokens compare as text by their time. */

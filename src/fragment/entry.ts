@@ -23,6 +23,9 @@ export interface Entry {
   readonly cost: number;
 }
 
+/** More names than this and an entry is not stored: checking them would cost more than rendering. */
+export const MAX_DEPENDENCIES = 1_000;
+
 /** What an entry needs beside its strings: objects, arrays and the map's slot, measured on Node 20 and rounded up. */
 const OVERHEAD = 300;
 const DEPENDENCY_OVERHEAD = 16;
@@ -69,11 +72,19 @@ function isEntry({ canonical, names, tokens, templates, expires, provisional, co
     areTexts(names) &&
     areTexts(tokens) &&
     names.length === tokens.length &&
+    names.length <= MAX_DEPENDENCIES &&
     Array.isArray(templates) &&
+    templates.every(isTemplateDependency) &&
     typeof expires === 'number' &&
     typeof provisional === 'boolean' &&
     typeof cost === 'number'
   );
+}
+
+function isTemplateDependency(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const { name, parent, digest } = value as Partial<TemplateDependency>;
+  return typeof name === 'string' && typeof digest === 'string' && (parent === undefined || typeof parent === 'string');
 }
 
 function areTexts(list: unknown): boolean {

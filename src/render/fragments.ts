@@ -1,5 +1,5 @@
-import { Dependencies, MAX_DEPENDENCIES } from '../fragment/dependencies.ts';
-import type { Entry, TemplateDependency } from '../fragment/entry.ts';
+import { Dependencies } from '../fragment/dependencies.ts';
+import { type Entry, MAX_DEPENDENCIES, type TemplateDependency } from '../fragment/entry.ts';
 import type { Identity } from '../fragment/identity.ts';
 import { dependencyNames } from '../fragment/names.ts';
 import { tokenTime } from '../fragment/token.ts';
@@ -164,8 +164,9 @@ export class Fragments {
   ): Entry {
     const youngest = tokenTime(dependencies.youngest());
     // Promise 2: something was bumped so late that the page's data may have been read before.
-    const provisional = youngest >= render.since - this.#skew;
-    const expires = provisional
+    const isLate = youngest >= render.since - this.#skew;
+    const provisional = isLate || dependencies.provisional;
+    const expires = isLate
       ? Math.min(dependencies.expires, youngest + this.#settings.maxDataAge)
       : dependencies.expires;
     return {

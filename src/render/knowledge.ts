@@ -21,6 +21,8 @@ export interface Knowledge {
   readonly isPending: boolean;
   /** Finds out what was asked. */
   ask(): Promise<void>;
+  /** Stops asking: what is not known now is unknown. Returns what was still asked. */
+  giveUp(): readonly string[];
 }
 
 /** Without a store everything is known at once. */
@@ -45,4 +47,8 @@ export class LocalKnowledge implements Knowledge {
   }
 
   async ask(): Promise<void> {}
+
+  giveUp(): readonly string[] {
+    return [];
+  }
 }

@@ -53,7 +53,7 @@ export function lazy<A extends unknown[], R>(load: (...args: A) => R): (...args:
 }
 
 function call(render: Render, load: (...args: unknown[]) => unknown, args: readonly unknown[]): unknown {
-  const waiting = args.find(holdsPlaceholder);
+  const waiting = args.find((argument) => holdsPlaceholder(argument));
   // Its arguments are not there yet, so neither can its value be; what they wait for, the page waits for.
   if (waiting !== undefined) return makePlaceholder();
   const calls = render.lazyCalls<Call>(load);
@@ -66,9 +66,19 @@ function call(render: Render, load: (...args: unknown[]) => unknown, args: reado
     case 'failed':
       throw known.error;
     case 'loaded':
-      render.frames.frame?.include(known.part);
+      use(render, known.part);
       return known.value;
   }
+}
+
+/** What a value was made from, the body that uses it is made from; outside of bodies a variable may carry it into one. */
+function use(render: Render, part: Frame): void {
+  const { frame } = render.frames;
+  if (frame !== undefined) return frame.include(part);
+  const hasDependencies = part.dependencies.tokens.size > 0 || part.dependencies.templates.size > 0;
+  if (hasDependencies) render.pass.finished.push(part.dependencies);
+  if (part.uncached !== undefined) render.pass.hasUncached = true;
+  if (hasDependencies || part.uncached !== undefined) render.pass.hasForeignHtml = true;
 }
 
 function start(
@@ -87,12 +97,13 @@ function start(
     // It is nobody's part: what it renders is counted in `frame`, for every fragment that uses its value.
     result = render.frames.inside(undefined, () => runAs(undefined, () => part.run(frame, () => load(...args))));
   } catch (error) {
-    return finish({ state: 'failed', error });
+    return finish({ state: 'failed', error: error ?? new Error(`a lazy threw ${error}`) });
   }
   if (!isPromise(result)) return finish({ state: 'loaded', value: result, part: frame });
   const settled = Promise.resolve(result).then(
     (value) => void finish({ state: 'loaded', value, part: frame }),
-    (error) => void finish({ state: 'failed', error }),
+    // Nunjucks cannot report nothing at all.
+    (error) => void finish({ state: 'failed', error: error ?? new Error(`a lazy was rejected with ${error}`) }),
   );
   if (!render.canWait) {
     throw new CacheSweeperError(
@@ -108,9 +119,10 @@ function isPromise(value: unknown): value is PromiseLike<unknown> {
   return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
 }
 
-function holdsPlaceholder(value: unknown): boolean {
+function holdsPlaceholder(value: unknown, path: readonly unknown[] = []): boolean {
   if (isPlaceholder(value)) return true;
-  return isPlainData(value) && Object.values(value).some(holdsPlaceholder);
+  if (!isPlainData(value) || path.includes(value)) return false;
+  return Object.values(value).some((item) => holdsPlaceholder(item, [...path, value]));
 }
 
 function isPlainData(value: unknown): value is object {
@@ -118,40 +130,48 @@ function isPlainData(value: unknown): value is object {
 }
 
 /** Plain data by value, everything else by what it is. */
-function argumentsKey(value: unknown, objectNumber: (object: object) => number): string {
-  if (typeof value === 'string') return JSON.stringify(value);
+function argumentsKey(value: unknown, objectNumber: (object: object) => number, path: readonly unknown[] = []): string {
+  const inner = (item: unknown) => argumentsKey(item, objectNumber, [...path, value]);
+  if (typeof value === 'string' || value instanceof String) return JSON.stringify(String(value));
   if (typeof value === 'bigint') return `${value}n`;
   if (value instanceof Date) return `Date(${value.getTime()})`;
-  if (Array.isArray(value)) return `[${Array.from(value, (item) => argumentsKey(item, objectNumber)).join(',')}]`;
-  if (isPlainData(value)) {
+  if (Array.isArray(value) && !path.includes(value)) return `[${Array.from(value, inner).join(',')}]`;
+  if (isPlainData(value) && !Array.isArray(value) && !path.includes(value)) {
     const pairs = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-    return `{${pairs.map(([name, item]) => `${JSON.stringify(name)}:${argumentsKey(item, objectNumber)}`).join(',')}}`;
+    return `{${pairs.map(([name, item]) => `${JSON.stringify(name)}:${inner(item)}`).join(',')}}`;
   }
   if ((typeof value === 'object' && value !== null) || typeof value === 'function') return `#${objectNumber(value)}`;
   return Object.is(value, -0) ? '-0' : String(value);
 }
 
-/** A lazy that is used without being called would be an empty loop, or print itself: that is an error. */
-function guarded<F extends (...args: never[]) => unknown>(called: F): F {
-  const forgotten = (): never => {
-    throw new CacheSweeperError(
-      'CACHESWEEPER_LAZY_NOT_CALLED',
-      'a lazy value was used without being called: write {% for comment in comments() %}, with the parentheses',
-    );
-  };
-  return new Proxy(called, {
-    get(target, property, receiver) {
-      if (USES.has(property)) return property === 'length' ? forgotten() : forgotten;
-      return Reflect.get(target, property, receiver);
-    },
-    ownKeys: forgotten,
-  });
+const lazies = new WeakSet<object>();
+
+/** Whether a value is a lazy that nobody called. */
+export function isLazy(value: unknown): boolean {
+  return typeof value === 'function' && lazies.has(value);
 }
 
-/** What Nunjucks looks at when it loops over a value, prints it or filters it. */
-const USES: ReadonlySet<string | symbol> = new Set<string | symbol>([
-  'length',
-  'toString',
-  Symbol.iterator,
-  Symbol.toPrimitive,
-]);
+/** @throws CacheSweeperError CACHESWEEPER_LAZY_NOT_CALLED */
+export function notCalled(): never {
+  throw new CacheSweeperError(
+    'CACHESWEEPER_LAZY_NOT_CALLED',
+    'a lazy value was used without being called: write {% for comment in comments() %}, with the parentheses',
+  );
+}
+
+/** A lazy that is used without being called would be an empty loop, or print itself: that is an error. */
+function guarded<F extends (...args: never[]) => unknown>(called: F): F {
+  const lazy = new Proxy(called, {
+    get(target, property, receiver) {
+      if (property === Symbol.iterator || property === Symbol.toPrimitive) return notCalled;
+      if (typeof property === 'string' && !OWN.has(property)) return notCalled();
+      return Reflect.get(target, property, receiver);
+    },
+    ownKeys: notCalled,
+  });
+  lazies.add(lazy);
+  return lazy;
+}
+
+/** What is looked at in any function, by whoever calls it or asks what it is. */
+const OWN: ReadonlySet<string> = new Set(['apply', 'call', 'bind', 'prototype', 'constructor', 'then', 'toJSON']);

@@ -8,6 +8,7 @@ import { dependencyNames, ownName } from '../fragment/names.ts';
 import type { Settings } from '../options.ts';
 import type { Place } from './fragments.ts';
 import { PENDING, UNKNOWN } from './knowledge.ts';
+import { isLazy, notCalled } from './lazy.ts';
 import type { Render } from './render.ts';
 
 /** The values of a fragment tag's arguments. */
@@ -48,6 +49,7 @@ export class KeyMaker {
   make(render: Render, place: Place, operands: Operands): MadeKey | 'no models' | 'pending' | 'unknown token' {
     const { model, type, using } = operands;
     milliseconds(operands.ttl);
+    if (operands.keys.some(isLazy)) notCalled();
     const given = Array.isArray(model) ? model : [model];
     const identities = given.map((one) => this.identity(one, type));
     if (identities.length === 0) return 'no models';
@@ -78,6 +80,7 @@ export class KeyMaker {
 
   /** @param type the value of `type=`, null or undefined when there is none */
   identity(model: unknown, type: unknown): Identity {
+    if (isLazy(model)) notCalled();
     if (type === null || type === undefined) return this.#identifier.identity(model);
     if (typeof type === 'string') return this.#identifier.identity(model, type);
     throw new CacheSweeperError('CACHESWEEPER_NO_IDENTITY', `type= expected the name of a type, got ${describe(type)}`);

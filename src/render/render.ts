@@ -18,6 +18,8 @@ export class Pass {
   readonly finished: (Entry | Dependencies)[] = [];
   /** A fragment that must not be stored was finished: neither may what captures it. */
   hasUncached = false;
+  /** A component or lazy rendered something outside of bodies: a variable may hold it. */
+  hasForeignHtml = false;
   readonly reports: FragmentReport[] = [];
 }
 

@@ -21,6 +21,7 @@ export class StoreKnowledge implements Knowledge {
   readonly #fresh = new Set<string>();
   readonly #askTokens = new Set<string>();
   readonly #askEntries = new Map<string, string>();
+  #gaveUp = false;
   /** Milliseconds that this render may still wait for the store. */
   #left: number;
 
@@ -38,6 +39,7 @@ export class StoreKnowledge implements Knowledge {
   token(name: string): Token | typeof PENDING | typeof UNKNOWN {
     const known = this.#tokens.get(name);
     if (known !== undefined) return known;
+    if (this.#gaveUp) return UNKNOWN;
     this.#askTokens.add(name);
     return PENDING;
   }
@@ -51,8 +53,17 @@ export class StoreKnowledge implements Knowledge {
       const entry = this.#entries.get(key);
       return entry?.canonical === canonical ? entry : undefined;
     }
+    if (this.#gaveUp) return undefined;
     this.#askEntries.set(key, canonical);
     return PENDING;
+  }
+
+  giveUp(): readonly string[] {
+    this.#gaveUp = true;
+    const asked = [...this.#askTokens, ...this.#askEntries.keys()];
+    this.#askTokens.clear();
+    this.#askEntries.clear();
+    return asked;
   }
 
   async ask(): Promise<void> {
@@ -111,4 +122,8 @@ export class NoKnowledge implements Knowledge {
   }
 
   async ask(): Promise<void> {}
+
+  giveUp(): readonly string[] {
+    return [];
+  }
 }

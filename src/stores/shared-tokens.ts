@@ -109,7 +109,7 @@ export class SharedTokens {
 
   /** Resolved when no retry is waiting. */
   async idle(): Promise<void> {
-    await this.#retrying;
+    while (this.#retrying !== undefined) await this.#retrying;
   }
 
   /** Gives up retrying; returns what was not delivered. */
@@ -145,8 +145,14 @@ export class SharedTokens {
     for (const name of names) this.#lost.set(name, ++this.#losses);
     // Everything depends on this name: one bump of it does for all.
     if (this.#lost.size > MAX_FAILING) this.#lost = new Map([[EVERYTHING, ++this.#losses]]);
+    this.#startRetry();
+  }
+
+  #startRetry(): void {
     this.#retrying ??= this.#retry().finally(() => {
       this.#retrying = undefined;
+      // Lost while the last retry was ending.
+      if (this.#lost.size > 0 && !this.#closing.signal.aborted) this.#startRetry();
     });
   }
 

@@ -7,10 +7,14 @@ export interface Captures {
   readonly captured: readonly string[];
   /** Names of its imports: they may export what was captured. */
   readonly imports: readonly string[];
+  /** Names to which it gives what any function or filter returned, or what it made of it. */
+  readonly returned: readonly string[];
   /** The parameters of its macros and call blocks. */
   readonly parameters: readonly string[];
   /** It passes captured html to a macro or to caller(). */
   readonly passes: boolean;
+  /** It passes them what any function or filter returned. */
+  readonly passesReturned: boolean;
 }
 
 /** Names in all templates of an environment; more than that and it is generated text, not templates. */
@@ -23,10 +27,14 @@ const MAX_NAMES = 10_000;
 export class CapturedNames {
   readonly #captured = new Set<string>();
   readonly #imports = new Set<string>();
+  readonly #returned = new Set<string>();
   readonly #parameters = new Set<string>();
   #passes = false;
+  #passesReturned = false;
 
-  add({ captured, imports, parameters, passes }: Captures): void {
+  add({ captured, imports, returned, parameters, passes, passesReturned }: Captures): void {
+    for (const name of returned) if (this.#returned.size < MAX_NAMES) this.#returned.add(name);
+    this.#passesReturned ||= passesReturned;
     for (const name of imports) if (this.#imports.size < MAX_NAMES) this.#imports.add(name);
     for (const name of captured) if (this.#captured.size < MAX_NAMES) this.#captured.add(name);
     for (const name of parameters) if (this.#parameters.size < MAX_NAMES) this.#parameters.add(name);
@@ -38,9 +46,11 @@ export class CapturedNames {
     return this.#imports.size >= MAX_NAMES || this.#imports.has(name);
   }
 
-  has(name: string): boolean {
-    const isFull = this.#captured.size >= MAX_NAMES || this.#parameters.size >= MAX_NAMES;
-    return isFull || this.#captured.has(name) || (this.#passes && this.#parameters.has(name));
+  /** @param hasForeignHtml a component or a lazy rendered something that a variable may hold */
+  has(name: string, hasForeignHtml: boolean): boolean {
+    const isFull = [this.#captured, this.#parameters, this.#returned].some(({ size }) => size >= MAX_NAMES);
+    if (isFull || this.#captured.has(name) || (this.#passes && this.#parameters.has(name))) return true;
+    return hasForeignHtml && (this.#returned.has(name) || (this.#passesReturned && this.#parameters.has(name)));
   }
 }
 
@@ -58,24 +68,43 @@ export function findCaptures(root: Node): Captures {
     if (DEFINITIONS.has(node.typename)) for (const name of boundNames(node)) sources.add(name);
     if (MACROS.has(node.typename)) for (const name of scopeNames(node)) parameters.add(name);
   }
-  const captured = new Set<string>();
-  const isSource = (name: string) => sources.has(name) || captured.has(name);
+  const captured = follow(nodes, sources, (name) => sources.has(name), false);
+  const returned = follow(nodes, sources, (name) => sources.has(name), true);
+  return {
+    captured: [...captured.names],
+    imports: [...imports],
+    returned: [...returned.names],
+    parameters: [...parameters],
+    passes: captured.passes,
+    passesReturned: returned.passes,
+  };
+}
+
+/** Follows values from where they come from to the names that get them, until nothing new is found. */
+function follow(
+  nodes: readonly Node[],
+  definitions: ReadonlySet<string>,
+  isSource: (name: string) => boolean,
+  withCalls: boolean,
+): { readonly names: ReadonlySet<string>; readonly passes: boolean } {
+  const names = new Set<string>();
+  const holds = (node: unknown) => mentions(node, (name) => isSource(name) || names.has(name), withCalls);
   let passes = false;
-  for (let before = -1; before < captured.size; ) {
-    before = captured.size;
+  for (let before = -1; before < names.size; ) {
+    before = names.size;
     for (const node of nodes) {
-      if (node.typename === 'Set' && (isNode(node.body) || mentions(node.value, isSource))) {
-        for (const name of boundNames(node)) captured.add(name);
-      } else if (LOOPS.has(node.typename) && mentions(node.arr, isSource)) {
-        for (const name of scopeNames(node)) captured.add(name);
-      } else if (node.typename === 'FunCall' && mentions(node.args, isSource)) {
+      if (node.typename === 'Set' && (isNode(node.body) || holds(node.value))) {
+        for (const name of boundNames(node)) names.add(name);
+      } else if (LOOPS.has(node.typename) && holds(node.arr)) {
+        for (const name of scopeNames(node)) names.add(name);
+      } else if (node.typename === 'FunCall' && holds(node.args)) {
         passes = true;
         const receiver = rootName(node.name);
-        if (receiver !== undefined && !sources.has(receiver)) captured.add(receiver);
+        if (receiver !== undefined && !definitions.has(receiver)) names.add(receiver);
       }
     }
   }
-  return { captured: [...captured], imports: [...imports], parameters: [...parameters], passes };
+  return { names, passes };
 }
 
 const DEFINITIONS: ReadonlySet<string> = new Set(['Macro', 'Import', 'FromImport']);
@@ -83,12 +112,13 @@ const IMPORTS: ReadonlySet<string> = new Set(['Import', 'FromImport']);
 const MACROS: ReadonlySet<string> = new Set(['Macro', 'Caller']);
 const LOOPS: ReadonlySet<string> = new Set(['For', 'AsyncEach', 'AsyncAll']);
 
-function mentions(node: unknown, isSource: (name: string) => boolean): boolean {
+function mentions(node: unknown, isSource: (name: string) => boolean, withCalls: boolean): boolean {
   if (!isNode(node)) return false;
   if (node.typename === 'Symbol') return isSource(String(node.value));
   // The content of a call block is rendered where caller() is called, not passed as a value.
   if (node.typename === 'Caller') return false;
-  return childNodes(node).some((child) => mentions(child, isSource));
+  if (withCalls && (node.typename === 'FunCall' || node.typename === 'Filter')) return true;
+  return childNodes(node).some((child) => mentions(child, isSource, withCalls));
 }
 
 /** The variable whose method is called. */

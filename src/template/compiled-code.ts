@@ -85,6 +85,8 @@ function captures(code: CompiledCode): Captures {
   const names = (pattern: RegExp) => [...text.matchAll(pattern)].map(([, name]) => name as string);
   const passes = text.includes('= (function() {\nvar output = "";') || text.includes('runtime.makeMacro(');
   return {
+    returned: names(/\bframe\.set\("([^"]+)", t_\d+, true\)/g),
+    passesReturned: true,
     captured: passes ? names(/\bframe\.set\("([^"]+)", t_\d+, true\)/g) : [],
     imports: names(/\bcontext\.setVariable\("([^"]+)", t_/g),
     parameters: names(/\bframe\.set\("([^"]+)", l_/g),

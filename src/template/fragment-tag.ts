@@ -194,7 +194,8 @@ class Call implements FragmentCall {
   }
 
   mayPrintEarlier(): boolean {
-    return mayPrintEarlier(this.#site, this.#scope(), this.#host.captured);
+    const { hasForeignHtml } = this.#page.render.pass;
+    return mayPrintEarlier(this.#site, this.#scope(), this.#host.captured, hasForeignHtml);
   }
 
   usesForeignCode(): boolean {

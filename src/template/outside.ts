@@ -27,12 +27,17 @@ export interface Scope {
  * give it captured html, or when its value did not come with the page and is what a macro returned, has a tag in it, or
  * is an import that exports more than macros.
  */
-export function mayPrintEarlier({ reads }: Pick<BodyFacts, 'reads'>, scope: Scope, captured: CapturedNames): boolean {
+export function mayPrintEarlier(
+  { reads }: Pick<BodyFacts, 'reads'>,
+  scope: Scope,
+  captured: CapturedNames,
+  hasForeignHtml: boolean,
+): boolean {
   if (reads === undefined) return true;
   return reads.some((name) => {
     const value = variable(name, scope);
     if (value === undefined || value === null) return false;
-    if (captured.has(name) || (captured.isImport(name) && exportsMore(value))) return true;
+    if (captured.has(name, hasForeignHtml) || (captured.isImport(name) && exportsMore(value))) return true;
     return (
       value !== scope.page[name] && (value instanceof String || (typeof value === 'string' && value.includes('<')))
     );

@@ -1,5 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
 import { RENDER, runAs } from '../render/current.ts';
+import type { Frame } from '../render/frame.ts';
 import type { Render } from '../render/render.ts';
 import type { BodyWatch } from './body.ts';
 import type { Closure } from './closure.ts';
@@ -34,6 +35,7 @@ export class Page {
   /** The page in each environment that has a part of it, and the innermost body being rendered. */
   /** The asynchronous context of whoever asked for the page. */
   readonly #resource: AsyncResource;
+  #frame: Frame | undefined;
   readonly #shared: { readonly pages: Map<TemplateHost, Page>; watch: BodyWatch | undefined };
 
   constructor(host: TemplateHost, render: Render, part?: Page) {
@@ -74,7 +76,7 @@ export class Page {
     const { watch } = this;
     this.watch = undefined;
     try {
-      this.inContext(() => runAs(this, () => this.render.frames.inside(undefined, run)));
+      this.inContext(() => runAs(this, () => this.render.frames.inside(this.#frame, run)));
     } catch (error) {
       if (this.fail === undefined) throw error;
       this.fail(error);
@@ -83,7 +85,9 @@ export class Page {
     }
   }
 
-  beginPass(): void {
+  /** @param frame what all of the page is counted in, if anybody asks what it was made from */
+  beginPass(frame: Frame | undefined): void {
+    this.#frame = frame;
     this.render.beginPass();
     for (const page of this.#shared.pages.values()) page.closures.clear();
   }

@@ -57,6 +57,7 @@ export class Renders {
     // What a template in another environment is made of now, the fragment's own environment cannot tell.
     if (page !== running && frame !== undefined) frame.uncached ??= 'unknown template';
     else if (template.path) page.watch?.events.used(template.path, undefined, template);
+    if (frame === undefined) page.render.pass.hasForeignHtml = true;
     return this.#nunjucks.call(page.adopt(template), context);
   }
 
@@ -115,7 +116,12 @@ export class Renders {
         }
       };
       page.fail = finish;
-      this.#pass(page, template, context, finish, frame);
+      try {
+        this.#pass(page, template, context, finish, frame);
+      } catch (error) {
+        // Nunjucks failed to report it.
+        finish(error ?? new Error('the template failed'));
+      }
     };
     pass();
     return null;
@@ -130,14 +136,21 @@ export class Renders {
   }
 
   async #wait({ render }: Page): Promise<void> {
-    if (render.passes >= MAX_PASSES) {
+    if (render.passes < MAX_PASSES) return render.wave();
+    const asked = render.knowledge.giveUp();
+    if (asked.length === 0 || render.passes > MAX_PASSES) {
       throw new CacheSweeperError(
         'CACHESWEEPER_NO_PROGRESS',
-        `the page was run ${MAX_PASSES} times and still asks for something new: does a key, a lazy's argument or a template ` +
+        `the page was run ${render.passes} times and still waits for something new: does a lazy's argument or a template ` +
           'loader give another value each time?',
       );
     }
-    await render.wave();
+    process.emitWarning(
+      `the page was run ${MAX_PASSES} times and asked the store for something new each time; it is delivered without: ` +
+        asked.slice(0, 5).join(', '),
+      { type: 'CacheSweeperWarning', code: 'CACHESWEEPER_NO_PROGRESS' },
+    );
+    return undefined;
   }
 
   #pass(
@@ -147,7 +160,7 @@ export class Renders {
     done?: Done<string>,
     frame?: Frame,
   ): string | null {
-    page.beginPass();
+    page.beginPass(frame);
     return runAs(page, () =>
       this.#engine.fragments.inside(frame, () => this.#nunjucks.call(page.adopt(template), context, done)),
     );

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { canonicalList } from '../../src/fragment/canonical.ts';
-import { canonicalKey, type KeyParts, safeKey } from '../../src/fragment/key.ts';
+import { canonicalKey, type KeyModel, type KeyParts, safeKey } from '../../src/fragment/key.ts';
 import { ownName } from '../../src/fragment/names.ts';
 import { plainValue, trickyText } from './values.ts';
 
@@ -17,6 +17,13 @@ const parts: KeyParts = {
   using: '[]',
   vary: '[]',
 };
+
+const keyModel = (type: string, id: string, token: string): KeyModel => ({
+  type,
+  id,
+  name: ownName({ type, id }),
+  token,
+});
 
 const word = fc.string({ unit: fc.constantFrom('a', 'b', '1', '-', '_', '.'), maxLength: 2 });
 const token = fc.string({ unit: fc.constantFrom('a', '1', '-', '_', '.'), minLength: 1, maxLength: 2 });
@@ -39,6 +46,12 @@ const keyParts: fc.Arbitrary<KeyParts> = fc.record(
   { noNullPrototype: true },
 );
 
+/** One model whose id looks like that of another with a second model behind it. */
+function posing(a: KeyModel, b: KeyModel): KeyModel {
+  const one = { type: a.type, id: `${a.id ?? ''}@${a.token}+${b.name}`, token: b.token };
+  return { ...one, name: ownName(one) };
+}
+
 describe('the canonical text of key parts', () => {
   test('is different when any part is, whatever separators are in them', () => {
     // Neighbours of one list of parts, with a part of another in the place of its own or moved into the next.
@@ -51,6 +64,8 @@ describe('the canonical text of key parts', () => {
         { ...a, template: a.template + text },
         { ...a, template: `${a.template}#${a.ordinal}@${a.digest}` },
         { ...a, models: [...a.models, ...b.models] },
+        { ...a, models: [posing(a.models[0] as KeyModel, b.models[0] as KeyModel)] },
+        { ...a, models: [a.models[0] as KeyModel, b.models[0] as KeyModel] },
         { ...a, keys: a.using, using: a.keys },
         { ...a, using: a.vary, vary: a.using },
         { ...a, keys: a.vary, vary: a.keys },
@@ -76,6 +91,11 @@ describe('the canonical text of key parts', () => {
     ['a key and a using attribute', { keys: '["a"]', using: '[]' }, { keys: '[]', using: '["a"]' }],
     ['a using attribute and a vary value', { using: '["a"]' }, { vary: '["a"]' }],
     ['a template that looks escaped', { template: 'a%0023' }, { template: 'a#' }],
+    [
+      'two models and one whose id looks like them',
+      { models: [keyModel('A', '1', 't'), keyModel('B', '2', 'u')] },
+      { models: [keyModel('A', '1@t+B:=2', 'u')] },
+    ],
     ['lone surrogates', { template: '\ud800' }, { template: '\ud801' }],
   ])('tells apart: %s', (_title, a, b) => {
     expect(canonicalKey({ ...parts, ...a })).not.toBe(canonicalKey({ ...parts, ...b }));
