@@ -117,4 +117,20 @@ describe('a bump while a page is rendered', () => {
     site.settle();
     expect((await site.render({ article, comment, bump: () => '' })).ran[0]).toBe('outer');
   });
+
+  test('before an inner fragment of what the outer one depends on by hand: the outer is not kept', async () => {
+    const inner = fragment('comment 0', '"inner"');
+    const site = new Site(
+      fragment('article 0', '"outer"', `{% depends comment %}{{ comment.text }}{{ bump() }}${inner}`),
+    );
+    const comment = new Comment(1, 'old');
+    const article = new Article(1);
+    const bump = () => {
+      comment.text = 'new';
+      void site.sweeper.invalidateCacheFor(comment);
+      return '';
+    };
+    await site.render({ article, comment, bump });
+    expect((await site.render({ article, comment, bump: () => '' })).html).toBe('new');
+  });
 });

@@ -110,4 +110,10 @@ describe('the ttl', () => {
         `got ${got}`,
     });
   });
+
+  test('is checked where the fragment is there already, too', async () => {
+    const site = new Site(fragment('article ttl', '"body"'));
+    await site.render({ ...page, ttl: 500 });
+    await expect(site.render({ ...page, ttl: undefined })).rejects.toMatchObject({ code: 'CACHESWEEPER_BAD_TTL' });
+  });
 });
