@@ -39,6 +39,8 @@ export class Identifier {
   readonly #classes = new Map<ModelClass, Registration>();
   readonly #types = new Map<string, Registration>();
   /** Which class was seen under a type name: a second one must not share its fragments. */
+  /** The types of classes seen since the last registration. */
+  #known = new WeakMap<ModelClass, string>();
   readonly #claims = new LRUCache<string, ModelClass>({ max: MAX_CLASSES });
 
   constructor(identify?: (model: unknown) => ModelIdentity | undefined) {
@@ -47,6 +49,7 @@ export class Identifier {
 
   /** @throws CacheSweeperError CACHESWEEPER_BAD_OPTION when what is registered is neither a class nor a type's name */
   register(typeOrClass: string | ModelClass, registration: Registration): void {
+    this.#known = new WeakMap();
     if (typeof typeOrClass === 'string' && typeOrClass !== '') {
       this.#types.set(typeOrClass, registration);
     } else if (typeof typeOrClass === 'function' && isClass(typeOrClass)) {
@@ -116,7 +119,7 @@ export class Identifier {
       const own: unknown = model.cacheIdentity;
       return checked(typeof own === 'function' ? own.call(model) : own, `cacheIdentity of ${describe(model)} gave`);
     }
-    if (isPlain(model) || !ID_ATTRIBUTES.some((name) => name in model)) return undefined;
+    if (isPlain(model) || !('id' in model || '_id' in model || 'pk' in model)) return undefined;
     const type = this.#typeOf(classOf(model));
     const id = this.#types.get(type)?.id;
     return { type, id: checkedId(idOf(model, id), `an instance of ${type}`, id) };
@@ -149,6 +152,14 @@ export class Identifier {
   }
 
   #typeOf(modelClass: ModelClass): string {
+    const known = this.#known.get(modelClass);
+    if (known !== undefined) return known;
+    const type = this.#claimType(modelClass);
+    this.#known.set(modelClass, type);
+    return type;
+  }
+
+  #claimType(modelClass: ModelClass): string {
     const type = this.#registeredType(modelClass) ?? typeNameOf(modelClass);
     if (type === '') {
       throw noIdentity(

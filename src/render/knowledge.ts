@@ -12,6 +12,8 @@ export const UNKNOWN: unique symbol = Symbol('unknown');
  * judged by the same ones.
  */
 export interface Knowledge {
+  /** Every token is known at once: nothing has to be asked for in time. */
+  readonly knowsAll: boolean;
   token(name: string): Token | typeof PENDING | typeof UNKNOWN;
   /** Whether this render made the token of a name: no entry can have been stored under it. */
   isFresh(name: string): boolean;
@@ -27,6 +29,7 @@ export interface Knowledge {
 
 /** Without a store everything is known at once. */
 export class LocalKnowledge implements Knowledge {
+  readonly knowsAll = true;
   readonly isPending = false;
   readonly #tokens: LocalTokens;
 

@@ -92,12 +92,15 @@ function keyModels(identities: readonly Identity[], { knowledge }: Render): KeyM
   const models: KeyModel[] = [];
   let missing: 'pending' | 'unknown token' | undefined;
   for (const identity of identities) {
-    const names = dependencyNames(identity);
-    for (const name of names) {
-      const token = knowledge.token(name);
-      if (token === PENDING) missing ??= 'pending';
-      else if (token === UNKNOWN) missing = 'unknown token';
-      else if (name === names[2]) models.push({ ...identity, name, token });
+    const name = ownName(identity);
+    const token = knowledge.token(name);
+    if (typeof token === 'string') models.push({ type: identity.type, id: identity.id, name, token });
+    // The other names' tokens are needed as well, and asked for in the same wave.
+    if (knowledge.knowsAll) continue;
+    for (const each of dependencyNames(identity)) {
+      const state = knowledge.token(each);
+      if (state === PENDING) missing ??= 'pending';
+      else if (state === UNKNOWN) missing = 'unknown token';
     }
   }
   return missing ?? models;

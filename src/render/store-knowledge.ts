@@ -12,6 +12,7 @@ export function entryKey(key: string): string {
 
 /** What one render has learnt from the store, and what it has yet to ask. */
 export class StoreKnowledge implements Knowledge {
+  readonly knowsAll = false;
   readonly #store: SafeStore;
   readonly #shared: SharedTokens;
   readonly #onError: (error: unknown) => void;
@@ -100,6 +101,7 @@ export class StoreKnowledge implements Knowledge {
 
 /** A render that has a store and no callback cannot wait: it knows nothing. */
 export class NoKnowledge implements Knowledge {
+  readonly knowsAll = false;
   readonly isPending = false;
   readonly #asked: () => void;
 

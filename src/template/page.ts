@@ -30,6 +30,8 @@ export class Page {
   readonly closures: Map<RootFunction, Closure> = new Map();
   /** Ends the pass that is running with an error. */
   fail: ((error: unknown) => void) | undefined;
+  /** Whether a template may come later than it is asked for. */
+  readonly hasSlowLoader: boolean;
   /** The page's environment. */
   readonly environment: Environment;
   /** The page in each environment that has a part of it, and the innermost body being rendered. */
@@ -41,6 +43,7 @@ export class Page {
   constructor(host: TemplateHost, render: Render, part?: Page) {
     this.host = host;
     this.render = render;
+    this.hasSlowLoader = host.env.loaders.some((loader) => loader.async);
     this.environment = derive(host.env, this);
     this.#resource = part !== undefined ? part.#resource : new AsyncResource('NUNJUCKS_CACHESWEEPER_PAGE');
     this.#shared = part !== undefined ? part.#shared : { pages: new Map(), watch: undefined };
@@ -220,6 +223,18 @@ function getTemplate(
   if (done === undefined) {
     const template = base.getTemplate(name, eager, from, ignoreMissing);
     return template === undefined ? undefined : adopt(template);
+  }
+  // The usual case: every loader answers at once.
+  if (typeof name === 'string' && !eager && !page.hasSlowLoader) {
+    let template: Template | undefined;
+    try {
+      template = base.getTemplate(name, eager, from, ignoreMissing);
+    } catch (error) {
+      done(error);
+      return undefined;
+    }
+    done(null, adopt(template as Template));
+    return undefined;
   }
   const deliver: Done<Template> = (error, template) => {
     if (error || template === undefined) done(error);
