@@ -1,4 +1,3 @@
-import cluster from 'node:cluster';
 import { channel } from 'node:diagnostics_channel';
 import { CacheSweeperError } from './errors.ts';
 import { canonicalList } from './fragment/canonical.ts';
@@ -7,10 +6,10 @@ import { digest } from './fragment/digest.ts';
 import { Identifier, type ModelClass, type Registration } from './fragment/identity.ts';
 import { EVERYTHING, ownName } from './fragment/names.ts';
 import { SweptNames } from './fragment/swept.ts';
-import { mintToken, tokenRecord } from './fragment/token.ts';
 import { type CacheSweeperOptions, checkOptions, type Settings } from './options.ts';
 import { Background } from './render/background.ts';
-import { Engine } from './render/engine.ts';
+import { Bumps, bumpFailed } from './render/bumps.ts';
+import { Engine, type Tokens } from './render/engine.ts';
 import { Entries } from './render/entries.ts';
 import { usingValue } from './render/operands.ts';
 import type { RenderReport } from './render/report.ts';
@@ -66,10 +65,10 @@ export class CacheSweeper {
   readonly #shared: SharedTokens | undefined;
   readonly #background = new Background(MAX_BACKGROUND_WRITES);
   readonly #engine: Engine;
+  readonly #bumps: Bumps;
   readonly #stats = new Stats();
   #renders = 0;
   #closed = false;
-  #hasWarned = false;
 
   /** @throws CacheSweeperError CACHESWEEPER_BAD_OPTION */
   constructor(options: CacheSweeperOptions = {}) {
@@ -80,11 +79,13 @@ export class CacheSweeper {
     this.#memory = settings.memoryBytes > 0 ? new MemoryTier(settings.memoryBytes) : undefined;
     this.#store = settings.store && new SafeStore(settings.store, onError);
     this.#shared = this.#store && new SharedTokens(this.#store, settings, settings.now, onError);
+    const tokens: Tokens =
+      this.#store && this.#shared ? { store: this.#store, shared: this.#shared, onError } : { local: this.#local };
+    this.#bumps = new Bumps(tokens, settings);
     this.#engine = new Engine({
       settings,
       identifier: this.#identifier,
-      tokens:
-        this.#store && this.#shared ? { store: this.#store, shared: this.#shared, onError } : { local: this.#local },
+      tokens,
       entries: new Entries(this.#memory, this.#store, this.#background, settings.now),
       finished: (report) => this.#finished(report),
     });
@@ -143,19 +144,19 @@ export class CacheSweeper {
       recorded: using === undefined ? undefined : usingRecord(model, using),
     }));
     const recorded =
-      using === undefined ? undefined : await this.#records(changed.map(({ identity }) => ownName(identity)));
+      using === undefined ? undefined : await this.#bumps.recorded(changed.map(({ identity }) => ownName(identity)));
     const swept = new SweptNames(this.#identifier);
     for (const change of changed) {
       if (recorded !== undefined && recorded.get(ownName(change.identity)) === change.recorded) continue;
       swept.add(change.model, change.identity, change.recorded);
     }
-    await this.#bump(swept.names);
+    await this.#bumps.send(swept.names);
   };
 
   /** Makes everything fresh from the next render on. */
   readonly invalidateAll = async (): Promise<void> => {
     this.#checkOpen();
-    await this.#bump(new Map([[EVERYTHING, undefined]]));
+    await this.#bumps.send(new Map([[EVERYTHING, undefined]]));
   };
 
   /**
@@ -225,35 +226,6 @@ export class CacheSweeper {
       throw new CacheSweeperError('CACHESWEEPER_CLOSED', 'this sweeper was closed: nothing can be invalidated');
   }
 
-  async #bump(names: ReadonlyMap<string, string | undefined>): Promise<void> {
-    if (this.#shared === undefined) {
-      const now = this.#settings.now();
-      for (const [name, recorded] of names) this.#local.set(name, mintToken(now, recorded));
-      this.#warnOfOtherWorkers();
-      return;
-    }
-    const lost = await this.#shared.bump(names);
-    if (lost.length > 0)
-      throw bumpFailed(lost, 'not acknowledged by the store; they are tried again in the background');
-  }
-
-  /** What the tokens of names have recorded of `using`. */
-  async #records(names: readonly string[]): Promise<ReadonlyMap<string, string | undefined>> {
-    if (this.#shared === undefined) return new Map(names.map((name) => [name, tokenRecord(this.#local.get(name))]));
-    const { tokens } = await this.#shared.read(names, this.#settings.timeout);
-    return new Map(Array.from(tokens, ([name, token]) => [name, tokenRecord(token)]));
-  }
-
-  #warnOfOtherWorkers(): void {
-    if (this.#hasWarned || !(cluster.isWorker || 'NODE_APP_INSTANCE' in process.env || 'pm_id' in process.env)) return;
-    this.#hasWarned = true;
-    process.emitWarning(
-      'this process is one of several workers, and its sweeper has no store: what is invalidated here stays cached in the ' +
-        'others. Give all of them one store',
-      { type: 'CacheSweeperWarning', code: 'CACHESWEEPER_LOCAL_BUMP' },
-    );
-  }
-
   #finished(report: RenderReport): void {
     this.#renders++;
     this.#stats.add(report.fragments);
@@ -304,10 +276,4 @@ function checkRegistration(registration: object): Registration {
 /** What a token records of the attribute named by `using`. */
 function usingRecord(model: unknown, using: string): string {
   return digest(canonicalList([using, usingValue(model, using)], 'using'), 11);
-}
-
-function bumpFailed(names: readonly string[], why: string): CacheSweeperError {
-  const shown = names.slice(0, 10).join(', ');
-  const more = names.length > 10 ? ` and ${names.length - 10} more` : '';
-  return new CacheSweeperError('CACHESWEEPER_BUMP_FAILED', `${shown}${more}: ${why}`, { cause: names });
 }

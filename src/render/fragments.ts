@@ -7,20 +7,12 @@ import type { Settings } from '../options.ts';
 import type { Entries, Verdict } from './entries.ts';
 import { Frame } from './frame.ts';
 import { PENDING, UNKNOWN } from './knowledge.ts';
-import { type KeyMaker, type MadeKey, milliseconds, type Operands } from './operands.ts';
+import { type KeyMaker, type MadeKey, milliseconds, type Operands, type Place } from './operands.ts';
 import type { Render } from './render.ts';
 import type { UncachedReason } from './report.ts';
 
 /** Clocks of two machines may differ by this much, in milliseconds. */
 const CLOCK_SKEW = 1_000;
-
-/** Where a tag stands. */
-export interface Place {
-  readonly template: string;
-  readonly digest: string;
-  readonly ordinal: number;
-  readonly line: number;
-}
 
 /** One use of a fragment tag, as the page's template makes it. */
 export interface FragmentCall {

@@ -6,10 +6,17 @@ import type { Identifier, Identity } from '../fragment/identity.ts';
 import { canonicalKey, type KeyModel, type KeyParts, safeKey } from '../fragment/key.ts';
 import { dependencyNames, ownName } from '../fragment/names.ts';
 import type { Settings } from '../options.ts';
-import type { Place } from './fragments.ts';
 import { PENDING, UNKNOWN } from './knowledge.ts';
 import { isLazy, notCalled } from './lazy.ts';
 import type { Render } from './render.ts';
+
+/** Where a tag stands. */
+export interface Place {
+  readonly template: string;
+  readonly digest: string;
+  readonly ordinal: number;
+  readonly line: number;
+}
 
 /** The values of a fragment tag's arguments. */
 export interface Operands {

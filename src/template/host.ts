@@ -1,6 +1,6 @@
 import type { TemplateDependency } from '../fragment/entry.ts';
 import type { Engine } from '../render/engine.ts';
-import type { Place } from '../render/fragments.ts';
+import type { Place } from '../render/operands.ts';
 import { Analyst, type Toolkit } from './analysis.ts';
 import { CapturedNames } from './captured-names.ts';
 import { type Closure, Closures } from './closure.ts';

@@ -4,6 +4,7 @@ import type { Frame } from '../render/frame.ts';
 import type { Render } from '../render/render.ts';
 import type { BodyWatch } from './body.ts';
 import type { Closure } from './closure.ts';
+import { failing } from './failing-template.ts';
 import type { TemplateHost } from './host.ts';
 import type { Done, Environment, RootFunction, Template } from './nunjucks.ts';
 import { TemplateLoads } from './template-loads.ts';
@@ -107,31 +108,6 @@ export class Page {
     this.watch?.watchTemplate(own);
     return own;
   }
-}
-
-/**
- * A template that cannot be compiled. Nunjucks would report that some time later, when a body cannot wait for it any
- * more: here whoever includes it hears of it at once, with its place.
- */
-function failing(template: Template, error: unknown): void {
-  template.compile = () => {
-    throw error;
-  };
-  const render = template.render as (
-    this: Template,
-    context: object | null | undefined,
-    frame?: unknown,
-  ) => string | null;
-  template.render = function failed(this: Template, context, ...rest: unknown[]): string | null {
-    const done = rest.at(-1);
-    if (typeof done !== 'function') return render.call(this, context);
-    try {
-      render.call(this, context, rest.length > 1 ? rest[0] : undefined);
-    } catch (placed) {
-      done(placed);
-    }
-    return null;
-  };
 }
 
 /**

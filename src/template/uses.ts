@@ -1,4 +1,5 @@
 import type { Node } from './nunjucks.ts';
+import { Scope } from './scope.ts';
 import { boundNames, childNodes, descendants, isNode, pathOf, scopeNames } from './syntax.ts';
 import { type Position, positionOf } from './template-error.ts';
 
@@ -46,33 +47,6 @@ export function noUses(): Uses {
     caller: undefined,
     block: undefined,
   };
-}
-
-/** The names bound at a place, innermost scope first. */
-export class Scope {
-  readonly #names: Set<string>;
-  readonly #outer: Scope | undefined;
-
-  constructor(names: Iterable<string> = [], outer?: Scope) {
-    this.#names = new Set(names);
-    this.#outer = outer;
-  }
-
-  has(name: string): boolean {
-    return this.#names.has(name) || (this.#outer?.has(name) ?? false);
-  }
-
-  bind(name: string): void {
-    this.#names.add(name);
-  }
-
-  inner(names: Iterable<string> = []): Scope {
-    return new Scope(names, this);
-  }
-
-  all(): string[] {
-    return [...this.#names, ...(this.#outer?.all() ?? [])];
-  }
 }
 
 /** Where a walk is and what it has found. */
