@@ -68,7 +68,8 @@ const primitive = fc.oneof(
   fc.bigInt(),
 );
 
-const dates = fc.constantFrom(0, 1, 11, Number.NaN).map((time) => new Date(time));
+// Invalid dates are not equal to each other for Node 20's isDeepStrictEqual, so tests name them one by one.
+const dates = fc.constantFrom(0, 1, 11).map((time) => new Date(time));
 const bytes = fc.uint8Array({ maxLength: 3 });
 const patterns = fc.constantFrom(/a/, /a/g, /"a"/).map((pattern) => new RegExp(pattern));
 

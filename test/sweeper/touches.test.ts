@@ -71,6 +71,33 @@ describe('touches', () => {
     expect(asked).toBe(1);
   });
 
+  test('of two states of one row are both swept: a comment that moved to another article', async () => {
+    const site = new Site(fragment('one 0', '"one"') + fragment('two 0', '"two"'));
+    site.sweeper.register(Reply, { touches: toArticle });
+    const page = { one: new Article(1), two: new Article(2) };
+    await site.render(page);
+    await site.sweeper.invalidateCacheFor([new Reply(7, 1), new Reply(7, 2)]);
+    expect((await site.render(page)).ran).toEqual(['one', 'two']);
+  });
+
+  test.each(['before', 'behind'])(
+    'of a row that is passed are asked with that row, also when one %s it in the list touches it by its id',
+    async (place) => {
+      class Story extends Article {
+        readonly author = 5;
+      }
+      const site = new Site(fragment('{ type: "Author", id: 5 } 0', '"author"'));
+      site.sweeper.register(Reply, { touches: () => ({ type: 'Story', id: 1 }) });
+      site.sweeper.register(Story, {
+        touches: (story: Partial<Story>) => (story.author === undefined ? [] : { type: 'Author', id: story.author }),
+      });
+      await site.render();
+      const models = [new Reply(7, 1), new Story(1)];
+      await site.sweeper.invalidateCacheFor(place === 'before' ? models : models.reverse());
+      expect((await site.render()).ran).toEqual(['author']);
+    },
+  );
+
   test('in a circle come to an end', async () => {
     const site = new Site(templates);
     site.sweeper.register(Reply, { touches: toArticle });
