@@ -68,7 +68,7 @@ export class CacheSweeper {
   readonly #bumps: Bumps;
   readonly #stats = new Stats();
   #renders = 0;
-  #closed = false;
+  #closing: Promise<void> | undefined;
 
   /** @throws CacheSweeperError CACHESWEEPER_BAD_OPTION */
   constructor(options: CacheSweeperOptions = {}) {
@@ -210,9 +210,12 @@ export class CacheSweeper {
    * `onError`. Pages can still be rendered, uncached;
    * invalidating then throws CACHESWEEPER_CLOSED.
    */
-  async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     this.#engine.isClosed = true;
     await this.#background.idle();
     const undelivered = (await this.#shared?.close()) ?? [];
@@ -222,7 +225,7 @@ export class CacheSweeper {
   }
 
   #checkOpen(): void {
-    if (this.#closed)
+    if (this.#closing !== undefined)
       throw new CacheSweeperError('CACHESWEEPER_CLOSED', 'this sweeper was closed: nothing can be invalidated');
   }
 

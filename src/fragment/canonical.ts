@@ -91,7 +91,8 @@ function writeData(value: object, writing: Writing): string | undefined {
   if (value instanceof Set) return `Set(${Array.from(value, inner).join(',')})`;
   if (value instanceof URL) return `URL(${JSON.stringify(value.href)})`;
   if (value instanceof RegExp) return `RegExp(${JSON.stringify(String(value))})`;
-  if (value instanceof Uint8Array) return `Bytes(${Buffer.from(value).toString('base64url')})`;
+  if (value instanceof Uint8Array)
+    return `${Buffer.isBuffer(value) ? 'Buffer' : 'Bytes'}(${Buffer.from(value).toString('base64url')})`;
   // Nunjucks' SafeString, what macros and `safe` return: it prints unescaped, so it is not the same as its text.
   if (value instanceof String) return `Safe(${JSON.stringify(String(value))})`;
   return undefined;

@@ -2,6 +2,7 @@ import cluster from 'node:cluster';
 import { CacheSweeperError } from '../errors.ts';
 import { mintToken, tokenRecord } from '../fragment/token.ts';
 import type { Settings } from '../options.ts';
+import type { SharedTokens } from '../stores/shared-tokens.ts';
 import type { Tokens } from './engine.ts';
 
 /** Gives names new tokens, in this process or in the store. */
@@ -26,10 +27,22 @@ export class Bumps {
       this.#warnOfOtherWorkers();
       return;
     }
-    const lost = await this.#tokens.shared.bump(names);
+    const lost = await this.#bumpShared(this.#tokens.shared, names);
     if (lost.length > 0) {
       throw bumpFailed(lost, 'not acknowledged by the store; they are tried again in the background');
     }
+  }
+
+  /**
+   * A recorded attribute says that everything was swept for it: it is written last, and only if that is so. Otherwise the
+   * next call would find it, and do nothing.
+   */
+  async #bumpShared(shared: SharedTokens, names: ReadonlyMap<string, string | undefined>): Promise<readonly string[]> {
+    const recorded = new Map([...names].filter(([, record]) => record !== undefined));
+    if (recorded.size === 0) return shared.bump(names);
+    const lost = await shared.bump(new Map([...names].filter(([, record]) => record === undefined)));
+    const own = lost.length === 0 ? recorded : new Map(Array.from(recorded.keys(), (name) => [name, undefined]));
+    return [...lost, ...(await shared.bump(own))];
   }
 
   /** What the tokens of names have recorded of the `using` attribute; a token that cannot be read has nothing. */

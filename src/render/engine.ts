@@ -6,6 +6,7 @@ import type { SharedTokens } from '../stores/shared-tokens.ts';
 import type { Entries } from './entries.ts';
 import { Fragments } from './fragments.ts';
 import { type Knowledge, LocalKnowledge } from './knowledge.ts';
+import { lazyPart } from './lazy.ts';
 import { KeyMaker } from './operands.ts';
 import { Render } from './render.ts';
 import type { RenderReport } from './report.ts';
@@ -56,7 +57,10 @@ export class Engine {
    */
   newRender(context: PageContext, canWait: boolean, since: number | undefined = requestStarted()): Render {
     const settings = this.isClosed ? { ...this.settings, enabled: false } : this.settings;
-    return new Render(settings, this.#knowledge(canWait), this.fragments, context, { canWait, since });
+    return new Render(settings, this.#knowledge(canWait), this.fragments, context, {
+      canWait,
+      since: oldest(since, lazyPart()?.since),
+    });
   }
 
   /** A page is complete: what it kept is stored, and what it did is reported. */
@@ -82,4 +86,8 @@ export class Engine {
       { type: 'CacheSweeperWarning', code: 'CACHESWEEPER_NO_CALLBACK' },
     );
   }
+}
+
+function oldest(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
 }

@@ -184,6 +184,9 @@ export class Fragments {
     } catch (error) {
       // The page will be run again: what is missing may be the cause, and what follows must still be found.
       if (render.isPending) return undefined;
+      // Whoever catches it may show something in its place, which no bump would sweep.
+      if (frame.parent !== undefined) frame.parent.uncached ??= 'contains uncached';
+      else pass.suspectHtml();
       throw error;
     } finally {
       this.#frame = frame.parent;

@@ -6,11 +6,16 @@ import { Frame } from './frame.ts';
 import { isPlaceholder, makePlaceholder } from './placeholder.ts';
 import type { Render } from './render.ts';
 
-/** What a lazy's function renders, the fragment around the call is made from. */
-const part = new AsyncLocalStorage<Frame>();
+/** What a lazy's function renders, the fragment around the call is made from; its data is as old as the page's. */
+export interface LazyPart {
+  readonly frame: Frame;
+  readonly since: number;
+}
+
+const part = new AsyncLocalStorage<LazyPart>();
 
 /** Where the renders of the lazy that is running belong, if one is. */
-export function lazyPart(): Frame | undefined {
+export function lazyPart(): LazyPart | undefined {
   return part.getStore();
 }
 
@@ -95,7 +100,9 @@ function start(
   let result: unknown;
   try {
     // It is nobody's part: what it renders is counted in `frame`, for every fragment that uses its value.
-    result = render.frames.inside(undefined, () => runAs(undefined, () => part.run(frame, () => load(...args))));
+    result = render.frames.inside(undefined, () =>
+      runAs(undefined, () => part.run({ frame, since: render.since }, () => load(...args))),
+    );
   } catch (error) {
     return finish({ state: 'failed', error: error ?? new Error(`a lazy threw ${error}`) });
   }

@@ -21,6 +21,12 @@ export class Pass {
   /** A component or lazy rendered something outside of bodies: a variable may hold it. */
   hasForeignHtml = false;
   readonly reports: FragmentReport[] = [];
+
+  /** Html was made outside of bodies that nobody can tell the parts of: what may hold it is not stored. */
+  suspectHtml(): void {
+    this.hasUncached = true;
+    this.hasForeignHtml = true;
+  }
 }
 
 /** Where the body being rendered is known. */

@@ -1,7 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import { RENDER, runAs } from '../render/current.ts';
 import type { Frame } from '../render/frame.ts';
-import type { Render } from '../render/render.ts';
+import type { Pass, Render } from '../render/render.ts';
 import type { BodyWatch } from './body.ts';
 import type { Closure } from './closure.ts';
 import { failing } from './failing-template.ts';
@@ -39,6 +39,7 @@ export class Page {
   /** The asynchronous context of whoever asked for the page. */
   readonly #resource: AsyncResource;
   #frame: Frame | undefined;
+  #pageWatch: BodyWatch | undefined;
   readonly #shared: { readonly pages: Map<TemplateHost, Page>; watch: BodyWatch | undefined };
 
   constructor(host: TemplateHost, render: Render, part?: Page) {
@@ -76,9 +77,11 @@ export class Page {
    * Goes on with the page when something that it waited for has come. Whoever calls back may be in the middle of another
    * page: what follows runs for this one, inside no body, and its errors are this page's.
    */
-  later(run: () => void): void {
+  later(run: () => void, startedIn: Pass): void {
+    // An earlier pass, or a page that was answered: nobody waits for this any more, and it knows less than there is now.
+    if (this.render.pass !== startedIn || this.render.isFinished) return;
     const { watch } = this;
-    this.watch = undefined;
+    this.watch = this.#pageWatch;
     try {
       this.inContext(() => runAs(this, () => this.render.frames.inside(this.#frame, run)));
     } catch (error) {
@@ -89,9 +92,14 @@ export class Page {
     }
   }
 
-  /** @param frame what all of the page is counted in, if anybody asks what it was made from */
-  beginPass(frame: Frame | undefined): void {
+  /**
+   * @param frame what all of the page is counted in, if anybody asks what it was made from
+   * @param watch what watches all of it, then
+   */
+  beginPass(frame: Frame | undefined, watch: BodyWatch | undefined): void {
     this.#frame = frame;
+    this.#pageWatch = watch;
+    this.watch = watch;
     this.render.beginPass();
     for (const page of this.#shared.pages.values()) page.closures.clear();
   }
@@ -163,8 +171,9 @@ function continued(page: Page, run: (...args: unknown[]) => unknown): (...args: 
     const callback = args.at(-1);
     if (typeof callback !== 'function') return run.apply(this, args);
     let isLate = false;
+    const { pass } = page.render;
     const go = (...results: unknown[]): unknown =>
-      isLate ? page.later(() => callback(...results)) : callback(...results);
+      isLate ? page.later(() => callback(...results), pass) : callback(...results);
     try {
       return run.call(this, ...args.slice(0, -1), go);
     } finally {
@@ -212,6 +221,7 @@ function getTemplate(
     done(null, adopt(template as Template));
     return undefined;
   }
+  const { pass } = page.render;
   const deliver: Done<Template> = (error, template) => {
     if (error || template === undefined) done(error);
     else done(null, adopt(template));
@@ -220,7 +230,7 @@ function getTemplate(
     base.getTemplate(name, eager, from, ignoreMissing, deliver);
     return undefined;
   }
-  const waiting = page.loads.get(base, name, eager, from, ignoreMissing, deliver, (run) => page.later(run));
+  const waiting = page.loads.get(base, name, eager, from, ignoreMissing, deliver, (run) => page.later(run, pass));
   if (waiting !== undefined) {
     page.watch?.loading.push(waiting);
     // Nunjucks loses output around an include that comes late (in loops, macros, conditions): with all templates at

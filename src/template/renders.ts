@@ -5,6 +5,7 @@ import { runAs, runningNow } from '../render/current.ts';
 import type { Engine } from '../render/engine.ts';
 import { Frame } from '../render/frame.ts';
 import { lazyPart } from '../render/lazy.ts';
+import { type BodyEvents, BodyWatch } from './body.ts';
 import type { TemplateHost } from './host.ts';
 import type { Done, Environment, Template } from './nunjucks.ts';
 import { PAGE, Page, type PageEnvironment } from './page.ts';
@@ -43,6 +44,8 @@ export class Renders {
     if (done === undefined && running instanceof Page && running.render.frames === this.#engine.fragments) {
       return this.#part(running, template, context);
     }
+    // It answers later, in a page of its own: what becomes of its html the page that asked cannot know.
+    if (running instanceof Page) running.render.pass.suspectHtml();
     const page = new Page(
       this.#host,
       this.#engine.newRender((context ?? {}) as PageContext, done !== undefined, since),
@@ -58,7 +61,14 @@ export class Renders {
     if (page !== running && frame !== undefined) frame.uncached ??= 'unknown template';
     else if (template.path) page.watch?.events.used(template.path, undefined, template);
     if (frame === undefined) page.render.pass.hasForeignHtml = true;
-    return this.#nunjucks.call(page.adopt(template), context);
+    try {
+      return this.#nunjucks.call(page.adopt(template), context);
+    } catch (error) {
+      // Whoever called may show something in its place, which no bump would sweep.
+      if (frame !== undefined) frame.uncached ??= 'contains uncached';
+      else page.render.pass.suspectHtml();
+      throw error;
+    }
   }
 
   /** What `env.render(name, context, done)` does: all of it in the caller's asynchronous context. */
@@ -75,7 +85,7 @@ export class Renders {
 
   #atOnce(page: Page, template: Template, context: object | null | undefined): string | null {
     const started = performance.now();
-    const part = lazyPart();
+    const part = lazyPart()?.frame;
     const frame = part && new Frame();
     try {
       const html = this.#pass(page, template, context, undefined, frame);
@@ -84,6 +94,7 @@ export class Renders {
       if (html !== null) this.#succeed(page, template, started);
       return html;
     } catch (error) {
+      if (part !== undefined) part.uncached ??= 'contains uncached';
       throw recogniseError(error);
     } finally {
       page.render.isFinished = true;
@@ -93,10 +104,11 @@ export class Renders {
   #inPasses(page: Page, template: Template, context: object | null | undefined, done: Done<string>): null {
     const { render } = page;
     const started = performance.now();
-    const part = lazyPart();
+    const part = lazyPart()?.frame;
     // Nunjucks calls back from one queue for all pages: each caller is called in its own asynchronous context.
     const deliver = (error: unknown, html?: string): void => {
       render.isFinished = true;
+      if (error && part !== undefined) part.uncached ??= 'contains uncached';
       page.inContext(() => done(error === null ? null : recogniseError(error), html));
     };
     const pass = (): void => {
@@ -135,6 +147,20 @@ export class Renders {
     part.include(frame);
   }
 
+  /** What a page that somebody counts does outside of its fragments. */
+  #pageEvents(page: Page, frame: Frame): BodyEvents {
+    return {
+      used: (name, parent) => {
+        const digest = typeof name === 'string' ? this.#host.templateDigest(page, { name, parent }) : undefined;
+        if (typeof name !== 'string') frame.uncached ??= 'unknown template';
+        else if (digest !== undefined) frame.dependencies.addTemplate({ name, parent, digest });
+      },
+      privateRead: () => {
+        frame.uncached ??= 'private name';
+      },
+    };
+  }
+
   async #wait({ render }: Page): Promise<void> {
     if (render.passes < MAX_PASSES) return render.wave();
     const asked = render.knowledge.giveUp();
@@ -160,7 +186,7 @@ export class Renders {
     done?: Done<string>,
     frame?: Frame,
   ): string | null {
-    page.beginPass(frame);
+    page.beginPass(frame, frame && new BodyWatch(this.#pageEvents(page, frame)));
     return runAs(page, () =>
       this.#engine.fragments.inside(frame, () => this.#nunjucks.call(page.adopt(template), context, done)),
     );
