@@ -28,7 +28,9 @@ export class SweptNames {
         if (name === own && at.recorded !== undefined) this.names.set(name, at.recorded);
         else if (!this.names.has(name)) this.names.set(name, undefined);
       }
-      if (this.#seen.has(own)) continue;
+      // A model that was given is asked whatever was met before: it may be another state of the row, or the first of
+      // its name that is more than a type and an id.
+      if (at.isTouched && this.#seen.has(own)) continue;
       this.#seen.add(own);
       if (at.isTouched && ++this.#touchedModels > MAX_TOUCHED) throw tooMany();
       for (const touched of this.#touched(at.model, at.identity)) {

@@ -107,7 +107,8 @@ describe.each([
     isDown = true;
     operationsOf(own);
     await site.sweeper.invalidateCacheFor(comment, { using: 'text' });
-    expect(operationsOf(own)).toContain('setMany token 2');
+    // The list first, and the model with what is recorded when that is done.
+    expect(operationsOf(own).filter((operation) => operation === 'setMany token 1')).toHaveLength(2);
   });
 });
 
