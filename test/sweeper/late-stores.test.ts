@@ -193,6 +193,25 @@ describe('a provisional entry', () => {
     expect((await site.render({ comment }, 'leaf.njk')).html).toBe('new');
   });
 
+  test('makes what is around it provisional too: that never replaces a valid one either', async () => {
+    const site = new Site({
+      'page.njk': '{% include "outer.njk" %}{{ "" | hold }}',
+      'outer.njk': fragment('article 0', '"outer"', '{% if full %}{% include "leaf.njk" %}{% else %}short{% endif %}'),
+      'leaf.njk': tag,
+    });
+    const held = waiting();
+    held.env(site);
+    await site.sweeper.invalidateCacheFor(comment);
+    await site.render({ comment, text: 'old' }, 'leaf.njk');
+    site.now += 1_500;
+    // This request began after the bump, and shows the provisional fragment.
+    const slow = site.renderSince(site.now, { article, comment, full: true });
+    await site.renderSince(site.now, { article, comment, full: false }, 'outer.njk');
+    held.go();
+    expect((await slow).html).toBe('old');
+    expect((await site.render({ article, comment }, 'outer.njk')).html).toBe('short');
+  });
+
   test('gives way to one that is stored for good', async () => {
     const site = new Site({ 'page.njk': `{% include "leaf.njk" %}{{ "" | hold }}`, 'leaf.njk': tag });
     const held = waiting();

@@ -98,6 +98,17 @@ describe('an error in a body', () => {
   });
 });
 
+describe('a fragment that is used twice on one page', () => {
+  test.each([true, false])('is rendered once, with memory or without: %s', async (memory) => {
+    const site = new Site(
+      { 'page.njk': '{% include "leaf.njk" %}{% include "leaf.njk" %}', 'leaf.njk': fragment('comment 0', '"leaf"') },
+      memory ? {} : { memory: false },
+    );
+    expect((await site.render(page)).ran).toEqual(['leaf']);
+    expect(site.outcomes).toEqual(['miss', 'hit']);
+  });
+});
+
 describe('memory: false', () => {
   test('keeps nothing from one page to the next', async () => {
     const site = new Site(fragment('article 0', '"body"'), { memory: false });
