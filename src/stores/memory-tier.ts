@@ -37,10 +37,6 @@ export class MemoryTier {
     this.#entries.set(key, entry, { size: entryBytes(key, entry) });
   }
 
-  delete(key: string): void {
-    this.#entries.delete(key);
-  }
-
   clear(): void {
     this.#entries.clear();
   }

@@ -54,7 +54,7 @@ describe('the memory tier', () => {
     tier.set('a', one);
     expect(tier.get('a')).toBe(one);
     expect(tier.get('b')).toBeUndefined();
-    tier.delete('a');
+    tier.clear();
     expect(tier.get('a')).toBeUndefined();
   });
 
