@@ -22,7 +22,8 @@ export class SweptNames {
   /** @throws CacheSweeperError CACHESWEEPER_NO_IDENTITY, CACHESWEEPER_TYPE_CONFLICT, CACHESWEEPER_BAD_OPTION */
   add(model: unknown, identity: Identity, recorded: string | undefined): void {
     const queue = [{ model, identity, recorded, isTouched: false }];
-    for (let at = queue.shift(); at !== undefined; at = queue.shift()) {
+    // What is touched is appended while the list is walked.
+    for (const at of queue) {
       const own = ownName(at.identity);
       for (const name of sweptNames(at.identity)) {
         if (name === own && at.recorded !== undefined) this.names.set(name, at.recorded);

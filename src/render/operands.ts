@@ -80,7 +80,11 @@ export class KeyMaker {
       vary: render.vary,
     };
     const canonical = canonicalKey(parts);
-    const chosen: unknown = this.#settings.key === undefined ? canonical : this.#settings.key(parts);
+    // Its own copy: what it does to the models must not reach the dependencies.
+    const chosen: unknown =
+      this.#settings.key === undefined
+        ? canonical
+        : this.#settings.key({ ...parts, models: models.map((each) => ({ ...each })) });
     // Anything but text tells nothing apart that the default key would not.
     return { key: safeKey(typeof chosen === 'string' ? chosen : canonical, parts), canonical, models };
   }

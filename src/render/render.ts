@@ -113,7 +113,7 @@ export class Render {
   /** The `enabled` option for this page; asked once. */
   get enabled(): boolean {
     const { enabled } = this.#settings;
-    this.#enabled ??= typeof enabled === 'function' ? Boolean(enabled(this.context)) : enabled;
+    this.#enabled ??= typeof enabled === 'function' ? isEnabled(enabled(this.context)) : enabled;
     return this.#enabled;
   }
 
@@ -130,5 +130,13 @@ function varyText(values: unknown): string {
   throw new CacheSweeperError(
     'CACHESWEEPER_BAD_OPTION',
     `option vary: expected a function that returns a list of values, got ${describe(values)}; return [value]`,
+  );
+}
+
+function isEnabled(value: unknown): boolean {
+  if (!(value instanceof Promise)) return Boolean(value);
+  throw new CacheSweeperError(
+    'CACHESWEEPER_BAD_OPTION',
+    `option enabled: expected a function that returns true or false, got ${describe(value)}`,
   );
 }
