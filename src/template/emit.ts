@@ -8,10 +8,10 @@ const DEFINITIONS: ReadonlySet<string> = new Set(['Macro', 'Import', 'FromImport
  * The nodes a fragment tag is compiled from.
  *
  * Nunjucks writes a literal that is not a string as whatever its `toString` gives, so a literal can hold a piece of
- * JavaScript. Three such pieces are used, all of which survive precompilation: `root`, the template's own function,
- * by which a running tag knows its template wherever it stands; `frame`, the scope it runs in; `runtime.markSafe`, because Nunjucks forgets `autoescape = false` of a tag it has to
- * rebuild; and the statements
- * around the body, which give it a scope of its own and tell when all of it was rendered.
+ * JavaScript. Such pieces survive precompilation: `root`, the template's own function, by which a running tag knows its
+ * template wherever it stands; `frame`, the scope it runs in; `runtime.markSafe`, because Nunjucks forgets
+ * `autoescape = false` of a tag it has to rebuild; and the statements around the body, which give it a scope of its own
+ * and tell when all of it was rendered.
  */
 export class Emitter {
   readonly #nodes: Nodes;
