@@ -20,7 +20,7 @@ describe('two processes of the demo on one Memcached', () => {
 
   beforeEach(async () => {
     demo = spawn(process.execPath, [script], { env: { ...process.env, PORT: '0', HOST: 'localhost' } });
-    const [one, two] = await addresses(demo);
+    const [one, two] = (await addresses(demo)) as [string, string];
     here = await browser.newPage({ baseURL: one });
     there = await browser.newPage({ baseURL: two });
   });
