@@ -22,6 +22,12 @@ export type Behaviour = (socket: Socket, exchanges: readonly Exchange[]) => void
 
 const HEADER = 24;
 
+const started: ScriptedServer[] = [];
+// Here, because vitest forgets hooks that are asked for while hooks or tests are running.
+afterAll(() => {
+  for (const server of started) server.close();
+});
+
 /** Sends what an honest server sends. */
 export const honest: Behaviour = (socket, exchanges) => {
   socket.write(Buffer.concat(exchanges.map(({ answer }) => answer)));
@@ -50,7 +56,7 @@ export class ScriptedServer {
     const scripted = new ScriptedServer();
     scripted.#server.listen(0, '127.0.0.1');
     await once(scripted.#server, 'listening');
-    afterAll(() => scripted.close());
+    started.push(scripted);
     return scripted;
   }
 
