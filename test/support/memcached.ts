@@ -6,6 +6,10 @@ import { afterAll } from 'vitest';
 
 const COMMAND = process.env.MEMCACHED ?? 'memcached';
 
+const started: Memcached[] = [];
+// Here, because vitest forgets hooks that are asked for while hooks or tests are running.
+afterAll(() => Promise.all(started.map((server) => server.kill())));
+
 /** A real Memcached on a loopback port of its own, ended with the test file. */
 export class Memcached {
   readonly port: number;
@@ -20,8 +24,8 @@ export class Memcached {
   /** @param options of the command line, such as `-m 2` */
   static async start(...options: string[]): Promise<Memcached> {
     const server = new Memcached(await freePort(), options);
+    started.push(server);
     await server.start();
-    afterAll(() => server.kill());
     return server;
   }
 

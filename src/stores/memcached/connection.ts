@@ -100,11 +100,19 @@ export class Connection extends MemjsServer {
 
   /** A first answer, before anything depends on it: what accepts connections need not be a Memcached. */
   async #greet(): Promise<void> {
-    const noop = new Exchange(Opcode.noop, [{ key: '' }], false, ({ status }) => status === Status.ok, CONNECT_TIMEOUT);
+    const noop = new Exchange<number | undefined>(
+      Opcode.noop,
+      [{ key: '' }],
+      undefined,
+      ({ status }) => status,
+      CONNECT_TIMEOUT,
+    );
     this.send(noop);
-    const [isGreeted] = await noop.answered;
+    const [status] = await noop.answered;
     if (this.#hasEnded) return;
-    if (!isGreeted) return this.#end(new ProtocolError('the server did not return the greeting'));
+    if (status === Status.notAuthenticated)
+      return this.#end(new Error('the server asks for a username and a password'));
+    if (status !== Status.ok) return this.#end(new ProtocolError('the server did not return the greeting'));
     clearTimeout(this.#connecting);
     this.#isReady = true;
     this.#events.ready();
@@ -120,7 +128,10 @@ export class Connection extends MemjsServer {
 
   #authenticate({ opcode, status }: Frame): void {
     if (this.#isReady || this.username === undefined) throw new ProtocolError('the server spoke of authentication');
-    if (status !== Status.ok) throw new Error(`the server refused to authenticate (status 0x${status.toString(16)})`);
+    if (status !== Status.ok)
+      throw new Error(
+        `the server refused the username and the password, or knows none (status 0x${status.toString(16)})`,
+      );
     if (opcode === Opcode.saslList) this.saslAuth();
     else this.emit('authenticated');
   }

@@ -11,7 +11,7 @@ export const Opcode = {
 } as const;
 export type Opcode = (typeof Opcode)[keyof typeof Opcode];
 
-export const Status = { ok: 0x00, missing: 0x01, exists: 0x02 } as const;
+export const Status = { ok: 0x00, missing: 0x01, exists: 0x02, notAuthenticated: 0x20 } as const;
 
 const REQUEST_MAGIC = 0x80;
 const RESPONSE_MAGIC = 0x81;
