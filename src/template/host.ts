@@ -26,6 +26,7 @@ export class TemplateHost {
   readonly #templates = new WeakMap<RootFunction, Template>();
   /** The templates being compiled for a page, innermost last. */
   readonly #compiling: Template[] = [];
+  #hasWarned = false;
 
   constructor(env: Environment, toolkit: Toolkit, engine: Engine) {
     this.env = env;
@@ -44,8 +45,20 @@ export class TemplateHost {
 
   /** The page that a tag runs for. */
   pageOf(context: Context): Page {
-    // Without one, somebody called a compiled template by hand: nothing of it will be stored.
-    return (context.env as PageEnvironment)[PAGE] ?? new Page(this, this.#engine.newRender(context.ctx, false));
+    return (context.env as PageEnvironment)[PAGE] ?? this.#noPage(context);
+  }
+
+  /** Somebody else than the environment's own copy of Nunjucks runs the template: nothing of it will be stored. */
+  #noPage(context: Context): Page {
+    if (!this.#hasWarned) {
+      this.#hasWarned = true;
+      process.emitWarning(
+        'a template was run without its environment: nothing in it is cached. Another copy of Nunjucks than the one the ' +
+          'environment was made with does this, and so does calling a compiled template by hand',
+        { type: 'CacheSweeperWarning', code: 'CACHESWEEPER_NO_PAGE' },
+      );
+    }
+    return new Page(this, this.#engine.newRender(context.ctx, false));
   }
 
   /** Compiles a template for a page, and remembers which function is its. Returns what compiling threw. */
