@@ -3,7 +3,7 @@ import { runAs, runningNow } from '../render/current.ts';
 import type { FragmentCall, Fragments } from '../render/fragments.ts';
 import { type FragmentAnalysis, ORDINAL } from './analysis.ts';
 import { parseArguments, type TagArguments } from './arguments.ts';
-import { type CompiledBody, renderBody } from './body.ts';
+import { asyncBody, type CompiledBody, renderBody } from './body.ts';
 import { Emitter } from './emit.ts';
 import type { Site, TemplateHost } from './host.ts';
 import type { Context, Frame, Lexer, Node, Nodes, Parser, RootFunction, Token } from './nunjucks.ts';
@@ -109,7 +109,7 @@ export class FragmentTag {
   ): unknown {
     const page = this.#host.pageOf(context);
     const site = this.#host.site(page, root, baked);
-    if (site instanceof Promise) return this.#wait(page, site);
+    if (site instanceof Promise) return this.#wait(page, site, baked);
     const isUnknown = site.closure === undefined || site.hasUnknownSuper;
     const skip = isUnknown ? 'unknown template' : when ? undefined : 'when';
     const call = new Call(this.#host, page, context, site, frame, body, { model, ttl, keys, type, using }, skip);
@@ -125,7 +125,11 @@ export class FragmentTag {
     return this.#fragments.run(page.render, call);
   }
 
-  #wait(page: Page, loading: Promise<unknown>): string {
+  #wait(page: Page, loading: Promise<unknown>, baked: string): string {
+    if (!page.render.canWait) {
+      loading.catch(() => {}); // The page ends here: nobody is left to hear of it.
+      throw placeInTemplate(asyncBody(), JSON.parse(baked) as BakedSite);
+    }
     page.render.pass.pending.add(loading);
     return '';
   }
