@@ -3,9 +3,9 @@ import { runAs, runningNow } from '../render/current.ts';
 import type { FragmentCall, Fragments } from '../render/fragments.ts';
 import { type FragmentAnalysis, ORDINAL } from './analysis.ts';
 import { parseArguments, type TagArguments } from './arguments.ts';
-import { asyncBody, type CompiledBody, renderBody } from './body.ts';
+import { type CompiledBody, renderBody } from './body.ts';
 import { Emitter } from './emit.ts';
-import type { Site, TemplateHost } from './host.ts';
+import { type Site, type TemplateHost, waitFor } from './host.ts';
 import type { Context, Frame, Lexer, Node, Nodes, Parser, RootFunction, Token } from './nunjucks.ts';
 import { mayPrintEarlier, type Scope, usesForeignCode } from './outside.ts';
 import type { Page } from './page.ts';
@@ -109,29 +109,24 @@ export class FragmentTag {
   ): unknown {
     const page = this.#host.pageOf(context);
     const site = this.#host.site(page, root, baked);
-    if (site instanceof Promise) return this.#wait(page, site, baked);
-    const isUnknown = site.closure === undefined || site.hasUnknownSuper;
-    const skip = isUnknown ? 'unknown template' : when ? undefined : 'when';
-    const call = new Call(this.#host, page, context, site, frame, body, { model, ttl, keys, type, using }, skip);
     try {
+      if (site instanceof Promise) {
+        waitFor(page, site);
+        return '';
+      }
+      const isUnknown = site.closure === undefined || site.hasUnknownSuper;
+      const skip = isUnknown ? 'unknown template' : when ? undefined : 'when';
+      const call = new Call(this.#host, page, context, site, frame, body, { model, ttl, keys, type, using }, skip);
       const html = runningNow() === page ? this.#run(page, call) : runAs(page, () => this.#run(page, call));
       return markSafe(html);
     } catch (error) {
-      throw error instanceof CacheSweeperError && !('lineno' in error) ? placeInTemplate(error, site) : error;
+      if (!(error instanceof CacheSweeperError) || 'lineno' in error) throw error;
+      throw placeInTemplate(error, site instanceof Promise ? (JSON.parse(baked) as BakedSite) : site);
     }
   }
 
   #run(page: Page, call: Call): string {
     return this.#fragments.run(page.render, call);
-  }
-
-  #wait(page: Page, loading: Promise<unknown>, baked: string): string {
-    if (!page.render.canWait) {
-      loading.catch(() => {}); // The page ends here: nobody is left to hear of it.
-      throw placeInTemplate(asyncBody(), JSON.parse(baked) as BakedSite);
-    }
-    page.render.pass.pending.add(loading);
-    return '';
   }
 }
 

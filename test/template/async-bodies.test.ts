@@ -209,6 +209,17 @@ describe('an asynchronous body', () => {
     expect(sweeper.stats().memory.entries).toBe(0);
   });
 
+  test('that hits, and chose a template that a loader reads each time, is an error without a callback', async () => {
+    const loader = new AsyncObjectLoader({ 'i.njk': 'late' }, true);
+    const { env } = site({}, { loader: loader as never });
+    const source = f('article', 'a{% include chosen %}b');
+    const render = () => new Promise((resolve) => env.renderString(source, context(), (_error, html) => resolve(html)));
+    expect([await render(), await render()]).toEqual(['alateb', 'alateb']);
+    expect(() => env.renderString(source, context())).toThrow(
+      expect.objectContaining({ code: 'CACHESWEEPER_ASYNC_BODY' }),
+    );
+  });
+
   test('does not keep the next page from being rendered', async () => {
     const { render } = slowSite({
       'page.njk': f('article', LATER),
