@@ -1,0 +1,148 @@
+import nunjucks from 'nunjucks';
+import { CacheSweeper, type CacheSweeperError, type CacheSweeperOptions, type Store } from 'nunjucks-cachesweeper';
+import type { MemcachedStats } from 'nunjucks-cachesweeper/memcached';
+import { afterEach } from 'vitest';
+import { ObjectLoader } from '../support/loaders.ts';
+import { Measures } from './measures.ts';
+import { type Article, Comment, Expected, makeArticles, type Row } from './rows.ts';
+
+const TEMPLATES = {
+  'page.njk':
+    '{% cachesweeper article 500 "article" %}{{ article.html() | safe }}' +
+    '{% for comment in article.comments %}{% include "comment.njk" %}{% endfor %}{% endcachesweeper %}',
+  'comment.njk': '{% cachesweeper comment 500 %}{{ comment.html() | safe }}{% endcachesweeper %}',
+};
+/** What all waiting for the store in one page may take, in milliseconds. */
+export const TIMEOUT = 250;
+/** A page or bump may be later than an empty timer of the same length by so much, in milliseconds: others run in between. */
+export const MARGIN = 150;
+
+const open: Site[] = [];
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((site) => site.close()));
+});
+
+/** What stands for one process of the site. */
+export class SiteProcess {
+  readonly sweeper: CacheSweeper;
+  readonly env: nunjucks.Environment;
+  /** Reported to nobody else. */
+  readonly errors: CacheSweeperError[] = [];
+
+  constructor(options: CacheSweeperOptions, onFragments: (hits: number, all: number) => void) {
+    this.env = new nunjucks.Environment(new ObjectLoader(TEMPLATES) as nunjucks.ILoader);
+    this.sweeper = new CacheSweeper({
+      timeout: `${TIMEOUT}ms`,
+      onRender: ({ fragments }) => {
+        onFragments(fragments.filter(({ outcome }) => outcome === 'hit').length, fragments.length);
+      },
+      onError: (error) => void this.errors.push(error as CacheSweeperError),
+      ...options,
+    });
+    this.sweeper.install(this.env);
+    this.sweeper.register(Comment, { touches: ({ articleId }) => [{ type: 'Article', id: articleId }] });
+  }
+
+  get store(): MemcachedStats {
+    return this.sweeper.stats().store as MemcachedStats;
+  }
+}
+
+/**
+ * A site of articles with comments, a fragment in a fragment, rendered by two processes: one with a memory tier, one without. Every page is
+ * compared byte for byte with what the rows give, and may not show an older version than was acknowledged when it began.
+ */
+export class Site {
+  readonly articles: readonly Article[];
+  readonly processes: readonly SiteProcess[];
+  readonly measures: Measures = new Measures();
+  readonly faults: string[] = [];
+
+  constructor(
+    store: (process: number) => Store,
+    { sizes = [100, 800], articles = 12, comments = 3 }: { sizes?: number[]; articles?: number; comments?: number } = {},
+  ) {
+    this.articles = makeArticles(articles, comments, sizes);
+    const seen = (hits: number, all: number) => this.measures.addFragments(hits, all);
+    this.processes = [{}, { memory: false } as const].map(
+      (options, i) => new SiteProcess({ store: store(i), ...options }, seen),
+    );
+    open.push(this);
+  }
+
+  get rows(): readonly Row[] {
+    return this.articles.flatMap(({ all }) => all);
+  }
+
+  /** Renders a page and looks at every byte of it. */
+  async page(process: SiteProcess, article: Article): Promise<void> {
+    const expected = new Expected(article, process);
+    const done = this.measures.startPage(TIMEOUT);
+    try {
+      // The bodies read their rows when they run: the data is as young as the page.
+      const html = await process.sweeper.render(process.env, 'page.njk', { article }, { since: Date.now() });
+      done();
+      const fault = expected.fault(html);
+      if (fault !== undefined) this.faults.push(fault);
+    } catch (error) {
+      this.faults.push(`a page failed: ${error}`);
+    }
+  }
+
+  /** All pages once by each process, at the same time. */
+  async allPages(): Promise<void> {
+    await Promise.all(
+      this.processes.flatMap((process) => this.articles.map((article) => this.page(process, article))),
+    );
+  }
+
+  /** Changes a row and sweeps what shows it; whether that was acknowledged. */
+  async save(process: SiteProcess, row: Row): Promise<boolean> {
+    const version = ++row.version;
+    const done = this.measures.startBump();
+    try {
+      await process.sweeper.invalidateCacheFor(row);
+      done();
+      row.acknowledged = Math.max(row.acknowledged, version);
+      return true;
+    } catch (error) {
+      done();
+      row.lostBy.set(process, Math.max(row.lostBy.get(process) ?? 0, version));
+      const { code, message } = error as CacheSweeperError;
+      if (code !== 'CACHESWEEPER_BUMP_FAILED' || !namesOf(row).some((name) => message.includes(name))) {
+        this.faults.push(`a bump failed with ${error}`);
+      }
+      return false;
+    }
+  }
+
+  /** Waits for the retries of lost bumps; from then on they count as acknowledged. */
+  async idle(): Promise<void> {
+    const versions = this.rows.map((row) => [row, row.version] as const);
+    await Promise.all(this.processes.map(({ sweeper }) => sweeper.idle()));
+    for (const [row, version] of versions) row.acknowledged = Math.max(row.acknowledged, version);
+  }
+
+  get bumpsWaiting(): number {
+    return this.processes.reduce((sum, { sweeper }) => sum + sweeper.stats().bumpsWaiting, 0);
+  }
+
+  /** How often each code was reported, over all processes. */
+  get reported(): Record<string, number> {
+    const counts: Record<string, number> = {};
+    for (const { errors } of this.processes) {
+      for (const { code, message } of errors) counts[code ?? message] = (counts[code ?? message] ?? 0) + 1;
+    }
+    return counts;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.processes.map(({ sweeper }) => sweeper.close()));
+  }
+}
+
+/** What a bump of a row gives new tokens to, unless its article alone was lost. */
+function namesOf(row: Row): string[] {
+  const type = row.constructor.name;
+  return [`${type}:=${row.id}`, `${type}:*`, 'Article:=', 'Article:*'];
+}
