@@ -81,4 +81,3 @@ export const FAULTS: readonly Fault[] = [refused, silent, stopped, unanswered];
 export function serverFor({ options }: Fault): Promise<Memcached> {
   return Memcached.start(...options);
 }
-

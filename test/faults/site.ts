@@ -60,7 +60,11 @@ export class Site {
 
   constructor(
     store: (process: number) => Store,
-    { sizes = [100, 800], articles = 12, comments = 3 }: { sizes?: number[]; articles?: number; comments?: number } = {},
+    {
+      sizes = [100, 800],
+      articles = 12,
+      comments = 3,
+    }: { sizes?: number[]; articles?: number; comments?: number } = {},
   ) {
     this.articles = makeArticles(articles, comments, sizes);
     const seen = (hits: number, all: number) => this.measures.addFragments(hits, all);
@@ -91,9 +95,7 @@ export class Site {
 
   /** All pages once by each process, at the same time. */
   async allPages(): Promise<void> {
-    await Promise.all(
-      this.processes.flatMap((process) => this.articles.map((article) => this.page(process, article))),
-    );
+    await Promise.all(this.processes.flatMap((process) => this.articles.map((article) => this.page(process, article))));
   }
 
   /** Changes a row and sweeps what shows it; whether that was acknowledged. */

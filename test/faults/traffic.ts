@@ -27,7 +27,8 @@ export class Traffic {
   async stop(): Promise<void> {
     this.#isOver = true;
     const last = Promise.all([...this.#visitors, this.#author]).then(() => true);
-    if (!(await Promise.race([last, sleep(PATIENCE, false)]))) this.#site.faults.push('a page or a bump is still pending');
+    if (!(await Promise.race([last, sleep(PATIENCE, false)])))
+      this.#site.faults.push('a page or a bump is still pending');
   }
 
   async #visit(pause: number): Promise<void> {

@@ -17,7 +17,8 @@ describe.each(FAULTS)('a server that $title', (fault) => {
     const site = new Site(() => new MemcachedStore(server.address));
     if (early === undefined) await site.allPages();
     const traffic = new Traffic(site);
-    const before = early === undefined ? await site.measures.normalService(2_000).then(() => site.measures.hitRatio) : 0;
+    const before =
+      early === undefined ? await site.measures.normalService(2_000).then(() => site.measures.hitRatio) : 0;
 
     const end = early ?? (await fault.begin(server));
     await sleep(AWAY);
@@ -29,11 +30,11 @@ describe.each(FAULTS)('a server that $title', (fault) => {
     for (const { store } of site.processes) expect(store.servers[server.address]).toMatchObject({ state: 'failed' });
 
     await end();
-    const back = await site.measures.normalService(2_500);
-    const after = site.measures.hitRatio;
+    const back = await site.measures.normalService(2_000);
     await site.idle();
     expect(site.bumpsWaiting).toBe(0);
-    await sleep(100);
+    await sleep(200);
+    const after = site.measures.hitRatio;
     await traffic.stop();
     for (const { store } of site.processes) expect(store.servers[server.address]).toMatchObject({ state: 'ready' });
     showFigures(`${fault.title} ${when}`, site, { before, during, after, back, lost: traffic.lost });
