@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** A hit ratio is taken over so many pages. */
-const PAGES = 60;
+const PAGES = 80;
 /** Normal service. */
 export const NORMAL = 0.9;
 /** The deadline of a bump, in milliseconds. */
@@ -45,7 +45,12 @@ export class Measures {
 
   /** The share of hits in the last pages; 0 as long as there are too few of them. */
   get hitRatio(): number {
-    if (this.#hits.length < PAGES) return 0;
+    return this.hitRatioOf(PAGES);
+  }
+
+  /** The same of so many pages. */
+  hitRatioOf(pages: number): number {
+    if (this.#hits.length < pages) return 0;
     const all = this.#hits.reduce((sum, page) => sum + page.all, 0);
     return this.#hits.reduce((sum, page) => sum + page.hits, 0) / all;
   }

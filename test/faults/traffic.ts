@@ -1,9 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Row } from './rows.ts';
-import type { Site, SiteProcess } from './site.ts';
+import type { Article, Row } from './rows.ts';
+import { AT_ONCE, type Site, type SiteProcess } from './site.ts';
 
-/** Pages that are rendered at one time. */
-const PAGES = 20;
 /** Every deadline has passed after that, in milliseconds. */
 const PATIENCE = 3_000;
 
@@ -16,11 +14,15 @@ export class Traffic {
   acknowledged = 0;
   lost = 0;
 
-  /** @param pause milliseconds between two pages of a visitor, at most; five times that between saves */
-  constructor(site: Site, pause = 40) {
+  /**
+   * @param pause milliseconds between two pages of a visitor, at most
+   * @param savePause the same between two saves
+   * @param read how many of the articles are read
+   */
+  constructor(site: Site, { pause = 40, savePause = 400, read = site.articles.length } = {}) {
     this.#site = site;
-    this.#visitors = Array.from({ length: PAGES }, () => this.#visit(pause));
-    this.#author = this.#write(pause * 5);
+    this.#visitors = Array.from({ length: AT_ONCE }, () => this.#visit(pause, site.articles.slice(0, read)));
+    this.#author = this.#write(savePause);
   }
 
   /** Resolved when the last page and bump are there; a fault if they do not come. */
@@ -31,8 +33,8 @@ export class Traffic {
       this.#site.faults.push('a page or a bump is still pending');
   }
 
-  async #visit(pause: number): Promise<void> {
-    const { articles, processes } = this.#site;
+  async #visit(pause: number, articles: readonly Article[]): Promise<void> {
+    const { processes } = this.#site;
     while (!this.#isOver) {
       await this.#site.page(this.#one(processes), this.#one(articles));
       await sleep(Math.random() * pause);

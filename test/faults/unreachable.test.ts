@@ -33,7 +33,7 @@ describe.each(FAULTS)('a server that $title', (fault) => {
     const back = await site.measures.normalService(2_000);
     await site.idle();
     expect(site.bumpsWaiting).toBe(0);
-    await sleep(200);
+    await sleep(300);
     const after = site.measures.hitRatio;
     await traffic.stop();
     for (const { store } of site.processes) expect(store.servers[server.address]).toMatchObject({ state: 'ready' });
