@@ -179,7 +179,8 @@ function pack(kind: Kind, { key, value, ttl }: StoreItem, flags = 0): WriteReque
 }
 
 async function packCompressed(kind: Kind, item: StoreItem): Promise<WriteRequest> {
-  return pack(kind, { ...item, value: await compress(item.value) }, COMPRESSED);
+  const value = await compress(item.value);
+  return value.length < item.value.length ? pack(kind, { ...item, value }, COMPRESSED) : pack(kind, item);
 }
 
 /** Tokens and entries of one key are two things. */
