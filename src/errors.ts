@@ -36,11 +36,18 @@ export type CacheSweeperErrorCode =
 export class CacheSweeperError extends Error {
   /** Stable, for programs. */
   readonly code: CacheSweeperErrorCode;
+  /** Of CACHESWEEPER_BUMP_FAILED: the names whose bump was not acknowledged, `Comment:=7` or `Comment:*`. */
+  readonly names?: readonly string[];
 
-  constructor(code: CacheSweeperErrorCode, message: string, options?: ErrorOptions) {
+  constructor(
+    code: CacheSweeperErrorCode,
+    message: string,
+    { names, ...options }: ErrorOptions & { readonly names?: readonly string[] } = {},
+  ) {
     super(message, options);
     this.name = 'CacheSweeperError';
     this.code = code;
+    if (names !== undefined) this.names = names;
     recent.push({ error: this, message });
     if (recent.length > MAX_RECENT) recent.shift();
   }

@@ -77,5 +77,5 @@ export class Bumps {
 export function bumpFailed(names: readonly string[], why: string): CacheSweeperError {
   const shown = names.slice(0, 10).join(', ');
   const more = names.length > 10 ? ` and ${names.length - 10} more` : '';
-  return new CacheSweeperError('CACHESWEEPER_BUMP_FAILED', `${shown}${more}: ${why}`, { cause: names });
+  return new CacheSweeperError('CACHESWEEPER_BUMP_FAILED', `${shown}${more}: ${why}`, { names });
 }

@@ -120,10 +120,11 @@ export class SharedTokens {
     clearInterval(alive);
   }
 
-  /** Gives up retrying; returns what was not delivered. */
+  /** Tries a last time what was lost; returns what was not delivered. */
   async close(): Promise<readonly string[]> {
     this.#closing.abort();
     await this.#retrying;
+    await this.#deliverLost();
     return this.failing;
   }
 
@@ -172,14 +173,19 @@ export class SharedTokens {
       } catch {
         return;
       }
-      const trying = [...this.#lost];
-      const names = trying.map(([name]) => name);
-      const made = new Map(names.map((name) => [name, mintToken(this.#now())]));
-      const acknowledged = await this.#store.setMany('token', this.#items(names, made), BUMP_TIMEOUT);
-      trying.forEach(([name, loss], i) => {
-        if (acknowledged[i] && this.#lost.get(name) === loss) this.#lost.delete(name);
-      });
+      await this.#deliverLost();
     }
+  }
+
+  /** Sends what was lost once more, with other tokens. */
+  async #deliverLost(): Promise<void> {
+    const trying = [...this.#lost];
+    const names = trying.map(([name]) => name);
+    const made = new Map(names.map((name) => [name, mintToken(this.#now())]));
+    const acknowledged = await this.#store.setMany('token', this.#items(names, made), BUMP_TIMEOUT);
+    trying.forEach(([name, loss], i) => {
+      if (acknowledged[i] && this.#lost.get(name) === loss) this.#lost.delete(name);
+    });
   }
 
   #items(names: readonly string[], tokens: ReadonlyMap<string, Token>): StoreItem[] {
