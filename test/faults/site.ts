@@ -121,8 +121,9 @@ export class Site {
     } catch (error) {
       done();
       row.lostBy.set(process, Math.max(row.lostBy.get(process) ?? 0, version));
-      const { code, message } = error as CacheSweeperError;
-      if (code !== 'CACHESWEEPER_BUMP_FAILED' || !namesOf(row).some((name) => message.includes(name))) {
+      const { code, names = [] } = error as CacheSweeperError;
+      const swept = namesOf(row);
+      if (code !== 'CACHESWEEPER_BUMP_FAILED' || !names.every((name) => swept.includes(name))) {
         this.faults.push(`a bump failed with ${error}`);
       }
       return false;
@@ -154,8 +155,8 @@ export class Site {
   }
 }
 
-/** What a bump of a row gives new tokens to, unless its article alone was lost. */
+/** What a bump of a row gives new tokens to: itself, its article, and the lists of both. */
 function namesOf(row: Row): string[] {
-  const type = row.constructor.name;
-  return [`${type}:=${row.id}`, `${type}:*`, 'Article:=', 'Article:*'];
+  const own = [`${row.constructor.name}:=${row.id}`, `${row.constructor.name}:*`];
+  return row instanceof Comment ? [...own, `Article:=${row.articleId}`, 'Article:*'] : own;
 }

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { FAULTS, serverFor } from './faults.ts';
 import { showFigures } from './figures.ts';
 import { NORMAL } from './measures.ts';
-import { MARGIN, Site, TIMEOUT } from './site.ts';
+import { MARGIN, Site } from './site.ts';
 import { Traffic } from './traffic.ts';
 
 /** How long the server is away, in milliseconds: longer than it takes to find that out. */
@@ -62,7 +62,8 @@ describe.each(FAULTS)('a server that $title', (fault) => {
     const took = performance.now() - started;
     await end();
     expect(site.faults).toEqual([]);
-    expect(took).toBeLessThan(1_000 + MARGIN + TIMEOUT);
+    // The deadline of what is under way, and one last try of what was lost.
+    expect(took).toBeLessThan(2 * 1_000 + MARGIN);
     // What was not delivered is heard.
     expect(site.reported).toMatchObject({ CACHESWEEPER_BUMP_FAILED: 1 });
   });
