@@ -207,9 +207,9 @@ export class CacheSweeper {
   }
 
   /**
-   * Finishes background writes and ends the store's connections. Bumps that could not be delivered are reported to
-   * `onError`. Pages can still be rendered, uncached;
-   * invalidating then throws CACHESWEEPER_CLOSED.
+   * Finishes bumps and background writes that are under way, and ends the store's connections. Bumps that could not be
+   * delivered are reported to `onError`. Pages can still be rendered, uncached; invalidating then throws
+   * CACHESWEEPER_CLOSED.
    */
   close(): Promise<void> {
     this.#closing ??= this.#close();
@@ -218,7 +218,7 @@ export class CacheSweeper {
 
   async #close(): Promise<void> {
     this.#engine.isClosed = true;
-    await this.#background.idle();
+    await Promise.all([this.#background.idle(), this.#bumps.idle()]);
     const undelivered = (await this.#shared?.tokens.close()) ?? [];
     if (undelivered.length > 0) this.#report(bumpFailed(undelivered, 'closed before they could be delivered'));
     await this.#shared?.close();

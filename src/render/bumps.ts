@@ -9,6 +9,7 @@ import type { Tokens } from './engine.ts';
 export class Bumps {
   readonly #tokens: Tokens;
   readonly #settings: Settings;
+  readonly #underWay = new Set<Promise<unknown>>();
   #hasWarned = false;
 
   constructor(tokens: Tokens, settings: Settings) {
@@ -27,10 +28,17 @@ export class Bumps {
       this.#warnOfOtherWorkers();
       return;
     }
-    const lost = await this.#bumpShared(this.#tokens.tokens, names);
+    const bump = this.#bumpShared(this.#tokens.tokens, names);
+    this.#underWay.add(bump);
+    const lost = await bump.finally(() => this.#underWay.delete(bump));
     if (lost.length > 0) {
       throw bumpFailed(lost, 'not acknowledged by the store; they are tried again in the background');
     }
+  }
+
+  /** Resolved when no bump is under way; each takes a second at most for each of its writes. */
+  async idle(): Promise<void> {
+    while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
   }
 
   /**

@@ -12,7 +12,8 @@ const BUMP_TIMEOUT = 1_000;
 /** Names that wait for a retry; more become one bump of everything. */
 const MAX_FAILING = 10_000;
 const FIRST_RETRY = 50;
-const LAST_RETRY = 5_000;
+/** Also the longest time that a bumped name is still unknown when the store is back. */
+const LAST_RETRY = 1_000;
 
 /** What became known of some names; a name that is not in `tokens` could not be read. */
 export interface TokensRead {
@@ -113,7 +114,10 @@ export class SharedTokens {
 
   /** Resolved when no retry is waiting. */
   async idle(): Promise<void> {
+    // Pauses between retries do not keep the process alive; whoever waits for their end does.
+    const alive = setInterval(() => {}, LAST_RETRY);
     while (this.#retrying !== undefined) await this.#retrying;
+    clearInterval(alive);
   }
 
   /** Tries a last time what was lost; returns what was not delivered. */
@@ -165,7 +169,7 @@ export class SharedTokens {
     for (let wait = FIRST_RETRY; this.#lost.size > 0; wait = Math.min(wait * 2, LAST_RETRY)) {
       try {
         // Not all processes at once when the store is back.
-        await sleep(wait * (0.5 + Math.random()), undefined, { signal: this.#closing.signal, ref: false });
+        await sleep(wait * (0.5 + Math.random() / 2), undefined, { signal: this.#closing.signal, ref: false });
       } catch {
         return;
       }

@@ -77,6 +77,16 @@ export class Memcached {
     socket.destroy();
     return data.toString('latin1').split('\r\n')[0] as string;
   }
+
+  /** One of the numbers that it counts. */
+  async stat(name: string): Promise<number> {
+    const socket = connect(this.port, '127.0.0.1');
+    socket.end('stats\r\nquit\r\n');
+    const text = Buffer.concat(await socket.toArray()).toString('latin1');
+    const [, value] = new RegExp(`^STAT ${name} (\\d+)`, 'm').exec(text) ?? [];
+    if (value === undefined) throw new Error(`memcached counts no ${name}`);
+    return Number(value);
+  }
 }
 
 /** A loopback port that nothing listens on. */

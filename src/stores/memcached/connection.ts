@@ -74,9 +74,11 @@ export class Connection extends MemjsServer {
   /** Ends the connection if the server has owed an answer for too long. */
   checkStalled(): void {
     const oldest = this.#exchanges[0];
-    if (oldest !== undefined && performance.now() - oldest.sent >= STALLED_AFTER) {
-      this.#end(new Error(`no answer for ${STALLED_AFTER} ms`));
-    }
+    if (oldest === undefined || performance.now() - oldest.sent < STALLED_AFTER) return;
+    // Perhaps it was this process that was busy: what has come meanwhile is read first.
+    setImmediate(() => {
+      if (this.#exchanges[0] === oldest) this.#end(new Error(`no answer for ${STALLED_AFTER} ms`));
+    });
   }
 
   override close(): void {
@@ -161,7 +163,8 @@ export class Connection extends MemjsServer {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     clearTimeout(this.#connecting);
-    const revoked = this.#exchanges.filter((exchange) => exchange.isRevocable && !exchange.isSettled);
+    // Those as well that were late: their deletion may still wait in this process.
+    const revoked = this.#exchanges.filter(({ isRevocable }) => isRevocable);
     if (revoked.length > 0 && this.#socket.writable) {
       this.#write(
         Opcode.delete,
