@@ -71,6 +71,8 @@ class SweepSubscriber implements EntitySubscriberInterface {
   /** The open transaction of each query runner, and its savepoints, the innermost last. */
   readonly #open = new WeakMap<QueryRunner, SweepTransaction[]>();
 
+  readonly #entered = new WeakSet<EntityManager>();
+
   constructor(hook: SaveHook, sweeper: CacheSweeper) {
     this.#hook = hook;
     this.sweeper = sweeper;
@@ -78,6 +80,9 @@ class SweepSubscriber implements EntitySubscriberInterface {
 
   /** Callbacks of `manager.transaction()` run inside: pages rendered there show uncommitted rows. */
   enter(manager: EntityManager): void {
+    // SQLite's driver has one query runner, and hands it out again.
+    if (this.#entered.has(manager)) return;
+    this.#entered.add(manager);
     const transaction = manager.transaction.bind(manager) as (...args: unknown[]) => Promise<unknown>;
     const inside = (run: unknown) => {
       if (typeof run !== 'function') return run;
@@ -91,6 +96,7 @@ class SweepSubscriber implements EntitySubscriberInterface {
 
   // A builder's insert may be an upsert, and then the id that it reports is another row's: only a save tells one.
   afterInsert({ queryRunner, metadata, entity, entityId }: InsertEvent<Row>): Promise<void> {
+    if (metadata.isJunction) return this.#joined(queryRunner, metadata);
     return this.#heard(queryRunner, metadata, entityId && [{ now: overlaid(metadata, entity, entity) }]);
   }
 
@@ -101,8 +107,10 @@ class SweepSubscriber implements EntitySubscriberInterface {
   }
 
   // TypeORM takes the id off a removed `entity`; the one that it had loaded keeps it.
-  afterRemove({ queryRunner, metadata, databaseEntity }: RemoveEvent<Row>): Promise<void> {
-    return this.#heard(queryRunner, metadata, databaseEntity && [{ now: databaseEntity }]);
+  async afterRemove({ queryRunner, metadata, databaseEntity }: RemoveEvent<Row>): Promise<void> {
+    if (metadata.isJunction) return this.#joined(queryRunner, metadata);
+    await this.#heard(queryRunner, metadata, databaseEntity && [{ now: databaseEntity }]);
+    for (const other of goingWith(metadata)) if (other !== metadata) await this.#heard(queryRunner, other, undefined);
   }
 
   afterSoftRemove({ queryRunner, metadata, databaseEntity }: SoftRemoveEvent<Row>): Promise<void> {
@@ -126,6 +134,13 @@ class SweepSubscriber implements EntitySubscriberInterface {
     this.#open.get(queryRunner)?.pop()?.rollback();
   }
 
+  /** Rows of a many-to-many relation's table are nobody's models: those that they join have changed. */
+  async #joined(queryRunner: QueryRunner, { foreignKeys }: EntityMetadata): Promise<void> {
+    for (const { referencedEntityMetadata } of foreignKeys) {
+      await this.#heard(queryRunner, referencedEntityMetadata, undefined);
+    }
+  }
+
   #heard(
     queryRunner: QueryRunner,
     metadata: EntityMetadata,
@@ -144,6 +159,19 @@ class SweepSubscriber implements EntitySubscriberInterface {
     this.#open.set(queryRunner, open);
     return open;
   }
+}
+
+/** The models whose rows the database deletes or changes itself when a row is deleted, and those that go with them. */
+function goingWith(metadata: EntityMetadata, found: Set<EntityMetadata> = new Set([metadata])): Set<EntityMetadata> {
+  for (const other of metadata.dataSource.entityMetadatas) {
+    const goes = other.foreignKeys.some(
+      ({ referencedEntityMetadata, onDelete }) =>
+        referencedEntityMetadata === metadata && /cascade|set/i.test(onDelete ?? ''),
+    );
+    if (!goes || other.isJunction || found.has(other)) continue;
+    goingWith(other, found.add(other));
+  }
+  return found;
 }
 
 /** The class of a model; a schema without one has plain rows. */
