@@ -32,7 +32,7 @@ export class SweptNames {
   }
 
   /**
-   * @param previous the row as it was before, if that is known: what it touched is swept as well
+   * @param previous the row as it was before, if that is known: for `touches` to look at
    * @throws CacheSweeperError CACHESWEEPER_NO_IDENTITY, CACHESWEEPER_TYPE_CONFLICT, CACHESWEEPER_BAD_OPTION
    */
   add(model: unknown, identity: Identity, previous?: object): void {
@@ -58,8 +58,7 @@ export class SweptNames {
     if (id === undefined && !isPartlyKnown(model)) return [];
     const touches = this.#identifier.registration(type)?.touches as Touches | undefined;
     if (touches === undefined) return [];
-    const now = this.#asked(model, isPartlyKnown(previous), () => touches(model, previous));
-    return previous === undefined ? now : [...now, ...this.#asked(previous, false, () => touches(previous))];
+    return this.#asked(model, isPartlyKnown(previous), () => touches(model, previous));
   }
 
   #asked(row: unknown, isPartly: boolean, touches: () => unknown): readonly Touched[] {

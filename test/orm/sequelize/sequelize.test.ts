@@ -6,7 +6,7 @@ let database: Database;
 ormSuite('Sequelize on SQLite', {
   heading: 'Sequelize',
   writes: writesOfSequelize(() => database),
-  nests: true,
+  begins: true,
   open: async () => {
     database = await Database.open();
     return database;

@@ -6,7 +6,7 @@ let database: Database;
 ormSuite('TypeORM on SQLite', {
   heading: 'TypeORM',
   writes: writesOfTypeorm(() => database),
-  nests: true,
+  begins: true,
   open: async () => {
     database = await Database.open();
     return database;
