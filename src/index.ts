@@ -2,7 +2,7 @@ export { CacheSweeperError, type CacheSweeperErrorCode } from './errors.ts';
 export type { ModelIdentity } from './fragment/identity.ts';
 export type { KeyModel, KeyParts } from './fragment/key.ts';
 export { type CacheSweeperOptions, DEFAULT_PRIVATE_NAMES, type PageContext } from './options.ts';
-export type { SweepTransaction, TransactionOptions } from './orm/transaction.ts';
+export type { BeginOptions, SweepTransaction, TransactionOptions } from './orm/transaction.ts';
 export type { InvalidateOptions } from './render/changes.ts';
 export { lazy } from './render/lazy.ts';
 export type { FragmentReport, RenderReport, UncachedReason } from './render/report.ts';

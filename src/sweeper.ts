@@ -4,7 +4,7 @@ import { describe } from './fragment/describe.ts';
 import { Identifier, type ModelClass, type Registration } from './fragment/identity.ts';
 import { EVERYTHING } from './fragment/names.ts';
 import { type CacheSweeperOptions, checkOptions, type Settings } from './options.ts';
-import { type SweepTransaction, type TransactionOptions, Transactions } from './orm/transaction.ts';
+import { type BeginOptions, type SweepTransaction, type TransactionOptions, Transactions } from './orm/transaction.ts';
 import { Background } from './render/background.ts';
 import { Bumps, bumpFailed } from './render/bumps.ts';
 import { type Changes, changesOf, type InvalidateOptions } from './render/changes.ts';
@@ -169,30 +169,16 @@ export class CacheSweeper {
     options: TransactionOptions = {},
   ): Promise<T> => {
     this.#checkOpen();
-    if (typeof run !== 'function') {
-      throw new CacheSweeperError('CACHESWEEPER_BAD_OPTION', `transaction() expected a function, got ${describe(run)}`);
-    }
-    const transaction = this.beginTransaction({ ...options, parent: this.#transactions.current });
-    let result: T;
-    try {
-      result = await transaction.run(() => run(transaction));
-    } catch (error) {
-      transaction.rollback();
-      throw error;
-    }
-    await transaction.commit();
-    return result;
+    return this.#transactions.around(run, options);
   };
 
   /**
    * The same for transactions that are not one function, such as those of an ORM: whoever begins one commits it (await
    * that: it bumps) or rolls it back.
    *
-   * @param options `parent`: the transaction that this one is a savepoint of
+   * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION
    */
-  beginTransaction(
-    options: TransactionOptions & { readonly parent?: SweepTransaction | undefined } = {},
-  ): SweepTransaction {
+  beginTransaction(options: BeginOptions = {}): SweepTransaction {
     return this.#transactions.begin(options);
   }
 

@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { CacheSweeperError } from '../errors.ts';
 import { BoundedNames } from '../fragment/bounded-names.ts';
+import { describe } from '../fragment/describe.ts';
 import type { Identifier } from '../fragment/identity.ts';
 import { EVERYTHING } from '../fragment/names.ts';
 import { partlyKnown } from '../fragment/partly-known.ts';
@@ -15,6 +16,12 @@ export interface TransactionOptions {
    * `onError`. True: reject as well. The bump is retried in the background in both cases.
    */
   readonly strict?: boolean;
+}
+
+/** Options of {@link CacheSweeper.beginTransaction}. */
+export interface BeginOptions extends TransactionOptions {
+  /** The transaction that this one is a savepoint of: its changes are that one's when it is committed. */
+  readonly parent?: SweepTransaction | undefined;
 }
 
 /** What a transaction needs of its sweeper. */
@@ -40,9 +47,39 @@ export class Transactions {
     return at;
   }
 
-  begin(options: TransactionOptions & { readonly parent?: SweepTransaction | undefined }): SweepTransaction {
+  /** @throws CacheSweeperError CACHESWEEPER_BAD_OPTION */
+  begin(options: BeginOptions): SweepTransaction {
+    checkOptions(options);
     return new SweepTransaction(this.#host, this.#storage, this.current, options);
   }
+
+  /** Runs a function in a transaction that is committed when it resolves, and rolled back when it does not. */
+  async around<T>(run: (transaction: SweepTransaction) => T | PromiseLike<T>, options: TransactionOptions): Promise<T> {
+    if (typeof run !== 'function') throw badOption('a function', run);
+    const transaction = this.begin({ ...options, parent: this.current });
+    let result: T;
+    try {
+      result = await transaction.run(() => run(transaction));
+    } catch (error) {
+      transaction.rollback();
+      throw error;
+    }
+    await transaction.commit();
+    return result;
+  }
+}
+
+function checkOptions(options: BeginOptions): void {
+  if (typeof options !== 'object' || options === null) throw badOption('an object of options', options);
+  const other = Object.keys(options).find((name) => name !== 'strict' && name !== 'parent');
+  if (other !== undefined) throw badOption('{ strict }', other);
+  const { strict, parent } = options;
+  if (strict !== undefined && typeof strict !== 'boolean') throw badOption('strict: true or false', strict);
+  if (parent !== undefined && !(parent instanceof SweepTransaction)) throw badOption('parent: a transaction', parent);
+}
+
+function badOption(expected: string, got: unknown): CacheSweeperError {
+  return new CacheSweeperError('CACHESWEEPER_BAD_OPTION', `transaction() expected ${expected}, got ${describe(got)}`);
 }
 
 /**
@@ -68,7 +105,7 @@ export class SweepTransaction implements Uncommitted {
     host: TransactionHost,
     storage: AsyncLocalStorage<SweepTransaction>,
     around: SweepTransaction | undefined,
-    { parent, strict = false }: TransactionOptions & { readonly parent?: SweepTransaction | undefined },
+    { parent, strict = false }: BeginOptions,
   ) {
     this.#host = host;
     this.#storage = storage;

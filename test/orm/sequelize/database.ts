@@ -12,6 +12,9 @@ type Row = Model<any, any> & { id: number; articleId: number; text: string; like
 /** A blog in Sequelize. */
 export class Database implements Orm<Transaction> {
   readonly sequelize: Sequelize;
+  get sweeper() {
+    return this.site.sweeper;
+  }
   readonly site: OrmSite;
   readonly article: ModelStatic<Row>;
   readonly comment: ModelStatic<Row>;
@@ -56,12 +59,11 @@ export class Database implements Orm<Transaction> {
 
   async load(transaction?: Transaction) {
     const options = { order: ['id'] as never, transaction: transaction ?? null };
-    const [articles, comments, tags] = await Promise.all([
-      this.article.findAll(options),
-      this.comment.findAll(options),
-      this.tag.findAll(options),
-    ]);
-    return { articles, comments, tags } as never;
+    return {
+      articles: await this.article.findAll(options),
+      comments: await this.comment.findAll(options),
+      tags: await this.tag.findAll(options),
+    } as never;
   }
 
   async reset(): Promise<void> {
