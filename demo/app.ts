@@ -5,7 +5,6 @@ import { failed, notFound } from './errors.ts';
 import { FigureKeeper } from './figures.ts';
 import { pageWithStrip } from './page.ts';
 import { routes } from './routes.ts';
-import { SweepSubscriber } from './sweep-subscriber.ts';
 import { createSweeper } from './sweeper.ts';
 import { createEnvironment, publicFolder } from './templates.ts';
 
@@ -27,7 +26,7 @@ export async function createSite({ database: file, memcached }: SiteOptions = {}
   const keeper = new FigureKeeper();
   const database = await Database.open(keeper.countQuery, file);
   const sweeper = createSweeper(keeper.noteReport, memcached);
-  database.subscribe(new SweepSubscriber(sweeper));
+  database.tell(sweeper);
 
   const app = express();
   app.disable('x-powered-by');

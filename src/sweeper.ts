@@ -1,17 +1,15 @@
 import { channel } from 'node:diagnostics_channel';
 import { CacheSweeperError } from './errors.ts';
-import { canonicalList } from './fragment/canonical.ts';
 import { describe } from './fragment/describe.ts';
-import { digest } from './fragment/digest.ts';
 import { Identifier, type ModelClass, type Registration } from './fragment/identity.ts';
-import { EVERYTHING, ownName } from './fragment/names.ts';
-import { SweptNames } from './fragment/swept.ts';
+import { EVERYTHING } from './fragment/names.ts';
 import { type CacheSweeperOptions, checkOptions, type Settings } from './options.ts';
+import { type BeginOptions, type SweepTransaction, type TransactionOptions, Transactions } from './orm/transaction.ts';
 import { Background } from './render/background.ts';
 import { Bumps, bumpFailed } from './render/bumps.ts';
+import { type Changes, changesOf, type InvalidateOptions } from './render/changes.ts';
 import { Engine, type Tokens } from './render/engine.ts';
 import { Entries } from './render/entries.ts';
-import { usingValue } from './render/operands.ts';
 import type { RenderReport } from './render/report.ts';
 import { Stats, type TagStats } from './render/stats.ts';
 import { LocalTokens } from './stores/local-tokens.ts';
@@ -25,12 +23,6 @@ const MAX_BACKGROUND_WRITES = 1_000;
 
 const renderChannel = channel('nunjucks-cachesweeper:render');
 const errorChannel = channel('nunjucks-cachesweeper:error');
-
-/** Options of {@link CacheSweeper.invalidateCacheFor}. */
-export interface InvalidateOptions {
-  /** Bumps a model only if this attribute differs from the one recorded when it was bumped with it last. */
-  readonly using?: string;
-}
 
 /** What {@link CacheSweeper.stats} tells. */
 export interface CacheSweeperStats {
@@ -68,6 +60,7 @@ export class CacheSweeper {
   readonly #background = new Background(MAX_BACKGROUND_WRITES);
   readonly #engine: Engine;
   readonly #bumps: Bumps;
+  readonly #transactions: Transactions;
   readonly #stats = new Stats();
   #renders = 0;
   #closing: Promise<void> | undefined;
@@ -81,8 +74,17 @@ export class CacheSweeper {
     this.#shared = settings.store && new Shared(settings.store, settings, (error) => this.#report(error));
     const tokens: Tokens = this.#shared ?? { local: this.#local };
     this.#bumps = new Bumps(tokens, settings);
+    this.#transactions = new Transactions({
+      identifier: this.#identifier,
+      deliver: async (changes) => {
+        this.#checkOpen();
+        await this.#bumps.deliver(changes);
+      },
+      report: onError,
+    });
     this.#engine = new Engine({
       settings,
+      transactions: this.#transactions,
       identifier: this.#identifier,
       tokens,
       entries: new Entries(this.#memory, this.#shared?.entries, this.#background, settings.now),
@@ -135,28 +137,49 @@ export class CacheSweeper {
    */
   readonly invalidateCacheFor = async (models: unknown, options: InvalidateOptions = {}): Promise<void> => {
     this.#checkOpen();
-    const { using } = options;
     const list: readonly unknown[] = Array.isArray(models) ? models : [models];
-    const changed = list.map((model) => ({
-      model,
-      identity: this.#identifier.identity(model),
-      recorded: using === undefined ? undefined : usingRecord(model, using),
-    }));
-    const recorded =
-      using === undefined ? undefined : await this.#bumps.recorded(changed.map(({ identity }) => ownName(identity)));
-    const swept = new SweptNames(this.#identifier);
-    for (const change of changed) {
-      if (recorded !== undefined && recorded.get(ownName(change.identity)) === change.recorded) continue;
-      swept.add(change.model, change.identity, change.recorded);
-    }
-    await this.#bumps.send(swept.names);
+    await this.#changed(changesOf(this.#identifier, list, checkedInvalidation(list, options)));
   };
 
   /** Makes everything fresh from the next render on. */
   readonly invalidateAll = async (): Promise<void> => {
     this.#checkOpen();
-    await this.#bumps.send(new Map([[EVERYTHING, undefined]]));
+    await this.#changed({ names: new Set([EVERYTHING]), conditional: new Map() });
   };
+
+  /**
+   * Runs a function around a database transaction: what it is told of is bumped when the function has resolved, and
+   * forgotten when it has failed. Nests: an inner transaction's changes wait for the outermost one. Pages rendered in
+   * it show what it has changed, uncached.
+   *
+   * @returns what `run` returns, when everything is bumped
+   * @throws CacheSweeperError CACHESWEEPER_CLOSED, before `run` is called; with `strict`, CACHESWEEPER_BUMP_FAILED
+   *
+   * @example
+   * await sweeper.transaction((t) =>
+   *   db.transaction(async (tx) => {
+   *     await tx.update(comments).set({ text }).where(eq(comments.id, id));
+   *     t.invalidateCacheFor({ type: 'Comment', id });
+   *   }),
+   * );
+   */
+  readonly transaction = async <T>(
+    run: (transaction: SweepTransaction) => T | PromiseLike<T>,
+    options: TransactionOptions = {},
+  ): Promise<T> => {
+    this.#checkOpen();
+    return this.#transactions.around(run, options);
+  };
+
+  /**
+   * The same for transactions that are not one function, such as those of an ORM: whoever begins one commits it (await
+   * that: it bumps) or rolls it back.
+   *
+   * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION
+   */
+  beginTransaction(options: BeginOptions = {}): SweepTransaction {
+    return this.#transactions.begin(options);
+  }
 
   /**
    * Renders a template of an environment that this sweeper is installed in.
@@ -225,6 +248,12 @@ export class CacheSweeper {
     this.#memory?.clear();
   }
 
+  /** Inside a transaction it is bumped again when that is committed: until then others read the old rows. */
+  #changed(changes: Changes): Promise<void> {
+    this.#transactions.current?.collect(changes);
+    return this.#bumps.deliver(changes);
+  }
+
   #checkOpen(): void {
     if (this.#closing !== undefined)
       throw new CacheSweeperError('CACHESWEEPER_CLOSED', 'this sweeper was closed: nothing can be invalidated');
@@ -255,6 +284,16 @@ export class CacheSweeper {
   }
 }
 
+function checkedInvalidation(models: readonly unknown[], options: InvalidateOptions): InvalidateOptions {
+  const { previous } = options;
+  if (previous === undefined || (typeof previous === 'object' && previous !== null && models.length === 1))
+    return options;
+  throw new CacheSweeperError(
+    'CACHESWEEPER_BAD_OPTION',
+    `previous: expected one model as it was before, for an invalidation of one model, got ${describe(previous)} for ${models.length}`,
+  );
+}
+
 function checkRegistration(registration: object): Registration {
   if (typeof registration !== 'object' || registration === null) {
     throw new CacheSweeperError(
@@ -275,9 +314,4 @@ function checkRegistration(registration: object): Registration {
     );
   }
   return { ...registration } as Registration;
-}
-
-/** What a token records of the attribute named by `using`. */
-function usingRecord(model: unknown, using: string): string {
-  return digest(canonicalList([using, usingValue(model, using)], 'using'), 11);
 }

@@ -51,10 +51,11 @@ export class Identifier {
   register(typeOrClass: string | ModelClass, registration: Registration): void {
     this.#known = new WeakMap();
     if (typeof typeOrClass === 'string' && typeOrClass !== '') {
-      this.#types.set(typeOrClass, registration);
+      this.#types.set(typeOrClass, { ...this.#types.get(typeOrClass), ...registration });
     } else if (typeof typeOrClass === 'function' && isClass(typeOrClass)) {
-      this.#classes.set(typeOrClass, registration);
-      this.#types.set(this.#typeOf(typeOrClass), registration);
+      const all = { ...this.#classes.get(typeOrClass), ...registration };
+      this.#classes.set(typeOrClass, all);
+      this.#types.set(this.#typeOf(typeOrClass), all);
     } else {
       throw new CacheSweeperError(
         'CACHESWEEPER_BAD_OPTION',

@@ -3,6 +3,7 @@ import { CacheSweeperError } from '../errors.ts';
 import { mintToken, tokenRecord } from '../fragment/token.ts';
 import type { Settings } from '../options.ts';
 import type { SharedTokens } from '../stores/shared-tokens.ts';
+import type { Changes } from './changes.ts';
 import type { Tokens } from './engine.ts';
 
 /** Gives names new tokens, in this process or in the store. */
@@ -18,10 +19,24 @@ export class Bumps {
   }
 
   /**
-   * @param names with the digest of the `using` attribute to record, if any
+   * Bumps what was changed; of the changes that name an attribute only those whose attribute is not the recorded one.
+   *
    * @throws CacheSweeperError CACHESWEEPER_BUMP_FAILED when the store did not acknowledge all of them
    */
-  async send(names: ReadonlyMap<string, string | undefined>): Promise<void> {
+  async deliver({ names, conditional }: Changes): Promise<void> {
+    const bumped = new Map<string, string | undefined>(Array.from(names, (name) => [name, undefined]));
+    const found = conditional.size === 0 ? undefined : await this.#recorded([...conditional.keys()]);
+    for (const [own, change] of conditional) {
+      if (found?.get(own) === change.recorded && !names.has(own)) continue;
+      for (const name of change.names) if (!bumped.has(name)) bumped.set(name, undefined);
+      // Changed without its attribute having been told as well: nobody knows which came last.
+      if (!names.has(own)) bumped.set(own, change.recorded);
+    }
+    await this.#send(bumped);
+  }
+
+  /** @param names with the digest of the `using` attribute to record, if any */
+  async #send(names: ReadonlyMap<string, string | undefined>): Promise<void> {
     if ('local' in this.#tokens) {
       const now = this.#settings.now();
       for (const [name, recorded] of names) this.#tokens.local.set(name, mintToken(now, recorded));
@@ -54,7 +69,7 @@ export class Bumps {
   }
 
   /** What the tokens of names have recorded of the `using` attribute; a token that cannot be read has nothing. */
-  async recorded(names: readonly string[]): Promise<ReadonlyMap<string, string | undefined>> {
+  async #recorded(names: readonly string[]): Promise<ReadonlyMap<string, string | undefined>> {
     if ('local' in this.#tokens) {
       const { local } = this.#tokens;
       return new Map(names.map((name) => [name, tokenRecord(local.get(name))]));

@@ -11,6 +11,7 @@ import { Render } from './render.ts';
 import type { RenderReport } from './report.ts';
 import { requestStarted } from './request-start.ts';
 import { NoKnowledge, StoreKnowledge } from './store-knowledge.ts';
+import { type Uncommitted, UncommittedKnowledge } from './uncommitted.ts';
 
 /** Where tokens are: in this process, or in a store. */
 export type Tokens = { readonly local: LocalTokens } | Shared;
@@ -23,6 +24,7 @@ export class Engine {
   readonly #tokens: Tokens;
   readonly #entries: Entries;
   readonly #finished: (report: RenderReport) => void;
+  readonly #transactions: { readonly current: Uncommitted | undefined };
   #environments = 0;
   #hasWarned = false;
   /** What can no longer be swept must not be cached. */
@@ -32,11 +34,14 @@ export class Engine {
     settings: Settings;
     identifier: Identifier;
     tokens: Tokens;
+    /** The transaction that the running code is in. */
+    transactions: { readonly current: Uncommitted | undefined };
     entries: Entries;
     finished: (report: RenderReport) => void;
   }) {
     this.settings = parts.settings;
     this.#tokens = parts.tokens;
+    this.#transactions = parts.transactions;
     this.#entries = parts.entries;
     this.#finished = parts.finished;
     this.keys = new KeyMaker(parts.settings, parts.identifier);
@@ -54,7 +59,10 @@ export class Engine {
    */
   newRender(context: PageContext, canWait: boolean, since: number | undefined = requestStarted()): Render {
     const settings = this.isClosed ? { ...this.settings, enabled: false } : this.settings;
-    return new Render(settings, this.#knowledge(canWait), this.fragments, context, {
+    const { current } = this.#transactions;
+    const outside = this.#knowledge(canWait);
+    const knowledge = current === undefined ? outside : new UncommittedKnowledge(outside, current);
+    return new Render(settings, knowledge, this.fragments, context, {
       canWait,
       since: oldest(since, lazyPart()?.since),
     });
