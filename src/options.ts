@@ -35,6 +35,11 @@ export interface CacheSweeperOptions {
   readonly timeout?: string;
   /** Called after each render. What it throws is reported as a warning and goes no further. */
   readonly onRender?: (report: RenderReport) => void;
+  /**
+   * Called with the names that were bumped, when that is acknowledged: to purge a CDN. What it throws or rejects with goes
+   * to `onError`; no bump waits for it.
+   */
+  readonly onBump?: (names: readonly string[]) => unknown;
   /** Called for each error that did not reach a page or a caller. */
   readonly onError?: (error: unknown) => void;
   /** The clock, in milliseconds since 1970; for tests. Default `Date.now`. */
@@ -55,6 +60,7 @@ export interface Settings {
   readonly maxDataAge: number;
   readonly timeout: number;
   readonly onRender: ((report: RenderReport) => void) | undefined;
+  readonly onBump: ((names: readonly string[]) => unknown) | undefined;
   readonly onError: ((error: unknown) => void) | undefined;
   readonly now: () => number;
 }
@@ -94,6 +100,7 @@ const KNOWN: ReadonlySet<string> = new Set<keyof CacheSweeperOptions>([
   'maxDataAge',
   'timeout',
   'onRender',
+  'onBump',
   'onError',
   'now',
 ]);
@@ -119,6 +126,7 @@ export function checkOptions(options: CacheSweeperOptions): Settings {
     maxDataAge: duration('maxDataAge', options.maxDataAge, DEFAULT_MAX_DATA_AGE),
     timeout: duration('timeout', options.timeout, DEFAULT_TIMEOUT),
     onRender: optionalFunction('onRender', options.onRender),
+    onBump: optionalFunction('onBump', options.onBump),
     onError: optionalFunction('onError', options.onError),
     now: optionalFunction('now', options.now) ?? Date.now,
   });

@@ -8,6 +8,7 @@ import { EVERYTHING, ownName } from './fragment/names.ts';
 import { SweptNames } from './fragment/swept.ts';
 import { type CacheSweeperOptions, checkOptions, type Settings } from './options.ts';
 import { Background } from './render/background.ts';
+import { BumpListener } from './render/bump-listener.ts';
 import { Bumps, bumpFailed } from './render/bumps.ts';
 import { Engine, type Tokens } from './render/engine.ts';
 import { Entries } from './render/entries.ts';
@@ -20,6 +21,8 @@ import { SafeStore } from './stores/safe-store.ts';
 import { SharedTokens } from './stores/shared-tokens.ts';
 import { install, rendersOf } from './template/install.ts';
 import type { Environment, NunjucksEnvironment } from './template/nunjucks.ts';
+import type { ExpiredViews, ViewTarget } from './views/expire.ts';
+import { Views } from './views/views.ts';
 
 /** Batches of entries being written at one time; more are dropped, and rendered again some day. */
 const MAX_BACKGROUND_WRITES = 1_000;
@@ -66,7 +69,13 @@ export class CacheSweeper {
   readonly #background = new Background(MAX_BACKGROUND_WRITES);
   readonly #engine: Engine;
   readonly #bumps: Bumps;
+  readonly #listener: BumpListener;
   readonly #stats = new Stats();
+  /**
+   * What `cacheView` of the web frameworks works with.
+   * @internal
+   */
+  readonly views: Views;
   #renders = 0;
   #closing: Promise<void> | undefined;
 
@@ -78,16 +87,26 @@ export class CacheSweeper {
     this.#identifier = new Identifier(settings.identify);
     this.#memory = settings.memoryBytes > 0 ? new MemoryTier(settings.memoryBytes) : undefined;
     this.#store = settings.store && new SafeStore(settings.store, onError);
-    this.#shared = this.#store && new SharedTokens(this.#store, settings, settings.now, onError);
+    this.#listener = new BumpListener(settings.onBump, onError);
+    const { tell } = this.#listener;
+    this.#shared = this.#store && new SharedTokens(this.#store, settings, settings.now, onError, tell);
     const tokens: Tokens =
       this.#store && this.#shared ? { store: this.#store, shared: this.#shared, onError } : { local: this.#local };
-    this.#bumps = new Bumps(tokens, settings);
+    this.#bumps = new Bumps(tokens, settings, this.#listener);
     this.#engine = new Engine({
       settings,
       identifier: this.#identifier,
       tokens,
       entries: new Entries(this.#memory, this.#store, this.#background, settings.now),
       finished: (report) => this.#finished(report),
+    });
+    this.views = new Views({
+      engine: this.#engine,
+      bump: (names) => {
+        this.#checkOpen();
+        return this.#bumps.send(names);
+      },
+      report: onError,
     });
   }
 
@@ -153,6 +172,20 @@ export class CacheSweeper {
     await this.#bumps.send(swept.names);
   };
 
+  /**
+   * Makes whole views fresh from the next request on: those of a path, whatever their query, or of a route's name, with
+   * its parameters or with any; on any host or a given one. Expiring what is not cached is harmless. Bound: it can be
+   * passed around.
+   *
+   * @returns the names that were bumped, and the paths they stand for
+   * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION, CACHESWEEPER_BUMP_FAILED, CACHESWEEPER_CLOSED
+   *
+   * @example
+   * await sweeper.expireView('/articles/hello');
+   * await sweeper.expireView({ name: 'post-detail', params: { slug: 'hello' } });
+   */
+  readonly expireView = (target: ViewTarget): Promise<ExpiredViews> => this.views.expire(target);
+
   /** Makes everything fresh from the next render on. */
   readonly invalidateAll = async (): Promise<void> => {
     this.#checkOpen();
@@ -191,6 +224,7 @@ export class CacheSweeper {
   /** Resolved when all background writes and retries are done. For tests, serverless functions and shutdown. */
   async idle(): Promise<void> {
     await Promise.all([this.#background.idle(), this.#shared?.idle()]);
+    await this.#listener.idle();
   }
 
   /** What was cached, how often that helped, and what it saved. */

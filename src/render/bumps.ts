@@ -3,15 +3,18 @@ import { CacheSweeperError } from '../errors.ts';
 import { mintToken, tokenRecord } from '../fragment/token.ts';
 import type { Settings } from '../options.ts';
 import type { SharedTokens } from '../stores/shared-tokens.ts';
+import type { BumpListener } from './bump-listener.ts';
 import type { Tokens } from './engine.ts';
 
 /** Gives names new tokens, in this process or in the store. */
 export class Bumps {
   readonly #tokens: Tokens;
   readonly #settings: Settings;
+  readonly #listener: BumpListener;
   #hasWarned = false;
 
-  constructor(tokens: Tokens, settings: Settings) {
+  constructor(tokens: Tokens, settings: Settings, listener: BumpListener) {
+    this.#listener = listener;
     this.#tokens = tokens;
     this.#settings = settings;
   }
@@ -25,9 +28,12 @@ export class Bumps {
       const now = this.#settings.now();
       for (const [name, recorded] of names) this.#tokens.local.set(name, mintToken(now, recorded));
       this.#warnOfOtherWorkers();
+      this.#listener.tell([...names.keys()]);
       return;
     }
     const lost = await this.#bumpShared(this.#tokens.shared, names);
+    const failed = new Set(lost);
+    this.#listener.tell([...names.keys()].filter((name) => !failed.has(name)));
     if (lost.length > 0) {
       throw bumpFailed(lost, 'not acknowledged by the store; they are tried again in the background');
     }

@@ -26,6 +26,7 @@ export class SharedTokens {
   readonly #scope: { readonly namespace: string; readonly version: number };
   readonly #now: () => number;
   readonly #onError: (error: unknown) => void;
+  readonly #delivered: (names: readonly string[]) => void;
   /** Bumps in flight, by name. */
   readonly #bumping = new Map<string, number>();
   /** Names whose bump was lost, with a number that grows with each loss: a retry settles what was lost before it. */
@@ -34,12 +35,15 @@ export class SharedTokens {
   #retrying: Promise<void> | undefined;
   readonly #closing = new AbortController();
 
+  /** @param delivered called with lost bumps that a retry has delivered */
   constructor(
     store: SafeStore,
     scope: { readonly namespace: string; readonly version: number },
     now: () => number,
     onError: (error: unknown) => void,
+    delivered: (names: readonly string[]) => void = () => {},
   ) {
+    this.#delivered = delivered;
     this.#store = store;
     this.#scope = scope;
     this.#now = now;
@@ -171,6 +175,7 @@ export class SharedTokens {
       trying.forEach(([name, loss], i) => {
         if (acknowledged[i] && this.#lost.get(name) === loss) this.#lost.delete(name);
       });
+      this.#delivered(names.filter((_, i) => acknowledged[i]));
     }
   }
 
