@@ -59,6 +59,8 @@ export class ViewRun implements Listener {
   /** Dependencies that are being asked for. */
   readonly #asking = new Set<Promise<void>>();
   #refused: MissReason | undefined;
+  /** The Cache-Control that the options gave. */
+  #added: string | undefined;
 
   /**
    * @param parts `own`: what the view depends on, whatever its handler does; `since`: milliseconds since 1970
@@ -105,6 +107,7 @@ export class ViewRun implements Listener {
       response.setHeader('X-Cache', debug && reason !== undefined ? `miss (${reason})` : 'miss');
       if (reason !== undefined) return keepPrivate(response, reason, this.#settings);
       if (headers['cache-control'] === undefined && cacheControl !== undefined) {
+        this.#added = cacheControl;
         response.setHeader('Cache-Control', cacheControl);
       }
       response.setHeader('Accept-Ranges', 'none');
@@ -134,8 +137,8 @@ export class ViewRun implements Listener {
     if (this.#asking.size > 0) await Promise.all(this.#asking);
     const skip = this.#settings.skip?.(this.#exchange.request);
     if (skip instanceof Promise ? await skip : skip) return 'skip option';
-    const reason =
-      fault ?? this.#reason(status, headers) ?? responseReason(status, sentHeaders, this.#settings.statuses);
+    // What others set behind this one, as the head was sent, counts as well.
+    const reason = fault ?? this.#reason(status, headers) ?? this.#responseReason(status, sentHeaders);
     if (reason !== undefined) return reason;
     if (body === undefined) return 'too large';
     if (repeatsSecret(body, this.#exchange, headers['content-encoding'] !== undefined)) return 'csrf token';
@@ -152,12 +155,19 @@ export class ViewRun implements Listener {
   /** Why it must not be kept, as far as that is known by now. */
   #reason(status: number, headers: Headers): MissReason | undefined {
     const { visitors } = this.#exchange;
-    const response = this.#refused ?? responseReason(status, headers, this.#settings.statuses) ?? this.#frame.uncached;
+    const response = this.#refused ?? this.#responseReason(status, headers) ?? this.#frame.uncached;
     if (response !== undefined) return response;
     // Middleware that stands behind this one may have found out who it is.
     if (isLoggedIn(visitors)) return 'logged in';
     const session = sessionText(visitors);
     return session === undefined || session !== this.#session ? 'session changed' : undefined;
+  }
+
+  /** What the options have to say to others is not said to this cache. */
+  #responseReason(status: number, headers: Headers): ResponseReason | undefined {
+    const { 'cache-control': cacheControl, ...others } = headers;
+    const isOurs = this.#added !== undefined && cacheControl === this.#added;
+    return responseReason(status, isOurs ? others : headers, this.#settings.statuses);
   }
 
   #guarded(run: () => void): void {
