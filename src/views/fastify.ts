@@ -1,4 +1,5 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
 import { inRequest } from '../render/request-start.ts';
 import type { Exchange, Headers, Reply } from './exchange.ts';
 import { checkFreshOptions, type FreshOptions, isFresh } from './fresh.ts';
@@ -172,8 +173,9 @@ function send(reply: FastifyReplyLike, { status, headers, removed, body }: Reply
   for (const name of removed) reply.removeHeader(name);
   for (const [name, value] of Object.entries(headers)) reply.header(name, value);
   reply.code(status);
-  if (status === 304) reply.send();
-  else reply.send(body);
+  if (status === 304 || body.length === 0) reply.send();
+  // Fastify gives every buffer a type, and a stream none.
+  else reply.send('content-type' in headers ? body : Readable.from([body]));
 }
 
 /** A plugin whose hooks are for all routes, not only for those of an encapsulated context of its own. */

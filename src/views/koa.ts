@@ -117,5 +117,7 @@ function send(context: KoaContext, { status, headers, removed, body }: Reply): v
     context.set(name, Array.isArray(value) ? value : String(value));
   }
   context.body = status === 304 ? null : body;
+  // Koa gives one to every body.
+  if (!('content-type' in headers)) context.remove('Content-Type');
   for (const name of removed) context.remove(name);
 }
