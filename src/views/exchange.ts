@@ -21,6 +21,8 @@ export interface Exchange {
   locals(): readonly object[];
   /** Whether handlers answer in their own asynchronous context, so that another one shows that theirs was lost. */
   readonly answersInContext: boolean;
+  /** Whether a compression works on the response that does not always say so in Vary. */
+  readonly mayCompress: boolean;
   /** The headers that are set so far. */
   headers(): Headers;
   /** Answers in place of the handler. */

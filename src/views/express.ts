@@ -119,6 +119,7 @@ function exchangeOf(request: ExpressRequest, response: ExpressResponse): Exchang
     visitors: [request],
     locals: () => [response.locals ?? {}],
     answersInContext: true,
+    mayCompress: false,
     headers: () => headersOf(response),
     send: (reply) => send(response, reply),
   };

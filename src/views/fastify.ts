@@ -164,6 +164,8 @@ function exchangeOf(request: FastifyRequestLike, reply: FastifyReplyLike): Excha
     visitors: [request],
     locals: () => [('locals' in reply ? (reply.locals as object | undefined) : undefined) ?? {}],
     answersInContext: false,
+    // @fastify/compress says nothing where it compresses nothing.
+    mayCompress: 'compress' in reply,
     headers: () => reply.getHeaders() as OutgoingHttpHeaders as Headers,
     send: (answer) => send(reply, answer),
   };

@@ -106,6 +106,7 @@ function exchangeOf(context: RoutedContext): Exchange {
     locals: () => [state],
     // Koa sends when all middleware is done, in the context of none.
     answersInContext: false,
+    mayCompress: false,
     headers: () => headersOf(res),
     send: (reply) => send(context, reply),
   };

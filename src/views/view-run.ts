@@ -144,7 +144,7 @@ export class ViewRun implements Listener {
     if (repeatsSecret(body, this.#exchange, headers['content-encoding'] !== undefined)) return 'csrf token';
     return this.#slot.keep({
       view: storedView({ status, headers, body }, this.#before, this.#settings.views.engine.settings.now()),
-      vary: varyNames(headers),
+      vary: this.#varyNames(headers),
       dependencies: this.#frame.dependencies,
       since: this.part.since,
       expires: this.#expires,
@@ -161,6 +161,12 @@ export class ViewRun implements Listener {
     if (isLoggedIn(visitors)) return 'logged in';
     const session = sessionText(visitors);
     return session === undefined || session !== this.#session ? 'session changed' : undefined;
+  }
+
+  /** A coding is for those who take it, whether Vary says so or not. */
+  #varyNames(headers: Headers): readonly string[] {
+    const isCoded = headers['content-encoding'] !== undefined || this.#exchange.mayCompress;
+    return isCoded ? ['accept-encoding', ...varyNames(headers)] : varyNames(headers);
   }
 
   /** What the options have to say to others is not said to this cache. */
