@@ -1,11 +1,9 @@
 import { gzipSync } from 'node:zlib';
-import { CacheSweeper, type CacheSweeperOptions, lazy } from 'nunjucks-cachesweeper';
-import { afterEach, describe, expect, test } from 'vitest';
-
-import { Blog, Comment } from '../frameworks/blog.ts';
-import { kinds, type Site } from '../frameworks/framework-suite.ts';
-import { ask } from './client.ts';
-import { type Call, frameworks, type Plan, type Route, streamOf } from './sites.ts';
+import { describe, expect, test } from 'vitest';
+import { Blog } from '../frameworks/blog.ts';
+import { kinds } from '../frameworks/framework-suite.ts';
+import { articleRoute, sites } from './running.ts';
+import { type Call, frameworks, type Route, streamOf } from './sites.ts';
 
 describe.each(frameworks)('%s', (_name, start) => {
   describe.each(kinds)('%s', (_kind, kind) => {
