@@ -83,7 +83,7 @@ export type RouteViewOptions<R> = Partial<ViewOptions<R>> | boolean;
 export function cacheView<R extends FastifyRequestLike = FastifyRequestLike>(
   options: PluginOptions<R>,
 ): (fastify: FastifyRoutes, options: unknown, done: () => void) => void {
-  checkViewOptions({ ttl: 0, ...options });
+  checkViewOptions(typeof options === 'object' ? { ttl: 0, ...options } : options);
   return forAll((fastify: FastifyRoutes, _options, done) => {
     fastify.addHook('onRoute', (route: RouteOptions) => {
       const own = route.config?.cacheView;

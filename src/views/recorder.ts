@@ -48,6 +48,7 @@ export function record(response: ServerResponse, maxBytes: number, listener: Lis
     writeHead: response.writeHead as WriteHead,
     write: response.write as Write,
     end: response.end as End,
+    flushHeaders: response.flushHeaders,
     addTrailers: response.addTrailers,
   };
   let chunks: Buffer[] | undefined = [];
@@ -55,6 +56,10 @@ export function record(response: ServerResponse, maxBytes: number, listener: Lis
   let head: { readonly status: number; readonly headers: Headers } | undefined;
   let sentHeaders: Headers = {};
   let whole: Buffer | undefined;
+  let message: string | undefined;
+  /** The head was written, and nothing was sent yet. */
+  let isHeadWaiting = false;
+  let isSending = false;
   let isEnding = false;
   let hasTrailers = false;
   let isDone = false;
@@ -67,27 +72,47 @@ export function record(response: ServerResponse, maxBytes: number, listener: Lis
     else chunks.push(chunk);
   };
 
+  const begin = (): void => {
+    listener.head({ status: response.statusCode, headers: headersOf(response), body: whole });
+    head = { status: response.statusCode, headers: headersOf(response) };
+    try {
+      if (message === undefined) original.writeHead.call(response, response.statusCode);
+      else original.writeHead.call(response, response.statusCode, message);
+    } finally {
+      sentHeaders = headersOf(response);
+    }
+  };
+  /** Runs what sends something: the head before it, if it is written and waits. */
+  const sending = <T>(run: () => T): T => {
+    if (isHeadWaiting) {
+      isHeadWaiting = false;
+      begin();
+    }
+    const outer = isSending;
+    isSending = true;
+    try {
+      return run();
+    } finally {
+      isSending = outer;
+    }
+  };
+
   response.writeHead = function writeHead(this: ServerResponse, status: number, ...rest: unknown[]) {
     if (head !== undefined || this.headersSent) return original.writeHead.call(this, status, ...rest);
-    const message = typeof rest[0] === 'string' ? rest.shift() : undefined;
+    if (typeof rest[0] === 'string') message = rest.shift() as string;
     // As headers of their own they can be seen, and others' listeners see them as well.
     setAll(this, rest[0]);
     this.statusCode = status;
-    listener.head({ status, headers: headersOf(this), body: whole });
-    head = { status: this.statusCode, headers: headersOf(this) };
-    try {
-      return message === undefined
-        ? original.writeHead.call(this, status)
-        : original.writeHead.call(this, status, message);
-    } finally {
-      sentHeaders = headersOf(this);
-    }
+    // Node sends a head together with what comes after it. When that is the whole body, the head can say more.
+    if (isSending) begin();
+    else isHeadWaiting = true;
+    return this;
   } as ServerResponse['writeHead'];
 
   response.write = function write(this: ServerResponse, ...args: unknown[]) {
     // HTTP/2 writes the last part through this method.
     if (!isEnding) take(toBuffer(args[0], args[1]));
-    return original.write.apply(this, args);
+    return sending(() => original.write.apply(this, args));
   } as ServerResponse['write'];
 
   response.end = function end(this: ServerResponse, ...args: unknown[]) {
@@ -96,8 +121,12 @@ export function record(response: ServerResponse, maxBytes: number, listener: Lis
     take(last);
     if (head === undefined && !this.headersSent) whole = last ?? Buffer.alloc(0);
     isEnding = true;
-    return original.end.apply(this, args);
+    return sending(() => original.end.apply(this, args));
   } as ServerResponse['end'];
+
+  response.flushHeaders = function flushHeaders(this: ServerResponse) {
+    sending(() => original.flushHeaders.call(this));
+  };
 
   response.addTrailers = function addTrailers(this: ServerResponse, ...args) {
     hasTrailers = true;

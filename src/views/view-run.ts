@@ -112,10 +112,7 @@ export class ViewRun implements Listener {
       }
       response.setHeader('Accept-Ranges', 'none');
       if (body !== undefined && !isStrong(headers.etag)) response.setHeader('ETag', strongTag(headers, body));
-      if (surrogate !== undefined) {
-        const names = [...this.#frame.dependencies.tokens.keys()];
-        response.setHeader(surrogate.header, surrogateValue(names, surrogate, body !== undefined));
-      }
+      if (surrogate !== undefined) response.setHeader(surrogate.header, this.#surrogate(surrogate, body !== undefined));
       tagCodings(response);
     });
   }
@@ -142,8 +139,15 @@ export class ViewRun implements Listener {
     if (reason !== undefined) return reason;
     if (body === undefined) return 'too large';
     if (repeatsSecret(body, this.#exchange, headers['content-encoding'] !== undefined)) return 'csrf token';
+    const { surrogate } = this.#settings;
+    // By now all names are known.
+    const named = surrogate && { [surrogate.header.toLowerCase()]: this.#surrogate(surrogate, true) };
     return this.#slot.keep({
-      view: storedView({ status, headers, body }, this.#before, this.#settings.views.engine.settings.now()),
+      view: storedView(
+        { status, headers: { ...headers, ...named }, body },
+        this.#before,
+        this.#settings.views.engine.settings.now(),
+      ),
       vary: this.#varyNames(headers),
       dependencies: this.#frame.dependencies,
       since: this.part.since,
@@ -161,6 +165,10 @@ export class ViewRun implements Listener {
     if (isLoggedIn(visitors)) return 'logged in';
     const session = sessionText(visitors);
     return session === undefined || session !== this.#session ? 'session changed' : undefined;
+  }
+
+  #surrogate(surrogate: NonNullable<ViewSettings['surrogate']>, isComplete: boolean): string {
+    return surrogateValue([...this.#frame.dependencies.tokens.keys()], surrogate, isComplete);
   }
 
   /** A coding is for those who take it, whether Vary says so or not. */
