@@ -6,6 +6,7 @@ import { EVERYTHING } from './fragment/names.ts';
 import { type CacheSweeperOptions, checkOptions, type Settings } from './options.ts';
 import { type BeginOptions, type SweepTransaction, type TransactionOptions, Transactions } from './orm/transaction.ts';
 import { Background } from './render/background.ts';
+import { BumpListener } from './render/bump-listener.ts';
 import { Bumps, bumpFailed } from './render/bumps.ts';
 import { type Changes, changesOf, type InvalidateOptions } from './render/changes.ts';
 import { Engine, type Tokens } from './render/engine.ts';
@@ -17,6 +18,8 @@ import { MemoryTier } from './stores/memory-tier.ts';
 import { Shared } from './stores/shared.ts';
 import { install, rendersOf } from './template/install.ts';
 import type { Environment, NunjucksEnvironment } from './template/nunjucks.ts';
+import type { ExpiredViews, ViewTarget } from './views/expire.ts';
+import { Views } from './views/views.ts';
 
 /** Batches of entries being written at one time; more are dropped, and rendered again some day. */
 const MAX_BACKGROUND_WRITES = 1_000;
@@ -61,7 +64,13 @@ export class CacheSweeper {
   readonly #engine: Engine;
   readonly #bumps: Bumps;
   readonly #transactions: Transactions;
+  readonly #listener: BumpListener;
   readonly #stats = new Stats();
+  /**
+   * What `cacheView` of the web frameworks works with.
+   * @internal
+   */
+  readonly views: Views;
   #renders = 0;
   #closing: Promise<void> | undefined;
 
@@ -69,11 +78,13 @@ export class CacheSweeper {
   constructor(options: CacheSweeperOptions = {}) {
     const settings = checkOptions(options);
     this.#settings = settings;
+    const onError = (error: unknown) => this.#report(error);
     this.#identifier = new Identifier(settings.identify);
     this.#memory = settings.memoryBytes > 0 ? new MemoryTier(settings.memoryBytes) : undefined;
-    this.#shared = settings.store && new Shared(settings.store, settings, (error) => this.#report(error));
+    this.#listener = new BumpListener(settings.onBump, onError);
+    this.#shared = settings.store && new Shared(settings.store, settings, onError, this.#listener.tell);
     const tokens: Tokens = this.#shared ?? { local: this.#local };
-    this.#bumps = new Bumps(tokens, settings);
+    this.#bumps = new Bumps(tokens, settings, this.#listener);
     this.#transactions = new Transactions({
       identifier: this.#identifier,
       deliver: async (changes) => {
@@ -89,6 +100,14 @@ export class CacheSweeper {
       tokens,
       entries: new Entries(this.#memory, this.#shared?.entries, this.#background, settings.now),
       finished: (report) => this.#finished(report),
+    });
+    this.views = new Views({
+      engine: this.#engine,
+      bump: (names) => {
+        this.#checkOpen();
+        return this.#changed({ names, conditional: new Map() });
+      },
+      report: onError,
     });
   }
 
@@ -140,6 +159,20 @@ export class CacheSweeper {
     const list: readonly unknown[] = Array.isArray(models) ? models : [models];
     await this.#changed(changesOf(this.#identifier, list, checkedInvalidation(list, options)));
   };
+
+  /**
+   * Makes whole views fresh from the next request on: those of a path, whatever their query, or of a route's name, with
+   * its parameters or with any; on any host or a given one. Expiring what is not cached is harmless. Bound: it can be
+   * passed around.
+   *
+   * @returns the names that were bumped, and the paths they stand for
+   * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION, CACHESWEEPER_BUMP_FAILED, CACHESWEEPER_CLOSED
+   *
+   * @example
+   * await sweeper.expireView('/articles/hello');
+   * await sweeper.expireView({ name: 'post-detail', params: { slug: 'hello' } });
+   */
+  readonly expireView = (target: ViewTarget): Promise<ExpiredViews> => this.views.expire(target);
 
   /** Makes everything fresh from the next render on. */
   readonly invalidateAll = async (): Promise<void> => {
@@ -213,6 +246,7 @@ export class CacheSweeper {
   /** Resolved when all background writes and retries are done. For tests, serverless functions and shutdown. */
   async idle(): Promise<void> {
     await Promise.all([this.#background.idle(), this.#shared?.tokens.idle()]);
+    await this.#listener.idle();
   }
 
   /** What was cached, how often that helped, and what it saved. */

@@ -3,6 +3,7 @@ import { CacheSweeperError } from '../errors.ts';
 import { mintToken, tokenRecord } from '../fragment/token.ts';
 import type { Settings } from '../options.ts';
 import type { SharedTokens } from '../stores/shared-tokens.ts';
+import type { BumpListener } from './bump-listener.ts';
 import type { Changes } from './changes.ts';
 import type { Tokens } from './engine.ts';
 
@@ -11,9 +12,11 @@ export class Bumps {
   readonly #tokens: Tokens;
   readonly #settings: Settings;
   readonly #underWay = new Set<Promise<unknown>>();
+  readonly #listener: BumpListener;
   #hasWarned = false;
 
-  constructor(tokens: Tokens, settings: Settings) {
+  constructor(tokens: Tokens, settings: Settings, listener: BumpListener) {
+    this.#listener = listener;
     this.#tokens = tokens;
     this.#settings = settings;
   }
@@ -41,11 +44,14 @@ export class Bumps {
       const now = this.#settings.now();
       for (const [name, recorded] of names) this.#tokens.local.set(name, mintToken(now, recorded));
       this.#warnOfOtherWorkers();
+      this.#listener.tell([...names.keys()]);
       return;
     }
     const bump = this.#bumpShared(this.#tokens.tokens, names);
     this.#underWay.add(bump);
     const lost = await bump.finally(() => this.#underWay.delete(bump));
+    const failed = new Set(lost);
+    this.#listener.tell([...names.keys()].filter((name) => !failed.has(name)));
     if (lost.length > 0) {
       throw bumpFailed(lost, 'not acknowledged by the store; they are tried again in the background');
     }

@@ -3,13 +3,20 @@ import type { MemoryTier } from '../stores/memory-tier.ts';
 import type { SharedEntries } from '../stores/shared-entries.ts';
 import type { Background } from './background.ts';
 import { type Knowledge, PENDING, UNKNOWN } from './knowledge.ts';
-import type { Render } from './render.ts';
 
 /** Whether an entry may be served now. */
 export type Verdict = 'valid' | 'invalid' | 'pending';
 
 /** How long writing entries may take, in milliseconds: no page waits for it. */
 const WRITE_TIMEOUT = 1_000;
+
+/** What was made and found, and the tokens it is judged by. */
+export interface Harvest {
+  readonly kept: ReadonlyMap<string, Entry>;
+  /** Entries that came from the store. */
+  readonly found: ReadonlyMap<string, Entry>;
+  readonly knowledge: Knowledge;
+}
 
 /** Where entries are kept: in the memory tier, and in the store if there is one. */
 export class Entries {
@@ -52,8 +59,8 @@ export class Entries {
     return verdict;
   }
 
-  /** Stores what a successful render kept. */
-  keep({ kept, found, knowledge }: Render): void {
+  /** Stores what a successful render, or view, kept. */
+  keep({ kept, found, knowledge }: Harvest): void {
     const written: [string, Entry][] = [];
     for (const [key, entry] of kept) {
       // What a lazy rendered was judged by its own render: here its names were not asked for.

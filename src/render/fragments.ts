@@ -2,17 +2,14 @@ import { Dependencies } from '../fragment/dependencies.ts';
 import { type Entry, MAX_DEPENDENCIES, type TemplateDependency } from '../fragment/entry.ts';
 import type { Identity } from '../fragment/identity.ts';
 import { dependencyNames } from '../fragment/names.ts';
-import { tokenTime } from '../fragment/token.ts';
 import type { Settings } from '../options.ts';
 import type { Entries, Verdict } from './entries.ts';
 import { Frame } from './frame.ts';
 import { PENDING, UNKNOWN } from './knowledge.ts';
+import { newEntry } from './new-entry.ts';
 import { type KeyMaker, type MadeKey, milliseconds, type Operands, type Place } from './operands.ts';
 import type { Render } from './render.ts';
 import type { UncachedReason } from './report.ts';
-
-/** Clocks of two machines may differ by this much, in milliseconds. */
-const CLOCK_SKEW = 1_000;
 
 /** One use of a fragment tag, as the page's template makes it. */
 export interface FragmentCall {
@@ -35,8 +32,6 @@ export class Fragments {
   readonly #settings: Settings;
   readonly #keys: KeyMaker;
   readonly #entries: Entries;
-  /** Clocks of two machines may differ by this much, in milliseconds. */
-  readonly #skew: number;
   /** The innermost body being rendered. Bodies are synchronous, so there is never more than one. */
   #frame: Frame | undefined;
 
@@ -44,7 +39,6 @@ export class Fragments {
     this.#settings = settings;
     this.#keys = keys;
     this.#entries = entries;
-    this.#skew = settings.store === undefined ? 0 : CLOCK_SKEW;
   }
 
   get frame(): Frame | undefined {
@@ -135,7 +129,7 @@ export class Fragments {
     let reason = frame.uncached ?? (mustWait || render.isPending ? 'pending' : undefined);
     if (reason === undefined && dependencies.tokens.size > MAX_DEPENDENCIES) reason = 'too many dependencies';
     if (reason === undefined) {
-      const entry = this.#entry(render, canonical, rendered, dependencies);
+      const entry = newEntry(this.#settings, { ...rendered, canonical, since: render.since }, dependencies);
       if (entry.expires <= this.#settings.now()) reason = 'expired';
       else if (!this.#entries.fits(key, entry)) reason = 'too large';
       else {
@@ -146,31 +140,6 @@ export class Fragments {
     if (frame.uncached !== undefined) pass.hasUncached = true;
     this.#report(render, call, reason === undefined ? 'miss' : 'uncached', reason, rendered.cost);
     return rendered.html;
-  }
-
-  #entry(
-    render: Render,
-    canonical: string,
-    { html, cost }: { html: string; cost: number },
-    dependencies: Dependencies,
-  ): Entry {
-    const youngest = tokenTime(dependencies.youngest());
-    // Promise 2: something was bumped so late that the page's data may have been read before.
-    const isLate = youngest >= render.since - this.#skew;
-    const provisional = isLate || dependencies.provisional;
-    const expires = isLate
-      ? Math.min(dependencies.expires, youngest + this.#settings.maxDataAge)
-      : dependencies.expires;
-    return {
-      html,
-      canonical,
-      names: [...dependencies.tokens.keys()],
-      tokens: [...dependencies.tokens.values()],
-      templates: [...dependencies.templates.values()],
-      expires,
-      provisional,
-      cost,
-    };
   }
 
   /** The body's html and what it took in milliseconds; undefined when the pass has to be repeated for it. */

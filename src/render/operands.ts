@@ -89,6 +89,11 @@ export class KeyMaker {
     return { key: safeKey(typeof chosen === 'string' ? chosen : canonical, parts), canonical, models };
   }
 
+  /** The identity of an instance that has one. */
+  identityOfInstance(instance: object): Identity | undefined {
+    return this.#identifier.identityOfInstance(instance);
+  }
+
   /** @param type the value of `type=`, null or undefined when there is none */
   identity(model: unknown, type: unknown): Identity {
     if (isLazy(model)) notCalled();

@@ -11,7 +11,8 @@ export type UncachedReason =
   | 'foreign macro'
   | 'private name'
   | 'unknown template'
-  | 'unknown token';
+  | 'unknown token'
+  | 'bumped meanwhile';
 
 /** One fragment of one render. */
 export interface FragmentReport {

@@ -29,6 +29,7 @@ export class SharedTokens {
   readonly #scope: { readonly namespace: string; readonly version: number };
   readonly #now: () => number;
   readonly #onDamaged: OnDamaged;
+  readonly #delivered: (names: readonly string[]) => void;
   /** Bumps in flight, by name. */
   readonly #bumping = new Map<string, number>();
   /** Names whose bump was lost, with a number that grows with each loss: a retry settles what was lost before it. */
@@ -37,13 +38,16 @@ export class SharedTokens {
   #retrying: Promise<void> | undefined;
   readonly #closing = new AbortController();
 
+  /** @param delivered called with lost bumps that a retry has delivered */
   constructor(
     store: SafeStore,
     sealer: Sealer,
     scope: { readonly namespace: string; readonly version: number },
     now: () => number,
     onDamaged: OnDamaged,
+    delivered: (names: readonly string[]) => void = () => {},
   ) {
+    this.#delivered = delivered;
     this.#store = store;
     this.#sealer = sealer;
     this.#scope = scope;
@@ -186,6 +190,7 @@ export class SharedTokens {
     trying.forEach(([name, loss], i) => {
       if (acknowledged[i] && this.#lost.get(name) === loss) this.#lost.delete(name);
     });
+    this.#delivered(names.filter((_, i) => acknowledged[i]));
   }
 
   #items(names: readonly string[], tokens: ReadonlyMap<string, Token>): StoreItem[] {

@@ -1,5 +1,5 @@
 import type { TemplateDependency } from '../fragment/entry.ts';
-import type { Engine } from '../render/engine.ts';
+import type { Engine, TemplateSource } from '../render/engine.ts';
 import type { Place } from '../render/operands.ts';
 import { Analyst, type Toolkit } from './analysis.ts';
 import { asyncBody } from './body.ts';
@@ -16,8 +16,11 @@ export interface Site extends BakedSite, Place {
   readonly closure: Closure | undefined;
 }
 
+/** Templates that include others, each of which a loader has to be waited for; deeper than this is taken for changed. */
+const MAX_ROUNDS = 100;
+
 /** What is known of one environment and its templates. */
-export class TemplateHost {
+export class TemplateHost implements TemplateSource {
   readonly env: Environment;
   readonly analyst: Analyst;
   /** The names to which the templates run so far give captured html. */
@@ -33,7 +36,7 @@ export class TemplateHost {
     this.env = env;
     this.#engine = engine;
     this.analyst = new Analyst(env, toolkit);
-    this.#closures = new Closures(env, this.analyst, engine.nextEnvironment());
+    this.#closures = new Closures(env, this.analyst, engine.addEnvironment(this));
   }
 
   get privateNames(): ReadonlySet<string> {
@@ -176,6 +179,18 @@ export class TemplateHost {
     if (!(closure instanceof Promise)) return closure.digest;
     waitFor(page, closure);
     return undefined;
+  }
+
+  async outdated(templates: readonly TemplateDependency[]): Promise<readonly TemplateDependency[]> {
+    const page = new Page(this, this.#engine.newRender({}, true));
+    const { pending } = page.render.pass;
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      const digests = templates.map((template) => this.templateDigest(page, template));
+      if (pending.size === 0) return templates.filter(({ digest }, i) => digest !== digests[i]);
+      await Promise.allSettled(pending);
+      pending.clear();
+    }
+    return templates;
   }
 }
 
