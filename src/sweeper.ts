@@ -157,7 +157,7 @@ export class CacheSweeper {
   readonly invalidateCacheFor = async (models: unknown, options: InvalidateOptions = {}): Promise<void> => {
     this.#checkOpen();
     const list: readonly unknown[] = Array.isArray(models) ? models : [models];
-    await this.#changed(changesOf(this.#identifier, list, checkedInvalidation(list, options)));
+    await this.#changed(changesOf(this.#identifier, list, options));
   };
 
   /**
@@ -316,16 +316,6 @@ export class CacheSweeper {
       process.emitWarning(second instanceof Error ? second : new Error(`onError threw ${describe(second)}`));
     }
   }
-}
-
-function checkedInvalidation(models: readonly unknown[], options: InvalidateOptions): InvalidateOptions {
-  const { previous } = options;
-  if (previous === undefined || (typeof previous === 'object' && previous !== null && models.length === 1))
-    return options;
-  throw new CacheSweeperError(
-    'CACHESWEEPER_BAD_OPTION',
-    `previous: expected one model as it was before, for an invalidation of one model, got ${describe(previous)} for ${models.length}`,
-  );
 }
 
 function checkRegistration(registration: object): Registration {

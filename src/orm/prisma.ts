@@ -81,6 +81,7 @@ class Listener {
   readonly #dataModel: DataModel;
   readonly #idField: IdField;
   readonly #open = new AsyncLocalStorage<Open>();
+  readonly #all = new Set<Open>();
 
   constructor(client: Client, hook: SaveHook, dataModel: DataModel, idField: IdField) {
     this.#client = client;
@@ -95,8 +96,12 @@ class Listener {
     const original = this.#client.$transaction;
     return async function $transaction(this: unknown, work: unknown, options?: unknown): Promise<unknown> {
       const transaction = listener.#hook.begin(listener.#open.getStore()?.transaction);
-      const inside = (client: Client | undefined, run: () => Promise<unknown>) =>
-        listener.#open.run({ transaction, client }, () => transaction.run(run));
+      // A query is sent when it is awaited: that must happen inside as well.
+      const inside = (client: Client | undefined, run: () => unknown): Promise<unknown> => {
+        const open = { transaction, client };
+        listener.#all.add(open);
+        return listener.#open.run(open, () => transaction.run(async () => await run()));
+      };
       let result: unknown;
       try {
         result =
@@ -106,6 +111,8 @@ class Listener {
       } catch (error) {
         transaction.rollback();
         throw error;
+      } finally {
+        for (const open of listener.#all) if (open.transaction === transaction) listener.#all.delete(open);
       }
       await transaction.commit();
       return result;
@@ -121,13 +128,17 @@ class Listener {
   }: Operation): Promise<unknown> => {
     if (!isWrite(operation)) return query(args);
     // A client that is not the transaction's writes outside of it, wherever it is called.
-    const open = __internalParams?.transaction === undefined ? undefined : this.#open.getStore();
+    const isInside = __internalParams?.transaction !== undefined;
+    const open = isInside ? this.#open.getStore() : undefined;
     const before = await this.#rows({ model, operation, args }, open);
     const result = await query(args);
     const writes = writesOf({ model, operation, args, result }, this.#dataModel, this.#idField);
     const rows = before && (await this.#again(model, before, open));
+    // Called where its transaction cannot be told: whichever is committed, it is swept then.
+    const into = isInside && open === undefined ? [...this.#all] : [open];
     for (const write of writes) {
-      await this.#hook.heard(rows !== undefined && write === writes[0] ? { ...write, rows } : write, open?.transaction);
+      const told = rows !== undefined && write === writes[0] ? { ...write, rows } : write;
+      for (const each of into) await this.#hook.heard(told, each?.transaction);
     }
     return result;
   };

@@ -59,7 +59,8 @@ export class Transactions {
     const transaction = this.begin({ ...options, parent: this.current });
     let result: T;
     try {
-      result = await transaction.run(() => run(transaction));
+      // Awaited inside: query builders begin when they are awaited.
+      result = await transaction.run(async () => await run(transaction));
     } catch (error) {
       transaction.rollback();
       throw error;

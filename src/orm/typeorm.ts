@@ -25,7 +25,7 @@ export type { HookedModel, SaveHookOptions } from './save-hook.ts';
  * committed. TypeORM waits for it, so `await repository.save(comment)` resolves with the fragments already swept.
  * What is heard and what is not: docs/orm.md.
  *
- * @param dataSource initialized; its models are known by the names of their classes or schemas
+ * @param dataSource initialized; its models are known by the names of their classes or schemas, or of their tables
  * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION; CACHESWEEPER_INSTALL when it was called for these two before
  *
  * @example
@@ -45,8 +45,11 @@ export function sweepOnSave(dataSource: DataSource, sweeper: CacheSweeper, optio
       'sweepOnSave() expected bulk: \'type\', got the string "rows": TypeORM does not tell a subscriber which rows a write is for',
     );
   }
-  const models = dataSource.entityMetadatas.map((each) => [each.name, classOf(each)] as const);
-  const subscriber = new SweepSubscriber(new SaveHook(sweeper, options, new Map(models)), sweeper);
+  const named = new Set([...Object.keys(options.models ?? {}), ...(options.exclude ?? [])]);
+  // A minified class has another name in each build; its table has not.
+  const nameOf = ({ name, tableName }: EntityMetadata) => (named.has(tableName) ? tableName : name);
+  const models = dataSource.entityMetadatas.map((each) => [nameOf(each), classOf(each)] as const);
+  const subscriber = new SweepSubscriber(new SaveHook(sweeper, options, new Map(models)), nameOf, sweeper);
   if (dataSource.subscribers.some((each) => each instanceof SweepSubscriber && each.sweeper === sweeper)) {
     throw new CacheSweeperError(
       'CACHESWEEPER_INSTALL',
@@ -68,13 +71,15 @@ type Row = Record<string, unknown>;
 class SweepSubscriber implements EntitySubscriberInterface {
   readonly sweeper: CacheSweeper;
   readonly #hook: SaveHook;
+  readonly #nameOf: (metadata: EntityMetadata) => string;
   /** The open transaction of each query runner, and its savepoints, the innermost last. */
   readonly #open = new WeakMap<QueryRunner, SweepTransaction[]>();
 
   readonly #entered = new WeakSet<EntityManager>();
 
-  constructor(hook: SaveHook, sweeper: CacheSweeper) {
+  constructor(hook: SaveHook, nameOf: (metadata: EntityMetadata) => string, sweeper: CacheSweeper) {
     this.#hook = hook;
+    this.#nameOf = nameOf;
     this.sweeper = sweeper;
   }
 
@@ -149,7 +154,7 @@ class SweepSubscriber implements EntitySubscriberInterface {
     const open = this.#transactionsOf(queryRunner);
     // A transaction that was open before anybody listened.
     if (queryRunner.isTransactionActive && open.length === 0) open.push(this.#hook.begin());
-    return this.#hook.heard({ model: metadata.name, modelClass: classOf(metadata), rows }, open.at(-1));
+    return this.#hook.heard({ model: this.#nameOf(metadata), modelClass: classOf(metadata), rows }, open.at(-1));
   }
 
   #transactionsOf(queryRunner: QueryRunner): SweepTransaction[] {

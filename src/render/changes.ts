@@ -1,5 +1,7 @@
+import { CacheSweeperError } from '../errors.ts';
 import { BoundedNames, MAX_OF_TYPE } from '../fragment/bounded-names.ts';
 import { canonicalList } from '../fragment/canonical.ts';
+import { describe } from '../fragment/describe.ts';
 import { digest } from '../fragment/digest.ts';
 import type { Identifier } from '../fragment/identity.ts';
 import { ownName } from '../fragment/names.ts';
@@ -33,12 +35,13 @@ export interface Changes {
   readonly conditional: ReadonlyMap<string, Conditional>;
 }
 
-/** @throws CacheSweeperError CACHESWEEPER_NO_IDENTITY, CACHESWEEPER_TYPE_CONFLICT, CACHESWEEPER_BAD_KEY */
-export function changesOf(
-  identifier: Identifier,
-  models: readonly unknown[],
-  { using, type, previous }: InvalidateOptions,
-): Changes {
+/**
+ * @throws CacheSweeperError CACHESWEEPER_NO_IDENTITY, CACHESWEEPER_TYPE_CONFLICT, CACHESWEEPER_BAD_KEY,
+ *   CACHESWEEPER_BAD_OPTION
+ */
+export function changesOf(identifier: Identifier, models: readonly unknown[], options: InvalidateOptions): Changes {
+  checkOptions(models, options);
+  const { using, type, previous } = options;
   const swept = new SweptNames(identifier);
   const conditional = new Map<string, Conditional>();
   for (const model of models) {
@@ -52,6 +55,20 @@ export function changesOf(
     conditional.set(own, { recorded: record(model, using), names: union(conditional.get(own)?.names, into.names) });
   }
   return { names: swept.names, conditional };
+}
+
+function checkOptions(models: readonly unknown[], { type, previous }: InvalidateOptions): void {
+  if (type !== undefined && typeof type !== 'string') {
+    throw badOption(`type: expected the name of a type, got ${describe(type)}`);
+  }
+  const isRow = typeof previous === 'object' && previous !== null;
+  if (previous === undefined || (isRow && models.length === 1)) return;
+  const got = isRow ? `one for ${models.length}` : describe(previous);
+  throw badOption(`previous: expected one model as it was before, for an invalidation of one model, got ${got}`);
+}
+
+function badOption(message: string): CacheSweeperError {
+  return new CacheSweeperError('CACHESWEEPER_BAD_OPTION', `invalidateCacheFor() ${message}`);
 }
 
 /** The changes of one transaction. */

@@ -28,7 +28,7 @@ export async function startPostgres(programs: string): Promise<Postgres> {
   const user = 'blog';
   const as = unprivileged();
   mkdirSync(data, { mode: 0o700 });
-  for (const folder of [host, data]) if (as.uid !== undefined) chownSync(folder, as.uid, as.gid);
+  for (const folder of [host, data]) if (as !== undefined) chownSync(folder, as.uid, as.gid);
   execFileSync(
     join(programs, 'initdb'),
     ['-D', data, '-U', user, '--auth=trust', '--no-sync', '--encoding=UTF8', '--locale=C'],
@@ -73,8 +73,8 @@ export async function startPostgres(programs: string): Promise<Postgres> {
 }
 
 /** PostgreSQL refuses to run as root. */
-function unprivileged(): { uid?: number; gid?: number } {
-  if (process.getuid?.() !== 0) return {};
+function unprivileged(): { uid: number; gid: number } | undefined {
+  if (process.getuid?.() !== 0) return undefined;
   const id = (flag: string) => Number(execFileSync('id', [flag, 'nobody'], { encoding: 'utf8' }));
   return { uid: id('-u'), gid: id('-g') };
 }

@@ -243,15 +243,25 @@ describe('sweeper.transaction', () => {
   });
 });
 
-test.each<[string, unknown, object]>([
-  ['a list', [new Comment(1), new Comment(2)], { previous: new Comment(1) }],
-  ['no object', new Comment(1), { previous: 7 }],
-])('previous for %s is refused', async (_title, models, options) => {
-  const answer = new Site('').sweeper.invalidateCacheFor(models, options);
-  await expect(answer).rejects.toMatchObject({
-    code: 'CACHESWEEPER_BAD_OPTION',
-    message: expect.stringContaining('previous: expected one model as it was before'),
-  });
+test.each<[string, unknown, object, string]>([
+  [
+    'previous of a list',
+    [new Comment(1), new Comment(2)],
+    { previous: new Comment(1) },
+    'previous: expected one model as it was before, for an invalidation of one model, got one for 2',
+  ],
+  [
+    'previous that is no object',
+    new Comment(1),
+    { previous: 7 },
+    'previous: expected one model as it was before, for an invalidation of one model, got the number 7',
+  ],
+  ['type that is no name', { id: 1 }, { type: 7 }, 'type: expected the name of a type, got the number 7'],
+])('invalidateCacheFor refuses %s', async (_title, models, options, message) => {
+  const { sweeper } = new Site('');
+  const expected = { code: 'CACHESWEEPER_BAD_OPTION', message: `invalidateCacheFor() ${message}` };
+  await expect(sweeper.invalidateCacheFor(models, options)).rejects.toMatchObject(expected);
+  await expect(sweeper.transaction((t) => t.invalidateCacheFor(models, options))).rejects.toMatchObject(expected);
 });
 
 describe('a page rendered in a transaction', () => {

@@ -31,9 +31,9 @@ interface Methods<Row> {
 
 export type PrismaClientClass = new (options: object) => PrismaClient;
 
-/** Generates a client from the schema beside this file, as `prisma generate` does. */
-export async function generate(provider: 'sqlite' | 'postgresql'): Promise<PrismaClientClass> {
-  const folder = new URL(`../../../build/prisma-${provider}/`, import.meta.url);
+/** Generates a client from the schema beside this file, as `prisma generate` does; test files run at one time, so each has its own. */
+export async function generate(provider: 'sqlite' | 'postgresql', whose = 'suite'): Promise<PrismaClientClass> {
+  const folder = new URL(`../../../build/prisma-${provider}-${whose}/`, import.meta.url);
   mkdirSync(folder, { recursive: true });
   const schema = readFileSync(new URL('schema.prisma', import.meta.url), 'utf8').replace('"sqlite"', `"${provider}"`);
   writeFileSync(new URL('schema.prisma', folder), schema);

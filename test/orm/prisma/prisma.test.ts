@@ -7,7 +7,7 @@ import { generate, type PrismaClientClass } from './generate.ts';
 
 let database: Database;
 let PrismaClient: PrismaClientClass;
-const file = new URL('../../../build/prisma-sqlite/blog.db', import.meta.url).pathname;
+const file = new URL('../../../build/prisma-suite.db', import.meta.url).pathname;
 
 beforeAll(async () => {
   PrismaClient = await generate('sqlite');
