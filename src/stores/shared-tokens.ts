@@ -12,7 +12,8 @@ const BUMP_TIMEOUT = 1_000;
 /** Names that wait for a retry; more become one bump of everything. */
 const MAX_FAILING = 10_000;
 const FIRST_RETRY = 50;
-const LAST_RETRY = 5_000;
+/** What was lost is rendered uncached until then: no longer than it takes a server's connection to be tried again. */
+const LAST_RETRY = 1_000;
 
 /** What became known of some names; a name that is not in `tokens` could not be read. */
 export interface TokensRead {
