@@ -22,7 +22,7 @@ test('a server that fails is tried again in the background, ever more rarely; me
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
   expect(calls).toBeGreaterThan(20);
-  // At once, then after 100, 200, 400 and 800 ms or, at best, half of that.
+  // At once, then after 200, 400 and 800 ms or, at best, half of that.
   expect(server.connections - before).toBeGreaterThanOrEqual(1);
   expect(server.connections - before).toBeLessThanOrEqual(6);
   const stats = store.stats().servers[server.address];
