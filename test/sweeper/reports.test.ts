@@ -141,6 +141,8 @@ describe('stats()', () => {
       tokens: 0,
       writesDropped: 0,
       bumpsWaiting: 0,
+      damaged: 0,
+      store: undefined,
       renders: 0,
       tags: [],
     });
