@@ -73,9 +73,11 @@ export class SharedTokens {
     const { missing, damaged } = await this.#get(names, tokens, timeout);
     const left = () => Math.ceil(until - performance.now());
     const made = new Map([...missing, ...damaged].map((name) => [name, mintToken(this.#now())]));
+    // A token says when it was made. Written much later it could stand in the place of a bump's that is younger.
+    const writing = Math.min(left(), BUMP_TIMEOUT);
     const [added, repaired] = await Promise.all([
-      this.#store.addMany('token', this.#items(missing, made), left()),
-      this.#store.setMany('token', this.#items(damaged, made), left()),
+      this.#store.addMany('token', this.#items(missing, made), writing),
+      this.#store.setMany('token', this.#items(damaged, made), writing),
     ]);
     const lostRace: string[] = [];
     const take = (name: string): void => {

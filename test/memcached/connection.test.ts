@@ -1,50 +1,90 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { describe, expect, test } from 'vitest';
+import { Socket } from 'node:net';
+import { MemcachedStore } from 'nunjucks-cachesweeper/memcached';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { Connection } from '../../src/stores/memcached/connection.ts';
 import { Exchange } from '../../src/stores/memcached/exchange.ts';
 import { type Frame, Opcode, Status } from '../../src/stores/memcached/wire.ts';
 import { freePort, Memcached } from '../support/memcached.ts';
 import { frame, honest, ScriptedServer } from '../support/scripted-server.ts';
+import { Pages } from './pages.ts';
 import { CALL, item, keys, opener, roundTrip } from './support.ts';
 
 const open = opener();
+
+/** How many requests went with each write on a client's socket. */
+function writesTo(server: ScriptedServer): number[] {
+  const port = Number(server.address.split(':')[1]);
+  const writes: number[] = [];
+  const count = (socket: Socket, bytes: Buffer) => {
+    if (socket.remotePort !== port) return;
+    let requests = 0;
+    for (let at = 0; at < bytes.length; at += 24 + bytes.readUInt32BE(at + 8)) requests++;
+    writes.push(requests);
+  };
+  const { _write: write, _writev: writev } = Socket.prototype;
+  vi.spyOn(Socket.prototype, '_write').mockImplementation(function (this: Socket, chunk, ...rest) {
+    count(this, chunk);
+    write.call(this, chunk, ...rest);
+  });
+  vi.spyOn(Socket.prototype, '_writev').mockImplementation(function (this: Socket, chunks, ...rest) {
+    count(this, Buffer.concat(chunks.map(({ chunk }) => chunk)));
+    writev?.call(this, chunks, ...rest);
+  });
+  onTestFinished(() => void vi.restoreAllMocks());
+  return writes;
+}
 
 describe('a wave', () => {
   test('of 500 keys to one server is one write, and one stream of answers', async () => {
     const server = await ScriptedServer.start();
     const { store } = open(server.address);
     await roundTrip(store);
-    server.packets.length = 0;
+    const writes = writesTo(server);
     const wanted = keys(500);
     const answers = await store.getMany('entry', wanted, CALL);
     expect(answers).toEqual(wanted.map(() => ({ state: 'missing' })));
-    // Loopback hands 15 KB over in one piece.
-    expect(server.packets).toEqual([500]);
     await store.setMany(
       'entry',
       wanted.map((key) => item(key, 'x')),
       CALL,
     );
-    expect(server.packets).toEqual([500, 500]);
+    expect(writes).toEqual([500, 500]);
+    expect(server.connections).toBe(1);
   });
 
   test('of tokens and entries to one server is one write', async () => {
     const server = await ScriptedServer.start();
     const { store } = open(server.address);
     await roundTrip(store);
-    server.packets.length = 0;
+    const writes = writesTo(server);
     await Promise.all([store.getMany('token', keys(30), CALL), store.getMany('entry', keys(20), CALL)]);
-    expect(server.packets).toEqual([50]);
+    expect(writes).toEqual([50]);
     expect(server.connections).toBe(1);
+  });
+
+  test('of a page is one write', async () => {
+    const server = await ScriptedServer.start();
+    const pages = new Pages(new MemcachedStore(server.address));
+    onTestFinished(() => pages.close());
+    await pages.inService();
+    const writes = writesTo(server);
+    await pages.render();
+    const { waves, fragments } = pages.site.report;
+    // The tokens of what stands outside, then what is under them.
+    expect(writes.length).toBe(waves);
+    expect(writes.length).toBeLessThanOrEqual(3);
+    expect(fragments.length).toBeGreaterThan(5);
   });
 
   test('that is asked for before there is a connection is sent with it, at once', async () => {
     const server = await ScriptedServer.start();
     const { store } = open(server.address);
+    const writes = writesTo(server);
     await Promise.all([store.getMany('token', keys(30), CALL), store.getMany('entry', keys(20), CALL)]);
     // The greeting, the wave.
-    expect(server.packets).toEqual([1, 50]);
+    expect(writes).toEqual([1, 50]);
   });
 
   test('asks the token server alone for tokens, whichever it is', async () => {
@@ -137,6 +177,7 @@ describe('close()', () => {
       [false],
       ['unknown'],
     ];
+    const begun = performance.now();
     const waiting = calls();
     await store.close();
     expect(await Promise.all(waiting)).toEqual(nothing);
@@ -150,6 +191,8 @@ describe('close()', () => {
       [{ state: 'unknown' }, { state: 'unknown' }],
       [{ state: 'unknown' }],
     ]);
+    // At once, not at their deadlines.
+    expect(performance.now() - begun).toBeLessThan(CALL.timeout / 2);
     expect(await second.getMany('token', ['k'], CALL)).toEqual([{ state: 'unknown' }]);
   });
 });

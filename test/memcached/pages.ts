@@ -17,15 +17,21 @@ const SLACK = 1_000;
 /** A second or two, and what a busy machine may add. */
 const IN_SERVICE = 3_000;
 
+let edits = 0;
+
 /** One process that serves one page of nested fragments, every html of which is checked. It has no memory tier. */
 export class Pages {
   readonly site: Site;
-  readonly article = new Article(1, 'Article 1');
-  readonly comments: Comment[];
-  #edits = 0;
+  readonly article: Article;
+  readonly comments: readonly Comment[];
 
-  constructor(store: Store, options: CacheSweeperOptions = {}, text = 'as written') {
-    this.comments = Array.from({ length: COMMENTS }, (_, i) => new Comment(i, `${text} ${i}`));
+  /** @param rows what it shows: rows of its own, with this text, or those of another process */
+  constructor(store: Store, options: CacheSweeperOptions = {}, rows: string | Pages = 'as written') {
+    this.article = typeof rows === 'string' ? new Article(1, 'Article 1') : rows.article;
+    this.comments =
+      typeof rows === 'string'
+        ? Array.from({ length: COMMENTS }, (_, i) => new Comment(i, `${rows} ${i}`))
+        : rows.comments;
     this.site = new Site(templates, { store, memory: false, timeout: `${TIMEOUT}ms`, ...options });
   }
 
@@ -53,7 +59,7 @@ export class Pages {
   /** Saves a comment; true when the bump was acknowledged. */
   async edit(id: number): Promise<boolean> {
     const comment = this.comments[id] as Comment;
-    comment.text = `edit ${++this.#edits} of ${id}`;
+    comment.text = `edit ${++edits} of ${id}`;
     try {
       await this.site.sweeper.invalidateCacheFor([comment, this.article]);
       return true;

@@ -167,7 +167,8 @@ function added({ status }: Frame): Added {
 
 function pack(kind: Kind, { key, value, ttl }: StoreItem, flags = NOT_COMPRESSED): WriteRequest {
   // Longer ttls are shortened: entries are checked by their own clock, and tokens have none.
-  return { key: storedKey(kind, key), value, flags, expires: Math.min(Math.ceil(ttl), MAX_TTL) };
+  const expires = ttl === 0 ? 0 : Math.max(1, Math.min(Math.ceil(ttl), MAX_TTL));
+  return { key: storedKey(kind, key), value, flags, expires };
 }
 
 async function packCompressed(kind: Kind, item: StoreItem): Promise<WriteRequest> {
