@@ -1,12 +1,12 @@
 import { MemcachedStore } from 'nunjucks-cachesweeper/memcached';
 import { expect, test } from 'vitest';
-import { isLong } from '../support/long.ts';
+import { sized } from '../support/long.ts';
 import { Memcached } from '../support/memcached.ts';
 import { showFigures } from './figures.ts';
 import { resources } from './resources.ts';
 import { Site } from './site.ts';
 
-const ROUNDS = isLong ? 1_000 : 40;
+const ROUNDS = sized(25, 600);
 const WARM_UP = 20;
 
 test(

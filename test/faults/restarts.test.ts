@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MemcachedStore } from 'nunjucks-cachesweeper/memcached';
 import { expect, test } from 'vitest';
-import { isLong } from '../support/long.ts';
+import { sized } from '../support/long.ts';
 import { Memcached } from '../support/memcached.ts';
 import { showFigures } from './figures.ts';
 import { NORMAL } from './measures.ts';
 import { MARGIN, Site } from './site.ts';
 import { Traffic } from './traffic.ts';
 
-const ROUNDS = isLong ? 300 : 30;
+const ROUNDS = sized(30, 300);
 /** Ending in good order takes Memcached half a second. */
 const signals = ['SIGKILL', 'SIGKILL', 'SIGTERM'] as const;
 
