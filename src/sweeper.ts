@@ -135,6 +135,7 @@ export class CacheSweeper {
    */
   readonly invalidateCacheFor = async (models: unknown, options: InvalidateOptions = {}): Promise<void> => {
     this.#checkOpen();
+    const started = performance.now();
     const { using } = options;
     const list: readonly unknown[] = Array.isArray(models) ? models : [models];
     const changed = list.map((model) => ({
@@ -149,7 +150,7 @@ export class CacheSweeper {
       if (recorded !== undefined && recorded.get(ownName(change.identity)) === change.recorded) continue;
       swept.add(change.model, change.identity, change.recorded);
     }
-    await this.#bumps.send(swept.names);
+    await this.#bumps.send(swept.names, started);
   };
 
   /** Makes everything fresh from the next render on. */

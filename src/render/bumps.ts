@@ -2,7 +2,7 @@ import cluster from 'node:cluster';
 import { CacheSweeperError } from '../errors.ts';
 import { mintToken, tokenRecord } from '../fragment/token.ts';
 import type { Settings } from '../options.ts';
-import type { SharedTokens } from '../stores/shared-tokens.ts';
+import { BUMP_TIMEOUT, type SharedTokens } from '../stores/shared-tokens.ts';
 import type { Tokens } from './engine.ts';
 
 /** Gives names new tokens, in this process or in the store. */
@@ -19,16 +19,17 @@ export class Bumps {
 
   /**
    * @param names with the digest of the `using` attribute to record, if any
+   * @param started when its deadline began, by `performance.now()`
    * @throws CacheSweeperError CACHESWEEPER_BUMP_FAILED when the store did not acknowledge all of them
    */
-  async send(names: ReadonlyMap<string, string | undefined>): Promise<void> {
+  async send(names: ReadonlyMap<string, string | undefined>, started: number = performance.now()): Promise<void> {
     if ('local' in this.#tokens) {
       const now = this.#settings.now();
       for (const [name, recorded] of names) this.#tokens.local.set(name, mintToken(now, recorded));
       this.#warnOfOtherWorkers();
       return;
     }
-    const bump = this.#bumpShared(this.#tokens.tokens, names);
+    const bump = this.#bumpShared(this.#tokens.tokens, names, () => started + BUMP_TIMEOUT - performance.now());
     this.#underWay.add(bump);
     const lost = await bump.finally(() => this.#underWay.delete(bump));
     if (lost.length > 0) {
@@ -45,12 +46,16 @@ export class Bumps {
    * A recorded attribute says that everything was swept for it: it is written last, and only if that is so. Otherwise the
    * next call would find it, and do nothing.
    */
-  async #bumpShared(shared: SharedTokens, names: ReadonlyMap<string, string | undefined>): Promise<readonly string[]> {
+  async #bumpShared(
+    shared: SharedTokens,
+    names: ReadonlyMap<string, string | undefined>,
+    left: () => number,
+  ): Promise<readonly string[]> {
     const recorded = new Map([...names].filter(([, record]) => record !== undefined));
-    if (recorded.size === 0) return shared.bump(names);
-    const lost = await shared.bump(new Map([...names].filter(([, record]) => record === undefined)));
+    if (recorded.size === 0) return shared.bump(names, left());
+    const lost = await shared.bump(new Map([...names].filter(([, record]) => record === undefined)), left());
     const own = lost.length === 0 ? recorded : new Map(Array.from(recorded.keys(), (name) => [name, undefined]));
-    return [...lost, ...(await shared.bump(own))];
+    return [...lost, ...(await shared.bump(own, left()))];
   }
 
   /** What the tokens of names have recorded of the `using` attribute; a token that cannot be read has nothing. */

@@ -50,8 +50,8 @@ test(
     expect(Math.min(...failures)).toBeGreaterThanOrEqual(ROUNDS);
     expect(after).toMatchObject({ timers: before.timers, sockets: site.processes.length, listeners: before.listeners });
     expect(end).toMatchObject({ timers: start.timers, sockets: 0, listeners: start.listeners });
-    // A connection with its buffers and listeners that stayed would be some 10 KB.
-    expect((after.heap - before.heap) / ROUNDS).toBeLessThan(5 * 1_024);
+    // Noise, which more rounds do not make more; connections that stayed would be 20 KB in each round.
+    expect(after.heap - before.heap).toBeLessThan(350 * 1_024);
   },
   ROUNDS * 1_000 + 30_000,
 );

@@ -55,6 +55,25 @@ describe.each(FAULTS)('a server that $title', (fault) => {
     expect(site.reported).toEqual({ CACHESWEEPER_STORE_UNREACHABLE: site.processes.length });
   });
 
+  test('and a bump that first looks at what was recorded: it fails in its second all the same', async () => {
+    const server = await serverFor(fault);
+    const site = new Site(() => new MemcachedStore(server.address));
+    await site.allPages();
+    const end = await fault.begin(server);
+    const [process] = site.processes;
+    const done = site.measures.startBump();
+    const bump = process!.sweeper.invalidateCacheFor(site.rows[0], { using: 'version' });
+    await expect(bump).rejects.toMatchObject({
+      code: 'CACHESWEEPER_BUMP_FAILED',
+      names: expect.arrayContaining(['Article:=0', 'Article:*']),
+    });
+    done();
+    expect(site.measures.latestBump).toBeLessThan(MARGIN);
+    await end();
+    await site.idle();
+    expect(site.bumpsWaiting).toBe(0);
+  });
+
   test('and a sweeper that is closed meanwhile: pages and bumps under way end in time', async () => {
     const server = await serverFor(fault);
     const site = new Site(() => new MemcachedStore(server.address));
