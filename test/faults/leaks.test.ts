@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { sized } from '../support/long.ts';
 import { Memcached } from '../support/memcached.ts';
 import { showFigures } from './figures.ts';
-import { resources } from './resources.ts';
+import { type Resources, resources } from './resources.ts';
 import { Site } from './site.ts';
 
 const ROUNDS = sized(25, 600);
@@ -48,10 +48,13 @@ test(
 
     expect(site.faults).toEqual([]);
     expect(Math.min(...failures)).toBeGreaterThanOrEqual(ROUNDS);
-    expect(after).toMatchObject({ timers: before.timers, sockets: site.processes.length, listeners: before.listeners });
+    // A few connections are held by the last errors that were reported, and no more by later ones.
+    const counts = ({ heap: _heap, ...others }: Resources) => others;
+    expect(counts(after)).toEqual(counts(before));
+    expect(after).toMatchObject({ sockets: site.processes.length });
     expect(end).toMatchObject({ timers: start.timers, sockets: 0, listeners: start.listeners });
-    // Noise, which more rounds do not make more; connections that stayed would be 20 KB in each round.
-    expect(after.heap - before.heap).toBeLessThan(350 * 1_024);
+    // Noise, which more rounds do not make more; what 600 connections hold would be 13 MB.
+    expect(after.heap - before.heap).toBeLessThan(1_024 * 1_024);
   },
   ROUNDS * 1_000 + 30_000,
 );

@@ -49,10 +49,12 @@ test('the token server away: nothing is served from the cache, the memory tier i
   await servers[0]!.kill();
   const during = await ratioSoon(site);
   await servers[0]!.start();
+  traffic.stopSaving();
   const back = await site.measures.normalService(2_000);
+  await site.idle();
+  await sleep(300);
   const after = site.measures.hitRatio;
   await traffic.stop();
-  await site.idle();
   await site.allPages();
   showFigures('the token server', site, { before, during, back, after, lost: traffic.lost });
 

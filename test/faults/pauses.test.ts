@@ -32,10 +32,11 @@ test(
       await sleep(pauses % 5 === 4 ? 1_000 + Math.random() * 400 : Math.random() * 400);
       server.continue();
     }
+    traffic.stopSaving();
     const back = await site.measures.normalService(2_000);
+    await site.idle();
     await sleep(500);
     const after = site.measures.hitRatio;
-    await site.idle();
     await traffic.stop();
     await site.allPages();
     showFigures(`${pauses} pauses`, site, { before, after, back, lost: traffic.lost });
