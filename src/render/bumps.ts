@@ -2,7 +2,7 @@ import cluster from 'node:cluster';
 import { CacheSweeperError } from '../errors.ts';
 import { mintToken, tokenRecord } from '../fragment/token.ts';
 import type { Settings } from '../options.ts';
-import type { SharedTokens } from '../stores/shared-tokens.ts';
+import { BUMP_TIMEOUT, type SharedTokens } from '../stores/shared-tokens.ts';
 import type { BumpListener } from './bump-listener.ts';
 import type { Changes } from './changes.ts';
 import type { Tokens } from './engine.ts';
@@ -27,6 +27,7 @@ export class Bumps {
    * @throws CacheSweeperError CACHESWEEPER_BUMP_FAILED when the store did not acknowledge all of them
    */
   async deliver({ names, conditional }: Changes): Promise<void> {
+    const started = performance.now();
     const bumped = new Map<string, string | undefined>(Array.from(names, (name) => [name, undefined]));
     const found = conditional.size === 0 ? undefined : await this.#recorded([...conditional.keys()]);
     for (const [own, change] of conditional) {
@@ -35,11 +36,14 @@ export class Bumps {
       // Changed without its attribute having been told as well: nobody knows which came last.
       if (!names.has(own)) bumped.set(own, change.recorded);
     }
-    await this.#send(bumped);
+    await this.#send(bumped, started);
   }
 
-  /** @param names with the digest of the `using` attribute to record, if any */
-  async #send(names: ReadonlyMap<string, string | undefined>): Promise<void> {
+  /**
+   * @param names with the digest of the `using` attribute to record, if any
+   * @param started when its deadline began, by `performance.now()`
+   */
+  async #send(names: ReadonlyMap<string, string | undefined>, started: number): Promise<void> {
     if ('local' in this.#tokens) {
       const now = this.#settings.now();
       for (const [name, recorded] of names) this.#tokens.local.set(name, mintToken(now, recorded));
@@ -47,7 +51,7 @@ export class Bumps {
       this.#listener.tell([...names.keys()]);
       return;
     }
-    const bump = this.#bumpShared(this.#tokens.tokens, names);
+    const bump = this.#bumpShared(this.#tokens.tokens, names, () => started + BUMP_TIMEOUT - performance.now());
     this.#underWay.add(bump);
     const lost = await bump.finally(() => this.#underWay.delete(bump));
     const failed = new Set(lost);
@@ -66,12 +70,16 @@ export class Bumps {
    * A recorded attribute says that everything was swept for it: it is written last, and only if that is so. Otherwise the
    * next call would find it, and do nothing.
    */
-  async #bumpShared(shared: SharedTokens, names: ReadonlyMap<string, string | undefined>): Promise<readonly string[]> {
+  async #bumpShared(
+    shared: SharedTokens,
+    names: ReadonlyMap<string, string | undefined>,
+    left: () => number,
+  ): Promise<readonly string[]> {
     const recorded = new Map([...names].filter(([, record]) => record !== undefined));
-    if (recorded.size === 0) return shared.bump(names);
-    const lost = await shared.bump(new Map([...names].filter(([, record]) => record === undefined)));
+    if (recorded.size === 0) return shared.bump(names, left());
+    const lost = await shared.bump(new Map([...names].filter(([, record]) => record === undefined)), left());
     const own = lost.length === 0 ? recorded : new Map(Array.from(recorded.keys(), (name) => [name, undefined]));
-    return [...lost, ...(await shared.bump(own))];
+    return [...lost, ...(await shared.bump(own, left()))];
   }
 
   /** What the tokens of names have recorded of the `using` attribute; a token that cannot be read has nothing. */

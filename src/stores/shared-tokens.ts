@@ -8,7 +8,7 @@ import type { OnDamaged } from './shared-entries.ts';
 import type { StoreItem } from './store.ts';
 
 /** A bump's deadline, in milliseconds. */
-const BUMP_TIMEOUT = 1_000;
+export const BUMP_TIMEOUT = 1_000;
 /** Names that wait for a retry; more become one bump of everything. */
 const MAX_FAILING = 10_000;
 const FIRST_RETRY = 50;
@@ -101,12 +101,13 @@ export class SharedTokens {
    * background with other tokens, and is returned.
    *
    * @param names with the digest of the `using` attribute to record, if any
+   * @param timeout milliseconds
    */
-  async bump(names: ReadonlyMap<string, string | undefined>): Promise<readonly string[]> {
+  async bump(names: ReadonlyMap<string, string | undefined>, timeout: number): Promise<readonly string[]> {
     const all = [...names.keys()];
     for (const name of all) this.#bumping.set(name, (this.#bumping.get(name) ?? 0) + 1);
     const made = new Map(all.map((name) => [name, mintToken(this.#now(), names.get(name))]));
-    const acknowledged = await this.#store.setMany('token', this.#items(all, made), BUMP_TIMEOUT);
+    const acknowledged = await this.#store.setMany('token', this.#items(all, made), timeout);
     const lost = all.filter((_, i) => !acknowledged[i]);
     // First uncertain for one reason, then no longer for the other: never certain in between.
     this.#lose(lost);

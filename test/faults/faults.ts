@@ -50,8 +50,8 @@ const stopped: Fault = {
   title: 'stands still',
   options: [],
   begin: async (server) => {
-    server.signal('SIGSTOP');
-    return async () => server.signal('SIGCONT');
+    server.stop();
+    return async () => server.continue();
   },
 };
 
@@ -60,7 +60,7 @@ const unanswered: Fault = {
   title: 'does not answer connecting',
   options: ['-b', '1'],
   begin: async (server) => {
-    server.signal('SIGSTOP');
+    server.stop();
     const sockets: Socket[] = [];
     for (let isAnswered = true; isAnswered; ) {
       const socket = connect(server.port, '127.0.0.1');
@@ -69,7 +69,7 @@ const unanswered: Fault = {
       isAnswered = await Promise.race([once(socket, 'connect').then(() => true), sleep(200, false)]);
     }
     return async () => {
-      server.signal('SIGCONT');
+      server.continue();
       for (const socket of sockets) socket.destroy();
     };
   },

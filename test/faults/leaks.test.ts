@@ -1,12 +1,12 @@
 import { MemcachedStore } from 'nunjucks-cachesweeper/memcached';
 import { expect, test } from 'vitest';
-import { isLong } from '../support/long.ts';
+import { sized } from '../support/long.ts';
 import { Memcached } from '../support/memcached.ts';
 import { showFigures } from './figures.ts';
-import { resources } from './resources.ts';
+import { type Resources, resources } from './resources.ts';
 import { Site } from './site.ts';
 
-const ROUNDS = isLong ? 1_000 : 40;
+const ROUNDS = sized(25, 600);
 const WARM_UP = 20;
 
 test(
@@ -48,10 +48,13 @@ test(
 
     expect(site.faults).toEqual([]);
     expect(Math.min(...failures)).toBeGreaterThanOrEqual(ROUNDS);
-    expect(after).toMatchObject({ timers: before.timers, sockets: site.processes.length, listeners: before.listeners });
+    // A few connections are held by the last errors that were reported, and no more by later ones.
+    const counts = ({ heap: _heap, ...others }: Resources) => others;
+    expect(counts(after)).toEqual(counts(before));
+    expect(after).toMatchObject({ sockets: site.processes.length });
     expect(end).toMatchObject({ timers: start.timers, sockets: 0, listeners: start.listeners });
-    // A connection with its buffers and listeners that stayed would be some 10 KB.
-    expect((after.heap - before.heap) / ROUNDS).toBeLessThan(5 * 1_024);
+    // Noise, which more rounds do not make more; what 600 connections hold would be 13 MB.
+    expect(after.heap - before.heap).toBeLessThan(1_024 * 1_024);
   },
   ROUNDS * 1_000 + 30_000,
 );

@@ -1,3 +1,4 @@
+import { type EventLoopUtilization, performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** A hit ratio is taken over so many pages. */
@@ -76,16 +77,21 @@ export class Measures {
   }
 }
 
-/** @param tell milliseconds from now to the call of the returned function, and from the deadline to it */
+/**
+ * Time in which this process worked after the timer, on this page or others, is not waiting.
+ *
+ * @param tell milliseconds from now to the call of the returned function, and those it waited after the deadline
+ */
 function measure(deadline: number, tell: (took: number, late: number) => void): () => void {
   const started = performance.now();
-  let passed = Number.POSITIVE_INFINITY;
+  let passed: { at: number; busy: EventLoopUtilization } | undefined;
   const timer = setTimeout(() => {
-    passed = performance.now();
+    passed = { at: performance.now(), busy: performance.eventLoopUtilization() };
   }, deadline);
   return () => {
     clearTimeout(timer);
     const now = performance.now();
-    tell(now - started, Math.max(0, now - passed));
+    const late = passed && now - passed.at - performance.eventLoopUtilization(passed.busy).active;
+    tell(now - started, Math.max(0, late ?? 0));
   };
 }

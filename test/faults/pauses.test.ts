@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MemcachedStore } from 'nunjucks-cachesweeper/memcached';
 import { expect, test } from 'vitest';
-import { isLong } from '../support/long.ts';
+import { sized } from '../support/long.ts';
 import { Memcached } from '../support/memcached.ts';
 import { showFigures } from './figures.ts';
 import { NORMAL } from './measures.ts';
 import { MARGIN, Site } from './site.ts';
 import { Traffic } from './traffic.ts';
 
-const SECONDS = isLong ? 60 : 6;
+const SECONDS = sized(6, 60);
 /** In turn, an article's comment and itself: together they must fit into one value. */
 const SIZES = [100, 900_000, 900_000, 100, 300, 2_000, 60_000, 5_000, 300_000, 400_000, 1_000, 20_000];
 
@@ -27,15 +27,16 @@ test(
     let pauses = 0;
     for (const end = performance.now() + SECONDS * 1_000; performance.now() < end; pauses++) {
       await sleep(Math.random() * 300);
-      server.signal('SIGSTOP');
+      server.stop();
       // Some are long enough for the server to be taken for gone.
       await sleep(pauses % 5 === 4 ? 1_000 + Math.random() * 400 : Math.random() * 400);
-      server.signal('SIGCONT');
+      server.continue();
     }
+    traffic.stopSaving();
     const back = await site.measures.normalService(2_000);
+    await site.idle();
     await sleep(500);
     const after = site.measures.hitRatio;
-    await site.idle();
     await traffic.stop();
     await site.allPages();
     showFigures(`${pauses} pauses`, site, { before, after, back, lost: traffic.lost });

@@ -1,7 +1,10 @@
 import { createHook } from 'node:async_hooks';
+import { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
+import { queryObjects, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { Connection } from '../../src/stores/memcached/connection.ts';
+import { Exchange } from '../../src/stores/memcached/exchange.ts';
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
@@ -12,7 +15,12 @@ export interface Resources {
   readonly heap: number;
   /** Timers, those included that do not keep the process alive. */
   readonly timers: number;
+  /** Open ones to the server. */
   readonly sockets: number;
+  /** Objects that nothing has let go of. */
+  readonly connections: number;
+  readonly exchanges: number;
+  readonly socketObjects: number;
   /** Of the process' own events. */
   readonly listeners: number;
 }
@@ -36,6 +44,9 @@ export async function resources(port: number): Promise<Resources> {
     heap: process.memoryUsage().heapUsed,
     timers: timers.size,
     sockets: libuv.filter(({ type, remoteEndpoint }) => type === 'tcp' && remoteEndpoint?.port === port).length,
+    connections: queryObjects(Connection, { format: 'count' }),
+    exchanges: queryObjects(Exchange, { format: 'count' }),
+    socketObjects: queryObjects(Socket, { format: 'count' }),
     listeners: process.eventNames().reduce((sum, name) => sum + process.listenerCount(name), 0),
   };
 }

@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MemcachedStore } from 'nunjucks-cachesweeper/memcached';
 import { expect, test } from 'vitest';
-import { isLong } from '../support/long.ts';
+import { sized } from '../support/long.ts';
 import { Memcached } from '../support/memcached.ts';
 import { showFigures } from './figures.ts';
 import { NORMAL } from './measures.ts';
 import { MARGIN, Site } from './site.ts';
 import { Traffic } from './traffic.ts';
 
-const ROUNDS = isLong ? 300 : 30;
+const ROUNDS = sized(30, 300);
 /** Ending in good order takes Memcached half a second. */
 const signals = ['SIGKILL', 'SIGKILL', 'SIGTERM'] as const;
 
@@ -27,9 +27,10 @@ test(
       await server.start();
       back.push(await site.measures.normalService(2_000));
     }
-    await sleep(300);
-    const after = site.measures.hitRatio;
+    traffic.stopSaving();
     await site.idle();
+    await site.measures.normalService(2_000);
+    const after = site.measures.hitRatio;
     await traffic.stop();
     // Every row as it is now, without a bump that was only tried.
     await site.allPages();

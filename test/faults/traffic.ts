@@ -11,6 +11,7 @@ export class Traffic {
   readonly #visitors: Promise<void>[];
   readonly #author: Promise<void>;
   #isOver = false;
+  #isSaving = true;
   acknowledged = 0;
   lost = 0;
 
@@ -23,6 +24,11 @@ export class Traffic {
     this.#site = site;
     this.#visitors = Array.from({ length: AT_ONCE }, () => this.#visit(pause, site.articles.slice(0, read)));
     this.#author = this.#write(savePause);
+  }
+
+  /** From now on pages are only read. */
+  stopSaving(): void {
+    this.#isSaving = false;
   }
 
   /** Resolved when the last page and bump are there; a fault if they do not come. */
@@ -44,7 +50,7 @@ export class Traffic {
   async #write(pause: number): Promise<void> {
     const rows: readonly Row[] = this.#site.rows;
     const processes: readonly SiteProcess[] = this.#site.processes;
-    while (!this.#isOver) {
+    while (this.#isSaving && !this.#isOver) {
       if (await this.#site.save(this.#one(processes), this.#one(rows))) this.acknowledged++;
       else this.lost++;
       await sleep(Math.random() * pause);

@@ -36,12 +36,12 @@ test.each(['set', 'add'] as const)(
     const server = await Memcached.start();
     const store = open(server);
     await store.getMany('token', ['first'], CALL);
-    server.signal('SIGSTOP');
+    server.stop();
     const items = [token('k1', 'late'), token('k2', 'late')];
     const answers =
       how === 'set' ? await store.setMany('token', items, CALL) : await store.addMany('token', items, CALL);
     expect(answers).toEqual(how === 'set' ? [false, false] : ['unknown', 'unknown']);
-    server.signal('SIGCONT');
+    server.continue();
     expect(await found(server, 'k1')).toBeUndefined();
     expect(await found(server, 'k2')).toBeUndefined();
   },
@@ -51,7 +51,7 @@ test('nor when the connection was full of entries, and was given up', async () =
   const server = await Memcached.start();
   const store = open(server);
   await store.getMany('token', ['first'], CALL);
-  server.signal('SIGSTOP');
+  server.stop();
   const late = store.setMany('token', [token('k', 'late')], CALL);
   await sleep(5);
   // More than the system keeps for the server: what is sent later waits in this process.
@@ -63,7 +63,7 @@ test('nor when the connection was full of entries, and was given up', async () =
   // The connection has owed an answer for more than a second: this ends it.
   await store.getMany('token', ['k'], CALL);
   expect(store.stats().servers[server.address]).toMatchObject({ state: 'failed', failures: 1 });
-  server.signal('SIGCONT');
+  server.continue();
   expect(await found(server, 'k')).toBeUndefined();
 });
 
@@ -71,23 +71,27 @@ test('a token write that was taken back can be written again at once, on the sam
   const server = await Memcached.start();
   const store = open(server);
   await store.getMany('token', ['first'], CALL);
-  server.signal('SIGSTOP');
+  server.stop();
   expect(await store.setMany('token', [token('k', 'first')], { timeout: 50 })).toEqual([false]);
   const second = store.setMany('token', [token('k', 'second')], CALL);
-  server.signal('SIGCONT');
+  server.continue();
   expect(await second).toEqual([true]);
   expect(await found(server, 'k')).toBe('second');
 });
 
-test('closing the store takes back what is under way', async () => {
+test('closing the store answers all that is under way at once, and takes back token writes', async () => {
   const server = await Memcached.start();
   const store = open(server);
   await store.getMany('token', ['first'], CALL);
-  server.signal('SIGSTOP');
+  server.stop();
   const late = store.setMany('token', [token('k', 'late')], CALL);
   await sleep(5);
+  const read = store.getMany('token', ['first'], CALL);
   await store.close();
-  expect(await late).toEqual([false]);
-  server.signal('SIGCONT');
+  // Long before their deadline.
+  const patience = sleep(300, 'pending');
+  expect(await Promise.race([late, patience])).toEqual([false]);
+  expect(await Promise.race([read, patience])).toEqual([{ state: 'unknown' }]);
+  server.continue();
   expect(await found(server, 'k')).toBeUndefined();
 });

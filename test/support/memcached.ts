@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -53,8 +53,17 @@ export class Memcached {
     await Promise.race([accepting(this.port), failed]);
   }
 
-  signal(signal: NodeJS.Signals): void {
-    this.#process?.kill(signal);
+  /** Stops it, and returns when it stands still: the system says so only when asked. */
+  stop(): void {
+    this.#process?.kill('SIGSTOP');
+    for (let state = ''; !state.startsWith('T'); ) {
+      state = execFileSync('ps', ['-o', 'state=', '-p', String(this.#process?.pid)], { encoding: 'latin1' });
+    }
+  }
+
+  /** Lets it go on. */
+  continue(): void {
+    this.#process?.kill('SIGCONT');
   }
 
   /** Ends it, and waits until it is gone. */
