@@ -305,7 +305,7 @@ describe.each(frameworks)('%s', (_name, start) => {
           { path: '/failed', handler: (call) => call.stream(streamOf(['half'], new Error('disk'))) },
         ];
         let runs = 0;
-        const counted = routes.map((route) => ({ ...route, handler: (call: never) => (runs++, route.handler(call)) }));
+        const counted = routes.map((route) => ({ ...route, handler: (call: Call) => (runs++, route.handler(call)) }));
         const { get } = await running(counted);
         for (const { path } of routes) {
           for (let i = 0; i < 2; i++)
