@@ -13,6 +13,7 @@ import type { ViewRun } from './view-run.ts';
 export type { FreshOptions } from './fresh.ts';
 export type { CachedStatus, SurrogateHeader, ViewOptions } from './options.ts';
 export type { ViewReport } from './serve-view.ts';
+export { DEFAULT_COOKIES } from './session-cookies.ts';
 export { surrogateKeys } from './surrogate.ts';
 
 /** The part of Express' request that is used here. */

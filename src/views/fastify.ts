@@ -11,6 +11,7 @@ import { watchTokens } from './tokens.ts';
 export type { FreshOptions } from './fresh.ts';
 export type { CachedStatus, SurrogateHeader, ViewOptions } from './options.ts';
 export type { ViewReport } from './serve-view.ts';
+export { DEFAULT_COOKIES } from './session-cookies.ts';
 export { surrogateKeys } from './surrogate.ts';
 
 /** The part of Fastify's request that is used here. */
@@ -32,7 +33,7 @@ export interface FastifyReplyLike {
   send(payload?: unknown): unknown;
 }
 
-type Hook = (request: FastifyRequestLike, reply: FastifyReplyLike, done: () => void) => void;
+type Hook = (request: FastifyRequestLike, reply: FastifyReplyLike, done: (error?: Error) => void) => void;
 
 /** The part of a route's options that is used here. */
 export interface FastifyRouteLike {
@@ -150,10 +151,10 @@ const ours = new WeakSet<Hook>();
 
 function hookOf(settings: ViewSettings): Hook {
   const hook: Hook = (request, reply, done) => {
-    void serveView(exchangeOf(request, reply), settings, (run) => {
+    serveView(exchangeOf(request, reply), settings, (run) => {
       if (run !== undefined) watchTokens(reply, 'generateCsrf', () => run.refuse('csrf token'));
       done();
-    });
+    }).catch(done);
   };
   ours.add(hook);
   return hook;
