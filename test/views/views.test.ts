@@ -406,6 +406,18 @@ describe.each(frameworks)('%s', (_name, start) => {
         expect(runs).toBe(4);
       });
 
+      test('a client that goes away while the last of it is on its way', async () => {
+        const body = Buffer.alloc(30_000_000, 'x');
+        const { site, reports } = await running([
+          { path: '/', options: { maxBytes: 100_000_000 }, handler: (call) => call.send(body) },
+        ]);
+        const controller = new AbortController();
+        const response = await fetch(site.url, { signal: controller.signal });
+        await response.body!.getReader().read();
+        controller.abort();
+        await expect.poll(() => reports).toEqual([expect.objectContaining({ outcome: 'miss', reason: 'aborted' })]);
+      });
+
       test('a client that goes away in the middle leaves nothing behind', async () => {
         let runs = 0;
         const { get, site } = await running([
