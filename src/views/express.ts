@@ -13,6 +13,7 @@ import type { ViewRun } from './view-run.ts';
 export type { FreshOptions } from './fresh.ts';
 export type { CachedStatus, SurrogateHeader, ViewOptions } from './options.ts';
 export type { ViewReport } from './serve-view.ts';
+export { DEFAULT_COOKIES } from './session-cookies.ts';
 export { surrogateKeys } from './surrogate.ts';
 
 /** The part of Express' request that is used here. */
@@ -22,7 +23,11 @@ export interface ExpressRequest extends IncomingMessage {
   readonly protocol: string;
   /** With the port, in Express 5. */
   readonly host: string;
-  readonly params: Readonly<Record<string, unknown>>;
+}
+
+/** What a route adds to it; not in the type of handlers, where it would stand in the way of Express' own. */
+interface RoutedRequest extends ExpressRequest {
+  readonly params?: Readonly<Record<string, unknown>>;
   readonly route?: { readonly path?: unknown };
 }
 
@@ -56,7 +61,7 @@ export function requestStart(): (request: unknown, response: unknown, next: () =
  */
 export function cacheView<R extends ExpressRequest = ExpressRequest>(
   options: ViewOptions<R>,
-): (request: R, response: ExpressResponse, next: Next) => void {
+): (request: ExpressRequest, response: ExpressResponse, next: Next) => void {
   const settings = checkViewOptions(options);
   const { name, path, views } = settings;
   if (name !== undefined && path !== undefined) views.routes.learn(name, path);
@@ -104,7 +109,7 @@ export async function fresh(
   return reply !== undefined;
 }
 
-function exchangeOf(request: ExpressRequest, response: ExpressResponse): Exchange {
+function exchangeOf(request: RoutedRequest, response: ExpressResponse): Exchange {
   const { route, baseUrl } = request;
   return {
     request,

@@ -1,5 +1,6 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
+import type { FastifyRequest } from 'fastify';
 import { inRequest } from '../render/request-start.ts';
 import type { Exchange, Headers, Reply } from './exchange.ts';
 import { checkFreshOptions, type FreshOptions, isFresh } from './fresh.ts';
@@ -10,6 +11,7 @@ import { watchTokens } from './tokens.ts';
 export type { FreshOptions } from './fresh.ts';
 export type { CachedStatus, SurrogateHeader, ViewOptions } from './options.ts';
 export type { ViewReport } from './serve-view.ts';
+export { DEFAULT_COOKIES } from './session-cookies.ts';
 export { surrogateKeys } from './surrogate.ts';
 
 /** The part of Fastify's request that is used here. */
@@ -31,12 +33,12 @@ export interface FastifyReplyLike {
   send(payload?: unknown): unknown;
 }
 
-type Hook = (request: FastifyRequestLike, reply: FastifyReplyLike, done: () => void) => void;
+type Hook = (request: FastifyRequestLike, reply: FastifyReplyLike, done: (error?: Error) => void) => void;
 
 /** The part of a route's options that is used here. */
-interface RouteOptions {
+export interface FastifyRouteLike {
   readonly url: string;
-  readonly config?: { readonly cacheView?: unknown };
+  readonly config?: object;
   preHandler?: unknown;
 }
 
@@ -47,7 +49,7 @@ export interface FastifyHooks {
 
 /** The part of a Fastify instance that {@link cacheView} uses. */
 export interface FastifyRoutes {
-  addHook(name: 'onRoute', hook: (route: never) => void): unknown;
+  addHook(name: 'onRoute', hook: (route: FastifyRouteLike) => void): unknown;
 }
 
 /**
@@ -70,6 +72,13 @@ export type PluginOptions<R> = Omit<ViewOptions<R>, 'ttl' | 'name' | 'path'> & P
 /** Options of a route, under `config.cacheView`; `true` for those of the plugin. */
 export type RouteViewOptions<R> = Partial<ViewOptions<R>> | boolean;
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Whether, and how, what the route answers is cached. */
+    cacheView?: RouteViewOptions<FastifyRequest>;
+  }
+}
+
 /**
  * A plugin that keeps what routes answer which say so, and answers from that as long as nothing that it was made from was
  * bumped. It looks when all `preHandler` hooks have run that find out who the visitor is. Register it before the routes.
@@ -85,8 +94,8 @@ export function cacheView<R extends FastifyRequestLike = FastifyRequestLike>(
 ): (fastify: FastifyRoutes, options: unknown, done: () => void) => void {
   checkViewOptions(typeof options === 'object' ? { ttl: 0, ...options } : options);
   return forAll((fastify: FastifyRoutes, _options, done) => {
-    fastify.addHook('onRoute', (route: RouteOptions) => {
-      const own = route.config?.cacheView;
+    fastify.addHook('onRoute', (route) => {
+      const own = (route.config as { readonly cacheView?: unknown } | undefined)?.cacheView;
       if (own === undefined || own === false) return;
       if (own !== true && (typeof own !== 'object' || own === null)) {
         throw badOption(`config.cacheView of ${route.url}`, 'options of cacheView, true or false', typeof own);
@@ -142,10 +151,10 @@ const ours = new WeakSet<Hook>();
 
 function hookOf(settings: ViewSettings): Hook {
   const hook: Hook = (request, reply, done) => {
-    void serveView(exchangeOf(request, reply), settings, (run) => {
+    serveView(exchangeOf(request, reply), settings, (run) => {
       if (run !== undefined) watchTokens(reply, 'generateCsrf', () => run.refuse('csrf token'));
       done();
-    });
+    }).catch(done);
   };
   ours.add(hook);
   return hook;

@@ -9,6 +9,7 @@ import { dependOn, serveView } from './serve-view.ts';
 export type { FreshOptions } from './fresh.ts';
 export type { CachedStatus, SurrogateHeader, ViewOptions } from './options.ts';
 export type { ViewReport } from './serve-view.ts';
+export { DEFAULT_COOKIES } from './session-cookies.ts';
 export { surrogateKeys } from './surrogate.ts';
 
 /** The part of Koa's context that is used here. */

@@ -57,9 +57,7 @@ export function record(response: ServerResponse, maxBytes: number, listener: Lis
   let sentHeaders: Headers = {};
   let whole: Buffer | undefined;
   let message: string | undefined;
-  /** The head was written, and nothing was sent yet. */
-  let isHeadWaiting = false;
-  let isSending = false;
+  let isHeadWritten = false;
   let isEnding = false;
   let hasTrailers = false;
   let isDone = false;
@@ -72,60 +70,51 @@ export function record(response: ServerResponse, maxBytes: number, listener: Lis
     else chunks.push(chunk);
   };
 
+  /** Looks at the head before anything is sent, and before whoever stands outside has worked on it. */
   const begin = (): void => {
+    if (head !== undefined || response.headersSent) return;
+    // Whoever waits for the head in order to change it, and stands inside, does so now.
+    if (!isHeadWritten) response.writeHead(response.statusCode);
     listener.head({ status: response.statusCode, headers: headersOf(response), body: whole });
     head = { status: response.statusCode, headers: headersOf(response) };
-    try {
-      if (message === undefined) original.writeHead.call(response, response.statusCode);
-      else original.writeHead.call(response, response.statusCode, message);
-    } finally {
-      sentHeaders = headersOf(response);
-    }
-  };
-  /** Runs what sends something: the head before it, if it is written and waits. */
-  const sending = <T>(run: () => T): T => {
-    if (isHeadWaiting) {
-      isHeadWaiting = false;
-      begin();
-    }
-    const outer = isSending;
-    isSending = true;
-    try {
-      return run();
-    } finally {
-      isSending = outer;
-    }
   };
 
   response.writeHead = function writeHead(this: ServerResponse, status: number, ...rest: unknown[]) {
-    if (head !== undefined || this.headersSent) return original.writeHead.call(this, status, ...rest);
-    if (typeof rest[0] === 'string') message = rest.shift() as string;
-    // As headers of their own they can be seen, and others' listeners see them as well.
-    setAll(this, rest[0]);
-    this.statusCode = status;
-    // Node sends a head together with what comes after it. When that is the whole body, the head can say more.
-    if (isSending) begin();
-    else isHeadWaiting = true;
-    return this;
+    if (head === undefined && !this.headersSent) {
+      // Node sends a head together with what comes after it: when that is the whole body, the head can say more.
+      isHeadWritten = true;
+      if (typeof rest[0] === 'string') message = rest.shift() as string;
+      setAll(this, rest[0]);
+      this.statusCode = status;
+      return this;
+    }
+    try {
+      return original.writeHead.call(this, status, ...(rest.length === 0 && message !== undefined ? [message] : rest));
+    } finally {
+      sentHeaders = headersOf(this);
+    }
   } as ServerResponse['writeHead'];
 
   response.write = function write(this: ServerResponse, ...args: unknown[]) {
     // HTTP/2 writes the last part through this method.
     if (!isEnding) take(toBuffer(args[0], args[1]));
-    return sending(() => original.write.apply(this, args));
+    begin();
+    return original.write.apply(this, args);
   } as ServerResponse['write'];
 
   response.end = function end(this: ServerResponse, ...args: unknown[]) {
     if (isEnding) return original.end.apply(this, args);
     const last = toBuffer(args[0], args[1]);
     take(last);
-    if (head === undefined && !this.headersSent) whole = last ?? Buffer.alloc(0);
+    if (head === undefined) whole = last ?? Buffer.alloc(0);
     isEnding = true;
-    return sending(() => original.end.apply(this, args));
+    begin();
+    return original.end.apply(this, args);
   } as ServerResponse['end'];
 
   response.flushHeaders = function flushHeaders(this: ServerResponse) {
-    sending(() => original.flushHeaders.call(this));
+    begin();
+    original.flushHeaders.call(this);
   };
 
   response.addTrailers = function addTrailers(this: ServerResponse, ...args) {

@@ -1,15 +1,7 @@
 import type { Headers } from './exchange.ts';
 
 /** Why what was answered is not kept, as far as the response itself shows. */
-export type ResponseReason =
-  | 'status'
-  | 'set-cookie'
-  | 'cache-control'
-  | 'vary'
-  | 'csp nonce'
-  | 'request no-store'
-  | 'partial'
-  | 'body';
+export type ResponseReason = 'status' | 'set-cookie' | 'cache-control' | 'vary' | 'csp nonce' | 'partial';
 
 /** Directives of Cache-Control that forbid to keep a response for others. */
 const FORBIDDEN = /(?:^|[\s,])(?:private|no-store|no-cache)(?:$|[\s,=])/i;

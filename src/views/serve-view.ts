@@ -102,7 +102,7 @@ async function answer(
   const since = requestStarted() ?? now() - maxDataAge;
   const slot = new ViewSlot(views.engine, {
     identities: viewIdentities({ host: settings.ignoreHost ? undefined : host, path: address.path, name, params }),
-    models: settings.models === undefined ? [] : views.identities(settings.models(exchange.request)),
+    models: settings.models === undefined ? [] : views.identities(await settings.models(exchange.request)),
     address,
     values: settings.vary?.(exchange.request) ?? [],
     headers: incoming.headers,

@@ -22,6 +22,7 @@ export type MissReason =
   | ResponseReason
   | UncachedReason
   | 'head request'
+  | 'request no-store'
   | 'session changed'
   | 'csrf token'
   | 'lost context'

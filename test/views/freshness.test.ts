@@ -32,7 +32,7 @@ describe.each(kinds)('views are as fresh as fragments, %s', (_kind, kind) => {
     const asked = gate();
     const handler: Handler = async (call) => {
       const { title } = article;
-      if (reading !== undefined) asked.open();
+      if (reading !== undefined) asked.open(undefined);
       await reading?.promise;
       await call.render('article.njk', { article: new Article(7, title), comments: () => [] });
     };
@@ -44,7 +44,7 @@ describe.each(kinds)('views are as fresh as fragments, %s', (_kind, kind) => {
     await asked.promise;
     article.title = 'New';
     await sweeper.invalidateCacheFor(article);
-    reading.open();
+    reading.open(undefined);
     reading = undefined;
     expect((await early).text).toContain('Old');
     clock.advance(3_001);
@@ -57,7 +57,7 @@ describe.each(kinds)('views are as fresh as fragments, %s', (_kind, kind) => {
     const asked = gate();
     const handler: Handler = async (call) => {
       const read = title;
-      if (reading !== undefined) asked.open();
+      if (reading !== undefined) asked.open(undefined);
       await reading?.promise;
       call.send(read);
     };
@@ -67,7 +67,7 @@ describe.each(kinds)('views are as fresh as fragments, %s', (_kind, kind) => {
     await asked.promise;
     title = 'New';
     await sweeper.expireView('/');
-    reading.open();
+    reading.open(undefined);
     reading = undefined;
     expect((await early).text).toBe('Old');
     expect((await get('/')).text).toBe('New');

@@ -6,7 +6,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { Blog } from '../frameworks/blog.ts';
 import type { Site } from '../frameworks/framework-suite.ts';
 import { type Answer, ask } from './client.ts';
-import { frameworks, type Plan, type Route, startExpress, startFastify, streamOf } from './sites.ts';
+import { frameworks, type Plan, type Route, startExpress, streamOf } from './sites.ts';
 
 /** What the cache adds, beside what belongs to one connection or moment. */
 const ADDED = [

@@ -82,7 +82,7 @@ export async function startExpress({
   sweeper.install(env);
   before?.(app);
   for (const { path, handler, options } of routes) {
-    const view = { sweeper, ...OPTIONS, ...options } as forExpress.ViewOptions<Request>;
+    const view = { sweeper, ...OPTIONS, ...options } as unknown as forExpress.ViewOptions<Request>;
     const middleware: express.RequestHandler[] = cached ? [forExpress.cacheView(view)] : [];
     if (expressInside) middleware.push(expressInside);
     app.get(path, ...middleware, async (req, res) => {
@@ -211,7 +211,7 @@ export async function startKoa({ sweeper, routes, cached = true, koa: before, ko
   before?.(app);
   const router = new Router();
   for (const { path, handler, options } of routes) {
-    const view = { sweeper, ...OPTIONS, ...options } as forKoa.ViewOptions<Koa.Context>;
+    const view = { sweeper, ...OPTIONS, ...options } as unknown as forKoa.ViewOptions<Koa.Context>;
     const middleware: Koa.Middleware[] = cached ? [forKoa.cacheView(view) as Koa.Middleware] : [];
     if (koaInside) middleware.push(koaInside);
     router.get(path, ...(middleware as never[]), async (ctx: Koa.Context) => {

@@ -219,28 +219,53 @@ describe.each(frameworks)('%s', (_name, start) => {
       const binary = Buffer.from(Array.from({ length: 5_000 }, (_, i) => (i * 7919) % 256));
       const routes: Route[] = [
         { path: '/text', handler: (call) => call.send(text) },
-        { path: '/binary', handler: (call) => (call.set('Content-Type', 'image/png'), call.send(binary)) },
+        {
+          path: '/binary',
+          handler: (call) => {
+            call.set('Content-Type', 'image/png');
+            call.send(binary);
+          },
+        },
         {
           path: '/parts',
-          handler: (call) => (call.set('Content-Type', 'text/plain'), call.parts(['one ', 'zwölf ', binary])),
+          handler: (call) => {
+            call.set('Content-Type', 'text/plain');
+            call.parts(['one ', 'zwölf ', binary]);
+          },
         },
         {
           path: '/stream',
-          handler: (call) => (call.set('Content-Type', 'text/plain'), call.stream(streamOf(['a', 'b', binary]))),
+          handler: (call) => {
+            call.set('Content-Type', 'text/plain');
+            call.stream(streamOf(['a', 'b', binary]));
+          },
         },
         { path: '/empty', handler: (call) => call.end() },
         {
           path: '/gzip',
-          handler: (call) => (
-            call.set('Content-Type', 'text/html'), call.set('Content-Encoding', 'gzip'), call.send(gzipSync(text))
-          ),
+          handler: (call) => {
+            call.set('Content-Type', 'text/html');
+            call.set('Content-Encoding', 'gzip');
+            call.send(gzipSync(text));
+          },
         },
         {
           path: '/headers',
-          handler: (call) => (call.set('X-One', '1'), call.set('Link', '</a>; rel=preload'), call.send('x')),
+          handler: (call) => {
+            call.set('X-One', '1');
+            call.set('Link', '</a>; rel=preload');
+            call.send('x');
+          },
         },
         { path: '/moved', options: { statuses: [301] }, handler: (call) => call.redirect('/text', 301) },
-        { path: '/gone', options: { statuses: [404] }, handler: (call) => (call.status(404), call.send('not here')) },
+        {
+          path: '/gone',
+          options: { statuses: [404] },
+          handler: (call) => {
+            call.status(404);
+            call.send('not here');
+          },
+        },
       ];
 
       test.each(routes.map(({ path }) => path))('%s: the same bytes and headers', async (path) => {
@@ -259,7 +284,14 @@ describe.each(frameworks)('%s', (_name, start) => {
       const refused: [string, Route['handler'], string][] = [
         ['a redirect', (call) => call.redirect('/text', 302), 'status'],
         ['301 that nobody asked to keep', (call) => call.redirect('/text', 301), 'status'],
-        ['404 that nobody asked to keep', (call) => (call.status(404), call.send('no')), 'status'],
+        [
+          '404 that nobody asked to keep',
+          (call) => {
+            call.status(404);
+            call.send('no');
+          },
+          'status',
+        ],
         [
           'an error thrown by the handler',
           () => {
@@ -268,21 +300,74 @@ describe.each(frameworks)('%s', (_name, start) => {
           'status',
         ],
         ['an error in the template', (call) => call.render('missing.njk'), 'status'],
-        ['a cookie', (call) => (call.set('Set-Cookie', 'a=b'), call.send('x')), 'set-cookie'],
-        ['private', (call) => (call.set('Cache-Control', 'private, max-age=60'), call.send('x')), 'cache-control'],
-        ['no-store', (call) => (call.set('Cache-Control', 'no-store'), call.send('x')), 'cache-control'],
-        ['no-cache', (call) => (call.set('Cache-Control', 'max-age=1,no-cache="x"'), call.send('x')), 'cache-control'],
-        ['Vary: *', (call) => (call.set('Vary', '*'), call.send('x')), 'vary'],
-        ['Vary: Cookie', (call) => (call.set('Vary', 'Accept, Cookie'), call.send('x')), 'vary'],
+        [
+          'a cookie',
+          (call) => {
+            call.set('Set-Cookie', 'a=b');
+            call.send('x');
+          },
+          'set-cookie',
+        ],
+        [
+          'private',
+          (call) => {
+            call.set('Cache-Control', 'private, max-age=60');
+            call.send('x');
+          },
+          'cache-control',
+        ],
+        [
+          'no-store',
+          (call) => {
+            call.set('Cache-Control', 'no-store');
+            call.send('x');
+          },
+          'cache-control',
+        ],
+        [
+          'no-cache',
+          (call) => {
+            call.set('Cache-Control', 'max-age=1,no-cache="x"');
+            call.send('x');
+          },
+          'cache-control',
+        ],
+        [
+          'Vary: *',
+          (call) => {
+            call.set('Vary', '*');
+            call.send('x');
+          },
+          'vary',
+        ],
+        [
+          'Vary: Cookie',
+          (call) => {
+            call.set('Vary', 'Accept, Cookie');
+            call.send('x');
+          },
+          'vary',
+        ],
         [
           'a nonce',
-          (call) => (call.set('Content-Security-Policy', "script-src 'nonce-abc'"), call.send('x')),
+          (call) => {
+            call.set('Content-Security-Policy', "script-src 'nonce-abc'");
+            call.send('x');
+          },
           'csp nonce',
         ],
       ];
       test.each(refused)('%s is not kept', async (_what, handler, reason) => {
         let runs = 0;
-        const { get } = await running([{ path: '/', handler: (call) => (runs++, handler(call)) }]);
+        const { get } = await running([
+          {
+            path: '/',
+            handler: (call) => {
+              runs++;
+              return handler(call);
+            },
+          },
+        ]);
         const first = await get('/');
         expect(first.cache).toBe(`miss (${reason})`);
         expect(await get('/')).toMatchObject({ status: first.status, text: first.text });
@@ -291,9 +376,10 @@ describe.each(frameworks)('%s', (_name, start) => {
 
       test('more than maxBytes is not kept', async () => {
         let runs = 0;
-        const count = (call: Parameters<Route['handler']>[0]) => (
-          runs++, call.parts(['x'.repeat(600), 'x'.repeat(600)])
-        );
+        const count = (call: Parameters<Route['handler']>[0]) => {
+          runs++;
+          call.parts(['x'.repeat(600), 'x'.repeat(600)]);
+        };
         const { get } = await running([{ path: '/', options: { maxBytes: 1_000 }, handler: count }]);
         for (let i = 0; i < 2; i++) expect((await get('/')).text).toHaveLength(1_200);
         expect(runs).toBe(2);
@@ -305,13 +391,31 @@ describe.each(frameworks)('%s', (_name, start) => {
           { path: '/failed', handler: (call) => call.stream(streamOf(['half'], new Error('disk'))) },
         ];
         let runs = 0;
-        const counted = routes.map((route) => ({ ...route, handler: (call: never) => (runs++, route.handler(call)) }));
+        const counted = routes.map((route) => ({
+          ...route,
+          handler: (call: Call) => {
+            runs++;
+            return route.handler(call);
+          },
+        }));
         const { get } = await running(counted);
         for (const { path } of routes) {
           for (let i = 0; i < 2; i++)
             expect(await get(path).catch(() => ({ complete: false }))).toMatchObject({ complete: false });
         }
         expect(runs).toBe(4);
+      });
+
+      test('a client that goes away while the last of it is on its way', async () => {
+        const body = Buffer.alloc(30_000_000, 'x');
+        const { site, reports } = await running([
+          { path: '/', options: { maxBytes: 100_000_000 }, handler: (call) => call.send(body) },
+        ]);
+        const controller = new AbortController();
+        const response = await fetch(site.url, { signal: controller.signal });
+        await response.body!.getReader().read();
+        controller.abort();
+        await expect.poll(() => reports).toEqual([expect.objectContaining({ outcome: 'miss', reason: 'aborted' })]);
       });
 
       test('a client that goes away in the middle leaves nothing behind', async () => {

@@ -293,6 +293,31 @@ describe.each(sessionCases)('$name', ({ start, plan, sessionOf }) => {
   });
 });
 
+describe('Express: a cookie that comes as the head is sent', () => {
+  const running = sites(startExpress, without);
+  let visits = 0;
+  const late: RequestHandler = (_req, res, next) => {
+    const { writeHead } = res;
+    res.writeHead = function withCookie(this: typeof res, ...args: never[]) {
+      this.setHeader('Set-Cookie', `visit=${++visits}`);
+      return (writeHead as (...args: never[]) => typeof res).apply(this, args);
+    } as typeof res.writeHead;
+    next();
+  };
+
+  test.each([
+    ['outside', { express: (app) => void app.use(late) }],
+    ['inside', { expressInside: late }],
+  ] as [string, Partial<Plan>][])('%s of the cache: the page is not stored', async (_where, plan) => {
+    const { get, reports } = await running([{ path: '/', handler: (call) => call.send('x') }], plan);
+    for (let i = 0; i < 2; i++) expect((await get('/')).headers['set-cookie']).toHaveLength(1);
+    expect(reports.map(({ outcome, reason }) => [outcome, reason])).toEqual([
+      ['miss', 'set-cookie'],
+      ['miss', 'set-cookie'],
+    ]);
+  });
+});
+
 describe('Express: Passport', () => {
   const running = sites(startExpress, without);
 
