@@ -1,12 +1,9 @@
-import { type Entry, writeEntry } from '../fragment/entry.ts';
-import { seal } from '../fragment/seal.ts';
+import type { Entry } from '../fragment/entry.ts';
 import type { MemoryTier } from '../stores/memory-tier.ts';
-import type { SafeStore } from '../stores/safe-store.ts';
-import type { StoreItem } from '../stores/store.ts';
+import type { SharedEntries } from '../stores/shared-entries.ts';
 import type { Background } from './background.ts';
 import { type Knowledge, PENDING, UNKNOWN } from './knowledge.ts';
 import type { Render } from './render.ts';
-import { entryKey } from './store-knowledge.ts';
 
 /** Whether an entry may be served now. */
 export type Verdict = 'valid' | 'invalid' | 'pending';
@@ -17,13 +14,18 @@ const WRITE_TIMEOUT = 1_000;
 /** Where entries are kept: in the memory tier, and in the store if there is one. */
 export class Entries {
   readonly #memory: MemoryTier | undefined;
-  readonly #store: SafeStore | undefined;
+  readonly #shared: SharedEntries | undefined;
   readonly #background: Background;
   readonly #now: () => number;
 
-  constructor(memory: MemoryTier | undefined, store: SafeStore | undefined, background: Background, now: () => number) {
+  constructor(
+    memory: MemoryTier | undefined,
+    shared: SharedEntries | undefined,
+    background: Background,
+    now: () => number,
+  ) {
     this.#memory = memory;
-    this.#store = store;
+    this.#shared = shared;
     this.#background = background;
     this.#now = now;
   }
@@ -34,7 +36,7 @@ export class Entries {
 
   /** Whether an entry is small enough for the memory tier; without one everything is. */
   fits(key: string, entry: Entry): boolean {
-    return this.#memory === undefined || this.#store !== undefined || this.#memory.fits(key, entry);
+    return this.#memory === undefined || this.#shared !== undefined || this.#memory.fits(key, entry);
   }
 
   /** Valid only if every token in it is known and equal now. */
@@ -60,7 +62,7 @@ export class Entries {
       written.push([key, entry]);
     }
     for (const [key, entry] of found) this.#remember(key, entry, knowledge);
-    if (this.#store !== undefined && written.length > 0) this.#write(this.#store, written);
+    if (this.#shared !== undefined && written.length > 0) this.#write(this.#shared, written);
   }
 
   #remember(key: string, entry: Entry, knowledge: Knowledge): void {
@@ -71,19 +73,12 @@ export class Entries {
     this.#memory.set(key, entry);
   }
 
-  #write(store: SafeStore, entries: readonly [string, Entry][]): void {
-    const item = ([key, entry]: [string, Entry]): StoreItem => ({
-      key: entryKey(key),
-      value: seal(entryKey(key), writeEntry(entry)),
-      ttl: this.#seconds(entry.expires),
-    });
-    const lasting = entries.filter(([, entry]) => !entry.provisional);
-    const provisional = entries.filter(([, entry]) => entry.provisional);
+  #write(shared: SharedEntries, entries: readonly [string, Entry][]): void {
     this.#background.start(() =>
-      Promise.all([
-        store.setMany('entry', lasting.map(item), WRITE_TIMEOUT),
-        store.addMany('entry', provisional.map(item), WRITE_TIMEOUT),
-      ]),
+      shared.write(
+        entries.map(([key, entry]) => ({ key, entry, ttl: this.#seconds(entry.expires) })),
+        WRITE_TIMEOUT,
+      ),
     );
   }
 
