@@ -27,7 +27,7 @@ export interface Stage {
 }
 
 /** Where tokens are kept, for a sweeper without a namespace. */
-const TOKENS = 't::1:';
+const TOKENS = ':1:';
 
 export function tokenKey(name: string): string {
   return `token ${TOKENS}${name}`;

@@ -19,23 +19,29 @@ const fragment = (args: string, rows: string, inside = '') =>
 const row = (name: string, value = name) =>
   `["${name[0]?.toUpperCase()}${name.slice(1)}:{{ ${name}.id }}",{{ ${value}.version }}]`;
 
+const comment = fragment('comment 0', row('comment'));
+
 /** Pages whose html is JSON: see `Shown` in history.ts. */
-export const templates = {
+const pages = {
   plain: `[${fragment('article 0', row('article'))}]`,
   using: `[${fragment('article 0 using="version"', row('article').replace(']', ',"exact"]'))},${fragment('article 0', row('article'))}]`,
-  nested: `[${fragment('article 0', row('article'), fragment('comment 0', row('comment')))}]`,
+  nested: `[${fragment('article 0', row('article'), '{% include "comment" %}')}]`,
+  part: '[{% include "comment" %}]',
   // The version is not there before it is asked for.
-  lazy: `[${fragment('article 0', row('article', 'load("Article")'), `{% for comment in [load("Comment")] %}${fragment('comment 0', row('comment'))}{% endfor %}`)}]`,
+  lazy: `[${fragment('article 0', row('article', 'load("Article")'), `{% for comment in [load("Comment")] %}${comment}{% endfor %}`)}]`,
   depends: `[${fragment('article 0', `${row('article')}{% depends author %},${row('author')}`)}]`,
 };
 
-export type Page = keyof typeof templates;
+export type Page = keyof typeof pages;
+
+export const templates: Record<string, string> = { ...pages, comment };
 
 /** The rows that a page shows. */
 export const rowsOf: Readonly<Record<Page, readonly (keyof typeof models)[]>> = {
   plain: ['Article'],
   using: ['Article'],
   nested: ['Article', 'Comment'],
+  part: ['Comment'],
   lazy: ['Article', 'Comment'],
   depends: ['Article', 'Author'],
 };

@@ -1,7 +1,7 @@
 import nunjucks from 'nunjucks';
 import type * as library from 'nunjucks-cachesweeper';
 import { ObjectLoader } from '../support/loaders.ts';
-import { GatedStore, Server, type Stage } from './gated-store.ts';
+import { GatedStore, Server, type Stage, tokenKey } from './gated-store.ts';
 import { History, type Judgement, type Moment, type Shown } from './history.ts';
 import { models, type Page, rowsOf, templates } from './pages.ts';
 import { sleeper } from './sleeper.ts';
@@ -12,8 +12,8 @@ export type Type = keyof typeof models;
 
 /** Somebody whose steps are put in order with those of the others. */
 export type Actor =
-  /** Reads the rows of the page, then renders it; `since`: says when it began. */
-  | { readonly does: 'read'; readonly in: string; readonly since?: true }
+  /** Reads the rows of the page (or of another), then renders it; `since`: says when it began. */
+  | { readonly does: 'read'; readonly in: string; readonly since?: true; readonly page?: Page }
   /** Saves a row and bumps it, or its class, or everything; `using` makes the bump conditional. */
   | { readonly does: 'save'; readonly in: string; readonly row: Type; readonly bump?: 'row' | 'class' | 'all' | 'using' }
   /** The server loses the token of a row, or all tokens. */
@@ -107,7 +107,7 @@ export class World {
   async #act(actor: Actor, id: string): Promise<void> {
     switch (actor.does) {
       case 'read':
-        return this.#read(actor.in, id, actor.since === true);
+        return this.#read(actor.in, id, actor.since === true, actor.page);
       case 'save':
         return this.#save(actor);
       case 'lose': {
@@ -124,18 +124,19 @@ export class World {
   /** The store's names of tokens; all that this scenario can know when none are given. */
   #tokens(names: readonly string[] | undefined): string[] {
     const all = Object.keys(models).flatMap((type) => [type, `${type}:*`, `${type}:=${this.#id}`]);
-    return (names ?? ['*', ...all]).map((name) => `token t::1:${name}`);
+    return (names ?? ['*', ...all]).map((name) => tokenKey(name));
   }
 
-  async #read(process: string, id: string, tellsSince: boolean): Promise<void> {
-    const types = rowsOf[this.#page];
-    const began = this.#now(process);
-    const isLazy = this.#page === 'lazy';
+  async #read(process: string, id: string, tellsSince: boolean, name = this.#page): Promise<void> {
+    const types = rowsOf[name];
+    const isLazy = name === 'lazy';
     if (!isLazy) await this.#steps.turn('read data', { reads: types.map((type) => `row ${type}`) });
+    // The request arrived just before.
+    const arrived = this.#now(process);
     const reads = new Map(isLazy ? [] : types.map((type) => [this.#row(type), this.#reading(type)]));
     const data = isLazy ? {} : this.#rows(types);
     await this.#steps.turn('begin', { reads: ['bumps'] });
-    const since = tellsSince ? { since: began } : undefined;
+    const since = tellsSince ? { since: arrived } : undefined;
     const render = { id, process, began: this.#moment(), reads, ...since };
     this.#history.renders.set(id, render);
     const load = this.#library.lazy(async (type: Type) => {
@@ -145,7 +146,7 @@ export class World {
     });
     const context = { ...(isLazy ? this.#rows(types, 0) : data), load, by: id };
     const { sweeper, env } = this.#site(process);
-    const page = JSON.parse(await sweeper.render(env, this.#page, context, since)) as Shown[];
+    const page = JSON.parse(await sweeper.render(env, name, context, since)) as Shown[];
     Object.assign(render, { page, ended: this.#moment() });
   }
 
