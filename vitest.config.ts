@@ -1,8 +1,10 @@
 import { defineConfig } from 'vitest/config';
+import { mutantsPlugin } from './test/freshness/mutants-plugin.ts';
 
 const source = (path: string) => new URL(`./src/${path}`, import.meta.url).pathname;
 
 export default defineConfig({
+  plugins: [mutantsPlugin()],
   test: {
     include: ['test/**/*.test.ts'],
     // Tests of the library import its source by the package's own names, as users would.

@@ -131,7 +131,9 @@ function hookRender(prototype: TemplatePrototype): NunjucksRender {
   prototype.render = function render(this: Template, ...args: unknown[]): string | null {
     const [context, frame, done] = args;
     const installed = (this.env as InstalledEnvironment)[INSTALLED];
-    if (installed === undefined || (frame !== null && typeof frame === 'object')) return original.apply(this, args);
+    // Another copy of this package has hooked the same class: its environments are its own.
+    if (!(installed?.renders instanceof Renders)) return original.apply(this, args);
+    if (frame !== null && typeof frame === 'object') return original.apply(this, args);
     const callback = [context, frame, done].find((value) => typeof value === 'function') as Done<string> | undefined;
     return installed.renders.render(this, typeof context === 'function' ? {} : (context as object), callback);
   } as TemplatePrototype['render'];

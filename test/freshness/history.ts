@@ -1,0 +1,184 @@
+/**
+ * What happened, and whether it may have: one judge for chosen interleavings and for real processes.
+ *
+ * Each body prints who made it and the versions of the rows it shows, so that a page says by itself from what, and in which
+ * render, each of its fragments was made.
+ */
+
+/** A point in the order of all events, and the time on the clock then, in milliseconds. */
+export interface Moment {
+  readonly at: number;
+  readonly time: number;
+}
+
+/** A fragment as a page shows it: the render whose body made it, its rows with their versions, the fragments inside. */
+export type Shown = readonly [
+  maker: string,
+  rows: readonly (readonly [row: string, version: number, exact?: 'exact'])[],
+  inside: readonly Shown[],
+];
+
+/** Rows were written, then bumped. */
+export interface Bump {
+  readonly process: string;
+  /** The version that each row had when the bump began: what is shown after it must be as new. */
+  readonly rows: ReadonlyMap<string, number>;
+  readonly began: Moment;
+  acknowledged?: Moment;
+  rejected?: Moment;
+}
+
+export interface Rendered {
+  readonly id: string;
+  readonly process: string;
+  readonly began: Moment;
+  /** When its request began, if it was told. */
+  readonly since?: number;
+  /** What it read itself, and when. */
+  readonly reads: Map<string, { readonly version: number; readonly when: Moment }>;
+  ended?: Moment;
+  page?: readonly Shown[];
+}
+
+/** A token was sent to the store. */
+export interface Minted {
+  readonly name: string;
+  readonly when: Moment;
+}
+
+export interface Rules {
+  /** Milliseconds, as the option. */
+  readonly maxDataAge: number;
+  /** Milliseconds by which clocks differ. */
+  readonly skew: number;
+}
+
+/** Why a row was shown in the version it was; the last two are promise 2. */
+export type Excuse = 'fresh' | 'own' | 'late' | 'slow';
+
+export interface Judgement {
+  readonly violations: readonly string[];
+  readonly counts: Readonly<Record<Excuse, number>>;
+}
+
+export class History {
+  readonly bumps: Bump[] = [];
+  readonly renders: Map<string, Rendered> = new Map();
+  readonly minted: Minted[] = [];
+
+  judge(rules: Rules): Judgement {
+    return new Judge(this, rules).judge();
+  }
+}
+
+class Judge {
+  readonly #rules: Rules;
+  readonly #history: History;
+  readonly #bumps = new Map<string, Bump[]>();
+  readonly #minted = new Map<string, Moment[]>();
+  readonly #violations: string[] = [];
+  readonly #counts = { fresh: 0, own: 0, late: 0, slow: 0 };
+
+  constructor(history: History, rules: Rules) {
+    this.#history = history;
+    this.#rules = rules;
+    for (const bump of history.bumps) for (const row of bump.rows.keys()) push(this.#bumps, row, bump);
+    for (const { name, when } of history.minted) push(this.#minted, name, when);
+    for (const moments of this.#minted.values()) moments.sort((a, b) => a.at - b.at);
+    for (const bumps of this.#bumps.values()) bumps.sort((a, b) => a.began.at - b.began.at);
+  }
+
+  judge(): Judgement {
+    for (const render of this.#history.renders.values()) {
+      for (const shown of render.page ?? []) this.#fragment(render, shown, []);
+    }
+    return { violations: this.#violations, counts: this.#counts };
+  }
+
+  #fragment(render: Rendered, shown: Shown, around: readonly Shown[]): void {
+    const chain = [...around, shown];
+    const [maker, rows, inside] = shown;
+    for (const [row, version, exact] of rows) {
+      const verdict = this.#row(render, chain, maker, row, version, exact !== undefined);
+      if (verdict in this.#counts) this.#counts[verdict as Excuse]++;
+      else this.#violations.push(`${render.id} shows ${row} v${version}, made by ${maker}: ${verdict}`);
+    }
+    for (const inner of inside) this.#fragment(render, inner, chain);
+  }
+
+  #row(
+    render: Rendered,
+    chain: readonly Shown[],
+    maker: string,
+    row: string,
+    version: number,
+    exact: boolean,
+  ): Excuse | string {
+    const read = render.reads.get(row);
+    // With `using` the version is part of the key.
+    if (exact && read?.version !== version) return `using: it read v${read?.version} itself`;
+    if (maker === render.id && read?.version !== version) return `it read v${read?.version} itself`;
+    const broken = (this.#bumps.get(row) ?? []).filter(
+      (bump) => (bump.rows.get(row) as number) > version && isHeard(bump, render),
+    );
+    const last = broken.at(-1);
+    if (last === undefined) return 'fresh';
+    if (maker === render.id) return 'own';
+    const made = this.#history.renders.get(maker);
+    if (made?.ended === undefined) return 'its maker never finished';
+    // Whoever had finished by then cannot have known the new token.
+    if (made.ended.at < last.began.at) return `v${last.rows.get(row)} was bumped after it was made`;
+    if (this.#isSlow(made, row)) return 'slow';
+    const until = this.#until(render, chain);
+    return render.began.time < until ? 'late' : `${render.began.time - until} ms beyond promise 2`;
+  }
+
+  /** Its data was older than promise 2 asks, and nobody said so. */
+  #isSlow(made: Rendered, row: string): boolean {
+    const read = made.reads.get(row);
+    return read !== undefined && made.since === undefined && made.began.time - read.when.time > this.#rules.maxDataAge;
+  }
+
+  /** When the last of the entries that a row came in, one in the other, must have ended by promise 2. */
+  #until(render: Rendered, chain: readonly Shown[]): number {
+    let until = Number.POSITIVE_INFINITY;
+    const makers = new Set([render.id]);
+    for (const shown of chain) {
+      const [maker] = shown;
+      // What one render made inside its own fragment is that fragment's.
+      if (makers.has(maker)) continue;
+      makers.add(maker);
+      const ended = this.#history.renders.get(maker)?.ended?.at ?? 0;
+      let last = 0;
+      for (const name of namesOf(shown)) {
+        const minted = this.#minted.get(name)?.filter(({ at }) => at < ended);
+        for (const { time } of minted ?? []) last = Math.max(last, time);
+      }
+      until = Math.min(until, last + this.#rules.maxDataAge + this.#rules.skew);
+    }
+    return until;
+  }
+}
+
+/** Whether a render must know of a bump: it was acknowledged before, or lost in the same process. */
+function isHeard({ process, acknowledged, rejected }: Bump, render: Rendered): boolean {
+  if (acknowledged !== undefined && acknowledged.at < render.began.at) return true;
+  return rejected !== undefined && process === render.process && rejected.at < render.began.at;
+}
+
+/** The names that a fragment depends on: those of all rows it shows. */
+function namesOf([, rows, inside]: Shown): Set<string> {
+  const names = new Set(['*']);
+  for (const [row] of rows) {
+    const [type, id] = row.split(':');
+    names.add(`${type}`).add(`${type}:=${id}`);
+  }
+  for (const inner of inside) for (const name of namesOf(inner)) names.add(name);
+  return names;
+}
+
+function push<T>(map: Map<string, T[]>, key: string, value: T): void {
+  const list = map.get(key);
+  if (list === undefined) map.set(key, [value]);
+  else list.push(value);
+}

@@ -1,0 +1,21 @@
+import { CacheSweeper, lazy } from 'nunjucks-cachesweeper';
+import { describe, expect, test, vi } from 'vitest';
+import { families, scenariosOf } from './scenarios.ts';
+import { search } from './search.ts';
+import { World } from './world.ts';
+
+vi.mock('node:timers/promises', async () => {
+  const { sleeper } = await import('./sleeper.ts');
+  return { setTimeout: () => sleeper.sleep() };
+});
+
+const world = new World({ CacheSweeper, lazy });
+
+describe.each(families)('%s: in every order no page is older than promised', (family) => {
+  test.each(scenariosOf(family))('$page, $start', async (scenario) => {
+    const { violation, complete, orders } = await search(world, scenario);
+    console.log(family, scenario.page, scenario.start, orders);
+    expect(violation).toBeUndefined();
+    expect(complete).toBe(true);
+  }, 600_000);
+});

@@ -1,0 +1,25 @@
+import { expect, test, vi } from 'vitest';
+import { type Mutant, type MutantName, mutants } from './mutants.ts';
+import { scenariosOf } from './scenarios.ts';
+import { search } from './search.ts';
+import { type Library, World } from './world.ts';
+
+vi.mock('node:timers/promises', async () => {
+  const { sleeper } = await import('./sleeper.ts');
+  return { setTimeout: () => sleeper.sleep() };
+});
+
+const names = Object.keys(mutants) as MutantName[];
+
+test.each(names)('the search finds out when %s', async (name) => {
+  const library: Library = await import(/* @vite-ignore */ `mutant:${names.indexOf(name)}`);
+  const world = new World(library);
+  const { protection, foundBy }: Mutant = mutants[name];
+  for (const scenario of scenariosOf(foundBy)) {
+    const { violation, orders } = await search(world, scenario);
+    if (violation === undefined) continue;
+    console.log(`Taken out: ${protection}. Found in order ${orders} of "${foundBy}":\n${violation}\n`);
+    return;
+  }
+  expect.fail(`no order of "${foundBy}" shows that ${protection}`);
+});

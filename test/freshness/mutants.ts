@@ -1,0 +1,153 @@
+import type { FamilyName } from './scenarios.ts';
+
+/** The library with one of its protections taken out: a piece of its source, and what stands there instead. */
+export interface Mutant {
+  /** The scenarios that show what it breaks. */
+  readonly foundBy: FamilyName;
+  readonly protection: string;
+  /** Below `src/`. */
+  readonly file: string;
+  /** Must be there exactly once. */
+  readonly text: string;
+  readonly instead: string;
+}
+
+export const mutants = {
+  'a token is a counter that restarts at 0': {
+    foundBy: 'one reader, a save, the token is lost, 2 s pass',
+    protection: 'a lost token is replaced by one never used before',
+    file: 'stores/shared-tokens.ts',
+    text: 'const made = new Map([...missing, ...damaged].map((name) => [name, mintToken(this.#now())]));',
+    instead: "const made = new Map([...missing, ...damaged].map((name) => [name, '0'.repeat(20)]));",
+  },
+  'a missing token is set and not added': {
+    foundBy: 'two readers, one knows since when, a save, 2 s pass',
+    protection: 'of those that miss a token at one time one is elected',
+    file: 'stores/shared-tokens.ts',
+    text: "this.#store.addMany('token', this.#items(missing, made), left()),",
+    instead:
+      "this.#store.setMany('token', this.#items(missing, made), left()).then((all) => all.map((done) => (done ? 'added' : 'unknown'))),",
+  },
+  'a token is sent again later': {
+    foundBy: 'one reader, two saves',
+    protection: 'a token is never sent twice',
+    file: 'stores/shared-tokens.ts',
+    text: 'const lost = all.filter((_, i) => !acknowledged[i]);',
+    instead: `const lost = all.filter((_, i) => !acknowledged[i]);
+    void sleep(100).then(() => this.#store.setMany('token', this.#items(all, made), BUMP_TIMEOUT));`,
+  },
+  'a lost token is sent again as it was': {
+    foundBy: 'one reader, a save in its process, a call fails',
+    protection: 'what is tried again has a fresh token',
+    file: 'stores/shared-tokens.ts',
+    text: 'this.#lose(lost);',
+    instead: "void sleep(50).then(() => this.#store.setMany('token', this.#items(lost, made), BUMP_TIMEOUT));",
+  },
+  'a lost bump is not tried again': {
+    foundBy: 'one reader, a save, a call fails',
+    protection: 'a lost bump is retried until it is delivered',
+    file: 'stores/shared-tokens.ts',
+    text: 'this.#startRetry();\n  }\n\n  #startRetry',
+    instead: 'this.#lost.clear();\n  }\n\n  #startRetry',
+  },
+  'a name whose bump was lost is known': {
+    foundBy: 'one reader, a save in its process, a call fails',
+    protection: 'what was bumped here and not acknowledged is unknown',
+    file: 'stores/shared-tokens.ts',
+    text: 'for (const name of names) if (this.isUncertain(name)) tokens.delete(name);',
+    instead: '',
+  },
+  'nothing is provisional': {
+    foundBy: 'one reader, a save, the token is lost, 2 s pass',
+    protection: 'what may be made from data older than its tokens lives as long as promise 2 says',
+    file: 'render/fragments.ts',
+    text: 'const isLate = youngest >= render.since - this.#skew;',
+    instead: 'const isLate = false;',
+  },
+  'clocks are all alike': {
+    foundBy: 'one reader that knows since when, a save by a clock that is a second late, 2 s pass',
+    protection: 'a second of clock skew is allowed for',
+    file: 'render/fragments.ts',
+    text: 'settings.store === undefined ? 0 : CLOCK_SKEW',
+    instead: '0',
+  },
+  'a page’s data is as young as its render': {
+    foundBy: 'one reader, a save, the token is lost, 2 s pass',
+    protection: 'data may have been read maxDataAge before its render',
+    file: 'render/render.ts',
+    text: 'Math.min(since ?? now - settings.maxDataAge, now)',
+    instead: 'now',
+  },
+  'only what is late itself ends early': {
+    foundBy: 'a reader of a part, one of the page around it that knows since when, a save of the part, 2 s pass',
+    protection: 'what is around a provisional fragment ends with it',
+    file: 'fragment/dependencies.ts',
+    text: 'this.expires = Math.min(this.expires, entry.expires);',
+    instead: '',
+  },
+  'a hit hands nothing up': {
+    foundBy: 'one reader, saves of a row and of one inside',
+    protection: 'what a hit was made from, the fragment around it was made from',
+    file: 'render/fragments.ts',
+    text: 'this.#frame?.dependencies.addEntry(entry);',
+    instead: '',
+  },
+  'a body hands nothing up': {
+    foundBy: 'one reader, saves of a row and of one inside',
+    protection: 'what a body was made from, the fragment around it was made from',
+    file: 'render/fragments.ts',
+    text: 'frame.close();\n    pass.finished.push(dependencies);',
+    instead: 'pass.finished.push(dependencies);',
+  },
+  'an unknown token is taken for missing': {
+    foundBy: 'one reader, a save of what it depends on, a call fails',
+    protection: 'what depends on a token that could not be read is not stored',
+    file: 'render/fragments.ts',
+    text: "if (token === UNKNOWN) frame.uncached ??= 'unknown token';",
+    instead: 'if (token === UNKNOWN) continue;',
+  },
+  'an unknown token does no harm to an entry': {
+    foundBy: 'one reader, a save of what it depends on, a call fails',
+    protection: 'an entry is served only if all its tokens are known',
+    file: 'render/entries.ts',
+    text: 'else if (token === UNKNOWN || token !== tokens[i])',
+    instead: 'else if (token !== UNKNOWN && token !== tokens[i])',
+  },
+  'only the own token of an entry is compared': {
+    foundBy: 'one reader, saves of a row and of one inside',
+    protection: 'an entry is served only if all its tokens are equal now',
+    file: 'render/entries.ts',
+    text: 'i < names.length',
+    instead: 'i < 3',
+  },
+  'an entry in memory is served without being judged': {
+    foundBy: 'one reader, saves of a row and of one inside',
+    protection: 'the memory tier is judged by the store’s tokens',
+    file: 'render/fragments.ts',
+    text: "if (verdict === 'pending') return '';\n      if (verdict === 'valid')",
+    instead: "if (verdict === 'pending') return '';\n      if (verdict !== undefined)",
+  },
+  'a stale entry in memory hides the store’s': {
+    foundBy: 'one reader, saves of a row and of one it depends on',
+    protection: 'what memory does not have, or not as it is now, is looked for in the store',
+    file: 'render/fragments.ts',
+    text: "if (verdict === 'valid') return this.#hit(render, call, key, entry);\n    }",
+    instead: "return verdict === 'valid' ? this.#hit(render, call, key, entry) : undefined;\n    }",
+  },
+  'the clock is not looked at': {
+    foundBy: 'one reader, a save, the token is lost, 2 s pass',
+    protection: 'an entry ends when it expires, wherever it is',
+    file: 'render/entries.ts',
+    text: "if (expires !== Number.POSITIVE_INFINITY && expires <= this.#now()) return 'invalid';",
+    instead: '',
+  },
+  'using= is not in the key': {
+    foundBy: 'one reader, a save, the token is lost, 2 s pass',
+    protection: 'using: the attribute is part of the key',
+    file: 'render/operands.ts',
+    text: "using: using === null || using === undefined ? '[]' : usingText(given, using),",
+    instead: "using: usingText(given, using ?? 'id') === '' ? '' : '[]',",
+  },
+} as const satisfies Record<string, Mutant>;
+
+export type MutantName = keyof typeof mutants;

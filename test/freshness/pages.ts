@@ -1,0 +1,47 @@
+/** Rows of the little site: every save gives the next version. */
+class Row {
+  readonly id: number;
+  readonly version: number;
+  constructor(id: number, version: number) {
+    this.id = id;
+    this.version = version;
+  }
+}
+
+export class Article extends Row {}
+export class Comment extends Row {}
+export class Author extends Row {}
+
+export const models = { Article, Comment, Author };
+
+const fragment = (args: string, rows: string, inside = '') =>
+  `{% cachesweeper ${args} %}["{{ by }}",[${rows}],[${inside}]]{% endcachesweeper %}`;
+const row = (name: string, value = name) =>
+  `["${name[0]?.toUpperCase()}${name.slice(1)}:{{ ${name}.id }}",{{ ${value}.version }}]`;
+
+const comment = fragment('comment 0', row('comment'));
+
+/** Pages whose html is JSON: see `Shown` in history.ts. */
+const pages = {
+  plain: `[${fragment('article 0', row('article'))}]`,
+  using: `[${fragment('article 0 using="version"', row('article').replace(']', ',"exact"]'))},${fragment('article 0', row('article'))}]`,
+  nested: `[${fragment('article 0', row('article'), '{% include "comment" %}')}]`,
+  part: '[{% include "comment" %}]',
+  // The version is not there before it is asked for.
+  lazy: `[${fragment('article 0', row('article', 'load("Article")'), `{% for comment in [load("Comment")] %}${comment}{% endfor %}`)}]`,
+  depends: `[${fragment('article 0', `${row('article')}{% depends author %},${row('author')}`)}]`,
+};
+
+export type Page = keyof typeof pages;
+
+export const templates: Record<string, string> = { ...pages, comment };
+
+/** The rows that a page shows. */
+export const rowsOf: Readonly<Record<Page, readonly (keyof typeof models)[]>> = {
+  plain: ['Article'],
+  using: ['Article'],
+  nested: ['Article', 'Comment'],
+  part: ['Comment'],
+  lazy: ['Article', 'Comment'],
+  depends: ['Article', 'Author'],
+};

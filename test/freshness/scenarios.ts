@@ -1,0 +1,138 @@
+import { isLong } from '../support/long.ts';
+import type { Page } from './pages.ts';
+import type { Actor, Scenario, Type } from './world.ts';
+
+interface Family {
+  readonly actors: readonly Actor[];
+  readonly pages: readonly Page[];
+  /** Those whose orders are too many for every day; there they are as few as `pages`. */
+  readonly morePages?: readonly Page[];
+  readonly starts?: readonly ('cold' | 'warm')[];
+  readonly more?: Partial<Scenario>;
+}
+
+const reader = (process: string, more: { readonly since?: true; readonly page?: Page } = {}): Actor => ({
+  does: 'read',
+  in: process,
+  ...more,
+});
+const save = (process: string, row: Type = 'Article', bump: 'row' | 'class' | 'all' | 'using' = 'row'): Actor => ({
+  does: 'save',
+  in: process,
+  row,
+  bump,
+});
+const loss: Actor = { does: 'lose', tokens: 'Article' };
+const flush: Actor = { does: 'lose', tokens: 'all' };
+const twoSeconds: Actor = { does: 'wait', milliseconds: 2_000 };
+
+const everyPage: readonly Page[] = ['plain', 'using', 'nested', 'lazy', 'depends'];
+
+/** By what happens in them. Each is small enough for every order of its steps to be tried. */
+const all = {
+  'one reader, a save, the token is lost, 2 s pass': {
+    actors: [reader('a'), save('b'), loss, twoSeconds],
+    pages: everyPage,
+  },
+  'one reader that knows since when, a save, the token is lost, 2 s pass': {
+    actors: [reader('a', { since: true }), save('b'), loss, twoSeconds],
+    pages: ['plain'],
+    morePages: everyPage,
+  },
+  'one reader, two saves': { actors: [reader('a'), save('b'), save('c')], pages: ['plain'], morePages: everyPage },
+  'one reader, two saves, all tokens are lost': {
+    actors: [reader('a'), save('b'), save('c'), flush],
+    pages: ['plain'],
+    morePages: everyPage,
+    starts: ['warm'],
+  },
+  'one reader, saves of a row and of one inside': {
+    actors: [reader('a'), save('b'), save('b', 'Comment')],
+    pages: ['nested', 'lazy'],
+  },
+  'one reader, saves of a row and of one it depends on': {
+    actors: [reader('a'), save('b'), save('b', 'Author')],
+    pages: ['depends'],
+  },
+  'one reader, its class is swept, 2 s pass': {
+    actors: [reader('a'), save('b', 'Article', 'class'), twoSeconds],
+    pages: ['nested'],
+    morePages: everyPage,
+  },
+  'one reader, everything is swept, 2 s pass': {
+    actors: [reader('a'), save('b', 'Article', 'all'), twoSeconds],
+    pages: ['nested'],
+    morePages: everyPage,
+  },
+  'one reader, a save, a call fails': {
+    actors: [reader('a'), save('b')],
+    pages: ['plain', 'nested'],
+    morePages: everyPage,
+    more: { faults: 1 },
+  },
+  'one reader, a save in its process, a call fails': {
+    actors: [reader('a'), save('a')],
+    pages: ['plain'],
+    morePages: everyPage,
+    more: { faults: 1 },
+  },
+  'one reader, a save of what it depends on, a call fails': {
+    actors: [reader('a'), save('b', 'Author')],
+    pages: ['depends'],
+    more: { faults: 1 },
+  },
+  'one reader, a save told with using, a call fails': {
+    actors: [reader('a'), save('b', 'Article', 'using')],
+    pages: ['using'],
+    starts: ['warm'],
+    more: { faults: 1 },
+  },
+  'one reader that knows since when, a save by a clock that is a second late, 2 s pass': {
+    actors: [reader('a', { since: true }), save('b'), twoSeconds],
+    pages: ['plain', 'nested'],
+    more: { clocks: { b: -1_000 } },
+  },
+  'two readers, a save, the token is lost': {
+    actors: [reader('a'), reader('b'), save('c'), loss],
+    pages: ['plain'],
+    morePages: ['plain', 'using', 'nested', 'depends'],
+  },
+  'two readers, a save': {
+    actors: [reader('a'), reader('b'), save('c')],
+    pages: everyPage,
+    starts: ['warm'],
+  },
+  'two readers in one process, a save': {
+    actors: [reader('a'), reader('a'), save('b')],
+    pages: ['plain'],
+    morePages: ['plain', 'using', 'nested', 'depends'],
+    starts: ['warm'],
+  },
+  'two readers without a memory tier, a save, the token is lost': {
+    actors: [reader('a'), reader('b'), save('c'), loss],
+    pages: ['plain'],
+    morePages: ['plain', 'using', 'nested', 'depends'],
+    starts: ['warm'],
+    more: { memory: false },
+  },
+  'two readers, one knows since when, a save, 2 s pass': {
+    actors: [reader('a'), reader('b', { since: true }), save('c'), twoSeconds],
+    pages: ['plain'],
+    starts: ['cold'],
+  },
+  'a reader of a part, one of the page around it that knows since when, a save of the part, 2 s pass': {
+    actors: [reader('a', { page: 'part' }), reader('b', { since: true }), save('c', 'Comment'), twoSeconds],
+    pages: ['nested'],
+    starts: ['warm'],
+  },
+} as const satisfies Record<string, Family>;
+
+export type FamilyName = keyof typeof all;
+
+export const families = Object.keys(all) as readonly FamilyName[];
+
+/** The scenarios of a family: each page, with nothing there before and with everything. */
+export function scenariosOf(name: FamilyName): readonly Scenario[] {
+  const { actors, pages, morePages = pages, starts = ['cold', 'warm'], more }: Family = all[name];
+  return (isLong ? morePages : pages).flatMap((page) => starts.map((start) => ({ page, start, actors, ...more })));
+}

@@ -1,0 +1,254 @@
+import nunjucks from 'nunjucks';
+import type * as library from 'nunjucks-cachesweeper';
+import { ObjectLoader } from '../support/loaders.ts';
+import { GatedStore, Server, type Stage, tokenKey } from './gated-store.ts';
+import { History, type Judgement, type Moment, type Shown } from './history.ts';
+import { models, type Page, rowsOf, templates } from './pages.ts';
+import { sleeper } from './sleeper.ts';
+import { type Choose, Steps } from './steps.ts';
+
+export type Library = Pick<typeof library, 'CacheSweeper' | 'lazy'>;
+export type Type = keyof typeof models;
+
+/** Somebody whose steps are put in order with those of the others. */
+export type Actor =
+  /** Reads the rows of the page (or of another), then renders it; `since`: says when it began. */
+  | { readonly does: 'read'; readonly in: string; readonly since?: true; readonly page?: Page }
+  /** Saves a row and bumps it, or its class, or everything; `using` makes the bump conditional. */
+  | { readonly does: 'save'; readonly in: string; readonly row: Type; readonly bump?: 'row' | 'class' | 'all' | 'using' }
+  /** The server loses the token of a row, or all tokens. */
+  | { readonly does: 'lose'; readonly tokens: Type | 'all' }
+  | { readonly does: 'wait'; readonly milliseconds: number };
+
+export interface Scenario {
+  readonly page: Page;
+  readonly actors: readonly Actor[];
+  /** What is there before: nothing, or everything in the store and in each process. Default: nothing. */
+  readonly start?: 'cold' | 'warm';
+  /** Default: true. */
+  readonly memory?: boolean;
+  /** How many calls of the store may be lost, or carried out late. Default: 0. */
+  readonly faults?: number;
+  /** By how many milliseconds the clock of a process is wrong. */
+  readonly clocks?: Readonly<Record<string, number>>;
+}
+
+export interface Outcome extends Judgement {
+  /** The order in which it went. */
+  readonly steps: readonly string[];
+  readonly counts: Judgement['counts'] & Readonly<Record<string, number>>;
+}
+
+const MAX_DATA_AGE = 3_000;
+/** By then nothing is provisional, and nothing late is served. */
+const SETTLED = 60_000;
+const PROCESSES = ['a', 'b', 'c'];
+
+/** Some processes of one site, that go through one scenario after the other. */
+export class World {
+  readonly #library: Library;
+  readonly #sites = new Map<string, { sweeper: library.CacheSweeper; env: nunjucks.Environment }>();
+  #time = 1_800_000_000_000;
+  #moments = 0;
+  #clocks: Readonly<Record<string, number>> = {};
+  #server = new Server();
+  #steps = new Steps(0);
+  #history = new History();
+  #counts = new Map<string, number>();
+  #faults = false;
+  #page: Page = 'plain';
+  #memory = true;
+  #versions = new Map<string, number>();
+  /** The ids of this scenario's rows: what earlier ones left in the memory of the processes is of other rows. */
+  #id = 0;
+
+  constructor(library: Library) {
+    this.#library = library;
+  }
+
+  /** Runs one scenario in one order; undefined when `choose` gave up. */
+  async run(scenario: Scenario, choose: Choose): Promise<Outcome | undefined> {
+    this.#begin(scenario);
+    if (scenario.start === 'warm') await this.#warm();
+    const steps = new Steps(scenario.faults ?? 0);
+    this.#steps = steps;
+    sleeper.sleep = () => steps.turn('try again', {}).then(() => undefined);
+    const started = scenario.actors.map((actor, i) => steps.act(`${actor.does}${i}`, () => this.#act(actor, `r${i}`)));
+    const isWhole = await steps.schedule(choose);
+    await steps.free();
+    await Promise.all(started);
+    await this.#settleBumps();
+    if (!isWhole) return undefined;
+    const unshared = await this.#probe();
+    const skew = Math.max(0, ...Object.values(this.#clocks).map(Math.abs));
+    const { violations, counts } = this.#history.judge({ maxDataAge: MAX_DATA_AGE, skew });
+    return {
+      steps: steps.taken,
+      violations: [...violations, ...unshared],
+      counts: { ...counts, ...Object.fromEntries(this.#counts) },
+    };
+  }
+
+  #begin({ page, memory = true, clocks = {}, faults = 0 }: Scenario): void {
+    this.#time += 3_600_000;
+    this.#id++;
+    this.#page = page;
+    this.#memory = memory;
+    this.#clocks = clocks;
+    this.#server = new Server();
+    this.#steps = new Steps(0);
+    void this.#steps.free();
+    this.#history = new History();
+    this.#counts = new Map();
+    this.#faults = faults > 0;
+    this.#versions = new Map(Object.keys(models).map((type) => [type, 1]));
+  }
+
+  async #act(actor: Actor, id: string): Promise<void> {
+    switch (actor.does) {
+      case 'read':
+        return this.#read(actor.in, id, actor.since === true, actor.page);
+      case 'save':
+        return this.#save(actor);
+      case 'lose': {
+        const names = actor.tokens === 'all' ? undefined : [`${actor.tokens}:=${this.#id}`];
+        await this.#steps.turn('lose tokens', { writes: this.#tokens(names) });
+        return this.#server.forgetTokens(names);
+      }
+      case 'wait':
+        await this.#steps.turn(`wait ${actor.milliseconds}`, { all: true });
+        this.#time += actor.milliseconds;
+    }
+  }
+
+  /** The store's names of tokens; all that this scenario can know when none are given. */
+  #tokens(names: readonly string[] | undefined): string[] {
+    const all = Object.keys(models).flatMap((type) => [type, `${type}:*`, `${type}:=${this.#id}`]);
+    return (names ?? ['*', ...all]).map((name) => tokenKey(name));
+  }
+
+  async #read(process: string, id: string, tellsSince: boolean, name = this.#page): Promise<void> {
+    const types = rowsOf[name];
+    const isLazy = name === 'lazy';
+    if (!isLazy) await this.#steps.turn('read data', { reads: types.map((type) => `row ${type}`) });
+    // The request arrived just before.
+    const arrived = this.#now(process);
+    const reads = new Map(isLazy ? [] : types.map((type) => [this.#row(type), this.#reading(type)]));
+    const data = isLazy ? {} : this.#rows(types);
+    await this.#steps.turn('begin', { reads: ['bumps'] });
+    const since = tellsSince ? { since: arrived } : undefined;
+    const render = { id, process, began: this.#moment(), reads, ...since };
+    this.#history.renders.set(id, render);
+    const load = this.#library.lazy(async (type: Type) => {
+      await this.#steps.turn(`load ${type}`, { process, reads: [`row ${type}`] });
+      reads.set(this.#row(type), this.#reading(type));
+      return this.#rows([type])[type.toLowerCase()];
+    });
+    const context = { ...(isLazy ? this.#rows(types, 0) : data), load, by: id };
+    const { sweeper, env } = this.#site(process);
+    const page = JSON.parse(await sweeper.render(env, name, context, since)) as Shown[];
+    Object.assign(render, { page, ended: this.#moment() });
+  }
+
+  async #save({ in: process, row: type, bump: kind = 'row' }: Extract<Actor, { does: 'save' }>): Promise<void> {
+    await this.#steps.turn('save', { process, writes: [`row ${type}`] });
+    this.#versions.set(type, (this.#versions.get(type) as number) + 1);
+    const types = kind === 'all' ? (Object.keys(models) as Type[]) : [type];
+    const rows = new Map(types.map((each) => [this.#row(each), this.#versions.get(each) as number]));
+    const bump: History['bumps'][number] = { process, rows, began: this.#moment() };
+    this.#history.bumps.push(bump);
+    const { sweeper } = this.#site(process);
+    const model = kind === 'class' ? models[type] : this.#rows([type])[type.toLowerCase()];
+    const options = kind === 'using' ? { using: 'version' } : {};
+    try {
+      await (kind === 'all' ? sweeper.invalidateAll() : sweeper.invalidateCacheFor(model, options));
+      bump.acknowledged = this.#moment();
+    } catch {
+      bump.rejected = this.#moment();
+    }
+  }
+
+  /** What was lost is delivered in the background. */
+  async #settleBumps(): Promise<void> {
+    for (const { sweeper } of this.#sites.values()) await sweeper.idle();
+    for (const bump of this.#history.bumps) bump.acknowledged ??= this.#moment();
+  }
+
+  async #warm(): Promise<void> {
+    for (let round = 0; round < 2; round++) {
+      for (const process of PROCESSES) await this.#read(process, `warm-${round}-${process}`, false);
+      for (const { sweeper } of this.#sites.values()) await sweeper.idle();
+      this.#time += SETTLED;
+    }
+  }
+
+  /** Renders by both processes at the end: at once, at the end of promise 2, and when all has settled. */
+  async #probe(): Promise<string[]> {
+    const ends = this.#history.minted.map(({ when }) => when.time + MAX_DATA_AGE).filter((end) => end > this.#time);
+    const times = [this.#time, Math.max(this.#time, ...ends) - 1, Math.max(this.#time, ...ends), this.#time + SETTLED];
+    for (const [i, time] of times.entries()) {
+      this.#time = Math.max(this.#time, time);
+      for (const process of ['a', 'b']) await this.#probeOnce(process, `${process}${i}`);
+    }
+    const pages = ['a', 'b'].map((process) => JSON.stringify(this.#history.renders.get(`${process}3`)?.page));
+    return pages[0] === pages[1] ? [] : [`what a stored for good b did not find: ${pages.join(' ')}`];
+  }
+
+  async #probeOnce(process: string, id: string): Promise<void> {
+    await this.#read(process, id, false);
+    await this.#site(process).sweeper.idle();
+  }
+
+  #site(process: string): { sweeper: library.CacheSweeper; env: nunjucks.Environment } {
+    const key = `${process} ${this.#memory}`;
+    const known = this.#sites.get(key);
+    if (known !== undefined) return known;
+    const sweeper = new this.#library.CacheSweeper({
+      store: new GatedStore(process, () => this.#stage),
+      now: () => this.#now(process),
+      // Calls that wait for their turn do not time out.
+      timeout: '10m',
+      onError: () => {},
+      memory: this.#memory ? { maxBytes: 1_000_000 } : false,
+    });
+    const env = sweeper.install(new nunjucks.Environment(new ObjectLoader(templates) as nunjucks.ILoader));
+    this.#sites.set(key, { sweeper, env });
+    return { sweeper, env };
+  }
+
+  get #stage(): Stage {
+    return {
+      steps: this.#steps,
+      server: this.#server,
+      time: () => this.#time,
+      faults: this.#faults,
+      minted: (name) => void this.#history.minted.push({ name, when: this.#moment() }),
+      counts: this.#counts,
+    };
+  }
+
+  #now(process: string): number {
+    return this.#time + (this.#clocks[process] ?? 0);
+  }
+
+  #moment(): Moment {
+    return { at: ++this.#moments, time: this.#time };
+  }
+
+  #row(type: Type): string {
+    return `${type}:${this.#id}`;
+  }
+
+  #reading(type: Type): { version: number; when: Moment } {
+    return { version: this.#versions.get(type) as number, when: this.#moment() };
+  }
+
+  #rows(types: readonly Type[], version?: number): Record<string, object> {
+    return Object.fromEntries(
+      types.map((type) => {
+        const row = new models[type](this.#id, version ?? (this.#versions.get(type) as number));
+        return [type.toLowerCase(), row];
+      }),
+    );
+  }
+}
