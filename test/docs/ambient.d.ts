@@ -5,6 +5,7 @@ declare const req: import('express').Request & { flash(kind: string): string[] }
 declare const res: import('express').Response;
 declare const server: import('node:http').Server;
 declare const env: import('nunjucks').Environment;
+declare const CacheSweeper: typeof import('nunjucks-cachesweeper').CacheSweeper;
 declare const sweeper: import('nunjucks-cachesweeper').CacheSweeper;
 declare const lazy: typeof import('nunjucks-cachesweeper').lazy;
 
@@ -39,3 +40,7 @@ declare const blog: {
   article(id: unknown): Promise<Article>;
   comments(article: Article): Promise<Comment[]>;
 };
+
+declare module 'govuk-prototype-kit' {
+  export const requests: { setupRouter(): import('express').Router };
+}

@@ -41,7 +41,7 @@ test('TypeScript and JavaScript of the docs type-check, section by section', { t
       }),
     );
   project('typescript', {}, ['*.ts']);
-  const javascript = { allowJs: true, checkJs: true, strict: false, erasableSyntaxOnly: false };
+  const javascript = { allowJs: true, checkJs: true, strict: false, exactOptionalPropertyTypes: false };
   project('javascript', javascript, ['*.js', '*.cjs']);
   const tsc = `${root}node_modules/typescript/bin/tsc`;
   const errors = await Promise.all(

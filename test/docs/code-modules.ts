@@ -14,11 +14,12 @@ export function codeModules(): CodeModule[] {
     ['ts', 'js'].flatMap((language) => {
       const blocks = blocksOf(page).filter((block) => block.language === language);
       const intro = blocks.filter(({ section }) => section === '');
-      const sections = Map.groupBy(blocks, ({ section }) => section);
+      const sections = new Set(blocks.map(({ section }) => section));
       if (sections.size > 1) sections.delete('');
-      return Array.from(sections, ([section, own]) =>
-        moduleOf(page, language, section === '' ? own : [...intro, ...own]),
-      );
+      return Array.from(sections, (name) => {
+        const own = blocks.filter(({ section }) => section === name);
+        return moduleOf(page, language, name === '' ? own : [...intro, ...own]);
+      });
     }),
   );
 }
@@ -33,24 +34,15 @@ function moduleOf(page: string, language: string, blocks: readonly CodeBlock[]):
 
 /** A reader meets an import again where it is needed; a module may have it once. */
 function gathered(text: string): { imports: string; rest: string } {
-  const named = new Map<string, Set<string>>();
-  const whole = new Set<string>();
-  const rest = text.replaceAll(/^import (.+?) from '(.+)';$/gm, (line, what: string, from: string) => {
-    const [, byDefault, names, isType] = /^(?:(\w+)(?:, )?)?(?:\{ (.+) \})?$/.exec(what.replace(/^type /, '')) ?? [];
-    void isType;
-    if (byDefault === undefined && names === undefined) {
-      whole.add(line);
+  const imports = new Set<string>();
+  const rest = text.replaceAll(
+    /^import (type )?(.+?) from '(.+)';$/gm,
+    (_line, type = '', what: string, from: string) => {
+      const [, byDefault, , names] = /^(\w+)?(, )?(?:\{ (.+) \})?$/.exec(what) ?? [];
+      if (byDefault !== undefined) imports.add(`import ${type}${byDefault} from '${from}';`);
+      for (const name of names?.split(', ') ?? []) imports.add(`import ${type}{ ${name} } from '${from}';`);
       return '';
-    }
-    if (byDefault !== undefined) whole.add(`import ${byDefault} from '${from}';`);
-    const known = named.get(from) ?? new Set();
-    for (const each of names?.split(', ') ?? []) known.add(what.startsWith('type ') ? `type ${each}` : each);
-    if (known.size > 0) named.set(from, known);
-    return '';
-  });
-  const lines = Array.from(named, ([from, names]) => {
-    const values = [...names].filter((name) => !name.startsWith('type ') || !names.has(name.slice(5)));
-    return `import { ${values.join(', ')} } from '${from}';`;
-  });
-  return { imports: [...whole, ...lines].join('\n'), rest };
+    },
+  );
+  return { imports: [...imports].join('\n'), rest };
 }
