@@ -81,7 +81,7 @@ test('GOV.UK Prototype Kit: the lines of the recipe cache pages, and keep form d
   const get = async (path: string) => (await fetch(`http://localhost:${port}/${path}`)).text();
   expect(await get('page?postcode=SW1A')).toContain('<p>SW1A</p>');
   expect(await get('page?postcode=N1')).toContain('<p>N1</p>');
-  expect(await get('wrong?name=Ann')).toContain('private name');
+  expect(await get('wrong?name=Ann')).toContain('this fragment uses data.name');
   server.close();
 });
 
