@@ -1,6 +1,6 @@
 /**
  * Every code a {@link CacheSweeperError} can carry. Codes are stable: programs may test them; messages may improve.
- * Cause and remedy of each: README, "Errors".
+ * Cause and remedy of each: docs/errors.md.
  */
 export type CacheSweeperErrorCode =
   | 'CACHESWEEPER_ASYNC_BODY'

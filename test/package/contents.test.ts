@@ -43,7 +43,8 @@ describe('the packed tarball', () => {
   test('passes arethetypeswrong for ES modules', async () => {
     const cli = `${root}node_modules/@arethetypeswrong/cli/dist/index.js`;
     const { stdout } = await run(process.execPath, [cli, packed.file, '--profile', 'esm-only', '--format', 'json']);
-    const { analysis } = JSON.parse(stdout);
+    const { analysis } = JSON.parse(stdout); // it would have exited with an error for a problem
+    expect(analysis.types).toMatchObject({ kind: 'included' });
     expect(Object.keys(analysis.entrypoints).sort()).toEqual(Object.keys(manifest.exports).sort());
   });
 });

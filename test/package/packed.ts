@@ -8,6 +8,7 @@ export const run = promisify(execFile);
 
 export interface Manifest {
   readonly name: string;
+  readonly scripts: Readonly<Record<string, string>>;
   readonly exports: Readonly<Record<string, unknown>>;
   readonly dependencies: Readonly<Record<string, string>>;
   readonly devDependencies: Readonly<Record<string, string>>;

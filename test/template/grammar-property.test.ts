@@ -51,7 +51,7 @@ const canonical = (values: readonly unknown[]) => canonicalList(values, 'key');
 const holdsDelimiter = (operands: readonly Written[], { blockEnd, variableEnd }: Delimiters) =>
   operands.some(({ bare }) => bare.includes(blockEnd) || bare.includes(variableEnd));
 
-describe('arguments, however they are written,', () => {
+describe('arguments, however they are written,', { timeout: 120_000 }, () => {
   test('are the values that were written, or an error with its place', () => {
     let read = 0;
     const list = fc.array(fc.tuple(separator, operand), { maxLength: 5 });
