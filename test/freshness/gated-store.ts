@@ -66,11 +66,18 @@ export class GatedStore implements Store {
   addMany(kind: Kind, items: readonly StoreItem[]): Promise<readonly Added[]> {
     this.#mint(kind, items);
     const touches = { process: this.#process, writes: items.map(({ key }) => `${kind} ${key}`) };
-    return this.#call<Added>(`add ${kind}`, touches, ['unknown', 'lost', 'late'], keysOf(items), 'unknown', (key, i) => {
-      if (this.#read(kind, key) !== undefined) return 'exists';
-      this.#write(kind, items[i] as StoreItem);
-      return 'added';
-    });
+    return this.#call<Added>(
+      `add ${kind}`,
+      touches,
+      ['unknown', 'lost', 'late'],
+      keysOf(items),
+      'unknown',
+      (key, i) => {
+        if (this.#read(kind, key) !== undefined) return 'exists';
+        this.#write(kind, items[i] as StoreItem);
+        return 'added';
+      },
+    );
   }
 
   async close(): Promise<void> {}

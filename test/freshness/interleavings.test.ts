@@ -12,10 +12,14 @@ vi.mock('node:timers/promises', async () => {
 const world = new World({ CacheSweeper, lazy });
 
 describe.each(families)('%s: in every order no page is older than promised', (family) => {
-  test.each(scenariosOf(family))('$page, $start', async (scenario) => {
-    const { violation, complete, orders } = await search(world, scenario);
-    console.log(family, scenario.page, scenario.start, orders);
-    expect(violation).toBeUndefined();
-    expect(complete).toBe(true);
-  }, 600_000);
+  test.each(scenariosOf(family))(
+    '$page, $start',
+    async (scenario) => {
+      const { violation, complete, orders } = await search(world, scenario);
+      console.log(family, scenario.page, scenario.start, orders);
+      expect(violation).toBeUndefined();
+      expect(complete).toBe(true);
+    },
+    600_000,
+  );
 });

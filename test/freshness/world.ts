@@ -15,7 +15,12 @@ export type Actor =
   /** Reads the rows of the page (or of another), then renders it; `since`: says when it began. */
   | { readonly does: 'read'; readonly in: string; readonly since?: true; readonly page?: Page }
   /** Saves a row and bumps it, or its class, or everything; `using` makes the bump conditional. */
-  | { readonly does: 'save'; readonly in: string; readonly row: Type; readonly bump?: 'row' | 'class' | 'all' | 'using' }
+  | {
+      readonly does: 'save';
+      readonly in: string;
+      readonly row: Type;
+      readonly bump?: 'row' | 'class' | 'all' | 'using';
+    }
   /** The server loses the token of a row, or all tokens. */
   | { readonly does: 'lose'; readonly tokens: Type | 'all' }
   | { readonly does: 'wait'; readonly milliseconds: number };
