@@ -62,6 +62,9 @@ export function record(response: ServerResponse, maxBytes: number, listener: Lis
   let hasTrailers = false;
   let isDone = false;
 
+  // Node lets go of it before it says that it is done.
+  const { socket } = response;
+
   const take = (chunk: Buffer | undefined): void => {
     listener.chunk();
     if (chunk === undefined || chunks === undefined) return;
@@ -130,7 +133,9 @@ export function record(response: ServerResponse, maxBytes: number, listener: Lis
     const { status, headers } = head ?? { status: response.statusCode, headers: {} };
     // HTTP/2 says "finish" whatever ended the stream.
     const { stream } = response as { readonly stream?: { readonly aborted?: boolean; readonly rstCode?: number } };
-    const isAborted = !isFlushed || stream?.aborted === true || (stream?.rstCode ?? 0) !== 0;
+    // And HTTP/1 says so even if the connection was lost.
+    const isLost = stream === undefined ? socket?.destroyed === true : stream.aborted === true || stream.rstCode !== 0;
+    const isAborted = !isFlushed || isLost;
     const length = headers['content-length'];
     const isIncomplete = !isEnding || head === undefined || (length !== undefined && Number(length) !== bytes);
     const fault = isAborted ? 'aborted' : isIncomplete ? 'incomplete' : hasTrailers ? 'trailers' : undefined;
