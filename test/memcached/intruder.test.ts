@@ -114,7 +114,7 @@ describe.each([
     for (const [key, stored] of honest) await intruder.set(key, stored);
   }
 
-  test('changes no page by changing values', async () => {
+  test('changes no page by changing values', { timeout: 900_000 }, async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.tuple(fc.nat(), forge), { minLength: 1, maxLength: 30 }), async (changes) => {
         const keys = [...honest.keys()];
@@ -132,7 +132,9 @@ describe.each([
     );
   });
 
-  test('changes no page by putting values where others were, of other fragments, kinds and sites', async () => {
+  test('changes no page by putting values where others were, of other fragments, kinds and sites', {
+    timeout: 900_000,
+  }, async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.tuple(fc.nat(), fc.nat()), { minLength: 1, maxLength: 60 }), async (swaps) => {
         const keys = [...honest.keys()];

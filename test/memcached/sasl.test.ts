@@ -1,8 +1,10 @@
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { encodeRequests, Opcode } from '../../src/stores/memcached/wire.ts';
 import { Memcached } from '../support/memcached.ts';
 import { frame, honest, ScriptedServer } from '../support/scripted-server.ts';
 import { CALL, item, opener, roundTrip } from './support.ts';
@@ -94,6 +96,13 @@ describe('a real Memcached that asks for a password', () => {
     vi.stubEnv('SASL_CONF_PATH', folder);
     memcached = await Memcached.start('-S');
     vi.unstubAllEnvs();
+    const socket = connect(memcached.port, '127.0.0.1');
+    socket.write(encodeRequests(Opcode.saslList, [{ key: '' }], 0));
+    const [mechanisms] = (await once(socket, 'data')) as [Buffer];
+    socket.destroy();
+    if (!mechanisms.includes('PLAIN')) {
+      throw new Error("memcached's SASL library has no PLAIN: install it (apt-get install libsasl2-modules)");
+    }
   });
   afterAll(() => {
     saslauthd.close();
