@@ -141,6 +141,7 @@ describe('stats()', () => {
       tokens: 0,
       writesDropped: 0,
       bumpsWaiting: 0,
+      damaged: 0,
       renders: 0,
       tags: [],
     });
