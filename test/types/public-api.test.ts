@@ -6,6 +6,7 @@ import {
   type CacheSweeperOptions,
   type CacheSweeperStats,
   DEFAULT_PRIVATE_NAMES,
+  type InvalidateOptions,
   type KeyParts,
   lazy,
   type ModelIdentity,
@@ -68,7 +69,7 @@ test('invalidating can be passed around, and must be awaited', () => {
   const { invalidateCacheFor, invalidateAll } = new CacheSweeper();
   expectTypeOf(invalidateCacheFor).returns.toEqualTypeOf<Promise<void>>();
   expectTypeOf(invalidateCacheFor).parameter(0).toBeUnknown();
-  expectTypeOf(invalidateCacheFor).parameter(1).toEqualTypeOf<{ readonly using?: string } | undefined>();
+  expectTypeOf(invalidateCacheFor).parameter(1).toEqualTypeOf<InvalidateOptions | undefined>();
   expectTypeOf(invalidateAll).toEqualTypeOf<() => Promise<void>>();
 });
 
