@@ -7,18 +7,30 @@ import type { SweepTransaction } from './transaction.ts';
 
 export type { HookedModel, SaveHookOptions } from './save-hook.ts';
 
+/** A `Sequelize` instance, as far as it can be told without Sequelize's own types. */
+export interface SequelizeInstance {
+  readonly models: Readonly<Record<string, object>>;
+  getQueryInterface(): object;
+  transaction(...args: never): Promise<unknown>;
+}
+
 /**
  * Tells a sweeper of every row that is written through Sequelize's models: at once, or when the outermost transaction is
  * committed. `await comment.save()` resolves with the fragments already swept. What is heard and what is not:
  * docs/orm.md.
  *
- * @param sequelize with its models defined, if options name any
+ * @param ofSequelize a `Sequelize` instance with its models defined, if options name any
  * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION; CACHESWEEPER_INSTALL when it was called for these two before
  *
  * @example
  * sweepOnSave(sequelize, sweeper, { models: { Comment: { using: 'updatedAt' } }, exclude: ['Session'] });
  */
-export function sweepOnSave(sequelize: Sequelize, sweeper: CacheSweeper, options: SaveHookOptions = {}): void {
+export function sweepOnSave(
+  ofSequelize: SequelizeInstance,
+  sweeper: CacheSweeper,
+  options: SaveHookOptions = {},
+): void {
+  const sequelize = ofSequelize as Sequelize;
   if (typeof sequelize?.getQueryInterface !== 'function') {
     throw new CacheSweeperError('CACHESWEEPER_BAD_OPTION', 'sweepOnSave() expected a Sequelize instance');
   }

@@ -20,19 +20,31 @@ import type { SweepTransaction } from './transaction.ts';
 
 export type { HookedModel, SaveHookOptions } from './save-hook.ts';
 
+/** A `DataSource` of TypeORM, as far as it can be told without TypeORM's own types. */
+export interface TypeOrmDataSource {
+  readonly isInitialized: boolean;
+  readonly entityMetadatas: readonly { readonly name: string; readonly tableName: string }[];
+  createQueryRunner(...args: never): object;
+}
+
 /**
  * Tells a sweeper of every row that a TypeORM data source saves or removes: at once, or when the outermost transaction is
  * committed. TypeORM waits for it, so `await repository.save(comment)` resolves with the fragments already swept.
  * What is heard and what is not: docs/orm.md.
  *
- * @param dataSource initialized; its models are known by the names of their classes or schemas, or of their tables
+ * @param ofTypeOrm a `DataSource`, initialized; its models are known by the names of their classes or schemas, or of their tables
  * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION; CACHESWEEPER_INSTALL when it was called for these two before
  *
  * @example
  * await dataSource.initialize();
  * sweepOnSave(dataSource, sweeper, { exclude: ['Session'] });
  */
-export function sweepOnSave(dataSource: DataSource, sweeper: CacheSweeper, options: SaveHookOptions = {}): void {
+export function sweepOnSave(
+  ofTypeOrm: TypeOrmDataSource,
+  sweeper: CacheSweeper,
+  options: SaveHookOptions = {},
+): void {
+  const dataSource = ofTypeOrm as DataSource;
   if (dataSource?.isInitialized !== true) {
     throw new CacheSweeperError(
       'CACHESWEEPER_BAD_OPTION',

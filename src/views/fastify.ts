@@ -1,5 +1,6 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
+/** @ts-ignore an optional peer: only for the type of `config.cacheView` */
 import type { FastifyRequest } from 'fastify';
 import { inRequest } from '../render/request-start.ts';
 import type { Exchange, Headers, Reply } from './exchange.ts';
@@ -72,6 +73,7 @@ export type PluginOptions<R> = Omit<ViewOptions<R>, 'ttl' | 'name' | 'path'> & P
 /** Options of a route, under `config.cacheView`; `true` for those of the plugin. */
 export type RouteViewOptions<R> = Partial<ViewOptions<R>> | boolean;
 
+/** @ts-ignore as above */
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** Whether, and how, what the route answers is cached. */

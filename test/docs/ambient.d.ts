@@ -44,3 +44,11 @@ declare const blog: {
 declare module 'govuk-prototype-kit' {
   export const requests: { setupRouter(): import('express').Router };
 }
+
+declare const sequelize: import('sequelize').Sequelize;
+declare const handler: import('express').RequestHandler;
+declare const session: typeof import('express-session');
+declare const passport: import('passport').PassportStatic;
+declare const secret: string;
+declare const store: import('nunjucks-cachesweeper').Store;
+declare function purge(keys: readonly string[]): Promise<void>;

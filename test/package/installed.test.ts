@@ -1,6 +1,6 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { entryPoints, manifest, pack, root, run } from './packed.ts';
 
@@ -26,6 +26,11 @@ beforeAll(async () => {
   const { file } = await pack('installed');
   const args = ['install', file, '--prefer-offline', '--no-audit', '--no-fund'];
   await run('npm', args, { cwd: folder });
+  // Whoever writes TypeScript for Node has its types.
+  for (const name of ['@types/node', 'undici-types']) {
+    mkdirSync(dirname(join(folder, 'types', name)), { recursive: true });
+    symlinkSync(join(root, 'node_modules', name), join(folder, 'types', name));
+  }
 }, 180_000);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -104,7 +109,8 @@ describe('installed into an empty folder', () => {
       strict: true,
       exactOptionalPropertyTypes: true,
       noEmit: true,
-      types: [],
+      types: ['node'],
+      typeRoots: ['../types/@types'],
     };
     writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['.'] }));
     const { stdout } = await run(process.execPath, [`${root}node_modules/typescript/bin/tsc`, '-p', project]).catch(
