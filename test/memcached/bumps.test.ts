@@ -84,8 +84,8 @@ describe('a bump', () => {
     server.behaviour = refusing((key) => key.endsWith('Comment:=2'));
     const bump = site.sweeper.invalidateCacheFor([new Comment(1), new Comment(2), new Article(3)]);
     const error = await failureOf(bump);
-    expect(error).toMatchObject({ code: 'CACHESWEEPER_BUMP_FAILED', names: ['Comment:=2'] });
-    expect(error.message).toContain('Comment:=2: not acknowledged by the store');
+    expect(error).toMatchObject({ code: 'CACHESWEEPER_BUMP_FAILED' });
+    expect(error.message).toMatch(/^Comment:=2: not acknowledged by the store/);
     const times: number[] = [];
     server.behaviour = (socket, exchanges) => {
       times.push(performance.now());
@@ -119,7 +119,9 @@ describe('a bump', () => {
     await site.page({ comment });
     server.behaviour = refusing(() => true);
     comment.text = 'after';
-    expect(await failureOf(site.sweeper.invalidateAll())).toMatchObject({ names: ['*'] });
+    expect(await failureOf(site.sweeper.invalidateAll())).toMatchObject({
+      message: expect.stringMatching(/^\*: not acknowledged/),
+    });
     expect(await site.sweeper.render(site.env, 'page.njk', { comment })).toBe('after');
     expect(site.outcomes).toEqual(['unknown token']);
     server.behaviour = honest;
@@ -146,7 +148,10 @@ describe('close()', () => {
     server.behaviour = () => {};
     const bump = failureOf(site.sweeper.invalidateCacheFor(new Comment(7)));
     await site.sweeper.close();
-    expect(await bump).toMatchObject({ code: 'CACHESWEEPER_BUMP_FAILED', names: ['Comment:=7', 'Comment:*'] });
+    expect(await bump).toMatchObject({
+      code: 'CACHESWEEPER_BUMP_FAILED',
+      message: expect.stringMatching(/^Comment:=7, Comment:\*: not acknowledged/),
+    });
   });
 });
 
