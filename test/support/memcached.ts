@@ -6,7 +6,11 @@ import { afterAll } from 'vitest';
 
 const COMMAND = process.env.MEMCACHED ?? 'memcached';
 
-/** A real Memcached on a loopback port of its own, ended with the test file. */
+const started: Memcached[] = [];
+// Here, because vitest forgets those that are registered by a running test or hook.
+afterAll(() => Promise.all(started.map((server) => server.kill())));
+
+/** A real Memcached on a loopback port of its own, ended with the test file that imports this. */
 export class Memcached {
   readonly port: number;
   readonly #options: readonly string[];
@@ -20,8 +24,8 @@ export class Memcached {
   /** @param options of the command line, such as `-m 2` */
   static async start(...options: string[]): Promise<Memcached> {
     const server = new Memcached(await freePort(), options);
+    started.push(server);
     await server.start();
-    afterAll(() => server.kill());
     return server;
   }
 
