@@ -53,9 +53,13 @@ export class Memcached {
     await Promise.race([accepting(this.port), failed]);
   }
 
+  signal(signal: NodeJS.Signals): void {
+    this.#process?.kill(signal);
+  }
+
   /** Stops it, and returns when it stands still: the system says so only when asked. */
   stop(): void {
-    this.#process?.kill('SIGSTOP');
+    this.signal('SIGSTOP');
     for (let state = ''; !state.startsWith('T'); ) {
       state = execFileSync('ps', ['-o', 'state=', '-p', String(this.#process?.pid)], { encoding: 'latin1' });
     }
@@ -63,7 +67,7 @@ export class Memcached {
 
   /** Lets it go on. */
   continue(): void {
-    this.#process?.kill('SIGCONT');
+    this.signal('SIGCONT');
   }
 
   /** Ends it, and waits until it is gone. */
