@@ -7,10 +7,10 @@ import { afterAll } from 'vitest';
 const COMMAND = process.env.MEMCACHED ?? 'memcached';
 
 const started: Memcached[] = [];
-// Here, because vitest forgets hooks that are asked for while hooks or tests are running.
+// Here, because vitest forgets those that are registered by a running test or hook.
 afterAll(() => Promise.all(started.map((server) => server.kill())));
 
-/** A real Memcached on a loopback port of its own, ended with the test file. */
+/** A real Memcached on a loopback port of its own, ended with the test file that imports this. */
 export class Memcached {
   readonly port: number;
   readonly #options: readonly string[];
@@ -53,9 +53,13 @@ export class Memcached {
     await Promise.race([accepting(this.port), failed]);
   }
 
+  signal(signal: NodeJS.Signals): void {
+    this.#process?.kill(signal);
+  }
+
   /** Stops it, and returns when it stands still: the system says so only when asked. */
   stop(): void {
-    this.#process?.kill('SIGSTOP');
+    this.signal('SIGSTOP');
     for (let state = ''; !state.startsWith('T'); ) {
       state = execFileSync('ps', ['-o', 'state=', '-p', String(this.#process?.pid)], { encoding: 'latin1' });
     }
@@ -63,7 +67,7 @@ export class Memcached {
 
   /** Lets it go on. */
   continue(): void {
-    this.#process?.kill('SIGCONT');
+    this.signal('SIGCONT');
   }
 
   /** Ends it, and waits until it is gone. */
