@@ -39,11 +39,7 @@ export interface TypeOrmDataSource {
  * await dataSource.initialize();
  * sweepOnSave(dataSource, sweeper, { exclude: ['Session'] });
  */
-export function sweepOnSave(
-  ofTypeOrm: TypeOrmDataSource,
-  sweeper: CacheSweeper,
-  options: SaveHookOptions = {},
-): void {
+export function sweepOnSave(ofTypeOrm: TypeOrmDataSource, sweeper: CacheSweeper, options: SaveHookOptions = {}): void {
   const dataSource = ofTypeOrm as DataSource;
   if (dataSource?.isInitialized !== true) {
     throw new CacheSweeperError(

@@ -25,9 +25,13 @@ export interface ExpressRequest extends IncomingMessage {
   readonly host: string;
 }
 
-/** What a route adds to it; not in the type of handlers, where it would stand in the way of Express' own. */
-interface RoutedRequest extends ExpressRequest {
-  readonly params?: Readonly<Record<string, unknown>>;
+/**
+ * A request as the functions among the options see it. Not in the type of handlers, where its `params` would stand in the way of
+ * Express' own.
+ */
+export interface RoutedRequest extends ExpressRequest {
+  readonly params: Readonly<Record<string, unknown>>;
+  readonly query: Readonly<Record<string, unknown>>;
   readonly route?: { readonly path?: unknown };
 }
 
@@ -59,14 +63,14 @@ export function requestStart(): (request: unknown, response: unknown, next: () =
  * @example
  * app.get('/articles/:slug', cacheView({ sweeper, ttl: 300, name: 'post-detail' }), handler);
  */
-export function cacheView<R extends ExpressRequest = ExpressRequest>(
+export function cacheView<R extends ExpressRequest = RoutedRequest>(
   options: ViewOptions<R>,
 ): (request: ExpressRequest, response: ExpressResponse, next: Next) => void {
   const settings = checkViewOptions(options);
   const { name, path, views } = settings;
   if (name !== undefined && path !== undefined) views.routes.learn(name, path);
   return (request, response, next) => {
-    serveView(exchangeOf(request, response), settings, (run) => {
+    serveView(exchangeOf(request as RoutedRequest, response), settings, (run) => {
       if (run !== undefined) prepare(request, response, run);
       next();
     }).catch(next);
@@ -104,7 +108,7 @@ export async function fresh(
   options: FreshOptions = {},
 ): Promise<boolean> {
   checkFreshOptions(options);
-  const reply = await isFresh(exchangeOf(request, response), models, options);
+  const reply = await isFresh(exchangeOf(request as RoutedRequest, response), models, options);
   if (reply !== undefined) send(response, reply);
   return reply !== undefined;
 }

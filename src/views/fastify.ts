@@ -1,5 +1,6 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
+// biome-ignore lint/suspicious/noTsIgnore: whoever does not have Fastify compiles the declarations as well
 /** @ts-ignore an optional peer: only for the type of `config.cacheView` */
 import type { FastifyRequest } from 'fastify';
 import { inRequest } from '../render/request-start.ts';
@@ -73,6 +74,7 @@ export type PluginOptions<R> = Omit<ViewOptions<R>, 'ttl' | 'name' | 'path'> & P
 /** Options of a route, under `config.cacheView`; `true` for those of the plugin. */
 export type RouteViewOptions<R> = Partial<ViewOptions<R>> | boolean;
 
+// biome-ignore lint/suspicious/noTsIgnore: as above
 /** @ts-ignore as above */
 declare module 'fastify' {
   interface FastifyContextConfig {

@@ -52,3 +52,7 @@ declare const passport: import('passport').PassportStatic;
 declare const secret: string;
 declare const store: import('nunjucks-cachesweeper').Store;
 declare function purge(keys: readonly string[]): Promise<void>;
+
+declare const dataSource: import('typeorm').DataSource;
+declare const PrismaClient: new (options: object) => { $extends: unknown; $transaction: unknown };
+declare const adapter: object;

@@ -1,4 +1,9 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { blocksOf, type CodeBlock, pages } from './code-blocks.ts';
+
+/** Lines of docs/orm.md that test/orm/recipes runs, and the compiler sees there. */
+const examples = new URL('../orm/examples/', import.meta.url);
+const run = readdirSync(examples).map((file) => dense(readFileSync(new URL(file, examples), 'utf8')));
 
 /** What the compiler is given: the blocks of a section, behind those before the first section. */
 export interface CodeModule {
@@ -12,7 +17,7 @@ export interface CodeModule {
 export function codeModules(): CodeModule[] {
   return pages.flatMap((page) =>
     ['ts', 'js'].flatMap((language) => {
-      const blocks = blocksOf(page).filter((block) => block.language === language);
+      const blocks = blocksOf(page).filter((block) => block.language === language && !isRunElsewhere(block));
       const intro = blocks.filter(({ section }) => section === '');
       const sections = new Set(blocks.map(({ section }) => section));
       if (sections.size > 1) sections.delete('');
@@ -22,6 +27,14 @@ export function codeModules(): CodeModule[] {
       });
     }),
   );
+}
+
+function isRunElsewhere({ code }: CodeBlock): boolean {
+  return run.some((source) => source.includes(dense(code)));
+}
+
+function dense(code: string): string {
+  return code.replaceAll(/\s+/g, ' ').trim();
 }
 
 function moduleOf(page: string, language: string, blocks: readonly CodeBlock[]): CodeModule {
