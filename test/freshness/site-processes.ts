@@ -15,7 +15,6 @@ export interface Orders {
   readonly renders: number;
   /** Milliseconds. */
   readonly maxDataAge: number;
-  readonly memory?: false;
 }
 
 export interface Report extends Judgement {
@@ -51,9 +50,9 @@ export async function runSite(servers: string, orders: Orders, trouble: () => Pr
     fill(database);
     const logs = Array.from({ length: RENDERING + SAVING }, (_, i) => join(folder, `${i}.jsonl`));
     const started = logs.map((log, i) => {
-      const own = { process: `p${i}`, log, saves: i >= RENDERING, renders: i < RENDERING ? orders.renders : 50 };
+      const own = { process: `p${i}`, log, saves: i >= RENDERING, renders: i < RENDERING ? orders.renders : orders.renders / 10 };
       const file = join(folder, `${i}.json`);
-      const all = { namespace: 'site', memory: { maxBytes: 1_000_000 }, ...SITE, ...orders, servers, database, templates };
+      const all = { namespace: 'site', ...SITE, ...orders, servers, database, templates };
       writeFileSync(file, JSON.stringify({ ...all, ...own }));
       return new Worker(file);
     });

@@ -16,7 +16,7 @@ const moment = () => ({ at: Number(process.hrtime.bigint()), time: Date.now() })
 const chance = (probability) => Math.random() < probability;
 const pick = (list) => list[Math.floor(Math.random() * list.length)];
 
-const counts = { hits: 0, misses: 0, uncached: 0, races: 0, lost: 0, provisional: 0, provisionalKept: 0, unknown: 0 };
+const counts = { hits: 0, misses: 0, uncached: 0, races: 0, lost: 0, provisional: 0, unknown: 0, rejected: 0 };
 
 /** The store, with what goes by written down. */
 class WatchedStore {
@@ -44,8 +44,7 @@ class WatchedStore {
     const answers = await this.#store.addMany(kind, items, call);
     for (const answer of answers) {
       if (kind === 'token' && answer === 'exists') counts.races++;
-      if (kind === 'entry') counts.provisional++;
-      if (kind === 'entry' && answer === 'added') counts.provisionalKept++;
+      if (kind === 'entry' && answer === 'added') counts.provisional++;
     }
     return answers;
   }
@@ -80,7 +79,7 @@ const sweeper = new CacheSweeper({
   store: new WatchedStore(),
   namespace: orders.namespace,
   maxDataAge: `${orders.maxDataAge}ms`,
-  memory: orders.memory,
+  timeout: '500ms',
   onError: () => {},
   onRender: ({ fragments }) => {
     for (const { outcome } of fragments) counts[{ hit: 'hits', miss: 'misses', uncached: 'uncached' }[outcome]]++;
@@ -114,7 +113,7 @@ async function renderPage(articleId) {
   };
   const comments = chance(0.5) ? lazy(load) : await load().then((loaded) => () => loaded);
   // Now and then somebody needs long between reading and rendering.
-  await sleep(chance(0.1) ? Math.random() * orders.maxDataAge * 0.8 : Math.random() * 5);
+  await sleep(chance(0.05) ? Math.random() * orders.maxDataAge * 0.8 : Math.random() * 5);
   const began = moment();
   const context = { by: id, article, author, comments };
   const html = await sweeper.render(env, 'page', context, since);
@@ -130,7 +129,8 @@ async function save(type, id) {
     bump.acknowledged = moment();
   } catch {
     bump.rejected = moment();
-    counts.rejected = (counts.rejected ?? 0) + 1;
+    counts.rejected++;
+    // Tried again in the background, until it is delivered.
     await sweeper.idle();
     bump.acknowledged = moment();
   }
