@@ -20,8 +20,10 @@ export interface Stage {
   readonly server: Server;
   readonly time: () => number;
   readonly faults: boolean;
-  /** A token was sent to the server. */
-  readonly minted: (name: string) => void;
+  /** Tokens that were made at some time were written. */
+  readonly wrote: (names: readonly string[], madeAt: number) => void;
+  /** Tokens were read. */
+  readonly readTokens: () => void;
   /** Calls and what became of them. */
   readonly counts: Map<string, number>;
 }
@@ -52,7 +54,6 @@ export class GatedStore implements Store {
   }
 
   setMany(kind: Kind, items: readonly StoreItem[]): Promise<readonly boolean[]> {
-    this.#mint(kind, items);
     const isBump = kind === 'token';
     const writes = items.map(({ key }) => `${kind} ${key}`);
     const touches = { process: this.#process, writes: isBump ? [...writes, 'bumps'] : writes };
@@ -64,7 +65,6 @@ export class GatedStore implements Store {
   }
 
   addMany(kind: Kind, items: readonly StoreItem[]): Promise<readonly Added[]> {
-    this.#mint(kind, items);
     const touches = { process: this.#process, writes: items.map(({ key }) => `${kind} ${key}`) };
     return this.#call<Added>(
       `add ${kind}`,
@@ -91,21 +91,25 @@ export class GatedStore implements Store {
     each: (key: string, index: number) => T,
   ): Promise<readonly T[]> {
     const stage = this.#stage();
+    const calledAt = stage.time();
+    const carryOut = () => {
+      const answers = keys.map(each);
+      const isToken = touches.writes?.[0]?.startsWith('token ') ?? touches.reads?.[0]?.startsWith('token ');
+      if (isToken && touches.writes === undefined) stage.readTokens();
+      else if (isToken) stage.wrote(keys.map((key) => key.slice(TOKENS.length)), calledAt);
+      return answers;
+    };
     const way = await stage.steps.turn(label, touches, stage.faults ? ['done', ...faults] : ['done']);
     const count = (what: string) => stage.counts.set(what, (stage.counts.get(what) ?? 0) + 1);
     count(`${label} ${way}`);
     if (way === 'unknown') return keys.map(() => unknown);
     if (way === 'late') {
-      void stage.steps.turn(`${label} at last`, touches).then(() => keys.map(each));
+      void stage.steps.turn(`${label} at last`, touches).then(carryOut);
       return keys.map(() => unknown);
     }
-    const answers = keys.map(each);
+    const answers = carryOut();
     if (answers.includes('exists' as T)) count(`${label} exists`);
     return way === 'lost' ? keys.map(() => unknown) : answers;
-  }
-
-  #mint(kind: Kind, items: readonly StoreItem[]): void {
-    if (kind === 'token') for (const { key } of items) this.#stage().minted(key.slice(TOKENS.length));
   }
 
   #read(kind: Kind, key: string): Uint8Array | undefined {

@@ -24,6 +24,8 @@ export interface Bump {
   /** The version that each row had when the bump began: what is shown after it must be as new. */
   readonly rows: ReadonlyMap<string, number>;
   readonly began: Moment;
+  /** When its first token was in the store; not before it began. */
+  written?: Moment;
   acknowledged?: Moment;
   rejected?: Moment;
 }
@@ -36,13 +38,16 @@ export interface Rendered {
   readonly since?: number;
   /** What it read itself, and when. */
   readonly reads: Map<string, { readonly version: number; readonly when: Moment }>;
+  /** When it read its last token; not after it ended. */
+  knew?: Moment;
   ended?: Moment;
   page?: readonly Shown[];
 }
 
-/** A token was sent to the store. */
+/** A token was written to the store. */
 export interface Minted {
   readonly name: string;
+  /** In the order of events its writing, on the clock its making. */
   readonly when: Moment;
 }
 
@@ -85,7 +90,7 @@ class Judge {
     for (const bump of history.bumps) for (const row of bump.rows.keys()) push(this.#bumps, row, bump);
     for (const { name, when } of history.minted) push(this.#minted, name, when);
     for (const moments of this.#minted.values()) moments.sort((a, b) => a.at - b.at);
-    for (const bumps of this.#bumps.values()) bumps.sort((a, b) => a.began.at - b.began.at);
+    for (const bumps of this.#bumps.values()) bumps.sort((a, b) => writtenAt(a) - writtenAt(b));
   }
 
   judge(): Judgement {
@@ -126,8 +131,8 @@ class Judge {
     if (maker === render.id) return 'own';
     const made = this.#history.renders.get(maker);
     if (made?.ended === undefined) return 'its maker never finished';
-    // Whoever had finished by then cannot have known the new token.
-    if (made.ended.at < last.began.at) return `v${last.rows.get(row)} was bumped after it was made`;
+    // Who had read its tokens by then cannot have known the new one.
+    if (knewAt(made) < writtenAt(last)) return `v${last.rows.get(row)} was bumped after it was made`;
     if (this.#isSlow(made, row)) return 'slow';
     const until = this.#until(render, chain);
     return render.began.time < until ? 'late' : `${render.began.time - until} ms beyond promise 2`;
@@ -148,16 +153,25 @@ class Judge {
       // What one render made inside its own fragment is that fragment's.
       if (makers.has(maker)) continue;
       makers.add(maker);
-      const ended = this.#history.renders.get(maker)?.ended?.at ?? 0;
+      const made = this.#history.renders.get(maker);
+      const knew = made === undefined ? 0 : knewAt(made);
       let last = 0;
       for (const name of namesOf(shown)) {
-        const minted = this.#minted.get(name)?.filter(({ at }) => at < ended);
+        const minted = this.#minted.get(name)?.filter(({ at }) => at < knew);
         for (const { time } of minted ?? []) last = Math.max(last, time);
       }
       until = Math.min(until, last + this.#rules.maxDataAge + this.#rules.skew);
     }
     return until;
   }
+}
+
+function writtenAt({ began, written = began }: Bump): number {
+  return written.at;
+}
+
+function knewAt({ began, ended = began, knew = ended }: Rendered): number {
+  return knew.at;
 }
 
 /** Whether a render must know of a bump: it was acknowledged before, or lost in the same process. */

@@ -14,9 +14,9 @@ export class Author extends Row {}
 
 export const models = { Article, Comment, Author };
 
-const fragment = (args: string, rows: string, inside = '') =>
+export const fragment = (args: string, rows: string, inside = '') =>
   `{% cachesweeper ${args} %}["{{ by }}",[${rows}],[${inside}]]{% endcachesweeper %}`;
-const row = (name: string, value = name) =>
+export const row = (name: string, value = name) =>
   `["${name[0]?.toUpperCase()}${name.slice(1)}:{{ ${name}.id }}",{{ ${value}.version }}]`;
 
 const comment = fragment('comment 0', row('comment'));

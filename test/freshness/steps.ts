@@ -53,6 +53,11 @@ export class Steps {
     return actors.run({ name, steps: 0 }, run);
   }
 
+  /** Who is acting now. */
+  get actor(): string | undefined {
+    return actors.getStore()?.name;
+  }
+
   /** Waits for its turn; resolved with the way in which the step ends. */
   turn(label: string, touches: Touches, ways: readonly Way[] = ['done']): Promise<Way> {
     if (this.#isFree) return Promise.resolve('done');

@@ -2,7 +2,7 @@ import nunjucks from 'nunjucks';
 import type * as library from 'nunjucks-cachesweeper';
 import { ObjectLoader } from '../support/loaders.ts';
 import { GatedStore, Server, type Stage, tokenKey } from './gated-store.ts';
-import { History, type Judgement, type Moment, type Shown } from './history.ts';
+import { type Bump, History, type Judgement, type Moment, type Rendered, type Shown } from './history.ts';
 import { models, type Page, rowsOf, templates } from './pages.ts';
 import { sleeper } from './sleeper.ts';
 import { type Choose, Steps } from './steps.ts';
@@ -60,6 +60,8 @@ export class World {
   #steps = new Steps(0);
   #history = new History();
   #counts = new Map<string, number>();
+  /** What each actor is doing. */
+  readonly #doing = new Map<string | undefined, { bump?: Bump; render?: Rendered }>();
   #faults = false;
   #page: Page = 'plain';
   #memory = true;
@@ -105,6 +107,7 @@ export class World {
     void this.#steps.free();
     this.#history = new History();
     this.#counts = new Map();
+    this.#doing.clear();
     this.#faults = faults > 0;
     this.#versions = new Map(Object.keys(models).map((type) => [type, 1]));
   }
@@ -142,8 +145,9 @@ export class World {
     const data = isLazy ? {} : this.#rows(types);
     await this.#steps.turn('begin', { reads: ['bumps'] });
     const since = tellsSince ? { since: arrived } : undefined;
-    const render = { id, process, began: this.#moment(), reads, ...since };
+    const render: Rendered = { id, process, began: this.#moment(), reads, ...since };
     this.#history.renders.set(id, render);
+    this.#doing.set(this.#steps.actor, { render });
     const load = this.#library.lazy(async (type: Type) => {
       await this.#steps.turn(`load ${type}`, { process, reads: [`row ${type}`] });
       reads.set(this.#row(type), this.#reading(type));
@@ -160,8 +164,9 @@ export class World {
     this.#versions.set(type, (this.#versions.get(type) as number) + 1);
     const types = kind === 'all' ? (Object.keys(models) as Type[]) : [type];
     const rows = new Map(types.map((each) => [this.#row(each), this.#versions.get(each) as number]));
-    const bump: History['bumps'][number] = { process, rows, began: this.#moment() };
+    const bump: Bump = { process, rows, began: this.#moment() };
     this.#history.bumps.push(bump);
+    this.#doing.set(this.#steps.actor, { bump });
     const { sweeper } = this.#site(process);
     const model = kind === 'class' ? models[type] : this.#rows([type])[type.toLowerCase()];
     const options = kind === 'using' ? { using: 'version' } : {};
@@ -227,7 +232,17 @@ export class World {
       server: this.#server,
       time: () => this.#time,
       faults: this.#faults,
-      minted: (name) => void this.#history.minted.push({ name, when: this.#moment() }),
+      wrote: (names, madeAt) => {
+        const when = { ...this.#moment(), time: madeAt };
+        for (const name of names) this.#history.minted.push({ name, when });
+        const { bump, render } = this.#doing.get(this.#steps.actor) ?? {};
+        if (bump !== undefined) bump.written ??= when;
+        if (render !== undefined) render.knew = this.#moment();
+      },
+      readTokens: () => {
+        const { render } = this.#doing.get(this.#steps.actor) ?? {};
+        if (render !== undefined) render.knew = this.#moment();
+      },
       counts: this.#counts,
     };
   }
