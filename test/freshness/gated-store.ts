@@ -96,7 +96,11 @@ export class GatedStore implements Store {
       const answers = keys.map(each);
       const isToken = touches.writes?.[0]?.startsWith('token ') ?? touches.reads?.[0]?.startsWith('token ');
       if (isToken && touches.writes === undefined) stage.readTokens();
-      else if (isToken) stage.wrote(keys.map((key) => key.slice(TOKENS.length)), calledAt);
+      else if (isToken)
+        stage.wrote(
+          keys.map((key) => key.slice(TOKENS.length)),
+          calledAt,
+        );
       return answers;
     };
     const way = await stage.steps.turn(label, touches, stage.faults ? ['done', ...faults] : ['done']);
