@@ -1,15 +1,19 @@
-import { type Entry, writeEntry } from '../fragment/entry.ts';
+import { type Entry, type StoredEntry, writeEntry } from '../fragment/entry.ts';
 import { seal } from '../fragment/seal.ts';
 import type { MemoryTier } from '../stores/memory-tier.ts';
 import type { SafeStore } from '../stores/safe-store.ts';
 import type { StoreItem } from '../stores/store.ts';
 import type { Background } from './background.ts';
 import { type Knowledge, PENDING, UNKNOWN } from './knowledge.ts';
+import type { StoredKey } from './operands.ts';
 import type { Render } from './render.ts';
 import { entryKey } from './store-knowledge.ts';
 
 /** Whether an entry may be served now. */
 export type Verdict = 'valid' | 'invalid' | 'pending';
+
+/** An entry on its way to the store. */
+type Written = StoredKey & StoredEntry;
 
 /** How long writing entries may take, in milliseconds: no page waits for it. */
 const WRITE_TIMEOUT = 1_000;
@@ -28,13 +32,14 @@ export class Entries {
     this.#now = now;
   }
 
-  inMemory(key: string): Entry | undefined {
-    return this.#memory?.get(key);
+  /** @param near {@link FragmentKey.near} */
+  inMemory(near: string): Entry | undefined {
+    return this.#memory?.get(near);
   }
 
   /** Whether an entry is small enough for the memory tier; without one everything is. */
-  fits(key: string, entry: Entry): boolean {
-    return this.#memory === undefined || this.#store !== undefined || this.#memory.fits(key, entry);
+  fits(near: string, entry: Entry): boolean {
+    return this.#memory === undefined || this.#store !== undefined || this.#memory.fits(near, entry);
   }
 
   /** Valid only if every token in it is known and equal now. */
@@ -52,33 +57,33 @@ export class Entries {
 
   /** Stores what a successful render kept. */
   keep({ kept, found, knowledge }: Render): void {
-    const written: [string, Entry][] = [];
-    for (const [key, entry] of kept) {
+    const written: Written[] = [];
+    for (const [near, { entry, stored }] of kept) {
       // What a lazy rendered was judged by its own render: here its names were not asked for.
       if (this.judge(entry, knowledge) === 'invalid') continue;
-      this.#remember(key, entry, knowledge);
-      written.push([key, entry]);
+      this.#remember(near, entry, knowledge);
+      if (stored !== undefined) written.push({ ...stored, entry });
     }
-    for (const [key, entry] of found) this.#remember(key, entry, knowledge);
+    for (const [near, entry] of found) this.#remember(near, entry, knowledge);
     if (this.#store !== undefined && written.length > 0) this.#write(this.#store, written);
   }
 
-  #remember(key: string, entry: Entry, knowledge: Knowledge): void {
-    if (this.#memory === undefined || !this.#memory.fits(key, entry)) return;
-    const there = entry.provisional ? this.#memory.get(key) : undefined;
+  #remember(near: string, entry: Entry, knowledge: Knowledge): void {
+    if (this.#memory === undefined || !this.#memory.fits(near, entry)) return;
+    const there = entry.provisional ? this.#memory.get(near) : undefined;
     // A provisional entry never replaces a valid one.
-    if (there?.canonical === entry.canonical && this.judge(there, knowledge) !== 'invalid') return;
-    this.#memory.set(key, entry);
+    if (there !== undefined && this.judge(there, knowledge) !== 'invalid') return;
+    this.#memory.set(near, entry);
   }
 
-  #write(store: SafeStore, entries: readonly [string, Entry][]): void {
-    const item = ([key, entry]: [string, Entry]): StoreItem => ({
+  #write(store: SafeStore, entries: readonly Written[]): void {
+    const item = ({ key, canonical, entry }: Written): StoreItem => ({
       key: entryKey(key),
-      value: seal(entryKey(key), writeEntry(entry)),
+      value: seal(entryKey(key), writeEntry({ canonical, entry })),
       ttl: this.#seconds(entry.expires),
     });
-    const lasting = entries.filter(([, entry]) => !entry.provisional);
-    const provisional = entries.filter(([, entry]) => entry.provisional);
+    const lasting = entries.filter(({ entry }) => !entry.provisional);
+    const provisional = entries.filter(({ entry }) => entry.provisional);
     this.#background.start(() =>
       Promise.all([
         store.setMany('entry', lasting.map(item), WRITE_TIMEOUT),

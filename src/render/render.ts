@@ -6,6 +6,7 @@ import type { Entry } from '../fragment/entry.ts';
 import type { PageContext, Settings } from '../options.ts';
 import type { Frame } from './frame.ts';
 import type { Knowledge } from './knowledge.ts';
+import type { StoredKey } from './operands.ts';
 import type { FragmentReport } from './report.ts';
 
 /** What one run of a page's template has found so far. It ends with the run. */
@@ -44,9 +45,9 @@ export class Render {
   readonly canWait: boolean;
   readonly knowledge: Knowledge;
   readonly frames: Frames;
-  /** Complete fragments, to be stored when the whole page has succeeded. */
-  readonly kept: Map<string, Entry> = new Map();
-  /** Entries that came from the store. */
+  /** Complete fragments, to be stored when the whole page has succeeded; by {@link FragmentKey.near}. */
+  readonly kept: Map<string, { readonly entry: Entry; readonly stored: StoredKey | undefined }> = new Map();
+  /** Entries that came from the store, for the memory tier. */
   readonly found: Map<string, Entry> = new Map();
   /** The page was delivered, or failed. */
   isFinished = false;

@@ -31,6 +31,7 @@ const OTHERS = '(others)';
 /** Counts what became of fragments, by template and line. */
 export class Stats {
   readonly #tags = new Map<string, Counters>();
+  #last: Counters | undefined;
 
   add(fragments: readonly FragmentReport[]): void {
     for (const { template, line, outcome, reason, cost } of fragments) {
@@ -54,10 +55,19 @@ export class Stats {
   }
 
   #counters(template: string, line: number): Counters {
+    // A loop shows the same tag again and again.
+    const last = this.#last;
+    if (last?.line === line && last.template === template) return last;
+    const found = this.#find(template, line);
+    this.#last = found;
+    return found;
+  }
+
+  #find(template: string, line: number): Counters {
     const key = `${template}:${line}`;
     const found = this.#tags.get(key);
     if (found !== undefined) return found;
-    if (this.#tags.size >= MAX_TAGS && template !== OTHERS) return this.#counters(OTHERS, 0);
+    if (this.#tags.size >= MAX_TAGS && template !== OTHERS) return this.#find(OTHERS, 0);
     const fresh: Counters = { template, line, hits: 0, misses: 0, uncached: {}, timeRendering: 0, timeSaved: 0 };
     this.#tags.set(key, fresh);
     return fresh;

@@ -1,4 +1,4 @@
-import { type Entry, readEntry } from '../fragment/entry.ts';
+import { type Entry, readEntry, type StoredEntry } from '../fragment/entry.ts';
 import { unseal } from '../fragment/seal.ts';
 import type { Token } from '../fragment/token.ts';
 import type { SafeStore } from '../stores/safe-store.ts';
@@ -17,7 +17,7 @@ export class StoreKnowledge implements Knowledge {
   readonly #shared: SharedTokens;
   readonly #onError: (error: unknown) => void;
   readonly #tokens = new Map<string, Token | typeof UNKNOWN>();
-  readonly #entries = new Map<string, Entry | undefined>();
+  readonly #entries = new Map<string, StoredEntry | undefined>();
   /** Names whose token was made by this render. */
   readonly #fresh = new Set<string>();
   readonly #askTokens = new Set<string>();
@@ -51,8 +51,8 @@ export class StoreKnowledge implements Knowledge {
 
   entry(key: string, canonical: string): Entry | typeof PENDING | undefined {
     if (this.#entries.has(key)) {
-      const entry = this.#entries.get(key);
-      return entry?.canonical === canonical ? entry : undefined;
+      const stored = this.#entries.get(key);
+      return stored?.canonical === canonical ? stored.entry : undefined;
     }
     if (this.#gaveUp) return undefined;
     this.#askEntries.set(key, canonical);
@@ -90,11 +90,11 @@ export class StoreKnowledge implements Knowledge {
     keys.forEach((key, i) => {
       const answer = answers[i];
       const text = answer?.state === 'found' ? unseal(entryKey(key), answer.value) : undefined;
-      const entry = text === undefined ? undefined : readEntry(text);
-      if (answer?.state === 'found' && entry === undefined) {
+      const stored = text === undefined ? undefined : readEntry(text);
+      if (answer?.state === 'found' && stored === undefined) {
         this.#onError(new Error(`the store gave back a damaged entry for ${key}`));
       }
-      this.#entries.set(key, entry);
+      this.#entries.set(key, stored);
     });
   }
 }

@@ -123,15 +123,14 @@ export class FragmentTag {
     const skip = isUnknown ? 'unknown template' : when ? undefined : 'when';
     const call = new Call(this.#host, page, context, site, frame, body, { model, ttl, keys, type, using }, skip);
     try {
-      const html = runningNow() === page ? this.#run(page, call) : runAs(page, () => this.#run(page, call));
-      return markSafe(html);
+      return markSafe(runningNow() === page ? this.#fragments.run(page.render, call) : this.#runAs(page, call));
     } catch (error) {
       throw error instanceof CacheSweeperError && !('lineno' in error) ? placeInTemplate(error, site) : error;
     }
   }
 
-  #run(page: Page, call: Call): string {
-    return this.#fragments.run(page.render, call);
+  #runAs(page: Page, call: Call): string {
+    return runAs(page, () => this.#fragments.run(page.render, call));
   }
 
   #wait(page: Page, loading: Promise<unknown>): string {

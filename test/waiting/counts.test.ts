@@ -124,9 +124,10 @@ describe.each(memories)('%s', (_title, options) => {
       all.clock.advance(SETTLED);
       expect(await cost(all, models)).toEqual({
         html,
-        // Its own tokens, the entry (unless the memory tier has it), the tokens of what is inside.
+        // An entry of the memory tier says what it is made from; without one: its own tokens, the entry, the tokens of
+        // what is inside.
         ...(hasMemory
-          ? { passes: 3, waves: 2, operations: ['getMany token 3', `getMany token ${depth - 1}`] }
+          ? { passes: 2, waves: 1, operations: [`getMany token ${depth + 2}`] }
           : { passes: 4, waves: 3, operations: ['getMany token 3', 'getMany entry 1', `getMany token ${depth - 1}`] }),
       });
       expect(all.site.outcomes).toEqual(['hit']);
