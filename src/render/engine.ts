@@ -67,6 +67,7 @@ export class Engine {
   succeed(render: Render, template: string, milliseconds: number): void {
     this.#entries.keep(render);
     const { passes, waves, pass } = render;
+    render.forget();
     this.#finished({ template, passes, waves, milliseconds, fragments: pass.reports });
   }
 

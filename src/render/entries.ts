@@ -69,7 +69,7 @@ export class Entries {
   }
 
   #remember(near: string, entry: Entry, knowledge: Knowledge): void {
-    if (this.#memory === undefined || !this.#memory.fits(near, entry)) return;
+    if (this.#memory === undefined) return;
     const there = entry.provisional ? this.#memory.get(near) : undefined;
     // A provisional entry never replaces a valid one.
     if (there !== undefined && this.judge(there, knowledge) !== 'invalid') return;
