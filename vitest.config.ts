@@ -8,6 +8,7 @@ export default defineConfig({
     // Tests of the library import its source by the package's own names, as users would.
     alias: [
       { find: /^nunjucks-cachesweeper$/, replacement: source('index.ts') },
+      { find: /^nunjucks-cachesweeper\/memcached$/, replacement: source('stores/memcached/index.ts') },
       { find: /^nunjucks-cachesweeper\/testing$/, replacement: source('testing/index.ts') },
       { find: /^nunjucks-cachesweeper\/(express|fastify|koa)$/, replacement: source('views/$1.ts') },
     ],

@@ -1,9 +1,9 @@
 import Driver from 'libsql';
 import { DataSource, type EntityManager, type EntitySubscriberInterface, type Logger } from 'typeorm';
-import { entities } from './models.ts';
+import { Author, entities } from './models.ts';
 import { seed } from './seed.ts';
 
-/** The blog's rows: an SQLite database in memory, filled anew at each start. */
+/** The blog's rows: an SQLite database in memory, filled anew at each start, or a file that several processes may open. */
 export class Database {
   readonly #source: DataSource;
   #lastTurn: Promise<unknown> = Promise.resolve();
@@ -12,18 +12,23 @@ export class Database {
     this.#source = source;
   }
 
-  /** Opens and fills a database; `onQuery` is called for each SQL statement, in the async context of whoever caused it. */
-  static async open(onQuery: () => void): Promise<Database> {
+  /**
+   * Opens a database, and fills it if it is empty; `onQuery` is called for each SQL statement, in the async context of whoever
+   * caused it.
+   */
+  static async open(onQuery: () => void, file: string | undefined): Promise<Database> {
     const source = new DataSource({
       type: 'better-sqlite3',
       driver: Driver, // the API of better-sqlite3, with binaries from the npm registry: installing needs no compiler
-      database: ':memory:',
+      database: file ?? ':memory:',
+      enableWAL: file !== undefined,
+      timeout: 5_000, // for another process' write to end
       entities,
       synchronize: true,
       logger: queryLogger(onQuery),
     });
     await source.initialize();
-    await source.transaction(seed);
+    if ((await source.manager.count(Author)) === 0) await source.transaction(seed);
     return new Database(source);
   }
 

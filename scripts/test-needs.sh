@@ -20,6 +20,8 @@ need() { # command, Debian packages…
   }
 }
 
+[ -n "${MEMCACHED:-}" ] || need memcached memcached
+
 # A Chrome or Chromium that is already here serves as well; CHROMIUM names one elsewhere.
 if [ -z "${CHROMIUM:-}" ] && ! command -v google-chrome >/dev/null 2>&1; then
   need chromium chromium fonts-liberation

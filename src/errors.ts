@@ -19,6 +19,8 @@ export type CacheSweeperErrorCode =
   | 'CACHESWEEPER_NO_IDENTITY'
   | 'CACHESWEEPER_NO_PROGRESS'
   | 'CACHESWEEPER_PRIVATE_NAME'
+  | 'CACHESWEEPER_STORE_DAMAGED'
+  | 'CACHESWEEPER_STORE_UNREACHABLE'
   | 'CACHESWEEPER_TYPE_CONFLICT';
 
 /**
@@ -34,11 +36,18 @@ export type CacheSweeperErrorCode =
 export class CacheSweeperError extends Error {
   /** Stable, for programs. */
   readonly code: CacheSweeperErrorCode;
+  /** Of CACHESWEEPER_BUMP_FAILED: the names whose bump was not acknowledged, `Comment:=7` or `Comment:*`. */
+  readonly names?: readonly string[];
 
-  constructor(code: CacheSweeperErrorCode, message: string, options?: ErrorOptions) {
+  constructor(
+    code: CacheSweeperErrorCode,
+    message: string,
+    { names, ...options }: ErrorOptions & { readonly names?: readonly string[] } = {},
+  ) {
     super(message, options);
     this.name = 'CacheSweeperError';
     this.code = code;
+    if (names !== undefined) this.names = names;
     recent.push({ error: this, message });
     if (recent.length > MAX_RECENT) recent.shift();
   }

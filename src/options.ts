@@ -31,6 +31,11 @@ export interface CacheSweeperOptions {
   readonly private?: readonly string[];
   /** The longest time between reading a page's data and rendering it. Default "3s". */
   readonly maxDataAge?: string;
+  /**
+   * Seals what is stored with HMAC-SHA-256, so that whoever can write to the store cannot forge entries: a text of at least 16
+   * characters, or a list of which the first signs and all verify. All processes need the same. Default none.
+   */
+  readonly secret?: string | readonly string[];
   /** All waiting for the store in one render. Default "250ms". */
   readonly timeout?: string;
   /** Called after each render. What it throws is reported as a warning and goes no further. */
@@ -53,6 +58,7 @@ export interface Settings {
   readonly identify: ((model: unknown) => ModelIdentity | undefined) | undefined;
   readonly private: ReadonlySet<string>;
   readonly maxDataAge: number;
+  readonly secrets: readonly string[];
   readonly timeout: number;
   readonly onRender: ((report: RenderReport) => void) | undefined;
   readonly onError: ((error: unknown) => void) | undefined;
@@ -79,6 +85,7 @@ export const DEFAULT_PRIVATE_NAMES: readonly string[] = [
 const DEFAULT_MEMORY_BYTES = 64 * 1024 * 1024;
 const DEFAULT_MAX_DATA_AGE = 3_000;
 const DEFAULT_TIMEOUT = 250;
+const MIN_SECRET = 16;
 const NAMESPACE = /^[A-Za-z0-9_.-]{0,64}$/;
 
 const KNOWN: ReadonlySet<string> = new Set<keyof CacheSweeperOptions>([
@@ -92,6 +99,7 @@ const KNOWN: ReadonlySet<string> = new Set<keyof CacheSweeperOptions>([
   'identify',
   'private',
   'maxDataAge',
+  'secret',
   'timeout',
   'onRender',
   'onError',
@@ -117,6 +125,7 @@ export function checkOptions(options: CacheSweeperOptions): Settings {
     identify: optionalFunction('identify', options.identify),
     private: privateNames(options.private),
     maxDataAge: duration('maxDataAge', options.maxDataAge, DEFAULT_MAX_DATA_AGE),
+    secrets: secrets(options.secret),
     timeout: duration('timeout', options.timeout, DEFAULT_TIMEOUT),
     onRender: optionalFunction('onRender', options.onRender),
     onError: optionalFunction('onError', options.onError),
@@ -172,6 +181,20 @@ function privateNames(value: unknown): ReadonlySet<string> {
   if (value === undefined) return new Set(DEFAULT_PRIVATE_NAMES);
   if (Array.isArray(value) && value.every((name) => typeof name === 'string')) return new Set(value);
   throw badOption('option private', 'a list of names', value);
+}
+
+function secrets(value: unknown): readonly string[] {
+  if (value === undefined) return [];
+  const list = Array.isArray(value) ? value : [value];
+  const isSecret = (text: unknown) => typeof text === 'string' && text.length >= MIN_SECRET;
+  if (list.length > 0 && list.every(isSecret)) return list;
+  // What was got is not shown.
+  throw badOption(
+    'option secret',
+    `a text of at least ${MIN_SECRET} characters, or a list of such`,
+    'something else',
+    true,
+  );
 }
 
 function duration(name: string, value: unknown, byDefault: number): number {

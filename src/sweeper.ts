@@ -16,8 +16,7 @@ import type { RenderReport } from './render/report.ts';
 import { Stats, type TagStats } from './render/stats.ts';
 import { LocalTokens } from './stores/local-tokens.ts';
 import { MemoryTier } from './stores/memory-tier.ts';
-import { SafeStore } from './stores/safe-store.ts';
-import { SharedTokens } from './stores/shared-tokens.ts';
+import { Shared } from './stores/shared.ts';
 import { install, rendersOf } from './template/install.ts';
 import type { Environment, NunjucksEnvironment } from './template/nunjucks.ts';
 
@@ -42,6 +41,10 @@ export interface CacheSweeperStats {
   readonly writesDropped: number;
   /** Names whose bump the store has not acknowledged yet. */
   readonly bumpsWaiting: number;
+  /** Values from the store that were not what had been stored: misses. */
+  readonly damaged: number;
+  /** What the store tells of itself, if it does. */
+  readonly store: object | undefined;
   readonly renders: number;
   /** By template and line, most time saved first. */
   readonly tags: readonly TagStats[];
@@ -61,8 +64,7 @@ export class CacheSweeper {
   readonly #identifier: Identifier;
   readonly #memory: MemoryTier | undefined;
   readonly #local = new LocalTokens();
-  readonly #store: SafeStore | undefined;
-  readonly #shared: SharedTokens | undefined;
+  readonly #shared: Shared | undefined;
   readonly #background = new Background(MAX_BACKGROUND_WRITES);
   readonly #engine: Engine;
   readonly #bumps: Bumps;
@@ -73,20 +75,17 @@ export class CacheSweeper {
   /** @throws CacheSweeperError CACHESWEEPER_BAD_OPTION */
   constructor(options: CacheSweeperOptions = {}) {
     const settings = checkOptions(options);
-    const onError = (error: unknown) => this.#report(error);
     this.#settings = settings;
     this.#identifier = new Identifier(settings.identify);
     this.#memory = settings.memoryBytes > 0 ? new MemoryTier(settings.memoryBytes) : undefined;
-    this.#store = settings.store && new SafeStore(settings.store, onError);
-    this.#shared = this.#store && new SharedTokens(this.#store, settings, settings.now, onError);
-    const tokens: Tokens =
-      this.#store && this.#shared ? { store: this.#store, shared: this.#shared, onError } : { local: this.#local };
+    this.#shared = settings.store && new Shared(settings.store, settings, (error) => this.#report(error));
+    const tokens: Tokens = this.#shared ?? { local: this.#local };
     this.#bumps = new Bumps(tokens, settings);
     this.#engine = new Engine({
       settings,
       identifier: this.#identifier,
       tokens,
-      entries: new Entries(this.#memory, this.#store, this.#background, settings.now),
+      entries: new Entries(this.#memory, this.#shared?.entries, this.#background, settings.now),
       finished: (report) => this.#finished(report),
     });
   }
@@ -190,7 +189,7 @@ export class CacheSweeper {
 
   /** Resolved when all background writes and retries are done. For tests, serverless functions and shutdown. */
   async idle(): Promise<void> {
-    await Promise.all([this.#background.idle(), this.#shared?.idle()]);
+    await Promise.all([this.#background.idle(), this.#shared?.tokens.idle()]);
   }
 
   /** What was cached, how often that helped, and what it saved. */
@@ -199,7 +198,9 @@ export class CacheSweeper {
       memory: { entries: this.#memory?.size ?? 0, bytes: this.#memory?.bytes ?? 0 },
       tokens: this.#local.size,
       writesDropped: this.#background.dropped,
-      bumpsWaiting: this.#shared?.failing.length ?? 0,
+      bumpsWaiting: this.#shared?.tokens.failing.length ?? 0,
+      damaged: this.#shared?.damaged ?? 0,
+      store: this.#shared?.storeStats,
       renders: this.#renders,
       tags: this.#stats.tags(),
     };
@@ -218,9 +219,9 @@ export class CacheSweeper {
   async #close(): Promise<void> {
     this.#engine.isClosed = true;
     await this.#background.idle();
-    const undelivered = (await this.#shared?.close()) ?? [];
+    const undelivered = (await this.#shared?.tokens.close()) ?? [];
     if (undelivered.length > 0) this.#report(bumpFailed(undelivered, 'closed before they could be delivered'));
-    await this.#store?.close();
+    await this.#shared?.close();
     this.#memory?.clear();
   }
 

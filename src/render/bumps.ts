@@ -27,7 +27,7 @@ export class Bumps {
       this.#warnOfOtherWorkers();
       return;
     }
-    const lost = await this.#bumpShared(this.#tokens.shared, names);
+    const lost = await this.#bumpShared(this.#tokens.tokens, names);
     if (lost.length > 0) {
       throw bumpFailed(lost, 'not acknowledged by the store; they are tried again in the background');
     }
@@ -51,7 +51,7 @@ export class Bumps {
       const { local } = this.#tokens;
       return new Map(names.map((name) => [name, tokenRecord(local.get(name))]));
     }
-    const { tokens } = await this.#tokens.shared.read(names, this.#settings.timeout);
+    const { tokens } = await this.#tokens.tokens.read(names, this.#settings.timeout);
     return new Map(Array.from(tokens, ([name, token]) => [name, tokenRecord(token)]));
   }
 
@@ -69,5 +69,5 @@ export class Bumps {
 export function bumpFailed(names: readonly string[], why: string): CacheSweeperError {
   const shown = names.slice(0, 10).join(', ');
   const more = names.length > 10 ? ` and ${names.length - 10} more` : '';
-  return new CacheSweeperError('CACHESWEEPER_BUMP_FAILED', `${shown}${more}: ${why}`, { cause: names });
+  return new CacheSweeperError('CACHESWEEPER_BUMP_FAILED', `${shown}${more}: ${why}`, { names });
 }

@@ -1,8 +1,7 @@
 import type { Identifier } from '../fragment/identity.ts';
 import type { PageContext, Settings } from '../options.ts';
 import type { LocalTokens } from '../stores/local-tokens.ts';
-import type { SafeStore } from '../stores/safe-store.ts';
-import type { SharedTokens } from '../stores/shared-tokens.ts';
+import type { Shared } from '../stores/shared.ts';
 import type { Entries } from './entries.ts';
 import { Fragments } from './fragments.ts';
 import { type Knowledge, LocalKnowledge } from './knowledge.ts';
@@ -14,9 +13,7 @@ import { requestStarted } from './request-start.ts';
 import { NoKnowledge, StoreKnowledge } from './store-knowledge.ts';
 
 /** Where tokens are: in this process, or in a store. */
-export type Tokens =
-  | { readonly local: LocalTokens }
-  | { readonly store: SafeStore; readonly shared: SharedTokens; readonly onError: (error: unknown) => void };
+export type Tokens = { readonly local: LocalTokens } | Shared;
 
 /** What all pages of one sweeper share. */
 export class Engine {
@@ -73,8 +70,8 @@ export class Engine {
 
   #knowledge(canWait: boolean): Knowledge {
     if ('local' in this.#tokens) return new LocalKnowledge(this.#tokens.local);
-    const { store, shared, onError } = this.#tokens;
-    if (canWait) return new StoreKnowledge(store, shared, this.settings.timeout, onError);
+    const { tokens, entries } = this.#tokens;
+    if (canWait) return new StoreKnowledge(tokens, entries, this.settings.timeout);
     return new NoKnowledge(() => this.#warnNoCallback());
   }
 

@@ -1,19 +1,13 @@
-import { type Entry, type StoredEntry, writeEntry } from '../fragment/entry.ts';
-import { seal } from '../fragment/seal.ts';
+import type { Entry } from '../fragment/entry.ts';
 import type { MemoryTier } from '../stores/memory-tier.ts';
-import type { SafeStore } from '../stores/safe-store.ts';
-import type { StoreItem } from '../stores/store.ts';
+import type { SharedEntries } from '../stores/shared-entries.ts';
 import type { Background } from './background.ts';
 import { type Knowledge, PENDING, UNKNOWN } from './knowledge.ts';
 import type { StoredKey } from './operands.ts';
 import type { Render } from './render.ts';
-import { entryKey } from './store-knowledge.ts';
 
 /** Whether an entry may be served now. */
 export type Verdict = 'valid' | 'invalid' | 'pending';
-
-/** An entry on its way to the store. */
-type Written = StoredKey & StoredEntry;
 
 /** How long writing entries may take, in milliseconds: no page waits for it. */
 const WRITE_TIMEOUT = 1_000;
@@ -21,13 +15,18 @@ const WRITE_TIMEOUT = 1_000;
 /** Where entries are kept: in the memory tier, and in the store if there is one. */
 export class Entries {
   readonly #memory: MemoryTier | undefined;
-  readonly #store: SafeStore | undefined;
+  readonly #shared: SharedEntries | undefined;
   readonly #background: Background;
   readonly #now: () => number;
 
-  constructor(memory: MemoryTier | undefined, store: SafeStore | undefined, background: Background, now: () => number) {
+  constructor(
+    memory: MemoryTier | undefined,
+    shared: SharedEntries | undefined,
+    background: Background,
+    now: () => number,
+  ) {
     this.#memory = memory;
-    this.#store = store;
+    this.#shared = shared;
     this.#background = background;
     this.#now = now;
   }
@@ -39,7 +38,7 @@ export class Entries {
 
   /** Whether an entry is small enough for the memory tier; without one everything is. */
   fits(near: string, entry: Entry): boolean {
-    return this.#memory === undefined || this.#store !== undefined || this.#memory.fits(near, entry);
+    return this.#memory === undefined || this.#shared !== undefined || this.#memory.fits(near, entry);
   }
 
   /** Valid only if every token in it is known and equal now. */
@@ -57,7 +56,7 @@ export class Entries {
 
   /** Stores what a successful render kept. */
   keep({ kept, found, knowledge }: Render): void {
-    const written: Written[] = [];
+    const written: (StoredKey & { readonly entry: Entry })[] = [];
     for (const [near, { entry, stored }] of kept) {
       // What a lazy rendered was judged by its own render: here its names were not asked for.
       if (this.judge(entry, knowledge) === 'invalid') continue;
@@ -65,7 +64,7 @@ export class Entries {
       if (stored !== undefined) written.push({ ...stored, entry });
     }
     for (const [near, entry] of found) this.#remember(near, entry, knowledge);
-    if (this.#store !== undefined && written.length > 0) this.#write(this.#store, written);
+    if (this.#shared !== undefined && written.length > 0) this.#write(this.#shared, written);
   }
 
   #remember(near: string, entry: Entry, knowledge: Knowledge): void {
@@ -76,19 +75,12 @@ export class Entries {
     this.#memory.set(near, entry);
   }
 
-  #write(store: SafeStore, entries: readonly Written[]): void {
-    const item = ({ key, canonical, entry }: Written): StoreItem => ({
-      key: entryKey(key),
-      value: seal(entryKey(key), writeEntry({ canonical, entry })),
-      ttl: this.#seconds(entry.expires),
-    });
-    const lasting = entries.filter(({ entry }) => !entry.provisional);
-    const provisional = entries.filter(({ entry }) => entry.provisional);
+  #write(shared: SharedEntries, written: readonly (StoredKey & { readonly entry: Entry })[]): void {
     this.#background.start(() =>
-      Promise.all([
-        store.setMany('entry', lasting.map(item), WRITE_TIMEOUT),
-        store.addMany('entry', provisional.map(item), WRITE_TIMEOUT),
-      ]),
+      shared.write(
+        written.map((each) => ({ ...each, ttl: this.#seconds(each.entry.expires) })),
+        WRITE_TIMEOUT,
+      ),
     );
   }
 

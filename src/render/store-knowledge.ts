@@ -1,21 +1,14 @@
-import { type Entry, readEntry, type StoredEntry } from '../fragment/entry.ts';
-import { unseal } from '../fragment/seal.ts';
+import type { Entry, StoredEntry } from '../fragment/entry.ts';
 import type { Token } from '../fragment/token.ts';
-import type { SafeStore } from '../stores/safe-store.ts';
+import type { SharedEntries } from '../stores/shared-entries.ts';
 import type { SharedTokens } from '../stores/shared-tokens.ts';
 import { type Knowledge, PENDING, UNKNOWN } from './knowledge.ts';
-
-/** The key under which a store keeps the entry of a fragment key. */
-export function entryKey(key: string): string {
-  return `e:${key}`;
-}
 
 /** What one render has learnt from the store, and what it has yet to ask. */
 export class StoreKnowledge implements Knowledge {
   readonly knowsAll = false;
-  readonly #store: SafeStore;
-  readonly #shared: SharedTokens;
-  readonly #onError: (error: unknown) => void;
+  readonly #sharedTokens: SharedTokens;
+  readonly #sharedEntries: SharedEntries;
   readonly #tokens = new Map<string, Token | typeof UNKNOWN>();
   readonly #entries = new Map<string, StoredEntry | undefined>();
   /** Names whose token was made by this render. */
@@ -26,11 +19,10 @@ export class StoreKnowledge implements Knowledge {
   /** Milliseconds that this render may still wait for the store. */
   #left: number;
 
-  constructor(store: SafeStore, shared: SharedTokens, timeout: number, onError: (error: unknown) => void) {
-    this.#store = store;
-    this.#shared = shared;
+  constructor(tokens: SharedTokens, entries: SharedEntries, timeout: number) {
+    this.#sharedTokens = tokens;
+    this.#sharedEntries = entries;
     this.#left = timeout;
-    this.#onError = onError;
   }
 
   get isPending(): boolean {
@@ -77,7 +69,7 @@ export class StoreKnowledge implements Knowledge {
     const names = [...this.#askTokens];
     if (names.length === 0) return;
     this.#askTokens.clear();
-    const { tokens, fresh } = await this.#shared.read(names, Math.ceil(this.#left));
+    const { tokens, fresh } = await this.#sharedTokens.read(names, Math.ceil(this.#left));
     for (const name of names) this.#tokens.set(name, tokens.get(name) ?? UNKNOWN);
     for (const name of fresh) this.#fresh.add(name);
   }
@@ -86,16 +78,8 @@ export class StoreKnowledge implements Knowledge {
     const keys = [...this.#askEntries.keys()];
     if (keys.length === 0) return;
     this.#askEntries.clear();
-    const answers = await this.#store.getMany('entry', keys.map(entryKey), Math.ceil(this.#left));
-    keys.forEach((key, i) => {
-      const answer = answers[i];
-      const text = answer?.state === 'found' ? unseal(entryKey(key), answer.value) : undefined;
-      const stored = text === undefined ? undefined : readEntry(text);
-      if (answer?.state === 'found' && stored === undefined) {
-        this.#onError(new Error(`the store gave back a damaged entry for ${key}`));
-      }
-      this.#entries.set(key, stored);
-    });
+    const entries = await this.#sharedEntries.read(keys, Math.ceil(this.#left));
+    for (const key of keys) this.#entries.set(key, entries.get(key));
   }
 }
 

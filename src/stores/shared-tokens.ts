@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { safeKey } from '../fragment/key.ts';
 import { EVERYTHING } from '../fragment/names.ts';
-import { seal, unseal } from '../fragment/seal.ts';
+import type { Sealer } from '../fragment/seal.ts';
 import { isToken, mintToken, type Token } from '../fragment/token.ts';
 import type { SafeStore } from './safe-store.ts';
+import type { OnDamaged } from './shared-entries.ts';
 import type { StoreItem } from './store.ts';
 
 /** A bump's deadline, in milliseconds. */
@@ -23,9 +24,10 @@ export interface TokensRead {
 /** The tokens in the store. */
 export class SharedTokens {
   readonly #store: SafeStore;
+  readonly #sealer: Sealer;
   readonly #scope: { readonly namespace: string; readonly version: number };
   readonly #now: () => number;
-  readonly #onError: (error: unknown) => void;
+  readonly #onDamaged: OnDamaged;
   /** Bumps in flight, by name. */
   readonly #bumping = new Map<string, number>();
   /** Names whose bump was lost, with a number that grows with each loss: a retry settles what was lost before it. */
@@ -36,14 +38,16 @@ export class SharedTokens {
 
   constructor(
     store: SafeStore,
+    sealer: Sealer,
     scope: { readonly namespace: string; readonly version: number },
     now: () => number,
-    onError: (error: unknown) => void,
+    onDamaged: OnDamaged,
   ) {
     this.#store = store;
+    this.#sealer = sealer;
     this.#scope = scope;
     this.#now = now;
-    this.#onError = onError;
+    this.#onDamaged = onDamaged;
   }
 
   /** Names whose bump has not been acknowledged. */
@@ -112,10 +116,11 @@ export class SharedTokens {
     while (this.#retrying !== undefined) await this.#retrying;
   }
 
-  /** Gives up retrying; returns what was not delivered. */
+  /** Tries a last time what was lost; returns what was not delivered. */
   async close(): Promise<readonly string[]> {
     this.#closing.abort();
     await this.#retrying;
+    await this.#deliverLost();
     return this.failing;
   }
 
@@ -132,11 +137,11 @@ export class SharedTokens {
       const answer = answers[i];
       if (answer?.state === 'missing') missing.push(name);
       if (answer?.state !== 'found') return;
-      const token = unseal(keys[i] as string, answer.value);
+      const token = this.#sealer.unseal('token', keys[i] as string, answer.value);
       if (isToken(token)) into.set(name, token);
       else damaged.push(name);
     });
-    if (damaged.length > 0) this.#onError(new Error(`the store gave back a damaged token for ${damaged.join(', ')}`));
+    if (damaged.length > 0) this.#onDamaged('token', damaged);
     return { missing, damaged };
   }
 
@@ -164,25 +169,30 @@ export class SharedTokens {
       } catch {
         return;
       }
-      const trying = [...this.#lost];
-      const names = trying.map(([name]) => name);
-      const made = new Map(names.map((name) => [name, mintToken(this.#now())]));
-      const acknowledged = await this.#store.setMany('token', this.#items(names, made), BUMP_TIMEOUT);
-      trying.forEach(([name, loss], i) => {
-        if (acknowledged[i] && this.#lost.get(name) === loss) this.#lost.delete(name);
-      });
+      await this.#deliverLost();
     }
+  }
+
+  /** Sends what was lost once more, with other tokens. */
+  async #deliverLost(): Promise<void> {
+    const trying = [...this.#lost];
+    const names = trying.map(([name]) => name);
+    const made = new Map(names.map((name) => [name, mintToken(this.#now())]));
+    const acknowledged = await this.#store.setMany('token', this.#items(names, made), BUMP_TIMEOUT);
+    trying.forEach(([name, loss], i) => {
+      if (acknowledged[i] && this.#lost.get(name) === loss) this.#lost.delete(name);
+    });
   }
 
   #items(names: readonly string[], tokens: ReadonlyMap<string, Token>): StoreItem[] {
     return names.map((name) => {
       const key = this.#key(name);
-      return { key, value: seal(key, tokens.get(name) as Token), ttl: 0 };
+      return { key, value: this.#sealer.seal('token', key, tokens.get(name) as Token), ttl: 0 };
     });
   }
 
   #key(name: string): string {
     const { namespace, version } = this.#scope;
-    return `t:${safeKey(`${namespace}:${version}:${name}`, this.#scope)}`;
+    return safeKey(`${namespace}:${version}:${name}`, this.#scope);
   }
 }

@@ -47,4 +47,8 @@ export interface Store {
   addMany(kind: Kind, items: readonly StoreItem[], call: StoreCall): Promise<readonly Added[]>;
   /** Ends all connections; calls in flight are answered (`unknown`), later calls are `unknown` at once. */
   close(): Promise<void>;
+  /** Takes the function by which the store reports what no answer shows: a server that cannot be used. Optional. */
+  onError?(report: (error: unknown) => void): void;
+  /** Counts for whoever watches the site, shown in the sweeper's `stats().store`. Optional. */
+  stats?(): object;
 }

@@ -1,7 +1,7 @@
 import { TestingStore } from 'nunjucks-cachesweeper/testing';
 import { describe, expect, test } from 'vitest';
 import { type Entry, writeEntry } from '../../src/fragment/entry.ts';
-import { seal, unseal } from '../../src/fragment/seal.ts';
+import { Sealer } from '../../src/fragment/seal.ts';
 import { Article } from '../support/models.ts';
 import { Clock, operationsOf, SETTLED, Site } from './support.ts';
 
@@ -10,6 +10,7 @@ const templates = {
     '{% cachesweeper article 500 %}<{{ article.title }}>{% endcachesweeper %}{% cachesweeper other 500 %}({{ other.title }}){% endcachesweeper %}',
 };
 const html = '<A>(B)';
+const sealer = new Sealer();
 
 /** A store with a page in it, and another process that has never rendered it. */
 async function stored() {
@@ -76,8 +77,8 @@ describe('an entry that comes back as', () => {
 describe('a token that comes back as', () => {
   const tokens: Record<string, (value: Uint8Array, key: string) => Uint8Array> = {
     ...Object.fromEntries(Object.entries(damages).filter(([what]) => !what.includes('html'))),
-    'no token at all, under a good digest': (_value, key) => seal(key, 'x'),
-    'a number, as a counter would be, under a good digest': (_value, key) => seal(key, '17'),
+    'no token at all, under a good digest': (_value, key) => sealer.seal('token', key, 'x'),
+    'a number, as a counter would be, under a good digest': (_value, key) => sealer.seal('token', key, '17'),
   };
   test.each(Object.entries(tokens))('%s is replaced by a new one, and reported', async (_what, corrupt) => {
     const { clock, store, reading, reader, context } = await stored();
@@ -132,13 +133,15 @@ describe('an entry that was forged, with a good digest,', () => {
       kind === 'entry'
         ? {
             corrupt: (value, key) => {
-              const payload = unseal(key, value) as string;
+              const payload = sealer.unseal('entry', key, value) as string;
               const end = payload.indexOf('\n');
               const entry = { ...JSON.parse(payload.slice(0, end)), html: 'FORGED' } as Forged;
               const forged = forge(entry);
-              if (forged === null || Array.isArray(forged)) return seal(key, `${JSON.stringify(forged)}\nFORGED`);
+              if (forged === null || Array.isArray(forged)) {
+                return sealer.seal('entry', key, `${JSON.stringify(forged)}\nFORGED`);
+              }
               const { canonical, ...rest } = forged as Forged;
-              return seal(key, writeEntry({ canonical, entry: rest }));
+              return sealer.seal('entry', key, writeEntry({ canonical, entry: rest }));
             },
           }
         : undefined;

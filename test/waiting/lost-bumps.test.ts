@@ -48,7 +48,7 @@ describe.each(['unknown', 'reject', 'lost', 'hang', 'late'] as const)('a bump wh
     expect(error.message).toContain('Comment:=7');
     expect(error.message).toContain('Comment:*');
     expect(error.message).not.toContain('Article');
-    expect(error.cause).toEqual(['Comment:=7', 'Comment:*']);
+    expect(error.names).toEqual(['Comment:=7', 'Comment:*']);
 
     expect(await site.sweeper.render(site.env, 'page.njk', context)).toBe('A[d]');
     expect(site.outcomes).toEqual(['hit', 'unknown token']);
@@ -123,7 +123,7 @@ test('a bump of several models of which some fail names those alone', async () =
     return answers.map((answer, i) => answer && !items[i]?.key.includes('Comment:=7'));
   };
   const error = await failureOf(site.sweeper.invalidateCacheFor([context.article, context.comment]));
-  expect(error.cause).toEqual(['Comment:=7']);
+  expect(error.names).toEqual(['Comment:=7']);
   store.setMany = honest;
   await site.sweeper.idle();
 });
@@ -153,7 +153,7 @@ test('close() ends the retries and reports what was not delivered', async () => 
   await site.sweeper.close();
   expect(performance.now() - started).toBeLessThan(3_000);
   expect(site.errors).toEqual([
-    expect.objectContaining({ code: 'CACHESWEEPER_BUMP_FAILED', cause: ['Comment:=7', 'Comment:*'] }),
+    expect.objectContaining({ code: 'CACHESWEEPER_BUMP_FAILED', names: ['Comment:=7', 'Comment:*'] }),
   ]);
   await expect(site.sweeper.invalidateCacheFor(context.comment)).rejects.toMatchObject({ code: 'CACHESWEEPER_CLOSED' });
 });
@@ -171,7 +171,7 @@ test('more than 10,000 names that failed become one bump of everything', async (
   const { store, site, context, writes } = await warm({ outcome: 'unknown' });
   const many = Array.from({ length: 10_001 }, (_, id) => new Article(id + 100));
   const error = await failureOf(site.sweeper.invalidateCacheFor(many));
-  expect(error.cause).toHaveLength(10_002);
+  expect(error.names).toHaveLength(10_002);
   expect(error.message.length).toBeLessThan(1_000);
   expect(site.sweeper.stats().bumpsWaiting).toBe(1);
   // Nothing is known until it is delivered.

@@ -67,7 +67,9 @@ export function operationsOf(store: TestingStore): string[] {
 }
 
 /** The error a promise rejects with. */
-export async function failureOf(promise: Promise<unknown>): Promise<Error & { code?: string }> {
+export async function failureOf(
+  promise: Promise<unknown>,
+): Promise<Error & { code?: string; names?: readonly string[] }> {
   try {
     await promise;
   } catch (error) {

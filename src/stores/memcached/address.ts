@@ -1,0 +1,60 @@
+import { CacheSweeperError } from '../../errors.ts';
+import { describe } from '../../fragment/describe.ts';
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface Credentials {
+  readonly username: string | undefined;
+  readonly password: string | undefined;
+}
+
+const DEFAULT_PORT = 11_211;
+/** `host`, `host:port`, `1.2.3.4:port`, `[::1]:port`. */
+const ADDRESS = /^(?:\[([0-9a-f:.]+)\]|([A-Za-z0-9._-]+))(?::(\d{1,5}))?$/i;
+
+/**
+ * The addresses in a text or a list of texts, each once.
+ *
+ * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION
+ */
+export function parseAddresses(servers: unknown, what: string): Address[] {
+  const list = typeof servers === 'string' ? servers.split(',') : servers;
+  if (!Array.isArray(list) || list.length === 0) throw badAddress(what, servers);
+  const addresses = list.map((text) => parseAddress(text, what));
+  const labels = addresses.map(addressLabel);
+  const twice = labels.find((label, i) => labels.indexOf(label) !== i);
+  if (twice !== undefined) {
+    throw new CacheSweeperError('CACHESWEEPER_BAD_OPTION', `${what}: expected each server once, got ${twice} twice`);
+  }
+  return addresses;
+}
+
+function parseAddress(text: unknown, what: string): Address {
+  if (typeof text === 'string' && text.includes('@')) {
+    // The text is not shown: it holds a password.
+    throw new CacheSweeperError(
+      'CACHESWEEPER_BAD_OPTION',
+      `${what}: expected "host:port", got credentials in front of it; give them as username and password`,
+    );
+  }
+  const [, v6, name, digits] = (typeof text === 'string' && ADDRESS.exec(text.trim())) || [];
+  const host = v6 ?? name;
+  const port = digits === undefined ? DEFAULT_PORT : Number(digits);
+  if (host === undefined || port < 1 || port > 65_535) throw badAddress(what, text);
+  return { host: host.toLowerCase(), port };
+}
+
+function badAddress(what: string, got: unknown): CacheSweeperError {
+  return new CacheSweeperError(
+    'CACHESWEEPER_BAD_OPTION',
+    `${what}: expected "host:port" or several, separated by commas ("cache1:11211,[::1]:11212"), got ${describe(got)}`,
+  );
+}
+
+/** How a server is called: in messages, and where entries are spread. */
+export function addressLabel({ host, port }: Address): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
+}

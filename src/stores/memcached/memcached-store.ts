@@ -1,0 +1,203 @@
+import { CacheSweeperError } from '../../errors.ts';
+import { describe } from '../../fragment/describe.ts';
+import { digest } from '../../fragment/digest.ts';
+import type { Added, Kind, Lookup, Store, StoreCall, StoreItem } from '../store.ts';
+import { COMPRESSED, compress, decompress } from './compression.ts';
+import { checkMemcachedOptions, type MemcachedOptions, type MemcachedSettings } from './options.ts';
+import { type Batch, Remote, type RemoteStats } from './remote.ts';
+import { Spread } from './spread.ts';
+import { type Frame, Opcode, type Request, Status } from './wire.ts';
+
+/** Memcached's limit for a whole item is 1 MiB, its own head included. */
+const MAX_VALUE_BYTES = 1_000_000;
+const MAX_KEY_BYTES = 250;
+const VALID_KEY = /^[\x21-\x7e]+$/;
+/** Longer ttls, in seconds, are taken for a date. */
+const MAX_TTL = 30 * 24 * 60 * 60;
+
+/** What {@link MemcachedStore.stats} tells. */
+export interface MemcachedStats {
+  /** Entries not sent because they were too large, even compressed. */
+  readonly tooLarge: number;
+  /** By address. */
+  readonly servers: Readonly<Record<string, RemoteStats>>;
+}
+
+type WriteRequest = Request & { readonly value: Uint8Array };
+
+/**
+ * Tokens and entries in Memcached (1.4 or later, binary protocol), for all processes of a site. It connects when it is first
+ * used. An idle store does not keep the process alive.
+ *
+ * @example
+ * new CacheSweeper({ store: new MemcachedStore('cache1:11211,cache2:11211') });
+ */
+export class MemcachedStore implements Store {
+  readonly #settings: MemcachedSettings;
+  readonly #remotes: readonly Remote[];
+  readonly #spread: Spread;
+  #report: (error: unknown) => void = () => {};
+  #tooLarge = 0;
+
+  /**
+   * @param options `"host:port,host:port"` or options; without them `MEMCACHED_SERVERS` in the environment
+   * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION
+   */
+  constructor(options?: string | MemcachedOptions) {
+    this.#settings = checkMemcachedOptions(options);
+    const { addresses, credentials } = this.#settings;
+    this.#remotes = addresses.map(
+      (address) => new Remote(address, credentials, (error, label) => this.#report(unreachable(error, label))),
+    );
+    this.#spread = new Spread(this.#remotes.map(({ label }) => label));
+  }
+
+  async getMany(kind: Kind, keys: readonly string[], { timeout }: StoreCall): Promise<readonly Lookup[]> {
+    const requests = keys.map((key) => ({ key: storedKey(kind, key) }));
+    const answers = await this.#run<Found | Lookup>(kind, requests, {
+      opcode: Opcode.getk,
+      nothing: { state: 'unknown' },
+      read: found,
+      timeout,
+    });
+    return Promise.all(answers.map(inflated));
+  }
+
+  /** Values over 1,000,000 bytes are not sent: Memcached would delete what it has. */
+  async setMany(kind: Kind, items: readonly StoreItem[], call: StoreCall): Promise<readonly boolean[]> {
+    return this.#write(kind, items, call, {
+      opcode: Opcode.set,
+      nothing: false,
+      read: ({ status }) => status === Status.ok,
+      isVital: kind === 'token',
+    });
+  }
+
+  async addMany(kind: Kind, items: readonly StoreItem[], call: StoreCall): Promise<readonly Added[]> {
+    return this.#write<Added>(kind, items, call, { opcode: Opcode.add, nothing: 'unknown', read: added });
+  }
+
+  /** Ends all connections; calls in flight are answered. */
+  async close(): Promise<void> {
+    for (const remote of this.#remotes) remote.close();
+  }
+
+  /** The sweeper asks here to be told when a server cannot be used. */
+  onError(report: (error: unknown) => void): void {
+    this.#report = report;
+  }
+
+  /** What happened since the store was made. */
+  stats(): MemcachedStats {
+    return {
+      tooLarge: this.#tooLarge,
+      servers: Object.fromEntries(this.#remotes.map(({ label, stats }) => [label, stats])),
+    };
+  }
+
+  async #write<T>(
+    kind: Kind,
+    items: readonly StoreItem[],
+    { timeout }: StoreCall,
+    how: Pick<Batch<T>, 'opcode' | 'nothing' | 'read'> & { readonly isVital?: boolean },
+  ): Promise<readonly T[]> {
+    const until = performance.now() + timeout;
+    const isLarge = ({ value }: StoreItem) => kind === 'entry' && value.length >= this.#settings.compressFrom;
+    const packed = items.some(isLarge)
+      ? await Promise.all(items.map(async (item) => (isLarge(item) ? packCompressed(kind, item) : pack(kind, item))))
+      : items.map((item) => pack(kind, item));
+    const sent = packed.filter(({ value }) => value.length <= MAX_VALUE_BYTES);
+    this.#tooLarge += packed.length - sent.length;
+    const answers = await this.#run(kind, sent, {
+      ...how,
+      timeout: Math.max(1, until - performance.now()),
+      isRevocable: kind === 'token',
+    });
+    let next = 0;
+    return packed.map(({ value }) => (value.length <= MAX_VALUE_BYTES ? (answers[next++] as T) : how.nothing));
+  }
+
+  /** All of a batch at once, each server its part. */
+  async #run<T>(
+    kind: Kind,
+    requests: readonly Request[],
+    how: Omit<Batch<T>, 'requests' | 'isVital' | 'isRevocable'> & Partial<Batch<T>>,
+  ): Promise<readonly T[]> {
+    const { isVital = false, isRevocable = false } = how;
+    const run = (place: number, part: readonly Request[]) =>
+      (this.#remotes[place] as Remote).run({ ...how, requests: part, isVital, isRevocable });
+    if (kind === 'token') return run(this.#settings.tokenServer, requests);
+    if (this.#remotes.length === 1) return run(0, requests);
+    const parts = this.#remotes.map(() => ({ requests: [] as Request[], places: [] as number[] }));
+    requests.forEach((request, i) => {
+      const part = parts[this.#spread.server(request.key)];
+      part?.requests.push(request);
+      part?.places.push(i);
+    });
+    const answers = new Array<T>(requests.length);
+    await Promise.all(
+      parts.map(async (part, place) => {
+        const own = await run(place, part.requests);
+        part.places.forEach((at, i) => {
+          answers[at] = own[i] as T;
+        });
+      }),
+    );
+    return answers;
+  }
+}
+
+/** A value that has yet to be inflated. */
+interface Found {
+  readonly state: 'compressed';
+  readonly value: Uint8Array;
+}
+
+function found({ status, extras, value }: Frame): Found | Lookup {
+  if (status === Status.missing) return { state: 'missing' };
+  if (status !== Status.ok) return { state: 'unknown' };
+  const isCompressed = extras.length === 4 && extras.readUInt32BE(0) === COMPRESSED;
+  // Copied: a small value would keep the whole receive buffer alive.
+  return { state: isCompressed ? 'compressed' : 'found', value: Uint8Array.from(value) };
+}
+
+async function inflated(answer: Found | Lookup): Promise<Lookup> {
+  if (answer.state !== 'compressed') return answer;
+  const value = await decompress(answer.value);
+  // What cannot be inflated is no value of ours: whoever opens it will see that.
+  return { state: 'found', value: value ?? answer.value };
+}
+
+function added({ status }: Frame): Added {
+  if (status === Status.ok) return 'added';
+  return status === Status.exists ? 'exists' : 'unknown';
+}
+
+function pack(kind: Kind, { key, value, ttl }: StoreItem, flags = 0): WriteRequest {
+  // Longer ttls are shortened: entries are checked by their own clock, and tokens have none.
+  return { key: storedKey(kind, key), value, flags, expires: Math.min(Math.ceil(ttl), MAX_TTL) };
+}
+
+async function packCompressed(kind: Kind, item: StoreItem): Promise<WriteRequest> {
+  return pack(kind, { ...item, value: await compress(item.value) }, COMPRESSED);
+}
+
+/** Tokens and entries of one key are two things. */
+function storedKey(kind: Kind, key: string): string {
+  if (!VALID_KEY.test(key) || key.length > MAX_KEY_BYTES) {
+    throw new CacheSweeperError(
+      'CACHESWEEPER_BAD_KEY',
+      `MemcachedStore expected a key of 1 to ${MAX_KEY_BYTES} printable ASCII characters, got ${describe(key)}`,
+    );
+  }
+  const stored = `${kind === 'token' ? 't' : 'e'}:${key}`;
+  return stored.length <= MAX_KEY_BYTES ? stored : `${kind === 'token' ? 't' : 'e'}#${digest(key)}`;
+}
+
+function unreachable(cause: Error, label: string): CacheSweeperError {
+  return new CacheSweeperError(
+    'CACHESWEEPER_STORE_UNREACHABLE',
+    `Memcached ${label} cannot be used (${cause.message}): what it holds is rendered uncached until it answers again`,
+    { cause },
+  );
+}

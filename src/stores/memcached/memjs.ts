@@ -1,0 +1,35 @@
+import type { EventEmitter } from 'node:events';
+import type { Socket } from 'node:net';
+// @ts-expect-error memjs has no types, and @types/memjs has other ones than the package.
+import memjs from 'memjs';
+
+/**
+ * What is used of memjs' `Server`: it opens a socket and goes through the SASL dialogue. The `_socket` is there as soon
+ * as `sock()` was called.
+ */
+interface MemjsServer extends EventEmitter {
+  username: string | undefined;
+  password: string | undefined;
+  _socket: Socket | undefined;
+  timeoutSet: boolean;
+  sock(sasl: boolean, go: (socket: Socket) => void): void;
+  saslAuth(): void;
+  responseHandler(data: Buffer): void;
+  error(error: unknown): void;
+  close(): void;
+}
+
+/** Times are in seconds. */
+interface MemjsServerOptions {
+  conntimeout: number;
+  keepAlive: boolean;
+  keepAliveDelay: number;
+}
+
+export const MemjsServer: new (
+  host: string,
+  port: number,
+  username: string,
+  password: string,
+  options: MemjsServerOptions,
+) => MemjsServer = memjs.Server;

@@ -1,0 +1,151 @@
+import { type Address, addressLabel, type Credentials } from './address.ts';
+import { Connection } from './connection.ts';
+import { Exchange } from './exchange.ts';
+import { type Frame, type Opcode, type Request, requestBytes } from './wire.ts';
+
+/** Requests that may be on their way to one server; what comes beyond is not sent. */
+const MAX_REQUESTS = 20_000;
+/** The same in bytes. */
+const MAX_BYTES = 16 * 1024 * 1024;
+/** Milliseconds between attempts to reach a server that does not answer. */
+const FIRST_WAIT = 50;
+const LAST_WAIT = 1_000;
+
+/** A batch for one server. */
+export interface Batch<T> {
+  readonly opcode: Opcode;
+  readonly requests: readonly Request[];
+  /** The answer where the server's is not known. */
+  readonly nothing: T;
+  /** The answer in the server's frame. */
+  readonly read: (frame: Frame) => T;
+  /** Milliseconds. */
+  readonly timeout: number;
+  /** Never dropped, and tried whatever is known of the server. */
+  readonly isVital: boolean;
+  /** Taken back when it was not acknowledged in time: see {@link Exchange.isRevocable}. */
+  readonly isRevocable: boolean;
+}
+
+/** What is counted of one server. */
+export interface RemoteStats {
+  /** `unused`: nothing was asked yet, or the server closed an idle connection. */
+  readonly state: 'unused' | 'connecting' | 'ready' | 'failed';
+  /** Requests not sent because the server could not be used. */
+  readonly refused: number;
+  /** Requests not sent because too many were on their way. */
+  readonly dropped: number;
+  /** How often a connection failed. */
+  readonly failures: number;
+}
+
+/**
+ * One server: its connection and its circuit breaker. As long as the server has not failed, requests wait for the connection.
+ * When it fails, requests are answered at once (nothing is known), and one connection at a time is tried in the
+ * background, at growing intervals; bumps join such an attempt, or start one. When the server has spoken again everything goes on.
+ */
+export class Remote {
+  readonly label: string;
+  readonly #address: Address;
+  readonly #credentials: Credentials;
+  readonly #onFailure: (error: Error, label: string) => void;
+  #connection: Connection | undefined;
+  #isReady = false;
+  #isClosed = false;
+  /** Exchanges that wait for the connection. */
+  #queue: Exchange<unknown>[] = [];
+  /** Failures since the server last answered. */
+  #run = 0;
+  #retryAt = 0;
+  #requests = 0;
+  #bytes = 0;
+  #refused = 0;
+  #dropped = 0;
+  #failures = 0;
+
+  /** @param onFailure called when a server that was usable is no longer */
+  constructor(address: Address, credentials: Credentials, onFailure: (error: Error, label: string) => void) {
+    this.label = addressLabel(address);
+    this.#address = address;
+    this.#credentials = credentials;
+    this.#onFailure = onFailure;
+  }
+
+  get stats(): RemoteStats {
+    const trying = this.#connection === undefined ? 'unused' : 'connecting';
+    const state = this.#isReady ? 'ready' : this.#run > 0 ? 'failed' : trying;
+    return { state, refused: this.#refused, dropped: this.#dropped, failures: this.#failures };
+  }
+
+  /** The answers, as far as they are known when the timeout has passed. Never rejects. */
+  async run<T>(batch: Batch<T>): Promise<readonly T[]> {
+    const { opcode, requests, nothing, read, timeout, isRevocable } = batch;
+    if (requests.length === 0 || !this.#admits(batch)) return requests.map(() => nothing);
+    const exchange = new Exchange<T>(opcode, requests, nothing, read, timeout, isRevocable);
+    const bytes = requests.reduce((sum, { key, value }) => sum + requestBytes(key, value), 0);
+    this.#requests += requests.length;
+    this.#bytes += bytes;
+    if (this.#isReady) this.#connection?.send(exchange);
+    else this.#queue.push(exchange);
+    const answers = await exchange.answered;
+    this.#requests -= requests.length;
+    this.#bytes -= bytes;
+    if (exchange.isComplete) this.#run = 0;
+    return answers;
+  }
+
+  /** Ends the connection; whatever waits is answered. */
+  close(): void {
+    this.#isClosed = true;
+    this.#connection?.close();
+    this.#settleQueue();
+  }
+
+  /** Whether a batch may be sent or wait for the connection; opens one where that is due. */
+  #admits({ requests, isVital }: Batch<unknown>): boolean {
+    if (this.#isClosed) return false;
+    this.#connection?.checkStalled();
+    if (!isVital && (this.#requests >= MAX_REQUESTS || this.#bytes >= MAX_BYTES)) {
+      this.#dropped += requests.length;
+      return false;
+    }
+    const isDue = isVital || this.#run === 0 || performance.now() >= this.#retryAt;
+    if (this.#connection === undefined && isDue) this.#connect();
+    if (isVital || this.#run === 0 || this.#isReady) return true;
+    this.#refused += requests.length;
+    return false;
+  }
+
+  #connect(): void {
+    const connection = new Connection(this.#address, this.#credentials, {
+      ready: () => this.#ready(connection),
+      ended: (error) => this.#ended(error),
+    });
+    this.#connection = connection;
+  }
+
+  #ready(connection: Connection): void {
+    this.#isReady = true;
+    for (const exchange of this.#queue.splice(0)) if (!exchange.isSettled) connection.send(exchange);
+  }
+
+  #ended(error: Error | undefined): void {
+    const wasReady = this.#isReady;
+    this.#connection = undefined;
+    this.#isReady = false;
+    this.#settleQueue();
+    if (error === undefined || this.#isClosed) return;
+    this.#failures++;
+    const isFirst = this.#run++ === 0;
+    if (isFirst) this.#onFailure(error, this.label);
+    // A server that worked a moment ago may have been restarted.
+    if (isFirst && wasReady) return this.#connect();
+    const wait = Math.min(FIRST_WAIT * 2 ** this.#run, LAST_WAIT);
+    // Not all processes at one time.
+    this.#retryAt = performance.now() + wait * (0.5 + Math.random() / 2);
+  }
+
+  #settleQueue(): void {
+    for (const exchange of this.#queue.splice(0)) exchange.settle();
+  }
+}

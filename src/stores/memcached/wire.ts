@@ -1,0 +1,143 @@
+/** Memcached's binary protocol, as far as it is used here: https://docs.memcached.org/protocols/binary/ */
+
+export const Opcode = {
+  set: 0x01,
+  add: 0x02,
+  delete: 0x04,
+  noop: 0x0a,
+  getk: 0x0c,
+  saslList: 0x20,
+  saslAuth: 0x21,
+} as const;
+export type Opcode = (typeof Opcode)[keyof typeof Opcode];
+
+export const Status = { ok: 0x00, missing: 0x01, exists: 0x02 } as const;
+
+const REQUEST_MAGIC = 0x80;
+const RESPONSE_MAGIC = 0x81;
+export const HEADER_BYTES = 24;
+
+/** Flags and expiry, which only writes have. */
+const WRITE_EXTRAS_BYTES = 8;
+
+export interface Request {
+  /** Printable ASCII. */
+  readonly key: string;
+  /** Of writes. */
+  readonly value?: Uint8Array;
+  readonly flags?: number;
+  /** Seconds, at most 30 days, or a date in seconds since 1970; 0 for never. */
+  readonly expires?: number;
+}
+
+/** One answer of the server. Its parts are views of the receive buffer. */
+export interface Frame {
+  readonly opcode: number;
+  readonly status: number;
+  readonly opaque: number;
+  readonly extras: Buffer;
+  readonly key: Buffer;
+  readonly value: Buffer;
+}
+
+/** Several requests of one kind as the bytes of one write; each has an opaque one higher than the one before. */
+export function encodeRequests(opcode: Opcode, requests: readonly Request[], firstOpaque: number): Buffer {
+  let bytes = 0;
+  for (const { key, value } of requests) bytes += requestBytes(key, value);
+  const buffer = Buffer.allocUnsafe(bytes);
+  let at = 0;
+  requests.forEach(({ key, value, flags = 0, expires = 0 }, i) => {
+    const extras = value === undefined ? 0 : WRITE_EXTRAS_BYTES;
+    const end = at + requestBytes(key, value);
+    buffer.fill(0, at, at + HEADER_BYTES);
+    buffer[at] = REQUEST_MAGIC;
+    buffer[at + 1] = opcode;
+    buffer.writeUInt16BE(key.length, at + 2);
+    buffer[at + 4] = extras;
+    buffer.writeUInt32BE(end - at - HEADER_BYTES, at + 8);
+    buffer.writeUInt32BE((firstOpaque + i) >>> 0, at + 12);
+    if (value !== undefined) {
+      buffer.writeUInt32BE(flags, at + HEADER_BYTES);
+      buffer.writeUInt32BE(expires, at + HEADER_BYTES + 4);
+      buffer.set(value, end - value.length);
+    }
+    buffer.write(key, at + HEADER_BYTES + extras, 'latin1');
+    at = end;
+  });
+  return buffer;
+}
+
+export function requestBytes(key: string, value: Uint8Array | undefined): number {
+  return HEADER_BYTES + key.length + (value === undefined ? 0 : WRITE_EXTRAS_BYTES + value.length);
+}
+
+/** The server does not speak the protocol, or not about what it was asked. */
+export class ProtocolError extends Error {}
+
+/**
+ * Cuts what comes from a socket into frames. memjs copies all it has so far for every packet, does not look at the magic byte, and waits for
+ * whatever length is claimed: see `Server.appendToBuffer` and `parseMessage`.
+ */
+export class FrameReader {
+  readonly #maxBody: number;
+  /** What has come of a frame that is not complete. */
+  #parts: Buffer[] = [];
+  #bytes = 0;
+  /** How much is needed to go on. */
+  #needed = HEADER_BYTES;
+
+  /** @param maxBody more bytes than this in one frame are not believed */
+  constructor(maxBody: number) {
+    this.#maxBody = maxBody;
+  }
+
+  /**
+   * The frames that are complete now.
+   *
+   * @throws ProtocolError
+   */
+  read(chunk: Buffer): Frame[] {
+    this.#parts.push(chunk);
+    this.#bytes += chunk.length;
+    const frames: Frame[] = [];
+    if (this.#bytes < this.#needed) return frames;
+    const buffer = this.#parts.length === 1 ? chunk : Buffer.concat(this.#parts, this.#bytes);
+    let at = 0;
+    for (;;) {
+      this.#needed = HEADER_BYTES;
+      if (buffer.length - at < HEADER_BYTES) break;
+      const body = this.#bodyBytes(buffer, at);
+      this.#needed = HEADER_BYTES + body;
+      if (buffer.length - at < this.#needed) break;
+      frames.push(frameAt(buffer, at, body));
+      at += this.#needed;
+    }
+    this.#parts = at === buffer.length ? [] : [buffer.subarray(at)];
+    this.#bytes = buffer.length - at;
+    return frames;
+  }
+
+  #bodyBytes(buffer: Buffer, at: number): number {
+    if (buffer[at] !== RESPONSE_MAGIC) throw new ProtocolError('the server does not speak the binary protocol');
+    const body = buffer.readUInt32BE(at + 8);
+    if (body > this.#maxBody) throw new ProtocolError(`the server announced an answer of ${body} bytes`);
+    if (body < buffer.readUInt16BE(at + 2) + (buffer[at + 4] as number)) {
+      throw new ProtocolError('the server sent an answer whose lengths contradict each other');
+    }
+    return body;
+  }
+}
+
+function frameAt(buffer: Buffer, at: number, body: number): Frame {
+  const extras = at + HEADER_BYTES;
+  const key = extras + (buffer[at + 4] as number);
+  const value = key + buffer.readUInt16BE(at + 2);
+  return {
+    opcode: buffer[at + 1] as number,
+    status: buffer.readUInt16BE(at + 6),
+    opaque: buffer.readUInt32BE(at + 12),
+    extras: buffer.subarray(extras, key),
+    key: buffer.subarray(key, value),
+    value: buffer.subarray(value, extras + body),
+  };
+}

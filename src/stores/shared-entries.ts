@@ -1,0 +1,58 @@
+import { readEntry, type StoredEntry, writeEntry } from '../fragment/entry.ts';
+import type { Sealer } from '../fragment/seal.ts';
+import type { SafeStore } from './safe-store.ts';
+import type { Kind } from './store.ts';
+
+/** Told of values that a store gave back and that cannot be what was stored under their keys. */
+export type OnDamaged = (kind: Kind, names: readonly string[]) => void;
+
+/** An entry on its way to the store; its time to live in seconds. */
+export interface OutgoingEntry extends StoredEntry {
+  readonly key: string;
+  readonly ttl: number;
+}
+
+/** The entries in the store, sealed. */
+export class SharedEntries {
+  readonly #store: SafeStore;
+  readonly #sealer: Sealer;
+  readonly #onDamaged: OnDamaged;
+
+  constructor(store: SafeStore, sealer: Sealer, onDamaged: OnDamaged) {
+    this.#store = store;
+    this.#sealer = sealer;
+    this.#onDamaged = onDamaged;
+  }
+
+  /** The entries of those keys that have one. */
+  async read(keys: readonly string[], timeout: number): Promise<ReadonlyMap<string, StoredEntry>> {
+    const entries = new Map<string, StoredEntry>();
+    const damaged: string[] = [];
+    const answers = await this.#store.getMany('entry', keys, timeout);
+    keys.forEach((key, i) => {
+      const answer = answers[i];
+      if (answer?.state !== 'found') return;
+      const text = this.#sealer.unseal('entry', key, answer.value);
+      const stored = text === undefined ? undefined : readEntry(text);
+      if (stored === undefined) damaged.push(key);
+      else entries.set(key, stored);
+    });
+    if (damaged.length > 0) this.#onDamaged('entry', damaged);
+    return entries;
+  }
+
+  /** Writes entries, the provisional ones only where there is none. */
+  async write(entries: readonly OutgoingEntry[], timeout: number): Promise<void> {
+    const item = ({ key, canonical, entry, ttl }: OutgoingEntry) => ({
+      key,
+      value: this.#sealer.seal('entry', key, writeEntry({ canonical, entry })),
+      ttl,
+    });
+    const lasting = entries.filter(({ entry }) => !entry.provisional);
+    const provisional = entries.filter(({ entry }) => entry.provisional);
+    await Promise.all([
+      this.#store.setMany('entry', lasting.map(item), timeout),
+      this.#store.addMany('entry', provisional.map(item), timeout),
+    ]);
+  }
+}

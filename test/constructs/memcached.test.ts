@@ -1,0 +1,22 @@
+import { CacheSweeper } from 'nunjucks-cachesweeper';
+import { MemcachedStore } from 'nunjucks-cachesweeper/memcached';
+import { beforeAll } from 'vitest';
+import { Memcached } from '../support/memcached.ts';
+import { testConstructs } from './run.ts';
+
+/** The clock stands still: what is stored provisionally does not expire, however slow the machine is. */
+const now = () => 1_800_000_000_000;
+let server: Memcached;
+let sites = 0;
+beforeAll(async () => {
+  server = await Memcached.start();
+});
+
+/** Each sweeper a site of its own on one server. */
+function site(options: object): CacheSweeper {
+  const namespace = `site${++sites}`;
+  return new CacheSweeper({ store: new MemcachedStore(server.address), namespace, timeout: '10s', now, ...options });
+}
+
+testConstructs('Memcached and memory tier', () => site({}));
+testConstructs('Memcached alone', () => site({ memory: false }));

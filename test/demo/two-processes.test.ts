@@ -1,0 +1,62 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import path from 'node:path';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { launchBrowser, readStrip } from './browser.ts';
+
+const script = path.resolve(import.meta.dirname, '../../build/demo/two-processes.js');
+
+describe('two processes of the demo on one Memcached', () => {
+  let browser: Browser;
+  let demo: ChildProcess;
+  let here: Page;
+  let there: Page;
+
+  beforeAll(async () => {
+    browser = await launchBrowser();
+  });
+  afterAll(() => browser?.close());
+
+  beforeEach(async () => {
+    demo = spawn(process.execPath, [script], { env: { ...process.env, PORT: '0', HOST: 'localhost' } });
+    const [one, two] = (await addresses(demo)) as [string, string];
+    here = await browser.newPage({ baseURL: one });
+    there = await browser.newPage({ baseURL: two });
+  });
+  afterEach(async () => {
+    const gone = once(demo, 'exit');
+    demo.kill('SIGTERM');
+    expect(await gone).toEqual([0, null]);
+  });
+
+  it('shows a vote given in one at once in the other, which had the page cached', async () => {
+    await here.goto('/articles/3');
+    await there.goto('/articles/3');
+    const likes = Number(await there.locator('.comment .likes').first().textContent());
+    await there.reload();
+    expect((await readStrip(there)).total).toEqual({ hit: 1, miss: 0, uncached: 0 });
+
+    for (let votes = 1; votes <= 3; votes++) {
+      await here.locator('.comment').first().getByRole('button', { name: /^Like/ }).click();
+      await here.waitForURL('**/articles/3#comment-*');
+      await there.reload();
+      expect(await there.locator('.comment .likes').first().textContent()).toBe(String(likes + votes));
+    }
+  });
+});
+
+/** Where the two sites are. */
+function addresses(child: ChildProcess): Promise<string[]> {
+  let text = '';
+  return new Promise((resolve, reject) => {
+    const look = (data: Buffer) => {
+      text += data;
+      const found = text.match(/http:\/\/localhost:\d+/g) ?? [];
+      if (found.length === 2) resolve(found);
+    };
+    child.stdout?.on('data', look);
+    child.stderr?.on('data', look);
+    child.once('exit', (code) => reject(new Error(`the demo ended with ${code}:\n${text}`)));
+  });
+}
