@@ -7,13 +7,17 @@ import { Fragments } from './fragments.ts';
 import { type Knowledge, LocalKnowledge } from './knowledge.ts';
 import { lazyPart } from './lazy.ts';
 import { KeyMaker } from './operands.ts';
+import { Predictions } from './predictions.ts';
 import { Render } from './render.ts';
-import type { RenderReport } from './report.ts';
+import type { UnfinishedReport } from './report.ts';
 import { requestStarted } from './request-start.ts';
 import { NoKnowledge, StoreKnowledge } from './store-knowledge.ts';
 
 /** Where tokens are: in this process, or in a store. */
 export type Tokens = { readonly local: LocalTokens } | Shared;
+
+/** Of so many renders one has its lookups timed. */
+const TIMED_RENDERS = 16;
 
 /** What all pages of one sweeper share. */
 export class Engine {
@@ -22,7 +26,9 @@ export class Engine {
   readonly keys: KeyMaker;
   readonly #tokens: Tokens;
   readonly #entries: Entries;
-  readonly #finished: (report: RenderReport) => void;
+  readonly #finished: (report: UnfinishedReport) => void;
+  readonly #predictions: Predictions;
+  #renders = 0;
   #environments = 0;
   #hasWarned = false;
   /** What can no longer be swept must not be cached. */
@@ -33,13 +39,14 @@ export class Engine {
     identifier: Identifier;
     tokens: Tokens;
     entries: Entries;
-    finished: (report: RenderReport) => void;
+    finished: (report: UnfinishedReport) => void;
   }) {
     this.settings = parts.settings;
     this.#tokens = parts.tokens;
     this.#entries = parts.entries;
     this.#finished = parts.finished;
     this.keys = new KeyMaker(parts.settings, parts.identifier);
+    this.#predictions = new Predictions(parts.identifier, parts.entries);
     this.fragments = new Fragments(parts.settings, this.keys, parts.entries);
   }
 
@@ -57,15 +64,23 @@ export class Engine {
     return new Render(settings, this.#knowledge(canWait), this.fragments, context, {
       canWait,
       since: oldest(since, lazyPart()?.since),
+      isTimed: this.#renders++ % TIMED_RENDERS === 0,
     });
+  }
+
+  /** Asks for what the same page needed last time; whether that is worth waiting for before the first pass. */
+  predict(render: Render, template: string): boolean {
+    return this.#predictions.begin(render, template);
   }
 
   /** A page is complete: what it kept is stored, and what it did is reported. */
   succeed(render: Render, template: string, milliseconds: number): void {
     this.#entries.keep(render);
-    const { passes, waves, pass } = render;
+    this.#predictions.learn(render, template);
+    const { passes, waves, pass, knowledge } = render;
+    const waited = knowledge.waited;
     render.forget();
-    this.#finished({ template, passes, waves, milliseconds, fragments: pass.reports });
+    this.#finished({ template, passes, waves, milliseconds, waited, fragments: pass.reports });
   }
 
   #knowledge(canWait: boolean): Knowledge {

@@ -63,7 +63,7 @@ export class Entries {
       this.#remember(near, entry, knowledge);
       if (stored !== undefined) written.push({ ...stored, entry });
     }
-    for (const [near, entry] of found) this.#remember(near, entry, knowledge);
+    for (const [near, { entry }] of found) this.#remember(near, entry, knowledge);
     if (this.#shared !== undefined && written.length > 0) this.#write(this.#shared, written);
   }
 

@@ -72,17 +72,18 @@ export class Fragments {
   run(render: Render, call: FragmentCall): string {
     if (!render.enabled) return this.#uncached(render, call, 'disabled');
     if (call.skip !== undefined) return this.#uncached(render, call, call.skip);
+    const started = render.isTimed ? performance.now() : undefined;
     const key = this.#keys.make(render, call.place, call.operands);
     if (key === undefined) return this.#uncached(render, call, 'no models');
-    const near = this.#findNear(render, call, key);
+    const near = this.#findNear(render, call, key, started);
     if (near !== undefined) return near;
     // Without a store its key is of no use, but a key function that fails shall be heard of.
     const isStored = !render.knowledge.knowsAll || this.#settings.key !== undefined;
     const stored = isStored ? this.#keys.stored(render, key) : undefined;
     if (stored === 'pending') return '';
     if (stored === 'unknown token') return this.#uncached(render, call, stored);
-    const far = stored && this.#findFar(render, call, key, stored);
-    return far ?? this.#miss(render, call, key, stored);
+    const far = stored && this.#findFar(render, call, key, stored, started);
+    return far ?? this.#miss(render, call, key, stored, elapsed(started));
   }
 
   /** `depends`: the body being rendered is made from these as well. */
@@ -91,18 +92,23 @@ export class Fragments {
   }
 
   /** The html of an entry of this process that may be served, '' when that is not known yet, undefined for none. */
-  #findNear(render: Render, call: FragmentCall, { near }: FragmentKey): string | undefined {
+  #findNear(
+    render: Render,
+    call: FragmentCall,
+    { near }: FragmentKey,
+    started: number | undefined,
+  ): string | undefined {
     const own = render.kept.get(near)?.entry;
     if (own !== undefined) {
       const verdict = this.#judge(render, call, own);
       if (verdict === 'pending') return '';
-      if (verdict === 'valid') return this.#again(render, call, near, own);
+      if (verdict === 'valid') return this.#again(render, call, near, own, started);
     }
     const entry = this.#entries.inMemory(near);
     if (entry === undefined) return undefined;
     const verdict = this.#judge(render, call, entry);
     if (verdict === 'pending') return '';
-    return verdict === 'valid' ? this.#serve(render, call, entry, 'hit') : undefined;
+    return verdict === 'valid' ? this.#serve(render, call, entry, 'hit', started) : undefined;
   }
 
   /** The same for the store. */
@@ -110,32 +116,39 @@ export class Fragments {
     render: Render,
     call: FragmentCall,
     { near, models }: FragmentKey,
-    { key, canonical }: StoredKey,
+    stored: StoredKey,
+    started: number | undefined,
   ): string | undefined {
     const { found, knowledge } = render;
     if (models.some((model) => knowledge.isFresh(ownName(model)))) return undefined;
-    const entry = knowledge.entry(key, canonical);
+    const entry = knowledge.entry(stored.key, stored.canonical);
     if (entry === PENDING) return '';
     if (entry === undefined) return undefined;
     const verdict = this.#judge(render, call, entry);
     if (verdict === 'pending') return '';
     if (verdict === 'invalid') return undefined;
-    found.set(near, entry);
-    return this.#serve(render, call, entry, 'hit');
+    found.set(near, { entry, stored });
+    return this.#serve(render, call, entry, 'hit', started);
   }
 
   /** What an earlier pass of this render made is found by a later one: for the page it is a miss all the same. */
-  #again(render: Render, call: FragmentCall, near: string, entry: Entry): string {
+  #again(render: Render, call: FragmentCall, near: string, entry: Entry, started: number | undefined): string {
     const { seen } = render.pass;
     const isRepeated = seen.has(near);
     seen.add(near);
-    return this.#serve(render, call, entry, isRepeated ? 'hit' : 'miss');
+    return this.#serve(render, call, entry, isRepeated ? 'hit' : 'miss', started);
   }
 
-  #serve(render: Render, call: FragmentCall, entry: Entry, outcome: 'hit' | 'miss'): string {
+  #serve(
+    render: Render,
+    call: FragmentCall,
+    entry: Entry,
+    outcome: 'hit' | 'miss',
+    started: number | undefined,
+  ): string {
     this.#frame?.dependencies.addEntry(entry);
     render.pass.finished.push(entry);
-    this.#report(render, call, outcome, undefined, entry.cost);
+    this.#report(render, call, outcome, undefined, entry.cost, elapsed(started));
     return entry.html;
   }
 
@@ -145,11 +158,17 @@ export class Fragments {
     if (rendered === undefined) return '';
     frame.close();
     render.pass.hasUncached = true;
-    this.#report(render, call, 'uncached', reason, rendered.cost);
+    this.#report(render, call, 'uncached', reason, rendered.cost, 0);
     return rendered.html;
   }
 
-  #miss(render: Render, call: FragmentCall, { near, models }: FragmentKey, stored: StoredKey | undefined): string {
+  #miss(
+    render: Render,
+    call: FragmentCall,
+    { near, models }: FragmentKey,
+    stored: StoredKey | undefined,
+    lookup: number | undefined,
+  ): string {
     const { pass, kept } = render;
     const started = this.#settings.now();
     const lifetime = milliseconds(call.operands.ttl);
@@ -176,7 +195,7 @@ export class Fragments {
       }
     }
     if (frame.uncached !== undefined) pass.hasUncached = true;
-    this.#report(render, call, reason === undefined ? 'miss' : 'uncached', reason, rendered.cost);
+    this.#report(render, call, reason === undefined ? 'miss' : 'uncached', reason, rendered.cost, lookup);
     return rendered.html;
   }
 
@@ -254,9 +273,14 @@ export class Fragments {
     outcome: 'hit' | 'miss' | 'uncached',
     reason: UncachedReason | undefined,
     cost: number,
+    lookup: number | undefined,
   ): void {
-    pass.reports.push(
-      reason === undefined ? { template, line, outcome, cost } : { template, line, outcome, reason, cost },
-    );
+    const untold = { template, line, outcome, cost, lookup: lookup ?? Number.NaN, netBenefit: 0 };
+    pass.reports.push(reason === undefined ? untold : { ...untold, reason });
   }
+}
+
+/** Milliseconds since then, where that is timed. */
+function elapsed(started: number | undefined): number | undefined {
+  return started === undefined ? undefined : performance.now() - started;
 }

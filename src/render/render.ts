@@ -7,7 +7,7 @@ import type { PageContext, Settings } from '../options.ts';
 import type { Frame } from './frame.ts';
 import type { Knowledge } from './knowledge.ts';
 import type { StoredKey } from './operands.ts';
-import type { FragmentReport } from './report.ts';
+import type { FragmentDraft } from './report.ts';
 
 /** What one run of a page's template has found so far. It ends with the run. */
 export class Pass {
@@ -21,13 +21,19 @@ export class Pass {
   hasUncached = false;
   /** A component or lazy rendered something outside of bodies: a variable may hold it. */
   hasForeignHtml = false;
-  readonly reports: FragmentReport[] = [];
+  readonly reports: FragmentDraft[] = [];
 
   /** Html was made outside of bodies that nobody can tell the parts of: what may hold it is not stored. */
   suspectHtml(): void {
     this.hasUncached = true;
     this.hasForeignHtml = true;
   }
+}
+
+/** An entry and its key in the store, if there is one. */
+export interface KeyedEntry {
+  readonly entry: Entry;
+  readonly stored: StoredKey | undefined;
 }
 
 /** Where the body being rendered is known. */
@@ -46,13 +52,17 @@ export class Render {
   readonly knowledge: Knowledge;
   readonly frames: Frames;
   /** Complete fragments, to be stored when the whole page has succeeded; by {@link FragmentKey.near}. */
-  readonly kept: Map<string, { readonly entry: Entry; readonly stored: StoredKey | undefined }> = new Map();
+  readonly kept: Map<string, KeyedEntry> = new Map();
   /** Entries that came from the store, for the memory tier. */
-  readonly found: Map<string, Entry> = new Map();
+  readonly found: Map<string, KeyedEntry> = new Map();
   /** The page was delivered, or failed. */
   isFinished = false;
   passes = 0;
   waves = 0;
+  /** It waited for more than the store: a lazy, a template. */
+  hasWaitedElsewhere = false;
+  /** Whether the lookups of this render are timed; doing it always would cost a tenth of a hit. */
+  readonly isTimed: boolean;
   pass: Pass = new Pass();
   readonly #settings: Settings;
   #enabled: boolean | undefined;
@@ -65,13 +75,18 @@ export class Render {
     knowledge: Knowledge,
     frames: Frames,
     context: PageContext,
-    { canWait, since }: { readonly canWait: boolean; readonly since: number | undefined },
+    {
+      canWait,
+      since,
+      isTimed,
+    }: { readonly canWait: boolean; readonly since: number | undefined; readonly isTimed: boolean },
   ) {
     this.#settings = settings;
     this.knowledge = knowledge;
     this.frames = frames;
     this.context = context;
     this.canWait = canWait;
+    this.isTimed = isTimed;
     const now = settings.now();
     // Data cannot be younger than now.
     this.since = Math.min(since ?? now - settings.maxDataAge, now);
@@ -100,6 +115,7 @@ export class Render {
   /** Waits for all that is pending, together. */
   async wave(): Promise<void> {
     this.waves++;
+    if (this.pass.pending.size > 0) this.hasWaitedElsewhere = true;
     await Promise.all([this.knowledge.ask(), Promise.allSettled(this.pass.pending)]);
   }
 
