@@ -99,12 +99,12 @@ describe('a page asks before its first pass for what it needed last time', () =>
     const all = siteWithStore(
       {
         'page.njk':
-          '{% cachesweeper article 500 visitor.key %}{{ article.title }} for {{ visitor.name }}{% endcachesweeper %}',
+          '{% cachesweeper article 500 reader.key %}{{ article.title }} for {{ reader.name }}{% endcachesweeper %}',
       },
       { memory: false },
     );
     // Nothing tells these pages apart: each is guessed by what the other needed.
-    const context = (key: number, name: string) => ({ article: new Article(1, 'A'), visitor: { key, name } });
+    const context = (key: number, name: string) => ({ article: new Article(1, 'A'), reader: { key, name } });
     const costs = await rounds(all, [context(1, 'Ann'), context(2, 'Bo')]);
     expect(costs).toMatchObject([
       { html: 'A for Ann', waves: 2 },
