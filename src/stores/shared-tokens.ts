@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { safeKey } from '../fragment/key.ts';
 import { EVERYTHING } from '../fragment/names.ts';
 import type { Sealer } from '../fragment/seal.ts';
-import { isToken, mintToken, type Token } from '../fragment/token.ts';
+import { mintToken, type Token } from '../fragment/token.ts';
+import { OpenedTokens } from './opened-tokens.ts';
 import type { SafeStore } from './safe-store.ts';
 import type { OnDamaged } from './shared-entries.ts';
 import type { StoreItem } from './store.ts';
@@ -25,6 +26,7 @@ export interface TokensRead {
 export class SharedTokens {
   readonly #store: SafeStore;
   readonly #sealer: Sealer;
+  readonly #opened: OpenedTokens;
   readonly #scope: { readonly namespace: string; readonly version: number };
   readonly #now: () => number;
   readonly #onDamaged: OnDamaged;
@@ -45,6 +47,7 @@ export class SharedTokens {
   ) {
     this.#store = store;
     this.#sealer = sealer;
+    this.#opened = new OpenedTokens(sealer);
     this.#scope = scope;
     this.#now = now;
     this.#onDamaged = onDamaged;
@@ -137,9 +140,9 @@ export class SharedTokens {
       const answer = answers[i];
       if (answer?.state === 'missing') missing.push(name);
       if (answer?.state !== 'found') return;
-      const token = this.#sealer.unseal('token', keys[i] as string, answer.value);
-      if (isToken(token)) into.set(name, token);
-      else damaged.push(name);
+      const token = this.#opened.open(keys[i] as string, answer.value);
+      if (token === undefined) damaged.push(name);
+      else into.set(name, token);
     });
     if (damaged.length > 0) this.#onDamaged('token', damaged);
     return { missing, damaged };

@@ -60,7 +60,7 @@ export class MemcachedStore implements Store {
       read: found,
       timeout,
     });
-    return Promise.all(answers.map(inflated));
+    return areInflated(answers) ? answers : Promise.all(answers.map(inflated));
   }
 
   /** Values over 1,000,000 bytes are not sent: Memcached would delete what it has. */
@@ -158,7 +158,11 @@ function found({ status, extras, value }: Frame): Found | Lookup {
   if (status !== Status.ok) return { state: 'unknown' };
   const isCompressed = extras.length === 4 && extras.readUInt32BE(0) === COMPRESSED;
   // Copied: a small value would keep the whole receive buffer alive.
-  return { state: isCompressed ? 'compressed' : 'found', value: Uint8Array.from(value) };
+  return { state: isCompressed ? 'compressed' : 'found', value: new Uint8Array(value) };
+}
+
+function areInflated(answers: readonly (Found | Lookup)[]): answers is readonly Lookup[] {
+  return answers.every(({ state }) => state !== 'compressed');
 }
 
 async function inflated(answer: Found | Lookup): Promise<Lookup> {
