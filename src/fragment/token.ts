@@ -30,8 +30,16 @@ function randomText(): string {
  * @param recorded digest of the `using` attribute, to be found again by {@link tokenRecord}
  */
 export function mintToken(time: number, recorded?: string): Token {
-  const token = Math.max(0, Math.floor(time)).toString(36).padStart(TIME_DIGITS, '0') + randomText();
+  const token = timeText(Math.max(0, Math.floor(time))) + randomText();
   return recorded === undefined ? token : `${token}.${recorded}`;
+}
+
+let lastTime = { time: 0, text: '0'.repeat(TIME_DIGITS) };
+
+/** Many tokens are made in one millisecond. */
+function timeText(time: number): string {
+  if (lastTime.time !== time) lastTime = { time, text: time.toString(36).padStart(TIME_DIGITS, '0') };
+  return lastTime.text;
 }
 
 /** When a token was made, in milliseconds since 1970. */

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { LRUCache } from 'lru-cache';
 import { safeKey } from '../fragment/key.ts';
 import { EVERYTHING } from '../fragment/names.ts';
 import type { Sealer } from '../fragment/seal.ts';
@@ -12,6 +13,8 @@ import type { StoreItem } from './store.ts';
 const BUMP_TIMEOUT = 1_000;
 /** Names that wait for a retry; more become one bump of everything. */
 const MAX_FAILING = 10_000;
+/** Keys kept; about 150 bytes each. */
+const MAX_KEYS = 10_000;
 const FIRST_RETRY = 50;
 const LAST_RETRY = 5_000;
 
@@ -27,6 +30,8 @@ export class SharedTokens {
   readonly #store: SafeStore;
   readonly #sealer: Sealer;
   readonly #opened: OpenedTokens;
+  /** Keys by name: pages ask for the same names again and again. */
+  readonly #keys = new LRUCache<string, string>({ max: MAX_KEYS });
   readonly #scope: { readonly namespace: string; readonly version: number };
   readonly #now: () => number;
   readonly #onDamaged: OnDamaged;
@@ -195,7 +200,12 @@ export class SharedTokens {
   }
 
   #key(name: string): string {
-    const { namespace, version } = this.#scope;
-    return safeKey(`${namespace}:${version}:${name}`, this.#scope);
+    let key = this.#keys.get(name);
+    if (key === undefined) {
+      const { namespace, version } = this.#scope;
+      key = safeKey(`${namespace}:${version}:${name}`, this.#scope);
+      this.#keys.set(name, key);
+    }
+    return key;
   }
 }

@@ -157,8 +157,9 @@ function found({ status, extras, value }: Frame): Found | Lookup {
   if (status === Status.missing) return { state: 'missing' };
   if (status !== Status.ok) return { state: 'unknown' };
   const isCompressed = extras.length === 4 && extras.readUInt32BE(0) === COMPRESSED;
-  // Copied: a small value would keep the whole receive buffer alive.
-  return { state: isCompressed ? 'compressed' : 'found', value: new Uint8Array(value) };
+  // Copied: a small value would keep the whole receive buffer alive. Into Node's pool, because each Uint8Array of its own is
+  // memory outside of the heap.
+  return { state: isCompressed ? 'compressed' : 'found', value: Buffer.from(value) };
 }
 
 function areInflated(answers: readonly (Found | Lookup)[]): answers is readonly Lookup[] {
