@@ -209,9 +209,9 @@ export class Fragments {
       : dependencies.expires;
     return {
       html,
-      names: [...dependencies.tokens.keys()],
-      tokens: [...dependencies.tokens.values()],
-      templates: [...dependencies.templates.values()],
+      names: listOf(dependencies.tokens.keys(), dependencies.tokens.size),
+      tokens: listOf(dependencies.tokens.values(), dependencies.tokens.size),
+      templates: listOf(dependencies.templates.values(), dependencies.templates.size),
       expires,
       provisional,
       cost,
@@ -278,6 +278,17 @@ export class Fragments {
     const untold = { template, line, outcome, cost, lookup: lookup ?? Number.NaN, netBenefit: 0 };
     pass.reports.push(reason === undefined ? untold : { ...untold, reason });
   }
+}
+
+const NONE: readonly never[] = [];
+
+/** A list that takes no more memory than it needs: one that grows (`[...values]`) has room for 17, in every entry kept. */
+function listOf<T>(values: Iterable<T>, length: number): readonly T[] {
+  if (length === 0) return NONE;
+  const list = new Array<T>(length);
+  let i = 0;
+  for (const value of values) list[i++] = value;
+  return list;
 }
 
 /** Milliseconds since then, where that is timed. */
