@@ -11,7 +11,7 @@ import { Bumps, bumpFailed } from './render/bumps.ts';
 import { type Changes, changesOf, type InvalidateOptions } from './render/changes.ts';
 import { Engine, type Tokens } from './render/engine.ts';
 import { Entries } from './render/entries.ts';
-import type { RenderReport } from './render/report.ts';
+import type { UnfinishedReport } from './render/report.ts';
 import { Stats, type TagStats } from './render/stats.ts';
 import { LocalTokens } from './stores/local-tokens.ts';
 import { MemoryTier } from './stores/memory-tier.ts';
@@ -43,6 +43,8 @@ export interface CacheSweeperStats {
   readonly renders: number;
   /** By template and line, most time saved first. */
   readonly tags: readonly TagStats[];
+  /** Those used a hundred times or more that took more time than they saved, the worst first: better without the tag. */
+  readonly notWorthCaching: readonly TagStats[];
 }
 
 /**
@@ -260,6 +262,7 @@ export class CacheSweeper {
       store: this.#shared?.storeStats,
       renders: this.#renders,
       tags: this.#stats.tags(),
+      notWorthCaching: this.#stats.notWorthCaching(),
     };
   }
 
@@ -293,9 +296,9 @@ export class CacheSweeper {
       throw new CacheSweeperError('CACHESWEEPER_CLOSED', 'this sweeper was closed: nothing can be invalidated');
   }
 
-  #finished(report: RenderReport): void {
+  #finished(report: UnfinishedReport): void {
     this.#renders++;
-    this.#stats.add(report.fragments);
+    this.#stats.add(report.fragments, report.waited);
     if (renderChannel.hasSubscribers) renderChannel.publish(report);
     try {
       // It may be asynchronous, against its type.

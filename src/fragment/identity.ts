@@ -89,6 +89,18 @@ export class Identifier {
     return told !== undefined ? checked(told, 'identify() gave') : this.#ofInstance(instance);
   }
 
+  /** A value's id as text, if it looks like a model: never throws, asks no option and remembers nothing. */
+  hint(value: unknown): string | undefined {
+    if (typeof value !== 'object' || value === null) return undefined;
+    try {
+      const id = idOf(value, this.#registeredClass(value)?.[1].id);
+      return typeof id === 'string' || typeof id === 'number' || typeof id === 'bigint' ? String(id) : undefined;
+    } catch {
+      // A getter or proxy that throws.
+      return undefined;
+    }
+  }
+
   #row(model: unknown, type: string): Identity {
     if (type === '') throw noIdentity('type= expected the name of a type, got an empty string');
     if (typeof model !== 'object' || model === null) {

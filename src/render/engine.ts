@@ -8,8 +8,9 @@ import { Fragments } from './fragments.ts';
 import { type Knowledge, LocalKnowledge } from './knowledge.ts';
 import { KeyMaker } from './operands.ts';
 import { currentPart } from './part.ts';
+import { Predictions } from './predictions.ts';
 import { Render } from './render.ts';
-import type { RenderReport } from './report.ts';
+import type { UnfinishedReport } from './report.ts';
 import { requestStarted } from './request-start.ts';
 import { NoKnowledge, StoreKnowledge } from './store-knowledge.ts';
 import { type Uncommitted, UncommittedKnowledge } from './uncommitted.ts';
@@ -22,6 +23,8 @@ export interface TemplateSource {
   /** Those of the templates that are not what they were. */
   outdated(templates: readonly TemplateDependency[]): Promise<readonly TemplateDependency[]>;
 }
+/** Of so many renders one has its lookups timed. */
+const TIMED_RENDERS = 16;
 
 /** What all pages of one sweeper share. */
 export class Engine {
@@ -30,10 +33,12 @@ export class Engine {
   readonly keys: KeyMaker;
   readonly #tokens: Tokens;
   readonly entries: Entries;
-  readonly #finished: (report: RenderReport) => void;
+  readonly #finished: (report: UnfinishedReport) => void;
   readonly #transactions: { readonly current: Uncommitted | undefined };
+  readonly #predictions: Predictions;
   /** Environments are their owners': this keeps none of them alive. */
   #sources: WeakRef<TemplateSource>[] = [];
+  #renders = 0;
   #environments = 0;
   #hasWarned = false;
   /** What can no longer be swept must not be cached. */
@@ -46,7 +51,7 @@ export class Engine {
     /** The transaction that the running code is in. */
     transactions: { readonly current: Uncommitted | undefined };
     entries: Entries;
-    finished: (report: RenderReport) => void;
+    finished: (report: UnfinishedReport) => void;
   }) {
     this.settings = parts.settings;
     this.#tokens = parts.tokens;
@@ -54,6 +59,7 @@ export class Engine {
     this.entries = parts.entries;
     this.#finished = parts.finished;
     this.keys = new KeyMaker(parts.settings, parts.identifier);
+    this.#predictions = new Predictions(parts.identifier, parts.entries);
     this.fragments = new Fragments(parts.settings, this.keys, parts.entries);
   }
 
@@ -82,14 +88,23 @@ export class Engine {
     return new Render(settings, this.knowledge(canWait), this.fragments, context, {
       canWait,
       since: oldest(since, currentPart()?.since),
+      isTimed: this.#renders++ % TIMED_RENDERS === 0,
     });
+  }
+
+  /** Asks for what the same page needed last time; whether that is worth waiting for before the first pass. */
+  predict(render: Render, template: string): boolean {
+    return this.#predictions.begin(render, template);
   }
 
   /** A page is complete: what it kept is stored, and what it did is reported. */
   succeed(render: Render, template: string, milliseconds: number): void {
     this.entries.keep(render);
-    const { passes, waves, pass } = render;
-    this.#finished({ template, passes, waves, milliseconds, fragments: pass.reports });
+    this.#predictions.learn(render, template);
+    const { passes, waves, pass, knowledge } = render;
+    const waited = knowledge.waited;
+    render.forget();
+    this.#finished({ template, passes, waves, milliseconds, waited, fragments: pass.reports });
   }
 
   /**

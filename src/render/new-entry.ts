@@ -13,21 +13,31 @@ const CLOCK_SKEW = 1_000;
  */
 export function newEntry(
   { store, maxDataAge }: Pick<Settings, 'store' | 'maxDataAge'>,
-  made: { readonly html: string; readonly canonical: string; readonly cost: number; readonly since: number },
+  made: { readonly html: string; readonly cost: number; readonly since: number },
   dependencies: Dependencies,
 ): Entry {
-  const { html, canonical, cost, since } = made;
+  const { html, cost, since } = made;
   const youngest = tokenTime(dependencies.youngest());
   // Promise 2: something was bumped so late that the data may have been read before.
   const isLate = youngest >= since - (store === undefined ? 0 : CLOCK_SKEW);
   return {
     html,
-    canonical,
-    names: [...dependencies.tokens.keys()],
-    tokens: [...dependencies.tokens.values()],
-    templates: [...dependencies.templates.values()],
+    names: listOf(dependencies.tokens.keys(), dependencies.tokens.size),
+    tokens: listOf(dependencies.tokens.values(), dependencies.tokens.size),
+    templates: listOf(dependencies.templates.values(), dependencies.templates.size),
     expires: isLate ? Math.min(dependencies.expires, youngest + maxDataAge) : dependencies.expires,
     provisional: isLate || dependencies.provisional,
     cost,
   };
+}
+
+const NONE: readonly never[] = [];
+
+/** A list that takes no more memory than it needs: one that grows (`[...values]`) has room for 17, in every entry kept. */
+function listOf<T>(values: Iterable<T>, length: number): readonly T[] {
+  if (length === 0) return NONE;
+  const list = new Array<T>(length);
+  let i = 0;
+  for (const value of values) list[i++] = value;
+  return list;
 }

@@ -22,6 +22,10 @@ export class UncommittedKnowledge implements Knowledge {
     this.#transaction = transaction;
   }
 
+  get waited(): number {
+    return this.#outside.waited;
+  }
+
   get isPending(): boolean {
     return this.#outside.isPending;
   }

@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { LRUCache } from 'lru-cache';
 import { safeKey } from '../fragment/key.ts';
 import { EVERYTHING } from '../fragment/names.ts';
 import type { Sealer } from '../fragment/seal.ts';
-import { isToken, mintToken, type Token } from '../fragment/token.ts';
+import { mintToken, type Token } from '../fragment/token.ts';
+import { OpenedTokens } from './opened-tokens.ts';
 import type { SafeStore } from './safe-store.ts';
 import type { OnDamaged } from './shared-entries.ts';
 import type { StoreItem } from './store.ts';
@@ -11,6 +13,8 @@ import type { StoreItem } from './store.ts';
 export const BUMP_TIMEOUT = 1_000;
 /** Names that wait for a retry; more become one bump of everything. */
 const MAX_FAILING = 10_000;
+/** Keys kept; about 150 bytes each. */
+const MAX_KEYS = 10_000;
 const FIRST_RETRY = 50;
 /** Also the longest time that a bumped name is still unknown when the store is back. */
 const LAST_RETRY = 1_000;
@@ -26,6 +30,9 @@ export interface TokensRead {
 export class SharedTokens {
   readonly #store: SafeStore;
   readonly #sealer: Sealer;
+  readonly #opened: OpenedTokens;
+  /** Keys by name: pages ask for the same names again and again. */
+  readonly #keys = new LRUCache<string, string>({ max: MAX_KEYS });
   readonly #scope: { readonly namespace: string; readonly version: number };
   readonly #now: () => number;
   readonly #onDamaged: OnDamaged;
@@ -50,6 +57,7 @@ export class SharedTokens {
     this.#delivered = delivered;
     this.#store = store;
     this.#sealer = sealer;
+    this.#opened = new OpenedTokens(sealer);
     this.#scope = scope;
     this.#now = now;
     this.#onDamaged = onDamaged;
@@ -148,9 +156,9 @@ export class SharedTokens {
       const answer = answers[i];
       if (answer?.state === 'missing') missing.push(name);
       if (answer?.state !== 'found') return;
-      const token = this.#sealer.unseal('token', keys[i] as string, answer.value);
-      if (isToken(token)) into.set(name, token);
-      else damaged.push(name);
+      const token = this.#opened.open(keys[i] as string, answer.value);
+      if (token === undefined) damaged.push(name);
+      else into.set(name, token);
     });
     if (damaged.length > 0) this.#onDamaged('token', damaged);
     return { missing, damaged };
@@ -204,7 +212,12 @@ export class SharedTokens {
   }
 
   #key(name: string): string {
-    const { namespace, version } = this.#scope;
-    return safeKey(`${namespace}:${version}:${name}`, this.#scope);
+    let key = this.#keys.get(name);
+    if (key === undefined) {
+      const { namespace, version } = this.#scope;
+      key = safeKey(`${namespace}:${version}:${name}`, this.#scope);
+      this.#keys.set(name, key);
+    }
+    return key;
   }
 }

@@ -117,16 +117,15 @@ export class FragmentTag {
       const isUnknown = site.closure === undefined || site.hasUnknownSuper;
       const skip = isUnknown ? 'unknown template' : when ? undefined : 'when';
       const call = new Call(this.#host, page, context, site, frame, body, { model, ttl, keys, type, using }, skip);
-      const html = runningNow() === page ? this.#run(page, call) : runAs(page, () => this.#run(page, call));
-      return markSafe(html);
+      return markSafe(runningNow() === page ? this.#fragments.run(page.render, call) : this.#runAs(page, call));
     } catch (error) {
       if (!(error instanceof CacheSweeperError) || 'lineno' in error) throw error;
       throw placeInTemplate(error, site instanceof Promise ? (JSON.parse(baked) as BakedSite) : site);
     }
   }
 
-  #run(page: Page, call: Call): string {
-    return this.#fragments.run(page.render, call);
+  #runAs(page: Page, call: Call): string {
+    return runAs(page, () => this.#fragments.run(page.render, call));
   }
 }
 

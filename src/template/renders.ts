@@ -135,7 +135,9 @@ export class Renders {
         finish(error ?? new Error('the template failed'));
       }
     };
-    pass();
+    const isPredicted = this.#engine.predict(render, this.#host.nameOf(template));
+    if (isPredicted) void this.#wait(page).then(() => page.inContext(pass), deliver);
+    else pass();
     return null;
   }
 

@@ -9,12 +9,16 @@ import type { Engine } from '../render/engine.ts';
 import { Frame } from '../render/frame.ts';
 import { type Knowledge, PENDING, UNKNOWN } from '../render/knowledge.ts';
 import { newEntry } from '../render/new-entry.ts';
+import type { StoredKey } from '../render/operands.ts';
 import type { UncachedReason } from '../render/report.ts';
 import type { Address } from './address.ts';
 import { readView, type StoredView, writeVary, writeView } from './stored-view.ts';
 import { VIEW_TYPE } from './view-names.ts';
 
 type RequestHeaders = Pick<IncomingHttpHeaders, string>;
+
+/** Its key in the store, and in the memory tier. */
+type ViewKey = StoredKey & { readonly near: string };
 
 /** What a handler has just made. */
 export interface MadeView {
@@ -102,15 +106,15 @@ export class ViewSlot {
     if (dependencies.tokens.size > MAX_DEPENDENCIES) return 'too many dependencies';
     dependencies.expires = Math.min(dependencies.expires, expires);
     const headers = [...new Set([...this.#varied, ...vary])].sort();
-    const { key, canonical } = this.#key(headers);
-    const entry = newEntry(settings, { html: writeView(view), canonical, cost, since }, dependencies);
+    const { near, ...stored } = this.#key(headers);
+    const entry = newEntry(settings, { html: writeView(view), cost, since }, dependencies);
     if (entry.expires <= settings.now()) return 'expired';
-    if (!entries.fits(key, entry)) return 'too large';
-    const kept = new Map([[key, entry]]);
+    if (!entries.fits(near, entry)) return 'too large';
+    const kept = new Map([[near, { entry, stored }]]);
     if (headers.length > 0) {
-      const base = this.#key([]);
-      const made = { html: writeVary({ vary: headers }), canonical: base.canonical, cost: 0, since };
-      kept.set(base.key, newEntry(settings, made, this.#ownDependencies(entry.expires)));
+      const { near: plain, ...base } = this.#key([]);
+      const made = { html: writeVary({ vary: headers }), cost: 0, since };
+      kept.set(plain, { entry: newEntry(settings, made, this.#ownDependencies(entry.expires)), stored: base });
     }
     entries.keep({ kept, found: new Map(), knowledge: this.#knowledge });
     return undefined;
@@ -123,17 +127,18 @@ export class ViewSlot {
     return own;
   }
 
-  async #read({ key, canonical }: { readonly key: string; readonly canonical: string }) {
+  async #read({ near, ...stored }: ViewKey) {
     const { entries } = this.#engine;
-    const here = entries.inMemory(key);
-    if (here?.canonical === canonical && (await this.#isValid(here))) return readView(here.html);
+    const here = entries.inMemory(near);
+    if (here !== undefined && (await this.#isValid(here))) return readView(here.html);
+    const { key, canonical } = stored;
     let entry = this.#knowledge.entry(key, canonical);
     if (entry === PENDING) {
       await this.#knowledge.ask();
       entry = this.#knowledge.entry(key, canonical);
     }
     if (entry === PENDING || entry === undefined || !(await this.#isValid(entry))) return undefined;
-    entries.keep({ kept: new Map(), found: new Map([[key, entry]]), knowledge: this.#knowledge });
+    entries.keep({ kept: new Map(), found: new Map([[near, { entry, stored }]]), knowledge: this.#knowledge });
     return readView(entry.html);
   }
 
@@ -147,7 +152,7 @@ export class ViewSlot {
   }
 
   /** @param vary the request headers that the key holds */
-  #key(vary: readonly string[]): { readonly key: string; readonly canonical: string } {
+  #key(vary: readonly string[]): ViewKey {
     const { namespace, version } = this.#engine.settings;
     const { host, path, query } = this.#address;
     const models: KeyModel[] = this.#identities.map((identity) => {
@@ -166,7 +171,9 @@ export class ViewSlot {
       vary: canonicalList([this.#values, vary.map((name) => [name, this.#headers[name] ?? null])], 'vary value'),
     };
     const canonical = canonicalKey(parts);
-    return { key: safeKey(canonical, parts), canonical };
+    // The memory tier knows a view without its tokens: a newer one takes the place of an older.
+    const near = canonicalKey({ ...parts, models: models.map((model) => ({ ...model, token: '' })) });
+    return { near, key: safeKey(canonical, parts), canonical };
   }
 
   #token(name: string): string {

@@ -155,8 +155,9 @@ function found({ status, extras, value }: Frame): Compressed | Lookup {
   if (status === Status.missing) return { state: 'missing' };
   if (status !== Status.ok) return { state: 'unknown' };
   const size = extras.length === FLAGS_BYTES ? extras.readUInt32BE(0) : NOT_COMPRESSED;
-  // Copied: a small value would keep the whole receive buffer alive.
-  const copy = new Uint8Array(value);
+  // Copied: a small value would keep the whole receive buffer alive. Into Node's pool, because each Uint8Array of its own is
+  // memory outside of the heap.
+  const copy = Buffer.from(value);
   return size === NOT_COMPRESSED ? { state: 'found', value: copy } : { state: 'compressed', value: copy, size };
 }
 
