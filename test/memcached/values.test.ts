@@ -136,7 +136,7 @@ describe('on the wire', () => {
     expect(keys.every((key) => key.length <= 250)).toBe(true);
   });
 
-  test('a found value is a copy: small ones do not keep a receive buffer, nor one another', async () => {
+  test('a found value is a copy: a small one keeps no receive buffer, at most a piece of Node’s pool', async () => {
     const server = await ScriptedServer.start();
     const store = storeOf(server.address);
     const keys = ['a', 'b', 'c'];
@@ -147,8 +147,7 @@ describe('on the wire', () => {
     );
     const answers = await store.getMany('token', keys, CALL);
     const buffers = answers.map((answer) => (answer.state === 'found' ? answer.value.buffer : undefined));
-    expect(new Set(buffers).size).toBe(3);
-    for (const buffer of buffers) expect(buffer?.byteLength).toBe(10);
+    for (const buffer of buffers) expect(buffer?.byteLength).toBeLessThanOrEqual(Buffer.poolSize);
   });
 
   test('a compressed bomb is not inflated beyond what it claims, and a claim beyond 16 MiB not at all', async () => {
@@ -170,7 +169,7 @@ describe('on the wire', () => {
     // Less than claimed, and none at all.
     for (const value of [deflateRawSync(Buffer.alloc(10)), Buffer.from('no deflate')]) {
       server.values.set('e:bomb', { flags: flags(11), value });
-      expect(await store.getMany('entry', ['bomb'], CALL)).toEqual([{ state: 'found', value: new Uint8Array(value) }]);
+      expect(await store.getMany('entry', ['bomb'], CALL)).toEqual([{ state: 'found', value: Buffer.from(value) }]);
     }
     // Many together are inflated as far as 64 MiB.
     const large = deflateRawSync(Buffer.alloc(16 * 1024 * 1024));
