@@ -20,6 +20,8 @@ export interface Stage {
   readonly server: Server;
   readonly time: () => number;
   readonly faults: boolean;
+  /** What is carried out late is deleted at once, as MemcachedStore does. */
+  readonly takesBack: boolean;
   /** Tokens that were made at some time were written. */
   readonly wrote: (names: readonly string[], madeAt: number) => void;
   /** Tokens were read. */
@@ -66,11 +68,18 @@ export class GatedStore implements Store {
 
   addMany(kind: Kind, items: readonly StoreItem[]): Promise<readonly Added[]> {
     const touches = { process: this.#process, writes: items.map(({ key }) => `${kind} ${key}`) };
-    return this.#call<Added>(`add ${kind}`, touches, ['unknown', 'lost', 'late'], keysOf(items), 'unknown', (key, i) => {
-      if (this.#read(kind, key) !== undefined) return 'exists';
-      this.#write(kind, items[i] as StoreItem);
-      return 'added';
-    });
+    return this.#call<Added>(
+      `add ${kind}`,
+      touches,
+      ['unknown', 'lost', 'late'],
+      keysOf(items),
+      'unknown',
+      (key, i) => {
+        if (this.#read(kind, key) !== undefined) return 'exists';
+        this.#write(kind, items[i] as StoreItem);
+        return 'added';
+      },
+    );
   }
 
   async close(): Promise<void> {}
@@ -89,7 +98,11 @@ export class GatedStore implements Store {
       const answers = keys.map(each);
       const isToken = touches.writes?.[0]?.startsWith('token ') ?? touches.reads?.[0]?.startsWith('token ');
       if (isToken && touches.writes === undefined) stage.readTokens();
-      else if (isToken) stage.wrote(keys.map((key) => key.slice(TOKENS.length)), calledAt);
+      else if (isToken)
+        stage.wrote(
+          keys.map((key) => key.slice(TOKENS.length)),
+          calledAt,
+        );
       return answers;
     };
     const way = await stage.steps.turn(label, touches, stage.faults ? ['done', ...faults] : ['done']);
@@ -97,7 +110,10 @@ export class GatedStore implements Store {
     count(`${label} ${way}`);
     if (way === 'unknown') return keys.map(() => unknown);
     if (way === 'late') {
-      void stage.steps.turn(`${label} at last`, touches).then(carryOut);
+      void stage.steps.turn(`${label} at last`, touches).then(() => {
+        carryOut();
+        if (stage.takesBack) for (const name of touches.writes ?? []) stage.server.values.delete(name);
+      });
       return keys.map(() => unknown);
     }
     const answers = carryOut();

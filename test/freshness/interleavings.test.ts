@@ -4,18 +4,22 @@ import { families, scenariosOf } from './scenarios.ts';
 import { search } from './search.ts';
 import { World } from './world.ts';
 
-vi.mock('node:timers/promises', async () => {
-  const { sleeper } = await import('./sleeper.ts');
-  return { setTimeout: () => sleeper.sleep() };
+vi.mock('node:timers/promises', async (original) => {
+  const { scheduledTimers } = await import('./sleeper.ts');
+  return scheduledTimers(await original());
 });
 
 const world = new World({ CacheSweeper, lazy });
 
 describe.each(families)('%s: in every order no page is older than promised', (family) => {
-  test.each(scenariosOf(family))('$page, $start', async (scenario) => {
-    const { violation, complete, orders } = await search(world, scenario);
-    console.log(family, scenario.page, scenario.start, orders);
-    expect(violation).toBeUndefined();
-    expect(complete).toBe(true);
-  }, 600_000);
+  test.each(scenariosOf(family))(
+    '$page, $start',
+    async (scenario) => {
+      const { violation, complete, orders } = await search(world, scenario);
+      console.log(family, scenario.page, scenario.start, orders);
+      expect(violation).toBeUndefined();
+      expect(complete).toBe(true);
+    },
+    600_000,
+  );
 });

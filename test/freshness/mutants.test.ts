@@ -4,9 +4,9 @@ import { scenariosOf } from './scenarios.ts';
 import { search } from './search.ts';
 import { type Library, World } from './world.ts';
 
-vi.mock('node:timers/promises', async () => {
-  const { sleeper } = await import('./sleeper.ts');
-  return { setTimeout: () => sleeper.sleep() };
+vi.mock('node:timers/promises', async (original) => {
+  const { scheduledTimers } = await import('./sleeper.ts');
+  return scheduledTimers(await original());
 });
 
 const names = Object.keys(mutants) as MutantName[];

@@ -37,7 +37,11 @@ const SMALL = ['-m', '2', '-o', 'no_lru_maintainer'];
 /** Values as large as tokens, so that tokens have to go. */
 const flood: Trouble = async (server) => {
   const store = new MemcachedStore(server.address);
-  const filler = () => ({ key: `filler:${randomBytes(9).toString('hex')}`, value: randomBytes(20 + Math.floor(Math.random() * 120)), ttl: 0 });
+  const filler = () => ({
+    key: `filler:${randomBytes(9).toString('hex')}`,
+    value: randomBytes(20 + Math.floor(Math.random() * 120)),
+    ttl: 0,
+  });
   for (let i = 0; i < 20; i++) await store.setMany('token', Array.from({ length: 1_000 }, filler), { timeout: 1_000 });
   await store.close();
   await sleep(100);
@@ -72,32 +76,35 @@ const all: Variant = {
   server: SMALL,
 };
 
-describe.each(isLong ? [...everyday, all] : everyday)('four processes on one Memcached, two save, $title', (variant) => {
-  let report: Report;
+describe.each(isLong ? [...everyday, all] : everyday)(
+  'four processes on one Memcached, two save, $title',
+  (variant) => {
+    let report: Report;
 
-  test(
-    'no page shows a row older than promised',
-    async () => {
-      const server = await Memcached.start(...(variant.server ?? []));
-      const orders = { renders: sized(200, 15_000), maxDataAge: 1_000 };
-      report = await runSite(server.address, orders, () => variant.trouble(server));
-      console.log(variant.title, JSON.stringify({ ...report, violations: report.violations.length }));
-      expect(report.violations.slice(0, 10)).toEqual([]);
-    },
-    sized(120_000, 3_600_000),
-  );
+    test(
+      'no page shows a row older than promised',
+      async () => {
+        const server = await Memcached.start(...(variant.server ?? []));
+        const orders = { renders: sized(200, 15_000), maxDataAge: 1_000 };
+        report = await runSite(server.address, orders, () => variant.trouble(server));
+        console.log(variant.title, JSON.stringify({ ...report, violations: report.violations.length }));
+        expect(report.violations.slice(0, 10)).toEqual([]);
+      },
+      sized(120_000, 3_600_000),
+    );
 
-  test('and the run was worth something', () => {
-    const { counts, counted, renders, saves } = report;
-    const { hits = 0, misses = 0, uncached = 0, races = 0, lost = 0, provisional = 0 } = counted;
-    expect(renders).toBeGreaterThanOrEqual(sized(800, 60_000));
-    expect(saves).toBeGreaterThanOrEqual(20);
-    expect(hits / (hits + misses + uncached)).toBeGreaterThan(variant.least.hitRatio);
-    expect(lost).toBeGreaterThanOrEqual(variant.least.lostTokens);
-    expect(races).toBeGreaterThanOrEqual(4);
-    expect(provisional).toBeGreaterThanOrEqual(20);
-    // Pages whose own data was older than an acknowledged bump: what they stored was late.
-    expect(counts.own).toBeGreaterThanOrEqual(10);
-    expect(counts.late).toBeGreaterThanOrEqual(1);
-  });
-});
+    test('and the run was worth something', () => {
+      const { counts, counted, renders, saves } = report;
+      const { hits = 0, misses = 0, uncached = 0, races = 0, lost = 0, provisional = 0 } = counted;
+      expect(renders).toBeGreaterThanOrEqual(sized(800, 60_000));
+      expect(saves).toBeGreaterThanOrEqual(20);
+      expect(hits / (hits + misses + uncached)).toBeGreaterThan(variant.least.hitRatio);
+      expect(lost).toBeGreaterThanOrEqual(variant.least.lostTokens);
+      expect(races).toBeGreaterThanOrEqual(4);
+      expect(provisional).toBeGreaterThanOrEqual(20);
+      // Pages whose own data was older than an acknowledged bump: what they stored was late.
+      expect(counts.own).toBeGreaterThanOrEqual(10);
+      expect(counts.late).toBeGreaterThanOrEqual(1);
+    });
+  },
+);

@@ -50,7 +50,12 @@ export async function runSite(servers: string, orders: Orders, trouble: () => Pr
     fill(database);
     const logs = Array.from({ length: RENDERING + SAVING }, (_, i) => join(folder, `${i}.jsonl`));
     const started = logs.map((log, i) => {
-      const own = { process: `p${i}`, log, saves: i >= RENDERING, renders: i < RENDERING ? orders.renders : orders.renders / 10 };
+      const own = {
+        process: `p${i}`,
+        log,
+        saves: i >= RENDERING,
+        renders: i < RENDERING ? orders.renders : orders.renders / 10,
+      };
       const file = join(folder, `${i}.json`);
       const all = { namespace: 'site', ...SITE, ...orders, servers, database, templates };
       writeFileSync(file, JSON.stringify({ ...all, ...own }));

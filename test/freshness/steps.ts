@@ -102,7 +102,8 @@ export class Steps {
 
   #take(id: string, way: Way): void {
     const step = this.#waiting.get(id);
-    if (step === undefined) throw new Error(`not deterministic: there is no step ${id} after\n${this.taken.join('\n')}`);
+    if (step === undefined)
+      throw new Error(`not deterministic: there is no step ${id} after\n${this.taken.join('\n')}`);
     this.#waiting.delete(id);
     if (way !== 'done') this.#faults--;
     this.taken.push(way === 'done' ? id : `${id} (${way})`);

@@ -117,7 +117,16 @@ async function renderPage(articleId) {
   const began = moment();
   const context = { by: id, article, author, comments };
   const html = await sweeper.render(env, 'page', context, since);
-  write({ kind: 'render', id, process: orders.process, began, ...since, reads, ended: moment(), page: JSON.parse(html) });
+  write({
+    kind: 'render',
+    id,
+    process: orders.process,
+    began,
+    ...since,
+    reads,
+    ended: moment(),
+    page: JSON.parse(html),
+  });
 }
 
 async function save(type, id) {

@@ -15,7 +15,12 @@ export type Actor =
   /** Reads the rows of the page (or of another), then renders it; `since`: says when it began. */
   | { readonly does: 'read'; readonly in: string; readonly since?: true; readonly page?: Page }
   /** Saves a row and bumps it, or its class, or everything; `using` makes the bump conditional. */
-  | { readonly does: 'save'; readonly in: string; readonly row: Type; readonly bump?: 'row' | 'class' | 'all' | 'using' }
+  | {
+      readonly does: 'save';
+      readonly in: string;
+      readonly row: Type;
+      readonly bump?: 'row' | 'class' | 'all' | 'using';
+    }
   /** The server loses the token of a row, or all tokens. */
   | { readonly does: 'lose'; readonly tokens: Type | 'all' }
   | { readonly does: 'wait'; readonly milliseconds: number };
@@ -29,6 +34,8 @@ export interface Scenario {
   readonly memory?: boolean;
   /** How many calls of the store may be lost, or carried out late. Default: 0. */
   readonly faults?: number;
+  /** Writes of tokens that are carried out late are taken back. */
+  readonly takesBack?: boolean;
   /** By how many milliseconds the clock of a process is wrong. */
   readonly clocks?: Readonly<Record<string, number>>;
 }
@@ -58,6 +65,7 @@ export class World {
   /** What each actor is doing. */
   readonly #doing = new Map<string | undefined, { bump?: Bump; render?: Rendered }>();
   #faults = false;
+  #takesBack = false;
   #page: Page = 'plain';
   #memory = true;
   #versions = new Map<string, number>();
@@ -74,12 +82,13 @@ export class World {
     if (scenario.start === 'warm') await this.#warm();
     const steps = new Steps(scenario.faults ?? 0);
     this.#steps = steps;
-    sleeper.sleep = () => steps.turn('try again', {}).then(() => undefined);
+    sleeper.sleep = async () => void (await steps.turn('try again', {}));
     const started = scenario.actors.map((actor, i) => steps.act(`${actor.does}${i}`, () => this.#act(actor, `r${i}`)));
     const isWhole = await steps.schedule(choose);
     await steps.free();
     await Promise.all(started);
     await this.#settleBumps();
+    sleeper.sleep = undefined;
     if (!isWhole) return undefined;
     const unshared = await this.#probe();
     const skew = Math.max(0, ...Object.values(this.#clocks).map(Math.abs));
@@ -91,7 +100,7 @@ export class World {
     };
   }
 
-  #begin({ page, memory = true, clocks = {}, faults = 0 }: Scenario): void {
+  #begin({ page, memory = true, clocks = {}, faults = 0, takesBack = false }: Scenario): void {
     this.#time += 3_600_000;
     this.#id++;
     this.#page = page;
@@ -104,6 +113,7 @@ export class World {
     this.#counts = new Map();
     this.#doing.clear();
     this.#faults = faults > 0;
+    this.#takesBack = takesBack;
     this.#versions = new Map(Object.keys(models).map((type) => [type, 1]));
   }
 
@@ -227,6 +237,7 @@ export class World {
       server: this.#server,
       time: () => this.#time,
       faults: this.#faults,
+      takesBack: this.#takesBack,
       wrote: (names, madeAt) => {
         const when = { ...this.#moment(), time: madeAt };
         for (const name of names) this.#history.minted.push({ name, when });
