@@ -226,7 +226,7 @@ way('a store that carries out a token write seconds after it has given it up, an
 test('docs/reliability.md has a row for each of these ways, and no other', () => {
   const page = readFileSync(new URL('../../docs/reliability.md', import.meta.url), 'utf8');
   const source = readFileSync(new URL(import.meta.url), 'utf8');
-  const titles = [...source.matchAll(/^way\('(.+)', async/gm)].map(([, title]) => title);
+  const titles = [...source.matchAll(/^way\(\s*'(.+)',\s*async/gm)].map(([, title]) => title);
   const section = page.split('## How an old fragment can still be served')[1]?.split('\n## ')[0] ?? '';
   const named = [...section.matchAll(/\| “(.+?)” \|$/gm)].map(([, title]) => title);
   expect(named.toSorted()).toEqual(titles.toSorted());

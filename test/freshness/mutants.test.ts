@@ -18,7 +18,8 @@ test.each(names)('the search finds out when %s', async (name) => {
   for (const scenario of scenariosOf(foundBy)) {
     const { violation, orders } = await search(world, scenario);
     if (violation === undefined) continue;
-    console.log(`Taken out: ${protection}. Found in order ${orders} of "${foundBy}":\n${violation}\n`);
+    const [, ...steps] = violation.split('\n');
+    console.log(`${protection}: found in order ${orders} of "${foundBy}"\n  ${steps.join('\n  ')}`);
     return;
   }
   expect.fail(`no order of "${foundBy}" shows that ${protection}`);
