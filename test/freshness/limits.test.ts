@@ -4,8 +4,9 @@ import { TestingStore } from 'nunjucks-cachesweeper/testing';
 import { expect, test, vi } from 'vitest';
 import { Article, Comment } from '../support/models.ts';
 import { Clock, SETTLED, Site } from '../waiting/support.ts';
+import type { Scenario } from './scenario.ts';
 import { inOrder, search } from './search.ts';
-import { type Scenario, World } from './world.ts';
+import { World } from './world.ts';
 
 vi.mock('node:timers/promises', async (original) => {
   const { scheduledTimers } = await import('./sleeper.ts');

@@ -3,8 +3,9 @@ import { CacheSweeper, lazy } from 'nunjucks-cachesweeper';
 import { test, vi } from 'vitest';
 import { sized } from '../support/long.ts';
 import type { Page } from './pages.ts';
+import type { Actor, Scenario } from './scenario.ts';
 import { describeViolation } from './search.ts';
-import { type Actor, type Scenario, World } from './world.ts';
+import { World } from './world.ts';
 
 vi.mock('node:timers/promises', async (original) => {
   const { scheduledTimers } = await import('./sleeper.ts');

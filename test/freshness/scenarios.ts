@@ -1,6 +1,6 @@
 import { isLong } from '../support/long.ts';
 import type { Page } from './pages.ts';
-import type { Actor, Scenario, Type } from './world.ts';
+import type { Actor, Scenario, Type } from './scenario.ts';
 
 interface Family {
   readonly actors: readonly Actor[];

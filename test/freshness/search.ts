@@ -1,6 +1,7 @@
 import { everyOrder } from './explore.ts';
+import type { Scenario } from './scenario.ts';
 import type { Choose } from './steps.ts';
-import type { Scenario, World } from './world.ts';
+import type { World } from './world.ts';
 
 /** What a search found. */
 export interface Found {

@@ -2,50 +2,13 @@ import nunjucks from 'nunjucks';
 import type * as library from 'nunjucks-cachesweeper';
 import { ObjectLoader } from '../support/loaders.ts';
 import { GatedStore, Server, type Stage, tokenKey } from './gated-store.ts';
-import { type Bump, History, type Judgement, type Moment, type Rendered, type Shown } from './history.ts';
+import { type Bump, History, type Moment, type Rendered, type Shown } from './history.ts';
 import { models, type Page, rowsOf, templates } from './pages.ts';
+import type { Actor, Outcome, Scenario, Type } from './scenario.ts';
 import { sleeper } from './sleeper.ts';
 import { type Choose, Steps } from './steps.ts';
 
 export type Library = Pick<typeof library, 'CacheSweeper' | 'lazy'>;
-export type Type = keyof typeof models;
-
-/** Somebody whose steps are put in order with those of the others. */
-export type Actor =
-  /** Reads the rows of the page (or of another), then renders it; `since`: says when it began. */
-  | { readonly does: 'read'; readonly in: string; readonly since?: true; readonly page?: Page }
-  /** Saves a row and bumps it, or its class, or everything; `using` makes the bump conditional. */
-  | {
-      readonly does: 'save';
-      readonly in: string;
-      readonly row: Type;
-      readonly bump?: 'row' | 'class' | 'all' | 'using';
-    }
-  /** The server loses the token of a row, or all tokens. */
-  | { readonly does: 'lose'; readonly tokens: Type | 'all' }
-  | { readonly does: 'wait'; readonly milliseconds: number };
-
-export interface Scenario {
-  readonly page: Page;
-  readonly actors: readonly Actor[];
-  /** What is there before: nothing, or everything in the store and in each process. Default: nothing. */
-  readonly start?: 'cold' | 'warm';
-  /** Default: true. */
-  readonly memory?: boolean;
-  /** How many calls of the store may be lost, or carried out late. Default: 0. */
-  readonly faults?: number;
-  /** Writes of tokens that are carried out late are taken back. */
-  readonly takesBack?: boolean;
-  /** By how many milliseconds the clock of a process is wrong. */
-  readonly clocks?: Readonly<Record<string, number>>;
-}
-
-export interface Outcome extends Judgement {
-  /** The order in which it went. */
-  readonly steps: readonly string[];
-  readonly counts: Judgement['counts'] & Readonly<Record<string, number>>;
-}
-
 const MAX_DATA_AGE = 3_000;
 /** By then nothing is provisional, and nothing late is served. */
 const SETTLED = 60_000;
