@@ -28,8 +28,8 @@ export async function everyOrder(
     let asleep: readonly Choice[] = [];
     let isNew = true;
     const goOn = await run((choices) => {
-      const fork = (forks[depth] ??= { options: choices.filter((choice) => !has(asleep, choice)), trying: 0, asleep });
-      depth++;
+      const fork = forks[depth++] ?? { options: choices.filter((choice) => !has(asleep, choice)), trying: 0, asleep };
+      if (depth > forks.length) forks.push(fork);
       const chosen = fork.options[fork.trying];
       if (chosen === undefined) {
         isNew = false;

@@ -20,6 +20,8 @@ export interface Stage {
   readonly server: Server;
   readonly time: () => number;
   readonly faults: boolean;
+  /** What is carried out late is deleted at once, as MemcachedStore does. */
+  readonly takesBack: boolean;
   /** Tokens that were made at some time were written. */
   readonly wrote: (names: readonly string[], madeAt: number) => void;
   /** Tokens were read. */
@@ -108,7 +110,10 @@ export class GatedStore implements Store {
     count(`${label} ${way}`);
     if (way === 'unknown') return keys.map(() => unknown);
     if (way === 'late') {
-      void stage.steps.turn(`${label} at last`, touches).then(carryOut);
+      void stage.steps.turn(`${label} at last`, touches).then(() => {
+        carryOut();
+        if (stage.takesBack) for (const name of touches.writes ?? []) stage.server.values.delete(name);
+      });
       return keys.map(() => unknown);
     }
     const answers = carryOut();

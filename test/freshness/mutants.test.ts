@@ -4,9 +4,9 @@ import { scenariosOf } from './scenarios.ts';
 import { search } from './search.ts';
 import { type Library, World } from './world.ts';
 
-vi.mock('node:timers/promises', async () => {
-  const { sleeper } = await import('./sleeper.ts');
-  return { setTimeout: () => sleeper.sleep() };
+vi.mock('node:timers/promises', async (original) => {
+  const { scheduledTimers } = await import('./sleeper.ts');
+  return scheduledTimers(await original());
 });
 
 const names = Object.keys(mutants) as MutantName[];
@@ -18,7 +18,8 @@ test.each(names)('the search finds out when %s', async (name) => {
   for (const scenario of scenariosOf(foundBy)) {
     const { violation, orders } = await search(world, scenario);
     if (violation === undefined) continue;
-    console.log(`Taken out: ${protection}. Found in order ${orders} of "${foundBy}":\n${violation}\n`);
+    const [, ...steps] = violation.split('\n');
+    console.log(`${protection}: found in order ${orders} of "${foundBy}"\n  ${steps.join('\n  ')}`);
     return;
   }
   expect.fail(`no order of "${foundBy}" shows that ${protection}`);

@@ -1,5 +1,7 @@
 import { everyOrder } from './explore.ts';
-import type { Scenario, World } from './world.ts';
+import type { Scenario } from './scenario.ts';
+import type { Choose } from './steps.ts';
+import type { World } from './world.ts';
 
 /** What a search found. */
 export interface Found {
@@ -27,4 +29,16 @@ export async function search(world: World, scenario: Scenario, limit?: number): 
 
 export function describeViolation(scenario: Scenario, steps: readonly string[], violations: readonly string[]): string {
   return [JSON.stringify(scenario), ...steps, ...violations.map((violation) => `=> ${violation}`)].join('\n');
+}
+
+/** These steps in this order, then whatever waits longest. */
+export function inOrder(steps: readonly string[]): Choose {
+  const left = [...steps];
+  return (choices) => {
+    const next = left.shift();
+    if (next === undefined) return choices[0];
+    const choice = choices.find(({ id, way }) => next === (way === 'done' ? id : `${id} (${way})`));
+    if (choice !== undefined) return choice;
+    throw new Error(`there is no step "${next}" now, only ${choices.map(({ id }) => id).join(', ')}`);
+  };
 }

@@ -2,48 +2,13 @@ import nunjucks from 'nunjucks';
 import type * as library from 'nunjucks-cachesweeper';
 import { ObjectLoader } from '../support/loaders.ts';
 import { GatedStore, Server, type Stage, tokenKey } from './gated-store.ts';
-import { type Bump, History, type Judgement, type Moment, type Rendered, type Shown } from './history.ts';
+import { type Bump, History, type Moment, type Rendered, type Shown } from './history.ts';
 import { models, type Page, rowsOf, templates } from './pages.ts';
+import type { Actor, Outcome, Scenario, Type } from './scenario.ts';
 import { sleeper } from './sleeper.ts';
 import { type Choose, Steps } from './steps.ts';
 
 export type Library = Pick<typeof library, 'CacheSweeper' | 'lazy'>;
-export type Type = keyof typeof models;
-
-/** Somebody whose steps are put in order with those of the others. */
-export type Actor =
-  /** Reads the rows of the page (or of another), then renders it; `since`: says when it began. */
-  | { readonly does: 'read'; readonly in: string; readonly since?: true; readonly page?: Page }
-  /** Saves a row and bumps it, or its class, or everything; `using` makes the bump conditional. */
-  | {
-      readonly does: 'save';
-      readonly in: string;
-      readonly row: Type;
-      readonly bump?: 'row' | 'class' | 'all' | 'using';
-    }
-  /** The server loses the token of a row, or all tokens. */
-  | { readonly does: 'lose'; readonly tokens: Type | 'all' }
-  | { readonly does: 'wait'; readonly milliseconds: number };
-
-export interface Scenario {
-  readonly page: Page;
-  readonly actors: readonly Actor[];
-  /** What is there before: nothing, or everything in the store and in each process. Default: nothing. */
-  readonly start?: 'cold' | 'warm';
-  /** Default: true. */
-  readonly memory?: boolean;
-  /** How many calls of the store may be lost, or carried out late. Default: 0. */
-  readonly faults?: number;
-  /** By how many milliseconds the clock of a process is wrong. */
-  readonly clocks?: Readonly<Record<string, number>>;
-}
-
-export interface Outcome extends Judgement {
-  /** The order in which it went. */
-  readonly steps: readonly string[];
-  readonly counts: Judgement['counts'] & Readonly<Record<string, number>>;
-}
-
 const MAX_DATA_AGE = 3_000;
 /** By then nothing is provisional, and nothing late is served. */
 const SETTLED = 60_000;
@@ -63,6 +28,7 @@ export class World {
   /** What each actor is doing. */
   readonly #doing = new Map<string | undefined, { bump?: Bump; render?: Rendered }>();
   #faults = false;
+  #takesBack = false;
   #page: Page = 'plain';
   #memory = true;
   #versions = new Map<string, number>();
@@ -79,12 +45,13 @@ export class World {
     if (scenario.start === 'warm') await this.#warm();
     const steps = new Steps(scenario.faults ?? 0);
     this.#steps = steps;
-    sleeper.sleep = () => steps.turn('try again', {}).then(() => undefined);
+    sleeper.sleep = async () => void (await steps.turn('try again', {}));
     const started = scenario.actors.map((actor, i) => steps.act(`${actor.does}${i}`, () => this.#act(actor, `r${i}`)));
     const isWhole = await steps.schedule(choose);
     await steps.free();
     await Promise.all(started);
     await this.#settleBumps();
+    sleeper.sleep = undefined;
     if (!isWhole) return undefined;
     const unshared = await this.#probe();
     const skew = Math.max(0, ...Object.values(this.#clocks).map(Math.abs));
@@ -96,7 +63,7 @@ export class World {
     };
   }
 
-  #begin({ page, memory = true, clocks = {}, faults = 0 }: Scenario): void {
+  #begin({ page, memory = true, clocks = {}, faults = 0, takesBack = false }: Scenario): void {
     this.#time += 3_600_000;
     this.#id++;
     this.#page = page;
@@ -109,6 +76,7 @@ export class World {
     this.#counts = new Map();
     this.#doing.clear();
     this.#faults = faults > 0;
+    this.#takesBack = takesBack;
     this.#versions = new Map(Object.keys(models).map((type) => [type, 1]));
   }
 
@@ -232,6 +200,7 @@ export class World {
       server: this.#server,
       time: () => this.#time,
       faults: this.#faults,
+      takesBack: this.#takesBack,
       wrote: (names, madeAt) => {
         const when = { ...this.#moment(), time: madeAt };
         for (const name of names) this.#history.minted.push({ name, when });

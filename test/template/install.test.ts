@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import nunjucks from 'nunjucks';
 import { CacheSweeper, CacheSweeperError } from 'nunjucks-cachesweeper';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { ObjectLoader } from '../support/loaders.ts';
 import { Article } from '../support/models.ts';
 import { renderPage } from '../support/render.ts';
@@ -168,6 +168,22 @@ describe('every way to render a page goes through the cache', () => {
     expect(env.renderString(`{% set x = 1 %}${f('article', '{% set y = 2 %}{{ x }}{{ y }}')}`, given)).toBe('12');
     expect(Object.keys(given)).toEqual(['article']);
   });
+});
+
+test('two copies of this package in one process serve the pages of their own environments', async () => {
+  vi.resetModules();
+  const other = await import('nunjucks-cachesweeper');
+  expect(other.CacheSweeper).not.toBe(CacheSweeper);
+  for (const sweeper of [new CacheSweeper(), new other.CacheSweeper(), new CacheSweeper()]) {
+    const runs = { count: 0 };
+    const env = sweeper.install(environment(runs));
+    for (let i = 0; i < 2; i++) expect(await renderPage(env, 'page.njk', context())).toBe(html);
+    expect(runs.count).toBe(1);
+    // An environment belongs to one of them.
+    for (const second of [new CacheSweeper(), new other.CacheSweeper()]) {
+      expect(() => second.install(env)).toThrow(expect.objectContaining({ code: 'CACHESWEEPER_INSTALL' }));
+    }
+  }
 });
 
 test('an environment of a second copy of nunjucks works as one of the first', async () => {
