@@ -23,4 +23,4 @@ test.each(names)('the search finds out when %s', async (name) => {
     return;
   }
   expect.fail(`no order of "${foundBy}" shows that ${protection}`);
-});
+}, 120_000);

@@ -142,7 +142,7 @@ export const mutants = {
     instead: '',
   },
   'using= is not in the key': {
-    foundBy: 'one reader, a save, the token is lost, 2 s pass',
+    foundBy: 'one reader, a save, the token is lost',
     protection: 'using: the attribute is part of the key',
     file: 'render/operands.ts',
     text: "using: using === null || using === undefined ? '[]' : usingText(given, using),",
