@@ -11,16 +11,20 @@ vi.mock('node:timers/promises', async (original) => {
 
 const names = Object.keys(mutants) as MutantName[];
 
-test.each(names)('the search finds out when %s', async (name) => {
-  const library: Library = await import(/* @vite-ignore */ `mutant:${names.indexOf(name)}`);
-  const world = new World(library);
-  const { protection, foundBy }: Mutant = mutants[name];
-  for (const scenario of scenariosOf(foundBy)) {
-    const { violation, orders } = await search(world, scenario);
-    if (violation === undefined) continue;
-    const [, ...steps] = violation.split('\n');
-    console.log(`${protection}: found in order ${orders} of "${foundBy}"\n  ${steps.join('\n  ')}`);
-    return;
-  }
-  expect.fail(`no order of "${foundBy}" shows that ${protection}`);
-});
+test.each(names)(
+  'the search finds out when %s',
+  async (name) => {
+    const library: Library = await import(/* @vite-ignore */ `mutant:${names.indexOf(name)}`);
+    const world = new World(library);
+    const { protection, foundBy }: Mutant = mutants[name];
+    for (const scenario of scenariosOf(foundBy)) {
+      const { violation, orders } = await search(world, scenario);
+      if (violation === undefined) continue;
+      const [, ...steps] = violation.split('\n');
+      console.log(`${protection}: found in order ${orders} of "${foundBy}"\n  ${steps.join('\n  ')}`);
+      return;
+    }
+    expect.fail(`no order of "${foundBy}" shows that ${protection}`);
+  },
+  120_000,
+);

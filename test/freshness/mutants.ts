@@ -145,7 +145,7 @@ export const mutants = {
     instead: '',
   },
   'using= is not in the key': {
-    foundBy: 'one reader, a save, the token is lost, 2 s pass',
+    foundBy: 'one reader, a save, the token is lost',
     protection: 'using: the attribute is part of the key',
     file: 'render/operands.ts',
     text: 'const using = usingText(model, operands.using);',
