@@ -77,6 +77,8 @@ export class SharedTokens {
   async read(names: readonly string[], timeout: number): Promise<TokensRead> {
     const tokens = new Map<string, Token>();
     const fresh = new Set<string>();
+    // A retry may succeed while this waits: what was read before it is old, and would look certain at the end.
+    const uncertain = new Set(names.filter((name) => this.isUncertain(name)));
     const until = performance.now() + timeout;
     const { missing, damaged } = await this.#get(names, tokens, timeout);
     const left = () => Math.ceil(until - performance.now());
@@ -100,7 +102,7 @@ export class SharedTokens {
       if (repaired[i]) take(name);
     });
     if (lostRace.length > 0) await this.#get(lostRace, tokens, left());
-    for (const name of names) if (this.isUncertain(name)) tokens.delete(name);
+    for (const name of names) if (uncertain.has(name) || this.isUncertain(name)) tokens.delete(name);
     return { tokens, fresh };
   }
 

@@ -49,7 +49,7 @@ export class GatedStore implements Store {
 
   getMany(kind: Kind, keys: readonly string[]): Promise<readonly Lookup[]> {
     const touches = { process: this.#process, reads: keys.map((key) => `${kind} ${key}`) };
-    return this.#call<Lookup>(`read ${kind}`, touches, ['unknown'], keys, { state: 'unknown' }, (key) => {
+    return this.#call<Lookup>(`read ${kind}`, touches, ['unknown', 'slow'], keys, { state: 'unknown' }, (key) => {
       const value = this.#read(kind, key);
       return value === undefined ? { state: 'missing' } : { state: 'found', value };
     });
@@ -117,6 +117,7 @@ export class GatedStore implements Store {
       return keys.map(() => unknown);
     }
     const answers = carryOut();
+    if (way === 'slow') await stage.steps.turn(`${label} is answered`, { process: this.#process });
     if (answers.includes('exists' as T)) count(`${label} exists`);
     return way === 'lost' ? keys.map(() => unknown) : answers;
   }

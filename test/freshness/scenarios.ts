@@ -83,6 +83,14 @@ const all = {
     morePages: everyPage,
     more: { faults: 1 },
   },
+  'one reader, a save in its process, two calls fail': {
+    actors: [save('a'), reader('a')],
+    pages: ['plain'],
+    morePages: everyPage,
+    starts: ['warm'],
+    isLarge: true,
+    more: { faults: 2 },
+  },
   'one reader, a save of what it depends on, a call fails': {
     actors: [reader('a'), save('b', 'Author')],
     pages: ['depends'],

@@ -1,7 +1,10 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 
-/** How a step ends: `unknown`: not carried out, `lost`: carried out and not answered, `late`: carried out some time later. */
-export type Way = 'done' | 'unknown' | 'lost' | 'late';
+/**
+ * How a step ends: `unknown`: not carried out; `lost`: carried out and not answered; `late`: carried out some time after it
+ * was given up; `slow`: answered some time after it was carried out.
+ */
+export type Way = 'done' | 'unknown' | 'lost' | 'late' | 'slow';
 
 /** What a step touches: two steps that touch nothing in common may change places without anybody noticing. */
 export interface Touches {

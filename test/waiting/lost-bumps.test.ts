@@ -2,7 +2,7 @@ import type { Fault, Store } from 'nunjucks-cachesweeper/testing';
 import { TestingStore } from 'nunjucks-cachesweeper/testing';
 import { afterEach, describe, expect, test } from 'vitest';
 import { Article, Comment } from '../support/models.ts';
-import { Clock, failureOf, SETTLED, Site } from './support.ts';
+import { Clock, failureOf, gate, SETTLED, Site } from './support.ts';
 
 const templates = {
   'page.njk':
@@ -64,6 +64,28 @@ describe.each(['unknown', 'reject', 'lost', 'hang', 'late'] as const)('a bump wh
     expect(writes.length).toBeGreaterThanOrEqual(2);
     expect(new Set(values).size).toBe(values.length);
   });
+});
+
+test('a token that was read before the retry succeeded is unknown, however late its answer comes', async () => {
+  const { store, site, context } = await warm({ outcome: 'unknown' });
+  context.comment.text = 'd';
+  await failureOf(site.sweeper.invalidateCacheFor(context.comment));
+  const read = gate();
+  const answer = gate();
+  const honest = store.getMany.bind(store);
+  store.getMany = async (kind, keys, call) => {
+    const answers = await honest(kind, keys, call);
+    read.open();
+    await answer.promise;
+    return answers;
+  };
+  const page = site.sweeper.render(site.env, 'page.njk', context);
+  await read.promise;
+  store.script = undefined;
+  await site.sweeper.idle();
+  expect(site.sweeper.stats().bumpsWaiting).toBe(0);
+  answer.open();
+  expect(await page).toBe('A[d]');
 });
 
 test('while a bump is under way its names are unknown in this process', async () => {
