@@ -26,7 +26,18 @@ test('frames are the same however they are cut into packets', () => {
       const stream = Buffer.concat(answers.map((one) => frame(one, one)));
       const reader = new FrameReader(MAX_BODY);
       const frames = cut(stream, places).flatMap((chunk) => reader.read(chunk));
-      expect(frames.map(({ key, ...rest }) => ({ ...rest, key: key.toString('latin1') }))).toEqual(answers);
+      expect(
+        frames.map(({ opcode, status, opaque, extras, key, value }) => {
+          return { opcode, status, opaque, extras, key: key.toString('latin1'), value };
+        }),
+      ).toEqual(answers);
+      frames.forEach((one, i) => {
+        const { key, extras } = answers[i] as (typeof answers)[number];
+        expect(one.isFor(key)).toBe(true);
+        expect(one.isFor(`${key}x`) || (key !== '' && one.isFor(key.slice(1)))).toBe(false);
+        expect(one.hasKey).toBe(key !== '');
+        expect(one.flags).toBe(extras.length === 4 ? extras.readUInt32BE(0) : undefined);
+      });
     }),
   );
 });

@@ -77,7 +77,7 @@ export class Exchange<T> {
     }
     if (frame.opcode !== this.opcode) throw new ProtocolError('the server answered another command');
     const namesKey = this.opcode === Opcode.getk && (frame.status === Status.ok || frame.status === Status.missing);
-    if ((namesKey || frame.key.length > 0) && frame.key.toString('latin1') !== request.key) {
+    if ((namesKey || frame.hasKey) && !frame.isFor(request.key)) {
       throw new ProtocolError('the server answered for another key');
     }
     if (!this.isSettled) this.#answers[this.#next] = this.#read(frame);

@@ -17,7 +17,9 @@ const MAX_TTL = 30 * 24 * 60 * 60;
 
 /** The flags of a value say how many bytes it had before it was compressed. */
 const NOT_COMPRESSED = 0;
-const FLAGS_BYTES = 4;
+
+const MISSING: Lookup = { state: 'missing' };
+const UNKNOWN: Lookup = { state: 'unknown' };
 
 /** What {@link MemcachedStore.stats} tells. */
 export interface MemcachedStats {
@@ -151,13 +153,13 @@ export class MemcachedStore implements Store {
   }
 }
 
-function found({ status, extras, value }: Frame): Compressed | Lookup {
-  if (status === Status.missing) return { state: 'missing' };
-  if (status !== Status.ok) return { state: 'unknown' };
-  const size = extras.length === FLAGS_BYTES ? extras.readUInt32BE(0) : NOT_COMPRESSED;
+function found(frame: Frame): Compressed | Lookup {
+  if (frame.status === Status.missing) return MISSING;
+  if (frame.status !== Status.ok) return UNKNOWN;
+  const size = frame.flags ?? NOT_COMPRESSED;
   // Copied: a small value would keep the whole receive buffer alive. Into Node's pool, because each Uint8Array of its own is
   // memory outside of the heap.
-  const copy = Buffer.from(value);
+  const copy = Buffer.from(frame.value);
   return size === NOT_COMPRESSED ? { state: 'found', value: copy } : { state: 'compressed', value: copy, size };
 }
 

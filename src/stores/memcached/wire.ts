@@ -19,6 +19,8 @@ export const HEADER_BYTES = 24;
 
 /** Flags and expiry, which only writes have. */
 const WRITE_EXTRAS_BYTES = 8;
+/** The flags that a value that was found comes with. */
+const FLAGS_BYTES = 4;
 
 export interface Request {
   /** Printable ASCII. */
@@ -30,14 +32,60 @@ export interface Request {
   readonly expires?: number;
 }
 
-/** One answer of the server. Its parts are views of the receive buffer. */
-export interface Frame {
+/**
+ * One answer of the server, where it lies in the receive buffer. Its parts are cut out only when they are asked for: a page
+ * reads hundreds of frames, and needs a copy of each value, once.
+ */
+export class Frame {
   readonly opcode: number;
   readonly status: number;
   readonly opaque: number;
-  readonly extras: Buffer;
-  readonly key: Buffer;
-  readonly value: Buffer;
+  readonly #buffer: Buffer;
+  readonly #extrasAt: number;
+  readonly #keyAt: number;
+  readonly #valueAt: number;
+  readonly #end: number;
+
+  /** @param body bytes behind the header, all of them there */
+  constructor(buffer: Buffer, at: number, body: number) {
+    this.opcode = buffer[at + 1] as number;
+    this.status = buffer.readUInt16BE(at + 6);
+    this.opaque = buffer.readUInt32BE(at + 12);
+    this.#buffer = buffer;
+    this.#extrasAt = at + HEADER_BYTES;
+    this.#keyAt = this.#extrasAt + (buffer[at + 4] as number);
+    this.#valueAt = this.#keyAt + buffer.readUInt16BE(at + 2);
+    this.#end = this.#extrasAt + body;
+  }
+
+  get extras(): Buffer {
+    return this.#buffer.subarray(this.#extrasAt, this.#keyAt);
+  }
+
+  get key(): Buffer {
+    return this.#buffer.subarray(this.#keyAt, this.#valueAt);
+  }
+
+  /** A view of the receive buffer. */
+  get value(): Buffer {
+    return this.#buffer.subarray(this.#valueAt, this.#end);
+  }
+
+  get hasKey(): boolean {
+    return this.#keyAt < this.#valueAt;
+  }
+
+  /** @param key printable ASCII */
+  isFor(key: string): boolean {
+    if (this.#valueAt - this.#keyAt !== key.length) return false;
+    for (let i = 0; i < key.length; i++) if (this.#buffer[this.#keyAt + i] !== key.charCodeAt(i)) return false;
+    return true;
+  }
+
+  /** Those that the value was written with; undefined where there are none. */
+  get flags(): number | undefined {
+    return this.#keyAt - this.#extrasAt === FLAGS_BYTES ? this.#buffer.readUInt32BE(this.#extrasAt) : undefined;
+  }
 }
 
 /** Several requests of one kind as the bytes of one write; each has an opaque one higher than the one before. */
@@ -109,7 +157,7 @@ export class FrameReader {
       const body = this.#bodyBytes(buffer, at);
       this.#needed = HEADER_BYTES + body;
       if (buffer.length - at < this.#needed) break;
-      frames.push(frameAt(buffer, at, body));
+      frames.push(new Frame(buffer, at, body));
       at += this.#needed;
     }
     this.#parts = at === buffer.length ? [] : [buffer.subarray(at)];
@@ -126,20 +174,4 @@ export class FrameReader {
     }
     return body;
   }
-}
-
-const NOTHING = Buffer.alloc(0);
-
-function frameAt(buffer: Buffer, at: number, body: number): Frame {
-  const extras = at + HEADER_BYTES;
-  const key = extras + (buffer[at + 4] as number);
-  const value = key + buffer.readUInt16BE(at + 2);
-  return {
-    opcode: buffer[at + 1] as number,
-    status: buffer.readUInt16BE(at + 6),
-    opaque: buffer.readUInt32BE(at + 12),
-    extras: key === extras ? NOTHING : buffer.subarray(extras, key),
-    key: key === value ? NOTHING : buffer.subarray(key, value),
-    value: buffer.subarray(value, extras + body),
-  };
 }
