@@ -1,10 +1,11 @@
-import { channel } from 'node:diagnostics_channel';
 import { CacheSweeperError } from './errors.ts';
 import { describe } from './fragment/describe.ts';
-import { Identifier, type ModelClass, type Registration } from './fragment/identity.ts';
+import { Identifier, type ModelClass } from './fragment/identity.ts';
 import { EVERYTHING } from './fragment/names.ts';
-import { type CacheSweeperOptions, checkOptions, type Settings } from './options.ts';
+import { Listeners } from './listeners.ts';
+import { type CacheSweeperOptions, checkOptions } from './options.ts';
 import { type BeginOptions, type SweepTransaction, type TransactionOptions, Transactions } from './orm/transaction.ts';
+import { checkRegistration } from './registration.ts';
 import { Background } from './render/background.ts';
 import { BumpListener } from './render/bump-listener.ts';
 import { Bumps, bumpFailed } from './render/bumps.ts';
@@ -23,9 +24,6 @@ import { Views } from './views/views.ts';
 
 /** Batches of entries being written at one time; more are dropped, and rendered again some day. */
 const MAX_BACKGROUND_WRITES = 1_000;
-
-const renderChannel = channel('nunjucks-cachesweeper:render');
-const errorChannel = channel('nunjucks-cachesweeper:error');
 
 /** What {@link CacheSweeper.stats} tells. */
 export interface CacheSweeperStats {
@@ -57,7 +55,6 @@ export interface CacheSweeperStats {
  * await sweeper.invalidateCacheFor(comment);
  */
 export class CacheSweeper {
-  readonly #settings: Settings;
   readonly #identifier: Identifier;
   readonly #memory: MemoryTier | undefined;
   readonly #local = new LocalTokens();
@@ -68,6 +65,7 @@ export class CacheSweeper {
   readonly #transactions: Transactions;
   readonly #listener: BumpListener;
   readonly #stats = new Stats();
+  readonly #listeners: Listeners;
   /**
    * What `cacheView` of the web frameworks works with.
    * @internal
@@ -79,8 +77,8 @@ export class CacheSweeper {
   /** @throws CacheSweeperError CACHESWEEPER_BAD_OPTION */
   constructor(options: CacheSweeperOptions = {}) {
     const settings = checkOptions(options);
-    this.#settings = settings;
-    const onError = (error: unknown) => this.#report(error);
+    this.#listeners = new Listeners(settings);
+    const onError = this.#listeners.failed;
     this.#identifier = new Identifier(settings.identify);
     this.#memory = settings.memoryBytes > 0 ? new MemoryTier(settings.memoryBytes) : undefined;
     this.#listener = new BumpListener(settings.onBump, onError);
@@ -280,7 +278,8 @@ export class CacheSweeper {
     this.#engine.isClosed = true;
     await Promise.all([this.#background.idle(), this.#bumps.idle()]);
     const undelivered = (await this.#shared?.tokens.close()) ?? [];
-    if (undelivered.length > 0) this.#report(bumpFailed(undelivered, 'closed before they could be delivered'));
+    if (undelivered.length > 0)
+      this.#listeners.failed(bumpFailed(undelivered, 'closed before they could be delivered'));
     await this.#shared?.close();
     this.#memory?.clear();
   }
@@ -299,46 +298,6 @@ export class CacheSweeper {
   #finished(report: UnfinishedReport): void {
     this.#renders++;
     this.#stats.add(report.fragments, report.waited);
-    if (renderChannel.hasSubscribers) renderChannel.publish(report);
-    try {
-      // It may be asynchronous, against its type.
-      const returned: unknown = this.#settings.onRender?.(report);
-      if (returned instanceof Promise) returned.catch((error) => this.#report(error));
-    } catch (error) {
-      this.#report(error);
-    }
+    this.#listeners.rendered(report);
   }
-
-  /** Hands on an error that nobody waits for. */
-  #report(error: unknown): void {
-    if (errorChannel.hasSubscribers) errorChannel.publish(error);
-    try {
-      if (this.#settings.onError !== undefined) this.#settings.onError(error);
-      else process.emitWarning(error instanceof Error ? error : new Error(`onRender threw ${describe(error)}`));
-    } catch (second) {
-      process.emitWarning(second instanceof Error ? second : new Error(`onError threw ${describe(second)}`));
-    }
-  }
-}
-
-function checkRegistration(registration: object): Registration {
-  if (typeof registration !== 'object' || registration === null) {
-    throw new CacheSweeperError(
-      'CACHESWEEPER_BAD_OPTION',
-      `register() expected { type, id, touches }, got ${describe(registration)}`,
-    );
-  }
-  for (const [name, value] of Object.entries(registration)) {
-    const valid =
-      value === undefined ||
-      (name === 'type' && typeof value === 'string' && value !== '') ||
-      (name === 'id' && (typeof value === 'function' || (typeof value === 'string' && value !== ''))) ||
-      (name === 'touches' && typeof value === 'function');
-    if (valid) continue;
-    throw new CacheSweeperError(
-      'CACHESWEEPER_BAD_OPTION',
-      `register() expected type (a name), id (an attribute or a function) and touches (a function), got ${name}: ${describe(value)}`,
-    );
-  }
-  return { ...registration } as Registration;
 }

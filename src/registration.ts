@@ -1,0 +1,30 @@
+import { CacheSweeperError } from './errors.ts';
+import { describe } from './fragment/describe.ts';
+import type { Registration } from './fragment/identity.ts';
+
+/**
+ * What was told of a type, as the sweeper keeps it.
+ *
+ * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION
+ */
+export function checkRegistration(registration: object): Registration {
+  if (typeof registration !== 'object' || registration === null) {
+    throw new CacheSweeperError(
+      'CACHESWEEPER_BAD_OPTION',
+      `register() expected { type, id, touches }, got ${describe(registration)}`,
+    );
+  }
+  for (const [name, value] of Object.entries(registration)) {
+    const valid =
+      value === undefined ||
+      (name === 'type' && typeof value === 'string' && value !== '') ||
+      (name === 'id' && (typeof value === 'function' || (typeof value === 'string' && value !== ''))) ||
+      (name === 'touches' && typeof value === 'function');
+    if (valid) continue;
+    throw new CacheSweeperError(
+      'CACHESWEEPER_BAD_OPTION',
+      `register() expected type (a name), id (an attribute or a function) and touches (a function), got ${name}: ${describe(value)}`,
+    );
+  }
+  return { ...registration } as Registration;
+}
