@@ -8,31 +8,35 @@ import { type Construct, constructs, context } from './table.ts';
 /** Renders every construct of the table with a sweeper: body only, cold, warm and after a bump. */
 export function testConstructs(title: string, makeSweeper: () => CacheSweeper): void {
   describe(`every Nunjucks construct, ${title}`, () => {
-    test.each(constructs.map((construct) => [construct.name, construct] as const))('%s', async (_name, construct) => {
-      const page = { ...context(), runs: 0 };
-      // With a loader that needs time, Nunjucks alone loses output in many constructs: the truth is without one.
-      const { loader: _, ...atOnce } = construct;
-      const plain = await renderPage(environment(withoutTags(atOnce), page), 'page.njk', page);
+    test.each(constructs.map((construct) => [construct.name, construct] as const))(
+      '%s',
+      async (_name, construct) => {
+        const page = { ...context(), runs: 0 };
+        // With a loader that needs time, Nunjucks alone loses output in many constructs: the truth is without one.
+        const { loader: _, ...atOnce } = construct;
+        const plain = await renderPage(environment(withoutTags(atOnce), page), 'page.njk', page);
 
-      const sweeper = makeSweeper();
-      const env = sweeper.install(environment(construct, page));
-      const runs = async () => {
-        page.runs = 0;
-        const html = await renderPage(env, 'page.njk', page);
-        await sweeper.idle();
-        return { html, runs: page.runs };
-      };
-      const cold = await runs();
-      expect(cold.html).toBe(plain);
-      const hasFragment = construct.name !== 'depends outside a body';
-      expect(cold.runs > 0).toBe(hasFragment);
-      expect(await runs()).toEqual({ html: plain, runs: 0 });
-      await sweeper.invalidateAll();
-      const bumped = await runs();
-      expect(bumped.html).toBe(plain);
-      expect(bumped.runs > 0).toBe(hasFragment);
-      await sweeper.close();
-    });
+        const sweeper = makeSweeper();
+        const env = sweeper.install(environment(construct, page));
+        const runs = async () => {
+          page.runs = 0;
+          const html = await renderPage(env, 'page.njk', page);
+          await sweeper.idle();
+          return { html, runs: page.runs };
+        };
+        const cold = await runs();
+        expect(cold.html).toBe(plain);
+        const hasFragment = construct.name !== 'depends outside a body';
+        expect(cold.runs > 0).toBe(hasFragment);
+        expect(await runs()).toEqual({ html: plain, runs: 0 });
+        await sweeper.invalidateAll();
+        const bumped = await runs();
+        expect(bumped.html).toBe(plain);
+        expect(bumped.runs > 0).toBe(hasFragment);
+        await sweeper.close();
+      },
+      90_000,
+    );
   });
 }
 
