@@ -258,6 +258,19 @@ describe('what is committed is bumped', () => {
     expect(await ran(db)).toEqual(expect.arrayContaining(one));
   });
 
+  test('although its transaction was committed while it was under way', async () => {
+    const db = await blog();
+    const tx = await db.sequelize.transaction();
+    let committing: Promise<void> | undefined;
+    const logging = (sql: string) => {
+      if (/UPDATE/.test(sql)) committing = tx.commit();
+    };
+    await db.comment.update({ text: 'new' }, { where: { id: 1 }, transaction: tx, logging });
+    await committing;
+    expect((await db.comments(1))[0]?.text).toBe('new');
+    expect(await ran(db)).toEqual(expect.arrayContaining(one));
+  });
+
   test('with strict, the rows that were deleted along as well when the bump has failed', async () => {
     const store = new TestingStore();
     const db = await blog({ strict: true }, new OrmSite({ store }));
