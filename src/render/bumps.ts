@@ -1,11 +1,13 @@
 import cluster from 'node:cluster';
 import { CacheSweeperError } from '../errors.ts';
-import { mintToken, tokenRecord } from '../fragment/token.ts';
+import { EVERYTHING, typeOfName } from '../fragment/names.ts';
+import { mintToken, type Token, tokenRecord, tokenTime } from '../fragment/token.ts';
 import type { Settings } from '../options.ts';
 import { BUMP_TIMEOUT, type SharedTokens } from '../stores/shared-tokens.ts';
 import type { BumpListener } from './bump-listener.ts';
 import type { Changes } from './changes.ts';
 import type { Tokens } from './engine.ts';
+import { CLOCK_SKEW } from './new-entry.ts';
 
 /** Gives names new tokens, in this process or in the store. */
 export class Bumps {
@@ -82,14 +84,29 @@ export class Bumps {
     return [...lost, ...(await shared.bump(own, left()))];
   }
 
-  /** What the tokens of names have recorded of the `using` attribute; a token that cannot be read has nothing. */
-  async #recorded(names: readonly string[]): Promise<ReadonlyMap<string, string | undefined>> {
+  /**
+   * What the tokens of models have recorded of the `using` attribute: nothing if one cannot be read, or if the whole type
+   * was swept since, when any row may have been changed.
+   */
+  async #recorded(owns: readonly string[]): Promise<ReadonlyMap<string, string | undefined>> {
+    const tokens = await this.#read(new Set([EVERYTHING, ...owns.map(typeOfName), ...owns]));
+    const skew = 'local' in this.#tokens ? 0 : CLOCK_SKEW;
+    return new Map(
+      owns.map((own) => {
+        const [all, type, token] = [EVERYTHING, typeOfName(own), own].map((name) => tokens.get(name));
+        if (all === undefined || type === undefined || token === undefined) return [own, undefined];
+        const isSince = Math.max(tokenTime(all), tokenTime(type)) >= tokenTime(token) - skew;
+        return [own, isSince ? undefined : tokenRecord(token)];
+      }),
+    );
+  }
+
+  async #read(names: ReadonlySet<string>): Promise<ReadonlyMap<string, Token>> {
     if ('local' in this.#tokens) {
       const { local } = this.#tokens;
-      return new Map(names.map((name) => [name, tokenRecord(local.get(name))]));
+      return new Map(Array.from(names, (name) => [name, local.get(name)]));
     }
-    const { tokens } = await this.#tokens.tokens.read(names, this.#settings.timeout);
-    return new Map(Array.from(tokens, ([name, token]) => [name, tokenRecord(token)]));
+    return (await this.#tokens.tokens.read([...names], this.#settings.timeout)).tokens;
   }
 
   #warnOfOtherWorkers(): void {
