@@ -1,13 +1,13 @@
 import cluster from 'node:cluster';
 import { CacheSweeperError } from '../errors.ts';
+import { digest } from '../fragment/digest.ts';
 import { EVERYTHING, typeOfName } from '../fragment/names.ts';
-import { mintToken, type Token, tokenRecord, tokenTime } from '../fragment/token.ts';
+import { mintToken, type Token, tokenRecord } from '../fragment/token.ts';
 import type { Settings } from '../options.ts';
 import { BUMP_TIMEOUT, type SharedTokens } from '../stores/shared-tokens.ts';
 import type { BumpListener } from './bump-listener.ts';
 import type { Changes } from './changes.ts';
 import type { Tokens } from './engine.ts';
-import { CLOCK_SKEW } from './new-entry.ts';
 
 /** Gives names new tokens, in this process or in the store. */
 export class Bumps {
@@ -31,12 +31,15 @@ export class Bumps {
   async deliver({ names, conditional }: Changes): Promise<void> {
     const started = performance.now();
     const bumped = new Map<string, string | undefined>(Array.from(names, (name) => [name, undefined]));
-    const found = conditional.size === 0 ? undefined : await this.#recorded([...conditional.keys()]);
+    const asked = [...conditional.keys()].flatMap((own) => [EVERYTHING, typeOfName(own), own]);
+    const tokens = asked.length === 0 ? NO_TOKENS : await this.#read(new Set(asked));
     for (const [own, change] of conditional) {
-      if (found?.get(own) === change.recorded && !names.has(own)) continue;
+      const record = recordOf(change.recorded, own, tokens);
+      const isSame = record !== undefined && tokenRecord(tokens.get(own) ?? '') === record;
+      if (isSame && !names.has(own)) continue;
       for (const name of change.names) if (!bumped.has(name)) bumped.set(name, undefined);
       // Changed without its attribute having been told as well: nobody knows which came last.
-      if (!names.has(own)) bumped.set(own, change.recorded);
+      if (!names.has(own)) bumped.set(own, record);
     }
     await this.#send(bumped, started);
   }
@@ -84,23 +87,6 @@ export class Bumps {
     return [...lost, ...(await shared.bump(own, left()))];
   }
 
-  /**
-   * What the tokens of models have recorded of the `using` attribute: nothing if one cannot be read, or if the whole type
-   * was swept since, when any row may have been changed.
-   */
-  async #recorded(owns: readonly string[]): Promise<ReadonlyMap<string, string | undefined>> {
-    const tokens = await this.#read(new Set([EVERYTHING, ...owns.map(typeOfName), ...owns]));
-    const skew = 'local' in this.#tokens ? 0 : CLOCK_SKEW;
-    return new Map(
-      owns.map((own) => {
-        const [all, type, token] = [EVERYTHING, typeOfName(own), own].map((name) => tokens.get(name));
-        if (all === undefined || type === undefined || token === undefined) return [own, undefined];
-        const isSince = Math.max(tokenTime(all), tokenTime(type)) >= tokenTime(token) - skew;
-        return [own, isSince ? undefined : tokenRecord(token)];
-      }),
-    );
-  }
-
   async #read(names: ReadonlySet<string>): Promise<ReadonlyMap<string, Token>> {
     if ('local' in this.#tokens) {
       const { local } = this.#tokens;
@@ -118,6 +104,18 @@ export class Bumps {
       { type: 'CacheSweeperWarning', code: 'CACHESWEEPER_LOCAL_BUMP' },
     );
   }
+}
+
+const NO_TOKENS: ReadonlyMap<string, Token> = new Map();
+
+/**
+ * What is recorded of an attribute: under these tokens of the type and of everything, since a sweep of them says that any
+ * row may have been changed. Undefined when one cannot be read.
+ */
+function recordOf(attribute: string, own: string, tokens: ReadonlyMap<string, Token>): string | undefined {
+  const all = tokens.get(EVERYTHING);
+  const type = tokens.get(typeOfName(own));
+  return all === undefined || type === undefined ? undefined : digest(`${attribute} ${all} ${type}`, 11);
 }
 
 export function bumpFailed(names: readonly string[], why: string): CacheSweeperError {
