@@ -9,7 +9,7 @@ import { checkRegistration } from './registration.ts';
 import { Background } from './render/background.ts';
 import { BumpListener } from './render/bump-listener.ts';
 import { Bumps, bumpFailed } from './render/bumps.ts';
-import { type Changes, changesOf, type InvalidateOptions } from './render/changes.ts';
+import { type Changes, changesOf, type InvalidateOptions, unconditional } from './render/changes.ts';
 import { Engine, type Tokens } from './render/engine.ts';
 import { Entries } from './render/entries.ts';
 import type { UnfinishedReport } from './render/report.ts';
@@ -284,10 +284,14 @@ export class CacheSweeper {
     this.#memory?.clear();
   }
 
-  /** Inside a transaction it is bumped again when that is committed: until then others read the old rows. */
+  /**
+   * Inside a transaction it is bumped again when that is committed: until then others read the old rows. So no attribute
+   * is recorded yet: the bump at the end would find it, and do nothing; and it may be rolled back.
+   */
   #changed(changes: Changes): Promise<void> {
-    this.#transactions.current?.collect(changes);
-    return this.#bumps.deliver(changes);
+    const { current } = this.#transactions;
+    current?.collect(changes);
+    return this.#bumps.deliver(current === undefined ? changes : unconditional(changes));
   }
 
   #checkOpen(): void {

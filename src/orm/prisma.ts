@@ -73,6 +73,8 @@ interface Operation {
 interface Open {
   readonly transaction: SweepTransaction;
   readonly client: Client | undefined;
+  /** One that goes on around it, and that it is no part of. */
+  readonly around: Open | undefined;
 }
 
 class Listener {
@@ -82,6 +84,8 @@ class Listener {
   readonly #idField: IdField;
   readonly #open = new AsyncLocalStorage<Open>();
   readonly #all = new Set<Open>();
+  /** By the clients that callbacks are given. */
+  readonly #transactions = new WeakMap<object, SweepTransaction>();
 
   constructor(client: Client, hook: SaveHook, dataModel: DataModel, idField: IdField) {
     this.#client = client;
@@ -95,10 +99,15 @@ class Listener {
     const listener = this;
     const original = this.#client.$transaction;
     return async function $transaction(this: unknown, work: unknown, options?: unknown): Promise<unknown> {
-      const transaction = listener.#hook.begin(listener.#open.getStore()?.transaction);
+      // One that another client begins in there is a transaction of its own, whatever becomes of the one around it.
+      const parent = listener.#transactions.get(this as object);
+      const transaction = listener.#hook.begin(parent);
+      const outer = listener.#open.getStore();
+      const around = parent === undefined ? outer : outer?.around;
       // A query is sent when it is awaited: that must happen inside as well.
       const inside = (client: Client | undefined, run: () => unknown): Promise<unknown> => {
-        const open = { transaction, client };
+        const open = { transaction, client, around };
+        if (client !== undefined) listener.#transactions.set(client, transaction);
         listener.#all.add(open);
         return listener.#open.run(open, () => transaction.run(async () => await run()));
       };
@@ -133,15 +142,21 @@ class Listener {
     const before = await this.#rows({ model, operation, args }, open);
     const result = await query(args);
     const writes = writesOf({ model, operation, args, result }, this.#dataModel, this.#idField);
-    const rows = before && (await this.#again(model, before, open));
-    // Called where its transaction cannot be told: whichever is committed, it is swept then.
-    const into = isInside && open === undefined ? [...this.#all] : [open];
-    for (const write of writes) {
-      const told = rows !== undefined && write === writes[0] ? { ...write, rows } : write;
-      for (const each of into) await this.#hook.heard(told, each?.transaction);
-    }
+    // Written is written: rows that cannot be read again are swept as their type.
+    const rows = before && (await this.#again(model, before, open).catch(() => undefined));
+    const told = writes.map((write, i) => (i === 0 && rows !== undefined ? { ...write, rows } : write));
+    const into = isInside ? this.#perhaps(open) : [];
+    for (const each of into) await this.#hook.heard(told, each.transaction);
+    if (into.length === 0) await this.#hook.heard(told, undefined);
     return result;
   };
+
+  /** The transactions that a write inside of one may belong to: whichever is committed, it is swept then. */
+  #perhaps(open: Open | undefined): readonly Open[] {
+    // Called where its transaction cannot be told.
+    if (open === undefined) return [...this.#all];
+    return open.around === undefined ? [open] : [open, ...this.#perhaps(open.around)];
+  }
 
   /** The rows that a write with `where` is for, if they are to be swept one by one. */
   async #rows({ model, operation, args }: Omit<Call, 'result'>, open: Open | undefined): Promise<Row[] | undefined> {

@@ -87,12 +87,20 @@ export class SaveHook {
     return this.#sweeper.beginTransaction({ parent, strict: this.#strict });
   }
 
-  /** @param transaction where the write was made; without one it is bumped at once */
-  async heard(write: Write, transaction: SweepTransaction | undefined): Promise<void> {
-    if (!this.hears(write.model)) return;
-    const into = transaction ?? this.begin();
-    this.#collect(write, into);
-    if (transaction === undefined) await into.commit();
+  /**
+   * All that one query has written, in one bump: were they bumped one by one, an error of the first would keep the others
+   * from being told.
+   *
+   * @param transaction where it was written; without one, or when that is over, it is bumped at once
+   */
+  async heard(writes: readonly Write[], transaction: SweepTransaction | undefined): Promise<void> {
+    const told = writes.filter(({ model }) => this.hears(model));
+    if (told.length === 0) return;
+    let open = transaction;
+    while (open?.isOpen === false) open = open.parent;
+    const into = open ?? this.begin();
+    for (const write of told) this.#collect(write, into);
+    if (open === undefined) await into.commit();
   }
 
   #collect({ model, modelClass, rows }: Write, into: SweepTransaction): void {

@@ -18,8 +18,21 @@ export class Transactions {
     const begun = this.#hook.begin(parent ? this.of(parent) : undefined);
     this.#known.set(transaction, begun);
     // Called for savepoints as well, and when COMMIT fails: then too much is swept, which harms nobody.
-    transaction.afterCommit(() => begun.commit());
+    transaction.afterCommit(async () => {
+      await this.#endSavepoints(transaction);
+      await begun.commit();
+    });
     return begun;
+  }
+
+  /** A savepoint that was neither committed nor rolled back is committed with what is around it. */
+  async #endSavepoints(transaction: object): Promise<void> {
+    const { savepoints = [] } = transaction as { savepoints?: readonly (Transaction & { finished?: string })[] };
+    for (const savepoint of savepoints) {
+      if (savepoint.finished === 'rollback') continue;
+      await this.#endSavepoints(savepoint);
+      await this.#known.get(savepoint)?.commit();
+    }
   }
 }
 
@@ -29,7 +42,9 @@ export interface QueryOptions {
   readonly model?: ModelStatic<Model>;
 }
 
-type Rows = NonNullable<Write['rows']>;
+function write(model: ModelStatic<Model>, rows: Write['rows']): Write {
+  return { model: model.name, modelClass: model, rows };
+}
 
 /** What is made of each kind of query that Sequelize's models send. */
 export class Listener {
@@ -48,14 +63,16 @@ export class Listener {
     const model = instance.constructor as ModelStatic<Model>;
     const previous = instance.isNewRecord ? undefined : before(instance);
     const result = await query();
-    await this.#heard(model, options, [previous === undefined ? { now: instance } : { now: instance, previous }]);
+    await this.#heard([write(model, [{ now: instance, previous }])], options);
     return result;
   }
 
   /** A query that deletes one instance, and what the database deletes or changes with it. */
   async deletion<T>(query: () => Promise<T>, instance: Model, options: QueryOptions | undefined): Promise<T> {
-    const result = await this.instance(query, instance, options);
-    await this.#cascades(instance.constructor as ModelStatic<Model>, options);
+    const model = instance.constructor as ModelStatic<Model>;
+    const previous = before(instance);
+    const result = await query();
+    await this.#heard([write(model, [{ now: instance, previous }]), ...this.#cascades(model)], options);
     return result;
   }
 
@@ -66,27 +83,28 @@ export class Listener {
     where: unknown,
     options: QueryOptions | undefined,
   ): Promise<T> {
-    const result = await this.matching(query, model, where, options);
-    if (model !== undefined) await this.#cascades(model, options);
-    return result;
+    return this.matching(query, model, where, options, model && this.#cascades(model));
   }
 
-  /** A query for the rows that match. */
+  /**
+   * A query for the rows that match.
+   *
+   * @param others what else it writes
+   */
   async matching<T>(
     query: () => Promise<T>,
     model: ModelStatic<Model> | undefined,
     where: unknown,
     options: QueryOptions | undefined,
+    others: readonly Write[] = [],
   ): Promise<T> {
-    if (model === undefined || !this.#hook.hears(model.name)) return query();
-    const previous = await this.#rows(model, where, options);
+    if (model === undefined) return query();
+    const previous = this.#hook.hears(model.name) ? await this.#rows(model, where, options) : undefined;
     const result = await query();
-    const now = previous && (await this.#again(model, previous, options));
-    await this.#heard(
-      model,
-      options,
-      previous?.map((row, i) => ({ now: now?.[i] ?? row, previous: row })),
-    );
+    // Written is written: rows that cannot be read again are swept as their type.
+    const now = previous && (await this.#again(model, previous, options).catch(() => undefined));
+    const rows = now && previous?.map((row, i) => ({ now: now[i] ?? row, previous: row }));
+    await this.#heard([write(model, rows), ...others], options);
     return result;
   }
 
@@ -97,7 +115,7 @@ export class Listener {
     options: QueryOptions | undefined,
   ): Promise<T> {
     const result = await query();
-    if (model !== undefined) await this.#heard(model, options, undefined);
+    if (model !== undefined) await this.#heard([write(model, undefined)], options);
     return result;
   }
 
@@ -107,26 +125,19 @@ export class Listener {
     return Object.values(this.#sequelize.models).find((model) => nameOf(model.getTableName()) === name);
   }
 
-  async #cascades(
-    model: ModelStatic<Model>,
-    options: QueryOptions | undefined,
-    heard: Set<ModelStatic<Model>> = new Set([model]),
-  ): Promise<void> {
+  /** What the database deletes or changes with rows of a model. */
+  #cascades(model: ModelStatic<Model>, met: Set<ModelStatic<Model>> = new Set([model])): Write[] {
     const table = nameOf(model.getTableName());
-    for (const other of Object.values(this.#sequelize.models)) {
-      if (heard.has(other) || !Object.values(other.getAttributes()).some((each) => goesWith(each, table))) continue;
-      heard.add(other);
-      await this.#heard(other, options, undefined);
-      await this.#cascades(other, options, heard);
-    }
+    return Object.values(this.#sequelize.models).flatMap((other) => {
+      if (met.has(other) || !Object.values(other.getAttributes()).some((each) => goesWith(each, table))) return [];
+      met.add(other);
+      return [write(other, undefined), ...this.#cascades(other, met)];
+    });
   }
 
-  #heard(model: ModelStatic<Model>, options: QueryOptions | undefined, rows: Rows | undefined): Promise<void> {
+  #heard(writes: readonly Write[], options: QueryOptions | undefined): Promise<void> {
     const transaction = this.#transaction(options);
-    return this.#hook.heard(
-      { model: model.name, modelClass: model, rows },
-      transaction && this.#transactions.of(transaction),
-    );
+    return this.#hook.heard(writes, transaction && this.#transactions.of(transaction));
   }
 
   #transaction(options: QueryOptions | undefined): Transaction | undefined {

@@ -63,7 +63,10 @@ function enter(sequelize: Sequelize, transactions: Transactions): void {
       };
     };
     try {
-      return await transaction(...args.map(inside));
+      const result = await transaction(...args.map(inside));
+      // Before its owner can add a hook: one that throws keeps Sequelize from calling those behind it.
+      if (!args.some((arg) => typeof arg === 'function')) transactions.of(result as Transaction);
+      return result;
     } finally {
       begun?.rollback(); // unless it was committed
     }

@@ -120,6 +120,11 @@ export class SweepTransaction implements Uncommitted {
     return this.#state === 'committed' || this.#state === 'rolled back';
   }
 
+  /** Whether what it is told will be bumped. */
+  get isOpen(): boolean {
+    return this.#state === 'open';
+  }
+
   hasChanged(name: string): boolean {
     return this.#seen.names.has(name);
   }

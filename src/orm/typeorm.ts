@@ -15,7 +15,7 @@ import type {
 } from 'typeorm';
 import { CacheSweeperError } from '../errors.ts';
 import type { CacheSweeper } from '../sweeper.ts';
-import { SaveHook, type SaveHookOptions } from './save-hook.ts';
+import { SaveHook, type SaveHookOptions, type Write } from './save-hook.ts';
 import type { SweepTransaction } from './transaction.ts';
 
 export type { HookedModel, SaveHookOptions } from './save-hook.ts';
@@ -64,7 +64,8 @@ export function sweepOnSave(ofTypeOrm: TypeOrmDataSource, sweeper: CacheSweeper,
       'sweepOnSave() was called for this data source and sweeper before',
     );
   }
-  dataSource.subscribers.push(subscriber);
+  // First: TypeORM calls nobody behind one that throws, and what is committed must be bumped.
+  dataSource.subscribers.unshift(subscriber);
   subscriber.enter(dataSource.manager);
   const createQueryRunner = dataSource.createQueryRunner.bind(dataSource);
   dataSource.createQueryRunner = (mode) => {
@@ -122,8 +123,8 @@ class SweepSubscriber implements EntitySubscriberInterface {
   // TypeORM takes the id off a removed `entity`; the one that it had loaded keeps it.
   async afterRemove({ queryRunner, metadata, databaseEntity }: RemoveEvent<Row>): Promise<void> {
     if (metadata.isJunction) return this.#joined(queryRunner, metadata);
-    await this.#heard(queryRunner, metadata, databaseEntity && [{ now: databaseEntity }]);
-    for (const other of goingWith(metadata)) if (other !== metadata) await this.#heard(queryRunner, other, undefined);
+    const others = [...goingWith(metadata)].filter((other) => other !== metadata);
+    await this.#heard(queryRunner, metadata, databaseEntity && [{ now: databaseEntity }], others);
   }
 
   afterSoftRemove({ queryRunner, metadata, databaseEntity }: SoftRemoveEvent<Row>): Promise<void> {
@@ -149,20 +150,26 @@ class SweepSubscriber implements EntitySubscriberInterface {
 
   /** Rows of a many-to-many relation's table are nobody's models: those that they join have changed. */
   async #joined(queryRunner: QueryRunner, { foreignKeys }: EntityMetadata): Promise<void> {
-    for (const { referencedEntityMetadata } of foreignKeys) {
-      await this.#heard(queryRunner, referencedEntityMetadata, undefined);
-    }
+    const [first, ...others] = foreignKeys.map(({ referencedEntityMetadata }) => referencedEntityMetadata);
+    if (first !== undefined) await this.#heard(queryRunner, first, undefined, others);
   }
 
+  /** @param others models of which nobody can tell the rows that were written as well */
   #heard(
     queryRunner: QueryRunner,
     metadata: EntityMetadata,
     rows: readonly { readonly now: Row; readonly previous?: Row }[] | undefined,
+    others: readonly EntityMetadata[] = [],
   ): Promise<void> {
     const open = this.#transactionsOf(queryRunner);
     // A transaction that was open before anybody listened.
     if (queryRunner.isTransactionActive && open.length === 0) open.push(this.#hook.begin());
-    return this.#hook.heard({ model: this.#nameOf(metadata), modelClass: classOf(metadata), rows }, open.at(-1));
+    const write = (of: EntityMetadata, written: Write['rows']): Write => ({
+      model: this.#nameOf(of),
+      modelClass: classOf(of),
+      rows: written,
+    });
+    return this.#hook.heard([write(metadata, rows), ...others.map((other) => write(other, undefined))], open.at(-1));
   }
 
   #transactionsOf(queryRunner: QueryRunner): SweepTransaction[] {

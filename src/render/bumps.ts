@@ -1,6 +1,8 @@
 import cluster from 'node:cluster';
 import { CacheSweeperError } from '../errors.ts';
-import { mintToken, tokenRecord } from '../fragment/token.ts';
+import { digest } from '../fragment/digest.ts';
+import { EVERYTHING, typeOfName } from '../fragment/names.ts';
+import { mintToken, type Token, tokenRecord } from '../fragment/token.ts';
 import type { Settings } from '../options.ts';
 import { BUMP_TIMEOUT, type SharedTokens } from '../stores/shared-tokens.ts';
 import type { BumpListener } from './bump-listener.ts';
@@ -29,12 +31,15 @@ export class Bumps {
   async deliver({ names, conditional }: Changes): Promise<void> {
     const started = performance.now();
     const bumped = new Map<string, string | undefined>(Array.from(names, (name) => [name, undefined]));
-    const found = conditional.size === 0 ? undefined : await this.#recorded([...conditional.keys()]);
+    const asked = [...conditional.keys()].flatMap((own) => [EVERYTHING, typeOfName(own), own]);
+    const tokens = asked.length === 0 ? NO_TOKENS : await this.#read(new Set(asked));
     for (const [own, change] of conditional) {
-      if (found?.get(own) === change.recorded && !names.has(own)) continue;
+      const record = recordOf(change.recorded, own, tokens);
+      const isSame = record !== undefined && tokenRecord(tokens.get(own) ?? '') === record;
+      if (isSame && !names.has(own)) continue;
       for (const name of change.names) if (!bumped.has(name)) bumped.set(name, undefined);
       // Changed without its attribute having been told as well: nobody knows which came last.
-      if (!names.has(own)) bumped.set(own, change.recorded);
+      if (!names.has(own)) bumped.set(own, record);
     }
     await this.#send(bumped, started);
   }
@@ -82,14 +87,12 @@ export class Bumps {
     return [...lost, ...(await shared.bump(own, left()))];
   }
 
-  /** What the tokens of names have recorded of the `using` attribute; a token that cannot be read has nothing. */
-  async #recorded(names: readonly string[]): Promise<ReadonlyMap<string, string | undefined>> {
+  async #read(names: ReadonlySet<string>): Promise<ReadonlyMap<string, Token>> {
     if ('local' in this.#tokens) {
       const { local } = this.#tokens;
-      return new Map(names.map((name) => [name, tokenRecord(local.get(name))]));
+      return new Map(Array.from(names, (name) => [name, local.get(name)]));
     }
-    const { tokens } = await this.#tokens.tokens.read(names, this.#settings.timeout);
-    return new Map(Array.from(tokens, ([name, token]) => [name, tokenRecord(token)]));
+    return (await this.#tokens.tokens.read([...names], this.#settings.timeout)).tokens;
   }
 
   #warnOfOtherWorkers(): void {
@@ -101,6 +104,18 @@ export class Bumps {
       { type: 'CacheSweeperWarning', code: 'CACHESWEEPER_LOCAL_BUMP' },
     );
   }
+}
+
+const NO_TOKENS: ReadonlyMap<string, Token> = new Map();
+
+/**
+ * What is recorded of an attribute: under these tokens of the type and of everything, since a sweep of them says that any
+ * row may have been changed. Undefined when one cannot be read.
+ */
+function recordOf(attribute: string, own: string, tokens: ReadonlyMap<string, Token>): string | undefined {
+  const all = tokens.get(EVERYTHING);
+  const type = tokens.get(typeOfName(own));
+  return all === undefined || type === undefined ? undefined : digest(`${attribute} ${all} ${type}`, 11);
 }
 
 export function bumpFailed(names: readonly string[], why: string): CacheSweeperError {

@@ -57,6 +57,13 @@ export function changesOf(identifier: Identifier, models: readonly unknown[], op
   return { names: swept.names, conditional };
 }
 
+/** The same whatever is recorded, and recording nothing. */
+export function unconditional({ names, conditional }: Changes): Changes {
+  const all = new Set(names);
+  for (const change of conditional.values()) for (const name of change.names) all.add(name);
+  return { names: all, conditional: new Map() };
+}
+
 function checkOptions(models: readonly unknown[], { type, previous }: InvalidateOptions): void {
   if (type !== undefined && typeof type !== 'string') {
     throw badOption(`type: expected the name of a type, got ${describe(type)}`);

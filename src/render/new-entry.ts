@@ -4,7 +4,7 @@ import { tokenTime } from '../fragment/token.ts';
 import type { Settings } from '../options.ts';
 
 /** Clocks of two machines may differ by this much, in milliseconds. */
-const CLOCK_SKEW = 1_000;
+export const CLOCK_SKEW = 1_000;
 
 /**
  * The entry of something that was just made.

@@ -75,8 +75,9 @@ export class Predictions {
 
   /** Which page it is: its template, and the models among the variables it was given. */
   #pageOf({ context }: Render, template: string): string {
-    const hints = Object.entries(context).flatMap(([name, value]) => {
-      const id = this.#identifier.hint(value);
+    const hints = Object.keys(context).flatMap((name) => {
+      // A getter is the template's to call: it may consume what it gives, or throw.
+      const id = this.#identifier.hint(Object.getOwnPropertyDescriptor(context, name)?.value);
       return id === undefined ? [] : [`${name}=${id.slice(0, MAX_HINT)}`];
     });
     return [template, ...hints.slice(0, MAX_HINTS)].join('\n');

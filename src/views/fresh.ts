@@ -2,6 +2,9 @@ import { canonicalList } from '../fragment/canonical.ts';
 import { describe } from '../fragment/describe.ts';
 import { digest } from '../fragment/digest.ts';
 import { dependencyNames } from '../fragment/names.ts';
+import { tokenTime } from '../fragment/token.ts';
+import { CLOCK_SKEW } from '../render/new-entry.ts';
+import { requestStarted } from '../render/request-start.ts';
 import { addressOf } from './address.ts';
 import { validatorMet } from './conditional.ts';
 import type { Exchange, Reply } from './exchange.ts';
@@ -53,6 +56,7 @@ export async function isFresh(exchange: Exchange, models: unknown, options: Fres
       [namespace, version],
       [address.host, address.path, address.query],
       tokens,
+      mayBeLate(views, tokens),
       NEGOTIATED.map((name) => incoming.headers[name] ?? null),
       visitor,
       settings?.vary?.(exchange.request) ?? [],
@@ -77,6 +81,16 @@ export async function isFresh(exchange: Exchange, models: unknown, options: Fres
   response.setHeader('ETag', etag);
   response.setHeader('Cache-Control', cacheControl);
   return undefined;
+}
+
+/**
+ * Whether what is shown under these tokens may have been read before a bump: for as long as that is so the validator is
+ * another one, so that nobody is told afterwards that such a page still holds.
+ */
+function mayBeLate({ engine }: Views, tokens: readonly (readonly [string, string])[]): boolean {
+  const { now, maxDataAge } = engine.settings;
+  const since = Math.min(requestStarted() ?? Number.POSITIVE_INFINITY, now() - maxDataAge);
+  return tokens.some(([, token]) => tokenTime(token) >= since - CLOCK_SKEW);
 }
 
 /** Names and tokens of all that models depend on; undefined when one cannot be read. */

@@ -341,6 +341,43 @@ describe('a page rendered in a transaction', () => {
   });
 });
 
+describe('sweeper.invalidateCacheFor with using, inside a transaction', () => {
+  class Post {
+    id = 1;
+    version = 1;
+    title = 'old';
+  }
+  const saved = Object.assign(new Post(), { version: 2, title: 'new' });
+  const posts = fragment('post 0', '"post"', '{{ post.title }}');
+
+  test.each<[string, () => object]>([
+    ['without a store', () => ({})],
+    ['with a store', () => ({ store: new TestingStore() })],
+  ])('%s it is bumped again at the end: others have read the old row meanwhile', async (_title, options) => {
+    const site = new Site(posts, options());
+    await site.sweeper.transaction(async () => {
+      await site.sweeper.invalidateCacheFor(saved, { using: 'version' });
+      site.settle();
+      await elsewhere(() => site.render({ post: new Post() }));
+      await site.sweeper.idle();
+    });
+    expect((await site.render({ post: saved })).html).toBe('new');
+  });
+
+  test('nothing is recorded of a value that was rolled back', async () => {
+    const site = new Site(posts);
+    const failing = site.sweeper.transaction(async () => {
+      await site.sweeper.invalidateCacheFor(saved, { using: 'version' });
+      throw new Error('no');
+    });
+    await expect(failing).rejects.toThrow('no');
+    site.settle();
+    await site.render({ post: new Post() });
+    await site.sweeper.invalidateCacheFor(saved, { using: 'version' });
+    expect((await site.render({ post: saved })).html).toBe('new');
+  });
+});
+
 describe('a bump that the store does not acknowledge', () => {
   const broken = async () => {
     const store = new TestingStore();

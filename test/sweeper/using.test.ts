@@ -1,3 +1,5 @@
+import type { CacheSweeper } from 'nunjucks-cachesweeper';
+import { TestingStore } from 'nunjucks-cachesweeper/testing';
 import { describe, expect, test } from 'vitest';
 import { Comment } from '../support/models.ts';
 import { fragment, Site } from './site.ts';
@@ -115,6 +117,25 @@ describe('invalidateCacheFor(model, { using })', () => {
     await one.render({ post });
     await one.sweeper.invalidateCacheFor(post, { using: 'updatedAt' });
     expect((await one.render({ post })).ran).toEqual(['body', 'list']);
+  });
+
+  test.each<[string, (sweeper: CacheSweeper) => Promise<void>, object]>([
+    ['its type', (sweeper) => sweeper.invalidateCacheFor('Post'), {}],
+    ['everything', (sweeper) => sweeper.invalidateAll(), {}],
+    ['its type, in a store', (sweeper) => sweeper.invalidateCacheFor('Post'), { store: new TestingStore() }],
+  ])('a sweep of %s forgets it too: any row may have been changed', async (_title, sweep, options) => {
+    const one = new Site(fragment('post 0', '"body"'), options);
+    const post = new Post();
+    await one.render({ post });
+    one.settle();
+    await one.sweeper.invalidateCacheFor(post, { using: 'updatedAt' });
+    one.settle();
+    await sweep(one.sweeper);
+    one.settle();
+    await one.render({ post });
+    await one.sweeper.idle();
+    await one.sweeper.invalidateCacheFor(post, { using: 'updatedAt' });
+    expect((await one.render({ post })).ran).toEqual(['body']);
   });
 
   test('what is not bumped sweeps nothing that it touches either', async () => {

@@ -51,6 +51,32 @@ describe.each(kinds)('views are as fresh as fragments, %s', (_kind, kind) => {
     expect((await get('/')).text).toContain('New');
   });
 
+  test('a row that was read before a bump and fresh() asked after it: no 304 for it when maxDataAge has passed', async () => {
+    const article = new Article(7, 'Old');
+    let saving = async () => {};
+    const handler: Handler = async (call) => {
+      const read = new Article(7, article.title);
+      await saving();
+      if (await call.fresh(read)) return;
+      call.send(read.title);
+    };
+    const { get, sweeper, clock } = await settled([{ path: '/', handler, options: { skip: () => true } }], ['/']);
+    saving = async () => {
+      article.title = 'New';
+      await sweeper.invalidateCacheFor(article);
+      saving = async () => {};
+    };
+    const { text, headers } = await get('/');
+    expect(text).toBe('Old');
+    const asked = { 'If-None-Match': String(headers.etag) };
+    expect(await get('/', asked)).toMatchObject({ status: 304 });
+    clock.advance(4_001);
+    const now = await get('/', asked);
+    expect(now).toMatchObject({ status: 200, text: 'New' });
+    clock.advance(60_000);
+    expect(await get('/', { 'If-None-Match': String(now.headers.etag) })).toMatchObject({ status: 304 });
+  });
+
   test('a view that was expired while its handler ran is not stored', async () => {
     let title = 'Old';
     let reading: ReturnType<typeof gate> | undefined;

@@ -53,6 +53,17 @@ describe('a page asks before its first pass for what it needed last time', () =>
     ]);
   });
 
+  test('a getter of the context is called by the page alone: it may consume what it gives', async () => {
+    const { site } = siteWithStore({ 'page.njk': '{{ flash }}' });
+    const messages = ['saved'];
+    const context = {
+      get flash() {
+        return messages.shift();
+      },
+    };
+    expect(await site.page(context)).toBe('saved');
+  });
+
   test('what is needed beyond the guess is asked for in further waves', async () => {
     const all = siteWithStore(templates, { memory: false });
     const article = new Article(1, 'A');

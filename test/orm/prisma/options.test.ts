@@ -174,3 +174,29 @@ test('a callback may return its query without awaiting it', async () => {
   await db.prisma.$transaction((tx) => tx.comment.update({ where: { id: 1 }, data: { text: 'new' } }));
   expect(await ran(db)).toEqual(['article 1', 'comment 1', 'list']);
 });
+
+test('a transaction of its own inside another is swept although that one is rolled back', async () => {
+  const db = await blog();
+  const { prisma } = db;
+  const own = () => prisma.$transaction([prisma.comment.update({ where: { id: 1 }, data: { text: 'new' } })]);
+  // SQLite lets it begin when the other one has run out of time.
+  const around = Reflect.apply(prisma.$transaction, prisma, [own, { timeout: 200 }]);
+  await expect(around).rejects.toThrow();
+  expect((await db.load()).comments[0]?.text).toBe('new');
+  expect(await ran(db)).toEqual(['article 1', 'comment 1', 'list']);
+});
+
+test('strict: what a write has created along is swept as well when its bump has failed', async () => {
+  const store = new TestingStore();
+  const db = await blog({ strict: true }, new OrmSite({ store }));
+  const before = await db.load();
+  store.script = ({ method, kind }) => (method === 'setMany' && kind === 'token' ? { outcome: 'unknown' } : undefined);
+  const data = { comments: { create: { text: 'new' } } };
+  await expect(db.prisma.article.update({ where: { id: 3 }, data })).rejects.toMatchObject({
+    code: 'CACHESWEEPER_BUMP_FAILED',
+  });
+  store.script = () => undefined;
+  await db.site.sweeper.idle();
+  const another = new OrmSite({ store: new TestingStore({ shared: store }) });
+  expect((await another.render(before)).ran).toContain('list');
+});

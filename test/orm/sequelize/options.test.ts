@@ -1,6 +1,6 @@
 import { type SaveHookOptions, sweepOnSave } from 'nunjucks-cachesweeper/sequelize';
 import { TestingStore } from 'nunjucks-cachesweeper/testing';
-import { Sequelize as Base } from 'sequelize';
+import { Sequelize as Base, type Transaction } from 'sequelize';
 import { afterEach, describe, expect, test } from 'vitest';
 import { elsewhere } from '../outside.ts';
 import { OrmSite } from '../site.ts';
@@ -205,4 +205,83 @@ test('a row is swept under its ORM class when the class was registered by hand',
   await ran(db);
   await (await db.comments(1))[0]?.update({ text: 'new' });
   expect(await ran(db)).toEqual(['article 2', 'comment 1']);
+});
+
+describe('what is committed is bumped', () => {
+  const one = ['article 1', 'comment 1', 'list'];
+  const change = async (db: Database, transaction: Transaction) =>
+    (await db.comments(1))[0]?.update({ text: 'new' }, { transaction });
+
+  test('although an afterCommit hook of the site throws', async () => {
+    const db = await blog();
+    const tx = await db.sequelize.transaction();
+    tx.afterCommit(() => {
+      throw new Error('hook');
+    });
+    await change(db, tx);
+    await expect(tx.commit()).rejects.toThrow('hook');
+    expect(await ran(db)).toEqual(one);
+  });
+
+  test('of a savepoint that nobody committed, with the transaction around it', async () => {
+    const db = await blog();
+    const tx = await db.sequelize.transaction();
+    const inner = await db.sequelize.transaction({ transaction: tx });
+    await change(db, await db.sequelize.transaction({ transaction: inner }));
+    expect(await ran(db)).toEqual([]);
+    await tx.commit();
+    expect(await ran(db)).toEqual(one);
+  });
+
+  test('and nothing of a savepoint that was rolled back', async () => {
+    const db = await blog();
+    const tx = await db.sequelize.transaction();
+    const inner = await db.sequelize.transaction({ transaction: tx });
+    await change(db, inner);
+    await inner.rollback();
+    await tx.commit();
+    expect(await ran(db)).toEqual([]);
+  });
+
+  test("although with bulk: 'rows' the rows could not be read again", async () => {
+    const db = await blog({ bulk: 'rows' });
+    const { unscoped } = db.comment;
+    let reads = 0;
+    Object.assign(db.comment, {
+      unscoped: () => {
+        if (++reads === 2) throw new Error('no connection is free');
+        return unscoped.call(db.comment);
+      },
+    });
+    await db.comment.update({ text: 'new' }, { where: { text: 'a' } });
+    expect(reads).toBe(2);
+    expect(await ran(db)).toEqual(expect.arrayContaining(one));
+  });
+
+  test('although its transaction was committed while it was under way', async () => {
+    const db = await blog();
+    const tx = await db.sequelize.transaction();
+    let committing: Promise<void> | undefined;
+    const logging = (sql: string) => {
+      if (/UPDATE/.test(sql)) committing = tx.commit();
+    };
+    await db.comment.update({ text: 'new' }, { where: { id: 1 }, transaction: tx, logging });
+    await committing;
+    expect((await db.comments(1))[0]?.text).toBe('new');
+    expect(await ran(db)).toEqual(expect.arrayContaining(one));
+  });
+
+  test('with strict, the rows that were deleted along as well when the bump has failed', async () => {
+    const store = new TestingStore();
+    const db = await blog({ strict: true }, new OrmSite({ store }));
+    const before = await db.load();
+    store.script = ({ method, kind }) =>
+      method === 'setMany' && kind === 'token' ? { outcome: 'unknown' } : undefined;
+    const deleting = db.article.findByPk(1).then((article) => article?.destroy());
+    await expect(deleting).rejects.toMatchObject({ code: 'CACHESWEEPER_BUMP_FAILED' });
+    store.script = () => undefined;
+    await db.site.sweeper.idle();
+    const another = new OrmSite({ store: new TestingStore({ shared: store }) });
+    expect((await another.render(before)).ran).toEqual(expect.arrayContaining(['article 1', 'comment 1', 'list']));
+  });
 });

@@ -140,3 +140,19 @@ test('callbacks of a query runner show uncommitted rows, uncached', async () => 
   await runner.release();
   expect(await elsewhere(() => ran(db))).toEqual([]);
 });
+
+test('what is committed is swept although another subscriber throws', async () => {
+  const db = await blog();
+  db.source.subscribers.push({
+    afterTransactionCommit() {
+      throw new Error('subscriber');
+    },
+  });
+  const other = new OrmSite();
+  sweepOnSave(db.source, other.sweeper);
+  await other.reset();
+  await other.render(await db.load());
+  await expect(db.transaction((manager) => manager.save('Comment', { id: 1, text: 'new' }))).rejects.toThrow();
+  expect((await other.render(await db.load())).ran).toEqual(['article 1', 'comment 1', 'list']);
+  expect(await ran(db)).toEqual(['article 1', 'comment 1', 'list']);
+});
