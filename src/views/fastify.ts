@@ -108,9 +108,7 @@ export function cacheView<R extends FastifyRequestLike = FastifyRequestLike>(
       const given = { path: route.url, ...options, ...(own === true ? {} : own) } as ViewOptions<R>;
       const settings = checkViewOptions(given, `config.cacheView of ${route.url}`);
       if (settings.name !== undefined) settings.views.routes.learn(settings.name, settings.path ?? route.url);
-      const before = route.preHandler === undefined ? [] : [route.preHandler].flat();
-      // The route that Fastify makes for HEAD comes with the hook of the one for GET.
-      if (!before.some((hook) => ours.has(hook as Hook))) route.preHandler = [...before, hookOf(settings)];
+      putLast(route, settings);
     });
     done();
   });
@@ -152,7 +150,34 @@ export async function fresh(
   return answer !== undefined;
 }
 
-const ours = new WeakSet<Hook>();
+const ours = new WeakSet<object>();
+
+/** Behind all other hooks of the route, those that plugins add later among them: they may ask who the visitor is. */
+function putLast(route: FastifyRouteLike, settings: ViewSettings): void {
+  let hooks = listOf(route.preHandler);
+  // The route that Fastify makes for HEAD comes with the hook of the one for GET.
+  const own = hooks.find(isOurs) ?? hookOf(settings);
+  Object.defineProperty(route, 'preHandler', {
+    configurable: true,
+    enumerable: true,
+    // The same list each time, for whoever adds to it.
+    get() {
+      hooks.splice(0, hooks.length, ...hooks.filter((hook) => !isOurs(hook)), own);
+      return hooks;
+    },
+    set(value: unknown) {
+      hooks = listOf(value);
+    },
+  });
+}
+
+function listOf(hooks: unknown): unknown[] {
+  return hooks === undefined || hooks === null ? [] : [hooks].flat();
+}
+
+function isOurs(hook: unknown): boolean {
+  return typeof hook === 'function' && ours.has(hook);
+}
 
 function hookOf(settings: ViewSettings): Hook {
   const hook: Hook = (request, reply, done) => {

@@ -72,8 +72,12 @@ export async function serveView<T>(
   handler: (run: ViewRun | undefined) => T,
 ): Promise<Awaited<T> | undefined> {
   const { incoming } = exchange;
-  // Another one stands outside of this one: the outer one answers for both.
-  if (settingsOfRequests.has(incoming)) return await handler(undefined);
+  const outer = settingsOfRequests.get(incoming);
+  if (outer !== undefined) {
+    // The outer one would answer without a look at the rules of this one.
+    if (outer !== settings) runOf(incoming)?.refuse('nested view');
+    return await handler(undefined);
+  }
   settingsOfRequests.set(incoming, settings);
   let found: ViewRun | SkipReason | 'answered' | 'head request';
   try {

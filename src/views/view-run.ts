@@ -27,6 +27,7 @@ export type MissReason =
   | 'csrf token'
   | 'lost context'
   | 'changed outside'
+  | 'nested view'
   | 'too large'
   | 'aborted'
   | 'incomplete'
@@ -192,6 +193,9 @@ export class ViewRun implements Listener {
 
   /** A compression outside may work on a body; what anything else made of it may be for this visitor alone. */
   #bodyReason(headers: Headers, body: Buffer | undefined): MissReason | undefined {
+    const { engine } = this.#settings.views;
+    // Asked here, where whoever sends it still is in their transaction.
+    if ([...this.#frame.dependencies.tokens.keys()].some((name) => engine.isUncommitted(name))) return 'unknown token';
     const isCoded = headers['content-encoding'] !== undefined;
     if (!isCoded && this.#handedOver?.isSame(body) === false) return 'changed outside';
     return repeatsSecret(isCoded ? undefined : body, this.#exchange) ? 'csrf token' : undefined;
