@@ -95,6 +95,19 @@ describe.each(frameworks)('%s: what stands around the cache', (_name, start) => 
     for (let i = 0; i < 2; i++) expect((await get('/')).cache).toBe('miss (error)');
   });
 
+  test('fresh() keeps the Cache-Control of its handler, 200 and 304', async () => {
+    const handler: Handler = async (call) => {
+      call.set('Cache-Control', 'private, max-age=5');
+      if (await call.fresh([{ type: 'Article', id: 1 }])) return;
+      call.send('x');
+    };
+    const { get } = await running([{ path: '/', handler, options: { skip: () => true } }]);
+    const { headers } = await get('/');
+    expect(headers['cache-control']).toBe('private, max-age=5');
+    const again = await get('/', { 'If-None-Match': String(headers.etag) });
+    expect(again).toMatchObject({ status: 304, headers: { 'cache-control': 'private, max-age=5' } });
+  });
+
   test('a nonce in a policy that only reports', async () => {
     const handler: Handler = (call) => {
       call.set('Content-Security-Policy-Report-Only', "script-src 'nonce-abc'");
