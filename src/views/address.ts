@@ -65,7 +65,8 @@ function sortedQuery(search: string, counts: (name: string) => boolean): string 
     if (text === '') continue;
     const name = decoded((text.split('=', 1)[0] ?? '').replaceAll('+', ' '));
     const base = name.split('[', 1)[0] ?? '';
-    if (counts(name) || (base !== name && counts(base))) pairs.push({ base, text });
+    // Behind a semicolon some servers see another parameter.
+    if (counts(name) || (base !== name && counts(base)) || text.includes(';')) pairs.push({ base, text });
   }
   pairs.sort((a, b) => (a.base < b.base ? -1 : a.base > b.base ? 1 : 0));
   return pairs.map(({ text }) => text).join('&');

@@ -4,7 +4,12 @@ import type { IncomingHttpHeaders, OutgoingHttpHeader, ServerResponse } from 'no
 export interface Exchange {
   /** The framework's request: what the functions among the options are called with. */
   readonly request: unknown;
-  readonly incoming: { readonly method?: string | undefined; readonly headers: IncomingHttpHeaders };
+  readonly incoming: {
+    readonly method?: string | undefined;
+    readonly headers: IncomingHttpHeaders;
+    /** In HTTP/2. */
+    readonly stream?: { readonly endAfterHeaders?: boolean } | undefined;
+  };
   /** Node's own response: all that is sent passes through it. */
   readonly response: ServerResponse;
   /** Path and query as they were asked for, wherever the handler is mounted. */

@@ -125,7 +125,7 @@ function exchangeOf(request: RoutedRequest, response: ExpressResponse): Exchange
     params: request.params ?? {},
     // Where a router is mounted, only the address it has now is known, not the pattern.
     pattern: baseUrl === '' && typeof route?.path === 'string' ? route.path : undefined,
-    visitors: [request],
+    visitors: [request, response.locals ?? {}],
     locals: () => [response.locals ?? {}],
     answersInContext: true,
     mayCompress: false,

@@ -9,6 +9,7 @@ import { checkFreshOptions, type FreshOptions, isFresh } from './fresh.ts';
 import { badOption, checkViewOptions, type ViewOptions, type ViewSettings } from './options.ts';
 import { dependOn, serveView } from './serve-view.ts';
 import { watchTokens } from './tokens.ts';
+import type { ViewRun } from './view-run.ts';
 
 export type { FreshOptions } from './fresh.ts';
 export type { CachedStatus, SurrogateHeader, ViewOptions } from './options.ts';
@@ -107,9 +108,7 @@ export function cacheView<R extends FastifyRequestLike = FastifyRequestLike>(
       const given = { path: route.url, ...options, ...(own === true ? {} : own) } as ViewOptions<R>;
       const settings = checkViewOptions(given, `config.cacheView of ${route.url}`);
       if (settings.name !== undefined) settings.views.routes.learn(settings.name, settings.path ?? route.url);
-      const before = route.preHandler === undefined ? [] : [route.preHandler].flat();
-      // The route that Fastify makes for HEAD comes with the hook of the one for GET.
-      if (!before.some((hook) => ours.has(hook as Hook))) route.preHandler = [...before, hookOf(settings)];
+      putLast(route, settings);
     });
     done();
   });
@@ -151,17 +150,56 @@ export async function fresh(
   return answer !== undefined;
 }
 
-const ours = new WeakSet<Hook>();
+const ours = new WeakSet<object>();
+
+/** Behind all other hooks of the route, those that plugins add later among them: they may ask who the visitor is. */
+function putLast(route: FastifyRouteLike, settings: ViewSettings): void {
+  let hooks = listOf(route.preHandler);
+  // The route that Fastify makes for HEAD comes with the hook of the one for GET.
+  const own = hooks.find(isOurs) ?? hookOf(settings);
+  Object.defineProperty(route, 'preHandler', {
+    configurable: true,
+    enumerable: true,
+    // The same list each time, for whoever adds to it.
+    get() {
+      hooks.splice(0, hooks.length, ...hooks.filter((hook) => !isOurs(hook)), own);
+      return hooks;
+    },
+    set(value: unknown) {
+      hooks = listOf(value);
+    },
+  });
+}
+
+function listOf(hooks: unknown): unknown[] {
+  return hooks === undefined || hooks === null ? [] : [hooks].flat();
+}
+
+function isOurs(hook: unknown): boolean {
+  return typeof hook === 'function' && ours.has(hook);
+}
 
 function hookOf(settings: ViewSettings): Hook {
   const hook: Hook = (request, reply, done) => {
     serveView(exchangeOf(request, reply), settings, (run) => {
-      if (run !== undefined) watchTokens(reply, 'generateCsrf', () => run.refuse('csrf token'));
+      if (run !== undefined) prepare(reply, run);
       done();
     }).catch(done);
   };
   ours.add(hook);
   return hook;
+}
+
+function prepare(reply: FastifyReplyLike, run: ViewRun): void {
+  watchTokens(reply, 'generateCsrf', () => run.refuse('csrf token'));
+  const { send } = reply;
+  reply.send = function sent(this: FastifyReplyLike, payload?: unknown) {
+    run.answering();
+    // onSend hooks come next. What a stream gives nobody knows yet, nor how an object will be written.
+    const given = typeof payload === 'string' || payload instanceof Uint8Array ? Buffer.from(payload) : undefined;
+    run.handOver((body) => given === undefined || body === undefined || given.equals(body));
+    return send.call(this, payload);
+  };
 }
 
 function exchangeOf(request: FastifyRequestLike, reply: FastifyReplyLike): Exchange {
@@ -174,14 +212,22 @@ function exchangeOf(request: FastifyRequestLike, reply: FastifyReplyLike): Excha
     host: request.host,
     params: (request.params ?? {}) as Readonly<Record<string, unknown>>,
     pattern: undefined,
-    visitors: [request],
-    locals: () => [('locals' in reply ? (reply.locals as object | undefined) : undefined) ?? {}],
+    // Looked at when they are asked for: hooks that come later may put something there.
+    get visitors() {
+      return [request, localsOf(reply)];
+    },
+    locals: () => [localsOf(reply)],
     answersInContext: false,
     // @fastify/compress says nothing where it compresses nothing.
     mayCompress: 'compress' in reply,
     headers: () => reply.getHeaders() as OutgoingHttpHeaders as Headers,
     send: (answer) => send(reply, answer),
   };
+}
+
+/** What plugins leave for templates. */
+function localsOf(reply: object): object {
+  return ('locals' in reply ? (reply.locals as object | undefined) : undefined) ?? {};
 }
 
 function send(reply: FastifyReplyLike, { status, headers, removed, body }: Reply): void {

@@ -9,6 +9,8 @@ import { addressOf } from './address.ts';
 import { validatorMet } from './conditional.ts';
 import type { Exchange, Reply } from './exchange.ts';
 import { badOption, viewsOf } from './options.ts';
+import { PRIVATE } from './reply.ts';
+import { text } from './response-rules.ts';
 import { runOf, settingsOf } from './serve-view.ts';
 import type { Views } from './views.ts';
 import { visitorText } from './visitor.ts';
@@ -51,7 +53,7 @@ export async function isFresh(exchange: Exchange, models: unknown, options: Fres
   const address = addressOf(exchange, { ignoreHost: settings?.ignoreHost ?? false, query: settings?.query });
   if (tokens === undefined || visitor === undefined || address === undefined) return undefined;
   const { namespace, version } = views.engine.settings;
-  const text = canonicalList(
+  const kind = canonicalList(
     [
       [namespace, version],
       [address.host, address.path, address.query],
@@ -65,8 +67,8 @@ export async function isFresh(exchange: Exchange, models: unknown, options: Fres
     'key',
     (instance) => views.nameOfInstance(instance),
   );
-  const etag = `W/"${digest(text, 27)}"`;
-  const cacheControl = response.getHeader('cache-control') ?? 'private, no-cache';
+  const etag = `W/"${digest(kind, 27)}"`;
+  const cacheControl = text(exchange.headers()['cache-control']) || PRIVATE;
   const met = validatorMet({ 'if-none-match': incoming.headers['if-none-match'] }, etag, undefined);
   if (met !== undefined && incoming.headers['if-none-match']?.trim() !== '*') {
     return {

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { inRequest } from '../render/request-start.ts';
 import type { Exchange, Reply } from './exchange.ts';
@@ -16,6 +17,8 @@ export { surrogateKeys } from './surrogate.ts';
 export interface KoaContext {
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
+  /** Koa's own, whose body is the context's. */
+  readonly response: object;
   readonly originalUrl: string;
   readonly protocol: string;
   readonly host: string;
@@ -58,7 +61,17 @@ export function cacheView<C extends KoaContext = KoaContext>(
   const settings = checkViewOptions(options);
   const { name, path, views } = settings;
   if (name !== undefined && path !== undefined) views.routes.learn(name, path);
-  return (context, next) => serveView(exchangeOf(context), settings, next);
+  return (context, next) =>
+    serveView(exchangeOf(context), settings, async (run) => {
+      if (run === undefined) return next();
+      watchBody(context.response, () => run.answering());
+      try {
+        return await next();
+      } finally {
+        const given = context.body;
+        run.handOver(() => context.body === given);
+      }
+    });
 }
 
 /**
@@ -113,13 +126,31 @@ function exchangeOf(context: RoutedContext): Exchange {
   };
 }
 
+/** Notes where a response gets its body. */
+function watchBody(response: object, given: () => void): void {
+  const parent = Object.getPrototypeOf(response) as object;
+  Object.defineProperty(response, 'body', {
+    configurable: true,
+    enumerable: true,
+    get(this: object) {
+      return Reflect.get(parent, 'body', this);
+    },
+    set(this: object, body: unknown) {
+      given();
+      Reflect.set(parent, 'body', body, this);
+    },
+  });
+}
+
 function send(context: KoaContext, { status, headers, removed, body }: Reply): void {
   context.status = status;
   for (const [name, value] of Object.entries(headers)) {
     context.set(name, Array.isArray(value) ? value : String(value));
   }
-  context.body = status === 304 ? null : body;
+  const hadType = context.res.hasHeader('Content-Type');
+  // Text as text: whoever stands outside may work on it.
+  context.body = status === 304 ? null : isUtf8(body) ? body.toString() : body;
   // Koa gives one to every body.
-  if (!('content-type' in headers)) context.remove('Content-Type');
+  if (!hadType && !('content-type' in headers)) context.remove('Content-Type');
   for (const name of removed) context.remove(name);
 }

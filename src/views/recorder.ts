@@ -73,21 +73,28 @@ export function record(response: ServerResponse, maxBytes: number, listener: Lis
     else chunks.push(chunk);
   };
 
+  const isHeadSent = (): boolean => Reflect.get(Object.getPrototypeOf(response) as object, 'headersSent', response);
+
   /** Looks at the head before anything is sent, and before whoever stands outside has worked on it. */
   const begin = (): void => {
-    if (head !== undefined || response.headersSent) return;
+    if (head !== undefined || isHeadSent()) return;
     // Whoever waits for the head in order to change it, and stands inside, does so now.
     if (!isHeadWritten) response.writeHead(response.statusCode);
+    // Node asks for the head once more, and they have had their turn.
+    response.writeHead = writeHead;
     listener.head({ status: response.statusCode, headers: headersOf(response), body: whole });
     head = { status: response.statusCode, headers: headersOf(response) };
   };
 
-  response.writeHead = function writeHead(this: ServerResponse, status: number, ...rest: unknown[]) {
-    if (head === undefined && !this.headersSent) {
+  const writeHead = function writeHead(this: ServerResponse, status: number, ...rest: unknown[]) {
+    if (head === undefined && !isHeadSent()) {
       // Node sends a head together with what comes after it: when that is the whole body, the head can say more.
       isHeadWritten = true;
       if (typeof rest[0] === 'string') message = rest.shift() as string;
-      setAll(this, rest[0]);
+      setAll(
+        this,
+        rest.find((part) => typeof part === 'object' && part !== null),
+      );
       this.statusCode = status;
       return this;
     }
@@ -97,6 +104,13 @@ export function record(response: ServerResponse, maxBytes: number, listener: Lis
       sentHeaders = headersOf(this);
     }
   } as ServerResponse['writeHead'];
+  response.writeHead = writeHead;
+  // To whoever asks it is sent, although it waits for what comes after it.
+  Object.defineProperty(response, 'headersSent', {
+    configurable: true,
+    enumerable: true,
+    get: () => (isHeadWritten && head === undefined) || isHeadSent(),
+  });
 
   response.write = function write(this: ServerResponse, ...args: unknown[]) {
     // HTTP/2 writes the last part through this method.

@@ -27,6 +27,9 @@ const NOT_STORED: readonly string[] = [
   'x-cache',
 ];
 
+/** The Cache-Control of what is one visitor's. */
+export const PRIVATE = 'private, no-cache';
+
 /** What a 304 repeats of the response that it stands for: RFC 9110, section 15.4.5. */
 const NOT_MODIFIED: readonly string[] = [
   'cache-control',
@@ -97,6 +100,20 @@ export function replyWith(
     };
   }
   return { status, headers: { ...headers, 'Content-Length': body.length }, removed, body };
+}
+
+/**
+ * The Cache-Control of the options is for pages that nothing around them makes one visitor's: what stands there already is
+ * stricter, and a cookie that goes along is nobody else's.
+ *
+ * @param before the headers that are set for this request
+ * @param ours the Cache-Control of the options
+ */
+export function forVisitor(reply: Reply, before: Headers, ours: string | undefined): Reply {
+  const { 'cache-control': own, ...others } = reply.headers;
+  if (ours === undefined || own !== ours) return reply;
+  if (before['cache-control'] !== undefined) return { ...reply, headers: others };
+  return before['set-cookie'] === undefined ? reply : { ...reply, headers: { ...others, 'cache-control': PRIVATE } };
 }
 
 /**

@@ -26,12 +26,18 @@ export type SkipReason =
 export async function skipReason(exchange: Exchange, { cookies, skip }: RequestRules): Promise<SkipReason | undefined> {
   const { method, headers } = exchange.incoming;
   if (method !== 'GET' && method !== 'HEAD') return 'method';
-  if (headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) !== 0) return 'request body';
+  if (hasBody(exchange.incoming)) return 'request body';
   if (headers.authorization !== undefined) return 'authorization';
   if (cookies.length > 0 && hasCookie(headers.cookie, cookies)) return 'session cookie';
   if (isLoggedIn(exchange.visitors)) return 'logged in';
   if (await skip?.(exchange.request)) return 'skip option';
   return undefined;
+}
+
+/** HTTP/2 needs no header for it. */
+function hasBody({ headers, stream }: Exchange['incoming']): boolean {
+  if (stream?.endAfterHeaders === false) return true;
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) !== 0;
 }
 
 function hasCookie(header: string | undefined, names: readonly string[]): boolean {

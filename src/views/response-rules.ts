@@ -4,7 +4,8 @@ import type { Headers } from './exchange.ts';
 export type ResponseReason = 'status' | 'set-cookie' | 'cache-control' | 'vary' | 'csp nonce' | 'partial';
 
 /** Directives of Cache-Control that forbid to keep a response for others. */
-const FORBIDDEN = /(?:^|[\s,])(?:private|no-store|no-cache)(?:$|[\s,=])/i;
+const FORBIDDEN = /\b(?:private|no-store|no-cache)\b/i;
+const POLICIES = ['content-security-policy', 'content-security-policy-report-only'] as const;
 /** A page whose Vary names more than this has as many forms as visitors. */
 const MAX_VARY = 10;
 /** What these hold must not be in a key: whatever depends on them is one visitor's. */
@@ -21,7 +22,7 @@ export function responseReason(
   const vary = varyNames(headers);
   if (vary.length > MAX_VARY || vary.some((name) => PERSONAL_VARY.has(name))) return 'vary';
   // It would be the same for everybody, which is what a nonce must not be.
-  if (/'nonce-/i.test(text(headers['content-security-policy']))) return 'csp nonce';
+  if (POLICIES.some((name) => /'nonce-/i.test(text(headers[name])))) return 'csp nonce';
   if (headers['content-range'] !== undefined) return 'partial';
   return undefined;
 }

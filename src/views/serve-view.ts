@@ -1,4 +1,5 @@
 import { channel } from 'node:diagnostics_channel';
+import type { Identity } from '../fragment/identity.ts';
 import { inPart } from '../render/part.ts';
 import { requestStarted } from '../render/request-start.ts';
 import { addressOf } from './address.ts';
@@ -6,7 +7,7 @@ import { tagCodings } from './conditional.ts';
 import type { Exchange } from './exchange.ts';
 import type { ViewSettings } from './options.ts';
 import { record } from './recorder.ts';
-import { replyWith } from './reply.ts';
+import { forVisitor, replyWith } from './reply.ts';
 import { type SkipReason, skipReason } from './request-rules.ts';
 import { viewIdentities } from './view-names.ts';
 import { keepPrivate, type MissReason, ViewRun } from './view-run.ts';
@@ -40,8 +41,16 @@ export function runOf(incoming: object): ViewRun | undefined {
 export async function dependOn(incoming: object, models: unknown): Promise<void> {
   const views = settingsOf(incoming)?.views;
   if (views === undefined) return;
-  const identities = views.identities(models);
-  await runOf(incoming)?.depend(identities);
+  const run = runOf(incoming);
+  let identities: Identity[];
+  try {
+    identities = views.identities(models);
+  } catch (error) {
+    // Whoever catches it may go on to answer: nobody knows what that depends on.
+    run?.refuse('error');
+    throw error;
+  }
+  await run?.depend(identities);
 }
 
 /** Whose cached views a request has passed by. */
@@ -63,8 +72,12 @@ export async function serveView<T>(
   handler: (run: ViewRun | undefined) => T,
 ): Promise<Awaited<T> | undefined> {
   const { incoming } = exchange;
-  // Another one stands outside of this one: the outer one answers for both.
-  if (settingsOfRequests.has(incoming)) return await handler(undefined);
+  const outer = settingsOfRequests.get(incoming);
+  if (outer !== undefined) {
+    // The outer one would answer without a look at the rules of this one.
+    if (outer !== settings) runOf(incoming)?.refuse('nested view');
+    return await handler(undefined);
+  }
   settingsOfRequests.set(incoming, settings);
   let found: ViewRun | SkipReason | 'answered' | 'head request';
   try {
@@ -111,7 +124,7 @@ async function answer(
   if (own.uncached !== undefined) return 'unknown token';
   const view = await slot.find();
   if (view !== undefined) {
-    const reply = replyWith(view, incoming, now());
+    const reply = forVisitor(replyWith(view, incoming, now()), exchange.headers(), settings.cacheControl);
     report(exchange, settings, 'hit', undefined);
     tagCodings(exchange.response);
     exchange.send({ ...reply, headers: { ...reply.headers, 'X-Cache': 'hit' } });

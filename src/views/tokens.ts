@@ -1,3 +1,4 @@
+import { decoded } from './address.ts';
 import type { Exchange } from './exchange.ts';
 import { cookiesOf } from './session-cookies.ts';
 
@@ -27,8 +28,12 @@ export function watchTokens(object: object, name: 'csrfToken' | 'generateCsrf', 
   });
 }
 
-/** Whether a page repeats what only one visitor knows: a token that lies ready for templates, the value of a cookie. */
-export function repeatsSecret(body: Buffer, exchange: Exchange, isCoded: boolean): boolean {
+/**
+ * Whether a page repeats what only one visitor knows: a token that lies ready for templates, the value of a cookie.
+ *
+ * @param body undefined for one that nobody can look into: compressed, or not there yet
+ */
+export function repeatsSecret(body: Buffer | undefined, exchange: Exchange): boolean {
   const holders = [
     ...exchange.locals(),
     ...exchange.visitors.map((holder) => (holder as { session?: unknown }).session),
@@ -39,10 +44,33 @@ export function repeatsSecret(body: Buffer, exchange: Exchange, isCoded: boolean
       : [],
   );
   const secrets = tokens.filter((token) => typeof token === 'string' && token.length >= MIN_TOKEN) as string[];
-  // Nobody can look into what is compressed.
-  if (isCoded) return secrets.length > 0;
+  if (body === undefined) return secrets.length > 0;
   const cookies = cookiesOf(exchange.incoming.headers.cookie)
-    .map(([, value]) => value)
+    .flatMap(([, value]) => readings(value))
     .filter((value) => value.length >= MIN_COOKIE);
-  return [...secrets, ...cookies].some((secret) => body.includes(secret));
+  return [...secrets, ...cookies].some((secret) => body.includes(secret) || body.includes(escaped(secret)));
 }
+
+/** What a handler may take a cookie's value to be: as it came, decoded, without the signature of cookie-parser. */
+function readings(value: string): string[] {
+  const bare = value.replace(/^"(.*)"$/, '$1');
+  const plain = decoded(bare);
+  const signed = /^s:(.*)\.[^.]*$/s.exec(plain)?.[1];
+  return [...new Set([bare, plain, signed ?? plain])];
+}
+
+/** As templates print it. */
+function escaped(text: string): string {
+  return text.replace(/[&<>"'`\\]/g, (sign) => ESCAPES[sign] ?? sign);
+}
+
+/** Those of Nunjucks. */
+const ESCAPES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+  '`': '&#96;',
+  '\\': '&#92;',
+};

@@ -37,7 +37,8 @@ export function viewIdentity(id: string): Identity {
 export function byPath(path: string): string {
   const clean = decoded(path.split(/[?#]/, 1)[0] ?? '')
     .toLowerCase()
-    .replace(/\/+$/, '');
+    .replace(/\/{2,}/g, '/')
+    .replace(/\/$/, '');
   return `path:${clean === '' ? '/' : clean}`;
 }
 

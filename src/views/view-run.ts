@@ -7,7 +7,7 @@ import { isStrong, tagCodings } from './conditional.ts';
 import type { Exchange, Headers } from './exchange.ts';
 import type { ViewSettings } from './options.ts';
 import type { Head, Listener, Sent } from './recorder.ts';
-import { storedView, strongTag } from './reply.ts';
+import { PRIVATE, storedView, strongTag } from './reply.ts';
 import type { SkipReason } from './request-rules.ts';
 import { type ResponseReason, responseReason, varyNames } from './response-rules.ts';
 import { surrogateValue } from './surrogate.ts';
@@ -26,10 +26,15 @@ export type MissReason =
   | 'session changed'
   | 'csrf token'
   | 'lost context'
+  | 'changed outside'
+  | 'nested view'
   | 'too large'
   | 'aborted'
   | 'incomplete'
   | 'trailers';
+
+/** Headers that are about the body as it is sent. */
+const DESCRIBES = /^(?:content-.*|etag|last-modified|expires|vary|cache-control)$/;
 
 /** Reasons that are about one visitor: what is answered then must not be kept by anybody on the way either. */
 const PERSONAL: ReadonlySet<string> = new Set<MissReason>([
@@ -60,6 +65,8 @@ export class ViewRun implements Listener {
   /** Dependencies that are being asked for. */
   readonly #asking = new Set<Promise<void>>();
   #refused: MissReason | undefined;
+  /** What the framework was given, where it does not send that at once. */
+  #handedOver: { readonly headers: Headers; readonly isSame: (body: Buffer | undefined) => boolean } | undefined;
   /** The Cache-Control that the options gave. */
   #added: string | undefined;
 
@@ -104,7 +111,8 @@ export class ViewRun implements Listener {
     this.#guarded(() => {
       const { response } = this.#exchange;
       const { cacheControl, surrogate, debug } = this.#settings;
-      const reason = this.#reason(status, headers);
+      const reason = this.#reason(status, headers) ?? this.#bodyReason(headers, body);
+      if (reason !== undefined) this.refuse(reason);
       response.setHeader('X-Cache', debug && reason !== undefined ? `miss (${reason})` : 'miss');
       if (reason !== undefined) return keepPrivate(response, reason, this.#settings);
       if (headers['cache-control'] === undefined && cacheControl !== undefined) {
@@ -120,7 +128,21 @@ export class ViewRun implements Listener {
 
   /** Whoever answers outside of the handler's asynchronous context may have rendered there: nobody saw what from. */
   chunk(): void {
-    if (this.#exchange.answersInContext && currentPart() !== this.part) this.refuse('lost context');
+    if (this.#exchange.answersInContext) this.answering();
+  }
+
+  /** To be called where an answer is given, in the asynchronous context of whoever gives it. */
+  answering(): void {
+    if (this.#handedOver === undefined && currentPart() !== this.part) this.refuse('lost context');
+  }
+
+  /**
+   * The framework has the answer, and whoever stands outside may change it: they do so again for each request.
+   *
+   * @param isSame whether it is still that, told from the body that is about to be sent, if it is whole
+   */
+  handOver(isSame: (body: Buffer | undefined) => boolean): void {
+    this.#handedOver = { headers: this.#exchange.headers(), isSame };
   }
 
   sent(sent: Sent): void {
@@ -139,13 +161,14 @@ export class ViewRun implements Listener {
     const reason = fault ?? this.#reason(status, headers) ?? this.#responseReason(status, sentHeaders);
     if (reason !== undefined) return reason;
     if (body === undefined) return 'too large';
-    if (repeatsSecret(body, this.#exchange, headers['content-encoding'] !== undefined)) return 'csrf token';
+    if (repeatsSecret(headers['content-encoding'] === undefined ? body : undefined, this.#exchange))
+      return 'csrf token';
     const { surrogate } = this.#settings;
     // By now all names are known.
     const named = surrogate && { [surrogate.header.toLowerCase()]: this.#surrogate(surrogate, true) };
     return this.#slot.keep({
       view: storedView(
-        { status, headers: { ...headers, ...named }, body },
+        { status, headers: { ...this.#ownHeaders(headers), ...named }, body },
         this.#before,
         this.#settings.views.engine.settings.now(),
       ),
@@ -166,6 +189,27 @@ export class ViewRun implements Listener {
     if (isLoggedIn(visitors)) return 'logged in';
     const session = sessionText(visitors);
     return session === undefined || session !== this.#session ? 'session changed' : undefined;
+  }
+
+  /** A compression outside may work on a body; what anything else made of it may be for this visitor alone. */
+  #bodyReason(headers: Headers, body: Buffer | undefined): MissReason | undefined {
+    const { engine } = this.#settings.views;
+    // Asked here, where whoever sends it still is in their transaction.
+    if ([...this.#frame.dependencies.tokens.keys()].some((name) => engine.isUncommitted(name))) return 'unknown token';
+    const isCoded = headers['content-encoding'] !== undefined;
+    if (!isCoded && this.#handedOver?.isSame(body) === false) return 'changed outside';
+    return repeatsSecret(isCoded ? undefined : body, this.#exchange) ? 'csrf token' : undefined;
+  }
+
+  /** Without the headers that others added since it was handed over, but those that say what the body is. */
+  #ownHeaders(headers: Headers): Headers {
+    if (this.#handedOver === undefined) return headers;
+    const { headers: handed } = this.#handedOver;
+    const own = Object.entries(headers).flatMap(([name, value]) => {
+      const kept = DESCRIBES.test(name) ? value : handed[name];
+      return kept === undefined ? [] : [[name, kept] as const];
+    });
+    return Object.fromEntries(own);
   }
 
   #surrogate(surrogate: NonNullable<ViewSettings['surrogate']>, isComplete: boolean): string {
@@ -198,5 +242,5 @@ export class ViewRun implements Listener {
 /** The same address has a form for everybody: nobody on the way shall take one visitor's for it. */
 export function keepPrivate(response: ServerResponse, reason: string, { cacheControl }: ViewSettings): void {
   const isPersonal = PERSONAL.has(reason) && cacheControl !== undefined;
-  if (isPersonal && !response.hasHeader('Cache-Control')) response.setHeader('Cache-Control', 'private, no-cache');
+  if (isPersonal && !response.hasHeader('Cache-Control')) response.setHeader('Cache-Control', PRIVATE);
 }
