@@ -13,6 +13,7 @@ export default defineConfig({
       { find: /^nunjucks-cachesweeper\/memcached$/, replacement: source('stores/memcached/index.ts') },
       { find: /^nunjucks-cachesweeper\/testing$/, replacement: source('testing/index.ts') },
       { find: /^nunjucks-cachesweeper\/(express|fastify|koa)$/, replacement: source('views/$1.ts') },
+      { find: /^nunjucks-cachesweeper\/(sequelize|typeorm|prisma)$/, replacement: source('orm/$1.ts') },
     ],
     testTimeout: 20_000,
     hookTimeout: 60_000,

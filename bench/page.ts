@@ -17,7 +17,19 @@ export class Comment {
   }
 }
 
-export const comments: readonly Comment[] = Array.from({ length: COMMENTS }, (_, i) => new Comment(i + 1));
+export const commentsOf = (count: number): readonly Comment[] =>
+  Array.from({ length: count }, (_, i) => new Comment(i + 1));
+
+export const comments: readonly Comment[] = commentsOf(COMMENTS);
+
+/** What a page is given. */
+export const contextOf = (list: readonly Comment[]) => ({ title: 'A page of comments', comments: list });
+
+/** A page as a server hands it over: Nunjucks returns a tree of pieces, which is put together when it is sent. */
+export function sent(html: string | null): number {
+  if (html === null) throw new Error('the page was not rendered at once');
+  return Buffer.byteLength(html);
+}
 
 const BODY = `<article id="comment-{{ comment.id }}">
   <h3>{{ comment.author | title }}</h3>
@@ -59,8 +71,25 @@ export function environment(kind: Kind): nunjucks.Environment {
   return new nunjucks.Environment(loader);
 }
 
-/** The html of each comment's body. */
-export function bodies(): string[] {
+/**
+ * The same page around an asynchronous tag `naive`. Nunjucks loses the output of such a tag in an include in a `for`, so it
+ * needs `asyncEach`.
+ */
+export function asyncEnvironment(): nunjucks.Environment {
+  const page = PAGE.replace('{% for comment', '{% asyncEach comment').replace('{% endfor %}', '{% endeach %}');
+  const comment = `{% naive comment %}${BODY}{% endnaive %}`;
+  return new nunjucks.Environment(new ObjectLoader({ 'layout.njk': LAYOUT, 'page.njk': page, 'comment.njk': comment }));
+}
+
+/** The html of each comment's body, in one piece: printing a tree of pieces again and again would take longer. */
+export function bodies(list: readonly Comment[] = comments): string[] {
   const env = environment('uncached');
-  return comments.map((comment) => env.render('comment.njk', { comment }));
+  return list.map((comment) => Buffer.from(env.render('comment.njk', { comment })).toString());
+}
+
+/** The page that prints ready strings: nothing that is cached can be faster. */
+export function readyPage(list: readonly Comment[] = comments): () => number {
+  const env = environment('ready strings');
+  const context = { ...contextOf(list), html: bodies(list) };
+  return () => sent(env.render('page.njk', context));
 }

@@ -1,13 +1,14 @@
 import express, { type Express } from 'express';
+import { requestStart } from 'nunjucks-cachesweeper/express';
 import { Blog } from './blog.ts';
 import { Database } from './database.ts';
 import { failed, notFound } from './errors.ts';
 import { FigureKeeper } from './figures.ts';
-import { pageWithStrip } from './page.ts';
+import { strips } from './page.ts';
 import { routes } from './routes.ts';
-import { SweepSubscriber } from './sweep-subscriber.ts';
 import { createSweeper } from './sweeper.ts';
 import { createEnvironment, publicFolder } from './templates.ts';
+import { Visitors } from './visitors.ts';
 
 export interface Site {
   readonly app: Express;
@@ -27,25 +28,28 @@ export async function createSite({ database: file, memcached }: SiteOptions = {}
   const keeper = new FigureKeeper();
   const database = await Database.open(keeper.countQuery, file);
   const sweeper = createSweeper(keeper.noteReport, memcached);
-  database.subscribe(new SweepSubscriber(sweeper));
+  database.tell(sweeper);
 
   const app = express();
   app.disable('x-powered-by');
   sweeper.install(createEnvironment(app));
 
-  const page = pageWithStrip(keeper);
+  const visitors = new Visitors();
   app.use(express.static(publicFolder));
   app.use((_req, res, next) => {
     res.set({
-      'Cache-Control': 'no-store', // the browser's cache would hide ours
       'Content-Security-Policy': "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'",
     });
     next();
   });
   app.use(express.urlencoded({ extended: false, limit: '32kb' }));
+  app.use(requestStart());
   app.use(keeper.perRequest);
-  app.use(routes(new Blog(database), page));
-  app.use(notFound(page));
+  app.use(strips(keeper));
+  app.use(visitors.recognise);
+  app.use(visitors.routes());
+  app.use(routes(new Blog(database), sweeper));
+  app.use(notFound());
   app.use(failed());
 
   return {

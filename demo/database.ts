@@ -1,5 +1,7 @@
 import Driver from 'libsql';
-import { DataSource, type EntityManager, type EntitySubscriberInterface, type Logger } from 'typeorm';
+import type { CacheSweeper } from 'nunjucks-cachesweeper';
+import { sweepOnSave } from 'nunjucks-cachesweeper/typeorm';
+import { DataSource, type EntityManager, type Logger } from 'typeorm';
 import { Author, entities } from './models.ts';
 import { seed } from './seed.ts';
 
@@ -32,9 +34,9 @@ export class Database {
     return new Database(source);
   }
 
-  /** Tells `subscriber` of all that is saved from now on. */
-  subscribe(subscriber: EntitySubscriberInterface): void {
-    this.#source.subscribers.push(subscriber);
+  /** Tells a sweeper of all that is saved from now on. */
+  tell(sweeper: CacheSweeper): void {
+    sweepOnSave(this.#source, sweeper, { exclude: ['Vote'] }); // no page shows a vote: its comment carries the sums
   }
 
   /** Reads rows, of one moment: no write runs in between. */

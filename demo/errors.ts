@@ -1,8 +1,8 @@
 import { STATUS_CODES } from 'node:http';
 import type { ErrorRequestHandler, RequestHandler } from 'express';
-import type { Page } from './page.ts';
+import { page } from './page.ts';
 
-export function notFound(page: Page): RequestHandler {
+export function notFound(): RequestHandler {
   return async (req, res) => {
     res.status(404);
     await page(req, res, 'message.njk', {

@@ -64,7 +64,9 @@ export interface StripContext {
   readonly passes: number;
 }
 
-export function stripContext({ startedAt, queries, report }: Figures): StripContext {
+/** @param isWhole whether the whole page came from the cache, without a template having run */
+export function stripContext({ startedAt, queries, report }: Figures, isWhole: boolean): StripContext {
+  if (isWhole) return wholePage(startedAt, queries);
   const fragments = report?.fragments ?? [];
   const count = (outcome: Outcome) => fragments.filter((fragment) => fragment.outcome === outcome).length;
   const places = new Map<string, Place>();
@@ -85,5 +87,19 @@ export function stripContext({ startedAt, queries, report }: Figures): StripCont
     queries,
     milliseconds: performance.now() - startedAt,
     passes: report?.passes ?? 0,
+  };
+}
+
+function wholePage(startedAt: number, queries: number): StripContext {
+  const place: Place = { place: 'whole page', hit: 1, miss: 0, uncached: 0, rendering: 0, saved: 0, reason: undefined };
+  return {
+    hit: 1,
+    miss: 0,
+    uncached: 0,
+    outcomes: ['hit'],
+    places: [place],
+    queries,
+    milliseconds: performance.now() - startedAt,
+    passes: 0,
   };
 }

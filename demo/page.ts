@@ -1,22 +1,50 @@
-import type { Request, Response } from 'express';
-import { type FigureKeeper, stripContext } from './figures.ts';
+import type { Request, RequestHandler, Response } from 'express';
+import { type FigureKeeper, type Figures, stripContext } from './figures.ts';
 
 /** Where `layout.njk` leaves room for the strip. No text of a visitor can contain it: they are escaped. */
 const STRIP = '<!-- strip -->';
 
-export type Page = (req: Request, res: Response, template: string, context?: Record<string, unknown>) => Promise<void>;
+/** Renders a page; there is room for the strip in it. */
+export async function page(
+  req: Request,
+  res: Response,
+  template: string,
+  context: Record<string, unknown> = {},
+): Promise<void> {
+  res.send(await render(res, template, { ...context, uncached: wantsUncached(req) }));
+}
 
 /**
- * Renders pages with the strip that says how they were made. Its figures exist only after the page is rendered, so the strip
- * is rendered next and put into the finished html.
+ * Express middleware that puts the strip into every page: it says how the page was made, so it is another one for each
+ * request. That is why it stands outside of the cache, which keeps pages with room for it.
  */
-export function pageWithStrip(keeper: FigureKeeper): Page {
-  return async (req, res, template, context = {}) => {
+export function strips(keeper: FigureKeeper): RequestHandler {
+  return (req, res, next) => {
     const figures = keeper.current;
-    const html = await render(res, template, { ...context, uncached: wantsUncached(req) });
-    const strip = await render(res, 'strip.njk', { ...stripContext(figures), ...links(req) });
-    res.send(html.replace(STRIP, () => strip));
+    const end = res.end.bind(res) as (body?: unknown, encoding?: unknown) => Response;
+    res.end = ((body?: unknown, encoding?: unknown) => {
+      const html = typeof body === 'string' || Buffer.isBuffer(body) ? body.toString() : '';
+      if (!html.includes(STRIP)) return end(body, encoding);
+      strip(req, res, figures).then(
+        (text) => {
+          const whole = html.replace(STRIP, () => text);
+          // No two answers are the same bytes.
+          res.removeHeader('ETag');
+          res.removeHeader('Last-Modified');
+          res.set('Content-Length', String(Buffer.byteLength(whole)));
+          end(whole, 'utf8');
+        },
+        () => end(body, encoding),
+      );
+      return res;
+    }) as Response['end'];
+    next();
   };
+}
+
+function strip(req: Request, res: Response, figures: Figures): Promise<string> {
+  const context = stripContext(figures, res.get('X-Cache') === 'hit');
+  return render(res, 'strip.njk', { ...context, ...links(req) });
 }
 
 /** True if this page, or the page that a form was sent from, was asked for without the cache. */

@@ -1,16 +1,20 @@
 import { type NextFunction, type Request, type Response, Router } from 'express';
-import { lazy } from 'nunjucks-cachesweeper';
+import { type CacheSweeper, lazy } from 'nunjucks-cachesweeper';
+import { cacheView } from 'nunjucks-cachesweeper/express';
 import type { Blog } from './blog.ts';
 import { type CommentErrors, type CommentForm, commentErrors, LIMITS, readCommentForm } from './comment-form.ts';
 import { comparedPath } from './compare.ts';
 import type { VoteKind } from './models.ts';
-import { type Page, wantsUncached } from './page.ts';
+import { page, wantsUncached } from './page.ts';
+
+/** Whole pages are kept for as long, if nothing that they show is saved before; in seconds. */
+const VIEW_TTL = 300;
 
 /** The site's addresses. What is not found is left to the next handler. */
-export function routes(blog: Blog, page: Page): Router {
+export function routes(blog: Blog, sweeper: CacheSweeper): Router {
   const router = Router();
 
-  router.get('/', async (req, res) => {
+  router.get('/', cacheView({ sweeper, ttl: VIEW_TTL, name: 'index' }), async (req, res) => {
     // Only fragments show these: while those are cached, the page needs no query at all.
     await page(req, res, 'index.njk', {
       articles: lazy(() => blog.articles()),
@@ -19,7 +23,7 @@ export function routes(blog: Blog, page: Page): Router {
     });
   });
 
-  router.get('/articles/:id', async (req, res, next) => {
+  router.get('/articles/:id', cacheView({ sweeper, ttl: VIEW_TTL, name: 'article' }), async (req, res, next) => {
     await articlePage(req, res, next, { name: '', text: '' }, {});
   });
 

@@ -1,6 +1,6 @@
 /**
  * Every code a {@link CacheSweeperError} can carry. Codes are stable: programs may test them; messages may improve.
- * Cause and remedy of each: README, "Errors".
+ * Cause and remedy of each: docs/errors.md.
  */
 export type CacheSweeperErrorCode =
   | 'CACHESWEEPER_ASYNC_BODY'
@@ -21,6 +21,7 @@ export type CacheSweeperErrorCode =
   | 'CACHESWEEPER_PRIVATE_NAME'
   | 'CACHESWEEPER_STORE_DAMAGED'
   | 'CACHESWEEPER_STORE_UNREACHABLE'
+  | 'CACHESWEEPER_TRANSACTION_OVER'
   | 'CACHESWEEPER_TYPE_CONFLICT';
 
 /**

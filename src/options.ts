@@ -40,6 +40,11 @@ export interface CacheSweeperOptions {
   readonly timeout?: string;
   /** Called after each render. What it throws is reported as a warning and goes no further. */
   readonly onRender?: (report: RenderReport) => void;
+  /**
+   * Called with the names that were bumped, when that is acknowledged: to purge a CDN. What it throws or rejects with goes
+   * to `onError`; no bump waits for it.
+   */
+  readonly onBump?: (names: readonly string[]) => unknown;
   /** Called for each error that did not reach a page or a caller. */
   readonly onError?: (error: unknown) => void;
   /** The clock, in milliseconds since 1970; for tests. Default `Date.now`. */
@@ -61,6 +66,7 @@ export interface Settings {
   readonly secrets: readonly string[];
   readonly timeout: number;
   readonly onRender: ((report: RenderReport) => void) | undefined;
+  readonly onBump: ((names: readonly string[]) => unknown) | undefined;
   readonly onError: ((error: unknown) => void) | undefined;
   readonly now: () => number;
 }
@@ -102,6 +108,7 @@ const KNOWN: ReadonlySet<string> = new Set<keyof CacheSweeperOptions>([
   'secret',
   'timeout',
   'onRender',
+  'onBump',
   'onError',
   'now',
 ]);
@@ -128,6 +135,7 @@ export function checkOptions(options: CacheSweeperOptions): Settings {
     secrets: secrets(options.secret),
     timeout: duration('timeout', options.timeout, DEFAULT_TIMEOUT),
     onRender: optionalFunction('onRender', options.onRender),
+    onBump: optionalFunction('onBump', options.onBump),
     onError: optionalFunction('onError', options.onError),
     now: optionalFunction('now', options.now) ?? Date.now,
   });

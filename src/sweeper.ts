@@ -1,36 +1,31 @@
 import { channel } from 'node:diagnostics_channel';
 import { CacheSweeperError } from './errors.ts';
-import { canonicalList } from './fragment/canonical.ts';
 import { describe } from './fragment/describe.ts';
-import { digest } from './fragment/digest.ts';
 import { Identifier, type ModelClass, type Registration } from './fragment/identity.ts';
-import { EVERYTHING, ownName } from './fragment/names.ts';
-import { SweptNames } from './fragment/swept.ts';
+import { EVERYTHING } from './fragment/names.ts';
 import { type CacheSweeperOptions, checkOptions, type Settings } from './options.ts';
+import { type BeginOptions, type SweepTransaction, type TransactionOptions, Transactions } from './orm/transaction.ts';
 import { Background } from './render/background.ts';
+import { BumpListener } from './render/bump-listener.ts';
 import { Bumps, bumpFailed } from './render/bumps.ts';
+import { type Changes, changesOf, type InvalidateOptions } from './render/changes.ts';
 import { Engine, type Tokens } from './render/engine.ts';
 import { Entries } from './render/entries.ts';
-import { usingValue } from './render/operands.ts';
-import type { RenderReport } from './render/report.ts';
+import type { UnfinishedReport } from './render/report.ts';
 import { Stats, type TagStats } from './render/stats.ts';
 import { LocalTokens } from './stores/local-tokens.ts';
 import { MemoryTier } from './stores/memory-tier.ts';
 import { Shared } from './stores/shared.ts';
 import { install, rendersOf } from './template/install.ts';
 import type { Environment, NunjucksEnvironment } from './template/nunjucks.ts';
+import type { ExpiredViews, ViewTarget } from './views/expire.ts';
+import { Views } from './views/views.ts';
 
 /** Batches of entries being written at one time; more are dropped, and rendered again some day. */
 const MAX_BACKGROUND_WRITES = 1_000;
 
 const renderChannel = channel('nunjucks-cachesweeper:render');
 const errorChannel = channel('nunjucks-cachesweeper:error');
-
-/** Options of {@link CacheSweeper.invalidateCacheFor}. */
-export interface InvalidateOptions {
-  /** Bumps a model only if this attribute differs from the one recorded when it was bumped with it last. */
-  readonly using?: string;
-}
 
 /** What {@link CacheSweeper.stats} tells. */
 export interface CacheSweeperStats {
@@ -48,6 +43,8 @@ export interface CacheSweeperStats {
   readonly renders: number;
   /** By template and line, most time saved first. */
   readonly tags: readonly TagStats[];
+  /** Those used a hundred times or more that took more time than they saved, the worst first: better without the tag. */
+  readonly notWorthCaching: readonly TagStats[];
 }
 
 /**
@@ -68,7 +65,14 @@ export class CacheSweeper {
   readonly #background = new Background(MAX_BACKGROUND_WRITES);
   readonly #engine: Engine;
   readonly #bumps: Bumps;
+  readonly #transactions: Transactions;
+  readonly #listener: BumpListener;
   readonly #stats = new Stats();
+  /**
+   * What `cacheView` of the web frameworks works with.
+   * @internal
+   */
+  readonly views: Views;
   #renders = 0;
   #closing: Promise<void> | undefined;
 
@@ -76,17 +80,36 @@ export class CacheSweeper {
   constructor(options: CacheSweeperOptions = {}) {
     const settings = checkOptions(options);
     this.#settings = settings;
+    const onError = (error: unknown) => this.#report(error);
     this.#identifier = new Identifier(settings.identify);
     this.#memory = settings.memoryBytes > 0 ? new MemoryTier(settings.memoryBytes) : undefined;
-    this.#shared = settings.store && new Shared(settings.store, settings, (error) => this.#report(error));
+    this.#listener = new BumpListener(settings.onBump, onError);
+    this.#shared = settings.store && new Shared(settings.store, settings, onError, this.#listener.tell);
     const tokens: Tokens = this.#shared ?? { local: this.#local };
-    this.#bumps = new Bumps(tokens, settings);
+    this.#bumps = new Bumps(tokens, settings, this.#listener);
+    this.#transactions = new Transactions({
+      identifier: this.#identifier,
+      deliver: async (changes) => {
+        this.#checkOpen();
+        await this.#bumps.deliver(changes);
+      },
+      report: onError,
+    });
     this.#engine = new Engine({
       settings,
+      transactions: this.#transactions,
       identifier: this.#identifier,
       tokens,
       entries: new Entries(this.#memory, this.#shared?.entries, this.#background, settings.now),
       finished: (report) => this.#finished(report),
+    });
+    this.views = new Views({
+      engine: this.#engine,
+      bump: (names) => {
+        this.#checkOpen();
+        return this.#changed({ names, conditional: new Map() });
+      },
+      report: onError,
     });
   }
 
@@ -135,28 +158,63 @@ export class CacheSweeper {
    */
   readonly invalidateCacheFor = async (models: unknown, options: InvalidateOptions = {}): Promise<void> => {
     this.#checkOpen();
-    const { using } = options;
     const list: readonly unknown[] = Array.isArray(models) ? models : [models];
-    const changed = list.map((model) => ({
-      model,
-      identity: this.#identifier.identity(model),
-      recorded: using === undefined ? undefined : usingRecord(model, using),
-    }));
-    const recorded =
-      using === undefined ? undefined : await this.#bumps.recorded(changed.map(({ identity }) => ownName(identity)));
-    const swept = new SweptNames(this.#identifier);
-    for (const change of changed) {
-      if (recorded !== undefined && recorded.get(ownName(change.identity)) === change.recorded) continue;
-      swept.add(change.model, change.identity, change.recorded);
-    }
-    await this.#bumps.send(swept.names);
+    await this.#changed(changesOf(this.#identifier, list, options));
   };
+
+  /**
+   * Makes whole views fresh from the next request on: those of a path, whatever their query, or of a route's name, with
+   * its parameters or with any; on any host or a given one. Expiring what is not cached is harmless. Bound: it can be
+   * passed around.
+   *
+   * @returns the names that were bumped, and the paths they stand for
+   * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION, CACHESWEEPER_BUMP_FAILED, CACHESWEEPER_CLOSED
+   *
+   * @example
+   * await sweeper.expireView('/articles/hello');
+   * await sweeper.expireView({ name: 'post-detail', params: { slug: 'hello' } });
+   */
+  readonly expireView = (target: ViewTarget): Promise<ExpiredViews> => this.views.expire(target);
 
   /** Makes everything fresh from the next render on. */
   readonly invalidateAll = async (): Promise<void> => {
     this.#checkOpen();
-    await this.#bumps.send(new Map([[EVERYTHING, undefined]]));
+    await this.#changed({ names: new Set([EVERYTHING]), conditional: new Map() });
   };
+
+  /**
+   * Runs a function around a database transaction: what it is told of is bumped when the function has resolved, and
+   * forgotten when it has failed. Nests: an inner transaction's changes wait for the outermost one. Pages rendered in
+   * it show what it has changed, uncached.
+   *
+   * @returns what `run` returns, when everything is bumped
+   * @throws CacheSweeperError CACHESWEEPER_CLOSED, before `run` is called; with `strict`, CACHESWEEPER_BUMP_FAILED
+   *
+   * @example
+   * await sweeper.transaction((t) =>
+   *   db.transaction(async (tx) => {
+   *     await tx.update(comments).set({ text }).where(eq(comments.id, id));
+   *     t.invalidateCacheFor({ type: 'Comment', id });
+   *   }),
+   * );
+   */
+  readonly transaction = async <T>(
+    run: (transaction: SweepTransaction) => T | PromiseLike<T>,
+    options: TransactionOptions = {},
+  ): Promise<T> => {
+    this.#checkOpen();
+    return this.#transactions.around(run, options);
+  };
+
+  /**
+   * The same for transactions that are not one function, such as those of an ORM: whoever begins one commits it (await
+   * that: it bumps) or rolls it back.
+   *
+   * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION
+   */
+  beginTransaction(options: BeginOptions = {}): SweepTransaction {
+    return this.#transactions.begin(options);
+  }
 
   /**
    * Renders a template of an environment that this sweeper is installed in.
@@ -190,6 +248,7 @@ export class CacheSweeper {
   /** Resolved when all background writes and retries are done. For tests, serverless functions and shutdown. */
   async idle(): Promise<void> {
     await Promise.all([this.#background.idle(), this.#shared?.tokens.idle()]);
+    await this.#listener.idle();
   }
 
   /** What was cached, how often that helped, and what it saved. */
@@ -203,13 +262,14 @@ export class CacheSweeper {
       store: this.#shared?.storeStats,
       renders: this.#renders,
       tags: this.#stats.tags(),
+      notWorthCaching: this.#stats.notWorthCaching(),
     };
   }
 
   /**
-   * Finishes background writes and ends the store's connections. Bumps that could not be delivered are reported to
-   * `onError`. Pages can still be rendered, uncached;
-   * invalidating then throws CACHESWEEPER_CLOSED.
+   * Finishes bumps and background writes that are under way, and ends the store's connections. Bumps that could not be
+   * delivered are reported to `onError`. Pages can still be rendered, uncached; invalidating then throws
+   * CACHESWEEPER_CLOSED.
    */
   close(): Promise<void> {
     this.#closing ??= this.#close();
@@ -218,11 +278,17 @@ export class CacheSweeper {
 
   async #close(): Promise<void> {
     this.#engine.isClosed = true;
-    await this.#background.idle();
+    await Promise.all([this.#background.idle(), this.#bumps.idle()]);
     const undelivered = (await this.#shared?.tokens.close()) ?? [];
     if (undelivered.length > 0) this.#report(bumpFailed(undelivered, 'closed before they could be delivered'));
     await this.#shared?.close();
     this.#memory?.clear();
+  }
+
+  /** Inside a transaction it is bumped again when that is committed: until then others read the old rows. */
+  #changed(changes: Changes): Promise<void> {
+    this.#transactions.current?.collect(changes);
+    return this.#bumps.deliver(changes);
   }
 
   #checkOpen(): void {
@@ -230,9 +296,9 @@ export class CacheSweeper {
       throw new CacheSweeperError('CACHESWEEPER_CLOSED', 'this sweeper was closed: nothing can be invalidated');
   }
 
-  #finished(report: RenderReport): void {
+  #finished(report: UnfinishedReport): void {
     this.#renders++;
-    this.#stats.add(report.fragments);
+    this.#stats.add(report.fragments, report.waited);
     if (renderChannel.hasSubscribers) renderChannel.publish(report);
     try {
       // It may be asynchronous, against its type.
@@ -275,9 +341,4 @@ function checkRegistration(registration: object): Registration {
     );
   }
   return { ...registration } as Registration;
-}
-
-/** What a token records of the attribute named by `using`. */
-function usingRecord(model: unknown, using: string): string {
-  return digest(canonicalList([using, usingValue(model, using)], 'using'), 11);
 }

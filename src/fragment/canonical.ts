@@ -28,7 +28,7 @@ export function canonicalList(
   let text = '[';
   for (let i = 0; i < values.length; i++) {
     if (i > 0) text += ',';
-    text += write(values[i], { label: `${what} ${i + 1}`, instanceText, path: [] });
+    text += writePrimitive(values[i]) ?? write(values[i], { label: `${what} ${i + 1}`, instanceText, path: [] });
   }
   return `${text}]`;
 }
@@ -42,7 +42,8 @@ interface Writing {
   readonly path: object[];
 }
 
-function write(value: unknown, writing: Writing): string {
+/** Undefined for what is no primitive value with a text of its own. */
+function writePrimitive(value: unknown): string | undefined {
   switch (typeof value) {
     case 'string':
       return JSON.stringify(value);
@@ -53,11 +54,15 @@ function write(value: unknown, writing: Writing): string {
     case 'boolean':
     case 'undefined':
       return String(value);
-    case 'object':
-      return value === null ? 'null' : writeObject(value, writing);
     default:
-      return refuse(value, writing);
+      return value === null ? 'null' : undefined;
   }
+}
+
+function write(value: unknown, writing: Writing): string {
+  const text = writePrimitive(value);
+  if (text !== undefined) return text;
+  return typeof value === 'object' && value !== null ? writeObject(value, writing) : refuse(value, writing);
 }
 
 function writeObject(value: object, writing: Writing): string {

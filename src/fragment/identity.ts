@@ -51,10 +51,11 @@ export class Identifier {
   register(typeOrClass: string | ModelClass, registration: Registration): void {
     this.#known = new WeakMap();
     if (typeof typeOrClass === 'string' && typeOrClass !== '') {
-      this.#types.set(typeOrClass, registration);
+      this.#types.set(typeOrClass, { ...this.#types.get(typeOrClass), ...registration });
     } else if (typeof typeOrClass === 'function' && isClass(typeOrClass)) {
-      this.#classes.set(typeOrClass, registration);
-      this.#types.set(this.#typeOf(typeOrClass), registration);
+      const all = { ...this.#classes.get(typeOrClass), ...registration };
+      this.#classes.set(typeOrClass, all);
+      this.#types.set(this.#typeOf(typeOrClass), all);
     } else {
       throw new CacheSweeperError(
         'CACHESWEEPER_BAD_OPTION',
@@ -86,6 +87,18 @@ export class Identifier {
   identityOfInstance(instance: object): Identity | undefined {
     const told = this.#identify?.(instance);
     return told !== undefined ? checked(told, 'identify() gave') : this.#ofInstance(instance);
+  }
+
+  /** A value's id as text, if it looks like a model: never throws, asks no option and remembers nothing. */
+  hint(value: unknown): string | undefined {
+    if (typeof value !== 'object' || value === null) return undefined;
+    try {
+      const id = idOf(value, this.#registeredClass(value)?.[1].id);
+      return typeof id === 'string' || typeof id === 'number' || typeof id === 'bigint' ? String(id) : undefined;
+    } catch {
+      // A getter or proxy that throws.
+      return undefined;
+    }
   }
 
   #row(model: unknown, type: string): Identity {

@@ -36,7 +36,7 @@ const EMPTY_LIST = '[]';
  * blog:1:comment.njk#0@Xu8bJr4HcN2s9QaP:Comment:=7@0mi8kq2c4Vb3xR9aLk0g:["comment.njk"]
  */
 export function canonicalKey(parts: KeyParts): string {
-  let text = `${escapePart(parts.namespace)}:${parts.version}:${escapePart(parts.template)}#${parts.ordinal}@${parts.digest}:`;
+  let text = keyStart(parts);
   for (let i = 0; i < parts.models.length; i++) {
     const model = parts.models[i] as KeyModel;
     text += `${i === 0 ? '' : '+'}${escapePart(model.name)}@${model.token}`;
@@ -45,6 +45,12 @@ export function canonicalKey(parts: KeyParts): string {
   if (parts.using !== EMPTY_LIST || parts.vary !== EMPTY_LIST) text += parts.using;
   if (parts.vary !== EMPTY_LIST) text += parts.vary;
   return text;
+}
+
+/** What all keys of one place start with. */
+export function keyStart(parts: Pick<KeyParts, 'namespace' | 'version' | 'template' | 'ordinal' | 'digest'>): string {
+  const { namespace, version, template, ordinal, digest } = parts;
+  return `${escapePart(namespace)}:${version}:${escapePart(template)}#${ordinal}@${digest}:`;
 }
 
 const SEPARATORS = /[%#@+]|[^\x21-\x7e]/;

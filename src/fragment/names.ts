@@ -52,3 +52,9 @@ export function sweptNames(identity: Identity): readonly string[] {
   const names = typeNames(identity.type);
   return identity.id === undefined ? [names.type] : [ownName(identity), names.list];
 }
+
+/** The name of the type that a name belongs to: `Comment` of `Comment:=7`, `Comment:*` and `Comment`. */
+export function typeOfName(name: string): string {
+  const colon = name.indexOf(':');
+  return colon === -1 ? name : name.slice(0, colon);
+}

@@ -2,51 +2,88 @@ import cluster from 'node:cluster';
 import { CacheSweeperError } from '../errors.ts';
 import { mintToken, tokenRecord } from '../fragment/token.ts';
 import type { Settings } from '../options.ts';
-import type { SharedTokens } from '../stores/shared-tokens.ts';
+import { BUMP_TIMEOUT, type SharedTokens } from '../stores/shared-tokens.ts';
+import type { BumpListener } from './bump-listener.ts';
+import type { Changes } from './changes.ts';
 import type { Tokens } from './engine.ts';
 
 /** Gives names new tokens, in this process or in the store. */
 export class Bumps {
   readonly #tokens: Tokens;
   readonly #settings: Settings;
+  readonly #underWay = new Set<Promise<unknown>>();
+  readonly #listener: BumpListener;
   #hasWarned = false;
 
-  constructor(tokens: Tokens, settings: Settings) {
+  constructor(tokens: Tokens, settings: Settings, listener: BumpListener) {
+    this.#listener = listener;
     this.#tokens = tokens;
     this.#settings = settings;
   }
 
   /**
-   * @param names with the digest of the `using` attribute to record, if any
+   * Bumps what was changed; of the changes that name an attribute only those whose attribute is not the recorded one.
+   *
    * @throws CacheSweeperError CACHESWEEPER_BUMP_FAILED when the store did not acknowledge all of them
    */
-  async send(names: ReadonlyMap<string, string | undefined>): Promise<void> {
+  async deliver({ names, conditional }: Changes): Promise<void> {
+    const started = performance.now();
+    const bumped = new Map<string, string | undefined>(Array.from(names, (name) => [name, undefined]));
+    const found = conditional.size === 0 ? undefined : await this.#recorded([...conditional.keys()]);
+    for (const [own, change] of conditional) {
+      if (found?.get(own) === change.recorded && !names.has(own)) continue;
+      for (const name of change.names) if (!bumped.has(name)) bumped.set(name, undefined);
+      // Changed without its attribute having been told as well: nobody knows which came last.
+      if (!names.has(own)) bumped.set(own, change.recorded);
+    }
+    await this.#send(bumped, started);
+  }
+
+  /**
+   * @param names with the digest of the `using` attribute to record, if any
+   * @param started when its deadline began, by `performance.now()`
+   */
+  async #send(names: ReadonlyMap<string, string | undefined>, started: number): Promise<void> {
     if ('local' in this.#tokens) {
       const now = this.#settings.now();
       for (const [name, recorded] of names) this.#tokens.local.set(name, mintToken(now, recorded));
       this.#warnOfOtherWorkers();
+      this.#listener.tell([...names.keys()]);
       return;
     }
-    const lost = await this.#bumpShared(this.#tokens.tokens, names);
+    const bump = this.#bumpShared(this.#tokens.tokens, names, () => started + BUMP_TIMEOUT - performance.now());
+    this.#underWay.add(bump);
+    const lost = await bump.finally(() => this.#underWay.delete(bump));
+    const failed = new Set(lost);
+    this.#listener.tell([...names.keys()].filter((name) => !failed.has(name)));
     if (lost.length > 0) {
       throw bumpFailed(lost, 'not acknowledged by the store; they are tried again in the background');
     }
+  }
+
+  /** Resolved when no bump is under way; each takes a second at most for each of its writes. */
+  async idle(): Promise<void> {
+    while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
   }
 
   /**
    * A recorded attribute says that everything was swept for it: it is written last, and only if that is so. Otherwise the
    * next call would find it, and do nothing.
    */
-  async #bumpShared(shared: SharedTokens, names: ReadonlyMap<string, string | undefined>): Promise<readonly string[]> {
+  async #bumpShared(
+    shared: SharedTokens,
+    names: ReadonlyMap<string, string | undefined>,
+    left: () => number,
+  ): Promise<readonly string[]> {
     const recorded = new Map([...names].filter(([, record]) => record !== undefined));
-    if (recorded.size === 0) return shared.bump(names);
-    const lost = await shared.bump(new Map([...names].filter(([, record]) => record === undefined)));
+    if (recorded.size === 0) return shared.bump(names, left());
+    const lost = await shared.bump(new Map([...names].filter(([, record]) => record === undefined)), left());
     const own = lost.length === 0 ? recorded : new Map(Array.from(recorded.keys(), (name) => [name, undefined]));
-    return [...lost, ...(await shared.bump(own))];
+    return [...lost, ...(await shared.bump(own, left()))];
   }
 
   /** What the tokens of names have recorded of the `using` attribute; a token that cannot be read has nothing. */
-  async recorded(names: readonly string[]): Promise<ReadonlyMap<string, string | undefined>> {
+  async #recorded(names: readonly string[]): Promise<ReadonlyMap<string, string | undefined>> {
     if ('local' in this.#tokens) {
       const { local } = this.#tokens;
       return new Map(names.map((name) => [name, tokenRecord(local.get(name))]));

@@ -1,3 +1,4 @@
+import type { TemplateDependency } from '../fragment/entry.ts';
 import type { Identifier } from '../fragment/identity.ts';
 import type { PageContext, Settings } from '../options.ts';
 import type { LocalTokens } from '../stores/local-tokens.ts';
@@ -5,15 +6,25 @@ import type { Shared } from '../stores/shared.ts';
 import type { Entries } from './entries.ts';
 import { Fragments } from './fragments.ts';
 import { type Knowledge, LocalKnowledge } from './knowledge.ts';
-import { lazyPart } from './lazy.ts';
 import { KeyMaker } from './operands.ts';
+import { currentPart } from './part.ts';
+import { Predictions } from './predictions.ts';
 import { Render } from './render.ts';
-import type { RenderReport } from './report.ts';
+import type { UnfinishedReport } from './report.ts';
 import { requestStarted } from './request-start.ts';
 import { NoKnowledge, StoreKnowledge } from './store-knowledge.ts';
+import { type Uncommitted, UncommittedKnowledge } from './uncommitted.ts';
 
 /** Where tokens are: in this process, or in a store. */
 export type Tokens = { readonly local: LocalTokens } | Shared;
+
+/** An environment that the sweeper is installed in. */
+export interface TemplateSource {
+  /** Those of the templates that are not what they were. */
+  outdated(templates: readonly TemplateDependency[]): Promise<readonly TemplateDependency[]>;
+}
+/** Of so many renders one has its lookups timed. */
+const TIMED_RENDERS = 16;
 
 /** What all pages of one sweeper share. */
 export class Engine {
@@ -21,8 +32,13 @@ export class Engine {
   readonly fragments: Fragments;
   readonly keys: KeyMaker;
   readonly #tokens: Tokens;
-  readonly #entries: Entries;
-  readonly #finished: (report: RenderReport) => void;
+  readonly entries: Entries;
+  readonly #finished: (report: UnfinishedReport) => void;
+  readonly #transactions: { readonly current: Uncommitted | undefined };
+  readonly #predictions: Predictions;
+  /** Environments are their owners': this keeps none of them alive. */
+  #sources: WeakRef<TemplateSource>[] = [];
+  #renders = 0;
   #environments = 0;
   #hasWarned = false;
   /** What can no longer be swept must not be cached. */
@@ -32,20 +48,35 @@ export class Engine {
     settings: Settings;
     identifier: Identifier;
     tokens: Tokens;
+    /** The transaction that the running code is in. */
+    transactions: { readonly current: Uncommitted | undefined };
     entries: Entries;
-    finished: (report: RenderReport) => void;
+    finished: (report: UnfinishedReport) => void;
   }) {
     this.settings = parts.settings;
     this.#tokens = parts.tokens;
-    this.#entries = parts.entries;
+    this.#transactions = parts.transactions;
+    this.entries = parts.entries;
     this.#finished = parts.finished;
     this.keys = new KeyMaker(parts.settings, parts.identifier);
+    this.#predictions = new Predictions(parts.identifier, parts.entries);
     this.fragments = new Fragments(parts.settings, this.keys, parts.entries);
   }
 
   /** Numbers the environments, in the order in which the sweeper is installed in them. */
-  nextEnvironment(): number {
+  addEnvironment(source: TemplateSource): number {
+    this.#sources = [...this.#sources.filter((known) => known.deref() !== undefined), new WeakRef(source)];
     return this.#environments++;
+  }
+
+  /** Whether all these templates are what they were, each in the environment that it belongs to. */
+  async areCurrent(templates: readonly TemplateDependency[]): Promise<boolean> {
+    let outdated = templates;
+    for (const source of this.#sources) {
+      if (outdated.length === 0) break;
+      outdated = (await source.deref()?.outdated(outdated)) ?? outdated;
+    }
+    return outdated.length === 0;
   }
 
   /**
@@ -54,20 +85,45 @@ export class Engine {
    */
   newRender(context: PageContext, canWait: boolean, since: number | undefined = requestStarted()): Render {
     const settings = this.isClosed ? { ...this.settings, enabled: false } : this.settings;
-    return new Render(settings, this.#knowledge(canWait), this.fragments, context, {
+    return new Render(settings, this.knowledge(canWait), this.fragments, context, {
       canWait,
-      since: oldest(since, lazyPart()?.since),
+      since: oldest(since, currentPart()?.since),
+      isTimed: this.#renders++ % TIMED_RENDERS === 0,
     });
+  }
+
+  /** Asks for what the same page needed last time; whether that is worth waiting for before the first pass. */
+  predict(render: Render, template: string): boolean {
+    return this.#predictions.begin(render, template);
   }
 
   /** A page is complete: what it kept is stored, and what it did is reported. */
   succeed(render: Render, template: string, milliseconds: number): void {
-    this.#entries.keep(render);
-    const { passes, waves, pass } = render;
-    this.#finished({ template, passes, waves, milliseconds, fragments: pass.reports });
+    this.entries.keep(render);
+    this.#predictions.learn(render, template);
+    const { passes, waves, pass, knowledge } = render;
+    const waited = knowledge.waited;
+    render.forget();
+    this.#finished({ template, passes, waves, milliseconds, waited, fragments: pass.reports });
   }
 
-  #knowledge(canWait: boolean): Knowledge {
+  /**
+   * What can be known where the running code is.
+   *
+   * @param canWait whether whoever asks can wait for the store
+   */
+  knowledge(canWait: boolean): Knowledge {
+    const { current } = this.#transactions;
+    const outside = this.#committed(canWait);
+    return current === undefined ? outside : new UncommittedKnowledge(outside, current);
+  }
+
+  /** Whether the running code is in a transaction that has changed something under this name. */
+  isUncommitted(name: string): boolean {
+    return this.#transactions.current?.hasChanged(name) ?? false;
+  }
+
+  #committed(canWait: boolean): Knowledge {
     if ('local' in this.#tokens) return new LocalKnowledge(this.#tokens.local);
     const { tokens, entries } = this.#tokens;
     if (canWait) return new StoreKnowledge(tokens, entries, this.settings.timeout);

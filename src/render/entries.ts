@@ -3,13 +3,23 @@ import type { MemoryTier } from '../stores/memory-tier.ts';
 import type { SharedEntries } from '../stores/shared-entries.ts';
 import type { Background } from './background.ts';
 import { type Knowledge, PENDING, UNKNOWN } from './knowledge.ts';
-import type { Render } from './render.ts';
+import type { StoredKey } from './operands.ts';
+import type { KeyedEntry } from './render.ts';
 
 /** Whether an entry may be served now. */
 export type Verdict = 'valid' | 'invalid' | 'pending';
 
 /** How long writing entries may take, in milliseconds: no page waits for it. */
 const WRITE_TIMEOUT = 1_000;
+
+/** What was made and found, and the tokens it is judged by. */
+export interface Harvest {
+  /** By the key that the memory tier knows them by. */
+  readonly kept: ReadonlyMap<string, KeyedEntry>;
+  /** Entries that came from the store. */
+  readonly found: ReadonlyMap<string, KeyedEntry>;
+  readonly knowledge: Knowledge;
+}
 
 /** Where entries are kept: in the memory tier, and in the store if there is one. */
 export class Entries {
@@ -30,13 +40,14 @@ export class Entries {
     this.#now = now;
   }
 
-  inMemory(key: string): Entry | undefined {
-    return this.#memory?.get(key);
+  /** @param near {@link FragmentKey.near} */
+  inMemory(near: string): Entry | undefined {
+    return this.#memory?.get(near);
   }
 
   /** Whether an entry is small enough for the memory tier; without one everything is. */
-  fits(key: string, entry: Entry): boolean {
-    return this.#memory === undefined || this.#shared !== undefined || this.#memory.fits(key, entry);
+  fits(near: string, entry: Entry): boolean {
+    return this.#memory === undefined || this.#shared !== undefined || this.#memory.fits(near, entry);
   }
 
   /** Valid only if every token in it is known and equal now. */
@@ -52,31 +63,31 @@ export class Entries {
     return verdict;
   }
 
-  /** Stores what a successful render kept. */
-  keep({ kept, found, knowledge }: Render): void {
-    const written: [string, Entry][] = [];
-    for (const [key, entry] of kept) {
+  /** Stores what a successful render, or view, kept. */
+  keep({ kept, found, knowledge }: Harvest): void {
+    const written: (StoredKey & { readonly entry: Entry })[] = [];
+    for (const [near, { entry, stored }] of kept) {
       // What a lazy rendered was judged by its own render: here its names were not asked for.
       if (this.judge(entry, knowledge) === 'invalid') continue;
-      this.#remember(key, entry, knowledge);
-      written.push([key, entry]);
+      this.#remember(near, entry, knowledge);
+      if (stored !== undefined) written.push({ ...stored, entry });
     }
-    for (const [key, entry] of found) this.#remember(key, entry, knowledge);
+    for (const [near, { entry }] of found) this.#remember(near, entry, knowledge);
     if (this.#shared !== undefined && written.length > 0) this.#write(this.#shared, written);
   }
 
-  #remember(key: string, entry: Entry, knowledge: Knowledge): void {
-    if (this.#memory === undefined || !this.#memory.fits(key, entry)) return;
-    const there = entry.provisional ? this.#memory.get(key) : undefined;
+  #remember(near: string, entry: Entry, knowledge: Knowledge): void {
+    if (this.#memory === undefined) return;
+    const there = entry.provisional ? this.#memory.get(near) : undefined;
     // A provisional entry never replaces a valid one.
-    if (there?.canonical === entry.canonical && this.judge(there, knowledge) !== 'invalid') return;
-    this.#memory.set(key, entry);
+    if (there !== undefined && this.judge(there, knowledge) !== 'invalid') return;
+    this.#memory.set(near, entry);
   }
 
-  #write(shared: SharedEntries, entries: readonly [string, Entry][]): void {
+  #write(shared: SharedEntries, written: readonly (StoredKey & { readonly entry: Entry })[]): void {
     this.#background.start(() =>
       shared.write(
-        entries.map(([key, entry]) => ({ key, entry, ttl: this.#seconds(entry.expires) })),
+        written.map((each) => ({ ...each, ttl: this.#seconds(each.entry.expires) })),
         WRITE_TIMEOUT,
       ),
     );

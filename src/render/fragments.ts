@@ -1,18 +1,22 @@
 import { Dependencies } from '../fragment/dependencies.ts';
 import { type Entry, MAX_DEPENDENCIES, type TemplateDependency } from '../fragment/entry.ts';
 import type { Identity } from '../fragment/identity.ts';
-import { dependencyNames } from '../fragment/names.ts';
-import { tokenTime } from '../fragment/token.ts';
+import { dependencyNames, ownName } from '../fragment/names.ts';
 import type { Settings } from '../options.ts';
 import type { Entries, Verdict } from './entries.ts';
 import { Frame } from './frame.ts';
 import { PENDING, UNKNOWN } from './knowledge.ts';
-import { type KeyMaker, type MadeKey, milliseconds, type Operands, type Place } from './operands.ts';
+import { newEntry } from './new-entry.ts';
+import {
+  type FragmentKey,
+  type KeyMaker,
+  milliseconds,
+  type Operands,
+  type Place,
+  type StoredKey,
+} from './operands.ts';
 import type { Render } from './render.ts';
 import type { UncachedReason } from './report.ts';
-
-/** Clocks of two machines may differ by this much, in milliseconds. */
-const CLOCK_SKEW = 1_000;
 
 /** One use of a fragment tag, as the page's template makes it. */
 export interface FragmentCall {
@@ -35,8 +39,6 @@ export class Fragments {
   readonly #settings: Settings;
   readonly #keys: KeyMaker;
   readonly #entries: Entries;
-  /** Clocks of two machines may differ by this much, in milliseconds. */
-  readonly #skew: number;
   /** The innermost body being rendered. Bodies are synchronous, so there is never more than one. */
   #frame: Frame | undefined;
 
@@ -44,7 +46,6 @@ export class Fragments {
     this.#settings = settings;
     this.#keys = keys;
     this.#entries = entries;
-    this.#skew = settings.store === undefined ? 0 : CLOCK_SKEW;
   }
 
   get frame(): Frame | undefined {
@@ -65,10 +66,18 @@ export class Fragments {
   run(render: Render, call: FragmentCall): string {
     if (!render.enabled) return this.#uncached(render, call, 'disabled');
     if (call.skip !== undefined) return this.#uncached(render, call, call.skip);
-    const made = this.#keys.make(render, call.place, call.operands);
-    if (made === 'pending') return '';
-    if (typeof made === 'string') return this.#uncached(render, call, made);
-    return this.#find(render, call, made) ?? this.#miss(render, call, made);
+    const started = render.isTimed ? performance.now() : undefined;
+    const key = this.#keys.make(render, call.place, call.operands);
+    if (key === undefined) return this.#uncached(render, call, 'no models');
+    const near = this.#findNear(render, call, key, started);
+    if (near !== undefined) return near;
+    // Without a store its key is of no use, but a key function that fails shall be heard of.
+    const isStored = !render.knowledge.knowsAll || this.#settings.key !== undefined;
+    const stored = isStored ? this.#keys.stored(render, key) : undefined;
+    if (stored === 'pending') return '';
+    if (stored === 'unknown token') return this.#uncached(render, call, stored);
+    const far = stored && this.#findFar(render, call, key, stored, started);
+    return far ?? this.#miss(render, call, key, stored, elapsed(started));
   }
 
   /** `depends`: the body being rendered is made from these as well. */
@@ -76,34 +85,64 @@ export class Fragments {
     if (this.#frame !== undefined) this.#addModels(render, this.#frame, models);
   }
 
-  /** The html of an entry that may be served, '' when that is not known yet, undefined when there is none. */
-  #find(render: Render, call: FragmentCall, made: MadeKey): string | undefined {
-    const { kept, found, knowledge } = render;
-    const { key, canonical } = made;
-    const here = [kept.get(key), this.#entries.inMemory(key)];
-    for (const entry of here) {
-      if (entry === undefined || entry.canonical !== canonical) continue;
-      const verdict = this.#judge(render, call, entry);
+  /** The html of an entry of this process that may be served, '' when that is not known yet, undefined for none. */
+  #findNear(
+    render: Render,
+    call: FragmentCall,
+    { near }: FragmentKey,
+    started: number | undefined,
+  ): string | undefined {
+    const own = render.kept.get(near)?.entry;
+    if (own !== undefined) {
+      const verdict = this.#judge(render, call, own);
       if (verdict === 'pending') return '';
-      if (verdict === 'valid') return this.#hit(render, call, key, entry);
+      if (verdict === 'valid') return this.#again(render, call, near, own, started);
     }
-    if (made.models.some(({ name }) => knowledge.isFresh(name))) return undefined;
-    const entry = knowledge.entry(key, canonical);
-    if (entry === PENDING) return '';
-    const verdict = entry === undefined ? 'invalid' : this.#judge(render, call, entry);
+    const entry = this.#entries.inMemory(near);
+    if (entry === undefined) return undefined;
+    const verdict = this.#judge(render, call, entry);
     if (verdict === 'pending') return '';
-    if (entry === undefined || verdict === 'invalid') return undefined;
-    found.set(key, entry);
-    return this.#hit(render, call, key, entry);
+    return verdict === 'valid' ? this.#serve(render, call, entry, 'hit', started) : undefined;
   }
 
-  #hit(render: Render, call: FragmentCall, key: string, entry: Entry): string {
+  /** The same for the store. */
+  #findFar(
+    render: Render,
+    call: FragmentCall,
+    { near, models }: FragmentKey,
+    stored: StoredKey,
+    started: number | undefined,
+  ): string | undefined {
+    const { found, knowledge } = render;
+    if (models.some((model) => knowledge.isFresh(ownName(model)))) return undefined;
+    const entry = knowledge.entry(stored.key, stored.canonical);
+    if (entry === PENDING) return '';
+    if (entry === undefined) return undefined;
+    const verdict = this.#judge(render, call, entry);
+    if (verdict === 'pending') return '';
+    if (verdict === 'invalid') return undefined;
+    found.set(near, { entry, stored });
+    return this.#serve(render, call, entry, 'hit', started);
+  }
+
+  /** What an earlier pass of this render made is found by a later one: for the page it is a miss all the same. */
+  #again(render: Render, call: FragmentCall, near: string, entry: Entry, started: number | undefined): string {
+    const { seen } = render.pass;
+    const isRepeated = seen.has(near);
+    seen.add(near);
+    return this.#serve(render, call, entry, isRepeated ? 'hit' : 'miss', started);
+  }
+
+  #serve(
+    render: Render,
+    call: FragmentCall,
+    entry: Entry,
+    outcome: 'hit' | 'miss',
+    started: number | undefined,
+  ): string {
     this.#frame?.dependencies.addEntry(entry);
     render.pass.finished.push(entry);
-    // What an earlier pass of this render made is found by a later one: for the page it is a miss all the same.
-    const made = render.kept.get(key) === entry && !render.pass.seen.has(key);
-    if (made) render.pass.seen.add(key);
-    this.#report(render, call, made ? 'miss' : 'hit', undefined, entry.cost);
+    this.#report(render, call, outcome, undefined, entry.cost, elapsed(started));
     return entry.html;
   }
 
@@ -113,11 +152,17 @@ export class Fragments {
     if (rendered === undefined) return '';
     frame.close();
     render.pass.hasUncached = true;
-    this.#report(render, call, 'uncached', reason, rendered.cost);
+    this.#report(render, call, 'uncached', reason, rendered.cost, 0);
     return rendered.html;
   }
 
-  #miss(render: Render, call: FragmentCall, { key, canonical, models }: MadeKey): string {
+  #miss(
+    render: Render,
+    call: FragmentCall,
+    { near, models }: FragmentKey,
+    stored: StoredKey | undefined,
+    lookup: number | undefined,
+  ): string {
     const { pass, kept } = render;
     const started = this.#settings.now();
     const lifetime = milliseconds(call.operands.ttl);
@@ -135,42 +180,17 @@ export class Fragments {
     let reason = frame.uncached ?? (mustWait || render.isPending ? 'pending' : undefined);
     if (reason === undefined && dependencies.tokens.size > MAX_DEPENDENCIES) reason = 'too many dependencies';
     if (reason === undefined) {
-      const entry = this.#entry(render, canonical, rendered, dependencies);
+      const entry = newEntry(this.#settings, { ...rendered, since: render.since }, dependencies);
       if (entry.expires <= this.#settings.now()) reason = 'expired';
-      else if (!this.#entries.fits(key, entry)) reason = 'too large';
+      else if (!this.#entries.fits(near, entry)) reason = 'too large';
       else {
-        kept.set(key, entry);
-        pass.seen.add(key);
+        kept.set(near, { entry, stored });
+        pass.seen.add(near);
       }
     }
     if (frame.uncached !== undefined) pass.hasUncached = true;
-    this.#report(render, call, reason === undefined ? 'miss' : 'uncached', reason, rendered.cost);
+    this.#report(render, call, reason === undefined ? 'miss' : 'uncached', reason, rendered.cost, lookup);
     return rendered.html;
-  }
-
-  #entry(
-    render: Render,
-    canonical: string,
-    { html, cost }: { html: string; cost: number },
-    dependencies: Dependencies,
-  ): Entry {
-    const youngest = tokenTime(dependencies.youngest());
-    // Promise 2: something was bumped so late that the page's data may have been read before.
-    const isLate = youngest >= render.since - this.#skew;
-    const provisional = isLate || dependencies.provisional;
-    const expires = isLate
-      ? Math.min(dependencies.expires, youngest + this.#settings.maxDataAge)
-      : dependencies.expires;
-    return {
-      html,
-      canonical,
-      names: [...dependencies.tokens.keys()],
-      tokens: [...dependencies.tokens.values()],
-      templates: [...dependencies.templates.values()],
-      expires,
-      provisional,
-      cost,
-    };
   }
 
   /** The body's html and what it took in milliseconds; undefined when the pass has to be repeated for it. */
@@ -218,7 +238,7 @@ export class Fragments {
 
   #judge(render: Render, call: FragmentCall, entry: Entry): Verdict {
     const verdict = this.#entries.judge(entry, render.knowledge);
-    if (verdict === 'invalid') return verdict;
+    if (verdict === 'invalid' || entry.templates.length === 0) return verdict;
     return entry.templates.every((template) => call.templateDigest(template) === template.digest) ? verdict : 'invalid';
   }
 
@@ -228,9 +248,14 @@ export class Fragments {
     outcome: 'hit' | 'miss' | 'uncached',
     reason: UncachedReason | undefined,
     cost: number,
+    lookup: number | undefined,
   ): void {
-    pass.reports.push(
-      reason === undefined ? { template, line, outcome, cost } : { template, line, outcome, reason, cost },
-    );
+    const untold = { template, line, outcome, cost, lookup: lookup ?? Number.NaN, netBenefit: 0 };
+    pass.reports.push(reason === undefined ? untold : { ...untold, reason });
   }
+}
+
+/** Milliseconds since then, where that is timed. */
+function elapsed(started: number | undefined): number | undefined {
+  return started === undefined ? undefined : performance.now() - started;
 }

@@ -23,6 +23,8 @@ export interface Knowledge {
   readonly isPending: boolean;
   /** Finds out what was asked. */
   ask(): Promise<void>;
+  /** Milliseconds spent on that. */
+  readonly waited: number;
   /** Stops asking: what is not known now is unknown. Returns what was still asked. */
   giveUp(): readonly string[];
 }
@@ -31,6 +33,7 @@ export interface Knowledge {
 export class LocalKnowledge implements Knowledge {
   readonly knowsAll = true;
   readonly isPending = false;
+  readonly waited = 0;
   readonly #tokens: LocalTokens;
 
   constructor(tokens: LocalTokens) {

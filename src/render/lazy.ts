@@ -1,23 +1,10 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { CacheSweeperError } from '../errors.ts';
 import { isPlain } from '../fragment/plain.ts';
 import { currentRender, runAs } from './current.ts';
 import { Frame } from './frame.ts';
+import { inPart } from './part.ts';
 import { isPlaceholder, makePlaceholder } from './placeholder.ts';
 import type { Render } from './render.ts';
-
-/** What a lazy's function renders, the fragment around the call is made from; its data is as old as the page's. */
-export interface LazyPart {
-  readonly frame: Frame;
-  readonly since: number;
-}
-
-const part = new AsyncLocalStorage<LazyPart>();
-
-/** Where the renders of the lazy that is running belong, if one is. */
-export function lazyPart(): LazyPart | undefined {
-  return part.getStore();
-}
 
 /** One call of a lazy in one render. */
 type Call =
@@ -101,7 +88,7 @@ function start(
   try {
     // It is nobody's part: what it renders is counted in `frame`, for every fragment that uses its value.
     result = render.frames.inside(undefined, () =>
-      runAs(undefined, () => part.run({ frame, since: render.since }, () => load(...args))),
+      runAs(undefined, () => inPart({ frame, since: render.since, mayMissPrivate: false }, () => load(...args))),
     );
   } catch (error) {
     return finish({ state: 'failed', error: error ?? new Error(`a lazy threw ${error}`) });

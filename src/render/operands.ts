@@ -3,7 +3,7 @@ import { CacheSweeperError } from '../errors.ts';
 import { canonicalList } from '../fragment/canonical.ts';
 import { describe } from '../fragment/describe.ts';
 import type { Identifier, Identity } from '../fragment/identity.ts';
-import { canonicalKey, type KeyModel, type KeyParts, safeKey } from '../fragment/key.ts';
+import { canonicalKey, type KeyModel, keyStart, safeKey } from '../fragment/key.ts';
 import { dependencyNames, ownName } from '../fragment/names.ts';
 import type { Settings } from '../options.ts';
 import { PENDING, UNKNOWN } from './knowledge.ts';
@@ -28,18 +28,41 @@ export interface Operands {
   readonly using: unknown;
 }
 
-/** A fragment's key, and the models its tag names. */
-export interface MadeKey {
+/** A fragment as its tag asks for it. */
+export interface FragmentKey {
+  readonly place: Place;
+  /** The models that the tag names, those among its keys as well. */
+  readonly models: readonly Identity[];
+  /** Canonical text of the tag's keys, and of the attributes named by `using`. */
+  readonly keys: string;
+  readonly using: string;
+  /** Tells it from every other fragment in this process, whatever the tokens: the memory tier has the last of each. */
+  readonly near: string;
+}
+
+/** A fragment as the store knows it: the models' tokens are in it. */
+export interface StoredKey {
   readonly key: string;
   /** The same with nothing left out: what an entry must carry to be the one asked for. */
   readonly canonical: string;
-  readonly models: readonly KeyModel[];
 }
+
+/** The keys that a tag had last: in most tags they are written out, and never change. */
+interface LastKeys {
+  readonly values: readonly unknown[];
+  readonly vary: string;
+  readonly text: string;
+  /** What `near` starts with. */
+  readonly start: string;
+}
+
+const EMPTY_LIST = '[]';
 
 /** Builds fragment keys. */
 export class KeyMaker {
   readonly #settings: Settings;
   readonly #identifier: Identifier;
+  readonly #last = new WeakMap<Place, LastKeys>();
 
   constructor(settings: Settings, identifier: Identifier) {
     this.#settings = settings;
@@ -47,46 +70,66 @@ export class KeyMaker {
   }
 
   /**
-   * The key of a fragment now, or why there is none: its tag was given an empty list of models, which nothing could
-   * sweep; a token is not known yet, or cannot be read.
+   * What a tag asks for; undefined when it was given an empty list of models, which nothing could sweep.
    *
    * @throws CacheSweeperError CACHESWEEPER_NO_IDENTITY, CACHESWEEPER_TYPE_CONFLICT, CACHESWEEPER_BAD_KEY,
    *   CACHESWEEPER_BAD_TTL
    */
-  make(render: Render, place: Place, operands: Operands): MadeKey | 'no models' | 'pending' | 'unknown token' {
-    const { model, type, using } = operands;
+  make({ vary }: Render, place: Place, operands: Operands): FragmentKey | undefined {
+    const { model, type, keys } = operands;
     milliseconds(operands.ttl);
-    if (operands.keys.some(isLazy)) notCalled();
-    const given = Array.isArray(model) ? model : [model];
-    const identities = given.map((one) => this.identity(one, type));
-    if (identities.length === 0) return 'no models';
-    const keys = canonicalList(operands.keys, 'key', (instance) => {
+    const models = Array.isArray(model) ? model.map((one) => this.identity(one, type)) : [this.identity(model, type)];
+    if (models.length === 0) return undefined;
+    const using = usingText(model, operands.using);
+    const last = this.#last.get(place);
+    const isSame = last !== undefined && last.vary === vary && areSame(keys, last.values);
+    const { text, start } = isSame ? last : this.#keys(place, vary, keys, models);
+    return { place, models, keys: text, using, near: start + nearEnd(models, using) };
+  }
+
+  /** @param models the models that are among the keys are added to these */
+  #keys(place: Place, vary: string, values: readonly unknown[], models: Identity[]): LastKeys {
+    if (values.some(isLazy)) notCalled();
+    const text = canonicalList(values, 'key', (instance) => {
       const identity = this.#identifier.identityOfInstance(instance);
       if (identity === undefined) return undefined;
-      identities.push(identity);
+      models.push(identity);
       return `Model(${JSON.stringify(ownName(identity))})`;
     });
-    const models = keyModels(identities, render);
-    if (typeof models === 'string') return models;
-    const parts: KeyParts = {
-      namespace: this.#settings.namespace,
-      version: this.#settings.version,
-      template: place.template,
-      digest: place.digest,
-      ordinal: place.ordinal,
-      models,
-      keys,
-      using: using === null || using === undefined ? '[]' : usingText(given, using),
-      vary: render.vary,
-    };
+    const start = `${keyStart({ ...this.#settings, ...place })}${text}${vary}`;
+    const last = { values, vary, text, start };
+    // What can change inside, or belongs to one visitor, is not kept.
+    if (values.every(isFixed)) this.#last.set(place, last);
+    return last;
+  }
+
+  /** The fragment's key in the store now, or why there is none: a token is not known yet, or cannot be read. */
+  stored({ knowledge, vary }: Render, fragment: FragmentKey): StoredKey | 'pending' | 'unknown token' {
+    const models: KeyModel[] = [];
+    let missing: 'pending' | 'unknown token' | undefined;
+    for (const identity of fragment.models) {
+      // The other names' tokens are needed as well, and asked for in the same wave.
+      for (const name of dependencyNames(identity)) {
+        const token = knowledge.token(name);
+        if (token === PENDING) missing ??= 'pending';
+        else if (token === UNKNOWN) missing = 'unknown token';
+        else if (name === ownName(identity)) models.push({ ...identity, name, token });
+      }
+    }
+    if (missing !== undefined) return missing;
+    const { namespace, version, key } = this.#settings;
+    const { template, digest, ordinal } = fragment.place;
+    const { keys, using } = fragment;
+    const parts = { namespace, version, template, digest, ordinal, models, keys, using, vary };
     const canonical = canonicalKey(parts);
-    // Its own copy: what it does to the models must not reach the dependencies.
-    const chosen: unknown =
-      this.#settings.key === undefined
-        ? canonical
-        : this.#settings.key({ ...parts, models: models.map((each) => ({ ...each })) });
     // Anything but text tells nothing apart that the default key would not.
-    return { key: safeKey(typeof chosen === 'string' ? chosen : canonical, parts), canonical, models };
+    const chosen: unknown = key?.({ ...parts });
+    return { key: safeKey(typeof chosen === 'string' ? chosen : canonical, parts), canonical };
+  }
+
+  /** The identity of an instance that has one. */
+  identityOfInstance(instance: object): Identity | undefined {
+    return this.#identifier.identityOfInstance(instance);
   }
 
   /** @param type the value of `type=`, null or undefined when there is none */
@@ -98,29 +141,30 @@ export class KeyMaker {
   }
 }
 
-/** The models with their tokens, once all their names' tokens are known. */
-function keyModels(identities: readonly Identity[], { knowledge }: Render): KeyModel[] | 'pending' | 'unknown token' {
-  const models: KeyModel[] = [];
-  let missing: 'pending' | 'unknown token' | undefined;
-  for (const identity of identities) {
-    const name = ownName(identity);
-    const token = knowledge.token(name);
-    if (typeof token === 'string') models.push({ type: identity.type, id: identity.id, name, token });
-    // The other names' tokens are needed as well, and asked for in the same wave.
-    if (knowledge.knowsAll) continue;
-    for (const each of dependencyNames(identity)) {
-      const state = knowledge.token(each);
-      if (state === PENDING) missing ??= 'pending';
-      else if (state === UNKNOWN) missing = 'unknown token';
-    }
+function isFixed(value: unknown): boolean {
+  return (typeof value !== 'object' || value === null) && typeof value !== 'function';
+}
+
+function areSame(some: readonly unknown[], others: readonly unknown[]): boolean {
+  return some.length === others.length && some.every((value, i) => Object.is(value, others[i]));
+}
+
+/** Each name with its length in front, because an id may be any text; `using` is a canonical list. */
+function nearEnd(models: readonly Identity[], using: string): string {
+  let text = using === EMPTY_LIST ? '' : using;
+  for (const model of models) {
+    const name = ownName(model);
+    text += `${name.length}:${name}`;
   }
-  return missing ?? models;
+  return text;
 }
 
 /** The attributes named by `using`, of every model that the tag names. */
-function usingText(models: readonly unknown[], using: unknown): string {
+function usingText(model: unknown, using: unknown): string {
+  if (using === null || using === undefined) return EMPTY_LIST;
+  const models: readonly unknown[] = Array.isArray(model) ? model : [model];
   return canonicalList(
-    models.map((model) => usingValue(model, using)),
+    models.map((one) => usingValue(one, using)),
     'the attribute named by using=, of model',
   );
 }

@@ -6,7 +6,8 @@ import type { Entry } from '../fragment/entry.ts';
 import type { PageContext, Settings } from '../options.ts';
 import type { Frame } from './frame.ts';
 import type { Knowledge } from './knowledge.ts';
-import type { FragmentReport } from './report.ts';
+import type { StoredKey } from './operands.ts';
+import type { FragmentDraft } from './report.ts';
 
 /** What one run of a page's template has found so far. It ends with the run. */
 export class Pass {
@@ -20,13 +21,19 @@ export class Pass {
   hasUncached = false;
   /** A component or lazy rendered something outside of bodies: a variable may hold it. */
   hasForeignHtml = false;
-  readonly reports: FragmentReport[] = [];
+  readonly reports: FragmentDraft[] = [];
 
   /** Html was made outside of bodies that nobody can tell the parts of: what may hold it is not stored. */
   suspectHtml(): void {
     this.hasUncached = true;
     this.hasForeignHtml = true;
   }
+}
+
+/** An entry and its key in the store, if there is one. */
+export interface KeyedEntry {
+  readonly entry: Entry;
+  readonly stored: StoredKey | undefined;
 }
 
 /** Where the body being rendered is known. */
@@ -44,14 +51,18 @@ export class Render {
   readonly canWait: boolean;
   readonly knowledge: Knowledge;
   readonly frames: Frames;
-  /** Complete fragments, to be stored when the whole page has succeeded. */
-  readonly kept: Map<string, Entry> = new Map();
-  /** Entries that came from the store. */
-  readonly found: Map<string, Entry> = new Map();
+  /** Complete fragments, to be stored when the whole page has succeeded; by {@link FragmentKey.near}. */
+  readonly kept: Map<string, KeyedEntry> = new Map();
+  /** Entries that came from the store, for the memory tier. */
+  readonly found: Map<string, KeyedEntry> = new Map();
   /** The page was delivered, or failed. */
   isFinished = false;
   passes = 0;
   waves = 0;
+  /** It waited for more than the store: a lazy, a template. */
+  hasWaitedElsewhere = false;
+  /** Whether the lookups of this render are timed; doing it always would cost a tenth of a hit. */
+  readonly isTimed: boolean;
   pass: Pass = new Pass();
   readonly #settings: Settings;
   #enabled: boolean | undefined;
@@ -64,13 +75,18 @@ export class Render {
     knowledge: Knowledge,
     frames: Frames,
     context: PageContext,
-    { canWait, since }: { readonly canWait: boolean; readonly since: number | undefined },
+    {
+      canWait,
+      since,
+      isTimed,
+    }: { readonly canWait: boolean; readonly since: number | undefined; readonly isTimed: boolean },
   ) {
     this.#settings = settings;
     this.knowledge = knowledge;
     this.frames = frames;
     this.context = context;
     this.canWait = canWait;
+    this.isTimed = isTimed;
     const now = settings.now();
     // Data cannot be younger than now.
     this.since = Math.min(since ?? now - settings.maxDataAge, now);
@@ -86,9 +102,20 @@ export class Render {
     this.pass = new Pass();
   }
 
+  /**
+   * The page was delivered. Whoever still holds it (a promise, V8's own caches until the next full collection) shall not
+   * hold all its html: without this, cold pages spend a tenth of their time in the garbage collector.
+   */
+  forget(): void {
+    this.kept.clear();
+    this.found.clear();
+    this.pass = new Pass();
+  }
+
   /** Waits for all that is pending, together. */
   async wave(): Promise<void> {
     this.waves++;
+    if (this.pass.pending.size > 0) this.hasWaitedElsewhere = true;
     await Promise.all([this.knowledge.ask(), Promise.allSettled(this.pass.pending)]);
   }
 

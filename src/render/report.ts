@@ -11,7 +11,8 @@ export type UncachedReason =
   | 'foreign macro'
   | 'private name'
   | 'unknown template'
-  | 'unknown token';
+  | 'unknown token'
+  | 'bumped meanwhile';
 
 /** One fragment of one render. */
 export interface FragmentReport {
@@ -23,7 +24,20 @@ export interface FragmentReport {
   readonly reason?: UncachedReason;
   /** Milliseconds: what rendering the body took; on a hit, what it took when it was stored. */
   readonly cost: number;
+  /**
+   * Milliseconds spent looking for it, its share of the waiting for the store included. Timed in one render of 16; in the
+   * others it is what its tag took on average.
+   */
+  readonly lookup: number;
+  /** Milliseconds that caching it saved this page: the cost of a body that was not rendered, less the lookup. */
+  readonly netBenefit: number;
 }
+
+/** A report that is being made: {@link Stats} completes it. */
+export type FragmentDraft = { -readonly [K in keyof FragmentReport]: FragmentReport[K] };
+
+/** What one render did, its fragments still to be completed. */
+export type UnfinishedReport = RenderReport & { readonly fragments: readonly FragmentDraft[] };
 
 /** What one render did. */
 export interface RenderReport {
@@ -34,6 +48,8 @@ export interface RenderReport {
   readonly waves: number;
   /** From the call to the html, in milliseconds. */
   readonly milliseconds: number;
+  /** Milliseconds of waiting for the store. */
+  readonly waited: number;
   /** In the order in which they were finished, inner ones first. */
   readonly fragments: readonly FragmentReport[];
 }

@@ -32,9 +32,10 @@ export class MemoryTier {
     return entryBytes(key, entry) <= this.#largest;
   }
 
-  /** Keeps an entry that fits. */
+  /** Keeps an entry, if it fits. */
   set(key: string, entry: Entry): void {
-    this.#entries.set(key, entry, { size: entryBytes(key, entry) });
+    const size = entryBytes(key, entry);
+    if (size <= this.#largest) this.#entries.set(key, entry, { size });
   }
 
   clear(): void {

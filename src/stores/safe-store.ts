@@ -58,7 +58,8 @@ export class SafeStore {
     if (count === 0) return Promise.resolve([]);
     if (this.#closed || timeout <= 0) return Promise.resolve(none());
     return new Promise((resolve) => {
-      const timer = setTimeout(() => resolve(none()), timeout);
+      // When the process was busy for so long, timers run before sockets: what has come meanwhile is read first.
+      const timer = setTimeout(() => setImmediate(() => resolve(none())), timeout);
       const settle = (answers: readonly T[]): void => {
         clearTimeout(timer);
         resolve(answers);

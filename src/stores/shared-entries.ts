@@ -1,4 +1,4 @@
-import { type Entry, readEntry, writeEntry } from '../fragment/entry.ts';
+import { readEntry, type StoredEntry, writeEntry } from '../fragment/entry.ts';
 import type { Sealer } from '../fragment/seal.ts';
 import type { SafeStore } from './safe-store.ts';
 import type { Kind } from './store.ts';
@@ -7,9 +7,8 @@ import type { Kind } from './store.ts';
 export type OnDamaged = (kind: Kind, names: readonly string[]) => void;
 
 /** An entry on its way to the store; its time to live in seconds. */
-export interface OutgoingEntry {
+export interface OutgoingEntry extends StoredEntry {
   readonly key: string;
-  readonly entry: Entry;
   readonly ttl: number;
 }
 
@@ -26,17 +25,17 @@ export class SharedEntries {
   }
 
   /** The entries of those keys that have one. */
-  async read(keys: readonly string[], timeout: number): Promise<ReadonlyMap<string, Entry>> {
-    const entries = new Map<string, Entry>();
+  async read(keys: readonly string[], timeout: number): Promise<ReadonlyMap<string, StoredEntry>> {
+    const entries = new Map<string, StoredEntry>();
     const damaged: string[] = [];
     const answers = await this.#store.getMany('entry', keys, timeout);
     keys.forEach((key, i) => {
       const answer = answers[i];
       if (answer?.state !== 'found') return;
       const text = this.#sealer.unseal('entry', key, answer.value);
-      const entry = text === undefined ? undefined : readEntry(text);
-      if (entry === undefined) damaged.push(key);
-      else entries.set(key, entry);
+      const stored = text === undefined ? undefined : readEntry(text);
+      if (stored === undefined) damaged.push(key);
+      else entries.set(key, stored);
     });
     if (damaged.length > 0) this.#onDamaged('entry', damaged);
     return entries;
@@ -44,9 +43,9 @@ export class SharedEntries {
 
   /** Writes entries, the provisional ones only where there is none. */
   async write(entries: readonly OutgoingEntry[], timeout: number): Promise<void> {
-    const item = ({ key, entry, ttl }: OutgoingEntry) => ({
+    const item = ({ key, canonical, entry, ttl }: OutgoingEntry) => ({
       key,
-      value: this.#sealer.seal('entry', key, writeEntry(entry)),
+      value: this.#sealer.seal('entry', key, writeEntry({ canonical, entry })),
       ttl,
     });
     const lasting = entries.filter(({ entry }) => !entry.provisional);

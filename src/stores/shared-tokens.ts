@@ -1,18 +1,23 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { LRUCache } from 'lru-cache';
 import { safeKey } from '../fragment/key.ts';
 import { EVERYTHING } from '../fragment/names.ts';
 import type { Sealer } from '../fragment/seal.ts';
-import { isToken, mintToken, type Token } from '../fragment/token.ts';
+import { mintToken, type Token } from '../fragment/token.ts';
+import { OpenedTokens } from './opened-tokens.ts';
 import type { SafeStore } from './safe-store.ts';
 import type { OnDamaged } from './shared-entries.ts';
 import type { StoreItem } from './store.ts';
 
 /** A bump's deadline, in milliseconds. */
-const BUMP_TIMEOUT = 1_000;
+export const BUMP_TIMEOUT = 1_000;
 /** Names that wait for a retry; more become one bump of everything. */
 const MAX_FAILING = 10_000;
+/** Keys kept; about 150 bytes each. */
+const MAX_KEYS = 10_000;
 const FIRST_RETRY = 50;
-const LAST_RETRY = 5_000;
+/** Also the longest time that a bumped name is still unknown when the store is back. */
+const LAST_RETRY = 1_000;
 
 /** What became known of some names; a name that is not in `tokens` could not be read. */
 export interface TokensRead {
@@ -25,9 +30,13 @@ export interface TokensRead {
 export class SharedTokens {
   readonly #store: SafeStore;
   readonly #sealer: Sealer;
+  readonly #opened: OpenedTokens;
+  /** Keys by name: pages ask for the same names again and again. */
+  readonly #keys = new LRUCache<string, string>({ max: MAX_KEYS });
   readonly #scope: { readonly namespace: string; readonly version: number };
   readonly #now: () => number;
   readonly #onDamaged: OnDamaged;
+  readonly #delivered: (names: readonly string[]) => void;
   /** Bumps in flight, by name. */
   readonly #bumping = new Map<string, number>();
   /** Names whose bump was lost, with a number that grows with each loss: a retry settles what was lost before it. */
@@ -36,15 +45,19 @@ export class SharedTokens {
   #retrying: Promise<void> | undefined;
   readonly #closing = new AbortController();
 
+  /** @param delivered called with lost bumps that a retry has delivered */
   constructor(
     store: SafeStore,
     sealer: Sealer,
     scope: { readonly namespace: string; readonly version: number },
     now: () => number,
     onDamaged: OnDamaged,
+    delivered: (names: readonly string[]) => void = () => {},
   ) {
+    this.#delivered = delivered;
     this.#store = store;
     this.#sealer = sealer;
+    this.#opened = new OpenedTokens(sealer);
     this.#scope = scope;
     this.#now = now;
     this.#onDamaged = onDamaged;
@@ -70,9 +83,11 @@ export class SharedTokens {
     const { missing, damaged } = await this.#get(names, tokens, timeout);
     const left = () => Math.ceil(until - performance.now());
     const made = new Map([...missing, ...damaged].map((name) => [name, mintToken(this.#now())]));
+    // A token says when it was made. Written much later it could stand in the place of a bump's that is younger.
+    const writing = Math.min(left(), BUMP_TIMEOUT);
     const [added, repaired] = await Promise.all([
-      this.#store.addMany('token', this.#items(missing, made), left()),
-      this.#store.setMany('token', this.#items(damaged, made), left()),
+      this.#store.addMany('token', this.#items(missing, made), writing),
+      this.#store.setMany('token', this.#items(damaged, made), writing),
     ]);
     const lostRace: string[] = [];
     const take = (name: string): void => {
@@ -96,12 +111,13 @@ export class SharedTokens {
    * background with other tokens, and is returned.
    *
    * @param names with the digest of the `using` attribute to record, if any
+   * @param timeout milliseconds
    */
-  async bump(names: ReadonlyMap<string, string | undefined>): Promise<readonly string[]> {
+  async bump(names: ReadonlyMap<string, string | undefined>, timeout: number): Promise<readonly string[]> {
     const all = [...names.keys()];
     for (const name of all) this.#bumping.set(name, (this.#bumping.get(name) ?? 0) + 1);
     const made = new Map(all.map((name) => [name, mintToken(this.#now(), names.get(name))]));
-    const acknowledged = await this.#store.setMany('token', this.#items(all, made), BUMP_TIMEOUT);
+    const acknowledged = await this.#store.setMany('token', this.#items(all, made), timeout);
     const lost = all.filter((_, i) => !acknowledged[i]);
     // First uncertain for one reason, then no longer for the other: never certain in between.
     this.#lose(lost);
@@ -115,7 +131,10 @@ export class SharedTokens {
 
   /** Resolved when no retry is waiting. */
   async idle(): Promise<void> {
+    // Pauses between retries do not keep the process alive; whoever waits for their end does.
+    const alive = setInterval(() => {}, LAST_RETRY);
     while (this.#retrying !== undefined) await this.#retrying;
+    clearInterval(alive);
   }
 
   /** Tries a last time what was lost; returns what was not delivered. */
@@ -139,9 +158,9 @@ export class SharedTokens {
       const answer = answers[i];
       if (answer?.state === 'missing') missing.push(name);
       if (answer?.state !== 'found') return;
-      const token = this.#sealer.unseal('token', keys[i] as string, answer.value);
-      if (isToken(token)) into.set(name, token);
-      else damaged.push(name);
+      const token = this.#opened.open(keys[i] as string, answer.value);
+      if (token === undefined) damaged.push(name);
+      else into.set(name, token);
     });
     if (damaged.length > 0) this.#onDamaged('token', damaged);
     return { missing, damaged };
@@ -167,7 +186,7 @@ export class SharedTokens {
     for (let wait = FIRST_RETRY; this.#lost.size > 0; wait = Math.min(wait * 2, LAST_RETRY)) {
       try {
         // Not all processes at once when the store is back.
-        await sleep(wait * (0.5 + Math.random()), undefined, { signal: this.#closing.signal, ref: false });
+        await sleep(wait * (0.5 + Math.random() / 2), undefined, { signal: this.#closing.signal, ref: false });
       } catch {
         return;
       }
@@ -184,6 +203,7 @@ export class SharedTokens {
     trying.forEach(([name, loss], i) => {
       if (acknowledged[i] && this.#lost.get(name) === loss) this.#lost.delete(name);
     });
+    this.#delivered(names.filter((_, i) => acknowledged[i]));
   }
 
   #items(names: readonly string[], tokens: ReadonlyMap<string, Token>): StoreItem[] {
@@ -194,7 +214,12 @@ export class SharedTokens {
   }
 
   #key(name: string): string {
-    const { namespace, version } = this.#scope;
-    return safeKey(`${namespace}:${version}:${name}`, this.#scope);
+    let key = this.#keys.get(name);
+    if (key === undefined) {
+      const { namespace, version } = this.#scope;
+      key = safeKey(`${namespace}:${version}:${name}`, this.#scope);
+      this.#keys.set(name, key);
+    }
+    return key;
   }
 }

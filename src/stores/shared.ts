@@ -17,6 +17,7 @@ export class Shared {
   readonly #onError: (error: unknown) => void;
   #damaged = 0;
 
+  /** @param delivered called with lost bumps that a retry has delivered */
   constructor(
     store: Store,
     settings: {
@@ -26,13 +27,14 @@ export class Shared {
       readonly now: () => number;
     },
     onError: (error: unknown) => void,
+    delivered: (names: readonly string[]) => void,
   ) {
     this.#store = store;
     this.#onError = onError;
     this.#safe = new SafeStore(store, onError);
     const sealer = new Sealer(settings.secrets);
     const onDamaged = (kind: Kind, names: readonly string[]) => this.#reportDamaged(kind, names);
-    this.tokens = new SharedTokens(this.#safe, sealer, settings, settings.now, onDamaged);
+    this.tokens = new SharedTokens(this.#safe, sealer, settings, settings.now, onDamaged, delivered);
     this.entries = new SharedEntries(this.#safe, sealer, onDamaged);
     store.onError?.(onError);
   }

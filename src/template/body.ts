@@ -119,7 +119,8 @@ export function renderBody(
   return String(html);
 }
 
-function asyncBody(): CacheSweeperError {
+/** What is asynchronous in a fragment, in a way that nothing can wait for. */
+export function asyncBody(): CacheSweeperError {
   return new CacheSweeperError(
     'CACHESWEEPER_ASYNC_BODY',
     'the body of this fragment is asynchronous (an asynchronous filter or tag, asyncEach, or a template loader that ' +

@@ -1,4 +1,5 @@
 import { isAbsolute, relative, resolve, sep } from 'node:path';
+import { LRUCache } from 'lru-cache';
 import { digest } from '../fragment/digest.ts';
 import type { Analyst } from './analysis.ts';
 import { codeText } from './compiled-code.ts';
@@ -7,6 +8,9 @@ import type { Environment, Template } from './nunjucks.ts';
 
 /** 96 bits: templates are written by the site's own people, who do not look for collisions. */
 const DIGEST_CHARACTERS = 16;
+
+/** Names of templates that are kept; finding one out means resolving paths. */
+const MAX_NAMES = 2_000;
 
 /** A template with everything it names in its text, transitively. */
 export interface Closure {
@@ -42,6 +46,7 @@ export class Closures {
   /** How this environment renders a text: another may render the same one in another way. */
   readonly #manner: string;
   readonly #kept = new WeakMap<Template, Kept>();
+  readonly #names = new LRUCache<string, string>({ max: MAX_NAMES });
 
   /** @param index which environment of its sweeper it is: filters and globals may differ */
   constructor(env: Environment, analyst: Analyst, index: number) {
@@ -117,6 +122,15 @@ export class Closures {
    */
   nameOf({ path }: Template): string {
     if (path === undefined || path === '') return '(string)';
+    let name = this.#names.get(path);
+    if (name === undefined) {
+      name = this.#nameOf(path);
+      this.#names.set(path, name);
+    }
+    return name;
+  }
+
+  #nameOf(path: string): string {
     for (const { searchPaths } of this.#env.loaders) {
       for (const searchPath of searchPaths ?? []) {
         const below = relative(resolve(searchPath), path);

@@ -5,7 +5,7 @@ import { parseArguments } from './arguments.ts';
 import { Emitter } from './emit.ts';
 import type { TemplateHost } from './host.ts';
 import type { Context, Lexer, Node, Nodes, Parser, Token } from './nunjucks.ts';
-import { placeInTemplate, positionOf, templateError } from './template-error.ts';
+import { failAt, placeInTemplate, positionOf } from './template-error.ts';
 
 const TAG = 'depends';
 
@@ -28,11 +28,7 @@ export class DependsTag {
     const tag = parser.nextToken() as Token;
     const { operands, keywords } = parseArguments(parser, lexer, tag, ['type']);
     if (operands.length === 0) {
-      throw templateError(
-        'CACHESWEEPER_BAD_TAG',
-        `${TAG} expected models, classes or names of types: {% ${TAG} author %}`,
-        positionOf(tag),
-      );
+      failAt(tag, `${TAG} expected models, classes or names of types: {% ${TAG} author %}`);
     }
     parser.advanceAfterBlockEnd(TAG);
     const emitter = new Emitter(nodes);

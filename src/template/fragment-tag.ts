@@ -5,16 +5,18 @@ import { type FragmentAnalysis, ORDINAL } from './analysis.ts';
 import { parseArguments, type TagArguments } from './arguments.ts';
 import { type CompiledBody, renderBody } from './body.ts';
 import { Emitter } from './emit.ts';
-import type { Site, TemplateHost } from './host.ts';
+import { type Site, type TemplateHost, waitFor } from './host.ts';
 import type { Context, Frame, Lexer, Node, Nodes, Parser, RootFunction, Token } from './nunjucks.ts';
 import { mayPrintEarlier, type Scope, usesForeignCode } from './outside.ts';
 import type { Page } from './page.ts';
 import { type BakedSite, checkBody } from './site.ts';
 import { pathOf } from './syntax.ts';
-import { placeInTemplate, positionOf, templateError } from './template-error.ts';
+import { failAt, placeInTemplate, positionOf } from './template-error.ts';
 
 const TAG = 'cachesweeper';
 const END_TAG = 'endcachesweeper';
+/** Far more than a page has; without a limit compiling takes minutes, and then overflows the stack. */
+const MAX_DEPTH = 50;
 
 /** `{% cachesweeper model ttl key… [type=] [using=] [when=] %} … {% endcachesweeper %}` */
 export class FragmentTag {
@@ -23,8 +25,8 @@ export class FragmentTag {
   readonly autoescape = false;
   readonly #host: TemplateHost;
   readonly #fragments: Fragments;
-  /** How many fragment tags each parser has met. */
-  readonly #ordinals = new WeakMap<Parser, number>();
+  /** What each parser has met. */
+  readonly #met = new WeakMap<Parser, { fragments: number; depth: number }>();
 
   constructor(host: TemplateHost, fragments: Fragments) {
     this.#host = host;
@@ -34,31 +36,20 @@ export class FragmentTag {
   /** Called by Nunjucks when it compiles a template. */
   parse(parser: Parser, nodes: Nodes, lexer: Lexer): Node {
     const tag = parser.nextToken() as Token;
-    if (tag.value === END_TAG) {
-      throw templateError('CACHESWEEPER_BAD_TAG', `${END_TAG} without the ${TAG} it ends`, positionOf(tag));
-    }
-    const ordinal = this.#ordinals.get(parser) ?? 0;
-    this.#ordinals.set(parser, ordinal + 1);
+    if (tag.value === END_TAG) failAt(tag, `${END_TAG} without the ${TAG} it ends`);
+    const met = this.#met.get(parser) ?? { fragments: 0, depth: 0 };
+    this.#met.set(parser, met);
+    const ordinal = met.fragments++;
     const args = parseArguments(parser, lexer, tag, ['type', 'using', 'when']);
     const [model, ttl] = args.operands;
     if (model === undefined || ttl === undefined) {
       const missing = model === undefined ? 'a model and a ttl' : 'a ttl behind the model';
-      throw templateError(
-        'CACHESWEEPER_BAD_TAG',
-        `${TAG} expected ${missing}: {% ${TAG} comment 500 "comment.njk" %}`,
-        positionOf(tag),
-      );
+      failAt(tag, `${TAG} expected ${missing}: {% ${TAG} comment 500 "comment.njk" %}`);
     }
     parser.advanceAfterBlockEnd(TAG);
-    const body = parser.parseUntilBlocks(END_TAG);
-    if (parser.peekToken() === null) {
-      throw templateError(
-        'CACHESWEEPER_BAD_TAG',
-        `${TAG} is not closed: write {% ${END_TAG} %} where the fragment ends`,
-        positionOf(tag),
-      );
-    }
-    parser.advanceAfterBlockEnd();
+    if (++met.depth > MAX_DEPTH) failAt(tag, `fragments are nested deeper than ${MAX_DEPTH} levels in one template`);
+    const body = parseBody(parser, lexer, tag);
+    met.depth--;
 
     const emitter = new Emitter(nodes);
     const node = this.#host.analyst.analysing
@@ -118,30 +109,46 @@ export class FragmentTag {
   ): unknown {
     const page = this.#host.pageOf(context);
     const site = this.#host.site(page, root, baked);
-    if (site instanceof Promise) return this.#wait(page, site);
-    const isUnknown = site.closure === undefined || site.hasUnknownSuper;
-    const skip = isUnknown ? 'unknown template' : when ? undefined : 'when';
-    const call = new Call(this.#host, page, context, site, frame, body, { model, ttl, keys, type, using }, skip);
     try {
-      const html = runningNow() === page ? this.#run(page, call) : runAs(page, () => this.#run(page, call));
-      return markSafe(html);
+      if (site instanceof Promise) {
+        waitFor(page, site);
+        return '';
+      }
+      const isUnknown = site.closure === undefined || site.hasUnknownSuper;
+      const skip = isUnknown ? 'unknown template' : when ? undefined : 'when';
+      const call = new Call(this.#host, page, context, site, frame, body, { model, ttl, keys, type, using }, skip);
+      return markSafe(runningNow() === page ? this.#fragments.run(page.render, call) : this.#runAs(page, call));
     } catch (error) {
-      throw error instanceof CacheSweeperError && !('lineno' in error) ? placeInTemplate(error, site) : error;
+      if (!(error instanceof CacheSweeperError) || 'lineno' in error) throw error;
+      throw placeInTemplate(error, site instanceof Promise ? (JSON.parse(baked) as BakedSite) : site);
     }
   }
 
-  #run(page: Page, call: Call): string {
-    return this.#fragments.run(page.render, call);
-  }
-
-  #wait(page: Page, loading: Promise<unknown>): string {
-    page.render.pass.pending.add(loading);
-    return '';
+  #runAs(page: Page, call: Call): string {
+    return runAs(page, () => this.#fragments.run(page.render, call));
   }
 }
 
 /** Nunjucks' own: what it returns is not escaped again. */
 type MarkSafe = (html: string) => unknown;
+
+/** Parses up to the end tag and what ends it. */
+function parseBody(parser: Parser, lexer: Lexer, tag: Token): Node {
+  let body: Node;
+  try {
+    body = parser.parseUntilBlocks(END_TAG);
+  } catch (error) {
+    // `{% endif %}` inside a fragment: most often the fragment's own end is missing before it.
+    const [, foreign] = /^unknown block tag: (end\w*|else|elif)$/.exec((error as Error).message) ?? [];
+    if (foreign !== undefined) failAt(tag, `${TAG} is not closed: write {% ${END_TAG} %} before {% ${foreign} %}`);
+    throw error;
+  }
+  const end = parser.nextToken();
+  if (end === null) return failAt(tag, `${TAG} is not closed: write {% ${END_TAG} %} where the fragment ends`);
+  if (parser.peekToken()?.type !== lexer.TOKEN_BLOCK_END) failAt(end, `${END_TAG} takes no arguments`);
+  parser.advanceAfterBlockEnd(END_TAG);
+  return body;
+}
 
 /** Everything an argument says exactly: `[user, article.author]` is two paths. */
 function argumentPaths(model: Node, keys: readonly Node[]): string[][] {

@@ -1,7 +1,8 @@
 import type { TemplateDependency } from '../fragment/entry.ts';
-import type { Engine } from '../render/engine.ts';
+import type { Engine, TemplateSource } from '../render/engine.ts';
 import type { Place } from '../render/operands.ts';
 import { Analyst, type Toolkit } from './analysis.ts';
+import { asyncBody } from './body.ts';
 import { CapturedNames } from './captured-names.ts';
 import { type Closure, Closures } from './closure.ts';
 import type { Context, Environment, Frame, RootFunction, Template } from './nunjucks.ts';
@@ -15,8 +16,11 @@ export interface Site extends BakedSite, Place {
   readonly closure: Closure | undefined;
 }
 
+/** Templates that include others, each of which a loader has to be waited for; deeper than this is taken for changed. */
+const MAX_ROUNDS = 100;
+
 /** What is known of one environment and its templates. */
-export class TemplateHost {
+export class TemplateHost implements TemplateSource {
   readonly env: Environment;
   readonly analyst: Analyst;
   /** The names to which the templates run so far give captured html. */
@@ -26,12 +30,13 @@ export class TemplateHost {
   readonly #templates = new WeakMap<RootFunction, Template>();
   /** The templates being compiled for a page, innermost last. */
   readonly #compiling: Template[] = [];
+  #hasWarned = false;
 
   constructor(env: Environment, toolkit: Toolkit, engine: Engine) {
     this.env = env;
     this.#engine = engine;
     this.analyst = new Analyst(env, toolkit);
-    this.#closures = new Closures(env, this.analyst, engine.nextEnvironment());
+    this.#closures = new Closures(env, this.analyst, engine.addEnvironment(this));
   }
 
   get privateNames(): ReadonlySet<string> {
@@ -44,8 +49,20 @@ export class TemplateHost {
 
   /** The page that a tag runs for. */
   pageOf(context: Context): Page {
-    // Without one, somebody called a compiled template by hand: nothing of it will be stored.
-    return (context.env as PageEnvironment)[PAGE] ?? new Page(this, this.#engine.newRender(context.ctx, false));
+    return (context.env as PageEnvironment)[PAGE] ?? this.#noPage(context);
+  }
+
+  /** Somebody else than the environment's own copy of Nunjucks runs the template: nothing of it will be stored. */
+  #noPage(context: Context): Page {
+    if (!this.#hasWarned) {
+      this.#hasWarned = true;
+      process.emitWarning(
+        'a template was run without its environment: nothing in it is cached. Another copy of Nunjucks than the one the ' +
+          'environment was made with does this, and so does calling a compiled template by hand',
+        { type: 'CacheSweeperWarning', code: 'CACHESWEEPER_NO_PAGE' },
+      );
+    }
+    return new Page(this, this.#engine.newRender(context.ctx, false));
   }
 
   /** Compiles a template for a page, and remembers which function is its. Returns what compiling threw. */
@@ -150,13 +167,43 @@ export class TemplateHost {
     if (body !== undefined && (isAnother || !site.allowed.includes(name))) body.uncached ??= 'private name';
   }
 
-  /** The digest now of a template chosen at run time; undefined when the page has to wait for it. */
+  /**
+   * The digest now of a template chosen at run time; undefined when the page has to wait for it.
+   *
+   * @throws CacheSweeperError CACHESWEEPER_ASYNC_BODY when it cannot
+   */
   templateDigest(page: Page, { name, parent }: Pick<TemplateDependency, 'name' | 'parent'>): string | undefined {
     const template = page.loads.look(this.env, name, parent);
     const closure = template === null || template instanceof Promise ? template : this.#closure(page, template);
     if (closure === null) return 'missing';
     if (!(closure instanceof Promise)) return closure.digest;
-    page.render.pass.pending.add(closure);
+    waitFor(page, closure);
     return undefined;
   }
+
+  async outdated(templates: readonly TemplateDependency[]): Promise<readonly TemplateDependency[]> {
+    const page = new Page(this, this.#engine.newRender({}, true));
+    const { pending } = page.render.pass;
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      const digests = templates.map((template) => this.templateDigest(page, template));
+      if (pending.size === 0) return templates.filter(({ digest }, i) => digest !== digests[i]);
+      await Promise.allSettled(pending);
+      pending.clear();
+    }
+    return templates;
+  }
+}
+
+/**
+ * Lets a page be run again when a template is there.
+ *
+ * @throws CacheSweeperError CACHESWEEPER_ASYNC_BODY when nobody waits for the page
+ */
+export function waitFor(page: Page, loading: Promise<unknown>): void {
+  if (page.render.canWait) {
+    page.render.pass.pending.add(loading);
+    return;
+  }
+  loading.catch(() => {}); // The page ends here: nobody is left to hear of it.
+  throw asyncBody();
 }

@@ -128,12 +128,12 @@ function hookRender(prototype: TemplatePrototype): NunjucksRender {
     return done === undefined ? original.call(this, context) : original.call(this, context, done);
   };
   hooked.set(prototype, nunjucks);
-  prototype.render = function render(this: Template, ...args: unknown[]): string | null {
-    const [context, frame, done] = args;
-    const installed = (this.env as InstalledEnvironment)[INSTALLED];
-    // Another copy of this package has hooked the same class: its environments are its own.
-    if (!(installed?.renders instanceof Renders)) return original.apply(this, args);
-    if (frame !== null && typeof frame === 'object') return original.apply(this, args);
+  prototype.render = function render(this: Template, context: unknown, frame: unknown, done: unknown): string | null {
+    // Includes come here most often: they are told from pages without looking at the environment.
+    const isPart = frame !== null && typeof frame === 'object';
+    const installed = isPart ? undefined : (this.env as InstalledEnvironment)[INSTALLED];
+    // Another copy of this package may have hooked the same class: its environments are its own.
+    if (!(installed?.renders instanceof Renders)) return original.call(this, context, frame, done);
     const callback = [context, frame, done].find((value) => typeof value === 'function') as Done<string> | undefined;
     return installed.renders.render(this, typeof context === 'function' ? {} : (context as object), callback);
   } as TemplatePrototype['render'];

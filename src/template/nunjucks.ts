@@ -96,6 +96,7 @@ export interface TokenSource {
 export interface Tokenizer extends TokenSource {
   /** The whole source, after the extensions' `preprocess`. */
   readonly str: string;
+  readonly tags: { readonly BLOCK_END: string };
   readonly lineno: number;
   readonly colno: number;
 }

@@ -29,6 +29,8 @@ export class Page {
   readonly loads: TemplateLoads = new TemplateLoads();
   /** Closures found in this pass. */
   readonly closures: Map<RootFunction, Closure> = new Map();
+  /** Templates this pass has asked for outside of bodies, by who asked and for what: a loop asks for one many times. */
+  readonly adopted: Map<Optional<string>, Map<string, Template>> = new Map();
   /** Ends the pass that is running with an error. */
   fail: ((error: unknown) => void) | undefined;
   /** Whether a template may come later than it is asked for. */
@@ -101,7 +103,19 @@ export class Page {
     this.#pageWatch = watch;
     this.watch = watch;
     this.render.beginPass();
-    for (const page of this.#shared.pages.values()) page.closures.clear();
+    for (const page of this.#shared.pages.values()) {
+      page.closures.clear();
+      page.adopted.clear();
+    }
+  }
+
+  remember(from: Optional<string>, name: string, template: Template): void {
+    let names = this.adopted.get(from);
+    if (names === undefined) {
+      names = new Map();
+      this.adopted.set(from, names);
+    }
+    names.set(name, template);
   }
 
   /** A template as this page runs it: the same code, in the page's environment. */
@@ -211,14 +225,23 @@ function getTemplate(
   }
   // The usual case: every loader answers at once.
   if (typeof name === 'string' && !eager && !page.hasSlowLoader) {
-    let template: Template | undefined;
+    // Inside a body each use is watched, and a template that may be missing may be made up.
+    const isPlain = page.watch === undefined && !ignoreMissing;
+    const known = isPlain ? page.adopted.get(from)?.get(name) : undefined;
+    if (known !== undefined) {
+      done(null, known);
+      return undefined;
+    }
+    let template: Template;
     try {
-      template = base.getTemplate(name, eager, from, ignoreMissing);
+      template = base.getTemplate(name, eager, from, ignoreMissing) as Template;
     } catch (error) {
       done(error);
       return undefined;
     }
-    done(null, adopt(template as Template));
+    const adopted = adopt(template);
+    if (isPlain) page.remember(from, name, adopted);
+    done(null, adopted);
     return undefined;
   }
   const { pass } = page.render;

@@ -4,7 +4,7 @@ import type { PageContext } from '../options.ts';
 import { runAs, runningNow } from '../render/current.ts';
 import type { Engine } from '../render/engine.ts';
 import { Frame } from '../render/frame.ts';
-import { lazyPart } from '../render/lazy.ts';
+import { currentPart, type Part } from '../render/part.ts';
 import { type BodyEvents, BodyWatch } from './body.ts';
 import type { TemplateHost } from './host.ts';
 import type { Done, Environment, Template } from './nunjucks.ts';
@@ -85,16 +85,16 @@ export class Renders {
 
   #atOnce(page: Page, template: Template, context: object | null | undefined): string | null {
     const started = performance.now();
-    const part = lazyPart()?.frame;
+    const part = currentPart();
     const frame = part && new Frame();
     try {
-      const html = this.#pass(page, template, context, undefined, frame);
+      const html = this.#pass(page, template, context, undefined, part, frame);
       if (part !== undefined && frame !== undefined) this.#addTo(part, frame, page, template);
       // Null says that the template is asynchronous: nobody will get its html.
       if (html !== null) this.#succeed(page, template, started);
       return html;
     } catch (error) {
-      if (part !== undefined) part.uncached ??= 'contains uncached';
+      if (part !== undefined) part.frame.uncached ??= 'contains uncached';
       throw recogniseError(error);
     } finally {
       page.render.isFinished = true;
@@ -104,11 +104,11 @@ export class Renders {
   #inPasses(page: Page, template: Template, context: object | null | undefined, done: Done<string>): null {
     const { render } = page;
     const started = performance.now();
-    const part = lazyPart()?.frame;
+    const part = currentPart();
     // Nunjucks calls back from one queue for all pages: each caller is called in its own asynchronous context.
     const deliver = (error: unknown, html?: string): void => {
       render.isFinished = true;
-      if (error && part !== undefined) part.uncached ??= 'contains uncached';
+      if (error && part !== undefined) part.frame.uncached ??= 'contains uncached';
       page.inContext(() => done(error === null ? null : recogniseError(error), html));
     };
     const pass = (): void => {
@@ -129,34 +129,38 @@ export class Renders {
       };
       page.fail = finish;
       try {
-        this.#pass(page, template, context, finish, frame);
+        this.#pass(page, template, context, finish, part, frame);
       } catch (error) {
         // Nunjucks failed to report it.
         finish(error ?? new Error('the template failed'));
       }
     };
-    pass();
+    const isPredicted = this.#engine.predict(render, this.#host.nameOf(template));
+    if (isPredicted) void this.#wait(page).then(() => page.inContext(pass), deliver);
+    else pass();
     return null;
   }
 
-  /** What a lazy renders, the fragment that uses the lazy's value is made from. */
-  #addTo(part: Frame, frame: Frame, page: Page, { path }: Template): void {
+  /** What a lazy renders, the fragment that uses the lazy's value is made from; what a view renders, the view. */
+  #addTo(part: Part, frame: Frame, page: Page, { path }: Template): void {
+    if (!page.render.enabled) frame.uncached ??= 'disabled';
     const digest = path ? this.#host.templateDigest(page, { name: path, parent: undefined }) : undefined;
     if (path && digest !== undefined) frame.dependencies.addTemplate({ name: path, parent: undefined, digest });
     else frame.uncached ??= 'unknown template';
-    part.include(frame);
+    part.frame.include(frame);
   }
 
   /** What a page that somebody counts does outside of its fragments. */
-  #pageEvents(page: Page, frame: Frame): BodyEvents {
+  #pageEvents(page: Page, part: Part | undefined, frame: Frame): BodyEvents {
     return {
       used: (name, parent) => {
         const digest = typeof name === 'string' ? this.#host.templateDigest(page, { name, parent }) : undefined;
         if (typeof name !== 'string') frame.uncached ??= 'unknown template';
         else if (digest !== undefined) frame.dependencies.addTemplate({ name, parent, digest });
       },
-      privateRead: () => {
-        frame.uncached ??= 'private name';
+      privateRead: (name) => {
+        const isThere = isValue(page.render.context[name]) || isValue((page.host.env.globals as PageContext)[name]);
+        if (isThere || !part?.mayMissPrivate) frame.uncached ??= 'private name';
       },
     };
   }
@@ -184,9 +188,10 @@ export class Renders {
     template: Template,
     context: object | null | undefined,
     done?: Done<string>,
+    part?: Part,
     frame?: Frame,
   ): string | null {
-    page.beginPass(frame, frame && new BodyWatch(this.#pageEvents(page, frame)));
+    page.beginPass(frame, frame && new BodyWatch(this.#pageEvents(page, part, frame)));
     return runAs(page, () =>
       this.#engine.fragments.inside(frame, () => this.#nunjucks.call(page.adopt(template), context, done)),
     );
@@ -195,4 +200,9 @@ export class Renders {
   #succeed({ render }: Page, template: Template, started: number): void {
     this.#engine.succeed(render, this.#host.nameOf(template), performance.now() - started);
   }
+}
+
+/** Not what a page finds under a private name when nobody is there. */
+function isValue(value: unknown): boolean {
+  return value !== undefined && value !== null && value !== false && value !== '';
 }

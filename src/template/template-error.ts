@@ -36,3 +36,8 @@ export function placeInTemplate<E extends Error>(error: E, { line, column }: Pos
 export function templateError(code: CacheSweeperErrorCode, message: string, position: Position): CacheSweeperError {
   return placeInTemplate(new CacheSweeperError(code, message), position);
 }
+
+/** @throws CacheSweeperError CACHESWEEPER_BAD_TAG at a token */
+export function failAt(token: { readonly lineno: number; readonly colno: number }, message: string): never {
+  throw templateError('CACHESWEEPER_BAD_TAG', message, positionOf(token));
+}

@@ -1,4 +1,47 @@
+import { AsyncResource } from 'node:async_hooks';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { currentPart } from '../render/part.ts';
 import { inRequest } from '../render/request-start.ts';
+import type { Exchange, Reply } from './exchange.ts';
+import { checkFreshOptions, type FreshOptions, isFresh } from './fresh.ts';
+import { checkViewOptions, type ViewOptions } from './options.ts';
+import { headersOf } from './recorder.ts';
+import { dependOn, serveView } from './serve-view.ts';
+import { watchTokens } from './tokens.ts';
+import type { ViewRun } from './view-run.ts';
+
+export type { FreshOptions } from './fresh.ts';
+export type { CachedStatus, SurrogateHeader, ViewOptions } from './options.ts';
+export type { ViewReport } from './serve-view.ts';
+export { DEFAULT_COOKIES } from './session-cookies.ts';
+export { surrogateKeys } from './surrogate.ts';
+
+/** The part of Express' request that is used here. */
+export interface ExpressRequest extends IncomingMessage {
+  readonly originalUrl: string;
+  readonly baseUrl: string;
+  readonly protocol: string;
+  /** With the port, in Express 5. */
+  readonly host: string;
+}
+
+/**
+ * A request as the functions among the options see it. Not in the type of handlers, where its `params` would stand in the way of
+ * Express' own.
+ */
+export interface RoutedRequest extends ExpressRequest {
+  readonly params: Readonly<Record<string, unknown>>;
+  readonly query: Readonly<Record<string, unknown>>;
+  readonly route?: { readonly path?: unknown };
+}
+
+/** The part of Express' response that is used here. */
+export interface ExpressResponse extends ServerResponse {
+  readonly locals: object;
+  render(...args: never[]): unknown;
+}
+
+type Next = (error?: unknown) => void;
 
 /**
  * Middleware that remembers when a request began: data that its handlers read is not older, however long they take.
@@ -9,4 +52,104 @@ import { inRequest } from '../render/request-start.ts';
  */
 export function requestStart(): (request: unknown, response: unknown, next: () => void) => void {
   return (_request, _response, next) => inRequest(Date.now(), next);
+}
+
+/**
+ * Middleware that keeps what comes behind it answers, and answers from that as long as nothing that it was made from was
+ * bumped. Put it behind the middleware that finds out who the visitor is.
+ *
+ * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION, CACHESWEEPER_BAD_TTL
+ *
+ * @example
+ * app.get('/articles/:slug', cacheView({ sweeper, ttl: 300, name: 'post-detail' }), handler);
+ */
+export function cacheView<R extends ExpressRequest = RoutedRequest>(
+  options: ViewOptions<R>,
+): (request: ExpressRequest, response: ExpressResponse, next: Next) => void {
+  const settings = checkViewOptions(options);
+  const { name, path, views } = settings;
+  if (name !== undefined && path !== undefined) views.routes.learn(name, path);
+  return (request, response, next) => {
+    serveView(exchangeOf(request as RoutedRequest, response), settings, (run) => {
+      if (run !== undefined) prepare(request, response, run);
+      next();
+    }).catch(next);
+  };
+}
+
+/**
+ * Adds models to what the view of a request is made from: those that its handler shows outside of fragments.
+ *
+ * @returns resolved when it is noted; there is no need to wait for it
+ * @throws CacheSweeperError CACHESWEEPER_NO_IDENTITY, CACHESWEEPER_TYPE_CONFLICT
+ *
+ * @example
+ * depend(req, article);
+ */
+export function depend(request: IncomingMessage, models: unknown): Promise<void> {
+  return dependOn(request, models);
+}
+
+/**
+ * Whether the client has already got what the handler would answer, told from the models' tokens alone: then 304 is
+ * sent, and there is nothing left to do. Otherwise the response gets the validator to ask with next time.
+ *
+ * @param models what the answer is made from
+ * @param options `keys`: other values it is made from; `sweeper`: where the route has no `cacheView`
+ * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION, CACHESWEEPER_NO_IDENTITY, CACHESWEEPER_BAD_KEY
+ *
+ * @example
+ * if (await fresh(req, res, [{ type: 'Article', id: req.params.id }])) return;
+ */
+export async function fresh(
+  request: ExpressRequest,
+  response: ExpressResponse,
+  models: unknown,
+  options: FreshOptions = {},
+): Promise<boolean> {
+  checkFreshOptions(options);
+  const reply = await isFresh(exchangeOf(request as RoutedRequest, response), models, options);
+  if (reply !== undefined) send(response, reply);
+  return reply !== undefined;
+}
+
+function exchangeOf(request: RoutedRequest, response: ExpressResponse): Exchange {
+  const { route, baseUrl } = request;
+  return {
+    request,
+    incoming: request,
+    response,
+    target: request.originalUrl,
+    protocol: request.protocol,
+    host: request.host ?? request.headers.host ?? '',
+    params: request.params ?? {},
+    // Where a router is mounted, only the address it has now is known, not the pattern.
+    pattern: baseUrl === '' && typeof route?.path === 'string' ? route.path : undefined,
+    visitors: [request],
+    locals: () => [response.locals ?? {}],
+    answersInContext: true,
+    mayCompress: false,
+    headers: () => headersOf(response),
+    send: (reply) => send(response, reply),
+  };
+}
+
+function send(response: ServerResponse, { status, headers, removed, body }: Reply): void {
+  for (const name of removed) response.removeHeader(name);
+  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+  response.statusCode = status;
+  if (response.req.method === 'HEAD' || status === 304) response.end();
+  else response.end(body);
+}
+
+/** What belongs to the view although it may run elsewhere. */
+function prepare(request: object, response: ExpressResponse, run: ViewRun): void {
+  watchTokens(request, 'csrfToken', () => run.refuse('csrf token'));
+  // A driver that calls back in another asynchronous context: what is rendered there is still this view.
+  const { render } = response;
+  const context = new AsyncResource('NUNJUCKS_CACHESWEEPER_VIEW');
+  response.render = function rendered(this: ExpressResponse, ...args: never[]): unknown {
+    if (currentPart() === run.part) return render.apply(this, args);
+    return context.runInAsyncScope(() => render.apply(this, args));
+  };
 }

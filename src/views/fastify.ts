@@ -1,8 +1,57 @@
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
+// biome-ignore lint/suspicious/noTsIgnore: whoever does not have Fastify compiles the declarations as well
+/** @ts-ignore an optional peer: only for the type of `config.cacheView` */
+import type { FastifyRequest } from 'fastify';
 import { inRequest } from '../render/request-start.ts';
+import type { Exchange, Headers, Reply } from './exchange.ts';
+import { checkFreshOptions, type FreshOptions, isFresh } from './fresh.ts';
+import { badOption, checkViewOptions, type ViewOptions, type ViewSettings } from './options.ts';
+import { dependOn, serveView } from './serve-view.ts';
+import { watchTokens } from './tokens.ts';
+
+export type { FreshOptions } from './fresh.ts';
+export type { CachedStatus, SurrogateHeader, ViewOptions } from './options.ts';
+export type { ViewReport } from './serve-view.ts';
+export { DEFAULT_COOKIES } from './session-cookies.ts';
+export { surrogateKeys } from './surrogate.ts';
+
+/** The part of Fastify's request that is used here. */
+export interface FastifyRequestLike {
+  readonly raw: object;
+  readonly originalUrl: string;
+  readonly protocol: string;
+  readonly host: string;
+  readonly params: unknown;
+}
+
+/** The part of Fastify's reply that is used here. */
+export interface FastifyReplyLike {
+  readonly raw: object;
+  code(status: number): unknown;
+  header(name: string, value: unknown): unknown;
+  removeHeader(name: string): unknown;
+  getHeaders(): object;
+  send(payload?: unknown): unknown;
+}
+
+type Hook = (request: FastifyRequestLike, reply: FastifyReplyLike, done: (error?: Error) => void) => void;
+
+/** The part of a route's options that is used here. */
+export interface FastifyRouteLike {
+  readonly url: string;
+  readonly config?: object;
+  preHandler?: unknown;
+}
 
 /** The part of a Fastify instance that is used here. */
 export interface FastifyHooks {
   addHook(name: 'onRequest', hook: (request: unknown, reply: unknown, done: () => void) => void): unknown;
+}
+
+/** The part of a Fastify instance that {@link cacheView} uses. */
+export interface FastifyRoutes {
+  addHook(name: 'onRoute', hook: (route: FastifyRouteLike) => void): unknown;
 }
 
 /**
@@ -13,10 +62,138 @@ export interface FastifyHooks {
  * await fastify.register(requestStart());
  */
 export function requestStart(): (fastify: FastifyHooks, options: unknown, done: () => void) => void {
-  const plugin = (fastify: FastifyHooks, _options: unknown, done: () => void): void => {
+  return forAll((fastify: FastifyHooks, _options, done) => {
     fastify.addHook('onRequest', (_request, _reply, next) => inRequest(Date.now(), next));
     done();
+  });
+}
+
+/** Options of the plugin: those that a route does not give itself. */
+export type PluginOptions<R> = Omit<ViewOptions<R>, 'ttl' | 'name' | 'path'> & Partial<Pick<ViewOptions<R>, 'ttl'>>;
+
+/** Options of a route, under `config.cacheView`; `true` for those of the plugin. */
+export type RouteViewOptions<R> = Partial<ViewOptions<R>> | boolean;
+
+// biome-ignore lint/suspicious/noTsIgnore: as above
+/** @ts-ignore as above */
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Whether, and how, what the route answers is cached. */
+    cacheView?: RouteViewOptions<FastifyRequest>;
+  }
+}
+
+/**
+ * A plugin that keeps what routes answer which say so, and answers from that as long as nothing that it was made from was
+ * bumped. It looks when all `preHandler` hooks have run that find out who the visitor is. Register it before the routes.
+ *
+ * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION, CACHESWEEPER_BAD_TTL
+ *
+ * @example
+ * await fastify.register(cacheView({ sweeper }));
+ * fastify.get('/articles/:slug', { config: { cacheView: { ttl: 300, name: 'post-detail' } } }, handler);
+ */
+export function cacheView<R extends FastifyRequestLike = FastifyRequestLike>(
+  options: PluginOptions<R>,
+): (fastify: FastifyRoutes, options: unknown, done: () => void) => void {
+  checkViewOptions(typeof options === 'object' ? { ttl: 0, ...options } : options);
+  return forAll((fastify: FastifyRoutes, _options, done) => {
+    fastify.addHook('onRoute', (route) => {
+      const own = (route.config as { readonly cacheView?: unknown } | undefined)?.cacheView;
+      if (own === undefined || own === false) return;
+      if (own !== true && (typeof own !== 'object' || own === null)) {
+        throw badOption(`config.cacheView of ${route.url}`, 'options of cacheView, true or false', typeof own);
+      }
+      const given = { path: route.url, ...options, ...(own === true ? {} : own) } as ViewOptions<R>;
+      const settings = checkViewOptions(given, `config.cacheView of ${route.url}`);
+      if (settings.name !== undefined) settings.views.routes.learn(settings.name, settings.path ?? route.url);
+      const before = route.preHandler === undefined ? [] : [route.preHandler].flat();
+      // The route that Fastify makes for HEAD comes with the hook of the one for GET.
+      if (!before.some((hook) => ours.has(hook as Hook))) route.preHandler = [...before, hookOf(settings)];
+    });
+    done();
+  });
+}
+
+/**
+ * Adds models to what the view of a request is made from: those that its handler shows outside of fragments.
+ *
+ * @returns resolved when it is noted; there is no need to wait for it
+ * @throws CacheSweeperError CACHESWEEPER_NO_IDENTITY, CACHESWEEPER_TYPE_CONFLICT
+ *
+ * @example
+ * depend(request, article);
+ */
+export function depend({ raw }: { readonly raw: object }, models: unknown): Promise<void> {
+  return dependOn(raw, models);
+}
+
+/**
+ * Whether the client has already got what the handler would answer, told from the models' tokens alone: then 304 is
+ * sent, and there is nothing left to do. Otherwise the reply gets the validator to ask with next time.
+ *
+ * @param models what the answer is made from
+ * @param options `keys`: other values it is made from; `sweeper`: where the route has no `cacheView`
+ * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION, CACHESWEEPER_NO_IDENTITY, CACHESWEEPER_BAD_KEY
+ *
+ * @example
+ * if (await fresh(request, reply, [{ type: 'Article', id: request.params.id }])) return reply;
+ */
+export async function fresh(
+  request: FastifyRequestLike,
+  reply: FastifyReplyLike,
+  models: unknown,
+  options: FreshOptions = {},
+): Promise<boolean> {
+  checkFreshOptions(options);
+  const answer = await isFresh(exchangeOf(request, reply), models, options);
+  if (answer !== undefined) send(reply, answer);
+  return answer !== undefined;
+}
+
+const ours = new WeakSet<Hook>();
+
+function hookOf(settings: ViewSettings): Hook {
+  const hook: Hook = (request, reply, done) => {
+    serveView(exchangeOf(request, reply), settings, (run) => {
+      if (run !== undefined) watchTokens(reply, 'generateCsrf', () => run.refuse('csrf token'));
+      done();
+    }).catch(done);
   };
-  // Its hook is for all routes, not only for those of an encapsulated context of its own.
+  ours.add(hook);
+  return hook;
+}
+
+function exchangeOf(request: FastifyRequestLike, reply: FastifyReplyLike): Exchange {
+  return {
+    request,
+    incoming: request.raw as IncomingMessage,
+    response: reply.raw as ServerResponse,
+    target: request.originalUrl,
+    protocol: request.protocol,
+    host: request.host,
+    params: (request.params ?? {}) as Readonly<Record<string, unknown>>,
+    pattern: undefined,
+    visitors: [request],
+    locals: () => [('locals' in reply ? (reply.locals as object | undefined) : undefined) ?? {}],
+    answersInContext: false,
+    // @fastify/compress says nothing where it compresses nothing.
+    mayCompress: 'compress' in reply,
+    headers: () => reply.getHeaders() as OutgoingHttpHeaders as Headers,
+    send: (answer) => send(reply, answer),
+  };
+}
+
+function send(reply: FastifyReplyLike, { status, headers, removed, body }: Reply): void {
+  for (const name of removed) reply.removeHeader(name);
+  for (const [name, value] of Object.entries(headers)) reply.header(name, value);
+  reply.code(status);
+  if (status === 304 || body.length === 0) reply.send();
+  // Fastify gives every buffer a type, and a stream none.
+  else reply.send('content-type' in headers ? body : Readable.from([body]));
+}
+
+/** A plugin whose hooks are for all routes, not only for those of an encapsulated context of its own. */
+function forAll<F>(plugin: (fastify: F, options: unknown, done: () => void) => void): typeof plugin {
   return Object.assign(plugin, { [Symbol.for('skip-override')]: true });
 }

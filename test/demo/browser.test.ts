@@ -46,7 +46,8 @@ describe('the demo in a browser', () => {
     await page.reload();
     const second = await readStrip(page);
     expect(second.total).toEqual({ hit: 1, miss: 0, uncached: 0 });
-    expect(second.by).toEqual({ article: { hit: 1, rendered: 0 } });
+    expect(second.by).toEqual({ 'whole page': { hit: 1, rendered: 0 } });
+    expect(second.queries).toBe(0);
     expect(await page.locator('main').textContent()).toBe(text);
   });
 
@@ -59,14 +60,18 @@ describe('the demo in a browser', () => {
     const comments = await page.locator('.comment').allTextContents();
     expect(await shown()).toBe(2); // the article with its author, the comments with theirs
     await page.reload();
-    expect(await shown()).toBe(1);
+    expect(await shown()).toBe(0); // the whole page
     expect(await page.locator('.comment').allTextContents()).toEqual(comments);
 
     await page.getByRole('link', { name: 'Uncached' }).click();
     await page.waitForURL('**/articles/4?uncached=1');
     expect(await shown()).toBe(2);
-    await page.goto('/articles/4');
+    // A visitor who is logged in gets no whole page, but the fragments that everybody shares.
+    await page.getByLabel('Log in as').fill('Ann');
+    await page.getByRole('button', { name: 'Log in' }).click();
+    await page.waitForURL('**/articles/4');
     expect(await shown()).toBe(1);
+    expect((await readStrip(page)).by).toEqual({ article: { hit: 1, rendered: 0 } });
 
     const first = page.locator('.comment').first();
     const likes = Number(await first.locator('.likes').textContent());
@@ -186,6 +191,42 @@ describe('the demo in a browser', () => {
     await page.getByRole('link', { name: 'Uncached' }).click();
     await page.waitForURL('**/articles/9');
     expect(await first.locator('.likes').textContent()).toBe(String(likes + 1));
+  });
+
+  it('greets a visitor by name, and nobody else by that name', async () => {
+    const another = await browser.newContext({ baseURL: demo.url });
+    const stranger = await another.newPage();
+    const greeting = (of: Page) => of.locator('.masthead-visitor').innerText();
+    const logIn = async (of: Page, name: string) => {
+      await of.getByLabel('Log in as').fill(name);
+      await of.getByRole('button', { name: 'Log in' }).click();
+      await of.getByText(`Hello, ${name}`).waitFor();
+    };
+    await page.goto('/articles/11');
+    await logIn(page, 'Zoë <b>Ünal</b>');
+    for (const path of ['/articles/11', '/', '/articles/11', '/']) {
+      await page.goto(path);
+      expect(await greeting(page)).toMatch(/^Hello, Zoë <b>Ünal<\/b>\s*Log out$/);
+      // Hers is not the page that the next one gets, whoever came first.
+      await stranger.goto(path);
+      expect(await greeting(stranger)).toBe('Log in');
+      expect(await stranger.content()).not.toContain('Zoë');
+    }
+    expect((await readStrip(stranger)).by).toEqual({ 'whole page': { hit: 1, rendered: 0 } });
+    await logIn(stranger, 'Ben');
+    for (const path of ['/', '/articles/11']) {
+      await stranger.goto(path);
+      expect(await greeting(stranger)).toMatch(/^Hello, Ben\s/);
+      await page.goto(path);
+      expect(await greeting(page)).toMatch(/^Hello, Zoë/);
+    }
+    await page.getByRole('button', { name: 'Log out' }).click();
+    await page.getByLabel('Log in as').waitFor();
+    for (const path of ['/', '/articles/11']) {
+      await page.goto(path);
+      expect(await greeting(page)).toBe('Log in');
+    }
+    await another.close();
   });
 
   it('compares a page with itself, side by side', async () => {

@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { CacheSweeperError } from 'nunjucks-cachesweeper';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { codeBlocks } from './code-blocks.ts';
 
@@ -36,23 +35,4 @@ describe("README's first example", () => {
     await fetch(`${address}/edit`, { method: 'POST', redirect: 'manual' });
     expect(await page()).toContain('<p>Edited at ');
   });
-});
-
-test('README names every error code, and no other', () => {
-  const errors = readFileSync(new URL('../../src/errors.ts', import.meta.url), 'utf8');
-  const codes = new Set([...errors.matchAll(/\| '(CACHESWEEPER_\w+)'/g)].map(([, code]) => code));
-  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
-  const named = new Set([...readme.matchAll(/^\| `(CACHESWEEPER_\w+)`/gm)].map(([, code]) => code));
-  expect(named).toEqual(codes);
-  expect(new CacheSweeperError('CACHESWEEPER_CLOSED', '').code).toBe('CACHESWEEPER_CLOSED');
-});
-
-test('README names every option, and no other', () => {
-  const options = readFileSync(new URL('../../src/options.ts', import.meta.url), 'utf8');
-  const known = [...(options.match(/const KNOWN[\s\S]*?\]\);/)?.[0] ?? '').matchAll(/'(\w+)',/g)].map(
-    ([, name]) => name,
-  );
-  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
-  const section = readme.slice(readme.indexOf('## Options'), readme.indexOf('## A fragment key'));
-  expect([...section.matchAll(/^\| `(\w+)` \|/gm)].map(([, name]) => name).sort()).toEqual([...known].sort());
 });

@@ -24,9 +24,9 @@ export const mutants = {
     foundBy: 'two readers, one knows since when, a save, 2 s pass',
     protection: 'of those that miss a token at one time one is elected',
     file: 'stores/shared-tokens.ts',
-    text: "this.#store.addMany('token', this.#items(missing, made), left()),",
+    text: "this.#store.addMany('token', this.#items(missing, made), writing),",
     instead:
-      "this.#store.setMany('token', this.#items(missing, made), left()).then((all) => all.map((done) => (done ? 'added' : 'unknown'))),",
+      "this.#store.setMany('token', this.#items(missing, made), writing).then((all) => all.map((done) => (done ? 'added' : 'unknown'))),",
   },
   'a token is sent again later': {
     foundBy: 'one reader, two saves',
@@ -67,15 +67,15 @@ export const mutants = {
   'nothing is provisional': {
     foundBy: 'one reader, a save, the token is lost, 2 s pass',
     protection: 'what may be made from data older than its tokens lives as long as promise 2 says',
-    file: 'render/fragments.ts',
-    text: 'const isLate = youngest >= render.since - this.#skew;',
+    file: 'render/new-entry.ts',
+    text: 'const isLate = youngest >= since - (store === undefined ? 0 : CLOCK_SKEW);',
     instead: 'const isLate = false;',
   },
   'clocks are all alike': {
     foundBy: 'one reader that knows since when, a save by a clock that is a second late, 2 s pass',
     protection: 'a second of clock skew is allowed for',
-    file: 'render/fragments.ts',
-    text: 'settings.store === undefined ? 0 : CLOCK_SKEW',
+    file: 'render/new-entry.ts',
+    text: 'store === undefined ? 0 : CLOCK_SKEW',
     instead: '0',
   },
   'a page’s data is as young as its render': {
@@ -107,7 +107,9 @@ export const mutants = {
     instead: 'pass.finished.push(dependencies);',
   },
   'an unknown token is taken for missing': {
-    foundBy: 'one reader, a save of what it depends on, a call fails',
+    // What it depends on is asked for by itself only where nobody knows yet what the page will need.
+    foundBy:
+      'a process new to the page that knows since when, a save, 2 s pass, a save of what it depends on, a call fails',
     protection: 'what depends on a token that could not be read is not stored',
     file: 'render/fragments.ts',
     text: "if (token === UNKNOWN) frame.uncached ??= 'unknown token';",
@@ -131,15 +133,16 @@ export const mutants = {
     foundBy: 'one reader, saves of a row and of one inside',
     protection: 'the memory tier is judged by the store’s tokens',
     file: 'render/fragments.ts',
-    text: "if (verdict === 'pending') return '';\n      if (verdict === 'valid')",
-    instead: "if (verdict === 'pending') return '';\n      if (verdict !== undefined)",
+    text: "return verdict === 'valid' ? this.#serve(render, call, entry, 'hit', started) : undefined;",
+    instead: "return this.#serve(render, call, entry, 'hit', started);",
   },
   'a stale entry in memory hides the store’s': {
     foundBy: 'one reader, saves of a row and of one it depends on',
     protection: 'what memory does not have, or not as it is now, is looked for in the store',
     file: 'render/fragments.ts',
-    text: "if (verdict === 'valid') return this.#hit(render, call, key, entry);\n    }",
-    instead: "return verdict === 'valid' ? this.#hit(render, call, key, entry) : undefined;\n    }",
+    text: 'const far = stored && this.#findFar(render, call, key, stored, started);',
+    instead:
+      'const far = stored && this.#entries.inMemory(key.near) === undefined ? this.#findFar(render, call, key, stored, started) : undefined;',
   },
   'the clock is not looked at': {
     foundBy: 'one reader, a save, the token is lost, 2 s pass',
@@ -152,8 +155,8 @@ export const mutants = {
     foundBy: 'one reader, a save, the token is lost',
     protection: 'using: the attribute is part of the key',
     file: 'render/operands.ts',
-    text: "using: using === null || using === undefined ? '[]' : usingText(given, using),",
-    instead: "using: usingText(given, using ?? 'id') === '' ? '' : '[]',",
+    text: 'const using = usingText(model, operands.using);',
+    instead: "const using = usingText(model, operands.using) === '' ? '' : EMPTY_LIST;",
   },
 } as const satisfies Record<string, Mutant>;
 

@@ -96,6 +96,13 @@ const all = {
     pages: ['depends'],
     more: { faults: 1 },
   },
+  'a process new to the page that knows since when, a save, 2 s pass, a save of what it depends on, a call fails': {
+    actors: [save('b'), twoSeconds, reader('d', { since: true }), save('b', 'Author')],
+    pages: ['depends'],
+    starts: ['warm'],
+    isLarge: true,
+    more: { faults: 1 },
+  },
   'one reader, a save told with using, a call fails': {
     actors: [reader('a'), save('b', 'Article', 'using')],
     pages: ['using'],

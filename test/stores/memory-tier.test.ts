@@ -6,7 +6,6 @@ import { MemoryTier } from '../../src/stores/memory-tier.ts';
 function entry(html: string, more: Partial<Entry> = {}): Entry {
   return {
     html,
-    canonical: 'key',
     names: ['*', 'A', 'A:=1'],
     tokens: ['t', 't', 't'],
     templates: [],
@@ -41,7 +40,6 @@ describe('the size of an entry', () => {
       'templates chosen at run time',
       { templates: Array(100).fill({ name: 'x'.repeat(50), parent: undefined, digest: 'd' }) },
     ],
-    ['a long canonical text', { canonical: 'x'.repeat(10_000) }],
   ])('counts %s', (_title, more) => {
     expect(entryBytes('key', entry('', more))).toBeGreaterThan(entryBytes('key', entry('')) + 9_000);
   });

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -6,7 +6,11 @@ import { afterAll } from 'vitest';
 
 const COMMAND = process.env.MEMCACHED ?? 'memcached';
 
-/** A real Memcached on a loopback port of its own, ended with the test file. */
+const started: Memcached[] = [];
+// Here, because vitest forgets those that are registered by a running test or hook.
+afterAll(() => Promise.all(started.map((server) => server.kill())));
+
+/** A real Memcached on a loopback port of its own, ended with the test file that imports this. */
 export class Memcached {
   readonly port: number;
   readonly #options: readonly string[];
@@ -20,8 +24,8 @@ export class Memcached {
   /** @param options of the command line, such as `-m 2` */
   static async start(...options: string[]): Promise<Memcached> {
     const server = new Memcached(await freePort(), options);
+    started.push(server);
     await server.start();
-    afterAll(() => server.kill());
     return server;
   }
 
@@ -53,6 +57,19 @@ export class Memcached {
     this.#process?.kill(signal);
   }
 
+  /** Stops it, and returns when it stands still: the system says so only when asked. */
+  stop(): void {
+    this.signal('SIGSTOP');
+    for (let state = ''; !state.startsWith('T'); ) {
+      state = execFileSync('ps', ['-o', 'state=', '-p', String(this.#process?.pid)], { encoding: 'latin1' });
+    }
+  }
+
+  /** Lets it go on. */
+  continue(): void {
+    this.signal('SIGCONT');
+  }
+
   /** Ends it, and waits until it is gone. */
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     const child = this.#process;
@@ -72,6 +89,16 @@ export class Memcached {
     const [data] = (await once(socket, 'data')) as [Buffer];
     socket.destroy();
     return data.toString('latin1').split('\r\n')[0] as string;
+  }
+
+  /** One of the numbers that it counts. */
+  async stat(name: string): Promise<number> {
+    const socket = connect(this.port, '127.0.0.1');
+    socket.end('stats\r\nquit\r\n');
+    const text = Buffer.concat(await socket.toArray()).toString('latin1');
+    const [, value] = new RegExp(`^STAT ${name} (\\d+)`, 'm').exec(text) ?? [];
+    if (value === undefined) throw new Error(`memcached counts no ${name}`);
+    return Number(value);
   }
 }
 

@@ -1,4 +1,5 @@
 import nunjucks from 'nunjucks';
+import { TestingStore } from 'nunjucks-cachesweeper/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { AsyncObjectLoader, type Templates } from '../support/loaders.ts';
 import { Article, Comment } from '../support/models.ts';
@@ -174,6 +175,50 @@ describe('an asynchronous body', () => {
       expect(uncaught).toEqual([]);
     },
   );
+
+  test('writes nothing to a store, whatever is asynchronous', async () => {
+    for (const [what, [source, html]] of Object.entries(bodies)) {
+      const store = new TestingStore();
+      const { render, sweeper } = slowSite(source, { sweeper: { store } });
+      for (let i = 0; i < 2; i++) {
+        const outcome = await render(context()).catch((error: Error) => error);
+        await sweeper.idle();
+        if (outcome instanceof Error) expect(outcome, what).toMatchObject({ code: 'CACHESWEEPER_ASYNC_BODY' });
+        else expect(outcome, what).toBe(html);
+        const written = store.operations.filter(({ kind, method }) => kind === 'entry' && method !== 'getMany');
+        if (outcome instanceof Error) expect(written, what).toEqual([]);
+      }
+      await sweeper.close();
+    }
+  });
+
+  test.each([
+    ['', 'a{% include "i.njk" %}b'],
+    [' in a loop', 'a{% for c in comments %}{% include "i.njk" %}{% endfor %}b'],
+    [' in a condition', 'a{% if 1 %}{% include "i.njk" %}{% endif %}b'],
+    [' chosen at run time', 'a{% include chosen %}b'],
+    [' that is not there', 'a{% include "nowhere.njk" %}b'],
+  ])('that includes a template whose loader needs time%s is an error without a callback', async (_where, body) => {
+    uncaught.length = 0;
+    const { env, sweeper } = site({}, { loader: new AsyncObjectLoader({ 'i.njk': 'late' }) as never });
+    expect(() => env.renderString(f('article', body), context())).toThrow(
+      expect.objectContaining({ code: 'CACHESWEEPER_ASYNC_BODY' }),
+    );
+    await settled();
+    expect(uncaught).toEqual([]);
+    expect(sweeper.stats().memory.entries).toBe(0);
+  });
+
+  test('that hits, and chose a template that a loader reads each time, is an error without a callback', async () => {
+    const loader = new AsyncObjectLoader({ 'i.njk': 'late' }, true);
+    const { env } = site({}, { loader: loader as never });
+    const source = f('article', 'a{% include chosen %}b');
+    const render = () => new Promise((resolve) => env.renderString(source, context(), (_error, html) => resolve(html)));
+    expect([await render(), await render()]).toEqual(['alateb', 'alateb']);
+    expect(() => env.renderString(source, context())).toThrow(
+      expect.objectContaining({ code: 'CACHESWEEPER_ASYNC_BODY' }),
+    );
+  });
 
   test('does not keep the next page from being rendered', async () => {
     const { render } = slowSite({

@@ -114,7 +114,8 @@ function textOf(lookup: { state: string; value?: Uint8Array }): string | undefin
 }
 
 describe('an entry that was forged, with a good digest,', () => {
-  const forgeries: Record<string, (entry: Entry) => object> = {
+  type Forged = Entry & { readonly canonical: string };
+  const forgeries: Record<string, (entry: Forged) => object> = {
     'without templates': (entry) => ({ ...entry, templates: undefined }),
     'with templates that are none': (entry) => ({ ...entry, templates: [null] }),
     'with templates without a name': (entry) => ({ ...entry, templates: [{ name: 7, digest: 'x' }] }),
@@ -134,10 +135,13 @@ describe('an entry that was forged, with a good digest,', () => {
             corrupt: (value, key) => {
               const payload = sealer.unseal('entry', key, value) as string;
               const end = payload.indexOf('\n');
-              const entry = { ...JSON.parse(payload.slice(0, end)), html: 'FORGED' } as Entry;
+              const entry = { ...JSON.parse(payload.slice(0, end)), html: 'FORGED' } as Forged;
               const forged = forge(entry);
-              const json = forged === null || Array.isArray(forged) ? JSON.stringify(forged) : undefined;
-              return sealer.seal('entry', key, json === undefined ? writeEntry(forged as Entry) : `${json}\nFORGED`);
+              if (forged === null || Array.isArray(forged)) {
+                return sealer.seal('entry', key, `${JSON.stringify(forged)}\nFORGED`);
+              }
+              const { canonical, ...rest } = forged as Forged;
+              return sealer.seal('entry', key, writeEntry({ canonical, entry: rest }));
             },
           }
         : undefined;

@@ -225,3 +225,18 @@ test('a ttl shorter than the provisional life counts', async () => {
   clock.advance(1_001);
   expect(await site.page(article('2'))).toBe('2');
 });
+
+test('a token made for a name that had none is written within a second, or not used: later it could hide a bump', async () => {
+  const store = new TestingStore();
+  const site = new Site(templates, { store, timeout: '10s' });
+  const timeouts: number[] = [];
+  const add = store.addMany.bind(store);
+  store.addMany = (kind, items, call) => {
+    if (kind === 'token') timeouts.push(call.timeout);
+    return add(kind, items, call);
+  };
+  await site.page(article('new'));
+  expect(timeouts.length).toBeGreaterThan(0);
+  expect(Math.max(...timeouts)).toBeLessThanOrEqual(1_000);
+  await site.sweeper.close();
+});

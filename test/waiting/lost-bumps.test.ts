@@ -180,6 +180,16 @@ test('close() ends the retries and reports what was not delivered', async () => 
   await expect(site.sweeper.invalidateCacheFor(context.comment)).rejects.toMatchObject({ code: 'CACHESWEEPER_CLOSED' });
 });
 
+test('close() lets bumps under way come to their end first', async () => {
+  const { store, site, other, context } = await warm({ delay: 30 });
+  context.comment.text = 'd';
+  const bump = site.sweeper.invalidateCacheFor(context.comment);
+  await site.sweeper.close();
+  await bump;
+  store.script = undefined;
+  expect(await other.page(context)).toBe('A[d]');
+});
+
 test('after close() pages are still rendered, uncached', async () => {
   const { site, context } = await warm();
   await site.sweeper.close();

@@ -1,24 +1,57 @@
 import { promisify } from 'node:util';
 import { deflateRaw, inflateRaw } from 'node:zlib';
+import type { Lookup } from '../store.ts';
 
-/** In the flags of a value: it is compressed. */
-export const COMPRESSED = 1;
-/** Nothing is inflated to more bytes than this: it could be made to fill the memory. */
-const MAX_INFLATED = 32 * 1024 * 1024;
+/** Larger values are not compressed, and nothing is inflated to more: a small value could be made to fill the memory. */
+export const MAX_INFLATED = 16 * 1024 * 1024;
+/** All that one call inflates; what comes beyond is as good as not read. */
+const MAX_INFLATED_BY_CALL = 64 * 1024 * 1024;
+/** The least that zlib takes for the size of a buffer. */
+const MIN_CHUNK = 64;
 
 const deflate = promisify(deflateRaw);
 const inflate = promisify(inflateRaw);
 
-/** Fast rather than small: html shrinks to a fifth at the lowest level already. */
-export async function compress(value: Uint8Array): Promise<Uint8Array> {
-  return deflate(value, { level: 1 });
+/** A value as a server has it. */
+export interface Compressed {
+  readonly state: 'compressed';
+  readonly value: Uint8Array;
+  /** Bytes it says it had. */
+  readonly size: number;
 }
 
-/** The value that was compressed; undefined for what never was. */
-export async function decompress(value: Uint8Array): Promise<Uint8Array | undefined> {
+/** Fast rather than small: html shrinks to a fifth at the lowest level already. Undefined when nothing is won. */
+export async function compress(value: Uint8Array): Promise<Uint8Array | undefined> {
+  if (value.length > MAX_INFLATED) return undefined;
+  const compressed = await deflate(value, { level: 1 });
+  return compressed.length < value.length ? compressed : undefined;
+}
+
+/** The answers of one call with their values as they were before they were compressed. */
+export async function inflated(answers: readonly (Compressed | Lookup)[]): Promise<readonly Lookup[]> {
+  let left = MAX_INFLATED_BY_CALL;
+  return Promise.all(
+    answers.map((answer) => {
+      if (answer.state !== 'compressed') return answer;
+      if (answer.size > MAX_INFLATED) return asItIs(answer);
+      left -= answer.size;
+      return left < 0 ? ({ state: 'unknown' } as const) : inflatedOne(answer);
+    }),
+  );
+}
+
+async function inflatedOne(answer: Compressed): Promise<Lookup> {
+  const { value, size } = answer;
   try {
-    return await inflate(value, { maxOutputLength: MAX_INFLATED });
+    // In one piece: each further one would be another job for the thread pool.
+    const whole = await inflate(value, { maxOutputLength: size, chunkSize: Math.max(size, MIN_CHUNK) });
+    return whole.length === size ? { state: 'found', value: whole } : asItIs(answer);
   } catch {
-    return undefined;
+    return asItIs(answer);
   }
+}
+
+/** What is not what it claims is no value of ours: whoever opens it will see that. */
+function asItIs({ value }: Compressed): Lookup {
+  return { state: 'found', value };
 }

@@ -74,9 +74,11 @@ export class Connection extends MemjsServer {
   /** Ends the connection if the server has owed an answer for too long. */
   checkStalled(): void {
     const oldest = this.#exchanges[0];
-    if (oldest !== undefined && performance.now() - oldest.sent >= STALLED_AFTER) {
-      this.#end(new Error(`no answer for ${STALLED_AFTER} ms`));
-    }
+    if (oldest === undefined || performance.now() - oldest.sent < STALLED_AFTER) return;
+    // Perhaps it was this process that was busy: what has come meanwhile is read first.
+    setImmediate(() => {
+      if (this.#exchanges[0] === oldest) this.#end(new Error(`no answer for ${STALLED_AFTER} ms`));
+    });
   }
 
   override close(): void {
@@ -100,11 +102,19 @@ export class Connection extends MemjsServer {
 
   /** A first answer, before anything depends on it: what accepts connections need not be a Memcached. */
   async #greet(): Promise<void> {
-    const noop = new Exchange(Opcode.noop, [{ key: '' }], false, ({ status }) => status === Status.ok, CONNECT_TIMEOUT);
+    const noop = new Exchange<number | undefined>(
+      Opcode.noop,
+      [{ key: '' }],
+      undefined,
+      ({ status }) => status,
+      CONNECT_TIMEOUT,
+    );
     this.send(noop);
-    const [isGreeted] = await noop.answered;
+    const [status] = await noop.answered;
     if (this.#hasEnded) return;
-    if (!isGreeted) return this.#end(new ProtocolError('the server did not return the greeting'));
+    if (status === Status.notAuthenticated)
+      return this.#end(new Error('the server asks for a username and a password'));
+    if (status !== Status.ok) return this.#end(new ProtocolError('the server did not return the greeting'));
     clearTimeout(this.#connecting);
     this.#isReady = true;
     this.#events.ready();
@@ -120,7 +130,10 @@ export class Connection extends MemjsServer {
 
   #authenticate({ opcode, status }: Frame): void {
     if (this.#isReady || this.username === undefined) throw new ProtocolError('the server spoke of authentication');
-    if (status !== Status.ok) throw new Error(`the server refused to authenticate (status 0x${status.toString(16)})`);
+    if (status !== Status.ok)
+      throw new Error(
+        `the server refused the username and the password, or knows none (status 0x${status.toString(16)})`,
+      );
     if (opcode === Opcode.saslList) this.saslAuth();
     else this.emit('authenticated');
   }
@@ -150,7 +163,8 @@ export class Connection extends MemjsServer {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     clearTimeout(this.#connecting);
-    const revoked = this.#exchanges.filter((exchange) => exchange.isRevocable && !exchange.isSettled);
+    // Those as well that were late: their deletion may still wait in this process.
+    const revoked = this.#exchanges.filter(({ isRevocable }) => isRevocable);
     if (revoked.length > 0 && this.#socket.writable) {
       this.#write(
         Opcode.delete,

@@ -44,10 +44,8 @@ export class Exchange<T> {
     this.answered = new Promise((resolve) => {
       this.#settle = () => resolve(this.#answers);
     });
-    this.#timer = setTimeout(() => {
-      this.onLate?.();
-      this.settle();
-    }, timeout);
+    // When the process was busy for so long, timers run before sockets: what has come meanwhile is read first.
+    this.#timer = setTimeout(() => setImmediate(() => this.#expire()), timeout);
   }
 
   /** The caller has its answer. */
@@ -94,5 +92,11 @@ export class Exchange<T> {
     const settle = this.#settle;
     this.#settle = undefined;
     settle();
+  }
+
+  #expire(): void {
+    if (this.isSettled) return;
+    this.onLate?.();
+    this.settle();
   }
 }

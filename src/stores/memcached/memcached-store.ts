@@ -2,7 +2,7 @@ import { CacheSweeperError } from '../../errors.ts';
 import { describe } from '../../fragment/describe.ts';
 import { digest } from '../../fragment/digest.ts';
 import type { Added, Kind, Lookup, Store, StoreCall, StoreItem } from '../store.ts';
-import { COMPRESSED, compress, decompress } from './compression.ts';
+import { type Compressed, compress, inflated } from './compression.ts';
 import { checkMemcachedOptions, type MemcachedOptions, type MemcachedSettings } from './options.ts';
 import { type Batch, Remote, type RemoteStats } from './remote.ts';
 import { Spread } from './spread.ts';
@@ -14,6 +14,10 @@ const MAX_KEY_BYTES = 250;
 const VALID_KEY = /^[\x21-\x7e]+$/;
 /** Longer ttls, in seconds, are taken for a date. */
 const MAX_TTL = 30 * 24 * 60 * 60;
+
+/** The flags of a value say how many bytes it had before it was compressed. */
+const NOT_COMPRESSED = 0;
+const FLAGS_BYTES = 4;
 
 /** What {@link MemcachedStore.stats} tells. */
 export interface MemcachedStats {
@@ -54,13 +58,13 @@ export class MemcachedStore implements Store {
 
   async getMany(kind: Kind, keys: readonly string[], { timeout }: StoreCall): Promise<readonly Lookup[]> {
     const requests = keys.map((key) => ({ key: storedKey(kind, key) }));
-    const answers = await this.#run<Found | Lookup>(kind, requests, {
+    const answers = await this.#run<Compressed | Lookup>(kind, requests, {
       opcode: Opcode.getk,
       nothing: { state: 'unknown' },
       read: found,
       timeout,
     });
-    return Promise.all(answers.map(inflated));
+    return inflated(answers);
   }
 
   /** Values over 1,000,000 bytes are not sent: Memcached would delete what it has. */
@@ -147,25 +151,14 @@ export class MemcachedStore implements Store {
   }
 }
 
-/** A value that has yet to be inflated. */
-interface Found {
-  readonly state: 'compressed';
-  readonly value: Uint8Array;
-}
-
-function found({ status, extras, value }: Frame): Found | Lookup {
+function found({ status, extras, value }: Frame): Compressed | Lookup {
   if (status === Status.missing) return { state: 'missing' };
   if (status !== Status.ok) return { state: 'unknown' };
-  const isCompressed = extras.length === 4 && extras.readUInt32BE(0) === COMPRESSED;
-  // Copied: a small value would keep the whole receive buffer alive.
-  return { state: isCompressed ? 'compressed' : 'found', value: Uint8Array.from(value) };
-}
-
-async function inflated(answer: Found | Lookup): Promise<Lookup> {
-  if (answer.state !== 'compressed') return answer;
-  const value = await decompress(answer.value);
-  // What cannot be inflated is no value of ours: whoever opens it will see that.
-  return { state: 'found', value: value ?? answer.value };
+  const size = extras.length === FLAGS_BYTES ? extras.readUInt32BE(0) : NOT_COMPRESSED;
+  // Copied: a small value would keep the whole receive buffer alive. Into Node's pool, because each Uint8Array of its own is
+  // memory outside of the heap.
+  const copy = Buffer.from(value);
+  return size === NOT_COMPRESSED ? { state: 'found', value: copy } : { state: 'compressed', value: copy, size };
 }
 
 function added({ status }: Frame): Added {
@@ -173,13 +166,15 @@ function added({ status }: Frame): Added {
   return status === Status.exists ? 'exists' : 'unknown';
 }
 
-function pack(kind: Kind, { key, value, ttl }: StoreItem, flags = 0): WriteRequest {
+function pack(kind: Kind, { key, value, ttl }: StoreItem, flags = NOT_COMPRESSED): WriteRequest {
   // Longer ttls are shortened: entries are checked by their own clock, and tokens have none.
-  return { key: storedKey(kind, key), value, flags, expires: Math.min(Math.ceil(ttl), MAX_TTL) };
+  const expires = ttl === 0 ? 0 : Math.max(1, Math.min(Math.ceil(ttl), MAX_TTL));
+  return { key: storedKey(kind, key), value, flags, expires };
 }
 
 async function packCompressed(kind: Kind, item: StoreItem): Promise<WriteRequest> {
-  return pack(kind, { ...item, value: await compress(item.value) }, COMPRESSED);
+  const value = await compress(item.value);
+  return value === undefined ? pack(kind, item) : pack(kind, { ...item, value }, item.value.length);
 }
 
 /** Tokens and entries of one key are two things. */
@@ -197,7 +192,13 @@ function storedKey(kind: Kind, key: string): string {
 function unreachable(cause: Error, label: string): CacheSweeperError {
   return new CacheSweeperError(
     'CACHESWEEPER_STORE_UNREACHABLE',
-    `Memcached ${label} cannot be used (${cause.message}): what it holds is rendered uncached until it answers again`,
+    `Memcached ${label} cannot be used (${reason(cause)}): what it holds is rendered uncached until it answers again`,
     { cause },
   );
+}
+
+/** The attempts at several addresses of one name fail with one error that has a message for each, and none itself. */
+function reason(cause: Error): string {
+  if (cause.message !== '') return cause.message;
+  return cause instanceof AggregateError ? cause.errors.map(({ message }) => message).join('; ') : cause.name;
 }

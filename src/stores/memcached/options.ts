@@ -41,7 +41,7 @@ export function checkMemcachedOptions(given: string | MemcachedOptions | undefin
   }
   const unknown = Object.keys(options).find((name) => !KNOWN.has(name));
   if (unknown !== undefined) throw badOption(unknown, `one of ${[...KNOWN].join(', ')}`, 'an unknown name', true);
-  const addresses = parseAddresses(servers(options.servers), 'MemcachedStore servers');
+  const addresses = servers(options.servers);
   return Object.freeze({
     addresses,
     tokenServer: tokenServer(options.tokenServer, addresses),
@@ -50,10 +50,10 @@ export function checkMemcachedOptions(given: string | MemcachedOptions | undefin
   });
 }
 
-function servers(given: unknown): unknown {
-  if (given !== undefined) return given;
+function servers(given: unknown): Address[] {
+  if (given !== undefined) return parseAddresses(given, 'MemcachedStore servers');
   const { MEMCACHED_SERVERS } = process.env;
-  if (MEMCACHED_SERVERS !== undefined) return MEMCACHED_SERVERS;
+  if (MEMCACHED_SERVERS !== undefined) return parseAddresses(MEMCACHED_SERVERS, 'MEMCACHED_SERVERS');
   throw badOption('servers', '"host:port,host:port", here or in the environment variable MEMCACHED_SERVERS', given);
 }
 
@@ -69,7 +69,7 @@ function tokenServer(given: unknown, addresses: readonly Address[]): number {
 function credentials({ username, password }: MemcachedOptions): Credentials {
   const { MEMCACHED_USERNAME, MEMCACHED_PASSWORD } = process.env;
   const user: unknown = username ?? MEMCACHED_USERNAME;
-  const word: unknown = username === undefined ? (password ?? MEMCACHED_PASSWORD) : password;
+  const word: unknown = password ?? MEMCACHED_PASSWORD;
   if (user === undefined && word === undefined) return { username: undefined, password: undefined };
   // Neither is shown.
   if (typeof user === 'string' && user !== '' && typeof word === 'string' && word !== '') {

@@ -9,7 +9,7 @@ const MAX_REQUESTS = 20_000;
 const MAX_BYTES = 16 * 1024 * 1024;
 /** Milliseconds between attempts to reach a server that does not answer. */
 const FIRST_WAIT = 50;
-const LAST_WAIT = 1_000;
+const LAST_WAIT = 500;
 
 /** A batch for one server. */
 export interface Batch<T> {

@@ -11,7 +11,7 @@ export const Opcode = {
 } as const;
 export type Opcode = (typeof Opcode)[keyof typeof Opcode];
 
-export const Status = { ok: 0x00, missing: 0x01, exists: 0x02 } as const;
+export const Status = { ok: 0x00, missing: 0x01, exists: 0x02, notAuthenticated: 0x20 } as const;
 
 const REQUEST_MAGIC = 0x80;
 const RESPONSE_MAGIC = 0x81;
@@ -128,6 +128,8 @@ export class FrameReader {
   }
 }
 
+const NOTHING = Buffer.alloc(0);
+
 function frameAt(buffer: Buffer, at: number, body: number): Frame {
   const extras = at + HEADER_BYTES;
   const key = extras + (buffer[at + 4] as number);
@@ -136,8 +138,8 @@ function frameAt(buffer: Buffer, at: number, body: number): Frame {
     opcode: buffer[at + 1] as number,
     status: buffer.readUInt16BE(at + 6),
     opaque: buffer.readUInt32BE(at + 12),
-    extras: buffer.subarray(extras, key),
-    key: buffer.subarray(key, value),
+    extras: key === extras ? NOTHING : buffer.subarray(extras, key),
+    key: key === value ? NOTHING : buffer.subarray(key, value),
     value: buffer.subarray(value, extras + body),
   };
 }

@@ -1,0 +1,60 @@
+import { CacheSweeper } from 'nunjucks-cachesweeper';
+import { bodies, commentsOf, contextOf, environment, readyPage, sent } from '../page.ts';
+import { compare } from '../ratio.ts';
+import { type Row, row } from '../row.ts';
+
+const SIZES = [10, 100, 1_000, 10_000] as const;
+/** Enough for the html of the largest page. */
+const MAX_BYTES = 256 * 1024 * 1024;
+const ENTRIES = [5_000, 20_000] as const;
+
+/** Time and memory per fragment, whatever their number. */
+export default async function growth(): Promise<Row[]> {
+  const rows: Row[] = SIZES.map((size) => {
+    const list = commentsOf(size);
+    const context = contextOf(list);
+    const env = new CacheSweeper({ memory: { maxBytes: MAX_BYTES } }).install(environment('cached'));
+    const measured = compare(() => sent(env.render('page.njk', context)), readyPage(list), size > 1_000 ? 20 : 100);
+    const each = row(`${size.toLocaleString('en')} fragments, all hits`, 'as many ready strings', measured, 1.4);
+    const perFragment = (microseconds: number) => `${(microseconds / size).toFixed(2)} µs each`;
+    return { ...each, ours: perFragment(measured.ours), other: perFragment(measured.floor) };
+  });
+  return [...rows, ...ENTRIES.map(memoryPerEntry)];
+}
+
+/** What an entry in the memory tier takes beyond its html, its key and the names and tokens it depends on. */
+function memoryPerEntry(count: number): Row {
+  const list = commentsOf(count);
+  const html = bodies(list).reduce((sum, body) => sum + sent(body), 0);
+  const sweeper = new CacheSweeper({ memory: { maxBytes: MAX_BYTES } });
+  const env = sweeper.install(environment('cached'));
+  // Compiled code and the like is there before.
+  env.render('page.njk', contextOf(list.slice(0, 1)));
+  const before = used();
+  env.render('page.njk', contextOf(list));
+  const after = used();
+  if (sweeper.stats().memory.entries !== count) throw new Error('the memory tier does not hold all entries');
+  // The key in the process with the model's name in it; the three names and their tokens.
+  const texts = list.reduce((sum, { id }) => sum + KEY.length + 2 * `Comment:=${id}`.length + NAMES_AND_TOKENS, 0);
+  const over = (after - before - html - texts) / count;
+  return {
+    scenario: `memory per entry kept in the tier, ${count.toLocaleString('en')} entries`,
+    floor: 'body, key and dependency bytes; goal: at most 300 bytes over',
+    goal: 1,
+    ratio: over / 300,
+    ours: `${over.toFixed(0)} bytes over`,
+    other: `${((html + texts) / count).toFixed(0)} bytes`,
+  };
+}
+
+/** What a key in the process holds beside the name. */
+const KEY = ':1:comment.njk#0@0123456789abcdef:["comment.njk"][]10:';
+
+/** `*` and `Comment`, and three tokens. */
+const NAMES_AND_TOKENS = 1 + 7 + 3 * 20;
+
+function used(): number {
+  for (let i = 0; i < 3; i++) globalThis.gc?.();
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
+}

@@ -1,0 +1,130 @@
+import { partlyKnown } from '../fragment/partly-known.ts';
+import type { Write } from './save-hook.ts';
+
+/** The part of Prisma's data model that its clients carry. */
+export interface DataModel {
+  readonly models: Readonly<Record<string, { readonly fields: readonly Field[] }>>;
+}
+
+interface Field {
+  readonly name: string;
+  readonly kind: string;
+  readonly type: string;
+}
+
+/** One call of a model's method. */
+export interface Call {
+  readonly model: string;
+  readonly operation: string;
+  readonly args: Row;
+  readonly result: unknown;
+}
+
+export type Row = Readonly<Record<string, unknown>>;
+
+/** Of a model: what of its id is known, and which field holds it; none for ids of several fields. */
+export type IdField = (model: string) => string | undefined;
+
+/** Operations that write, and whether their result is the rows. */
+const WRITES: ReadonlyMap<string, 'rows' | 'count'> = new Map([
+  ['create', 'rows'],
+  ['createMany', 'count'],
+  ['createManyAndReturn', 'rows'],
+  ['update', 'rows'],
+  ['updateMany', 'count'],
+  ['updateManyAndReturn', 'rows'],
+  ['upsert', 'rows'],
+  ['delete', 'rows'],
+  ['deleteMany', 'count'],
+]);
+
+export function isWrite(operation: string): boolean {
+  return WRITES.has(operation);
+}
+
+/** All that one call has written: rows of its model, and those that its `data` reaches through relations. */
+export function writesOf(call: Call, dataModel: DataModel, idField: IdField): Write[] {
+  const { model, args } = call;
+  const writes: Write[] = [{ model, modelClass: undefined, rows: topRows(call, dataModel, idField) }];
+  for (const part of [args.data, args.create, args.update]) nested(part, model, dataModel, idField, writes);
+  return writes;
+}
+
+function topRows({ model, operation, args, result }: Call, { models }: DataModel, idField: IdField): Write['rows'] {
+  if (WRITES.get(operation) !== 'rows') return undefined;
+  const id = idField(model);
+  const fields = models[model]?.fields ?? [];
+  const scalars = fields.filter(({ kind }) => kind !== 'object').map(({ name }) => name);
+  const changed = keysOf(operation === 'upsert' ? args.update : args.data);
+  // Which attributes hold a relation's key the client does not know.
+  const changesRelation = changed.some((key) => fields.some(({ name, kind }) => name === key && kind === 'object'));
+  const rows = [];
+  for (const row of Array.isArray(result) ? result : [result]) {
+    const now = { ...pick(row, scalars) };
+    if (id !== undefined) now[id] ??= (args.where as Row | undefined)?.[id];
+    if (id !== undefined && now[id] === undefined) return undefined;
+    const known = scalars.every((name) => name in now) ? now : partlyKnown(now);
+    if (operation.startsWith('create') || operation === 'delete') {
+      rows.push({ now: known });
+      continue;
+    }
+    if (id !== undefined && changed.includes(id) && (args.where as Row | undefined)?.[id] === undefined)
+      return undefined;
+    const kept = changesRelation ? [] : Object.keys(now).filter((name) => !changed.includes(name));
+    const before = pick(now, kept);
+    if (id !== undefined) before[id] = changed.includes(id) ? (args.where as Row)[id] : now[id];
+    rows.push({ now: known, previous: partlyKnown(before) });
+  }
+  return rows;
+}
+
+/** Walks the data of a write: relations in it are written as well, and Prisma tells nobody. */
+function nested(data: unknown, model: string, dataModel: DataModel, idField: IdField, writes: Write[]): void {
+  if (Array.isArray(data)) {
+    for (const each of data) nested(each, model, dataModel, idField, writes);
+    return;
+  }
+  for (const [key, value] of Object.entries(isObject(data) ? data : {})) {
+    const field = dataModel.models[model]?.fields.find(({ name }) => name === key);
+    if (field === undefined) {
+      // `create`, `data`, `update`… of a relation: what is in them is the same model's.
+      nested(value, model, dataModel, idField, writes);
+    } else if (field.kind === 'object' && dataModel.models[field.type] !== undefined) {
+      relation(value, field.type, dataModel, idField, writes);
+    }
+  }
+}
+
+function relation(value: unknown, model: string, dataModel: DataModel, idField: IdField, writes: Write[]): void {
+  for (const [operation, what] of Object.entries(isObject(value) ? value : {})) {
+    if (what === undefined) continue;
+    const rows = operation === 'connect' ? connected(what, idField(model)) : undefined;
+    writes.push({ model, modelClass: undefined, rows });
+    nested(what, model, dataModel, idField, writes);
+  }
+}
+
+/** Rows that are named by their ids; whatever else they are is not known. */
+function connected(what: unknown, id: string | undefined): Write['rows'] {
+  const all = Array.isArray(what) ? what : [what];
+  const named = all.every((each) => id !== undefined && isObject(each) && isScalar(each[id]));
+  return named ? all.map((each) => ({ now: partlyKnown({ [id as string]: each[id as string] }) })) : undefined;
+}
+
+function keysOf(data: unknown): readonly string[] {
+  return (Array.isArray(data) ? data : [data]).flatMap((each) => (isObject(each) ? Object.keys(each) : []));
+}
+
+function pick(row: unknown, names: readonly string[]): Record<string, unknown> {
+  return Object.fromEntries(
+    names.filter((name) => isObject(row) && name in row).map((name) => [name, (row as Row)[name]]),
+  );
+}
+
+function isScalar(value: unknown): boolean {
+  return ['string', 'number', 'bigint'].includes(typeof value);
+}
+
+function isObject(value: unknown): value is Row {
+  return typeof value === 'object' && value !== null;
+}

@@ -1,0 +1,204 @@
+import type { Model, ModelAttributeColumnOptions, ModelStatic, Sequelize, Transaction } from 'sequelize';
+import { MAX_BULK_ROWS, type SaveHook, type Write } from './save-hook.ts';
+import type { SweepTransaction } from './transaction.ts';
+
+/** Which of the sweeper's transactions is which of Sequelize's. */
+export class Transactions {
+  readonly #hook: SaveHook;
+  readonly #known = new WeakMap<object, SweepTransaction>();
+
+  constructor(hook: SaveHook) {
+    this.#hook = hook;
+  }
+
+  of(transaction: Transaction): SweepTransaction {
+    const known = this.#known.get(transaction);
+    if (known !== undefined) return known;
+    const { parent } = transaction as { parent?: Transaction | null };
+    const begun = this.#hook.begin(parent ? this.of(parent) : undefined);
+    this.#known.set(transaction, begun);
+    // Called for savepoints as well, and when COMMIT fails: then too much is swept, which harms nobody.
+    transaction.afterCommit(() => begun.commit());
+    return begun;
+  }
+}
+
+/** The options that Sequelize's models hand to the query interface, as far as they are used here. */
+export interface QueryOptions {
+  readonly transaction?: Transaction | null | undefined;
+  readonly model?: ModelStatic<Model>;
+}
+
+type Rows = NonNullable<Write['rows']>;
+
+/** What is made of each kind of query that Sequelize's models send. */
+export class Listener {
+  readonly #sequelize: Sequelize;
+  readonly #hook: SaveHook;
+  readonly #transactions: Transactions;
+
+  constructor(sequelize: Sequelize, hook: SaveHook, transactions: Transactions) {
+    this.#sequelize = sequelize;
+    this.#hook = hook;
+    this.#transactions = transactions;
+  }
+
+  /** A query for one instance, whose values before it the instance still knows. */
+  async instance<T>(query: () => Promise<T>, instance: Model, options: QueryOptions | undefined): Promise<T> {
+    const model = instance.constructor as ModelStatic<Model>;
+    const previous = instance.isNewRecord ? undefined : before(instance);
+    const result = await query();
+    await this.#heard(model, options, [previous === undefined ? { now: instance } : { now: instance, previous }]);
+    return result;
+  }
+
+  /** A query that deletes one instance, and what the database deletes or changes with it. */
+  async deletion<T>(query: () => Promise<T>, instance: Model, options: QueryOptions | undefined): Promise<T> {
+    const result = await this.instance(query, instance, options);
+    await this.#cascades(instance.constructor as ModelStatic<Model>, options);
+    return result;
+  }
+
+  /** The same for the rows that match. */
+  async deletions<T>(
+    query: () => Promise<T>,
+    model: ModelStatic<Model> | undefined,
+    where: unknown,
+    options: QueryOptions | undefined,
+  ): Promise<T> {
+    const result = await this.matching(query, model, where, options);
+    if (model !== undefined) await this.#cascades(model, options);
+    return result;
+  }
+
+  /** A query for the rows that match. */
+  async matching<T>(
+    query: () => Promise<T>,
+    model: ModelStatic<Model> | undefined,
+    where: unknown,
+    options: QueryOptions | undefined,
+  ): Promise<T> {
+    if (model === undefined || !this.#hook.hears(model.name)) return query();
+    const previous = await this.#rows(model, where, options);
+    const result = await query();
+    const now = previous && (await this.#again(model, previous, options));
+    await this.#heard(
+      model,
+      options,
+      previous?.map((row, i) => ({ now: now?.[i] ?? row, previous: row })),
+    );
+    return result;
+  }
+
+  /** A query that nobody can tell the rows of. */
+  async any<T>(
+    query: () => Promise<T>,
+    model: ModelStatic<Model> | undefined,
+    options: QueryOptions | undefined,
+  ): Promise<T> {
+    const result = await query();
+    if (model !== undefined) await this.#heard(model, options, undefined);
+    return result;
+  }
+
+  /** The model of a table, for queries that do not name one. */
+  modelOf(table: unknown): ModelStatic<Model> | undefined {
+    const name = nameOf(table);
+    return Object.values(this.#sequelize.models).find((model) => nameOf(model.getTableName()) === name);
+  }
+
+  async #cascades(
+    model: ModelStatic<Model>,
+    options: QueryOptions | undefined,
+    heard: Set<ModelStatic<Model>> = new Set([model]),
+  ): Promise<void> {
+    const table = nameOf(model.getTableName());
+    for (const other of Object.values(this.#sequelize.models)) {
+      if (heard.has(other) || !Object.values(other.getAttributes()).some((each) => goesWith(each, table))) continue;
+      heard.add(other);
+      await this.#heard(other, options, undefined);
+      await this.#cascades(other, options, heard);
+    }
+  }
+
+  #heard(model: ModelStatic<Model>, options: QueryOptions | undefined, rows: Rows | undefined): Promise<void> {
+    const transaction = this.#transaction(options);
+    return this.#hook.heard(
+      { model: model.name, modelClass: model, rows },
+      transaction && this.#transactions.of(transaction),
+    );
+  }
+
+  #transaction(options: QueryOptions | undefined): Transaction | undefined {
+    if (options?.transaction !== undefined) return options.transaction ?? undefined;
+    // Sequelize looks there itself, when it sends the query.
+    const { _cls } = this.#sequelize.constructor as { _cls?: { get(name: string): Transaction | undefined } };
+    return _cls?.get('transaction') ?? undefined;
+  }
+
+  /** The rows that match, if they are to be swept one by one. */
+  async #rows(
+    model: ModelStatic<Model>,
+    where: unknown,
+    options: QueryOptions | undefined,
+  ): Promise<Model[] | undefined> {
+    if (this.#hook.bulk !== 'rows' && !namesOneRow(model, where)) return undefined;
+    const rows = await this.#find(model, where, options, MAX_BULK_ROWS + 1);
+    return rows.length > MAX_BULK_ROWS ? undefined : rows;
+  }
+
+  /** The same rows after the query; undefined for those that are gone. */
+  async #again(
+    model: ModelStatic<Model>,
+    rows: Model[],
+    options: QueryOptions | undefined,
+  ): Promise<(Model | undefined)[]> {
+    const key = model.primaryKeyAttribute;
+    const found = await this.#find(model, { [key]: rows.map((row) => row.get(key)) }, options, rows.length);
+    const byKey = new Map(found.map((row) => [String(row.get(key)), row]));
+    return rows.map((row) => byKey.get(String(row.get(key))));
+  }
+
+  #find(model: ModelStatic<Model>, where: unknown, options: QueryOptions | undefined, limit: number): Promise<Model[]> {
+    const transaction = this.#transaction(options) ?? null;
+    return model
+      .unscoped()
+      .findAll({ where: where as never, transaction, limit, paranoid: false, hooks: false } as never);
+  }
+}
+
+/** The row as the database has it, before what was changed is saved. */
+function before(instance: Model): Model {
+  const model = instance.constructor as ModelStatic<Model>;
+  const values = Object.fromEntries(
+    Object.keys(model.getAttributes()).map((name) => [name, instance.previous(name as never)]),
+  );
+  return model.build(values, { isNewRecord: false, raw: true });
+}
+
+/** Whether an attribute's foreign key has the database delete or change its row when the other row is deleted. */
+function goesWith({ references, onDelete }: ModelAttributeColumnOptions, table: string): boolean {
+  const to =
+    typeof references === 'object' && references !== null && 'model' in references ? references.model : references;
+  return to !== undefined && nameOf(to) === table && /cascade|set/i.test(String(onDelete));
+}
+
+/** Whether a condition has the primary key as one value, whatever else it asks for. */
+function namesOneRow(model: ModelStatic<Model>, where: unknown): boolean {
+  if (typeof where !== 'object' || where === null) return false;
+  const { primaryKeyField, primaryKeyAttribute } = model as { primaryKeyField?: string; primaryKeyAttribute: string };
+  const conditions = where as Record<PropertyKey, unknown>;
+  const isOne = [primaryKeyField ?? primaryKeyAttribute, primaryKeyAttribute].some((name) =>
+    ['string', 'number', 'bigint'].includes(typeof conditions[name]),
+  );
+  // Sequelize joins the condition that leaves out deleted rows by `Op.and`.
+  const and = Reflect.ownKeys(where).find((key) => typeof key === 'symbol' && key.description === 'and');
+  const all = and === undefined ? undefined : conditions[and];
+  return isOne || (Array.isArray(all) && all.some((each) => namesOneRow(model, each)));
+}
+
+function nameOf(table: unknown): string {
+  if (typeof table === 'string') return table;
+  const { tableName, schema } = table as { readonly tableName?: string; readonly schema?: string };
+  return schema ? `${schema}.${tableName}` : String(tableName);
+}

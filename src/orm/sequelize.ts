@@ -1,0 +1,121 @@
+import type { Model, ModelStatic, Sequelize, Transaction } from 'sequelize';
+import { CacheSweeperError } from '../errors.ts';
+import type { CacheSweeper } from '../sweeper.ts';
+import { SaveHook, type SaveHookOptions } from './save-hook.ts';
+import { Listener, type QueryOptions, Transactions } from './sequelize-listener.ts';
+import type { SweepTransaction } from './transaction.ts';
+
+export type { HookedModel, SaveHookOptions } from './save-hook.ts';
+
+/** A `Sequelize` instance, as far as it can be told without Sequelize's own types. */
+export interface SequelizeInstance {
+  readonly models: Readonly<Record<string, object>>;
+  getQueryInterface(): object;
+  transaction(...args: never): Promise<unknown>;
+}
+
+/**
+ * Tells a sweeper of every row that is written through Sequelize's models: at once, or when the outermost transaction is
+ * committed. `await comment.save()` resolves with the fragments already swept. What is heard and what is not:
+ * docs/orm.md.
+ *
+ * @param ofSequelize a `Sequelize` instance with its models defined, if options name any
+ * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION; CACHESWEEPER_INSTALL when it was called for these two before
+ *
+ * @example
+ * sweepOnSave(sequelize, sweeper, { models: { Comment: { using: 'updatedAt' } }, exclude: ['Session'] });
+ */
+export function sweepOnSave(
+  ofSequelize: SequelizeInstance,
+  sweeper: CacheSweeper,
+  options: SaveHookOptions = {},
+): void {
+  const sequelize = ofSequelize as Sequelize;
+  if (typeof sequelize?.getQueryInterface !== 'function') {
+    throw new CacheSweeperError('CACHESWEEPER_BAD_OPTION', 'sweepOnSave() expected a Sequelize instance');
+  }
+  const hook = new SaveHook(sweeper, options, new Map(Object.entries(sequelize.models)));
+  const told = installed.get(sequelize) ?? new WeakSet();
+  if (told.has(sweeper)) {
+    throw new CacheSweeperError(
+      'CACHESWEEPER_INSTALL',
+      'sweepOnSave() was called for this Sequelize instance and sweeper before',
+    );
+  }
+  installed.set(sequelize, told.add(sweeper));
+  const transactions = new Transactions(hook);
+  listen(sequelize, new Listener(sequelize, hook, transactions));
+  enter(sequelize, transactions);
+}
+
+const installed = new WeakMap<object, WeakSet<object>>();
+
+/** Callbacks of `sequelize.transaction()` run inside: pages rendered there show uncommitted rows. */
+function enter(sequelize: Sequelize, transactions: Transactions): void {
+  const transaction = sequelize.transaction.bind(sequelize) as (...args: unknown[]) => Promise<unknown>;
+  const entered = async (...args: unknown[]): Promise<unknown> => {
+    let begun: SweepTransaction | undefined;
+    const inside = (run: unknown) => {
+      if (typeof run !== 'function') return run;
+      return (own: Transaction) => {
+        begun = transactions.of(own);
+        return begun.run(() => run(own));
+      };
+    };
+    try {
+      return await transaction(...args.map(inside));
+    } finally {
+      begun?.rollback(); // unless it was committed
+    }
+  };
+  sequelize.transaction = entered as typeof sequelize.transaction;
+}
+
+type AnyMethod = (...args: never[]) => Promise<unknown>;
+
+/**
+ * Listens where all models send their queries: Sequelize's hooks are not called for `increment`, nor with `hooks: false`,
+ * and afterwards they do not know what a row was before.
+ */
+function listen(sequelize: Sequelize, listener: Listener): void {
+  const queries = sequelize.getQueryInterface() as unknown as Record<string, AnyMethod | undefined>;
+  const wrap = <A extends unknown[]>(
+    name: string,
+    heard: (query: () => Promise<unknown>, ...args: A) => Promise<unknown>,
+  ): void => {
+    const send = queries[name]?.bind(queries) as ((...args: A) => Promise<unknown>) | undefined;
+    if (send !== undefined)
+      queries[name] = ((...args: A) => heard(() => send(...args), ...args)) as unknown as AnyMethod;
+  };
+  type Model_ = ModelStatic<Model>;
+  wrap('insert', (query, instance: Model | null, table: unknown, _values: unknown, options?: QueryOptions) =>
+    instance ? listener.instance(query, instance, options) : listener.any(query, listener.modelOf(table), options),
+  );
+  wrap('update', (query, instance: Model, _table: unknown, _values: unknown, _where: unknown, options?: QueryOptions) =>
+    listener.instance(query, instance, options),
+  );
+  wrap('delete', (query, instance: Model | null, table: unknown, where: unknown, options?: QueryOptions) =>
+    instance
+      ? listener.deletion(query, instance, options)
+      : listener.deletions(query, listener.modelOf(table), where, options),
+  );
+  wrap('upsert', (query, table: unknown, _insert: unknown, _update: unknown, _where: unknown, options?: QueryOptions) =>
+    listener.any(query, options?.model ?? listener.modelOf(table), options),
+  );
+  wrap('bulkInsert', (query, table: unknown, _rows: unknown, options?: QueryOptions) =>
+    listener.any(query, options?.model ?? listener.modelOf(table), options),
+  );
+  wrap('bulkUpdate', (query, table: unknown, _values: unknown, where: unknown, options?: QueryOptions) =>
+    listener.matching(query, options?.model ?? listener.modelOf(table), where, options),
+  );
+  wrap('bulkDelete', (query, table: unknown, where: unknown, options?: QueryOptions, model?: Model_) =>
+    listener.deletions(query, model ?? listener.modelOf(table), where, options),
+  );
+  for (const name of ['increment', 'decrement'] as const) {
+    wrap(
+      name,
+      (query, model: Model_, _table: unknown, where: unknown, _by: unknown, _more: unknown, options?: QueryOptions) =>
+        listener.matching(query, model, where, options),
+    );
+  }
+}

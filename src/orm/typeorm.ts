@@ -1,0 +1,206 @@
+import type {
+  DataSource,
+  EntityManager,
+  EntityMetadata,
+  EntitySubscriberInterface,
+  InsertEvent,
+  QueryRunner,
+  RecoverEvent,
+  RemoveEvent,
+  SoftRemoveEvent,
+  TransactionCommitEvent,
+  TransactionRollbackEvent,
+  TransactionStartEvent,
+  UpdateEvent,
+} from 'typeorm';
+import { CacheSweeperError } from '../errors.ts';
+import type { CacheSweeper } from '../sweeper.ts';
+import { SaveHook, type SaveHookOptions } from './save-hook.ts';
+import type { SweepTransaction } from './transaction.ts';
+
+export type { HookedModel, SaveHookOptions } from './save-hook.ts';
+
+/** A `DataSource` of TypeORM, as far as it can be told without TypeORM's own types. */
+export interface TypeOrmDataSource {
+  readonly isInitialized: boolean;
+  readonly entityMetadatas: readonly { readonly name: string; readonly tableName: string }[];
+  createQueryRunner(...args: never): object;
+}
+
+/**
+ * Tells a sweeper of every row that a TypeORM data source saves or removes: at once, or when the outermost transaction is
+ * committed. TypeORM waits for it, so `await repository.save(comment)` resolves with the fragments already swept.
+ * What is heard and what is not: docs/orm.md.
+ *
+ * @param ofTypeOrm a `DataSource`, initialized; its models are known by the names of their classes or schemas, or of their tables
+ * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION; CACHESWEEPER_INSTALL when it was called for these two before
+ *
+ * @example
+ * await dataSource.initialize();
+ * sweepOnSave(dataSource, sweeper, { exclude: ['Session'] });
+ */
+export function sweepOnSave(ofTypeOrm: TypeOrmDataSource, sweeper: CacheSweeper, options: SaveHookOptions = {}): void {
+  const dataSource = ofTypeOrm as DataSource;
+  if (dataSource?.isInitialized !== true) {
+    throw new CacheSweeperError(
+      'CACHESWEEPER_BAD_OPTION',
+      'sweepOnSave() expected a data source that is initialized, for its models: await dataSource.initialize() first',
+    );
+  }
+  if (options.bulk === 'rows') {
+    throw new CacheSweeperError(
+      'CACHESWEEPER_BAD_OPTION',
+      'sweepOnSave() expected bulk: \'type\', got the string "rows": TypeORM does not tell a subscriber which rows a write is for',
+    );
+  }
+  const named = new Set([...Object.keys(options.models ?? {}), ...(options.exclude ?? [])]);
+  // A minified class has another name in each build; its table has not.
+  const nameOf = ({ name, tableName }: EntityMetadata) => (named.has(tableName) ? tableName : name);
+  const models = dataSource.entityMetadatas.map((each) => [nameOf(each), classOf(each)] as const);
+  const subscriber = new SweepSubscriber(new SaveHook(sweeper, options, new Map(models)), nameOf, sweeper);
+  if (dataSource.subscribers.some((each) => each instanceof SweepSubscriber && each.sweeper === sweeper)) {
+    throw new CacheSweeperError(
+      'CACHESWEEPER_INSTALL',
+      'sweepOnSave() was called for this data source and sweeper before',
+    );
+  }
+  dataSource.subscribers.push(subscriber);
+  subscriber.enter(dataSource.manager);
+  const createQueryRunner = dataSource.createQueryRunner.bind(dataSource);
+  dataSource.createQueryRunner = (mode) => {
+    const queryRunner = createQueryRunner(mode);
+    subscriber.enter(queryRunner.manager);
+    return queryRunner;
+  };
+}
+
+type Row = Record<string, unknown>;
+
+class SweepSubscriber implements EntitySubscriberInterface {
+  readonly sweeper: CacheSweeper;
+  readonly #hook: SaveHook;
+  readonly #nameOf: (metadata: EntityMetadata) => string;
+  /** The open transaction of each query runner, and its savepoints, the innermost last. */
+  readonly #open = new WeakMap<QueryRunner, SweepTransaction[]>();
+
+  readonly #entered = new WeakSet<EntityManager>();
+
+  constructor(hook: SaveHook, nameOf: (metadata: EntityMetadata) => string, sweeper: CacheSweeper) {
+    this.#hook = hook;
+    this.#nameOf = nameOf;
+    this.sweeper = sweeper;
+  }
+
+  /** Callbacks of `manager.transaction()` run inside: pages rendered there show uncommitted rows. */
+  enter(manager: EntityManager): void {
+    // SQLite's driver has one query runner, and hands it out again.
+    if (this.#entered.has(manager)) return;
+    this.#entered.add(manager);
+    const transaction = manager.transaction.bind(manager) as (...args: unknown[]) => Promise<unknown>;
+    const inside = (run: unknown) => {
+      if (typeof run !== 'function') return run;
+      return (inner: EntityManager) => {
+        const open = inner.queryRunner && this.#open.get(inner.queryRunner)?.at(-1);
+        return open === undefined ? run(inner) : open.run(() => run(inner));
+      };
+    };
+    manager.transaction = ((...args: unknown[]) => transaction(...args.map(inside))) as typeof manager.transaction;
+  }
+
+  // A builder's insert may be an upsert, and then the id that it reports is another row's: only a save tells one.
+  afterInsert({ queryRunner, metadata, entity, entityId }: InsertEvent<Row>): Promise<void> {
+    if (metadata.isJunction) return this.#joined(queryRunner, metadata);
+    return this.#heard(queryRunner, metadata, entityId && [{ now: overlaid(metadata, entity, entity) }]);
+  }
+
+  afterUpdate({ queryRunner, metadata, entity, databaseEntity }: UpdateEvent<Row>): Promise<void> {
+    if (databaseEntity === undefined) return this.#heard(queryRunner, metadata, undefined);
+    const now = overlaid(metadata, databaseEntity, entity ?? {});
+    return this.#heard(queryRunner, metadata, [{ now, previous: databaseEntity }]);
+  }
+
+  // TypeORM takes the id off a removed `entity`; the one that it had loaded keeps it.
+  async afterRemove({ queryRunner, metadata, databaseEntity }: RemoveEvent<Row>): Promise<void> {
+    if (metadata.isJunction) return this.#joined(queryRunner, metadata);
+    await this.#heard(queryRunner, metadata, databaseEntity && [{ now: databaseEntity }]);
+    for (const other of goingWith(metadata)) if (other !== metadata) await this.#heard(queryRunner, other, undefined);
+  }
+
+  afterSoftRemove({ queryRunner, metadata, databaseEntity }: SoftRemoveEvent<Row>): Promise<void> {
+    return this.#heard(queryRunner, metadata, databaseEntity && [{ now: databaseEntity }]);
+  }
+
+  afterRecover({ queryRunner, metadata, databaseEntity }: RecoverEvent<Row>): Promise<void> {
+    return this.#heard(queryRunner, metadata, databaseEntity && [{ now: databaseEntity }]);
+  }
+
+  afterTransactionStart({ queryRunner }: TransactionStartEvent): void {
+    const open = this.#transactionsOf(queryRunner);
+    open.push(this.#hook.begin(open.at(-1)));
+  }
+
+  async afterTransactionCommit({ queryRunner }: TransactionCommitEvent): Promise<void> {
+    await this.#open.get(queryRunner)?.pop()?.commit();
+  }
+
+  afterTransactionRollback({ queryRunner }: TransactionRollbackEvent): void {
+    this.#open.get(queryRunner)?.pop()?.rollback();
+  }
+
+  /** Rows of a many-to-many relation's table are nobody's models: those that they join have changed. */
+  async #joined(queryRunner: QueryRunner, { foreignKeys }: EntityMetadata): Promise<void> {
+    for (const { referencedEntityMetadata } of foreignKeys) {
+      await this.#heard(queryRunner, referencedEntityMetadata, undefined);
+    }
+  }
+
+  #heard(
+    queryRunner: QueryRunner,
+    metadata: EntityMetadata,
+    rows: readonly { readonly now: Row; readonly previous?: Row }[] | undefined,
+  ): Promise<void> {
+    const open = this.#transactionsOf(queryRunner);
+    // A transaction that was open before anybody listened.
+    if (queryRunner.isTransactionActive && open.length === 0) open.push(this.#hook.begin());
+    return this.#hook.heard({ model: this.#nameOf(metadata), modelClass: classOf(metadata), rows }, open.at(-1));
+  }
+
+  #transactionsOf(queryRunner: QueryRunner): SweepTransaction[] {
+    const known = this.#open.get(queryRunner);
+    if (known !== undefined) return known;
+    const open: SweepTransaction[] = [];
+    this.#open.set(queryRunner, open);
+    return open;
+  }
+}
+
+/** The models whose rows the database deletes or changes itself when a row is deleted, and those that go with them. */
+function goingWith(metadata: EntityMetadata, found: Set<EntityMetadata> = new Set([metadata])): Set<EntityMetadata> {
+  for (const other of metadata.dataSource.entityMetadatas) {
+    const goes = other.foreignKeys.some(
+      ({ referencedEntityMetadata, onDelete }) =>
+        referencedEntityMetadata === metadata && /cascade|set/i.test(onDelete ?? ''),
+    );
+    if (!goes || other.isJunction || found.has(other)) continue;
+    goingWith(other, found.add(other));
+  }
+  return found;
+}
+
+/** The class of a model; a schema without one has plain rows. */
+function classOf({ target }: EntityMetadata): object | undefined {
+  return typeof target === 'function' ? target : undefined;
+}
+
+/** The row as it is now: what is saved may be a part of it, and may name another row by its object instead of its id. */
+function overlaid(metadata: EntityMetadata, before: Row, saved: Row): Row {
+  const now: Row = Object.assign(Object.create(Object.getPrototypeOf(before)), before);
+  for (const column of metadata.columns) {
+    const value: unknown = column.getEntityValue(saved);
+    if (value !== undefined) now[column.propertyName] = value;
+  }
+  for (const { propertyName } of metadata.relations) {
+    if (saved[propertyName] !== undefined) now[propertyName] = saved[propertyName];
+  }
+  return now;
+}

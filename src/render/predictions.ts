@@ -1,0 +1,93 @@
+import { LRUCache } from 'lru-cache';
+import type { Identifier } from '../fragment/identity.ts';
+import type { Entries } from './entries.ts';
+import type { StoredKey } from './operands.ts';
+import type { Render } from './render.ts';
+import { StoreKnowledge } from './store-knowledge.ts';
+
+/** What one page needed from the store. */
+interface Needed {
+  readonly names: readonly string[];
+  readonly entries: readonly StoredKey[];
+  /** It had to wait for a lazy or a template as well. */
+  readonly hasWaitedElsewhere: boolean;
+}
+
+/** Names and keys remembered for all pages together: some 10 MB. A page with more than the second number has none. */
+const MAX_REMEMBERED = 100_000;
+const MAX_OF_ONE_PAGE = 20_000;
+
+/** Values of a page's context that tell it from others of its template, and the characters of each. */
+const MAX_HINTS = 20;
+const MAX_HINT = 100;
+
+/**
+ * Remembers what pages needed from the store, so that the next render of the same page asks for all of it before its
+ * first pass: a page that has not changed is one wave and one pass. A guess decides nothing: tokens are read after the
+ * render began, like all others; an entry is used only by a fragment that asks for its very key. What was guessed wrongly
+ * was fetched in vain, and is not guessed again.
+ */
+export class Predictions {
+  readonly #identifier: Identifier;
+  readonly #entries: Entries;
+  readonly #pages = new LRUCache<string, Needed>({
+    maxSize: MAX_REMEMBERED,
+    maxEntrySize: MAX_OF_ONE_PAGE,
+    sizeCalculation: ({ names, entries }) => names.length + entries.length + 1,
+  });
+
+  constructor(identifier: Identifier, entries: Entries) {
+    this.#identifier = identifier;
+    this.#entries = entries;
+  }
+
+  /**
+   * A render begins: asks for what the same page needed last time. Returns whether it should be waited for before the
+   * first pass: not where that pass will start lazies, which are loaded in the same wave.
+   */
+  begin(render: Render, template: string): boolean {
+    const { knowledge } = render;
+    if (!(knowledge instanceof StoreKnowledge)) return false;
+    const needed = this.#pages.get(this.#pageOf(render, template));
+    if (needed === undefined || !isEnabled(render)) return false;
+    knowledge.prefetch(needed.names, needed.entries);
+    return !needed.hasWaitedElsewhere;
+  }
+
+  /** A render has succeeded: remembers what it needed. */
+  learn(render: Render, template: string): void {
+    const { knowledge } = render;
+    // Nothing was missing, nothing too much.
+    if (!(knowledge instanceof StoreKnowledge) || (render.passes === 1 && knowledge.isAllNeeded)) return;
+    const entries: StoredKey[] = [];
+    for (const parts of [render.found, render.kept]) {
+      for (const [near, { stored }] of parts) {
+        // What the memory tier has need not be fetched.
+        if (stored !== undefined && this.#entries.inMemory(near) === undefined) entries.push(stored);
+      }
+    }
+    const names = knowledge.neededNames;
+    if (names.length > 0) {
+      const { hasWaitedElsewhere } = render;
+      this.#pages.set(this.#pageOf(render, template), { names, entries, hasWaitedElsewhere });
+    }
+  }
+
+  /** Which page it is: its template, and the models among the variables it was given. */
+  #pageOf({ context }: Render, template: string): string {
+    const hints = Object.entries(context).flatMap(([name, value]) => {
+      const id = this.#identifier.hint(value);
+      return id === undefined ? [] : [`${name}=${id.slice(0, MAX_HINT)}`];
+    });
+    return [template, ...hints.slice(0, MAX_HINTS)].join('\n');
+  }
+}
+
+/** What the option throws, its first fragment will throw. */
+function isEnabled(render: Render): boolean {
+  try {
+    return render.enabled;
+  } catch {
+    return false;
+  }
+}

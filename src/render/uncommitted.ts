@@ -1,0 +1,52 @@
+import type { Entry } from '../fragment/entry.ts';
+import type { Token } from '../fragment/token.ts';
+import { type Knowledge, type PENDING, UNKNOWN } from './knowledge.ts';
+
+/** A transaction that a page is rendered in: it reads what nobody else can see yet. */
+export interface Uncommitted {
+  /** Whether something under this name was changed in the transaction, however it ended. */
+  hasChanged(name: string): boolean;
+}
+
+/**
+ * What a render inside a transaction knows: of names that were changed in it, nothing. They are rendered with uncommitted data,
+ * which must be neither stored nor replaced by what is cached for everybody else.
+ */
+export class UncommittedKnowledge implements Knowledge {
+  readonly knowsAll = false;
+  readonly #outside: Knowledge;
+  readonly #transaction: Uncommitted;
+
+  constructor(outside: Knowledge, transaction: Uncommitted) {
+    this.#outside = outside;
+    this.#transaction = transaction;
+  }
+
+  get waited(): number {
+    return this.#outside.waited;
+  }
+
+  get isPending(): boolean {
+    return this.#outside.isPending;
+  }
+
+  token(name: string): Token | typeof PENDING | typeof UNKNOWN {
+    return this.#transaction.hasChanged(name) ? UNKNOWN : this.#outside.token(name);
+  }
+
+  isFresh(name: string): boolean {
+    return this.#outside.isFresh(name);
+  }
+
+  entry(key: string, canonical: string): Entry | typeof PENDING | undefined {
+    return this.#outside.entry(key, canonical);
+  }
+
+  ask(): Promise<void> {
+    return this.#outside.ask();
+  }
+
+  giveUp(): readonly string[] {
+    return this.#outside.giveUp();
+  }
+}

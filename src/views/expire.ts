@@ -1,0 +1,61 @@
+import { CacheSweeperError } from '../errors.ts';
+import { describe } from '../fragment/describe.ts';
+import { ownName } from '../fragment/names.ts';
+import { isPlain } from '../fragment/plain.ts';
+import type { Routes } from './routes.ts';
+import { byName, byParams, byPath, onHost, type Params, viewIdentity } from './view-names.ts';
+
+/** Which views to expire: those of a path (whatever their query), or of a route's name. */
+export type ViewTarget =
+  | string
+  | { readonly path: string; readonly host?: string }
+  | { readonly name: string; readonly params?: Params; readonly host?: string };
+
+/** What {@link CacheSweeper.expireView} did. */
+export interface ExpiredViews {
+  /** The names that got new tokens. */
+  readonly names: readonly string[];
+  /** The paths that were meant, as far as this process knows the route of a name: for a CDN, or a log. */
+  readonly urls: readonly string[];
+}
+
+/**
+ * The names of some views.
+ *
+ * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION
+ */
+export function expiredBy(target: ViewTarget, routes: Routes): ExpiredViews {
+  const { host, path, name, params } = checked(target);
+  const urls =
+    path !== undefined ? [path] : name !== undefined && params !== undefined ? routes.urls(name, params) : [];
+  const ids = urls.map(byPath);
+  if (name !== undefined) ids.push(params === undefined ? byName(name) : byParams(name, params));
+  const onHosts = host === undefined ? ids : ids.map((id) => onHost(host, id));
+  return { names: onHosts.map((id) => ownName(viewIdentity(id))), urls };
+}
+
+interface Checked {
+  readonly host?: string;
+  readonly path?: string;
+  readonly name?: string;
+  readonly params?: Params;
+}
+
+function checked(target: unknown): Checked {
+  const { path, name, params, host, ...others } = (typeof target === 'string' ? { path: target } : (target ?? {})) as {
+    readonly [K in keyof Checked]: unknown;
+  };
+  const isText = (value: unknown) => typeof value === 'string' && value !== '';
+  const valid =
+    Object.keys(others).length === 0 &&
+    (path === undefined) !== (name === undefined) &&
+    (path === undefined || (typeof path === 'string' && path.startsWith('/') && params === undefined)) &&
+    (name === undefined || isText(name)) &&
+    (host === undefined || isText(host)) &&
+    (params === undefined || (typeof params === 'object' && params !== null && isPlain(params)));
+  if (valid) return { path, name, params, host } as Checked;
+  throw new CacheSweeperError(
+    'CACHESWEEPER_BAD_OPTION',
+    `expireView() expected a path that begins with "/", { path, host } or { name, params, host }, got ${describe(target)}`,
+  );
+}

@@ -1,0 +1,95 @@
+import { canonicalList } from '../fragment/canonical.ts';
+import { describe } from '../fragment/describe.ts';
+import { digest } from '../fragment/digest.ts';
+import { dependencyNames } from '../fragment/names.ts';
+import { addressOf } from './address.ts';
+import { validatorMet } from './conditional.ts';
+import type { Exchange, Reply } from './exchange.ts';
+import { badOption, viewsOf } from './options.ts';
+import { runOf, settingsOf } from './serve-view.ts';
+import type { Views } from './views.ts';
+import { visitorText } from './visitor.ts';
+
+/** Options of `fresh`. */
+export interface FreshOptions {
+  /** Needed where the request has passed no `cacheView`. */
+  readonly sweeper?: { readonly views: Views };
+  /** Values that the answer is made from beside the models: a build's number, a template's version, what is in a cart. */
+  readonly keys?: readonly unknown[];
+}
+
+/** @throws CacheSweeperError CACHESWEEPER_BAD_OPTION */
+export function checkFreshOptions({ sweeper, keys, ...others }: FreshOptions): void {
+  const [unknown] = Object.keys(others);
+  if (unknown !== undefined) throw badOption(`fresh() ${unknown}`, 'sweeper or keys', 'an unknown name');
+  if (sweeper !== undefined && viewsOf(sweeper) === undefined) {
+    throw badOption('fresh() sweeper', 'a CacheSweeper', describe(sweeper));
+  }
+  if (keys !== undefined && !Array.isArray(keys)) throw badOption('fresh() keys', 'a list of values', describe(keys));
+}
+
+/** Headers by which handlers tell one client's answer from another's. */
+const NEGOTIATED = ['cookie', 'authorization', 'accept', 'accept-language', 'user-agent', 'origin'] as const;
+
+/**
+ * The 304 that answers a request; undefined when it has to be answered in full. Its validator is weak: it says that
+ * the same would be shown, not that it would be the same bytes.
+ */
+export async function isFresh(exchange: Exchange, models: unknown, options: FreshOptions): Promise<Reply | undefined> {
+  const { incoming, response } = exchange;
+  const settings = settingsOf(incoming);
+  const views = options.sweeper?.views ?? settings?.views;
+  if (views === undefined) {
+    throw badOption('fresh()', 'a request that passed cacheView(), or the option sweeper', 'neither');
+  }
+  const isRead = incoming.method === 'GET' || incoming.method === 'HEAD';
+  const tokens = isRead && views.isEnabled ? await tokensOf(views, models) : undefined;
+  const visitor = visitorText(exchange.visitors);
+  const address = addressOf(exchange, { ignoreHost: settings?.ignoreHost ?? false, query: settings?.query });
+  if (tokens === undefined || visitor === undefined || address === undefined) return undefined;
+  const { namespace, version } = views.engine.settings;
+  const text = canonicalList(
+    [
+      [namespace, version],
+      [address.host, address.path, address.query],
+      tokens,
+      NEGOTIATED.map((name) => incoming.headers[name] ?? null),
+      visitor,
+      settings?.vary?.(exchange.request) ?? [],
+      options.keys ?? [],
+    ],
+    'key',
+    (instance) => views.nameOfInstance(instance),
+  );
+  const etag = `W/"${digest(text, 27)}"`;
+  const cacheControl = response.getHeader('cache-control') ?? 'private, no-cache';
+  const met = validatorMet({ 'if-none-match': incoming.headers['if-none-match'] }, etag, undefined);
+  if (met !== undefined && incoming.headers['if-none-match']?.trim() !== '*') {
+    return {
+      status: 304,
+      headers: { ETag: met, 'Cache-Control': cacheControl },
+      removed: ['content-type', 'content-length'],
+      body: Buffer.alloc(0),
+    };
+  }
+  // A view that is being cached has its own.
+  if (runOf(incoming) !== undefined) return undefined;
+  response.setHeader('ETag', etag);
+  response.setHeader('Cache-Control', cacheControl);
+  return undefined;
+}
+
+/** Names and tokens of all that models depend on; undefined when one cannot be read. */
+async function tokensOf(views: Views, models: unknown): Promise<readonly (readonly [string, string])[] | undefined> {
+  const names = [...new Set(views.identities(models).flatMap(dependencyNames))].sort();
+  const knowledge = views.engine.knowledge(true);
+  for (const name of names) knowledge.token(name);
+  while (knowledge.isPending) await knowledge.ask();
+  const tokens: [string, string][] = [];
+  for (const name of names) {
+    const token = knowledge.token(name);
+    if (typeof token !== 'string') return undefined;
+    tokens.push([name, token]);
+  }
+  return tokens;
+}

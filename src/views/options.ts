@@ -1,0 +1,161 @@
+import { CacheSweeperError } from '../errors.ts';
+import { describe } from '../fragment/describe.ts';
+import { milliseconds } from '../render/operands.ts';
+import { DEFAULT_COOKIES } from './session-cookies.ts';
+import { Views } from './views.ts';
+
+/** A header that tells a CDN what a page was made from. */
+export type SurrogateHeader = 'Surrogate-Key' | 'Cache-Tag' | 'xkey';
+
+/** The statuses that can be cached; 200 is by default. */
+export type CachedStatus = 200 | 301 | 308 | 404 | 410;
+
+/**
+ * Options of `cacheView`, the same for all frameworks.
+ *
+ * @typeParam R the framework's request: `req` of Express, `request` of Fastify, `ctx` of Koa
+ */
+export interface ViewOptions<R = unknown> {
+  /** The sweeper whose bumps reach these views. */
+  readonly sweeper: { readonly views: Views };
+  /** Seconds, or text such as "10m"; 0 for no expiry but by bumps. */
+  readonly ttl: number | string;
+  /** The route's name, to expire its views by. */
+  readonly name?: string;
+  /** The route's pattern, for `expireView({ name, params })` to tell urls; learnt from the route where that is left out. */
+  readonly path?: string;
+  /** One view for all hosts. Default `false`. */
+  readonly ignoreHost?: boolean;
+  /** The only query parameters that count. Default: all but those that track visitors (`utm_*`, `gclid`…). */
+  readonly query?: readonly string[];
+  /** Values that the page depends on beside its address: a language read from one cookie, a theme… */
+  readonly vary?: (request: R) => readonly unknown[];
+  /** True for requests that must neither be answered from the cache nor fill it. */
+  readonly skip?: (request: R) => boolean | Promise<boolean>;
+  /** Cookies that make a request skip the cache; a star stands for any ending. Default: the usual session cookies; `[]` for none. */
+  readonly cookies?: readonly string[];
+  /** Models that the page shows outside of fragments; asked before the handler runs. */
+  readonly models?: (request: R) => unknown;
+  /** The statuses that are cached. Default `[200]`. */
+  readonly statuses?: readonly CachedStatus[];
+  /** Largest body that is kept, in bytes. Default 524,288. */
+  readonly maxBytes?: number;
+  /** Sent with views whose handler sets no Cache-Control; `false` for none. Default "no-cache": ask each time, which 304 answers. */
+  readonly cacheControl?: string | false;
+  /** The header that tells a CDN the names a page depends on. Default none. */
+  readonly surrogate?: SurrogateHeader | { readonly header: SurrogateHeader; readonly maxBytes?: number };
+  /** Whether X-Cache says why. Default: unless NODE_ENV is "production". */
+  readonly debug?: boolean;
+}
+
+/** Options as views use them: checked and complete. */
+export interface ViewSettings {
+  readonly views: Views;
+  /** Milliseconds; 0 for no expiry. */
+  readonly lifetime: number;
+  readonly name: string | undefined;
+  readonly path: string | undefined;
+  readonly ignoreHost: boolean;
+  readonly query: readonly string[] | undefined;
+  readonly vary: ((request: unknown) => readonly unknown[]) | undefined;
+  readonly skip: ((request: unknown) => boolean | Promise<boolean>) | undefined;
+  readonly cookies: readonly string[];
+  readonly models: ((request: unknown) => unknown) | undefined;
+  readonly statuses: ReadonlySet<number>;
+  readonly maxBytes: number;
+  readonly cacheControl: string | undefined;
+  readonly surrogate: { readonly header: SurrogateHeader; readonly maxBytes: number } | undefined;
+  readonly debug: boolean;
+}
+
+const STATUSES: ReadonlySet<unknown> = new Set<CachedStatus>([200, 301, 308, 404, 410]);
+const SURROGATES: ReadonlySet<unknown> = new Set<SurrogateHeader>(['Surrogate-Key', 'Cache-Tag', 'xkey']);
+const DEFAULT_MAX_BYTES = 524_288;
+/** Servers and CDNs take header lines of 8 KB at the least. */
+const DEFAULT_SURROGATE_BYTES = 4_000;
+const HEADER_VALUE = /^[\x20-\x7e]+$/;
+
+type Check = (value: unknown) => boolean;
+const isFunction: Check = (value) => typeof value === 'function';
+const isBoolean: Check = (value) => typeof value === 'boolean';
+const isText: Check = (value) => typeof value === 'string' && value !== '';
+const isCount: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 1;
+const areTexts: Check = (value) => Array.isArray(value) && value.every(isText);
+
+const CHECKS: { readonly [K in keyof ViewOptions]-?: readonly [Check, expected: string] } = {
+  sweeper: [(value) => viewsOf(value) !== undefined, 'a CacheSweeper'],
+  ttl: [(value) => value !== undefined, 'seconds, or text such as "10m"'],
+  name: [isText, 'a name'],
+  path: [(value) => isText(value) && (value as string).startsWith('/'), 'a route\'s pattern that begins with "/"'],
+  ignoreHost: [isBoolean, 'true or false'],
+  query: [areTexts, 'a list of parameters'],
+  vary: [isFunction, 'a function of the request that returns a list'],
+  skip: [isFunction, 'a function of the request'],
+  cookies: [areTexts, 'a list of names of cookies'],
+  models: [isFunction, 'a function of the request that returns models'],
+  statuses: [
+    (value) => Array.isArray(value) && value.length > 0 && value.every((one) => STATUSES.has(one)),
+    `a list of ${[...STATUSES].join(', ')}`,
+  ],
+  maxBytes: [isCount, 'a whole number of bytes'],
+  cacheControl: [
+    (value) => value === false || (typeof value === 'string' && HEADER_VALUE.test(value)),
+    'the text of a header, or false',
+  ],
+  surrogate: [isSurrogate, '"Surrogate-Key", "Cache-Tag", "xkey" or { header, maxBytes }'],
+  debug: [isBoolean, 'true or false'],
+};
+
+/**
+ * @param given the options of `cacheView`
+ * @param where how errors call it
+ * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION, CACHESWEEPER_BAD_TTL
+ */
+export function checkViewOptions<R>(given: ViewOptions<R>, where = 'cacheView()'): ViewSettings {
+  if (typeof given !== 'object' || given === null) throw badOption(where, 'an object of options', describe(given));
+  for (const name of Object.keys(given)) {
+    if (!(name in CHECKS))
+      throw badOption(`${where} ${name}`, `one of ${Object.keys(CHECKS).join(', ')}`, 'an unknown name');
+  }
+  for (const [name, [check, expected]] of Object.entries(CHECKS)) {
+    const value = given[name as keyof ViewOptions];
+    const isMissing = value === undefined && name !== 'sweeper' && name !== 'ttl';
+    if (!isMissing && !check(value)) throw badOption(`${where} ${name}`, expected, describe(value));
+  }
+  // The framework's own file hands over its own requests.
+  const { vary, skip, models } = given as unknown as Pick<ViewSettings, 'vary' | 'skip' | 'models'>;
+  const surrogate = typeof given.surrogate === 'string' ? { header: given.surrogate } : given.surrogate;
+  return Object.freeze({
+    views: given.sweeper.views,
+    lifetime: milliseconds(given.ttl),
+    name: given.name,
+    path: given.path,
+    ignoreHost: given.ignoreHost ?? false,
+    query: given.query && [...given.query],
+    vary,
+    skip,
+    cookies: [...(given.cookies ?? DEFAULT_COOKIES)],
+    models,
+    statuses: new Set<number>(given.statuses ?? [200]),
+    maxBytes: given.maxBytes ?? DEFAULT_MAX_BYTES,
+    cacheControl: given.cacheControl === false ? undefined : (given.cacheControl ?? 'no-cache'),
+    surrogate: surrogate && { maxBytes: DEFAULT_SURROGATE_BYTES, ...surrogate },
+    debug: given.debug ?? process.env.NODE_ENV !== 'production',
+  });
+}
+
+/** The views of a sweeper; undefined for anything else. */
+export function viewsOf(sweeper: unknown): Views | undefined {
+  const views = typeof sweeper === 'object' && sweeper !== null && 'views' in sweeper ? sweeper.views : undefined;
+  return views instanceof Views ? views : undefined;
+}
+
+function isSurrogate(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return SURROGATES.has(value);
+  const { header, maxBytes, ...others } = value as Record<string, unknown>;
+  return SURROGATES.has(header) && (maxBytes === undefined || isCount(maxBytes)) && Object.keys(others).length === 0;
+}
+
+export function badOption(what: string, expected: string, got: string): CacheSweeperError {
+  return new CacheSweeperError('CACHESWEEPER_BAD_OPTION', `${what}: expected ${expected}, got ${got}`);
+}

@@ -1,0 +1,182 @@
+import type { OutgoingHttpHeader, ServerResponse } from 'node:http';
+import type { Headers } from './exchange.ts';
+
+/** What is about to be sent. */
+export interface Head {
+  readonly status: number;
+  readonly headers: Headers;
+  /** The whole body, where it is handed over in one piece together with the head. */
+  readonly body: Buffer | undefined;
+}
+
+/** What was sent, if all of it was. */
+export interface Sent {
+  readonly status: number;
+  /** As they were handed to Node, or to a middleware that stands outside. */
+  readonly headers: Headers;
+  /** As they were when the head had been sent: others may have added to them. */
+  readonly sentHeaders: Headers;
+  /** Undefined when it was larger than what is kept. */
+  readonly body: Buffer | undefined;
+  /** Undefined when the response is complete. */
+  readonly fault: 'aborted' | 'incomplete' | 'trailers' | undefined;
+}
+
+export interface Listener {
+  /** Called once before the head is sent; it may still set headers. */
+  head(head: Head): void;
+  /** Called with every part that is sent, in the asynchronous context of whoever sends it. */
+  chunk(): void;
+  /** Called once, when the connection is done with the response. */
+  sent(sent: Sent): void;
+}
+
+type WriteHead = (status: number, ...rest: unknown[]) => ServerResponse;
+type Write = (...args: unknown[]) => boolean;
+type End = (...args: unknown[]) => ServerResponse;
+
+/**
+ * Listens to what passes through a response, at the place where the middleware stands: a compression outside of it
+ * works on what is recorded, one inside has worked on it.
+ *
+ * Nothing that goes wrong here reaches the response: `listener` handles its own errors.
+ *
+ * @param maxBytes a larger body is not kept
+ */
+export function record(response: ServerResponse, maxBytes: number, listener: Listener): void {
+  const original = {
+    writeHead: response.writeHead as WriteHead,
+    write: response.write as Write,
+    end: response.end as End,
+    flushHeaders: response.flushHeaders,
+    addTrailers: response.addTrailers,
+  };
+  let chunks: Buffer[] | undefined = [];
+  let bytes = 0;
+  let head: { readonly status: number; readonly headers: Headers } | undefined;
+  let sentHeaders: Headers = {};
+  let whole: Buffer | undefined;
+  let message: string | undefined;
+  let isHeadWritten = false;
+  let isEnding = false;
+  let hasTrailers = false;
+  let isDone = false;
+
+  // Node lets go of it before it says that it is done.
+  const { socket } = response;
+
+  const take = (chunk: Buffer | undefined): void => {
+    listener.chunk();
+    if (chunk === undefined || chunks === undefined) return;
+    bytes += chunk.length;
+    if (bytes > maxBytes) chunks = undefined;
+    else chunks.push(chunk);
+  };
+
+  /** Looks at the head before anything is sent, and before whoever stands outside has worked on it. */
+  const begin = (): void => {
+    if (head !== undefined || response.headersSent) return;
+    // Whoever waits for the head in order to change it, and stands inside, does so now.
+    if (!isHeadWritten) response.writeHead(response.statusCode);
+    listener.head({ status: response.statusCode, headers: headersOf(response), body: whole });
+    head = { status: response.statusCode, headers: headersOf(response) };
+  };
+
+  response.writeHead = function writeHead(this: ServerResponse, status: number, ...rest: unknown[]) {
+    if (head === undefined && !this.headersSent) {
+      // Node sends a head together with what comes after it: when that is the whole body, the head can say more.
+      isHeadWritten = true;
+      if (typeof rest[0] === 'string') message = rest.shift() as string;
+      setAll(this, rest[0]);
+      this.statusCode = status;
+      return this;
+    }
+    try {
+      return original.writeHead.call(this, status, ...(rest.length === 0 && message !== undefined ? [message] : rest));
+    } finally {
+      sentHeaders = headersOf(this);
+    }
+  } as ServerResponse['writeHead'];
+
+  response.write = function write(this: ServerResponse, ...args: unknown[]) {
+    // HTTP/2 writes the last part through this method.
+    if (!isEnding) take(toBuffer(args[0], args[1]));
+    begin();
+    return original.write.apply(this, args);
+  } as ServerResponse['write'];
+
+  response.end = function end(this: ServerResponse, ...args: unknown[]) {
+    if (isEnding) return original.end.apply(this, args);
+    const last = toBuffer(args[0], args[1]);
+    take(last);
+    if (head === undefined) whole = last ?? Buffer.alloc(0);
+    isEnding = true;
+    begin();
+    return original.end.apply(this, args);
+  } as ServerResponse['end'];
+
+  response.flushHeaders = function flushHeaders(this: ServerResponse) {
+    begin();
+    original.flushHeaders.call(this);
+  };
+
+  response.addTrailers = function addTrailers(this: ServerResponse, ...args) {
+    hasTrailers = true;
+    return original.addTrailers.apply(this, args);
+  };
+
+  const done = (isFlushed: boolean): void => {
+    if (isDone) return;
+    isDone = true;
+    const body = chunks && Buffer.concat(chunks);
+    chunks = undefined;
+    const { status, headers } = head ?? { status: response.statusCode, headers: {} };
+    // HTTP/2 says "finish" whatever ended the stream.
+    const { stream } = response as { readonly stream?: { readonly aborted?: boolean; readonly rstCode?: number } };
+    // And HTTP/1 says so even if the connection was lost.
+    const isLost = stream === undefined ? socket?.destroyed === true : stream.aborted === true || stream.rstCode !== 0;
+    const isAborted = !isFlushed || isLost;
+    const length = headers['content-length'];
+    const isIncomplete = !isEnding || head === undefined || (length !== undefined && Number(length) !== bytes);
+    const fault = isAborted ? 'aborted' : isIncomplete ? 'incomplete' : hasTrailers ? 'trailers' : undefined;
+    listener.sent({ status, headers, sentHeaders, body, fault });
+  };
+  response.once('finish', () => done(true));
+  response.once('close', () => done(false));
+}
+
+/** All headers that are set now, by their names in lower case. */
+export function headersOf(response: ServerResponse): Headers {
+  return { ...response.getHeaders() } as Headers;
+}
+
+/** Headers in any of the forms that `writeHead` takes. */
+function setAll(response: ServerResponse, given: unknown): void {
+  if (typeof given !== 'object' || given === null) return;
+  for (const [name, value] of pairsOf(given)) response.setHeader(name, value);
+}
+
+function pairsOf(given: object): Iterable<[string, OutgoingHttpHeader]> {
+  if (!Array.isArray(given)) {
+    return Object.entries(given as Record<string, OutgoingHttpHeader | undefined>).filter(
+      (pair): pair is [string, OutgoingHttpHeader] => pair[1] !== undefined,
+    );
+  }
+  const pairs: [string, OutgoingHttpHeader][] = Array.isArray(given[0])
+    ? (given as [string, OutgoingHttpHeader][])
+    : Array.from({ length: given.length / 2 }, (_, i) => [String(given[2 * i]), given[2 * i + 1]]);
+  // A flat list may name one header twice, where it has two lines.
+  const all = new Map<string, [string, OutgoingHttpHeader]>();
+  for (const [name, value] of pairs) {
+    const before = all.get(name.toLowerCase())?.[1];
+    all.set(name.toLowerCase(), [name, before === undefined ? value : ([before, value].flat() as string[])]);
+  }
+  return all.values();
+}
+
+function toBuffer(chunk: unknown, encoding: unknown): Buffer | undefined {
+  if (typeof chunk === 'string') {
+    return Buffer.from(chunk, typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8');
+  }
+  return chunk instanceof Uint8Array ? Buffer.from(chunk) : undefined;
+}

@@ -1,0 +1,57 @@
+import { compile } from 'path-to-regexp';
+import { CacheSweeperError } from '../errors.ts';
+import { describe } from '../fragment/describe.ts';
+import type { Params } from './view-names.ts';
+
+/** Names of views in one process; more than that are made up as it runs. */
+const MAX_ROUTES = 10_000;
+
+/** The patterns of named views, as far as this process has learnt them. */
+export class Routes {
+  readonly #patterns = new Map<string, Set<string>>();
+
+  /** @param pattern as the framework's router takes it */
+  learn(name: string, pattern: string): void {
+    const patterns = this.#patterns.get(name);
+    if (patterns !== undefined) patterns.add(pattern);
+    else if (this.#patterns.size < MAX_ROUTES) this.#patterns.set(name, new Set([pattern]));
+  }
+
+  /**
+   * The addresses of a named view.
+   *
+   * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION when the parameters do not fit the pattern
+   */
+  urls(name: string, params: Params): string[] {
+    return Array.from(this.#patterns.get(name) ?? [], (pattern) => {
+      const values = Object.fromEntries(
+        Object.entries(params)
+          .filter(([, value]) => value !== undefined)
+          .map(([key, value]) => [key, Array.isArray(value) ? value.map(String) : String(value)]),
+      );
+      try {
+        return compile(portable(pattern))(values);
+      } catch (error) {
+        throw new CacheSweeperError(
+          'CACHESWEEPER_BAD_OPTION',
+          `expireView() expected the parameters of the view ${JSON.stringify(name)}, whose route is ${pattern}, got ` +
+            `${describe(params)}: ${error instanceof Error ? error.message : error}`,
+          { cause: error },
+        );
+      }
+    });
+  }
+}
+
+/**
+ * Fastify's patterns (`:id(^\\d+$)`, `:part?`, `*`) in the words of path-to-regexp, which are those of Express and
+ * @koa/router; theirs stay as they are.
+ */
+function portable(pattern: string): string {
+  return pattern
+    .replace(/:(\w+)(?:\((?:[^()\\]|\\.|\([^()]*\))*\))?(\?)?/g, (_all, name: string, optional?: string) =>
+      optional === undefined ? `:"${name}"` : `{:"${name}"}`,
+    )
+    .replace(/\*(?![\w"])/g, '*"*"')
+    .replace(/\/\{(:"\w+")\}/g, '{/$1}');
+}

@@ -1,0 +1,141 @@
+import { channel } from 'node:diagnostics_channel';
+import { inPart } from '../render/part.ts';
+import { requestStarted } from '../render/request-start.ts';
+import { addressOf } from './address.ts';
+import { tagCodings } from './conditional.ts';
+import type { Exchange } from './exchange.ts';
+import type { ViewSettings } from './options.ts';
+import { record } from './recorder.ts';
+import { replyWith } from './reply.ts';
+import { type SkipReason, skipReason } from './request-rules.ts';
+import { viewIdentities } from './view-names.ts';
+import { keepPrivate, type MissReason, ViewRun } from './view-run.ts';
+import { ViewSlot } from './view-slot.ts';
+
+/** What became of one request for a view; published on `diagnostics_channel` `nunjucks-cachesweeper:view`. */
+export interface ViewReport {
+  /** Path and query. */
+  readonly target: string;
+  readonly name: string | undefined;
+  /** `miss`: rendered, and stored unless there is a reason why not. */
+  readonly outcome: 'hit' | 'miss' | 'skip';
+  readonly reason?: MissReason;
+}
+
+const viewChannel = channel('nunjucks-cachesweeper:view');
+
+/** The views being made, by the requests that they are for. */
+const runs = new WeakMap<object, ViewRun>();
+
+/** The view that is being made for a request, if one is. */
+export function runOf(incoming: object): ViewRun | undefined {
+  return runs.get(incoming);
+}
+
+/**
+ * Adds models to what a request's view is made from. Without one there is nothing to add to.
+ *
+ * @throws CacheSweeperError CACHESWEEPER_NO_IDENTITY, CACHESWEEPER_TYPE_CONFLICT
+ */
+export async function dependOn(incoming: object, models: unknown): Promise<void> {
+  const views = settingsOf(incoming)?.views;
+  if (views === undefined) return;
+  const identities = views.identities(models);
+  await runOf(incoming)?.depend(identities);
+}
+
+/** Whose cached views a request has passed by. */
+const settingsOfRequests = new WeakMap<object, ViewSettings>();
+
+export function settingsOf(incoming: object): ViewSettings | undefined {
+  return settingsOfRequests.get(incoming);
+}
+
+/**
+ * Answers a request from the cache, or lets its handler answer and keeps that.
+ *
+ * @param handler what comes next; all that it goes on to do belongs to the view
+ * @returns what the handler returns; undefined when there was no need for it
+ */
+export async function serveView<T>(
+  exchange: Exchange,
+  settings: ViewSettings,
+  handler: (run: ViewRun | undefined) => T,
+): Promise<Awaited<T> | undefined> {
+  const { incoming } = exchange;
+  // Another one stands outside of this one: the outer one answers for both.
+  if (settingsOfRequests.has(incoming)) return await handler(undefined);
+  settingsOfRequests.set(incoming, settings);
+  let found: ViewRun | SkipReason | 'answered' | 'head request';
+  try {
+    found = await answer(exchange, settings);
+  } catch (error) {
+    settings.views.report(error);
+    found = 'error';
+  }
+  if (found === 'answered') return undefined;
+  if (!(found instanceof ViewRun)) {
+    note(exchange, settings, found === 'head request' ? 'miss' : 'skip', found);
+    return await handler(undefined);
+  }
+  const run = found;
+  runs.set(incoming, run);
+  record(exchange.response, settings.maxBytes, run);
+  return await inPart(run.part, () => handler(run));
+}
+
+async function answer(
+  exchange: Exchange,
+  settings: ViewSettings,
+): Promise<ViewRun | SkipReason | 'answered' | 'head request'> {
+  const { views, name } = settings;
+  const { incoming, host, params } = exchange;
+  if (name !== undefined && settings.path === undefined && exchange.pattern !== undefined) {
+    views.routes.learn(name, exchange.pattern);
+  }
+  const skipped = await skipReason(exchange, settings);
+  if (skipped !== undefined) return skipped;
+  if (!views.isEnabled) return 'disabled';
+  const address = addressOf(exchange, settings);
+  if (address === undefined) return 'target';
+  const { now, maxDataAge } = views.engine.settings;
+  const since = requestStarted() ?? now() - maxDataAge;
+  const slot = new ViewSlot(views.engine, {
+    identities: viewIdentities({ host: settings.ignoreHost ? undefined : host, path: address.path, name, params }),
+    models: settings.models === undefined ? [] : views.identities(await settings.models(exchange.request)),
+    address,
+    values: settings.vary?.(exchange.request) ?? [],
+    headers: incoming.headers,
+  });
+  const own = await slot.open();
+  if (own.uncached !== undefined) return 'unknown token';
+  const view = await slot.find();
+  if (view !== undefined) {
+    const reply = replyWith(view, incoming, now());
+    report(exchange, settings, 'hit', undefined);
+    tagCodings(exchange.response);
+    exchange.send({ ...reply, headers: { ...reply.headers, 'X-Cache': 'hit' } });
+    return 'answered';
+  }
+  if (incoming.method === 'HEAD') return 'head request';
+  return new ViewRun(exchange, settings, { slot, own, since }, (reason) => report(exchange, settings, 'miss', reason));
+}
+
+/** Says in the response what became of a request that the cache has no part in. */
+function note(exchange: Exchange, settings: ViewSettings, outcome: 'miss' | 'skip', reason: MissReason): void {
+  const { response } = exchange;
+  response.setHeader('X-Cache', settings.debug ? `${outcome} (${reason})` : outcome);
+  keepPrivate(response, reason, settings);
+  report(exchange, settings, outcome, reason);
+}
+
+function report(
+  { target }: Exchange,
+  { name }: ViewSettings,
+  outcome: ViewReport['outcome'],
+  reason: MissReason | undefined,
+): void {
+  if (!viewChannel.hasSubscribers) return;
+  const told: ViewReport = { target, name, outcome, ...(reason === undefined ? {} : { reason }) };
+  viewChannel.publish(told);
+}

@@ -1,0 +1,183 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { canonicalList } from '../fragment/canonical.ts';
+import { Dependencies } from '../fragment/dependencies.ts';
+import { type Entry, MAX_DEPENDENCIES } from '../fragment/entry.ts';
+import type { Identity } from '../fragment/identity.ts';
+import { canonicalKey, type KeyModel, type KeyParts, safeKey } from '../fragment/key.ts';
+import { dependencyNames, ownName } from '../fragment/names.ts';
+import type { Engine } from '../render/engine.ts';
+import { Frame } from '../render/frame.ts';
+import { type Knowledge, PENDING, UNKNOWN } from '../render/knowledge.ts';
+import { newEntry } from '../render/new-entry.ts';
+import type { StoredKey } from '../render/operands.ts';
+import type { UncachedReason } from '../render/report.ts';
+import type { Address } from './address.ts';
+import { readView, type StoredView, writeVary, writeView } from './stored-view.ts';
+import { VIEW_TYPE } from './view-names.ts';
+
+type RequestHeaders = Pick<IncomingHttpHeaders, string>;
+
+/** Its key in the store, and in the memory tier. */
+type ViewKey = StoredKey & { readonly near: string };
+
+/** What a handler has just made. */
+export interface MadeView {
+  readonly view: StoredView;
+  /** The request headers that it says it depends on. */
+  readonly vary: readonly string[];
+  /** All that it was made from, its own names among it. */
+  readonly dependencies: Dependencies;
+  /** When its data was read, at the earliest, and when it expires: milliseconds since 1970. */
+  readonly since: number;
+  readonly expires: number;
+  /** What it took, in milliseconds. */
+  readonly cost: number;
+}
+
+/** The place of one view in the cache, as one request knows it. */
+export class ViewSlot {
+  readonly #engine: Engine;
+  readonly #knowledge: Knowledge;
+  readonly #identities: readonly Identity[];
+  readonly #models: readonly Identity[];
+  readonly #address: Address;
+  readonly #values: readonly unknown[];
+  readonly #headers: RequestHeaders;
+  /** The headers that views of this url were found to depend on. */
+  #varied: readonly string[] = [];
+
+  /**
+   * @param view `identities`: the models that the view is; `models`: those that it shows; `values`: what the site says
+   *   it varies by
+   */
+  constructor(
+    engine: Engine,
+    view: {
+      readonly identities: readonly Identity[];
+      readonly models: readonly Identity[];
+      readonly address: Address;
+      readonly values: readonly unknown[];
+      readonly headers: RequestHeaders;
+    },
+  ) {
+    this.#engine = engine;
+    this.#knowledge = engine.knowledge(true);
+    this.#identities = view.identities;
+    this.#models = view.models;
+    this.#address = view.address;
+    this.#values = view.values;
+    this.#headers = view.headers;
+  }
+
+  /** What models depend on: a frame with the tokens of their names. */
+  async depend(models: readonly Identity[]): Promise<Frame> {
+    const names = new Set(models.flatMap(dependencyNames));
+    const frame = new Frame();
+    for (const name of names) this.#knowledge.token(name);
+    while (this.#knowledge.isPending) await this.#knowledge.ask();
+    for (const name of names) {
+      // In a transaction that has changed it, nobody else can see the row yet.
+      const token = this.#engine.isUncommitted(name) ? UNKNOWN : this.#knowledge.token(name);
+      if (typeof token === 'string') frame.dependencies.add(name, token);
+      else frame.uncached ??= 'unknown token';
+    }
+    return frame;
+  }
+
+  /** What the view depends on, whatever its handler does. To be called before anything else. */
+  open(): Promise<Frame> {
+    return this.depend([...this.#identities, ...this.#models]);
+  }
+
+  /** The view that may be served now. */
+  async find(): Promise<StoredView | undefined> {
+    // A token that was made for this request: nothing can be stored under it.
+    if (this.#identities.some((identity) => this.#knowledge.isFresh(ownName(identity)))) return undefined;
+    const found = await this.#read(this.#key([]));
+    if (found === undefined || 'body' in found) return found;
+    this.#varied = found.vary;
+    const varied = await this.#read(this.#key(this.#varied));
+    return varied !== undefined && 'body' in varied ? varied : undefined;
+  }
+
+  /** Stores a view; returns why not. */
+  keep({ view, vary, dependencies, since, expires, cost }: MadeView): UncachedReason | undefined {
+    const { settings, entries } = this.#engine;
+    if (dependencies.tokens.size > MAX_DEPENDENCIES) return 'too many dependencies';
+    dependencies.expires = Math.min(dependencies.expires, expires);
+    const headers = [...new Set([...this.#varied, ...vary])].sort();
+    const { near, ...stored } = this.#key(headers);
+    const entry = newEntry(settings, { html: writeView(view), cost, since }, dependencies);
+    if (entry.expires <= settings.now()) return 'expired';
+    if (!entries.fits(near, entry)) return 'too large';
+    const kept = new Map([[near, { entry, stored }]]);
+    if (headers.length > 0) {
+      const { near: plain, ...base } = this.#key([]);
+      const made = { html: writeVary({ vary: headers }), cost: 0, since };
+      kept.set(plain, { entry: newEntry(settings, made, this.#ownDependencies(entry.expires)), stored: base });
+    }
+    entries.keep({ kept, found: new Map(), knowledge: this.#knowledge });
+    return undefined;
+  }
+
+  #ownDependencies(expires: number): Dependencies {
+    const own = new Dependencies();
+    for (const name of new Set(this.#identities.flatMap(dependencyNames))) own.add(name, this.#token(name));
+    own.expires = expires;
+    return own;
+  }
+
+  async #read({ near, ...stored }: ViewKey) {
+    const { entries } = this.#engine;
+    const here = entries.inMemory(near);
+    if (here !== undefined && (await this.#isValid(here))) return readView(here.html);
+    const { key, canonical } = stored;
+    let entry = this.#knowledge.entry(key, canonical);
+    if (entry === PENDING) {
+      await this.#knowledge.ask();
+      entry = this.#knowledge.entry(key, canonical);
+    }
+    if (entry === PENDING || entry === undefined || !(await this.#isValid(entry))) return undefined;
+    entries.keep({ kept: new Map(), found: new Map([[near, { entry, stored }]]), knowledge: this.#knowledge });
+    return readView(entry.html);
+  }
+
+  async #isValid(entry: Entry): Promise<boolean> {
+    let verdict = this.#engine.entries.judge(entry, this.#knowledge);
+    if (verdict === 'pending') {
+      await this.#knowledge.ask();
+      verdict = this.#engine.entries.judge(entry, this.#knowledge);
+    }
+    return verdict === 'valid' && (await this.#engine.areCurrent(entry.templates));
+  }
+
+  /** @param vary the request headers that the key holds */
+  #key(vary: readonly string[]): ViewKey {
+    const { namespace, version } = this.#engine.settings;
+    const { host, path, query } = this.#address;
+    const models: KeyModel[] = this.#identities.map((identity) => {
+      const name = ownName(identity);
+      return { type: identity.type, id: identity.id, name, token: this.#token(name) };
+    });
+    const parts: KeyParts = {
+      namespace,
+      version,
+      template: VIEW_TYPE,
+      digest: 'GET',
+      ordinal: 0,
+      models,
+      keys: canonicalList([host, path, query], 'address'),
+      using: '[]',
+      vary: canonicalList([this.#values, vary.map((name) => [name, this.#headers[name] ?? null])], 'vary value'),
+    };
+    const canonical = canonicalKey(parts);
+    // The memory tier knows a view without its tokens: a newer one takes the place of an older.
+    const near = canonicalKey({ ...parts, models: models.map((model) => ({ ...model, token: '' })) });
+    return { near, key: safeKey(canonical, parts), canonical };
+  }
+
+  #token(name: string): string {
+    const token = this.#knowledge.token(name);
+    return token === PENDING || token === UNKNOWN ? '' : token;
+  }
+}

@@ -1,0 +1,69 @@
+/** Under these names middleware leaves who somebody is: Passport and most others, JWT, OpenID Connect. */
+const USER_NAMES = ['user', 'currentUser', 'auth', 'account'] as const;
+/** And in sessions. */
+const SESSION_USER_NAMES = [...USER_NAMES, 'userId', 'user_id', 'uid', 'userid', 'username', 'passport'] as const;
+
+/** Whether anything known says that somebody is logged in. */
+export function isLoggedIn(holders: readonly object[]): boolean {
+  return holders.some((holder) => {
+    const of = holder as Readonly<Record<string, unknown>>;
+    if (USER_NAMES.some((name) => isSomebody(of[name]))) return true;
+    if (saysYes(of, 'isAuthenticated') || saysYes(of.oidc, 'isAuthenticated')) return true;
+    const session = of.session as Readonly<Record<string, unknown>> | null | undefined;
+    if (typeof session !== 'object' || session === null) return false;
+    return SESSION_USER_NAMES.some((name) => isSomebody(session[name]) || isSomebody(got(session, name)));
+  });
+}
+
+/** Who is logged in and what the session holds, as text; undefined when there is something that cannot be told. */
+export function visitorText(holders: readonly object[]): string | undefined {
+  try {
+    const users = holders.map((holder) =>
+      USER_NAMES.map((name) => {
+        const user = (holder as Readonly<Record<string, unknown>>)[name];
+        return typeof user === 'function' ? '()' : user;
+      }),
+    );
+    return JSON.stringify([users, sessionText(holders)]);
+  } catch {
+    return undefined;
+  }
+}
+
+/** What sessions hold, apart from their own cookies; "" for nothing. Undefined when that cannot be told. */
+export function sessionText(holders: readonly object[]): string | undefined {
+  try {
+    const texts = holders.map((holder) => {
+      const { session } = holder as { readonly session?: unknown };
+      if (typeof session !== 'object' || session === null) return '';
+      const { cookie: _, ...held } = JSON.parse(JSON.stringify(session)) as Record<string, unknown>;
+      return Object.keys(held).length === 0 ? '' : JSON.stringify(held);
+    });
+    return texts.join('');
+  } catch {
+    return undefined;
+  }
+}
+
+/** An empty object (a session's part that nobody filled) is nobody. */
+function isSomebody(value: unknown): boolean {
+  if (typeof value === 'object' && value !== null) return !isEmpty(value);
+  return value !== undefined && value !== null && value !== false && value !== '' && value !== 0;
+}
+
+function isEmpty(value: object): boolean {
+  return Object.getPrototypeOf(value) === Object.prototype && Object.keys(value).length === 0;
+}
+
+function saysYes(holder: unknown, method: string): boolean {
+  if (typeof holder !== 'object' || holder === null || !(method in holder)) return false;
+  const says: unknown = (holder as Record<string, unknown>)[method];
+  return typeof says === 'function' ? Boolean(says.call(holder)) : says === true;
+}
+
+/** Sessions that are asked by a method (@fastify/secure-session). */
+function got(session: object, name: string): unknown {
+  return 'get' in session && typeof session.get === 'function' && session.get.length === 1
+    ? session.get(name)
+    : undefined;
+}

@@ -1,0 +1,102 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import express from 'express';
+import nunjucks from 'nunjucks';
+import * as cachesweeper from 'nunjucks-cachesweeper';
+import { CacheSweeper, type CacheSweeperOptions, lazy } from 'nunjucks-cachesweeper';
+import { expect, test } from 'vitest';
+import { ObjectLoader, type Templates } from '../support/loaders.ts';
+import { renderPage } from '../support/render.ts';
+import { blocksOf, codeBlocks } from './code-blocks.ts';
+
+/** The blocks of a recipe. */
+const recipe = (name: string, language: string) =>
+  blocksOf('docs/recipes.md')
+    .filter((block) => block.section === name && block.language === language)
+    .map(({ code }) => code);
+
+function site(templates: Templates, options: CacheSweeperOptions = {}) {
+  const sweeper = new CacheSweeper(options);
+  const env = sweeper.install(new nunjucks.Environment(new ObjectLoader(templates) as nunjucks.ILoader));
+  let runs = 0;
+  env.addGlobal('count', () => ++runs);
+  return { sweeper, env, runs: () => runs };
+}
+
+/** The options in a line of a recipe: `new CacheSweeper({ … })`. */
+function optionsIn(code: string): CacheSweeperOptions {
+  const [, text] = /new CacheSweeper\((\{.*\})\)/.exec(code) ?? [];
+  return new Function(`return (${text})`)();
+}
+
+test('monitoring: the subscribers of the recipe count the fragments of every render', async () => {
+  const folder = new URL('../../build/docs/', import.meta.url);
+  mkdirSync(folder, { recursive: true });
+  const file = new URL('monitoring.ts', folder);
+  writeFileSync(file, `${recipe('Monitoring', 'ts')[0]}\nexport { fragments };\n`);
+  const { fragments } = (await import(file.pathname)) as { fragments: Map<string, number> };
+  const { env } = site({ 'monitored.njk': '{% cachesweeper "T" 500 when=on %}x{% endcachesweeper %}' });
+  for (const on of [true, true, true, false]) await renderPage(env, 'monitored.njk', { on });
+  expect(Object.fromEntries([...fragments].filter(([labels]) => labels.includes('monitored.njk')))).toEqual({
+    'template="monitored.njk",outcome="miss"': 1,
+    'template="monitored.njk",outcome="hit"': 2,
+    'template="monitored.njk",outcome="when"': 1,
+  });
+});
+
+test('languages: each has its own fragments', async () => {
+  const options = optionsIn(recipe('Languages', 'ts')[0] as string);
+  const { env, runs } = site(
+    { 'page.njk': '{% cachesweeper "T" 500 %}{{ locale }}{{ count() }}{% endcachesweeper %}' },
+    options,
+  );
+  const html = [];
+  for (const locale of ['de', 'en', 'de']) html.push(await renderPage(env, 'page.njk', { locale, theme: 'light' }));
+  expect(html).toEqual(['de1', 'en2', 'de1']);
+  expect(runs()).toBe(2);
+});
+
+test('preview: what editors see is neither taken from the cache nor put into it', async () => {
+  const options = optionsIn(recipe('Preview for editors', 'ts')[0] as string);
+  const { env } = site({ 'page.njk': '{% cachesweeper "T" 500 %}{{ count() }}{% endcachesweeper %}' }, options);
+  const html = [];
+  for (const preview of [true, false, true, false]) html.push(await renderPage(env, 'page.njk', { preview }));
+  expect(html).toEqual(['1', '2', '3', '2']);
+});
+
+test('GOV.UK Prototype Kit: the lines of the recipe cache pages, and keep form data out of shared fragments', async () => {
+  const app = express();
+  const templates = {
+    'page.njk': recipe('GOV.UK Prototype Kit', 'njk')[0] as string,
+    'wrong.njk': '{% cachesweeper "T" 500 %}{{ data.name }}{% endcachesweeper %}',
+  };
+  const env = new nunjucks.Environment(new ObjectLoader(templates) as nunjucks.ILoader);
+  env.express(app); // as the kit does
+  const kit = { requests: { setupRouter: () => app } };
+  const require = (name: string) => (name === 'govuk-prototype-kit' ? kit : cachesweeper);
+  new Function('require', recipe('GOV.UK Prototype Kit', 'js')[0] as string)(require);
+  app.get('/:name', (req, res) => res.render(`${req.params.name}.njk`, { data: req.query }));
+  const server = app.listen(0);
+  const { port } = server.address() as AddressInfo;
+  const get = async (path: string) => (await fetch(`http://localhost:${port}/${path}`)).text();
+  expect(await get('page?postcode=SW1A')).toContain('<p>SW1A</p>');
+  expect(await get('page?postcode=N1')).toContain('<p>N1</p>');
+  expect(await get('wrong?name=Ann')).toContain('this fragment uses data.name');
+  server.close();
+});
+
+test('migration from Rails: with an identity as the model and a lazy for the rest, a hit loads nothing', async () => {
+  const { sweeper, env } = site({
+    'article.njk': '{% cachesweeper model 0 %}{{ article().title }}{% endcachesweeper %}',
+  });
+  let loads = 0;
+  const render = () =>
+    sweeper.render(env, 'article.njk', {
+      model: { type: 'Article', id: 7 },
+      article: lazy(async () => ({ title: `loaded ${++loads} times` })),
+    });
+  expect([await render(), await render()]).toEqual(['loaded 1 times', 'loaded 1 times']);
+  await sweeper.invalidateCacheFor({ type: 'Article', id: 7 });
+  expect(await render()).toBe('loaded 2 times');
+  expect(codeBlocks('docs/migration.md', 'ts').join()).toContain("model: { type: 'Article', id: 7 }");
+});

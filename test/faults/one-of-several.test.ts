@@ -1,0 +1,67 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { MemcachedStore } from 'nunjucks-cachesweeper/memcached';
+import { expect, test } from 'vitest';
+import { Memcached } from '../support/memcached.ts';
+import { showFigures } from './figures.ts';
+import { NORMAL } from './measures.ts';
+import { MARGIN, Site } from './site.ts';
+import { Traffic } from './traffic.ts';
+
+/** Four servers, the first of which has the tokens, under load and with everything cached. */
+async function underLoad() {
+  const servers = await Promise.all(Array.from({ length: 4 }, () => Memcached.start()));
+  const site = new Site(() => new MemcachedStore(servers.map(({ address }) => address).join()), { articles: 40 });
+  await site.allPages();
+  const traffic = new Traffic(site);
+  const before = await site.measures.normalService(5_000).then(() => site.measures.hitRatio);
+  return { servers, site, traffic, before };
+}
+
+/** The hit ratio from some time after now on. */
+async function ratioSoon(site: Site): Promise<number> {
+  await sleep(300);
+  site.measures.forgetHits();
+  await sleep(400);
+  return site.measures.hitRatioOf(40);
+}
+
+test('one of four entry servers away costs its entries: the others hit, bumps are delivered', async () => {
+  const { servers, site, traffic, before } = await underLoad();
+  const lostBefore = traffic.lost;
+  await servers[3]!.kill();
+  const during = await ratioSoon(site);
+  expect(traffic.lost).toBe(lostBefore);
+  await servers[3]!.start();
+  const back = await site.measures.normalService(2_000);
+  await traffic.stop();
+  showFigures('one of four entry servers', site, { before, during, back });
+
+  expect(site.faults).toEqual([]);
+  expect(during).toBeGreaterThan(0.5);
+  expect(during).toBeLessThan(0.97);
+  expect(traffic.lost).toBe(0);
+  expect(site.measures.latestPage).toBeLessThan(MARGIN);
+  expect(site.reported).toEqual({ CACHESWEEPER_STORE_UNREACHABLE: site.processes.length });
+});
+
+test('the token server away: nothing is served from the cache, the memory tier included; then all is as before', async () => {
+  const { servers, site, traffic, before } = await underLoad();
+  await servers[0]!.kill();
+  const during = await ratioSoon(site);
+  await servers[0]!.start();
+  traffic.stopSaving();
+  const back = await site.measures.normalService(2_000);
+  await site.idle();
+  await sleep(300);
+  const after = site.measures.hitRatio;
+  await traffic.stop();
+  await site.allPages();
+  showFigures('the token server', site, { before, during, back, after, lost: traffic.lost });
+
+  expect(site.faults).toEqual([]);
+  expect(during).toBe(0);
+  expect(after).toBeGreaterThanOrEqual(NORMAL);
+  expect(traffic.lost).toBeGreaterThan(0);
+  expect(site.measures.latestPage).toBeLessThan(MARGIN);
+  expect(site.reported).toEqual({ CACHESWEEPER_STORE_UNREACHABLE: site.processes.length });
+});

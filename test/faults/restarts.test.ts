@@ -1,0 +1,58 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { MemcachedStore } from 'nunjucks-cachesweeper/memcached';
+import { expect, test } from 'vitest';
+import { sized } from '../support/long.ts';
+import { Memcached } from '../support/memcached.ts';
+import { showFigures } from './figures.ts';
+import { NORMAL } from './measures.ts';
+import { MARGIN, Site } from './site.ts';
+import { Traffic } from './traffic.ts';
+
+const ROUNDS = sized(30, 300);
+/** Ending in good order takes Memcached half a second. */
+const signals = ['SIGKILL', 'SIGKILL', 'SIGTERM'] as const;
+
+test(
+  `killed, ended and restarted under load ${ROUNDS} times: no page notices, hits are back at once`,
+  async () => {
+    const server = await Memcached.start();
+    const site = new Site(() => new MemcachedStore(server.address));
+    await site.allPages();
+    const traffic = new Traffic(site, { pause: 30 });
+    const before = await site.measures.normalService(2_000).then(() => site.measures.hitRatio);
+    const back: number[] = [];
+    for (let round = 0; round < ROUNDS; round++) {
+      await server.kill(signals[round % signals.length]);
+      await sleep(Math.random() * 40);
+      await server.start();
+      back.push(await site.measures.normalService(2_000));
+    }
+    traffic.stopSaving();
+    await site.idle();
+    await site.measures.normalService(2_000);
+    const after = site.measures.hitRatio;
+    await traffic.stop();
+    // Every row as it is now, without a bump that was only tried.
+    await site.allPages();
+    back.sort((a, b) => a - b);
+    const typically = back[Math.floor(back.length / 2)] as number;
+    showFigures(`${ROUNDS} restarts`, site, {
+      before,
+      after,
+      typically,
+      slowest: back.at(-1) as number,
+      lost: traffic.lost,
+    });
+
+    expect(site.faults).toEqual([]);
+    expect(after).toBeGreaterThanOrEqual(NORMAL);
+    expect(traffic.acknowledged).toBeGreaterThan(ROUNDS / 2);
+    expect(site.measures.latestPage).toBeLessThan(MARGIN);
+    expect(site.measures.latestBump).toBeLessThan(MARGIN);
+    const { CACHESWEEPER_STORE_UNREACHABLE: outages = 0, ...others } = site.reported;
+    expect(others).toEqual({});
+    expect(outages).toBeGreaterThan(0);
+    expect(outages).toBeLessThanOrEqual(ROUNDS * site.processes.length);
+  },
+  ROUNDS * 3_000,
+);

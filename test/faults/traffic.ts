@@ -1,0 +1,63 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Article, Row } from './rows.ts';
+import { AT_ONCE, type Site, type SiteProcess } from './site.ts';
+
+/** Every deadline has passed after that, in milliseconds. */
+const PATIENCE = 3_000;
+
+/** Visitors, who read pages without end, and an author who saves rows, at random. */
+export class Traffic {
+  readonly #site: Site;
+  readonly #visitors: Promise<void>[];
+  readonly #author: Promise<void>;
+  #isOver = false;
+  #isSaving = true;
+  acknowledged = 0;
+  lost = 0;
+
+  /**
+   * @param pause milliseconds between two pages of a visitor, at most
+   * @param savePause the same between two saves
+   * @param read how many of the articles are read
+   */
+  constructor(site: Site, { pause = 40, savePause = 400, read = site.articles.length } = {}) {
+    this.#site = site;
+    this.#visitors = Array.from({ length: AT_ONCE }, () => this.#visit(pause, site.articles.slice(0, read)));
+    this.#author = this.#write(savePause);
+  }
+
+  /** From now on pages are only read. */
+  stopSaving(): void {
+    this.#isSaving = false;
+  }
+
+  /** Resolved when the last page and bump are there; a fault if they do not come. */
+  async stop(): Promise<void> {
+    this.#isOver = true;
+    const last = Promise.all([...this.#visitors, this.#author]).then(() => true);
+    if (!(await Promise.race([last, sleep(PATIENCE, false)])))
+      this.#site.faults.push('a page or a bump is still pending');
+  }
+
+  async #visit(pause: number, articles: readonly Article[]): Promise<void> {
+    const { processes } = this.#site;
+    while (!this.#isOver) {
+      await this.#site.page(this.#one(processes), this.#one(articles));
+      await sleep(Math.random() * pause);
+    }
+  }
+
+  async #write(pause: number): Promise<void> {
+    const rows: readonly Row[] = this.#site.rows;
+    const processes: readonly SiteProcess[] = this.#site.processes;
+    while (this.#isSaving && !this.#isOver) {
+      if (await this.#site.save(this.#one(processes), this.#one(rows))) this.acknowledged++;
+      else this.lost++;
+      await sleep(Math.random() * pause);
+    }
+  }
+
+  #one<T>(list: readonly T[]): T {
+    return list[Math.floor(Math.random() * list.length)] as T;
+  }
+}

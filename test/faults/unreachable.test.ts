@@ -1,0 +1,97 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { MemcachedStore } from 'nunjucks-cachesweeper/memcached';
+import { describe, expect, test } from 'vitest';
+import { sized } from '../support/long.ts';
+import { FAULTS, serverFor } from './faults.ts';
+import { showFigures } from './figures.ts';
+import { NORMAL } from './measures.ts';
+import { MARGIN, Site } from './site.ts';
+import { Traffic } from './traffic.ts';
+
+/** How long the server is away, in milliseconds: longer than it takes to find that out. */
+const AWAY = sized(1_500, 6_000);
+
+describe.each(FAULTS)('a server that $title', (fault) => {
+  test.each(['from the start', 'when all is cached'])('%s costs hits, and nothing else', async (when) => {
+    const server = await serverFor(fault);
+    const early = when === 'from the start' ? await fault.begin(server) : undefined;
+    const site = new Site(() => new MemcachedStore(server.address));
+    if (early === undefined) await site.allPages();
+    const traffic = new Traffic(site);
+    const before =
+      early === undefined ? await site.measures.normalService(2_000).then(() => site.measures.hitRatio) : 0;
+
+    const end = early ?? (await fault.begin(server));
+    await sleep(AWAY);
+    site.measures.forgetHits();
+    await sleep(200);
+    const during = site.measures.hitRatio;
+    expect(traffic.lost).toBeGreaterThan(0);
+    expect(site.bumpsWaiting).toBeGreaterThan(0);
+    for (const { store } of site.processes) {
+      const { state, refused } = store.servers[server.address]!;
+      expect(state).toBe('failed');
+      // Pages are not made to wait for it any more.
+      expect(refused).toBeGreaterThan(0);
+    }
+
+    await end();
+    traffic.stopSaving();
+    const back = await site.measures.normalService(2_000);
+    await site.idle();
+    expect(site.bumpsWaiting).toBe(0);
+    await sleep(300);
+    const after = site.measures.hitRatio;
+    await traffic.stop();
+    expect(await site.save(site.processes[0]!, site.rows[0]!)).toBe(true);
+    await site.allPages();
+    for (const { store } of site.processes) expect(store.servers[server.address]).toMatchObject({ state: 'ready' });
+    showFigures(`${fault.title} ${when}`, site, { before, during, after, back, lost: traffic.lost });
+
+    expect(site.faults).toEqual([]);
+    expect(during).toBeLessThan(0.1);
+    expect(after).toBeGreaterThanOrEqual(NORMAL);
+    expect(site.measures.latestPage).toBeLessThan(MARGIN);
+    expect(site.measures.latestBump).toBeLessThan(MARGIN);
+    // Once in each process, not for every page.
+    expect(site.reported).toEqual({ CACHESWEEPER_STORE_UNREACHABLE: site.processes.length });
+  });
+
+  test('and a bump that first looks at what was recorded: it fails in its second all the same', async () => {
+    const server = await serverFor(fault);
+    const site = new Site(() => new MemcachedStore(server.address));
+    await site.allPages();
+    const end = await fault.begin(server);
+    const [process] = site.processes;
+    const done = site.measures.startBump();
+    const bump = process!.sweeper.invalidateCacheFor(site.rows[0], { using: 'version' });
+    await expect(bump).rejects.toMatchObject({
+      code: 'CACHESWEEPER_BUMP_FAILED',
+      names: expect.arrayContaining(['Article:=0', 'Article:*']),
+    });
+    done();
+    expect(site.measures.latestBump).toBeLessThan(MARGIN);
+    await end();
+    await site.idle();
+    expect(site.bumpsWaiting).toBe(0);
+  });
+
+  test('and a sweeper that is closed meanwhile: pages and bumps under way end in time', async () => {
+    const server = await serverFor(fault);
+    const site = new Site(() => new MemcachedStore(server.address));
+    await site.allPages();
+    const end = await fault.begin(server);
+    const row = site.rows[0]!;
+    const underWay = Promise.all([site.allPages(), site.save(site.processes[0]!, row)]);
+    await sleep(20);
+    const started = performance.now();
+    await Promise.all([site.close(), underWay]);
+    const took = performance.now() - started;
+    await end();
+    expect(site.faults).toEqual([]);
+    // The deadlines of what is under way, of a retry, and of one last try of what was lost.
+    expect(took).toBeLessThan(3 * 1_000 + MARGIN);
+    // What was not delivered is heard.
+    expect(site.reported).toMatchObject({ CACHESWEEPER_BUMP_FAILED: 1 });
+  });
+});

@@ -1,0 +1,77 @@
+import { PrismaPg } from '@prisma/adapter-pg';
+import pg from 'pg';
+import { afterAll, beforeAll, test } from 'vitest';
+import { type Postgres, postgresPrograms, startPostgres } from './postgres.ts';
+import * as prisma from './prisma/database.ts';
+import { generate } from './prisma/generate.ts';
+import * as sequelize from './sequelize/database.ts';
+import { ormSuite } from './suite.ts';
+import * as typeorm from './typeorm/database.ts';
+
+const programs = postgresPrograms();
+
+if (programs === undefined) {
+  // The one place where something may be missing: the same has run on SQLite.
+  test('PostgreSQL is not on this machine: the ORMs were tried on SQLite only', () => {
+    console.log('initdb and postgres were not found; apt-get install postgresql brings them');
+  });
+} else {
+  let server: Postgres;
+  let opened = 0;
+
+  beforeAll(async () => {
+    server = await startPostgres(programs);
+  });
+  afterAll(() => server?.stop());
+
+  const connection = async () => {
+    const database = `blog_${++opened}`;
+    await server.createDatabase(database);
+    return { host: server.host, user: server.user, database };
+  };
+
+  let inSequelize: sequelize.Database;
+  ormSuite('Sequelize on PostgreSQL', {
+    heading: 'Sequelize',
+    writes: sequelize.writesOfSequelize(() => inSequelize),
+    begins: true,
+    open: async () => {
+      const { host, user, database } = await connection();
+      inSequelize = await sequelize.Database.open({
+        dialect: 'postgres',
+        dialectModule: pg,
+        host,
+        username: user,
+        database,
+      });
+      return inSequelize;
+    },
+  });
+
+  let inTypeorm: typeorm.Database;
+  ormSuite('TypeORM on PostgreSQL', {
+    heading: 'TypeORM',
+    writes: typeorm.writesOfTypeorm(() => inTypeorm),
+    begins: true,
+    open: async () => {
+      const { host, user, database } = await connection();
+      inTypeorm = await typeorm.Database.open({ type: 'postgres', host, username: user, database });
+      return inTypeorm;
+    },
+  });
+
+  let inPrisma: prisma.Database;
+  let PrismaClient: Awaited<ReturnType<typeof generate>>;
+  beforeAll(async () => {
+    PrismaClient = await generate('postgresql');
+  });
+  ormSuite('Prisma on PostgreSQL', {
+    heading: 'Prisma',
+    writes: prisma.writesOfPrisma(() => inPrisma),
+    begins: false,
+    open: async () => {
+      inPrisma = await prisma.Database.open(new PrismaClient({ adapter: new PrismaPg(await connection()) }), true);
+      return inPrisma;
+    },
+  });
+}

@@ -1,0 +1,80 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+
+/** How to reach a server: through a socket in its own folder, so that it needs no port. */
+export interface Postgres {
+  readonly host: string;
+  readonly user: string;
+  createDatabase(name: string): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** The folder of PostgreSQL's programs, where this machine has them. */
+export function postgresPrograms(): string | undefined {
+  const debian = '/usr/lib/postgresql';
+  const versions = existsSync(debian) ? readdirSync(debian).map((version) => join(debian, version, 'bin')) : [];
+  const folders = [...(process.env.PATH ?? '').split(delimiter), ...versions];
+  return folders.find((folder) => existsSync(join(folder, 'initdb')) && existsSync(join(folder, 'postgres')));
+}
+
+/** Starts a server with a new, empty cluster. */
+export async function startPostgres(programs: string): Promise<Postgres> {
+  const host = mkdtempSync(join(tmpdir(), 'cachesweeper-pg-'));
+  const data = join(host, 'data');
+  const user = 'blog';
+  const as = unprivileged();
+  mkdirSync(data, { mode: 0o700 });
+  for (const folder of [host, data]) if (as !== undefined) chownSync(folder, as.uid, as.gid);
+  execFileSync(
+    join(programs, 'initdb'),
+    ['-D', data, '-U', user, '--auth=trust', '--no-sync', '--encoding=UTF8', '--locale=C'],
+    {
+      ...as,
+      cwd: host,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    },
+  );
+  const settings = ['-c', 'listen_addresses=', '-c', 'fsync=off'];
+  const server = spawn(join(programs, 'postgres'), ['-D', data, '-k', host, ...settings], {
+    ...as,
+    cwd: host,
+    stdio: 'ignore',
+  });
+  const ended = new Promise((resolve) => server.once('exit', resolve));
+  const query = async (sql: string): Promise<void> => {
+    const client = new pg.Client({ host, user, database: 'postgres' });
+    await client.connect();
+    await client.query(sql);
+    await client.end();
+  };
+  for (let tries = 1; ; tries++) {
+    try {
+      await query('SELECT 1');
+      break;
+    } catch (error) {
+      if (tries === 100 || server.exitCode !== null) throw error;
+      await sleep(100);
+    }
+  }
+  return {
+    host,
+    user,
+    createDatabase: (name) => query(`CREATE DATABASE ${name}`),
+    async stop() {
+      server.kill('SIGINT');
+      await ended;
+      rmSync(host, { recursive: true, force: true });
+    },
+  };
+}
+
+/** PostgreSQL refuses to run as root. */
+function unprivileged(): { uid: number; gid: number } | undefined {
+  if (process.getuid?.() !== 0) return undefined;
+  const id = (flag: string) => Number(execFileSync('id', [flag, 'nobody'], { encoding: 'utf8' }));
+  return { uid: id('-u'), gid: id('-g') };
+}

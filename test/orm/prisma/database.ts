@@ -1,0 +1,154 @@
+import type { SaveHookOptions } from 'nunjucks-cachesweeper/prisma';
+import { sweepOnSave } from 'nunjucks-cachesweeper/prisma';
+import { OrmSite } from '../site.ts';
+import type { Orm, Write } from '../suite.ts';
+import type { PrismaClient } from './generate.ts';
+
+/** A blog in Prisma. */
+export class Database implements Orm<PrismaClient> {
+  readonly base: PrismaClient;
+  readonly prisma: PrismaClient;
+  readonly site: OrmSite;
+  readonly #isPostgres: boolean;
+
+  static async open(
+    base: PrismaClient,
+    isPostgres = false,
+    hook: SaveHookOptions = {},
+    site = new OrmSite(),
+  ): Promise<Database> {
+    const id = isPostgres ? 'SERIAL PRIMARY KEY' : 'INTEGER PRIMARY KEY AUTOINCREMENT';
+    for (const table of ['Comment', 'Article', 'Tag']) await base.$executeRawUnsafe(`DROP TABLE IF EXISTS "${table}"`);
+    await base.$executeRawUnsafe(`CREATE TABLE "Article" (id ${id}, title TEXT NOT NULL)`);
+    await base.$executeRawUnsafe(
+      `CREATE TABLE "Comment" (id ${id}, text TEXT NOT NULL, likes INTEGER NOT NULL DEFAULT 0, slug TEXT UNIQUE,
+        "articleId" INTEGER NOT NULL REFERENCES "Article" (id) ON DELETE CASCADE)`,
+    );
+    await base.$executeRawUnsafe(`CREATE TABLE "Tag" (id ${id}, name TEXT NOT NULL)`);
+    return new Database(base, isPostgres, sweepOnSave(base, site.sweeper, hook), site);
+  }
+
+  private constructor(base: PrismaClient, isPostgres: boolean, prisma: PrismaClient, site: OrmSite) {
+    this.base = base;
+    this.prisma = prisma;
+    this.site = site;
+    this.#isPostgres = isPostgres;
+  }
+
+  async load(client: PrismaClient = this.prisma) {
+    const order = { orderBy: { id: 'asc' } };
+    return {
+      articles: await client.article.findMany(order),
+      comments: await client.comment.findMany(order),
+      tags: await client.tag.findMany(order),
+    };
+  }
+
+  async reset(): Promise<void> {
+    for (const sql of [
+      'DELETE FROM "Comment"',
+      'DELETE FROM "Article"',
+      'DELETE FROM "Tag"',
+      `INSERT INTO "Article" (id, title) VALUES (1, 'one'), (2, 'two'), (3, 'three')`,
+      `INSERT INTO "Comment" (id, text, slug, "articleId") VALUES (1, 'a', 'a', 1), (2, 'b', 'b', 1), (3, 'c', 'c', 2)`,
+      `INSERT INTO "Tag" (id, name) VALUES (1, 'quiet')`,
+    ]) {
+      await this.base.$executeRawUnsafe(sql);
+    }
+    if (this.#isPostgres) await this.base.$queryRawUnsafe(`SELECT setval('"Comment_id_seq"', 4)`);
+    else await this.base.$executeRawUnsafe(`UPDATE sqlite_sequence SET seq = 4 WHERE name = 'Comment'`);
+  }
+
+  transaction<T>(run: (tx: PrismaClient) => Promise<T>, outer: PrismaClient = this.prisma): Promise<T> {
+    return outer.$transaction(run);
+  }
+
+  close(): Promise<void> {
+    return this.base.$disconnect();
+  }
+}
+
+/** Every kind of write of docs/orm.md, as the blog in `open()` does it. */
+export function writesOfPrisma(open: () => Database): Record<string, Write<PrismaClient>> {
+  const one = ['article 1', 'comment 1', 'list'];
+  const by =
+    (run: (client: PrismaClient) => Promise<unknown>) =>
+    (tx: PrismaClient = open().prisma) =>
+      run(tx);
+  return {
+    'create()': {
+      run: by((prisma) => prisma.comment.create({ data: { text: 'new', articleId: 3 } })),
+      sweeps: ['article 3', 'comment 5', 'list'],
+    },
+    'create() with a relation that is connected by its id': {
+      run: by((prisma) => prisma.comment.create({ data: { text: 'new', article: { connect: { id: 3 } } } })),
+      sweeps: ['article 3', 'comment 5', 'list'],
+    },
+    'createManyAndReturn()': {
+      run: by((prisma) => prisma.comment.createManyAndReturn({ data: [{ text: 'new', articleId: 3 }] })),
+      sweeps: ['article 3', 'comment 5', 'list'],
+    },
+    'update()': {
+      run: by((prisma) => prisma.comment.update({ where: { id: 1 }, data: { text: 'new', likes: { increment: 1 } } })),
+      sweeps: one,
+    },
+    'updateManyAndReturn()': {
+      run: by((prisma) => prisma.comment.updateManyAndReturn({ where: { id: 1 }, data: { text: 'new' } })),
+      sweeps: one,
+    },
+    'upsert()': {
+      run: by((prisma) =>
+        prisma.comment.upsert({ where: { slug: 'a' }, update: { text: 'new' }, create: { text: 'new', articleId: 3 } }),
+      ),
+      sweeps: one,
+    },
+    'delete()': { run: by((prisma) => prisma.comment.delete({ where: { id: 1 } })), sweeps: ['article 1', 'list'] },
+    'with select or omit': {
+      run: by((prisma) => prisma.comment.update({ where: { id: 1 }, data: { text: 'new' }, omit: { text: true } })),
+      sweeps: one,
+    },
+    '$transaction([…])': {
+      run: () => {
+        const { prisma } = open();
+        return prisma.$transaction([
+          prisma.comment.update({ where: { id: 1 }, data: { text: 'new' } }),
+          prisma.comment.create({ data: { text: 'new', articleId: 3 } }),
+        ]);
+      },
+      sweeps: [...one, 'article 3', 'comment 5'],
+      standsAlone: true,
+    },
+    'update() that moves a row to another parent': {
+      run: by((prisma) => prisma.comment.update({ where: { id: 1 }, data: { articleId: 3 } })),
+      sweeps: ['article 1', 'article 2', 'article 3', 'comment 1', 'list'],
+    },
+    'update(), with a select that leaves out the id, by another key': {
+      run: by((prisma) =>
+        prisma.comment.update({ where: { slug: 'a' }, data: { text: 'new' }, select: { text: true } }),
+      ),
+    },
+    'createMany()': { run: by((prisma) => prisma.comment.createMany({ data: [{ text: 'new', articleId: 3 }] })) },
+    'updateMany()': {
+      run: by((prisma) => prisma.comment.updateMany({ where: { articleId: 1 }, data: { articleId: 3 } })),
+    },
+    'deleteMany()': { run: by((prisma) => prisma.comment.deleteMany({ where: { articleId: 1 } })) },
+    'relations in data, as their types': {
+      run: by((prisma) =>
+        prisma.article.update({
+          where: { id: 3 },
+          data: {
+            comments: { create: [{ text: 'new' }], connectOrCreate: [{ where: { slug: 'a' }, create: { text: 'x' } }] },
+          },
+        }),
+      ),
+    },
+    'rows deleted by ON DELETE CASCADE': {
+      run: by((prisma) => prisma.article.delete({ where: { id: 3 } })),
+    },
+    '$executeRaw, $queryRaw': { run: by((prisma) => prisma.$executeRawUnsafe(`UPDATE "Comment" SET text = 'new'`)) },
+    'writes by the client that was given to sweepOnSave()': {
+      run: () => open().base.comment.update({ where: { id: 1 }, data: { text: 'new' } }),
+      standsAlone: true,
+    },
+  };
+}

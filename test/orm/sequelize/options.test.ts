@@ -1,0 +1,208 @@
+import { type SaveHookOptions, sweepOnSave } from 'nunjucks-cachesweeper/sequelize';
+import { TestingStore } from 'nunjucks-cachesweeper/testing';
+import { Sequelize as Base } from 'sequelize';
+import { afterEach, describe, expect, test } from 'vitest';
+import { elsewhere } from '../outside.ts';
+import { OrmSite } from '../site.ts';
+import { Database, Namespace } from './database.ts';
+
+let database: Database;
+afterEach(() => database?.close());
+
+/** A blog on which everything is cached. */
+async function blog(hook: SaveHookOptions = {}, site = new OrmSite()): Promise<Database> {
+  database = await Database.open({}, hook, site);
+  await database.reset();
+  await database.site.reset();
+  await database.site.render(await database.load());
+  return database;
+}
+
+const ran = async (db: Database) => (await db.site.render(await db.load())).ran;
+
+describe('options of sweepOnSave for Sequelize', () => {
+  test('exclude: writes of that model are not heard', async () => {
+    const db = await blog({ exclude: ['Comment'] });
+    await db.comment.update({ text: 'new' }, { where: {} });
+    await (await db.comments(1))[0]?.update({ text: 'newer' });
+    expect(await ran(db)).toEqual([]);
+  });
+
+  test('models.type: the name by which templates know the class', async () => {
+    const db = await blog({ models: { Comment: { type: 'Remark' } } });
+    const [comment] = await db.comments(1);
+    await comment?.update({ text: 'new' });
+    // The list names "Comment", the rows are known as Remark; what was registered for Comment was for another type.
+    expect(await ran(db)).toEqual(['comment 1']);
+    await db.sweeper.invalidateCacheFor({ type: 'Remark', id: 2 });
+    expect(await ran(db)).toEqual(['comment 2']);
+  });
+
+  test('models.using: only a save that changes the attribute sweeps', async () => {
+    const db = await blog({ models: { Comment: { using: 'version' } } });
+    const [comment] = await db.comments(1);
+    await comment?.update({ version: 1 });
+    expect(await ran(db)).toEqual(['article 1', 'comment 1', 'list']);
+    db.site.now += 60_000;
+    await ran(db);
+    await comment?.update({ likes: 7 });
+    expect(await ran(db)).toEqual([]);
+    await comment?.update({ version: 2 });
+    expect(await ran(db)).toEqual(['article 1', 'comment 1', 'list']);
+  });
+
+  test("bulk: 'rows' sweeps the rows that match, as they were and as they are", async () => {
+    const db = await blog({ bulk: 'rows' });
+    await db.comment.update({ articleId: 3 }, { where: { text: 'a' } });
+    expect(await ran(db)).toEqual(['article 1', 'article 3', 'comment 1', 'list']);
+    db.site.now += 60_000;
+    await ran(db);
+    await db.comment.destroy({ where: { text: 'b' }, force: true });
+    expect(await ran(db)).toEqual(['article 1', 'list']);
+    db.site.now += 60_000;
+    await ran(db);
+    await db.comment.increment('likes', { where: { text: 'c' } });
+    expect(await ran(db)).toEqual(['article 2', 'comment 3', 'list']);
+  });
+
+  test("bulk: 'rows' sweeps the type when more than 1,000 rows match", async () => {
+    const db = await blog({ bulk: 'rows' });
+    const many = Array.from({ length: 1_000 }, (_, i) => ({ id: 100 + i, text: 'many', articleId: 2 }));
+    await db.comment.bulkCreate(many);
+    db.site.now += 60_000;
+    await ran(db);
+    await db.comment.update({ likes: 1 }, { where: { text: ['many', 'a'] } });
+    expect(await ran(db)).toContain('comment 2');
+  });
+
+  test('strict: false reports a bump that failed and lets the save succeed; true rejects, and the row is saved', async () => {
+    const store = new TestingStore();
+    for (const strict of [false, true]) {
+      const db = await blog({ strict }, new OrmSite({ store }));
+      store.script = ({ method, kind }) =>
+        method === 'setMany' && kind === 'token' ? { outcome: 'unknown' } : undefined;
+      const saving = db.comments(1).then(([comment]) => comment?.update({ text: 'saved' }));
+      if (strict) await expect(saving).rejects.toMatchObject({ code: 'CACHESWEEPER_BUMP_FAILED' });
+      else await saving;
+      expect(db.site.errors).toMatchObject(strict ? [] : [{ code: 'CACHESWEEPER_BUMP_FAILED' }]);
+      const committing = db.transaction(async (transaction) =>
+        (await db.comments(2))[0]?.update({ text: 'saved' }, { transaction }),
+      );
+      if (strict) await expect(committing).rejects.toMatchObject({ code: 'CACHESWEEPER_BUMP_FAILED' });
+      else await committing;
+      expect((await db.comments(1, 2)).map(({ text }) => text)).toEqual(['saved', 'saved']);
+      // This process knows what the store does not.
+      expect(await ran(db)).toEqual(expect.arrayContaining(['comment 1', 'comment 2', 'article 1', 'list']));
+      store.script = () => undefined;
+      await db.site.sweeper.idle();
+      if (!strict) await db.close();
+    }
+  });
+
+  test('touches that throw do not fail the save: everything is swept, and the error is reported', async () => {
+    const db = await blog();
+    db.site.sweeper.register('Comment', {
+      touches: () => {
+        throw new Error('no idea');
+      },
+    });
+    await (await db.comments(1))[0]?.update({ text: 'new' });
+    expect(db.site.errors).toMatchObject([{ message: 'no idea' }]);
+    expect(await ran(db)).toHaveLength(8);
+  });
+
+  test('touches that cannot cope with a row of unknown values: everything is swept after a bulk write', async () => {
+    const db = await blog();
+    db.site.sweeper.register('Comment', {
+      touches: (row) => (row as { list: { id: number }[] }).list.map(({ id }) => ({ type: 'Article', id: id + 1 })),
+    });
+    await db.comment.update({ text: 'new' }, { where: { text: 'a' } });
+    expect(await ran(db)).toHaveLength(8);
+    expect(db.site.errors).toEqual([]);
+  });
+
+  test.each<[string, unknown, string]>([
+    ['an unknown option', { model: {} }, 'expected options models, exclude, strict, bulk, got the string "model"'],
+    [
+      'a model that is not there',
+      { exclude: ['Coment'] },
+      'expected the name of a model (Article, Comment, Tag), got the string "Coment"',
+    ],
+    [
+      'a model option that is not there',
+      { models: { Comment: { touches: 1 } } },
+      'expected models.Comment with type, id, using, got the string "touches"',
+    ],
+    [
+      'a type that is no name',
+      { models: { Comment: { type: '' } } },
+      'expected models.Comment.type: a name, got the string ""',
+    ],
+    ['strict that is no boolean', { strict: 1 }, 'expected strict: true or false, got the number 1'],
+    ['an unknown bulk', { bulk: 'ids' }, "expected bulk: 'type' or 'rows', got the string \"ids\""],
+  ])('refuse %s', async (_title, options, message) => {
+    await expect(blog(options as never)).rejects.toMatchObject({
+      code: 'CACHESWEEPER_BAD_OPTION',
+      message: `sweepOnSave() ${message}`,
+    });
+  });
+
+  test('a second call for the same sweeper is an error; another sweeper hears as well', async () => {
+    const db = await blog();
+    expect(() => sweepOnSave(db.sequelize, db.site.sweeper)).toThrow(
+      expect.objectContaining({ code: 'CACHESWEEPER_INSTALL' }),
+    );
+    const other = new OrmSite();
+    await other.reset();
+    sweepOnSave(db.sequelize, other.sweeper);
+    await other.render(await db.load());
+    await (await db.comments(1))[0]?.update({ text: 'new' });
+    expect((await other.render(await db.load())).ran).toEqual(['article 1', 'comment 1', 'list']);
+    expect(await ran(db)).toEqual(['article 1', 'comment 1', 'list']);
+  });
+
+  test.each([undefined, {}, 'sequelize'])('refuse %s in place of a Sequelize instance', (sequelize) => {
+    expect(() => sweepOnSave(sequelize as never, new OrmSite().sweeper)).toThrow(
+      expect.objectContaining({ code: 'CACHESWEEPER_BAD_OPTION' }),
+    );
+  });
+});
+
+test('transactions that Sequelize finds by continuation-local storage are known too', async () => {
+  const namespaced = Base as unknown as { _cls: unknown };
+  Base.useCLS(new Namespace() as never);
+  try {
+    const db = await blog();
+    const before = await db.load();
+    await db.sequelize.transaction(async () => {
+      await db.comment.increment('likes', { where: { id: 1 } });
+      const comment = await db.comment.findByPk(2);
+      await comment?.update({ text: 'new' });
+      expect((await elsewhere(() => db.site.render(before))).ran).toEqual([]);
+    });
+    expect(await ran(db)).toEqual(['article 1', 'comment 1', 'comment 2', 'list']);
+  } finally {
+    namespaced._cls = undefined;
+  }
+});
+
+test('a transaction without a callback inside sweeper.transaction: pages there show it, and store nothing of it', async () => {
+  const db = await blog();
+  await db.site.sweeper.transaction(async () => {
+    const tx = await db.sequelize.transaction();
+    await (await db.comments(1))[0]?.update({ text: 'uncommitted' }, { transaction: tx });
+    const inside = await db.load(tx);
+    expect(await db.site.render(inside)).toMatchObject({ html: await db.site.fresh(inside) });
+    await tx.rollback();
+  });
+  expect(await ran(db)).toEqual([]);
+});
+
+test('a row is swept under its ORM class when the class was registered by hand', async () => {
+  const db = await blog();
+  db.site.sweeper.register(db.comment, { type: 'Remark', touches: () => ({ type: 'Article', id: 2 }) });
+  await db.site.reset();
+  await ran(db);
+  await (await db.comments(1))[0]?.update({ text: 'new' });
+  expect(await ran(db)).toEqual(['article 2', 'comment 1']);
+});

@@ -1,0 +1,80 @@
+import nunjucks from 'nunjucks';
+import { CacheSweeper, type CacheSweeperOptions, type RenderReport } from 'nunjucks-cachesweeper';
+import { ObjectLoader } from '../support/loaders.ts';
+import { renderPage } from '../support/render.ts';
+
+/** What a page shows, as an ORM loaded it. */
+export interface Page {
+  readonly articles: readonly { id: number; title: string }[];
+  readonly comments: readonly { id: number; articleId: number; text: string; likes: number }[];
+  readonly tags: readonly { id: number; name: string }[];
+}
+
+// An article shows its comments without naming them: only `touches` can tell that it is stale.
+const page = `
+{%- for article in articles %}{% cachesweeper article 0 "article" %}{{ ran("article " ~ article.id) }}
+{{ article.title }}{% for comment in comments %}{% if comment.articleId == article.id %} {{ comment.text }} {{ comment.likes }}{% endif %}{% endfor %}
+{% endcachesweeper %}{% endfor %}
+{%- for comment in comments %}{% cachesweeper comment 0 "comment" %}{{ ran("comment " ~ comment.id) }}
+{{ comment.text }} {{ comment.likes }} of {{ comment.articleId }}
+{% endcachesweeper %}{% endfor %}
+{%- for tag in tags %}{% cachesweeper tag 0 "tag" %}{{ ran("tag " ~ tag.id) }}{{ tag.name }}{% endcachesweeper %}{% endfor %}
+{%- cachesweeper "Comment" 0 "list" %}{{ ran("list") }}{{ comments | length }}{% endcachesweeper %}`;
+
+/** A site that shows rows of an ORM, with a clock that only the test moves. */
+export class OrmSite {
+  now = Date.UTC(2026, 10, 1);
+  readonly errors: unknown[] = [];
+  readonly reports: RenderReport[] = [];
+  readonly sweeper: CacheSweeper;
+  readonly #env: nunjucks.Environment;
+  readonly #uncached: nunjucks.Environment;
+  #ran: string[] = [];
+
+  constructor(options: CacheSweeperOptions = {}) {
+    this.sweeper = new CacheSweeper({
+      now: () => this.now,
+      onError: (error) => this.errors.push(error),
+      onRender: (report) => {
+        this.reports.push(report);
+      },
+      ...options,
+    });
+    this.sweeper.register('Comment', {
+      touches: (comment: unknown) => [{ type: 'Article', id: (comment as { articleId: number }).articleId }],
+    });
+    this.#env = this.sweeper.install(
+      environment((label) => {
+        this.#ran.push(label);
+      }),
+    );
+    this.#uncached = new CacheSweeper({ enabled: false }).install(environment(() => undefined));
+  }
+
+  /** Renders the page, and tells whose bodies ran for it. */
+  async render(rows: Page): Promise<{ readonly html: string; readonly ran: readonly string[] }> {
+    this.#ran = [];
+    const html = await renderPage(this.#env, 'page.njk', rows);
+    return { html, ran: this.#ran.sort() };
+  }
+
+  /** What the page should look like. */
+  async fresh(rows: Page): Promise<string> {
+    return renderPage(this.#uncached, 'page.njk', rows);
+  }
+
+  /** An empty cache, and nothing bumped so lately that it makes an entry provisional. */
+  async reset(): Promise<void> {
+    await this.sweeper.invalidateAll();
+    this.now += 60_000;
+    this.errors.length = 0;
+  }
+}
+
+function environment(ran: (label: string) => void): nunjucks.Environment {
+  const env = new nunjucks.Environment(new ObjectLoader({ 'page.njk': page }) as nunjucks.ILoader);
+  return env.addGlobal('ran', (label: string) => {
+    ran(label);
+    return '';
+  });
+}

@@ -1,0 +1,43 @@
+import { execFile } from 'node:child_process';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+export const root = fileURLToPath(new URL('../../', import.meta.url));
+export const run = promisify(execFile);
+
+export interface Manifest {
+  readonly name: string;
+  readonly scripts: Readonly<Record<string, string>>;
+  readonly exports: Readonly<Record<string, unknown>>;
+  readonly dependencies: Readonly<Record<string, string>>;
+  readonly devDependencies: Readonly<Record<string, string>>;
+  readonly peerDependencies: Readonly<Record<string, string>>;
+}
+
+export const manifest: Manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+
+/** What users import, each as they write it: `nunjucks-cachesweeper/express`. */
+export const entryPoints: readonly string[] = Object.keys(manifest.exports)
+  .filter((path) => path !== './package.json')
+  .map((path) => manifest.name + path.slice(1));
+
+export interface Packed {
+  /** The tarball. */
+  readonly file: string;
+  /** Paths inside it. */
+  readonly paths: readonly string[];
+}
+
+/** Packs what was built, as `npm publish` would. */
+export async function pack(folder: string): Promise<Packed> {
+  const destination = `${root}build/${folder}`;
+  mkdirSync(destination, { recursive: true });
+  const args = ['pack', '--json', '--ignore-scripts', '--pack-destination', destination];
+  const { stdout } = await run('npm', args, { cwd: root });
+  const [{ filename, files }] = JSON.parse(stdout);
+  return {
+    file: `${destination}/${filename}`,
+    paths: files.map(({ path }: { path: string }) => path),
+  };
+}

@@ -1,0 +1,63 @@
+import { describe, expect, test } from 'vitest';
+import { Article } from '../support/models.ts';
+import { Site, siteWithStore } from './support.ts';
+
+const article = new Article(1, 'A');
+
+/** Busy for so many milliseconds, as an expensive body is. */
+function busy(milliseconds: number): string {
+  const until = performance.now() + milliseconds;
+  while (performance.now() < until);
+  return '';
+}
+
+const templates = {
+  'page.njk': '{% include "cheap.njk" %}\n{% cachesweeper article 0 "dear" %}{{ busy(50) }}{% endcachesweeper %}',
+  'cheap.njk': '\n{% cachesweeper article 0 "cheap" %}x{% endcachesweeper %}',
+};
+const at = (template: string, line: number) => expect.objectContaining({ template, line });
+
+describe('the net benefit of a fragment', () => {
+  test('is what its hits saved less what looking for it took, in stats() and in each report', async () => {
+    const site = new Site(templates);
+    for (let i = 0; i < 3; i++) await site.page({ article, busy });
+    const { tags } = site.sweeper.stats();
+    for (const tag of tags) {
+      expect(tag.timeLooking).toBeGreaterThan(0);
+      expect(tag.netBenefit).toBe(tag.timeSaved - tag.timeLooking);
+    }
+    const dear = tags.find(({ template }) => template === 'page.njk');
+    expect(dear?.netBenefit).toBeGreaterThan(50);
+    for (const { cost, lookup, netBenefit } of site.report.fragments) expect(netBenefit).toBe(cost - lookup);
+    // On a miss nothing was saved.
+    for (const { lookup, netBenefit } of site.reports[0]?.fragments ?? []) expect(netBenefit).toBe(-lookup);
+  });
+
+  test('in renders that are not timed a lookup takes what its tag took on average', async () => {
+    const site = new Site(templates);
+    for (let i = 0; i < 20; i++) await site.page({ article, busy });
+    const lookups = site.reports.map(({ fragments }) => fragments[0]?.lookup);
+    expect(lookups.every((lookup) => lookup !== undefined && lookup > 0)).toBe(true);
+    // One of 16 is timed: the others repeat the average.
+    expect(new Set(lookups.slice(0, 16)).size).toBe(1);
+    expect(new Set(lookups).size).toBeGreaterThan(1);
+  });
+
+  test('waiting for the store is shared out: a body cheaper than that is not worth caching, and is named', async () => {
+    const { site, store } = siteWithStore(templates);
+    for (let i = 0; i < 100; i++) {
+      if (i === 1) store.script = ({ method }) => (method === 'getMany' ? { delay: 5 } : undefined);
+      await site.page({ article, busy });
+    }
+    expect(site.report.waited).toBeGreaterThanOrEqual(4);
+    expect(site.report.fragments.map(({ lookup }) => lookup >= site.report.waited / 2)).toEqual([true, true]);
+    expect(site.sweeper.stats().notWorthCaching).toEqual([at('cheap.njk', 2)]);
+  });
+
+  test('a tag used a few times only is not judged', async () => {
+    const { site, store } = siteWithStore(templates);
+    store.script = ({ method }) => (method === 'getMany' ? { delay: 5 } : undefined);
+    for (let i = 0; i < 3; i++) await site.page({ article, busy: () => '' });
+    expect(site.sweeper.stats().notWorthCaching).toEqual([]);
+  });
+});
