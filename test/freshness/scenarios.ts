@@ -9,6 +9,8 @@ interface Family {
   readonly morePages?: readonly Page[];
   /** The whole family is for `npm run test:long`, and for the mutants that nothing smaller finds. */
   readonly isLarge?: true;
+  /** Too many orders even for that: only as many are tried as show what a mutant breaks. */
+  readonly isForMutants?: true;
   readonly starts?: readonly ('cold' | 'warm')[];
   readonly more?: Partial<Scenario>;
 }
@@ -100,7 +102,7 @@ const all = {
     actors: [save('b'), twoSeconds, reader('d', { since: true }), save('b', 'Author')],
     pages: ['depends'],
     starts: ['warm'],
-    isLarge: true,
+    isForMutants: true,
     more: { faults: 1 },
   },
   'one reader, a save told with using, a call fails': {
@@ -155,7 +157,7 @@ export type FamilyName = keyof typeof all;
 
 export const families: readonly FamilyName[] = (Object.keys(all) as FamilyName[]).filter((name) => {
   const family: Family = all[name];
-  return isLong || family.isLarge !== true;
+  return family.isForMutants !== true && (isLong || family.isLarge !== true);
 });
 
 /** The scenarios of a family: each page, with nothing there before and with everything. */
