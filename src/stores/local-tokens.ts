@@ -1,7 +1,7 @@
 import { mintToken, type Token, tokenTime } from '../fragment/token.ts';
 
 /** Names whose tokens one process keeps when it has no store; about 100 bytes each. */
-export const MAX_LOCAL_TOKENS = 100_000;
+const MAX_LOCAL_TOKENS = 100_000;
 
 /**
  * The tokens of a sweeper without a store. Only names that were bumped have one of their own; all others share the

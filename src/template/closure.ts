@@ -145,6 +145,6 @@ function isTemplate(value: unknown): value is Template {
   return typeof value === 'object' && value !== null && !(value instanceof Promise);
 }
 
-export function sourceOf({ tmplStr, tmplProps }: Template): string {
+function sourceOf({ tmplStr, tmplProps }: Template): string {
   return tmplStr ?? codeText(tmplProps ?? {});
 }

@@ -3,7 +3,7 @@ import { deflateRaw, inflateRaw } from 'node:zlib';
 import type { Lookup } from '../store.ts';
 
 /** Larger values are not compressed, and nothing is inflated to more: a small value could be made to fill the memory. */
-export const MAX_INFLATED = 16 * 1024 * 1024;
+const MAX_INFLATED = 16 * 1024 * 1024;
 /** All that one call inflates; what comes beyond is as good as not read. */
 const MAX_INFLATED_BY_CALL = 64 * 1024 * 1024;
 /** The least that zlib takes for the size of a buffer. */

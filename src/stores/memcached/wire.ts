@@ -15,7 +15,7 @@ export const Status = { ok: 0x00, missing: 0x01, exists: 0x02, notAuthenticated:
 
 const REQUEST_MAGIC = 0x80;
 const RESPONSE_MAGIC = 0x81;
-export const HEADER_BYTES = 24;
+const HEADER_BYTES = 24;
 
 /** Flags and expiry, which only writes have. */
 const WRITE_EXTRAS_BYTES = 8;
