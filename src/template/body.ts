@@ -40,7 +40,7 @@ export class BodyWatch {
   watchTemplate(template: Template): void {
     const { render } = template;
     const watch = this;
-    template.render = function counted(this: Template, ...args: [context: object | null, ...unknown[]]): string | null {
+    const counted = function (this: Template, ...args: [context: object | null, ...unknown[]]): string | null {
       const done: unknown = args.at(-1);
       if (typeof done !== 'function') return render.apply(this, args as never);
       watch.open++;
@@ -50,6 +50,7 @@ export class BodyWatch {
       };
       return render.apply(this, [...args.slice(0, -1), close] as never);
     };
+    template.render = counted;
   }
 
   /** The filter, counted as open until it calls back: in a macro nothing else would show that it never did. */
@@ -86,20 +87,20 @@ export function renderBody(
   const done = ((error?: unknown) => {
     if (error) failure ??= { error };
   }) as BodyDone;
-  done.frame = isolated(frame);
-  done.inherited = (render) => {
-    let inherited: string | undefined;
+  const inherited: BodyDone['inherited'] = (render) => {
+    let block: string | undefined;
     watch.open++;
     render((error, html) => {
       watch.open--;
       if (error) failure ??= { error };
-      else inherited = html;
+      else block = html;
     });
-    return inherited ?? '';
+    return block ?? '';
   };
-  done.end = () => {
+  const end = (): void => {
     ended = true;
   };
+  Object.assign(done, { frame: isolated(frame), inherited, end });
   const outer = page.watch;
   const restore = frame.topLevel ? variablesOf(context, assigned) : undefined;
   page.watch = watch;
@@ -135,10 +136,11 @@ export function asyncBody(): CacheSweeperError {
 function isolated(outer: Frame): Frame {
   const frame = outer.push(true);
   frame.topLevel = outer.topLevel;
-  frame.resolve = function resolve(this: Frame, name: string): Frame | undefined {
+  const resolve = function (this: Frame, name: string): Frame | undefined {
     // A variable from outside is written here, where the rest of the body reads it, and stays as it was out there.
     return this.variables[name] !== undefined || outer.resolve(name) !== undefined ? this : undefined;
   };
+  frame.resolve = resolve;
   return frame;
 }
 

@@ -6,7 +6,7 @@ import { asyncBody } from './body.ts';
 import { CapturedNames } from './captured-names.ts';
 import { type Closure, Closures } from './closure.ts';
 import type { Context, Environment, Frame, RootFunction, Template } from './nunjucks.ts';
-import { PAGE, Page, type PageEnvironment } from './page.ts';
+import { PAGE, Page, type PageEnvironment, pagePrototype } from './page.ts';
 import type { Find, Found } from './private-names.ts';
 import { type BakedSite, checkBody } from './site.ts';
 
@@ -22,6 +22,8 @@ const MAX_ROUNDS = 100;
 /** What is known of one environment and its templates. */
 export class TemplateHost implements TemplateSource {
   readonly env: Environment;
+  /** What the environments of all its pages have in common. */
+  readonly pagePrototype: Environment;
   readonly analyst: Analyst;
   /** The names to which the templates run so far give captured html. */
   readonly captured: CapturedNames = new CapturedNames();
@@ -34,6 +36,7 @@ export class TemplateHost implements TemplateSource {
 
   constructor(env: Environment, toolkit: Toolkit, engine: Engine) {
     this.env = env;
+    this.pagePrototype = pagePrototype(env);
     this.#engine = engine;
     this.analyst = new Analyst(env, toolkit);
     this.#closures = new Closures(env, this.analyst, engine.addEnvironment(this));

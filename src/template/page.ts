@@ -37,18 +37,18 @@ export class Page {
   readonly hasSlowLoader: boolean;
   /** The page's environment. */
   readonly environment: Environment;
-  /** The page in each environment that has a part of it, and the innermost body being rendered. */
   /** The asynchronous context of whoever asked for the page. */
   readonly #resource: AsyncResource;
   #frame: Frame | undefined;
   #pageWatch: BodyWatch | undefined;
+  /** The page in each environment that has a part of it, and the innermost body being rendered. */
   readonly #shared: { readonly pages: Map<TemplateHost, Page>; watch: BodyWatch | undefined };
 
   constructor(host: TemplateHost, render: Render, part?: Page) {
     this.host = host;
     this.render = render;
     this.hasSlowLoader = host.env.loaders.some((loader) => loader.async);
-    this.environment = derive(host.env, this);
+    this.environment = environmentOf(this);
     this.#resource = part !== undefined ? part.#resource : new AsyncResource('NUNJUCKS_CACHESWEEPER_PAGE');
     this.#shared = part !== undefined ? part.#shared : { pages: new Map(), watch: undefined };
     this.#shared.pages.set(host, this);
@@ -148,35 +148,48 @@ function guarded({ env, privateNames }: TemplateHost, watch: BodyWatch): object 
 
 type Optional<T> = T | null | undefined;
 
-function derive(base: Environment, page: Page): Environment {
-  const derived = Object.create(base);
-  derived[PAGE] = page;
-  derived[RENDER] = page.render;
-  derived.globals = base.globals;
-  derived.getTemplate = (
-    name: string | Template,
-    eager?: Optional<boolean | Done<Template>>,
-    from?: Optional<string | Done<Template>>,
-    ignoreMissing?: boolean,
-    done?: Done<Template>,
-  ): Template | undefined => {
-    // The same short forms as Nunjucks': (name, done), (name, eager, done).
-    if (typeof eager === 'function') return getTemplate(page, base, name, false, null, false, eager);
-    if (typeof from === 'function') return getTemplate(page, base, name, eager ?? false, null, false, from);
-    return getTemplate(page, base, name, eager ?? false, from, ignoreMissing ?? false, done);
+/**
+ * What the environments of all pages have in common: how templates, filters and extensions are found for a page. Those of
+ * one environment share it; a page adds no more than itself.
+ */
+export function pagePrototype(base: Environment): Environment {
+  return Object.assign(Object.create(base) as Environment, {
+    getTemplate(
+      this: Environment & { readonly [PAGE]: Page },
+      name: string | Template,
+      eager?: Optional<boolean | Done<Template>>,
+      from?: Optional<string | Done<Template>>,
+      ignoreMissing?: boolean,
+      done?: Done<Template>,
+    ): Template | undefined {
+      const page = this[PAGE];
+      // The same short forms as Nunjucks': (name, done), (name, eager, done).
+      if (typeof eager === 'function') return getTemplate(page, base, name, false, null, false, eager);
+      if (typeof from === 'function') return getTemplate(page, base, name, eager ?? false, null, false, from);
+      return getTemplate(page, base, name, eager ?? false, from, ignoreMissing ?? false, done);
+    },
+    getExtension(this: Environment & { readonly [PAGE]: Page }, name: string): object {
+      const extension = base.getExtension(name);
+      return name.startsWith('nunjucks-cachesweeper') ? extension : continuedExtension(this[PAGE], extension);
+    },
+  });
+}
+
+function environmentOf(page: Page): Environment {
+  const { env: base, pagePrototype } = page.host;
+  const own = Object.create(pagePrototype);
+  own[PAGE] = page;
+  own[RENDER] = page.render;
+  own.globals = base.globals;
+  return base.asyncFilters.length === 0 ? own : Object.assign(own, { getFilter: filtersOf(page, base) });
+}
+
+function filtersOf(page: Page, base: Environment): Environment['getFilter'] {
+  return (name) => {
+    const filter = base.getFilter(name);
+    if (!base.asyncFilters.includes(name)) return filter;
+    return continued(page, page.watch === undefined ? filter : page.watch.asyncFilter(filter));
   };
-  if (base.asyncFilters.length > 0) {
-    derived.getFilter = (name: string) => {
-      const filter = base.getFilter(name);
-      if (!base.asyncFilters.includes(name)) return filter;
-      return continued(page, page.watch === undefined ? filter : page.watch.asyncFilter(filter));
-    };
-  }
-  derived.getExtension = (name: string) => {
-    const extension = base.getExtension(name);
-    return name.startsWith('nunjucks-cachesweeper') ? extension : continuedExtension(page, extension);
-  };
-  return derived;
 }
 
 /** A function whose last argument may be called back later: the page goes on there as itself. */

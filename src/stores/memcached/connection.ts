@@ -35,6 +35,7 @@ export class Connection extends MemjsServer {
   readonly #reader = new FrameReader(MAX_BODY);
   /** On the wire, oldest first. */
   readonly #exchanges: Exchange<unknown>[] = [];
+  readonly #onLate = (exchange: Exchange<unknown>): void => this.#late(exchange);
   readonly #connecting: NodeJS.Timeout;
   readonly #socket: Socket;
   #opaque: number;
@@ -65,8 +66,7 @@ export class Connection extends MemjsServer {
   /** Puts an exchange on the wire. All that are sent in one tick make one write. */
   send(exchange: Exchange<unknown>): void {
     if (this.#hasEnded) return exchange.settle();
-    exchange.start(this.#opaque);
-    exchange.onLate = () => this.#late(exchange);
+    exchange.start(this.#opaque, this.#onLate);
     this.#exchanges.push(exchange);
     this.#write(exchange.opcode, exchange.requests);
   }

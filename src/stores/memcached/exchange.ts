@@ -14,12 +14,11 @@ export class Exchange<T> {
   readonly answered: Promise<readonly T[]>;
   /** Since when the server is waited for, by `performance.now()`. */
   sent = 0;
-  /** Called when the deadline passes; its caller is answered after that. */
-  onLate: (() => void) | undefined;
   readonly #answers: T[];
   readonly #read: (frame: Frame) => T;
   readonly #timer: NodeJS.Timeout;
   #settle: (() => void) | undefined;
+  #onLate: ((exchange: Exchange<unknown>) => void) | undefined;
   #firstOpaque = 0;
   #next = 0;
 
@@ -42,7 +41,9 @@ export class Exchange<T> {
     this.#answers = new Array<T>(requests.length).fill(nothing);
     this.#read = read;
     this.answered = new Promise((resolve) => {
-      this.#settle = () => resolve(this.#answers);
+      // Not assigned as it is written: see "closures" in docs/performance.md.
+      const settle = (): void => resolve(this.#answers);
+      this.#settle = settle;
     });
     // When the process was busy for so long, timers run before sockets: what has come meanwhile is read first.
     this.#timer = setTimeout(() => setImmediate(() => this.#expire()), timeout);
@@ -63,9 +64,14 @@ export class Exchange<T> {
     return this.requests.slice(this.#next);
   }
 
-  /** It goes on the wire now. */
-  start(firstOpaque: number): void {
+  /**
+   * It goes on the wire now.
+   *
+   * @param onLate called when the deadline passes; its caller is answered after that
+   */
+  start(firstOpaque: number, onLate: (exchange: Exchange<unknown>) => void): void {
     this.#firstOpaque = firstOpaque;
+    this.#onLate = onLate;
     this.sent = performance.now();
   }
 
@@ -96,7 +102,7 @@ export class Exchange<T> {
 
   #expire(): void {
     if (this.isSettled) return;
-    this.onLate?.();
+    this.#onLate?.(this);
     this.settle();
   }
 }
