@@ -92,8 +92,8 @@ export class Engine {
     });
   }
 
-  /** Asks for what the same page needed last time; whether that is worth waiting for before the first pass. */
-  predict(render: Render, template: string): boolean {
+  /** Asks for what the same page needed last time; whether the first pass must wait for it, undefined if there is none. */
+  predict(render: Render, template: string): boolean | undefined {
     return this.#predictions.begin(render, template);
   }
 

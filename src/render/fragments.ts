@@ -71,10 +71,11 @@ export class Fragments {
     if (key === undefined) return this.#uncached(render, call, 'no models');
     const near = this.#findNear(render, call, key, started);
     if (near !== undefined) return near;
+    render.pass.hasMissed = true;
     // Without a store its key is of no use, but a key function that fails shall be heard of.
     const isStored = !render.knowledge.knowsAll || this.#settings.key !== undefined;
     const stored = isStored ? this.#keys.stored(render, key) : undefined;
-    if (stored === 'pending') return '';
+    if (stored === 'pending') return leaveOut(render);
     if (stored === 'unknown token') return this.#uncached(render, call, stored);
     const far = stored && this.#findFar(render, call, key, stored, started);
     return far ?? this.#miss(render, call, key, stored, elapsed(started));
@@ -85,7 +86,16 @@ export class Fragments {
     if (this.#frame !== undefined) this.#addModels(render, this.#frame, models);
   }
 
-  /** The html of an entry of this process that may be served, '' when that is not known yet, undefined for none. */
+  /**
+   * Whether a pass that ended before everything was known is the page all the same: all it had to assume was that entries
+   * of the memory tier are valid, and now that their tokens are known they are.
+   */
+  isBorneOut({ pass, knowledge }: Render): boolean {
+    if (pass.hasGap || pass.pending.size > 0) return false;
+    return pass.assumed.every((entry) => this.#entries.judge(entry, knowledge) === 'valid');
+  }
+
+  /** The html of an entry of this process that may be served, or may turn out to be one; undefined for none. */
   #findNear(
     render: Render,
     call: FragmentCall,
@@ -95,14 +105,14 @@ export class Fragments {
     const own = render.kept.get(near)?.entry;
     if (own !== undefined) {
       const verdict = this.#judge(render, call, own);
-      if (verdict === 'pending') return '';
-      if (verdict === 'valid') return this.#again(render, call, near, own, started);
+      if (verdict === 'pending') render.pass.assumed.push(own);
+      if (verdict !== 'invalid') return this.#again(render, call, near, own, started);
     }
     const entry = this.#entries.inMemory(near);
     if (entry === undefined) return undefined;
     const verdict = this.#judge(render, call, entry);
-    if (verdict === 'pending') return '';
-    return verdict === 'valid' ? this.#serve(render, call, entry, 'hit', started) : undefined;
+    if (verdict === 'pending') render.pass.assumed.push(entry);
+    return verdict === 'invalid' ? undefined : this.#serve(render, call, entry, 'hit', started);
   }
 
   /** The same for the store. */
@@ -116,10 +126,10 @@ export class Fragments {
     const { found, knowledge } = render;
     if (models.some((model) => knowledge.isFresh(ownName(model)))) return undefined;
     const entry = knowledge.entry(stored.key, stored.canonical);
-    if (entry === PENDING) return '';
+    if (entry === PENDING) return leaveOut(render);
     if (entry === undefined) return undefined;
     const verdict = this.#judge(render, call, entry);
-    if (verdict === 'pending') return '';
+    if (verdict === 'pending') return leaveOut(render);
     if (verdict === 'invalid') return undefined;
     found.set(near, { entry, stored });
     return this.#serve(render, call, entry, 'hit', started);
@@ -189,6 +199,7 @@ export class Fragments {
       }
     }
     if (frame.uncached !== undefined) pass.hasUncached = true;
+    if (reason === 'pending') pass.hasGap = true;
     this.#report(render, call, reason === undefined ? 'miss' : 'uncached', reason, rendered.cost, lookup);
     return rendered.html;
   }
@@ -203,7 +214,10 @@ export class Fragments {
       html = call.body();
     } catch (error) {
       // The page will be run again: what is missing may be the cause, and what follows must still be found.
-      if (render.isPending) return undefined;
+      if (render.isPending) {
+        leaveOut(render);
+        return undefined;
+      }
       // Whoever catches it may show something in its place, which no bump would sweep.
       if (frame.parent !== undefined) frame.parent.uncached ??= 'contains uncached';
       else pass.suspectHtml();
@@ -231,7 +245,8 @@ export class Fragments {
       for (const name of dependencyNames(model)) {
         const token = render.knowledge.token(name);
         if (token === UNKNOWN) frame.uncached ??= 'unknown token';
-        else if (token !== PENDING) frame.dependencies.add(name, token);
+        else if (token === PENDING) leaveOut(render);
+        else frame.dependencies.add(name, token);
       }
     }
   }
@@ -253,6 +268,12 @@ export class Fragments {
     const untold = { template, line, outcome, cost, lookup: lookup ?? Number.NaN, netBenefit: 0 };
     pass.reports.push(reason === undefined ? untold : { ...untold, reason });
   }
+}
+
+/** What stands where something is not known yet: the page will be run again. */
+function leaveOut({ pass }: Render): '' {
+  pass.hasGap = true;
+  return '';
 }
 
 /** Milliseconds since then, where that is timed. */

@@ -9,8 +9,8 @@ import { StoreKnowledge } from './store-knowledge.ts';
 interface Needed {
   readonly names: readonly string[];
   readonly entries: readonly StoredKey[];
-  /** It had to wait for a lazy or a template as well. */
-  readonly hasWaitedElsewhere: boolean;
+  /** Its first pass has to wait for the answer. Where it need not, the answer comes while the pass runs. */
+  readonly mustWait: boolean;
 }
 
 /** Names and keys remembered for all pages together: some 10 MB. A page with more than the second number has none. */
@@ -42,23 +42,27 @@ export class Predictions {
   }
 
   /**
-   * A render begins: asks for what the same page needed last time. Returns whether it should be waited for before the
-   * first pass: not where that pass will start lazies, which are loaded in the same wave.
+   * A render begins: asks for what the same page needed last time. Returns whether the first pass must wait for the answer;
+   * undefined when nothing was asked.
    */
-  begin(render: Render, template: string): boolean {
+  begin(render: Render, template: string): boolean | undefined {
     const { knowledge } = render;
-    if (!(knowledge instanceof StoreKnowledge)) return false;
+    if (!(knowledge instanceof StoreKnowledge)) return undefined;
     const needed = this.#pages.get(this.#pageOf(render, template));
-    if (needed === undefined || !isEnabled(render)) return false;
+    if (needed === undefined || !isEnabled(render)) return undefined;
     knowledge.prefetch(needed.names, needed.entries);
-    return !needed.hasWaitedElsewhere;
+    render.mustWait = needed.mustWait;
+    return needed.mustWait;
   }
 
   /** A render has succeeded: remembers what it needed. */
   learn(render: Render, template: string): void {
-    const { knowledge } = render;
-    // Nothing was missing, nothing too much.
-    if (!(knowledge instanceof StoreKnowledge) || (render.passes === 1 && knowledge.isAllNeeded)) return;
+    const { knowledge, pass } = render;
+    if (!(knowledge instanceof StoreKnowledge)) return;
+    // A pass that starts lazies does not wait: they are loaded in the same wave. One that shows nothing but entries of the
+    // memory tier need not.
+    const mustWait = pass.hasMissed && !render.hasWaitedElsewhere;
+    if (mustWait === render.mustWait && knowledge.isAsPrefetched) return;
     const entries: StoredKey[] = [];
     for (const parts of [render.found, render.kept]) {
       for (const [near, { stored }] of parts) {
@@ -67,10 +71,7 @@ export class Predictions {
       }
     }
     const names = knowledge.neededNames;
-    if (names.length > 0) {
-      const { hasWaitedElsewhere } = render;
-      this.#pages.set(this.#pageOf(render, template), { names, entries, hasWaitedElsewhere });
-    }
+    if (names.length > 0) this.#pages.set(this.#pageOf(render, template), { names, entries, mustWait });
   }
 
   /** Which page it is: its template, and the models among the variables it was given. */

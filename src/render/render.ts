@@ -19,6 +19,12 @@ export class Pass {
   readonly finished: (Entry | Dependencies)[] = [];
   /** A fragment that must not be stored was finished: neither may what captures it. */
   hasUncached = false;
+  /** Entries of the memory tier that were shown before their tokens were known: the pass counts if they turn out valid. */
+  readonly assumed: Entry[] = [];
+  /** Something was left out, or not stored, because it was not known yet. */
+  hasGap = false;
+  /** Something needed more than entries of the memory tier. */
+  hasMissed = false;
   /** A component or lazy rendered something outside of bodies: a variable may hold it. */
   hasForeignHtml = false;
   readonly reports: FragmentDraft[] = [];
@@ -61,6 +67,8 @@ export class Render {
   waves = 0;
   /** It waited for more than the store: a lazy, a template. */
   hasWaitedElsewhere = false;
+  /** The first pass waited for what was asked before it; undefined when nothing was. */
+  mustWait: boolean | undefined;
   /** Whether the lookups of this render are timed; doing it always would cost a tenth of a hit. */
   readonly isTimed: boolean;
   pass: Pass = new Pass();
@@ -95,6 +103,11 @@ export class Render {
   /** Something is not known yet: the page has to be run again. */
   get isPending(): boolean {
     return this.pass.pending.size > 0 || this.knowledge.isPending;
+  }
+
+  /** The pass that ended is not the page yet: something is not known, or was not when it was shown. */
+  get isOpen(): boolean {
+    return this.isPending || this.pass.hasGap || this.pass.assumed.length > 0;
   }
 
   beginPass(): void {

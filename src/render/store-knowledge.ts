@@ -5,20 +5,37 @@ import type { SharedTokens } from '../stores/shared-tokens.ts';
 import { type Knowledge, PENDING, UNKNOWN } from './knowledge.ts';
 import type { StoredKey } from './operands.ts';
 
+/** What is known under a name. */
+interface NameKnown {
+  readonly name: string;
+  token: Token | typeof PENDING | typeof UNKNOWN;
+  /** It was not only asked for on suspicion. */
+  isNeeded: boolean;
+}
+
+/** What is known under a key. */
+interface KeyKnown {
+  readonly key: string;
+  entry: StoredEntry | typeof PENDING | undefined;
+  isNeeded: boolean;
+}
+
 /** What one render has learnt from the store, and what it has yet to ask. */
 export class StoreKnowledge implements Knowledge {
   readonly knowsAll = false;
   readonly #sharedTokens: SharedTokens;
   readonly #sharedEntries: SharedEntries;
-  readonly #tokens = new Map<string, Token | typeof UNKNOWN>();
-  readonly #entries = new Map<string, StoredEntry | undefined>();
+  readonly #names = new Map<string, NameKnown>();
+  readonly #keys = new Map<string, KeyKnown>();
   /** Names whose token was made by this render. */
   readonly #fresh = new Set<string>();
-  /** Names and keys that were asked for on suspicion, and that nothing has needed yet. */
-  readonly #unneededNames = new Set<string>();
-  readonly #unneededKeys = new Set<string>();
-  readonly #askTokens = new Set<string>();
-  readonly #askEntries = new Map<string, string>();
+  /** What was asked for and not sent. */
+  #askedNames: NameKnown[] = [];
+  #askedKeys: KeyKnown[] = [];
+  /** What was sent and not answered. */
+  #inFlight: Promise<unknown> | undefined;
+  /** Something was needed that was not prefetched. */
+  #hasAskedMore = false;
   #gaveUp = false;
   /** Milliseconds that this render may wait for the store in all. */
   readonly #timeout: number;
@@ -31,7 +48,7 @@ export class StoreKnowledge implements Knowledge {
   }
 
   get isPending(): boolean {
-    return this.#askTokens.size > 0 || this.#askEntries.size > 0;
+    return this.#askedNames.length > 0 || this.#askedKeys.length > 0 || this.#inFlight !== undefined;
   }
 
   get waited(): number {
@@ -40,33 +57,34 @@ export class StoreKnowledge implements Knowledge {
 
   /** The names whose tokens the page needed. */
   get neededNames(): string[] {
-    return [...this.#tokens.keys()].filter((name) => !this.#unneededNames.has(name));
+    return [...this.#names.values()].filter(({ isNeeded }) => isNeeded).map(({ name }) => name);
   }
 
-  /** Everything that was prefetched was needed. */
-  get isAllNeeded(): boolean {
-    return this.#unneededNames.size === 0 && this.#unneededKeys.size === 0;
+  /** What was prefetched is what was needed. */
+  get isAsPrefetched(): boolean {
+    if (this.#hasAskedMore) return false;
+    for (const { isNeeded } of this.#names.values()) if (!isNeeded) return false;
+    for (const { isNeeded } of this.#keys.values()) if (!isNeeded) return false;
+    return true;
   }
 
-  /** Asks for what will probably be needed. */
-  prefetch(names: readonly string[], entries: Iterable<StoredKey>): void {
-    for (const name of names) {
-      this.#askTokens.add(name);
-      this.#unneededNames.add(name);
-    }
-    for (const { key, canonical } of entries) {
-      this.#askEntries.set(key, canonical);
-      this.#unneededKeys.add(key);
-    }
+  /** Asks for what will probably be needed; it is on its way when this returns. To be called before anything else. */
+  prefetch(names: readonly string[], entries: readonly StoredKey[]): void {
+    for (const name of names) this.#askName({ name, token: PENDING, isNeeded: false });
+    for (const { key } of entries) this.#askKey({ key, entry: PENDING, isNeeded: false });
+    this.#send();
   }
 
   token(name: string): Token | typeof PENDING | typeof UNKNOWN {
-    if (this.#unneededNames.size > 0) this.#unneededNames.delete(name);
-    const known = this.#tokens.get(name);
-    if (known !== undefined) return known;
-    if (this.#gaveUp) return UNKNOWN;
-    this.#askTokens.add(name);
-    return PENDING;
+    const known = this.#names.get(name);
+    if (known === undefined) {
+      if (this.#gaveUp) return UNKNOWN;
+      this.#hasAskedMore = true;
+      this.#askName({ name, token: PENDING, isNeeded: true });
+      return PENDING;
+    }
+    known.isNeeded = true;
+    return known.token;
   }
 
   isFresh(name: string): boolean {
@@ -74,49 +92,76 @@ export class StoreKnowledge implements Knowledge {
   }
 
   entry(key: string, canonical: string): Entry | typeof PENDING | undefined {
-    if (this.#unneededKeys.size > 0) this.#unneededKeys.delete(key);
-    if (this.#entries.has(key)) {
-      const stored = this.#entries.get(key);
-      return stored?.canonical === canonical ? stored.entry : undefined;
+    const known = this.#keys.get(key);
+    if (known === undefined) {
+      if (this.#gaveUp) return undefined;
+      this.#hasAskedMore = true;
+      this.#askKey({ key, entry: PENDING, isNeeded: true });
+      return PENDING;
     }
-    if (this.#gaveUp) return undefined;
-    this.#askEntries.set(key, canonical);
-    return PENDING;
+    known.isNeeded = true;
+    const { entry } = known;
+    if (entry === PENDING) return PENDING;
+    return entry?.canonical === canonical ? entry.entry : undefined;
   }
 
   giveUp(): readonly string[] {
     this.#gaveUp = true;
-    const asked = [...this.#askTokens, ...this.#askEntries.keys()];
-    this.#askTokens.clear();
-    this.#askEntries.clear();
+    const asked = [...this.#askedNames.map(({ name }) => name), ...this.#askedKeys.map(({ key }) => key)];
+    for (const known of this.#askedNames) known.token = UNKNOWN;
+    for (const known of this.#askedKeys) known.entry = undefined;
+    this.#askedNames = [];
+    this.#askedKeys = [];
     return asked;
   }
 
   async ask(): Promise<void> {
     const started = performance.now();
-    await Promise.all([this.#learnTokens(), this.#learnEntries()]);
+    this.#send();
+    await this.#inFlight;
     this.#waited += performance.now() - started;
   }
 
-  #left(): number {
+  #askName(known: NameKnown): void {
+    this.#names.set(known.name, known);
+    this.#askedNames.push(known);
+  }
+
+  #askKey(known: KeyKnown): void {
+    this.#keys.set(known.key, known);
+    this.#askedKeys.push(known);
+  }
+
+  /** Sends what was asked for; what is in flight then is in flight together. */
+  #send(): void {
+    const [names, keys] = [this.#askedNames, this.#askedKeys];
+    if (names.length === 0 && keys.length === 0) return;
+    this.#askedNames = [];
+    this.#askedKeys = [];
+    const sent = Promise.all([this.#inFlight, this.#learnTokens(names), this.#learnEntries(keys)]);
+    const inFlight = sent.then(() => {
+      if (this.#inFlight === inFlight) this.#inFlight = undefined;
+    });
+    this.#inFlight = inFlight;
+  }
+
+  get #left(): number {
     return Math.ceil(this.#timeout - this.#waited);
   }
 
-  async #learnTokens(): Promise<void> {
-    const names = [...this.#askTokens];
-    if (names.length === 0) return;
-    this.#askTokens.clear();
-    const { tokens, fresh } = await this.#sharedTokens.read(names, this.#left());
-    for (const name of names) this.#tokens.set(name, tokens.get(name) ?? UNKNOWN);
+  async #learnTokens(asked: readonly NameKnown[]): Promise<void> {
+    if (asked.length === 0) return;
+    const names = asked.map(({ name }) => name);
+    const { tokens, fresh } = await this.#sharedTokens.read(names, this.#left);
+    for (const known of asked) known.token = tokens.get(known.name) ?? UNKNOWN;
     for (const name of fresh) this.#fresh.add(name);
   }
 
-  async #learnEntries(): Promise<void> {
-    const keys = [...this.#askEntries.keys()];
-    if (keys.length === 0) return;
-    this.#askEntries.clear();
-    const entries = await this.#sharedEntries.read(keys, this.#left());
-    for (const key of keys) this.#entries.set(key, entries.get(key));
+  async #learnEntries(asked: readonly KeyKnown[]): Promise<void> {
+    if (asked.length === 0) return;
+    const keys = asked.map(({ key }) => key);
+    const entries = await this.#sharedEntries.read(keys, this.#left);
+    for (const known of asked) known.entry = entries.get(known.key);
   }
 }
 

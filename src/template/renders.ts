@@ -106,10 +106,23 @@ export class Renders {
     const started = performance.now();
     const part = currentPart();
     // Nunjucks calls back from one queue for all pages: each caller is called in its own asynchronous context.
-    const deliver = (error: unknown, html?: string): void => {
-      render.isFinished = true;
-      if (error && part !== undefined) part.frame.uncached ??= 'contains uncached';
+    const answer = (error: unknown, html?: string): void =>
       page.inContext(() => done(error === null ? null : recogniseError(error), html));
+    const fail = (error: unknown): void => {
+      render.isFinished = true;
+      if (part !== undefined) part.frame.uncached ??= 'contains uncached';
+      answer(error);
+    };
+    const succeed = (html: string | undefined, frame: Frame | undefined): void => {
+      if (part !== undefined && frame !== undefined) this.#addTo(part, frame, page, template);
+      this.#succeed(page, template, started);
+      render.isFinished = true;
+      try {
+        answer(null, html);
+      } catch (error) {
+        // As Nunjucks does with what its callback throws.
+        answer(error);
+      }
     };
     const pass = (): void => {
       const frame = part && new Frame();
@@ -117,14 +130,16 @@ export class Renders {
       const finish: Done<string> = (error, html) => {
         if (answered) return;
         answered = true;
-        if (render.isPending) {
-          void this.#wait(page).then(() => page.inContext(pass), deliver);
+        if (render.isOpen) {
+          const learnt = (): void => {
+            if (!error && this.#engine.fragments.isBorneOut(render)) succeed(html, frame);
+            else page.inContext(pass);
+          };
+          void this.#wait(page).then(learnt, fail);
         } else if (error) {
-          deliver(error);
+          fail(error);
         } else {
-          if (part !== undefined && frame !== undefined) this.#addTo(part, frame, page, template);
-          this.#succeed(page, template, started);
-          deliver(null, html);
+          succeed(html, frame);
         }
       };
       page.fail = finish;
@@ -135,9 +150,11 @@ export class Renders {
         finish(error ?? new Error('the template failed'));
       }
     };
-    const isPredicted = this.#engine.predict(render, this.#host.nameOf(template));
-    if (isPredicted) void this.#wait(page).then(() => page.inContext(pass), deliver);
-    else pass();
+    const mustWait = this.#engine.predict(render, this.#host.nameOf(template));
+    if (mustWait === undefined) pass();
+    else if (mustWait) void this.#wait(page).then(() => page.inContext(pass), fail);
+    // Behind the tick in which what was asked is written to the socket: the answer comes while the pass runs.
+    else process.nextTick(() => page.inContext(pass));
     return null;
   }
 
