@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
 
 export const HOST = '127.0.0.1';
 
@@ -28,36 +29,13 @@ export async function startMemcached(): Promise<number> {
   }
 }
 
-/**
- * A network: hands on what comes in `delay` milliseconds later, in the direction of the server. Waiting is done by turns of
- * the event loop, because a timer of 1 ms takes 1 to 2.
- */
+/** A network: hands on what comes in `delay` milliseconds later, in the direction of the server. Returns its port. */
 export async function startDelayingProxy(target: number, delay: number): Promise<number> {
-  const server = createServer((client) => {
-    const upstream = connect(target, HOST);
-    client.setNoDelay();
-    upstream.setNoDelay();
-    for (const [from, to] of [
-      [client, upstream],
-      [upstream, client],
-    ] as const) {
-      from.on('error', () => to.destroy());
-      from.on('close', () => to.destroy());
-    }
-    upstream.on('data', (data) => client.write(data));
-    client.on('data', (data) => {
-      const until = performance.now() + delay;
-      const turn = (): void => {
-        if (performance.now() < until) setImmediate(turn);
-        else upstream.write(data);
-      };
-      turn();
-    });
-  });
-  server.listen(0, HOST);
-  server.unref();
-  await once(server, 'listening');
-  return (server.address() as { port: number }).port;
+  // In a thread of its own: a network goes on while a page is computed.
+  const proxy = new Worker(new URL('./delaying-proxy.js', import.meta.url), { workerData: { target, delay } });
+  proxy.unref();
+  const [port] = await once(proxy, 'message');
+  return port;
 }
 
 async function freePort(): Promise<number> {

@@ -133,8 +133,15 @@ export const mutants = {
     foundBy: 'one reader, saves of a row and of one inside',
     protection: 'the memory tier is judged by the store’s tokens',
     file: 'render/fragments.ts',
-    text: "return verdict === 'valid' ? this.#serve(render, call, entry, 'hit', started) : undefined;",
+    text: "return verdict === 'invalid' ? undefined : this.#serve(render, call, entry, 'hit', started);",
     instead: "return this.#serve(render, call, entry, 'hit', started);",
+  },
+  'what was shown before its tokens were known is not judged': {
+    foundBy: 'one reader, saves of a row and of one inside',
+    protection: 'a page that ran while its tokens were on their way counts only if all it showed is valid',
+    file: 'render/fragments.ts',
+    text: "return pass.assumed.every((entry) => this.#entries.judge(entry, knowledge) === 'valid');",
+    instead: 'return true;',
   },
   'a stale entry in memory hides the store’s': {
     foundBy: 'one reader, saves of a row and of one it depends on',
