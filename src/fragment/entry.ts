@@ -52,17 +52,21 @@ export interface StoredEntry {
   readonly entry: Entry;
 }
 
-/** An entry as text, for a store: a line of JSON, and the html. */
-export function writeEntry({ canonical, entry: { html, ...rest } }: StoredEntry): string {
-  const expires = rest.expires === Number.POSITIVE_INFINITY ? null : rest.expires;
-  return `${JSON.stringify({ canonical, ...rest, expires })}\n${html}`;
+/** An entry as text, for a store: a line of JSON, and the html. A canonical text that is the key itself is left out. */
+export function writeEntry({ canonical, entry: { html, ...rest } }: StoredEntry, key: string): string {
+  const head = {
+    ...rest,
+    expires: rest.expires === Number.POSITIVE_INFINITY ? null : rest.expires,
+    ...(canonical === key ? {} : { canonical }),
+  };
+  return `${JSON.stringify(head)}\n${html}`;
 }
 
 /** What {@link writeEntry} wrote; undefined for anything else. */
-export function readEntry(text: string): StoredEntry | undefined {
+export function readEntry(text: string, key: string): StoredEntry | undefined {
   const end = text.indexOf('\n');
   try {
-    const { canonical, names, tokens, templates, expires, provisional, cost } = JSON.parse(text.slice(0, end));
+    const { canonical = key, names, tokens, templates, expires, provisional, cost } = JSON.parse(text.slice(0, end));
     const html = text.slice(end + 1);
     // The same shape as an entry that was made here: V8 is quick with objects of one shape.
     const entry = { html, names, tokens, templates, expires: expires ?? Number.POSITIVE_INFINITY, provisional, cost };

@@ -26,6 +26,13 @@ export interface KeyParts {
   readonly vary: string;
 }
 
+/** A fragment as the store knows it: the models' tokens are in it. */
+export interface StoredKey {
+  readonly key: string;
+  /** The same with nothing left out: what an entry must carry to be the one asked for. */
+  readonly canonical: string;
+}
+
 const EMPTY_LIST = '[]';
 
 /**

@@ -1,21 +1,25 @@
 import { createHmac, hash, timingSafeEqual } from 'node:crypto';
 
-/** Change when the form of what is stored does: another form is as good as missing. */
-const DIGEST_FORMAT = 'csw1';
-const HMAC_FORMAT = 'csw1h';
+/** Change when the form of what is stored does: what has another form is not read. */
+const DIGEST_FORMAT = 'csw2d';
+const HMAC_FORMAT = 'csw2h';
 /** 132 bits. */
 const MARK_CHARACTERS = 22;
+/** Where the mark begins and ends; after it all that it covers. */
+const MARK = DIGEST_FORMAT.length + 1;
+const MARK_END = MARK + MARK_CHARACTERS;
+const COVERED = MARK_END + 1;
 
 /** What is sealed: a token's seal is none for an entry. */
 export type SealedKind = 'token' | 'entry';
 
 /**
- * Values on their way to a store and back. In front of the payload stand the format and a mark over kind, key and payload, so
- * that a value that was damaged, cut, swapped or made by someone else is recognised. The mark is a SHA-256 digest or, with
- * secrets, an HMAC-SHA-256 (RFC 2104), which nobody can make who does not have one of them.
+ * Values on their way to a store and back. In front stand the format and a mark over all that follows (kind, key and
+ * payload), so that a value that was damaged, cut, swapped or made by someone else is recognised. The mark is a SHA-256
+ * digest or, with secrets, an HMAC-SHA-256 (RFC 2104), which nobody can make who does not have one of them.
  *
  * @example
- * csw1.Zr8v…22 characters….<payload>
+ * csw2d.Zr8v…22 characters….token:15::1:Comment:=7:<payload>
  */
 export class Sealer {
   readonly #secrets: readonly string[];
@@ -25,35 +29,50 @@ export class Sealer {
     this.#secrets = secrets;
   }
 
+  /** @param key printable ASCII */
   seal(kind: SealedKind, key: string, payload: string): Uint8Array {
-    return Buffer.from(head(kind, key, payload, this.#secrets[0]) + payload, 'utf8');
+    const covered = nameOf(kind, key) + payload;
+    const value = Buffer.allocUnsafe(COVERED + Buffer.byteLength(covered));
+    value.write(covered, COVERED);
+    const secret = this.#secrets[0];
+    value.write(`${secret === undefined ? DIGEST_FORMAT : HMAC_FORMAT}.`, 'latin1');
+    value.write(`${markOf(value.subarray(COVERED), secret)}.`, MARK, 'latin1');
+    return value;
   }
 
   /** The payload; undefined when this was not sealed, for this kind and key, with a secret that is known. */
-  unseal(kind: SealedKind, key: string, value: Uint8Array): string | undefined {
-    const text = Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('utf8');
-    const end = text.indexOf('.', text.indexOf('.') + 1) + 1;
-    const payload = text.slice(end);
-    const given = text.slice(0, end);
-    const secrets = this.#secrets.length === 0 ? [undefined] : this.#secrets;
-    const isOwn = secrets.some((secret) => {
-      const expected = head(kind, key, payload, secret);
-      // A digest is no secret.
-      return secret === undefined ? given === expected : isSame(given, expected);
-    });
-    return isOwn ? payload : undefined;
+  unseal(kind: SealedKind, key: string, { buffer, byteOffset, byteLength }: Uint8Array): string | undefined {
+    const value = Buffer.from(buffer, byteOffset, byteLength);
+    const name = nameOf(kind, key);
+    const start = COVERED + name.length;
+    if (value.toString('latin1', COVERED, start) !== name || value[MARK_END] !== DOT) return undefined;
+    return this.#isOwn(value) ? value.toString('utf8', start) : undefined;
+  }
+
+  #isOwn(value: Buffer): boolean {
+    const format = value.toString('latin1', 0, MARK);
+    const covered = value.subarray(COVERED);
+    if (this.#secrets.length === 0) {
+      // A digest is no secret: it is compared as text.
+      return format === `${DIGEST_FORMAT}.` && value.toString('latin1', MARK, MARK_END) === markOf(covered, undefined);
+    }
+    if (format !== `${HMAC_FORMAT}.`) return false;
+    const given = value.subarray(MARK, MARK_END);
+    // Without telling by its time how much was right.
+    return this.#secrets.some((secret) => timingSafeEqual(given, Buffer.from(markOf(covered, secret), 'latin1')));
   }
 }
 
-function head(kind: SealedKind, key: string, payload: string, secret: string | undefined): string {
-  const text = `${kind}:${key.length}:${key}${payload}`;
-  if (secret === undefined) return `${DIGEST_FORMAT}.${hash('sha256', text, 'base64url').slice(0, MARK_CHARACTERS)}.`;
-  const mark = createHmac('sha256', secret).update(text, 'utf8').digest('base64url');
-  return `${HMAC_FORMAT}.${mark.slice(0, MARK_CHARACTERS)}.`;
+const DOT = 0x2e;
+
+function nameOf(kind: SealedKind, key: string): string {
+  return `${kind}:${key.length}:${key}:`;
 }
 
-/** Compares without telling by its time how much was right. */
-function isSame(given: string, expected: string): boolean {
-  const bytes = Buffer.from(given, 'utf8');
-  return bytes.length === expected.length && timingSafeEqual(bytes, Buffer.from(expected, 'latin1'));
+function markOf(covered: Buffer, secret: string | undefined): string {
+  const mark =
+    secret === undefined
+      ? hash('sha256', covered, 'base64url')
+      : createHmac('sha256', secret).update(covered).digest('base64url');
+  return mark.slice(0, MARK_CHARACTERS);
 }

@@ -1,9 +1,9 @@
 import type { Entry } from '../fragment/entry.ts';
+import type { StoredKey } from '../fragment/key.ts';
 import type { MemoryTier } from '../stores/memory-tier.ts';
 import type { SharedEntries } from '../stores/shared-entries.ts';
 import type { Background } from './background.ts';
 import { type Knowledge, PENDING, UNKNOWN } from './knowledge.ts';
-import type { StoredKey } from './operands.ts';
 import type { KeyedEntry } from './render.ts';
 
 /** Whether an entry may be served now. */

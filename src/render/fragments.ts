@@ -1,20 +1,14 @@
 import { Dependencies } from '../fragment/dependencies.ts';
 import { type Entry, MAX_DEPENDENCIES, type TemplateDependency } from '../fragment/entry.ts';
 import type { Identity } from '../fragment/identity.ts';
+import type { StoredKey } from '../fragment/key.ts';
 import { dependencyNames, ownName } from '../fragment/names.ts';
 import type { Settings } from '../options.ts';
 import type { Entries, Verdict } from './entries.ts';
 import { Frame } from './frame.ts';
 import { PENDING, UNKNOWN } from './knowledge.ts';
 import { newEntry } from './new-entry.ts';
-import {
-  type FragmentKey,
-  type KeyMaker,
-  milliseconds,
-  type Operands,
-  type Place,
-  type StoredKey,
-} from './operands.ts';
+import { type FragmentKey, type KeyMaker, milliseconds, type Operands, type Place } from './operands.ts';
 import type { Render } from './render.ts';
 import type { UncachedReason } from './report.ts';
 
@@ -72,6 +66,10 @@ export class Fragments {
     const near = this.#findNear(render, call, key, started);
     if (near !== undefined) return near;
     render.pass.hasMissed = true;
+    // If the entry under the key of last time is valid, that is the key: the tokens in it are among the entry's.
+    const guess = render.knowledge.guess(key.near);
+    const guessed = guess && this.#findFar(render, call, key, guess, started);
+    if (guessed !== undefined) return guessed;
     // Without a store its key is of no use, but a key function that fails shall be heard of.
     const isStored = !render.knowledge.knowsAll || this.#settings.key !== undefined;
     const stored = isStored ? this.#keys.stored(render, key) : undefined;

@@ -1,4 +1,5 @@
 import type { Entry } from '../fragment/entry.ts';
+import type { StoredKey } from '../fragment/key.ts';
 import type { Token } from '../fragment/token.ts';
 import type { LocalTokens } from '../stores/local-tokens.ts';
 
@@ -19,6 +20,8 @@ export interface Knowledge {
   isFresh(name: string): boolean;
   /** The store's entry of a key; undefined when it has none that can be used. */
   entry(key: string, canonical: string): Entry | typeof PENDING | undefined;
+  /** The key under which the store probably has a fragment, and its entry was asked for. */
+  guess(near: string): StoredKey | undefined;
   /** Something was asked that is not known yet. */
   readonly isPending: boolean;
   /** Finds out what was asked. */
@@ -49,6 +52,10 @@ export class LocalKnowledge implements Knowledge {
   }
 
   entry(): undefined {
+    return undefined;
+  }
+
+  guess(): undefined {
     return undefined;
   }
 

@@ -3,7 +3,7 @@ import { CacheSweeperError } from '../errors.ts';
 import { canonicalList } from '../fragment/canonical.ts';
 import { describe } from '../fragment/describe.ts';
 import type { Identifier, Identity } from '../fragment/identity.ts';
-import { canonicalKey, type KeyModel, keyStart, safeKey } from '../fragment/key.ts';
+import { canonicalKey, type KeyModel, keyStart, type StoredKey, safeKey } from '../fragment/key.ts';
 import { dependencyNames, ownName } from '../fragment/names.ts';
 import type { Settings } from '../options.ts';
 import { PENDING, UNKNOWN } from './knowledge.ts';
@@ -38,13 +38,6 @@ export interface FragmentKey {
   readonly using: string;
   /** Tells it from every other fragment in this process, whatever the tokens: the memory tier has the last of each. */
   readonly near: string;
-}
-
-/** A fragment as the store knows it: the models' tokens are in it. */
-export interface StoredKey {
-  readonly key: string;
-  /** The same with nothing left out: what an entry must carry to be the one asked for. */
-  readonly canonical: string;
 }
 
 /** The keys that a tag had last: in most tags they are written out, and never change. */

@@ -1,14 +1,13 @@
 import { LRUCache } from 'lru-cache';
 import type { Identifier } from '../fragment/identity.ts';
 import type { Entries } from './entries.ts';
-import type { StoredKey } from './operands.ts';
 import type { Render } from './render.ts';
-import { StoreKnowledge } from './store-knowledge.ts';
+import { type Guess, StoreKnowledge } from './store-knowledge.ts';
 
 /** What one page needed from the store. */
 interface Needed {
   readonly names: readonly string[];
-  readonly entries: readonly StoredKey[];
+  readonly entries: readonly Guess[];
   /** Its first pass has to wait for the answer. Where it need not, the answer comes while the pass runs. */
   readonly mustWait: boolean;
 }
@@ -63,11 +62,11 @@ export class Predictions {
     // memory tier need not.
     const mustWait = pass.hasMissed && !render.hasWaitedElsewhere;
     if (mustWait === render.mustWait && knowledge.isAsPrefetched) return;
-    const entries: StoredKey[] = [];
+    const entries: Guess[] = [];
     for (const parts of [render.found, render.kept]) {
       for (const [near, { stored }] of parts) {
         // What the memory tier has need not be fetched.
-        if (stored !== undefined && this.#entries.inMemory(near) === undefined) entries.push(stored);
+        if (stored !== undefined && this.#entries.inMemory(near) === undefined) entries.push({ near, stored });
       }
     }
     const names = knowledge.neededNames;

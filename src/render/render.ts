@@ -3,10 +3,10 @@ import { canonicalList } from '../fragment/canonical.ts';
 import type { Dependencies } from '../fragment/dependencies.ts';
 import { describe } from '../fragment/describe.ts';
 import type { Entry } from '../fragment/entry.ts';
+import type { StoredKey } from '../fragment/key.ts';
 import type { PageContext, Settings } from '../options.ts';
 import type { Frame } from './frame.ts';
 import type { Knowledge } from './knowledge.ts';
-import type { StoredKey } from './operands.ts';
 import type { FragmentDraft } from './report.ts';
 
 /** What one run of a page's template has found so far. It ends with the run. */

@@ -1,9 +1,9 @@
 import type { Entry, StoredEntry } from '../fragment/entry.ts';
+import type { StoredKey } from '../fragment/key.ts';
 import type { Token } from '../fragment/token.ts';
 import type { SharedEntries } from '../stores/shared-entries.ts';
 import type { SharedTokens } from '../stores/shared-tokens.ts';
 import { type Knowledge, PENDING, UNKNOWN } from './knowledge.ts';
-import type { StoredKey } from './operands.ts';
 
 /** What is known under a name. */
 interface NameKnown {
@@ -20,6 +20,13 @@ interface KeyKnown {
   isNeeded: boolean;
 }
 
+/** A fragment that a page will probably show, and the key under which the store had it. */
+export interface Guess {
+  /** {@link FragmentKey.near} */
+  readonly near: string;
+  readonly stored: StoredKey;
+}
+
 /** What one render has learnt from the store, and what it has yet to ask. */
 export class StoreKnowledge implements Knowledge {
   readonly knowsAll = false;
@@ -27,6 +34,7 @@ export class StoreKnowledge implements Knowledge {
   readonly #sharedEntries: SharedEntries;
   readonly #names = new Map<string, NameKnown>();
   readonly #keys = new Map<string, KeyKnown>();
+  readonly #guesses = new Map<string, StoredKey>();
   /** Names whose token was made by this render. */
   readonly #fresh = new Set<string>();
   /** What was asked for and not sent. */
@@ -69,9 +77,12 @@ export class StoreKnowledge implements Knowledge {
   }
 
   /** Asks for what will probably be needed; it is on its way when this returns. To be called before anything else. */
-  prefetch(names: readonly string[], entries: readonly StoredKey[]): void {
+  prefetch(names: readonly string[], entries: readonly Guess[]): void {
     for (const name of names) this.#askName({ name, token: PENDING, isNeeded: false });
-    for (const { key } of entries) this.#askKey({ key, entry: PENDING, isNeeded: false });
+    for (const { near, stored } of entries) {
+      this.#guesses.set(near, stored);
+      this.#askKey({ key: stored.key, entry: PENDING, isNeeded: false });
+    }
     this.#send();
   }
 
@@ -103,6 +114,10 @@ export class StoreKnowledge implements Knowledge {
     const { entry } = known;
     if (entry === PENDING) return PENDING;
     return entry?.canonical === canonical ? entry.entry : undefined;
+  }
+
+  guess(near: string): StoredKey | undefined {
+    return this.#guesses.get(near);
   }
 
   giveUp(): readonly string[] {
@@ -187,6 +202,10 @@ export class NoKnowledge implements Knowledge {
   }
 
   entry(): undefined {
+    return undefined;
+  }
+
+  guess(): undefined {
     return undefined;
   }
 

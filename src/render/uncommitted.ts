@@ -1,4 +1,5 @@
 import type { Entry } from '../fragment/entry.ts';
+import type { StoredKey } from '../fragment/key.ts';
 import type { Token } from '../fragment/token.ts';
 import { type Knowledge, type PENDING, UNKNOWN } from './knowledge.ts';
 
@@ -40,6 +41,10 @@ export class UncommittedKnowledge implements Knowledge {
 
   entry(key: string, canonical: string): Entry | typeof PENDING | undefined {
     return this.#outside.entry(key, canonical);
+  }
+
+  guess(near: string): StoredKey | undefined {
+    return this.#outside.guess(near);
   }
 
   ask(): Promise<void> {

@@ -33,7 +33,7 @@ export class SharedEntries {
       const answer = answers[i];
       if (answer?.state !== 'found') return;
       const text = this.#sealer.unseal('entry', key, answer.value);
-      const stored = text === undefined ? undefined : readEntry(text);
+      const stored = text === undefined ? undefined : readEntry(text, key);
       if (stored === undefined) damaged.push(key);
       else entries.set(key, stored);
     });
@@ -45,7 +45,7 @@ export class SharedEntries {
   async write(entries: readonly OutgoingEntry[], timeout: number): Promise<void> {
     const item = ({ key, canonical, entry, ttl }: OutgoingEntry) => ({
       key,
-      value: this.#sealer.seal('entry', key, writeEntry({ canonical, entry })),
+      value: this.#sealer.seal('entry', key, writeEntry({ canonical, entry }, key)),
       ttl,
     });
     const lasting = entries.filter(({ entry }) => !entry.provisional);

@@ -26,6 +26,8 @@ export interface TokensRead {
   readonly fresh: ReadonlySet<string>;
 }
 
+const NONE: ReadonlySet<string> = new Set();
+
 /** The tokens in the store. */
 export class SharedTokens {
   readonly #store: SafeStore;
@@ -73,14 +75,31 @@ export class SharedTokens {
     return this.#bumping.has(name) || this.#lost.has(name);
   }
 
+  #uncertainOf(names: readonly string[]): readonly string[] {
+    return this.#bumping.size + this.#lost.size === 0 ? [] : names.filter((name) => this.isUncertain(name));
+  }
+
   /** Reads tokens; a name that has none gets a new one. */
   async read(names: readonly string[], timeout: number): Promise<TokensRead> {
     const tokens = new Map<string, Token>();
-    const fresh = new Set<string>();
     // A retry may succeed while this waits: what was read before it is old, and would look certain at the end.
-    const uncertain = new Set(names.filter((name) => this.isUncertain(name)));
+    const uncertain = this.#uncertainOf(names);
     const until = performance.now() + timeout;
     const { missing, damaged } = await this.#get(names, tokens, timeout);
+    const hasAll = missing.length === 0 && damaged.length === 0;
+    const fresh = hasAll ? NONE : await this.#make(missing, damaged, tokens, until);
+    for (const name of [...uncertain, ...this.#uncertainOf(names)]) tokens.delete(name);
+    return { tokens, fresh };
+  }
+
+  /** Makes tokens for names that have none, or none that can be read; returns those that got one here. */
+  async #make(
+    missing: readonly string[],
+    damaged: readonly string[],
+    tokens: Map<string, Token>,
+    until: number,
+  ): Promise<ReadonlySet<string>> {
+    const fresh = new Set<string>();
     const left = () => Math.ceil(until - performance.now());
     const made = new Map([...missing, ...damaged].map((name) => [name, mintToken(this.#now())]));
     // A token says when it was made. Written much later it could stand in the place of a bump's that is younger.
@@ -102,8 +121,7 @@ export class SharedTokens {
       if (repaired[i]) take(name);
     });
     if (lostRace.length > 0) await this.#get(lostRace, tokens, left());
-    for (const name of names) if (uncertain.has(name) || this.isUncertain(name)) tokens.delete(name);
-    return { tokens, fresh };
+    return fresh;
   }
 
   /**

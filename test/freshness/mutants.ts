@@ -54,14 +54,14 @@ export const mutants = {
     foundBy: 'one reader, a save in its process, a call fails',
     protection: 'what was bumped here and not acknowledged is unknown',
     file: 'stores/shared-tokens.ts',
-    text: 'for (const name of names) if (uncertain.has(name) || this.isUncertain(name)) tokens.delete(name);',
+    text: 'for (const name of [...uncertain, ...this.#uncertainOf(names)]) tokens.delete(name);',
     instead: '',
   },
   'a name counts as known when its bump was delivered while its token was on its way': {
     foundBy: 'one reader, a save in its process, two calls fail',
     protection: 'what was read before a lost bump was delivered is unknown',
     file: 'stores/shared-tokens.ts',
-    text: 'uncertain.has(name) || ',
+    text: '...uncertain, ',
     instead: '',
   },
   'nothing is provisional': {

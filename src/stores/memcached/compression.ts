@@ -29,15 +29,20 @@ export async function compress(value: Uint8Array): Promise<Uint8Array | undefine
 
 /** The answers of one call with their values as they were before they were compressed. */
 export async function inflated(answers: readonly (Compressed | Lookup)[]): Promise<readonly Lookup[]> {
+  if (!answers.some(isCompressed)) return answers as readonly Lookup[];
   let left = MAX_INFLATED_BY_CALL;
   return Promise.all(
     answers.map((answer) => {
-      if (answer.state !== 'compressed') return answer;
+      if (!isCompressed(answer)) return answer;
       if (answer.size > MAX_INFLATED) return asItIs(answer);
       left -= answer.size;
       return left < 0 ? ({ state: 'unknown' } as const) : inflatedOne(answer);
     }),
   );
+}
+
+function isCompressed(answer: Compressed | Lookup): answer is Compressed {
+  return answer.state === 'compressed';
 }
 
 async function inflatedOne(answer: Compressed): Promise<Lookup> {

@@ -15,6 +15,9 @@ const VALID_KEY = /^[\x21-\x7e]+$/;
 /** Longer ttls, in seconds, are taken for a date. */
 const MAX_TTL = 30 * 24 * 60 * 60;
 
+/** Values of so many bytes are views of what was received, a sixty-fourth of which they are. */
+const MIN_VIEW_BYTES = 1_024;
+
 /** The flags of a value say how many bytes it had before it was compressed. */
 const NOT_COMPRESSED = 0;
 
@@ -157,10 +160,11 @@ function found(frame: Frame): Compressed | Lookup {
   if (frame.status === Status.missing) return MISSING;
   if (frame.status !== Status.ok) return UNKNOWN;
   const size = frame.flags ?? NOT_COMPRESSED;
-  // Copied: a small value would keep the whole receive buffer alive. Into Node's pool, because each Uint8Array of its own is
-  // memory outside of the heap.
-  const copy = Buffer.from(frame.value);
-  return size === NOT_COMPRESSED ? { state: 'found', value: copy } : { state: 'compressed', value: copy, size };
+  // A small value is copied: it would keep the whole receive buffer alive. Into Node's pool, because each Uint8Array of its own
+  // is memory outside of the heap.
+  const view = frame.value;
+  const value = view.length < MIN_VIEW_BYTES ? Buffer.from(view) : view;
+  return size === NOT_COMPRESSED ? { state: 'found', value } : { state: 'compressed', value, size };
 }
 
 function added({ status }: Frame): Added {
