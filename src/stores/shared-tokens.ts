@@ -1,10 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { LRUCache } from 'lru-cache';
-import { safeKey } from '../fragment/key.ts';
 import { EVERYTHING } from '../fragment/names.ts';
 import type { Sealer } from '../fragment/seal.ts';
 import { mintToken, type Token } from '../fragment/token.ts';
-import { OpenedTokens } from './opened-tokens.ts';
+import { type KnownName, KnownNames } from './known-names.ts';
 import type { SafeStore } from './safe-store.ts';
 import type { OnDamaged } from './shared-entries.ts';
 import type { StoreItem } from './store.ts';
@@ -13,8 +11,6 @@ import type { StoreItem } from './store.ts';
 export const BUMP_TIMEOUT = 1_000;
 /** Names that wait for a retry; more become one bump of everything. */
 const MAX_FAILING = 10_000;
-/** Keys kept; about 150 bytes each. */
-const MAX_KEYS = 10_000;
 const FIRST_RETRY = 50;
 /** Also the longest time that a bumped name is still unknown when the store is back. */
 const LAST_RETRY = 1_000;
@@ -32,10 +28,7 @@ const NONE: ReadonlySet<string> = new Set();
 export class SharedTokens {
   readonly #store: SafeStore;
   readonly #sealer: Sealer;
-  readonly #opened: OpenedTokens;
-  /** Keys by name: pages ask for the same names again and again. */
-  readonly #keys = new LRUCache<string, string>({ max: MAX_KEYS });
-  readonly #scope: { readonly namespace: string; readonly version: number };
+  readonly #known: KnownNames;
   readonly #now: () => number;
   readonly #onDamaged: OnDamaged;
   readonly #delivered: (names: readonly string[]) => void;
@@ -59,8 +52,7 @@ export class SharedTokens {
     this.#delivered = delivered;
     this.#store = store;
     this.#sealer = sealer;
-    this.#opened = new OpenedTokens(sealer);
-    this.#scope = scope;
+    this.#known = new KnownNames(sealer, scope);
     this.#now = now;
     this.#onDamaged = onDamaged;
   }
@@ -170,13 +162,14 @@ export class SharedTokens {
   ): Promise<{ missing: string[]; damaged: string[] }> {
     const missing: string[] = [];
     const damaged: string[] = [];
-    const keys = names.map((name) => this.#key(name));
+    const known = names.map((name) => this.#known.get(name));
+    const keys = known.map(({ key }) => key);
     const answers = await this.#store.getMany('token', keys, timeout);
     names.forEach((name, i) => {
       const answer = answers[i];
       if (answer?.state === 'missing') missing.push(name);
       if (answer?.state !== 'found') return;
-      const token = this.#opened.open(keys[i] as string, answer.value);
+      const token = this.#known.open(known[i] as KnownName, answer.value);
       if (token === undefined) damaged.push(name);
       else into.set(name, token);
     });
@@ -226,18 +219,8 @@ export class SharedTokens {
 
   #items(names: readonly string[], tokens: ReadonlyMap<string, Token>): StoreItem[] {
     return names.map((name) => {
-      const key = this.#key(name);
+      const { key } = this.#known.get(name);
       return { key, value: this.#sealer.seal('token', key, tokens.get(name) as Token), ttl: 0 };
     });
-  }
-
-  #key(name: string): string {
-    let key = this.#keys.get(name);
-    if (key === undefined) {
-      const { namespace, version } = this.#scope;
-      key = safeKey(`${namespace}:${version}:${name}`, this.#scope);
-      this.#keys.set(name, key);
-    }
-    return key;
   }
 }

@@ -15,9 +15,6 @@ const VALID_KEY = /^[\x21-\x7e]+$/;
 /** Longer ttls, in seconds, are taken for a date. */
 const MAX_TTL = 30 * 24 * 60 * 60;
 
-/** Values of so many bytes are views of what was received, a sixty-fourth of which they are. */
-const MIN_VIEW_BYTES = 1_024;
-
 /** The flags of a value say how many bytes it had before it was compressed. */
 const NOT_COMPRESSED = 0;
 
@@ -61,6 +58,7 @@ export class MemcachedStore implements Store {
     this.#spread = new Spread(this.#remotes.map(({ label }) => label));
   }
 
+  /** Values are views of what was received: whoever keeps one for long copies it. */
   async getMany(kind: Kind, keys: readonly string[], { timeout }: StoreCall): Promise<readonly Lookup[]> {
     const requests = keys.map((key) => ({ key: storedKey(kind, key) }));
     const answers = await this.#run<Compressed | Lookup>(kind, requests, {
@@ -127,7 +125,7 @@ export class MemcachedStore implements Store {
   }
 
   /** All of a batch at once, each server its part. */
-  async #run<T>(
+  #run<T>(
     kind: Kind,
     requests: readonly Request[],
     how: Omit<Batch<T>, 'requests' | 'isVital' | 'isRevocable'> & Partial<Batch<T>>,
@@ -144,15 +142,13 @@ export class MemcachedStore implements Store {
       part?.places.push(i);
     });
     const answers = new Array<T>(requests.length);
-    await Promise.all(
-      parts.map(async (part, place) => {
-        const own = await run(place, part.requests);
-        part.places.forEach((at, i) => {
-          answers[at] = own[i] as T;
-        });
-      }),
-    );
-    return answers;
+    const all = parts.map(async (part, place) => {
+      const own = await run(place, part.requests);
+      part.places.forEach((at, i) => {
+        answers[at] = own[i] as T;
+      });
+    });
+    return Promise.all(all).then(() => answers);
   }
 }
 
@@ -160,10 +156,7 @@ function found(frame: Frame): Compressed | Lookup {
   if (frame.status === Status.missing) return MISSING;
   if (frame.status !== Status.ok) return UNKNOWN;
   const size = frame.flags ?? NOT_COMPRESSED;
-  // A small value is copied: it would keep the whole receive buffer alive. Into Node's pool, because each Uint8Array of its own
-  // is memory outside of the heap.
-  const view = frame.value;
-  const value = view.length < MIN_VIEW_BYTES ? Buffer.from(view) : view;
+  const { value } = frame;
   return size === NOT_COMPRESSED ? { state: 'found', value } : { state: 'compressed', value, size };
 }
 
