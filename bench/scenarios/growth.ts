@@ -47,8 +47,8 @@ function memoryPerEntry(count: number): Row {
   };
 }
 
-/** What a key in the process holds beside the name. */
-const KEY = ':1:comment.njk#0@0123456789abcdef:["comment.njk"][]10:';
+/** What a key in the process holds beside the name: the tag's number, its keys, and the length of the name. */
+const KEY = '0 ["comment.njk"]10:';
 
 /** `*` and `Comment`, and three tokens. */
 const NAMES_AND_TOKENS = 1 + 7 + 3 * 20;

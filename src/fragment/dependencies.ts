@@ -23,7 +23,8 @@ export class Dependencies {
   }
 
   addEntry(entry: Entry): void {
-    for (let i = 0; i < entry.names.length; i++) this.add(entry.names[i] as string, entry.tokens[i] as Token);
+    const { dependencies } = entry;
+    for (let i = 0; i < dependencies.length; i += 2) this.add(dependencies[i] as string, dependencies[i + 1] as Token);
     for (const template of entry.templates) this.addTemplate(template);
     this.expires = Math.min(this.expires, entry.expires);
     this.provisional ||= entry.provisional;

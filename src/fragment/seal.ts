@@ -45,25 +45,22 @@ export class Sealer {
     const value = Buffer.from(buffer, byteOffset, byteLength);
     const name = nameOf(kind, key);
     const start = COVERED + name.length;
-    if (value.toString('latin1', COVERED, start) !== name || value[MARK_END] !== DOT) return undefined;
-    return this.#isOwn(value) ? value.toString('utf8', start) : undefined;
-  }
-
-  #isOwn(value: Buffer): boolean {
-    const format = value.toString('latin1', 0, MARK);
+    const head = value.toString('latin1', 0, start);
     const covered = value.subarray(COVERED);
-    if (this.#secrets.length === 0) {
-      // A digest is no secret: it is compared as text.
-      return format === `${DIGEST_FORMAT}.` && value.toString('latin1', MARK, MARK_END) === markOf(covered, undefined);
-    }
-    if (format !== `${HMAC_FORMAT}.`) return false;
-    const given = value.subarray(MARK, MARK_END);
-    // Without telling by its time how much was right.
-    return this.#secrets.some((secret) => timingSafeEqual(given, Buffer.from(markOf(covered, secret), 'latin1')));
+    const isOwn =
+      this.#secrets.length === 0
+        ? head === `${DIGEST_FORMAT}.${markOf(covered, undefined)}.${name}`
+        : this.#secrets.some((secret) => isSame(head, `${HMAC_FORMAT}.${markOf(covered, secret)}.${name}`));
+    return isOwn ? value.toString('utf8', start) : undefined;
   }
 }
 
-const DOT = 0x2e;
+/** Compares without telling by its time how much was right. */
+function isSame(given: string, expected: string): boolean {
+  return (
+    given.length === expected.length && timingSafeEqual(Buffer.from(given, 'latin1'), Buffer.from(expected, 'latin1'))
+  );
+}
 
 function nameOf(kind: SealedKind, key: string): string {
   return `${kind}:${key.length}:${key}:`;

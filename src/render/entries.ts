@@ -51,14 +51,14 @@ export class Entries {
   }
 
   /** Valid only if every token in it is known and equal now. */
-  judge({ names, tokens, expires }: Entry, knowledge: Knowledge): Verdict {
+  judge({ dependencies, expires }: Entry, knowledge: Knowledge): Verdict {
     if (expires !== Number.POSITIVE_INFINITY && expires <= this.#now()) return 'invalid';
     let verdict: Verdict = 'valid';
-    for (let i = 0; i < names.length; i++) {
-      const token = knowledge.token(names[i] as string);
+    for (let i = 0; i < dependencies.length; i += 2) {
+      const token = knowledge.token(dependencies[i] as string);
       // All that are not known are asked for together.
       if (token === PENDING) verdict = 'pending';
-      else if (token === UNKNOWN || token !== tokens[i]) return 'invalid';
+      else if (token === UNKNOWN || token !== dependencies[i + 1]) return 'invalid';
     }
     return verdict;
   }

@@ -1,6 +1,6 @@
 import type { Dependencies } from '../fragment/dependencies.ts';
 import type { Entry } from '../fragment/entry.ts';
-import { tokenTime } from '../fragment/token.ts';
+import { type Token, tokenTime } from '../fragment/token.ts';
 import type { Settings } from '../options.ts';
 
 /** Clocks of two machines may differ by this much, in milliseconds. */
@@ -22,9 +22,8 @@ export function newEntry(
   const isLate = youngest >= since - (store === undefined ? 0 : CLOCK_SKEW);
   return {
     html,
-    names: listOf(dependencies.tokens.keys(), dependencies.tokens.size),
-    tokens: listOf(dependencies.tokens.values(), dependencies.tokens.size),
-    templates: listOf(dependencies.templates.values(), dependencies.templates.size),
+    dependencies: namesAndTokens(dependencies.tokens),
+    templates: dependencies.templates.size === 0 ? NONE : [...dependencies.templates.values()],
     expires: isLate ? Math.min(dependencies.expires, youngest + maxDataAge) : dependencies.expires,
     provisional: isLate || dependencies.provisional,
     cost,
@@ -33,11 +32,13 @@ export function newEntry(
 
 const NONE: readonly never[] = [];
 
-/** A list that takes no more memory than it needs: one that grows (`[...values]`) has room for 17, in every entry kept. */
-function listOf<T>(values: Iterable<T>, length: number): readonly T[] {
-  if (length === 0) return NONE;
-  const list = new Array<T>(length);
+/** In a list that takes no more memory than it needs: one that grows has room for 17, in every entry kept. */
+function namesAndTokens(tokens: ReadonlyMap<string, Token>): readonly string[] {
+  const list = new Array<string>(2 * tokens.size);
   let i = 0;
-  for (const value of values) list[i++] = value;
+  for (const [name, token] of tokens) {
+    list[i++] = name;
+    list[i++] = token;
+  }
   return list;
 }

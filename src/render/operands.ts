@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import { milliseconds as durationOf } from '../duration.ts';
 import { CacheSweeperError } from '../errors.ts';
 import { canonicalList } from '../fragment/canonical.ts';
@@ -50,12 +51,17 @@ interface LastKeys {
 }
 
 const EMPTY_LIST = '[]';
+/** Tags that have a number; about 200 bytes each. */
+const MAX_NUMBERS = 10_000;
 
 /** Builds fragment keys. */
 export class KeyMaker {
   readonly #settings: Settings;
   readonly #identifier: Identifier;
   readonly #last = new WeakMap<Place, LastKeys>();
+  /** No number is used again: what was stored under a forgotten one is not found any more. */
+  readonly #numbers = new LRUCache<string, number>({ max: MAX_NUMBERS });
+  #nextNumber = 0;
 
   constructor(settings: Settings, identifier: Identifier) {
     this.#settings = settings;
@@ -89,11 +95,22 @@ export class KeyMaker {
       models.push(identity);
       return `Model(${JSON.stringify(ownName(identity))})`;
     });
-    const start = `${keyStart({ ...this.#settings, ...place })}${text}${vary}`;
+    const start = `${this.#numberOf(place)} ${text}${vary === EMPTY_LIST ? '' : `v${vary}`}`;
     const last = { values, vary, text, start };
     // What can change inside, or belongs to one visitor, is not kept.
     if (values.every(isFixed)) this.#last.set(place, last);
     return last;
+  }
+
+  /** Stands for a tag in keys of the process: they are put together, and hashed, at each use. */
+  #numberOf(place: Place): number {
+    const start = keyStart({ ...this.#settings, ...place });
+    let number = this.#numbers.get(start);
+    if (number === undefined) {
+      number = this.#nextNumber++;
+      this.#numbers.set(start, number);
+    }
+    return number;
   }
 
   /** The fragment's key in the store now, or why there is none: a token is not known yet, or cannot be read. */
@@ -144,7 +161,7 @@ function areSame(some: readonly unknown[], others: readonly unknown[]): boolean 
 
 /** Each name with its length in front, because an id may be any text; `using` is a canonical list. */
 function nearEnd(models: readonly Identity[], using: string): string {
-  let text = using === EMPTY_LIST ? '' : using;
+  let text = using === EMPTY_LIST ? '' : `u${using}`;
   for (const model of models) {
     const name = ownName(model);
     text += `${name.length}:${name}`;

@@ -21,10 +21,8 @@ test('what was sealed is unsealed with any of its secrets, and only as the kind 
 test('a character may not move from the key to the payload', () => {
   const sealer = new Sealer();
   expect(sealer.unseal('entry', 'ke', sealer.seal('entry', 'key', 'payload'))).toBeUndefined();
-  const [format, mark] = Buffer.from(sealer.seal('entry', 'key', 'payload'))
-    .toString()
-    .split('.');
-  expect(sealer.unseal('entry', 'ke', Buffer.from(`${format}.${mark}.ypayload`))).toBeUndefined();
+  const value = Buffer.from(sealer.seal('entry', 'key', 'payload')).toString();
+  expect(sealer.unseal('entry', 'ke', Buffer.from(value.replace('entry:3:key:', 'entry:2:ke:y')))).toBeUndefined();
 });
 
 test('neither a digest nor another secret is good for one who has a secret, nor the other way round', () => {
@@ -58,6 +56,6 @@ test('any bytes but those that were sealed are no value', () => {
 test('another format is another value', () => {
   const sealer = new Sealer();
   const value = Buffer.from(sealer.seal('entry', 'key', 'payload')).toString();
-  expect(value.startsWith('csw1.')).toBe(true);
-  expect(sealer.unseal('entry', 'key', Buffer.from(value.replace('csw1.', 'csw2.')))).toBeUndefined();
+  expect(value.startsWith('csw2d.')).toBe(true);
+  expect(sealer.unseal('entry', 'key', Buffer.from(value.replace('csw2d.', 'csw3d.')))).toBeUndefined();
 });

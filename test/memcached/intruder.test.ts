@@ -13,14 +13,16 @@ const OTHER = 'the secret of another site';
 
 type Forge = (stored: Stored, key: string) => Stored;
 
-const payloadOf = ({ value }: Stored) => value.toString().replace(/^[^.]*\.[^.]*\./, '');
-const forged = (stored: Stored) => payloadOf(stored).replaceAll('as written', 'FORGED');
+/** Behind format, mark, kind and key. */
+const payloadOf = ({ value }: Stored, key: string) =>
+  value.toString().slice(29 + `${key.startsWith('t:') ? 'token' : 'entry'}:${key.length - 2}:${key.slice(2)}:`.length);
+const forged = (stored: Stored, key: string) => payloadOf(stored, key).replaceAll('as written', 'FORGED');
 const sealedBy =
   (...secrets: string[]): Forge =>
   (stored, key) => ({
     flags: 0,
     value: Buffer.from(
-      new Sealer(secrets).seal(key.startsWith('t:') ? 'token' : 'entry', key.slice(2), forged(stored)),
+      new Sealer(secrets).seal(key.startsWith('t:') ? 'token' : 'entry', key.slice(2), forged(stored, key)),
     ),
   });
 
@@ -69,7 +71,7 @@ const damage: fc.Arbitrary<Forge> = fc.oneof(
 /** Forgery, by someone who has read the source. */
 const forgery: fc.Arbitrary<Forge> = fc.constantFrom<Forge>(
   (stored) => ({ flags: 0, value: Buffer.from(stored.value.toString().replaceAll('as written', 'FORGED')) }),
-  (stored) => ({ flags: 0, value: Buffer.from(forged(stored)) }),
+  (stored, key) => ({ flags: 0, value: Buffer.from(forged(stored, key)) }),
   (stored, key) => sealedBy()(stored, key),
   sealedBy(OTHER),
   sealedBy(''.padEnd(16)),

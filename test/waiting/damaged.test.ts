@@ -1,6 +1,6 @@
 import { TestingStore } from 'nunjucks-cachesweeper/testing';
 import { describe, expect, test } from 'vitest';
-import { type Entry, writeEntry } from '../../src/fragment/entry.ts';
+import { type Entry, readEntry, type StoredEntry, writeEntry } from '../../src/fragment/entry.ts';
 import { Sealer } from '../../src/fragment/seal.ts';
 import { Article } from '../support/models.ts';
 import { Clock, operationsOf, SETTLED, Site } from './support.ts';
@@ -39,7 +39,7 @@ const damages: Record<string, (value: Uint8Array, key: string) => Uint8Array> = 
   'cut in half': (value) => value.slice(0, value.length >> 1),
   empty: () => new Uint8Array(0),
   'something behind it': (value) => Buffer.concat([value, Buffer.from('<script>')]),
-  'another format': (value) => Buffer.from(text(value).replace('csw1', 'csw9')),
+  'another format': (value) => Buffer.from(text(value).replace('csw2', 'csw9')),
   'no UTF-8': (value) => value.map((byte) => byte | 0x80),
   zeros: (value) => new Uint8Array(value.length),
   'other html under the same digest': (value) => Buffer.from(text(value).replace(/<A>|\(B\)/, '<X>')),
@@ -119,13 +119,16 @@ describe('an entry that was forged, with a good digest,', () => {
     'without templates': (entry) => ({ ...entry, templates: undefined }),
     'with templates that are none': (entry) => ({ ...entry, templates: [null] }),
     'with templates without a name': (entry) => ({ ...entry, templates: [{ name: 7, digest: 'x' }] }),
-    'with fewer tokens than names': (entry) => ({ ...entry, tokens: [] }),
-    'with names that are none': (entry) => ({ ...entry, names: [1, 2, 3] }),
+    'with fewer tokens than names': (entry) => ({ ...entry, dependencies: entry.dependencies.slice(1) }),
+    'with names that are none': (entry) => ({ ...entry, dependencies: [1, 2, 3, 4] }),
     'with an expiry that is none': (entry) => ({ ...entry, expires: 'never' }),
     'as a list': () => [1],
     'as null': () => null as unknown as object,
     'for another fragment': (entry) => ({ ...entry, canonical: `${entry.canonical}x` }),
-    'with tokens of another time': (entry) => ({ ...entry, tokens: entry.tokens.map((token) => `${token}x`) }),
+    'with tokens of another time': (entry) => ({
+      ...entry,
+      dependencies: entry.dependencies.map((text, i) => (i % 2 === 1 ? `${text}x` : text)),
+    }),
   };
   test.each(Object.entries(forgeries))('%s is a miss, and no error in a page', async (_what, forge) => {
     const { reading, reader, context } = await stored();
@@ -133,15 +136,12 @@ describe('an entry that was forged, with a good digest,', () => {
       kind === 'entry'
         ? {
             corrupt: (value, key) => {
-              const payload = sealer.unseal('entry', key, value) as string;
-              const end = payload.indexOf('\n');
-              const entry = { ...JSON.parse(payload.slice(0, end)), html: 'FORGED' } as Forged;
-              const forged = forge(entry);
+              const { canonical, entry } = readEntry(sealer.unseal('entry', key, value) as string, key) as StoredEntry;
+              const forged = forge({ ...entry, canonical, html: 'FORGED' });
               if (forged === null || Array.isArray(forged)) {
                 return sealer.seal('entry', key, `${JSON.stringify(forged)}\nFORGED`);
               }
-              const { canonical, ...rest } = forged as Forged;
-              return sealer.seal('entry', key, writeEntry({ canonical, entry: rest }));
+              return sealer.seal('entry', key, writeEntry({ entry: forged as Forged, ...(forged as Forged) }, key));
             },
           }
         : undefined;

@@ -97,7 +97,7 @@ export function encodeRequests(opcode: Opcode, requests: readonly Request[], fir
   requests.forEach(({ key, value, flags = 0, expires = 0 }, i) => {
     const extras = value === undefined ? 0 : WRITE_EXTRAS_BYTES;
     const end = at + requestBytes(key, value);
-    // Whole words, and the key by hand: calls out of JavaScript would take most of the time.
+    // Whole words: filling the header and writing it byte by byte takes twice the time.
     buffer.writeUInt32BE(((REQUEST_MAGIC << 24) | (opcode << 16) | key.length) >>> 0, at);
     buffer.writeUInt32BE(extras << 24, at + 4);
     buffer.writeUInt32BE(end - at - HEADER_BYTES, at + 8);
@@ -111,7 +111,7 @@ export function encodeRequests(opcode: Opcode, requests: readonly Request[], fir
       buffer.set(value, end - value.length);
       at += WRITE_EXTRAS_BYTES;
     }
-    for (let j = 0; j < key.length; j++) buffer[at + j] = key.charCodeAt(j);
+    buffer.write(key, at, 'latin1');
     at = end;
   });
   return buffer;
