@@ -1,10 +1,12 @@
 import type { Entry, TemplateDependency } from './entry.ts';
 import type { Token } from './token.ts';
 
+const NONE: ReadonlyMap<string, TemplateDependency> = new Map();
+
 /** Everything a fragment was made from: collected while its body runs, handed up to the fragment around it. */
 export class Dependencies {
   readonly tokens = new Map<string, Token>();
-  readonly templates = new Map<string, TemplateDependency>();
+  #templates: Map<string, TemplateDependency> | undefined;
   /** Something inside is provisional. */
   provisional = false;
   /** The earliest expiry of anything inside; milliseconds since 1970. */
@@ -18,8 +20,14 @@ export class Dependencies {
     if (!this.tokens.has(name)) this.tokens.set(name, token);
   }
 
+  /** Templates chosen at run time. */
+  get templates(): ReadonlyMap<string, TemplateDependency> {
+    return this.#templates ?? NONE;
+  }
+
   addTemplate(template: TemplateDependency): void {
-    this.templates.set(`${template.parent ?? ''}\n${template.name}`, template);
+    this.#templates ??= new Map();
+    this.#templates.set(`${template.parent ?? ''}\n${template.name}`, template);
   }
 
   addEntry(entry: Entry): void {

@@ -15,7 +15,7 @@ export class Bumps {
   readonly #settings: Settings;
   readonly #underWay = new Set<Promise<unknown>>();
   readonly #listener: BumpListener;
-  #hasWarned = false;
+  #hasLooked = false;
 
   constructor(tokens: Tokens, settings: Settings, listener: BumpListener) {
     this.#listener = listener;
@@ -96,8 +96,9 @@ export class Bumps {
   }
 
   #warnOfOtherWorkers(): void {
-    if (this.#hasWarned || !(cluster.isWorker || 'NODE_APP_INSTANCE' in process.env || 'pm_id' in process.env)) return;
-    this.#hasWarned = true;
+    if (this.#hasLooked) return;
+    this.#hasLooked = true;
+    if (!(cluster.isWorker || 'NODE_APP_INSTANCE' in process.env || 'pm_id' in process.env)) return;
     process.emitWarning(
       'this process is one of several workers, and its sweeper has no store: what is invalidated here stays cached in the ' +
         'others. Give all of them one store',

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import { type Entry, entryBytes } from '../fragment/entry.ts';
+import { type Entry, entryBytes, mostBytes } from '../fragment/entry.ts';
 
 /** An entry over this share of the tier is not kept: it would push everything else out. */
 const LARGEST_SHARE = 1 / 4;
@@ -29,7 +29,7 @@ export class MemoryTier {
 
   /** Whether an entry is small enough to be kept. */
   fits(key: string, entry: Entry): boolean {
-    return entryBytes(key, entry) <= this.#largest;
+    return mostBytes(key, entry) <= this.#largest || entryBytes(key, entry) <= this.#largest;
   }
 
   /** Keeps an entry, if it fits. */

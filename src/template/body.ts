@@ -8,12 +8,7 @@ export type CompiledBody = (done: BodyDone) => unknown;
 /** What the compiled body is called with: Nunjucks calls it with an error, our own statements use the rest. */
 export interface BodyDone {
   (error?: unknown): void;
-  /** The scope for the body's variables. */
-  frame: Frame;
-  /** Renders the parent's block, for super(). */
-  inherited(render: (done: (error: unknown, html?: string) => void) => void): string;
-  /** Reached when every part of the body has been rendered. */
-  end(): void;
+  run: BodyRun;
 }
 
 /** Told of what a body does while it runs. */
@@ -28,12 +23,18 @@ export interface BodyEvents {
 export class BodyWatch {
   readonly events: BodyEvents;
   /** Templates that are being loaded for it. */
-  readonly loading: Promise<void>[] = [];
+  loading: Promise<void>[] | undefined;
   /** Asynchronous filters that have not called back. */
   open = 0;
 
   constructor(events: BodyEvents) {
     this.events = events;
+  }
+
+  /** A template is being loaded for it. */
+  waitFor(template: Promise<void>): void {
+    this.loading ??= [];
+    this.loading.push(template);
   }
 
   /** The template, counted as open while it is rendered: in a loop nothing else would show that it came late. */
@@ -67,6 +68,40 @@ export class BodyWatch {
   }
 }
 
+/** One run of a compiled body. */
+export class BodyRun extends BodyWatch {
+  /** The scope for the body's variables. */
+  readonly frame: Frame;
+  /** Every part of the body has been rendered. */
+  hasEnded = false;
+  failure: { readonly error: unknown } | undefined;
+
+  constructor(events: BodyEvents, frame: Frame) {
+    super(events);
+    this.frame = frame;
+  }
+
+  end(): void {
+    this.hasEnded = true;
+  }
+
+  fail(error: unknown): void {
+    this.failure ??= { error };
+  }
+
+  /** Renders the parent's block, for super(). */
+  inherited(render: (done: (error: unknown, html?: string) => void) => void): string {
+    let inherited: string | undefined;
+    this.open++;
+    render((error, html) => {
+      this.open--;
+      if (error) this.fail(error);
+      else inherited = html;
+    });
+    return inherited ?? '';
+  }
+}
+
 /**
  * Renders a body: its html, or a promise of when to try again.
  *
@@ -81,29 +116,14 @@ export function renderBody(
   body: CompiledBody,
   events: BodyEvents,
 ): string | Promise<unknown> {
-  let failure: { readonly error: unknown } | undefined;
-  let ended = false;
-  const watch = new BodyWatch(events);
+  const run = new BodyRun(events, isolated(frame));
   const done = ((error?: unknown) => {
-    if (error) failure ??= { error };
+    if (error) run.fail(error);
   }) as BodyDone;
-  const inherited: BodyDone['inherited'] = (render) => {
-    let block: string | undefined;
-    watch.open++;
-    render((error, html) => {
-      watch.open--;
-      if (error) failure ??= { error };
-      else block = html;
-    });
-    return block ?? '';
-  };
-  const end = (): void => {
-    ended = true;
-  };
-  Object.assign(done, { frame: isolated(frame), inherited, end });
+  done.run = run;
   const outer = page.watch;
   const restore = frame.topLevel ? variablesOf(context, assigned) : undefined;
-  page.watch = watch;
+  page.watch = run;
   let html: unknown;
   try {
     html = body(done);
@@ -111,12 +131,12 @@ export function renderBody(
     page.watch = outer;
     restore?.();
   }
-  if (watch.loading.length > 0) {
-    if (page.render.canWait) return Promise.all(watch.loading);
+  if (run.loading !== undefined) {
+    if (page.render.canWait) return Promise.all(run.loading);
     throw asyncBody();
   }
-  if (failure !== undefined) throw keepPlace(failure.error);
-  if (!ended || watch.open > 0) throw asyncBody();
+  if (run.failure !== undefined) throw keepPlace(run.failure.error);
+  if (!run.hasEnded || run.open > 0) throw asyncBody();
   return String(html);
 }
 

@@ -65,14 +65,14 @@ export class Emitter {
     const parameters = assigned.filter((name) => variables.has(name));
     const symbols = () => this.list(parameters.map((name) => new this.#nodes.Symbol(0, 0, name)));
     const content = this.list([
-      this.#statement('frame.topLevel = cb.frame.topLevel'),
+      this.#statement('frame.topLevel = cb.run.frame.topLevel'),
       body,
-      this.#statement('cb.end()'),
+      this.#statement('cb.run.end()'),
     ]);
     const caller = new this.#nodes.Caller(0, 0, new this.#nodes.Symbol(0, 0, 'caller'), symbols(), content);
     // "lineno" and "colno" are the variables the code keeps its place in: calling the body does not change the place.
     const call = new this.#nodes.FunCall('lineno', 'colno', caller, symbols());
-    const node = this.list([this.#statement('var frame = cb.frame'), new this.#nodes.Output(0, 0, [call])]);
+    const node = this.list([this.#statement('var frame = cb.run.frame'), new this.#nodes.Output(0, 0, [call])]);
     return { node, assigned };
   }
 
@@ -84,7 +84,7 @@ export class Emitter {
     if (isSuper(node)) {
       const name = JSON.stringify(block);
       return this.#code(
-        `runtime.markSafe(cb.inherited(function(done) { context.getSuper(env, ${name}, b_${block}, frame, runtime, done); }))`,
+        `runtime.markSafe(cb.run.inherited(function(done) { context.getSuper(env, ${name}, b_${block}, frame, runtime, done); }))`,
       );
     }
     const fields = node as Record<string, unknown>;

@@ -3,10 +3,10 @@ import { runAs, runningNow } from '../render/current.ts';
 import type { FragmentCall, Fragments } from '../render/fragments.ts';
 import { type FragmentAnalysis, ORDINAL } from './analysis.ts';
 import { parseArguments, type TagArguments } from './arguments.ts';
-import { type CompiledBody, renderBody } from './body.ts';
+import { type BodyEvents, type CompiledBody, renderBody } from './body.ts';
 import { Emitter } from './emit.ts';
 import { type Site, type TemplateHost, waitFor } from './host.ts';
-import type { Context, Frame, Lexer, Node, Nodes, Parser, RootFunction, Token } from './nunjucks.ts';
+import type { Context, Frame, Lexer, Node, Nodes, Parser, RootFunction, Template, Token } from './nunjucks.ts';
 import { mayPrintEarlier, type Scope, usesForeignCode } from './outside.ts';
 import type { Page } from './page.ts';
 import { type BakedSite, checkBody } from './site.ts';
@@ -160,7 +160,7 @@ function argumentPaths(model: Node, keys: readonly Node[]): string[][] {
 }
 
 /** One use of the tag: what the cache wants to know of Nunjucks. */
-class Call implements FragmentCall {
+class Call implements FragmentCall, BodyEvents {
   readonly place: FragmentCall['place'];
   readonly operands: FragmentCall['operands'];
   readonly skip: FragmentCall['skip'];
@@ -193,11 +193,15 @@ class Call implements FragmentCall {
   }
 
   body(): string | Promise<unknown> {
-    const host = this.#host;
-    return renderBody(this.#page, this.#context, this.#frame, this.#site.assigned, this.#body, {
-      used: (name, from, template) => host.used(this.#page, this.#site, name, from, template),
-      privateRead: (name) => host.privateRead(this.#site, this.#frame, this.#context, name),
-    });
+    return renderBody(this.#page, this.#context, this.#frame, this.#site.assigned, this.#body, this);
+  }
+
+  used(name: string | Template, from: string | undefined, template: Template): void {
+    this.#host.used(this.#page, this.#site, name, from, template);
+  }
+
+  privateRead(name: string): void {
+    this.#host.privateRead(this.#site, this.#frame, this.#context, name);
   }
 
   mayPrintEarlier(): boolean {

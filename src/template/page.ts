@@ -42,6 +42,8 @@ export class Page {
   #frame: Frame | undefined;
   #pageWatch: BodyWatch | undefined;
   /** The page in each environment that has a part of it, and the innermost body being rendered. */
+  /** The environment's globals, watched. */
+  #guarded: object | undefined;
   readonly #shared: { readonly pages: Map<TemplateHost, Page>; watch: BodyWatch | undefined };
 
   constructor(host: TemplateHost, render: Render, part?: Page) {
@@ -60,9 +62,15 @@ export class Page {
 
   set watch(watch: BodyWatch | undefined) {
     this.#shared.watch = watch;
-    for (const { environment, host } of this.#shared.pages.values()) {
-      environment.globals = watch === undefined ? host.env.globals : guarded(host, watch);
-    }
+    const isWatched = watch !== undefined;
+    this.#showGlobals(isWatched);
+    if (this.#shared.pages.size === 1) return;
+    for (const page of this.#shared.pages.values()) page.#showGlobals(isWatched);
+  }
+
+  #showGlobals(isWatched: boolean): void {
+    if (isWatched) this.#guarded ??= guarded(this);
+    this.environment.globals = isWatched ? (this.#guarded as object) : this.host.env.globals;
   }
 
   /** The same page in another environment, for a part that is rendered there. */
@@ -137,10 +145,11 @@ export class Page {
  * (`Context.lookup`), whoever reads it: the body, a macro that was passed in, a template chosen at run time. So this
  * sees each private name of the page that is read, and costs nothing while no body is rendered.
  */
-function guarded({ env, privateNames }: TemplateHost, watch: BodyWatch): object {
+function guarded(page: Page): object {
+  const { env, privateNames } = page.host;
   return new Proxy(env.globals, {
     has(globals, name) {
-      if (typeof name === 'string' && privateNames.has(name)) watch.events.privateRead(name);
+      if (typeof name === 'string' && privateNames.has(name)) page.watch?.events.privateRead(name);
       return name in globals;
     },
   });
@@ -268,7 +277,7 @@ function getTemplate(
   }
   const waiting = page.loads.get(base, name, eager, from, ignoreMissing, deliver, (run) => page.later(run, pass));
   if (waiting !== undefined) {
-    page.watch?.loading.push(waiting);
+    page.watch?.waitFor(waiting);
     // Nunjucks loses output around an include that comes late (in loops, macros, conditions): with all templates at
     // hand, the next pass is complete.
     if (page.render.canWait) page.render.pass.pending.add(waiting);
