@@ -7,43 +7,38 @@ import { Keyv } from 'keyv';
 
 /** A cache as other packages have it: what a key stands for, or what is made of it now. */
 export interface GetOrSet {
-  readonly name: string;
   getOrSet(key: string, make: () => string): Promise<string>;
   clear(): Promise<unknown>;
 }
 
 const TTL = 600_000;
 
+export const IN_PROCESS = ['bentocache', 'cacheable', 'cache-manager'] as const;
+/** Those that have a store for Memcached; bentocache has none. */
+export const ON_MEMCACHED = ['cacheable, two tiers', 'cacheable, Memcached alone', 'cache-manager'] as const;
+
 /** Each as its documentation sets it up. */
-export function inProcess(): GetOrSet[] {
+export function inProcess(name: (typeof IN_PROCESS)[number]): GetOrSet {
+  if (name === 'cacheable') return ofCacheable(new Cacheable());
+  if (name === 'cache-manager') return ofCacheManager(createCache());
   const bento = new BentoCache({
     default: 'memory',
     stores: { memory: bentostore().useL1Layer(memoryDriver({ maxSize: '64mb' })) },
   });
-  return [
-    {
-      name: 'bentocache',
-      getOrSet: (key, make) => bento.getOrSet({ key, ttl: TTL, factory: make }),
-      clear: () => bento.clear(),
-    },
-    ofCacheable('cacheable', new Cacheable()),
-    ofCacheManager(createCache()),
-  ];
-}
-
-/** Those that have a store for Memcached; bentocache has none. */
-export function onMemcached(server: string): GetOrSet[] {
-  const memcache = () => new Keyv({ store: new KeyvMemcache(server), namespace: 'other' });
-  return [
-    ofCacheable('cacheable, two tiers', new Cacheable({ secondary: memcache() })),
-    ofCacheable('cacheable, Memcached alone', new Cacheable({ primary: memcache() })),
-    ofCacheManager(createCache({ stores: [memcache()] })),
-  ];
-}
-
-function ofCacheable(name: string, cache: Cacheable): GetOrSet {
   return {
-    name,
+    getOrSet: (key, make) => bento.getOrSet({ key, ttl: TTL, factory: make }),
+    clear: () => bento.clear(),
+  };
+}
+
+export function onMemcached(name: (typeof ON_MEMCACHED)[number], server: string): GetOrSet {
+  const memcache = new Keyv({ store: new KeyvMemcache(server), namespace: 'other' });
+  if (name === 'cache-manager') return ofCacheManager(createCache({ stores: [memcache] }));
+  return ofCacheable(new Cacheable(name === 'cacheable, two tiers' ? { secondary: memcache } : { primary: memcache }));
+}
+
+function ofCacheable(cache: Cacheable): GetOrSet {
+  return {
     getOrSet: async (key, make) => (await cache.getOrSet(key, async () => make(), { ttl: TTL })) ?? '',
     clear: () => cache.clear(),
   };
@@ -51,7 +46,6 @@ function ofCacheable(name: string, cache: Cacheable): GetOrSet {
 
 function ofCacheManager(cache: ReturnType<typeof createCache>): GetOrSet {
   return {
-    name: 'cache-manager',
     getOrSet: (key, make) => cache.wrap(key, async () => make(), TTL),
     clear: () => cache.clear(),
   };

@@ -68,10 +68,12 @@ export class RawClient {
     return new RawClient(socket);
   }
 
-  /** How many of the keys were found; their values are copied, as any client has to. */
-  async getMany(keys: readonly string[]): Promise<number> {
-    const values = await this.#run([...keys.map((key) => request(OPCODE.getq, key)), request(OPCODE.noop)], 1);
-    return values.length;
+  /** What asks for keys, all of which must be found; their values are copied, as any client has to. */
+  batch(keys: readonly string[]): () => Promise<void> {
+    return async () => {
+      const values = await this.#run([...keys.map((key) => request(OPCODE.getq, key)), request(OPCODE.noop)], 1);
+      if (values.length !== keys.length) throw new Error(`the server has ${values.length} of ${keys.length} keys`);
+    };
   }
 
   /** Sets values, and waits until each of them is acknowledged. */
@@ -80,10 +82,6 @@ export class RawClient {
       items.map(([key, value]) => request(OPCODE.set, key, value)),
       items.length,
     );
-  }
-
-  close(): void {
-    this.#socket.destroy();
   }
 
   /** @param last how many answers there are beside those of gets */

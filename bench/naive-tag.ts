@@ -5,7 +5,6 @@ import type { Comment } from './page.ts';
 interface MemjsClient {
   get(key: string): Promise<{ readonly value: Buffer | null }>;
   set(key: string, value: string, options: { readonly expires: number }): Promise<boolean>;
-  close(): void;
 }
 
 // It has no types of its own.
@@ -62,9 +61,5 @@ export class NaiveTag {
     const html = body();
     await this.#client.set(key, html, { expires: 600 });
     return html;
-  }
-
-  close(): void {
-    this.#client.close();
   }
 }

@@ -1,95 +1,85 @@
-/** One side of a comparison: does its work once. */
-export type Side = () => unknown;
-export type AsyncSide = () => Promise<unknown>;
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import type { Scenario, Told } from './scenario.ts';
+import type { Ready, Request } from './side.ts';
 
 export interface Ratio {
-  /** Median of the paired ratios `ours / floor`. */
+  /** Median of the paired ratios `ours / other`. */
   readonly ratio: number;
   /** Median microseconds of one run of each side; they say what this machine did, and are no claim. */
   readonly ours: number;
-  readonly floor: number;
+  readonly other: number;
 }
 
 const ROUNDS = 300;
 /** Short, so that most rounds pass between two interruptions by whatever else the machine does. */
 const ROUND_MILLISECONDS = 3;
-/** A site renders for days: the code is measured as V8 leaves it, which takes thousands of runs. */
-const WARM_UP_MILLISECONDS = 1_500;
-const WARM_UP_RUNS = 8_000;
+const SIDE = fileURLToPath(new URL('./side.js', import.meta.url));
 
 /**
  * Compares two sides run in turn, so that whatever else the machine does befalls both: each round gives one ratio, and
  * the median of the rounds is the result.
  */
-export function compare(ours: Side, floor: Side, rounds: number = ROUNDS): Ratio {
-  const batch = batchOf(Math.max(warmUp(ours), warmUp(floor)));
-  return ratioOf(
-    Array.from({ length: rounds }, (_, round) => {
+export async function compare(group: string, index: number, scenario: Scenario, port: number): Promise<Ratio> {
+  const ours = new SideProcess(group, index, 'ours', port);
+  const other = new SideProcess(group, index, 'other', port);
+  try {
+    const ready = await ours.make({});
+    const otherReady = await other.make(ready.told);
+    const results = [ready.result, otherReady.result];
+    if (results.every((result) => typeof result === 'number') && results[0] !== results[1]) {
+      throw new Error(`${scenario.scenario}: the two sides do not render the same page`);
+    }
+    const runs = Math.max(1, Math.round(ROUND_MILLISECONDS / Math.max(ready.milliseconds, otherReady.milliseconds)));
+    const rounds: { readonly ours: number; readonly other: number }[] = [];
+    for (let round = 0; round < (scenario.rounds ?? ROUNDS); round++) {
       // Which side comes first alternates as well.
-      const first = round % 2 === 0;
-      const a = time(first ? ours : floor, batch);
-      const b = time(first ? floor : ours, batch);
-      return first ? { ours: a, floor: b } : { ours: b, floor: a };
-    }),
-  );
-}
-
-/** The same for sides that wait: one run after the other, as one visitor would ask. */
-export async function compareAsync(ours: AsyncSide, floor: AsyncSide, rounds: number = ROUNDS): Promise<Ratio> {
-  const batch = batchOf(Math.max(await warmUpAsync(ours), await warmUpAsync(floor)));
-  const pairs: { ours: number; floor: number }[] = [];
-  for (let round = 0; round < rounds; round++) {
-    const first = round % 2 === 0;
-    const a = await timeAsync(first ? ours : floor, batch);
-    const b = await timeAsync(first ? floor : ours, batch);
-    pairs.push(first ? { ours: a, floor: b } : { ours: b, floor: a });
+      const isOursFirst = round % 2 === 0;
+      const first = await (isOursFirst ? ours : other).time(runs);
+      const second = await (isOursFirst ? other : ours).time(runs);
+      rounds.push(isOursFirst ? { ours: first, other: second } : { ours: second, other: first });
+    }
+    return {
+      ratio: median(rounds.map((round) => round.ours / round.other)),
+      ours: median(rounds.map((round) => round.ours)) * 1_000,
+      other: median(rounds.map((round) => round.other)) * 1_000,
+    };
+  } finally {
+    ours.end();
+    other.end();
   }
-  return ratioOf(pairs);
 }
 
-function batchOf(milliseconds: number): number {
-  return Math.max(1, Math.round(ROUND_MILLISECONDS / milliseconds));
-}
+class SideProcess {
+  readonly #child: ChildProcess;
+  readonly #failed: Promise<never>;
 
-function ratioOf(rounds: readonly { readonly ours: number; readonly floor: number }[]): Ratio {
-  return {
-    ratio: median(rounds.map((round) => round.ours / round.floor)),
-    ours: median(rounds.map((round) => round.ours)) * 1_000,
-    floor: median(rounds.map((round) => round.floor)) * 1_000,
-  };
-}
-
-/** Milliseconds of one run, once the code is compiled. */
-function warmUp(side: Side): number {
-  const started = performance.now();
-  let runs = 0;
-  while (runs < WARM_UP_RUNS && performance.now() < started + WARM_UP_MILLISECONDS) {
-    side();
-    runs++;
+  constructor(group: string, index: number, which: 'ours' | 'other', port: number) {
+    this.#child = fork(SIDE, [group, String(index), which, String(port)]);
+    this.#failed = once(this.#child, 'exit').then(([code]) => {
+      throw new Error(`${group}, scenario ${index}, ${which}: the process ended with ${code}`);
+    });
+    this.#failed.catch(() => {});
   }
-  return (performance.now() - started) / runs;
-}
 
-async function warmUpAsync(side: AsyncSide): Promise<number> {
-  const started = performance.now();
-  let runs = 0;
-  while (runs < WARM_UP_RUNS && performance.now() < started + WARM_UP_MILLISECONDS) {
-    await side();
-    runs++;
+  make(told: Told): Promise<Ready> {
+    return this.#ask({ make: told }) as Promise<Ready>;
   }
-  return (performance.now() - started) / runs;
-}
 
-function time(side: Side, runs: number): number {
-  const started = performance.now();
-  for (let i = 0; i < runs; i++) side();
-  return (performance.now() - started) / runs;
-}
+  time(runs: number): Promise<number> {
+    return this.#ask({ runs }) as Promise<number>;
+  }
 
-async function timeAsync(side: AsyncSide, runs: number): Promise<number> {
-  const started = performance.now();
-  for (let i = 0; i < runs; i++) await side();
-  return (performance.now() - started) / runs;
+  end(): void {
+    this.#child.kill();
+  }
+
+  async #ask(request: Request): Promise<unknown> {
+    this.#child.send(request);
+    const [answer] = await Promise.race([once(this.#child, 'message'), this.#failed]);
+    return answer;
+  }
 }
 
 function median(values: readonly number[]): number {

@@ -1,31 +1,27 @@
 import type { Ratio } from './ratio.ts';
+import type { Scenario } from './scenario.ts';
 
 /** One line of the table. */
-export interface Row {
-  readonly scenario: string;
-  /** What it is measured against, in the same run. */
-  readonly floor: string;
-  /** The ratio that must not be exceeded; absent where there is no goal. */
-  readonly goal?: number;
+export interface Row extends Pick<Scenario, 'scenario' | 'floor' | 'goal' | 'note'> {
   readonly ratio: number;
   /** What this machine did, for the record. */
   readonly ours: string;
   readonly other: string;
-  /** Said below the table where the goal is missed for a reason. */
-  readonly note?: string;
 }
 
-export function row(scenario: string, floor: string, { ratio, ours, floor: other }: Ratio, goal?: number): Row {
+export function row({ scenario, floor, goal, note, fragments }: Scenario, { ratio, ours, other }: Ratio): Row {
   return {
     scenario,
     floor,
     ratio,
-    ours: `${microseconds(ours)} µs`,
-    other: `${microseconds(other)} µs`,
+    ours: shown(ours, fragments),
+    other: shown(other, fragments),
     ...(goal === undefined ? {} : { goal }),
+    ...(note === undefined ? {} : { note }),
   };
 }
 
-function microseconds(value: number): string {
-  return value < 10 ? value.toFixed(1) : value.toFixed(0);
+function shown(microseconds: number, fragments: number | undefined): string {
+  if (fragments !== undefined) return `${(microseconds / fragments).toFixed(2)} µs each`;
+  return `${microseconds < 10 ? microseconds.toFixed(1) : microseconds.toFixed(0)} µs`;
 }

@@ -2,18 +2,13 @@ import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import type { Row } from './row.ts';
-import alternatives from './scenarios/alternatives.ts';
-import growth from './scenarios/growth.ts';
-import invalidate from './scenarios/invalidate.ts';
-import memory from './scenarios/memory.ts';
-import network from './scenarios/network.ts';
-import store from './scenarios/store.ts';
+import { type Group, groups } from './groups.ts';
+import { startDelayingProxy, startMemcached } from './memcached.ts';
+import { compare } from './ratio.ts';
+import { type Row, row } from './row.ts';
 
-/** Each in a process of its own, under a minute. */
-const SCENARIOS = { memory, store, network, growth, invalidate, alternatives };
 const RESULTS = new URL('../../bench/results.md', import.meta.url);
-const USAGE = `usage: npm run bench -- [--check] [${Object.keys(SCENARIOS).join('] [')}]`;
+const USAGE = `usage: npm run bench -- [--check] [${Object.keys(groups).join('] [')}]`;
 
 interface Result {
   readonly name: string;
@@ -22,18 +17,17 @@ interface Result {
 
 const given = process.argv.slice(2);
 if (given[0] === '--rows') {
-  const rows = await SCENARIOS[given[1] as keyof typeof SCENARIOS]();
-  process.stdout.write(JSON.stringify(rows));
+  process.stdout.write(JSON.stringify(await measured(given[1] as string)));
   process.exit();
 }
 const isChecked = given.includes('--check');
 const names = given.filter((name) => name !== '--check');
-const unknown = names.find((name) => !(name in SCENARIOS));
+const unknown = names.find((name) => !(name in groups));
 if (unknown !== undefined) throw new Error(`unknown scenario ${unknown}; ${USAGE}`);
 
 const all = names.length === 0;
 const results: Result[] = [];
-for (const name of all ? Object.keys(SCENARIOS) : names) {
+for (const name of all ? Object.keys(groups) : names) {
   const result = { name, rows: rowsOf(name) };
   results.push(result);
   console.log(`${section(result)}\n`);
@@ -52,6 +46,22 @@ for (const { scenario, ratio, goal } of missed) {
 }
 if (isChecked && missed.length > 0) process.exitCode = 1;
 
+async function measured(name: string): Promise<Row[]> {
+  const { scenarios, rows } = groups[name] as Group;
+  const ports = new Map<number, number>();
+  const measured: Row[] = [];
+  for (const [index, scenario] of scenarios.entries()) {
+    const { away } = scenario;
+    if (away !== undefined && !ports.has(away)) {
+      const server = await startMemcached();
+      ports.set(away, away === 0 ? server : await startDelayingProxy(server, away));
+    }
+    measured.push(row(scenario, await compare(name, index, scenario, ports.get(away ?? 0) ?? 0)));
+  }
+  return [...measured, ...(rows?.() ?? [])];
+}
+
+/** In a process of its own. */
 function rowsOf(name: string): Row[] {
   const args = ['--expose-gc', fileURLToPath(import.meta.url), '--rows', name];
   return JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }));

@@ -2,20 +2,13 @@ import { CacheSweeper, type CacheSweeperOptions, type Store } from 'nunjucks-cac
 import { MemcachedStore } from 'nunjucks-cachesweeper/memcached';
 import { HOST } from './memcached.ts';
 import { comments, contextOf, environment, sent } from './page.ts';
+import type { Made } from './scenario.ts';
 
-/** A page on Memcached, rendered so often and so long ago that everything is cached for good. */
-export interface WarmSite {
-  readonly sweeper: CacheSweeper;
-  page(): Promise<number>;
-  /** What one warm page asks the server for. */
-  readonly tokenKeys: readonly string[];
-  readonly entryKeys: readonly string[];
-  close(): Promise<void>;
-}
-
-let sites = 0;
-
-export async function warmSite(port: number, options: CacheSweeperOptions = {}): Promise<WarmSite> {
+/**
+ * A page on Memcached, rendered so often and so long ago that everything is cached for good. The floor is told what one
+ * warm page asks the server for.
+ */
+export async function warmSite(port: number, options: CacheSweeperOptions = {}): Promise<Made> {
   const asked = { token: [] as string[], entry: [] as string[] };
   let isRecording = false;
   const client = new MemcachedStore(`${HOST}:${port}`);
@@ -31,7 +24,7 @@ export async function warmSite(port: number, options: CacheSweeperOptions = {}):
   let passed = 0;
   const sweeper = new CacheSweeper({
     store,
-    namespace: `site${sites++}`,
+    namespace: `site${process.pid}`,
     now: () => Date.now() + passed,
     timeout: '5s',
     ...options,
@@ -48,5 +41,5 @@ export async function warmSite(port: number, options: CacheSweeperOptions = {}):
   isRecording = true;
   await page();
   isRecording = false;
-  return { sweeper, page, tokenKeys: asked.token, entryKeys: asked.entry, close: () => sweeper.close() };
+  return { side: page, told: { tokenKeys: asked.token, entryKeys: asked.entry } };
 }

@@ -1,16 +1,14 @@
 import { CacheSweeper } from 'nunjucks-cachesweeper';
-import { type GetOrSet, inProcess, onMemcached } from '../get-or-set.ts';
-import { HOST, startDelayingProxy, startMemcached } from '../memcached.ts';
+import { type GetOrSet, IN_PROCESS, inProcess, ON_MEMCACHED, onMemcached } from '../get-or-set.ts';
+import { HOST } from '../memcached.ts';
 import { NaiveTag } from '../naive-tag.ts';
 import { asyncEnvironment, type Comment, comments, contextOf, environment, sent } from '../page.ts';
-import { type AsyncSide, compareAsync } from '../ratio.ts';
-import { type Row, row } from '../row.ts';
+import type { Made, Scenario } from '../scenario.ts';
 import { warmSite } from '../warm-site.ts';
 
 const context = contextOf(comments);
-const ROUNDS = 60;
-/** Every comparison has the goal to be ahead. */
-const AHEAD = 1;
+/** Every comparison has the goal to be ahead. A ratio below 1: ours is faster. */
+const COMMON = { goal: 1, rounds: 60 };
 const BLIND =
   'Two tiers of cacheable ask no server while an entry is in the process: what another process invalidates is shown here ' +
   'until its ttl ends. Ours reads the tokens of every page it serves: that round trip is the price of promise 1.';
@@ -19,54 +17,70 @@ const FORGETFUL =
   'cache-manager keeps no more than a value: an entry of ours has what it was made from as well, and each body is watched for ' +
   'what it uses. Where it is ahead on a cold page, that is why.';
 
-/** The same page and store by other means. A ratio below 1: ours is faster. */
-export default async function alternatives(): Promise<Row[]> {
-  return [...(await processRows()), ...(await memcachedRows('Memcached', 0)), ...(await memcachedRows('1 ms away', 1))];
+/** The same page and store by other means. */
+export const scenarios: readonly Scenario[] = [
+  { ...COMMON, scenario: 'in process, all hits', floor: 'no cache', ours: hits, other: uncached },
+  ...IN_PROCESS.flatMap((name): Scenario[] => [
+    {
+      ...COMMON,
+      scenario: 'in process, all hits',
+      floor: `getOrSet of ${name}`,
+      ours: hits,
+      other: () => ({ side: pageAround(inProcess(name)) }),
+    },
+    {
+      ...COMMON,
+      scenario: 'in process, cold',
+      floor: `getOrSet of ${name}`,
+      ...(name === 'cache-manager' ? { note: FORGETFUL } : {}),
+      ours: cold,
+      other: () => coldPageAround(inProcess(name)),
+    },
+  ]),
+  ...[0, 1].flatMap((away): Scenario[] => [
+    {
+      ...COMMON,
+      away,
+      scenario: `${where(away)}, all hits`,
+      floor: 'naive asynchronous tag over memjs',
+      ours: (port) => warmSite(port),
+      other: naive,
+    },
+    ...ON_MEMCACHED.map((name) => ({
+      ...COMMON,
+      away,
+      scenario: `${where(away)}, all hits`,
+      floor: `getOrSet of ${name}`,
+      ...(name === 'cacheable, two tiers' && away === 0 ? { note: BLIND } : {}),
+      ours: (port: number) => warmSite(port),
+      other: (port: number) => ({ side: pageAround(onMemcached(name, `${HOST}:${port}`)) }),
+    })),
+  ]),
+];
+
+function where(away: number): string {
+  return away === 0 ? 'Memcached' : `${away} ms away`;
 }
 
-async function processRows(): Promise<Row[]> {
+function hits(): Made {
   const sweeper = new CacheSweeper();
   const env = sweeper.install(environment('cached'));
-  const hits = async () => sent(await sweeper.render(env, 'page.njk', context));
-  const cold = async () => {
+  return { side: async () => sent(await sweeper.render(env, 'page.njk', context)) };
+}
+
+function cold(): Made {
+  const sweeper = new CacheSweeper();
+  const env = sweeper.install(environment('cached'));
+  const side = async () => {
     await sweeper.invalidateAll();
-    return hits();
+    return sent(await sweeper.render(env, 'page.njk', context));
   };
-  const plain = environment('uncached');
-  const uncached = async () => sent(plain.render('page.njk', context));
-  const rows = [await compared('in process, all hits', 'no cache', hits, uncached)];
-  for (const cache of inProcess()) {
-    const page = pageAround(cache);
-    const coldPage = async () => {
-      await cache.clear();
-      return page();
-    };
-    rows.push(await compared('in process, all hits', `getOrSet of ${cache.name}`, hits, page));
-    const coldRow = await compared('in process, cold', `getOrSet of ${cache.name}`, cold, coldPage);
-    rows.push(cache.name === 'cache-manager' ? { ...coldRow, note: FORGETFUL } : coldRow);
-  }
-  return rows;
+  return { side };
 }
 
-async function memcachedRows(where: string, delay: number): Promise<Row[]> {
-  const server = await startMemcached();
-  const port = delay === 0 ? server : await startDelayingProxy(server, delay);
-  const site = await warmSite(port);
-  const scenario = `${where}, all hits`;
-  const naive = new NaiveTag(`${HOST}:${port}`);
-  const rows = [await compared(scenario, 'naive asynchronous tag over memjs', site.page, naivePage(naive))];
-  naive.close();
-  for (const cache of onMemcached(`${HOST}:${port}`)) {
-    const one = await compared(scenario, `getOrSet of ${cache.name}`, site.page, pageAround(cache));
-    rows.push(cache.name.endsWith('two tiers') && delay === 0 ? { ...one, note: BLIND } : one);
-  }
-  await site.close();
-  return rows;
-}
-
-async function compared(scenario: string, other: string, ours: AsyncSide, theirs: AsyncSide): Promise<Row> {
-  if ((await ours()) !== (await theirs())) throw new Error(`${other} does not render the same page`);
-  return row(scenario, other, await compareAsync(ours, theirs, ROUNDS), AHEAD);
+function uncached(): Made {
+  const env = environment('uncached');
+  return { side: async () => sent(env.render('page.njk', context)) };
 }
 
 /** Each fragment by the cache, all at one time; a page that prints them. */
@@ -81,11 +95,21 @@ function pageAround(cache: GetOrSet): () => Promise<number> {
   };
 }
 
-function naivePage(tag: NaiveTag): () => Promise<number> {
+function coldPageAround(cache: GetOrSet): Made {
+  const page = pageAround(cache);
+  const side = async () => {
+    await cache.clear();
+    return page();
+  };
+  return { side };
+}
+
+function naive(port: number): Made {
   const env = asyncEnvironment();
-  env.addExtension('naive', tag as never);
-  return () =>
+  env.addExtension('naive', new NaiveTag(`${HOST}:${port}`) as never);
+  const side = () =>
     new Promise((resolve, reject) => {
       env.render('page.njk', context, (error, html) => (error ? reject(error) : resolve(sent(html))));
     });
+  return { side };
 }

@@ -1,7 +1,7 @@
 import { CacheSweeper } from 'nunjucks-cachesweeper';
 import { bodies, commentsOf, contextOf, environment, readyPage, sent } from '../page.ts';
-import { compare } from '../ratio.ts';
-import { type Row, row } from '../row.ts';
+import type { Row } from '../row.ts';
+import type { Scenario } from '../scenario.ts';
 
 const SIZES = [10, 100, 1_000, 10_000] as const;
 /** Enough for the html of the largest page. */
@@ -9,18 +9,21 @@ const MAX_BYTES = 256 * 1024 * 1024;
 const ENTRIES = [5_000, 20_000] as const;
 
 /** Time and memory per fragment, whatever their number. */
-export default async function growth(): Promise<Row[]> {
-  const rows: Row[] = SIZES.map((size) => {
-    const list = commentsOf(size);
-    const context = contextOf(list);
+export const scenarios: readonly Scenario[] = SIZES.map((size) => ({
+  scenario: `${size.toLocaleString('en')} fragments, all hits`,
+  floor: 'as many ready strings',
+  goal: 1.4,
+  fragments: size,
+  rounds: size > 1_000 ? 20 : 100,
+  ours: () => {
+    const context = contextOf(commentsOf(size));
     const env = new CacheSweeper({ memory: { maxBytes: MAX_BYTES } }).install(environment('cached'));
-    const measured = compare(() => sent(env.render('page.njk', context)), readyPage(list), size > 1_000 ? 20 : 100);
-    const each = row(`${size.toLocaleString('en')} fragments, all hits`, 'as many ready strings', measured, 1.4);
-    const perFragment = (microseconds: number) => `${(microseconds / size).toFixed(2)} µs each`;
-    return { ...each, ours: perFragment(measured.ours), other: perFragment(measured.floor) };
-  });
-  return [...rows, ...ENTRIES.map(memoryPerEntry)];
-}
+    return { side: () => sent(env.render('page.njk', context)) };
+  },
+  other: () => ({ side: readyPage(commentsOf(size)) }),
+}));
+
+export const rows = (): readonly Row[] => ENTRIES.map(memoryPerEntry);
 
 /** What an entry in the memory tier takes beyond its html, its key and the names and tokens it depends on. */
 function memoryPerEntry(count: number): Row {

@@ -1,0 +1,17 @@
+import type { Row } from './row.ts';
+import type { Scenario } from './scenario.ts';
+import * as alternatives from './scenarios/alternatives.ts';
+import * as growth from './scenarios/growth.ts';
+import * as invalidate from './scenarios/invalidate.ts';
+import * as memory from './scenarios/memory.ts';
+import * as network from './scenarios/network.ts';
+import * as store from './scenarios/store.ts';
+
+export interface Group {
+  readonly scenarios: readonly Scenario[];
+  /** Rows that compare no times. */
+  readonly rows?: () => readonly Row[];
+}
+
+/** Under a minute each. */
+export const groups: Readonly<Record<string, Group>> = { memory, store, network, growth, invalidate, alternatives };

@@ -1,0 +1,33 @@
+/** What is measured: does its work once. Returns the bytes of the page that it rendered, if it did. */
+export type Side = () => unknown;
+
+/** What the floor has to know of our side. */
+export interface Told {
+  readonly tokenKeys?: readonly string[];
+  readonly entryKeys?: readonly string[];
+}
+
+export interface Made {
+  readonly side: Side;
+  readonly told?: Told;
+}
+
+/** Two ways to do the same. Each is made, and measured, in a process of its own. */
+export interface Scenario {
+  readonly scenario: string;
+  /** What it is measured against, in the same run. */
+  readonly floor: string;
+  /** The ratio that must not be exceeded; absent where there is no goal. */
+  readonly goal?: number;
+  /** Said below the table. */
+  readonly note?: string;
+  /** Milliseconds to the Memcached that both use; absent where they use none. */
+  readonly away?: number;
+  /** Pairs that are measured. */
+  readonly rounds?: number;
+  /** Fragments on the page, where the time of each is shown. */
+  readonly fragments?: number;
+  /** @param port of Memcached, if the scenario uses one */
+  ours(port: number): Made | Promise<Made>;
+  other(port: number, told: Told): Made | Promise<Made>;
+}
