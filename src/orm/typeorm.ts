@@ -105,7 +105,8 @@ class SweepSubscriber implements EntitySubscriberInterface {
         return open === undefined ? run(inner) : open.run(() => run(inner));
       };
     };
-    manager.transaction = ((...args: unknown[]) => transaction(...args.map(inside))) as typeof manager.transaction;
+    const entering = (...args: unknown[]) => transaction(...args.map(inside));
+    manager.transaction = entering as typeof manager.transaction;
   }
 
   // A builder's insert may be an upsert, and then the id that it reports is another row's: only a save tells one.

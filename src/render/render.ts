@@ -115,16 +115,6 @@ export class Render {
     this.pass = new Pass();
   }
 
-  /**
-   * The page was delivered. Whoever still holds it (a promise, V8's own caches until the next full collection) shall not
-   * hold all its html: without this, cold pages spend a tenth of their time in the garbage collector.
-   */
-  forget(): void {
-    this.kept.clear();
-    this.found.clear();
-    this.pass = new Pass();
-  }
-
   /** Waits for all that is pending, together. */
   async wave(): Promise<void> {
     this.waves++;

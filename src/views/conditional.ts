@@ -48,12 +48,13 @@ function codedTag(etag: string, coding: string): string {
  */
 export function tagCodings(response: ServerResponse): void {
   const { setHeader } = response;
-  response.setHeader = function tagged(this: ServerResponse, name, value) {
+  const tagged: ServerResponse['setHeader'] = function (this: ServerResponse, name, value) {
     const etag = this.getHeader('etag');
     const isCoding = name.toLowerCase() === 'content-encoding' && typeof value === 'string' && value !== 'identity';
     if (isCoding && isStrong(etag)) setHeader.call(this, 'ETag', codedTag(etag, value));
     return setHeader.call(this, name, value);
   };
+  response.setHeader = tagged;
 }
 
 export function isStrong(etag: unknown): etag is string {

@@ -148,8 +148,9 @@ function prepare(request: object, response: ExpressResponse, run: ViewRun): void
   // A driver that calls back in another asynchronous context: what is rendered there is still this view.
   const { render } = response;
   const context = new AsyncResource('NUNJUCKS_CACHESWEEPER_VIEW');
-  response.render = function rendered(this: ExpressResponse, ...args: never[]): unknown {
+  const rendered = function (this: ExpressResponse, ...args: never[]): unknown {
     if (currentPart() === run.part) return render.apply(this, args);
     return context.runInAsyncScope(() => render.apply(this, args));
   };
+  response.render = rendered;
 }

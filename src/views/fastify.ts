@@ -193,13 +193,14 @@ function hookOf(settings: ViewSettings): Hook {
 function prepare(reply: FastifyReplyLike, run: ViewRun): void {
   watchTokens(reply, 'generateCsrf', () => run.refuse('csrf token'));
   const { send } = reply;
-  reply.send = function sent(this: FastifyReplyLike, payload?: unknown) {
+  const sent = function (this: FastifyReplyLike, payload?: unknown) {
     run.answering();
     // onSend hooks come next. What a stream gives nobody knows yet, nor how an object will be written.
     const given = typeof payload === 'string' || payload instanceof Uint8Array ? Buffer.from(payload) : undefined;
     run.handOver((body) => given === undefined || body === undefined || given.equals(body));
     return send.call(this, payload);
   };
+  reply.send = sent;
 }
 
 function exchangeOf(request: FastifyRequestLike, reply: FastifyReplyLike): Exchange {

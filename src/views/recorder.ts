@@ -112,14 +112,15 @@ export function record(response: ServerResponse, maxBytes: number, listener: Lis
     get: () => (isHeadWritten && head === undefined) || isHeadSent(),
   });
 
-  response.write = function write(this: ServerResponse, ...args: unknown[]) {
+  const write = function (this: ServerResponse, ...args: unknown[]) {
     // HTTP/2 writes the last part through this method.
     if (!isEnding) take(toBuffer(args[0], args[1]));
     begin();
     return original.write.apply(this, args);
   } as ServerResponse['write'];
+  response.write = write;
 
-  response.end = function end(this: ServerResponse, ...args: unknown[]) {
+  const end = function (this: ServerResponse, ...args: unknown[]) {
     if (isEnding) return original.end.apply(this, args);
     const last = toBuffer(args[0], args[1]);
     take(last);
@@ -128,16 +129,19 @@ export function record(response: ServerResponse, maxBytes: number, listener: Lis
     begin();
     return original.end.apply(this, args);
   } as ServerResponse['end'];
+  response.end = end;
 
-  response.flushHeaders = function flushHeaders(this: ServerResponse) {
+  const flushHeaders: ServerResponse['flushHeaders'] = function (this: ServerResponse) {
     begin();
     original.flushHeaders.call(this);
   };
+  response.flushHeaders = flushHeaders;
 
-  response.addTrailers = function addTrailers(this: ServerResponse, ...args) {
+  const addTrailers: ServerResponse['addTrailers'] = function (this: ServerResponse, ...args) {
     hasTrailers = true;
     return original.addTrailers.apply(this, args);
   };
+  response.addTrailers = addTrailers;
 
   const done = (isFlushed: boolean): void => {
     if (isDone) return;
