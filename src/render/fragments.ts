@@ -66,9 +66,7 @@ export class Fragments {
     const near = this.#findNear(render, call, key, started);
     if (near !== undefined) return near;
     render.pass.hasMissed = true;
-    // If the entry under the key of last time is valid, that is the key: the tokens in it are among the entry's.
-    const guess = render.knowledge.guess(key.near);
-    const guessed = guess && this.#findFar(render, call, key, guess, started);
+    const guessed = this.#findGuessed(render, call, key, started);
     if (guessed !== undefined) return guessed;
     // Without a store its key is of no use, but a key function that fails shall be heard of.
     const isStored = !render.knowledge.knowsAll || this.#settings.key !== undefined;
@@ -111,6 +109,15 @@ export class Fragments {
     const verdict = this.#judge(render, call, entry);
     if (verdict === 'pending') render.pass.assumed.push(entry);
     return verdict === 'invalid' ? undefined : this.#serve(render, call, entry, 'hit', started);
+  }
+
+  /**
+   * The same under the key of last time: if the entry there is valid, that is the key, because the tokens in the key are
+   * among the entry's. A key function may look at more than its parts, and is always asked.
+   */
+  #findGuessed(render: Render, call: FragmentCall, key: FragmentKey, started: number | undefined): string | undefined {
+    const guess = this.#settings.key === undefined ? render.knowledge.guess(key.near) : undefined;
+    return guess && this.#findFar(render, call, key, guess, started);
   }
 
   /** The same for the store. */
@@ -174,7 +181,8 @@ export class Fragments {
     const { pass, kept } = render;
     const started = this.#settings.now();
     const lifetime = milliseconds(call.operands.ttl);
-    const mustWait = render.isPending;
+    // An answer that has come in the meantime fills no gap: what was captured before it may be in this body.
+    const mustWait = render.isOpen;
     const frame = new Frame(this.#frame, call.usesForeignCode() ? 'foreign macro' : undefined);
     this.#addModels(render, frame, models);
     const rendered = this.#renderBody(render, call, frame);
@@ -185,7 +193,7 @@ export class Fragments {
     frame.close();
     pass.finished.push(dependencies);
 
-    let reason = frame.uncached ?? (mustWait || render.isPending ? 'pending' : undefined);
+    let reason = frame.uncached ?? (mustWait || render.isOpen ? 'pending' : undefined);
     if (reason === undefined && dependencies.tokens.size > MAX_DEPENDENCIES) reason = 'too many dependencies';
     if (reason === undefined) {
       const entry = newEntry(this.#settings, { ...rendered, since: render.since }, dependencies);
@@ -212,7 +220,7 @@ export class Fragments {
       html = call.body();
     } catch (error) {
       // The page will be run again: what is missing may be the cause, and what follows must still be found.
-      if (render.isPending) {
+      if (render.isOpen) {
         leaveOut(render);
         return undefined;
       }

@@ -41,9 +41,9 @@ export class Page {
   readonly #resource: AsyncResource;
   #frame: Frame | undefined;
   #pageWatch: BodyWatch | undefined;
-  /** The page in each environment that has a part of it, and the innermost body being rendered. */
   /** The environment's globals, watched. */
   #guarded: object | undefined;
+  /** The page in each environment that has a part of it, and the innermost body being rendered. */
   readonly #shared: { readonly pages: Map<TemplateHost, Page>; watch: BodyWatch | undefined };
 
   constructor(host: TemplateHost, render: Render, part?: Page) {

@@ -113,16 +113,13 @@ export class Renders {
       if (part !== undefined) part.frame.uncached ??= 'contains uncached';
       answer(error);
     };
+    // What the callback throws is thrown to nobody, as with Nunjucks alone: in a promise it would be a rejection.
+    const failLater = (error: unknown): void => queueMicrotask(() => fail(error));
     const succeed = (html: string | undefined, frame: Frame | undefined): void => {
       if (part !== undefined && frame !== undefined) this.#addTo(part, frame, page, template);
       this.#succeed(page, template, started);
       render.isFinished = true;
-      try {
-        answer(null, html);
-      } catch (error) {
-        // As Nunjucks does with what its callback throws.
-        answer(error);
-      }
+      answer(null, html);
     };
     const pass = (): void => {
       const frame = part && new Frame();
@@ -132,10 +129,11 @@ export class Renders {
         answered = true;
         if (render.isOpen) {
           const learnt = (): void => {
-            if (!error && this.#engine.fragments.isBorneOut(render)) succeed(html, frame);
-            else page.inContext(pass);
+            if (!this.#engine.fragments.isBorneOut(render)) page.inContext(pass);
+            else if (error) fail(error);
+            else succeed(html, frame);
           };
-          void this.#wait(page).then(learnt, fail);
+          void this.#wait(page).then(() => queueMicrotask(learnt), failLater);
         } else if (error) {
           fail(error);
         } else {
@@ -152,7 +150,7 @@ export class Renders {
     };
     const mustWait = this.#engine.predict(render, this.#host.nameOf(template));
     if (mustWait === undefined) pass();
-    else if (mustWait) void this.#wait(page).then(() => page.inContext(pass), fail);
+    else if (mustWait) void this.#wait(page).then(() => page.inContext(pass), failLater);
     // Behind the tick in which what was asked is written to the socket: the answer comes while the pass runs.
     else process.nextTick(() => page.inContext(pass));
     return null;

@@ -1,5 +1,6 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { setImmediate as turn } from 'node:timers/promises';
-import type { CacheSweeperOptions } from 'nunjucks-cachesweeper';
+import { type CacheSweeperOptions, lazy } from 'nunjucks-cachesweeper';
 import { describe, expect, test } from 'vitest';
 import { Article, Comment } from '../support/models.ts';
 import { gate, SETTLED, Site, siteWithStore } from './support.ts';
@@ -181,25 +182,128 @@ describe('an answer that comes in the middle of a pass', () => {
   });
 });
 
-describe('a callback that throws', () => {
-  const failing = async (render: (done: (error: unknown, html?: string) => void) => void) => {
-    const calls: unknown[] = [];
-    render((error, html) => {
-      calls.push(error === null ? html : error);
-      if (calls.length === 1) throw new Error('thrown by the callback');
-    });
-    await expect.poll(() => calls.length).toBe(2);
-    return calls;
-  };
+describe('what is captured before an answer that comes in the middle of a pass', () => {
+  const slow = (site: Site) =>
+    void site.env.addFilter(
+      'slow',
+      ((value: unknown, done: (error: null, value: unknown) => void) =>
+        setTimeout(() => done(null, value), 20)) as never,
+      true,
+    );
+  const boxed = (article: string) =>
+    '{% set box %}{% cachesweeper comment TTL %}<b>{{ comment.text }}</b>{% endcachesweeper %}{% endset %}'.replace(
+      'TTL',
+      article,
+    );
+  const lazily = () => lazy(async () => 'L');
 
-  test.each(['cold', 'warm'] as const)(
-    'is called again with its error, as by Nunjucks alone: %s page',
-    async (state) => {
-      const { site, store, clock } = siteWithStore(templates);
-      const all = state === 'warm' ? await warmed() : { site, store, clock };
-      const context = { article: new Article(1, 'A'), comment: new Comment(7, 'c'), mark: () => '' };
-      const calls = await failing((done) => all.site.env.render('page.njk', context, done as never));
-      expect(calls).toEqual(['<A>(c)', expect.objectContaining({ message: expect.stringContaining('thrown by') })]);
+  test('is not kept inside another fragment when it was stale: everything was swept', async () => {
+    const source = `${boxed('0')}{{ "x" | slow }}{% cachesweeper article 0 %}[{{ box | safe }}{{ long }}]{% endcachesweeper %}{{ l() }}`;
+    const options = { memory: { maxBytes: 20_000 } };
+    const { site, store, clock } = siteWithStore({ 'page.njk': source }, options);
+    const other = new Site({ 'page.njk': source }, { store, now: clock.now, ...options });
+    for (const each of [site, other]) slow(each);
+    const comment = new Comment(7, 'old');
+    const long = '.'.repeat(6_000);
+    const page = async (at: Site) => {
+      const html = await at.page({ article: new Article(1, 'A'), comment, long, l: lazily() });
+      clock.advance(SETTLED);
+      return html.replace(/\.+/, '');
+    };
+    await page(other);
+    for (let i = 0; i < 3; i++) expect(await page(site)).toBe('x[<b>old</b>]L');
+    comment.text = 'new';
+    await other.sweeper.invalidateAll();
+    for (let i = 0; i < 3; i++) expect(await page(site)).toBe('x[<b>new</b>]L');
+  });
+
+  test('is not kept inside another fragment when it was left out', async () => {
+    const source = `${boxed('60')}{{ "x" | slow }}{% cachesweeper article 0 %}[{{ box | safe }}]{% endcachesweeper %}{{ l() }}`;
+    const { site, clock } = siteWithStore({ 'page.njk': source }, { memory: false });
+    slow(site);
+    for (let i = 0; i < 4; i++) {
+      clock.advance(SETTLED);
+      const context = { article: new Article(1), comment: new Comment(7, 'c'), l: lazily() };
+      expect(await site.page(context)).toBe('x[<b>c</b>]L');
+    }
+  });
+
+  test('is not kept inside another fragment when its tokens were bumped, and lost', async () => {
+    const source = `${boxed('0 "a"')}{{ "x" | slow }}{% cachesweeper comment 0 "b" %}[{{ box | safe }}]{% endcachesweeper %}`;
+    const { site, store, clock } = siteWithStore({ 'page.njk': source });
+    const other = new Site({ 'page.njk': source }, { store, now: clock.now });
+    for (const each of [site, other]) slow(each);
+    const comment = new Comment(7, 'old');
+    for (let i = 0; i < 3; i++) {
+      clock.advance(SETTLED);
+      await site.page({ comment });
+    }
+    comment.text = 'new';
+    await other.sweeper.invalidateCacheFor(comment);
+    clock.advance(SETTLED);
+    store.evict('token');
+    clock.advance(SETTLED);
+    expect(await site.page({ comment })).toBe('x[<b>new</b>]');
+  });
+});
+
+test('a key function that looks at more than its parts is asked each time', async () => {
+  const tenant = new AsyncLocalStorage<string>();
+  const { site, clock } = siteWithStore(
+    { 'page.njk': '{% cachesweeper article 0 %}{{ article.title }} for {{ who }}{% endcachesweeper %}' },
+    {
+      memory: false,
+      key: ({ template, models }) => `${tenant.getStore()}/${template}/${models.map((m) => m.name + m.token)}`,
     },
   );
+  const page = (who: string) => tenant.run(who, () => site.page({ article: new Article(1, 'A'), who }));
+  for (let i = 0; i < 3; i++) {
+    for (const who of ['ann', 'bob']) {
+      clock.advance(SETTLED);
+      expect(await page(who)).toBe(`A for ${who}`);
+    }
+  }
+});
+
+test('a warm page that fails, with all it showed valid, is not run again', async () => {
+  let runs = 0;
+  const source =
+    '{% if isBad %}{{ boom() }}{% endif %}{% cachesweeper article 0 %}{{ article.title }}{% endcachesweeper %}';
+  const { site, clock } = siteWithStore({ 'page.njk': source });
+  const boom = () => {
+    runs++;
+    throw new Error('boom');
+  };
+  const context = { article: new Article(1, 'A'), boom };
+  for (let i = 0; i < 3; i++) {
+    clock.advance(SETTLED);
+    await site.page(context);
+  }
+  await expect(site.page({ ...context, isBad: true })).rejects.toThrow('boom');
+  expect(runs).toBe(1);
+});
+
+describe('a callback that throws', () => {
+  test.each(['cold', 'warm'] as const)('is called once, as by Nunjucks alone: %s page', async (state) => {
+    const { site } = state === 'warm' ? await warmed() : siteWithStore(templates);
+    const context = { article: new Article(1, 'A'), comment: new Comment(7, 'c'), mark: () => '' };
+    const thrown = new Error('thrown by the callback');
+    const uncaught: unknown[] = [];
+    const others = process.listeners('uncaughtException');
+    process.removeAllListeners('uncaughtException');
+    process.on('uncaughtException', (error) => uncaught.push(error));
+    try {
+      let calls = 0;
+      site.env.render('page.njk', context, () => {
+        calls++;
+        throw thrown;
+      });
+      await expect.poll(() => uncaught).toEqual([thrown]);
+      await site.sweeper.idle();
+      expect(calls).toBe(1);
+    } finally {
+      process.removeAllListeners('uncaughtException');
+      for (const listener of others) process.on('uncaughtException', listener);
+    }
+  });
 });
