@@ -1,5 +1,4 @@
 import { createRequire } from 'node:module';
-import nunjucks from 'nunjucks';
 import type { Comment } from './page.ts';
 
 interface MemjsClient {
@@ -35,9 +34,12 @@ interface Nodes {
 export class NaiveTag {
   readonly tags = ['naive'];
   readonly #client: MemjsClient;
+  readonly #safe: (html: string) => unknown;
 
-  constructor(server: string) {
+  /** @param env whose filter `safe` marks html as html */
+  constructor(server: string, env: { getFilter(name: string): (html: string) => unknown }) {
     this.#client = Client.create(server);
+    this.#safe = env.getFilter('safe');
   }
 
   parse(parser: Parser, nodes: Nodes): object {
@@ -50,7 +52,7 @@ export class NaiveTag {
   }
 
   run(_context: object, comment: Comment, body: () => string, done: (error: unknown, html?: unknown) => void): void {
-    this.#html(comment, body).then((html) => done(null, new nunjucks.runtime.SafeString(html)), done);
+    this.#html(comment, body).then((html) => done(null, this.#safe(html)), done);
   }
 
   async #html({ id }: Comment, body: () => string): Promise<string> {

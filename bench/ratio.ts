@@ -1,8 +1,4 @@
-import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
-import type { Scenario, Told } from './scenario.ts';
-import type { Ready, Request } from './side.ts';
+import type { Scenario, Side } from './scenario.ts';
 
 export interface Ratio {
   /** Median of the paired ratios `ours / other`. */
@@ -15,71 +11,51 @@ export interface Ratio {
 const ROUNDS = 300;
 /** Short, so that most rounds pass between two interruptions by whatever else the machine does. */
 const ROUND_MILLISECONDS = 3;
-const SIDE = fileURLToPath(new URL('./side.js', import.meta.url));
+/** A site renders for days: the code is measured as V8 leaves it, which takes thousands of runs. */
+const WARM_UP_MILLISECONDS = 3_000;
+const WARM_UP_RUNS = 8_000;
 
 /**
  * Compares two sides run in turn, so that whatever else the machine does befalls both: each round gives one ratio, and
  * the median of the rounds is the result.
+ *
+ * @param port of Memcached, if the scenario uses one
  */
-export async function compare(group: string, index: number, scenario: Scenario, port: number): Promise<Ratio> {
-  const ours = new SideProcess(group, index, 'ours', port);
-  const other = new SideProcess(group, index, 'other', port);
-  try {
-    const ready = await ours.make({});
-    const otherReady = await other.make(ready.told);
-    const results = [ready.result, otherReady.result];
-    if (results.every((result) => typeof result === 'number') && results[0] !== results[1]) {
-      throw new Error(`${scenario.scenario}: the two sides do not render the same page`);
-    }
-    const runs = Math.max(1, Math.round(ROUND_MILLISECONDS / Math.max(ready.milliseconds, otherReady.milliseconds)));
-    const rounds: { readonly ours: number; readonly other: number }[] = [];
-    for (let round = 0; round < (scenario.rounds ?? ROUNDS); round++) {
-      // Which side comes first alternates as well.
-      const isOursFirst = round % 2 === 0;
-      const first = await (isOursFirst ? ours : other).time(runs);
-      const second = await (isOursFirst ? other : ours).time(runs);
-      rounds.push(isOursFirst ? { ours: first, other: second } : { ours: second, other: first });
-    }
-    return {
-      ratio: median(rounds.map((round) => round.ours / round.other)),
-      ours: median(rounds.map((round) => round.ours)) * 1_000,
-      other: median(rounds.map((round) => round.other)) * 1_000,
-    };
-  } finally {
-    ours.end();
-    other.end();
+export async function compare(scenario: Scenario, port: number): Promise<Ratio> {
+  const { side: ours, told = {} } = await scenario.ours(port);
+  const { side: other } = await scenario.other(port, told);
+  const results = [await ours(), await other()];
+  if (results.every((result) => typeof result === 'number') && results[0] !== results[1]) {
+    throw new Error(`${scenario.scenario}: the two sides do not render the same page`);
   }
+  const slower = Math.max(await timed(ours, WARM_UP_RUNS), await timed(other, WARM_UP_RUNS));
+  const runs = Math.max(1, Math.round(ROUND_MILLISECONDS / slower));
+  const rounds: { readonly ours: number; readonly other: number }[] = [];
+  for (let round = 0; round < (scenario.rounds ?? ROUNDS); round++) {
+    // Which side comes first alternates as well.
+    const isOursFirst = round % 2 === 0;
+    const first = await timed(isOursFirst ? ours : other, runs);
+    const second = await timed(isOursFirst ? other : ours, runs);
+    rounds.push(isOursFirst ? { ours: first, other: second } : { ours: second, other: first });
+  }
+  return {
+    ratio: median(rounds.map((round) => round.ours / round.other)),
+    ours: median(rounds.map((round) => round.ours)) * 1_000,
+    other: median(rounds.map((round) => round.other)) * 1_000,
+  };
 }
 
-class SideProcess {
-  readonly #child: ChildProcess;
-  readonly #failed: Promise<never>;
-
-  constructor(group: string, index: number, which: 'ours' | 'other', port: number) {
-    this.#child = fork(SIDE, [group, String(index), which, String(port)]);
-    this.#failed = once(this.#child, 'exit').then(([code]) => {
-      throw new Error(`${group}, scenario ${index}, ${which}: the process ended with ${code}`);
-    });
-    this.#failed.catch(() => {});
+/** Milliseconds of one run, of so many, or as many as there is time for. */
+async function timed(side: Side, runs: number): Promise<number> {
+  const started = performance.now();
+  let done = 0;
+  while (done < runs && performance.now() - started < WARM_UP_MILLISECONDS) {
+    const running = side();
+    // One run after the other, as one visitor would ask; what answers at once is not waited for.
+    if (running instanceof Promise) await running;
+    done++;
   }
-
-  make(told: Told): Promise<Ready> {
-    return this.#ask({ make: told }) as Promise<Ready>;
-  }
-
-  time(runs: number): Promise<number> {
-    return this.#ask({ runs }) as Promise<number>;
-  }
-
-  end(): void {
-    this.#child.kill();
-  }
-
-  async #ask(request: Request): Promise<unknown> {
-    this.#child.send(request);
-    const [answer] = await Promise.race([once(this.#child, 'message'), this.#failed]);
-    return answer;
-  }
+  return (performance.now() - started) / done;
 }
 
 function median(values: readonly number[]): number {

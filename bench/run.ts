@@ -1,11 +1,13 @@
-import { execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { type Group, groups } from './groups.ts';
 import { startDelayingProxy, startMemcached } from './memcached.ts';
 import { compare } from './ratio.ts';
 import { type Row, row } from './row.ts';
+import type { Scenario } from './scenario.ts';
 
 const RESULTS = new URL('../../bench/results.md', import.meta.url);
 const USAGE = `usage: npm run bench -- [--check] [${Object.keys(groups).join('] [')}]`;
@@ -16,8 +18,8 @@ interface Result {
 }
 
 const given = process.argv.slice(2);
-if (given[0] === '--rows') {
-  process.stdout.write(JSON.stringify(await measured(given[1] as string)));
+if (given[0] === '--measure') {
+  process.stdout.write(JSON.stringify(await measured(...(given.slice(1) as [string, string, string]))));
   process.exit();
 }
 const isChecked = given.includes('--check');
@@ -28,7 +30,7 @@ if (unknown !== undefined) throw new Error(`unknown scenario ${unknown}; ${USAGE
 const all = names.length === 0;
 const results: Result[] = [];
 for (const name of all ? Object.keys(groups) : names) {
-  const result = { name, rows: rowsOf(name) };
+  const result = { name, rows: await rowsOf(name) };
   results.push(result);
   console.log(`${section(result)}\n`);
 }
@@ -46,25 +48,34 @@ for (const { scenario, ratio, goal } of missed) {
 }
 if (isChecked && missed.length > 0) process.exitCode = 1;
 
-async function measured(name: string): Promise<Row[]> {
-  const { scenarios, rows } = groups[name] as Group;
+/** The rows of a group, each in a process of its own. */
+async function rowsOf(name: string): Promise<Row[]> {
+  const { scenarios } = groups[name] as Group;
   const ports = new Map<number, number>();
-  const measured: Row[] = [];
-  for (const [index, scenario] of scenarios.entries()) {
-    const { away } = scenario;
+  const rows: Row[] = [];
+  for (const [index, { away }] of scenarios.entries()) {
     if (away !== undefined && !ports.has(away)) {
       const server = await startMemcached();
       ports.set(away, away === 0 ? server : await startDelayingProxy(server, away));
     }
-    measured.push(row(scenario, await compare(name, index, scenario, ports.get(away ?? 0) ?? 0)));
+    rows.push(...(await inProcess(name, String(index), String(ports.get(away ?? 0) ?? 0))));
   }
-  return [...measured, ...(rows?.() ?? [])];
+  return [...rows, ...(await inProcess(name, 'rows', '0'))];
 }
 
-/** In a process of its own. */
-function rowsOf(name: string): Row[] {
-  const args = ['--expose-gc', fileURLToPath(import.meta.url), '--rows', name];
-  return JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }));
+async function inProcess(...args: readonly string[]): Promise<readonly Row[]> {
+  // The proxy is a thread of this process: it must go on meanwhile.
+  const run = promisify(execFile);
+  const { stdout } = await run(process.execPath, ['--expose-gc', fileURLToPath(import.meta.url), '--measure', ...args]);
+  return JSON.parse(stdout);
+}
+
+/** What {@link inProcess} runs. */
+async function measured(name: string, index: string, port: string): Promise<readonly Row[]> {
+  const { scenarios, rows } = groups[name] as Group;
+  if (index === 'rows') return rows?.() ?? [];
+  const scenario = scenarios[Number(index)] as Scenario;
+  return [row(scenario, await compare(scenario, Number(port)))];
 }
 
 function isMissed({ ratio, goal }: Row): boolean {

@@ -12,7 +12,7 @@ export interface Made {
   readonly told?: Told;
 }
 
-/** Two ways to do the same. Each is made, and measured, in a process of its own. */
+/** Two ways to do the same, measured in a process of their own. */
 export interface Scenario {
   readonly scenario: string;
   /** What it is measured against, in the same run. */

@@ -21,7 +21,7 @@ export interface CacheSweeperOptions {
   readonly namespace?: string;
   /** In every key: raising it empties this site's cache. A whole number, default 1. */
   readonly version?: number;
-  /** Replaces the default key. Whatever it returns is made safe, and the entry still holds all parts. */
+  /** Replaces the default key, from its parts alone: what else tells fragments apart belongs in `vary`. Whatever it returns is made safe. */
   readonly key?: (parts: KeyParts) => string;
   /** Values of the page's context that every fragment key holds: locale, theme… Default none. */
   readonly vary?: (context: PageContext) => readonly unknown[];

@@ -106,7 +106,7 @@ function coldPageAround(cache: GetOrSet): Made {
 
 function naive(port: number): Made {
   const env = asyncEnvironment();
-  env.addExtension('naive', new NaiveTag(`${HOST}:${port}`) as never);
+  env.addExtension('naive', new NaiveTag(`${HOST}:${port}`, env) as never);
   const side = () =>
     new Promise((resolve, reject) => {
       env.render('page.njk', context, (error, html) => (error ? reject(error) : resolve(sent(html))));

@@ -9,7 +9,7 @@ import { Frame } from './frame.ts';
 import { PENDING, UNKNOWN } from './knowledge.ts';
 import { newEntry } from './new-entry.ts';
 import { type FragmentKey, type KeyMaker, milliseconds, type Operands, type Place } from './operands.ts';
-import type { Render } from './render.ts';
+import type { KeptEntry, Render } from './render.ts';
 import type { UncachedReason } from './report.ts';
 
 /** One use of a fragment tag, as the page's template makes it. */
@@ -98,11 +98,11 @@ export class Fragments {
     { near }: FragmentKey,
     started: number | undefined,
   ): string | undefined {
-    const own = render.kept.get(near)?.entry;
+    const own = render.kept.get(near);
     if (own !== undefined) {
-      const verdict = this.#judge(render, call, own);
-      if (verdict === 'pending') render.pass.assumed.push(own);
-      if (verdict !== 'invalid') return this.#again(render, call, near, own, started);
+      const verdict = this.#judge(render, call, own.entry);
+      if (verdict === 'pending') render.pass.assumed.push(own.entry);
+      if (verdict !== 'invalid') return this.#again(render, call, own, started);
     }
     const entry = this.#entries.inMemory(near);
     if (entry === undefined) return undefined;
@@ -141,11 +141,10 @@ export class Fragments {
   }
 
   /** What an earlier pass of this render made is found by a later one: for the page it is a miss all the same. */
-  #again(render: Render, call: FragmentCall, near: string, entry: Entry, started: number | undefined): string {
-    const { seen } = render.pass;
-    const isRepeated = seen.has(near);
-    seen.add(near);
-    return this.#serve(render, call, entry, isRepeated ? 'hit' : 'miss', started);
+  #again(render: Render, call: FragmentCall, own: KeptEntry, started: number | undefined): string {
+    const isRepeated = own.metBy === render.pass;
+    own.metBy = render.pass;
+    return this.#serve(render, call, own.entry, isRepeated ? 'hit' : 'miss', started);
   }
 
   #serve(
@@ -199,10 +198,7 @@ export class Fragments {
       const entry = newEntry(this.#settings, { ...rendered, since: render.since }, dependencies);
       if (entry.expires <= this.#settings.now()) reason = 'expired';
       else if (!this.#entries.fits(near, entry)) reason = 'too large';
-      else {
-        kept.set(near, { entry, stored });
-        pass.seen.add(near);
-      }
+      else kept.set(near, { entry, stored, metBy: pass });
     }
     if (frame.uncached !== undefined) pass.hasUncached = true;
     if (reason === 'pending') pass.hasGap = true;
@@ -271,8 +267,7 @@ export class Fragments {
     cost: number,
     lookup: number | undefined,
   ): void {
-    const untold = { template, line, outcome, cost, lookup: lookup ?? Number.NaN, netBenefit: 0 };
-    pass.reports.push(reason === undefined ? untold : { ...untold, reason });
+    pass.reports.push({ template, line, outcome, reason, cost, lookup: lookup ?? Number.NaN, netBenefit: 0 });
   }
 }
 

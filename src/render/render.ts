@@ -13,8 +13,6 @@ import type { FragmentDraft } from './report.ts';
 export class Pass {
   /** What must be waited for, beside the store, before the page can be finished. */
   readonly pending: Set<Promise<unknown>> = new Set();
-  /** Keys of the fragments of {@link Render.kept} that this pass has met. */
-  readonly seen: Set<string> = new Set();
   /** Every fragment finished so far: html captured from it may be printed inside a later one. */
   readonly finished: (Entry | Dependencies)[] = [];
   /** A fragment that must not be stored was finished: neither may what captures it. */
@@ -42,6 +40,12 @@ export interface KeyedEntry {
   readonly stored: StoredKey | undefined;
 }
 
+/** An entry that this render made. */
+export interface KeptEntry extends KeyedEntry {
+  /** The last pass that has met it. */
+  metBy: Pass;
+}
+
 /** Where the body being rendered is known. */
 export interface Frames {
   readonly frame: Frame | undefined;
@@ -58,7 +62,7 @@ export class Render {
   readonly knowledge: Knowledge;
   readonly frames: Frames;
   /** Complete fragments, to be stored when the whole page has succeeded; by {@link FragmentKey.near}. */
-  readonly kept: Map<string, KeyedEntry> = new Map();
+  readonly kept: Map<string, KeptEntry> = new Map();
   /** Entries that came from the store, for the memory tier. */
   readonly found: Map<string, KeyedEntry> = new Map();
   /** The page was delivered, or failed. */

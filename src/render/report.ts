@@ -21,7 +21,7 @@ export interface FragmentReport {
   readonly line: number;
   /** `uncached`: rendered, and not stored for the reason given. */
   readonly outcome: 'hit' | 'miss' | 'uncached';
-  readonly reason?: UncachedReason;
+  readonly reason?: UncachedReason | undefined;
   /** Milliseconds: what rendering the body took; on a hit, what it took when it was stored. */
   readonly cost: number;
   /**

@@ -31,6 +31,8 @@ export class CapturedNames {
   readonly #parameters = new Set<string>();
   #passes = false;
   #passesReturned = false;
+  /** Some names were not kept: any may be one of them. */
+  #isFull = false;
 
   add({ captured, imports, returned, parameters, passes, passesReturned }: Captures): void {
     for (const name of returned) if (this.#returned.size < MAX_NAMES) this.#returned.add(name);
@@ -39,6 +41,7 @@ export class CapturedNames {
     for (const name of captured) if (this.#captured.size < MAX_NAMES) this.#captured.add(name);
     for (const name of parameters) if (this.#parameters.size < MAX_NAMES) this.#parameters.add(name);
     this.#passes ||= passes;
+    this.#isFull = [this.#captured, this.#parameters, this.#returned].some(({ size }) => size >= MAX_NAMES);
   }
 
   /** Whether a name is known for an import: what it exports beside macros may be captured. */
@@ -48,8 +51,7 @@ export class CapturedNames {
 
   /** @param hasForeignHtml a component or a lazy rendered something that a variable may hold */
   has(name: string, hasForeignHtml: boolean): boolean {
-    const isFull = [this.#captured, this.#parameters, this.#returned].some(({ size }) => size >= MAX_NAMES);
-    if (isFull || this.#captured.has(name) || (this.#passes && this.#parameters.has(name))) return true;
+    if (this.#isFull || this.#captured.has(name) || (this.#passes && this.#parameters.has(name))) return true;
     return hasForeignHtml && (this.#returned.has(name) || (this.#passesReturned && this.#parameters.has(name)));
   }
 }

@@ -19,6 +19,7 @@ export interface Environment extends NunjucksEnvironment {
     readonly lstripBlocks: boolean;
   };
   readonly loaders: readonly Loader[];
+  readonly filters: Readonly<Record<string, unknown>>;
   readonly extensionsList: readonly Extension[];
   readonly asyncFilters: readonly string[];
   globals: object;

@@ -190,6 +190,9 @@ function environmentOf(page: Page): Environment {
   own[PAGE] = page;
   own[RENDER] = page.render;
   own.globals = base.globals;
+  // Looked up for each output and each filter of a page: one step here instead of three.
+  own.opts = base.opts;
+  own.filters = base.filters;
   return base.asyncFilters.length === 0 ? own : Object.assign(own, { getFilter: filtersOf(page, base) });
 }
 
