@@ -5,10 +5,8 @@ const DIGEST_FORMAT = 'csw2d';
 const HMAC_FORMAT = 'csw2h';
 /** 132 bits. */
 const MARK_CHARACTERS = 22;
-/** Where the mark begins and ends; after it all that it covers. */
-const MARK = DIGEST_FORMAT.length + 1;
-const MARK_END = MARK + MARK_CHARACTERS;
-const COVERED = MARK_END + 1;
+/** Where all begins that the mark covers: behind format and mark, each with a dot. */
+const COVERED = DIGEST_FORMAT.length + 1 + MARK_CHARACTERS + 1;
 
 /** What is sealed: a token's seal is none for an entry. */
 export type SealedKind = 'token' | 'entry';
@@ -32,12 +30,9 @@ export class Sealer {
   /** @param key printable ASCII */
   seal(kind: SealedKind, key: string, payload: string): Uint8Array {
     const covered = nameOf(kind, key) + payload;
-    const value = Buffer.allocUnsafe(COVERED + Buffer.byteLength(covered));
-    value.write(covered, COVERED);
     const secret = this.#secrets[0];
-    value.write(`${secret === undefined ? DIGEST_FORMAT : HMAC_FORMAT}.`, 'latin1');
-    value.write(`${markOf(value.subarray(COVERED), secret)}.`, MARK, 'latin1');
-    return value;
+    const format = secret === undefined ? DIGEST_FORMAT : HMAC_FORMAT;
+    return Buffer.from(`${format}.${markOf(covered, secret)}.${covered}`, 'utf8');
   }
 
   /** The payload; undefined when this was not sealed, for this kind and key, with a secret that is known. */
@@ -66,7 +61,8 @@ function nameOf(kind: SealedKind, key: string): string {
   return `${kind}:${key.length}:${key}:`;
 }
 
-function markOf(covered: Buffer, secret: string | undefined): string {
+/** @param covered text stands for its bytes in UTF-8 */
+function markOf(covered: string | Buffer, secret: string | undefined): string {
   const mark =
     secret === undefined
       ? hash('sha256', covered, 'base64url')

@@ -103,6 +103,7 @@ export class Engine {
     this.#predictions.learn(render, template);
     const { passes, waves, pass, knowledge } = render;
     const waited = knowledge.waited;
+    render.forget();
     this.#finished({ template, passes, waves, milliseconds, waited, fragments: pass.reports });
   }
 

@@ -119,6 +119,16 @@ export class Render {
     this.pass = new Pass();
   }
 
+  /**
+   * The page was delivered. Whatever was started while it was rendered (a timer, a connection) holds it through its
+   * asynchronous context for as long as it lives, and shall not hold all its html.
+   */
+  forget(): void {
+    this.kept.clear();
+    this.found.clear();
+    this.pass = new Pass();
+  }
+
   /** Waits for all that is pending, together. */
   async wave(): Promise<void> {
     this.waves++;

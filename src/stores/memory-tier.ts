@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import { type Entry, entryBytes, mostBytes } from '../fragment/entry.ts';
+import { type Entry, entryBytes } from '../fragment/entry.ts';
 
 /** An entry over this share of the tier is not kept: it would push everything else out. */
 const LARGEST_SHARE = 1 / 4;
@@ -27,9 +27,9 @@ export class MemoryTier {
     return this.#entries.get(key);
   }
 
-  /** Whether an entry is small enough to be kept. */
+  /** Whether an entry is small enough to be kept. It is in one piece then, while it is young: that takes less memory later. */
   fits(key: string, entry: Entry): boolean {
-    return mostBytes(key, entry) <= this.#largest || entryBytes(key, entry) <= this.#largest;
+    return entryBytes(key, entry) <= this.#largest;
   }
 
   /** Keeps an entry, if it fits. */
