@@ -16,8 +16,8 @@ export interface Entry {
   readonly expires: number;
   /** Stored although its data may be older than its tokens: short-lived, and never in place of a valid entry. */
   readonly provisional: boolean;
-  /** Milliseconds that rendering the body took. */
-  readonly cost: number;
+  /** What rendering the body took; a whole number, because another one is an object of its own. */
+  readonly microseconds: number;
 }
 
 /** More names than this and an entry is not stored: checking them would cost more than rendering. */
@@ -60,9 +60,9 @@ export interface StoredEntry {
  * of an object; a canonical text that is the key itself is left out.
  */
 export function writeEntry({ canonical, entry }: StoredEntry, key: string): string {
-  const { html, dependencies, templates, provisional, cost } = entry;
+  const { html, dependencies, templates, provisional, microseconds } = entry;
   const expires = entry.expires === Number.POSITIVE_INFINITY ? null : entry.expires;
-  const head: unknown[] = [dependencies, templates, expires, provisional, cost];
+  const head: unknown[] = [dependencies, templates, expires, provisional, microseconds];
   if (canonical !== key) head.push(canonical);
   return `${JSON.stringify(head)}\n${html}`;
 }
@@ -71,17 +71,26 @@ export function writeEntry({ canonical, entry }: StoredEntry, key: string): stri
 export function readEntry(text: string, key: string): StoredEntry | undefined {
   const end = text.indexOf('\n');
   try {
-    const [dependencies, templates, expires, provisional, cost, canonical = key] = JSON.parse(text.slice(0, end));
+    const [dependencies, templates, expires, provisional, microseconds, canonical = key] = JSON.parse(
+      text.slice(0, end),
+    );
     const html = text.slice(end + 1);
     // The same shape as an entry that was made here: V8 is quick with objects of one shape.
-    const entry = { html, dependencies, templates, expires: expires ?? Number.POSITIVE_INFINITY, provisional, cost };
+    const entry = {
+      html,
+      dependencies,
+      templates,
+      expires: expires ?? Number.POSITIVE_INFINITY,
+      provisional,
+      microseconds,
+    };
     return end !== -1 && typeof canonical === 'string' && isEntry(entry) ? { canonical, entry } : undefined;
   } catch {
     return undefined;
   }
 }
 
-function isEntry({ dependencies, templates, expires, provisional, cost }: Entry): boolean {
+function isEntry({ dependencies, templates, expires, provisional, microseconds }: Entry): boolean {
   return (
     areTexts(dependencies) &&
     dependencies.length % 2 === 0 &&
@@ -90,7 +99,7 @@ function isEntry({ dependencies, templates, expires, provisional, cost }: Entry)
     templates.every(isTemplateDependency) &&
     typeof expires === 'number' &&
     typeof provisional === 'boolean' &&
-    typeof cost === 'number'
+    typeof microseconds === 'number'
   );
 }
 

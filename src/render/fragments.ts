@@ -156,7 +156,7 @@ export class Fragments {
   ): string {
     this.#frame?.dependencies.addEntry(entry);
     render.pass.finished.push(entry);
-    this.#report(render, call, outcome, undefined, entry.cost, elapsed(started));
+    this.#report(render, call, outcome, undefined, entry.microseconds / 1_000, elapsed(started));
     return entry.html;
   }
 
@@ -227,7 +227,8 @@ export class Fragments {
     } finally {
       this.#frame = frame.parent;
     }
-    if (typeof html === 'string') return { html, cost: performance.now() - started };
+    // As precise as the entry will be, so that a hit tells the same.
+    if (typeof html === 'string') return { html, cost: Math.round((performance.now() - started) * 1_000) / 1_000 };
     pass.pending.add(html);
     return undefined;
   }

@@ -9,7 +9,7 @@ export const CLOCK_SKEW = 1_000;
 /**
  * The entry of something that was just made.
  *
- * @param made `since`: when its data was read, at the earliest, in milliseconds since 1970
+ * @param made `cost`: milliseconds that rendering it took; `since`: when its data was read, at the earliest, in milliseconds since 1970
  */
 export function newEntry(
   { store, maxDataAge }: Pick<Settings, 'store' | 'maxDataAge'>,
@@ -26,7 +26,7 @@ export function newEntry(
     templates: dependencies.templates.size === 0 ? NONE : [...dependencies.templates.values()],
     expires: isLate ? Math.min(dependencies.expires, youngest + maxDataAge) : dependencies.expires,
     provisional: isLate || dependencies.provisional,
-    cost,
+    microseconds: Math.round(cost * 1_000),
   };
 }
 

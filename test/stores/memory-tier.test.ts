@@ -10,7 +10,7 @@ function entry(html: string, more: Partial<Entry> = {}): Entry {
     templates: [],
     expires: Number.POSITIVE_INFINITY,
     provisional: false,
-    cost: 1,
+    microseconds: 1_000,
     ...more,
   };
 }

@@ -40,7 +40,7 @@ test.each([
   for (let i = 0; i < PAGES; i++) {
     await page();
     // Twice: what has survived two collections is moved to the old generation.
-    if (i % 20 === 0) for (let n = 0; n < 2; n++) collect({ type: 'minor' });
+    if (i % 100 === 99) for (let n = 0; n < 2; n++) collect({ type: 'minor' });
   }
   // What a page leaves is compiled code and the like; a page that is kept is all its html.
   expect((old() - before) / PAGES).toBeLessThan(bytes / 3);
