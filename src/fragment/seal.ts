@@ -36,8 +36,8 @@ export class Sealer {
   }
 
   /** The payload; undefined when this was not sealed, for this kind and key, with a secret that is known. */
-  unseal(kind: SealedKind, key: string, { buffer, byteOffset, byteLength }: Uint8Array): string | undefined {
-    const value = Buffer.from(buffer, byteOffset, byteLength);
+  unseal(kind: SealedKind, key: string, sealed: Uint8Array): string | undefined {
+    const value = Buffer.isBuffer(sealed) ? sealed : Buffer.from(sealed.buffer, sealed.byteOffset, sealed.byteLength);
     const name = nameOf(kind, key);
     const start = COVERED + name.length;
     const head = value.toString('latin1', 0, start);

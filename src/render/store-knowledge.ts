@@ -176,7 +176,9 @@ export class StoreKnowledge implements Knowledge {
     if (asked.length === 0) return;
     const keys = asked.map(({ key }) => key);
     const entries = await this.#sharedEntries.read(keys, this.#left);
-    for (const known of asked) known.entry = entries.get(known.key);
+    asked.forEach((known, i) => {
+      known.entry = entries[i];
+    });
   }
 }
 

@@ -24,18 +24,17 @@ export class SharedEntries {
     this.#onDamaged = onDamaged;
   }
 
-  /** The entries of those keys that have one. */
-  async read(keys: readonly string[], timeout: number): Promise<ReadonlyMap<string, StoredEntry>> {
-    const entries = new Map<string, StoredEntry>();
+  /** The entry of each key that has one. */
+  async read(keys: readonly string[], timeout: number): Promise<readonly (StoredEntry | undefined)[]> {
     const damaged: string[] = [];
     const answers = await this.#store.getMany('entry', keys, timeout);
-    keys.forEach((key, i) => {
+    const entries = keys.map((key, i) => {
       const answer = answers[i];
-      if (answer?.state !== 'found') return;
+      if (answer?.state !== 'found') return undefined;
       const text = this.#sealer.unseal('entry', key, answer.value);
       const stored = text === undefined ? undefined : readEntry(text, key);
       if (stored === undefined) damaged.push(key);
-      else entries.set(key, stored);
+      return stored;
     });
     if (damaged.length > 0) this.#onDamaged('entry', damaged);
     return entries;
