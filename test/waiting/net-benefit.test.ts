@@ -49,7 +49,8 @@ describe('the net benefit of a fragment', () => {
       if (i === 1) store.script = ({ method }) => (method === 'getMany' ? { delay: 5 } : undefined);
       await site.page({ article, busy });
     }
-    expect(site.report.waited).toBeGreaterThanOrEqual(4);
+    // Less than the delay: the page is run while it waits.
+    expect(site.report.waited).toBeGreaterThan(0);
     expect(site.report.fragments.map(({ lookup }) => lookup >= site.report.waited / 2)).toEqual([true, true]);
     expect(site.sweeper.stats().notWorthCaching).toEqual([at('cheap.njk', 2)]);
   });
