@@ -180,8 +180,6 @@ export class Fragments {
     const { pass, kept } = render;
     const started = this.#settings.now();
     const lifetime = milliseconds(call.operands.ttl);
-    // An answer that has come in the meantime fills no gap: what was captured before it may be in this body.
-    const mustWait = render.isOpen;
     const frame = new Frame(this.#frame, call.usesForeignCode() ? 'foreign macro' : undefined);
     this.#addModels(render, frame, models);
     const rendered = this.#renderBody(render, call, frame);
@@ -192,7 +190,8 @@ export class Fragments {
     frame.close();
     pass.finished.push(dependencies);
 
-    let reason = frame.uncached ?? (mustWait || render.isOpen ? 'pending' : undefined);
+    // An answer that has come in the meantime fills no gap: what was captured before it may be in this body.
+    let reason = frame.uncached ?? (render.isOpen ? 'pending' : undefined);
     if (reason === undefined && dependencies.tokens.size > MAX_DEPENDENCIES) reason = 'too many dependencies';
     if (reason === undefined) {
       const entry = newEntry(this.#settings, { ...rendered, since: render.since }, dependencies);
