@@ -23,6 +23,8 @@ export interface Scenario {
   readonly note?: string;
   /** Milliseconds to the Memcached that both use; absent where they use none. */
   readonly away?: number;
+  /** Milliseconds that each side is run before, where the difference is so large that less will do. */
+  readonly warmUp?: number;
   /** Pairs that are measured. */
   readonly rounds?: number;
   /** Fragments on the page, where the time of each is shown. */
