@@ -27,6 +27,9 @@ export const MAX_DEPENDENCIES = 1_000;
 const OVERHEAD = 300;
 const DEPENDENCY_OVERHEAD = 16;
 
+/** V8 keeps shorter texts in one piece always (`ConsString::kMinLength`): they are not looked at. */
+const LEAST_PIECES = 13;
+
 /** Bytes an entry takes in memory, for the memory tier's limit. */
 export function entryBytes(key: string, entry: Entry): number {
   let bytes = OVERHEAD + textBytes(entry.html) + textBytes(key);
@@ -45,6 +48,7 @@ export function entryBytes(key: string, entry: Entry): number {
  * text also puts it into one piece: a name of 14 characters takes 100 bytes in the pieces that it was made of.
  */
 function textBytes(text: string): number {
+  if (text.length < LEAST_PIECES) return text.length * 2;
   return Buffer.byteLength(text) === text.length ? text.length : text.length * 2;
 }
 
