@@ -13,6 +13,6 @@ test.each(['memory', 'store'])(
     const { bytes, kept } = JSON.parse(execFileSync(process.execPath, [...flags, SCRIPT, kind], { encoding: 'utf8' }));
     expect(bytes).toBeGreaterThan(50 * 1_024);
     // What a page leaves is compiled code and the like; a page that is kept is all its html.
-    expect(kept).toBeLessThan(bytes / 3);
+    expect(kept).toBeLessThan(bytes / 2);
   },
 );
