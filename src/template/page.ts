@@ -159,7 +159,7 @@ type Optional<T> = T | null | undefined;
 
 /**
  * What the environments of all pages have in common: how templates, filters and extensions are found for a page. Those of
- * one environment share it; a page adds no more than itself.
+ * one environment share it; a page adds itself and what is looked up most.
  */
 export function pagePrototype(base: Environment): Environment {
   return Object.assign(Object.create(base) as Environment, {
