@@ -6,8 +6,10 @@ import { TestingStore } from 'nunjucks-cachesweeper/testing';
 
 const PAGES = 200;
 const templates = {
-  'page.njk': '{% for comment in comments %}{% include "comment.njk" %}{% endfor %}',
-  'comment.njk': '{% cachesweeper comment 500 %}{{ comment.text }}{% endcachesweeper %}',
+  // Without an include: Nunjucks' own waterfall does what this test is about, until it is compiled.
+  'page.njk': `{% for comment in comments %}
+    {% cachesweeper comment 500 when=isCached %}{{ comment.text }}{% endcachesweeper %}
+  {% endfor %}`,
 };
 class Comment {
   constructor(id) {
@@ -24,13 +26,14 @@ function old() {
 }
 
 const loader = { getSource: (name) => ({ src: templates[name], path: name, noCache: false }) };
+const [, , kind] = process.argv;
 const env = new nunjucks.Environment(loader);
-const sweeper = new CacheSweeper(process.argv[2] === 'store' ? { store: new TestingStore() } : {});
+const sweeper = new CacheSweeper(kind === 'store' ? { store: new TestingStore() } : {});
 sweeper.install(env);
-const page = async () => Buffer.byteLength(await sweeper.render(env, 'page.njk', { comments }));
+const page = async () =>
+  Buffer.byteLength(await sweeper.render(env, 'page.njk', { comments, isCached: kind !== 'uncached' }));
 let bytes = 0;
-// Until Nunjucks' own waterfalls are compiled, they do what this test is about.
-for (let i = 0; i < 1_500; i++) bytes = await page();
+for (let i = 0; i < 100; i++) bytes = await page();
 globalThis.gc();
 const before = old();
 for (let i = 0; i < PAGES; i++) {
