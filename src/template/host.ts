@@ -6,7 +6,8 @@ import { asyncBody } from './body.ts';
 import { CapturedNames } from './captured-names.ts';
 import { type Closure, Closures } from './closure.ts';
 import type { Context, Environment, Frame, RootFunction, Template } from './nunjucks.ts';
-import { PAGE, Page, type PageEnvironment, pagePrototype } from './page.ts';
+import { Page } from './page.ts';
+import { PAGE, type PageEnvironment, pagePrototype } from './page-environment.ts';
 import type { Find, Found } from './private-names.ts';
 import { type BakedSite, checkBody } from './site.ts';
 

@@ -25,6 +25,7 @@ export interface Environment extends NunjucksEnvironment {
   globals: object;
   getExtension(name: string): object;
   render(name: string, context?: object | null | Done<string>, done?: Done<string>): string | null;
+  waterfall(tasks: readonly never[], callback?: never, isDeferred?: boolean): void;
   getFilter(name: string): (...args: unknown[]) => unknown;
   getTemplate(name: string): Template;
   getTemplate(

@@ -8,7 +8,8 @@ import { currentPart, type Part } from '../render/part.ts';
 import { type BodyEvents, BodyWatch } from './body.ts';
 import type { TemplateHost } from './host.ts';
 import type { Done, Environment, Template } from './nunjucks.ts';
-import { PAGE, Page, type PageEnvironment } from './page.ts';
+import { Page } from './page.ts';
+import { PAGE, type PageEnvironment } from './page-environment.ts';
 
 /** Nunjucks' own `Template.prototype.render`. */
 export type NunjucksRender = (this: Template, context: object | null | undefined, done?: Done<string>) => string | null;

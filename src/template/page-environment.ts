@@ -1,0 +1,162 @@
+import { RENDER } from '../render/current.ts';
+import type { Done, Environment, Template } from './nunjucks.ts';
+import type { Page } from './page.ts';
+import { waterfall } from './waterfall.ts';
+
+/** Under this property an environment made for one page carries the page. */
+export const PAGE: unique symbol = Symbol('nunjucks-cachesweeper page');
+
+/** An environment made for one page. */
+export type PageEnvironment = Environment & { readonly [PAGE]?: Page };
+
+/**
+ * The environment's globals, watched. Nunjucks looks every variable of a page up among the globals first
+ * (`Context.lookup`), whoever reads it: the body, a macro that was passed in, a template chosen at run time. So this
+ * sees each private name of the page that is read, and costs nothing while no body is rendered.
+ */
+export function guarded(page: Page): object {
+  const { env, privateNames } = page.host;
+  return new Proxy(env.globals, {
+    has(globals, name) {
+      if (typeof name === 'string' && privateNames.has(name)) page.watch?.events.privateRead(name);
+      return name in globals;
+    },
+  });
+}
+
+type Optional<T> = T | null | undefined;
+
+/**
+ * What the environments of all pages have in common: how templates, filters and extensions are found for a page. Those of
+ * one environment share it; a page adds itself and what is looked up most.
+ */
+export function pagePrototype(base: Environment): Environment {
+  return Object.assign(Object.create(base) as Environment, {
+    getTemplate(
+      this: Environment & { readonly [PAGE]: Page },
+      name: string | Template,
+      eager?: Optional<boolean | Done<Template>>,
+      from?: Optional<string | Done<Template>>,
+      ignoreMissing?: boolean,
+      done?: Done<Template>,
+    ): Template | undefined {
+      const page = this[PAGE];
+      // The same short forms as Nunjucks': (name, done), (name, eager, done).
+      if (typeof eager === 'function') return getTemplate(page, base, name, false, null, false, eager);
+      if (typeof from === 'function') return getTemplate(page, base, name, eager ?? false, null, false, from);
+      return getTemplate(page, base, name, eager ?? false, from, ignoreMissing ?? false, done);
+    },
+    waterfall(tasks: readonly never[], callback?: never, isDeferred?: boolean): void {
+      if (isDeferred || !Array.isArray(tasks)) base.waterfall(tasks, callback, isDeferred);
+      else waterfall(tasks, callback);
+    },
+    getExtension(this: Environment & { readonly [PAGE]: Page }, name: string): object {
+      const extension = base.getExtension(name);
+      return name.startsWith('nunjucks-cachesweeper') ? extension : continuedExtension(this[PAGE], extension);
+    },
+  });
+}
+
+export function environmentOf(page: Page): Environment {
+  const { env: base, pagePrototype } = page.host;
+  const own = Object.create(pagePrototype);
+  own[PAGE] = page;
+  own[RENDER] = page.render;
+  own.globals = base.globals;
+  // Looked up for each output and each filter of a page: one step here instead of three.
+  own.opts = base.opts;
+  own.filters = base.filters;
+  return base.asyncFilters.length === 0 ? own : Object.assign(own, { getFilter: filtersOf(page, base) });
+}
+
+function filtersOf(page: Page, base: Environment): Environment['getFilter'] {
+  return (name) => {
+    const filter = base.getFilter(name);
+    if (!base.asyncFilters.includes(name)) return filter;
+    return continued(page, page.watch === undefined ? filter : page.watch.asyncFilter(filter));
+  };
+}
+
+/** A function whose last argument may be called back later: the page goes on there as itself. */
+function continued(page: Page, run: (...args: unknown[]) => unknown): (...args: unknown[]) => unknown {
+  return function started(this: unknown, ...args: unknown[]) {
+    const callback = args.at(-1);
+    if (typeof callback !== 'function') return run.apply(this, args);
+    let isLate = false;
+    const { pass } = page.render;
+    const go = (...results: unknown[]): unknown =>
+      isLate ? page.later(() => callback(...results), pass) : callback(...results);
+    try {
+      return run.call(this, ...args.slice(0, -1), go);
+    } finally {
+      isLate = true;
+    }
+  };
+}
+
+/** Another extension's tags: asynchronous ones call back. */
+function continuedExtension(page: Page, extension: object): object {
+  return new Proxy(extension, {
+    get(target, property) {
+      const value: unknown = Reflect.get(target, property);
+      return typeof value === 'function' ? continued(page, value.bind(target)) : value;
+    },
+  });
+}
+
+function getTemplate(
+  page: Page,
+  base: Environment,
+  name: string | Template,
+  eager: boolean,
+  from: Optional<string>,
+  ignoreMissing: boolean,
+  done: Done<Template> | undefined,
+): Template | undefined {
+  const adopt = (template: Template): Template => {
+    page.watch?.events.used(name, from ?? undefined, template);
+    return page.adopt(template);
+  };
+  if (done === undefined) {
+    const template = base.getTemplate(name, eager, from, ignoreMissing);
+    return template === undefined ? undefined : adopt(template);
+  }
+  // The usual case: every loader answers at once.
+  if (typeof name === 'string' && !eager && !page.hasSlowLoader) {
+    // Inside a body each use is watched, and a template that may be missing may be made up.
+    const isPlain = page.watch === undefined && !ignoreMissing;
+    const known = isPlain ? page.adopted.get(from)?.get(name) : undefined;
+    if (known !== undefined) {
+      done(null, known);
+      return undefined;
+    }
+    let template: Template;
+    try {
+      template = base.getTemplate(name, eager, from, ignoreMissing) as Template;
+    } catch (error) {
+      done(error);
+      return undefined;
+    }
+    const adopted = adopt(template);
+    if (isPlain) page.remember(from, name, adopted);
+    done(null, adopted);
+    return undefined;
+  }
+  const { pass } = page.render;
+  const deliver: Done<Template> = (error, template) => {
+    if (error || template === undefined) done(error);
+    else done(null, adopt(template));
+  };
+  if (typeof name !== 'string') {
+    base.getTemplate(name, eager, from, ignoreMissing, deliver);
+    return undefined;
+  }
+  const waiting = page.loads.get(base, name, eager, from, ignoreMissing, deliver, (run) => page.later(run, pass));
+  if (waiting !== undefined) {
+    page.watch?.waitFor(waiting);
+    // Nunjucks loses output around an include that comes late (in loops, macros, conditions): with all templates at
+    // hand, the next pass is complete.
+    if (page.render.canWait) page.render.pass.pending.add(waiting);
+  }
+  return undefined;
+}
