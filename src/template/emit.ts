@@ -47,9 +47,11 @@ export class Emitter {
   }
 
   /**
-   * The body in a scope of its own, and the names it gives values to. As the body of a caller it gets a scope both when
-   * it is compiled and when it runs. Where it sets a name that is a JavaScript variable around it (a loop's variable,
-   * say), the name is a parameter of the caller: it starts with the value it has outside, and `set` leaves that alone.
+   * The body in a scope of its own, and the names it gives values to.
+   *
+   * A body that sets names is the body of a caller, which has a scope both when it is compiled and when it runs. Where it
+   * sets a name that is a JavaScript variable around it (a loop's variable, say), the name is a parameter of the caller: it
+   * starts with the value it has outside, and `set` leaves that alone.
    *
    * @param variables names around the tag that are JavaScript variables
    * @param block the block that the tag stands in
@@ -62,18 +64,16 @@ export class Emitter {
     if (block !== undefined) this.#renderSuperInPlace(body, block);
     this.#publishDefinitions(body);
     const assigned = assignedNames(body);
+    const inFrame = this.#statement('var frame = cb.run.frame');
+    const end = this.#statement('cb.run.end()');
+    if (assigned.length === 0) return { node: this.list([inFrame, body, end]), assigned };
     const parameters = assigned.filter((name) => variables.has(name));
     const symbols = () => this.list(parameters.map((name) => new this.#nodes.Symbol(0, 0, name)));
-    const content = this.list([
-      this.#statement('frame.topLevel = cb.run.frame.topLevel'),
-      body,
-      this.#statement('cb.run.end()'),
-    ]);
+    const content = this.list([this.#statement('frame.topLevel = cb.run.frame.topLevel'), body, end]);
     const caller = new this.#nodes.Caller(0, 0, new this.#nodes.Symbol(0, 0, 'caller'), symbols(), content);
     // "lineno" and "colno" are the variables the code keeps its place in: calling the body does not change the place.
     const call = new this.#nodes.FunCall('lineno', 'colno', caller, symbols());
-    const node = this.list([this.#statement('var frame = cb.run.frame'), new this.#nodes.Output(0, 0, [call])]);
-    return { node, assigned };
+    return { node: this.list([inFrame, new this.#nodes.Output(0, 0, [call])]), assigned };
   }
 
   /**
