@@ -30,7 +30,8 @@ export class Bumps {
    */
   async deliver({ names, conditional }: Changes): Promise<void> {
     const started = performance.now();
-    const bumped = new Map<string, string | undefined>(Array.from(names, (name) => [name, undefined]));
+    const bumped = new Map<string, string | undefined>();
+    for (const name of names) bumped.set(name, undefined);
     const asked = [...conditional.keys()].flatMap((own) => [EVERYTHING, typeOfName(own), own]);
     const tokens = asked.length === 0 ? NO_TOKENS : await this.#read(new Set(asked));
     for (const [own, change] of conditional) {
@@ -80,8 +81,9 @@ export class Bumps {
     names: ReadonlyMap<string, string | undefined>,
     left: () => number,
   ): Promise<readonly string[]> {
+    const hasRecord = [...names.values()].some((record) => record !== undefined);
+    if (!hasRecord) return shared.bump(names, left());
     const recorded = new Map([...names].filter(([, record]) => record !== undefined));
-    if (recorded.size === 0) return shared.bump(names, left());
     const lost = await shared.bump(new Map([...names].filter(([, record]) => record === undefined)), left());
     const own = lost.length === 0 ? recorded : new Map(Array.from(recorded.keys(), (name) => [name, undefined]));
     return [...lost, ...(await shared.bump(own, left()))];

@@ -30,11 +30,20 @@ export class KnownNames {
   get(name: string): KnownName {
     let known = this.#kept.get(name);
     if (known === undefined) {
-      const { namespace, version } = this.#scope;
-      known = { key: safeKey(`${namespace}:${version}:${name}`, this.#scope), last: undefined };
+      known = { key: this.#key(name), last: undefined };
       this.#kept.set(name, known);
     }
     return known;
+  }
+
+  /** The key of a name's token. Asking for it does not make the name one that pages ask for. */
+  key(name: string): string {
+    return this.#kept.peek(name)?.key ?? this.#key(name);
+  }
+
+  #key(name: string): string {
+    const { namespace, version } = this.#scope;
+    return safeKey(`${namespace}:${version}:${name}`, this.#scope);
   }
 
   /** @param sealed what the store has under the name's key; undefined is returned when that is no token */

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { EVERYTHING } from '../fragment/names.ts';
 import type { Sealer } from '../fragment/seal.ts';
 import { mintToken, type Token } from '../fragment/token.ts';
+import { CountedNames } from './counted-names.ts';
 import { type KnownName, KnownNames } from './known-names.ts';
 import type { SafeStore } from './safe-store.ts';
 import type { OnDamaged } from './shared-entries.ts';
@@ -32,8 +33,8 @@ export class SharedTokens {
   readonly #now: () => number;
   readonly #onDamaged: OnDamaged;
   readonly #delivered: (names: readonly string[]) => void;
-  /** Bumps in flight, by name. */
-  readonly #bumping = new Map<string, number>();
+  /** Names of bumps in flight. */
+  readonly #bumping = new CountedNames();
   /** Names whose bump was lost, with a number that grows with each loss: a retry settles what was lost before it. */
   #lost = new Map<string, number>();
   #losses = 0;
@@ -93,24 +94,25 @@ export class SharedTokens {
   ): Promise<ReadonlySet<string>> {
     const fresh = new Set<string>();
     const left = () => Math.ceil(until - performance.now());
-    const made = new Map([...missing, ...damaged].map((name) => [name, mintToken(this.#now())]));
+    const making = this.#mint(missing);
+    const repairing = this.#mint(damaged);
     // A token says when it was made. Written much later it could stand in the place of a bump's that is younger.
     const writing = Math.min(left(), BUMP_TIMEOUT);
     const [added, repaired] = await Promise.all([
-      this.#store.addMany('token', this.#items(missing, made), writing),
-      this.#store.setMany('token', this.#items(damaged, made), writing),
+      this.#store.addMany('token', this.#items(missing, making), writing),
+      this.#store.setMany('token', this.#items(damaged, repairing), writing),
     ]);
     const lostRace: string[] = [];
-    const take = (name: string): void => {
-      tokens.set(name, made.get(name) as Token);
+    const take = (name: string, token: Token | undefined): void => {
+      tokens.set(name, token as Token);
       fresh.add(name);
     };
     missing.forEach((name, i) => {
-      if (added[i] === 'added') take(name);
+      if (added[i] === 'added') take(name, making[i]);
       else if (added[i] === 'exists') lostRace.push(name);
     });
     damaged.forEach((name, i) => {
-      if (repaired[i]) take(name);
+      if (repaired[i]) take(name, repairing[i]);
     });
     if (lostRace.length > 0) await this.#get(lostRace, tokens, left());
     return fresh;
@@ -125,17 +127,13 @@ export class SharedTokens {
    */
   async bump(names: ReadonlyMap<string, string | undefined>, timeout: number): Promise<readonly string[]> {
     const all = [...names.keys()];
-    for (const name of all) this.#bumping.set(name, (this.#bumping.get(name) ?? 0) + 1);
-    const made = new Map(all.map((name) => [name, mintToken(this.#now(), names.get(name))]));
+    for (const name of all) this.#bumping.add(name);
+    const made = all.map((name) => mintToken(this.#now(), names.get(name)));
     const acknowledged = await this.#store.setMany('token', this.#items(all, made), timeout);
     const lost = all.filter((_, i) => !acknowledged[i]);
     // First uncertain for one reason, then no longer for the other: never certain in between.
     this.#lose(lost);
-    for (const name of all) {
-      const left = (this.#bumping.get(name) ?? 1) - 1;
-      if (left === 0) this.#bumping.delete(name);
-      else this.#bumping.set(name, left);
-    }
+    for (const name of all) this.#bumping.delete(name);
     return lost;
   }
 
@@ -209,18 +207,21 @@ export class SharedTokens {
   async #deliverLost(): Promise<void> {
     const trying = [...this.#lost];
     const names = trying.map(([name]) => name);
-    const made = new Map(names.map((name) => [name, mintToken(this.#now())]));
-    const acknowledged = await this.#store.setMany('token', this.#items(names, made), BUMP_TIMEOUT);
+    const acknowledged = await this.#store.setMany('token', this.#items(names, this.#mint(names)), BUMP_TIMEOUT);
     trying.forEach(([name, loss], i) => {
       if (acknowledged[i] && this.#lost.get(name) === loss) this.#lost.delete(name);
     });
     this.#delivered(names.filter((_, i) => acknowledged[i]));
   }
 
-  #items(names: readonly string[], tokens: ReadonlyMap<string, Token>): StoreItem[] {
-    return names.map((name) => {
-      const { key } = this.#known.get(name);
-      return { key, value: this.#sealer.seal('token', key, tokens.get(name) as Token), ttl: 0 };
+  #mint(names: readonly string[]): readonly Token[] {
+    return names.map(() => mintToken(this.#now()));
+  }
+
+  #items(names: readonly string[], tokens: readonly Token[]): StoreItem[] {
+    return names.map((name, i) => {
+      const key = this.#known.key(name);
+      return { key, value: this.#sealer.seal('token', key, tokens[i] as Token), ttl: 0 };
     });
   }
 }

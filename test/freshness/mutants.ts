@@ -17,16 +17,16 @@ export const mutants = {
     foundBy: 'one reader, a save, the token is lost, 2 s pass',
     protection: 'a lost token is replaced by one never used before',
     file: 'stores/shared-tokens.ts',
-    text: 'const made = new Map([...missing, ...damaged].map((name) => [name, mintToken(this.#now())]));',
-    instead: "const made = new Map([...missing, ...damaged].map((name) => [name, '0'.repeat(20)]));",
+    text: 'const making = this.#mint(missing);',
+    instead: "const making = missing.map(() => '0'.repeat(20));",
   },
   'a missing token is set and not added': {
     foundBy: 'two readers, one knows since when, a save, 2 s pass',
     protection: 'of those that miss a token at one time one is elected',
     file: 'stores/shared-tokens.ts',
-    text: "this.#store.addMany('token', this.#items(missing, made), writing),",
+    text: "this.#store.addMany('token', this.#items(missing, making), writing),",
     instead:
-      "this.#store.setMany('token', this.#items(missing, made), writing).then((all) => all.map((done) => (done ? 'added' : 'unknown'))),",
+      "this.#store.setMany('token', this.#items(missing, making), writing).then((all) => all.map((done) => (done ? 'added' : 'unknown'))),",
   },
   'a token is sent again later': {
     foundBy: 'one reader, two saves',
