@@ -2,14 +2,14 @@ import type { Ratio } from './ratio.ts';
 import type { Scenario } from './scenario.ts';
 
 /** One line of the table. */
-export interface Row extends Pick<Scenario, 'scenario' | 'floor' | 'goal' | 'note'> {
+export interface Row extends Pick<Scenario, 'scenario' | 'floor' | 'goal' | 'reason'> {
   readonly ratio: number;
   /** What this machine did, for the record. */
   readonly ours: string;
   readonly other: string;
 }
 
-export function row({ scenario, floor, goal, note, fragments }: Scenario, { ratio, ours, other }: Ratio): Row {
+export function row({ scenario, floor, goal, reason, fragments }: Scenario, { ratio, ours, other }: Ratio): Row {
   return {
     scenario,
     floor,
@@ -17,7 +17,7 @@ export function row({ scenario, floor, goal, note, fragments }: Scenario, { rati
     ours: shown(ours, fragments),
     other: shown(other, fragments),
     ...(goal === undefined ? {} : { goal }),
-    ...(note === undefined ? {} : { note }),
+    ...(reason === undefined ? {} : { reason }),
   };
 }
 

@@ -78,22 +78,31 @@ async function measured(name: string, index: string, port: string): Promise<read
   return [row(scenario, await compare(scenario, Number(port)))];
 }
 
-function isMissed({ ratio, goal }: Row): boolean {
+function isBehind({ ratio, goal }: Row): boolean {
   // As it is printed: the third digit is noise.
   return goal !== undefined && Number(ratio.toFixed(2)) > goal;
 }
 
+function isMissed(row: Row): boolean {
+  return isBehind(row) && row.reason === undefined;
+}
+
+function goalOf(row: Row): string {
+  if (row.goal === undefined) return '';
+  const outcome = isMissed(row) ? ' **missed**' : isBehind(row) ? ' behind, see below' : '';
+  return `≤ ${row.goal} ×${outcome}`;
+}
+
 function section({ name, rows }: Result): string {
   const lines = rows.map((row) => {
-    const goal = row.goal === undefined ? '' : `≤ ${row.goal} ×${isMissed(row) ? ' **missed**' : ''}`;
-    return `| ${row.scenario} | ${row.floor} | ${row.ratio.toFixed(2)} × | ${goal} | ${row.ours} | ${row.other} |`;
+    return `| ${row.scenario} | ${row.floor} | ${row.ratio.toFixed(2)} × | ${goalOf(row)} | ${row.ours} | ${row.other} |`;
   });
-  const notes = rows.flatMap(({ note }) => (note === undefined ? [] : [`- ${note}`]));
+  const reasons = rows.flatMap((row) => (isBehind(row) && row.reason !== undefined ? [`- ${row.reason}`] : []));
   return [
     `## ${name}\n`,
     '| scenario | compared with | ratio | goal | here | the other, here |',
     '|---|---|---|---|---|---|',
     ...lines,
-    ...(notes.length === 0 ? [] : ['', ...notes]),
+    ...(reasons.length === 0 ? [] : ['', ...reasons]),
   ].join('\n');
 }

@@ -19,8 +19,8 @@ export interface Scenario {
   readonly floor: string;
   /** The ratio that must not be exceeded; absent where there is no goal. */
   readonly goal?: number;
-  /** Said below the table. */
-  readonly note?: string;
+  /** Why ours may be behind, said below the table: then that is no missed goal. */
+  readonly reason?: string;
   /** Milliseconds to the Memcached that both use; absent where they use none. */
   readonly away?: number;
   /** Milliseconds that each side is run before, where the difference is so large that less will do. */

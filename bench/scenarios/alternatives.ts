@@ -14,8 +14,8 @@ const BLIND =
   'until its ttl ends. Ours reads the tokens of every page it serves: that round trip is the price of promise 1.';
 
 const FORGETFUL =
-  'cache-manager keeps no more than a value: an entry of ours has what it was made from as well, and each body is watched for ' +
-  'what it uses. Where it is ahead on a cold page, that is why.';
+  'cache-manager keeps no more than a value: an entry of ours has what it was made from as well, each body is watched for ' +
+  'what it uses, and html is put into one piece before it is kept.';
 
 /** The same page and store by other means. */
 export const scenarios: readonly Scenario[] = [
@@ -32,7 +32,7 @@ export const scenarios: readonly Scenario[] = [
       ...COMMON,
       scenario: 'in process, cold',
       floor: `getOrSet of ${name}`,
-      ...(name === 'cache-manager' ? { note: FORGETFUL } : {}),
+      ...(name === 'cache-manager' ? { reason: FORGETFUL } : {}),
       ours: cold,
       other: () => coldPageAround(inProcess(name)),
     },
@@ -51,7 +51,7 @@ export const scenarios: readonly Scenario[] = [
       away,
       scenario: `${where(away)}, all hits`,
       floor: `getOrSet of ${name}`,
-      ...(name === 'cacheable, two tiers' && away === 1 ? { note: BLIND } : {}),
+      ...(name === 'cacheable, two tiers' && away === 1 ? { reason: BLIND } : {}),
       ours: (port: number) => warmSite(port),
       other: (port: number) => ({ side: pageAround(onMemcached(name, `${HOST}:${port}`)) }),
     })),
