@@ -1,12 +1,12 @@
 import { LRUCache } from 'lru-cache';
-import { type Captures, findCaptures } from './captured-names.ts';
 import { analyseCode } from './compiled-code.ts';
+import { type Flows, findFlows } from './flows.ts';
 import type { Environment, Lexer, Node, ParserClass, Template } from './nunjucks.ts';
 import { boundNames, childNodes, descendants, scopeNames } from './syntax.ts';
 import { literalTemplate, type Uses, UsesFinder } from './uses.ts';
 
 /** What a template is made of, as far as caching its fragments goes. */
-export interface TemplateAnalysis extends Captures {
+export interface TemplateAnalysis {
   /** The templates it names in its text: includes, imports, the one it extends. */
   readonly references: readonly string[];
   /** What the whole of it reads when it is included. */
@@ -17,6 +17,7 @@ export interface TemplateAnalysis extends Captures {
   readonly parent: string | undefined;
   /** Macros and imports whose code is in it or in a template it names. */
   readonly definitions: ReadonlySet<string>;
+  readonly flows: Flows;
   /** Its fragments, by the tag's ordinal. */
   readonly fragments: readonly FragmentAnalysis[];
 }
@@ -135,7 +136,7 @@ function analyseTree(root: Node, asyncFilters: readonly string[]): TemplateAnaly
     blocks,
     parent: finder.parent,
     definitions,
-    ...findCaptures(root),
+    flows: findFlows(root),
     fragments,
   };
 }

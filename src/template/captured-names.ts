@@ -1,132 +1,115 @@
-import type { Node } from './nunjucks.ts';
-import { boundNames, childNodes, descendants, isNode, scopeNames } from './syntax.ts';
+import { CAPTURED, type Flow, type Flows, NAMELESS, PARAMETERS, RETURNED } from './flows.ts';
 
-/** How one template passes captured html around. */
-export interface Captures {
-  /** Names to which it gives captured html, or what it made of it. */
-  readonly captured: readonly string[];
-  /** Names of its imports: they may export what was captured. */
-  readonly imports: readonly string[];
-  /** Names to which it gives what any function or filter returned, or what it made of it. */
-  readonly returned: readonly string[];
-  /** The parameters of its macros and call blocks. */
-  readonly parameters: readonly string[];
-  /** It passes captured html to a macro or to caller(). */
-  readonly passes: boolean;
-  /** It passes them what any function or filter returned. */
-  readonly passesReturned: boolean;
+/** Ways between names in all templates of an environment; more than that and it is generated text, not templates. */
+const MAX_WAYS = 50_000;
+
+/** From a name to others. */
+class Ways {
+  readonly #ways = new Map<string, Set<string>>();
+  size = 0;
+
+  from(name: string): Iterable<string> {
+    return this.#ways.get(name) ?? [];
+  }
+
+  add(from: string, to: string): void {
+    let ends = this.#ways.get(from);
+    if (ends === undefined) {
+      ends = new Set();
+      this.#ways.set(from, ends);
+    }
+    const { size } = ends;
+    this.size += ends.add(to).size - size;
+  }
 }
 
-/** Names in all templates of an environment; more than that and it is generated text, not templates. */
-const MAX_NAMES = 10_000;
-
 /**
- * The names under which html that was captured from a fragment may be known in the templates run so far. What is
- * passed to a macro may be known as any macro's parameter, in whatever template.
+ * The names under which html that was captured from a fragment may be known in the templates run so far. Values are
+ * followed by name from where they come from, through all these templates: an include sees what is around it, and what is
+ * passed to a macro is known under its parameter's name.
  */
 export class CapturedNames {
-  readonly #captured = new Set<string>();
+  readonly #moves = new Ways();
+  /** The same, the other way. */
+  readonly #origins = new Ways();
+  readonly #keeps = new Ways();
   readonly #imports = new Set<string>();
-  readonly #returned = new Set<string>();
-  readonly #parameters = new Set<string>();
-  #passes = false;
-  #passesReturned = false;
-  /** Some names were not kept: any may be one of them. */
+  /** Some ways were not kept: any name may be one of them. */
   #isFull = false;
+  /** What is reached; undefined when it has to be found again. */
+  #captured: ReadonlySet<string> | undefined;
+  #returned: ReadonlySet<string> | undefined;
 
-  add({ captured, imports, returned, parameters, passes, passesReturned }: Captures): void {
-    for (const name of returned) if (this.#returned.size < MAX_NAMES) this.#returned.add(name);
-    this.#passesReturned ||= passesReturned;
-    for (const name of imports) if (this.#imports.size < MAX_NAMES) this.#imports.add(name);
-    for (const name of captured) if (this.#captured.size < MAX_NAMES) this.#captured.add(name);
-    for (const name of parameters) if (this.#parameters.size < MAX_NAMES) this.#parameters.add(name);
-    this.#passes ||= passes;
-    this.#isFull = [this.#captured, this.#parameters, this.#returned].some(({ size }) => size >= MAX_NAMES);
+  add({ moves, keeps, imports }: Flows): void {
+    const before = this.#size;
+    for (const flow of moves) {
+      this.#addAll(this.#moves, flow);
+      this.#addAll(this.#origins, { from: flow.to, to: flow.from });
+    }
+    for (const flow of keeps) this.#addAll(this.#keeps, flow);
+    for (const name of imports) if (this.#imports.size < MAX_WAYS) this.#imports.add(name);
+    if (this.#size === before) return;
+    this.#captured = undefined;
+    this.#returned = undefined;
+  }
+
+  get #size(): number {
+    return this.#moves.size + this.#keeps.size;
+  }
+
+  #addAll(ways: Ways, { from, to }: Flow): void {
+    for (const start of from) {
+      for (const end of to) {
+        if (ways.size < MAX_WAYS) ways.add(start, end);
+        else this.#isFull = true;
+      }
+    }
   }
 
   /** Whether a name is known for an import: what it exports beside macros may be captured. */
   isImport(name: string): boolean {
-    return this.#imports.size >= MAX_NAMES || this.#imports.has(name);
+    return this.#isFull || this.#imports.has(name);
   }
 
   /** @param hasForeignHtml a component or a lazy rendered something that a variable may hold */
   has(name: string, hasForeignHtml: boolean): boolean {
-    if (this.#isFull || this.#captured.has(name) || (this.#passes && this.#parameters.has(name))) return true;
-    return hasForeignHtml && (this.#returned.has(name) || (this.#passesReturned && this.#parameters.has(name)));
+    if (this.#isFull) return true;
+    const reached = hasForeignHtml ? this.#withReturned() : this.#withCaptured();
+    return reached.has(name) || reached.has(NAMELESS);
   }
-}
 
-/**
- * Captured is what a block set, a macro or an import may give: targets of block sets, of sets whose value mentions a
- * macro, an import or a captured name, loops over such a value, and objects that it is passed to (`list.push(box)`).
- */
-export function findCaptures(root: Node): Captures {
-  const nodes = [...descendants(root)];
-  const sources = new Set<string>(['caller', 'super']);
-  const parameters = new Set<string>();
-  const imports = new Set<string>();
-  for (const node of nodes) {
-    if (IMPORTS.has(node.typename)) for (const name of boundNames(node)) imports.add(name);
-    if (DEFINITIONS.has(node.typename)) for (const name of boundNames(node)) sources.add(name);
-    if (MACROS.has(node.typename)) for (const name of scopeNames(node)) parameters.add(name);
+  #withCaptured(): ReadonlySet<string> {
+    this.#captured ??= this.#reached([CAPTURED]);
+    return this.#captured;
   }
-  const captured = follow(nodes, sources, (name) => sources.has(name), false);
-  const returned = follow(nodes, sources, (name) => sources.has(name), true);
-  return {
-    captured: [...captured.names],
-    imports: [...imports],
-    returned: [...returned.names],
-    parameters: [...parameters],
-    passes: captured.passes,
-    passesReturned: returned.passes,
-  };
-}
 
-/** Follows values from where they come from to the names that get them, until nothing new is found. */
-function follow(
-  nodes: readonly Node[],
-  definitions: ReadonlySet<string>,
-  isSource: (name: string) => boolean,
-  withCalls: boolean,
-): { readonly names: ReadonlySet<string>; readonly passes: boolean } {
-  const names = new Set<string>();
-  const holds = (node: unknown) => mentions(node, (name) => isSource(name) || names.has(name), withCalls);
-  let passes = false;
-  for (let before = -1; before < names.size; ) {
-    before = names.size;
-    for (const node of nodes) {
-      if (node.typename === 'Set' && (isNode(node.body) || holds(node.value))) {
-        for (const name of boundNames(node)) names.add(name);
-      } else if (LOOPS.has(node.typename) && holds(node.arr)) {
-        for (const name of scopeNames(node)) names.add(name);
-      } else if (node.typename === 'FunCall' && holds(node.args)) {
-        passes = true;
-        const receiver = rootName(node.name);
-        if (receiver !== undefined && !definitions.has(receiver)) names.add(receiver);
-      }
+  #withReturned(): ReadonlySet<string> {
+    this.#returned ??= this.#reached([CAPTURED, RETURNED]);
+    return this.#returned;
+  }
+
+  #reached(sources: readonly string[]): ReadonlySet<string> {
+    const reached = new Set(sources);
+    const kept = new Set<string>();
+    // Sets are walked in the order of what is added, and what is added meanwhile is walked as well.
+    for (const name of reached) {
+      for (const next of this.#moves.from(name)) reached.add(next);
+      for (const object of this.#keeps.from(name)) this.#keep(object, kept);
+      for (const object of kept) reached.add(object);
+    }
+    return reached;
+  }
+
+  /** An object that keeps something: what its name was given keeps it as well, under the names it came from. */
+  #keep(object: string, kept: Set<string>): void {
+    const objects = new Set([object]);
+    for (const name of objects) {
+      kept.add(name);
+      for (const origin of this.#origins.from(name)) if (origin === PARAMETERS || isName(origin)) objects.add(origin);
     }
   }
-  return { names, passes };
 }
 
-const DEFINITIONS: ReadonlySet<string> = new Set(['Macro', 'Import', 'FromImport']);
-const IMPORTS: ReadonlySet<string> = new Set(['Import', 'FromImport']);
-const MACROS: ReadonlySet<string> = new Set(['Macro', 'Caller']);
-const LOOPS: ReadonlySet<string> = new Set(['For', 'AsyncEach', 'AsyncAll']);
-
-function mentions(node: unknown, isSource: (name: string) => boolean, withCalls: boolean): boolean {
-  if (!isNode(node)) return false;
-  if (node.typename === 'Symbol') return isSource(String(node.value));
-  // The content of a call block is rendered where caller() is called, not passed as a value.
-  if (node.typename === 'Caller') return false;
-  if (withCalls && (node.typename === 'FunCall' || node.typename === 'Filter')) return true;
-  return childNodes(node).some((child) => mentions(child, isSource, withCalls));
-}
-
-/** The variable whose method is called. */
-function rootName(callee: unknown): string | undefined {
-  let at = callee;
-  if (!isNode(at) || at.typename !== 'LookupVal') return undefined;
-  while (isNode(at) && at.typename === 'LookupVal') at = at.target;
-  return isNode(at) && at.typename === 'Symbol' ? String(at.value) : undefined;
+function isName(node: string): boolean {
+  return !node.includes('(');
 }

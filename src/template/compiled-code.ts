@@ -1,5 +1,5 @@
 import type { TemplateAnalysis } from './analysis.ts';
-import type { Captures } from './captured-names.ts';
+import { findCompiledFlows } from './compiled-flows.ts';
 import type { CompiledCode } from './nunjucks.ts';
 import { noUses, type Uses } from './uses.ts';
 
@@ -9,6 +9,8 @@ import { noUses, type Uses } from './uses.ts';
  */
 
 const GET_TEMPLATE = /\benv\.getTemplate\(("(?:[^"\\]|\\.)*"|[^\n]*?), (true|false), /g;
+/** Nothing but a text: `"a" + b` is chosen at run time. */
+const LITERAL = /^"(?:[^"\\]|\\.)*"$/;
 const LOOKUP = /\bruntime\.contextOrFrameLookup\(context, frame, "([^"]+)"\)/g;
 const SUPER = /\bcontext\.getSuper\(env, "([^"]+)"/g;
 const NOWHERE = { line: 1, column: 1 };
@@ -53,7 +55,7 @@ export function analyseCode(code: CompiledCode): TemplateAnalysis {
     blocks,
     parent,
     definitions: new Set(),
-    ...captures(code),
+    flows: findCompiledFlows(Object.values(code).map(String).join('\n')),
     fragments: [],
   };
 }
@@ -75,21 +77,6 @@ function functionUses(body: string, parent: string | undefined): Uses {
 function* templates(body: string): Generator<{ readonly template: string | undefined; readonly eager: boolean }> {
   for (const [, expression, eager] of body.matchAll(GET_TEMPLATE)) {
     const written = expression as string;
-    yield { template: written.startsWith('"') ? JSON.parse(written) : undefined, eager: eager === 'true' };
+    yield { template: LITERAL.test(written) ? JSON.parse(written) : undefined, eager: eager === 'true' };
   }
-}
-
-/** Any name it gives a value to may be given captured html, where a source would tell which. */
-function captures(code: CompiledCode): Captures {
-  const text = Object.values(code).map(String).join('\n');
-  const names = (pattern: RegExp) => [...text.matchAll(pattern)].map(([, name]) => name as string);
-  const passes = text.includes('= (function() {\nvar output = "";') || text.includes('runtime.makeMacro(');
-  return {
-    returned: names(/\bframe\.set\("([^"]+)", t_\d+, true\)/g),
-    passesReturned: true,
-    captured: passes ? names(/\bframe\.set\("([^"]+)", t_\d+, true\)/g) : [],
-    imports: names(/\bcontext\.setVariable\("([^"]+)", t_/g),
-    parameters: names(/\bframe\.set\("([^"]+)", l_/g),
-    passes,
-  };
 }

@@ -2,6 +2,9 @@ import { ORDINAL } from './analysis.ts';
 import type { Node, Nodes } from './nunjucks.ts';
 import { boundNames, childNodes, isNode } from './syntax.ts';
 
+/** The variable of a compiled body that has its {@link BodyRun}: inside another tag's block `cb` is that tag's. */
+const RUN = 'cachesweeperRun';
+
 const DEFINITIONS: ReadonlySet<string> = new Set(['Macro', 'Import', 'FromImport']);
 
 /**
@@ -64,12 +67,12 @@ export class Emitter {
     if (block !== undefined) this.#renderSuperInPlace(body, block);
     this.#publishDefinitions(body);
     const assigned = assignedNames(body);
-    const inFrame = this.#statement('var frame = cb.run.frame');
-    const end = this.#statement('cb.run.end()');
+    const inFrame = this.#statement(`var ${RUN} = cb.run, frame = ${RUN}.frame`);
+    const end = this.#statement(`${RUN}.end()`);
     if (assigned.length === 0) return { node: this.list([inFrame, body, end]), assigned };
     const parameters = assigned.filter((name) => variables.has(name));
     const symbols = () => this.list(parameters.map((name) => new this.#nodes.Symbol(0, 0, name)));
-    const content = this.list([this.#statement('frame.topLevel = cb.run.frame.topLevel'), body, end]);
+    const content = this.list([this.#statement(`frame.topLevel = ${RUN}.frame.topLevel`), body, end]);
     const caller = new this.#nodes.Caller(0, 0, new this.#nodes.Symbol(0, 0, 'caller'), symbols(), content);
     // "lineno" and "colno" are the variables the code keeps its place in: calling the body does not change the place.
     const call = new this.#nodes.FunCall('lineno', 'colno', caller, symbols());
@@ -84,7 +87,7 @@ export class Emitter {
     if (isSuper(node)) {
       const name = JSON.stringify(block);
       return this.#code(
-        `runtime.markSafe(cb.run.inherited(function(done) { context.getSuper(env, ${name}, b_${block}, frame, runtime, done); }))`,
+        `runtime.markSafe(${RUN}.inherited(function(done) { context.getSuper(env, ${name}, b_${block}, frame, runtime, done); }))`,
       );
     }
     const fields = node as Record<string, unknown>;

@@ -86,7 +86,7 @@ export class TemplateHost implements TemplateSource {
     }
     if (template.rootRenderFunc === undefined) return undefined;
     this.#templates.set(template.rootRenderFunc, template);
-    this.captured.add(this.analyst.template(template));
+    this.captured.add(this.analyst.template(template).flows);
     return undefined;
   }
 

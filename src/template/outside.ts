@@ -35,9 +35,11 @@ export function mayPrintEarlier(
 ): boolean {
   if (reads === undefined) return true;
   return reads.some((name) => {
+    // Whatever its value is: Nunjucks keeps some variables of loops where nobody can look.
+    if (captured.has(name, hasForeignHtml)) return true;
     const value = variable(name, scope);
     if (value === undefined || value === null) return false;
-    if (captured.has(name, hasForeignHtml) || (captured.isImport(name) && exportsMore(value))) return true;
+    if (captured.isImport(name) && exportsMore(value)) return true;
     return (
       value !== scope.page[name] && (value instanceof String || (typeof value === 'string' && value.includes('<')))
     );

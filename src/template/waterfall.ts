@@ -10,8 +10,8 @@ const nothing: Step = () => {};
  * Compiled includes are made of this: Nunjucks leaves it to `a-sync-waterfall`, which makes nine functions and as many
  * arrays for a task, and keeps the page until a full collection (docs/performance.md, "Closures"). Here it is one function.
  */
-export function waterfall(tasks: readonly Task[], callback: Step = nothing): void {
-  let done = callback;
+export function waterfall(tasks: readonly Task[], callback?: Step | null | false): void {
+  let done = callback || nothing;
   const step = (index: number): Step => {
     if (index >= tasks.length) return done;
     return (error, ...results) => {

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
+import nunjucks from 'nunjucks';
 import { CacheSweeper, lazy } from 'nunjucks-cachesweeper';
 import { TestingStore } from 'nunjucks-cachesweeper/testing';
 import { expect, test, vi } from 'vitest';
+import { ObjectLoader } from '../support/loaders.ts';
 import { Article, Comment } from '../support/models.ts';
 import { Clock, SETTLED, Site } from '../waiting/support.ts';
 import type { Scenario } from './scenario.ts';
@@ -223,6 +225,31 @@ way('a store that carries out a token write seconds after it has given it up, an
   expect((await run(false))?.violations.join()).toContain('ms beyond promise 2');
   expect((await run(true))?.violations).toEqual([]);
 });
+
+way(
+  'a function of the site that keeps html for another fragment: what that shows is not swept with the first',
+  async () => {
+    const sweeper = new CacheSweeper({ maxDataAge: '1ms' });
+    const keeper = '{% set box %}{% cachesweeper comment 60 %}{{ comment.text }}{% endcachesweeper %}{% endset %}';
+    const pages = {
+      'kept.njk': `${keeper}{{ keep(box) }}{% cachesweeper article 60 %}{{ kept() }}{% endcachesweeper %}`,
+      'passed.njk': `${keeper}{{ keep(box) }}{% cachesweeper article 60 kept() %}{{ kept() }}{% endcachesweeper %}`,
+    };
+    const env = sweeper.install(new nunjucks.Environment(new ObjectLoader(pages) as nunjucks.ILoader));
+    let html = '';
+    env.addGlobal('keep', (box: string) => {
+      html = box;
+      return '';
+    });
+    env.addGlobal('kept', () => html);
+    const page = (name: string, text: string) =>
+      sweeper.render(env, name, { article: new Article(1), comment: new Comment(7, text) });
+    for (const name of Object.keys(pages)) expect(await page(name, 'v1')).toBe('v1');
+    await sweeper.invalidateCacheFor(new Comment(7));
+    expect(await page('kept.njk', 'v2')).toBe('v1');
+    expect(await page('passed.njk', 'v2')).toBe('v2');
+  },
+);
 
 test('docs/reliability.md has a row for each of these ways, and no other', () => {
   const page = readFileSync(new URL('../../docs/reliability.md', import.meta.url), 'utf8');

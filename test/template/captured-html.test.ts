@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Templates } from '../support/loaders.ts';
 import { Article, Comment } from '../support/models.ts';
-import { fragment, site } from './site.ts';
+import { partlyPrecompiledSite } from './precompiled.ts';
+import { fragment, type Site, site } from './site.ts';
 
 const f = fragment;
 const BOX = `{% set box %}${f('comment', '{{ comment.text }}')}{% endset %}`;
@@ -83,12 +84,69 @@ const captured: Record<string, string | Templates> = {
   },
   'a filter block around, set': `{% set t %}{% filter upper %}${f('comment', '{{ comment.text }}')}{% endfilter %}{% endset %}${f('article', '{{ t | lower }}')}`,
   'a variable that is the same text as one of the page': `{% set same %}${f('comment', '{{ comment.text }}')}{% endset %}${f('article', '{{ same }}')}`,
+  'in a list under another name': `${BOX}{% set l = items %}{% set _ = l.push(box) %}${f('article', '{{ items | last }}')}`,
+  'in a list inside an object': `${BOX}{% set o = { l: items } %}{% set _ = o.l.push(box) %}${f('article', '{{ items | last }}')}`,
+  'in a list that a loop is at': `${BOX}{% for l in [items] %}{% set _ = l.push(box) %}{% endfor %}${f('article', '{{ items | last }}')}`,
+  'in a list that a condition chose': `${BOX}{% set _ = (nothing or items).push(box) %}${f('article', '{{ items | last }}')}`,
+  'in a list that a macro adds to': `${BOX}{% macro add(l, t) %}{% set _ = l.push(t) %}{% endmacro %}{{ add(items, box) }}${f('article', '{{ items | last }}')}`,
+  'in a list of a list that grows in a loop': `${BOX}{% set cells = [{ l: [] }] %}{% for cell in cells %}{% set _ = cell.l.push(box) %}{% endfor %}{% for cell in cells %}${f('article', '{{ cell.l[0] }}')}{% endfor %}`,
+  'in a loop over pairs': `${BOX}{% for k, t in [["a", box]] %}${f('article', '{{ t }}')}{% endfor %}`,
+  'in a loop over triples': `${BOX}{% for a, b, t in [["a", "b", box]] %}${f('article', '{{ t }}')}{% endfor %}`,
+  'in a loop over groups': `${BOX}{% for k, l in [{ k: 1, t: box }] | groupby("k") %}${f('article', '{{ l[0].t }}')}{% endfor %}`,
+  'one of two names set together': `${CARD}{% set a, b = card(comment) %}${f('article', '{{ b }}')}`,
+  'a parameter that is set': `${BOX}{% macro show(t) %}{% set u = t %}${f('article', '{{ u }}')}{% endmacro %}{{ show(box) }}`,
+  'a parameter that is looped over': `${BOX}{% macro show(l) %}{% for t in l %}${f('article', '{{ t }}')}{% endfor %}{% endmacro %}{{ show([box]) }}`,
+  'a parameter that an include reads': {
+    'page.njk': `${BOX}{% macro show(t, article) %}{% include "i.njk" %}{% endmacro %}{{ show(box, article) }}`,
+    'i.njk': f('article', '{{ t }}'),
+  },
+  'a parameter that is not passed': `${CARD}{% macro show(a, c, t=card(c)) %}${f('a', '{{ t }}')}{% endmacro %}{{ show(article, comment) }}`,
+  'the second parameter that is not passed': `${CARD}{% macro show(a, c, s="", t=card(c)) %}${f('a', '{{ t }}')}{% endmacro %}{{ show(article, comment) }}`,
+  'the result of a macro that returns its parameter': `${BOX}{% macro id(t) %}{{ t }}{% endmacro %}{% set u = id(box) %}${f('article', '{{ u }}')}`,
+  'the result of a macro under another name': `${CARD}{% set m = card %}{% set t = m(comment) %}${f('article', '{{ t }}')}`,
+  'the result of a macro in an object': `${CARD}{% set m = { n: card } %}{% set t = m.n(comment) %}${f('article', '{{ t }}')}`,
+  'the result of a macro that is a parameter': `${CARD}{% macro show(m, c, a) %}{% set t = m(c) %}${f('a', '{{ t }}')}{% endmacro %}{{ show(card, comment, article) }}`,
+  'the result of an imported macro': {
+    'page.njk': `{% from "i.njk" import card %}{% set t = card(comment) %}${f('article', '{{ t }}')}`,
+    'i.njk': CARD,
+  },
+  "the result of a module's macro": {
+    'page.njk': `{% import "i.njk" as m %}{% set t = "so: " ~ m.card(comment) %}${f('article', '{{ t }}')}`,
+    'i.njk': CARD,
+  },
+  'the result of a macro that the including template imported': {
+    'page.njk': `{% from "i.njk" import card %}{% include "j.njk" %}`,
+    'i.njk': CARD,
+    'j.njk': `{% set t = card(comment) %}${f('article', '{{ t }}')}`,
+  },
+  'the result of a module that the including template imported': {
+    'page.njk': `{% import "i.njk" as m %}{% include "j.njk" %}`,
+    'i.njk': CARD,
+    'j.njk': `{% set t = m.card(comment) %}${f('article', '{{ t }}')}`,
+  },
+  'the result of an imported macro, kept by a method': {
+    'page.njk': `{% from "i.njk" import card %}{% set _ = bag.set("a", card(comment)) %}${f('article', '{{ bag.get("a") }}')}`,
+    'i.njk': CARD,
+  },
+  'the result of an imported macro, passed to another': {
+    'page.njk': `{% from "i.njk" import card, show %}${f('article', '')}{{ show("so: " ~ card(comment), article) }}`,
+    'i.njk': `${CARD}{% macro show(t, article) %}${f('article', '{{ t }}')}{% endmacro %}`,
+  },
   'a captured fragment that was a hit': `${f('comment', '{{ comment.text }}')}${BOX}${f('article', '{{ box }}')}`,
 };
 
-describe('html captured from one fragment and printed in another', () => {
+const isPage = (name: string) => name === 'page.njk';
+/** How the templates reach the process: the syntax tree of a precompiled one is gone. */
+const kinds: Record<string, (templates: Templates) => Site> = {
+  'templates from source': (templates) => site(templates),
+  'precompiled templates': (templates) => partlyPrecompiledSite(templates, () => true),
+  'a precompiled page': (templates) => partlyPrecompiledSite(templates, isPage),
+  'a page from source, the rest precompiled': (templates) => partlyPrecompiledSite(templates, (name) => !isPage(name)),
+};
+
+describe.each(Object.entries(kinds))('html captured from one fragment and printed in another, %s', (_kind, siteOf) => {
   test.each(Object.entries(captured))('is fresh after the first was bumped: %s', async (_how, source) => {
-    const { render, sweeper } = site(source);
+    const { render, sweeper } = siteOf(typeof source === 'string' ? { 'page.njk': source } : source);
     const page = { ...context(), same: 'old' };
     const before = await render(page);
     expect(before.toLowerCase()).toContain('old');
@@ -101,7 +159,9 @@ describe('html captured from one fragment and printed in another', () => {
     expect(after.toLowerCase()).toContain('new');
     expect(after.toLowerCase()).not.toContain('old');
   });
+});
 
+describe('html captured from one fragment and printed in another', () => {
   test('is not stored when the first was not', async () => {
     const box =
       '{% set box %}{% cachesweeper comment 500 when=false %}{{ comment.text }}{% endcachesweeper %}{% endset %}';
@@ -124,57 +184,60 @@ describe('html captured from one fragment and printed in another', () => {
   });
 });
 
-describe('a fragment that prints nothing captured is left alone when its sibling is bumped', () => {
-  const rows = () => [1, 2, 3].map((id) => new Comment(id, `text <b>${id}</b>`));
+describe.each(Object.entries(kinds))(
+  'a fragment that prints nothing captured is left alone when its sibling is bumped, %s',
+  (_kind, siteOf) => {
+    const rows = () => [1, 2, 3].map((id) => new Comment(id, `text <b>${id}</b>`));
 
-  test.each([
-    ['rows of a loop', `{% for c in comments %}${f('c', '{{ c.text }}')}{% endfor %}`],
-    ['rows with html in an attribute', `{% for c in comments %}${f('c', '{{ c.text | safe }}')}{% endfor %}`],
-    ['rows with a counter', `{% for c in comments %}${f('c', '{{ loop.index }} {{ c.text }}')}{% endfor %}`],
-    ['rows that read the page', `{% for c in comments %}${f('c', '{{ title }} {{ c.text }}')}{% endfor %}`],
-    [
-      'rows of a macro',
-      `{% macro row(c) %}${f('c', '{{ c.text }}')}{% endmacro %}{% for c in comments %}{{ row(c) }}{% endfor %}`,
-    ],
-    [
-      'rows of a macro with a text',
-      `{% macro row(c, word) %}{% cachesweeper c 500 word %}{{ word }}{{ c.text }}{% endcachesweeper %}{% endmacro %}{% for c in comments %}{{ row(c, "hello") }}{% endfor %}`,
-    ],
-    ['rows of an imported macro', '{% from "row.njk" import row %}{% for c in comments %}{{ row(c) }}{% endfor %}'],
-    ['rows of an include', '{% for c in comments %}{% include "c.njk" %}{% endfor %}'],
-    ['rows of a row with html', `{% for c in comments %}{% set r = c %}${f('r', '{{ r.text }}')}{% endfor %}`],
-    ['rows with their own set', `{% for c in comments %}${f('c', '{% set t = c.text %}{{ t }}')}{% endfor %}`],
-    [
-      'rows with a literal from outside',
-      `{% set word = "hello" %}{% for c in comments %}${f('c', '<i class="{{ word }}">{{ c.text }}</i>')}{% endfor %}`,
-    ],
-    ['rows with a filter', `{% for c in comments %}${f('c', '{{ c.text | striptags | upper }}')}{% endfor %}`],
-    ['rows with a number', `{% set n = 5 %}{% for c in comments %}${f('c', '{{ n }}{{ c.text }}')}{% endfor %}`],
-    [
-      'rows that call a local macro',
-      `{% macro b(t) %}<b>{{ t }}</b>{% endmacro %}{% for c in comments %}${f('c', '{{ b(c.text) }}')}{% endfor %}`,
-    ],
-  ])('%s', async (_how, source) => {
-    const { render, sweeper, outcomes } = site({
-      'page.njk': source,
-      'c.njk': f('c', '{{ c.text }}'),
-      'row.njk': `{% macro row(c) %}${f('c', '{{ c.text }}')}{% endmacro %}`,
+    test.each([
+      ['rows of a loop', `{% for c in comments %}${f('c', '{{ c.text }}')}{% endfor %}`],
+      ['rows with html in an attribute', `{% for c in comments %}${f('c', '{{ c.text | safe }}')}{% endfor %}`],
+      ['rows with a counter', `{% for c in comments %}${f('c', '{{ loop.index }} {{ c.text }}')}{% endfor %}`],
+      ['rows that read the page', `{% for c in comments %}${f('c', '{{ title }} {{ c.text }}')}{% endfor %}`],
+      [
+        'rows of a macro',
+        `{% macro row(c) %}${f('c', '{{ c.text }}')}{% endmacro %}{% for c in comments %}{{ row(c) }}{% endfor %}`,
+      ],
+      [
+        'rows of a macro with a text',
+        `{% macro row(c, word) %}{% cachesweeper c 500 word %}{{ word }}{{ c.text }}{% endcachesweeper %}{% endmacro %}{% for c in comments %}{{ row(c, "hello") }}{% endfor %}`,
+      ],
+      ['rows of an imported macro', '{% from "row.njk" import row %}{% for c in comments %}{{ row(c) }}{% endfor %}'],
+      ['rows of an include', '{% for c in comments %}{% include "c.njk" %}{% endfor %}'],
+      ['rows of a row with html', `{% for c in comments %}{% set r = c %}${f('r', '{{ r.text }}')}{% endfor %}`],
+      ['rows with their own set', `{% for c in comments %}${f('c', '{% set t = c.text %}{{ t }}')}{% endfor %}`],
+      [
+        'rows with a literal from outside',
+        `{% set word = "hello" %}{% for c in comments %}${f('c', '<i class="{{ word }}">{{ c.text }}</i>')}{% endfor %}`,
+      ],
+      ['rows with a filter', `{% for c in comments %}${f('c', '{{ c.text | striptags | upper }}')}{% endfor %}`],
+      ['rows with a number', `{% set n = 5 %}{% for c in comments %}${f('c', '{{ n }}{{ c.text }}')}{% endfor %}`],
+      [
+        'rows that call a local macro',
+        `{% macro b(t) %}<b>{{ t }}</b>{% endmacro %}{% for c in comments %}${f('c', '{{ b(c.text) }}')}{% endfor %}`,
+      ],
+    ])('%s', async (_how, source) => {
+      const { render, sweeper, outcomes } = siteOf({
+        'page.njk': source,
+        'c.njk': f('c', '{{ c.text }}'),
+        'row.njk': `{% macro row(c) %}${f('c', '{{ c.text }}')}{% endmacro %}`,
+      });
+      const comments = rows();
+      await render({ comments, title: 'a <title>' });
+      await sweeper.invalidateCacheFor(comments[0]);
+      await render({ comments, title: 'a <title>' });
+      expect(outcomes()).toEqual(['miss', 'hit', 'hit']);
     });
-    const comments = rows();
-    await render({ comments, title: 'a <title>' });
-    await sweeper.invalidateCacheFor(comments[0]);
-    await render({ comments, title: 'a <title>' });
-    expect(outcomes()).toEqual(['miss', 'hit', 'hit']);
-  });
 
-  test('a long list whose rows read one variable set outside costs no more than its rows', async () => {
-    const count = 1_200;
-    const { render, outcomes } = site(
-      `{% set word = "hello" %}{% for c in comments %}${f('c', '{{ word }}{{ c.id }}')}{% endfor %}`,
-    );
-    const comments = Array.from({ length: count }, (_, id) => new Comment(id));
-    await render({ comments });
-    // Each row would depend on all before it, until there are too many to be stored.
-    expect(outcomes()).toEqual(Array(count).fill('miss'));
-  });
-});
+    test('a long list whose rows read one variable set outside costs no more than its rows', async () => {
+      const count = 1_200;
+      const { render, outcomes } = site(
+        `{% set word = "hello" %}{% for c in comments %}${f('c', '{{ word }}{{ c.id }}')}{% endfor %}`,
+      );
+      const comments = Array.from({ length: count }, (_, id) => new Comment(id));
+      await render({ comments });
+      // Each row would depend on all before it, until there are too many to be stored.
+      expect(outcomes()).toEqual(Array(count).fill('miss'));
+    });
+  },
+);

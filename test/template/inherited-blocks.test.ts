@@ -1,4 +1,6 @@
+import nunjucks from 'nunjucks';
 import { describe, expect, test } from 'vitest';
+import type { Node, Nodes, Parser } from '../../src/template/nunjucks.ts';
 import type { Templates } from '../support/loaders.ts';
 import { Article, Comment } from '../support/models.ts';
 import { fragment, site } from './site.ts';
@@ -113,3 +115,34 @@ test('an inherited block is not rendered on a hit', async () => {
   expect(outcomes()).toEqual(['hit']);
   expect(runs).toBe(1);
 });
+
+test('super() in a body, inside the block of another tag', async () => {
+  const { env, render, sweeper } = site({
+    'page.njk': `{% extends "base.njk" %}{% block x %}${f('article', '{% wrap %}{{ super() }}{% endwrap %}')}{% endblock %}`,
+    'base.njk': `{% block x %}${COMMENT}{% endblock %}`,
+  });
+  env.addExtension('wrap', new WrapTag() as never);
+  const page = context();
+  expect(await render(page)).toBe('(old)');
+  page.comment.text = 'new';
+  await sweeper.invalidateCacheFor(page.comment);
+  expect(await render(page)).toBe('(new)');
+});
+
+/** A tag that prints its content in brackets. */
+class WrapTag {
+  readonly tags = ['wrap'];
+
+  parse(parser: Parser, nodes: Nodes): Node {
+    parser.nextToken();
+    parser.advanceAfterBlockEnd('wrap');
+    const body = parser.parseUntilBlocks('endwrap');
+    parser.nextToken();
+    parser.advanceAfterBlockEnd('endwrap');
+    return new nodes.CallExtension(this, 'run', new nodes.NodeList(0, 0, []), [body]);
+  }
+
+  run(_context: unknown, body: () => string): unknown {
+    return new nunjucks.runtime.SafeString(`(${body()})`);
+  }
+}

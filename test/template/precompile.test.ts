@@ -1,43 +1,13 @@
-import { posix } from 'node:path';
 import nunjucks from 'nunjucks';
 import { CacheSweeper } from 'nunjucks-cachesweeper';
 import { describe, expect, test } from 'vitest';
 import type { Templates } from '../support/loaders.ts';
 import { Article, Comment } from '../support/models.ts';
-import { folder } from './folders.ts';
-import { failure, fragment, type Site, site } from './site.ts';
+import { type Compiled, precompile, precompiledSite } from './precompiled.ts';
+import { failure, fragment, site } from './site.ts';
 import { visitor } from './visitors.ts';
 
 const f = fragment;
-
-type Compiled = Record<string, { root: () => void }>;
-
-/** Nunjucks' own loader resolves relative names against the working directory. */
-class PrecompiledLoader extends nunjucks.PrecompiledLoader {
-  override resolve(from: string, to: string): string {
-    return posix.join(posix.dirname(from), to);
-  }
-}
-
-/** What `nunjucks.precompile` writes for a folder, as a build step runs it. */
-function precompile(templates: Templates, options: nunjucks.ConfigureOptions = {}): Compiled {
-  const root = folder(templates);
-  const env = new CacheSweeper().install(
-    new nunjucks.Environment(new nunjucks.FileSystemLoader(root) as nunjucks.ILoader, options),
-  );
-  let compiled: Compiled = {};
-  const wrapper = (sources: { name: string; template: string }[]) => {
-    compiled = Object.fromEntries(
-      sources.map(({ name, template }) => [name, new Function(`return (function() {${template}\n})()`)()]),
-    );
-    return '';
-  };
-  nunjucks.precompile(root, { env, include: [/\.njk$/], wrapper } as never);
-  return compiled;
-}
-
-const precompiledSite = (compiled: Compiled): Site =>
-  site({}, { loader: new PrecompiledLoader(compiled as never) as unknown as nunjucks.ILoader });
 
 const card = `{% macro card(c) %}${f('c', '{{ c.text }}')}{% endmacro %}`;
 const sites: Record<string, readonly [Templates, string]> = {
@@ -61,6 +31,14 @@ const sites: Record<string, readonly [Templates, string]> = {
     'c1c2',
   ],
   'chosen at run time': [{ 'page.njk': f('article', '{% include chosen %}'), 'chosen.njk': 'C' }, 'C'],
+  'chosen at run time, beginning with a text': [
+    { 'page.njk': f('article', '{% include "chos" ~ "en.njk" %}{% include "chosen.njk" or x %}'), 'chosen.njk': 'C' },
+    'CC',
+  ],
+  'chosen at run time, beginning with a text, outside': [
+    { 'page.njk': `{% include "chos" ~ "en.njk" %}${f('article', 'a')}`, 'chosen.njk': 'C' },
+    'Ca',
+  ],
   'set in the body': [{ 'page.njk': `{% set n = 1 %}${f('article', '{% set n = 2 %}{{ n }}')}{{ n }}` }, '21'],
   captured: [{ 'page.njk': `{% set b %}${f('comment', 'x')}{% endset %}${f('article', '{{ b }}')}` }, 'x'],
   'quotes and lines': [{ 'page.njk': f('article', "\"'\\\n\u2028 {{ 'a' }}") }, '"\'\\\n\u2028 a'],

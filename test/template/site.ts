@@ -19,7 +19,7 @@ export interface Site {
 export interface SiteOptions {
   readonly sweeper?: CacheSweeperOptions;
   readonly env?: nunjucks.ConfigureOptions;
-  readonly loader?: nunjucks.ILoader;
+  readonly loader?: nunjucks.ILoader | nunjucks.ILoader[];
 }
 
 /** An environment with a sweeper; a single template is `page.njk`. */

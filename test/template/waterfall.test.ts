@@ -90,6 +90,17 @@ test.each([
   expect(answers[1]).toHaveLength(1);
 });
 
+test.each([undefined, null, false])('a callback that is %s is not called', (callback) => {
+  const env = new nunjucks.Environment() as never as Parameters<typeof pagePrototype>[0];
+  const log: number[] = [];
+  const task = (next: Step) => {
+    log.push(log.length);
+    next();
+  };
+  pagePrototype(env).waterfall([task, task] as never, callback as never);
+  expect(log).toEqual([0, 1]);
+});
+
 test('the waterfall of a page waits for the next turn where Nunjucks is asked to', async () => {
   const env = new nunjucks.Environment() as never as Parameters<typeof pagePrototype>[0];
   const log: string[] = [];
