@@ -1,4 +1,4 @@
-import { CAPTURED, type Flow, type Flows, NAMELESS, PARAMETERS, RETURNED } from './flows.ts';
+import { CAPTURED, type Flow, type Flows, isName, NAMELESS, PARAMETERS, RETURNED } from './flows.ts';
 
 /** Ways between names in all templates of an environment; more than that and it is generated text, not templates. */
 const MAX_WAYS = 50_000;
@@ -108,8 +108,4 @@ export class CapturedNames {
       for (const origin of this.#origins.from(name)) if (origin === PARAMETERS || isName(origin)) objects.add(origin);
     }
   }
-}
-
-function isName(node: string): boolean {
-  return !node.includes('(');
 }

@@ -1,4 +1,4 @@
-import { CAPTURED, calling, type Flow, type Flows, PARAMETERS, RETURNED } from './flows.ts';
+import { CAPTURED, calling, exported, type Flow, type Flows, isName, PARAMETERS, RETURNED } from './flows.ts';
 
 /*
  * The flows of a precompiled template, line by line: the compiler writes each expression on one line (but for the content
@@ -19,7 +19,13 @@ const PASSED = /\bframe\.set\("([^"]+)", l_/g;
 const BY_DEFAULT = /\bframe\.set\("([^"]+)", Object\.prototype\.hasOwnProperty\.call\(kwargs, /g;
 /** What is called back with; the first is an error. */
 const CALLED_BACK = /\bfunction\(t_\d+,((?:t|hole)_\d+)\) \{/g;
-const IMPORTED = [/\.getExported\((?:context\.getVariables\(\), frame, )?function\(t_\d+,(t_\d+)\) \{/g, /\bvar (t_\d+) = t_\d+\.\w/g];
+const IMPORTED = [
+  /\.getExported\((?:context\.getVariables\(\), frame, )?function\(t_\d+,(t_\d+)\) \{/g,
+  /\bvar (t_\d+) = t_\d+\.\w/g,
+];
+/** A function, or a method of a variable: that it is called does not pass it. */
+const CALLEE =
+  /\bruntime\.callWrap\((?:runtime\.memberLookup\(\()?(?:\w+_\d+|l_\w+|runtime\.contextOrFrameLookup\(context, frame, "[^"]+"\))(?:\),"[^"]*"\))?, /g;
 /** As the compiler shows in errors what is called: `show`, `list["push"]`, `--expression--["push"]`. */
 const CALLED = /"((?:[^"\\]|\\.)*)", context, \[/g;
 const METHOD_OF = /^([A-Za-z_$][\w$]*)\[/;
@@ -27,22 +33,22 @@ const METHOD_OF = /^([A-Za-z_$][\w$]*)\[/;
 /** @param code all of a template's functions */
 export function findCompiledFlows(code: string): Flows {
   const lines = code.split('\n').map(readLine);
-  const modules = new Set(lines.flatMap((line) => line.imported));
-  const isImport = ({ from }: Line) => from.size > 0 && [...from].every((one) => modules.has(one));
+  const imported = new Set(lines.flatMap((line) => line.imported));
+  const isImport = ({ from }: Line) => from.size > 0 && [...from].every((one) => imported.has(one));
   const imports = new Set(lines.filter(isImport).flatMap(({ names }) => names));
-  const origins = originsOf(lines);
-  const named = (from: Iterable<string>) => [...from].flatMap((one) => [...(origins.get(one) ?? [one])]);
-  const moves: Flow[] = [{ from: [CAPTURED], to: [...imports].map(calling) }];
+  const origins = originsOf(lines, imported);
+  const named = (from: Iterable<string>) => [...from].flatMap((one) => [...(origins.get(one) ?? asMentioned(one))]);
+  const moves: Flow[] = [{ from: [CAPTURED], to: [...imports].flatMap((name) => [calling(name), exported(name)]) }];
   const keeps: Flow[] = [];
   for (const line of lines) {
     const passed = named(line.passed);
     moves.push(
-      { from: named(line.from), to: line.names },
+      { from: isImport(line) ? [] : named(line.from), to: line.names },
       { from: [PARAMETERS], to: line.parameters },
       { from: passed, to: [PARAMETERS] },
       { from: [CAPTURED], to: line.definitions.map(calling) },
     );
-    keeps.push({ from: passed, to: named(line.receivers).filter((name) => !imports.has(name)) });
+    keeps.push({ from: passed, to: named(line.receivers).filter((name) => !imports.has(name) && isName(name)) });
   }
   return { moves, keeps, imports };
 }
@@ -70,7 +76,8 @@ function readLine(line: string): Line {
     patterns.flatMap((pattern) => all(pattern, text)).map((name) => `=${name}`);
   // A variable that only gets its value here is not mentioned.
   const rest = [ASSIGNED, ADDED, LOOPED, CALLED_BACK].reduce((text, pattern) => text.replace(pattern, ''), line);
-  const mentioned = [...variables([VARIABLE], rest), ...all(PARAMETER, rest), ...all(LOOKUP, rest)];
+  const mentionedIn = (text: string) => [...variables([VARIABLE], text), ...all(PARAMETER, text), ...all(LOOKUP, text)];
+  const mentioned = mentionedIn(rest);
   const calls = line.split('runtime.callWrap(').length - 1;
   const isFiltered = line.includes('env.getFilter(');
   const isCapture = line.includes('= (function() {') || line.includes('context.getSuper(');
@@ -78,7 +85,7 @@ function readLine(line: string): Line {
   const from = new Set(mentioned);
   if (calls > 0 || isCapture) from.add(CAPTURED);
   if (calls > 0 || isFiltered) from.add(RETURNED);
-  const passed = new Set(calls > 0 ? mentioned : []);
+  const passed = new Set(calls > 0 ? mentionedIn(rest.replace(CALLEE, '')) : []);
   // What one function returned is passed to another, or may be.
   if (calls > 1 || (calls > 0 && byDefault.length > 0)) passed.add(CAPTURED);
   if (calls > 1 || (calls > 0 && isFiltered)) passed.add(RETURNED);
@@ -101,16 +108,21 @@ function receiversOf(callee: string, mentioned: readonly string[]): readonly str
   return name === undefined ? mentioned : [name];
 }
 
-/** What the value of each of the compiler's variables may be made from. */
-function originsOf(lines: readonly Line[]): ReadonlyMap<string, ReadonlySet<string>> {
+function asMentioned(one: string): readonly string[] {
+  return isName(one) ? [one, exported(one)] : [one];
+}
+
+/** What the value of each of the compiler's variables may be made from; what was imported may be, or hold, anything. */
+function originsOf(lines: readonly Line[], imported: ReadonlySet<string>): ReadonlyMap<string, ReadonlySet<string>> {
   const origins = new Map<string, Set<string>>();
   for (const { from, variables } of lines) {
-    for (const one of [...from, ...variables]) if (one.startsWith('=')) origins.set(one, new Set());
+    for (const one of [...from, ...variables])
+      if (one.startsWith('=')) origins.set(one, new Set(imported.has(one) ? [CAPTURED] : []));
   }
   for (let before = -1, size = 0; before < size; ) {
     before = size;
     for (const { from, variables } of lines) {
-      const made = new Set([...from].flatMap((one) => [...(origins.get(one) ?? [one])]));
+      const made = new Set([...from].flatMap((one) => [...(origins.get(one) ?? asMentioned(one))]));
       for (const variable of variables) for (const origin of made) origins.get(variable)?.add(origin);
     }
     size = [...origins.values()].reduce((sum, found) => sum + found.size, 0);

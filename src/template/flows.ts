@@ -11,8 +11,14 @@ export const PARAMETERS = '(parameters)';
 /** What Nunjucks calls the variables of a loop over pairs; in its code their names are lost. */
 export const NAMELESS = '[object Object]';
 
-/** What a macro or import of this name gives, to templates that only find it in their scope. */
+/** What a macro of this name returns, to templates that only find it in their scope. */
 export const calling = (name: string): string => `${name}()`;
+
+/** What an import of this name exports, to templates that only find it in their scope. */
+export const exported = (name: string): string => `(${name})`;
+
+/** Whether it is a variable's name, and none of the above. */
+export const isName = (node: string): boolean => !node.includes('(');
 
 /** A value made from what has one of the names may get to each of the others. */
 export interface Flow {
@@ -40,7 +46,8 @@ export function findFlows(root: Node): Flows {
   const nodes = [...descendants(root)];
   const definitions = new Set(nodes.filter(({ typename }) => DEFINITIONS.has(typename)).flatMap(boundNames));
   const mentioned = (value: unknown) => mentions(value, definitions);
-  const moves: Flow[] = [{ from: [CAPTURED], to: [...definitions].map(calling) }];
+  const imports = nodes.filter(({ typename }) => IMPORTS.has(typename)).flatMap(boundNames);
+  const moves: Flow[] = [{ from: [CAPTURED], to: [...[...definitions].map(calling), ...imports.map(exported)] }];
   const keeps: Flow[] = [];
   for (const node of nodes) {
     if (node.typename === 'Set') {
@@ -55,7 +62,6 @@ export function findFlows(root: Node): Flows {
       keeps.push({ from: passed, to: receivers(node.name, definitions) });
     }
   }
-  const imports = nodes.filter(({ typename }) => IMPORTS.has(typename)).flatMap(boundNames);
   return { moves, keeps, imports };
 }
 
@@ -68,7 +74,7 @@ function mentions(value: unknown, definitions: ReadonlySet<string>): ReadonlySet
     if (node.typename === 'Caller') return;
     if (node.typename === 'Symbol') {
       const name = String(node.value);
-      found.add(name);
+      found.add(name).add(exported(name));
       if (definitions.has(name) || GIVING_HTML.has(name)) found.add(CAPTURED);
     }
     if (node.typename === 'FunCall' || node.typename === 'Filter') found.add(RETURNED);
