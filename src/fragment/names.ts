@@ -46,11 +46,11 @@ export function dependencyNames(identity: Identity): readonly [string, string, s
 
 /**
  * The names that a change of this model bumps: a row sweeps itself and the lists of its type; a type without an id
- * sweeps everything that shows any of them.
+ * sweeps everything that shows any of them. The first belongs to no other identity.
  */
-export function sweptNames(identity: Identity): readonly string[] {
+export function sweptNames(identity: Identity): readonly [string, ...string[]] {
   const names = typeNames(identity.type);
-  return identity.id === undefined ? [names.type] : [ownName(identity), names.list];
+  return identity.id === undefined ? [names.type] : [`${names.type}:=${identity.id}`, names.list];
 }
 
 /** The name of the type that a name belongs to: `Comment` of `Comment:=7`, `Comment:*` and `Comment`. */

@@ -1,6 +1,6 @@
 import { CacheSweeperError } from '../errors.ts';
 import type { Identifier, Identity } from './identity.ts';
-import { EVERYTHING, ownName, sweptNames } from './names.ts';
+import { EVERYTHING, sweptNames } from './names.ts';
 import { isPartlyKnown, isUnknown, partlyKnown } from './partly-known.ts';
 
 /** Models that one invalidation may reach through `touches`; more is a circle of ever new models. */
@@ -39,8 +39,9 @@ export class SweptNames {
     const queue: At[] = [{ model, identity, previous, isTouched: false }];
     // What is touched is appended while the list is walked.
     for (const at of queue) {
-      const own = ownName(at.identity);
-      for (const name of sweptNames(at.identity)) this.names.add(name);
+      const swept = sweptNames(at.identity);
+      const [own] = swept;
+      for (const name of swept) this.names.add(name);
       // A model that was given is asked whatever was met before: it may be another state of the row, or the first of
       // its name that is more than a type and an id.
       if (at.isTouched && this.#seen.has(own)) continue;

@@ -30,38 +30,45 @@ export class Bumps {
    */
   async deliver({ names, conditional }: Changes): Promise<void> {
     const started = performance.now();
-    const bumped = new Map<string, string | undefined>();
-    for (const name of names) bumped.set(name, undefined);
-    const asked = [...conditional.keys()].flatMap((own) => [EVERYTHING, typeOfName(own), own]);
-    const tokens = asked.length === 0 ? NO_TOKENS : await this.#read(new Set(asked));
+    if (conditional.size === 0) return this.#send(names, NO_RECORDS, started);
+    const bumped = new Set(names);
+    const records = new Map<string, string>();
+    const tokens = await this.#read(
+      new Set([...conditional.keys()].flatMap((own) => [EVERYTHING, typeOfName(own), own])),
+    );
     for (const [own, change] of conditional) {
       const record = recordOf(change.recorded, own, tokens);
       const isSame = record !== undefined && tokenRecord(tokens.get(own) ?? '') === record;
       if (isSame && !names.has(own)) continue;
-      for (const name of change.names) if (!bumped.has(name)) bumped.set(name, undefined);
+      for (const name of change.names) bumped.add(name);
       // Changed without its attribute having been told as well: nobody knows which came last.
-      if (!names.has(own)) bumped.set(own, record);
+      if (!names.has(own) && record !== undefined) records.set(own, record);
     }
-    await this.#send(bumped, started);
+    return this.#send(bumped, records, started);
   }
 
   /**
-   * @param names with the digest of the `using` attribute to record, if any
+   * @param records digests of the `using` attributes to record, by name
    * @param started when its deadline began, by `performance.now()`
    */
-  async #send(names: ReadonlyMap<string, string | undefined>, started: number): Promise<void> {
+  async #send(names: ReadonlySet<string>, records: ReadonlyMap<string, string>, started: number): Promise<void> {
     if ('local' in this.#tokens) {
       const now = this.#settings.now();
-      for (const [name, recorded] of names) this.#tokens.local.set(name, mintToken(now, recorded));
+      for (const name of names) this.#tokens.local.set(name, mintToken(now, records.get(name)));
       this.#warnOfOtherWorkers();
-      this.#listener.tell([...names.keys()]);
+      this.#listener.tell([...names]);
       return;
     }
-    const bump = this.#bumpShared(this.#tokens.tokens, names, () => started + BUMP_TIMEOUT - performance.now());
+    const bump = this.#bumpShared(
+      this.#tokens.tokens,
+      names,
+      records,
+      () => started + BUMP_TIMEOUT - performance.now(),
+    );
     this.#underWay.add(bump);
     const lost = await bump.finally(() => this.#underWay.delete(bump));
     const failed = new Set(lost);
-    this.#listener.tell([...names.keys()].filter((name) => !failed.has(name)));
+    this.#listener.tell([...names].filter((name) => !failed.has(name)));
     if (lost.length > 0) {
       throw bumpFailed(lost, 'not acknowledged by the store; they are tried again in the background');
     }
@@ -78,15 +85,15 @@ export class Bumps {
    */
   async #bumpShared(
     shared: SharedTokens,
-    names: ReadonlyMap<string, string | undefined>,
+    names: ReadonlySet<string>,
+    records: ReadonlyMap<string, string>,
     left: () => number,
   ): Promise<readonly string[]> {
-    const hasRecord = [...names.values()].some((record) => record !== undefined);
-    if (!hasRecord) return shared.bump(names, left());
-    const recorded = new Map([...names].filter(([, record]) => record !== undefined));
-    const lost = await shared.bump(new Map([...names].filter(([, record]) => record === undefined)), left());
-    const own = lost.length === 0 ? recorded : new Map(Array.from(recorded.keys(), (name) => [name, undefined]));
-    return [...lost, ...(await shared.bump(own, left()))];
+    if (records.size === 0) return shared.bump([...names], NO_RECORDS, left());
+    const others = [...names].filter((name) => !records.has(name));
+    const lost = await shared.bump(others, NO_RECORDS, left());
+    const recorded = await shared.bump([...records.keys()], lost.length === 0 ? records : NO_RECORDS, left());
+    return [...lost, ...recorded];
   }
 
   async #read(names: ReadonlySet<string>): Promise<ReadonlyMap<string, Token>> {
@@ -109,7 +116,7 @@ export class Bumps {
   }
 }
 
-const NO_TOKENS: ReadonlyMap<string, Token> = new Map();
+const NO_RECORDS: ReadonlyMap<string, string> = new Map();
 
 /**
  * What is recorded of an attribute: under these tokens of the type and of everything, since a sweep of them says that any

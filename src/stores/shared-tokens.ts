@@ -122,18 +122,22 @@ export class SharedTokens {
    * Gives names new tokens, each sent once. What is not acknowledged stays uncertain here, is tried again in the
    * background with other tokens, and is returned.
    *
-   * @param names with the digest of the `using` attribute to record, if any
+   * @param names each once
+   * @param records digests of the `using` attributes to record, by name
    * @param timeout milliseconds
    */
-  async bump(names: ReadonlyMap<string, string | undefined>, timeout: number): Promise<readonly string[]> {
-    const all = [...names.keys()];
-    for (const name of all) this.#bumping.add(name);
-    const made = all.map((name) => mintToken(this.#now(), names.get(name)));
-    const acknowledged = await this.#store.setMany('token', this.#items(all, made), timeout);
-    const lost = all.filter((_, i) => !acknowledged[i]);
+  async bump(
+    names: readonly string[],
+    records: ReadonlyMap<string, string>,
+    timeout: number,
+  ): Promise<readonly string[]> {
+    for (const name of names) this.#bumping.add(name);
+    const made = this.#mint(names, records);
+    const acknowledged = await this.#store.setMany('token', this.#items(names, made), timeout);
+    const lost = names.filter((_, i) => !acknowledged[i]);
     // First uncertain for one reason, then no longer for the other: never certain in between.
     this.#lose(lost);
-    for (const name of all) this.#bumping.delete(name);
+    for (const name of names) this.#bumping.delete(name);
     return lost;
   }
 
@@ -214,8 +218,9 @@ export class SharedTokens {
     this.#delivered(names.filter((_, i) => acknowledged[i]));
   }
 
-  #mint(names: readonly string[]): readonly Token[] {
-    return names.map(() => mintToken(this.#now()));
+  #mint(names: readonly string[], records?: ReadonlyMap<string, string>): readonly Token[] {
+    const now = this.#now();
+    return names.map((name) => mintToken(now, records?.get(name)));
   }
 
   #items(names: readonly string[], tokens: readonly Token[]): StoreItem[] {

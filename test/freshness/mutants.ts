@@ -32,9 +32,9 @@ export const mutants = {
     foundBy: 'one reader, two saves',
     protection: 'a token is never sent twice',
     file: 'stores/shared-tokens.ts',
-    text: 'const lost = all.filter((_, i) => !acknowledged[i]);',
-    instead: `const lost = all.filter((_, i) => !acknowledged[i]);
-    void sleep(100).then(() => this.#store.setMany('token', this.#items(all, made), BUMP_TIMEOUT));`,
+    text: 'const lost = names.filter((_, i) => !acknowledged[i]);',
+    instead: `const lost = names.filter((_, i) => !acknowledged[i]);
+    void sleep(100).then(() => this.#store.setMany('token', this.#items(names, made), BUMP_TIMEOUT));`,
   },
   'a lost token is sent again as it was': {
     foundBy: 'one reader, a save in its process, a call fails',

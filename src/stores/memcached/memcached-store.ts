@@ -1,6 +1,7 @@
 import { CacheSweeperError } from '../../errors.ts';
 import { describe } from '../../fragment/describe.ts';
 import { digest } from '../../fragment/digest.ts';
+import { isPrintable } from '../../fragment/key.ts';
 import type { Added, Kind, Lookup, Store, StoreCall, StoreItem } from '../store.ts';
 import { type Compressed, compress, inflated } from './compression.ts';
 import { checkMemcachedOptions, type MemcachedOptions, type MemcachedSettings } from './options.ts';
@@ -11,7 +12,6 @@ import { type Frame, Opcode, type Request, Status } from './wire.ts';
 /** Memcached's limit for a whole item is 1 MiB, its own head included. */
 const MAX_VALUE_BYTES = 1_000_000;
 const MAX_KEY_BYTES = 250;
-const VALID_KEY = /^[\x21-\x7e]+$/;
 /** Longer ttls, in seconds, are taken for a date. */
 const MAX_TTL = 30 * 24 * 60 * 60;
 
@@ -178,7 +178,7 @@ async function packCompressed(kind: Kind, item: StoreItem): Promise<WriteRequest
 
 /** Tokens and entries of one key are two things. */
 function storedKey(kind: Kind, key: string): string {
-  if (!VALID_KEY.test(key) || key.length > MAX_KEY_BYTES) {
+  if (!isPrintable(key) || key.length > MAX_KEY_BYTES) {
     throw new CacheSweeperError(
       'CACHESWEEPER_BAD_KEY',
       `MemcachedStore expected a key of 1 to ${MAX_KEY_BYTES} printable ASCII characters, got ${describe(key)}`,

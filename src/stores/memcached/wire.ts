@@ -93,21 +93,22 @@ export function encodeRequests(opcode: Opcode, requests: readonly Request[], fir
   let bytes = 0;
   for (const { key, value } of requests) bytes += requestBytes(key, value);
   const buffer = Buffer.allocUnsafe(bytes);
+  const view = new DataView(buffer.buffer, buffer.byteOffset, bytes);
   let at = 0;
   requests.forEach(({ key, value, flags = 0, expires = 0 }, i) => {
     const extras = value === undefined ? 0 : WRITE_EXTRAS_BYTES;
     const end = at + requestBytes(key, value);
-    // Whole words: filling the header and writing it byte by byte takes twice the time.
-    buffer.writeUInt32BE(((REQUEST_MAGIC << 24) | (opcode << 16) | key.length) >>> 0, at);
-    buffer.writeUInt32BE(extras << 24, at + 4);
-    buffer.writeUInt32BE(end - at - HEADER_BYTES, at + 8);
-    buffer.writeUInt32BE((firstOpaque + i) >>> 0, at + 12);
-    buffer.writeUInt32BE(0, at + 16);
-    buffer.writeUInt32BE(0, at + 20);
+    // Whole words, and not by Buffer, which writes byte by byte.
+    view.setUint32(at, (REQUEST_MAGIC << 24) | (opcode << 16) | key.length);
+    view.setUint32(at + 4, extras << 24);
+    view.setUint32(at + 8, end - at - HEADER_BYTES);
+    view.setUint32(at + 12, firstOpaque + i);
+    view.setUint32(at + 16, 0);
+    view.setUint32(at + 20, 0);
     at += HEADER_BYTES;
     if (value !== undefined) {
-      buffer.writeUInt32BE(flags, at);
-      buffer.writeUInt32BE(expires, at + 4);
+      view.setUint32(at, flags);
+      view.setUint32(at + 4, expires);
       buffer.set(value, end - value.length);
       at += WRITE_EXTRAS_BYTES;
     }
