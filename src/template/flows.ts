@@ -15,7 +15,7 @@ export const NAMELESS = '[object Object]';
 export const calling = (name: string): string => `${name}()`;
 
 /** What an import of this name exports, to templates that only find it in their scope. */
-export const exported = (name: string): string => `(${name})`;
+export const exported = (name: string): string => `(import ${name})`;
 
 /** Whether it is a variable's name, and none of the above. */
 export const isName = (node: string): boolean => !node.includes('(');
