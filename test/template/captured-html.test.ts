@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Templates } from '../support/loaders.ts';
 import { Article, Comment } from '../support/models.ts';
-import { partlyPrecompiledSite } from './precompiled.ts';
-import { fragment, type Site, site } from './site.ts';
+import { ways } from './precompiled.ts';
+import { fragment, site } from './site.ts';
 
 const f = fragment;
 const BOX = `{% set box %}${f('comment', '{{ comment.text }}')}{% endset %}`;
@@ -135,16 +135,7 @@ const captured: Record<string, string | Templates> = {
   'a captured fragment that was a hit': `${f('comment', '{{ comment.text }}')}${BOX}${f('article', '{{ box }}')}`,
 };
 
-const isPage = (name: string) => name === 'page.njk';
-/** How the templates reach the process: the syntax tree of a precompiled one is gone. */
-const kinds: Record<string, (templates: Templates) => Site> = {
-  'templates from source': (templates) => site(templates),
-  'precompiled templates': (templates) => partlyPrecompiledSite(templates, () => true),
-  'a precompiled page': (templates) => partlyPrecompiledSite(templates, isPage),
-  'a page from source, the rest precompiled': (templates) => partlyPrecompiledSite(templates, (name) => !isPage(name)),
-};
-
-describe.each(Object.entries(kinds))('html captured from one fragment and printed in another, %s', (_kind, siteOf) => {
+describe.each(Object.entries(ways))('html captured from one fragment and printed in another, %s', (_kind, siteOf) => {
   test.each(Object.entries(captured))('is fresh after the first was bumped: %s', async (_how, source) => {
     const { render, sweeper } = siteOf(typeof source === 'string' ? { 'page.njk': source } : source);
     const page = { ...context(), same: 'old' };
@@ -184,7 +175,7 @@ describe('html captured from one fragment and printed in another', () => {
   });
 });
 
-describe.each(Object.entries(kinds))(
+describe.each(Object.entries(ways))(
   'a fragment that prints nothing captured is left alone when its sibling is bumped, %s',
   (_kind, siteOf) => {
     const rows = () => [1, 2, 3].map((id) => new Comment(id, `text <b>${id}</b>`));

@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Templates } from '../support/loaders.ts';
 import { Article, Comment } from '../support/models.ts';
-import { partlyPrecompiledSite } from './precompiled.ts';
-import { fragment, type Site, site } from './site.ts';
+import { ways } from './precompiled.ts';
+import { fragment, site } from './site.ts';
 
 /** Html of a fragment, or what was made of it, on its way into another fragment: each step gives it a new name. */
 type Step = (value: string, name: string, rest: (value: string) => string, templates: Templates) => string;
@@ -57,15 +57,7 @@ const sources: Record<string, (rest: (value: string) => string) => string> = {
   'an exported variable': (rest) => `{% import "box.njk" as boxes with context %}${rest('boxes.box')}`,
 };
 
-const isPage = (name: string) => name === 'page.njk';
-const kinds: Record<string, (templates: Templates) => Site> = {
-  'templates from source': (templates) => site(templates),
-  'precompiled templates': (templates) => partlyPrecompiledSite(templates, () => true),
-  'a precompiled page': (templates) => partlyPrecompiledSite(templates, isPage),
-  'a page from source, the rest precompiled': (templates) => partlyPrecompiledSite(templates, (name) => !isPage(name)),
-};
-
-const way = fc.record({
+const journey = fc.record({
   source: fc.constantFrom(...Object.keys(sources)),
   taken: fc.array(fc.constantFrom(...Object.keys(steps)), { maxLength: 4 }),
 });
@@ -91,11 +83,11 @@ function noArticle(error: { readonly code?: string }): undefined {
 }
 
 describe('captured html', () => {
-  test.each(Object.entries(kinds))(
+  test.each(Object.entries(ways))(
     'is fresh whatever way it takes into another fragment: %s',
     async (_kind, siteOf) => {
       await fc.assert(
-        fc.asyncProperty(way, async (chosen) => {
+        fc.asyncProperty(journey, async (chosen) => {
           const templates = templatesOf(chosen);
           const page = (text: string) => ({
             article: new Article(1),

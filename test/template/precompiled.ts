@@ -36,9 +36,18 @@ const loaderOf = (compiled: Compiled) => new PrecompiledLoader(compiled as never
 export const precompiledSite = (compiled: Compiled): Site => site({}, { loader: loaderOf(compiled) });
 
 /** A site some of whose templates are precompiled. */
-export function partlyPrecompiledSite(templates: Templates, isPrecompiled: (name: string) => boolean): Site {
+function partlyPrecompiledSite(templates: Templates, isPrecompiled: (name: string) => boolean): Site {
   const pick = <T>(all: Record<string, T>, isPicked: (name: string) => boolean): Record<string, T> =>
     Object.fromEntries(Object.entries(all).filter(([name]) => isPicked(name)));
   const rest = new ObjectLoader(pick(templates, (name) => !isPrecompiled(name)));
   return site({}, { loader: [loaderOf(pick(precompile(templates), isPrecompiled)), rest as nunjucks.ILoader] });
 }
+
+const isPage = (name: string) => name === 'page.njk';
+/** How the templates reach the process: the syntax tree of a precompiled one is gone. */
+export const ways: Record<string, (templates: Templates) => Site> = {
+  'templates from source': (templates) => site(templates),
+  'precompiled templates': (templates) => partlyPrecompiledSite(templates, () => true),
+  'a precompiled page': (templates) => partlyPrecompiledSite(templates, isPage),
+  'a page from source, the rest precompiled': (templates) => partlyPrecompiledSite(templates, (name) => !isPage(name)),
+};
