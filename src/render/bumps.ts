@@ -59,16 +59,13 @@ export class Bumps {
       this.#listener.tell([...names]);
       return;
     }
-    const bump = this.#bumpShared(
-      this.#tokens.tokens,
-      names,
-      records,
-      () => started + BUMP_TIMEOUT - performance.now(),
-    );
+    // A transaction may collect more names in its set meanwhile.
+    const all = [...names];
+    const bump = this.#bumpShared(this.#tokens.tokens, all, records, () => started + BUMP_TIMEOUT - performance.now());
     this.#underWay.add(bump);
     const lost = await bump.finally(() => this.#underWay.delete(bump));
     const failed = new Set(lost);
-    this.#listener.tell([...names].filter((name) => !failed.has(name)));
+    this.#listener.tell(all.filter((name) => !failed.has(name)));
     if (lost.length > 0) {
       throw bumpFailed(lost, 'not acknowledged by the store; they are tried again in the background');
     }
@@ -85,12 +82,12 @@ export class Bumps {
    */
   async #bumpShared(
     shared: SharedTokens,
-    names: ReadonlySet<string>,
+    names: readonly string[],
     records: ReadonlyMap<string, string>,
     left: () => number,
   ): Promise<readonly string[]> {
-    if (records.size === 0) return shared.bump([...names], NO_RECORDS, left());
-    const others = [...names].filter((name) => !records.has(name));
+    if (records.size === 0) return shared.bump(names, NO_RECORDS, left());
+    const others = names.filter((name) => !records.has(name));
     const lost = await shared.bump(others, NO_RECORDS, left());
     const recorded = await shared.bump([...records.keys()], lost.length === 0 ? records : NO_RECORDS, left());
     return [...lost, ...recorded];

@@ -68,35 +68,45 @@ export function findFlows(root: Node): Flows {
 /** All that the value of an expression may be made from. */
 function mentions(value: unknown, definitions: ReadonlySet<string>): ReadonlySet<string> {
   const found = new Set<string>();
-  const visit = (node: unknown): void => {
+  const visit = (node: unknown, isCalled: boolean, isLookedInto: boolean): void => {
     if (!isNode(node)) return;
     // The content of a call block is rendered where caller() is called, not passed as a value.
     if (node.typename === 'Caller') return;
     if (node.typename === 'Symbol') {
       const name = String(node.value);
-      found.add(name).add(exported(name));
+      for (const one of asMentioned(name, isCalled || !isLookedInto)) found.add(one);
       if (definitions.has(name) || GIVING_HTML.has(name)) found.add(CAPTURED);
-    }
-    if (node.typename === 'FunCall' || node.typename === 'Filter') found.add(RETURNED);
-    if (node.typename === 'FunCall') for (const name of names(node.name)) found.add(calling(name));
-    if (node.typename === 'Filter') return visit(node.args);
-    if (node.typename === 'Pair') return visit(node.value);
-    for (const child of childNodes(node)) visit(child);
+    } else if (node.typename === 'FunCall') {
+      found.add(RETURNED);
+      visit(node.name, true, false);
+      visit(node.args, false, false);
+    } else if (node.typename === 'Filter') {
+      found.add(RETURNED);
+      visit(node.args, false, false);
+    } else if (node.typename === 'LookupVal') {
+      visit(node.target, isCalled, true);
+      visit(node.val, false, false);
+    } else if (node.typename === 'Pair') visit(node.value, false, false);
+    else for (const child of childNodes(node)) visit(child, isCalled, false);
   };
-  visit(value);
+  visit(value, false, false);
   return found;
 }
 
-/** The variables in an expression. */
-function names(value: unknown): string[] {
-  if (!isNode(value)) return [];
-  return [...descendants(value)].filter(({ typename }) => typename === 'Symbol').map((node) => String(node.value));
+/** What a name may stand for. A macro has nothing to look up in it, and is called or passed on. */
+export function asMentioned(name: string, mayBeMacro: boolean): readonly string[] {
+  return mayBeMacro ? [name, exported(name), calling(name)] : [name, exported(name)];
 }
 
 /** The variables whose method is called; a module's are macros. */
-function receivers(callee: unknown, definitions: ReadonlySet<string>): string[] {
+function receivers(callee: unknown, definitions: ReadonlySet<string>): readonly string[] {
   if (!isNode(callee) || callee.typename === 'Symbol') return [];
-  const found = names(callee);
+  const found: string[] = [];
+  const visit = (node: Node): void => {
+    if (node.typename === 'Symbol') found.push(String(node.value));
+    for (const child of childNodes(node)) visit(child);
+  };
+  visit(callee);
   return found.some((name) => definitions.has(name)) ? [] : found;
 }
 

@@ -132,6 +132,41 @@ const captured: Record<string, string | Templates> = {
     'page.njk': `{% from "i.njk" import card, show %}${f('article', '')}{{ show("so: " ~ card(comment), article) }}`,
     'i.njk': `${CARD}{% macro show(t, article) %}${f('article', '{{ t }}')}{% endmacro %}`,
   },
+  'in an asynchronous loop': `${BOX}{% asyncEach t in [box] %}${f('article', '{{ t }}')}{% endeach %}`,
+  'in an asynchronous loop over pairs': `${BOX}{% asyncAll k, t in [["a", box]] %}${f('article', '{{ t }}')}{% endall %}`,
+  'in an asynchronous loop, set': `${BOX}{% asyncEach t in [box] %}{% set u = t %}${f('article', '{{ u }}')}{% endeach %}`,
+  'in a list that an asynchronous loop is at': `${BOX}{% asyncEach l in [items] %}{% set _ = l.push(box) %}{% endeach %}${f('article', '{{ items | last }}')}`,
+  'a parameter with letters of other languages': `${BOX}{% macro show(größe) %}{% set u = größe %}${f('article', '{{ u }}')}{% endmacro %}{{ show(box) }}`,
+  'a parameter with a dollar sign': `${BOX}{% macro show($t) %}{% for u in [$t] %}${f('article', '{{ u }}')}{% endfor %}{% endmacro %}{{ show(box) }}`,
+  'a macro that an include knows under another name': {
+    'page.njk': `${CARD}{% include "j.njk" %}`,
+    'j.njk': `{% set k = card %}{% set t = "so: " ~ k(comment) %}${f('article', '{{ t }}')}`,
+  },
+  'a macro that an include loops over': {
+    'page.njk': `${CARD}{% include "j.njk" %}`,
+    'j.njk': `{% for k in [card] %}{% set t = "so: " ~ k(comment) %}${f('article', '{{ t }}')}{% endfor %}`,
+  },
+  'a macro that an include hands to a method': {
+    'page.njk': `${CARD}{% include "j.njk" %}`,
+    'j.njk': `{% set t = [comment].map(card) | join %}${f('article', '{{ t }}')}`,
+  },
+  'a macro that the page knows under another name, called by an include': {
+    'page.njk': `${CARD}{% set k = card %}{% include "j.njk" %}`,
+    'j.njk': `{% set t = "so: " ~ k(comment) %}${f('article', '{{ t }}')}`,
+  },
+  'a macro in an object of the page, called by an include': {
+    'page.njk': `${CARD}{% set o = { k: card } %}{% include "j.njk" %}`,
+    'j.njk': `{% set t = "so: " ~ o.k(comment) %}${f('article', '{{ t }}')}`,
+  },
+  'a macro in a list of the page, called by an include': {
+    'page.njk': `${CARD}{% set _ = items.push(card) %}{% include "j.njk" %}`,
+    'j.njk': `{% set t = "so: " ~ items[0](comment) %}${f('article', '{{ t }}')}`,
+  },
+  'a macro of the child, in its parent': {
+    'page.njk': `{% extends "b.njk" %}${CARD}`,
+    'b.njk': `{% set k = card %}{% set t = "so: " ~ k(comment) %}${f('article', '{{ t }}')}`,
+  },
+  'texts with quotes, and a regular expression with one': `${BOX}{% set t = box.replace(r/"/g, '"') ~ '"' %}${f('article', '{{ t }}')}`,
   'a captured fragment that was a hit': `${f('comment', '{{ comment.text }}')}${BOX}${f('article', '{{ box }}')}`,
 };
 
