@@ -47,7 +47,10 @@ export class CapturedNames {
       this.#addAll(this.#origins, { from: flow.to, to: flow.from });
     }
     for (const flow of keeps) this.#addAll(this.#keeps, flow);
-    for (const name of imports) if (this.#imports.size < MAX_WAYS) this.#imports.add(name);
+    for (const name of imports) {
+      if (this.#imports.size < MAX_WAYS) this.#imports.add(name);
+      else this.#isFull = true;
+    }
     if (this.#size === before) return;
     this.#captured = undefined;
     this.#returned = undefined;

@@ -26,7 +26,7 @@ const ASSIGNED = /\b((?:t|hole)_\d+) = (?!=)/g;
 const ADDED = /\b(?:t|hole|output)(?:_\d+)? \+= /g;
 const LOOPED = /\bfor\(var (t_\d+) in /g;
 /** The variables of an asynchronous loop are written as they are called. */
-const EACH = /\bruntime\.async(?:Each|All)\((t_\d+), \d+, function\(([^)]*)\) \{/;
+const EACH = /\bruntime\.async(?:Each|All)\(t_\d+, \d+, function\(([^)]*)\) \{/;
 const NAMED = /\b(?:frame\.set|context\.setVariable)\("(\d+)", (?!macro_t_)/g;
 const DEFINED = /\b(?:frame\.set|context\.setVariable)\("(\d+)", macro_t_\d+/g;
 const MAKING = /\bvar macro_t_\d+ = runtime\.makeMacro\(/g;
@@ -45,6 +45,8 @@ const CALLEE = new RegExp(
 );
 /** As the compiler shows in errors what is called: `show`, `list["push"]`, `--expression--["push"]`. */
 const CALLED = /"(\d+)", context, \[/g;
+/** What stands in front of a division, and of no regular expression. */
+const DIVIDED = /[\w$)\]"] ?$|^ $/;
 const METHOD_OF = new RegExp(`^(${NAME})\\[`);
 
 /** @param code all of a template's functions */
@@ -72,27 +74,33 @@ export function findCompiledFlows(code: string): Flows {
   return { moves, keeps, imports };
 }
 
-/** Code in which each text is the number of one in a list. In one walk: a text may be megabytes. */
+/** Code in which each text is the number of one in a list, without regular expressions. In one walk: a text may be megabytes. */
 function withoutTexts(code: string): { readonly text: string; readonly texts: readonly string[] } {
   const numbers = new Map<string, number>();
   const parts: string[] = [];
+  const delimiters = /["/]/g;
   let at = 0;
-  for (let start = code.indexOf('"'); start !== -1; start = code.indexOf('"', at)) {
+  for (let found = delimiters.exec(code); found !== null; found = delimiters.exec(code)) {
+    const [delimiter] = found;
+    const start = found.index;
+    if (delimiter === '/' && DIVIDED.test(code.slice(Math.max(at, start - 2), start))) continue;
     let end = start + 1;
-    // A text ends with its line; a quote in a regular expression begins none.
-    while (end < code.length && code[end] !== '"' && code[end] !== '\n') end += code[end] === '\\' ? 2 : 1;
+    while (end < code.length && code[end] !== delimiter && code[end] !== '\n') end += code[end] === '\\' ? 2 : 1;
+    parts.push(code.slice(at, start));
+    at = code[end] === '\n' ? end : end + 1;
+    delimiters.lastIndex = at;
+    if (delimiter === '/') continue;
     const text = code.slice(start + 1, end);
     const number = numbers.get(text) ?? numbers.size;
     numbers.set(text, number);
-    parts.push(code.slice(at, start), `"${number}"`);
-    at = code[end] === '\n' ? end : end + 1;
+    parts.push(`"${number}"`);
   }
   parts.push(code.slice(at));
   return { text: parts.join(''), texts: [...numbers.keys()].map((text) => text.replaceAll('\\"', '"')) };
 }
 
 function loopNames(line: string): readonly string[] {
-  const [, , names] = EACH.exec(line) ?? [];
+  const [, names] = EACH.exec(line) ?? [];
   return names === undefined ? [] : names.split(',').filter((name) => name !== 'next' && !/^t_\d+$/.test(name));
 }
 
