@@ -7,8 +7,8 @@ const nothing: Step = () => {};
  * Runs tasks one after the other, each with what the one before called back with; the last one calls the callback. An
  * error ends it, and goes to the callback, which then is not called again.
  *
- * Compiled includes are made of this: Nunjucks leaves it to `a-sync-waterfall`, which makes nine functions and as many
- * arrays for a task, and keeps the page until a full collection (docs/performance.md, "Closures"). Here it is one function.
+ * Compiled includes are made of this: Nunjucks leaves it to `a-sync-waterfall`, which makes six functions and three arrays
+ * for each task, and keeps the page until a full collection (docs/performance.md, "Closures"). Here it is one function.
  */
 export function waterfall(tasks: readonly Task[], callback?: Step | null | false): void {
   let done = callback || nothing;
