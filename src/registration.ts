@@ -11,7 +11,7 @@ export function checkRegistration(registration: object): Registration {
   if (typeof registration !== 'object' || registration === null) {
     throw new CacheSweeperError(
       'CACHESWEEPER_BAD_OPTION',
-      `register() expected { type, id, touches }, got ${describe(registration)}`,
+      `register() expected { type, id, touches, version }, got ${describe(registration)}`,
     );
   }
   for (const [name, value] of Object.entries(registration)) {
@@ -19,11 +19,12 @@ export function checkRegistration(registration: object): Registration {
       value === undefined ||
       (name === 'type' && typeof value === 'string' && value !== '') ||
       (name === 'id' && (typeof value === 'function' || (typeof value === 'string' && value !== ''))) ||
+      (name === 'version' && typeof value === 'string' && value !== '') ||
       (name === 'touches' && typeof value === 'function');
     if (valid) continue;
     throw new CacheSweeperError(
       'CACHESWEEPER_BAD_OPTION',
-      `register() expected type (a name), id (an attribute or a function) and touches (a function), got ${name}: ${describe(value)}`,
+      `register() expected type (a name), id (an attribute or a function), touches (a function) and version (an attribute), got ${name}: ${describe(value)}`,
     );
   }
   return { ...registration } as Registration;

@@ -136,6 +136,7 @@ export class CacheSweeper {
       readonly type?: string;
       readonly id?: string | ((model: M) => unknown);
       readonly touches?: (model: M, previous?: M) => unknown;
+      readonly version?: string;
     } = {},
   ): this {
     this.#identifier.register(typeOrClass, checkRegistration(registration));

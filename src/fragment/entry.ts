@@ -1,3 +1,5 @@
+import { parseReads, type Reads, writeReads } from '../reads/reads.ts';
+
 /** A template chosen at run time inside a body: asked for as this, from there, and what it was made of. */
 export interface TemplateDependency {
   readonly name: string;
@@ -12,6 +14,8 @@ export interface Entry {
   /** What it was made from: names, each with the token that it had behind it. One list takes 48 bytes less than two. */
   readonly dependencies: readonly string[];
   readonly templates: readonly TemplateDependency[];
+  /** What its body read of the page, and set for it. */
+  readonly reads: Reads;
   /** Milliseconds since 1970; Infinity for never. */
   readonly expires: number;
   /** Stored although its data may be older than its tokens: short-lived, and never in place of a valid entry. */
@@ -64,9 +68,9 @@ export interface StoredEntry {
  * of an object; a canonical text that is the key itself is left out.
  */
 export function writeEntry({ canonical, entry }: StoredEntry, key: string): string {
-  const { html, dependencies, templates, provisional, microseconds } = entry;
+  const { html, dependencies, templates, reads, provisional, microseconds } = entry;
   const expires = entry.expires === Number.POSITIVE_INFINITY ? null : entry.expires;
-  const head: unknown[] = [dependencies, templates, expires, provisional, microseconds];
+  const head: unknown[] = [dependencies, templates, writeReads(reads), expires, provisional, microseconds];
   if (canonical !== key) head.push(canonical);
   return `${JSON.stringify(head)}\n${html}`;
 }
@@ -75,15 +79,18 @@ export function writeEntry({ canonical, entry }: StoredEntry, key: string): stri
 export function readEntry(text: string, key: string): StoredEntry | undefined {
   const end = text.indexOf('\n');
   try {
-    const [dependencies, templates, expires, provisional, microseconds, canonical = key] = JSON.parse(
+    const [dependencies, templates, written, expires, provisional, microseconds, canonical = key] = JSON.parse(
       text.slice(0, end),
     );
     const html = text.slice(end + 1);
+    const reads = parseReads(written);
+    if (reads === undefined) return undefined;
     // The same shape as an entry that was made here: V8 is quick with objects of one shape.
     const entry = {
       html,
       dependencies,
       templates,
+      reads,
       expires: expires ?? Number.POSITIVE_INFINITY,
       provisional,
       microseconds,

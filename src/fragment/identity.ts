@@ -26,6 +26,8 @@ export interface Registration {
   readonly id?: string | ((model: never) => unknown) | undefined;
   /** Other models whose fragments show this one: they are swept with it. */
   readonly touches?: ((model: never, previous?: never) => unknown) | undefined;
+  /** The attribute that changes with each save, such as `updatedAt`: where a row is met by a body, id and version stand for it. */
+  readonly version?: string | undefined;
 }
 
 /** Type names that can be told apart at one time; more classes than that in one process is a leak of classes. */
@@ -38,9 +40,13 @@ export class Identifier {
   readonly #identify: ((model: unknown) => ModelIdentity | undefined) | undefined;
   readonly #classes = new Map<ModelClass, Registration>();
   readonly #types = new Map<string, Registration>();
-  /** Which class was seen under a type name: a second one must not share its fragments. */
+  /** Types that a tag, an invalidation or a registration named: what is of another type is data like any other. */
+  readonly #named = new Set<string>();
+  /** Whether objects of a prototype are models, as far as that was found out since a type was named last. */
+  #kinds = new WeakMap<object, boolean>();
   /** The types of classes seen since the last registration. */
   #known = new WeakMap<ModelClass, string>();
+  /** Which class was seen under a type name: a second one must not share its fragments. */
   readonly #claims = new LRUCache<string, ModelClass>({ max: MAX_CLASSES });
 
   constructor(identify?: (model: unknown) => ModelIdentity | undefined) {
@@ -50,12 +56,15 @@ export class Identifier {
   /** @throws CacheSweeperError CACHESWEEPER_BAD_OPTION when what is registered is neither a class nor a type's name */
   register(typeOrClass: string | ModelClass, registration: Registration): void {
     this.#known = new WeakMap();
+    this.#kinds = new WeakMap();
     if (typeof typeOrClass === 'string' && typeOrClass !== '') {
+      this.#name(typeOrClass);
       this.#types.set(typeOrClass, { ...this.#types.get(typeOrClass), ...registration });
     } else if (typeof typeOrClass === 'function' && isClass(typeOrClass)) {
       const all = { ...this.#classes.get(typeOrClass), ...registration };
       this.#classes.set(typeOrClass, all);
       this.#types.set(this.#typeOf(typeOrClass), all);
+      this.#name(this.#typeOf(typeOrClass));
     } else {
       throw new CacheSweeperError(
         'CACHESWEEPER_BAD_OPTION',
@@ -76,17 +85,75 @@ export class Identifier {
    * @throws CacheSweeperError CACHESWEEPER_NO_IDENTITY, CACHESWEEPER_TYPE_CONFLICT
    */
   identity(model: unknown, type?: string): Identity {
-    if (type !== undefined) return this.#row(model, type);
+    const identity = type !== undefined ? this.#row(model, type) : this.#identityOf(model);
+    this.#name(identity.type);
+    return identity;
+  }
+
+  #identityOf(model: unknown): Identity {
     const told = this.#identify?.(model);
     if (told !== undefined) return checked(told, 'identify() gave');
     const found = typeof model === 'object' && model !== null ? this.#ofObject(model) : this.#ofType(model);
     return found ?? refuse(model);
   }
 
+  #name(type: string): void {
+    if (this.#named.has(type)) return;
+    if (this.#named.size >= MAX_CLASSES) this.#named.clear();
+    this.#named.add(type);
+    this.#kinds = new WeakMap();
+  }
+
+  /**
+   * The identity of an object that a body met: of what says itself who it is, is registered, or is an instance of a type that
+   * was named. Never throws: what cannot be identified is data.
+   */
+  met(object: object): Identity | undefined {
+    try {
+      if (this.#identify !== undefined) {
+        const told = this.#identify(object);
+        if (told !== undefined) return checked(told, 'identify() gave');
+      }
+      if (!this.#isModel(object)) return undefined;
+      return this.#ofInstance(object);
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** The same for a row that a tag gave a type. */
+  metRow(row: object, type: string): Identity | undefined {
+    try {
+      return this.#row(row, type);
+    } catch {
+      return undefined;
+    }
+  }
+
+  #isModel(object: object): boolean {
+    const prototype: object | null = Object.getPrototypeOf(object);
+    if (prototype === null) return Object.hasOwn(object, 'cacheIdentity');
+    let isModel = this.#kinds.get(prototype);
+    if (isModel === undefined) {
+      isModel = 'cacheIdentity' in prototype || this.#isNamed(object);
+      this.#kinds.set(prototype, isModel);
+    }
+    return isModel || Object.hasOwn(object, 'cacheIdentity');
+  }
+
+  #isNamed(object: object): boolean {
+    if (isPlain(object) || typeof object === 'function') return false;
+    if (this.#registeredClass(object) !== undefined) return true;
+    const made: unknown = Object.getPrototypeOf(object).constructor;
+    return typeof made === 'function' && this.#named.has(typeNameOf(made));
+  }
+
   /** The identity of a key that is a class instance, or undefined when it has none and is an ordinary value. */
   identityOfInstance(instance: object): Identity | undefined {
     const told = this.#identify?.(instance);
-    return told !== undefined ? checked(told, 'identify() gave') : this.#ofInstance(instance);
+    const identity = told !== undefined ? checked(told, 'identify() gave') : this.#ofInstance(instance);
+    if (identity !== undefined) this.#name(identity.type);
+    return identity;
   }
 
   /** A value's id as text, if it looks like a model: never throws, asks no option and remembers nothing. */

@@ -24,6 +24,8 @@ export interface KeyParts {
   readonly keys: string;
   readonly using: string;
   readonly vary: string;
+  /** Digest of what the body reads of the page, and of the values there; '' where it reads nothing. */
+  readonly reads: string;
 }
 
 /** A fragment as the store knows it: the models' tokens are in it. */
@@ -40,7 +42,7 @@ const EMPTY_LIST = '[]';
  * escaped to characters that cannot be its separator or, as the canonical lists are, ends where its brackets close.
  *
  * @example
- * blog:1:comment.njk#0@Xu8bJr4HcN2s9QaP:Comment:=7@0mi8kq2c4Vb3xR9aLk0g:["comment.njk"]
+ * blog:1:comment.njk#0@Xu8bJr4HcN2s9QaP:Comment:=7@0mi8kq2c4Vb3xR9aLk0g:["comment.njk"]:Zq3hXw0aT5kLr2Vb
  */
 export function canonicalKey(parts: KeyParts): string {
   let text = keyStart(parts);
@@ -51,6 +53,7 @@ export function canonicalKey(parts: KeyParts): string {
   text += `:${parts.keys}`;
   if (parts.using !== EMPTY_LIST || parts.vary !== EMPTY_LIST) text += parts.using;
   if (parts.vary !== EMPTY_LIST) text += parts.vary;
+  if (parts.reads !== '') text += `:${parts.reads}`;
   return text;
 }
 

@@ -1,5 +1,7 @@
 import type { Entry } from '../fragment/entry.ts';
 import type { StoredKey } from '../fragment/key.ts';
+import { NOTHING_READ } from '../reads/reads.ts';
+import type { ReadShape } from '../reads/shape.ts';
 import type { MemoryTier } from '../stores/memory-tier.ts';
 import type { SharedEntries } from '../stores/shared-entries.ts';
 import type { Background } from './background.ts';
@@ -15,9 +17,11 @@ const WRITE_TIMEOUT = 1_000;
 /** What was made and found, and the tokens it is judged by. */
 export interface Harvest {
   /** By the key that the memory tier knows them by. */
-  readonly kept: ReadonlyMap<string, KeyedEntry>;
+  readonly kept: ReadonlyMap<string, readonly KeyedEntry[]>;
   /** Entries that came from the store. */
-  readonly found: ReadonlyMap<string, KeyedEntry>;
+  readonly found: ReadonlyMap<string, readonly KeyedEntry[]>;
+  /** What tags read, where the store does not have it. */
+  readonly records: ReadonlyMap<string, StoredKey & { readonly shape: ReadShape }>;
   readonly knowledge: Knowledge;
 }
 
@@ -40,9 +44,18 @@ export class Entries {
     this.#now = now;
   }
 
-  /** @param near {@link FragmentKey.near} */
-  inMemory(near: string): Entry | undefined {
-    return this.#memory?.get(near);
+  /**
+   * The entries of this process for a fragment, each for other values of what its body read.
+   *
+   * @param near {@link FragmentKey.near}
+   */
+  inMemory(near: string): readonly Entry[] {
+    return this.#memory?.get(near) ?? NONE;
+  }
+
+  /** An entry that must not be served again by this process. */
+  drop(near: string, entry: Entry): void {
+    this.#memory?.delete(near, entry);
   }
 
   /** Whether an entry is small enough for the memory tier; without one everything is. */
@@ -64,23 +77,30 @@ export class Entries {
   }
 
   /** Stores what a successful render, or view, kept. */
-  keep({ kept, found, knowledge }: Harvest): void {
+  keep({ kept, found, records, knowledge }: Harvest): void {
     const written: (StoredKey & { readonly entry: Entry })[] = [];
-    for (const [near, { entry, stored }] of kept) {
-      // What a lazy rendered was judged by its own render: here its names were not asked for.
-      if (this.judge(entry, knowledge) === 'invalid') continue;
-      this.#remember(near, entry, knowledge);
-      if (stored !== undefined) written.push({ ...stored, entry });
+    for (const [near, entries] of kept) {
+      for (const { entry, stored } of entries) {
+        // What a lazy rendered was judged by its own render: here its names were not asked for.
+        if (this.judge(entry, knowledge) === 'invalid') continue;
+        this.#remember(near, entry, knowledge);
+        if (stored !== undefined) written.push({ ...stored, entry });
+      }
     }
-    for (const [near, { entry }] of found) this.#remember(near, entry, knowledge);
-    if (this.#shared !== undefined && written.length > 0) this.#write(this.#shared, written);
+    for (const [near, entries] of found) for (const { entry } of entries) this.#remember(near, entry, knowledge);
+    if (this.#shared === undefined || written.length === 0) return;
+    for (const { shape, ...key } of records.values()) written.push({ ...key, entry: recordOf(shape) });
+    this.#write(this.#shared, written);
   }
 
   #remember(near: string, entry: Entry, knowledge: Knowledge): void {
     if (this.#memory === undefined) return;
-    const there = entry.provisional ? this.#memory.get(near) : undefined;
-    // A provisional entry never replaces a valid one.
-    if (there !== undefined && this.judge(there, knowledge) !== 'invalid') return;
+    if (entry.provisional) {
+      // A provisional entry never replaces a valid one.
+      const { shape, text } = entry.reads;
+      const there = this.#memory.get(near).find(({ reads }) => reads.shape === shape && reads.text === text);
+      if (there !== undefined && this.judge(there, knowledge) !== 'invalid') return;
+    }
     this.#memory.set(near, entry);
   }
 
@@ -97,4 +117,19 @@ export class Entries {
     if (expires === Number.POSITIVE_INFINITY) return 0;
     return Math.max(1, Math.ceil((expires - this.#now()) / 1_000));
   }
+}
+
+const NONE: readonly Entry[] = [];
+
+/** What a tag reads, in the form of an entry: it is stored and sealed as one, and made from nothing that could be bumped. */
+function recordOf(shape: ReadShape): Entry {
+  return {
+    html: shape.text,
+    dependencies: [],
+    templates: [],
+    reads: NOTHING_READ,
+    expires: Number.POSITIVE_INFINITY,
+    provisional: false,
+    microseconds: 0,
+  };
 }

@@ -1,16 +1,33 @@
-import { Dependencies } from '../fragment/dependencies.ts';
 import { type Entry, MAX_DEPENDENCIES, type TemplateDependency } from '../fragment/entry.ts';
 import type { Identity } from '../fragment/identity.ts';
 import type { StoredKey } from '../fragment/key.ts';
 import { dependencyNames, ownName } from '../fragment/names.ts';
 import type { Settings } from '../options.ts';
+import { compare, NOTHING_READ, type Reads } from '../reads/reads.ts';
+import type { RootKind } from '../reads/shape.ts';
+import type { Scope } from '../reads/world.ts';
+import { Changing } from './changing.ts';
 import type { Entries, Verdict } from './entries.ts';
-import { Frame } from './frame.ts';
+import { Frame, type Reading } from './frame.ts';
 import { PENDING, UNKNOWN } from './knowledge.ts';
 import { newEntry } from './new-entry.ts';
 import { type FragmentKey, type KeyMaker, milliseconds, type Operands, type Place } from './operands.ts';
+import { Records } from './records.ts';
 import type { KeptEntry, Render } from './render.ts';
 import type { UncachedReason } from './report.ts';
+import { StoredKeys } from './stored-keys.ts';
+
+/** What a body that was rendered read of the page and set for it, or why that cannot be kept. */
+export type BodyReads =
+  | { readonly reads: Reads }
+  | { readonly uncached: UncachedReason; readonly why?: string | undefined };
+
+/** A body that was rendered. */
+export interface RenderedBody {
+  readonly html: string;
+  /** Undefined where nothing was recorded. */
+  readonly reads: BodyReads | undefined;
+}
 
 /** One use of a fragment tag, as the page's template makes it. */
 export interface FragmentCall {
@@ -18,14 +35,30 @@ export interface FragmentCall {
   readonly operands: Operands;
   /** Why it must not be cached at all, as far as the tag can tell. */
   readonly skip: UncachedReason | undefined;
-  /** Renders the body: its html, or what must be waited for before it can be rendered. */
-  body(): string | Promise<unknown>;
-  /** Whether the body may print html that was captured from a fragment finished earlier on this page. */
-  mayPrintEarlier(): boolean;
-  /** Whether the body calls code of templates that nobody can tell. */
-  usesForeignCode(): boolean;
+  /** The values that stand where the tag stands. */
+  scope(models: readonly object[]): Scope;
+  /**
+   * Renders the body, or says what must be waited for before it can be rendered.
+   *
+   * @param scope what its reads are recorded for; undefined to record nothing
+   * @param met told of each model that it meets
+   */
+  body(frame: Frame, scope: Scope | undefined, met: (identity: Identity) => void): RenderedBody | Promise<unknown>;
+  /** Sets the variables that the body of an entry set. */
+  set(reads: Reads): void;
+  /** A variable, looked up for the body around the tag. */
+  read(kind: RootKind, name: string): unknown;
   /** The digest now of a template chosen at run time; undefined when it has to be loaded first. */
   templateDigest(dependency: TemplateDependency): string | undefined;
+}
+
+/** A use of a tag with all that is found out of it. */
+interface Use {
+  readonly render: Render;
+  readonly call: FragmentCall;
+  readonly key: FragmentKey;
+  readonly scope: Scope;
+  readonly started: number | undefined;
 }
 
 /** The tag's part of a render: look up, or render the body and keep it. */
@@ -33,6 +66,8 @@ export class Fragments {
   readonly #settings: Settings;
   readonly #keys: KeyMaker;
   readonly #entries: Entries;
+  readonly #stored: StoredKeys;
+  readonly #changing: Changing;
   /** The innermost body being rendered. Bodies are synchronous, so there is never more than one. */
   #frame: Frame | undefined;
 
@@ -40,10 +75,17 @@ export class Fragments {
     this.#settings = settings;
     this.#keys = keys;
     this.#entries = entries;
+    this.#stored = new StoredKeys(keys, new Records());
+    this.#changing = new Changing(settings.now);
   }
 
   get frame(): Frame | undefined {
     return this.#frame;
+  }
+
+  /** Where what is looked up now is recorded, if anywhere. */
+  get reading(): Reading | undefined {
+    return this.#frame?.reading;
   }
 
   /** Runs something inside another body than the one being rendered, or inside none. */
@@ -63,18 +105,11 @@ export class Fragments {
     const started = render.isTimed ? performance.now() : undefined;
     const key = this.#keys.make(render, call.place, call.operands);
     if (key === undefined) return this.#uncached(render, call, 'no models');
-    const near = this.#findNear(render, call, key, started);
+    const use = { render, call, key, scope: call.scope(key.objects), started };
+    const near = this.#findNear(use);
     if (near !== undefined) return near;
     render.pass.hasMissed = true;
-    const guessed = this.#findGuessed(render, call, key, started);
-    if (guessed !== undefined) return guessed;
-    // Without a store its key is of no use, but a key function that fails shall be heard of.
-    const isStored = !render.knowledge.knowsAll || this.#settings.key !== undefined;
-    const stored = isStored ? this.#keys.stored(render, key) : undefined;
-    if (stored === 'pending') return leaveOut(render);
-    if (stored === 'unknown token') return this.#uncached(render, call, stored);
-    const far = stored && this.#findFar(render, call, key, stored, started);
-    return far ?? this.#miss(render, call, key, stored, elapsed(started));
+    return this.#findGuessed(use) ?? this.#findStored(use);
   }
 
   /** `depends`: the body being rendered is made from these as well. */
@@ -92,127 +127,170 @@ export class Fragments {
   }
 
   /** The html of an entry of this process that may be served, or may turn out to be one; undefined for none. */
-  #findNear(
-    render: Render,
-    call: FragmentCall,
-    { near }: FragmentKey,
-    started: number | undefined,
-  ): string | undefined {
-    const own = render.kept.get(near);
-    if (own !== undefined) {
-      const verdict = this.#judge(render, call, own.entry);
+  #findNear(use: Use): string | undefined {
+    const { render, key } = use;
+    for (const own of render.kept.get(key.near) ?? NONE) {
+      const verdict = this.#judge(use, own.entry);
+      if (verdict === 'not here') return leaveOut(render);
       if (verdict === 'pending') render.pass.assumed.push(own.entry);
-      if (verdict !== 'invalid') return this.#again(render, call, own, started);
+      if (verdict !== 'invalid') return this.#again(use, own);
     }
-    const entry = this.#entries.inMemory(near);
-    if (entry === undefined) return undefined;
-    const verdict = this.#judge(render, call, entry);
-    if (verdict === 'pending') render.pass.assumed.push(entry);
-    return verdict === 'invalid' ? undefined : this.#serve(render, call, entry, 'hit', started);
+    for (const entry of this.#entries.inMemory(key.near)) {
+      const verdict = this.#judge(use, entry);
+      if (verdict === 'not here') return leaveOut(render);
+      if (verdict === 'pending') render.pass.assumed.push(entry);
+      if (verdict !== 'invalid') return this.#serve(use, entry, 'hit');
+    }
+    return undefined;
   }
 
   /**
-   * The same under the key of last time: if the entry there is valid, that is the key, because the tokens in the key are
+   * The same under the keys of last time: if an entry there is valid, that is the key, because the tokens in the key are
    * among the entry's. A key function may look at more than its parts, and is always asked.
    */
-  #findGuessed(render: Render, call: FragmentCall, key: FragmentKey, started: number | undefined): string | undefined {
-    const guess = this.#settings.key === undefined ? render.knowledge.guess(key.near) : undefined;
-    return guess && this.#findFar(render, call, key, guess, started);
+  #findGuessed(use: Use): string | undefined {
+    if (this.#settings.key !== undefined) return undefined;
+    for (const stored of use.render.knowledge.guesses(use.key.near)) {
+      const found = this.#findFar(use, stored);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  /** The same under the key that it has now; or the body is rendered. */
+  #findStored(use: Use): string {
+    const { render, call, key, scope } = use;
+    // Without a store its key is of no use, but a key function that fails shall be heard of.
+    const isStored = !render.knowledge.knowsAll || this.#settings.key !== undefined;
+    if (!isStored) return this.#miss(use, undefined);
+    const parts = this.#keys.parts(render, key);
+    if (parts === 'pending') return leaveOut(render);
+    if (parts === 'unknown token') return this.#uncached(render, call, parts);
+    const isNew = key.models.some((model) => render.knowledge.isFresh(ownName(model)));
+    if (!isNew && !render.knowledge.knowsAll) {
+      const stored = this.#stored.find(render, call.place, parts, scope);
+      if (stored === 'pending') return leaveOut(render);
+      const far = stored && this.#findFar(use, stored);
+      if (far !== undefined) return far;
+      if (this.#stored.isOpen(render, call.place)) return leaveOut(render);
+    }
+    return this.#miss(use, (reads) => this.#stored.made(render, call.place, parts, scope, reads));
   }
 
   /** The same for the store. */
-  #findFar(
-    render: Render,
-    call: FragmentCall,
-    { near, models }: FragmentKey,
-    stored: StoredKey,
-    started: number | undefined,
-  ): string | undefined {
+  #findFar(use: Use, stored: StoredKey): string | undefined {
+    const { render, key } = use;
     const { found, knowledge } = render;
-    if (models.some((model) => knowledge.isFresh(ownName(model)))) return undefined;
+    if (key.models.some((model) => knowledge.isFresh(ownName(model)))) return undefined;
     const entry = knowledge.entry(stored.key, stored.canonical);
     if (entry === PENDING) return leaveOut(render);
     if (entry === undefined) return undefined;
-    const verdict = this.#judge(render, call, entry);
-    if (verdict === 'pending') return leaveOut(render);
+    const verdict = this.#judge(use, entry);
+    if (verdict === 'pending' || verdict === 'not here') return leaveOut(render);
     if (verdict === 'invalid') return undefined;
-    found.set(near, { entry, stored });
-    return this.#serve(render, call, entry, 'hit', started);
+    add(found, key.near, { entry, stored });
+    return this.#serve(use, entry, 'hit');
   }
 
   /** What an earlier pass of this render made is found by a later one: for the page it is a miss all the same. */
-  #again(render: Render, call: FragmentCall, own: KeptEntry, started: number | undefined): string {
-    const isRepeated = own.metBy === render.pass;
-    own.metBy = render.pass;
-    return this.#serve(render, call, own.entry, isRepeated ? 'hit' : 'miss', started);
+  #again(use: Use, own: KeptEntry): string {
+    const { pass } = use.render;
+    const isRepeated = own.metBy === pass;
+    own.metBy = pass;
+    return this.#serve(use, own.entry, isRepeated ? 'hit' : 'miss');
   }
 
-  #serve(
-    render: Render,
-    call: FragmentCall,
-    entry: Entry,
-    outcome: 'hit' | 'miss',
-    started: number | undefined,
-  ): string {
-    this.#frame?.dependencies.addEntry(entry);
-    render.pass.finished.push(entry);
-    this.#report(render, call, outcome, undefined, entry.microseconds / 1_000, elapsed(started));
+  #serve(use: Use, entry: Entry, outcome: 'hit' | 'miss'): string {
+    const { render, call, key, started } = use;
+    if (this.#frame !== undefined) {
+      this.#frame.dependencies.addEntry(entry);
+      this.#repeat(use, entry.reads);
+    }
+    if (outcome === 'hit') this.#changing.hit(key.near);
+    if (entry.reads.variables !== '') call.set(entry.reads);
+    this.#report(render, call, outcome, { cost: entry.microseconds / 1_000, lookup: elapsed(started), reads: entry.reads });
     return entry.html;
   }
 
-  #uncached(render: Render, call: FragmentCall, reason: UncachedReason): string {
+  /** What the fragment was compared by, the body around it is compared by. */
+  #repeat({ call, key }: Use, { shape }: Reads): void {
+    const { reading } = this;
+    if (reading === undefined) return;
+    const { type } = call.operands;
+    if (typeof type === 'string') for (const object of key.objects) reading.typed(object, type);
+    reading.repeat(shape, call);
+  }
+
+  #uncached(render: Render, call: FragmentCall, reason: UncachedReason, why?: string): string {
     const frame = new Frame(this.#frame, reason);
-    const rendered = this.#renderBody(render, call, frame);
+    const rendered = this.#renderBody(render, call, frame, undefined);
     if (rendered === undefined) return '';
     frame.close();
-    render.pass.hasUncached = true;
-    this.#report(render, call, 'uncached', reason, rendered.cost, 0);
+    this.#report(render, call, 'uncached', { reason, why, cost: rendered.cost, lookup: 0 });
     return rendered.html;
   }
 
-  #miss(
-    render: Render,
-    call: FragmentCall,
-    { near, models }: FragmentKey,
-    stored: StoredKey | undefined,
-    lookup: number | undefined,
-  ): string {
+  /** @param keyOf the key in the store for what the body read; undefined without a store */
+  #miss(use: Use, keyOf: ((reads: Reads) => StoredKey | undefined) | undefined): string {
+    const { render, call, key, scope } = use;
     const { pass, kept } = render;
+    const changes = this.#changing.why(key.near);
+    if (changes !== undefined) return this.#uncached(render, call, 'changes always', changes);
+    const lookup = elapsed(use.started);
     const started = this.#settings.now();
     const lifetime = milliseconds(call.operands.ttl);
-    const frame = new Frame(this.#frame, call.usesForeignCode() ? 'foreign macro' : undefined);
-    this.#addModels(render, frame, models);
-    const rendered = this.#renderBody(render, call, frame);
+    const frame = new Frame(this.#frame);
+    this.#addModels(render, frame, key.models);
+    const rendered = this.#renderBody(render, call, frame, scope);
     if (rendered === undefined) return '';
     const { dependencies } = frame;
-    if (pass.finished.length > 0 || pass.hasUncached) this.#addEarlier(render, call, frame);
     if (lifetime > 0) dependencies.expires = Math.min(dependencies.expires, started + lifetime);
+    const found = rendered.reads ?? { reads: NOTHING_READ };
+    if (!('reads' in found)) frame.uncached ??= found.uncached;
     frame.close();
-    pass.finished.push(dependencies);
 
     // An answer that has come in the meantime fills no gap: what was captured before it may be in this body.
     let reason = frame.uncached ?? (render.isOpen ? 'pending' : undefined);
     if (reason === undefined && dependencies.tokens.size > MAX_DEPENDENCIES) reason = 'too many dependencies';
-    if (reason === undefined) {
-      const entry = newEntry(this.#settings, { ...rendered, since: render.since }, dependencies);
+    if (reason === undefined && 'reads' in found) {
+      const entry = newEntry(this.#settings, { ...rendered, since: render.since }, dependencies, found.reads);
       if (entry.expires <= this.#settings.now()) reason = 'expired';
-      else if (!this.#entries.fits(near, entry)) reason = 'too large';
-      else kept.set(near, { entry, stored, metBy: pass });
+      else if (!this.#entries.fits(key.near, entry)) reason = 'too large';
+      else add(kept, key.near, { entry, stored: keyOf?.(found.reads), metBy: pass });
+      if (this.#hadOthers(use)) this.#changing.missed(key.near, found.reads.shape, scope);
     }
-    if (frame.uncached !== undefined) pass.hasUncached = true;
+    if ('reads' in found && this.#frame !== undefined) this.#repeat(use, found.reads);
     if (reason === 'pending') pass.hasGap = true;
-    this.#report(render, call, reason === undefined ? 'miss' : 'uncached', reason, rendered.cost, lookup);
+    const why = 'why' in found && reason === found.uncached ? found.why : undefined;
+    const reads = 'reads' in found ? found.reads : undefined;
+    this.#report(render, call, reason === undefined ? 'miss' : 'uncached', {
+      reason,
+      why,
+      cost: rendered.cost,
+      lookup,
+      reads,
+    });
     return rendered.html;
   }
 
+  /** Whether only what the body read kept an entry from being served. */
+  #hadOthers({ render, key }: Use): boolean {
+    return this.#entries.inMemory(key.near).some((entry) => this.#entries.judge(entry, render.knowledge) === 'valid');
+  }
+
   /** The body's html and what it took in milliseconds; undefined when the pass has to be repeated for it. */
-  #renderBody(render: Render, call: FragmentCall, frame: Frame): { html: string; cost: number } | undefined {
+  #renderBody(
+    render: Render,
+    call: FragmentCall,
+    frame: Frame,
+    scope: Scope | undefined,
+  ): (RenderedBody & { readonly cost: number }) | undefined {
     const { pass } = render;
     const started = performance.now();
     this.#frame = frame;
-    let html: string | Promise<unknown>;
+    let rendered: RenderedBody | Promise<unknown>;
     try {
-      html = call.body();
+      rendered = call.body(frame, scope, (identity) => this.#addModels(render, frame, [identity]));
     } catch (error) {
       // The page will be run again: what is missing may be the cause, and what follows must still be found.
       if (render.isOpen) {
@@ -221,25 +299,16 @@ export class Fragments {
       }
       // Whoever catches it may show something in its place, which no bump would sweep.
       if (frame.parent !== undefined) frame.parent.uncached ??= 'contains uncached';
-      else pass.suspectHtml();
       throw error;
     } finally {
       this.#frame = frame.parent;
     }
-    // As precise as the entry will be, so that a hit tells the same.
-    if (typeof html === 'string') return { html, cost: Math.round((performance.now() - started) * 1_000) / 1_000 };
-    pass.pending.add(html);
-    return undefined;
-  }
-
-  /** Html captured earlier on the page may be in this body: then it was made from the same things. */
-  #addEarlier(render: Render, call: FragmentCall, frame: Frame): void {
-    if (!call.mayPrintEarlier()) return;
-    for (const earlier of render.pass.finished) {
-      if (earlier instanceof Dependencies) frame.dependencies.addAll(earlier);
-      else frame.dependencies.addEntry(earlier);
+    if (rendered instanceof Promise) {
+      pass.pending.add(rendered);
+      return undefined;
     }
-    if (render.pass.hasUncached) frame.uncached ??= 'contains uncached';
+    // As precise as the entry will be, so that a hit tells the same.
+    return { ...rendered, cost: Math.round((performance.now() - started) * 1_000) / 1_000 };
   }
 
   #addModels(render: Render, frame: Frame, models: readonly Identity[]): void {
@@ -253,7 +322,10 @@ export class Fragments {
     }
   }
 
-  #judge(render: Render, call: FragmentCall, entry: Entry): Verdict {
+  /** `not here`: something that the entry is compared by is still being loaded. */
+  #judge({ render, call, scope }: Use, entry: Entry): Verdict | 'not here' {
+    const compared = compare(entry.reads, scope);
+    if (compared !== 'same') return compared === 'pending' ? 'not here' : 'invalid';
     const verdict = this.#entries.judge(entry, render.knowledge);
     if (verdict === 'invalid' || entry.templates.length === 0) return verdict;
     return entry.templates.every((template) => call.templateDigest(template) === template.digest) ? verdict : 'invalid';
@@ -263,12 +335,27 @@ export class Fragments {
     { pass }: Render,
     { place: { template, line } }: FragmentCall,
     outcome: 'hit' | 'miss' | 'uncached',
-    reason: UncachedReason | undefined,
-    cost: number,
-    lookup: number | undefined,
+    what: {
+      readonly reason?: UncachedReason | undefined;
+      readonly why?: string | undefined;
+      readonly cost: number;
+      readonly lookup: number | undefined;
+      readonly reads?: Reads | undefined;
+    },
   ): void {
-    pass.reports.push({ template, line, outcome, reason, cost, lookup: lookup ?? Number.NaN, netBenefit: 0 });
+    const { reason, why, cost, lookup = Number.NaN, reads } = what;
+    const unseen = why === undefined ? undefined : `${template}:${line}: ${why}`;
+    const paths = reads?.shape.paths ?? NONE;
+    pass.reports.push({ template, line, outcome, reason, reads: paths, unseen, cost, lookup, netBenefit: 0 });
   }
+}
+
+const NONE: readonly never[] = [];
+
+function add<T>(map: Map<string, T[]>, near: string, value: T): void {
+  const values = map.get(near);
+  if (values === undefined) map.set(near, [value]);
+  else values.push(value);
 }
 
 /** What stands where something is not known yet: the page will be run again. */

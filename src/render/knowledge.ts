@@ -20,8 +20,10 @@ export interface Knowledge {
   isFresh(name: string): boolean;
   /** The store's entry of a key; undefined when it has none that can be used. */
   entry(key: string, canonical: string): Entry | typeof PENDING | undefined;
-  /** The key under which the store probably has a fragment, and its entry was asked for. */
-  guess(near: string): StoredKey | undefined;
+  /** The same for what was asked already: asks for nothing. */
+  known(key: string, canonical: string): Entry | undefined;
+  /** The keys under which the store probably has a fragment, and their entries were asked for. */
+  guesses(near: string): readonly StoredKey[];
   /** Something was asked that is not known yet. */
   readonly isPending: boolean;
   /** Finds out what was asked. */
@@ -55,8 +57,12 @@ export class LocalKnowledge implements Knowledge {
     return undefined;
   }
 
-  guess(): undefined {
+  known(): undefined {
     return undefined;
+  }
+
+  guesses(): readonly StoredKey[] {
+    return [];
   }
 
   async ask(): Promise<void> {}

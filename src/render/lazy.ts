@@ -3,7 +3,8 @@ import { isPlain } from '../fragment/plain.ts';
 import { currentRender, runAs } from './current.ts';
 import { Frame } from './frame.ts';
 import { inPart } from './part.ts';
-import { isPlaceholder, makePlaceholder } from './placeholder.ts';
+import { isPlaceholder, makePlaceholder } from '../reads/placeholder.ts';
+import { markLazy } from '../reads/lazies.ts';
 import type { Render } from './render.ts';
 
 /** One call of a lazy in one render. */
@@ -63,14 +64,9 @@ function call(render: Render, load: (...args: unknown[]) => unknown, args: reado
   }
 }
 
-/** What a value was made from, the body that uses it is made from; outside of bodies a variable may carry it into one. */
+/** A body that uses a lazy's value inherits its dependencies; outside of bodies a variable that holds it is a read. */
 function use(render: Render, part: Frame): void {
-  const { frame } = render.frames;
-  if (frame !== undefined) return frame.include(part);
-  const hasDependencies = part.dependencies.tokens.size > 0 || part.dependencies.templates.size > 0;
-  if (hasDependencies) render.pass.finished.push(part.dependencies);
-  if (part.uncached !== undefined) render.pass.hasUncached = true;
-  if (hasDependencies || part.uncached !== undefined) render.pass.hasForeignHtml = true;
+  render.frames.frame?.include(part);
 }
 
 function start(
@@ -138,13 +134,6 @@ function argumentsKey(value: unknown, objectNumber: (object: object) => number, 
   return Object.is(value, -0) ? '-0' : String(value);
 }
 
-const lazies = new WeakSet<object>();
-
-/** Whether a value is a lazy that nobody called. */
-export function isLazy(value: unknown): boolean {
-  return typeof value === 'function' && lazies.has(value);
-}
-
 /** @throws CacheSweeperError CACHESWEEPER_LAZY_NOT_CALLED */
 export function notCalled(): never {
   throw new CacheSweeperError(
@@ -163,7 +152,7 @@ function guarded<F extends (...args: never[]) => unknown>(called: F): F {
     },
     ownKeys: notCalled,
   });
-  lazies.add(lazy);
+  markLazy(lazy);
   return lazy;
 }
 

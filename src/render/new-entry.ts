@@ -2,6 +2,7 @@ import type { Dependencies } from '../fragment/dependencies.ts';
 import type { Entry } from '../fragment/entry.ts';
 import { type Token, tokenTime } from '../fragment/token.ts';
 import type { Settings } from '../options.ts';
+import { NOTHING_READ, type Reads } from '../reads/reads.ts';
 
 /** Clocks of two machines may differ by this much, in milliseconds. */
 export const CLOCK_SKEW = 1_000;
@@ -15,6 +16,7 @@ export function newEntry(
   { store, maxDataAge }: Pick<Settings, 'store' | 'maxDataAge'>,
   made: { readonly html: string; readonly cost: number; readonly since: number },
   dependencies: Dependencies,
+  reads: Reads = NOTHING_READ,
 ): Entry {
   const { html, cost, since } = made;
   const youngest = tokenTime(dependencies.youngest());
@@ -24,6 +26,7 @@ export function newEntry(
     html,
     dependencies: namesAndTokens(dependencies.tokens),
     templates: dependencies.templates.size === 0 ? NONE : [...dependencies.templates.values()],
+    reads,
     expires: isLate ? Math.min(dependencies.expires, youngest + maxDataAge) : dependencies.expires,
     provisional: isLate || dependencies.provisional,
     microseconds: Math.round(cost * 1_000),

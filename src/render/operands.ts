@@ -4,11 +4,12 @@ import { CacheSweeperError } from '../errors.ts';
 import { canonicalList } from '../fragment/canonical.ts';
 import { describe } from '../fragment/describe.ts';
 import type { Identifier, Identity } from '../fragment/identity.ts';
-import { canonicalKey, type KeyModel, keyStart, type StoredKey, safeKey } from '../fragment/key.ts';
+import { canonicalKey, type KeyModel, type KeyParts, keyStart, type StoredKey, safeKey } from '../fragment/key.ts';
 import { dependencyNames, ownName } from '../fragment/names.ts';
 import type { Settings } from '../options.ts';
 import { PENDING, UNKNOWN } from './knowledge.ts';
-import { isLazy, notCalled } from './lazy.ts';
+import { isLazy } from '../reads/lazies.ts';
+import { notCalled } from './lazy.ts';
 import type { Render } from './render.ts';
 
 /** Where a tag stands. */
@@ -34,6 +35,8 @@ export interface FragmentKey {
   readonly place: Place;
   /** The models that the tag names, those among its keys as well. */
   readonly models: readonly Identity[];
+  /** The objects that they are: what is below them is theirs. */
+  readonly objects: readonly object[];
   /** Canonical text of the tag's keys, and of the attributes named by `using`. */
   readonly keys: string;
   readonly using: string;
@@ -49,6 +52,9 @@ interface LastKeys {
   /** What `near` starts with. */
   readonly start: string;
 }
+
+/** What a key in the store is made of, but for what the body read. */
+export type FragmentParts = Omit<KeyParts, 'reads'>;
 
 const EMPTY_LIST = '[]';
 /** Tags that have a number; about 200 bytes each. */
@@ -79,20 +85,22 @@ export class KeyMaker {
     milliseconds(operands.ttl);
     const models = Array.isArray(model) ? model.map((one) => this.identity(one, type)) : [this.identity(model, type)];
     if (models.length === 0) return undefined;
+    const objects = (Array.isArray(model) ? model : [model]).filter(isObject);
     const using = usingText(model, operands.using);
     const last = this.#last.get(place);
     const isSame = last !== undefined && last.vary === vary && areSame(keys, last.values);
-    const { text, start } = isSame ? last : this.#keys(place, vary, keys, models);
-    return { place, models, keys: text, using, near: start + nearEnd(models, using) };
+    const { text, start } = isSame ? last : this.#keys(place, vary, keys, models, objects);
+    return { place, models, objects, keys: text, using, near: start + nearEnd(models, using) };
   }
 
   /** @param models the models that are among the keys are added to these */
-  #keys(place: Place, vary: string, values: readonly unknown[], models: Identity[]): LastKeys {
+  #keys(place: Place, vary: string, values: readonly unknown[], models: Identity[], objects: object[]): LastKeys {
     if (values.some(isLazy)) notCalled();
     const text = canonicalList(values, 'key', (instance) => {
       const identity = this.#identifier.identityOfInstance(instance);
       if (identity === undefined) return undefined;
       models.push(identity);
+      objects.push(instance);
       return `Model(${JSON.stringify(ownName(identity))})`;
     });
     const start = `${this.#numberOf(place)} ${text}${vary === EMPTY_LIST ? '' : `v${vary}`}`;
@@ -113,8 +121,8 @@ export class KeyMaker {
     return number;
   }
 
-  /** The fragment's key in the store now, or why there is none: a token is not known yet, or cannot be read. */
-  stored({ knowledge, vary }: Render, fragment: FragmentKey): StoredKey | 'pending' | 'unknown token' {
+  /** The parts of a fragment's key in the store, or why there are none: a token is not known yet, or cannot be read. */
+  parts({ knowledge, vary }: Render, fragment: FragmentKey): FragmentParts | 'pending' | 'unknown token' {
     const models: KeyModel[] = [];
     let missing: 'pending' | 'unknown token' | undefined;
     for (const identity of fragment.models) {
@@ -127,14 +135,29 @@ export class KeyMaker {
       }
     }
     if (missing !== undefined) return missing;
-    const { namespace, version, key } = this.#settings;
+    const { namespace, version } = this.#settings;
     const { template, digest, ordinal } = fragment.place;
     const { keys, using } = fragment;
-    const parts = { namespace, version, template, digest, ordinal, models, keys, using, vary };
+    return { namespace, version, template, digest, ordinal, models, keys, using, vary };
+  }
+
+  /**
+   * The fragment's key in the store for the values that its body's paths have.
+   *
+   * @param reads digest of paths and values
+   */
+  stored(fragment: FragmentParts, reads: string): StoredKey {
+    const parts = { ...fragment, reads };
     const canonical = canonicalKey(parts);
     // Anything but text tells nothing apart that the default key would not.
-    const chosen: unknown = key?.({ ...parts });
+    const chosen: unknown = this.#settings.key?.({ ...parts });
     return { key: safeKey(typeof chosen === 'string' ? chosen : canonical, parts), canonical };
+  }
+
+  /** The key in the store of what the bodies of a tag read. */
+  record(place: Place): StoredKey {
+    const canonical = `${keyStart({ ...this.#settings, ...place })}reads`;
+    return { key: safeKey(canonical, this.#settings), canonical };
   }
 
   /** The identity of an instance that has one. */
@@ -149,6 +172,10 @@ export class KeyMaker {
     if (typeof type === 'string') return this.#identifier.identity(model, type);
     throw new CacheSweeperError('CACHESWEEPER_NO_IDENTITY', `type= expected the name of a type, got ${describe(type)}`);
   }
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
 }
 
 function isFixed(value: unknown): boolean {

@@ -64,9 +64,10 @@ export class Predictions {
     if (mustWait === render.mustWait && knowledge.isAsPrefetched) return;
     const entries: Guess[] = [];
     for (const parts of [render.found, render.kept]) {
-      for (const [near, { stored }] of parts) {
+      for (const [near, kept] of parts) {
         // What the memory tier has need not be fetched.
-        if (stored !== undefined && this.#entries.inMemory(near) === undefined) entries.push({ near, stored });
+        if (this.#entries.inMemory(near).length > 0) continue;
+        for (const { stored } of kept) if (stored !== undefined) entries.push({ near, stored });
       }
     }
     const names = knowledge.neededNames;

@@ -1,10 +1,10 @@
 import { CacheSweeperError } from '../errors.ts';
 import { canonicalList } from '../fragment/canonical.ts';
-import type { Dependencies } from '../fragment/dependencies.ts';
 import { describe } from '../fragment/describe.ts';
 import type { Entry } from '../fragment/entry.ts';
 import type { StoredKey } from '../fragment/key.ts';
 import type { PageContext, Settings } from '../options.ts';
+import type { ReadShape } from '../reads/shape.ts';
 import type { Frame } from './frame.ts';
 import type { Knowledge } from './knowledge.ts';
 import type { FragmentDraft } from './report.ts';
@@ -13,25 +13,13 @@ import type { FragmentDraft } from './report.ts';
 export class Pass {
   /** What must be waited for, beside the store, before the page can be finished. */
   readonly pending: Set<Promise<unknown>> = new Set();
-  /** Every fragment finished so far: html captured from it may be printed inside a later one. */
-  readonly finished: (Entry | Dependencies)[] = [];
-  /** A fragment that must not be stored was finished: neither may what captures it. */
-  hasUncached = false;
   /** Entries of the memory tier that were shown before their tokens were known: the pass counts if they turn out valid. */
   readonly assumed: Entry[] = [];
   /** Something was left out, or not stored, because it was not known yet. */
   hasGap = false;
   /** Something needed more than entries of the memory tier. */
   hasMissed = false;
-  /** A component or lazy rendered something outside of bodies: a variable may hold it. */
-  hasForeignHtml = false;
   readonly reports: FragmentDraft[] = [];
-
-  /** Html was made outside of bodies that nobody can tell the parts of: what may hold it is not stored. */
-  suspectHtml(): void {
-    this.hasUncached = true;
-    this.hasForeignHtml = true;
-  }
 }
 
 /** An entry and its key in the store, if there is one. */
@@ -62,9 +50,11 @@ export class Render {
   readonly knowledge: Knowledge;
   readonly frames: Frames;
   /** Complete fragments, to be stored when the whole page has succeeded; by {@link FragmentKey.near}. */
-  readonly kept: Map<string, KeptEntry> = new Map();
+  readonly kept: Map<string, KeptEntry[]> = new Map();
   /** Entries that came from the store, for the memory tier. */
-  readonly found: Map<string, KeyedEntry> = new Map();
+  readonly found: Map<string, KeyedEntry[]> = new Map();
+  /** Records of what tags read, to be stored with them; by their key. */
+  readonly records: Map<string, StoredKey & { readonly shape: ReadShape }> = new Map();
   /** The page was delivered, or failed. */
   isFinished = false;
   passes = 0;
@@ -126,6 +116,7 @@ export class Render {
   forget(): void {
     this.kept.clear();
     this.found.clear();
+    this.records.clear();
     this.pass = new Pass();
   }
 

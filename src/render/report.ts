@@ -8,8 +8,10 @@ export type UncachedReason =
   | 'too many dependencies'
   | 'too large'
   | 'expired'
-  | 'foreign macro'
   | 'private name'
+  | 'unseen'
+  | 'reads too much'
+  | 'changes always'
   | 'unknown template'
   | 'unknown token'
   | 'bumped meanwhile';
@@ -22,6 +24,10 @@ export interface FragmentReport {
   /** `uncached`: rendered, and not stored for the reason given. */
   readonly outcome: 'hit' | 'miss' | 'uncached';
   readonly reason?: UncachedReason | undefined;
+  /** What its body read of the page, and is compared by: `lang`, `rows[*].title`. Empty where it is not cached. */
+  readonly reads: readonly string[];
+  /** What could not be compared, where, and what to do: of the reasons `unseen`, `reads too much`, `changes always`. */
+  readonly unseen?: string | undefined;
   /** Milliseconds: what rendering the body took; on a hit, what it took when it was stored. */
   readonly cost: number;
   /**

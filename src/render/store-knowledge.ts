@@ -27,6 +27,8 @@ export interface Guess {
   readonly stored: StoredKey;
 }
 
+const NONE: readonly StoredKey[] = [];
+
 /** What one render has learnt from the store, and what it has yet to ask. */
 export class StoreKnowledge implements Knowledge {
   readonly knowsAll = false;
@@ -34,7 +36,7 @@ export class StoreKnowledge implements Knowledge {
   readonly #sharedEntries: SharedEntries;
   readonly #names = new Map<string, NameKnown>();
   readonly #keys = new Map<string, KeyKnown>();
-  readonly #guesses = new Map<string, StoredKey>();
+  readonly #guesses = new Map<string, StoredKey[]>();
   /** Names whose token was made by this render. */
   readonly #fresh = new Set<string>();
   /** What was asked for and not sent. */
@@ -80,7 +82,9 @@ export class StoreKnowledge implements Knowledge {
   prefetch(names: readonly string[], entries: readonly Guess[]): void {
     for (const name of names) this.#askName({ name, token: PENDING, isNeeded: false });
     for (const { near, stored } of entries) {
-      this.#guesses.set(near, stored);
+      const guesses = this.#guesses.get(near);
+      if (guesses === undefined) this.#guesses.set(near, [stored]);
+      else guesses.push(stored);
       this.#askKey({ key: stored.key, entry: PENDING, isNeeded: false });
     }
     this.#send();
@@ -116,8 +120,13 @@ export class StoreKnowledge implements Knowledge {
     return entry?.canonical === canonical ? entry.entry : undefined;
   }
 
-  guess(near: string): StoredKey | undefined {
-    return this.#guesses.get(near);
+  known(key: string, canonical: string): Entry | undefined {
+    const entry = this.#keys.get(key)?.entry;
+    return entry !== undefined && entry !== PENDING && entry.canonical === canonical ? entry.entry : undefined;
+  }
+
+  guesses(near: string): readonly StoredKey[] {
+    return this.#guesses.get(near) ?? NONE;
   }
 
   giveUp(): readonly string[] {
@@ -207,8 +216,12 @@ export class NoKnowledge implements Knowledge {
     return undefined;
   }
 
-  guess(): undefined {
+  known(): undefined {
     return undefined;
+  }
+
+  guesses(): readonly StoredKey[] {
+    return [];
   }
 
   async ask(): Promise<void> {}

@@ -43,8 +43,12 @@ export class UncommittedKnowledge implements Knowledge {
     return this.#outside.entry(key, canonical);
   }
 
-  guess(near: string): StoredKey | undefined {
-    return this.#outside.guess(near);
+  known(key: string, canonical: string): Entry | undefined {
+    return this.#outside.known(key, canonical);
+  }
+
+  guesses(near: string): readonly StoredKey[] {
+    return this.#outside.guesses(near);
   }
 
   ask(): Promise<void> {

@@ -3,28 +3,35 @@ import { type Entry, entryBytes } from '../fragment/entry.ts';
 
 /** An entry over this share of the tier is not kept: it would push everything else out. */
 const LARGEST_SHARE = 1 / 4;
+/** Entries kept of one tag and its models, each for other values of what the body read. */
+export const MAX_VARIANTS = 8;
+
+const NONE: readonly Entry[] = [];
 
 /** The entries kept inside the process, bounded in bytes, least recently used out first. */
 export class MemoryTier {
-  readonly #entries: LRUCache<string, Entry>;
+  readonly #variants: LRUCache<string, readonly Entry[]>;
   readonly #largest: number;
 
   /** @param maxBytes what all entries together may take, in bytes */
   constructor(maxBytes: number) {
     this.#largest = Math.max(1, Math.floor(maxBytes * LARGEST_SHARE));
-    this.#entries = new LRUCache({ maxSize: maxBytes });
+    this.#variants = new LRUCache({ maxSize: maxBytes });
   }
 
   get size(): number {
-    return this.#entries.size;
+    let size = 0;
+    for (const variants of this.#variants.values()) size += variants.length;
+    return size;
   }
 
   get bytes(): number {
-    return this.#entries.calculatedSize;
+    return this.#variants.calculatedSize;
   }
 
-  get(key: string): Entry | undefined {
-    return this.#entries.get(key);
+  /** The variants of a tag and its models, the youngest first. */
+  get(key: string): readonly Entry[] {
+    return this.#variants.get(key) ?? NONE;
   }
 
   /** Whether an entry is small enough to be kept. It is in one piece then, while it is young: that takes less memory later. */
@@ -32,13 +39,30 @@ export class MemoryTier {
     return entryBytes(key, entry) <= this.#largest;
   }
 
-  /** Keeps an entry, if it fits. */
+  /** Keeps an entry, if it fits, in the place of the variant that read the same. */
   set(key: string, entry: Entry): void {
-    const size = entryBytes(key, entry);
-    if (size <= this.#largest) this.#entries.set(key, entry, { size });
+    const own = entryBytes(key, entry);
+    if (own > this.#largest) return;
+    const others = (this.#variants.peek(key) ?? NONE).filter(({ reads }) => !isSame(reads, entry.reads));
+    const variants = [entry, ...others].slice(0, MAX_VARIANTS);
+    let size = own;
+    for (let i = 1; i < variants.length; i++) size += entryBytes('', variants[i] as Entry);
+    while (size > this.#largest) size -= entryBytes('', variants.pop() as Entry);
+    this.#variants.set(key, variants, { size });
+  }
+
+  /** Drops one variant. */
+  delete(key: string, entry: Entry): void {
+    const variants = (this.#variants.peek(key) ?? NONE).filter((variant) => variant !== entry);
+    this.#variants.delete(key);
+    for (const variant of [...variants].reverse()) this.set(key, variant);
   }
 
   clear(): void {
-    this.#entries.clear();
+    this.#variants.clear();
   }
+}
+
+function isSame(a: Entry['reads'], b: Entry['reads']): boolean {
+  return a === b || (a.shape === b.shape && a.text === b.text);
 }

@@ -1,4 +1,5 @@
 import { CacheSweeperError } from '../errors.ts';
+import type { SetVariable } from '../reads/variables.ts';
 import type { Context, Frame, Template } from './nunjucks.ts';
 import type { Page } from './page.ts';
 
@@ -15,8 +16,6 @@ export interface BodyDone {
 export interface BodyEvents {
   /** It asked for a template. */
   used(name: string | Template, from: string | undefined, template: Template): void;
-  /** A private name of the page was read, by the body or by whatever it called. */
-  privateRead(name: string): void;
 }
 
 /** Watches one body for what a synchronous body must not do, and for what it uses. */
@@ -102,34 +101,54 @@ export class BodyRun extends BodyWatch {
   }
 }
 
+/** Where a body is run. */
+export interface BodyPlace {
+  readonly page: Page;
+  readonly context: Context;
+  /** The frame of the tag. */
+  readonly frame: Frame;
+  /** Names that the body gives values to. */
+  readonly assigned: readonly string[];
+}
+
+/** What a body made: its html, and what it set. */
+export interface BodyMade<T> {
+  readonly html: string;
+  readonly variables: readonly SetVariable[];
+  readonly ended: T;
+}
+
 /**
- * Renders a body: its html, or a promise of when to try again.
+ * Renders a body: what it made, or a promise of when to try again. What it sets stays in a frame of its own while it runs; then
+ * it is set around the tag, as if the tag were not there.
  *
- * @param assigned names that the body gives values to; what they were is put back afterwards
+ * @param own the frame for what the body sets
+ * @param ended called when it has ended, before what it set is seen outside
  * @throws what the body threw; CacheSweeperError CACHESWEEPER_ASYNC_BODY
  */
-export function renderBody(
-  page: Page,
-  context: Context,
-  frame: Frame,
-  assigned: readonly string[],
+export function renderBody<T>(
+  { page, context, frame, assigned }: BodyPlace,
+  own: Frame,
   body: CompiledBody,
   events: BodyEvents,
-): string | Promise<unknown> {
-  const run = new BodyRun(events, isolated(frame));
+  ended: (variables: readonly SetVariable[]) => T,
+): BodyMade<T> | Promise<unknown> {
+  const run = new BodyRun(events, own);
   const done = ((error?: unknown) => {
     if (error) run.fail(error);
   }) as BodyDone;
   done.run = run;
   const outer = page.watch;
-  const restore = frame.topLevel ? variablesOf(context, assigned) : undefined;
+  const before = frame.topLevel ? new PageVariables(context, assigned) : undefined;
   page.watch = run;
   let html: unknown;
+  let variables: readonly SetVariable[];
   try {
     html = body(done);
   } finally {
     page.watch = outer;
-    restore?.();
+    variables = variablesOf(own, before);
+    before?.restore();
   }
   if (run.loading !== undefined) {
     if (page.render.canWait) return Promise.all(run.loading);
@@ -137,7 +156,9 @@ export function renderBody(
   }
   if (run.failure !== undefined) throw keepPlace(run.failure.error);
   if (!run.hasEnded || run.open > 0) throw asyncBody();
-  return String(html);
+  const result = ended(variables);
+  setAround(context, frame, variables);
+  return { html: String(html), variables, ended: result };
 }
 
 /** What is asynchronous in a fragment, in a way that nothing can wait for. */
@@ -149,11 +170,21 @@ export function asyncBody(): CacheSweeperError {
   );
 }
 
+/** Sets variables where a tag stands, as `set` does there. */
+export function setAround(context: Context, frame: Frame, variables: readonly SetVariable[]): void {
+  for (const [name, value] of variables) {
+    frame.set(name, value, true);
+    if (!frame.topLevel) continue;
+    context.setVariable(name, value);
+    if (!name.startsWith('_')) context.addExport(name);
+  }
+}
+
 /**
- * A scope from which nothing leaks. Nunjucks' own isolated frame is passed by when a `set` stands in a loop inside it:
+ * A frame for what a body sets. Nunjucks' own isolated frame is passed by when a `set` stands in a loop inside it:
  * `resolve` forgets on the way up that it was called for writing.
  */
-function isolated(outer: Frame): Frame {
+export function frameOfBody(outer: Frame): Frame {
   const frame = outer.push(true);
   frame.topLevel = outer.topLevel;
   const resolve = function (this: Frame, name: string): Frame | undefined {
@@ -164,17 +195,44 @@ function isolated(outer: Frame): Frame {
   return frame;
 }
 
-/** Remembers variables of the page; the result puts them back. */
-function variablesOf(context: Context, names: readonly string[]): () => void {
-  const exported = context.exported.length;
-  const values = names.map((name) => [name, Object.hasOwn(context.ctx, name), context.ctx[name]] as const);
-  return () => {
-    context.exported.length = exported;
-    for (const [name, existed, value] of values) {
-      if (existed) context.ctx[name] = value;
-      else delete context.ctx[name];
+/** What the body set at its own level: in its frame and, at the top of a template, among the page's variables. */
+function variablesOf(own: Frame, before: PageVariables | undefined): readonly SetVariable[] {
+  const names = Object.keys(own.variables);
+  if (names.length === 0 && before === undefined) return NONE;
+  const variables = new Map<string, unknown>(names.map((name) => [name, own.variables[name]]));
+  for (const [name, value] of before?.changed() ?? NONE) if (!variables.has(name)) variables.set(name, value);
+  return [...variables];
+}
+
+const NONE: readonly SetVariable[] = [];
+
+/** Variables of the page as they are before a body that sets them. */
+class PageVariables {
+  readonly #context: Context;
+  readonly #exported: number;
+  readonly #values: readonly (readonly [name: string, existed: boolean, value: unknown])[];
+
+  constructor(context: Context, names: readonly string[]) {
+    this.#context = context;
+    this.#exported = context.exported.length;
+    this.#values = names.map((name) => [name, Object.hasOwn(context.ctx, name), context.ctx[name]]);
+  }
+
+  changed(): readonly SetVariable[] {
+    const { ctx } = this.#context;
+    return this.#values.flatMap(([name, existed, value]) => {
+      const isSame = Object.hasOwn(ctx, name) === existed && Object.is(ctx[name], value);
+      return isSame ? [] : [[name, ctx[name]] as const];
+    });
+  }
+
+  restore(): void {
+    this.#context.exported.length = this.#exported;
+    for (const [name, existed, value] of this.#values) {
+      if (existed) this.#context.ctx[name] = value;
+      else delete this.#context.ctx[name];
     }
-  };
+  }
 }
 
 /**

@@ -64,6 +64,17 @@ export interface Template {
 
 export type CompiledCode = Readonly<Record<string, (...args: never[]) => unknown>>;
 
+/** The functions that compiled templates are handed. */
+export interface Runtime {
+  contextOrFrameLookup(context: Context, frame: Frame, name: string): unknown;
+  memberLookup(object: unknown, key: unknown): unknown;
+  makeMacro(names: readonly string[], keywords: readonly string[], body: (...args: unknown[]) => unknown): object;
+  fromIterator(value: unknown): unknown;
+  isArray(value: unknown): boolean;
+  inOperator(key: unknown, value: unknown): boolean;
+  callWrap(called: unknown, name: string, context: unknown, args: readonly unknown[]): unknown;
+}
+
 /** A template's compiled function: its identity is the template's, wherever a macro or block of it runs. */
 export type RootFunction = (...args: unknown[]) => void;
 

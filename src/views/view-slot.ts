@@ -115,7 +115,7 @@ export class ViewSlot {
       const made = { html: writeVary({ vary: headers }), cost: 0, since };
       kept.set(plain, { entry: newEntry(settings, made, this.#ownDependencies(entry.expires)), stored: base });
     }
-    entries.keep({ kept, found: new Map(), knowledge: this.#knowledge });
+    entries.keep({ kept, found: NONE, records: NONE, knowledge: this.#knowledge });
     return undefined;
   }
 
@@ -128,7 +128,7 @@ export class ViewSlot {
 
   async #read({ near, ...stored }: ViewKey) {
     const { entries } = this.#engine;
-    const here = entries.inMemory(near);
+    const [here] = entries.inMemory(near);
     if (here !== undefined && (await this.#isValid(here))) return readView(here.html);
     const { key, canonical } = stored;
     let entry = this.#knowledge.entry(key, canonical);
@@ -137,7 +137,7 @@ export class ViewSlot {
       entry = this.#knowledge.entry(key, canonical);
     }
     if (entry === PENDING || entry === undefined || !(await this.#isValid(entry))) return undefined;
-    entries.keep({ kept: new Map(), found: new Map([[near, { entry, stored }]]), knowledge: this.#knowledge });
+    entries.keep({ kept: NONE, found: new Map([[near, [{ entry, stored }]]]), records: NONE, knowledge: this.#knowledge });
     return readView(entry.html);
   }
 

@@ -1,0 +1,42 @@
+import { digest } from '../fragment/digest.ts';
+
+/** Longer texts are compared by their digest, so that entries do not carry them. */
+const LONGEST_TEXT = 2_048;
+
+/**
+ * The text of a value that is no object, by which it is compared. No two values that print, count or compare differently share
+ * one, and each text says where it ends.
+ */
+export function atom(value: string | number | bigint | boolean | symbol | null | undefined): string {
+  switch (typeof value) {
+    case 'string':
+      return textAtom('s', value);
+    case 'number':
+      return Object.is(value, -0) ? 'd-0,' : `d${value},`;
+    case 'bigint':
+      return `i${value},`;
+    case 'boolean':
+      return value ? 't' : 'f';
+    case 'symbol':
+      return textAtom('y', String(value));
+    case 'undefined':
+      return 'u';
+    default:
+      return 'n';
+  }
+}
+
+/** @param kind one letter: 's' for a string, 'h' for html that is marked safe */
+export function textAtom(kind: string, text: string): string {
+  return text.length > LONGEST_TEXT
+    ? `${kind.toUpperCase()}${text.length}:${digest(text, 22)}`
+    : `${kind}${text.length}:${text}`;
+}
+
+/** How a value below a model is compared: whether it is there, and which of the two a boolean is. */
+export function presence(value: unknown): string {
+  if (value === undefined) return 'u';
+  if (value === null) return 'n';
+  if (value === true) return 't';
+  return value === false ? 'f' : 'p';
+}

@@ -1,0 +1,24 @@
+/** What {@link peek} finds where a getter stands: it is the page's to call, not ours. */
+export const OWN_ACCESSOR: unique symbol = Symbol('own accessor');
+export const INHERITED_ACCESSOR: unique symbol = Symbol('inherited accessor');
+/** What it finds where a class has a method. */
+export const METHOD: unique symbol = Symbol('method');
+
+/** Reads a property as `object[key]` would, but calls no getter. A proxy may throw. */
+export function peek(object: object, key: string | symbol): unknown {
+  const own = Reflect.getOwnPropertyDescriptor(object, key);
+  if (own !== undefined) return 'value' in own ? own.value : OWN_ACCESSOR;
+  for (let at = Reflect.getPrototypeOf(object); at !== null; at = Reflect.getPrototypeOf(at)) {
+    const inherited = Reflect.getOwnPropertyDescriptor(at, key);
+    if (inherited === undefined) continue;
+    if (!('value' in inherited)) return INHERITED_ACCESSOR;
+    return typeof inherited.value === 'function' && isOfClass(at) ? METHOD : inherited.value;
+  }
+  return undefined;
+}
+
+/** Whether an object is the prototype of a class, and not just another object that this one inherits from. */
+function isOfClass(prototype: object): boolean {
+  const made: unknown = Reflect.getOwnPropertyDescriptor(prototype, 'constructor')?.value;
+  return typeof made === 'function' && made.prototype === prototype;
+}

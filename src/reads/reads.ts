@@ -1,0 +1,52 @@
+import { NO_READS, type ReadShape, readShape } from './shape.ts';
+import { Matcher } from './sinks.ts';
+import { walk } from './walk.ts';
+import type { Scope } from './world.ts';
+
+/**
+ * How a body stands in its page: what it read, and what it set. Those of one text are one object, because most entries of a tag
+ * have the same.
+ */
+export interface Reads {
+  /** The paths that it read, and the text of the values that they had. */
+  readonly shape: ReadShape;
+  readonly text: string;
+  /** Variables that it set for what stands behind it, as {@link writeVariables} wrote them; '' for none. */
+  readonly variables: string;
+}
+
+export const NOTHING_READ: Reads = { shape: NO_READS, text: '', variables: '' };
+
+const last = new WeakMap<ReadShape, Reads>();
+
+/** The reads of an entry, shared with the last entry of the same. */
+export function readsOf(shape: ReadShape, text: string, variables: string): Reads {
+  if (shape === NO_READS && text === '' && variables === '') return NOTHING_READ;
+  const known = last.get(shape);
+  if (known !== undefined && known.text === text && known.variables === variables) return known;
+  const reads = { shape, text, variables };
+  last.set(shape, reads);
+  return reads;
+}
+
+/** Whether the paths of an entry would read the same at a place; `pending` while one of them is still being loaded. */
+export function compare({ shape, text }: Reads, scope: Scope): 'same' | 'different' | 'pending' {
+  if (shape.roots.length === 0) return 'same';
+  const matcher = new Matcher(text);
+  if (walk(shape, scope, matcher) && matcher.isWhole) return 'same';
+  return matcher.isPending ? 'pending' : 'different';
+}
+
+/** As a store has them; undefined for what was not written by {@link writeReads}. */
+export function parseReads(written: unknown): Reads | undefined {
+  if (written === 0) return NOTHING_READ;
+  if (!Array.isArray(written) || written.length !== 3) return undefined;
+  const [shapeText, text, variables]: readonly unknown[] = written;
+  if (typeof shapeText !== 'string' || typeof text !== 'string' || typeof variables !== 'string') return undefined;
+  const shape = readShape(shapeText);
+  return shape && readsOf(shape, text, variables);
+}
+
+export function writeReads({ shape, text, variables }: Reads): unknown {
+  return shape.roots.length === 0 && variables === '' ? 0 : [shape.text, text, variables];
+}

@@ -1,0 +1,229 @@
+import { LRUCache } from 'lru-cache';
+
+/**
+ * Where a read begins: `scope`, a name as the tag's place sees it; `variable`, a JavaScript variable of the compiled
+ * template (a loop's variable, a macro's parameter); `context`, a name as macros see it, past all frames; `global`, one of
+ * the environment's globals.
+ */
+export type RootKind = 'scope' | 'variable' | 'context' | 'global';
+
+/** How a value is compared beyond the members below it. */
+export interface Comparison {
+  /** All of its own data: it was handed to a function, a filter, a method. */
+  readonly whole: boolean;
+  /** Its elements: their number, their kinds, and the values of those that are no objects. */
+  readonly list: boolean;
+  /** Its names and values, in the order of `for k, v`. */
+  readonly entries: boolean;
+  /** The objects here are rows of this type: a tag said so. */
+  readonly type: string | undefined;
+}
+
+/** One step of a path, and what was read below it. */
+export interface ReadNode extends Comparison {
+  readonly step: string;
+  readonly children: readonly ReadNode[];
+  /** What was read of each element. */
+  readonly each: ReadNode | undefined;
+  /** What was read of the variables of the template that a macro stands in. */
+  readonly context: ReadNode | undefined;
+}
+
+export interface ReadRoot {
+  readonly kind: RootKind;
+  readonly node: ReadNode;
+}
+
+/** The paths that a body reads, without their values. Shapes of one text are one object. */
+export interface ReadShape {
+  readonly roots: readonly ReadRoot[];
+  /** The shape as text, for a store and for comparing. */
+  readonly text: string;
+  /** How many paths it has. */
+  readonly size: number;
+  /** The paths as people write them: `lang`, `rows[*].title`. */
+  readonly paths: readonly string[];
+}
+
+/** A body that reads more paths than these costs more to look up than caching it is worth. */
+export const MAX_PATHS = 64;
+
+/** Shapes kept by their text; a site has a few for each of its tags. */
+const MAX_SHAPES = 5_000;
+const MAX_NESTING = 64;
+
+type Written = readonly [
+  step: string,
+  flags: number,
+  children: readonly Written[],
+  each: Written | 0,
+  context: Written | 0,
+  type: string | 0,
+];
+
+const WHOLE = 1;
+const LIST = 2;
+const ENTRIES = 4;
+const KINDS: readonly RootKind[] = ['scope', 'variable', 'context', 'global'];
+
+const shapes = new LRUCache<string, ReadShape>({ max: MAX_SHAPES });
+
+/** The shape of these roots. */
+export function shapeOf(roots: readonly ReadRoot[]): ReadShape {
+  const text = JSON.stringify(roots.map(({ kind, node }) => [KINDS.indexOf(kind), write(node)]));
+  return readShape(text) as ReadShape;
+}
+
+/** The shape that a text was written from; undefined for any other text. */
+export function readShape(text: string): ReadShape | undefined {
+  const known = shapes.get(text);
+  if (known !== undefined) return known;
+  const roots = parse(text);
+  if (roots === undefined) return undefined;
+  const size = roots.reduce((sum, { node }) => sum + pathsOf(node), 0);
+  const shape = { roots, text, size, paths: roots.flatMap(({ node }) => textsBelow(node, node.step)) };
+  shapes.set(text, shape);
+  return shape;
+}
+
+export const NO_READS: ReadShape = shapeOf([]);
+
+/** All paths of both. */
+export function union(a: ReadShape, b: ReadShape): ReadShape {
+  if (a === b || b.roots.length === 0) return a;
+  if (a.roots.length === 0) return b;
+  const merged = new Map<string, ReadRoot>();
+  for (const root of [...a.roots, ...b.roots]) {
+    const key = `${root.kind} ${root.node.step}`;
+    const there = merged.get(key);
+    merged.set(key, there === undefined ? root : { kind: root.kind, node: merge(there.node, root.node) });
+  }
+  return shapeOf([...merged.values()]);
+}
+
+/** One shape for each path. */
+export function leaves({ roots }: ReadShape): ReadShape[] {
+  return roots.flatMap(({ kind, node }) => branches(node).map((branch) => shapeOf([{ kind, node: branch }])));
+}
+
+/** A node with each of the paths below it alone. */
+function branches(node: ReadNode): ReadNode[] {
+  const bare = { ...node, children: [], each: undefined, context: undefined };
+  const found: ReadNode[] = [];
+  for (const child of node.children) for (const branch of branches(child)) found.push({ ...bare, children: [branch] });
+  if (node.each !== undefined) for (const branch of branches(node.each)) found.push({ ...bare, each: branch });
+  for (const child of node.context?.children ?? []) {
+    for (const branch of branches(child)) found.push({ ...bare, context: { ...bare, step: '()', children: [branch] } });
+  }
+  return found.length === 0 ? [bare] : found;
+}
+
+/** The same without some paths and all that is below them. */
+export function without(roots: readonly ReadRoot[], paths: readonly (readonly string[])[]): readonly ReadRoot[] {
+  if (paths.length === 0) return roots;
+  return roots.flatMap(({ kind, node }) => {
+    const left = pruned(node, paths);
+    return left === undefined ? [] : [{ kind, node: left }];
+  });
+}
+
+function pruned(node: ReadNode, paths: readonly (readonly string[])[]): ReadNode | undefined {
+  const below = paths.filter(([first]) => first === node.step).map((path) => path.slice(1));
+  if (below.length === 0) return node;
+  if (below.some((path) => path.length === 0)) return undefined;
+  const children = node.children.flatMap((child) => pruned(child, below) ?? []);
+  const each = node.each && pruned(node.each, below);
+  return { ...node, children, each };
+}
+
+function textsBelow(node: ReadNode, path: string): string[] {
+  const { children, each, context } = node;
+  const below = [
+    ...children.flatMap((child) => textsBelow(child, joined(path, child.step))),
+    ...(each === undefined || isLeaf(each) ? [] : textsBelow(each, `${path}[*]`)),
+    ...(context?.children.flatMap((child) => textsBelow(child, `${path}()${joined('', child.step)}`)) ?? []),
+  ];
+  const isOwn = below.length === 0 || node.whole || (node.list && each === undefined);
+  return isOwn ? [path, ...below] : below;
+}
+
+function joined(path: string, step: string): string {
+  return /^[A-Za-z_$][\w$]*$/.test(step) ? `${path}.${step}` : `${path}[${JSON.stringify(step)}]`;
+}
+
+function isLeaf({ children, each, context }: ReadNode): boolean {
+  return children.length === 0 && each === undefined && context === undefined;
+}
+
+function pathsOf({ children, each, context }: ReadNode): number {
+  let paths = 0;
+  for (const child of children) paths += pathsOf(child);
+  if (each !== undefined) paths += pathsOf(each);
+  if (context !== undefined) paths += pathsOf(context);
+  return Math.max(1, paths);
+}
+
+function write({ step, whole, list, entries, type, children, each, context }: ReadNode): Written {
+  return [
+    step,
+    (whole ? WHOLE : 0) | (list ? LIST : 0) | (entries ? ENTRIES : 0),
+    children.map(write),
+    each === undefined ? 0 : write(each),
+    context === undefined ? 0 : write(context),
+    type ?? 0,
+  ];
+}
+
+function parse(text: string): readonly ReadRoot[] | undefined {
+  try {
+    const written: unknown = JSON.parse(text);
+    if (!Array.isArray(written)) return undefined;
+    return written.map((root: readonly [number, Written]) => {
+      const kind = KINDS[root[0]];
+      if (kind === undefined) throw new TypeError('no kind of root');
+      return { kind, node: read(root[1], 0) };
+    });
+  } catch {
+    // Somebody else wrote it.
+    return undefined;
+  }
+}
+
+function read(written: Written, depth: number): ReadNode {
+  const [step, flags, children, each, context, type] = written;
+  const isNode = typeof step === 'string' && typeof flags === 'number' && Array.isArray(children);
+  if (!isNode || depth > MAX_NESTING || !(type === 0 || typeof type === 'string')) throw new TypeError('no node');
+  return {
+    step,
+    whole: (flags & WHOLE) !== 0,
+    list: (flags & LIST) !== 0,
+    entries: (flags & ENTRIES) !== 0,
+    type: type === 0 ? undefined : type,
+    children: children.map((child) => read(child, depth + 1)),
+    each: each === 0 ? undefined : read(each, depth + 1),
+    context: context === 0 ? undefined : read(context, depth + 1),
+  };
+}
+
+function merge(a: ReadNode, b: ReadNode): ReadNode {
+  const children = new Map(a.children.map((child) => [child.step, child]));
+  for (const child of b.children) {
+    const there = children.get(child.step);
+    children.set(child.step, there === undefined ? child : merge(there, child));
+  }
+  return {
+    step: a.step,
+    whole: a.whole || b.whole,
+    list: a.list || b.list,
+    entries: a.entries || b.entries,
+    type: a.type ?? b.type,
+    children: [...children.values()],
+    each: mergeOptional(a.each, b.each),
+    context: mergeOptional(a.context, b.context),
+  };
+}
+
+function mergeOptional(a: ReadNode | undefined, b: ReadNode | undefined): ReadNode | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return merge(a, b);
+}

@@ -1,0 +1,87 @@
+import type { Identity } from '../fragment/identity.ts';
+import type { Sink } from './walk.ts';
+
+/** Longest text of all values that a fragment is compared by: what is longer takes longer than rendering most bodies. */
+const MAX_TEXT = 65_536;
+
+/** What keeps a fragment from being stored. */
+export interface Unseen {
+  readonly path: string;
+  readonly why: string;
+}
+
+/** Puts the text of the values together. */
+export class Collector implements Sink {
+  text = '';
+  /** What could not be compared: the first of it. */
+  unseenValue: Unseen | undefined;
+  isPending = false;
+  isTooMuch = false;
+  readonly #met: ((identity: Identity) => void) | undefined;
+
+  /** @param met told of each model on the way */
+  constructor(met?: (identity: Identity) => void) {
+    this.#met = met;
+  }
+
+  add(text: string): boolean {
+    this.text += text;
+    if (this.text.length <= MAX_TEXT) return true;
+    this.isTooMuch = true;
+    return false;
+  }
+
+  unseen(path: string, why: string): boolean {
+    this.unseenValue = { path, why };
+    return false;
+  }
+
+  pending(): boolean {
+    this.isPending = true;
+    return false;
+  }
+
+  met(identity: Identity): void {
+    this.#met?.(identity);
+  }
+}
+
+/** The same for a key: what cannot be compared is a mark in it, because no fragment that read it was stored. */
+export class KeyCollector extends Collector {
+  override unseen(): boolean {
+    return this.add('?');
+  }
+}
+
+/** Compares the text of the values with one that was put together before. */
+export class Matcher implements Sink {
+  #at = 0;
+  isPending = false;
+  readonly #text: string;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  /** All of the text was met. */
+  get isWhole(): boolean {
+    return this.#at === this.#text.length;
+  }
+
+  add(text: string): boolean {
+    if (!this.#text.startsWith(text, this.#at)) return false;
+    this.#at += text.length;
+    return true;
+  }
+
+  unseen(): boolean {
+    return false;
+  }
+
+  pending(): boolean {
+    this.isPending = true;
+    return false;
+  }
+
+  met(): void {}
+}

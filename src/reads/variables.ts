@@ -1,0 +1,63 @@
+/** A variable that a body set for the page behind it. */
+export type SetVariable = readonly [name: string, value: unknown];
+
+/** Makes html that is marked as safe, of the copy of Nunjucks that the page is rendered by. */
+export type MarkSafe = (html: string) => unknown;
+
+/**
+ * Variables as text, for an entry; undefined when one of them is not plain data that comes back as it is.
+ *
+ * @example writeVariables([['count', 3]]) // '[["count",3]]'
+ */
+export function writeVariables(variables: readonly SetVariable[]): string | undefined {
+  if (variables.length === 0) return '';
+  try {
+    const text = JSON.stringify(variables.map(([name, value]) => [name, packed(value, [])]));
+    return text;
+  } catch {
+    return undefined;
+  }
+}
+
+export function readVariables(text: string, markSafe: MarkSafe): SetVariable[] {
+  if (text === '') return [];
+  return (JSON.parse(text) as readonly [string, unknown][]).map(([name, value]) => [name, unpacked(value, markSafe)]);
+}
+
+/** Values that JSON has no form for are lists of one or two elements; lists are in a list of their own. */
+function packed(value: unknown, path: readonly unknown[]): unknown {
+  if (value === undefined) return ['u'];
+  if (value instanceof String) return ['h', String(value)];
+  if (typeof value === 'number') {
+    return Number.isFinite(value) && !Object.is(value, -0) ? value : ['d', Object.is(value, -0) ? '-0' : String(value)];
+  }
+  if (value === null || typeof value === 'string' || typeof value === 'boolean') return value;
+  if (typeof value !== 'object' || path.includes(value)) throw new TypeError('not plain data');
+  const inner = [...path, value];
+  if (Array.isArray(value)) {
+    if (Object.keys(value).length !== value.length) throw new TypeError('not plain data');
+    return ['a', value.map((item) => packed(item, inner))];
+  }
+  if (Object.getPrototypeOf(value) !== Object.prototype) throw new TypeError('not plain data');
+  return Object.fromEntries(
+    Reflect.ownKeys(value).map((key) => {
+      const property = Object.getOwnPropertyDescriptor(value, key) as PropertyDescriptor;
+      if (typeof key === 'symbol' || key === '__proto__' || !('value' in property) || !property.enumerable) {
+        throw new TypeError('not plain data');
+      }
+      return [key, packed(property.value, inner)];
+    }),
+  );
+}
+
+function unpacked(value: unknown, markSafe: MarkSafe): unknown {
+  if (Array.isArray(value)) {
+    const [kind, content] = value as [string, unknown];
+    if (kind === 'u') return undefined;
+    if (kind === 'h') return markSafe(content as string);
+    if (kind === 'd') return Number(content);
+    return (content as unknown[]).map((item) => unpacked(item, markSafe));
+  }
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, unpacked(item, markSafe)]));
+}

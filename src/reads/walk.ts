@@ -1,0 +1,332 @@
+import { types } from 'node:util';
+import type { Identity } from '../fragment/identity.ts';
+import { hasHiddenState } from '../fragment/hidden-state.ts';
+import { ownName } from '../fragment/names.ts';
+import { isPlain } from '../fragment/plain.ts';
+import { atom, presence, textAtom } from './atom.ts';
+import { INHERITED_ACCESSOR, METHOD, OWN_ACCESSOR, peek } from './peek.ts';
+import { isLazy } from './lazies.ts';
+import { isPlaceholder } from './placeholder.ts';
+import type { ReadNode, ReadShape } from './shape.ts';
+import type { Scope, World } from './world.ts';
+
+/** Takes the text of the values as it comes. Each method says whether it is worth going on. */
+export interface Sink {
+  add(text: string): boolean;
+  /** A value that nobody can compare. */
+  unseen(path: string, why: string): boolean;
+  /** A value that is still being loaded. */
+  pending(): boolean;
+  /** A model was met on the way. */
+  met(identity: Identity, world: World): void;
+}
+
+/** Nesting of one value that is compared as a whole. */
+const MAX_DEPTH = 50;
+
+/**
+ * Evaluates the paths of a shape at a place, and hands the text of their values to a sink. It is the one description of what
+ * a read is compared by: entries are made, judged and found in a store by it.
+ *
+ * @returns false when the sink had enough
+ */
+export function walk(shape: ReadShape, scope: Scope, sink: Sink): boolean {
+  return new Walk(scope, sink).all(shape);
+}
+
+/** The text of one value's own data, as it is when a function is handed the value. */
+export function walkWhole(value: object, scope: Scope, sink: Sink): boolean {
+  try {
+    return new Walk(scope, sink).whole(value, '', 0);
+  } catch {
+    return sink.unseen('', 'looking at it throws');
+  }
+}
+
+class Walk {
+  readonly #scope: Scope;
+  readonly #world: World;
+  readonly #sink: Sink;
+  /** Objects met, in their order: what is one object is not the same as what is two alike. */
+  #objects: Map<object, number> | undefined;
+  #firstObject: object | undefined;
+  /** Objects whose own data was written for a getter. */
+  #shown: Set<object> | undefined;
+
+  constructor(scope: Scope, sink: Sink) {
+    this.#scope = scope;
+    this.#world = scope.world;
+    this.#sink = sink;
+  }
+
+  all({ roots }: ReadShape): boolean {
+    for (const { kind, node } of roots) {
+      const value = this.#scope[kind](node.step);
+      try {
+        if (!this.#value(node, value, node.step)) return false;
+      } catch {
+        if (!this.#sink.unseen(node.step, 'looking at it throws')) return false;
+      }
+    }
+    return true;
+  }
+
+  #value(node: ReadNode, value: unknown, path: string): boolean {
+    if (value === null || (typeof value !== 'object' && typeof value !== 'function')) {
+      return this.#sink.add(atom(value as string));
+    }
+    return typeof value === 'function' ? this.#function(node, value as never, path) : this.#object(node, value, path);
+  }
+
+  #function(node: ReadNode, value: (...args: never[]) => unknown, path: string): boolean {
+    // A lazy is loaded after the tokens were read, and says itself what it was made from.
+    if (isLazy(value)) return this.#sink.add('l');
+    const text = this.#world.functionText(value);
+    if (text === undefined) return this.#sink.unseen(path, UNTRUSTED);
+    if (!this.#sink.add(`x${text},`)) return false;
+    if (node.context !== undefined) {
+      for (const child of node.context.children) {
+        const found = this.#scope.ofMacro(value, child.step);
+        const inner = `${path}().${child.step}`;
+        if (found === undefined) {
+          if (!this.#sink.unseen(inner, 'a variable of a template that cannot be told')) return false;
+        } else if (!this.#value(child, found.value, inner)) return false;
+      }
+    }
+    return this.#members(node, value, path);
+  }
+
+  #object(node: ReadNode, value: object, path: string): boolean {
+    if (isPlaceholder(value)) return this.#sink.pending();
+    const model = this.#scope.models.indexOf(value);
+    if (model !== -1) return this.#sink.add(`m${model},`) && this.#below(node, value);
+    const identity = this.#identity(value, node.type);
+    if (identity !== undefined) return this.#model(identity, value) && this.#below(node, value);
+    if (value instanceof String) return this.#string(value, path);
+    const isFirst = this.#number(value);
+    if (isFirst === undefined) return false;
+    if (node.whole) {
+      if (isFirst && !this.#data(value, path, 0)) return false;
+    } else if (Array.isArray(value) || value instanceof Set) {
+      if (!this.#sink.add(Array.isArray(value) ? '[' : 'S')) return false;
+      if (node.list && !this.#list(node, Array.isArray(value) ? value : [...value], path)) return false;
+    } else if (value instanceof Map) {
+      if (!this.#sink.add('M') || (node.list && !this.#map(node, value, path))) return false;
+    } else if (isData(value)) {
+      if (!this.#data(value, path, 0)) return false;
+    } else {
+      if (!this.#sink.add(isPlain(value) ? '{' : textAtom('{', this.#className(value)))) return false;
+      if (node.entries && !this.#entries(node, value, path)) return false;
+    }
+    return this.#members(node, value, path);
+  }
+
+  #members(node: ReadNode, value: object, path: string): boolean {
+    for (const child of node.children) {
+      const inner = `${path}.${child.step}`;
+      const found = peek(value, child.step);
+      if (found === OWN_ACCESSOR) {
+        if (!this.#sink.unseen(inner, 'it is a getter')) return false;
+      } else if (found === INHERITED_ACCESSOR) {
+        // What a class computes, it computes from the object's own data.
+        if (!this.#sink.add('a') || !this.#computed(value, path)) return false;
+      } else if (found === METHOD) {
+        // The object it is called on is compared, and its class.
+        if (!this.#sink.add('c')) return false;
+      } else if (!this.#value(child, found, inner)) return false;
+    }
+    return true;
+  }
+
+  /** The data that a class's getters compute from, once. */
+  #computed(value: object, path: string): boolean {
+    if (this.#shown?.has(value)) return true;
+    this.#shown ??= new Set();
+    this.#shown.add(value);
+    return this.#data(value, path, 0);
+  }
+
+  /** What was read below a model: its token stands for the rest. */
+  #below({ children, each }: ReadNode, value: object): boolean {
+    for (const child of children) {
+      const found = peek(value, child.step);
+      if (!this.#sink.add(presence(found))) return false;
+      if (typeof found === 'object' && found !== null && !this.#deeper(child, found)) return false;
+    }
+    if (each === undefined || !Array.isArray(value)) return true;
+    for (const element of value) {
+      if (!this.#sink.add(presence(element))) return false;
+      if (typeof element === 'object' && element !== null && !this.#deeper(each, element)) return false;
+    }
+    return this.#sink.add(';');
+  }
+
+  #deeper(node: ReadNode, value: object): boolean {
+    if (isPlaceholder(value)) return this.#sink.pending();
+    const identity = this.#identity(value, node.type);
+    if (identity !== undefined) this.#sink.met(identity, this.#world);
+    return node.children.length === 0 && node.each === undefined ? true : this.#below(node, value);
+  }
+
+  #identity(value: object, type: string | undefined): Identity | undefined {
+    return this.#world.identity(value) ?? (type === undefined ? undefined : this.#world.rowIdentity(value, type));
+  }
+
+  #model(identity: Identity, value: object): boolean {
+    this.#sink.met(identity, this.#world);
+    const name = `${ownName(identity)}${this.#world.version(value, identity)}`;
+    return this.#number(value) !== undefined && this.#sink.add(textAtom('k', name));
+  }
+
+  /** What Nunjucks marks as safe, or a string object: printed unescaped, so not the same as its text. */
+  #string(value: String, path: string): boolean {
+    if (Object.prototype.toString.call(value.valueOf) !== '[object Function]') return this.#sink.unseen(path, 'no text');
+    return this.#sink.add(textAtom('h', String(value)));
+  }
+
+  #list(node: ReadNode, value: readonly unknown[], path: string): boolean {
+    if (!this.#sink.add(`${value.length}:`)) return false;
+    const { each } = node;
+    for (let i = 0; i < value.length; i++) {
+      const element = value[i];
+      const isValue = each !== undefined ? this.#value(each, element, path) : this.#bare(element, path);
+      if (!isValue) return false;
+    }
+    return this.#sink.add(']');
+  }
+
+  /** An element of which nothing was read but that it is there. */
+  #bare(element: unknown, path: string): boolean {
+    return this.#value(BARE, element, path);
+  }
+
+  #map(node: ReadNode, value: ReadonlyMap<unknown, unknown>, path: string): boolean {
+    if (!this.#sink.add(`${value.size}:`)) return false;
+    for (const [key, item] of value) {
+      if (!this.whole(key, path, 0) || !this.#value(node.each ?? BARE, item, path)) return false;
+    }
+    return this.#sink.add(']');
+  }
+
+  #entries(node: ReadNode, value: object, path: string): boolean {
+    // As `for k, v in` goes: inherited names too.
+    for (const key in value) {
+      if (!this.#sink.add(textAtom('k', key))) return false;
+      const found = peek(value, key);
+      if (found === OWN_ACCESSOR || found === INHERITED_ACCESSOR) {
+        if (!this.#sink.unseen(`${path}.${key}`, 'it is a getter')) return false;
+      } else if (!this.#value(node.each ?? BARE, found, `${path}.${key}`)) return false;
+    }
+    return this.#sink.add('}');
+  }
+
+  /** Says which object this is; true when it is met for the first time, undefined when the sink had enough. */
+  #number(value: object): boolean | undefined {
+    if (this.#firstObject === undefined) {
+      this.#firstObject = value;
+      return this.#sink.add('o0,') ? true : undefined;
+    }
+    if (value === this.#firstObject) return this.#sink.add('o0,') ? false : undefined;
+    this.#objects ??= new Map();
+    const known = this.#objects.get(value);
+    const number = known ?? this.#objects.size + 1;
+    if (known === undefined) this.#objects.set(value, number);
+    return this.#sink.add(`o${number},`) ? known === undefined : undefined;
+  }
+
+  whole(value: unknown, path: string, depth: number): boolean {
+    if (value === null || (typeof value !== 'object' && typeof value !== 'function')) {
+      return this.#sink.add(atom(value as string));
+    }
+    if (typeof value === 'function') return this.#function(BARE, value as never, path);
+    if (isPlaceholder(value)) return this.#sink.pending();
+    const model = this.#scope.models.indexOf(value);
+    if (model !== -1) return this.#sink.add(`m${model},`);
+    const identity = this.#world.identity(value);
+    if (identity !== undefined) return this.#model(identity, value);
+    if (value instanceof String) return this.#string(value, path);
+    const isFirst = this.#number(value);
+    if (isFirst !== true) return isFirst === false;
+    return this.#data(value, path, depth);
+  }
+
+  /** An object's own data, each object once. */
+  #data(value: object, path: string, depth: number): boolean {
+    if (depth > MAX_DEPTH) return this.#sink.unseen(path, `it is nested deeper than ${MAX_DEPTH} levels`);
+    if (Array.isArray(value)) {
+      if (!this.#sink.add(`[${value.length}:`)) return false;
+      for (let i = 0; i < value.length; i++) if (!this.whole(value[i], `${path}[${i}]`, depth + 1)) return false;
+      return this.#sink.add(']');
+    }
+    const text = builtInText(value);
+    if (text !== undefined) return this.#sink.add(text);
+    if (value instanceof Map) {
+      if (!this.#sink.add(`M${value.size}:`)) return false;
+      for (const [key, item] of value) {
+        if (!this.whole(key, path, depth + 1) || !this.whole(item, path, depth + 1)) return false;
+      }
+      return true;
+    }
+    if (value instanceof Set) {
+      if (!this.#sink.add(`S${value.size}:`)) return false;
+      for (const item of value) if (!this.whole(item, path, depth + 1)) return false;
+      return true;
+    }
+    if (types.isPromise(value)) return this.#sink.unseen(path, 'it is a promise: await it first');
+    return this.#properties(value, path, depth);
+  }
+
+  #properties(value: object, path: string, depth: number): boolean {
+    if (isPlain(value)) {
+      if (!this.#sink.add('{')) return false;
+    } else {
+      if (hasHiddenState(Object.getPrototypeOf(value))) {
+        return this.#sink.unseen(path, 'its class keeps what nobody can look at');
+      }
+      if (!this.#sink.add(textAtom('{', this.#className(value)))) return false;
+    }
+    for (const key of Reflect.ownKeys(value)) {
+      const found = peek(value, key);
+      const name = String(key);
+      if (found === OWN_ACCESSOR) return this.#sink.unseen(`${path}.${name}`, 'it is a getter');
+      if (!this.#sink.add(textAtom('k', name)) || !this.whole(found, `${path}.${name}`, depth + 1)) return false;
+    }
+    return this.#sink.add('}');
+  }
+
+  #className(value: object): string {
+    const made: unknown = peek(value, 'constructor');
+    return typeof made === 'function' ? String(made.name) : '';
+  }
+}
+
+const BARE: ReadNode = {
+  step: '',
+  whole: false,
+  list: false,
+  entries: false,
+  type: undefined,
+  children: [],
+  each: undefined,
+  context: undefined,
+};
+
+export const UNTRUSTED =
+  'a function of the page that was not met in an earlier render: make it a filter or global of the environment, name in ' +
+  'vary what it depends on and its path in except=';
+
+/** Values of the engine's own classes, whose whole state is known. */
+function builtInText(value: object): string | undefined {
+  if (value instanceof Date) return `D${value.getTime()},`;
+  if (value instanceof RegExp) return textAtom('r', String(value));
+  if (value instanceof URL) return textAtom('l', value.href);
+  if (value instanceof URLSearchParams) return textAtom('q', String(value));
+  if (value instanceof Number || value instanceof Boolean) return `w${atom(value.valueOf())}`;
+  if (value instanceof Uint8Array) return textAtom('b', Buffer.from(value).toString('latin1'));
+  return undefined;
+}
+
+/** Values that are compared whole, whatever was read of them. */
+function isData(value: object): boolean {
+  return types.isPromise(value) || builtInText(value) !== undefined;
+}

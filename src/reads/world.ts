@@ -1,0 +1,28 @@
+import type { Identity } from '../fragment/identity.ts';
+
+/** What the values of a page are to the cache. None of these throws, but for what a proxy of the page's may throw. */
+export interface World {
+  /** The identity of a model: what is registered, says it itself, or is of a type that a tag named. */
+  identity(object: object): Identity | undefined;
+  /** The identity of a plain row of a type; undefined when it has no usable id. */
+  rowIdentity(row: object, type: string): Identity | undefined;
+  /** The text by which a function is compared; undefined when it cannot be trusted to be the same the next time. */
+  functionText(called: (...args: never[]) => unknown): string | undefined;
+  /** What is known of a macro; undefined for anything else. */
+  macro(value: unknown): object | undefined;
+  /** What stands in a model's identity for what no bump tells; `version` of its registration. */
+  version(object: object, identity: Identity): string;
+}
+
+/** The values at a tag's place, as a path begins. */
+export interface Scope {
+  readonly world: World;
+  /** The models of the tag: they stand for what is below them. */
+  readonly models: readonly object[];
+  scope(name: string): unknown;
+  variable(name: string): unknown;
+  context(name: string): unknown;
+  global(name: string): unknown;
+  /** A variable of the template that a macro stands in; undefined where that cannot be told. */
+  ofMacro(macro: object, name: string): { readonly value: unknown } | undefined;
+}

@@ -1,0 +1,65 @@
+import { digest } from '../fragment/digest.ts';
+import type { StoredKey } from '../fragment/key.ts';
+import type { Reads } from '../reads/reads.ts';
+import { NO_READS, type ReadShape, readShape } from '../reads/shape.ts';
+import { KeyCollector } from '../reads/sinks.ts';
+import { walk } from '../reads/walk.ts';
+import type { Scope } from '../reads/world.ts';
+import { PENDING } from './knowledge.ts';
+import type { FragmentParts, KeyMaker, Place } from './operands.ts';
+import type { Records } from './records.ts';
+import type { Render } from './render.ts';
+
+const CHARACTERS = 22;
+
+/**
+ * The keys that a store has fragments under: what the tag names, and the values that the paths of the tag's record have where it
+ * stands. The record, one for each tag, is in the store too; it is asked for once in a render, beside the entries.
+ */
+export class StoredKeys {
+  readonly #keys: KeyMaker;
+  readonly #records: Records;
+
+  constructor(keys: KeyMaker, records: Records) {
+    this.#keys = keys;
+    this.#records = records;
+  }
+
+  /** The key to look under; undefined when the store can have nothing, `pending` while that is being found out. */
+  find(render: Render, place: Place, parts: FragmentParts, scope: Scope): StoredKey | 'pending' | undefined {
+    const { key, canonical } = this.#keys.record(place);
+    const record = render.knowledge.entry(key, canonical);
+    let shape = this.#records.known(key);
+    if (record === PENDING) {
+      if (shape === undefined) return 'pending';
+    } else {
+      const stored = record && readShape(record.html);
+      if (stored !== undefined) shape = this.#records.learn(key, stored);
+    }
+    return shape && this.#key(parts, shape, scope);
+  }
+
+  /** Whether the store has not said yet what other processes read: nothing is made before that. */
+  isOpen(render: Render, place: Place): boolean {
+    const { key, canonical } = this.#keys.record(place);
+    return render.knowledge.entry(key, canonical) === PENDING;
+  }
+
+  /** The key for a fragment that was made; the record is written with it where it has grown. */
+  made(render: Render, place: Place, parts: FragmentParts, scope: Scope, reads: Reads): StoredKey | undefined {
+    const record = this.#keys.record(place);
+    const shape = this.#records.learn(record.key, reads.shape);
+    const known = render.knowledge.known(record.key, record.canonical);
+    if (known?.html !== shape.text) render.records.set(record.key, { ...record, shape });
+    const key = this.#key(parts, shape, scope);
+    return key === 'pending' ? undefined : key;
+  }
+
+  #key(parts: FragmentParts, shape: ReadShape, scope: Scope): StoredKey | 'pending' {
+    if (shape === NO_READS) return this.#keys.stored(parts, '');
+    const collector = new KeyCollector();
+    walk(shape, scope, collector);
+    if (collector.isPending) return 'pending';
+    return this.#keys.stored(parts, digest(`${shape.text}\n${collector.text}`, CHARACTERS));
+  }
+}

@@ -1,0 +1,93 @@
+import type { BodyReading } from './reading.ts';
+import type { Context, Frame, Runtime } from './nunjucks.ts';
+
+type Called = (this: unknown, ...args: unknown[]) => unknown;
+
+/** Under this property a macro carries what is known of it. */
+const MACRO: unique symbol = Symbol('nunjucks-cachesweeper macro');
+/** Under this property what `object.method` gives carries the object and the method. */
+const METHOD_OF: unique symbol = Symbol('nunjucks-cachesweeper method');
+
+export interface Method {
+  readonly object: unknown;
+  readonly key: unknown;
+}
+
+export interface Macro {
+  /** The context of the template that it stands in: what it looks up, it looks up there. */
+  readonly context: Context;
+  /** Its compiled code. */
+  readonly body: (...args: never[]) => unknown;
+}
+
+/** What is known of a macro; undefined for anything else. */
+export function macroOf(value: unknown): Macro | undefined {
+  return typeof value === 'function' ? (value as { readonly [MACRO]?: Macro })[MACRO] : undefined;
+}
+
+/** What Nunjucks gives for `object.method`, taken apart; undefined for any other function. */
+export function methodOf(value: unknown): Method | undefined {
+  return typeof value === 'function' ? (value as { readonly [METHOD_OF]?: Method })[METHOD_OF] : undefined;
+}
+
+/** Nunjucks' runtime as one run of a template gets it. */
+export type PageRuntime = Runtime & { readonly context: Context };
+
+/** Makes the runtime of one run of a template, whose macros see `context`. */
+export type MakeRuntime = new (context: Context) => PageRuntime;
+
+/**
+ * The runtime that the templates of a page are handed: Nunjucks' own, which tells the body being rendered what is looked up. Where no
+ * body is rendered, it asks one variable more than Nunjucks.
+ */
+export function pageRuntime(runtime: Runtime, fragments: { readonly reading: BodyReading | undefined }): MakeRuntime {
+  const { contextOrFrameLookup, memberLookup, makeMacro, fromIterator, inOperator, callWrap, isArray } = runtime;
+  const overrides: Partial<Runtime> & ThisType<PageRuntime> = {
+    contextOrFrameLookup(context, frame, name) {
+      const reading = fragments.reading;
+      const value = contextOrFrameLookup(context, frame, name);
+      reading?.lookup(context, frame, name, value);
+      return value;
+    },
+    memberLookup(object, key) {
+      const value = memberLookup(object, key);
+      fragments.reading?.member(object, key, value);
+      return typeof value === 'function' ? method(object, key, value as Called) : value;
+    },
+    makeMacro(names, keywords, body) {
+      const macro = makeMacro(names, keywords, body);
+      (macro as { [MACRO]?: Macro })[MACRO] = { context: this.context, body };
+      return macro;
+    },
+    fromIterator(value) {
+      fragments.reading?.iterate(value);
+      return fromIterator(value);
+    },
+    isArray(value) {
+      fragments.reading?.destructure(value);
+      return isArray(value);
+    },
+    inOperator(key, value) {
+      const reading = fragments.reading;
+      if (reading !== undefined && !Array.isArray(value)) reading.hand(value);
+      return inOperator(key, value);
+    },
+    callWrap(called, name, context, args) {
+      const reading = fragments.reading;
+      return callWrap(called, name, reading === undefined ? context : reading.called(called, context, args), args);
+    },
+  };
+  class Derived {
+    readonly context: Context;
+    constructor(context: Context) {
+      this.context = context;
+    }
+  }
+  Object.setPrototypeOf(Derived.prototype, Object.assign(Object.create(runtime), overrides));
+  return Derived as unknown as MakeRuntime;
+}
+
+function method(object: unknown, key: unknown, value: Called): Called {
+  (value as { [METHOD_OF]?: Method })[METHOD_OF] = { object, key };
+  return value;
+}

@@ -1,0 +1,67 @@
+import type { Identity } from '../fragment/identity.ts';
+import { digest } from '../fragment/digest.ts';
+import { atom } from '../reads/atom.ts';
+import type { World } from '../reads/world.ts';
+import type { Engine } from '../render/engine.ts';
+import { type Macro, macroOf } from './page-runtime.ts';
+import type { TemplateHost } from './host.ts';
+
+type Callable = (...args: never[]) => unknown;
+
+/** What the values of one page are: its models, its functions, its macros. */
+export class PageWorld implements World {
+  readonly #host: TemplateHost;
+  readonly #engine: Engine;
+  /** Stands for the page where functions are asked whether an earlier one has met them. */
+  readonly #page: object;
+
+  constructor(host: TemplateHost, engine: Engine, page: object) {
+    this.#host = host;
+    this.#engine = engine;
+    this.#page = page;
+  }
+
+  identity(object: object): Identity | undefined {
+    return this.#engine.identifier.met(object);
+  }
+
+  rowIdentity(row: object, type: string): Identity | undefined {
+    return this.#engine.identifier.metRow(row, type);
+  }
+
+  version(object: object, { type }: Identity): string {
+    const attribute = this.#engine.identifier.registration(type)?.version;
+    if (attribute === undefined) return '';
+    try {
+      const value = (object as Record<string, unknown>)[attribute];
+      return `@${value instanceof Date ? value.getTime() : atom(value as string)}`;
+    } catch {
+      return '@';
+    }
+  }
+
+  macro(value: unknown): object | undefined {
+    return macroOf(value);
+  }
+
+  functionText(called: Callable): string | undefined {
+    const macro = macroOf(called);
+    if (macro !== undefined) return textOf(macro);
+    return this.#host.helperName(called) ?? this.#engine.functions.text(called, this.#page);
+  }
+}
+
+/** Texts of macros' code: a page makes each macro anew, and shows it in many fragments. */
+const texts = new WeakMap<Callable, string>();
+
+/** A macro is its code; the variables of its template that it looks up are reads. */
+function textOf({ body }: Macro): string {
+  let text = texts.get(body);
+  if (text === undefined) {
+    text = `m${digest(Function.prototype.toString.call(body), CHARACTERS)}`;
+    texts.set(body, text);
+  }
+  return text;
+}
+
+const CHARACTERS = 16;
