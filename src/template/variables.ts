@@ -90,7 +90,11 @@ function* walk(node: unknown, scope: CompiledScope, block: string | undefined): 
       const ordinal = node[ORDINAL];
       if (typeof ordinal === 'number' && isNode(body)) yield { ordinal, body, block, variables: scope.names() };
       yield* walk(node.args, scope, block);
-      for (const content of [body, ...others]) yield* walkScope(content, scope, block);
+      for (const content of [body, ...others]) {
+        // A fragment's body that defines something is compiled with a scope of its own.
+        if (ordinal === undefined) yield* walkScope(content, scope, block);
+        else yield* walk(content, scope.inner(), block);
+      }
       return;
     }
     default:
