@@ -27,7 +27,11 @@ export interface CacheSweeperOptions {
   readonly vary?: (context: PageContext) => readonly unknown[];
   /** Tells the identity of models that the built-in rules do not know; asked before them. */
   readonly identify?: (model: unknown) => ModelIdentity | undefined;
-  /** Names that no body may use unless its arguments cover them. Default {@link DEFAULT_PRIVATE_NAMES}; `[]` for none. */
+  /**
+   * What no body may use unless an argument or `when=` of its tag names it: `user`, or `flash*`, among the page's variables and
+   * directly below `ctx`, `req`, `request`, `res`, `locals`, `state`; `**.session` wherever it stands. Default
+   * {@link DEFAULT_PRIVATE_NAMES}; `[]` for none.
+   */
   readonly private?: readonly string[];
   /** The longest time between reading a page's data and rendering it. Default "3s". */
   readonly maxDataAge?: string;
@@ -61,7 +65,7 @@ export interface Settings {
   readonly key: ((parts: KeyParts) => string) | undefined;
   readonly vary: ((context: PageContext) => readonly unknown[]) | undefined;
   readonly identify: ((model: unknown) => ModelIdentity | undefined) | undefined;
-  readonly private: ReadonlySet<string>;
+  readonly private: readonly string[];
   readonly maxDataAge: number;
   readonly secrets: readonly string[];
   readonly timeout: number;
@@ -71,27 +75,31 @@ export interface Settings {
   readonly now: () => number;
 }
 
-/** What visitors' own data is usually called in templates. */
+/** What visitors' own data is usually called in templates, and where it stands. */
 export const DEFAULT_PRIVATE_NAMES: readonly string[] = [
+  '**.session',
+  '**.csrf*',
+  '**._csrf',
+  '**.nonce',
+  '**.cspNonce',
+  '**.crumb',
   'user',
   'currentUser',
-  'current_user',
-  'session',
-  'req',
-  'request',
-  'csrfToken',
-  'csrf_token',
-  'csrf',
-  '_csrf',
-  'flash',
-  'cookies',
-  'visitor',
+  'account',
+  'auth',
+  'credentials',
+  'isAuthenticated',
+  'cart',
+  'messages',
+  'flash*',
 ];
 
 const DEFAULT_MEMORY_BYTES = 64 * 1024 * 1024;
 const DEFAULT_MAX_DATA_AGE = 3_000;
 const DEFAULT_TIMEOUT = 250;
 const MIN_SECRET = 16;
+/** A step of a path, with or without a `*` at its end; `**.` in front says anywhere. */
+const PRIVATE_NAME = /^(\*\*\.)?[^\s.*]+\*?$/;
 const NAMESPACE = /^[A-Za-z0-9_.-]{0,64}$/;
 
 const KNOWN: ReadonlySet<string> = new Set<keyof CacheSweeperOptions>([
@@ -185,10 +193,15 @@ function version(value: unknown): number {
   throw badOption('option version', 'a whole number', value);
 }
 
-function privateNames(value: unknown): ReadonlySet<string> {
-  if (value === undefined) return new Set(DEFAULT_PRIVATE_NAMES);
-  if (Array.isArray(value) && value.every((name) => typeof name === 'string')) return new Set(value);
-  throw badOption('option private', 'a list of names', value);
+function privateNames(value: unknown): readonly string[] {
+  if (value === undefined) return DEFAULT_PRIVATE_NAMES;
+  if (!Array.isArray(value)) throw badOption('option private', 'a list of names', value);
+  for (const name of value) {
+    if (typeof name !== 'string' || !PRIVATE_NAME.test(name)) {
+      throw badOption('option private', 'names such as "user", "flash*" or "**.session"', name);
+    }
+  }
+  return [...value];
 }
 
 function secrets(value: unknown): readonly string[] {

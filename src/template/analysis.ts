@@ -1,34 +1,33 @@
 import { LRUCache } from 'lru-cache';
-import { analyseCode } from './compiled-code.ts';
-import { type Flows, findFlows } from './flows.ts';
-import type { Environment, Lexer, Node, ParserClass, Template } from './nunjucks.ts';
-import { boundNames, childNodes, descendants, scopeNames } from './syntax.ts';
-import { literalTemplate, type Uses, UsesFinder } from './uses.ts';
+import { digest } from '../fragment/digest.ts';
+import { newFacts, type TemplateFacts } from './facts.ts';
+import { preprocessed, withoutFactsTag } from './facts-text.ts';
+import type { Environment, Lexer, Node, ParserClass } from './nunjucks.ts';
+import type { PrivateNames } from './private-names.ts';
+import { boundNames, DEFINITIONS, descendants } from './syntax.ts';
+import { type Position, positionOf } from './template-error.ts';
+import { literalTemplate, type NameUse, type Uses, UsesFinder } from './uses.ts';
+import { findFragments } from './variables.ts';
 
-/** What a template is made of, as far as caching its fragments goes. */
+/** What is found in a template's source when it is compiled. */
 export interface TemplateAnalysis {
-  /** The templates it names in its text: includes, imports, the one it extends. */
-  readonly references: readonly string[];
-  /** What the whole of it reads when it is included. */
-  readonly page: Uses;
-  /** What each block of it reads. */
-  readonly blocks: ReadonlyMap<string, Uses>;
-  /** The template it extends, where that is written in it. */
-  readonly parent: string | undefined;
-  /** Macros and imports whose code is in it or in a template it names. */
-  readonly definitions: ReadonlySet<string>;
-  readonly flows: Flows;
+  /** What travels in its compiled code. */
+  readonly facts: TemplateFacts;
   /** Its fragments, by the tag's ordinal. */
   readonly fragments: readonly FragmentAnalysis[];
 }
 
 export interface FragmentAnalysis {
-  /** What the body reads. */
+  /** What the body uses. */
   readonly uses: Uses;
   /** The block that the tag stands in. */
   readonly block: string | undefined;
   /** Names around the tag that Nunjucks compiles to JavaScript variables. */
   readonly variables: ReadonlySet<string>;
+  /** Those of them that stand in the body. */
+  readonly handed: readonly string[];
+  /** A macro or import that the body defines, used behind the body. */
+  readonly usedBehind: { readonly name: string; readonly at: Position } | undefined;
 }
 
 /** Nunjucks' own classes, of the copy that the environment comes from. */
@@ -37,51 +36,64 @@ export interface Toolkit {
   readonly lexer: Lexer;
 }
 
-/** The field by which the node of a fragment tag is known while a template is analysed; its body is its content. */
-export const ORDINAL = 'cachesweeperOrdinal';
-
 /** Templates whose analysis is kept; strings rendered once must not pile up. */
 const MAX_ANALYSES = 500;
 
-/** Analyses the templates of one environment. */
+/** Analyses the sources of one environment's templates. */
 export class Analyst {
   readonly #env: Environment;
   readonly #toolkit: Toolkit;
+  readonly #privateNames: PrivateNames;
   readonly #kept = new LRUCache<string, TemplateAnalysis>({ max: MAX_ANALYSES });
   /** Parsing for an analysis: tags hand out their bodies and compile nothing. */
   #analysing = false;
 
-  constructor(env: Environment, toolkit: Toolkit) {
+  constructor(env: Environment, toolkit: Toolkit, privateNames: PrivateNames) {
     this.#env = env;
     this.#toolkit = toolkit;
+    this.#privateNames = privateNames;
   }
 
   get analysing(): boolean {
     return this.#analysing;
   }
 
-  template(template: Template): TemplateAnalysis {
-    if (template.tmplStr === undefined) return analyseCode(template.tmplProps ?? {});
+  /**
+   * The facts of a template that is not compiled yet, as they will be in its code.
+   *
+   * @param source before `preprocess`
+   */
+  factsOf(source: string): TemplateFacts {
     try {
-      return this.source(this.#preprocess(template.tmplStr));
+      return this.source(preprocessed(source, this.#env.extensionsList)).facts;
     } catch {
       // It cannot be compiled either: whoever renders it will hear of it, with its place.
-      return analyseCode({});
+      return brokenFacts(source);
     }
   }
 
-  /** @param source after `preprocess` */
+  /**
+   * @param source after `preprocess`
+   * @throws what parsing it throws
+   */
   source(source: string): TemplateAnalysis {
     let analysis = this.#kept.get(source);
     if (analysis === undefined) {
-      analysis = analyseTree(this.#parse(source), this.#env.asyncFilters);
+      analysis = this.#analyse(source);
       this.#kept.set(source, analysis);
     }
     return analysis;
   }
 
-  #preprocess(source: string): string {
-    return this.#env.extensionsList.reduce((text, extension) => extension.preprocess?.(text) ?? text, source);
+  /** Keeps the analysis of one source for another that means the same. */
+  keep(source: string, analysis: TemplateAnalysis): void {
+    this.#kept.set(source, analysis);
+  }
+
+  #analyse(source: string): TemplateAnalysis {
+    const root = this.#parse(source);
+    const isPrivate = ({ path }: NameUse) => this.#privateNames.privateLength(path) !== undefined;
+    return analyseTree(root, digest(withoutFactsTag(source, this.#env.opts)), this.#env.asyncFilters, isPrivate);
   }
 
   #parse(source: string): Node {
@@ -98,60 +110,92 @@ export class Analyst {
   }
 }
 
-/** What Nunjucks gives a JavaScript variable for the rest of the template. */
-const DEFINITIONS: ReadonlySet<string> = new Set(['Macro', 'Import', 'FromImport']);
+/** Of a template that cannot be compiled: it shows nothing until its source is another. */
+export function brokenFacts(source: string): TemplateFacts {
+  const page = { names: [], changes: [], templates: [] };
+  return newFacts({ digest: digest(source), references: [], page, blocks: {}, fragments: [] });
+}
+
 const REFERENCES: ReadonlySet<string> = new Set(['Include', 'Import', 'FromImport', 'Extends']);
 
-function analyseTree(root: Node, asyncFilters: readonly string[]): TemplateAnalysis {
+function analyseTree(
+  root: Node,
+  sourceDigest: string,
+  asyncFilters: readonly string[],
+  isPrivate: (use: NameUse) => boolean,
+): TemplateAnalysis {
   const finder = new UsesFinder(root, asyncFilters);
   const references = new Set<string>();
-  const blocks = new Map<string, Uses>();
-  const fragments: FragmentAnalysis[] = [];
-  const defining: Node[] = [];
-  const definitions = new Set<string>();
+  const blocks: Record<string, Uses> = {};
+  // Of the names that are read only the private ones are looked into later.
+  const uses = (piece: Node, block?: string): Uses => {
+    const found = finder.of(piece, block);
+    return { ...found, names: found.names.filter(isPrivate) };
+  };
   for (const node of descendants(root)) {
-    if (DEFINITIONS.has(node.typename)) {
-      defining.push(node);
-      for (const name of boundNames(node)) {
-        if (node.typename === 'Macro' || literalTemplate(node) !== undefined) definitions.add(name);
-      }
-    }
     if (REFERENCES.has(node.typename)) {
       const name = literalTemplate(node);
       if (name !== undefined) references.add(name);
     } else if (node.typename === 'Block') {
       const name = String((node.name as Node).value);
-      blocks.set(name, finder.of(node.body as Node, name));
+      Object.defineProperty(blocks, name, { value: uses(node.body as Node, name), enumerable: true, configurable: true });
     }
   }
-  findFragments(root, { block: undefined, variables: new Set() }, (ordinal, body, around) => {
-    const inside = new Set(descendants(body));
-    const variables = new Set(around.variables);
-    for (const node of defining) if (!inside.has(node)) for (const name of boundNames(node)) variables.add(name);
-    fragments[ordinal] = { uses: finder.of(body, around.block), block: around.block, variables };
-  });
-  return {
+  const fragments: FragmentAnalysis[] = [];
+  for (const { ordinal, body, block, variables } of findFragments(root)) {
+    const mentioned = new Set(symbolsIn(body));
+    fragments[ordinal] = {
+      uses: uses(body, block),
+      block,
+      variables,
+      handed: [...variables].filter((name) => mentioned.has(name)),
+      usedBehind: usedBehind(root, body, finder),
+    };
+  }
+  const { parent } = finder;
+  const facts = newFacts({
+    digest: sourceDigest,
     references: [...references],
-    page: finder.of(root),
+    ...(parent === undefined ? {} : { parent }),
+    page: uses(root),
     blocks,
-    parent: finder.parent,
-    definitions,
-    flows: findFlows(root),
-    fragments,
-  };
+    fragments: fragments.map((fragment) => fragment.uses),
+  });
+  return { facts, fragments };
 }
 
-interface Around {
-  readonly block: string | undefined;
-  readonly variables: ReadonlySet<string>;
+function* symbolsIn(node: Node): Generator<string> {
+  for (const { typename, value } of descendants(node)) if (typename === 'Symbol') yield String(value);
 }
 
-/** Visits the bodies of all fragments, with what each stands in. */
-function findFragments(node: Node, around: Around, visit: (ordinal: number, body: Node, around: Around) => void): void {
-  const ordinal = node[ORDINAL];
-  if (typeof ordinal === 'number') visit(ordinal, (node.contentArgs as readonly Node[])[0] as Node, around);
-  const block = node.typename === 'Block' ? String((node.name as Node).value) : around.block;
-  const own = scopeNames(node);
-  const variables = own.length === 0 ? around.variables : new Set([...around.variables, ...own]);
-  for (const child of childNodes(node)) findFragments(child, { block, variables }, visit);
+/** Finds the first use, behind a body, of a macro or import that only the body defines. */
+function usedBehind(root: Node, body: Node, finder: UsesFinder): FragmentAnalysis['usedBehind'] {
+  const inside = [...descendants(body)];
+  const defined = new Map<string, Position>();
+  for (const node of inside) {
+    if (DEFINITIONS.has(node.typename)) for (const name of boundNames(node)) defined.set(name, positionOf(node));
+  }
+  if (defined.size === 0) return undefined;
+  for (const name of definedOutsideOfFragments(root)) defined.delete(name);
+  const places = new Set(inside.map((node) => placeOf(positionOf(node))));
+  for (const { path, at } of finder.of(root).names) {
+    const name = path[0] as string;
+    const definition = defined.get(name);
+    if (definition !== undefined && isBehind(at, definition) && !places.has(placeOf(at))) return { name, at };
+  }
+  return undefined;
 }
+
+function* definedOutsideOfFragments(root: Node): Generator<string> {
+  const inside = new Set<Node>();
+  for (const { body } of findFragments(root)) for (const node of descendants(body)) inside.add(node);
+  for (const node of descendants(root)) {
+    if (DEFINITIONS.has(node.typename) && !inside.has(node)) yield* boundNames(node);
+  }
+}
+
+function isBehind(at: Position, other: Position): boolean {
+  return at.line > other.line || (at.line === other.line && at.column > other.column);
+}
+
+const placeOf = ({ line, column }: Position): string => `${line}:${column}`;

@@ -1,8 +1,7 @@
 import { isAbsolute, relative, resolve, sep } from 'node:path';
 import { LRUCache } from 'lru-cache';
 import { digest } from '../fragment/digest.ts';
-import type { Analyst } from './analysis.ts';
-import { codeText } from './compiled-code.ts';
+import type { TemplateFacts } from './facts.ts';
 import type { Site } from './host.ts';
 import type { Environment, Template } from './nunjucks.ts';
 
@@ -18,6 +17,8 @@ export interface Closure {
   readonly name: string;
   /** Digest of all the sources. */
   readonly digest: string;
+  /** Whether all of them are known: of compiled code without facts nobody can tell when it changes. */
+  readonly isKnown: boolean;
   readonly path: string | undefined;
   /** Paths of all the templates in it. */
   readonly paths: ReadonlySet<string>;
@@ -42,18 +43,18 @@ interface Kept {
 /** Computes closures, once per version of a template. */
 export class Closures {
   readonly #env: Environment;
-  readonly #analyst: Analyst;
+  readonly #factsOf: (template: Template) => TemplateFacts | undefined;
   /** How this environment renders a text: another may render the same one in another way. */
   readonly #manner: string;
   readonly #kept = new WeakMap<Template, Kept>();
   readonly #names = new LRUCache<string, string>({ max: MAX_NAMES });
 
   /** @param index which environment of its sweeper it is: filters and globals may differ */
-  constructor(env: Environment, analyst: Analyst, index: number) {
+  constructor(env: Environment, factsOf: (template: Template) => TemplateFacts | undefined, index: number) {
     const { autoescape, throwOnUndefined, trimBlocks, lstripBlocks, tags } = env.opts;
     this.#manner = JSON.stringify([index, autoescape, throwOnUndefined, trimBlocks, lstripBlocks, tags ?? null]);
     this.#env = env;
-    this.#analyst = analyst;
+    this.#factsOf = factsOf;
   }
 
   /** The closure of a template; a promise of when to ask again while one of them is being loaded. */
@@ -71,8 +72,14 @@ export class Closures {
   #isCurrent({ parts }: Kept, load: Load): boolean {
     return parts.every(({ name, from, template }) => {
       const now = load(name, from);
-      return now === template || (isTemplate(now) && template !== null && sourceOf(now) === sourceOf(template));
+      return now === template || (isTemplate(now) && template !== null && this.#isSame(now, template));
     });
+  }
+
+  #isSame(now: Template, template: Template): boolean {
+    if (now.tmplStr !== undefined || template.tmplStr !== undefined) return now.tmplStr === template.tmplStr;
+    const digest = this.#factsOf(now)?.digest;
+    return digest !== undefined && digest === this.#factsOf(template)?.digest;
   }
 
   #collect(template: Template, load: Load): { parts: Part[]; waiting: Promise<unknown>[] } {
@@ -81,7 +88,7 @@ export class Closures {
     const seen = new Set<string>();
     const queue: Template[] = [template];
     for (let at = queue.shift(); at !== undefined; at = queue.shift()) {
-      for (const name of this.#analyst.template(at).references) {
+      for (const name of this.#factsOf(at)?.references ?? []) {
         const from = at.path;
         const key = `${from}\n${name}`;
         if (seen.has(key)) continue;
@@ -100,16 +107,21 @@ export class Closures {
 
   #closure(template: Template, parts: readonly Part[]): Closure {
     const name = this.nameOf(template);
-    let text = digest(sourceOf(template));
+    const facts = this.#factsOf(template);
+    let text = facts?.digest;
+    let isKnown = facts !== undefined;
     const paths = new Set<string>([template.path ?? '']);
     for (const part of parts) {
       const resolved = part.template === null ? '' : this.nameOf(part.template);
-      text += `\n${JSON.stringify([part.name, resolved])} ${part.template === null ? '-' : digest(sourceOf(part.template))}`;
+      const found = part.template === null ? { digest: '-' } : this.#factsOf(part.template);
+      isKnown &&= found !== undefined;
+      text += `\n${JSON.stringify([part.name, resolved])} ${found?.digest}`;
       if (part.template?.path) paths.add(part.template.path);
     }
     return {
       name,
       digest: digest(`${name}\n${this.#manner}\n${text}`, DIGEST_CHARACTERS),
+      isKnown,
       path: template.path,
       paths,
       sites: new Map(),
@@ -143,8 +155,4 @@ export class Closures {
 
 function isTemplate(value: unknown): value is Template {
   return typeof value === 'object' && value !== null && !(value instanceof Promise);
-}
-
-function sourceOf({ tmplStr, tmplProps }: Template): string {
-  return tmplStr ?? codeText(tmplProps ?? {});
 }

@@ -1,11 +1,8 @@
-import { ORDINAL } from './analysis.ts';
 import type { Node, Nodes } from './nunjucks.ts';
-import { boundNames, childNodes, isNode } from './syntax.ts';
+import { boundNames, childNodes, DEFINITIONS, isNode, ORDINAL } from './syntax.ts';
 
 /** The variable of a compiled body that has its {@link BodyRun}: inside another tag's block `cb` is that tag's. */
 const RUN = 'cachesweeperRun';
-
-const DEFINITIONS: ReadonlySet<string> = new Set(['Macro', 'Import', 'FromImport']);
 
 /**
  * The nodes a fragment tag is compiled from.
@@ -35,6 +32,11 @@ export class Emitter {
 
   array(children: readonly Node[]): Node {
     return new this.#nodes.Array(0, 0, children);
+  }
+
+  /** The values that names have where the tag stands. */
+  symbols(names: readonly string[]): Node {
+    return this.array(names.map((name) => new this.#nodes.Symbol(0, 0, name)));
   }
 
   literal(value: string | number | boolean | null): Node {

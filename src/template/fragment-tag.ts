@@ -1,24 +1,25 @@
 import { CacheSweeperError } from '../errors.ts';
 import { runAs, runningNow } from '../render/current.ts';
 import type { FragmentCall, Fragments } from '../render/fragments.ts';
-import { type FragmentAnalysis, ORDINAL } from './analysis.ts';
+import type { FragmentAnalysis } from './analysis.ts';
 import { parseArguments, type TagArguments } from './arguments.ts';
 import { type BodyEvents, type CompiledBody, renderBody } from './body.ts';
+import { coverage } from './covered.ts';
 import { Emitter } from './emit.ts';
+import { exceptPaths } from './except.ts';
 import { type Site, type TemplateHost, waitFor } from './host.ts';
 import type { Context, Frame, Lexer, Node, Nodes, Parser, RootFunction, Template, Token } from './nunjucks.ts';
-import { mayPrintEarlier, type Scope, usesForeignCode } from './outside.ts';
 import type { Page } from './page.ts';
 import { type BakedSite, checkBody } from './site.ts';
-import { pathOf } from './syntax.ts';
-import { failAt, placeInTemplate, positionOf } from './template-error.ts';
+import { ORDINAL } from './syntax.ts';
+import { failAt, placeInTemplate, positionOf, templateError } from './template-error.ts';
 
 const TAG = 'cachesweeper';
 const END_TAG = 'endcachesweeper';
 /** Far more than a page has; without a limit compiling takes minutes, and then overflows the stack. */
 const MAX_DEPTH = 50;
 
-/** `{% cachesweeper model ttl key… [type=] [using=] [when=] %} … {% endcachesweeper %}` */
+/** `{% cachesweeper model ttl key… [type=] [using=] [when=] [except=] %} … {% endcachesweeper %}` */
 export class FragmentTag {
   readonly tags = [TAG, END_TAG];
   /** The html is escaped already. */
@@ -40,7 +41,7 @@ export class FragmentTag {
     const met = this.#met.get(parser) ?? { fragments: 0, depth: 0 };
     this.#met.set(parser, met);
     const ordinal = met.fragments++;
-    const args = parseArguments(parser, lexer, tag, ['type', 'using', 'when']);
+    const args = parseArguments(parser, lexer, tag, ['type', 'using', 'when', 'except']);
     const [model, ttl] = args.operands;
     if (model === undefined || ttl === undefined) {
       const missing = model === undefined ? 'a model and a ttl' : 'a ttl behind the model';
@@ -62,20 +63,26 @@ export class FragmentTag {
   #compile(emitter: Emitter, parser: Parser, tag: Token, ordinal: number, args: TagArguments, body: Node): Node {
     const { operands, keywords } = args;
     const [model, ttl, ...keys] = operands as [Node, Node, ...Node[]];
-    const { fragments, definitions } = this.#host.analyst.source(parser.tokens.str);
-    const analysis = fragments[ordinal] as FragmentAnalysis;
-    const covered = argumentPaths(model, keys);
     const host = this.#host;
-    const facts = checkBody(
-      { uses: analysis.uses, definitions },
-      host.compilingPath(),
-      positionOf(tag),
-      host.privateNames,
-      covered,
-      (name, from) => host.find(name, from),
-    );
-    const { node, assigned } = emitter.scoped(body, analysis.variables, analysis.block);
-    const baked: BakedSite = { ordinal, ...positionOf(tag), assigned, covered, ...facts };
+    const { fragments } = host.analyst.source(parser.tokens.str);
+    const { uses, block, variables, handed, usedBehind } = fragments[ordinal] as FragmentAnalysis;
+    if (usedBehind !== undefined) throw usedBehindError(usedBehind);
+    const except = exceptPaths(keywords.get('except'), tag, host.privateNames);
+    const covered = coverage(model, keys, keywords.get('when'), host.privateNames);
+    const rules = host.rules((name, from) => host.find(name, from));
+    const facts = checkBody(uses, host.compilingPath(), positionOf(tag), covered, rules);
+    const { node, assigned } = emitter.scoped(body, variables, block);
+    const assignedVariables = assigned.filter((name) => variables.has(name));
+    const baked: BakedSite = {
+      ordinal,
+      ...positionOf(tag),
+      assigned,
+      assignedVariables,
+      handed,
+      ...covered,
+      except,
+      ...facts,
+    };
     const keyword = (name: string, byDefault: boolean | null) => keywords.get(name) ?? emitter.literal(byDefault);
     return emitter.call(
       this,
@@ -87,6 +94,7 @@ export class FragmentTag {
         keyword('type', null),
         keyword('using', null),
         keyword('when', true),
+        emitter.symbols(handed),
       ],
       node,
     );
@@ -105,6 +113,7 @@ export class FragmentTag {
     type: unknown,
     using: unknown,
     when: unknown,
+    _handed: readonly unknown[],
     body: CompiledBody,
   ): unknown {
     const page = this.#host.pageOf(context);
@@ -114,7 +123,7 @@ export class FragmentTag {
         waitFor(page, site);
         return '';
       }
-      const isUnknown = site.closure === undefined || site.hasUnknownSuper;
+      const isUnknown = site.closure === undefined || !site.closure.isKnown || site.hasUnknownSuper;
       const skip = isUnknown ? 'unknown template' : when ? undefined : 'when';
       const call = new Call(this.#host, page, context, site, frame, body, { model, ttl, keys, type, using }, skip);
       return markSafe(runningNow() === page ? this.#fragments.run(page.render, call) : this.#runAs(page, call));
@@ -150,13 +159,12 @@ function parseBody(parser: Parser, lexer: Lexer, tag: Token): Node {
   return body;
 }
 
-/** Everything an argument says exactly: `[user, article.author]` is two paths. */
-function argumentPaths(model: Node, keys: readonly Node[]): string[][] {
-  const parts = model.typename === 'Array' ? (model.children as readonly Node[]) : [model];
-  return [...parts, ...keys].flatMap((node) => {
-    const found = pathOf(node);
-    return found?.exact ? [[...found.path]] : [];
-  });
+function usedBehindError({ name, at }: NonNullable<FragmentAnalysis['usedBehind']>): Error {
+  return templateError(
+    'CACHESWEEPER_BAD_TAG',
+    `${name} is used here and defined in a fragment above, whose body is not run on a hit: define it before the fragment`,
+    at,
+  );
 }
 
 /** One use of the tag: what the cache wants to know of Nunjucks. */
@@ -205,16 +213,11 @@ class Call implements FragmentCall, BodyEvents {
   }
 
   mayPrintEarlier(): boolean {
-    const { hasForeignHtml } = this.#page.render.pass;
-    return mayPrintEarlier(this.#site, this.#scope(), this.#host.captured, hasForeignHtml);
+    return false;
   }
 
   usesForeignCode(): boolean {
-    return usesForeignCode(this.#site, this.#scope());
-  }
-
-  #scope(): Scope {
-    return { frame: this.#frame, context: this.#context, page: this.#page.render.context };
+    return false;
   }
 
   templateDigest(dependency: Parameters<FragmentCall['templateDigest']>[0]): string | undefined {

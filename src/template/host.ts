@@ -3,19 +3,23 @@ import type { Engine, TemplateSource } from '../render/engine.ts';
 import type { Place } from '../render/operands.ts';
 import { Analyst, type Toolkit } from './analysis.ts';
 import { asyncBody } from './body.ts';
-import { CapturedNames } from './captured-names.ts';
+import type { Find, Found } from './body-reading.ts';
 import { type Closure, Closures } from './closure.ts';
+import { factsOf, type TemplateFacts } from './facts.ts';
 import type { Context, Environment, Frame, RootFunction, Template } from './nunjucks.ts';
 import { Page } from './page.ts';
 import { PAGE, type PageEnvironment, pagePrototype } from './page-environment.ts';
-import type { Find, Found } from './private-names.ts';
-import { type BakedSite, checkBody } from './site.ts';
+import { PrivateNames } from './private-names.ts';
+import { type BakedSite, checkBody, type Rules } from './site.ts';
 
 /** A tag in a template as it is now. */
 export interface Site extends BakedSite, Place {
   /** Undefined when nobody knows the template: its compiled code was called by hand. */
   readonly closure: Closure | undefined;
 }
+
+/** In the place of the digest of a template that was compiled elsewhere: what shows it is not stored. */
+export const UNKNOWN = 'unknown';
 
 /** Templates that include others, each of which a loader has to be waited for; deeper than this is taken for changed. */
 const MAX_ROUNDS = 100;
@@ -26,25 +30,21 @@ export class TemplateHost implements TemplateSource {
   /** What the environments of all its pages have in common. */
   readonly pagePrototype: Environment;
   readonly analyst: Analyst;
-  /** The names to which the templates run so far give captured html. */
-  readonly captured: CapturedNames = new CapturedNames();
+  readonly privateNames: PrivateNames;
   readonly #engine: Engine;
   readonly #closures: Closures;
   readonly #templates = new WeakMap<RootFunction, Template>();
   /** The templates being compiled for a page, innermost last. */
   readonly #compiling: Template[] = [];
-  #hasWarned = false;
+  readonly #warned = new Set<string>();
 
   constructor(env: Environment, toolkit: Toolkit, engine: Engine) {
     this.env = env;
     this.pagePrototype = pagePrototype(env);
     this.#engine = engine;
-    this.analyst = new Analyst(env, toolkit);
-    this.#closures = new Closures(env, this.analyst, engine.addEnvironment(this));
-  }
-
-  get privateNames(): ReadonlySet<string> {
-    return this.#engine.settings.private;
+    this.privateNames = new PrivateNames(engine.settings.private);
+    this.analyst = new Analyst(env, toolkit, this.privateNames);
+    this.#closures = new Closures(env, (template) => this.factsOf(template), engine.addEnvironment(this));
   }
 
   nameOf(template: Template): string {
@@ -58,15 +58,39 @@ export class TemplateHost implements TemplateSource {
 
   /** Somebody else than the environment's own copy of Nunjucks runs the template: nothing of it will be stored. */
   #noPage(context: Context): Page {
-    if (!this.#hasWarned) {
-      this.#hasWarned = true;
-      process.emitWarning(
-        'a template was run without its environment: nothing in it is cached. Another copy of Nunjucks than the one the ' +
-          'environment was made with does this, and so does calling a compiled template by hand',
-        { type: 'CacheSweeperWarning', code: 'CACHESWEEPER_NO_PAGE' },
+    this.#warn(
+      'CACHESWEEPER_NO_PAGE',
+      'a template was run without its environment: nothing in it is cached. Another copy of Nunjucks than the one the ' +
+        'environment was made with does this, and so does calling a compiled template by hand',
+    );
+    return new Page(this, this.#engine.newRender(context.ctx, false));
+  }
+
+  /** Once for each code. */
+  #warn(code: string, message: string): void {
+    if (this.#warned.has(code)) return;
+    this.#warned.add(code);
+    process.emitWarning(message, { type: 'CacheSweeperWarning', code });
+  }
+
+  /** What is known of a template; undefined when it was compiled elsewhere, which is said once. */
+  factsOf(template: Template): TemplateFacts | undefined {
+    const facts = this.#readFacts(template);
+    if (facts === undefined) {
+      this.#warn(
+        'CACHESWEEPER_UNKNOWN_TEMPLATE',
+        `the compiled code of ${this.nameOf(template)} does not say what it is made of, so no fragment with it is cached: ` +
+          'precompile with the environment that the sweeper is installed in (nunjucks.precompile(…, { env })), by this version ' +
+          'of nunjucks-cachesweeper',
       );
     }
-    return new Page(this, this.#engine.newRender(context.ctx, false));
+    return facts;
+  }
+
+  #readFacts(template: Template): TemplateFacts | undefined {
+    const { rootRenderFunc, tmplStr } = template;
+    if (rootRenderFunc === undefined && tmplStr !== undefined) return this.analyst.factsOf(tmplStr);
+    return this.prepare(template) === undefined ? factsOf(template) : undefined;
   }
 
   /** Compiles a template for a page, and remembers which function is its. Returns what compiling threw. */
@@ -86,7 +110,7 @@ export class TemplateHost implements TemplateSource {
     }
     if (template.rootRenderFunc === undefined) return undefined;
     this.#templates.set(template.rootRenderFunc, template);
-    this.captured.add(this.analyst.template(template).flows);
+    factsOf(template);
     return undefined;
   }
 
@@ -102,7 +126,8 @@ export class TemplateHost implements TemplateSource {
     if (from === undefined && /^\.\.?\//.test(name)) return found;
     try {
       this.env.getTemplate(name, false, from, true, (error, template) => {
-        if (!error && template?.path) found = { analysis: this.analyst.template(template), path: template.path };
+        const facts = error || !template?.path ? undefined : this.#readFacts(template);
+        if (facts !== undefined) found = { facts, path: template?.path };
       });
     } catch {
       // A loader or a syntax error: whoever renders that template will hear of it.
@@ -130,18 +155,24 @@ export class TemplateHost implements TemplateSource {
     return site;
   }
 
-  /** The facts are those of the templates as they are now; a precompiled one has only what was found then. */
+  /** What bodies are checked against. */
+  rules(find: Find): Rules {
+    const globals = this.env.globals as Readonly<Record<string, unknown>>;
+    const isHelper = (name: string) => name in globals && !isCollection(globals[name]);
+    return { privateNames: this.privateNames, isHelper, find };
+  }
+
+  /** The facts are those of the templates as they are now. */
   #newSite(page: Page, template: Template, closure: Closure, baked: BakedSite): Site {
-    const { fragments, definitions } = this.analyst.template(template);
-    const uses = fragments[baked.ordinal]?.uses;
+    const uses = this.factsOf(template)?.fragments[baked.ordinal];
     const find: Find = (name, from) => {
       const found = page.loads.look(this.env, name, from);
       // What is still not there is in no closure that is complete: it is missing.
       if (found === null || found instanceof Promise) return 'missing';
-      return { analysis: this.analyst.template(found), path: found.path };
+      const facts = this.factsOf(found);
+      return facts === undefined ? 'unknown' : { facts, path: found.path };
     };
-    const facts =
-      uses && checkBody({ uses, definitions }, template.path, baked, this.privateNames, baked.covered, find);
+    const facts = uses && checkBody(uses, template.path, baked, baked, this.rules(find));
     return { ...baked, ...facts, template: closure.name, digest: closure.digest, closure };
   }
 
@@ -159,7 +190,8 @@ export class TemplateHost implements TemplateSource {
     }
     const digest = this.templateDigest(page, { name, parent: from });
     if (digest === undefined) return;
-    frame.dependencies.addTemplate({ name, parent: from, digest });
+    if (digest === UNKNOWN) frame.uncached ??= 'unknown template';
+    else frame.dependencies.addTemplate({ name, parent: from, digest });
   }
 
   /** A body read a private name of the page, in whatever way: if no argument covers it, it is not stored. */
@@ -168,7 +200,7 @@ export class TemplateHost implements TemplateSource {
     // An argument of that name was a loop's variable or a parameter: the page's own is another.
     const isAnother = bound !== undefined && bound !== null && bound !== context.ctx[name];
     const { frame: body } = this.#engine.fragments;
-    if (body !== undefined && (isAnother || !site.allowed.includes(name))) body.uncached ??= 'private name';
+    if (body !== undefined && (isAnother || !site.allowed.some((path) => path.length === 1 && path[0] === name))) body.uncached ??= 'private name';
   }
 
   /**
@@ -180,7 +212,7 @@ export class TemplateHost implements TemplateSource {
     const template = page.loads.look(this.env, name, parent);
     const closure = template === null || template instanceof Promise ? template : this.#closure(page, template);
     if (closure === null) return 'missing';
-    if (!(closure instanceof Promise)) return closure.digest;
+    if (!(closure instanceof Promise)) return closure.isKnown ? closure.digest : UNKNOWN;
     waitFor(page, closure);
     return undefined;
   }
@@ -196,6 +228,10 @@ export class TemplateHost implements TemplateSource {
     }
     return templates;
   }
+}
+
+function isCollection(value: unknown): boolean {
+  return Array.isArray(value) || value instanceof Map || value instanceof Set;
 }
 
 /**

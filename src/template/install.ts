@@ -3,6 +3,7 @@ import { describe } from '../fragment/describe.ts';
 import type { Engine } from '../render/engine.ts';
 import type { Toolkit } from './analysis.ts';
 import { DependsTag } from './depends-tag.ts';
+import { factsTag } from './facts-tag.ts';
 import { FragmentTag } from './fragment-tag.ts';
 import { TemplateHost } from './host.ts';
 import type { Done, Environment, Lexer, NunjucksEnvironment, Parser, ParserClass, Template } from './nunjucks.ts';
@@ -31,6 +32,7 @@ export function install(target: NunjucksEnvironment, engine: Engine): void {
   Object.defineProperty(env, INSTALLED, { value: { engine, renders } });
   renderByName(env, renders);
   env.addExtension('nunjucks-cachesweeper', new FragmentTag(host, engine.fragments));
+  env.addExtension('nunjucks-cachesweeper-facts', factsTag(env, host.analyst));
   env.addExtension('nunjucks-cachesweeper-depends', new DependsTag(host, engine.fragments, engine.keys));
 }
 

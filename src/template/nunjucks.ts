@@ -43,11 +43,18 @@ export interface Loader {
 }
 
 export interface Extension {
+  readonly tags?: readonly string[];
   readonly preprocess?: (source: string) => string;
+  readonly parse?: (parser: Parser, nodes: Nodes, lexer: Lexer) => Node;
 }
 
 export interface LexerOptions {
-  readonly tags?: object;
+  readonly tags?: {
+    readonly blockStart?: string;
+    readonly blockEnd?: string;
+    readonly commentStart?: string;
+    readonly commentEnd?: string;
+  };
 }
 
 /** A compiled template; `rootRenderFunc` and the source are set by Nunjucks. */
@@ -172,6 +179,7 @@ export interface Nodes {
   readonly Symbol: NodeClass;
   readonly Array: NodeClass;
   readonly Set: NodeClass;
+  readonly Block: NodeClass;
   readonly FunCall: NodeClass;
   readonly Caller: NodeClass;
   readonly CallExtension: new (extension: object, method: string, args: Node, contents: readonly Node[]) => Node;

@@ -1,102 +1,66 @@
-import type { TemplateAnalysis } from './analysis.ts';
-import type { Position } from './template-error.ts';
-import type { NameUse, TemplateUse, Uses } from './uses.ts';
+/** Objects of a request: what stands directly below them is the visitor's as it would be among the page's variables. */
+const CARRIERS: ReadonlySet<string> = new Set(['ctx', 'req', 'request', 'res', 'locals', 'state']);
 
-type Piece = Pick<Uses, 'names' | 'templates' | 'dynamic' | 'asynchronous'>;
+const ANYWHERE = '**.';
 
-/** A template that a body includes, or why it cannot be looked into now. */
-export type Found = { readonly analysis: TemplateAnalysis; readonly path: string | undefined } | 'missing' | 'unknown';
-
-/** Finds the template that `name` means when the template at `from` names it. */
-export type Find = (name: string, from: string | undefined) => Found;
-
-/** What a body turned out to read, all templates it includes counted in. */
-export interface BodyReading {
-  /** Root names read from outside; undefined when a template chosen at run time may read anything. */
-  readonly reads: ReadonlySet<string> | undefined;
-  /** A private name that no argument covers, and the template it is read in (undefined: the body itself). */
-  readonly leak: { readonly use: NameUse; readonly template: string | undefined } | undefined;
-  /** Roots of the private names that are read, and covered. */
-  readonly coveredRoots: ReadonlySet<string>;
-  /** super() shows what cannot be looked into: a parent chosen at run time, a block that another template replaces. */
-  readonly hasUnknownSuper: boolean;
-  /** Something asynchronous stands in it, or in a template it includes. */
-  readonly asynchronous: { readonly at: Position; readonly template: string | undefined } | undefined;
+/** A private value that a path leads to, or into. */
+export interface PrivateValue {
+  /** How many steps of the path are the value itself. */
+  readonly length: number;
+  /** The pattern that says so. */
+  readonly pattern: string;
 }
 
 /**
- * Follows what a body reads through the templates it includes.
- *
- * @param covered the paths of its tag's arguments
+ * Finds private values by their place. A pattern is a name, with or without a `*` at its end: private among the page's
+ * variables and directly below a chain of `ctx`, `req`, `request`, `res`, `locals`, `state`. With `**.` in front it is
+ * private wherever it stands.
  */
-export function readBody(
-  uses: Uses,
-  from: string | undefined,
-  privateNames: ReadonlySet<string>,
-  covered: readonly (readonly string[])[],
-  find: Find,
-): BodyReading {
-  const reads = new Set<string>();
-  const coveredRoots = new Set<string>();
-  const seen = new Set<string>();
-  let anything = false;
-  let hasUnknownSuper = uses.hasUnknownSuper;
-  let leak: BodyReading['leak'];
-  let asynchronous: BodyReading['asynchronous'];
+export class PrivateNames {
+  readonly #here: Names;
+  readonly #anywhere: Names;
 
-  const follow = (
-    piece: Piece,
-    path: string | undefined,
-    bound: ReadonlySet<string>,
-    template: string | undefined,
-    isImported: boolean,
-  ): void => {
-    anything ||= piece.dynamic && !isImported;
-    if (piece.asynchronous !== undefined) asynchronous ??= { at: piece.asynchronous, template };
-    for (const use of piece.names) {
-      const root = use.path[0] as string;
-      if (isImported || bound.has(root)) continue;
-      reads.add(root);
-      if (!privateNames.has(root)) continue;
-      if (covered.some((argument) => covers(argument, use.path))) coveredRoots.add(root);
-      else leak ??= { use, template };
+  constructor(patterns: readonly string[]) {
+    this.#here = new Names(patterns.filter((pattern) => !pattern.startsWith(ANYWHERE)));
+    this.#anywhere = new Names(patterns.filter((pattern) => pattern.startsWith(ANYWHERE)));
+  }
+
+  find(path: readonly string[]): PrivateValue | undefined {
+    let isCarried = true;
+    for (let i = 0; i < path.length; i++) {
+      const step = path[i] as string;
+      const pattern = this.#anywhere.patternOf(step) ?? (isCarried ? this.#here.patternOf(step) : undefined);
+      if (pattern !== undefined) return { length: i + 1, pattern };
+      isCarried &&= CARRIERS.has(step);
     }
-    for (const use of piece.templates) {
-      const inner = new Set([...bound, ...use.bound]);
-      const key = JSON.stringify([path, use.template, use.block, isImported || use.isImported, [...inner].sort()]);
-      if (seen.has(key)) continue;
-      seen.add(key);
-      const found = find(use.template, path);
-      if (found === 'missing') continue;
-      const block = found === 'unknown' || use.block === undefined ? undefined : found.analysis.blocks.get(use.block);
-      if (use.block !== undefined && (found === 'unknown' || block?.block !== undefined)) hasUnknownSuper = true;
-      if (found !== 'unknown') {
-        follow(usesOf(found.analysis, use), found.path, inner, use.template, isImported || use.isImported);
-      } else if (!use.isImported) anything = true;
+    return undefined;
+  }
+
+  /** How many steps of a path are a private value; undefined when the path leads to none. */
+  privateLength(path: readonly string[]): number | undefined {
+    return this.find(path)?.length;
+  }
+
+  /** Whether private values are looked for directly below a path: it is nothing but `ctx`, `req` and so on. */
+  mayHold(path: readonly string[]): boolean {
+    return path.every((step) => CARRIERS.has(step));
+  }
+}
+
+/** Patterns by the name they are for. */
+class Names {
+  readonly #exact = new Map<string, string>();
+  readonly #beginnings: { readonly text: string; readonly pattern: string }[] = [];
+
+  constructor(patterns: readonly string[]) {
+    for (const pattern of patterns) {
+      const name = pattern.startsWith(ANYWHERE) ? pattern.slice(ANYWHERE.length) : pattern;
+      if (name.endsWith('*')) this.#beginnings.push({ text: name.slice(0, -1), pattern });
+      else this.#exact.set(name, pattern);
     }
-  };
-  follow(uses, from, new Set(), undefined, false);
-  return { reads: anything ? undefined : reads, leak, coveredRoots, hasUnknownSuper, asynchronous };
-}
+  }
 
-/** The whole of a template or, for super(), one of its blocks: its own, or the one it inherits. */
-function usesOf({ page, blocks, parent }: TemplateAnalysis, { block, at, isImported }: TemplateUse): Piece {
-  if (block === undefined) return page;
-  const own = blocks.get(block);
-  if (own !== undefined) return own;
-  const inherited = parent === undefined ? [] : [{ template: parent, block, bound: [], isImported, at }];
-  return { names: [], templates: inherited, dynamic: false, asynchronous: undefined };
-}
-
-/**
- * Whether an argument tells apart all that a path can be: it is the path, a prefix of it, or the id of a prefix
- * (`user.id` covers `user.name`; `user.isAdmin` does not).
- */
-export function covers(argument: readonly string[], path: readonly string[]): boolean {
-  const prefix = argument.length > 1 && argument.at(-1) === 'id' ? argument.slice(0, -1) : argument;
-  return isPrefix(argument, path) || isPrefix(prefix, path);
-}
-
-function isPrefix(prefix: readonly string[], path: readonly string[]): boolean {
-  return prefix.length <= path.length && prefix.every((step, i) => step === path[i]);
+  patternOf(step: string): string | undefined {
+    return this.#exact.get(step) ?? this.#beginnings.find(({ text }) => step.startsWith(text))?.pattern;
+  }
 }

@@ -6,7 +6,7 @@ import type { Engine } from '../render/engine.ts';
 import { Frame } from '../render/frame.ts';
 import { currentPart, type Part } from '../render/part.ts';
 import { type BodyEvents, BodyWatch } from './body.ts';
-import type { TemplateHost } from './host.ts';
+import { type TemplateHost, UNKNOWN } from './host.ts';
 import type { Done, Environment, Template } from './nunjucks.ts';
 import { Page } from './page.ts';
 import { PAGE, type PageEnvironment } from './page-environment.ts';
@@ -161,7 +161,7 @@ export class Renders {
   #addTo(part: Part, frame: Frame, page: Page, { path }: Template): void {
     if (!page.render.enabled) frame.uncached ??= 'disabled';
     const digest = path ? this.#host.templateDigest(page, { name: path, parent: undefined }) : undefined;
-    if (path && digest !== undefined) frame.dependencies.addTemplate({ name: path, parent: undefined, digest });
+    if (path && digest !== undefined && digest !== UNKNOWN) frame.dependencies.addTemplate({ name: path, parent: undefined, digest });
     else frame.uncached ??= 'unknown template';
     part.frame.include(frame);
   }
@@ -171,7 +171,7 @@ export class Renders {
     return {
       used: (name, parent) => {
         const digest = typeof name === 'string' ? this.#host.templateDigest(page, { name, parent }) : undefined;
-        if (typeof name !== 'string') frame.uncached ??= 'unknown template';
+        if (typeof name !== 'string' || digest === UNKNOWN) frame.uncached ??= 'unknown template';
         else if (digest !== undefined) frame.dependencies.addTemplate({ name, parent, digest });
       },
       privateRead: (name) => {

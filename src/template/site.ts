@@ -1,41 +1,51 @@
-import { type BodyReading, covers, type Find, readBody } from './private-names.ts';
+import { type BodyReading, type Find, readBody } from './body-reading.ts';
+import { type Allowed, isCovered } from './covered.ts';
+import type { PrivateNames } from './private-names.ts';
 import { type Position, templateError } from './template-error.ts';
 import type { Uses } from './uses.ts';
 
 /** What is known of a tag when its template is compiled, and travels in the compiled code. */
-export interface BakedSite extends Position, BodyFacts {
+export interface BakedSite extends Position, BodyFacts, Allowed {
   readonly ordinal: number;
   /** Names the body gives values to. */
   readonly assigned: readonly string[];
-  /** The paths of the tag's arguments. */
-  readonly covered: readonly (readonly string[])[];
+  /** Those of them that are JavaScript variables around the tag. */
+  readonly assignedVariables: readonly string[];
+  /** Names in the body that are JavaScript variables around the tag: `run` is given their values, in this order. */
+  readonly handed: readonly string[];
+  /** Which of the keys name a private value: without one there is nothing to tell visitors apart by. */
+  readonly privateArguments: readonly number[];
+  /** Paths that `except=` takes out of what is compared. */
+  readonly except: readonly (readonly string[])[];
 }
 
 /** What is known of a body from its text and the templates it includes. */
 export interface BodyFacts {
-  /** Names it reads from outside; absent when a template chosen at run time may read anything. */
-  readonly reads?: readonly string[];
-  /** Private names that it may read of the page: arguments cover what it does with them. */
-  readonly allowed: readonly string[];
-  /** Those of the names it reads that are macros and imports of its own template. */
-  readonly defined: readonly string[];
   /** What super() shows in it cannot be looked into. */
   readonly hasUnknownSuper: boolean;
 }
 
+/** What a body is checked against. */
+export interface Rules {
+  readonly privateNames: PrivateNames;
+  /** Whether a name is an object of functions, for all pages: its `add` need not be a Set's. */
+  isHelper(name: string): boolean;
+  readonly find: Find;
+}
+
 /**
- * Checks what a body reads: when its template is compiled, as far as its includes can be had at once, and again for each
- * version of them when a page runs. What no text shows (a macro that was passed in) is watched while the body runs.
+ * Checks what a body does: when its template is compiled, as far as its includes can be had at once, and again for each
+ * version of them when a page runs.
  *
- * @throws CacheSweeperError CACHESWEEPER_BLOCK_IN_BODY, CACHESWEEPER_CALLER_IN_BODY, CACHESWEEPER_PRIVATE_NAME
+ * @throws CacheSweeperError CACHESWEEPER_BLOCK_IN_BODY, CACHESWEEPER_CALLER_IN_BODY, CACHESWEEPER_PRIVATE_NAME,
+ *   CACHESWEEPER_UNSEEN, CACHESWEEPER_ASYNC_BODY
  */
 export function checkBody(
-  { uses, definitions }: { readonly uses: Uses; readonly definitions: ReadonlySet<string> },
+  uses: Uses,
   from: string | undefined,
   position: Position,
-  privateNames: ReadonlySet<string>,
-  covered: readonly (readonly string[])[],
-  find: Find,
+  allowed: Allowed,
+  { privateNames, isHelper, find }: Rules,
 ): BodyFacts {
   if (uses.block !== undefined) {
     throw templateError(
@@ -53,37 +63,55 @@ export function checkBody(
       uses.caller,
     );
   }
-  const reading = readBody(uses, from, privateNames, covered, find);
-  if (reading.leak !== undefined) throw leakError(reading.leak, position);
-  if (reading.asynchronous !== undefined) throw asyncBody(reading.asynchronous, position);
-  const whole = [...privateNames].filter((name) => covered.some((argument) => covers(argument, [name])));
-  return {
-    ...(reading.reads === undefined ? {} : { reads: [...reading.reads] }),
-    allowed: [...new Set([...reading.coveredRoots, ...whole])],
-    defined: [...definitions].filter((name) => reading.reads?.has(name)),
-    hasUnknownSuper: reading.hasUnknownSuper,
+  const isLeak = (path: readonly string[]): boolean => {
+    const length = privateNames.privateLength(path);
+    return length !== undefined && !isCovered(path, length, allowed);
   };
+  const reading = readBody(uses, from, isLeak, ([root]) => !isHelper(root as string), find);
+  if (reading.leak !== undefined) throw leakError(reading.leak, position, privateNames);
+  if (reading.change !== undefined) throw changeError(reading.change, position);
+  if (reading.asynchronous !== undefined) throw asyncError(reading.asynchronous, position);
+  return { hasUnknownSuper: reading.hasUnknownSuper };
 }
 
-function asyncBody({ at, template }: NonNullable<BodyReading['asynchronous']>, position: Position): Error {
-  const where = template === undefined ? '' : ` (in ${template}, line ${at.line})`;
+function asyncError({ use, template }: NonNullable<BodyReading['asynchronous']>, position: Position): Error {
+  const where = template === undefined ? '' : ` (in ${template}, line ${use.line})`;
   return templateError(
     'CACHESWEEPER_ASYNC_BODY',
     `the body of this fragment is asynchronous${where}: an asynchronous filter or tag, asyncEach or asyncAll cannot be ` +
       'waited for; do that part outside the fragment and pass its result in (for a loop write "for")',
-    template === undefined ? at : position,
+    template === undefined ? use : position,
   );
 }
 
-function leakError({ use, template }: NonNullable<BodyReading['leak']>, position: Position): Error {
-  const path = use.path.join('.');
-  const name = use.path[0];
-  const where = template === undefined ? '' : ` (in ${template}, which it includes, line ${use.at.line})`;
+function changeError({ use, template }: NonNullable<BodyReading['change']>, position: Position): Error {
+  const call = `${use.path.join('.')}()`;
   return templateError(
-    'CACHESWEEPER_PRIVATE_NAME',
-    `the body of this fragment uses ${path}${where}, and no argument of its tag covers it: every visitor would get the ` +
-      `html of the first; move it out of the fragment, add ${name}.id or ${path} to the arguments, or take "${name}" ` +
-      'off the option private',
+    'CACHESWEEPER_UNSEEN',
+    `the body of this fragment calls ${call}${included(use, template)}: expected a body that only reads what is outside ` +
+      'of it, got one that changes it, which would happen on a miss and not on a hit; do that outside of the fragment, or ' +
+      'on something that the body sets itself',
     template === undefined ? use.at : position,
   );
+}
+
+function leakError(
+  { use, template }: NonNullable<BodyReading['leak']>,
+  position: Position,
+  privateNames: PrivateNames,
+): Error {
+  const path = use.path.join('.');
+  const found = privateNames.find(use.path);
+  const value = use.path.slice(0, found?.length).join('.');
+  return templateError(
+    'CACHESWEEPER_PRIVATE_NAME',
+    `the body of this fragment uses ${path}${included(use, template)}, and neither an argument nor when= of its tag ` +
+      `names it: it is the visitor's own, so each visitor would need a fragment; move it out of the fragment, add ` +
+      `${value}.id or ${path} to the arguments, or take "${found?.pattern}" off the option private`,
+    template === undefined ? use.at : position,
+  );
+}
+
+function included({ at }: { readonly at: Position }, template: string | undefined): string {
+  return template === undefined ? '' : ` (in ${template}, which it includes, line ${at.line})`;
 }

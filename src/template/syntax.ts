@@ -1,5 +1,8 @@
 import type { Node } from './nunjucks.ts';
 
+/** The field by which the node of a fragment tag is known while a template is analysed; its body is its content. */
+export const ORDINAL = 'cachesweeperOrdinal';
+
 /** Everything directly inside a node, including what Nunjucks keeps outside its declared fields. */
 export function childNodes(node: Node): readonly Node[] {
   const found: Node[] = [];
@@ -41,6 +44,17 @@ export function pathOf(node: Node): { readonly path: readonly string[]; readonly
   if (!target.exact || !literal) return { path: target.path, exact: false };
   return { path: [...target.path, String(step.value)], exact: true };
 }
+
+/** The name that lookups begin with: `a` of `a.b[c]`; undefined for what is called or computed. */
+export function rootOf(node: Node): string | undefined {
+  if (node.typename === 'Symbol') return String(node.value);
+  if (node.typename === 'LookupVal' && isNode(node.target)) return rootOf(node.target);
+  const [only, ...others] = node.typename === 'Group' ? childNodes(node) : [];
+  return only !== undefined && others.length === 0 ? rootOf(only) : undefined;
+}
+
+/** What defines macros, and names for other templates' macros. */
+export const DEFINITIONS: ReadonlySet<string> = new Set(['Macro', 'Import', 'FromImport']);
 
 /** The names a node binds in the scope it stands in. */
 export function boundNames(node: Node): readonly string[] {

@@ -1,6 +1,6 @@
 import type { Node } from './nunjucks.ts';
 import { Scope } from './scope.ts';
-import { boundNames, childNodes, descendants, isNode, pathOf, scopeNames } from './syntax.ts';
+import { boundNames, childNodes, DEFINITIONS, descendants, isNode, pathOf, rootOf, scopeNames } from './syntax.ts';
 import { type Position, positionOf } from './template-error.ts';
 
 /** A name that a piece of template reads from outside itself, with its lookups: user.name is ["user", "name"]. */
@@ -12,8 +12,8 @@ export interface NameUse {
 /** Another template whose names are read as if they stood here. */
 export interface TemplateUse {
   readonly template: string;
-  /** Only this block of it (super()); undefined for the whole. */
-  readonly block: string | undefined;
+  /** Only this block of it (super()); left out for the whole. */
+  readonly block?: string;
   /** Names that are bound here and so are not free in there. */
   readonly bound: readonly string[];
   /** Only its macros are called: it reads nothing of the page. */
@@ -21,38 +21,43 @@ export interface TemplateUse {
   readonly at: Position;
 }
 
-/** What a piece of template reads. */
+/** What a piece of template uses. It travels in compiled code as JSON: what is undefined is left out. */
 export interface Uses {
-  readonly names: NameUse[];
-  readonly templates: TemplateUse[];
-  /** A template is chosen at run time in there: what it reads is not known here. */
-  dynamic: boolean;
+  readonly names: readonly NameUse[];
+  /** Methods by which it changes something from outside itself: `seen.push(id)`. */
+  readonly changes: readonly NameUse[];
+  readonly templates: readonly TemplateUse[];
   /** super() is called where the parent is chosen at run time. */
-  hasUnknownSuper: boolean;
+  readonly hasUnknownSuper?: true;
   /** Where something asynchronous stands: a filter, a tag, asyncEach or asyncAll. */
-  asynchronous: Position | undefined;
+  readonly asynchronous?: Position;
   /** Where `caller()` is called although no macro in there provides it. */
-  caller: Position | undefined;
+  readonly caller?: Position;
   /** Where a `{% block %}` stands. */
-  block: Position | undefined;
+  readonly block?: Position;
 }
 
-export function noUses(): Uses {
-  return {
-    names: [],
-    templates: [],
-    dynamic: false,
-    hasUnknownSuper: false,
-    asynchronous: undefined,
-    caller: undefined,
-    block: undefined,
-  };
+/** Uses while they are being found. */
+interface FoundUses extends Uses {
+  readonly names: NameUse[];
+  readonly changes: NameUse[];
+  readonly templates: TemplateUse[];
+  hasUnknownSuper?: true;
+  asynchronous?: Position;
+  caller?: Position;
+  block?: Position;
 }
+
+/** Methods of arrays, Maps and Sets that change them. */
+const CHANGING: ReadonlySet<string> = new Set([
+  ...['push', 'pop', 'shift', 'unshift', 'splice', 'sort', 'reverse', 'fill', 'copyWithin'],
+  ...['set', 'add', 'delete', 'clear'],
+]);
 
 /** Where a walk is and what it has found. */
 interface Walk {
   readonly scope: Scope;
-  readonly uses: Uses;
+  readonly uses: FoundUses;
   /** The block around the place, for super(). */
   readonly block: string | undefined;
   /** Macros already followed, so that one that calls itself ends. */
@@ -69,6 +74,8 @@ export class UsesFinder {
   readonly #macros = new Map<string, Node>();
   /** Names that are imported, the template each comes from, and whether that sees the page's context. */
   readonly #imports = new Map<string, { readonly template: string; readonly isImported: boolean }>();
+  /** Names of its macros and of all that it imports: a method of a module is a macro. */
+  readonly #definitions = new Set<string>();
   readonly #asyncFilters: readonly string[];
   readonly #parent: string | undefined;
 
@@ -76,6 +83,7 @@ export class UsesFinder {
     this.#asyncFilters = asyncFilters;
     let parent: string | undefined;
     for (const node of descendants(root)) {
+      if (DEFINITIONS.has(node.typename)) for (const name of boundNames(node)) this.#definitions.add(name);
       if (node.typename === 'Macro') this.#macros.set(String((node.name as Node).value), node);
       if (node.typename === 'Extends') parent = literalTemplate(node);
       if (node.typename === 'Import' || node.typename === 'FromImport') {
@@ -94,7 +102,7 @@ export class UsesFinder {
   }
 
   of(piece: Node, block?: string): Uses {
-    const uses = noUses();
+    const uses: FoundUses = { names: [], changes: [], templates: [] };
     this.#walk(piece, { scope: new Scope(), uses, block, followed: new Set() });
     return uses;
   }
@@ -191,7 +199,7 @@ export class UsesFinder {
     }
     const imported = this.#imports.get(name);
     if (imported !== undefined) {
-      walk.uses.templates.push({ ...imported, block: undefined, bound: [], at: positionOf(node) });
+      walk.uses.templates.push({ ...imported, bound: [], at: positionOf(node) });
     }
   }
 
@@ -215,7 +223,6 @@ export class UsesFinder {
     const callee = node.name as Node;
     if (callee.typename === 'Symbol' && callee.value === 'super' && walk.block !== undefined) {
       if (this.#parent === undefined) {
-        walk.uses.dynamic = true;
         walk.uses.hasUnknownSuper = true;
       } else {
         const bound = walk.scope.all();
@@ -223,9 +230,21 @@ export class UsesFinder {
         walk.uses.templates.push({ ...use, at: positionOf(node) });
       }
     } else {
+      this.#change(callee, walk);
       this.#walk(callee, walk);
     }
     this.#walkAll([node.args], walk);
+  }
+
+  /** A method that changes what it is called on, if that is nothing made in there: `items.slice().sort()` sorts a copy. */
+  #change(callee: Node, walk: Walk): void {
+    const method = callee.typename === 'LookupVal' ? (callee.val as Node).value : undefined;
+    if (typeof method !== 'string' || !CHANGING.has(method)) return;
+    const root = rootOf(callee);
+    if (root === undefined || walk.scope.has(root) || this.#definitions.has(root)) return;
+    const found = pathOf(callee);
+    const path = found?.exact ? found.path : [root, method];
+    walk.uses.changes.push({ path, at: positionOf(callee) });
   }
 
   #macro(node: Node, walk: Walk): void {
@@ -242,9 +261,8 @@ export class UsesFinder {
     const isImported = node.typename !== 'Include' && node.typename !== 'Extends' && node.withContext !== true;
     if (template === undefined) {
       this.#walkAll([node.template], walk);
-      walk.uses.dynamic ||= !isImported;
     } else {
-      const use = { template, block: undefined, bound: walk.scope.all(), isImported };
+      const use = { template, bound: walk.scope.all(), isImported };
       walk.uses.templates.push({ ...use, at: positionOf(node) });
     }
     this.#bind(node, walk);

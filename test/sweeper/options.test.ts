@@ -42,7 +42,7 @@ describe('an option that is wrong is an error that says what was expected and wh
     [{ onError: true }, 'option onError: expected a function, got the boolean true'],
     [{ now: 0 }, 'option now: expected a function, got the number 0'],
     [{ private: 'user' }, 'option private: expected a list of names, got the string "user"'],
-    [{ private: [5] }, 'option private: expected a list of names, got a list of 1'],
+    [{ private: [5] }, 'option private: expected names such as "user", "flash*" or "**.session", got the number 5'],
     [{ maxDataAge: 3 }, `option maxDataAge: ${durationWanted} the number 3`],
     [{ maxDataAge: 3_000 }, `option maxDataAge: ${durationWanted} the number 3000`],
     [{ maxDataAge: '3000' }, `option maxDataAge: ${durationWanted} the string "3000"`],

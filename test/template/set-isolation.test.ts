@@ -133,14 +133,21 @@ const pages: Record<string, readonly [string | Templates, string]> = {
     `{% set n = 1 %}${f('article', '{% set x %}{% set n = 2 %}{% endset %}{{ n }}')}[{{ n }}]`,
     '2[1]',
   ],
-  'a macro of the body': [`${f('article', '{% macro m() %}x{% endmacro %}{{ m() }}')}[{{ m }}]`, 'x[]'],
+  'a macro of the body': [
+    {
+      'page.njk': `${f('article', '{% macro m() %}x{% endmacro %}{{ m() }}')}{% include "i.njk" %}`,
+      'i.njk': '[{{ m }}]',
+    },
+    'x[]',
+  ],
   'a macro of the body with the name of an outer one': [
     `{% macro m() %}out{% endmacro %}${f('article', '{% macro m() %}in{% endmacro %}{{ m() }}')}[{{ m() }}]`,
     'in[out]',
   ],
   'an import of the body': [
     {
-      'page.njk': `${f('article', '{% import "m.njk" as m %}{{ m.m() }}')}[{{ m }}]`,
+      'page.njk': `${f('article', '{% import "m.njk" as m %}{{ m.m() }}')}{% include "i.njk" %}`,
+      'i.njk': '[{{ m }}]',
       'm.njk': '{% macro m() %}x{% endmacro %}',
     },
     'x[]',
@@ -155,7 +162,8 @@ const pages: Record<string, readonly [string | Templates, string]> = {
   ],
   'a named import of the body': [
     {
-      'page.njk': `${f('article', '{% from "m.njk" import m as n %}{{ n() }}')}[{{ n }}]`,
+      'page.njk': `${f('article', '{% from "m.njk" import m as n %}{{ n() }}')}{% include "i.njk" %}`,
+      'i.njk': '[{{ n }}]',
       'm.njk': '{% macro m() %}x{% endmacro %}',
     },
     'x[]',
