@@ -5,6 +5,7 @@ import type { LocalTokens } from '../stores/local-tokens.ts';
 import type { Shared } from '../stores/shared.ts';
 import type { Entries } from './entries.ts';
 import { Fragments } from './fragments.ts';
+import { Functions } from './functions.ts';
 import { type Knowledge, LocalKnowledge } from './knowledge.ts';
 import { KeyMaker } from './operands.ts';
 import { currentPart } from './part.ts';
@@ -31,6 +32,8 @@ export class Engine {
   readonly settings: Settings;
   readonly fragments: Fragments;
   readonly keys: KeyMaker;
+  readonly identifier: Identifier;
+  readonly functions: Functions = new Functions();
   readonly #tokens: Tokens;
   readonly entries: Entries;
   readonly #finished: (report: UnfinishedReport) => void;
@@ -58,6 +61,7 @@ export class Engine {
     this.#transactions = parts.transactions;
     this.entries = parts.entries;
     this.#finished = parts.finished;
+    this.identifier = parts.identifier;
     this.keys = new KeyMaker(parts.settings, parts.identifier);
     this.#predictions = new Predictions(parts.identifier, parts.entries);
     this.fragments = new Fragments(parts.settings, this.keys, parts.entries);

@@ -109,6 +109,8 @@ export interface BodyPlace {
   readonly frame: Frame;
   /** Names that the body gives values to. */
   readonly assigned: readonly string[];
+  /** Names of its macros and imports, which end with it. */
+  readonly defined: readonly string[];
 }
 
 /** What a body made: its html, and what it set. */
@@ -127,7 +129,7 @@ export interface BodyMade<T> {
  * @throws what the body threw; CacheSweeperError CACHESWEEPER_ASYNC_BODY
  */
 export function renderBody<T>(
-  { page, context, frame, assigned }: BodyPlace,
+  { page, context, frame, assigned, defined }: BodyPlace,
   own: Frame,
   body: CompiledBody,
   events: BodyEvents,
@@ -139,7 +141,7 @@ export function renderBody<T>(
   }) as BodyDone;
   done.run = run;
   const outer = page.watch;
-  const before = frame.topLevel ? new PageVariables(context, assigned) : undefined;
+  const before = frame.topLevel ? new PageVariables(context, [...assigned, ...defined]) : undefined;
   page.watch = run;
   let html: unknown;
   let variables: readonly SetVariable[];
@@ -147,7 +149,7 @@ export function renderBody<T>(
     html = body(done);
   } finally {
     page.watch = outer;
-    variables = variablesOf(own, before);
+    variables = variablesOf(own, before, defined);
     before?.restore();
   }
   if (run.loading !== undefined) {
@@ -196,11 +198,12 @@ export function frameOfBody(outer: Frame): Frame {
 }
 
 /** What the body set at its own level: in its frame and, at the top of a template, among the page's variables. */
-function variablesOf(own: Frame, before: PageVariables | undefined): readonly SetVariable[] {
+function variablesOf(own: Frame, before: PageVariables | undefined, defined: readonly string[]): readonly SetVariable[] {
   const names = Object.keys(own.variables);
   if (names.length === 0 && before === undefined) return NONE;
   const variables = new Map<string, unknown>(names.map((name) => [name, own.variables[name]]));
   for (const [name, value] of before?.changed() ?? NONE) if (!variables.has(name)) variables.set(name, value);
+  for (const name of defined) variables.delete(name);
   return [...variables];
 }
 

@@ -52,33 +52,38 @@ export class Emitter {
   }
 
   /**
-   * The body in a scope of its own, and the names it gives values to.
+   * The body, and the names that it sets and defines.
    *
-   * A body that sets names is the body of a caller, which has a scope both when it is compiled and when it runs. Where it
-   * sets a name that is a JavaScript variable around it (a loop's variable, say), the name is a parameter of the caller: it
-   * starts with the value it has outside, and `set` leaves that alone.
+   * A body that defines macros or imports is the body of a caller: Nunjucks' compiler keeps definitions in JavaScript variables,
+   * which must not be looked for behind the body. Where such a body sets a name that is a JavaScript variable around it (a loop's
+   * variable, say), the name is a parameter of the caller: it starts with the value it has outside.
    *
    * @param variables names around the tag that are JavaScript variables
    * @param block the block that the tag stands in
    */
-  scoped(
-    body: Node,
-    variables: ReadonlySet<string>,
-    block: string | undefined,
-  ): { readonly node: Node; readonly assigned: readonly string[] } {
+  scoped(body: Node, variables: ReadonlySet<string>, block: string | undefined): ScopedBody {
     if (block !== undefined) this.#renderSuperInPlace(body, block);
+    const assigned = namesIn(body, isSet);
+    const defined = namesIn(body, isDefinition);
     this.#publishDefinitions(body);
-    const assigned = assignedNames(body);
     const inFrame = this.#statement(`var ${RUN} = cb.run, frame = ${RUN}.frame`);
     const end = this.#statement(`${RUN}.end()`);
-    if (assigned.length === 0) return { node: this.list([inFrame, body, end]), assigned };
+    if (defined.length === 0) return { node: this.list([inFrame, body, end]), assigned, defined };
     const parameters = assigned.filter((name) => variables.has(name));
     const symbols = () => this.list(parameters.map((name) => new this.#nodes.Symbol(0, 0, name)));
-    const content = this.list([this.#statement(`frame.topLevel = ${RUN}.frame.topLevel`), body, end]);
+    const content = this.list([this.#statement(`frame = ${RUN}.frame`), body, end]);
     const caller = new this.#nodes.Caller(0, 0, new this.#nodes.Symbol(0, 0, 'caller'), symbols(), content);
     // "lineno" and "colno" are the variables the code keeps its place in: calling the body does not change the place.
     const call = new this.#nodes.FunCall('lineno', 'colno', caller, symbols());
-    return { node: this.list([inFrame, new this.#nodes.Output(0, 0, [call])]), assigned };
+    return { node: this.list([inFrame, new this.#nodes.Output(0, 0, [call])]), assigned, defined };
+  }
+
+  /** Behind a tag: JavaScript variables get what its body set under their names, on a miss and on a hit. */
+  behind(names: readonly string[]): Node[] {
+    return names.map((name) => {
+      const value = this.#code(`frame.lookup(${JSON.stringify(name)})`);
+      return new this.#nodes.Set(0, 0, [new this.#nodes.Symbol(0, 0, name)], value);
+    });
   }
 
   /**
@@ -128,12 +133,24 @@ function isSuper({ typename, name }: Node): boolean {
   return typename === 'FunCall' && isNode(name) && name.typename === 'Symbol' && name.value === 'super';
 }
 
-/** Names that a body sets in its own scope: not inside its macros and inner fragments, which have theirs. */
-function assignedNames(body: Node): string[] {
+/** A body as it is compiled, the names it sets, and those of its macros and imports. */
+export interface ScopedBody {
+  readonly node: Node;
+  readonly assigned: readonly string[];
+  readonly defined: readonly string[];
+}
+
+const isSet = ({ typename }: Node): boolean => typename === 'Set';
+const isDefinition = ({ typename }: Node): boolean => DEFINITIONS.has(typename);
+
+/** Names that a body binds at its own level: not inside its macros. What fragments in it set, is set around them. */
+function namesIn(body: Node, isBinding: (node: Node) => boolean): string[] {
   const names = new Set<string>();
   const visit = (node: Node): void => {
-    if (node.typename === 'Macro' || ORDINAL in node) return;
-    if (node.typename === 'Set') for (const name of boundNames(node)) names.add(name);
+    if (isBinding(node)) for (const name of boundNames(node)) names.add(name);
+    if (node.typename === 'Macro') return;
+    // Definitions in a fragment are gone when it ends.
+    if (ORDINAL in node && isBinding === isDefinition) return;
     for (const child of childNodes(node)) visit(child);
   };
   visit(body);

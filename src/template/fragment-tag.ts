@@ -1,17 +1,19 @@
 import { CacheSweeperError } from '../errors.ts';
 import { runAs, runningNow } from '../render/current.ts';
-import type { FragmentCall, Fragments } from '../render/fragments.ts';
+import type { MarkSafe } from '../reads/variables.ts';
+import type { Fragments } from '../render/fragments.ts';
 import type { FragmentAnalysis } from './analysis.ts';
 import { parseArguments, type TagArguments } from './arguments.ts';
-import { type BodyEvents, type CompiledBody, renderBody } from './body.ts';
+import type { CompiledBody } from './body.ts';
 import { coverage } from './covered.ts';
 import { Emitter } from './emit.ts';
 import { exceptPaths } from './except.ts';
-import { type Site, type TemplateHost, waitFor } from './host.ts';
-import type { Context, Frame, Lexer, Node, Nodes, Parser, RootFunction, Template, Token } from './nunjucks.ts';
+import { type TemplateHost, waitFor } from './host.ts';
+import type { Context, Frame, Lexer, Node, Nodes, Parser, RootFunction, Token } from './nunjucks.ts';
 import type { Page } from './page.ts';
 import { type BakedSite, checkBody } from './site.ts';
 import { ORDINAL } from './syntax.ts';
+import { TagCall } from './tag-call.ts';
 import { failAt, placeInTemplate, positionOf, templateError } from './template-error.ts';
 
 const TAG = 'cachesweeper';
@@ -53,9 +55,8 @@ export class FragmentTag {
     met.depth--;
 
     const emitter = new Emitter(nodes);
-    const node = this.#host.analyst.analysing
-      ? emitter.call(this, [...args.operands, ...args.keywords.values()], body)
-      : this.#compile(emitter, parser, tag, ordinal, args, body);
+    if (!this.#host.analyst.analysing) return this.#compile(emitter, parser, tag, ordinal, args, body);
+    const node = emitter.call(this, [...args.operands, ...args.keywords.values()], body);
     (node as Record<string, unknown>)[ORDINAL] = ordinal;
     return node;
   }
@@ -71,20 +72,19 @@ export class FragmentTag {
     const covered = coverage(model, keys, keywords.get('when'), host.privateNames);
     const rules = host.rules((name, from) => host.find(name, from));
     const facts = checkBody(uses, host.compilingPath(), positionOf(tag), covered, rules);
-    const { node, assigned } = emitter.scoped(body, variables, block);
-    const assignedVariables = assigned.filter((name) => variables.has(name));
+    const { node, assigned, defined } = emitter.scoped(body, variables, block);
     const baked: BakedSite = {
       ordinal,
       ...positionOf(tag),
       assigned,
-      assignedVariables,
+      defined,
       handed,
       ...covered,
       except,
       ...facts,
     };
     const keyword = (name: string, byDefault: boolean | null) => keywords.get(name) ?? emitter.literal(byDefault);
-    return emitter.call(
+    const call = emitter.call(
       this,
       [
         emitter.literal(JSON.stringify(baked)),
@@ -98,6 +98,8 @@ export class FragmentTag {
       ],
       node,
     );
+    (call as Record<string, unknown>)[ORDINAL] = ordinal;
+    return emitter.list([call, ...emitter.behind(assigned.filter((name) => variables.has(name)))]);
   }
 
   /** Called by the compiled template. */
@@ -113,7 +115,7 @@ export class FragmentTag {
     type: unknown,
     using: unknown,
     when: unknown,
-    _handed: readonly unknown[],
+    handed: readonly unknown[],
     body: CompiledBody,
   ): unknown {
     const page = this.#host.pageOf(context);
@@ -124,8 +126,11 @@ export class FragmentTag {
         return '';
       }
       const isUnknown = site.closure === undefined || !site.closure.isKnown || site.hasUnknownSuper;
-      const skip = isUnknown ? 'unknown template' : when ? undefined : 'when';
-      const call = new Call(this.#host, page, context, site, frame, body, { model, ttl, keys, type, using }, skip);
+      const call = new TagCall(
+        { host: this.#host, page, context, site, frame, body, handed: { names: site.handed, values: handed }, markSafe },
+        { model, ttl, keys, type, using },
+        isUnknown ? 'unknown template' : when ? undefined : 'when',
+      );
       return markSafe(runningNow() === page ? this.#fragments.run(page.render, call) : this.#runAs(page, call));
     } catch (error) {
       if (!(error instanceof CacheSweeperError) || 'lineno' in error) throw error;
@@ -133,13 +138,10 @@ export class FragmentTag {
     }
   }
 
-  #runAs(page: Page, call: Call): string {
+  #runAs(page: Page, call: TagCall): string {
     return runAs(page, () => this.#fragments.run(page.render, call));
   }
 }
-
-/** Nunjucks' own: what it returns is not escaped again. */
-type MarkSafe = (html: string) => unknown;
 
 /** Parses up to the end tag and what ends it. */
 function parseBody(parser: Parser, lexer: Lexer, tag: Token): Node {
@@ -165,62 +167,4 @@ function usedBehindError({ name, at }: NonNullable<FragmentAnalysis['usedBehind'
     `${name} is used here and defined in a fragment above, whose body is not run on a hit: define it before the fragment`,
     at,
   );
-}
-
-/** One use of the tag: what the cache wants to know of Nunjucks. */
-class Call implements FragmentCall, BodyEvents {
-  readonly place: FragmentCall['place'];
-  readonly operands: FragmentCall['operands'];
-  readonly skip: FragmentCall['skip'];
-  readonly #host: TemplateHost;
-  readonly #page: Page;
-  readonly #context: Context;
-  readonly #site: Site;
-  readonly #frame: Frame;
-  readonly #body: CompiledBody;
-
-  constructor(
-    host: TemplateHost,
-    page: Page,
-    context: Context,
-    site: Site,
-    frame: Frame,
-    body: CompiledBody,
-    operands: FragmentCall['operands'],
-    skip: FragmentCall['skip'],
-  ) {
-    this.place = site;
-    this.operands = operands;
-    this.skip = skip;
-    this.#host = host;
-    this.#page = page;
-    this.#context = context;
-    this.#site = site;
-    this.#frame = frame;
-    this.#body = body;
-  }
-
-  body(): string | Promise<unknown> {
-    return renderBody(this.#page, this.#context, this.#frame, this.#site.assigned, this.#body, this);
-  }
-
-  used(name: string | Template, from: string | undefined, template: Template): void {
-    this.#host.used(this.#page, this.#site, name, from, template);
-  }
-
-  privateRead(name: string): void {
-    this.#host.privateRead(this.#site, this.#frame, this.#context, name);
-  }
-
-  mayPrintEarlier(): boolean {
-    return false;
-  }
-
-  usesForeignCode(): boolean {
-    return false;
-  }
-
-  templateDigest(dependency: Parameters<FragmentCall['templateDigest']>[0]): string | undefined {
-    return this.#host.templateDigest(this.#page, dependency);
-  }
 }

@@ -1,15 +1,20 @@
 import type { TemplateDependency } from '../fragment/entry.ts';
+import type { Identifier } from '../fragment/identity.ts';
 import type { Engine, TemplateSource } from '../render/engine.ts';
+import type { Functions } from '../render/functions.ts';
 import type { Place } from '../render/operands.ts';
 import { Analyst, type Toolkit } from './analysis.ts';
 import { asyncBody } from './body.ts';
 import type { Find, Found } from './body-reading.ts';
 import { type Closure, Closures } from './closure.ts';
 import { factsOf, type TemplateFacts } from './facts.ts';
-import type { Context, Environment, Frame, RootFunction, Template } from './nunjucks.ts';
+import { Helpers } from './helpers.ts';
+import type { Context, Environment, RootFunction, Template } from './nunjucks.ts';
 import { Page } from './page.ts';
 import { PAGE, type PageEnvironment, pagePrototype } from './page-environment.ts';
+import type { TemplateReading } from './page-runtime.ts';
 import { PrivateNames } from './private-names.ts';
+import { SharedTemplates } from './shared-templates.ts';
 import { type BakedSite, checkBody, type Rules } from './site.ts';
 
 /** A tag in a template as it is now. */
@@ -17,6 +22,8 @@ export interface Site extends BakedSite, Place {
   /** Undefined when nobody knows the template: its compiled code was called by hand. */
   readonly closure: Closure | undefined;
 }
+
+const OF_REQUESTS: readonly string[] = ['req', 'request', 'cookies', 'visitor', 'current_user'];
 
 /** In the place of the digest of a template that was compiled elsewhere: what shows it is not stored. */
 export const UNKNOWN = 'unknown';
@@ -31,8 +38,12 @@ export class TemplateHost implements TemplateSource {
   readonly pagePrototype: Environment;
   readonly analyst: Analyst;
   readonly privateNames: PrivateNames;
+  /** The same for what is kept of a page as a whole. */
+  readonly pagePrivateNames: PrivateNames;
   readonly #engine: Engine;
   readonly #closures: Closures;
+  readonly #helpers: Helpers;
+  readonly #shared: SharedTemplates;
   readonly #templates = new WeakMap<RootFunction, Template>();
   /** The templates being compiled for a page, innermost last. */
   readonly #compiling: Template[] = [];
@@ -42,9 +53,36 @@ export class TemplateHost implements TemplateSource {
     this.env = env;
     this.pagePrototype = pagePrototype(env);
     this.#engine = engine;
+    this.#helpers = new Helpers(env);
+    this.#shared = new SharedTemplates(engine.fragments as { readonly reading: TemplateReading | undefined });
     this.privateNames = new PrivateNames(engine.settings.private);
+    // A page as a whole is not compared by what it reads: nothing of the request may be in it.
+    this.pagePrivateNames = new PrivateNames([...engine.settings.private, ...(engine.settings.private.length === 0 ? [] : OF_REQUESTS)]);
     this.analyst = new Analyst(env, toolkit, this.privateNames);
     this.#closures = new Closures(env, (template) => this.factsOf(template), engine.addEnvironment(this));
+  }
+
+  get identifier(): Identifier {
+    return this.#engine.identifier;
+  }
+
+  get functions(): Functions {
+    return this.#engine.functions;
+  }
+
+  /** The template with what its pages' own copies of it have in common. */
+  shared(template: Template): Template {
+    return this.#shared.of(template);
+  }
+
+  /** The name of a function that the environment has for all its pages; undefined for any other. */
+  helperName(called: unknown): string | undefined {
+    return this.#helpers.nameOf(called);
+  }
+
+  /** Whether a filter or test of Nunjucks' own looks at what kind of value it is handed, and never into it. */
+  isStructural(called: unknown): boolean {
+    return this.#helpers.isStructural(called);
   }
 
   nameOf(template: Template): string {
@@ -192,15 +230,6 @@ export class TemplateHost implements TemplateSource {
     if (digest === undefined) return;
     if (digest === UNKNOWN) frame.uncached ??= 'unknown template';
     else frame.dependencies.addTemplate({ name, parent: from, digest });
-  }
-
-  /** A body read a private name of the page, in whatever way: if no argument covers it, it is not stored. */
-  privateRead(site: Site, frame: Frame, context: Context, name: string): void {
-    const bound = frame.lookup(name);
-    // An argument of that name was a loop's variable or a parameter: the page's own is another.
-    const isAnother = bound !== undefined && bound !== null && bound !== context.ctx[name];
-    const { frame: body } = this.#engine.fragments;
-    if (body !== undefined && (isAnother || !site.allowed.some((path) => path.length === 1 && path[0] === name))) body.uncached ??= 'private name';
   }
 
   /**

@@ -26,7 +26,8 @@ export interface Environment extends NunjucksEnvironment {
   getExtension(name: string): object;
   render(name: string, context?: object | null | Done<string>, done?: Done<string>): string | null;
   waterfall(tasks: readonly never[], callback?: never, isDeferred?: boolean): void;
-  getFilter(name: string): (...args: unknown[]) => unknown;
+  getFilter(name: string): (this: unknown, ...args: unknown[]) => unknown;
+  getTest(name: string): (this: unknown, ...args: unknown[]) => unknown;
   getTemplate(name: string): Template;
   getTemplate(
     name: string | Template,
@@ -79,7 +80,7 @@ export interface Runtime {
   fromIterator(value: unknown): unknown;
   isArray(value: unknown): boolean;
   inOperator(key: unknown, value: unknown): boolean;
-  callWrap(called: unknown, name: string, context: unknown, args: readonly unknown[]): unknown;
+  callWrap(called: unknown, name: string, context: Context, args: readonly unknown[]): unknown;
 }
 
 /** A template's compiled function: its identity is the template's, wherever a macro or block of it runs. */
@@ -91,6 +92,8 @@ export interface Context {
   readonly exported: string[];
   lookup(name: string): unknown;
   setVariable(name: string, value: unknown): void;
+  addExport(name: string): void;
+  getVariables(): Record<string, unknown>;
 }
 
 export interface Frame {
@@ -98,6 +101,7 @@ export interface Frame {
   readonly parent: Frame | null;
   topLevel: boolean;
   push(isolateWrites?: boolean): Frame;
+  set(name: string, value: unknown, resolveUp?: boolean): void;
   lookup(name: string): unknown;
   resolve(name: string, forWrite?: boolean): Frame | undefined;
 }

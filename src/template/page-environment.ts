@@ -1,6 +1,7 @@
 import { RENDER } from '../render/current.ts';
-import type { Done, Environment, Template } from './nunjucks.ts';
+import type { Context, Done, Environment, Template } from './nunjucks.ts';
 import type { Page } from './page.ts';
+import type { TemplateReading } from './page-runtime.ts';
 import { waterfall } from './waterfall.ts';
 
 /** Under this property an environment made for one page carries the page. */
@@ -8,21 +9,6 @@ export const PAGE: unique symbol = Symbol('nunjucks-cachesweeper page');
 
 /** An environment made for one page. */
 export type PageEnvironment = Environment & { readonly [PAGE]?: Page };
-
-/**
- * The environment's globals, watched. Nunjucks looks every variable of a page up among the globals first
- * (`Context.lookup`), whoever reads it: the body, a macro that was passed in, a template chosen at run time. So this
- * sees each private name of the page that is read, and costs nothing while no body is rendered.
- */
-export function guarded(page: Page): object {
-  const { env, privateNames } = page.host;
-  return new Proxy(env.globals, {
-    has(globals, name) {
-      if (typeof name === 'string' && privateNames.privateLength([name]) !== undefined) page.watch?.events.privateRead(name);
-      return name in globals;
-    },
-  });
-}
 
 type Optional<T> = T | null | undefined;
 
@@ -50,6 +36,14 @@ export function pagePrototype(base: Environment): Environment {
       if (isDeferred || !Array.isArray(tasks)) base.waterfall(tasks, callback, isDeferred);
       else waterfall(tasks, callback);
     },
+    getFilter(this: Environment & { readonly [PAGE]: Page }, name: string): Called {
+      return getFilter(this[PAGE], base, name);
+    },
+    getTest(this: Environment & { readonly [PAGE]: Page }, name: string): Called {
+      const test = base.getTest(name);
+      const { reading, host } = this[PAGE];
+      return reading === undefined ? test : recorded(reading, test, host.isStructural(test));
+    },
     getExtension(this: Environment & { readonly [PAGE]: Page }, name: string): object {
       const extension = base.getExtension(name);
       return name.startsWith('nunjucks-cachesweeper') ? extension : continuedExtension(this[PAGE], extension);
@@ -66,14 +60,25 @@ export function environmentOf(page: Page): Environment {
   // Looked up for each output and each filter of a page: one step here instead of three.
   own.opts = base.opts;
   own.filters = base.filters;
-  return base.asyncFilters.length === 0 ? own : Object.assign(own, { getFilter: filtersOf(page, base) });
+  return own;
 }
 
-function filtersOf(page: Page, base: Environment): Environment['getFilter'] {
-  return (name) => {
-    const filter = base.getFilter(name);
-    if (!base.asyncFilters.includes(name)) return filter;
+type Called = (this: unknown, ...args: unknown[]) => unknown;
+
+function getFilter(page: Page, base: Environment, name: string): Called {
+  const filter = base.getFilter(name);
+  if (base.asyncFilters.includes(name)) {
     return continued(page, page.watch === undefined ? filter : page.watch.asyncFilter(filter));
+  }
+  const { reading } = page;
+  return reading === undefined ? filter : recorded(reading, filter, page.host.isStructural(filter));
+}
+
+/** A filter or test whose arguments are read, as a function that gets a recording context. */
+function recorded(reading: TemplateReading, called: Called, isStructural: boolean): Called {
+  return function handed(this: unknown, ...args: unknown[]) {
+    if (!isStructural) reading.hand(args);
+    return called.apply(reading.recording(this as Context), args);
   };
 }
 
@@ -94,12 +99,17 @@ function continued(page: Page, run: (...args: unknown[]) => unknown): (...args: 
   };
 }
 
-/** Another extension's tags: asynchronous ones call back. */
+/** Another extension's tags: asynchronous ones call back, and all are handed the page's context. */
 function continuedExtension(page: Page, extension: object): object {
   return new Proxy(extension, {
     get(target, property) {
       const value: unknown = Reflect.get(target, property);
-      return typeof value === 'function' ? continued(page, value.bind(target)) : value;
+      if (typeof value !== 'function') return value;
+      return continued(page, (context, ...args) => {
+        const { reading } = page;
+        reading?.hand(args);
+        return value.call(target, reading === undefined ? context : reading.recording(context as Context), ...args);
+      });
     },
   });
 }

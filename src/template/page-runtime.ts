@@ -1,4 +1,4 @@
-import type { BodyReading } from './reading.ts';
+import type { Reading } from '../render/frame.ts';
 import type { Context, Frame, Runtime } from './nunjucks.ts';
 
 type Called = (this: unknown, ...args: unknown[]) => unknown;
@@ -30,8 +30,34 @@ export function methodOf(value: unknown): Method | undefined {
   return typeof value === 'function' ? (value as { readonly [METHOD_OF]?: Method })[METHOD_OF] : undefined;
 }
 
+/** Told of what the templates of a page do, as their compiled code does it. */
+export interface TemplateReading extends Reading {
+  /** A template or module is run, with a copy of `variables` (undefined for none of the page). */
+  enter(context: Context, variables: Record<string, unknown> | undefined): void;
+  lookup(context: Context, frame: Frame, name: string, value: unknown): void;
+  /** A variable that is looked up past all frames, as macros and modules do. */
+  lookupPast(kind: 'context' | 'global', context: Context, name: string, value: unknown): void;
+  member(object: unknown, key: unknown, value: unknown): void;
+  /** `for` goes over a value. */
+  iterate(value: unknown): void;
+  /** `for a, b in` takes the elements of a value apart. */
+  destructure(value: unknown): void;
+  /** A filter, a test, an operator, another tag is handed values. */
+  hand(values: readonly unknown[]): void;
+  /** A call: returns the context that the function is given as its `this`. */
+  called(called: unknown, context: Context, args: readonly unknown[]): Context;
+  /** The context as functions see it. */
+  recording(context: Context): Context;
+}
+
 /** Nunjucks' runtime as one run of a template gets it. */
 export type PageRuntime = Runtime & { readonly context: Context };
+
+const PAGE_RUNTIME: unique symbol = Symbol('nunjucks-cachesweeper runtime');
+
+export function isPageRuntime(runtime: Runtime): runtime is PageRuntime {
+  return PAGE_RUNTIME in runtime;
+}
 
 /** Makes the runtime of one run of a template, whose macros see `context`. */
 export type MakeRuntime = new (context: Context) => PageRuntime;
@@ -40,7 +66,10 @@ export type MakeRuntime = new (context: Context) => PageRuntime;
  * The runtime that the templates of a page are handed: Nunjucks' own, which tells the body being rendered what is looked up. Where no
  * body is rendered, it asks one variable more than Nunjucks.
  */
-export function pageRuntime(runtime: Runtime, fragments: { readonly reading: BodyReading | undefined }): MakeRuntime {
+export function pageRuntime(
+  runtime: Runtime,
+  fragments: { readonly reading: TemplateReading | undefined },
+): MakeRuntime {
   const { contextOrFrameLookup, memberLookup, makeMacro, fromIterator, inOperator, callWrap, isArray } = runtime;
   const overrides: Partial<Runtime> & ThisType<PageRuntime> = {
     contextOrFrameLookup(context, frame, name) {
@@ -69,7 +98,7 @@ export function pageRuntime(runtime: Runtime, fragments: { readonly reading: Bod
     },
     inOperator(key, value) {
       const reading = fragments.reading;
-      if (reading !== undefined && !Array.isArray(value)) reading.hand(value);
+      if (reading !== undefined && !Array.isArray(value)) reading.hand([value]);
       return inOperator(key, value);
     },
     callWrap(called, name, context, args) {
@@ -78,6 +107,7 @@ export function pageRuntime(runtime: Runtime, fragments: { readonly reading: Bod
     },
   };
   class Derived {
+    readonly [PAGE_RUNTIME] = true;
     readonly context: Context;
     constructor(context: Context) {
       this.context = context;

@@ -2,7 +2,6 @@ import type { Identity } from '../fragment/identity.ts';
 import { digest } from '../fragment/digest.ts';
 import { atom } from '../reads/atom.ts';
 import type { World } from '../reads/world.ts';
-import type { Engine } from '../render/engine.ts';
 import { type Macro, macroOf } from './page-runtime.ts';
 import type { TemplateHost } from './host.ts';
 
@@ -11,26 +10,24 @@ type Callable = (...args: never[]) => unknown;
 /** What the values of one page are: its models, its functions, its macros. */
 export class PageWorld implements World {
   readonly #host: TemplateHost;
-  readonly #engine: Engine;
   /** Stands for the page where functions are asked whether an earlier one has met them. */
-  readonly #page: object;
+  readonly #render: object;
 
-  constructor(host: TemplateHost, engine: Engine, page: object) {
+  constructor(host: TemplateHost, render: object) {
     this.#host = host;
-    this.#engine = engine;
-    this.#page = page;
+    this.#render = render;
   }
 
   identity(object: object): Identity | undefined {
-    return this.#engine.identifier.met(object);
+    return this.#host.identifier.met(object);
   }
 
   rowIdentity(row: object, type: string): Identity | undefined {
-    return this.#engine.identifier.metRow(row, type);
+    return this.#host.identifier.metRow(row, type);
   }
 
   version(object: object, { type }: Identity): string {
-    const attribute = this.#engine.identifier.registration(type)?.version;
+    const attribute = this.#host.identifier.registration(type)?.version;
     if (attribute === undefined) return '';
     try {
       const value = (object as Record<string, unknown>)[attribute];
@@ -47,7 +44,7 @@ export class PageWorld implements World {
   functionText(called: Callable): string | undefined {
     const macro = macroOf(called);
     if (macro !== undefined) return textOf(macro);
-    return this.#host.helperName(called) ?? this.#engine.functions.text(called, this.#page);
+    return this.#host.helperName(called) ?? this.#host.functions.text(called, this.#render);
   }
 }
 

@@ -7,7 +7,9 @@ import type { Closure } from './closure.ts';
 import { failing } from './failing-template.ts';
 import type { TemplateHost } from './host.ts';
 import type { Environment, RootFunction, Template } from './nunjucks.ts';
-import { environmentOf, guarded } from './page-environment.ts';
+import { environmentOf } from './page-environment.ts';
+import type { TemplateReading } from './page-runtime.ts';
+import { PageWorld } from './page-world.ts';
 import { TemplateLoads } from './template-loads.ts';
 
 /**
@@ -22,6 +24,10 @@ export class Page {
   readonly render: Render;
   readonly host: TemplateHost;
   readonly loads: TemplateLoads = new TemplateLoads();
+  /** What its values are to the cache. */
+  readonly world: PageWorld;
+  /** The variables that the template which is rendered next is given a copy of. */
+  handedOn: Record<string, unknown> | undefined;
   /** Closures found in this pass. */
   readonly closures: Map<RootFunction, Closure> = new Map();
   /** Templates this pass has asked for outside of bodies, by who asked and for what: a loop asks for one many times. */
@@ -36,8 +42,6 @@ export class Page {
   readonly #resource: AsyncResource;
   #frame: Frame | undefined;
   #pageWatch: BodyWatch | undefined;
-  /** The environment's globals, watched. */
-  #guarded: object | undefined;
   /** The page in each environment that has a part of it, and the innermost body being rendered. */
   readonly #shared: { readonly pages: Map<TemplateHost, Page>; watch: BodyWatch | undefined };
 
@@ -46,6 +50,7 @@ export class Page {
     this.render = render;
     this.hasSlowLoader = host.env.loaders.some((loader) => loader.async);
     this.environment = environmentOf(this);
+    this.world = new PageWorld(host, render);
     this.#resource = part !== undefined ? part.#resource : new AsyncResource('NUNJUCKS_CACHESWEEPER_PAGE');
     this.#shared = part !== undefined ? part.#shared : { pages: new Map(), watch: undefined };
     this.#shared.pages.set(host, this);
@@ -57,15 +62,11 @@ export class Page {
 
   set watch(watch: BodyWatch | undefined) {
     this.#shared.watch = watch;
-    const isWatched = watch !== undefined;
-    this.#showGlobals(isWatched);
-    if (this.#shared.pages.size === 1) return;
-    for (const page of this.#shared.pages.values()) page.#showGlobals(isWatched);
   }
 
-  #showGlobals(isWatched: boolean): void {
-    if (isWatched) this.#guarded ??= guarded(this);
-    this.environment.globals = isWatched ? (this.#guarded as object) : this.host.env.globals;
+  /** Where what templates look up now is recorded, if anywhere. */
+  get reading(): TemplateReading | undefined {
+    return this.render.frames.frame?.reading as TemplateReading | undefined;
   }
 
   /** The same page in another environment, for a part that is rendered there. */
@@ -125,7 +126,7 @@ export class Page {
   adopt(template: Template): Template {
     // The shared template is compiled, not the page's view of it, which is gone with the page.
     const error = this.host.prepare(template);
-    const own = Object.create(template) as Template;
+    const own = Object.create(this.host.shared(template)) as Template;
     own.env = this.environment;
     if (error !== undefined) {
       failing(own, error);

@@ -2,9 +2,9 @@ import { isPlaceholder } from '../reads/placeholder.ts';
 import type { Recorder } from '../reads/recorder.ts';
 import { isLazy } from '../reads/lazies.ts';
 import { peek } from '../reads/peek.ts';
-import type { Reading } from '../render/frame.ts';
+import type { ReadShape, RootKind } from '../reads/shape.ts';
 import type { Context, Frame } from './nunjucks.ts';
-import { macroOf, methodOf } from './page-runtime.ts';
+import { macroOf, methodOf, type TemplateReading } from './page-runtime.ts';
 import { recordingContext } from './recording-context.ts';
 
 /** Where a body stands. */
@@ -12,13 +12,15 @@ export interface Around {
   /** The frame that the body's own variables are in. */
   readonly frame: Frame;
   readonly context: Context;
+  /** Told of a variable of a template that a function renders, with what variables the page cannot tell. */
+  ofComponent(name: string): void;
 }
 
 /**
  * Tells a recorder what a body looks up, in Nunjucks' terms: which variables stand outside of the body, whichever template
  * looks for them. A body's own variables are in its frame or below it, and in the contexts of what it includes.
  */
-export class BodyReading implements Reading {
+export class BodyReading implements TemplateReading {
   readonly #recorder: Recorder;
   readonly #around: Around;
   /** Contexts made while the body runs, with the variables that each is a copy of. */
@@ -34,12 +36,9 @@ export class BodyReading implements Reading {
     this.#owners.set(around.context.ctx, around.context);
   }
 
-  get recorder(): Recorder {
-    return this.#recorder;
-  }
-
-  /** A template or module is run for the body, with a copy of `variables` (undefined for none of the page). */
   enter(context: Context, variables: Record<string, unknown> | undefined): void {
+    // A template that extends another runs that one in its own context.
+    if (context === this.#around.context || this.#contexts.has(context)) return;
     this.#contexts.set(context, variables);
     this.#owners.set(context.ctx, context);
   }
@@ -47,7 +46,7 @@ export class BodyReading implements Reading {
   lookup(context: Context, frame: Frame, name: string, value: unknown): void {
     const own = this.#around.frame;
     let isInside = false;
-    for (let at: Frame | null = frame; at !== null; at = at.parent) {
+    for (let at: Frame | null | undefined = frame; at; at = at.parent) {
       if (at === own) isInside = true;
       if (at.variables[name] === undefined) continue;
       // Found in the body's own frames, or in a macro's, which stands alone.
@@ -55,6 +54,11 @@ export class BodyReading implements Reading {
       return this.#scope(name, value);
     }
     this.#ofContext(context, name, value, isInside);
+  }
+
+  lookupPast(kind: 'context' | 'global', context: Context, name: string, value: unknown): void {
+    if (kind === 'global') this.#recorder.root('global', name, value);
+    else this.#ofContext(context, name, value, false);
   }
 
   #seen(value: unknown): void {
@@ -72,7 +76,7 @@ export class BodyReading implements Reading {
       if (!this.#contexts.has(context)) return this.#ofMacro(context, name, value);
       const variables = this.#contexts.get(context);
       const parent = variables && this.#owners.get(variables);
-      if (parent === undefined) return this.#isolated(context, variables, name, value);
+      if (parent === undefined) return this.#isolated(context, name, value);
       // Set by the template that the body includes.
       const isSame = Object.is(context.ctx[name], parent.ctx[name]) && name in context.ctx === name in parent.ctx;
       if (!isSame) return this.#seen(value);
@@ -83,11 +87,10 @@ export class BodyReading implements Reading {
   }
 
   /** A module without the page's variables, or a template that a function renders. */
-  #isolated(context: Context, variables: object | undefined, name: string, value: unknown): void {
-    if (name in context.ctx) return this.#seen(value);
-    const { globals } = context.env;
-    if (name in globals) this.#recorder.root('global', name, value);
-    else if (variables !== undefined) this.#seen(value);
+  #isolated(context: Context, name: string, value: unknown): void {
+    this.#around.ofComponent(name);
+    if (!(name in context.ctx) && name in context.env.globals) this.#recorder.root('global', name, value);
+    else this.#seen(value);
   }
 
   /** A macro from outside looks at its own template's variables. */
@@ -108,12 +111,11 @@ export class BodyReading implements Reading {
     this.#recorder.destructure(value);
   }
 
-  hand(value: unknown): void {
-    this.#recorder.hand(value);
+  hand(values: readonly unknown[]): void {
+    for (const value of values) this.#recorder.hand(value);
   }
 
-  /** A call: returns the context that the function is given as its `this`. */
-  called(called: unknown, context: unknown, args: readonly unknown[]): unknown {
+  called(called: unknown, context: Context, args: readonly unknown[]): Context {
     const method = methodOf(called);
     const target = method === undefined ? called : methodIn(method);
     const macro = macroOf(target);
@@ -123,8 +125,8 @@ export class BodyReading implements Reading {
       return context;
     }
     if (method !== undefined) this.#recorder.call(method.object, target);
-    for (const arg of args) this.#recorder.hand(arg);
-    return isLazy(target) ? context : this.recording(context as Context);
+    this.hand(args);
+    return isLazy(target) ? context : this.recording(context);
   }
 
   #macroCalled(context: Context, macro: object): void {
@@ -133,12 +135,14 @@ export class BodyReading implements Reading {
     else macros.add(macro);
   }
 
-  /** A filter, a test, another tag is called. */
-  handed(args: readonly unknown[]): void {
-    for (const arg of args) this.#recorder.hand(arg);
+  repeat(shape: ReadShape, at: { read(kind: RootKind, name: string): unknown }): void {
+    this.#recorder.repeat(shape, at);
   }
 
-  /** The context as functions see it: what they look up in it is recorded. */
+  typed(row: object, type: string): void {
+    this.#recorder.typed(row, type);
+  }
+
   recording(context: Context): Context {
     let recording = this.#recording.get(context);
     if (recording === undefined) {

@@ -10,6 +10,7 @@ import { type TemplateHost, UNKNOWN } from './host.ts';
 import type { Done, Environment, Template } from './nunjucks.ts';
 import { Page } from './page.ts';
 import { PAGE, type PageEnvironment } from './page-environment.ts';
+import { PageReading } from './page-reading.ts';
 
 /** Nunjucks' own `Template.prototype.render`. */
 export type NunjucksRender = (this: Template, context: object | null | undefined, done?: Done<string>) => string | null;
@@ -45,8 +46,6 @@ export class Renders {
     if (done === undefined && running instanceof Page && running.render.frames === this.#engine.fragments) {
       return this.#part(running, template, context);
     }
-    // It answers later, in a page of its own: what becomes of its html the page that asked cannot know.
-    if (running instanceof Page) running.render.pass.suspectHtml();
     const page = new Page(
       this.#host,
       this.#engine.newRender((context ?? {}) as PageContext, done !== undefined, since),
@@ -61,13 +60,12 @@ export class Renders {
     // What a template in another environment is made of now, the fragment's own environment cannot tell.
     if (page !== running && frame !== undefined) frame.uncached ??= 'unknown template';
     else if (template.path) page.watch?.events.used(template.path, undefined, template);
-    if (frame === undefined) page.render.pass.hasForeignHtml = true;
+    page.handedOn = undefined;
     try {
       return this.#nunjucks.call(page.adopt(template), context);
     } catch (error) {
       // Whoever called may show something in its place, which no bump would sweep.
       if (frame !== undefined) frame.uncached ??= 'contains uncached';
-      else page.render.pass.suspectHtml();
       throw error;
     }
   }
@@ -166,17 +164,20 @@ export class Renders {
     part.frame.include(frame);
   }
 
+  /** Looks for what a page that is kept as a whole must not show. */
+  #reading(part: Part | undefined, frame: Frame): PageReading {
+    return new PageReading(this.#host.pagePrivateNames, (_name, value) => {
+      if (isValue(value) || !part?.mayMissPrivate) frame.uncached ??= 'private name';
+    });
+  }
+
   /** What a page that somebody counts does outside of its fragments. */
-  #pageEvents(page: Page, part: Part | undefined, frame: Frame): BodyEvents {
+  #pageEvents(page: Page, frame: Frame): BodyEvents {
     return {
       used: (name, parent) => {
         const digest = typeof name === 'string' ? this.#host.templateDigest(page, { name, parent }) : undefined;
         if (typeof name !== 'string' || digest === UNKNOWN) frame.uncached ??= 'unknown template';
         else if (digest !== undefined) frame.dependencies.addTemplate({ name, parent, digest });
-      },
-      privateRead: (name) => {
-        const isThere = isValue(page.render.context[name]) || isValue((page.host.env.globals as PageContext)[name]);
-        if (isThere || !part?.mayMissPrivate) frame.uncached ??= 'private name';
       },
     };
   }
@@ -207,7 +208,8 @@ export class Renders {
     part?: Part,
     frame?: Frame,
   ): string | null {
-    page.beginPass(frame, frame && new BodyWatch(this.#pageEvents(page, part, frame)));
+    if (frame !== undefined) frame.reading = this.#reading(part, frame);
+    page.beginPass(frame, frame && new BodyWatch(this.#pageEvents(page, frame)));
     return runAs(page, () =>
       this.#engine.fragments.inside(frame, () => this.#nunjucks.call(page.adopt(template), context, done)),
     );

@@ -9,8 +9,8 @@ export interface BakedSite extends Position, BodyFacts, Allowed {
   readonly ordinal: number;
   /** Names the body gives values to. */
   readonly assigned: readonly string[];
-  /** Those of them that are JavaScript variables around the tag. */
-  readonly assignedVariables: readonly string[];
+  /** Names of the macros and imports in it. */
+  readonly defined: readonly string[];
   /** Names in the body that are JavaScript variables around the tag: `run` is given their values, in this order. */
   readonly handed: readonly string[];
   /** Which of the keys name a private value: without one there is nothing to tell visitors apart by. */

@@ -109,11 +109,11 @@ export class ViewSlot {
     const entry = newEntry(settings, { html: writeView(view), cost, since }, dependencies);
     if (entry.expires <= settings.now()) return 'expired';
     if (!entries.fits(near, entry)) return 'too large';
-    const kept = new Map([[near, { entry, stored }]]);
+    const kept = new Map([[near, [{ entry, stored }]]]);
     if (headers.length > 0) {
       const { near: plain, ...base } = this.#key([]);
       const made = { html: writeVary({ vary: headers }), cost: 0, since };
-      kept.set(plain, { entry: newEntry(settings, made, this.#ownDependencies(entry.expires)), stored: base });
+      kept.set(plain, [{ entry: newEntry(settings, made, this.#ownDependencies(entry.expires)), stored: base }]);
     }
     entries.keep({ kept, found: NONE, records: NONE, knowledge: this.#knowledge });
     return undefined;
@@ -168,6 +168,7 @@ export class ViewSlot {
       keys: canonicalList([host, path, query], 'address'),
       using: '[]',
       vary: canonicalList([this.#values, vary.map((name) => [name, this.#headers[name] ?? null])], 'vary value'),
+      reads: '',
     };
     const canonical = canonicalKey(parts);
     // The memory tier knows a view without its tokens: a newer one takes the place of an older.
@@ -180,3 +181,5 @@ export class ViewSlot {
     return token === PENDING || token === UNKNOWN ? '' : token;
   }
 }
+
+const NONE: ReadonlyMap<string, never> = new Map<string, never>();

@@ -1,0 +1,59 @@
+import type { Context, Frame } from './nunjucks.ts';
+import type { TemplateReading } from './page-runtime.ts';
+import type { PrivateNames } from './private-names.ts';
+
+/**
+ * Looks for private values in a page that somebody keeps as a whole: a view, or what a lazy renders. Nothing of it is compared
+ * when it is shown again, so it is not kept when there was one.
+ */
+export class PageReading implements TemplateReading {
+  readonly #privateNames: PrivateNames;
+  readonly #found: (name: string, value: unknown) => void;
+  /** Objects directly below which private values are looked for, with their path. */
+  readonly #carriers = new Map<object, readonly string[]>();
+
+  /** @param found called with each private value that is read, and its name */
+  constructor(privateNames: PrivateNames, found: (name: string, value: unknown) => void) {
+    this.#privateNames = privateNames;
+    this.#found = found;
+  }
+
+  lookup(_context: Context, _frame: Frame, name: string, value: unknown): void {
+    this.#look([name], value);
+  }
+
+  member(object: unknown, key: unknown, value: unknown): void {
+    if (typeof key === 'symbol' || typeof object !== 'object' || object === null) return;
+    this.#look([...(this.#carriers.get(object) ?? ELSEWHERE), String(key)], value);
+  }
+
+  #look(path: readonly string[], value: unknown): void {
+    if (this.#privateNames.privateLength(path) === path.length) this.#found(path.at(-1) as string, value);
+    if (this.#privateNames.mayHold(path) && typeof value === 'object' && value !== null) this.#carriers.set(value, path);
+  }
+
+  enter(): void {}
+
+  lookupPast(): void {}
+
+  iterate(): void {}
+
+  destructure(): void {}
+
+  hand(): void {}
+
+  called(_called: unknown, context: Context): Context {
+    return context;
+  }
+
+  recording(context: Context): Context {
+    return context;
+  }
+
+  repeat(): void {}
+
+  typed(): void {}
+}
+
+/** What no private value is directly below. */
+const ELSEWHERE: readonly string[] = [''];

@@ -1,0 +1,55 @@
+import { isPlain } from '../fragment/plain.ts';
+import { peek } from '../reads/peek.ts';
+import type { ReadNode, ReadRoot } from '../reads/shape.ts';
+import type { Scope, World } from '../reads/world.ts';
+import type { PrivateNames } from './private-names.ts';
+
+/**
+ * Whether one of the keys that name a visitor's own value has none: then it tells nobody from anybody.
+ *
+ * @param indexes of the keys that name private values
+ */
+export function namesNoVisitor(indexes: readonly number[], keys: readonly unknown[], world: World): boolean {
+  return indexes.some((index) => !isSomething(keys[index], world));
+}
+
+function isSomething(value: unknown, world: World): boolean {
+  if (value === undefined || value === null || value === '' || Number.isNaN(value)) return false;
+  if (typeof value !== 'object' || value instanceof Date || value instanceof String) return true;
+  return world.identity(value) !== undefined || !isPlain(value) || Object.keys(value).length > 0;
+}
+
+/**
+ * Whether a body read a visitor's own value that no argument of its tag names: it would make a fragment for each visitor. Most are
+ * refused when the template is compiled; this finds what a macro or a template chosen at run time reads.
+ */
+export function hasPrivateRead(
+  roots: readonly ReadRoot[],
+  scope: Scope,
+  privateNames: PrivateNames,
+  allowed: readonly (readonly string[])[],
+): boolean {
+  const isAllowed = (path: readonly string[]) =>
+    allowed.some((one) => one.length === path.length && one.every((step, i) => step === path[i]));
+  const isPrivate = (node: ReadNode, path: readonly string[], value: unknown): boolean => {
+    if (typeof value === 'object' && value !== null && isModel(value)) return false;
+    if (privateNames.privateLength(path) === path.length && isThere(value) && !isAllowed(path)) return true;
+    if (typeof value !== 'object' || value === null) return false;
+    return node.children.some((child) => isPrivate(child, [...path, child.step], peekAt(value, child.step)));
+  };
+  const isModel = (value: object) => scope.models.includes(value);
+  return roots.some(({ kind, node }) => isPrivate(node, [node.step], scope[kind](node.step)));
+}
+
+function peekAt(value: object, step: string): unknown {
+  try {
+    return peek(value, step);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Not what a page finds under a private name when nobody is there. */
+function isThere(value: unknown): boolean {
+  return value !== undefined && value !== null && value !== false && value !== '';
+}

@@ -1,0 +1,125 @@
+import type { Identity } from '../fragment/identity.ts';
+import { type Reads, readsOf } from '../reads/reads.ts';
+import { Recorder } from '../reads/recorder.ts';
+import { MAX_PATHS, type ReadRoot, type RootKind, shapeOf, without } from '../reads/shape.ts';
+import { Collector } from '../reads/sinks.ts';
+import { type MarkSafe, readVariables, type SetVariable, writeVariables } from '../reads/variables.ts';
+import { walk } from '../reads/walk.ts';
+import type { Scope } from '../reads/world.ts';
+import type { Frame as BodyFrame } from '../render/frame.ts';
+import type { BodyReads, FragmentCall, RenderedBody } from '../render/fragments.ts';
+import { type BodyEvents, type CompiledBody, frameOfBody, renderBody, setAround } from './body.ts';
+import type { Site, TemplateHost } from './host.ts';
+import type { Context, Frame, Template } from './nunjucks.ts';
+import type { Page } from './page.ts';
+import { hasPrivateRead, namesNoVisitor } from './private-reads.ts';
+import { BodyReading } from './reading.ts';
+import { type Handed, TagScope } from './tag-scope.ts';
+
+/** Where a tag stands while it runs. */
+export interface TagPlace {
+  readonly host: TemplateHost;
+  readonly page: Page;
+  readonly context: Context;
+  readonly site: Site;
+  readonly frame: Frame;
+  readonly body: CompiledBody;
+  readonly handed: Handed;
+  readonly markSafe: MarkSafe;
+}
+
+/** One use of the tag: what the cache wants to know of Nunjucks. */
+export class TagCall implements FragmentCall, BodyEvents {
+  readonly place: FragmentCall['place'];
+  readonly operands: FragmentCall['operands'];
+  readonly skip: FragmentCall['skip'];
+  readonly #at: TagPlace;
+
+  constructor(at: TagPlace, operands: FragmentCall['operands'], skip: FragmentCall['skip']) {
+    this.place = at.site;
+    this.operands = operands;
+    this.#at = at;
+    this.skip = skip ?? (namesNoVisitor(at.site.privateArguments, operands.keys, at.page.world) ? 'private name' : undefined);
+  }
+
+  scope(models: readonly object[]): TagScope {
+    const { page, context, frame, handed } = this.#at;
+    return new TagScope(page.world, models, context, frame, handed);
+  }
+
+  body(
+    bodyFrame: BodyFrame,
+    scope: Scope | undefined,
+    met: (identity: Identity) => void,
+  ): RenderedBody | Promise<unknown> {
+    const { context, frame, site, body } = this.#at;
+    const own = frameOfBody(frame);
+    const recorder = scope && new Recorder(scope, met);
+    if (recorder !== undefined) bodyFrame.reading = this.#reading(recorder, own, bodyFrame);
+    const ended = (variables: readonly SetVariable[]): BodyReads | undefined => {
+      bodyFrame.reading = undefined;
+      return recorder && scope && this.#reads(recorder, scope, met, variables);
+    };
+    const { assigned, defined } = site;
+    const made = renderBody({ page: this.#at.page, context, frame, assigned, defined }, own, body, this, ended);
+    return made instanceof Promise ? made : { html: made.html, reads: made.ended };
+  }
+
+  #reading(recorder: Recorder, own: Frame, bodyFrame: BodyFrame): BodyReading {
+    const { context, handed, host } = this.#at;
+    handed.names.forEach((name, i) => recorder.variable(name, handed.values[i]));
+    const ofComponent = (name: string): void => {
+      if (host.privateNames.privateLength([name]) !== undefined) bodyFrame.uncached ??= 'private name';
+    };
+    return new BodyReading(recorder, { frame: own, context, ofComponent });
+  }
+
+  /** What the body read and set, or why that cannot be kept. */
+  #reads(
+    recorder: Recorder,
+    scope: Scope,
+    met: (identity: Identity) => void,
+    variables: readonly SetVariable[],
+  ): BodyReads {
+    const { except, allowed } = this.#at.site;
+    const roots: readonly ReadRoot[] = without(recorder.roots(), except);
+    if (hasPrivateRead(roots, scope, this.#at.host.privateNames, allowed)) return { uncached: 'private name' };
+    const shape = shapeOf(roots);
+    if (shape.size > MAX_PATHS) return { uncached: 'reads too much', why: `it reads ${shape.size} paths; ${LESS}` };
+    const collector = new Collector(met);
+    const isSeen = walk(shape, scope, collector);
+    if (collector.isPending) return { uncached: 'pending' };
+    if (collector.isTooMuch) return { uncached: 'reads too much', why: `${shape.paths.join(', ')}; ${LESS}` };
+    const unseen = recorder.unseen ?? (isSeen ? undefined : collector.unseenValue);
+    if (unseen !== undefined) return { uncached: 'unseen', why: `${unseen.path}: ${unseen.why}; ${REMEDIES}` };
+    const written = writeVariables(variables);
+    if (written === undefined) return { uncached: 'unseen', why: `${SETS}: ${variables.map(([name]) => name).join(', ')}` };
+    return { reads: readsOf(shape, collector.text, written) };
+  }
+
+  set({ variables }: Reads): void {
+    const { context, frame, markSafe } = this.#at;
+    setAround(context, frame, readVariables(variables, markSafe));
+  }
+
+  read(kind: RootKind, name: string): unknown {
+    const { page, context, frame, handed } = this.#at;
+    const value = new TagScope(page.world, [], context, frame, handed).read(kind, name);
+    if (kind === 'scope') page.reading?.lookup(context, frame, name, value);
+    else if (kind !== 'variable') page.reading?.lookupPast(kind, context, name, value);
+    return value;
+  }
+
+  used(name: string | Template, from: string | undefined, template: Template): void {
+    this.#at.host.used(this.#at.page, this.#at.site, name, from, template);
+  }
+
+  templateDigest(dependency: Parameters<FragmentCall['templateDigest']>[0]): string | undefined {
+    return this.#at.host.templateDigest(this.#at.page, dependency);
+  }
+}
+
+const LESS =
+  "comparing them would take longer than rendering: pass less, let a lazy load it, say register(…, { version: 'updatedAt' }) for its rows, or except=";
+const REMEDIES = 'say vary or a key for what it depends on and except= for the path, or compute it in a helper of the environment';
+const SETS = 'the body sets what is no plain data';
