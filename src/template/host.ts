@@ -200,7 +200,8 @@ export class TemplateHost implements TemplateSource {
     // An argument of that name was a loop's variable or a parameter: the page's own is another.
     const isAnother = bound !== undefined && bound !== null && bound !== context.ctx[name];
     const { frame: body } = this.#engine.fragments;
-    if (body !== undefined && (isAnother || !site.allowed.some((path) => path.length === 1 && path[0] === name))) body.uncached ??= 'private name';
+    if (body !== undefined && (isAnother || !site.allowed.some((path) => path.length === 1 && path[0] === name)))
+      body.uncached ??= 'private name';
   }
 
   /**

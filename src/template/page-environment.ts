@@ -18,7 +18,8 @@ export function guarded(page: Page): object {
   const { env, privateNames } = page.host;
   return new Proxy(env.globals, {
     has(globals, name) {
-      if (typeof name === 'string' && privateNames.privateLength([name]) !== undefined) page.watch?.events.privateRead(name);
+      if (typeof name === 'string' && privateNames.privateLength([name]) !== undefined)
+        page.watch?.events.privateRead(name);
       return name in globals;
     },
   });
