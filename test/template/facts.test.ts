@@ -73,25 +73,11 @@ const given: fc.Arbitrary<Case> = fc
     autoescape: fc.boolean(),
   })
   .map(({ pieces: parts, end, tags, ...options }) => {
-    const {
-      blockStart: B,
-      blockEnd: b,
-      variableStart: V,
-      variableEnd: v,
-      commentStart: C,
-      commentEnd: c,
-    } = {
-      ...{
-        blockStart: '{%',
-        blockEnd: '%}',
-        variableStart: '{{',
-        variableEnd: '}}',
-        commentStart: '{#',
-        commentEnd: '#}',
-      },
-      ...tags,
+    const marks: Record<string, string> = {
+      ...{ '«B': tags?.blockStart ?? '{%', 'b»': tags?.blockEnd ?? '%}' },
+      ...{ '«V': tags?.variableStart ?? '{{', 'v»': tags?.variableEnd ?? '}}' },
+      ...{ '«C': tags?.commentStart ?? '{#', 'c»': tags?.commentEnd ?? '#}' },
     };
-    const marks: Record<string, string> = { '«B': B, 'b»': b, '«V': V, 'v»': v, '«C': C, 'c»': c };
     const source = (parts.join('') + end).replace(/«[BVC]|[bvc]»/g, (mark) => marks[mark] as string);
     return { source, options: tags === undefined ? options : { ...options, tags } };
   });
