@@ -138,7 +138,11 @@ function analyseTree(
       if (name !== undefined) references.add(name);
     } else if (node.typename === 'Block') {
       const name = String((node.name as Node).value);
-      Object.defineProperty(blocks, name, { value: uses(node.body as Node, name), enumerable: true, configurable: true });
+      Object.defineProperty(blocks, name, {
+        value: uses(node.body as Node, name),
+        enumerable: true,
+        configurable: true,
+      });
     }
   }
   const fragments: FragmentAnalysis[] = [];

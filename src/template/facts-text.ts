@@ -10,8 +10,11 @@ export const FACTS_TAG = 'cachesweeperfacts';
  * - behind anything else, a blank that the tag itself takes away comes first: a `{` at the end of the source and the tag's
  *   own `{%` must not become `{{`.
  */
-function forms({ tags = {} }: LexerOptions): { readonly behindBlank: string; readonly behindText: string } {
-  const { blockStart = '{%', blockEnd = '%}', commentStart = '{#', commentEnd = '#}' } = tags;
+function forms({ tags }: LexerOptions): { readonly behindBlank: string; readonly behindText: string } {
+  const blockStart = tags?.blockStart || '{%';
+  const blockEnd = tags?.blockEnd || '%}';
+  const commentStart = tags?.commentStart || '{#';
+  const commentEnd = tags?.commentEnd || '#}';
   return {
     behindBlank: `${commentStart} ${commentEnd}${blockStart} ${FACTS_TAG} ${blockEnd}`,
     behindText: ` ${blockStart}- ${FACTS_TAG} ${blockEnd}`,

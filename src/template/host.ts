@@ -97,18 +97,18 @@ export class TemplateHost implements TemplateSource {
   /** Somebody else than the environment's own copy of Nunjucks runs the template: nothing of it will be stored. */
   #noPage(context: Context): Page {
     this.#warn(
-      'CACHESWEEPER_NO_PAGE',
       'a template was run without its environment: nothing in it is cached. Another copy of Nunjucks than the one the ' +
         'environment was made with does this, and so does calling a compiled template by hand',
+      { type: 'CacheSweeperWarning', code: 'CACHESWEEPER_NO_PAGE' },
     );
     return new Page(this, this.#engine.newRender(context.ctx, false));
   }
 
   /** Once for each code. */
-  #warn(code: string, message: string): void {
-    if (this.#warned.has(code)) return;
-    this.#warned.add(code);
-    process.emitWarning(message, { type: 'CacheSweeperWarning', code });
+  #warn(message: string, options: { readonly type: string; readonly code: string }): void {
+    if (this.#warned.has(options.code)) return;
+    this.#warned.add(options.code);
+    process.emitWarning(message, options);
   }
 
   /** What is known of a template; undefined when it was compiled elsewhere, which is said once. */
@@ -116,10 +116,10 @@ export class TemplateHost implements TemplateSource {
     const facts = this.#readFacts(template);
     if (facts === undefined) {
       this.#warn(
-        'CACHESWEEPER_UNKNOWN_TEMPLATE',
         `the compiled code of ${this.nameOf(template)} does not say what it is made of, so no fragment with it is cached: ` +
           'precompile with the environment that the sweeper is installed in (nunjucks.precompile(…, { env })), by this version ' +
           'of nunjucks-cachesweeper',
+        { type: 'CacheSweeperWarning', code: 'CACHESWEEPER_UNKNOWN_TEMPLATE' },
       );
     }
     return facts;

@@ -159,7 +159,8 @@ export class Renders {
   #addTo(part: Part, frame: Frame, page: Page, { path }: Template): void {
     if (!page.render.enabled) frame.uncached ??= 'disabled';
     const digest = path ? this.#host.templateDigest(page, { name: path, parent: undefined }) : undefined;
-    if (path && digest !== undefined && digest !== UNKNOWN) frame.dependencies.addTemplate({ name: path, parent: undefined, digest });
+    if (path && digest !== undefined && digest !== UNKNOWN)
+      frame.dependencies.addTemplate({ name: path, parent: undefined, digest });
     else frame.uncached ??= 'unknown template';
     part.frame.include(frame);
   }
