@@ -26,8 +26,13 @@ export function atom(value: string | number | bigint | boolean | symbol | null |
   }
 }
 
+/** With the flag `u` a pair is one character, and not half of one. */
+const LONE_SURROGATE = /[\ud800-\udfff]/u;
+
 /** @param kind one letter: 's' for a string, 'h' for html that is marked safe */
 export function textAtom(kind: string, text: string): string {
+  // Half a character would be lost on its way through a store.
+  if (LONE_SURROGATE.test(text)) return textAtom(`${kind}"`, JSON.stringify(text));
   return text.length > LONGEST_TEXT
     ? `${kind.toUpperCase()}${text.length}:${digest(text, 22)}`
     : `${kind}${text.length}:${text}`;

@@ -7,6 +7,7 @@ export class RecordNode implements ReadNode {
   whole = false;
   list = false;
   entries = false;
+  isStoodFor = false;
   type: string | undefined;
   each: RecordNode | undefined;
   context: RecordNode | undefined;

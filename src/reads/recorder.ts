@@ -9,8 +9,6 @@ import { Collector, type Unseen } from './sinks.ts';
 import { walkWhole } from './walk.ts';
 import type { Scope } from './world.ts';
 
-type Callable = (...args: never[]) => unknown;
-
 /** Objects looked at in one container that a function is handed. */
 const MAX_SCANNED = 1_000;
 
@@ -43,6 +41,11 @@ export class Recorder {
   /** The first thing that cannot be compared. */
   get unseen(): Unseen | undefined {
     return this.#unseen;
+  }
+
+  /** The variables that were read. */
+  get names(): readonly string[] {
+    return [...this.#roots.values()].map(({ node }) => node.step);
   }
 
   cannotSee(path: string, why: string): void {
@@ -142,10 +145,18 @@ export class Recorder {
     return nodes.length > 0;
   }
 
+  /** Whether an object stands outside of the body. */
+  isOutside(object: object): boolean {
+    return this.#nodes(object).length > 0 || this.#isModel(object);
+  }
+
   /** A tag in the body says that an object is a row of a type. */
   typed(object: object, type: string): void {
     if (this.#scope.world.identity(object) !== undefined) return;
-    for (const node of this.#nodes(object)) node.type ??= type;
+    for (const node of this.#nodes(object)) {
+      node.type ??= type;
+      node.isStoodFor = true;
+    }
   }
 
   /** What the body has read so far; to be called when it has ended. */
@@ -199,7 +210,13 @@ export class Recorder {
     if (!isObject(value)) return;
     const nodes = this.#nodes(value);
     if (!nodes.includes(node)) this.#known.set(value, [...nodes, node]);
+    node.isStoodFor ||= this.#isStoodFor(value);
     this.#use(node, value);
+  }
+
+  #isStoodFor(value: object): boolean {
+    if (typeof value === 'function') return isLazy(value) || this.#scope.world.macro(value) !== undefined;
+    return this.#isModel(value);
   }
 
   #isOfElements(node: RecordNode): boolean {
@@ -263,6 +280,7 @@ export class Recorder {
       const nodes = this.#nodes(element);
       if (nodes.includes(node.each)) continue;
       this.#known.set(element, [...nodes, node.each]);
+      node.each.isStoodFor ||= this.#isStoodFor(element);
       this.#unlookedAt(node.each, element);
     }
   }
@@ -334,5 +352,3 @@ function* elementsOf(value: object): Iterable<unknown> {
   else if (value instanceof Map) for (const pair of value) yield* pair;
   else for (const key of Reflect.ownKeys(value)) yield peek(value, key);
 }
-
-export type { Callable };

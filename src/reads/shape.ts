@@ -15,6 +15,8 @@ export interface Comparison {
   readonly list: boolean;
   /** Its names and values, in the order of `for k, v`. */
   readonly entries: boolean;
+  /** It was a model, a lazy or a macro: something else stands for what it is. For reports only. */
+  readonly isStoodFor: boolean;
   /** The objects here are rows of this type: a tag said so. */
   readonly type: string | undefined;
 }
@@ -64,6 +66,7 @@ type Written = readonly [
 const WHOLE = 1;
 const LIST = 2;
 const ENTRIES = 4;
+const STOOD_FOR = 8;
 const KINDS: readonly RootKind[] = ['scope', 'variable', 'context', 'global'];
 
 const shapes = new LRUCache<string, ReadShape>({ max: MAX_SHAPES });
@@ -133,26 +136,27 @@ function pruned(node: ReadNode, paths: readonly (readonly string[])[]): ReadNode
   if (below.some((path) => path.length === 0)) return undefined;
   const children = node.children.flatMap((child) => pruned(child, below) ?? []);
   const each = node.each && pruned(node.each, below);
-  return { ...node, children, each };
+  const isGone = children.length === 0 && each === undefined && !node.whole && !node.list && !node.entries;
+  return isGone ? undefined : { ...node, children, each };
 }
 
 function textsBelow(node: ReadNode, path: string): string[] {
   const { children, each, context } = node;
+  const ofContext = context?.children.flatMap((child) => textsBelow(child, `${path}()${joined('', child.step)}`)) ?? [];
+  if (node.isStoodFor) return ofContext;
   const below = [
     ...children.flatMap((child) => textsBelow(child, joined(path, child.step))),
-    ...(each === undefined || isLeaf(each) ? [] : textsBelow(each, `${path}[*]`)),
-    ...(context?.children.flatMap((child) => textsBelow(child, `${path}()${joined('', child.step)}`)) ?? []),
+    ...(each === undefined ? [] : textsBelow(each, `${path}[*]`)),
+    ...ofContext,
   ];
-  const isOwn = below.length === 0 || node.whole || (node.list && each === undefined);
-  return isOwn ? [path, ...below] : below;
+  if (node.list && each === undefined) return [`${path}[*]`, ...below];
+  const isPath = node.whole || node.entries || (children.length === 0 && each === undefined && context === undefined);
+  return isPath ? [path, ...below] : below;
 }
 
 function joined(path: string, step: string): string {
+  if (/^\d+$/.test(step)) return `${path}[${step}]`;
   return /^[A-Za-z_$][\w$]*$/.test(step) ? `${path}.${step}` : `${path}[${JSON.stringify(step)}]`;
-}
-
-function isLeaf({ children, each, context }: ReadNode): boolean {
-  return children.length === 0 && each === undefined && context === undefined;
 }
 
 function pathsOf({ children, each, context }: ReadNode): number {
@@ -163,10 +167,10 @@ function pathsOf({ children, each, context }: ReadNode): number {
   return Math.max(1, paths);
 }
 
-function write({ step, whole, list, entries, type, children, each, context }: ReadNode): Written {
+function write({ step, whole, list, entries, isStoodFor, type, children, each, context }: ReadNode): Written {
   return [
     step,
-    (whole ? WHOLE : 0) | (list ? LIST : 0) | (entries ? ENTRIES : 0),
+    (whole ? WHOLE : 0) | (list ? LIST : 0) | (entries ? ENTRIES : 0) | (isStoodFor ? STOOD_FOR : 0),
     children.map(write),
     each === undefined ? 0 : write(each),
     context === undefined ? 0 : write(context),
@@ -198,6 +202,7 @@ function read(written: Written, depth: number): ReadNode {
     whole: (flags & WHOLE) !== 0,
     list: (flags & LIST) !== 0,
     entries: (flags & ENTRIES) !== 0,
+    isStoodFor: (flags & STOOD_FOR) !== 0,
     type: type === 0 ? undefined : type,
     children: children.map((child) => read(child, depth + 1)),
     each: each === 0 ? undefined : read(each, depth + 1),
@@ -216,6 +221,7 @@ function merge(a: ReadNode, b: ReadNode): ReadNode {
     whole: a.whole || b.whole,
     list: a.list || b.list,
     entries: a.entries || b.entries,
+    isStoodFor: a.isStoodFor && b.isStoodFor,
     type: a.type ?? b.type,
     children: [...children.values()],
     each: mergeOptional(a.each, b.each),

@@ -7,13 +7,17 @@ export type MarkSafe = (html: string) => unknown;
 /**
  * Variables as text, for an entry; undefined when one of them is not plain data that comes back as it is.
  *
- * @example writeVariables([['count', 3]]) // '[["count",3]]'
+ * @param isOutside whether an object is one of the page's: what is set to it must be that object
+ *
+ * @example writeVariables([['count', 3]], () => false) // '[["count",3]]'
  */
-export function writeVariables(variables: readonly SetVariable[]): string | undefined {
+export function writeVariables(
+  variables: readonly SetVariable[],
+  isOutside: (object: object) => boolean,
+): string | undefined {
   if (variables.length === 0) return '';
   try {
-    const text = JSON.stringify(variables.map(([name, value]) => [name, packed(value, [])]));
-    return text;
+    return JSON.stringify(variables.map(([name, value]) => [name, packed(value, isOutside, new Set())]));
   } catch {
     return undefined;
   }
@@ -25,18 +29,19 @@ export function readVariables(text: string, markSafe: MarkSafe): SetVariable[] {
 }
 
 /** Values that JSON has no form for are lists of one or two elements; lists are in a list of their own. */
-function packed(value: unknown, path: readonly unknown[]): unknown {
+function packed(value: unknown, isOutside: (object: object) => boolean, met: Set<object>): unknown {
   if (value === undefined) return ['u'];
   if (value instanceof String) return ['h', String(value)];
   if (typeof value === 'number') {
     return Number.isFinite(value) && !Object.is(value, -0) ? value : ['d', Object.is(value, -0) ? '-0' : String(value)];
   }
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return value;
-  if (typeof value !== 'object' || path.includes(value)) throw new TypeError('not plain data');
-  const inner = [...path, value];
+  // What is one object in two places would be two.
+  if (typeof value !== 'object' || met.has(value) || isOutside(value)) throw new TypeError('not plain data');
+  met.add(value);
   if (Array.isArray(value)) {
     if (Object.keys(value).length !== value.length) throw new TypeError('not plain data');
-    return ['a', value.map((item) => packed(item, inner))];
+    return ['a', value.map((item) => packed(item, isOutside, met))];
   }
   if (Object.getPrototypeOf(value) !== Object.prototype) throw new TypeError('not plain data');
   return Object.fromEntries(
@@ -45,7 +50,7 @@ function packed(value: unknown, path: readonly unknown[]): unknown {
       if (typeof key === 'symbol' || key === '__proto__' || !('value' in property) || !property.enumerable) {
         throw new TypeError('not plain data');
       }
-      return [key, packed(property.value, inner)];
+      return [key, packed(property.value, isOutside, met)];
     }),
   );
 }

@@ -115,7 +115,7 @@ class Walk {
     } else if (isData(value)) {
       if (!this.#data(value, path, 0)) return false;
     } else {
-      if (!this.#sink.add(isPlain(value) ? '{' : textAtom('{', this.#className(value)))) return false;
+      if (!this.#sink.add(this.#kind(value))) return false;
       if (node.entries && !this.#entries(node, value, path)) return false;
     }
     return this.#members(node, value, path);
@@ -188,16 +188,9 @@ class Walk {
     if (!this.#sink.add(`${value.length}:`)) return false;
     const { each } = node;
     for (let i = 0; i < value.length; i++) {
-      const element = value[i];
-      const isValue = each !== undefined ? this.#value(each, element, path) : this.#bare(element, path);
-      if (!isValue) return false;
+      if (!this.#value(each ?? BARE, value[i], `${path}[${i}]`)) return false;
     }
     return this.#sink.add(']');
-  }
-
-  /** An element of which nothing was read but that it is there. */
-  #bare(element: unknown, path: string): boolean {
-    return this.#value(BARE, element, path);
   }
 
   #map(node: ReadNode, value: ReadonlyMap<unknown, unknown>, path: string): boolean {
@@ -255,7 +248,10 @@ class Walk {
     if (depth > MAX_DEPTH) return this.#sink.unseen(path, `it is nested deeper than ${MAX_DEPTH} levels`);
     if (Array.isArray(value)) {
       if (!this.#sink.add(`[${value.length}:`)) return false;
-      for (let i = 0; i < value.length; i++) if (!this.whole(value[i], `${path}[${i}]`, depth + 1)) return false;
+      for (let i = 0; i < value.length; i++) {
+        const isDone = i in value ? this.whole(value[i], `${path}[${i}]`, depth + 1) : this.#sink.add('e');
+        if (!isDone) return false;
+      }
       return this.#sink.add(']');
     }
     const text = builtInText(value);
@@ -277,14 +273,10 @@ class Walk {
   }
 
   #properties(value: object, path: string, depth: number): boolean {
-    if (isPlain(value)) {
-      if (!this.#sink.add('{')) return false;
-    } else {
-      if (hasHiddenState(Object.getPrototypeOf(value))) {
-        return this.#sink.unseen(path, 'its class keeps what nobody can look at');
-      }
-      if (!this.#sink.add(textAtom('{', this.#className(value)))) return false;
+    if (!isPlain(value) && hasHiddenState(Object.getPrototypeOf(value))) {
+      return this.#sink.unseen(path, 'its class keeps what nobody can look at');
     }
+    if (!this.#sink.add(this.#kind(value))) return false;
     for (const key of Reflect.ownKeys(value)) {
       const found = peek(value, key);
       const name = String(key);
@@ -294,9 +286,13 @@ class Walk {
     return this.#sink.add('}');
   }
 
-  #className(value: object): string {
-    const made: unknown = peek(value, 'constructor');
-    return typeof made === 'function' ? String(made.name) : '';
+  /** The kind of object that this is: what has no prototype is written `{-`. */
+  #kind(value: object): string {
+    const prototype: object | null = Reflect.getPrototypeOf(value);
+    if (prototype === null) return '{-';
+    if (isPlain(value)) return '{';
+    const made: unknown = Reflect.getOwnPropertyDescriptor(prototype, 'constructor')?.value;
+    return textAtom('{', typeof made === 'function' ? String(made.name) : '');
   }
 }
 
@@ -305,15 +301,14 @@ const BARE: ReadNode = {
   whole: false,
   list: false,
   entries: false,
+  isStoodFor: false,
   type: undefined,
   children: [],
   each: undefined,
   context: undefined,
 };
 
-export const UNTRUSTED =
-  'a function of the page that was not met in an earlier render: make it a filter or global of the environment, name in ' +
-  'vary what it depends on and its path in except=';
+const UNTRUSTED = 'it is a function of the page that was not met in an earlier render';
 
 /** Values of the engine's own classes, whose whole state is known. */
 function builtInText(value: object): string | undefined {

@@ -1,8 +1,8 @@
 import { LRUCache } from 'lru-cache';
-import { leaves } from '../reads/shape.ts';
+import type { Entry } from '../fragment/entry.ts';
+import { leaves, type ReadShape } from '../reads/shape.ts';
 import { Collector } from '../reads/sinks.ts';
 import { walk } from '../reads/walk.ts';
-import type { ReadShape } from '../reads/shape.ts';
 import type { Scope } from '../reads/world.ts';
 
 /** Misses in a row, each with another value of one path, after which a fragment is not stored. */
@@ -13,6 +13,8 @@ const PAUSE = 60_000;
 const MAX_WATCHED = 1_000;
 
 interface Watched {
+  /** What the last entry was made from: names, each with its token. */
+  last: Entry;
   misses: number;
   /** The values of each path, as text. */
   readonly values: Map<string, Set<string>>;
@@ -40,13 +42,22 @@ export class Changing {
     if (this.#watched.size > 0) this.#watched.delete(near);
   }
 
-  /** A fragment was made although there was one with other values. */
-  missed(near: string, shape: ReadShape, scope: Scope): void {
-    let watched = this.#watched.get(near);
-    if (watched === undefined || watched.until !== 0) {
-      watched = { misses: 0, values: new Map(), until: 0, why: '' };
-      this.#watched.set(near, watched);
+  /**
+   * A fragment was made. Only what it reads differed, if the one before it would be valid still.
+   *
+   * @param isValid whether the tokens of an entry are what they were
+   */
+  missed(near: string, entry: Entry, scope: Scope, isValid: (entry: Entry) => boolean): void {
+    const last = this.#watched.get(near);
+    if (last === undefined || last.until !== 0 || !isValid(last.last)) {
+      this.#watched.set(near, { last: withoutHtml(entry), misses: 1, values: new Map(), until: 0, why: '' });
+      return;
     }
+    last.last = withoutHtml(entry);
+    this.#count(last, entry.reads.shape, scope);
+  }
+
+  #count(watched: Watched, shape: ReadShape, scope: Scope): void {
     watched.misses++;
     for (const leaf of leaves(shape)) {
       const collector = new Collector();
@@ -57,9 +68,10 @@ export class Changing {
       else values.add(collector.text);
     }
     if (watched.misses < MANY) return;
-    const paths = [...watched.values].filter(([, { size }]) => size >= MANY).map(([path]) => path);
+    const paths = [...watched.values].filter(([, { size }]) => size >= MANY - 1).map(([path]) => path);
     if (paths.length === 0) {
-      this.#watched.delete(near);
+      watched.misses = 1;
+      watched.values.clear();
       return;
     }
     const others = [...watched.values.values()].filter(({ size }) => size > 1).length - paths.length;
@@ -67,8 +79,13 @@ export class Changing {
     const quoted = paths.map((path) => `\`${path}\``).join(', ');
     watched.until = this.#now() + PAUSE;
     watched.why =
-      `${quoted} had ${MANY} values in ${watched.misses} renders${only}; put it outside of the fragment, or say ` +
+      `${quoted} had ${MANY} values in ${MANY} renders${only}; put it outside of the fragment, or say ` +
       `except=${paths.length === 1 ? `"${paths[0]}"` : JSON.stringify(paths)}`;
     watched.values.clear();
   }
+}
+
+/** Watching a fragment shall not keep its html. */
+function withoutHtml(entry: Entry): Entry {
+  return { ...entry, html: '' };
 }

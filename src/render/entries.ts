@@ -78,18 +78,19 @@ export class Entries {
 
   /** Stores what a successful render, or view, kept. */
   keep({ kept, found, records, knowledge }: Harvest): void {
-    const written: (StoredKey & { readonly entry: Entry })[] = [];
+    const written: Written[] = [];
     for (const [near, entries] of kept) {
       for (const { entry, stored } of entries) {
         // What a lazy rendered was judged by its own render: here its names were not asked for.
         if (this.judge(entry, knowledge) === 'invalid') continue;
         this.#remember(near, entry, knowledge);
-        if (stored !== undefined) written.push({ ...stored, entry });
+        // What is there was not served: its tokens never come back.
+        if (stored !== undefined) written.push({ ...stored, entry, isReplacing: knowledge.isOccupied(stored.key) });
       }
     }
     for (const [near, entries] of found) for (const { entry } of entries) this.#remember(near, entry, knowledge);
     if (this.#shared === undefined || written.length === 0) return;
-    for (const { shape, ...key } of records.values()) written.push({ ...key, entry: recordOf(shape) });
+    for (const { shape, ...key } of records.values()) written.push({ ...key, entry: recordOf(shape), isReplacing: true });
     this.#write(this.#shared, written);
   }
 
@@ -104,7 +105,7 @@ export class Entries {
     this.#memory.set(near, entry);
   }
 
-  #write(shared: SharedEntries, written: readonly (StoredKey & { readonly entry: Entry })[]): void {
+  #write(shared: SharedEntries, written: readonly Written[]): void {
     this.#background.start(() =>
       shared.write(
         written.map((each) => ({ ...each, ttl: this.#seconds(each.entry.expires) })),
@@ -117,6 +118,11 @@ export class Entries {
     if (expires === Number.POSITIVE_INFINITY) return 0;
     return Math.max(1, Math.ceil((expires - this.#now()) / 1_000));
   }
+}
+
+interface Written extends StoredKey {
+  readonly entry: Entry;
+  readonly isReplacing: boolean;
 }
 
 const NONE: readonly Entry[] = [];

@@ -257,7 +257,7 @@ export class Fragments {
       if (entry.expires <= this.#settings.now()) reason = 'expired';
       else if (!this.#entries.fits(key.near, entry)) reason = 'too large';
       else add(kept, key.near, { entry, stored: keyOf?.(found.reads), metBy: pass });
-      if (this.#hadOthers(use)) this.#changing.missed(key.near, found.reads.shape, scope);
+      this.#changing.missed(key.near, entry, scope, (last) => this.#entries.judge(last, render.knowledge) === 'valid');
     }
     if ('reads' in found && this.#frame !== undefined) this.#repeat(use, found.reads);
     if (reason === 'pending') pass.hasGap = true;
@@ -271,11 +271,6 @@ export class Fragments {
       reads,
     });
     return rendered.html;
-  }
-
-  /** Whether only what the body read kept an entry from being served. */
-  #hadOthers({ render, key }: Use): boolean {
-    return this.#entries.inMemory(key.near).some((entry) => this.#entries.judge(entry, render.knowledge) === 'valid');
   }
 
   /** The body's html and what it took in milliseconds; undefined when the pass has to be repeated for it. */

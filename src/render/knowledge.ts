@@ -22,6 +22,8 @@ export interface Knowledge {
   entry(key: string, canonical: string): Entry | typeof PENDING | undefined;
   /** The same for what was asked already: asks for nothing. */
   known(key: string, canonical: string): Entry | undefined;
+  /** Whether the store has something under a key that was asked for. */
+  isOccupied(key: string): boolean;
   /** The keys under which the store probably has a fragment, and their entries were asked for. */
   guesses(near: string): readonly StoredKey[];
   /** Something was asked that is not known yet. */
@@ -59,6 +61,10 @@ export class LocalKnowledge implements Knowledge {
 
   known(): undefined {
     return undefined;
+  }
+
+  isOccupied(): boolean {
+    return false;
   }
 
   guesses(): readonly StoredKey[] {

@@ -16,7 +16,7 @@ interface NameKnown {
 /** What is known under a key. */
 interface KeyKnown {
   readonly key: string;
-  entry: StoredEntry | typeof PENDING | undefined;
+  entry: StoredEntry | 'damaged' | typeof PENDING | undefined;
   isNeeded: boolean;
 }
 
@@ -117,12 +117,17 @@ export class StoreKnowledge implements Knowledge {
     known.isNeeded = true;
     const { entry } = known;
     if (entry === PENDING) return PENDING;
-    return entry?.canonical === canonical ? entry.entry : undefined;
+    return matching(entry, canonical);
+  }
+
+  isOccupied(key: string): boolean {
+    const entry = this.#keys.get(key)?.entry;
+    return entry !== undefined && entry !== PENDING;
   }
 
   known(key: string, canonical: string): Entry | undefined {
     const entry = this.#keys.get(key)?.entry;
-    return entry !== undefined && entry !== PENDING && entry.canonical === canonical ? entry.entry : undefined;
+    return entry === PENDING ? undefined : matching(entry, canonical);
   }
 
   guesses(near: string): readonly StoredKey[] {
@@ -191,6 +196,10 @@ export class StoreKnowledge implements Knowledge {
   }
 }
 
+function matching(entry: StoredEntry | 'damaged' | undefined, canonical: string): Entry | undefined {
+  return entry !== undefined && entry !== 'damaged' && entry.canonical === canonical ? entry.entry : undefined;
+}
+
 /** A render that has a store and no callback cannot wait: it knows nothing. */
 export class NoKnowledge implements Knowledge {
   readonly knowsAll = false;
@@ -218,6 +227,10 @@ export class NoKnowledge implements Knowledge {
 
   known(): undefined {
     return undefined;
+  }
+
+  isOccupied(): boolean {
+    return false;
   }
 
   guesses(): readonly StoredKey[] {

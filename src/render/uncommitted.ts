@@ -47,6 +47,10 @@ export class UncommittedKnowledge implements Knowledge {
     return this.#outside.known(key, canonical);
   }
 
+  isOccupied(key: string): boolean {
+    return this.#outside.isOccupied(key);
+  }
+
   guesses(near: string): readonly StoredKey[] {
     return this.#outside.guesses(near);
   }

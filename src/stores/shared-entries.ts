@@ -10,7 +10,12 @@ export type OnDamaged = (kind: Kind, names: readonly string[]) => void;
 export interface OutgoingEntry extends StoredEntry {
   readonly key: string;
   readonly ttl: number;
+  /** What was under the key can never be served again: even a provisional entry may take its place. */
+  readonly isReplacing: boolean;
 }
+
+/** What a store has under a key: an entry, or something else. */
+export type Answered = StoredEntry | 'damaged' | undefined;
 
 /** The entries in the store, sealed. */
 export class SharedEntries {
@@ -25,16 +30,16 @@ export class SharedEntries {
   }
 
   /** The entry of each key that has one. */
-  async read(keys: readonly string[], timeout: number): Promise<readonly (StoredEntry | undefined)[]> {
+  async read(keys: readonly string[], timeout: number): Promise<readonly Answered[]> {
     const damaged: string[] = [];
     const answers = await this.#store.getMany('entry', keys, timeout);
-    const entries = keys.map((key, i) => {
+    const entries = keys.map((key, i): Answered => {
       const answer = answers[i];
       if (answer?.state !== 'found') return undefined;
       const text = this.#sealer.unseal('entry', key, answer.value);
       const stored = text === undefined ? undefined : readEntry(text, key);
       if (stored === undefined) damaged.push(key);
-      return stored;
+      return stored ?? 'damaged';
     });
     if (damaged.length > 0) this.#onDamaged('entry', damaged);
     return entries;
@@ -47,8 +52,8 @@ export class SharedEntries {
       value: this.#sealer.seal('entry', key, writeEntry({ canonical, entry }, key)),
       ttl,
     });
-    const lasting = entries.filter(({ entry }) => !entry.provisional);
-    const provisional = entries.filter(({ entry }) => entry.provisional);
+    const lasting = entries.filter(({ entry, isReplacing }) => !entry.provisional || isReplacing);
+    const provisional = entries.filter(({ entry, isReplacing }) => entry.provisional && !isReplacing);
     await Promise.all([
       this.#store.setMany('entry', lasting.map(item), timeout),
       this.#store.addMany('entry', provisional.map(item), timeout),

@@ -4,7 +4,7 @@ import { newFacts, type TemplateFacts } from './facts.ts';
 import { preprocessed, withoutFactsTag } from './facts-text.ts';
 import type { Environment, Lexer, Node, ParserClass } from './nunjucks.ts';
 import type { PrivateNames } from './private-names.ts';
-import { boundNames, DEFINITIONS, descendants } from './syntax.ts';
+import { boundNames, DEFINITIONS, descendants, isNode, ORDINAL } from './syntax.ts';
 import { type Position, positionOf } from './template-error.ts';
 import { literalTemplate, type NameUse, type Uses, UsesFinder } from './uses.ts';
 import { findFragments } from './variables.ts';
@@ -26,6 +26,8 @@ export interface FragmentAnalysis {
   readonly variables: ReadonlySet<string>;
   /** Those of them that stand in the body. */
   readonly handed: readonly string[];
+  /** Names that may be read behind the body, or by what stands around it; `*` for any. */
+  readonly readBehind: readonly string[] | '*';
   /** A macro or import that the body defines, used behind the body. */
   readonly usedBehind: { readonly name: string; readonly at: Position } | undefined;
 }
@@ -146,13 +148,14 @@ function analyseTree(
     }
   }
   const fragments: FragmentAnalysis[] = [];
-  for (const { ordinal, body, block, variables } of findFragments(root)) {
+  for (const { ordinal, body, block, variables, region } of findFragments(root)) {
     const mentioned = new Set(symbolsIn(body));
     fragments[ordinal] = {
       uses: uses(body, block),
       block,
       variables,
       handed: [...variables].filter((name) => mentioned.has(name)),
+      readBehind: readBehind(root, body, region),
       usedBehind: usedBehind(root, body, finder),
     };
   }
@@ -170,6 +173,29 @@ function analyseTree(
 
 function* symbolsIn(node: Node): Generator<string> {
   for (const { typename, value } of descendants(node)) if (typename === 'Symbol') yield String(value);
+}
+
+/** Whether a node hands the variables around it to code of another template or tag. */
+function handsOn(node: Node): boolean {
+  if (node.typename === 'Include' || node.typename === 'Extends' || node.typename === 'CallExtensionAsync') return true;
+  if (node.typename === 'CallExtension') return !(ORDINAL in node);
+  if (node.typename === 'FunCall') return isNode(node.name) && node.name.value === 'super';
+  return (node.typename === 'Import' || node.typename === 'FromImport') && node.withContext === true;
+}
+
+/**
+ * The names that stand outside of a body, where what it sets may be read.
+ *
+ * @param region what the tag stands in that has variables of its own: a block, a macro, the template
+ */
+function readBehind(root: Node, body: Node, region: Node): readonly string[] | '*' {
+  const inside = new Set(descendants(body));
+  for (const node of descendants(region)) if (!inside.has(node) && handsOn(node)) return '*';
+  const names = new Set<string>();
+  for (const node of descendants(root)) {
+    if (!inside.has(node) && node.typename === 'Symbol') names.add(String(node.value));
+  }
+  return [...names];
 }
 
 /** Finds the first use, behind a body, of a macro or import that only the body defines. */

@@ -125,6 +125,7 @@ export interface BodyMade<T> {
  * it is set around the tag, as if the tag were not there.
  *
  * @param own the frame for what the body sets
+ * @param started called with the page's variables as they are before it
  * @param ended called when it has ended, before what it set is seen outside
  * @throws what the body threw; CacheSweeperError CACHESWEEPER_ASYNC_BODY
  */
@@ -133,6 +134,7 @@ export function renderBody<T>(
   own: Frame,
   body: CompiledBody,
   events: BodyEvents,
+  started: (before: PageVariables) => void,
   ended: (variables: readonly SetVariable[]) => T,
 ): BodyMade<T> | Promise<unknown> {
   const run = new BodyRun(events, own);
@@ -142,6 +144,7 @@ export function renderBody<T>(
   done.run = run;
   const outer = page.watch;
   const before = frame.topLevel ? new PageVariables(context, [...assigned, ...defined]) : undefined;
+  if (before !== undefined) started(before);
   page.watch = run;
   let html: unknown;
   let variables: readonly SetVariable[];
@@ -210,23 +213,32 @@ function variablesOf(own: Frame, before: PageVariables | undefined, defined: rea
 const NONE: readonly SetVariable[] = [];
 
 /** Variables of the page as they are before a body that sets them. */
-class PageVariables {
+export class PageVariables {
   readonly #context: Context;
   readonly #exported: number;
+  readonly #before: Readonly<Record<string, unknown>>;
   readonly #values: readonly (readonly [name: string, existed: boolean, value: unknown])[];
 
   constructor(context: Context, names: readonly string[]) {
     this.#context = context;
     this.#exported = context.exported.length;
     this.#values = names.map((name) => [name, Object.hasOwn(context.ctx, name), context.ctx[name]]);
+    this.#before = names.length === 0 ? context.ctx : { ...context.ctx };
+  }
+
+  /** The page's variables as they were. */
+  get variables(): Readonly<Record<string, unknown>> {
+    return this.#before;
+  }
+
+  #isSame([name, existed, value]: readonly [string, boolean, unknown]): boolean {
+    const { ctx } = this.#context;
+    return Object.hasOwn(ctx, name) === existed && Object.is(ctx[name], value);
   }
 
   changed(): readonly SetVariable[] {
     const { ctx } = this.#context;
-    return this.#values.flatMap(([name, existed, value]) => {
-      const isSame = Object.hasOwn(ctx, name) === existed && Object.is(ctx[name], value);
-      return isSame ? [] : [[name, ctx[name]] as const];
-    });
+    return this.#values.flatMap((known) => (this.#isSame(known) ? [] : [[known[0], ctx[known[0]]] as const]));
   }
 
   restore(): void {

@@ -66,7 +66,7 @@ export class FragmentTag {
     const [model, ttl, ...keys] = operands as [Node, Node, ...Node[]];
     const host = this.#host;
     const { fragments } = host.analyst.source(parser.tokens.str);
-    const { uses, block, variables, handed, usedBehind } = fragments[ordinal] as FragmentAnalysis;
+    const { uses, block, variables, handed, usedBehind, readBehind } = fragments[ordinal] as FragmentAnalysis;
     if (usedBehind !== undefined) throw usedBehindError(usedBehind);
     const except = exceptPaths(keywords.get('except'), tag, host.privateNames);
     const covered = coverage(model, keys, keywords.get('when'), host.privateNames);
@@ -77,6 +77,7 @@ export class FragmentTag {
       ordinal,
       ...positionOf(tag),
       assigned,
+      readBehind: readBehind === '*' ? readBehind : readBehind.filter((name) => assigned.includes(name)),
       defined,
       handed,
       ...covered,

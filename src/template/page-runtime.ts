@@ -1,3 +1,5 @@
+import { peek } from '../reads/peek.ts';
+import { isPlaceholder } from '../reads/placeholder.ts';
 import type { Reading } from '../render/frame.ts';
 import type { Context, Frame, Runtime } from './nunjucks.ts';
 
@@ -20,9 +22,25 @@ export interface Macro {
   readonly body: (...args: never[]) => unknown;
 }
 
-/** What is known of a macro; undefined for anything else. */
+/** What is known of a macro, or of what Nunjucks gives for `templates.macro`; undefined for anything else. */
 export function macroOf(value: unknown): Macro | undefined {
-  return typeof value === 'function' ? (value as { readonly [MACRO]?: Macro })[MACRO] : undefined;
+  if (typeof value !== 'function') return undefined;
+  const macro = (value as { readonly [MACRO]?: Macro })[MACRO];
+  if (macro !== undefined) return macro;
+  const method = methodOf(value);
+  return method && macroOf(calledIn(method));
+}
+
+/** The function that Nunjucks' wrapper of a method calls; undefined where that takes a getter. */
+export function calledIn({ object, key }: Method): unknown {
+  if ((typeof object !== 'object' && typeof object !== 'function') || object === null || isPlaceholder(object)) {
+    return undefined;
+  }
+  try {
+    return peek(object, key as string);
+  } catch {
+    return undefined;
+  }
 }
 
 /** What Nunjucks gives for `object.method`, taken apart; undefined for any other function. */

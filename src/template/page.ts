@@ -6,7 +6,7 @@ import type { BodyWatch } from './body.ts';
 import type { Closure } from './closure.ts';
 import { failing } from './failing-template.ts';
 import type { TemplateHost } from './host.ts';
-import type { Environment, RootFunction, Template } from './nunjucks.ts';
+import type { Context, Environment, RootFunction, Template } from './nunjucks.ts';
 import { environmentOf } from './page-environment.ts';
 import type { TemplateReading } from './page-runtime.ts';
 import { PageWorld } from './page-world.ts';
@@ -28,6 +28,10 @@ export class Page {
   readonly world: PageWorld;
   /** The variables that the template which is rendered next is given a copy of. */
   handedOn: Record<string, unknown> | undefined;
+  /** Contexts of modules: whoever imports one reads what it sets. */
+  readonly modules: WeakSet<Context> = new WeakSet();
+  /** The template that is run next is a module. */
+  isImporting = false;
   /** Closures found in this pass. */
   readonly closures: Map<RootFunction, Closure> = new Map();
   /** Templates this pass has asked for outside of bodies, by who asked and for what: a loop asks for one many times. */

@@ -1,10 +1,8 @@
-import { isPlaceholder } from '../reads/placeholder.ts';
 import type { Recorder } from '../reads/recorder.ts';
 import { isLazy } from '../reads/lazies.ts';
-import { peek } from '../reads/peek.ts';
 import type { ReadShape, RootKind } from '../reads/shape.ts';
 import type { Context, Frame } from './nunjucks.ts';
-import { macroOf, methodOf, type TemplateReading } from './page-runtime.ts';
+import { calledIn, macroOf, methodOf, type TemplateReading } from './page-runtime.ts';
 import { recordingContext } from './recording-context.ts';
 
 /** Where a body stands. */
@@ -16,6 +14,19 @@ export interface Around {
   ofComponent(name: string): void;
 }
 
+type Variables = Readonly<Record<string, unknown>>;
+
+/** A context that is a copy of another's variables, as it was at first. */
+interface Copy {
+  readonly initial: Variables;
+  /** Those that it is a copy of, as they are now; undefined for none of the page's. */
+  readonly variables: Variables | undefined;
+}
+
+function isSame(name: string, a: Variables, b: Variables): boolean {
+  return Object.is(a[name], b[name]) && name in a === name in b;
+}
+
 /**
  * Tells a recorder what a body looks up, in Nunjucks' terms: which variables stand outside of the body, whichever template
  * looks for them. A body's own variables are in its frame or below it, and in the contexts of what it includes.
@@ -23,11 +34,12 @@ export interface Around {
 export class BodyReading implements TemplateReading {
   readonly #recorder: Recorder;
   readonly #around: Around;
-  /** Contexts made while the body runs, with the variables that each is a copy of. */
-  readonly #contexts = new Map<Context, Record<string, unknown> | undefined>();
-  readonly #owners = new Map<Record<string, unknown>, Context>();
+  /** Contexts made while the body runs. */
+  readonly #copies = new Map<Context, Copy>();
+  readonly #owners = new Map<Variables, Context>();
   /** Macros that the body called, by the context that they see. */
   readonly #macros = new Map<Context, Set<object>>();
+  #before: { readonly variables: Variables } | undefined;
   readonly #recording = new Map<Context, Context>();
 
   constructor(recorder: Recorder, around: Around) {
@@ -36,14 +48,32 @@ export class BodyReading implements TemplateReading {
     this.#owners.set(around.context.ctx, around.context);
   }
 
+  /** The page's variables as they were before the body: what it sets is its own. */
+  start(before: { readonly variables: Variables }): void {
+    this.#before = before;
+  }
+
   enter(context: Context, variables: Record<string, unknown> | undefined): void {
     // A template that extends another runs that one in its own context.
-    if (context === this.#around.context || this.#contexts.has(context)) return;
-    this.#contexts.set(context, variables);
+    if (context === this.#around.context || this.#copies.has(context)) return;
+    this.#copies.set(context, { initial: { ...context.ctx }, variables });
     this.#owners.set(context.ctx, context);
   }
 
+  /** A proxy of the page's may throw when it is looked at. */
+  #cannot(name: string): void {
+    this.#recorder.cannotSee(name, 'looking at it throws');
+  }
+
   lookup(context: Context, frame: Frame, name: string, value: unknown): void {
+    try {
+      this.#lookup(context, frame, name, value);
+    } catch {
+      this.#cannot(name);
+    }
+  }
+
+  #lookup(context: Context, frame: Frame, name: string, value: unknown): void {
     const own = this.#around.frame;
     let isInside = false;
     for (let at: Frame | null | undefined = frame; at; at = at.parent) {
@@ -70,20 +100,26 @@ export class BodyReading implements TemplateReading {
     this.#recorder.root('scope', name, value);
   }
 
+  /** A variable is the page's if it came to the context by being copied, from the tag's on: its value then is what counts. */
   #ofContext(from: Context, name: string, value: unknown, isInside: boolean): void {
     let context = from;
+    if (!isSame(name, context.ctx, this.#initialOf(context))) return this.#seen(value);
     while (context !== this.#around.context) {
-      if (!this.#contexts.has(context)) return this.#ofMacro(context, name, value);
-      const variables = this.#contexts.get(context);
-      const parent = variables && this.#owners.get(variables);
+      const copy = this.#copies.get(context);
+      if (copy === undefined) return this.#ofMacro(context, name, value);
+      const parent = copy.variables && this.#owners.get(copy.variables);
       if (parent === undefined) return this.#isolated(context, name, value);
-      // Set by the template that the body includes.
-      const isSame = Object.is(context.ctx[name], parent.ctx[name]) && name in context.ctx === name in parent.ctx;
-      if (!isSame) return this.#seen(value);
+      if (!isSame(name, copy.initial, this.#initialOf(parent))) return this.#seen(value);
       context = parent;
     }
     if (isInside) this.#scope(name, value);
     else this.#recorder.root('context', name, value);
+  }
+
+  /** The variables that a context had when the body began, or when it was made for the body. */
+  #initialOf(context: Context): Variables {
+    if (context === this.#around.context) return this.#before?.variables ?? context.ctx;
+    return this.#copies.get(context)?.initial ?? context.ctx;
   }
 
   /** A module without the page's variables, or a template that a function renders. */
@@ -100,11 +136,19 @@ export class BodyReading implements TemplateReading {
   }
 
   member(object: unknown, key: unknown, value: unknown): void {
-    this.#recorder.member(object, key, value);
+    try {
+      this.#recorder.member(object, key, value);
+    } catch {
+      this.#cannot(String(key));
+    }
   }
 
   iterate(value: unknown): void {
-    this.#recorder.iterate(value);
+    try {
+      this.#recorder.iterate(value);
+    } catch {
+      this.#cannot('');
+    }
   }
 
   destructure(value: unknown): void {
@@ -112,21 +156,34 @@ export class BodyReading implements TemplateReading {
   }
 
   hand(values: readonly unknown[]): void {
-    for (const value of values) this.#recorder.hand(value);
+    try {
+      for (const value of values) this.#recorder.hand(value);
+    } catch {
+      this.#cannot('');
+    }
   }
 
   called(called: unknown, context: Context, args: readonly unknown[]): Context {
     const method = methodOf(called);
-    const target = method === undefined ? called : methodIn(method);
+    const target = method === undefined ? called : calledIn(method);
     const macro = macroOf(target);
     if (macro !== undefined) {
       this.#macroCalled(macro.context, target as object);
+      this.#macroCalled(macro.context, called as object);
       for (const arg of args) this.#recorder.pass(arg);
       return context;
     }
-    if (method !== undefined) this.#recorder.call(method.object, target);
+    if (method !== undefined) this.#method(method.object, target);
     this.hand(args);
     return isLazy(target) ? context : this.recording(context);
+  }
+
+  #method(object: unknown, target: unknown): void {
+    try {
+      this.#recorder.call(object, target);
+    } catch {
+      this.#cannot('');
+    }
   }
 
   #macroCalled(context: Context, macro: object): void {
@@ -156,15 +213,5 @@ export class BodyReading implements TemplateReading {
       this.#recording.set(context, recording);
     }
     return recording;
-  }
-}
-
-/** The function that a wrapped method stands for; undefined where that takes a getter. */
-function methodIn({ object, key }: { readonly object: unknown; readonly key: unknown }): unknown {
-  if ((typeof object !== 'object' && typeof object !== 'function') || object === null || isPlaceholder(object)) return undefined;
-  try {
-    return peek(object, key as string);
-  } catch {
-    return undefined;
   }
 }

@@ -33,13 +33,17 @@ export class SharedTemplates {
       rootRenderFunc(this: Template, env: Environment, context: Context, frame: Frame, runtime: Runtime, done: unknown) {
         const page = (env as PageEnvironment)[PAGE];
         page?.reading?.enter(context, page.handedOn);
-        if (page !== undefined) page.handedOn = undefined;
+        if (page !== undefined) {
+          page.handedOn = undefined;
+          if (page.isImporting) page.modules.add(context);
+          page.isImporting = false;
+        }
         // A template that is extended is run with what the extending one was run with.
         const own = isPageRuntime(runtime) ? runtime : new (makeRuntime(runtime))(context);
         (template.rootRenderFunc as RootFunction)(env, context, frame, own, done);
       },
-      render: handingOn(template.render as Run),
-      getExported: handingOn((template as unknown as { readonly getExported: Run }).getExported),
+      render: handingOn(template.render as Run, false),
+      getExported: handingOn((template as unknown as { readonly getExported: Run }).getExported, true),
     };
     return Object.assign(Object.create(template), own);
   }
@@ -55,9 +59,10 @@ export class SharedTemplates {
 }
 
 /** Nunjucks hands on the variables themselves, and copies them when it has arrived. */
-function handingOn(run: Run): Run {
+function handingOn(run: Run, isImport: boolean): Run {
   return function handed(this: Template, ...args: unknown[]) {
     const page = (this.env as PageEnvironment)[PAGE];
+    if (page !== undefined) page.isImporting = isImport;
     if (page?.reading !== undefined) {
       const [variables] = args;
       page.handedOn =

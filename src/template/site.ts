@@ -9,6 +9,8 @@ export interface BakedSite extends Position, BodyFacts, Allowed {
   readonly ordinal: number;
   /** Names the body gives values to. */
   readonly assigned: readonly string[];
+  /** Those of them that may be read behind the body; `*` for all. */
+  readonly readBehind: readonly string[] | '*';
   /** Names of the macros and imports in it. */
   readonly defined: readonly string[];
   /** Names in the body that are JavaScript variables around the tag: `run` is given their values, in this order. */

@@ -55,19 +55,32 @@ export class TagCall implements FragmentCall, BodyEvents {
     const { context, frame, site, body } = this.#at;
     const own = frameOfBody(frame);
     const recorder = scope && new Recorder(scope, met);
-    if (recorder !== undefined) bodyFrame.reading = this.#reading(recorder, own, bodyFrame);
+    const reading = recorder && this.#reading(recorder, own, bodyFrame);
+    bodyFrame.reading = reading;
     const ended = (variables: readonly SetVariable[]): BodyReads | undefined => {
       bodyFrame.reading = undefined;
-      return recorder && scope && this.#reads(recorder, scope, met, variables);
+      if (recorder === undefined || scope === undefined) return undefined;
+      try {
+        return this.#reads(recorder, scope, met, variables);
+      } catch {
+        return { uncached: 'unseen', why: `${recorder.names.join(', ')}: looking at it throws; ${REMEDIES}` };
+      }
     };
     const { assigned, defined } = site;
-    const made = renderBody({ page: this.#at.page, context, frame, assigned, defined }, own, body, this, ended);
+    const place = { page: this.#at.page, context, frame, assigned, defined };
+    const made = renderBody(place, own, body, this, (before) => reading?.start(before), ended);
     return made instanceof Promise ? made : { html: made.html, reads: made.ended };
   }
 
   #reading(recorder: Recorder, own: Frame, bodyFrame: BodyFrame): BodyReading {
     const { context, handed, host } = this.#at;
-    handed.names.forEach((name, i) => recorder.variable(name, handed.values[i]));
+    handed.names.forEach((name, i) => {
+      try {
+        recorder.variable(name, handed.values[i]);
+      } catch {
+        recorder.cannotSee(name, 'looking at it throws');
+      }
+    });
     const ofComponent = (name: string): void => {
       if (host.privateNames.privateLength([name]) !== undefined) bodyFrame.uncached ??= 'private name';
     };
@@ -92,9 +105,18 @@ export class TagCall implements FragmentCall, BodyEvents {
     if (collector.isTooMuch) return { uncached: 'reads too much', why: `${shape.paths.join(', ')}; ${LESS}` };
     const unseen = recorder.unseen ?? (isSeen ? undefined : collector.unseenValue);
     if (unseen !== undefined) return { uncached: 'unseen', why: `${unseen.path}: ${unseen.why}; ${REMEDIES}` };
-    const written = writeVariables(variables);
+    const kept = this.#keptVariables(variables, (object) => recorder.isOutside(object));
+    const written = writeVariables(kept, (object) => recorder.isOutside(object));
     if (written === undefined) return { uncached: 'unseen', why: `${SETS}: ${variables.map(([name]) => name).join(', ')}` };
     return { reads: readsOf(shape, collector.text, written) };
+  }
+
+  /** What is no data cannot be kept; where nothing behind the body can read it, it need not be. */
+  #keptVariables(variables: readonly SetVariable[], isOutside: (object: object) => boolean): readonly SetVariable[] {
+    const { site, context, frame, page } = this.#at;
+    const isRead = (name: string) =>
+      site.readBehind === '*' || site.readBehind.includes(name) || page.modules.has(context) || isDefined(name, frame, context);
+    return variables.filter((variable) => isRead(variable[0]) || writeVariables([variable], isOutside) !== undefined);
   }
 
   set({ variables }: Reads): void {
@@ -121,5 +143,11 @@ export class TagCall implements FragmentCall, BodyEvents {
 
 const LESS =
   "comparing them would take longer than rendering: pass less, let a lazy load it, say register(…, { version: 'updatedAt' }) for its rows, or except=";
-const REMEDIES = 'say vary or a key for what it depends on and except= for the path, or compute it in a helper of the environment';
+const REMEDIES =
+  'say in vary or a key what it depends on and its path in except=, or make it a filter or global of the environment';
 const SETS = 'the body sets what is no plain data';
+
+/** Whether a name has a value around the tag: a body that sets it, sets it for whoever reads that. */
+function isDefined(name: string, frame: Frame, context: Context): boolean {
+  return frame.lookup(name) !== undefined || name in context.ctx;
+}

@@ -5,11 +5,16 @@ import { boundNames, childNodes, isNode, ORDINAL, scopeNames } from './syntax.ts
 export interface Around {
   readonly ordinal: number;
   readonly body: Node;
+  /** What has variables of its own around it: a block, a macro, or the template. */
+  readonly region: Node;
   /** The block around it. */
   readonly block: string | undefined;
   /** Names that Nunjucks compiles to JavaScript variables where the tag stands. */
   readonly variables: ReadonlySet<string>;
 }
+
+/** What a node stands in. */
+type Enclosing = Pick<Around, 'block' | 'region'>;
 
 /** How a name is known in a scope of Nunjucks' compiler. */
 type Kind = 'parameter' | 'macro' | 'import' | 'gone';
@@ -46,75 +51,75 @@ class CompiledScope {
  * block, another tag's body, an import in a condition); to use it there is an error, so such names are gone.
  */
 export function* findFragments(root: Node): Generator<Around> {
-  yield* walk(root, new CompiledScope(), undefined);
+  yield* walk(root, new CompiledScope(), { block: undefined, region: root });
 }
 
-function* walk(node: unknown, scope: CompiledScope, block: string | undefined): Generator<Around> {
+function* walk(node: unknown, scope: CompiledScope, place: Enclosing): Generator<Around> {
   if (!isNode(node)) return;
   switch (node.typename) {
     case 'For': {
       const inner = scope.inner(scopeNames(node));
-      yield* walk(node.arr, scope, block);
-      yield* walk(node.body, inner, block);
-      return yield* walk(node.else_, inner, block);
+      yield* walk(node.arr, scope, place);
+      yield* walk(node.body, inner, place);
+      return yield* walk(node.else_, inner, place);
     }
     case 'AsyncEach':
     case 'AsyncAll':
-      yield* walk(node.arr, scope, block);
-      yield* walk(node.body, scope.inner(scopeNames(node)), block);
-      return yield* walk(node.else_, scope.inner(), block);
+      yield* walk(node.arr, scope, place);
+      yield* walk(node.body, scope.inner(scopeNames(node)), place);
+      return yield* walk(node.else_, scope.inner(), place);
     case 'Macro':
       // A macro's code sees nothing of what is around it.
-      yield* walkAll([node.args, node.body], new CompiledScope(positional(node)), block);
+      yield* walkAll([node.args, node.body], new CompiledScope(positional(node)), { ...place, region: node });
       return define(node, scope, 'macro');
     case 'Caller':
-      return yield* walkAll([node.args, node.body], scope.inner(positional(node)), block);
+      return yield* walkAll([node.args, node.body], scope.inner(positional(node)), place);
     case 'Block':
-      return yield* walk(node.body, new CompiledScope(), String((node.name as Node).value));
+      return yield* walk(node.body, new CompiledScope(), { block: String((node.name as Node).value), region: node });
     case 'Import':
     case 'FromImport':
       return define(node, scope, 'import');
     case 'If':
-      yield* walk(node.cond, scope, block);
-      yield* walkScope(node.body, scope, block, ['import']);
-      return yield* walkScope(node.else_, scope, block, ['import']);
+      yield* walk(node.cond, scope, place);
+      yield* walkScope(node.body, scope, place, ['import']);
+      return yield* walkScope(node.else_, scope, place, ['import']);
     case 'IfAsync':
-      yield* walk(node.cond, scope, block);
-      yield* walkScope(node.body, scope, block);
-      return yield* walkScope(node.else_, scope, block);
+      yield* walk(node.cond, scope, place);
+      yield* walkScope(node.body, scope, place);
+      return yield* walkScope(node.else_, scope, place);
     case 'Capture':
-      return yield* walkScope(node.body, scope, block);
+      return yield* walkScope(node.body, scope, place);
     case 'CallExtension':
     case 'CallExtensionAsync': {
       const [body, ...others] = node.contentArgs as readonly unknown[];
       const ordinal = node[ORDINAL];
-      if (typeof ordinal === 'number' && isNode(body)) yield { ordinal, body, block, variables: scope.names() };
-      yield* walk(node.args, scope, block);
+      if (typeof ordinal === 'number' && isNode(body)) yield { ordinal, body, ...place, variables: scope.names() };
+      yield* walk(node.args, scope, place);
       for (const content of [body, ...others]) {
         // A fragment's body that defines something is compiled with a scope of its own.
-        if (ordinal === undefined) yield* walkScope(content, scope, block);
-        else yield* walk(content, scope.inner(), block);
+        if (ordinal === undefined) yield* walkScope(content, scope, place);
+        else yield* walk(content, scope.inner(), place);
       }
       return;
     }
     default:
-      yield* walkAll(childNodes(node), scope, block);
+      yield* walkAll(childNodes(node), scope, place);
   }
 }
 
-function* walkAll(nodes: readonly unknown[], scope: CompiledScope, block: string | undefined): Generator<Around> {
-  for (const node of nodes) yield* walk(node, scope, block);
+function* walkAll(nodes: readonly unknown[], scope: CompiledScope, place: Enclosing): Generator<Around> {
+  for (const node of nodes) yield* walk(node, scope, place);
 }
 
 /** Something that is a scope for JavaScript, and none for Nunjucks' compiler. */
 function* walkScope(
   node: unknown,
   scope: CompiledScope,
-  block: string | undefined,
+  place: Enclosing,
   ending: readonly Kind[] = ['macro', 'import'],
 ): Generator<Around> {
   const inner = scope.inner();
-  yield* walk(node, inner, block);
+  yield* walk(node, inner, place);
   for (const [name, kind] of inner.own) scope.own.set(name, ending.includes(kind) ? 'gone' : kind);
 }
 

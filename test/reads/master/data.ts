@@ -372,11 +372,11 @@ export class World {
     page.set(name, object);
     const { author, comments, ...data } = this.rows[type][at] as { author?: number; comments?: number[] };
     const more: Record<string, unknown> = structuredClone(data);
-    if (author !== undefined) more['author'] = this.#load(page, 'author', author);
-    if (comments !== undefined) more['comments'] = comments.map((comment) => this.#load(page, 'comment', comment));
+    if (author !== undefined) more.author = this.#load(page, 'author', author);
+    if (comments !== undefined) more.comments = comments.map((comment) => this.#load(page, 'comment', comment));
     this.#leaveOut(type, more);
     const { liked } = this.vars;
-    if (liked > 0 && (type === 'article' || type === 'comment')) more['liked'] = liked === 1;
+    if (liked > 0 && (type === 'article' || type === 'comment')) more.liked = liked === 1;
     for (const key of Object.keys(object)) if (!(key in more)) Reflect.deleteProperty(object, key);
     return Object.assign(object, more) as never;
   }
@@ -384,10 +384,10 @@ export class World {
   /** Rows are loaded with some of their columns. */
   #leaveOut(type: ModelType, data: Record<string, unknown>): void {
     const isWithout = (bit: number) => this.#instances !== 'same' && (this.vars.partial & bit) > 0;
-    if (type === 'article' && isWithout(1)) delete data['text'];
-    if (type === 'article' && isWithout(2)) delete data['author'];
-    if (type === 'comment' && isWithout(4)) delete data['author'];
-    if (type === 'author' && isWithout(8)) delete data['rank'];
+    if (type === 'article' && isWithout(1)) delete data.text;
+    if (type === 'article' && isWithout(2)) delete data.author;
+    if (type === 'comment' && isWithout(4)) delete data.author;
+    if (type === 'author' && isWithout(8)) delete data.rank;
   }
 
   /**

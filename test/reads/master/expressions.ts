@@ -147,7 +147,8 @@ const EXPRESSIONS: Readonly<Record<string, readonly [weight: number, write: Expr
     2,
     (s, scope) => {
       const found = list(s, scope);
-      return found && `${found} | ${pick(['length', 'first | length', 'last | length', 'reverse | length'], s.b)}`;
+      // Never how many properties a model has: what is decorated onto it changes that without a bump.
+      return found && pick([`${found} | length`, `(${found} | first) is defined`, `${found} | reverse | length`], s.b);
     },
   ],
   'rows filter': [

@@ -13,7 +13,7 @@ const options = {
 } as CacheSweeperOptions;
 
 test('a page is what Nunjucks renders without the tags, whatever its variables are, if models change only with a bump', {
-  timeout: isLong ? 6 * 3_600_000 : 120_000,
+  timeout: isLong ? 6 * 3_600_000 : 300_000,
 }, async () => {
   const tally = new Tally();
   const { numRuns, ...replayed } = runs(40, 500);

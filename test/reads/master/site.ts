@@ -57,28 +57,33 @@ interface Reader {
   getVariables(): Record<string, unknown>;
 }
 
+/** What Nunjucks' types leave out. */
+interface WithTests extends nunjucks.Environment {
+  addTest(name: string, test: (this: Reader, ...args: unknown[]) => boolean): void;
+}
+
 /** Functions of the environment, which read the page's variables or render parts of it. */
 function withFunctions(env: nunjucks.Environment, templates: Templates): nunjucks.Environment {
   const safe = (html: string | null) => new nunjucks.runtime.SafeString(String(html));
+  (env as WithTests).addTest('seenIn', function (this: Reader, _value: unknown, lang: unknown) {
+    return this.ctx.lang === lang;
+  });
   return env
     .addFilter('inLang', function (this: Reader, value: unknown) {
-      return `${value}-${this.ctx['lang']}`;
+      return `${value}-${this.ctx.lang}`;
     })
     .addFilter('lookedUp', function (this: Reader, key: string) {
       const labels = this.lookup('labels') as Record<string, Record<string, string>> | undefined;
       return labels?.[String(this.lookup('lang'))]?.[key];
     })
-    .addTest('seenIn', function (this: Reader, _value: unknown, lang: unknown) {
-      return this.ctx['lang'] === lang;
-    })
     .addGlobal('langOf', function (this: Reader) {
-      return this.ctx['lang'];
+      return this.ctx.lang;
     })
     .addGlobal('numberOf', function (this: Reader) {
       return (this.lookup('page') as { number: number } | undefined)?.number;
     })
     .addGlobal('brandOf', function (this: Reader, key: string) {
-      return (this.ctx['locals'] as Record<string, unknown> | undefined)?.[key];
+      return (this.ctx.locals as Record<string, unknown> | undefined)?.[key];
     })
     .addGlobal('everything', function (this: Reader) {
       const { lang, number } = this.getVariables();
@@ -87,7 +92,7 @@ function withFunctions(env: nunjucks.Environment, templates: Templates): nunjuck
     .addGlobal('shared', (value: unknown) => `s(${value})`)
     .addGlobal('site', { name: 'Site', year: 2026, greet: (who: string) => `hi ${who}` })
     .addGlobal('component', function (this: Reader, name: string, article: unknown, value: unknown) {
-      return safe(env.render(name, { article, value, lang: this.ctx['lang'], number: 1 }));
+      return safe(env.render(name, { article, value, lang: this.ctx.lang, number: 1 }));
     })
     .addGlobal('inlined', function (this: Reader, name: string, article: unknown, value: unknown) {
       return safe(this.env.renderString(templates[name] as string, { article, value, lang: 'en', number: 1 }));
@@ -140,8 +145,8 @@ function compile(templates: Templates, style: Style): Record<string, Properties>
   const loader = new ObjectLoader(templates) as nunjucks.ILoader;
   const env = new CacheSweeper().install(new nunjucks.Environment(loader, optionsOf(style)));
   let code = '';
-  const wrapper = ([{ template }]: { template: string }[]) => {
-    code = template;
+  const wrapper = ([compiled]: { template: string }[]) => {
+    code = compiled?.template ?? '';
     return '';
   };
   const all = Object.entries(templates).map(([name, text]): [string, Properties] => {
