@@ -4,35 +4,46 @@ import type { ReadNode } from './shape.ts';
 export class RecordNode implements ReadNode {
   readonly step: string;
   readonly parent: RecordNode | undefined;
+  /** It is, or is below, the elements of a list: it has many values. */
+  readonly isMany: boolean;
+  /** A model stands for it: only whether it is there is compared. */
+  readonly isBelow: boolean;
+  /** What it was when it was read first, where it has one value. */
+  seen: unknown = NOT_SEEN;
   whole = false;
   list = false;
   entries = false;
   isStoodFor = false;
-  type: string | undefined;
-  each: RecordNode | undefined;
-  context: RecordNode | undefined;
-  /** What it was when it was read first, where it is one value: not for elements. */
-  seen: unknown;
-  hasSeen = false;
-  #children: Map<string, RecordNode> | undefined;
+  /** It was a model each time. */
+  isModel = false;
+  isData = true;
+  type: string | undefined = undefined;
+  each: RecordNode | undefined = undefined;
+  context: RecordNode | undefined = undefined;
+  /** Most have a few: a list is quicker than a map then. */
+  readonly children: RecordNode[] = [];
 
-  constructor(step: string, parent?: RecordNode) {
+  constructor(step: string, parent: RecordNode | undefined, isMany: boolean, isBelow: boolean) {
     this.step = step;
     this.parent = parent;
-  }
-
-  get children(): readonly RecordNode[] {
-    return this.#children === undefined ? NONE : [...this.#children.values()];
+    this.isMany = isMany;
+    this.isBelow = isBelow;
   }
 
   child(step: string): RecordNode {
-    this.#children ??= new Map();
-    let child = this.#children.get(step);
-    if (child === undefined) {
-      child = new RecordNode(step, this);
-      this.#children.set(step, child);
+    const { children } = this;
+    for (let i = 0; i < children.length; i++) {
+      const child = children[i] as RecordNode;
+      if (child.step === step) return child;
     }
+    const child = new RecordNode(step, this, this.isMany, this.isBelow || this.isModel);
+    children.push(child);
     return child;
+  }
+
+  element(): RecordNode {
+    this.each ??= new RecordNode('*', this, true, this.isBelow || this.isModel);
+    return this.each;
   }
 
   /** Its path from the root; elements are `*`. */
@@ -41,4 +52,5 @@ export class RecordNode implements ReadNode {
   }
 }
 
-const NONE: readonly never[] = [];
+/** Stands for no value at all, which `undefined` is one of. */
+export const NOT_SEEN: unique symbol = Symbol('not seen');

@@ -3,7 +3,7 @@ import { isPlain } from '../fragment/plain.ts';
 import { isLazy } from './lazies.ts';
 import { INHERITED_ACCESSOR, METHOD, OWN_ACCESSOR, peek } from './peek.ts';
 import { isPlaceholder } from './placeholder.ts';
-import { RecordNode } from './record-node.ts';
+import { NOT_SEEN, RecordNode } from './record-node.ts';
 import type { ReadNode, ReadRoot, ReadShape, RootKind } from './shape.ts';
 import { Collector, type Unseen } from './sinks.ts';
 import { walkWhole } from './walk.ts';
@@ -11,6 +11,19 @@ import type { Scope } from './world.ts';
 
 /** Objects looked at in one container that a function is handed. */
 const MAX_SCANNED = 1_000;
+
+/** An object that the body met. */
+interface Known {
+  /** Where it was found; none for what the body made, or what was loaded for it. */
+  nodes: readonly RecordNode[];
+  /** A model, of the tag or another. */
+  readonly isModel: boolean;
+}
+
+interface Root {
+  readonly kind: RootKind;
+  readonly node: RecordNode;
+}
 
 /**
  * Records what a body reads of what stands outside of it, while it runs: each value's path from a variable. Objects are known by
@@ -22,14 +35,14 @@ const MAX_SCANNED = 1_000;
 export class Recorder {
   readonly #scope: Scope;
   readonly #met: (identity: Identity) => void;
-  readonly #roots = new Map<string, { readonly kind: RootKind; readonly node: RecordNode }>();
-  /** Where each object was found; an empty list for what the body made, or what was loaded for it. */
-  readonly #known = new Map<object, RecordNode[]>();
+  readonly #roots: Root[] = [];
+  readonly #known = new Map<object, Known>();
   /** The text of what was handed to functions, as it was then. */
-  readonly #handed = new Map<object, string>();
-  readonly #iterated = new Map<readonly unknown[], readonly unknown[]>();
+  #handed: Map<object, string> | undefined;
+  /** Lists as they were when the body went over them. */
+  #iterated: Map<readonly unknown[], readonly unknown[]> | undefined;
   /** Lists, and objects with a text of their own, that were looked up and not looked into. */
-  readonly #lookedUp = new Map<object, RecordNode[]>();
+  #lookedUp: Map<object, RecordNode[]> | undefined;
   #unseen: Unseen | undefined;
 
   /** @param met told of each model that is met */
@@ -45,7 +58,7 @@ export class Recorder {
 
   /** The variables that were read. */
   get names(): readonly string[] {
-    return [...this.#roots.values()].map(({ node }) => node.step);
+    return this.#roots.map(({ node }) => node.step);
   }
 
   cannotSee(path: string, why: string): void {
@@ -54,13 +67,13 @@ export class Recorder {
 
   /** A variable that stands outside was read. */
   root(kind: RootKind, name: string, value: unknown): void {
-    const key = `${kind} ${name}`;
-    let root = this.#roots.get(key);
-    if (root === undefined) {
-      root = { kind, node: new RecordNode(name) };
-      this.#roots.set(key, root);
+    for (let i = 0; i < this.#roots.length; i++) {
+      const root = this.#roots[i] as Root;
+      if (root.node.step === name && root.kind === kind) return this.#note(root.node, value);
     }
-    this.#note(root.node, value);
+    const node = new RecordNode(name, undefined, false, false);
+    this.#roots.push({ kind, node });
+    this.#note(node, value);
   }
 
   /** A value that is not looked up when it is used: a JavaScript variable of the compiled template. */
@@ -71,46 +84,37 @@ export class Recorder {
 
   /** A variable of the body's own was read: it may hold what stands outside. */
   again(value: unknown): void {
-    if (isObject(value)) for (const node of this.#nodes(value)) this.#use(node, value);
+    if (isObject(value)) for (const node of this.#know(value).nodes) this.#use(node, value);
   }
 
   /** `object[key]` was read, and was `value`. */
   member(object: unknown, key: unknown, value: unknown): void {
     if (!isObject(object) || typeof key === 'symbol' || isPlaceholder(object)) return;
-    const nodes = this.#nodes(object);
-    if (nodes.length === 0) {
-      // An object of the body's own may hold one from outside.
-      return this.again(value);
-    }
+    const { nodes } = this.#know(object);
+    // An object of the body's own may hold one from outside.
+    if (nodes.length === 0) return this.again(value);
     this.#lookedInto(object);
-    const step = String(key);
-    const found = this.#peek(nodes, object, step);
-    const isComputed = found === METHOD || found === INHERITED_ACCESSOR || found === OWN_ACCESSOR;
+    const step = typeof key === 'string' ? key : String(key);
+    const found = peek(object, step);
+    const isComputed = typeof found === 'symbol' && (found === METHOD || found === INHERITED_ACCESSOR || found === OWN_ACCESSOR);
     // Nunjucks wraps functions that it looks up in an object.
-    const isFunction = typeof found === 'function' && typeof value === 'function';
-    if (!isComputed && !isFunction && !Object.is(found, value)) this.cannotSee(this.#pathOf(object), 'it gives another value each time');
-    for (const node of nodes) {
-      const child = node.child(step);
-      if (!isComputed) this.#note(child, found);
+    const isSame = isComputed || Object.is(found, value) || (typeof found === 'function' && typeof value === 'function');
+    if (!isSame) this.cannotSee(this.#pathOf(object), 'it gives another value each time');
+    for (let i = 0; i < nodes.length; i++) {
+      const child = (nodes[i] as RecordNode).child(step);
+      if (isComputed) child.isData = false;
+      else this.#note(child, found);
     }
     // What a getter gives was not there before.
-    if (isComputed && isObject(value)) this.#nodes(value);
-  }
-
-  #peek(nodes: readonly RecordNode[], object: object, step: string): unknown {
-    try {
-      return peek(object, step);
-    } catch {
-      this.cannotSee(nodes[0]?.path.join('.') ?? '', 'looking at it throws');
-      return undefined;
-    }
+    if (isComputed && isObject(value)) this.#know(value);
   }
 
   /** `for` goes over it. */
   iterate(value: unknown): void {
     if (!isObject(value)) return;
     this.#lookedInto(value);
-    for (const node of this.#nodes(value)) this.#elements(node, value);
+    const { nodes } = this.#know(value);
+    for (const node of nodes) this.#elements(node, value);
   }
 
   /** `for a, b in` takes the elements of a list apart, where nobody sees it. */
@@ -132,14 +136,14 @@ export class Recorder {
   /** A method of an object is called: what it computes, it computes from the object. */
   call(object: unknown, method: unknown): void {
     if (!isObject(object) || isLazy(method) || this.#scope.world.macro(method) !== undefined) return;
-    if (this.#nodes(object).length > 0) this.#hand(object, { left: MAX_SCANNED });
+    if (this.#know(object).nodes.length > 0) this.#hand(object, { left: MAX_SCANNED });
   }
 
   /** A variable of the template that a macro stands in was read. */
   ofMacro(macro: object, name: string, value: unknown): boolean {
-    const nodes = this.#nodes(macro);
+    const { nodes } = this.#know(macro);
     for (const node of nodes) {
-      node.context ??= new RecordNode('()', node);
+      node.context ??= new RecordNode('()', node, node.isMany, false);
       this.#note(node.context.child(name), value);
     }
     return nodes.length > 0;
@@ -147,33 +151,36 @@ export class Recorder {
 
   /** Whether an object stands outside of the body. */
   isOutside(object: object): boolean {
-    return this.#nodes(object).length > 0 || this.#isModel(object);
+    const { nodes, isModel } = this.#know(object);
+    return isModel || nodes.length > 0;
   }
 
   /** A tag in the body says that an object is a row of a type. */
   typed(object: object, type: string): void {
-    if (this.#scope.world.identity(object) !== undefined) return;
-    for (const node of this.#nodes(object)) {
+    const { nodes, isModel } = this.#know(object);
+    if (isModel) return;
+    for (const node of nodes) {
       node.type ??= type;
       node.isStoodFor = true;
     }
   }
 
-  /** What the body has read so far; to be called when it has ended. */
+  /** What the body has read; to be called when it has ended. */
   roots(): readonly ReadRoot[] {
-    for (const [object, nodes] of this.#lookedUp) for (const node of nodes) this.#unlookedAt(node, object);
-    const roots = [...this.#roots.values()];
-    for (const { kind, node } of roots) {
+    if (this.#lookedUp !== undefined) {
+      for (const [object, nodes] of this.#lookedUp) for (const node of nodes) this.#unlookedAt(node, object);
+    }
+    for (const { kind, node } of this.#roots) {
       if (!Object.is(this.#scope[kind](node.step), node.seen)) this.cannotSee(node.step, CHANGES);
     }
-    for (const [list, elements] of this.#iterated) {
+    for (const [list, elements] of this.#iterated ?? NONE) {
       const isSame = list.length === elements.length && list.every((element, i) => Object.is(element, elements[i]));
       if (!isSame) this.cannotSee(this.#pathOf(list), CHANGES);
     }
-    for (const [object, text] of this.#handed) {
+    for (const [object, text] of this.#handed ?? NONE) {
       if (this.#textOf(object) !== text) this.cannotSee(this.#pathOf(object), CHANGES);
     }
-    return roots;
+    return this.#roots;
   }
 
   /** What a fragment in the body was compared by, the body is compared by too. */
@@ -201,32 +208,30 @@ export class Recorder {
   }
 
   #note(node: RecordNode, value: unknown): void {
-    if (!node.hasSeen) {
-      node.hasSeen = true;
-      node.seen = value;
-    } else if (!Object.is(node.seen, value) && !this.#isOfElements(node)) {
-      this.cannotSee(node.path.join('.'), CHANGES);
+    if (!node.isMany) {
+      if (node.seen === NOT_SEEN) node.seen = value;
+      else if (!Object.is(node.seen, value)) this.cannotSee(node.path.join('.'), CHANGES);
     }
     if (!isObject(value)) return;
-    const nodes = this.#nodes(value);
-    if (!nodes.includes(node)) this.#known.set(value, [...nodes, node]);
-    node.isStoodFor ||= this.#isStoodFor(value);
+    const known = this.#know(value);
+    this.#found(known, node, value);
     this.#use(node, value);
   }
 
-  #isStoodFor(value: object): boolean {
-    if (typeof value === 'function') return isLazy(value) || this.#scope.world.macro(value) !== undefined;
-    return this.#isModel(value);
-  }
-
-  #isOfElements(node: RecordNode): boolean {
-    for (let at: RecordNode | undefined = node; at !== undefined; at = at.parent) if (at.step === EACH) return true;
-    return false;
+  #found(known: Known, node: RecordNode, value: object): void {
+    if (!known.nodes.includes(node)) known.nodes = known.nodes.length === 0 ? [node] : [...known.nodes, node];
+    if (known.isModel) {
+      node.isModel = true;
+      node.isStoodFor = true;
+    } else if (typeof value === 'function') {
+      node.isStoodFor ||= isLazy(value) || this.#scope.world.macro(value) !== undefined;
+    }
   }
 
   /** It was looked up: if nothing is looked up in it next, its text or its elements may be what counts. */
   #use(node: RecordNode, value: object): void {
-    if (!Array.isArray(value) && !hasOwnText(value)) return;
+    if (node.isBelow || (!Array.isArray(value) && !hasOwnText(value))) return;
+    this.#lookedUp ??= new Map();
     const waiting = this.#lookedUp.get(value);
     if (waiting === undefined) this.#lookedUp.set(value, [node]);
     else waiting.push(node);
@@ -234,33 +239,31 @@ export class Recorder {
 
   /** What was looked up last is what is looked into: arguments are evaluated from left to right. */
   #lookedInto(object: object): void {
-    this.#lookedUp.get(object)?.pop();
+    this.#lookedUp?.get(object)?.pop();
   }
 
   #unlooked(value: object): void {
-    for (const node of this.#nodes(value)) this.#unlookedAt(node, value);
+    for (const node of this.#know(value).nodes) this.#unlookedAt(node, value);
   }
 
   #unlookedAt(node: RecordNode, value: object): void {
     if (Array.isArray(value)) this.#elements(node, value);
-    else if (hasOwnText(value)) node.whole = true;
+    else if (!node.isBelow && hasOwnText(value)) node.whole = true;
   }
 
   #elements(node: RecordNode, value: object): void {
-    if (this.#isModel(value)) {
-      // Its own elements, and theirs, are below a model.
-      if (Array.isArray(value)) this.#register(node, value);
-      return;
-    }
     if (Array.isArray(value)) {
-      node.list = true;
-      if (!this.#iterated.has(value)) this.#iterated.set(value, value.slice());
+      if (!node.isBelow && !this.#know(value).isModel) {
+        node.list = true;
+        this.#iterated ??= new Map();
+        if (!this.#iterated.has(value)) this.#iterated.set(value, value.slice());
+      }
       this.#register(node, value);
+    } else if (isPlaceholder(value) || node.isBelow || this.#know(value).isModel) {
+      return;
     } else if (value instanceof Map || value instanceof Set) {
       node.list = true;
       this.#register(node, value.values());
-    } else if (isPlaceholder(value)) {
-      return;
     } else if (Symbol.iterator in value) {
       this.cannotSee(node.path.join('.'), 'going over it runs code of the page');
     } else {
@@ -276,41 +279,45 @@ export class Recorder {
   #register(node: RecordNode, elements: Iterable<unknown>): void {
     for (const element of elements) {
       if (!isObject(element)) continue;
-      node.each ??= new RecordNode(EACH, node);
-      const nodes = this.#nodes(element);
-      if (nodes.includes(node.each)) continue;
-      this.#known.set(element, [...nodes, node.each]);
-      node.each.isStoodFor ||= this.#isStoodFor(element);
-      this.#unlookedAt(node.each, element);
+      const each = node.element();
+      const known = this.#know(element);
+      if (known.nodes.includes(each)) continue;
+      this.#found(known, each, element);
+      this.#unlookedAt(each, element);
     }
   }
 
-  /** Where an object was found. The first time it is looked at, it is asked whether it is a model. */
-  #nodes(object: object): readonly RecordNode[] {
-    const nodes = this.#known.get(object);
-    if (nodes !== undefined) return nodes;
-    this.#known.set(object, NONE);
-    if (!isPlaceholder(object) && !this.#scope.models.includes(object)) {
-      const identity = this.#scope.world.identity(object);
-      if (identity !== undefined) this.#met(identity);
+  /** What is known of an object. The first time it is met, it is asked whether it is a model. */
+  #know(object: object): Known {
+    let known = this.#known.get(object);
+    if (known === undefined) {
+      known = { nodes: NOWHERE, isModel: this.#isModel(object) };
+      this.#known.set(object, known);
     }
-    return NONE;
+    return known;
   }
 
   #isModel(object: object): boolean {
-    return this.#scope.models.includes(object) || this.#scope.world.identity(object) !== undefined;
+    if (isPlaceholder(object)) return false;
+    if (this.#scope.models.includes(object)) return true;
+    const identity = this.#scope.world.identity(object);
+    if (identity === undefined) return false;
+    this.#met(identity);
+    return true;
   }
 
   #hand(value: object, budget: { left: number }): void {
     if (isPlaceholder(value) || isLazy(value)) return;
-    const nodes = this.#nodes(value);
+    const { nodes, isModel } = this.#know(value);
     if (nodes.length > 0) {
-      for (const node of nodes) node.whole = true;
-      if (!this.#isModel(value) && !this.#handed.has(value)) this.#handed.set(value, this.#textOf(value));
+      for (const node of nodes) node.whole ||= !node.isBelow;
+      if (isModel || nodes.every((node) => node.isBelow)) return;
+      this.#handed ??= new Map();
+      if (!this.#handed.has(value)) this.#handed.set(value, this.#textOf(value));
       return;
     }
     if (budget.left-- <= 0) return this.cannotSee('', `a function is handed more than ${MAX_SCANNED} objects`);
-    if (this.#isModel(value) || !(isPlain(value) || value instanceof Map || value instanceof Set)) return;
+    if (isModel || !(isPlain(value) || value instanceof Map || value instanceof Set)) return;
     for (const item of elementsOf(value)) if (isObject(item)) this.#hand(item, budget);
   }
 
@@ -322,30 +329,35 @@ export class Recorder {
   }
 
   #pathOf(object: object): string {
-    return this.#known.get(object)?.[0]?.path.join('.') ?? '';
+    return this.#known.get(object)?.nodes[0]?.path.join('.') ?? '';
   }
 }
 
-const NONE: RecordNode[] = [];
-const EACH = '*';
+const NOWHERE: readonly RecordNode[] = [];
+const NONE: readonly never[] = [];
 const CHANGES = 'it changes while the body is rendered';
 
 function isObject(value: unknown): value is object {
   return (typeof value === 'object' && value !== null) || typeof value === 'function';
 }
 
+const BASE = Object.prototype;
+
 /** Whether printing or adding it runs a method of its own. */
 function hasOwnText(value: object): boolean {
   if (typeof value === 'function' || value instanceof String) return false;
-  return [Symbol.toPrimitive, 'toString', 'valueOf'].some((name) => {
+  const prototype: object | null = Object.getPrototypeOf(value);
+  if (prototype === BASE && !Object.hasOwn(value, 'toString') && !Object.hasOwn(value, 'valueOf')) {
+    return Object.hasOwn(value, Symbol.toPrimitive);
+  }
+  if (prototype === null) return TEXTS.some((name) => Object.hasOwn(value, name));
+  return TEXTS.some((name) => {
     const found: unknown = peek(value, name);
-    return found !== undefined && found !== METHOD ? true : found === METHOD && !isPlain(value) && !isBase(value, name);
+    return found !== undefined && (found !== METHOD || Reflect.get(value, name) !== Reflect.get(BASE, name));
   });
 }
 
-function isBase(value: object, name: string | symbol): boolean {
-  return Reflect.get(value, name) === Reflect.get(Object.prototype, name);
-}
+const TEXTS: readonly (string | symbol)[] = [Symbol.toPrimitive, 'toString', 'valueOf'];
 
 function* elementsOf(value: object): Iterable<unknown> {
   if (Array.isArray(value) || value instanceof Set) yield* value;

@@ -17,6 +17,8 @@ export interface Comparison {
   readonly entries: boolean;
   /** It was a model, a lazy or a macro: something else stands for what it is. For reports only. */
   readonly isStoodFor: boolean;
+  /** It was an ordinary property: below a model it is looked at without asking for a getter. */
+  readonly isData: boolean;
   /** The objects here are rows of this type: a tag said so. */
   readonly type: string | undefined;
 }
@@ -67,12 +69,18 @@ const WHOLE = 1;
 const LIST = 2;
 const ENTRIES = 4;
 const STOOD_FOR = 8;
+const DATA = 16;
 const KINDS: readonly RootKind[] = ['scope', 'variable', 'context', 'global'];
 
 const shapes = new LRUCache<string, ReadShape>({ max: MAX_SHAPES });
 
-/** The shape of these roots. */
-export function shapeOf(roots: readonly ReadRoot[]): ReadShape {
+/**
+ * The shape of these roots.
+ *
+ * @param last a shape that it may well be
+ */
+export function shapeOf(roots: readonly ReadRoot[], last?: ReadShape): ReadShape {
+  if (last !== undefined && areSame(roots, last.roots)) return last;
   const text = JSON.stringify(roots.map(({ kind, node }) => [KINDS.indexOf(kind), write(node)]));
   return readShape(text) as ReadShape;
 }
@@ -87,6 +95,24 @@ export function readShape(text: string): ReadShape | undefined {
   const shape = { roots, text, size, paths: roots.flatMap(({ node }) => textsBelow(node, node.step)) };
   shapes.set(text, shape);
   return shape;
+}
+
+function areSame(a: readonly ReadRoot[], b: readonly ReadRoot[]): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) {
+    const [one, other] = [a[i] as ReadRoot, b[i] as ReadRoot];
+    if (one.kind !== other.kind || !isSameNode(one.node, other.node)) return false;
+  }
+  return true;
+}
+
+function isSameNode(a: ReadNode | undefined, b: ReadNode | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  if (a.step !== b.step || a.whole !== b.whole || a.list !== b.list || a.entries !== b.entries) return false;
+  if (a.isStoodFor !== b.isStoodFor || a.isData !== b.isData || a.type !== b.type) return false;
+  if (a.children.length !== b.children.length) return false;
+  for (let i = 0; i < a.children.length; i++) if (!isSameNode(a.children[i], b.children[i])) return false;
+  return isSameNode(a.each, b.each) && isSameNode(a.context, b.context);
 }
 
 export const NO_READS: ReadShape = shapeOf([]);
@@ -167,10 +193,10 @@ function pathsOf({ children, each, context }: ReadNode): number {
   return Math.max(1, paths);
 }
 
-function write({ step, whole, list, entries, isStoodFor, type, children, each, context }: ReadNode): Written {
+function write({ step, whole, list, entries, isStoodFor, isData, type, children, each, context }: ReadNode): Written {
   return [
     step,
-    (whole ? WHOLE : 0) | (list ? LIST : 0) | (entries ? ENTRIES : 0) | (isStoodFor ? STOOD_FOR : 0),
+    (whole ? WHOLE : 0) | (list ? LIST : 0) | (entries ? ENTRIES : 0) | (isStoodFor ? STOOD_FOR : 0) | (isData ? DATA : 0),
     children.map(write),
     each === undefined ? 0 : write(each),
     context === undefined ? 0 : write(context),
@@ -203,6 +229,7 @@ function read(written: Written, depth: number): ReadNode {
     list: (flags & LIST) !== 0,
     entries: (flags & ENTRIES) !== 0,
     isStoodFor: (flags & STOOD_FOR) !== 0,
+    isData: (flags & DATA) !== 0,
     type: type === 0 ? undefined : type,
     children: children.map((child) => read(child, depth + 1)),
     each: each === 0 ? undefined : read(each, depth + 1),
@@ -222,6 +249,7 @@ function merge(a: ReadNode, b: ReadNode): ReadNode {
     list: a.list || b.list,
     entries: a.entries || b.entries,
     isStoodFor: a.isStoodFor && b.isStoodFor,
+    isData: a.isData && b.isData,
     type: a.type ?? b.type,
     children: [...children.values()],
     each: mergeOptional(a.each, b.each),

@@ -1,4 +1,5 @@
 import type { Identity } from '../fragment/identity.ts';
+import { presence } from './atom.ts';
 import type { Sink } from './walk.ts';
 
 /** Longest text of all values that a fragment is compared by: what is longer takes longer than rendering most bodies. */
@@ -17,11 +18,13 @@ export class Collector implements Sink {
   unseenValue: Unseen | undefined;
   isPending = false;
   isTooMuch = false;
+  readonly isMeeting: boolean;
   readonly #met: ((identity: Identity) => void) | undefined;
 
   /** @param met told of each model on the way */
   constructor(met?: (identity: Identity) => void) {
     this.#met = met;
+    this.isMeeting = met !== undefined;
   }
 
   add(text: string): boolean {
@@ -29,6 +32,10 @@ export class Collector implements Sink {
     if (this.text.length <= MAX_TEXT) return true;
     this.isTooMuch = true;
     return false;
+  }
+
+  presence(value: unknown): boolean {
+    return this.add(presence(value));
   }
 
   unseen(path: string, why: string): boolean {
@@ -56,6 +63,7 @@ export class KeyCollector extends Collector {
 /** Compares the text of the values with one that was put together before. */
 export class Matcher implements Sink {
   #at = 0;
+  readonly isMeeting = false;
   isPending = false;
   readonly #text: string;
 
@@ -74,6 +82,10 @@ export class Matcher implements Sink {
     return true;
   }
 
+  presence(value: unknown): boolean {
+    return this.#text.charCodeAt(this.#at++) === presenceCode(value);
+  }
+
   unseen(): boolean {
     return false;
   }
@@ -84,4 +96,16 @@ export class Matcher implements Sink {
   }
 
   met(): void {}
+}
+
+const [ABSENT, NULL, TRUE, FALSE, PRESENT] = [undefined, null, true, false, 0].map((value) =>
+  presence(value).charCodeAt(0),
+);
+
+/** The character code of {@link presence}: a hit asks it for each value below its models. */
+function presenceCode(value: unknown): number | undefined {
+  if (value === undefined) return ABSENT;
+  if (value === null) return NULL;
+  if (value === true) return TRUE;
+  return value === false ? FALSE : PRESENT;
 }

@@ -3,7 +3,7 @@ import type { Identity } from '../fragment/identity.ts';
 import { hasHiddenState } from '../fragment/hidden-state.ts';
 import { ownName } from '../fragment/names.ts';
 import { isPlain } from '../fragment/plain.ts';
-import { atom, presence, textAtom } from './atom.ts';
+import { atom, textAtom } from './atom.ts';
 import { INHERITED_ACCESSOR, METHOD, OWN_ACCESSOR, peek } from './peek.ts';
 import { isLazy } from './lazies.ts';
 import { isPlaceholder } from './placeholder.ts';
@@ -13,12 +13,16 @@ import type { Scope, World } from './world.ts';
 /** Takes the text of the values as it comes. Each method says whether it is worth going on. */
 export interface Sink {
   add(text: string): boolean;
+  /** The same for a value below a model: whether it is there. */
+  presence(value: unknown): boolean;
   /** A value that nobody can compare. */
   unseen(path: string, why: string): boolean;
   /** A value that is still being loaded. */
   pending(): boolean;
+  /** Whether it wants to be told of models. */
+  readonly isMeeting: boolean;
   /** A model was met on the way. */
-  met(identity: Identity, world: World): void;
+  met(identity: Identity): void;
 }
 
 /** Nesting of one value that is compared as a whole. */
@@ -148,14 +152,16 @@ class Walk {
 
   /** What was read below a model: its token stands for the rest. */
   #below({ children, each }: ReadNode, value: object): boolean {
-    for (const child of children) {
-      const found = peek(value, child.step);
-      if (!this.#sink.add(presence(found))) return false;
+    for (let i = 0; i < children.length; i++) {
+      const child = children[i] as ReadNode;
+      const found = child.isData ? (value as Record<string, unknown>)[child.step] : peek(value, child.step);
+      if (!this.#sink.presence(found)) return false;
       if (typeof found === 'object' && found !== null && !this.#deeper(child, found)) return false;
     }
     if (each === undefined || !Array.isArray(value)) return true;
-    for (const element of value) {
-      if (!this.#sink.add(presence(element))) return false;
+    for (let i = 0; i < value.length; i++) {
+      const element: unknown = value[i];
+      if (!this.#sink.presence(element)) return false;
       if (typeof element === 'object' && element !== null && !this.#deeper(each, element)) return false;
     }
     return this.#sink.add(';');
@@ -163,8 +169,10 @@ class Walk {
 
   #deeper(node: ReadNode, value: object): boolean {
     if (isPlaceholder(value)) return this.#sink.pending();
-    const identity = this.#identity(value, node.type);
-    if (identity !== undefined) this.#sink.met(identity, this.#world);
+    if (this.#sink.isMeeting) {
+      const identity = this.#identity(value, node.type);
+      if (identity !== undefined) this.#sink.met(identity);
+    }
     return node.children.length === 0 && node.each === undefined ? true : this.#below(node, value);
   }
 
@@ -173,7 +181,7 @@ class Walk {
   }
 
   #model(identity: Identity, value: object): boolean {
-    this.#sink.met(identity, this.#world);
+    this.#sink.met(identity);
     const name = `${ownName(identity)}${this.#world.version(value, identity)}`;
     return this.#number(value) !== undefined && this.#sink.add(textAtom('k', name));
   }
@@ -302,6 +310,7 @@ const BARE: ReadNode = {
   list: false,
   entries: false,
   isStoodFor: false,
+  isData: true,
   type: undefined,
   children: [],
   each: undefined,

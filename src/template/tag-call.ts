@@ -1,7 +1,7 @@
 import type { Identity } from '../fragment/identity.ts';
 import { type Reads, readsOf } from '../reads/reads.ts';
 import { Recorder } from '../reads/recorder.ts';
-import { MAX_PATHS, type ReadRoot, type RootKind, shapeOf, without } from '../reads/shape.ts';
+import { MAX_PATHS, type ReadRoot, type ReadShape, type RootKind, shapeOf, without } from '../reads/shape.ts';
 import { Collector } from '../reads/sinks.ts';
 import { type MarkSafe, readVariables, type SetVariable, writeVariables } from '../reads/variables.ts';
 import { walk } from '../reads/walk.ts';
@@ -97,7 +97,8 @@ export class TagCall implements FragmentCall, BodyEvents {
     const { except, allowed } = this.#at.site;
     const roots: readonly ReadRoot[] = without(recorder.roots(), except);
     if (hasPrivateRead(roots, scope, this.#at.host.privateNames, allowed)) return { uncached: 'private name' };
-    const shape = shapeOf(roots);
+    const shape = shapeOf(roots, lastShapes.get(this.#at.site));
+    lastShapes.set(this.#at.site, shape);
     if (shape.size > MAX_PATHS) return { uncached: 'reads too much', why: `it reads ${shape.size} paths; ${LESS}` };
     const collector = new Collector(met);
     const isSeen = walk(shape, scope, collector);
@@ -140,6 +141,9 @@ export class TagCall implements FragmentCall, BodyEvents {
     return this.#at.host.templateDigest(this.#at.page, dependency);
   }
 }
+
+/** The shape of each tag's last body: most bodies of a tag read the same. */
+const lastShapes = new WeakMap<Site, ReadShape>();
 
 const LESS =
   "comparing them would take longer than rendering: pass less, let a lazy load it, say register(…, { version: 'updatedAt' }) for its rows, or except=";

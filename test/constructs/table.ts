@@ -159,11 +159,11 @@ export const constructs: readonly Construct[] = [
   page('set before and inside', `{% set n = 1 %}${f('article', '{{ n }}{% set n = 5 %}{{ n }}')}`),
   page(
     'set of a loop variable inside',
-    `{% for c in comments %}${f('c', '{% set c = article %}{{ c.title }}')}{% endfor %}`,
+    `{% for c in comments %}${f('c', '{% set c = { title: article.title } %}{{ c.title }}')}{{ c.title }}{% endfor %}`,
   ),
   page(
     'set of a parameter inside',
-    `{% macro m(c) %}${f('c', '{{ c.text }}{% set c = article %}{{ c.title }}')}{% endmacro %}{{ m(comment) }}`,
+    `{% macro m(c) %}${f('c', '{{ c.text }}{% set c = { title: article.title } %}{{ c.title }}')}{{ c.title }}{% endmacro %}{{ m(comment) }}`,
   ),
   page(
     'set in a loop inside',
@@ -173,7 +173,7 @@ export const constructs: readonly Construct[] = [
     'set used by a macro inside',
     `{% macro show() %}{{ n }}{% endmacro %}${f('article', '{% set n = 5 %}{{ show() }}')}`,
   ),
-  page('set used by an include inside', f('article', '{% set comment = other %}{% include "plain.njk" %}')),
+  page('set used by an include inside', f('article', '{% set comment = { text: other.title } %}{% include "plain.njk" %}')),
   page('set in an include inside', f('article', '{% set n = 1 %}{% include "counts.njk" %}{{ n }}'), {
     with: { 'counts.njk': '{% for c in comments %}{% set n = n + 1 %}{% endfor %}' },
   }),

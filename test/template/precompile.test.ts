@@ -39,7 +39,7 @@ const sites: Record<string, readonly [Templates, string]> = {
     { 'page.njk': `{% include "chos" ~ "en.njk" %}${f('article', 'a')}`, 'chosen.njk': 'C' },
     'Ca',
   ],
-  'set in the body': [{ 'page.njk': `{% set n = 1 %}${f('article', '{% set n = 2 %}{{ n }}')}{{ n }}` }, '21'],
+  'set in the body': [{ 'page.njk': `{% set n = 1 %}${f('article', '{% set n = 2 %}{{ n }}')}{{ n }}` }, '22'],
   captured: [{ 'page.njk': `{% set b %}${f('comment', 'x')}{% endset %}${f('article', '{{ b }}')}` }, 'x'],
   'quotes and lines': [{ 'page.njk': f('article', "\"'\\\n\u2028 {{ 'a' }}") }, '"\'\\\n\u2028 a'],
 };

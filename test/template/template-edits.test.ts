@@ -116,9 +116,6 @@ const edits: Record<string, readonly [Templates, string, string]> = {
 /** What nobody can tell the parts of is not stored, and so is fresh. */
 const uncached: Record<string, string> = {
   'a parent chosen at run time': 'unknown template',
-  'a template chosen at run time by an import before the body': 'foreign macro',
-  'macros that the template which includes this one imported': 'foreign macro',
-  'macros of the template which includes this one': 'foreign macro',
 };
 
 const cases = Object.entries(edits);
