@@ -310,14 +310,16 @@ export class Recorder {
     if (isPlaceholder(value) || isLazy(value)) return;
     const { nodes, isModel } = this.#know(value);
     if (nodes.length > 0) {
-      for (const node of nodes) node.whole ||= !node.isBelow;
-      if (isModel || nodes.every((node) => node.isBelow)) return;
+      for (const node of nodes) node.whole = true;
+      if (isModel) return void this.#textOf(value);
+      if (nodes.every((node) => node.isBelow)) return;
       this.#handed ??= new Map();
       if (!this.#handed.has(value)) this.#handed.set(value, this.#textOf(value));
       return;
     }
     if (budget.left-- <= 0) return this.cannotSee('', `a function is handed more than ${MAX_SCANNED} objects`);
-    if (isModel || !(isPlain(value) || value instanceof Map || value instanceof Set)) return;
+    if (isModel) return void this.#textOf(value);
+    if (!(isPlain(value) || value instanceof Map || value instanceof Set)) return;
     for (const item of elementsOf(value)) if (isObject(item)) this.#hand(item, budget);
   }
 

@@ -103,9 +103,9 @@ class Walk {
   #object(node: ReadNode, value: object, path: string): boolean {
     if (isPlaceholder(value)) return this.#sink.pending();
     const model = this.#scope.models.indexOf(value);
-    if (model !== -1) return this.#sink.add(`m${model},`) && this.#below(node, value);
+    if (model !== -1) return this.#sink.add(`m${model},`) && this.#ofModel(node, value);
     const identity = this.#identity(value, node.type);
-    if (identity !== undefined) return this.#model(identity, value) && this.#below(node, value);
+    if (identity !== undefined) return this.#model(identity, value) && this.#ofModel(node, value);
     if (value instanceof String) return this.#string(value, path);
     const isFirst = this.#number(value);
     if (isFirst === undefined) return false;
@@ -150,6 +150,10 @@ class Walk {
     return this.#data(value, path, 0);
   }
 
+  #ofModel(node: ReadNode, value: object): boolean {
+    return (!node.whole || this.#columns(value)) && this.#below(node, value);
+  }
+
   /** What was read below a model: its token stands for the rest. */
   #below({ children, each }: ReadNode, value: object): boolean {
     for (let i = 0; i < children.length; i++) {
@@ -173,7 +177,7 @@ class Walk {
       const identity = this.#identity(value, node.type);
       if (identity !== undefined) this.#sink.met(identity);
     }
-    return node.children.length === 0 && node.each === undefined ? true : this.#below(node, value);
+    return this.#ofModel(node, value);
   }
 
   #identity(value: object, type: string | undefined): Identity | undefined {
@@ -242,13 +246,33 @@ class Walk {
     if (typeof value === 'function') return this.#function(BARE, value as never, path);
     if (isPlaceholder(value)) return this.#sink.pending();
     const model = this.#scope.models.indexOf(value);
-    if (model !== -1) return this.#sink.add(`m${model},`);
+    if (model !== -1) return this.#sink.add(`m${model},`) && this.#columns(value);
     const identity = this.#world.identity(value);
-    if (identity !== undefined) return this.#model(identity, value);
+    if (identity !== undefined) return this.#model(identity, value) && this.#columns(value);
     if (value instanceof String) return this.#string(value, path);
     const isFirst = this.#number(value);
     if (isFirst !== true) return isFirst === false;
     return this.#data(value, path, depth);
+  }
+
+  /** Which of a model's properties are there, and its booleans: who is handed it may look at any. */
+  #columns(value: object): boolean {
+    for (const key of Reflect.ownKeys(value)) {
+      const found = peek(value, key);
+      if (!this.#sink.add(textAtom('k', String(key))) || !this.#sink.presence(found)) return false;
+      if (this.#sink.isMeeting) this.#meet(found);
+    }
+    return this.#sink.add('}');
+  }
+
+  /** Models directly in a model that a function is handed. */
+  #meet(value: unknown): void {
+    if (typeof value !== 'object' || value === null) return;
+    for (const one of Array.isArray(value) ? value : [value]) {
+      if (typeof one !== 'object' || one === null || isPlaceholder(one)) continue;
+      const identity = this.#world.identity(one);
+      if (identity !== undefined) this.#sink.met(identity);
+    }
   }
 
   /** An object's own data, each object once. */

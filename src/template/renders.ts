@@ -39,8 +39,8 @@ export class Renders {
   ): string | null {
     const inside = (template.env as PageEnvironment)[PAGE];
     if (inside !== undefined) {
-      this.#host.prepare(template);
-      return this.#nunjucks.call(template, context, done);
+      inside.handedOn = undefined;
+      return this.#nunjucks.call(inside.adopt(template), context, done);
     }
     const running = runningNow();
     if (done === undefined && running instanceof Page && running.render.frames === this.#engine.fragments) {

@@ -173,7 +173,10 @@ export const constructs: readonly Construct[] = [
     'set used by a macro inside',
     `{% macro show() %}{{ n }}{% endmacro %}${f('article', '{% set n = 5 %}{{ show() }}')}`,
   ),
-  page('set used by an include inside', f('article', '{% set comment = { text: other.title } %}{% include "plain.njk" %}')),
+  page(
+    'set used by an include inside',
+    f('article', '{% set comment = { text: other.title } %}{% include "plain.njk" %}'),
+  ),
   page('set in an include inside', f('article', '{% set n = 1 %}{% include "counts.njk" %}{{ n }}'), {
     with: { 'counts.njk': '{% for c in comments %}{% set n = n + 1 %}{% endfor %}' },
   }),

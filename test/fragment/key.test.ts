@@ -16,6 +16,7 @@ const parts: KeyParts = {
   keys: '["comment.njk"]',
   using: '[]',
   vary: '[]',
+  reads: '',
 };
 
 const keyModel = (type: string, id: string, token: string): KeyModel => ({
@@ -90,6 +91,8 @@ describe('the canonical text of key parts', () => {
     ['ordinals 1 and 11', { ordinal: 1 }, { ordinal: 11 }],
     ['a key and a using attribute', { keys: '["a"]', using: '[]' }, { keys: '[]', using: '["a"]' }],
     ['a using attribute and a vary value', { using: '["a"]' }, { vary: '["a"]' }],
+    ['what was read and what was not', { reads: 'Zq3hXw0aT5kLr2Vb' }, {}],
+    ['what was read and a vary value', { reads: '["a"]' }, { vary: '["a"]' }],
     ['a template that looks escaped', { template: 'a%0023' }, { template: 'a#' }],
     [
       'two models and one whose id looks like them',
@@ -104,6 +107,9 @@ describe('the canonical text of key parts', () => {
   test('is short and can be read', () => {
     expect(canonicalKey(parts)).toBe(
       'blog:1:comment.njk#0@Xu8bJr4HcN2s9QaP:Comment:=7@0mi8kq2c4Vb3xR9aLk0g:["comment.njk"]',
+    );
+    expect(canonicalKey({ ...parts, reads: 'Zq3hXw0aT5kLr2Vb' })).toBe(
+      'blog:1:comment.njk#0@Xu8bJr4HcN2s9QaP:Comment:=7@0mi8kq2c4Vb3xR9aLk0g:["comment.njk"]:Zq3hXw0aT5kLr2Vb',
     );
   });
 });

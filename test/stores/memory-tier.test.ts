@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type Entry, entryBytes } from '../../src/fragment/entry.ts';
+import { NOTHING_READ, type Reads } from '../../src/reads/reads.ts';
 import { MemoryTier } from '../../src/stores/memory-tier.ts';
 
 function entry(html: string, more: Partial<Entry> = {}): Entry {
@@ -8,6 +9,7 @@ function entry(html: string, more: Partial<Entry> = {}): Entry {
     html,
     dependencies: ['*', 't', 'A', 't', 'A:=1', 't'],
     templates: [],
+    reads: NOTHING_READ,
     expires: Number.POSITIVE_INFINITY,
     provisional: false,
     microseconds: 1_000,
@@ -51,10 +53,11 @@ describe('the memory tier', () => {
     const tier = new MemoryTier(100_000);
     const one = entry('one');
     tier.set('a', one);
-    expect(tier.get('a')).toBe(one);
-    expect(tier.get('b')).toBeUndefined();
+    expect(tier.get('a')).toEqual([one]);
+    expect(tier.get('a')[0]).toBe(one);
+    expect(tier.get('b')).toEqual([]);
     tier.clear();
-    expect(tier.get('a')).toBeUndefined();
+    expect(tier.get('a')).toEqual([]);
   });
 
   test.each(texts)('is bounded in bytes, whatever the text: %s', (text) => {
@@ -68,7 +71,7 @@ describe('the memory tier', () => {
       expect(tier.bytes).toBeLessThanOrEqual(maxBytes);
     }
     let held = 0;
-    for (const [key, one] of html) if (tier.get(key) !== undefined) held += textBytes(one);
+    for (const [key, one] of html) if (tier.get(key).length > 0) held += textBytes(one);
     expect(held).toBeLessThanOrEqual(maxBytes);
     // It is used, too.
     expect(tier.bytes).toBeGreaterThan(maxBytes * 0.9);
@@ -80,7 +83,7 @@ describe('the memory tier', () => {
     tier.get('key 0');
     tier.get('key 2');
     for (let i = 10; i < 13; i++) tier.set(`key ${i % 10}${i}`, entry('x'));
-    const there = Array.from({ length: 10 }, (_, i) => i).filter((i) => tier.get(`key ${i}`) !== undefined);
+    const there = Array.from({ length: 10 }, (_, i) => i).filter((i) => tier.get(`key ${i}`).length > 0);
     expect(there).toContain(0);
     expect(there).toContain(2);
     expect(there).not.toContain(1);
@@ -96,10 +99,24 @@ describe('the memory tier', () => {
     );
   });
 
+  test('keeps variants that read something else side by side, the youngest first, and one of each', () => {
+    const tier = new MemoryTier(100_000);
+    const variant = (html: string, text: string) => entry(html, { reads: { ...NOTHING_READ, text } as Reads });
+    tier.set('a', variant('de', 's2:de'));
+    tier.set('a', variant('en', 's2:en'));
+    expect(tier.get('a').map(({ html }) => html)).toEqual(['en', 'de']);
+    tier.set('a', variant('neu', 's2:de'));
+    expect(tier.get('a').map(({ html }) => html)).toEqual(['neu', 'en']);
+    expect(tier.size).toBe(2);
+    tier.delete('a', tier.get('a')[0] as Entry);
+    expect(tier.get('a').map(({ html }) => html)).toEqual(['en']);
+    expect(tier.bytes).toBeLessThan(2 * entryBytes('a', variant('neu', 's2:de')));
+  });
+
   test('is empty after clear', () => {
     const tier = new MemoryTier(10_000);
     tier.set('a', entry('x'));
     tier.clear();
-    expect([tier.size, tier.bytes, tier.get('a')]).toEqual([0, 0, undefined]);
+    expect([tier.size, tier.bytes, tier.get('a')]).toEqual([0, 0, []]);
   });
 });

@@ -3,10 +3,12 @@ import { describe, expect, test } from 'vitest';
 import { Article, Comment } from '../support/models.ts';
 import { fragment, Site } from './site.ts';
 
-const tag = fragment('comment 0', '"body"', '{{ text }}');
-const nested = fragment('article 0', '"outer"', `{{ text }}${tag}`);
+const tag = fragment('comment 0', '"body"', '{{ comment.text }}');
+const nested = fragment('article 0', '"outer"', `{{ article.title }}${tag}`);
 const comment = new Comment(1);
 const article = new Article(1);
+/** Rows as they are read at some time: what is below the models of a tag is their tokens' to tell. */
+const rows = (text: string) => ({ article: new Article(1, text), comment: new Comment(1, text) });
 
 describe('data read before a bump and stored after it', () => {
   test('is served no longer than maxDataAge after the bump', async () => {
@@ -14,11 +16,11 @@ describe('data read before a bump and stored after it', () => {
     const bumped = site.now;
     await site.sweeper.invalidateCacheFor(comment);
     site.now = bumped + 1_000;
-    await site.render({ comment, text: 'old' });
+    await site.render(rows('old'));
     site.now = bumped + 2_999;
-    expect((await site.render({ comment, text: 'new' })).html).toBe('old');
+    expect((await site.render(rows('new'))).html).toBe('old');
     site.now = bumped + 3_000;
-    expect((await site.render({ comment, text: 'new' })).html).toBe('new');
+    expect((await site.render(rows('new'))).html).toBe('new');
   });
 
   test('counts from the last bump of anything it was made from', async () => {
@@ -28,18 +30,18 @@ describe('data read before a bump and stored after it', () => {
     site.now = bumped + 2_000;
     await site.sweeper.invalidateCacheFor(comment);
     site.now = bumped + 2_500;
-    await site.render({ article, comment, text: 'old' });
+    await site.render(rows('old'));
     site.now = bumped + 4_999;
-    expect((await site.render({ article, comment, text: 'new' })).html).toBe('oldold');
+    expect((await site.render(rows('new'))).html).toBe('oldold');
     site.now = bumped + 5_000;
-    expect((await site.render({ article, comment, text: 'new' })).html).toBe('newnew');
+    expect((await site.render(rows('new'))).html).toBe('newnew');
   });
 
   test('that can no longer be served is not stored, and reported', async () => {
     const site = new Site(tag);
     await site.sweeper.invalidateCacheFor(comment);
     site.now += 3_000;
-    await site.render({ comment, text: 'x' });
+    await site.render(rows('x'));
     expect(site.outcomes).toEqual(['expired']);
     expect(site.sweeper.stats().memory.entries).toBe(0);
   });
@@ -52,10 +54,10 @@ describe('data read before a bump and stored after it', () => {
     const bumped = site.now;
     await site.sweeper.invalidateCacheFor(comment);
     site.now = bumped + age - 1;
-    await site.render({ comment, text: 'old' });
-    expect((await site.render({ comment, text: 'new' })).html).toBe('old');
+    await site.render(rows('old'));
+    expect((await site.render(rows('new'))).html).toBe('old');
     site.now = bumped + age;
-    expect((await site.render({ comment, text: 'new' })).html).toBe('new');
+    expect((await site.render(rows('new'))).html).toBe('new');
   });
 
   test.each<[string, (site: Site) => Promise<void>]>([
@@ -65,20 +67,20 @@ describe('data read before a bump and stored after it', () => {
     const site = new Site(tag);
     const bumped = site.now;
     await bump(site);
-    await site.render({ comment, text: 'old' });
+    await site.render(rows('old'));
     site.now = bumped + 3_000;
-    expect((await site.render({ comment, text: 'new' })).html).toBe('new');
+    expect((await site.render(rows('new'))).html).toBe('new');
   });
 
   test('is short-lived in the fragments around it too', async () => {
-    const site = new Site(fragment('"Site" 0', '"1"', `{{ text }}${fragment('article 0', '"2"', `{{ text }}${tag}`)}`));
+    const site = new Site(fragment('"Site" 0', '"1"', fragment('article 0', '"2"', `{{ article.title }}${tag}`)));
     const bumped = site.now;
     await site.sweeper.invalidateCacheFor(comment);
-    await site.render({ article, comment, text: 'a' });
+    await site.render(rows('a'));
     site.now = bumped + 2_999;
-    expect((await site.render({ article, comment, text: 'b' })).html).toBe('aaa');
+    expect((await site.render(rows('b'))).html).toBe('aa');
     site.now = bumped + 3_000;
-    expect((await site.render({ article, comment, text: 'b' })).html).toBe('bbb');
+    expect((await site.render(rows('b'))).html).toBe('bb');
   });
 
   test('is short-lived in a fragment around it that was made of a hit, by a request that began later', async () => {
@@ -88,11 +90,11 @@ describe('data read before a bump and stored after it', () => {
     });
     const bumped = site.now;
     await site.sweeper.invalidateCacheFor(comment);
-    await site.render({ comment, text: 'old' });
+    await site.render(rows('old'));
     site.now = bumped + 2_500;
-    expect((await site.renderSince(site.now, { article, comment, text: 'new' }, 'around.njk')).html).toBe('old');
+    expect((await site.renderSince(site.now, rows('new'), 'around.njk')).html).toBe('old');
     site.now = bumped + 3_000;
-    expect((await site.render({ article, comment, text: 'new' }, 'around.njk')).html).toBe('new');
+    expect((await site.render(rows('new'), 'around.njk')).html).toBe('new');
   });
 });
 
@@ -101,7 +103,7 @@ describe('data read after the bump', () => {
     const site = new Site(tag);
     await site.sweeper.invalidateCacheFor(comment);
     site.now += 4_001;
-    await site.render({ comment, text: 'x' });
+    await site.render(rows('x'));
     expect(site.outcomes).toEqual(['miss']);
     site.now += 365 * 86_400_000;
     expect((await site.render({ comment })).ran).toEqual([]);
@@ -111,7 +113,7 @@ describe('data read after the bump', () => {
     const site = new Site(tag);
     await site.sweeper.invalidateCacheFor(comment);
     site.now += 1_001;
-    await site.renderSince(site.now, { comment, text: 'x' });
+    await site.renderSince(site.now, rows('x'));
     site.now += 365 * 86_400_000;
     expect((await site.render({ comment })).ran).toEqual([]);
   });
@@ -121,7 +123,7 @@ describe('data read after the bump', () => {
     const bumped = site.now;
     await site.sweeper.invalidateCacheFor(comment);
     site.now = bumped + 1_000;
-    await site.renderSince(bumped, { comment, text: 'x' });
+    await site.renderSince(bumped, rows('x'));
     site.now = bumped + 3_000;
     expect((await site.render({ comment })).ran).toEqual(['body']);
   });
@@ -129,7 +131,7 @@ describe('data read after the bump', () => {
   test('of what was never bumped is stored for good, however old it is', async () => {
     const site = new Site(tag);
     await site.sweeper.invalidateCacheFor(article);
-    await site.renderSince(site.now - 86_400_000, { comment, text: 'x' });
+    await site.renderSince(site.now - 86_400_000, rows('x'));
     site.now += 365 * 86_400_000;
     expect((await site.render({ comment })).ran).toEqual([]);
   });
@@ -142,9 +144,9 @@ describe('a request that began before the bump', () => {
     site.now += 60_000;
     await site.sweeper.invalidateCacheFor(comment);
     site.now += 60_000;
-    await site.renderSince(began, { comment, text: 'old' });
+    await site.renderSince(began, rows('old'));
     expect(site.outcomes).toEqual(['expired']);
-    expect((await site.render({ comment, text: 'new' })).html).toBe('new');
+    expect((await site.render(rows('new'))).html).toBe('new');
   });
 
   test.each([Number.NaN, 'yesterday', new Date(Number.NaN)])(
@@ -153,9 +155,9 @@ describe('a request that began before the bump', () => {
       const site = new Site(tag);
       const bumped = site.now;
       await site.sweeper.invalidateCacheFor(comment);
-      await site.renderSince(since as number, { comment, text: 'old' }).catch(() => undefined);
+      await site.renderSince(since as number, rows('old')).catch(() => undefined);
       site.now = bumped + 4_000;
-      expect((await site.render({ comment, text: 'new' })).html).toBe('new');
+      expect((await site.render(rows('new'))).html).toBe('new');
     },
   );
 });
@@ -182,8 +184,8 @@ describe('a provisional entry', () => {
     await site.sweeper.invalidateCacheFor(comment);
     site.now += 1_500;
     // Two requests miss; the one that began before the bump is stored last.
-    const slow = site.renderSince(site.now - 2_000, { comment, text: 'old' });
-    const fast = site.renderSince(site.now, { comment, text: 'new' }, 'leaf.njk');
+    const slow = site.renderSince(site.now - 2_000, rows('old'));
+    const fast = site.renderSince(site.now, rows('new'), 'leaf.njk');
     await fast;
     held.go();
     await slow;
@@ -196,17 +198,21 @@ describe('a provisional entry', () => {
   test('makes what is around it provisional too: that never replaces a valid one either', async () => {
     const site = new Site({
       'page.njk': '{% include "outer.njk" %}{{ "" | hold }}',
-      'outer.njk': fragment('article 0', '"outer"', '{% if full %}{% include "leaf.njk" %}{% else %}short{% endif %}'),
+      'outer.njk': fragment(
+        'article 0',
+        '"outer"',
+        '{% if article.title == "full" %}{% include "leaf.njk" %}{% else %}short{% endif %}',
+      ),
       'leaf.njk': tag,
     });
     const held = waiting();
     held.env(site);
     await site.sweeper.invalidateCacheFor(comment);
-    await site.render({ comment, text: 'old' }, 'leaf.njk');
+    await site.render(rows('old'), 'leaf.njk');
     site.now += 1_500;
     // This request began after the bump, and shows the provisional fragment.
-    const slow = site.renderSince(site.now, { article, comment, full: true });
-    await site.renderSince(site.now, { article, comment, full: false }, 'outer.njk');
+    const slow = site.renderSince(site.now, { article: new Article(1, 'full'), comment });
+    await site.renderSince(site.now, { article: new Article(1, 'short'), comment }, 'outer.njk');
     held.go();
     expect((await slow).html).toBe('old');
     expect((await site.render({ article, comment }, 'outer.njk')).html).toBe('short');
@@ -218,8 +224,8 @@ describe('a provisional entry', () => {
     held.env(site);
     await site.sweeper.invalidateCacheFor(comment);
     site.now += 1_500;
-    const fresh = site.renderSince(site.now, { comment, text: 'new' });
-    await site.renderSince(site.now - 2_000, { comment, text: 'old' }, 'leaf.njk');
+    const fresh = site.renderSince(site.now, rows('new'));
+    await site.renderSince(site.now - 2_000, rows('old'), 'leaf.njk');
     held.go();
     await fresh;
     site.now += 60_000;
@@ -229,10 +235,10 @@ describe('a provisional entry', () => {
   test('that was swept does not stop a later one', async () => {
     const site = new Site(tag);
     await site.sweeper.invalidateCacheFor(comment);
-    await site.render({ comment, text: '1' });
+    await site.render(rows('1'));
     await site.sweeper.invalidateCacheFor(comment);
-    await site.render({ comment, text: '2' });
-    expect(await site.render({ comment, text: '3' })).toEqual({ html: '2', ran: [] });
+    await site.render(rows('2'));
+    expect(await site.render(rows('3'))).toEqual({ html: '2', ran: [] });
   });
 });
 
@@ -256,8 +262,8 @@ describe('promise 2', () => {
   );
 
   test('holds for any order of reads, writes and renders: what a hit shows is at most so old', async () => {
-    const outer = fragment('article 0', '"outer"', '[{{ version }}{% include "leaf.njk" %}]');
-    const leaf = fragment('comment 0', '"leaf"', '({{ version }})');
+    const outer = fragment('article 0', '"outer"', '[{{ article.title }}{% include "leaf.njk" %}]');
+    const leaf = fragment('comment 0', '"leaf"', '({{ comment.text }})');
     await fc.assert(
       fc.asyncProperty(events, async (all) => {
         const site = new Site({ 'page.njk': outer, 'leaf.njk': leaf });
@@ -274,7 +280,7 @@ describe('promise 2', () => {
           const read = site.now - age;
           // A read at the moment of a write may have come before it.
           const version = versionAt(read - 1);
-          const page = { article, comment, version };
+          const page = rows(String(version));
           const { html, ran } = known
             ? await site.renderSince(read, page, `${kind}.njk`)
             : await site.render(page, `${kind}.njk`);

@@ -38,8 +38,8 @@ describe('the report of a render', () => {
         milliseconds: expect.any(Number),
         waited: 0,
         fragments: [
-          { template: 'leaf.njk', line: 1, outcome: 'miss', cost: expect.any(Number), ...lookup },
-          { template: 'page.njk', line: 2, outcome: 'miss', cost: expect.any(Number), ...lookup },
+          { template: 'leaf.njk', line: 1, outcome: 'miss', cost: expect.any(Number), reads: [], ...lookup },
+          { template: 'page.njk', line: 2, outcome: 'miss', cost: expect.any(Number), reads: [], ...lookup },
         ],
       },
     ]);
@@ -50,20 +50,31 @@ describe('the report of a render', () => {
     await site.render(page);
     const stored = site.fragments[1]?.cost;
     await site.render(page);
-    expect(site.fragments).toEqual([{ template: 'page.njk', line: 2, outcome: 'hit', cost: stored, ...lookup }]);
+    expect(site.fragments).toEqual([
+      { template: 'page.njk', line: 2, outcome: 'hit', cost: stored, reads: [], ...lookup },
+    ]);
   });
 
   test('says why a fragment was not stored', async () => {
     const site = new Site(fragment('article 0', '"outer"', fragment('comment 0 when=no', '"inner"')));
     await site.render(page);
     expect(site.fragments).toEqual([
-      { template: 'page.njk', line: 1, outcome: 'uncached', reason: 'when', cost: expect.any(Number), ...lookup },
+      {
+        template: 'page.njk',
+        line: 1,
+        outcome: 'uncached',
+        reason: 'when',
+        cost: expect.any(Number),
+        reads: [],
+        ...lookup,
+      },
       {
         template: 'page.njk',
         line: 1,
         outcome: 'uncached',
         reason: 'contains uncached',
         cost: expect.any(Number),
+        reads: expect.any(Array),
         ...lookup,
       },
     ]);

@@ -162,26 +162,26 @@ describe('touches', () => {
 
 describe('register() of a sweeper', () => {
   test.each<[string, unknown, string]>([
-    ['null', null, 'register() expected { type, id, touches }, got null'],
+    ['null', null, 'register() expected { type, id, touches, version }, got null'],
     [
       'an unknown name',
       { touch: () => [] },
-      'register() expected type (a name), id (an attribute or a function) and touches (a function), got touch: the function touch',
+      'register() expected type (a name), id (an attribute or a function), touches (a function) and version (an attribute), got touch: the function touch',
     ],
     [
       'an empty type',
       { type: '' },
-      'register() expected type (a name), id (an attribute or a function) and touches (a function), got type: the string ""',
+      'register() expected type (a name), id (an attribute or a function), touches (a function) and version (an attribute), got type: the string ""',
     ],
     [
       'an id that is a number',
       { id: 5 },
-      'register() expected type (a name), id (an attribute or a function) and touches (a function), got id: the number 5',
+      'register() expected type (a name), id (an attribute or a function), touches (a function) and version (an attribute), got id: the number 5',
     ],
     [
       'touches that are a list',
       { touches: [] },
-      'register() expected type (a name), id (an attribute or a function) and touches (a function), got touches: a list of 0',
+      'register() expected type (a name), id (an attribute or a function), touches (a function) and version (an attribute), got touches: a list of 0',
     ],
   ])('refuses %s', (_title, registration, message) => {
     const { sweeper } = new Site('');

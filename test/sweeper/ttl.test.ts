@@ -78,11 +78,11 @@ describe('the ttl', () => {
 
   test('that passes while the body is rendered: not stored, and reported', async () => {
     const site = new Site(fragment('article 1', '"body"', '{{ wait() }}'));
-    const wait = () => {
+    site.env.addGlobal('wait', () => {
       site.now += 1_000;
       return '';
-    };
-    await site.render({ ...page, wait });
+    });
+    await site.render(page);
     expect(site.outcomes).toEqual(['expired']);
     expect(site.sweeper.stats().memory.entries).toBe(0);
   });

@@ -79,6 +79,8 @@ describe('a page asks before its first pass for what it needed last time', () =>
         // Their tokens are made here, so no entry can be there.
         'getMany token 2',
         'addMany token 2',
+        // What a tag reads: the record that was not asked for this time.
+        'setMany entry 1',
         'addMany entry 2',
       ],
     });
