@@ -38,10 +38,16 @@ export function textAtom(kind: string, text: string): string {
     : `${kind}${text.length}:${text}`;
 }
 
-/** How a value below a model is compared: whether it is there, and which of the two a boolean is. */
-export function presence(value: unknown): string {
-  if (value === undefined) return 'u';
-  if (value === null) return 'n';
-  if (value === true) return 't';
-  return value === false ? 'f' : 'p';
+const ABSENT = 'u'.charCodeAt(0);
+const NULL = 'n'.charCodeAt(0);
+const TRUE = 't'.charCodeAt(0);
+const FALSE = 'f'.charCodeAt(0);
+const PRESENT = 'p'.charCodeAt(0);
+
+/** How a value below a model is compared: whether it is there, and which of the two a boolean is. A character's code. */
+export function presence(value: unknown): number {
+  if (value === undefined) return ABSENT;
+  if (value === null) return NULL;
+  if (value === true) return TRUE;
+  return value === false ? FALSE : PRESENT;
 }

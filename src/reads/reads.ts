@@ -24,9 +24,14 @@ export function readsOf(shape: ReadShape, text: string, variables: string): Read
   if (shape === NO_READS && text === '' && variables === '') return NOTHING_READ;
   const known = last.get(shape);
   if (known !== undefined && known.text === text && known.variables === variables) return known;
-  const reads = { shape, text, variables };
+  const reads = { shape, text: inOnePiece(text), variables };
   last.set(shape, reads);
   return reads;
+}
+
+/** V8 puts texts that were put together into a tree of their pieces: comparing with one piece is quicker. */
+function inOnePiece(text: string): string {
+  return Buffer.from(text, 'utf8').toString('utf8');
 }
 
 /** Whether the paths of an entry would read the same at a place; `pending` while one of them is still being loaded. */

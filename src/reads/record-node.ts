@@ -30,6 +30,10 @@ export class RecordNode implements ReadNode {
     this.isBelow = isBelow;
   }
 
+  get isEnd(): boolean {
+    return !this.whole && this.children.length === 0 && this.each === undefined && this.context === undefined;
+  }
+
   child(step: string): RecordNode {
     const { children } = this;
     for (let i = 0; i < children.length; i++) {

@@ -19,6 +19,8 @@ export interface Comparison {
   readonly isStoodFor: boolean;
   /** It was an ordinary property: below a model it is looked at without asking for a getter. */
   readonly isData: boolean;
+  /** Nothing was read below it. */
+  readonly isEnd: boolean;
   /** The objects here are rows of this type: a tag said so. */
   readonly type: string | undefined;
 }
@@ -137,12 +139,12 @@ export function leaves({ roots }: ReadShape): ReadShape[] {
 
 /** A node with each of the paths below it alone. */
 function branches(node: ReadNode): ReadNode[] {
-  const bare = { ...node, children: [], each: undefined, context: undefined };
+  const bare = { ...node, isEnd: true, children: [], each: undefined, context: undefined };
   const found: ReadNode[] = [];
-  for (const child of node.children) for (const branch of branches(child)) found.push({ ...bare, children: [branch] });
-  if (node.each !== undefined) for (const branch of branches(node.each)) found.push({ ...bare, each: branch });
+  for (const child of node.children) for (const branch of branches(child)) found.push({ ...bare, isEnd: false, children: [branch] });
+  if (node.each !== undefined) for (const branch of branches(node.each)) found.push({ ...bare, isEnd: false, each: branch });
   for (const child of node.context?.children ?? []) {
-    for (const branch of branches(child)) found.push({ ...bare, context: { ...bare, step: '()', children: [branch] } });
+    for (const branch of branches(child)) found.push({ ...bare, isEnd: false, context: { ...bare, step: '()', children: [branch] } });
   }
   return found.length === 0 ? [bare] : found;
 }
@@ -223,8 +225,10 @@ function read(written: Written, depth: number): ReadNode {
   const [step, flags, children, each, context, type] = written;
   const isNode = typeof step === 'string' && typeof flags === 'number' && Array.isArray(children);
   if (!isNode || depth > MAX_NESTING || !(type === 0 || typeof type === 'string')) throw new TypeError('no node');
+  const isWhole = (flags & WHOLE) !== 0;
   return {
-    step,
+    step: propertyName(step),
+    isEnd: !isWhole && children.length === 0 && each === 0 && context === 0,
     whole: (flags & WHOLE) !== 0,
     list: (flags & LIST) !== 0,
     entries: (flags & ENTRIES) !== 0,
@@ -237,6 +241,11 @@ function read(written: Written, depth: number): ReadNode {
   };
 }
 
+/** A text as V8 keeps the names of properties: it finds a property by another text much more slowly. */
+function propertyName(text: string): string {
+  return Object.keys({ [text]: 0 })[0] as string;
+}
+
 function merge(a: ReadNode, b: ReadNode): ReadNode {
   const children = new Map(a.children.map((child) => [child.step, child]));
   for (const child of b.children) {
@@ -245,6 +254,7 @@ function merge(a: ReadNode, b: ReadNode): ReadNode {
   }
   return {
     step: a.step,
+    isEnd: a.isEnd && b.isEnd,
     whole: a.whole || b.whole,
     list: a.list || b.list,
     entries: a.entries || b.entries,

@@ -1,5 +1,7 @@
 import type { Identity } from '../fragment/identity.ts';
 import { presence } from './atom.ts';
+import { matcherFor } from './presences.ts';
+import type { ReadNode } from './shape.ts';
 import type { Sink } from './walk.ts';
 
 /** Longest text of all values that a fragment is compared by: what is longer takes longer than rendering most bodies. */
@@ -32,10 +34,6 @@ export class Collector implements Sink {
     if (this.text.length <= MAX_TEXT) return true;
     this.isTooMuch = true;
     return false;
-  }
-
-  presence(value: unknown): boolean {
-    return this.add(presence(value));
   }
 
   unseen(path: string, why: string): boolean {
@@ -82,8 +80,13 @@ export class Matcher implements Sink {
     return true;
   }
 
-  presence(value: unknown): boolean {
-    return this.#text.charCodeAt(this.#at++) === presenceCode(value);
+  below(node: ReadNode, value: object): boolean | undefined {
+    const match = matcherFor(node);
+    if (match === undefined) return undefined;
+    const end = match(value, this.#text, this.#at, presence);
+    if (end < 0) return false;
+    this.#at = end;
+    return true;
   }
 
   unseen(): boolean {
@@ -96,16 +99,4 @@ export class Matcher implements Sink {
   }
 
   met(): void {}
-}
-
-const [ABSENT, NULL, TRUE, FALSE, PRESENT] = [undefined, null, true, false, 0].map((value) =>
-  presence(value).charCodeAt(0),
-);
-
-/** The character code of {@link presence}: a hit asks it for each value below its models. */
-function presenceCode(value: unknown): number | undefined {
-  if (value === undefined) return ABSENT;
-  if (value === null) return NULL;
-  if (value === true) return TRUE;
-  return value === false ? FALSE : PRESENT;
 }

@@ -3,27 +3,32 @@ import type { Identity } from '../fragment/identity.ts';
 import { hasHiddenState } from '../fragment/hidden-state.ts';
 import { ownName } from '../fragment/names.ts';
 import { isPlain } from '../fragment/plain.ts';
-import { atom, textAtom } from './atom.ts';
+import { atom, presence, textAtom } from './atom.ts';
 import { INHERITED_ACCESSOR, METHOD, OWN_ACCESSOR, peek } from './peek.ts';
 import { isLazy } from './lazies.ts';
 import { isPlaceholder } from './placeholder.ts';
+import { END } from './presences.ts';
 import type { ReadNode, ReadShape } from './shape.ts';
 import type { Scope, World } from './world.ts';
 
 /** Takes the text of the values as it comes. Each method says whether it is worth going on. */
 export interface Sink {
   add(text: string): boolean;
-  /** The same for a value below a model: whether it is there. */
-  presence(value: unknown): boolean;
   /** A value that nobody can compare. */
   unseen(path: string, why: string): boolean;
   /** A value that is still being loaded. */
   pending(): boolean;
+  /** May take what is below a model at once; undefined if it is to be handed the text. */
+  below?(node: ReadNode, value: object): boolean | undefined;
   /** Whether it wants to be told of models. */
   readonly isMeeting: boolean;
   /** A model was met on the way. */
   met(identity: Identity): void;
 }
+
+/** What is below a model is written here before it is handed on: a walk is not interrupted. */
+const scratch = Buffer.alloc(65_536);
+const END_CODE = END.charCodeAt(0);
 
 /** Nesting of one value that is compared as a whole. */
 const MAX_DEPTH = 50;
@@ -101,9 +106,9 @@ class Walk {
   }
 
   #object(node: ReadNode, value: object, path: string): boolean {
-    if (isPlaceholder(value)) return this.#sink.pending();
     const model = this.#scope.models.indexOf(value);
-    if (model !== -1) return this.#sink.add(`m${model},`) && this.#ofModel(node, value);
+    if (model !== -1) return this.#sink.add(model === 0 ? 'm0,' : `m${model},`) && this.#ofModel(node, value);
+    if (isPlaceholder(value)) return this.#sink.pending();
     const identity = this.#identity(value, node.type);
     if (identity !== undefined) return this.#model(identity, value) && this.#ofModel(node, value);
     if (value instanceof String) return this.#string(value, path);
@@ -151,33 +156,51 @@ class Walk {
   }
 
   #ofModel(node: ReadNode, value: object): boolean {
-    return (!node.whole || this.#columns(value)) && this.#below(node, value);
+    return node.isEnd || ((!node.whole || this.#all(value)) && this.#below(node, value));
+  }
+
+  #all(value: object): boolean {
+    return this.#sink.add(scratch.toString('latin1', 0, this.#columns(value, 0)));
   }
 
   /** What was read below a model: its token stands for the rest. */
-  #below({ children, each }: ReadNode, value: object): boolean {
+  #below(node: ReadNode, value: object): boolean {
+    const known = this.#sink.below?.(node, value);
+    if (known !== undefined) return known;
+    const end = this.#presences(node, value, 0);
+    return this.#sink.add(scratch.toString('latin1', 0, end));
+  }
+
+  /**
+   * Writes whether each value below a model is there, from a place in the scratch on; returns where it ends. A page asks this
+   * for every value that its fragments show: nothing is allocated.
+   */
+  #presences({ children, each }: ReadNode, value: object, start: number): number {
+    let at = start;
     for (let i = 0; i < children.length; i++) {
       const child = children[i] as ReadNode;
       const found = child.isData ? (value as Record<string, unknown>)[child.step] : peek(value, child.step);
-      if (!this.#sink.presence(found)) return false;
-      if (typeof found === 'object' && found !== null && !this.#deeper(child, found)) return false;
+      scratch[at++] = presence(found);
+      if (typeof found === 'object' && found !== null) at = this.#deeper(child, found, at);
     }
-    if (each === undefined || !Array.isArray(value)) return true;
+    if (each === undefined || !Array.isArray(value)) return at;
     for (let i = 0; i < value.length; i++) {
       const element: unknown = value[i];
-      if (!this.#sink.presence(element)) return false;
-      if (typeof element === 'object' && element !== null && !this.#deeper(each, element)) return false;
+      scratch[at++] = presence(element);
+      if (typeof element === 'object' && element !== null) at = this.#deeper(each, element, at);
     }
-    return this.#sink.add(';');
+    scratch[at++] = END_CODE;
+    return at;
   }
 
-  #deeper(node: ReadNode, value: object): boolean {
-    if (isPlaceholder(value)) return this.#sink.pending();
-    if (this.#sink.isMeeting) {
+  #deeper(node: ReadNode, value: object, start: number): number {
+    if (this.#sink.isMeeting && !isPlaceholder(value)) {
       const identity = this.#identity(value, node.type);
       if (identity !== undefined) this.#sink.met(identity);
     }
-    return this.#ofModel(node, value);
+    if (node.isEnd) return start;
+    if (start > scratch.length / 2) throw new RangeError('too much below a model');
+    return this.#presences(node, value, node.whole ? this.#columns(value, start) : start);
   }
 
   #identity(value: object, type: string | undefined): Identity | undefined {
@@ -246,9 +269,9 @@ class Walk {
     if (typeof value === 'function') return this.#function(BARE, value as never, path);
     if (isPlaceholder(value)) return this.#sink.pending();
     const model = this.#scope.models.indexOf(value);
-    if (model !== -1) return this.#sink.add(`m${model},`) && this.#columns(value);
+    if (model !== -1) return this.#sink.add(`m${model},`) && this.#all(value);
     const identity = this.#world.identity(value);
-    if (identity !== undefined) return this.#model(identity, value) && this.#columns(value);
+    if (identity !== undefined) return this.#model(identity, value) && this.#all(value);
     if (value instanceof String) return this.#string(value, path);
     const isFirst = this.#number(value);
     if (isFirst !== true) return isFirst === false;
@@ -256,13 +279,18 @@ class Walk {
   }
 
   /** Which of a model's properties are there, and its booleans: who is handed it may look at any. */
-  #columns(value: object): boolean {
+  #columns(value: object, start: number): number {
+    let at = start;
     for (const key of Reflect.ownKeys(value)) {
       const found = peek(value, key);
-      if (!this.#sink.add(textAtom('k', String(key))) || !this.#sink.presence(found)) return false;
+      scratch[at++] = presence(found);
+      const name = textAtom('k', String(key));
+      if (at + 3 * name.length > scratch.length / 2) throw new RangeError('too much below a model');
+      at += scratch.write(name, at);
       if (this.#sink.isMeeting) this.#meet(found);
     }
-    return this.#sink.add('}');
+    scratch[at++] = END_CODE;
+    return at;
   }
 
   /** Models directly in a model that a function is handed. */
@@ -335,6 +363,7 @@ const BARE: ReadNode = {
   entries: false,
   isStoodFor: false,
   isData: true,
+  isEnd: true,
   type: undefined,
   children: [],
   each: undefined,

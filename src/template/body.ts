@@ -143,7 +143,8 @@ export function renderBody<T>(
   }) as BodyDone;
   done.run = run;
   const outer = page.watch;
-  const before = frame.topLevel ? new PageVariables(context, [...assigned, ...defined]) : undefined;
+  const names = assigned.length + defined.length;
+  const before = frame.topLevel && names > 0 ? new PageVariables(context, [...assigned, ...defined]) : undefined;
   if (before !== undefined) started(before);
   page.watch = run;
   let html: unknown;
@@ -223,7 +224,7 @@ export class PageVariables {
     this.#context = context;
     this.#exported = context.exported.length;
     this.#values = names.map((name) => [name, Object.hasOwn(context.ctx, name), context.ctx[name]]);
-    this.#before = names.length === 0 ? context.ctx : { ...context.ctx };
+    this.#before = { ...context.ctx };
   }
 
   /** The page's variables as they were. */

@@ -5,11 +5,11 @@ import type { Environment } from './nunjucks.ts';
 export class Helpers {
   readonly #env: Environment;
   readonly #names = new WeakMap<object, string>();
-  readonly #structural: ReadonlySet<unknown>;
+  readonly #own: { readonly tests: ReadonlySet<unknown>; readonly filters: ReadonlySet<unknown> };
 
   constructor(env: Environment) {
     this.#env = env;
-    this.#structural = structuralOf(env);
+    this.#own = ownOf(env);
   }
 
   /** The name of a global, or of a function in an object that is one; undefined for any other value. */
@@ -22,8 +22,14 @@ export class Helpers {
     return found;
   }
 
+  /** Whether a filter or test is Nunjucks' own: those do not look at the page's variables. */
+  isOwn(called: unknown): boolean {
+    return this.#own.tests.has(called) || this.#own.filters.has(called);
+  }
+
+  /** Whether it looks at what kind of value it is handed, and never into it: the tests of Nunjucks' own do. */
   isStructural(called: unknown): boolean {
-    return this.#structural.has(called);
+    return this.#own.tests.has(called);
   }
 
   #find(name: string): unknown {
@@ -49,21 +55,16 @@ function dataOf(value: unknown, member: string): unknown {
   return Object.getOwnPropertyDescriptor(value, member)?.value;
 }
 
-/**
- * The tests of Nunjucks' own, and its `length`: found in an environment that nobody has added to. Tests ask what kind of value
- * something is.
- */
-function structuralOf(env: Environment): ReadonlySet<unknown> {
-  let prototype: object = Object.getPrototypeOf(env);
-  while (!Object.hasOwn(prototype, 'addTest')) {
-    const above: object | null = Object.getPrototypeOf(prototype);
-    if (above === null) return new Set();
-    prototype = above;
-  }
-  const Bare = prototype.constructor as new (loaders: readonly never[]) => Environment & { readonly tests: object };
+/** Nunjucks' own tests and filters, found in an environment that nobody has added to. */
+function ownOf(env: Environment): { readonly tests: ReadonlySet<unknown>; readonly filters: ReadonlySet<unknown> } {
+  let prototype: object | null = Object.getPrototypeOf(env);
+  while (prototype !== null && !Object.hasOwn(prototype, 'addTest')) prototype = Object.getPrototypeOf(prototype);
+  type Bare = { readonly tests: object; readonly filters: object };
+  const Bare = prototype?.constructor as (new (loaders: readonly never[]) => Bare) | undefined;
   try {
-    return new Set(Object.values(new Bare([]).tests));
+    const bare = Bare === undefined ? { tests: {}, filters: {} } : new Bare([]);
+    return { tests: new Set(Object.values(bare.tests)), filters: new Set(Object.values(bare.filters)) };
   } catch {
-    return new Set();
+    return { tests: new Set(), filters: new Set() };
   }
 }

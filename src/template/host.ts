@@ -37,12 +37,12 @@ export class TemplateHost implements TemplateSource {
   /** What the environments of all its pages have in common. */
   readonly pagePrototype: Environment;
   readonly analyst: Analyst;
+  readonly helpers: Helpers;
   readonly privateNames: PrivateNames;
   /** The same for what is kept of a page as a whole. */
   readonly pagePrivateNames: PrivateNames;
   readonly #engine: Engine;
   readonly #closures: Closures;
-  readonly #helpers: Helpers;
   readonly #shared: SharedTemplates;
   readonly #templates = new WeakMap<RootFunction, Template>();
   /** The templates being compiled for a page, innermost last. */
@@ -53,7 +53,7 @@ export class TemplateHost implements TemplateSource {
     this.env = env;
     this.pagePrototype = pagePrototype(env);
     this.#engine = engine;
-    this.#helpers = new Helpers(env);
+    this.helpers = new Helpers(env);
     this.#shared = new SharedTemplates(engine.fragments as { readonly reading: TemplateReading | undefined });
     this.privateNames = new PrivateNames(engine.settings.private);
     // A page as a whole is not compared by what it reads: nothing of the request may be in it.
@@ -73,16 +73,6 @@ export class TemplateHost implements TemplateSource {
   /** The template with what its pages' own copies of it have in common. */
   shared(template: Template): Template {
     return this.#shared.of(template);
-  }
-
-  /** The name of a function that the environment has for all its pages; undefined for any other. */
-  helperName(called: unknown): string | undefined {
-    return this.#helpers.nameOf(called);
-  }
-
-  /** Whether a filter or test of Nunjucks' own looks at what kind of value it is handed, and never into it. */
-  isStructural(called: unknown): boolean {
-    return this.#helpers.isStructural(called);
   }
 
   nameOf(template: Template): string {

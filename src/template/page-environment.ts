@@ -41,8 +41,7 @@ export function pagePrototype(base: Environment): Environment {
     },
     getTest(this: Environment & { readonly [PAGE]: Page }, name: string): Called {
       const test = base.getTest(name);
-      const { reading, host } = this[PAGE];
-      return reading === undefined ? test : recorded(reading, test, host.isStructural(test));
+      return this[PAGE].reading === undefined ? test : recorded(this[PAGE], test);
     },
     getExtension(this: Environment & { readonly [PAGE]: Page }, name: string): object {
       const extension = base.getExtension(name);
@@ -70,16 +69,41 @@ function getFilter(page: Page, base: Environment, name: string): Called {
   if (base.asyncFilters.includes(name)) {
     return continued(page, page.watch === undefined ? filter : page.watch.asyncFilter(filter));
   }
-  const { reading } = page;
-  return reading === undefined ? filter : recorded(reading, filter, page.host.isStructural(filter));
+  return page.reading === undefined ? filter : recorded(page, filter);
 }
 
-/** A filter or test whose arguments are read, as a function that gets a recording context. */
-function recorded(reading: TemplateReading, called: Called, isStructural: boolean): Called {
+const known = new WeakMap<Called, Called>();
+
+/** A filter or test that tells what it is handed; one that is not Nunjucks' own gets a recording context. */
+function recorded(page: Page, called: Called): Called {
+  let made = known.get(called);
+  if (made === undefined) {
+    const { helpers } = page.host;
+    made = helpers.isOwn(called) ? ownRecorded(called, helpers.isStructural(called)) : foreignRecorded(called);
+    known.set(called, made);
+  }
+  return made;
+}
+
+function ownRecorded(called: Called, isStructural: boolean): Called {
+  if (isStructural) return called;
   return function handed(this: unknown, ...args: unknown[]) {
-    if (!isStructural) reading.hand(args);
+    readingOf(this)?.hand(args);
+    return called.apply(this, args);
+  };
+}
+
+function foreignRecorded(called: Called): Called {
+  return function handed(this: unknown, ...args: unknown[]) {
+    const reading = readingOf(this);
+    if (reading === undefined) return called.apply(this, args);
+    reading.hand(args);
     return called.apply(reading.recording(this as Context), args);
   };
+}
+
+function readingOf(context: unknown): TemplateReading | undefined {
+  return ((context as Context).env as PageEnvironment)[PAGE]?.reading;
 }
 
 /** A function whose last argument may be called back later: the page goes on there as itself. */

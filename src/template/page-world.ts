@@ -44,7 +44,7 @@ export class PageWorld implements World {
   functionText(called: Callable): string | undefined {
     const macro = macroOf(called);
     if (macro !== undefined) return textOf(macro);
-    return this.#host.helperName(called) ?? this.#host.functions.text(called, this.#render);
+    return this.#host.helpers.nameOf(called) ?? this.#host.functions.text(called, this.#render);
   }
 }
 

@@ -36,6 +36,11 @@ export class PrivateNames {
     return undefined;
   }
 
+  /** Whether a name is private at some place. */
+  isMentioned(name: string): boolean {
+    return this.#here.patternOf(name) !== undefined || this.#anywhere.patternOf(name) !== undefined;
+  }
+
   /** How many steps of a path are a private value; undefined when the path leads to none. */
   privateLength(path: readonly string[]): number | undefined {
     return this.find(path)?.length;
@@ -61,6 +66,9 @@ class Names {
   }
 
   patternOf(step: string): string | undefined {
-    return this.#exact.get(step) ?? this.#beginnings.find(({ text }) => step.startsWith(text))?.pattern;
+    const exact = this.#exact.get(step);
+    if (exact !== undefined) return exact;
+    for (const { text, pattern } of this.#beginnings) if (step.startsWith(text)) return pattern;
+    return undefined;
   }
 }

@@ -29,16 +29,26 @@ export function hasPrivateRead(
   privateNames: PrivateNames,
   allowed: readonly (readonly string[])[],
 ): boolean {
-  const isAllowed = (path: readonly string[]) =>
-    allowed.some((one) => one.length === path.length && one.every((step, i) => step === path[i]));
-  const isPrivate = (node: ReadNode, path: readonly string[], value: unknown): boolean => {
-    if (typeof value === 'object' && value !== null && isModel(value)) return false;
-    if (privateNames.privateLength(path) === path.length && isThere(value) && !isAllowed(path)) return true;
+  const find = (node: ReadNode, path: readonly string[], value: unknown): boolean => {
+    if (typeof value === 'object' && value !== null && scope.models.includes(value)) return false;
+    if (privateNames.privateLength(path) === path.length && isThere(value) && !isAllowed(path, allowed)) return true;
     if (typeof value !== 'object' || value === null) return false;
-    return node.children.some((child) => isPrivate(child, [...path, child.step], peekAt(value, child.step)));
+    return node.children.some((child) => find(child, [...path, child.step], peekAt(value, child.step)));
   };
-  const isModel = (value: object) => scope.models.includes(value);
-  return roots.some(({ kind, node }) => isPrivate(node, [node.step], scope[kind](node.step)));
+  return roots.some(({ kind, node }) => mayBePrivate(node, privateNames) && find(node, [node.step], scope[kind](node.step)));
+}
+
+/** Whether a name in a path could be private, wherever it stands: most bodies read none. */
+function mayBePrivate(node: ReadNode, privateNames: PrivateNames): boolean {
+  if (privateNames.isMentioned(node.step)) return true;
+  for (let i = 0; i < node.children.length; i++) {
+    if (mayBePrivate(node.children[i] as ReadNode, privateNames)) return true;
+  }
+  return false;
+}
+
+function isAllowed(path: readonly string[], allowed: readonly (readonly string[])[]): boolean {
+  return allowed.some((one) => one.length === path.length && one.every((step, i) => step === path[i]));
 }
 
 function peekAt(value: object, step: string): unknown {

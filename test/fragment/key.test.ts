@@ -38,6 +38,7 @@ const keyParts: fc.Arbitrary<KeyParts> = fc.record(
     version: fc.nat(12),
     template: trickyText,
     digest: word,
+    reads: word,
     ordinal: fc.nat(12),
     models: fc.array(model, { minLength: 1, maxLength: 2 }),
     keys: values,

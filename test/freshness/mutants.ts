@@ -96,15 +96,15 @@ export const mutants = {
     foundBy: 'one reader, saves of a row and of one inside',
     protection: 'what a hit was made from, the fragment around it was made from',
     file: 'render/fragments.ts',
-    text: 'this.#frame?.dependencies.addEntry(entry);',
+    text: 'this.#frame.dependencies.addEntry(entry);',
     instead: '',
   },
   'a body hands nothing up': {
     foundBy: 'one reader, saves of a row and of one inside',
     protection: 'what a body was made from, the fragment around it was made from',
     file: 'render/fragments.ts',
-    text: 'frame.close();\n    pass.finished.push(dependencies);',
-    instead: 'pass.finished.push(dependencies);',
+    text: "if (!('reads' in found)) frame.uncached ??= found.uncached;\n    frame.close();",
+    instead: '',
   },
   'an unknown token is taken for missing': {
     // What it depends on is asked for by itself only where nobody knows yet what the page will need.
@@ -133,8 +133,8 @@ export const mutants = {
     foundBy: 'one reader, saves of a row and of one inside',
     protection: 'the memory tier is judged by the store’s tokens',
     file: 'render/fragments.ts',
-    text: "return verdict === 'invalid' ? undefined : this.#serve(render, call, entry, 'hit', started);",
-    instead: "return this.#serve(render, call, entry, 'hit', started);",
+    text: "if (verdict !== 'invalid') return this.#serve(use, entry, 'hit');",
+    instead: "return this.#serve(use, entry, 'hit');",
   },
   'what was shown before its tokens were known is not judged': {
     foundBy: 'one reader, saves of a row and of one inside',
@@ -147,9 +147,9 @@ export const mutants = {
     foundBy: 'one reader, saves of a row and of one it depends on',
     protection: 'what memory does not have, or not as it is now, is looked for in the store',
     file: 'render/fragments.ts',
-    text: 'const far = stored && this.#findFar(render, call, key, stored, started);',
+    text: 'const far = stored && this.#findFar(use, stored);',
     instead:
-      'const far = stored && this.#entries.inMemory(key.near) === undefined ? this.#findFar(render, call, key, stored, started) : undefined;',
+      'const far = stored && this.#entries.inMemory(key.near).length === 0 ? this.#findFar(use, stored) : undefined;',
   },
   'the clock is not looked at': {
     foundBy: 'one reader, a save, the token is lost, 2 s pass',

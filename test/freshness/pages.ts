@@ -30,12 +30,16 @@ const pages = {
   part: '[{% include "comment" %}]',
   // The version is not there before it is asked for.
   lazy: `[${fragment('article 0', row('article', 'load("Article")'), `{% for comment in [load("Comment")] %}${comment}{% endfor %}`)}]`,
+  // The outer body cannot see the model: what the inner tag names is all that it knows of it.
+  listed: `[${fragment('article 0', row('article'), '{% include "list" %}')}]`,
   depends: `[${fragment('article 0', `${row('article')}{% depends author %},${row('author')}`)}]`,
 };
 
 export type Page = keyof typeof pages;
 
-export const templates: Record<string, string> = { ...pages, comment };
+const list = fragment('"Comment" 0', '["Comment:{{ load("Comment").id }}",{{ load("Comment").version }}]');
+
+export const templates: Record<string, string> = { ...pages, comment, list };
 
 /** The rows that a page shows. */
 export const rowsOf: Readonly<Record<Page, readonly (keyof typeof models)[]>> = {
@@ -44,5 +48,6 @@ export const rowsOf: Readonly<Record<Page, readonly (keyof typeof models)[]>> = 
   nested: ['Article', 'Comment'],
   part: ['Comment'],
   lazy: ['Article', 'Comment'],
+  listed: ['Article', 'Comment'],
   depends: ['Article', 'Author'],
 };

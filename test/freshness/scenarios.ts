@@ -57,7 +57,7 @@ const all = {
   },
   'one reader, saves of a row and of one inside': {
     actors: [reader('a'), save('b'), save('b', 'Comment')],
-    pages: ['nested', 'lazy'],
+    pages: ['nested', 'lazy', 'listed'],
   },
   'one reader, saves of a row and of one it depends on': {
     actors: [reader('a'), save('b'), save('b', 'Author')],

@@ -38,8 +38,8 @@ describe('the report of a render', () => {
         milliseconds: expect.any(Number),
         waited: 0,
         fragments: [
-          { template: 'leaf.njk', line: 1, outcome: 'miss', cost: expect.any(Number), reads: [], ...lookup },
-          { template: 'page.njk', line: 2, outcome: 'miss', cost: expect.any(Number), reads: [], ...lookup },
+          { template: 'leaf.njk', line: 1, outcome: 'miss', cost: expect.any(Number), reads: ['ran'], ...lookup },
+          { template: 'page.njk', line: 2, outcome: 'miss', cost: expect.any(Number), reads: ['ran'], ...lookup },
         ],
       },
     ]);
@@ -51,7 +51,7 @@ describe('the report of a render', () => {
     const stored = site.fragments[1]?.cost;
     await site.render(page);
     expect(site.fragments).toEqual([
-      { template: 'page.njk', line: 2, outcome: 'hit', cost: stored, reads: [], ...lookup },
+      { template: 'page.njk', line: 2, outcome: 'hit', cost: stored, reads: ['ran'], ...lookup },
     ]);
   });
 

@@ -23,6 +23,18 @@ export function visitor(name: string, id: number): object {
   };
 }
 
+/** What Bob gets from a site that Ann visited first, and what he gets from one where he is alone. */
+export async function secondAndOnlyVisitor(
+  templates: string | Templates,
+  options?: SiteOptions,
+): Promise<{ readonly second: string; readonly only: string; readonly first: string }> {
+  const { render } = site(templates, options);
+  const first = await render(visitor('Ann', 1));
+  const second = await render(visitor('Bob', 2));
+  const off = { ...options, sweeper: { ...options?.sweeper, enabled: false } };
+  return { first, second, only: await site(templates, off).render(visitor('Bob', 2)) };
+}
+
 /** The html that Bob gets after Ann was there. */
 export async function secondVisitorSees(templates: string | Templates, options?: SiteOptions): Promise<string> {
   const { render } = site(templates, options);

@@ -9,7 +9,7 @@ class Comment {
   revision = 1;
 }
 
-const LIST = '{% cachesweeper "Comment" 500 %}{{ text }}{% endcachesweeper %}';
+const LIST = '{% cachesweeper "Comment" 500 except="text" %}{{ text }}{% endcachesweeper %}';
 
 test('using: an attribute is recorded only when everything was swept for it, so that the next call sweeps again', async () => {
   let now = 1_800_000_000_000;

@@ -206,7 +206,7 @@ const CONSTRUCTS: Readonly<Record<string, readonly [weight: number, write: Const
       const name = w.name('n');
       const inside = scope.inner({ inLoop: true, isTop: false });
       const rest = w.all(s.kids, inside);
-      const text = `{% set ${name} = 0 %}{% for x in ${list} %}{% set ${name} = ${name} + loop.index %}${rest}{% endfor %}`;
+      const text = `{% set ${name} = 0 %}{% for z in ${list} %}{% set ${name} = ${name} + loop.index %}${rest}{% endfor %}`;
       scope.add(only(name, 'number'));
       return text;
     },
