@@ -34,14 +34,20 @@ export class RecordNode implements ReadNode {
     return !this.whole && this.children.length === 0 && this.each === undefined && this.context === undefined;
   }
 
-  child(step: string): RecordNode {
+  find(step: string): RecordNode | undefined {
     const { children } = this;
     for (let i = 0; i < children.length; i++) {
       const child = children[i] as RecordNode;
       if (child.step === step) return child;
     }
+    return undefined;
+  }
+
+  child(step: string): RecordNode {
+    const found = this.find(step);
+    if (found !== undefined) return found;
     const child = new RecordNode(step, this, this.isMany, this.isBelow || this.isModel);
-    children.push(child);
+    this.children.push(child);
     return child;
   }
 

@@ -84,7 +84,9 @@ export class Recorder {
 
   /** A variable of the body's own was read: it may hold what stands outside. */
   again(value: unknown): void {
-    if (isObject(value)) for (const node of this.#know(value).nodes) this.#use(node, value);
+    const known = isObject(value) ? this.#known.get(value) : undefined;
+    if (known === undefined || known.isModel) return;
+    for (const node of known.nodes) this.#use(node, value as object);
   }
 
   /** `object[key]` was read, and was `value`. */
@@ -93,7 +95,8 @@ export class Recorder {
     const { nodes } = this.#know(object);
     // An object of the body's own may hold one from outside.
     if (nodes.length === 0) return this.again(value);
-    this.#lookedInto(object);
+    if (this.#lookedUp !== undefined) this.#lookedInto(object);
+    if (nodes.length === 1 && this.#elementBelow(nodes[0] as RecordNode, key, value)) return;
     const step = typeof key === 'string' ? key : String(key);
     const found = peek(object, step);
     const isComputed = typeof found === 'symbol' && (found === METHOD || found === INHERITED_ACCESSOR || found === OWN_ACCESSOR);
@@ -107,6 +110,15 @@ export class Recorder {
     }
     // What a getter gives was not there before.
     if (isComputed && isObject(value)) this.#know(value);
+  }
+
+  /** What was read of other elements of a list below a model: only whether it is there will be compared. */
+  #elementBelow(node: RecordNode, key: unknown, value: unknown): boolean {
+    if (!node.isBelow || !node.isMany || typeof key !== 'string') return false;
+    const child = node.find(key);
+    if (child === undefined || !child.isData) return false;
+    if (isObject(value)) this.#note(child, value);
+    return true;
   }
 
   /** `for` goes over it. */
@@ -214,8 +226,8 @@ export class Recorder {
     }
     if (!isObject(value)) return;
     const known = this.#know(value);
-    this.#found(known, node, value);
-    this.#use(node, value);
+    if (known.nodes.length !== 1 || known.nodes[0] !== node) this.#found(known, node, value);
+    if (!known.isModel) this.#use(node, value);
   }
 
   #found(known: Known, node: RecordNode, value: object): void {

@@ -14,7 +14,7 @@ const MAX_WATCHED = 1_000;
 
 interface Watched {
   /** What the last entry was made from: names, each with its token. */
-  last: Entry;
+  last: Made;
   misses: number;
   /** The values of each path, as text. */
   readonly values: Map<string, Set<string>>;
@@ -47,13 +47,13 @@ export class Changing {
    *
    * @param isValid whether the tokens of an entry are what they were
    */
-  missed(near: string, entry: Entry, scope: Scope, isValid: (entry: Entry) => boolean): void {
+  missed(near: string, entry: Entry, scope: Scope, isValid: (made: Made) => boolean): void {
     const last = this.#watched.get(near);
     if (last === undefined || last.until !== 0 || !isValid(last.last)) {
-      this.#watched.set(near, { last: withoutHtml(entry), misses: 1, values: new Map(), until: 0, why: '' });
+      this.#watched.set(near, { last: madeFrom(entry), misses: 1, values: new Map(), until: 0, why: '' });
       return;
     }
-    last.last = withoutHtml(entry);
+    last.last = madeFrom(entry);
     this.#count(last, entry.reads.shape, scope);
   }
 
@@ -85,7 +85,9 @@ export class Changing {
   }
 }
 
-/** Watching a fragment shall not keep its html. */
-function withoutHtml(entry: Entry): Entry {
-  return { ...entry, html: '' };
+/** What says whether an entry is valid; its html is not kept for that. */
+export type Made = Pick<Entry, 'dependencies' | 'expires'>;
+
+function madeFrom({ dependencies, expires }: Entry): Made {
+  return { dependencies, expires };
 }

@@ -64,7 +64,7 @@ export class Entries {
   }
 
   /** Valid only if every token in it is known and equal now. */
-  judge({ dependencies, expires }: Entry, knowledge: Knowledge): Verdict {
+  judge({ dependencies, expires }: Pick<Entry, 'dependencies' | 'expires'>, knowledge: Knowledge): Verdict {
     if (expires !== Number.POSITIVE_INFINITY && expires <= this.#now()) return 'invalid';
     let verdict: Verdict = 'valid';
     for (let i = 0; i < dependencies.length; i += 2) {

@@ -88,7 +88,7 @@ function recorded(page: Page, called: Called): Called {
 function ownRecorded(called: Called, isStructural: boolean): Called {
   if (isStructural) return called;
   return function handed(this: unknown, ...args: unknown[]) {
-    readingOf(this)?.hand(args);
+    if (args.some(isObject)) readingOf(this)?.hand(args);
     return called.apply(this, args);
   };
 }
@@ -100,6 +100,10 @@ function foreignRecorded(called: Called): Called {
     reading.hand(args);
     return called.apply(reading.recording(this as Context), args);
   };
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' || typeof value === 'function';
 }
 
 function readingOf(context: unknown): TemplateReading | undefined {

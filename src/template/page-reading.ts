@@ -18,8 +18,11 @@ export class PageReading implements TemplateReading {
     this.#found = found;
   }
 
-  lookup(_context: Context, _frame: Frame, name: string, value: unknown): void {
+  lookup(context: Context, frame: Frame, name: string): unknown {
+    const own = frame.lookup(name);
+    const value = own !== undefined ? own : context.lookup(name);
     this.#look([name], value);
+    return value;
   }
 
   member(object: unknown, key: unknown, value: unknown): void {

@@ -52,7 +52,8 @@ export function methodOf(value: unknown): Method | undefined {
 export interface TemplateReading extends Reading {
   /** A template or module is run, with a copy of `variables` (undefined for none of the page). */
   enter(context: Context, variables: Record<string, unknown> | undefined): void;
-  lookup(context: Context, frame: Frame, name: string, value: unknown): void;
+  /** Looks a variable up, as Nunjucks does: in the frames, then in the context. */
+  lookup(context: Context, frame: Frame, name: string): unknown;
   /** A variable that is looked up past all frames, as macros and modules do. */
   lookupPast(kind: 'context' | 'global', context: Context, name: string, value: unknown): void;
   member(object: unknown, key: unknown, value: unknown): void;
@@ -92,9 +93,8 @@ export function pageRuntime(
   const overrides: Partial<Runtime> & ThisType<PageRuntime> = {
     contextOrFrameLookup(context, frame, name) {
       const reading = fragments.reading;
-      const value = contextOrFrameLookup(context, frame, name);
-      reading?.lookup(context, frame, name, value);
-      return value;
+      if (reading === undefined) return contextOrFrameLookup(context, frame, name);
+      return reading.lookup(context, frame, name);
     },
     memberLookup(object, key) {
       const value = memberLookup(object, key);

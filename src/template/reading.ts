@@ -35,17 +35,16 @@ export class BodyReading implements TemplateReading {
   readonly #recorder: Recorder;
   readonly #around: Around;
   /** Contexts made while the body runs. */
-  readonly #copies = new Map<Context, Copy>();
-  readonly #owners = new Map<Variables, Context>();
+  #copies: Map<Context, Copy> | undefined;
+  #owners: Map<Variables, Context> | undefined;
   /** Macros that the body called, by the context that they see. */
-  readonly #macros = new Map<Context, Set<object>>();
+  #macros: Map<Context, Set<object>> | undefined;
   #before: { readonly variables: Variables } | undefined;
-  readonly #recording = new Map<Context, Context>();
+  #recording: Map<Context, Context> | undefined;
 
   constructor(recorder: Recorder, around: Around) {
     this.#recorder = recorder;
     this.#around = around;
-    this.#owners.set(around.context.ctx, around.context);
   }
 
   /** The page's variables as they were before the body: what it sets is its own. */
@@ -55,7 +54,9 @@ export class BodyReading implements TemplateReading {
 
   enter(context: Context, variables: Record<string, unknown> | undefined): void {
     // A template that extends another runs that one in its own context.
-    if (context === this.#around.context || this.#copies.has(context)) return;
+    if (context === this.#around.context || this.#copies?.has(context)) return;
+    this.#copies ??= new Map();
+    this.#owners ??= new Map([[this.#around.context.ctx, this.#around.context]]);
     this.#copies.set(context, { initial: { ...context.ctx }, variables });
     this.#owners.set(context.ctx, context);
   }
@@ -65,25 +66,33 @@ export class BodyReading implements TemplateReading {
     this.#recorder.cannotSee(name, 'looking at it throws');
   }
 
-  lookup(context: Context, frame: Frame, name: string, value: unknown): void {
-    try {
-      this.#lookup(context, frame, name, value);
-    } catch {
-      this.#cannot(name);
-    }
-  }
-
-  #lookup(context: Context, frame: Frame, name: string, value: unknown): void {
+  lookup(context: Context, frame: Frame, name: string): unknown {
     const own = this.#around.frame;
     let isInside = false;
     for (let at: Frame | null | undefined = frame; at; at = at.parent) {
       if (at === own) isInside = true;
-      if (at.variables[name] === undefined) continue;
+      const value = at.variables[name];
+      if (value === undefined) continue;
       // Found in the body's own frames, or in a macro's, which stands alone.
-      if (!isInside || at === own) return this.#seen(value);
-      return this.#scope(name, value);
+      if (!isInside || at === own) this.#seen(value);
+      else this.#found(name, value);
+      return value;
     }
-    this.#ofContext(context, name, value, isInside);
+    const value = context.lookup(name);
+    try {
+      this.#ofContext(context, name, value, isInside);
+    } catch {
+      this.#cannot(name);
+    }
+    return value;
+  }
+
+  #found(name: string, value: unknown): void {
+    try {
+      this.#scope(name, value);
+    } catch {
+      this.#cannot(name);
+    }
   }
 
   lookupPast(kind: 'context' | 'global', context: Context, name: string, value: unknown): void {
@@ -105,9 +114,9 @@ export class BodyReading implements TemplateReading {
     let context = from;
     if (!isSame(name, context.ctx, this.#initialOf(context))) return this.#seen(value);
     while (context !== this.#around.context) {
-      const copy = this.#copies.get(context);
+      const copy = this.#copies?.get(context);
       if (copy === undefined) return this.#ofMacro(context, name, value);
-      const parent = copy.variables && this.#owners.get(copy.variables);
+      const parent = copy.variables && this.#owners?.get(copy.variables);
       if (parent === undefined) return this.#isolated(context, name, value);
       if (!isSame(name, copy.initial, this.#initialOf(parent))) return this.#seen(value);
       context = parent;
@@ -119,7 +128,7 @@ export class BodyReading implements TemplateReading {
   /** The variables that a context had when the body began, or when it was made for the body. */
   #initialOf(context: Context): Variables {
     if (context === this.#around.context) return this.#before?.variables ?? context.ctx;
-    return this.#copies.get(context)?.initial ?? context.ctx;
+    return this.#copies?.get(context)?.initial ?? context.ctx;
   }
 
   /** A module without the page's variables, or a template that a function renders. */
@@ -131,7 +140,7 @@ export class BodyReading implements TemplateReading {
 
   /** A macro from outside looks at its own template's variables. */
   #ofMacro(context: Context, name: string, value: unknown): void {
-    for (const macro of this.#macros.get(context) ?? []) if (this.#recorder.ofMacro(macro, name, value)) return;
+    for (const macro of this.#macros?.get(context) ?? []) if (this.#recorder.ofMacro(macro, name, value)) return;
     this.#recorder.cannotSee(name, 'a variable of a template that cannot be told');
   }
 
@@ -187,6 +196,7 @@ export class BodyReading implements TemplateReading {
   }
 
   #macroCalled(context: Context, macro: object): void {
+    this.#macros ??= new Map();
     const macros = this.#macros.get(context);
     if (macros === undefined) this.#macros.set(context, new Set([macro]));
     else macros.add(macro);
@@ -201,6 +211,7 @@ export class BodyReading implements TemplateReading {
   }
 
   recording(context: Context): Context {
+    this.#recording ??= new Map();
     let recording = this.#recording.get(context);
     if (recording === undefined) {
       recording = recordingContext(context, {

@@ -17,6 +17,7 @@ const SETTLED = 60_000;
 export class World {
   readonly #library: Library;
   readonly #sites = new Map<string, { sweeper: library.CacheSweeper; env: nunjucks.Environment }>();
+  readonly #acquainted = new Set<string>();
   #time = 1_800_000_000_000;
   #moments = 0;
   #clocks: Readonly<Record<string, number>> = {};
@@ -40,6 +41,7 @@ export class World {
 
   /** Runs one scenario in one order; undefined when `choose` gave up. */
   async run(scenario: Scenario, choose: Choose): Promise<Outcome | undefined> {
+    await this.#acquaint(scenario);
     this.#begin(scenario);
     if (scenario.start === 'warm') await this.#warm();
     const steps = new Steps(scenario.faults ?? 0);
@@ -60,6 +62,18 @@ export class World {
       violations: [...violations, ...unshared],
       counts: { ...counts, ...Object.fromEntries(this.#counts) },
     };
+  }
+
+  /** What a page's tags read a process learns once, and keeps: it shall know as much in the first order as in the others. */
+  async #acquaint(scenario: Scenario): Promise<void> {
+    const processes = scenario.actors.flatMap((actor) => (actor.does === 'read' ? [actor.in] : []));
+    for (const process of new Set(processes)) {
+      const key = `${process} ${scenario.memory ?? true} ${scenario.page}`;
+      if (this.#acquainted.has(key)) continue;
+      this.#acquainted.add(key);
+      this.#begin(scenario);
+      await this.#probeOnce(process, `first-${process}`);
+    }
   }
 
   #begin({ page, memory = true, clocks = {}, faults = 0, takesBack = false }: Scenario): void {
