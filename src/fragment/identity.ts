@@ -42,6 +42,8 @@ export class Identifier {
   readonly #types = new Map<string, Registration>();
   /** Types that a tag, an invalidation or a registration named: what is of another type is data like any other. */
   readonly #named = new Set<string>();
+  /** Grows with each type that becomes known: what was data before may be a model since. */
+  generation = 0;
   /** Whether objects of a prototype are models, as far as that was found out since a type was named last. */
   #kinds = new WeakMap<object, boolean>();
   /** The types of classes seen since the last registration. */
@@ -102,6 +104,17 @@ export class Identifier {
     if (this.#named.size >= MAX_CLASSES) this.#named.clear();
     this.#named.add(type);
     this.#kinds = new WeakMap();
+    this.generation++;
+  }
+
+  /** The type that a class stands for, if it was named. */
+  metClass(value: ModelClass): string | undefined {
+    try {
+      const type = isClass(value) ? (this.#registeredType(value) ?? typeNameOf(value)) : '';
+      return this.#named.has(type) ? type : undefined;
+    } catch {
+      return undefined;
+    }
   }
 
   /**

@@ -18,7 +18,12 @@ interface Known {
   nodes: readonly RecordNode[];
   /** A model, of the tag or another. */
   readonly isModel: boolean;
+  /** It stands for something that is still being loaded: nothing of this run counts. */
+  readonly isPlaceholder: boolean;
 }
+
+const NOWHERE: readonly RecordNode[] = [];
+const PLACEHOLDER: Known = { nodes: NOWHERE, isModel: false, isPlaceholder: true };
 
 interface Root {
   readonly kind: RootKind;
@@ -37,6 +42,8 @@ export class Recorder {
   readonly #met: (identity: Identity) => void;
   readonly #roots: Root[] = [];
   readonly #known = new Map<object, Known>();
+  #lastObject: object | undefined;
+  #last: Known = PLACEHOLDER;
   /** The text of what was handed to functions, as it was then. */
   #handed: Map<object, string> | undefined;
   /** Lists as they were when the body went over them. */
@@ -44,11 +51,13 @@ export class Recorder {
   /** Lists, and objects with a text of their own, that were looked up and not looked into. */
   #lookedUp: Map<object, RecordNode[]> | undefined;
   #unseen: Unseen | undefined;
+  readonly #generation: number;
 
   /** @param met told of each model that is met */
   constructor(scope: Scope, met: (identity: Identity) => void) {
     this.#scope = scope;
     this.#met = met;
+    this.#generation = scope.world.generation;
   }
 
   /** The first thing that cannot be compared. */
@@ -91,8 +100,9 @@ export class Recorder {
 
   /** `object[key]` was read, and was `value`. */
   member(object: unknown, key: unknown, value: unknown): void {
-    if (!isObject(object) || typeof key === 'symbol' || isPlaceholder(object)) return;
-    const { nodes } = this.#know(object);
+    if (!isObject(object) || typeof key === 'symbol') return;
+    const { nodes, isPlaceholder } = this.#know(object);
+    if (isPlaceholder) return;
     // An object of the body's own may hold one from outside.
     if (nodes.length === 0) return this.again(value);
     if (this.#lookedUp !== undefined) this.#lookedInto(object);
@@ -189,10 +199,26 @@ export class Recorder {
       const isSame = list.length === elements.length && list.every((element, i) => Object.is(element, elements[i]));
       if (!isSame) this.cannotSee(this.#pathOf(list), CHANGES);
     }
+    if (this.#generation !== this.#scope.world.generation) this.#lookAgain();
+    else this.#checkHanded();
+    return this.#roots;
+  }
+
+  /** A tag in the body named a type: what was met as data before may be a model. */
+  #lookAgain(): void {
+    for (const [object, { nodes, isModel }] of this.#known) {
+      if (isModel || nodes.length === 0 || !this.#isModel(object)) continue;
+      for (const node of nodes) {
+        node.isModel = true;
+        node.isStoodFor = true;
+      }
+    }
+  }
+
+  #checkHanded(): void {
     for (const [object, text] of this.#handed ?? NONE) {
       if (this.#textOf(object) !== text) this.cannotSee(this.#pathOf(object), CHANGES);
     }
-    return this.#roots;
   }
 
   /** What a fragment in the body was compared by, the body is compared by too. */
@@ -231,6 +257,7 @@ export class Recorder {
   }
 
   #found(known: Known, node: RecordNode, value: object): void {
+    if (known === PLACEHOLDER) return;
     if (!known.nodes.includes(node)) known.nodes = known.nodes.length === 0 ? [node] : [...known.nodes, node];
     if (known.isModel) {
       node.isModel = true;
@@ -301,16 +328,19 @@ export class Recorder {
 
   /** What is known of an object. The first time it is met, it is asked whether it is a model. */
   #know(object: object): Known {
+    // Most members are read of the object that another was read of before.
+    if (object === this.#lastObject) return this.#last;
     let known = this.#known.get(object);
     if (known === undefined) {
-      known = { nodes: NOWHERE, isModel: this.#isModel(object) };
+      known = isPlaceholder(object) ? PLACEHOLDER : { nodes: NOWHERE, isModel: this.#isModel(object), isPlaceholder: false };
       this.#known.set(object, known);
     }
+    this.#lastObject = object;
+    this.#last = known;
     return known;
   }
 
   #isModel(object: object): boolean {
-    if (isPlaceholder(object)) return false;
     if (this.#scope.models.includes(object)) return true;
     const identity = this.#scope.world.identity(object);
     if (identity === undefined) return false;
@@ -347,7 +377,6 @@ export class Recorder {
   }
 }
 
-const NOWHERE: readonly RecordNode[] = [];
 const NONE: readonly never[] = [];
 const CHANGES = 'it changes while the body is rendered';
 

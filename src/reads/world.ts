@@ -4,6 +4,8 @@ import type { Identity } from '../fragment/identity.ts';
 export interface World {
   /** The identity of a model: what is registered, says it itself, or is of a type that a tag named. */
   identity(object: object): Identity | undefined;
+  /** Grows when more objects become models. */
+  readonly generation: number;
   /** The identity of a plain row of a type; undefined when it has no usable id. */
   rowIdentity(row: object, type: string): Identity | undefined;
   /** The text by which a function is compared; undefined when it cannot be trusted to be the same the next time. */

@@ -38,6 +38,16 @@ export class Changing {
     return watched !== undefined && watched.until > this.#now() ? watched.why : undefined;
   }
 
+  /** The value of each path as text, of a fragment that was made before; undefined for any other. */
+  values(near: string, shape: ReadShape, scope: Scope): PathValues | undefined {
+    if (this.#watched.peek(near) === undefined) return undefined;
+    return leaves(shape).map((leaf) => {
+      const collector = new Collector();
+      walk(leaf, scope, collector);
+      return [leaf.paths[0] ?? '', collector.text] as const;
+    });
+  }
+
   hit(near: string): void {
     if (this.#watched.size > 0) this.#watched.delete(near);
   }
@@ -45,27 +55,25 @@ export class Changing {
   /**
    * A fragment was made. Only what it reads differed, if the one before it would be valid still.
    *
+   * @param values of its paths; undefined where it is not watched
    * @param isValid whether the tokens of an entry are what they were
    */
-  missed(near: string, entry: Entry, scope: Scope, isValid: (made: Made) => boolean): void {
+  missed(near: string, entry: Entry, values: PathValues | undefined, isValid: (made: Made) => boolean): void {
     const last = this.#watched.get(near);
     if (last === undefined || last.until !== 0 || !isValid(last.last)) {
       this.#watched.set(near, { last: madeFrom(entry), misses: 1, values: new Map(), until: 0, why: '' });
       return;
     }
     last.last = madeFrom(entry);
-    this.#count(last, entry.reads.shape, scope);
+    this.#count(last, values ?? NONE);
   }
 
-  #count(watched: Watched, shape: ReadShape, scope: Scope): void {
+  #count(watched: Watched, read: PathValues): void {
     watched.misses++;
-    for (const leaf of leaves(shape)) {
-      const collector = new Collector();
-      walk(leaf, scope, collector);
-      const path = leaf.paths[0] ?? '';
+    for (const [path, value] of read) {
       const values = watched.values.get(path);
-      if (values === undefined) watched.values.set(path, new Set([collector.text]));
-      else values.add(collector.text);
+      if (values === undefined) watched.values.set(path, new Set([value]));
+      else values.add(value);
     }
     if (watched.misses < MANY) return;
     const paths = [...watched.values].filter(([, { size }]) => size >= MANY - 1).map(([path]) => path);
@@ -84,6 +92,11 @@ export class Changing {
     watched.values.clear();
   }
 }
+
+const NONE: PathValues = [];
+
+/** Paths and the text of what they read. */
+export type PathValues = readonly (readonly [path: string, value: string])[];
 
 /** What says whether an entry is valid; its html is not kept for that. */
 export type Made = Pick<Entry, 'dependencies' | 'expires'>;

@@ -6,7 +6,7 @@ import type { Settings } from '../options.ts';
 import { compare, NOTHING_READ, type Reads } from '../reads/reads.ts';
 import type { RootKind } from '../reads/shape.ts';
 import type { Scope } from '../reads/world.ts';
-import { Changing } from './changing.ts';
+import { Changing, type PathValues } from './changing.ts';
 import type { Entries, Verdict } from './entries.ts';
 import { Frame, type Reading } from './frame.ts';
 import { PENDING, UNKNOWN } from './knowledge.ts';
@@ -21,6 +21,13 @@ import { StoredKeys } from './stored-keys.ts';
 export type BodyReads =
   | { readonly reads: Reads }
   | { readonly uncached: UncachedReason; readonly why?: string | undefined };
+
+/** What a body that is recorded tells. */
+export interface BodyEvents {
+  met(identity: Identity): void;
+  /** It has ended: what it set is not seen outside yet, so the paths still read what they read for it. */
+  read(reads: Reads): void;
+}
 
 /** A body that was rendered. */
 export interface RenderedBody {
@@ -41,9 +48,9 @@ export interface FragmentCall {
    * Renders the body, or says what must be waited for before it can be rendered.
    *
    * @param scope what its reads are recorded for; undefined to record nothing
-   * @param met told of each model that it meets
+   * @param events told of each model that it meets, and of what it has read when it has ended
    */
-  body(frame: Frame, scope: Scope | undefined, met: (identity: Identity) => void): RenderedBody | Promise<unknown>;
+  body(frame: Frame, scope: Scope | undefined, events: BodyEvents): RenderedBody | Promise<unknown>;
   /** Sets the variables that the body of an entry set. */
   set(reads: Reads): void;
   /** A variable, looked up for the body around the tag. */
@@ -164,7 +171,11 @@ export class Fragments {
     const isStored = !render.knowledge.knowsAll || this.#settings.key !== undefined;
     if (!isStored) return this.#miss(use, undefined);
     const parts = this.#keys.parts(render, key);
-    if (parts === 'pending') return leaveOut(render);
+    if (parts === 'pending') {
+      // What other processes read of the page comes with the tokens.
+      this.#stored.ask(render, call.place);
+      return leaveOut(render);
+    }
     if (parts === 'unknown token') return this.#uncached(render, call, parts);
     const isNew = key.models.some((model) => render.knowledge.isFresh(ownName(model)));
     if (!isNew && !render.knowledge.knowsAll) {
@@ -223,7 +234,7 @@ export class Fragments {
 
   #uncached(render: Render, call: FragmentCall, reason: UncachedReason, why?: string): string {
     const frame = new Frame(this.#frame, reason);
-    const rendered = this.#renderBody(render, call, frame, undefined);
+    const rendered = this.#renderBody(render, call, frame, undefined, ignored);
     if (rendered === undefined) return '';
     frame.close();
     this.#report(render, call, 'uncached', { reason, why, cost: rendered.cost, lookup: 0 });
@@ -241,7 +252,12 @@ export class Fragments {
     const lifetime = milliseconds(call.operands.ttl);
     const frame = new Frame(this.#frame);
     this.#addModels(render, frame, key.models);
-    const rendered = this.#renderBody(render, call, frame, scope);
+    let stored: StoredKey | undefined;
+    let values: PathValues | undefined;
+    const rendered = this.#renderBody(render, call, frame, scope, (reads) => {
+      stored = keyOf?.(reads);
+      values = this.#changing.values(key.near, reads.shape, scope);
+    });
     if (rendered === undefined) return '';
     const { dependencies } = frame;
     if (lifetime > 0) dependencies.expires = Math.min(dependencies.expires, started + lifetime);
@@ -253,11 +269,11 @@ export class Fragments {
     let reason = frame.uncached ?? (render.isOpen ? 'pending' : undefined);
     if (reason === undefined && dependencies.tokens.size > MAX_DEPENDENCIES) reason = 'too many dependencies';
     if (reason === undefined && 'reads' in found) {
-      const entry = newEntry(this.#settings, { ...rendered, since: render.since }, dependencies, found.reads);
+      const entry = newEntry(this.#settings, { html: rendered.html, cost: rendered.cost, since: render.since }, dependencies, found.reads);
       if (entry.expires <= this.#settings.now()) reason = 'expired';
       else if (!this.#entries.fits(key.near, entry)) reason = 'too large';
-      else add(kept, key.near, { entry, stored: keyOf?.(found.reads), metBy: pass });
-      this.#changing.missed(key.near, entry, scope, (last) => this.#entries.judge(last, render.knowledge) === 'valid');
+      else add(kept, key.near, { entry, stored, metBy: pass });
+      this.#changing.missed(key.near, entry, values, (last) => this.#entries.judge(last, render.knowledge) === 'valid');
     }
     if ('reads' in found && this.#frame !== undefined) this.#repeat(use, found.reads);
     if (reason === 'pending') pass.hasGap = true;
@@ -279,13 +295,14 @@ export class Fragments {
     call: FragmentCall,
     frame: Frame,
     scope: Scope | undefined,
+    read: (reads: Reads) => void,
   ): (RenderedBody & { readonly cost: number }) | undefined {
     const { pass } = render;
     const started = performance.now();
     this.#frame = frame;
     let rendered: RenderedBody | Promise<unknown>;
     try {
-      rendered = call.body(frame, scope, (identity) => this.#addModels(render, frame, [identity]));
+      rendered = call.body(frame, scope, { met: (identity) => this.#addModels(render, frame, [identity]), read });
     } catch (error) {
       // The page will be run again: what is missing may be the cause, and what follows must still be found.
       if (render.isOpen) {
@@ -303,7 +320,9 @@ export class Fragments {
       return undefined;
     }
     // As precise as the entry will be, so that a hit tells the same.
-    return { ...rendered, cost: Math.round((performance.now() - started) * 1_000) / 1_000 };
+    // Each property by its name: V8 keeps an object that was spread out with all its page for longer.
+    const { html, reads } = rendered;
+    return { html, reads, cost: Math.round((performance.now() - started) * 1_000) / 1_000 };
   }
 
   #addModels(render: Render, frame: Frame, models: readonly Identity[]): void {
@@ -346,6 +365,8 @@ export class Fragments {
 }
 
 const NONE: readonly never[] = [];
+
+const ignored = (): void => {};
 
 function add<T>(map: Map<string, T[]>, near: string, value: T): void {
   const values = map.get(near);

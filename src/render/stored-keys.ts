@@ -25,6 +25,12 @@ export class StoredKeys {
     this.#records = records;
   }
 
+  /** Asks for a tag's record, if this process does not know one. */
+  ask(render: Render, place: Place): void {
+    const { key, canonical } = this.#keys.record(place);
+    if (this.#records.known(key) === undefined) render.knowledge.entry(key, canonical);
+  }
+
   /** The key to look under; undefined when the store can have nothing, `pending` while that is being found out. */
   find(render: Render, place: Place, parts: FragmentParts, scope: Scope): StoredKey | 'pending' | undefined {
     const { key, canonical } = this.#keys.record(place);

@@ -39,15 +39,19 @@ export class MemoryTier {
     return entryBytes(key, entry) <= this.#largest;
   }
 
-  /** Keeps an entry, if it fits, in the place of the variant that read the same. */
+  /**
+   * Keeps an entry, if it fits, in the place of the variant that read the same. A provisional one stands behind those that are
+   * not: they are asked first.
+   */
   set(key: string, entry: Entry): void {
     const own = entryBytes(key, entry);
     if (own > this.#largest) return;
     const others = (this.#variants.peek(key) ?? NONE).filter(({ reads }) => !isSame(reads, entry.reads));
-    const variants = [entry, ...others].slice(0, MAX_VARIANTS);
+    const kept = others.slice(0, MAX_VARIANTS - 1);
     let size = own;
-    for (let i = 1; i < variants.length; i++) size += entryBytes('', variants[i] as Entry);
-    while (size > this.#largest) size -= entryBytes('', variants.pop() as Entry);
+    for (const other of kept) size += entryBytes('', other);
+    while (size > this.#largest) size -= entryBytes('', kept.pop() as Entry);
+    const variants = entry.provisional ? [...kept, entry] : [entry, ...kept];
     this.#variants.set(key, variants, { size });
   }
 

@@ -147,6 +147,7 @@ function analyseTree(
       });
     }
   }
+  const behind = new Behind(root);
   const fragments: FragmentAnalysis[] = [];
   for (const { ordinal, body, block, variables, region } of findFragments(root)) {
     const mentioned = new Set(symbolsIn(body));
@@ -155,7 +156,7 @@ function analyseTree(
       block,
       variables,
       handed: [...variables].filter((name) => mentioned.has(name)),
-      readBehind: readBehind(root, body, region),
+      readBehind: behind.namesOf(body, region),
       usedBehind: usedBehind(root, body, finder),
     };
   }
@@ -183,19 +184,49 @@ function handsOn(node: Node): boolean {
   return (node.typename === 'Import' || node.typename === 'FromImport') && node.withContext === true;
 }
 
-/**
- * The names that stand outside of a body, where what it sets may be read.
- *
- * @param region what the tag stands in that has variables of its own: a block, a macro, the template
- */
-function readBehind(root: Node, body: Node, region: Node): readonly string[] | '*' {
-  const inside = new Set(descendants(body));
-  for (const node of descendants(region)) if (!inside.has(node) && handsOn(node)) return '*';
-  const names = new Set<string>();
-  for (const node of descendants(root)) {
-    if (!inside.has(node) && node.typename === 'Symbol') names.add(String(node.value));
+/** How often names, and nodes that hand variables on, stand in a part of a template. */
+class Mentions {
+  readonly names = new Map<string, number>();
+  handsOn = 0;
+
+  constructor(nodes: Iterable<Node>) {
+    for (const node of nodes) {
+      if (node.typename === 'Symbol') this.names.set(String(node.value), (this.names.get(String(node.value)) ?? 0) + 1);
+      if (handsOn(node)) this.handsOn++;
+    }
   }
-  return [...names];
+}
+
+/** Tells what may read the names that bodies set. What a template mentions is counted once for all its tags. */
+class Behind {
+  readonly #root: Node;
+  readonly #counted = new Map<Node, Mentions>();
+
+  constructor(root: Node) {
+    this.#root = root;
+  }
+
+  /**
+   * The names that stand outside of a body, where what it sets may be read.
+   *
+   * @param region what the tag stands in that has variables of its own: a block, a macro, the template
+   */
+  namesOf(body: Node, region: Node): readonly string[] | '*' {
+    const own = new Mentions(descendants(body));
+    if (this.#count(region).handsOn > own.handsOn) return '*';
+    const { names } = this.#count(this.#root);
+    // Only names that the body mentions matter.
+    return [...own.names].flatMap(([name, count]) => ((names.get(name) ?? 0) > count ? [name] : []));
+  }
+
+  #count(node: Node): Mentions {
+    let mentions = this.#counted.get(node);
+    if (mentions === undefined) {
+      mentions = new Mentions(descendants(node));
+      this.#counted.set(node, mentions);
+    }
+    return mentions;
+  }
 }
 
 /** Finds the first use, behind a body, of a macro or import that only the body defines. */
@@ -206,7 +237,11 @@ function usedBehind(root: Node, body: Node, finder: UsesFinder): FragmentAnalysi
     if (DEFINITIONS.has(node.typename)) for (const name of boundNames(node)) defined.set(name, positionOf(node));
   }
   if (defined.size === 0) return undefined;
-  for (const name of definedOutsideOfFragments(root)) defined.delete(name);
+  for (const { name, at } of definedOutsideOfFragments(root)) {
+    const definition = defined.get(name);
+    // Behind the body it is another one's again.
+    if (definition !== undefined && isBehind(at, definition)) defined.delete(name);
+  }
   const places = new Set(inside.map((node) => placeOf(positionOf(node))));
   for (const { path, at } of finder.of(root).names) {
     const name = path[0] as string;
@@ -216,11 +251,12 @@ function usedBehind(root: Node, body: Node, finder: UsesFinder): FragmentAnalysi
   return undefined;
 }
 
-function* definedOutsideOfFragments(root: Node): Generator<string> {
+function* definedOutsideOfFragments(root: Node): Generator<{ readonly name: string; readonly at: Position }> {
   const inside = new Set<Node>();
   for (const { body } of findFragments(root)) for (const node of descendants(body)) inside.add(node);
   for (const node of descendants(root)) {
-    if (DEFINITIONS.has(node.typename) && !inside.has(node)) yield* boundNames(node);
+    if (!DEFINITIONS.has(node.typename) || inside.has(node)) continue;
+    for (const name of boundNames(node)) yield { name, at: positionOf(node) };
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Identity } from '../fragment/identity.ts';
 import { digest } from '../fragment/digest.ts';
-import { atom } from '../reads/atom.ts';
+import { atom, textAtom } from '../reads/atom.ts';
 import type { World } from '../reads/world.ts';
 import { type Macro, macroOf } from './page-runtime.ts';
 import type { TemplateHost } from './host.ts';
@@ -10,12 +10,13 @@ type Callable = (...args: never[]) => unknown;
 /** What the values of one page are: its models, its functions, its macros. */
 export class PageWorld implements World {
   readonly #host: TemplateHost;
-  /** Stands for the page where functions are asked whether an earlier one has met them. */
-  readonly #render: object;
 
-  constructor(host: TemplateHost, render: object) {
+  constructor(host: TemplateHost) {
     this.#host = host;
-    this.#render = render;
+  }
+
+  get generation(): number {
+    return this.#host.identifier.generation;
   }
 
   identity(object: object): Identity | undefined {
@@ -44,7 +45,10 @@ export class PageWorld implements World {
   functionText(called: Callable): string | undefined {
     const macro = macroOf(called);
     if (macro !== undefined) return textOf(macro);
-    return this.#host.helpers.nameOf(called) ?? this.#host.functions.text(called, this.#render);
+    const type = this.#host.identifier.metClass(called);
+    if (type !== undefined) return textAtom('t', type);
+    // This object stands for the page where functions are asked whether an earlier one has met them.
+    return this.#host.helpers.nameOf(called) ?? this.#host.functions.text(called, this);
   }
 }
 

@@ -32,10 +32,21 @@ export function hasPrivateRead(
   const find = (node: ReadNode, path: readonly string[], value: unknown): boolean => {
     if (typeof value === 'object' && value !== null && scope.models.includes(value)) return false;
     if (privateNames.privateLength(path) === path.length && isThere(value) && !isAllowed(path, allowed)) return true;
+    // What a macro looks up in the template it stands in, it looks up by its name.
+    const { context } = node;
+    if (context !== undefined && context.children.some((child) => find(child, [child.step], ofMacro(value, child.step)))) return true;
     if (typeof value !== 'object' || value === null) return false;
-    return node.children.some((child) => find(child, [...path, child.step], peekAt(value, child.step)));
+    if (node.children.some((child) => find(child, [...path, child.step], peekAt(value, child.step)))) return true;
+    const { each } = node;
+    if (each === undefined || !Array.isArray(value)) return false;
+    return value.some((element) => find(each, [...path, '*'], element));
   };
-  return roots.some(({ kind, node }) => mayBePrivate(node, privateNames) && find(node, [node.step], scope[kind](node.step)));
+  const ofMacro = (macro: unknown, name: string) =>
+    typeof macro === 'function' ? scope.ofMacro(macro, name)?.value : undefined;
+  return roots.some(({ kind, node }) => {
+    if (!mayBePrivate(node, privateNames)) return false;
+    return find(node, [node.step], scope[kind](node.step));
+  });
 }
 
 /** Whether a name in a path could be private, wherever it stands: most bodies read none. */
@@ -44,7 +55,8 @@ function mayBePrivate(node: ReadNode, privateNames: PrivateNames): boolean {
   for (let i = 0; i < node.children.length; i++) {
     if (mayBePrivate(node.children[i] as ReadNode, privateNames)) return true;
   }
-  return false;
+  if (node.each !== undefined && mayBePrivate(node.each, privateNames)) return true;
+  return node.context !== undefined && mayBePrivate(node.context, privateNames);
 }
 
 function isAllowed(path: readonly string[], allowed: readonly (readonly string[])[]): boolean {

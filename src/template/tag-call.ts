@@ -7,7 +7,12 @@ import { type MarkSafe, readVariables, type SetVariable, writeVariables } from '
 import { walk } from '../reads/walk.ts';
 import type { Scope } from '../reads/world.ts';
 import type { Frame as BodyFrame } from '../render/frame.ts';
-import type { BodyReads, FragmentCall, RenderedBody } from '../render/fragments.ts';
+import type {
+  BodyReads,
+  BodyEvents as BodyReadEvents,
+  FragmentCall,
+  RenderedBody,
+} from '../render/fragments.ts';
 import { type BodyEvents, type CompiledBody, frameOfBody, renderBody, setAround } from './body.ts';
 import type { Site, TemplateHost } from './host.ts';
 import type { Context, Frame, Template } from './nunjucks.ts';
@@ -50,7 +55,7 @@ export class TagCall implements FragmentCall, BodyEvents {
   body(
     bodyFrame: BodyFrame,
     scope: Scope | undefined,
-    met: (identity: Identity) => void,
+    { met, read }: BodyReadEvents,
   ): RenderedBody | Promise<unknown> {
     const { context, frame, site, body } = this.#at;
     const own = frameOfBody(frame);
@@ -61,7 +66,9 @@ export class TagCall implements FragmentCall, BodyEvents {
       bodyFrame.reading = undefined;
       if (recorder === undefined || scope === undefined) return undefined;
       try {
-        return this.#reads(recorder, scope, met, variables);
+        const found = this.#reads(recorder, scope, met, variables);
+        if ('reads' in found) read(found.reads);
+        return found;
       } catch {
         return { uncached: 'unseen', why: `${recorder.names.join(', ')}: looking at it throws; ${REMEDIES}` };
       }
