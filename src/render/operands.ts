@@ -18,6 +18,8 @@ export interface Place {
   readonly digest: string;
   readonly ordinal: number;
   readonly line: number;
+  /** Private values that its arguments name: where there are some, nothing of its html may be shown to others. */
+  readonly allowed: readonly (readonly string[])[];
 }
 
 /** The values of a fragment tag's arguments. */

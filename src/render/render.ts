@@ -5,6 +5,7 @@ import type { Entry } from '../fragment/entry.ts';
 import type { StoredKey } from '../fragment/key.ts';
 import type { PageContext, Settings } from '../options.ts';
 import type { ReadShape } from '../reads/shape.ts';
+import type { Watch } from './verify/watch.ts';
 import type { Frame } from './frame.ts';
 import type { Knowledge } from './knowledge.ts';
 import type { FragmentDraft } from './report.ts';
@@ -66,6 +67,10 @@ export class Render {
   /** Whether the lookups of this render are timed; doing it always would cost a tenth of a hit. */
   readonly isTimed: boolean;
   pass: Pass = new Pass();
+  /** Sees each use of a tag; undefined where no hit is verified. */
+  readonly watch: Watch | undefined;
+  /** The render of the page that was delivered, of which this is the shadow; else itself. */
+  readonly original: Render;
   readonly #settings: Settings;
   #enabled: boolean | undefined;
   #vary: string | undefined;
@@ -81,7 +86,15 @@ export class Render {
       canWait,
       since,
       isTimed,
-    }: { readonly canWait: boolean; readonly since: number | undefined; readonly isTimed: boolean },
+      watch,
+      original,
+    }: {
+      readonly canWait: boolean;
+      readonly since: number | undefined;
+      readonly isTimed: boolean;
+      readonly watch?: Watch | undefined;
+      readonly original?: Render;
+    },
   ) {
     this.#settings = settings;
     this.knowledge = knowledge;
@@ -89,6 +102,8 @@ export class Render {
     this.context = context;
     this.canWait = canWait;
     this.isTimed = isTimed;
+    this.watch = watch;
+    this.original = original ?? this;
     const now = settings.now();
     // Data cannot be younger than now.
     this.since = Math.min(since ?? now - settings.maxDataAge, now);
@@ -107,6 +122,7 @@ export class Render {
   beginPass(): void {
     this.passes++;
     this.pass = new Pass();
+    this.watch?.begin();
   }
 
   /**
@@ -135,6 +151,18 @@ export class Render {
       this.#lazyCalls.set(lazy, calls as Map<string, never>);
     }
     return calls;
+  }
+
+  /**
+   * Takes over what the page has loaded: a lazy that it has called may be one that can be called only once.
+   *
+   * @param isSettled whether a call has ended
+   */
+  takeLoaded({ original }: Render, isSettled: (call: unknown) => boolean): void {
+    for (const [object, number] of original.#objectNumbers) this.#objectNumbers.set(object, number);
+    for (const [lazy, calls] of original.#lazyCalls) {
+      this.#lazyCalls.set(lazy, new Map([...calls].filter(([, call]) => isSettled(call))));
+    }
   }
 
   /** A number by which an object is known in this render. */
