@@ -3,10 +3,6 @@ import type { Identifier } from '../fragment/identity.ts';
 import type { PageContext, Settings } from '../options.ts';
 import type { LocalTokens } from '../stores/local-tokens.ts';
 import type { Shared } from '../stores/shared.ts';
-import { Choosing } from './verify/choosing.ts';
-import { isForShadow, Shadow } from './verify/shadow.ts';
-import { type Verified, Verifier } from './verify/verifier.ts';
-import type { Watch } from './verify/watch.ts';
 import type { Entries } from './entries.ts';
 import { Fragments } from './fragments.ts';
 import { Functions } from './functions.ts';
@@ -20,6 +16,10 @@ import type { UnfinishedReport } from './report.ts';
 import { requestStarted } from './request-start.ts';
 import { NoKnowledge, StoreKnowledge } from './store-knowledge.ts';
 import { type Uncommitted, UncommittedKnowledge } from './uncommitted.ts';
+import { Choosing } from './verify/choosing.ts';
+import { isForShadow, Shadow } from './verify/shadow.ts';
+import { type Verified, Verifier } from './verify/verifier.ts';
+import type { Watch } from './verify/watch.ts';
 
 /** Where tokens are: in this process, or in a store. */
 export type Tokens = { readonly local: LocalTokens } | Shared;

@@ -6,7 +6,6 @@ import type { Settings } from '../options.ts';
 import { compare, NOTHING_READ, type Reads } from '../reads/reads.ts';
 import type { RootKind } from '../reads/shape.ts';
 import type { Scope } from '../reads/world.ts';
-import type { Chosen, Found } from './verify/watch.ts';
 import { Changing } from './changing.ts';
 import type { Entries, Verdict } from './entries.ts';
 import { Frame, type Reading } from './frame.ts';
@@ -17,6 +16,7 @@ import { Records } from './records.ts';
 import type { KeptEntry, Render } from './render.ts';
 import type { UncachedReason } from './report.ts';
 import { StoredKeys } from './stored-keys.ts';
+import type { Chosen, Found } from './verify/watch.ts';
 
 /** What a body that was rendered read of the page and set for it, or why that cannot be kept. */
 export type BodyReads =

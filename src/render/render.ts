@@ -5,10 +5,10 @@ import type { Entry } from '../fragment/entry.ts';
 import type { StoredKey } from '../fragment/key.ts';
 import type { PageContext, Settings } from '../options.ts';
 import type { ReadShape } from '../reads/shape.ts';
-import type { Watch } from './verify/watch.ts';
 import type { Frame } from './frame.ts';
 import type { Knowledge } from './knowledge.ts';
 import type { FragmentDraft } from './report.ts';
+import type { Watch } from './verify/watch.ts';
 
 /** What one run of a page's template has found so far. It ends with the run. */
 export class Pass {

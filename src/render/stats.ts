@@ -1,5 +1,5 @@
-import type { Verified } from './verify/verifier.ts';
 import type { FragmentDraft, UncachedReason } from './report.ts';
+import type { Verified } from './verify/verifier.ts';
 
 /** What became of one tag, since the sweeper was made. */
 export interface TagStats {
