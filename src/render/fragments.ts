@@ -104,6 +104,7 @@ export class Fragments {
     const { watch } = render;
     if (watch === undefined) return this.#show(render, call);
     return watch.run({
+      place: call.place,
       show: () => this.#show(render, call),
       body: () => this.#uncached(render, call, 'disabled'),
       find: (chosen) => this.#findChosen(render, call, chosen),

@@ -402,6 +402,14 @@ describe('no alarm', () => {
     expect(site.errors).toEqual([]);
   });
 
+  test('what a tag excepts, also in a fragment around it', async () => {
+    const inner = '{% cachesweeper b 500 except="now" %}{{ b.title }} at {{ now }}{% endcachesweeper %}';
+    const site = siteOf(`${T('{{ now }}', 'except="now"')}${T(inner)}`);
+    for (const now of [1, 2]) await show(site, { a: new Article(1), b: new Article(2), now });
+    expect(counts(site)).toEqual({ checked: 0, differed: 0, skipped: 2 });
+    expect(site.errors).toEqual([]);
+  });
+
   test('data that a lazy loads later is what was served', async () => {
     const texts = ['old', 'on its way', 'old'];
     const site = siteOf(T('{{ load() }}'));

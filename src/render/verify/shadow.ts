@@ -6,6 +6,8 @@ import type { Chosen, TagUse, Watch } from './watch.ts';
 /** What the body of a verified hit gives now. */
 export interface Fresh {
   readonly html: string;
+  /** Its tag, or one in it, has `except=`: a difference is what its author wants. */
+  readonly isLoose: boolean;
   /** The entry's key in the store, if it may be there. */
   readonly stored: StoredKey | undefined;
 }
@@ -34,6 +36,8 @@ export class Shadow implements Watch {
   #fresh = new Map<Chosen, Fresh>();
   #path = new UsePath();
   #isInside = false;
+  /** The body that is being verified, or one in it, has `except=`. */
+  #isLoose = false;
 
   constructor(chosen: readonly Chosen[] = []) {
     this.#chosen = new Map(chosen.map((hit) => [hit.path, hit]));
@@ -58,7 +62,10 @@ export class Shadow implements Watch {
 
   run(use: TagUse): string {
     return this.#path.inside(() => {
-      if (this.#isInside) return use.body();
+      if (this.#isInside) {
+        this.#isLoose ||= use.place.except.length > 0;
+        return use.body();
+      }
       const path = this.#path.text;
       const chosen = this.#chosen.get(path);
       if (chosen !== undefined) return this.#verify(use, chosen);
@@ -71,9 +78,10 @@ export class Shadow implements Watch {
     if (found === 'other') return use.show();
     if (found === 'pending') return '';
     this.#isInside = true;
+    this.#isLoose = use.place.except.length > 0;
     try {
       const html = use.body();
-      this.#fresh.set(chosen, { html, stored: found.stored });
+      this.#fresh.set(chosen, { html, isLoose: this.#isLoose, stored: found.stored });
       return html;
     } finally {
       this.#isInside = false;

@@ -83,7 +83,7 @@ export class Verifier {
     await immediate();
     const first = await this.#render(page, page.chosen);
     const differing = first.filter((suspect) => !this.#isSame(suspect));
-    const suspects = await this.#stillValid(differing.filter((suspect) => !this.#mayBeOlder(page, suspect)));
+    const suspects = await this.#stillValid(differing.filter((suspect) => !this.#mayDiffer(page, suspect)));
     if (suspects.length === 0) return;
     // A save may have been made and not reported yet, or be reported to another process.
     await this.#pauses.begin(this.#settings.maxDataAge).over;
@@ -125,11 +125,14 @@ export class Verifier {
     return true;
   }
 
-  /** The page may show data from before a bump that the entry was made after: then the entry is the better one. */
-  #mayBeOlder({ since }: Delivered, { hit }: Suspect): boolean {
+  /**
+   * Whether a difference says nothing: it is in a path that the tag excepts; or the page shows data from before a bump that the
+   * entry was made after, and the entry is the better one.
+   */
+  #mayDiffer({ since }: Delivered, { hit, fresh }: Suspect): boolean {
     const isOlder = youngest(hit.entry) >= since - (this.#settings.store === undefined ? 0 : CLOCK_SKEW);
-    if (isOlder) this.#count(hit.place, 'skipped');
-    return isOlder;
+    if (isOlder || fresh.isLoose) this.#count(hit.place, 'skipped');
+    return isOlder || fresh.isLoose;
   }
 
   /** Those whose tokens are what they were, read anew; the others are counted. */

@@ -19,6 +19,7 @@ export interface Found {
 
 /** One use of a tag, as a watch sees it. */
 export interface TagUse {
+  readonly place: Place;
   /** The fragment's html, as every page gets it. */
   show(): string;
   /** The html of its body, which is rendered for it. */
