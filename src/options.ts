@@ -42,6 +42,11 @@ export interface CacheSweeperOptions {
   readonly secret?: string | readonly string[];
   /** All waiting for the store in one render. Default "250ms". */
   readonly timeout?: string;
+  /**
+   * The share of hits that are verified, 0 to 1: when the page was delivered, the body is rendered as well, and a difference is
+   * reported to `onError`. Default 0; 0.001 is little enough for production, and 1 is for tests.
+   */
+  readonly verify?: number;
   /** Called after each render. What it throws is reported as a warning and goes no further. */
   readonly onRender?: (report: RenderReport) => void;
   /**
@@ -69,6 +74,7 @@ export interface Settings {
   readonly maxDataAge: number;
   readonly secrets: readonly string[];
   readonly timeout: number;
+  readonly verify: number;
   readonly onRender: ((report: RenderReport) => void) | undefined;
   readonly onBump: ((names: readonly string[]) => unknown) | undefined;
   readonly onError: ((error: unknown) => void) | undefined;
@@ -115,6 +121,7 @@ const KNOWN: ReadonlySet<string> = new Set<keyof CacheSweeperOptions>([
   'maxDataAge',
   'secret',
   'timeout',
+  'verify',
   'onRender',
   'onBump',
   'onError',
@@ -142,6 +149,7 @@ export function checkOptions(options: CacheSweeperOptions): Settings {
     maxDataAge: duration('maxDataAge', options.maxDataAge, DEFAULT_MAX_DATA_AGE),
     secrets: secrets(options.secret),
     timeout: duration('timeout', options.timeout, DEFAULT_TIMEOUT),
+    verify: share(options.verify),
     onRender: optionalFunction('onRender', options.onRender),
     onBump: optionalFunction('onBump', options.onBump),
     onError: optionalFunction('onError', options.onError),
@@ -223,6 +231,12 @@ function duration(name: string, value: unknown, byDefault: number): number {
   const result = milliseconds(value);
   if (result !== undefined) return result;
   throw badOption(`option ${name}`, 'a duration with its unit, such as "100ms" or "3s"', value);
+}
+
+function share(value: unknown): number {
+  if (value === undefined) return 0;
+  if (typeof value === 'number' && value >= 0 && value <= 1) return value;
+  throw badOption('option verify', 'the share of hits that are verified, a number from 0 to 1', value);
 }
 
 function optionalFunction<T extends (...args: never[]) => unknown>(name: string, value: T | undefined): T | undefined {

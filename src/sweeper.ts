@@ -100,6 +100,8 @@ export class CacheSweeper {
       tokens,
       entries: new Entries(this.#memory, this.#shared?.entries, this.#background, settings.now),
       finished: (report) => this.#finished(report),
+      verified: (place, verified) => this.#stats.verify(place, verified),
+      failed: onError,
     });
     this.views = new Views({
       engine: this.#engine,
@@ -244,8 +246,12 @@ export class CacheSweeper {
     });
   }
 
-  /** Resolved when all background writes and retries are done. For tests, serverless functions and shutdown. */
+  /**
+   * Resolved when all background writes and retries are done, and all hits chosen by `verify` are verified. For tests, serverless
+   * functions and shutdown.
+   */
   async idle(): Promise<void> {
+    await this.#engine.verifier.idle();
     await Promise.all([this.#background.idle(), this.#shared?.tokens.idle()]);
     await this.#listener.idle();
   }
@@ -277,6 +283,7 @@ export class CacheSweeper {
 
   async #close(): Promise<void> {
     this.#engine.isClosed = true;
+    await this.#engine.verifier.close();
     await Promise.all([this.#background.idle(), this.#bumps.idle()]);
     const undelivered = (await this.#shared?.tokens.close()) ?? [];
     if (undelivered.length > 0)

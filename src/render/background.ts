@@ -13,14 +13,15 @@ export class Background {
     return this.#dropped;
   }
 
-  /** Starts a job, or drops it when too many are running. Jobs handle their own errors. */
-  start(job: () => Promise<unknown>): void {
+  /** Starts a job, or drops it when too many are running: false then. Jobs handle their own errors. */
+  start(job: () => Promise<unknown>): boolean {
     if (this.#running.size >= this.#limit) {
       this.#dropped++;
-      return;
+      return false;
     }
     const running: Promise<unknown> = job().finally(() => this.#running.delete(running));
     this.#running.add(running);
+    return true;
   }
 
   /** Resolved when nothing is running, nor what was started meanwhile. */

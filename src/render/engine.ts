@@ -7,7 +7,8 @@ import type { Entries } from './entries.ts';
 import { Fragments } from './fragments.ts';
 import { Functions } from './functions.ts';
 import { type Knowledge, LocalKnowledge } from './knowledge.ts';
-import { KeyMaker } from './operands.ts';
+import { isSettled } from './lazy.ts';
+import { KeyMaker, type Place } from './operands.ts';
 import { currentPart } from './part.ts';
 import { Predictions } from './predictions.ts';
 import { Render } from './render.ts';
@@ -15,6 +16,10 @@ import type { UnfinishedReport } from './report.ts';
 import { requestStarted } from './request-start.ts';
 import { NoKnowledge, StoreKnowledge } from './store-knowledge.ts';
 import { type Uncommitted, UncommittedKnowledge } from './uncommitted.ts';
+import { Choosing } from './verify/choosing.ts';
+import { isForShadow, Shadow } from './verify/shadow.ts';
+import { type Verified, Verifier } from './verify/verifier.ts';
+import type { Watch } from './verify/watch.ts';
 
 /** Where tokens are: in this process, or in a store. */
 export type Tokens = { readonly local: LocalTokens } | Shared;
@@ -36,6 +41,7 @@ export class Engine {
   readonly functions: Functions = new Functions();
   readonly #tokens: Tokens;
   readonly entries: Entries;
+  readonly verifier: Verifier;
   readonly #finished: (report: UnfinishedReport) => void;
   readonly #transactions: { readonly current: Uncommitted | undefined };
   readonly #predictions: Predictions;
@@ -55,6 +61,10 @@ export class Engine {
     transactions: { readonly current: Uncommitted | undefined };
     entries: Entries;
     finished: (report: UnfinishedReport) => void;
+    /** A hit was verified. */
+    verified: (place: Place, verified: Verified) => void;
+    /** Told of errors that nobody waits for. */
+    failed: (error: unknown) => void;
   }) {
     this.settings = parts.settings;
     this.#tokens = parts.tokens;
@@ -64,6 +74,11 @@ export class Engine {
     this.identifier = parts.identifier;
     this.keys = new KeyMaker(parts.settings, parts.identifier);
     this.#predictions = new Predictions(parts.identifier, parts.entries);
+    this.verifier = new Verifier({
+      ...parts,
+      count: parts.verified,
+      knowledge: () => this.#committed(true),
+    });
     this.fragments = new Fragments(parts.settings, this.keys, parts.entries);
   }
 
@@ -88,12 +103,36 @@ export class Engine {
    * @param since when the page's data was read, at the earliest; default: when the request began, if that is known
    */
   newRender(context: PageContext, canWait: boolean, since: number | undefined = requestStarted()): Render {
-    const settings = this.isClosed ? { ...this.settings, enabled: false } : this.settings;
-    return new Render(settings, this.knowledge(canWait), this.fragments, context, {
+    return new Render(this.#settingsNow, this.knowledge(canWait), this.fragments, context, {
       canWait,
       since: oldest(since, currentPart()?.since),
       isTimed: this.#renders++ % TIMED_RENDERS === 0,
+      watch: this.settings.verify > 0 ? this.#newWatch() : undefined,
     });
+  }
+
+  /** A render of the same page, of which nothing is kept, counted or told. */
+  newShadow(original: Render, shadow: Shadow): Render {
+    const { context, since } = original;
+    const render = new Render(this.#settingsNow, this.#committed(true), this.fragments, context, {
+      canWait: true,
+      since,
+      isTimed: false,
+      watch: shadow,
+      original,
+    });
+    render.takeLoaded(original, isSettled);
+    return render;
+  }
+
+  /** Pages that may show what is not committed are not verified: what they read will be there for nobody else, or later. */
+  #newWatch(): Watch | undefined {
+    if (isForShadow()) return new Shadow();
+    return this.#transactions.current === undefined && !this.isClosed ? new Choosing(this.settings.verify) : undefined;
+  }
+
+  get #settingsNow(): Settings {
+    return this.isClosed ? { ...this.settings, enabled: false } : this.settings;
   }
 
   /** Asks for what the same page needed last time; whether the first pass must wait for it, undefined if there is none. */
@@ -103,6 +142,7 @@ export class Engine {
 
   /** A page is complete: what it kept is stored, and what it did is reported. */
   succeed(render: Render, template: string, milliseconds: number): void {
+    if (render.watch?.isShadow) return render.forget();
     this.entries.keep(render);
     this.#predictions.learn(render, template);
     const { passes, waves, pass, knowledge } = render;

@@ -58,6 +58,18 @@ export class Entries {
     this.#memory?.delete(near, entry);
   }
 
+  /**
+   * The same for all processes, as far as a store without a way to delete can do it: an entry that is expired takes its place.
+   * What other processes keep in memory stays there.
+   *
+   * @param stored its key in the store, if it may be there
+   */
+  expire(near: string, entry: Entry, stored: StoredKey | undefined): void {
+    this.drop(near, entry);
+    if (this.#shared === undefined || stored === undefined) return;
+    this.#write(this.#shared, [{ ...stored, entry: { ...entry, html: '', expires: 0, provisional: false }, isReplacing: true }]);
+  }
+
   /** Whether an entry is small enough for the memory tier; without one everything is. */
   fits(near: string, entry: Entry): boolean {
     return this.#memory === undefined || this.#shared !== undefined || this.#memory.fits(near, entry);

@@ -16,6 +16,7 @@ import { Records } from './records.ts';
 import type { KeptEntry, Render } from './render.ts';
 import type { UncachedReason } from './report.ts';
 import { StoredKeys } from './stored-keys.ts';
+import type { Chosen, Found } from './verify/watch.ts';
 
 /** What a body that was rendered read of the page and set for it, or why that cannot be kept. */
 export type BodyReads =
@@ -107,6 +108,17 @@ export class Fragments {
   }
 
   run(render: Render, call: FragmentCall): string {
+    const { watch } = render;
+    if (watch === undefined) return this.#show(render, call);
+    return watch.run({
+      place: call.place,
+      show: () => this.#show(render, call),
+      body: () => this.#uncached(render, call, 'disabled'),
+      find: (chosen) => this.#findChosen(render, call, chosen),
+    });
+  }
+
+  #show(render: Render, call: FragmentCall): string {
     if (!render.enabled) return this.#uncached(render, call, 'disabled');
     if (call.skip !== undefined) return this.#uncached(render, call, call.skip);
     const started = render.isTimed ? performance.now() : undefined;
@@ -217,10 +229,31 @@ export class Fragments {
       this.#frame.dependencies.addEntry(entry);
       this.#repeat(use, entry.reads);
     }
-    if (outcome === 'hit') this.#changing.hit(key.near);
+    if (outcome === 'hit') this.#hit(render, key, entry);
     if (entry.reads.variables !== '') call.set(entry.reads);
     this.#report(render, call, outcome, { cost: entry.microseconds / 1_000, lookup: elapsed(started), reads: entry.reads });
     return entry.html;
+  }
+
+  #hit({ watch }: Render, { near, place }: FragmentKey, entry: Entry): void {
+    if (watch?.isShadow) return;
+    this.#changing.hit(near);
+    watch?.hit(near, entry, place);
+  }
+
+  /** Whether a hit that is verified stands here, and would still be served. */
+  #findChosen(render: Render, call: FragmentCall, { near, entry }: Chosen): Found | 'pending' | 'other' {
+    if (!render.enabled || call.skip !== undefined) return 'other';
+    const key = this.#keys.make(render, call.place, call.operands);
+    if (key?.near !== near) return 'other';
+    const scope = call.scope(key.objects);
+    const verdict = this.#judge({ render, call, key, scope, started: undefined }, entry);
+    if (verdict === 'invalid') return 'other';
+    const parts = render.knowledge.knowsAll ? undefined : this.#keys.parts(render, key);
+    const stored = typeof parts === 'object' ? this.#stored.find(render, call.place, parts, scope) : undefined;
+    if (verdict === 'valid' && parts !== 'pending' && stored !== 'pending') return { stored };
+    leaveOut(render);
+    return 'pending';
   }
 
   /** What the fragment was compared by, the body around it is compared by. */
@@ -245,6 +278,7 @@ export class Fragments {
   #miss(use: Use, keyOf: ((reads: Reads) => StoredKey | undefined) | undefined): string {
     const { render, call, key, scope } = use;
     const { pass, kept } = render;
+    if (render.watch?.isShadow) return this.#uncached(render, call, 'disabled');
     const changes = this.#changing.why(key.near);
     if (changes !== undefined) return this.#uncached(render, call, 'changes always', changes);
     const lookup = elapsed(use.started);

@@ -64,6 +64,11 @@ function call(render: Render, load: (...args: unknown[]) => unknown, args: reado
   }
 }
 
+/** Whether a call that a render knows has its value, or has failed. */
+export function isSettled(call: unknown): boolean {
+  return (call as Call).state !== 'loading';
+}
+
 /** A body that uses a lazy's value inherits its dependencies; outside of bodies a variable that holds it is a read. */
 function use(render: Render, part: Frame): void {
   render.frames.frame?.include(part);

@@ -18,6 +18,10 @@ export interface Place {
   readonly digest: string;
   readonly ordinal: number;
   readonly line: number;
+  /** Private values that its arguments name: where there are some, nothing of its html may be shown to others. */
+  readonly allowed: readonly (readonly string[])[];
+  /** Paths that are not compared, because its author said so. */
+  readonly except: readonly (readonly string[])[];
 }
 
 /** The values of a fragment tag's arguments. */

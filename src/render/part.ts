@@ -12,11 +12,16 @@ export interface Part {
   readonly mayMissPrivate: boolean;
 }
 
-const storage = new AsyncLocalStorage<Part>();
+const storage = new AsyncLocalStorage<Part | undefined>();
 
 /** What the pages that are rendered here belong to, if anything. */
 export function currentPart(): Part | undefined {
   return storage.getStore();
+}
+
+/** Runs something whose renders belong to nothing. */
+export function inNoPart<T>(run: () => T): T {
+  return storage.run(undefined, run);
 }
 
 /** Runs something whose renders belong to a part. */

@@ -8,6 +8,7 @@ import type { ReadShape } from '../reads/shape.ts';
 import type { Frame } from './frame.ts';
 import type { Knowledge } from './knowledge.ts';
 import type { FragmentDraft } from './report.ts';
+import type { Watch } from './verify/watch.ts';
 
 /** What one run of a page's template has found so far. It ends with the run. */
 export class Pass {
@@ -45,6 +46,8 @@ export class Render {
   readonly context: PageContext;
   /** When the page's data was read, at the earliest: milliseconds since 1970. */
   readonly since: number;
+  /** Stands for the page where nothing of it must be kept alive. */
+  readonly token: object = {};
   /** Whether there is a callback, so that the page can be run again after waiting. */
   readonly canWait: boolean;
   readonly knowledge: Knowledge;
@@ -66,6 +69,10 @@ export class Render {
   /** Whether the lookups of this render are timed; doing it always would cost a tenth of a hit. */
   readonly isTimed: boolean;
   pass: Pass = new Pass();
+  /** Sees each use of a tag; undefined where no hit is verified. */
+  readonly watch: Watch | undefined;
+  /** The render of the page that was delivered, of which this is the shadow; else itself. */
+  readonly original: Render;
   readonly #settings: Settings;
   #enabled: boolean | undefined;
   #vary: string | undefined;
@@ -81,7 +88,15 @@ export class Render {
       canWait,
       since,
       isTimed,
-    }: { readonly canWait: boolean; readonly since: number | undefined; readonly isTimed: boolean },
+      watch,
+      original,
+    }: {
+      readonly canWait: boolean;
+      readonly since: number | undefined;
+      readonly isTimed: boolean;
+      readonly watch?: Watch | undefined;
+      readonly original?: Render;
+    },
   ) {
     this.#settings = settings;
     this.knowledge = knowledge;
@@ -89,6 +104,8 @@ export class Render {
     this.context = context;
     this.canWait = canWait;
     this.isTimed = isTimed;
+    this.watch = watch;
+    this.original = original ?? this;
     const now = settings.now();
     // Data cannot be younger than now.
     this.since = Math.min(since ?? now - settings.maxDataAge, now);
@@ -107,6 +124,7 @@ export class Render {
   beginPass(): void {
     this.passes++;
     this.pass = new Pass();
+    this.watch?.begin();
   }
 
   /**
@@ -135,6 +153,18 @@ export class Render {
       this.#lazyCalls.set(lazy, calls as Map<string, never>);
     }
     return calls;
+  }
+
+  /**
+   * Takes over what the page has loaded: a lazy that it has called may be one that can be called only once.
+   *
+   * @param isSettled whether a call has ended
+   */
+  takeLoaded({ original }: Render, isSettled: (call: unknown) => boolean): void {
+    for (const [object, number] of original.#objectNumbers) this.#objectNumbers.set(object, number);
+    for (const [lazy, calls] of original.#lazyCalls) {
+      this.#lazyCalls.set(lazy, new Map([...calls].filter(([, call]) => isSettled(call))));
+    }
   }
 
   /** A number by which an object is known in this render. */

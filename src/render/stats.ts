@@ -1,4 +1,5 @@
 import type { FragmentDraft, UncachedReason } from './report.ts';
+import type { Verified } from './verify/verifier.ts';
 
 /** What became of one tag, since the sweeper was made. */
 export interface TagStats {
@@ -8,6 +9,8 @@ export interface TagStats {
   readonly misses: number;
   /** Rendered and not stored, by reason. */
   readonly uncached: Readonly<Partial<Record<UncachedReason, number>>>;
+  /** Hits that were verified: the same, not the same, and those of which nothing can be said. */
+  readonly verified: Readonly<Record<Verified, number>>;
   /** Milliseconds spent rendering its body. */
   readonly timeRendering: number;
   /** Milliseconds that hits did not spend rendering its body: what each body took when it was stored. */
@@ -24,6 +27,7 @@ interface Counters {
   hits: number;
   misses: number;
   readonly uncached: Partial<Record<UncachedReason, number>>;
+  readonly verified: Record<Verified, number>;
   timeRendering: number;
   timeSaved: number;
   timeLooking: number;
@@ -65,11 +69,17 @@ export class Stats {
     }
   }
 
+  /** A hit of a tag was verified. */
+  verify({ template, line }: { readonly template: string; readonly line: number }, verified: Verified): void {
+    this.#counters(template, line).verified[verified]++;
+  }
+
   /** The counts as they are now, most time saved first. */
   tags(): TagStats[] {
     return Array.from(this.#tags.values(), ({ lookup, timed, ...tag }) => ({
       ...tag,
       uncached: { ...tag.uncached },
+      verified: { ...tag.verified },
       netBenefit: tag.timeSaved - tag.timeLooking,
     })).sort((a, b) => b.timeSaved - a.timeSaved);
   }
@@ -101,6 +111,7 @@ export class Stats {
       hits: 0,
       misses: 0,
       uncached: {},
+      verified: { checked: 0, differed: 0, skipped: 0 },
       timeRendering: 0,
       timeSaved: 0,
       timeLooking: 0,

@@ -11,8 +11,12 @@ type Callable = (...args: never[]) => unknown;
 export class PageWorld implements World {
   readonly #host: TemplateHost;
 
-  constructor(host: TemplateHost) {
+  /** Stands for the page where functions are asked whether an earlier one has met them. */
+  readonly #page: object;
+
+  constructor(host: TemplateHost, page: object) {
     this.#host = host;
+    this.#page = page;
   }
 
   get generation(): number {
@@ -47,8 +51,7 @@ export class PageWorld implements World {
     if (macro !== undefined) return textOf(macro);
     const type = this.#host.identifier.metClass(called);
     if (type !== undefined) return textAtom('t', type);
-    // This object stands for the page where functions are asked whether an earlier one has met them.
-    return this.#host.helpers.nameOf(called) ?? this.#host.functions.text(called, this);
+    return this.#host.helpers.nameOf(called) ?? this.#host.functions.text(called, this.#page);
   }
 }
 

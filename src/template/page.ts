@@ -54,7 +54,7 @@ export class Page {
     this.render = render;
     this.hasSlowLoader = host.env.loaders.some((loader) => loader.async);
     this.environment = environmentOf(this);
-    this.world = new PageWorld(host);
+    this.world = new PageWorld(host, render.original.token);
     this.#resource = part !== undefined ? part.#resource : new AsyncResource('NUNJUCKS_CACHESWEEPER_PAGE');
     this.#shared = part !== undefined ? part.#shared : { pages: new Map(), watch: undefined };
     this.#shared.pages.set(host, this);

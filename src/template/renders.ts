@@ -4,13 +4,15 @@ import type { PageContext } from '../options.ts';
 import { runAs, runningNow } from '../render/current.ts';
 import type { Engine } from '../render/engine.ts';
 import { Frame } from '../render/frame.ts';
-import { currentPart, type Part } from '../render/part.ts';
+import { currentPart, inNoPart, type Part } from '../render/part.ts';
+import type { Shadow } from '../render/verify/shadow.ts';
 import { type BodyEvents, BodyWatch } from './body.ts';
 import { type TemplateHost, UNKNOWN } from './host.ts';
 import type { Done, Environment, Template } from './nunjucks.ts';
 import { Page } from './page.ts';
 import { PAGE, type PageEnvironment } from './page-environment.ts';
 import { PageReading } from './page-reading.ts';
+import { renderShadow } from './shadow-pages.ts';
 
 /** Nunjucks' own `Template.prototype.render`. */
 export type NunjucksRender = (this: Template, context: object | null | undefined, done?: Done<string>) => string | null;
@@ -90,7 +92,7 @@ export class Renders {
       const html = this.#pass(page, template, context, undefined, part, frame);
       if (part !== undefined && frame !== undefined) this.#addTo(part, frame, page, template);
       // Null says that the template is asynchronous: nobody will get its html.
-      if (html !== null) this.#succeed(page, template, started);
+      if (html !== null) this.#succeed(page, template, context, started);
       return html;
     } catch (error) {
       if (part !== undefined) part.frame.uncached ??= 'contains uncached';
@@ -116,7 +118,7 @@ export class Renders {
     const failLater = (error: unknown): void => queueMicrotask(() => fail(error));
     const succeed = (html: string | undefined, frame: Frame | undefined): void => {
       if (part !== undefined && frame !== undefined) this.#addTo(part, frame, page, template);
-      this.#succeed(page, template, started);
+      this.#succeed(page, template, context, started);
       render.isFinished = true;
       answer(null, html);
     };
@@ -216,8 +218,25 @@ export class Renders {
     );
   }
 
-  #succeed({ render }: Page, template: Template, started: number): void {
+  #succeed(page: Page, template: Template, context: object | null | undefined, started: number): void {
+    const { render } = page;
+    const chosen = render.watch?.take();
     this.#engine.succeed(render, this.#host.nameOf(template), performance.now() - started);
+    if (chosen === undefined || chosen.length === 0) return;
+    const renderAgain = (shadow: Shadow) => this.#renderAgain(page, shadow, template, context);
+    this.#engine.verifier.start({ chosen, since: render.since, renderAgain });
+  }
+
+  /** Renders a page that was delivered once more: where it was asked for, and as a part of nothing. */
+  #renderAgain(page: Page, shadow: Shadow, template: Template, context: object | null | undefined): Promise<void> {
+    const make = () => new Page(this.#host, this.#engine.newShadow(page.render, shadow));
+    const own = page.inContext(() => inNoPart(() => shadow.around(make)));
+    return renderShadow(
+      own,
+      shadow,
+      (done) => this.#pass(own, template, context, done),
+      (render) => this.#engine.fragments.isBorneOut(render),
+    );
   }
 }
 

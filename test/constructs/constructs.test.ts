@@ -7,9 +7,12 @@ const now = () => 1_800_000_000_000;
 /** An asynchronous store whose answers take a random time. */
 const slow = () => new TestingStore({ now, script: () => ({ delay: Math.floor(Math.random() * 3) }) });
 
-testConstructs('in-process', () => new CacheSweeper({ now }));
-testConstructs('asynchronous store and memory tier', () => new CacheSweeper({ store: slow(), timeout: '10s', now }));
+testConstructs('in-process', (options) => new CacheSweeper({ now, ...options }));
+testConstructs(
+  'asynchronous store and memory tier',
+  (options) => new CacheSweeper({ store: slow(), timeout: '10s', now, ...options }),
+);
 testConstructs(
   'asynchronous store alone',
-  () => new CacheSweeper({ store: slow(), memory: false, timeout: '10s', now }),
+  (options) => new CacheSweeper({ store: slow(), memory: false, timeout: '10s', now, ...options }),
 );

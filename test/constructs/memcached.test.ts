@@ -18,5 +18,5 @@ function site(options: object): CacheSweeper {
   return new CacheSweeper({ store: new MemcachedStore(server.address), namespace, timeout: '10s', now, ...options });
 }
 
-testConstructs('Memcached and memory tier', () => site({}));
-testConstructs('Memcached alone', () => site({ memory: false }));
+testConstructs('Memcached and memory tier', site);
+testConstructs('Memcached alone', (options) => site({ memory: false, ...options }));

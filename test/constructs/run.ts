@@ -1,12 +1,15 @@
 import nunjucks from 'nunjucks';
-import type { CacheSweeper } from 'nunjucks-cachesweeper';
+import type { CacheSweeper, CacheSweeperOptions } from 'nunjucks-cachesweeper';
 import { describe, expect, test } from 'vitest';
 import { AsyncObjectLoader, ObjectLoader } from '../support/loaders.ts';
 import { renderPage } from '../support/render.ts';
 import { type Construct, constructs, context } from './table.ts';
 
-/** Renders every construct of the table with a sweeper: body only, cold, warm and after a bump. */
-export function testConstructs(title: string, makeSweeper: () => CacheSweeper): void {
+/**
+ * Renders every construct of the table with a sweeper: body only, cold, warm, and after a bump. Each hit is verified when its page
+ * is there.
+ */
+export function testConstructs(title: string, makeSweeper: (options: CacheSweeperOptions) => CacheSweeper): void {
   describe(`every Nunjucks construct, ${title}`, () => {
     test.each(constructs.map((construct) => [construct.name, construct] as const))(
       '%s',
@@ -16,13 +19,23 @@ export function testConstructs(title: string, makeSweeper: () => CacheSweeper): 
         const { loader: _, ...atOnce } = construct;
         const plain = await renderPage(environment(withoutTags(atOnce), page), 'page.njk', page);
 
-        const sweeper = makeSweeper();
+        const errors: unknown[] = [];
+        let hits = 0;
+        const sweeper = makeSweeper({
+          verify: 1,
+          onError: (error) => void errors.push(error),
+          onRender: ({ fragments }) => {
+            hits += fragments.filter(({ outcome }) => outcome === 'hit').length;
+          },
+        });
         const env = sweeper.install(environment(construct, page));
         const runs = async () => {
           page.runs = 0;
           const html = await renderPage(env, 'page.njk', page);
+          // What is run behind the page is run to verify its hits.
+          const { runs } = page;
           await sweeper.idle();
-          return { html, runs: page.runs };
+          return { html, runs };
         };
         const cold = await runs();
         expect(cold.html).toBe(plain);
@@ -33,11 +46,24 @@ export function testConstructs(title: string, makeSweeper: () => CacheSweeper): 
         const bumped = await runs();
         expect(bumped.html).toBe(plain);
         expect(bumped.runs > 0).toBe(hasFragment);
+        expect(errors).toEqual([]);
+        expect(countsOf(sweeper)).toEqual({ checked: hits, differed: 0, skipped: 0 });
         await sweeper.close();
       },
       90_000,
     );
   });
+}
+
+/** How many hits were verified, of all tags. */
+function countsOf(sweeper: CacheSweeper): Record<'checked' | 'differed' | 'skipped', number> {
+  const counts = { checked: 0, differed: 0, skipped: 0 };
+  for (const { verified } of sweeper.stats().tags) {
+    counts.checked += verified.checked;
+    counts.differed += verified.differed;
+    counts.skipped += verified.skipped;
+  }
+  return counts;
 }
 
 function environment({ templates, options, loader }: Construct, page: { runs: number }): nunjucks.Environment {

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { Comment } from '../support/models.ts';
 import { fragment, Site } from './site.ts';
 
+const shareWanted = 'expected the share of hits that are verified, a number from 0 to 1, got';
 const durationWanted = 'expected a duration with its unit, such as "100ms" or "3s", got';
 const bytesWanted = 'option memory: expected { maxBytes } with a whole number of bytes, or false, got';
 const namespaceWanted = 'option namespace: expected up to 64 letters, digits, "_", "." or "-", got';
@@ -43,6 +44,11 @@ describe('an option that is wrong is an error that says what was expected and wh
     [{ now: 0 }, 'option now: expected a function, got the number 0'],
     [{ private: 'user' }, 'option private: expected a list of names, got the string "user"'],
     [{ private: [5] }, 'option private: expected names such as "user", "flash*" or "**.session", got the number 5'],
+    [{ verify: 1.1 }, `option verify: ${shareWanted} the number 1.1`],
+    [{ verify: -0.1 }, `option verify: ${shareWanted} the number -0.1`],
+    [{ verify: Number.NaN }, `option verify: ${shareWanted} the number NaN`],
+    [{ verify: '1%' }, `option verify: ${shareWanted} the string "1%"`],
+    [{ verify: true }, `option verify: ${shareWanted} the boolean true`],
     [{ maxDataAge: 3 }, `option maxDataAge: ${durationWanted} the number 3`],
     [{ maxDataAge: 3_000 }, `option maxDataAge: ${durationWanted} the number 3000`],
     [{ maxDataAge: '3000' }, `option maxDataAge: ${durationWanted} the string "3000"`],
@@ -95,6 +101,9 @@ describe('options that are right', () => {
     { version: 0 },
     { version: Number.MAX_SAFE_INTEGER },
     { private: [] },
+    { verify: 0 },
+    { verify: 0.001 },
+    { verify: 1 },
     { maxDataAge: '100ms' },
     { maxDataAge: '3 seconds' },
     { maxDataAge: '1.5h' },

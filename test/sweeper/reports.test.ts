@@ -181,7 +181,8 @@ describe('stats()', () => {
     expect(memory).toEqual({ entries: 2, bytes: expect.any(Number) });
     expect(memory.bytes).toBeGreaterThan(0);
     const time = expect.any(Number);
-    const times = { timeRendering: time, timeSaved: time, timeLooking: time, netBenefit: time };
+    const verified = { checked: 0, differed: 0, skipped: 0 };
+    const times = { verified, timeRendering: time, timeSaved: time, timeLooking: time, netBenefit: time };
     expect(tags).toHaveLength(2);
     expect(tags).toContainEqual({ template: 'page.njk', line: 2, hits: 3, misses: 2, uncached: {}, ...times });
     expect(tags).toContainEqual({ template: 'leaf.njk', line: 1, hits: 1, misses: 1, uncached: {}, ...times });

@@ -1,0 +1,36 @@
+import type { Entry } from '../../fragment/entry.ts';
+import type { Place } from '../operands.ts';
+import { UsePath } from './use-path.ts';
+import type { Chosen, TagUse, Watch } from './watch.ts';
+
+/** Chooses among the hits of a page those that are verified. */
+export class Choosing implements Watch {
+  readonly isShadow = false;
+  readonly #share: number;
+  #path = new UsePath();
+  #chosen: Chosen[] = [];
+
+  /** @param share of the hits, 0 to 1 */
+  constructor(share: number) {
+    this.#share = share;
+  }
+
+  begin(): void {
+    this.#path = new UsePath();
+    this.#chosen = [];
+  }
+
+  run(use: TagUse): string {
+    return this.#path.inside(() => use.show());
+  }
+
+  hit(near: string, entry: Entry, place: Place): void {
+    if (Math.random() < this.#share) this.#chosen.push({ path: this.#path.text, place, near, entry });
+  }
+
+  take(): readonly Chosen[] {
+    const chosen = this.#chosen;
+    this.begin();
+    return chosen;
+  }
+}
