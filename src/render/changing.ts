@@ -38,9 +38,14 @@ export class Changing {
     return watched !== undefined && watched.until > this.#now() ? watched.why : undefined;
   }
 
-  /** The value of each path as text, of a fragment that was made before; undefined for any other. */
-  values(near: string, shape: ReadShape, scope: Scope): PathValues | undefined {
-    if (this.#watched.peek(near) === undefined) return undefined;
+  /**
+   * The value of each path as text, where only that can keep the entry before from being served; undefined elsewhere.
+   *
+   * @param isValid whether the tokens of an entry are what they were
+   */
+  values(near: string, shape: ReadShape, scope: Scope, isValid: (made: Made) => boolean): PathValues | undefined {
+    const last = this.#watched.peek(near);
+    if (last === undefined || last.until !== 0 || !isValid(last.last)) return undefined;
     return leaves(shape).map((leaf) => {
       const collector = new Collector();
       walk(leaf, scope, collector);
@@ -53,19 +58,18 @@ export class Changing {
   }
 
   /**
-   * A fragment was made. Only what it reads differed, if the one before it would be valid still.
+   * A fragment was made.
    *
-   * @param values of its paths; undefined where it is not watched
-   * @param isValid whether the tokens of an entry are what they were
+   * @param values what {@link values} gave for it
    */
-  missed(near: string, entry: Entry, values: PathValues | undefined, isValid: (made: Made) => boolean): void {
-    const last = this.#watched.get(near);
-    if (last === undefined || last.until !== 0 || !isValid(last.last)) {
+  missed(near: string, entry: Entry, values: PathValues | undefined): void {
+    const last = values === undefined ? undefined : this.#watched.get(near);
+    if (last === undefined || values === undefined) {
       this.#watched.set(near, { last: madeFrom(entry), misses: 1, values: new Map(), until: 0, why: '' });
       return;
     }
     last.last = madeFrom(entry);
-    this.#count(last, values ?? NONE);
+    this.#count(last, values);
   }
 
   #count(watched: Watched, read: PathValues): void {
@@ -92,8 +96,6 @@ export class Changing {
     watched.values.clear();
   }
 }
-
-const NONE: PathValues = [];
 
 /** Paths and the text of what they read. */
 export type PathValues = readonly (readonly [path: string, value: string])[];

@@ -6,7 +6,7 @@ import type { Settings } from '../options.ts';
 import { compare, NOTHING_READ, type Reads } from '../reads/reads.ts';
 import type { RootKind } from '../reads/shape.ts';
 import type { Scope } from '../reads/world.ts';
-import { Changing, type PathValues } from './changing.ts';
+import { Changing, type Made, type PathValues } from './changing.ts';
 import type { Entries, Verdict } from './entries.ts';
 import { Frame, type Reading } from './frame.ts';
 import { PENDING, UNKNOWN } from './knowledge.ts';
@@ -286,11 +286,12 @@ export class Fragments {
     const lifetime = milliseconds(call.operands.ttl);
     const frame = new Frame(this.#frame);
     this.#addModels(render, frame, key.models);
+    const isValid = (made: Made) => this.#entries.judge(made, render.knowledge) === 'valid';
     let stored: StoredKey | undefined;
     let values: PathValues | undefined;
     const rendered = this.#renderBody(render, call, frame, scope, (reads) => {
       stored = keyOf?.(reads);
-      values = this.#changing.values(key.near, reads.shape, scope);
+      values = this.#changing.values(key.near, reads.shape, scope, isValid);
     });
     if (rendered === undefined) return '';
     const { dependencies } = frame;
@@ -307,7 +308,7 @@ export class Fragments {
       if (entry.expires <= this.#settings.now()) reason = 'expired';
       else if (!this.#entries.fits(key.near, entry)) reason = 'too large';
       else add(kept, key.near, { entry, stored, metBy: pass });
-      this.#changing.missed(key.near, entry, values, (last) => this.#entries.judge(last, render.knowledge) === 'valid');
+      this.#changing.missed(key.near, entry, values);
     }
     if ('reads' in found && this.#frame !== undefined) this.#repeat(use, found.reads);
     if (reason === 'pending') pass.hasGap = true;
