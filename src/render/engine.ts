@@ -136,15 +136,15 @@ export class Engine {
   }
 
   /** Asks for what the same page needed last time; whether the first pass must wait for it, undefined if there is none. */
-  predict(render: Render, template: string): boolean | undefined {
-    return this.#predictions.begin(render, template);
+  predict(render: Render, page: string): boolean | undefined {
+    return this.#predictions.begin(render, page);
   }
 
   /** A page is complete: what it kept is stored, and what it did is reported. */
-  succeed(render: Render, template: string, milliseconds: number): void {
+  succeed(render: Render, template: string, page: string, milliseconds: number): void {
     if (render.watch?.isShadow) return render.forget();
     this.entries.keep(render);
-    this.#predictions.learn(render, template);
+    this.#predictions.learn(render, page);
     const { passes, waves, pass, knowledge } = render;
     const waited = knowledge.waited;
     render.forget();

@@ -381,7 +381,7 @@ export class Fragments {
   }
 
   #report(
-    { pass }: Render,
+    { pass, knowledge }: Render,
     { place: { template, line } }: FragmentCall,
     outcome: 'hit' | 'miss' | 'uncached',
     what: {
@@ -395,6 +395,7 @@ export class Fragments {
     const { reason, why, cost, lookup = Number.NaN, reads } = what;
     const unseen = why === undefined ? undefined : `${template}:${line}: ${why}`;
     const paths = reads?.shape.paths ?? NONE;
+    if (reads !== undefined && !knowledge.knowsAll) pass.shapes.add(reads.shape);
     pass.reports.push({ template, line, outcome, reason, reads: paths, unseen, cost, lookup, netBenefit: 0 });
   }
 }

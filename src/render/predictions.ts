@@ -1,5 +1,11 @@
 import { LRUCache } from 'lru-cache';
+import { digest } from '../fragment/digest.ts';
 import type { Identifier } from '../fragment/identity.ts';
+import type { PageContext } from '../options.ts';
+import { MAX_PATHS, NO_READS, type ReadShape, shapeOf, union } from '../reads/shape.ts';
+import { KeyCollector } from '../reads/sinks.ts';
+import { walk } from '../reads/walk.ts';
+import type { Scope, World } from '../reads/world.ts';
 import type { Entries } from './entries.ts';
 import type { Render } from './render.ts';
 import { type Guess, StoreKnowledge } from './store-knowledge.ts';
@@ -15,6 +21,11 @@ interface Needed {
 /** Names and keys remembered for all pages together: some 10 MB. A page with more than the second number has none. */
 const MAX_REMEMBERED = 100_000;
 const MAX_OF_ONE_PAGE = 20_000;
+
+/** Templates whose reads are remembered. */
+const MAX_SHAPES = 2_000;
+/** Characters of a digest of values: two pages of one template that share one only ask for the wrong names. */
+const DIGEST_CHARACTERS = 16;
 
 /** Values of a page's context that tell it from others of its template, and the characters of each. */
 const MAX_HINTS = 20;
@@ -35,6 +46,8 @@ export class Predictions {
     sizeCalculation: ({ names, entries }) => names.length + entries.length + 1,
   });
 
+  readonly #shapes = new LRUCache<string, ReadShape>({ max: MAX_SHAPES });
+
   constructor(identifier: Identifier, entries: Entries) {
     this.#identifier = identifier;
     this.#entries = entries;
@@ -47,7 +60,7 @@ export class Predictions {
   begin(render: Render, template: string): boolean | undefined {
     const { knowledge } = render;
     if (!(knowledge instanceof StoreKnowledge)) return undefined;
-    const needed = this.#pages.get(this.#pageOf(render, template));
+    const needed = this.#pages.get(this.#pageOf(render, template, this.#shapes.get(template)));
     if (needed === undefined || !isEnabled(render)) return undefined;
     knowledge.prefetch(needed.names, needed.entries);
     render.mustWait = needed.mustWait;
@@ -71,18 +84,75 @@ export class Predictions {
       }
     }
     const names = knowledge.neededNames;
-    if (names.length > 0) this.#pages.set(this.#pageOf(render, template), { names, entries, mustWait });
+    const known = this.#shapes.get(template);
+    const shape = this.#learnShape(render, template, known);
+    const page = this.#pageOf(render, template, shape);
+    if (names.length > 0) this.#pages.set(page, { names, entries, mustWait });
+    else this.#pages.delete(page);
+    // What was remembered by fewer values would be asked for in vain.
+    if (shape !== known) this.#pages.delete(this.#pageOf(render, template, known));
   }
 
-  /** Which page it is: its template, and the models among the variables it was given. */
-  #pageOf({ context }: Render, template: string): string {
+  /** What the fragments of a template read among the page's variables: their values tell its pages apart. */
+  #learnShape({ pass, context }: Render, template: string, known: ReadShape | undefined): ReadShape | undefined {
+    let shape = known ?? NO_READS;
+    for (const { roots } of pass.shapes) {
+      const own = roots.filter(({ kind, node }) => kind !== 'global' && Object.hasOwn(context, node.step));
+      if (own.length > 0) shape = union(shape, shapeOf(own.map(({ node }) => ({ kind: 'scope', node }))));
+    }
+    if (shape.size > MAX_PATHS || shape === NO_READS) return known;
+    this.#shapes.set(template, shape);
+    return shape;
+  }
+
+  /** Which page it is: its template, the models among the variables it was given, and the values that its fragments read. */
+  #pageOf({ context }: Render, template: string, shape: ReadShape | undefined): string {
     const hints = Object.keys(context).flatMap((name) => {
       // A getter is the template's to call: it may consume what it gives, or throw.
       const id = this.#identifier.hint(Object.getOwnPropertyDescriptor(context, name)?.value);
       return id === undefined ? [] : [`${name}=${id.slice(0, MAX_HINT)}`];
     });
-    return [template, ...hints.slice(0, MAX_HINTS)].join('\n');
+    const values = shape === undefined ? '' : valuesOf(shape, new ContextScope(context, this.#identifier));
+    return [template, values, ...hints.slice(0, MAX_HINTS)].join('\n');
   }
+}
+
+function valuesOf(shape: ReadShape, scope: Scope): string {
+  const collector = new KeyCollector();
+  walk(shape, scope, collector);
+  return digest(collector.text, DIGEST_CHARACTERS);
+}
+
+/** A page's variables as they were given to it, before any template has run. */
+class ContextScope implements Scope {
+  readonly models: readonly object[] = [];
+  readonly world: World;
+  readonly #context: PageContext;
+
+  constructor(context: PageContext, identifier: Identifier) {
+    this.#context = context;
+    this.world = {
+      generation: 0,
+      identity: (object) => identifier.met(object),
+      rowIdentity: (row, type) => identifier.metRow(row, type),
+      functionText: () => undefined,
+      macro: () => undefined,
+      version: () => '',
+    };
+  }
+
+  scope(name: string): unknown {
+    // A getter is the template's to call.
+    return Object.getOwnPropertyDescriptor(this.#context, name)?.value;
+  }
+
+  variable(): undefined {}
+
+  context(): undefined {}
+
+  global(): undefined {}
+
+  ofMacro(): undefined {}
 }
 
 /** What the option throws, its first fragment will throw. */

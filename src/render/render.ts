@@ -20,6 +20,8 @@ export class Pass {
   hasGap = false;
   /** Something needed more than entries of the memory tier. */
   hasMissed = false;
+  /** What the fragments on the page read, for the next prediction. */
+  readonly shapes: Set<ReadShape> = new Set();
   readonly reports: FragmentDraft[] = [];
 }
 

@@ -75,6 +75,11 @@ export class TemplateHost implements TemplateSource {
     return this.#shared.of(template);
   }
 
+  /** The name by which pages are told apart: templates that are rendered from texts have none but their digest. */
+  pageNameOf(template: Template): string {
+    return template.path ? this.nameOf(template) : `${this.nameOf(template)} ${this.#readFacts(template)?.digest ?? ''}`;
+  }
+
   nameOf(template: Template): string {
     return this.#closures.nameOf(template);
   }

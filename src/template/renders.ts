@@ -149,7 +149,7 @@ export class Renders {
         finish(error ?? new Error('the template failed'));
       }
     };
-    const mustWait = this.#engine.predict(render, this.#host.nameOf(template));
+    const mustWait = this.#engine.predict(render, this.#host.pageNameOf(template));
     if (mustWait === undefined) pass();
     else if (mustWait) void this.#wait(page).then(() => page.inContext(pass), failLater);
     // Behind the tick in which what was asked is written to the socket: the answer comes while the pass runs.
@@ -221,7 +221,12 @@ export class Renders {
   #succeed(page: Page, template: Template, context: object | null | undefined, started: number): void {
     const { render } = page;
     const chosen = render.watch?.take();
-    this.#engine.succeed(render, this.#host.nameOf(template), performance.now() - started);
+    this.#engine.succeed(
+      render,
+      this.#host.nameOf(template),
+      this.#host.pageNameOf(template),
+      performance.now() - started,
+    );
     if (chosen === undefined || chosen.length === 0) return;
     const renderAgain = (shadow: Shadow) => this.#renderAgain(page, shadow, template, context);
     this.#engine.verifier.start({ chosen, since: render.since, renderAgain });
