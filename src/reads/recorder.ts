@@ -15,7 +15,7 @@ const MAX_SCANNED = 1_000;
 /** An object that the body met. */
 interface Known {
   /** Where it was found; none for what the body made, or what was loaded for it. */
-  nodes: readonly RecordNode[];
+  readonly nodes: readonly RecordNode[];
   /** A model, of the tag or another. */
   readonly isModel: boolean;
   /** It stands for something that is still being loaded: nothing of this run counts. */
@@ -258,7 +258,11 @@ export class Recorder {
 
   #found(known: Known, node: RecordNode, value: object): void {
     if (known === PLACEHOLDER) return;
-    if (!known.nodes.includes(node)) known.nodes = known.nodes.length === 0 ? [node] : [...known.nodes, node];
+    if (!known.nodes.includes(node)) {
+      const found = { ...known, nodes: known.nodes.length === 0 ? [node] : [...known.nodes, node] };
+      this.#known.set(value, found);
+      if (this.#lastObject === value) this.#last = found;
+    }
     if (known.isModel) {
       node.isModel = true;
       node.isStoodFor = true;
@@ -316,12 +320,19 @@ export class Recorder {
   }
 
   #register(node: RecordNode, elements: Iterable<unknown>): void {
+    // Ordinary rows of one list are known by one and the same.
+    let row: Known | undefined;
     for (const element of elements) {
       if (!isObject(element)) continue;
       const each = node.element();
-      const known = this.#know(element);
-      if (known.nodes.includes(each)) continue;
-      this.#found(known, each, element);
+      if (!this.#known.has(element) && typeof element === 'object' && !this.#isModel(element)) {
+        row ??= { nodes: [each], isModel: false, isPlaceholder: false };
+        this.#known.set(element, row);
+      } else {
+        const known = this.#know(element);
+        if (known.nodes.includes(each)) continue;
+        this.#found(known, each, element);
+      }
       this.#unlookedAt(each, element);
     }
   }

@@ -308,7 +308,8 @@ export class Fragments {
       if (entry.expires <= this.#settings.now()) reason = 'expired';
       else if (!this.#entries.fits(key.near, entry)) reason = 'too large';
       else add(kept, key.near, { entry, stored, metBy: pass });
-      this.#changing.missed(key.near, entry, values);
+      // Models alone are compared by who they are, and that is in the key.
+      if (entry.reads.shape.paths.length > 0) this.#changing.missed(key.near, entry, values);
     }
     if ('reads' in found && this.#frame !== undefined) this.#repeat(use, found.reads);
     if (reason === 'pending') pass.hasGap = true;

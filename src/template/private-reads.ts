@@ -1,6 +1,6 @@
 import { isPlain } from '../fragment/plain.ts';
 import { peek } from '../reads/peek.ts';
-import type { ReadNode, ReadRoot } from '../reads/shape.ts';
+import type { ReadNode, ReadRoot, ReadShape } from '../reads/shape.ts';
 import type { Scope, World } from '../reads/world.ts';
 import type { PrivateNames } from './private-names.ts';
 
@@ -24,7 +24,7 @@ function isSomething(value: unknown, world: World): boolean {
  * refused when the template is compiled; this finds what a macro or a template chosen at run time reads.
  */
 export function hasPrivateRead(
-  roots: readonly ReadRoot[],
+  shape: ReadShape,
   scope: Scope,
   privateNames: PrivateNames,
   allowed: readonly (readonly string[])[],
@@ -43,13 +43,26 @@ export function hasPrivateRead(
   };
   const ofMacro = (macro: unknown, name: string) =>
     typeof macro === 'function' ? scope.ofMacro(macro, name)?.value : undefined;
-  return roots.some(({ kind, node }) => {
-    if (!mayBePrivate(node, privateNames)) return false;
-    return find(node, [node.step], scope[kind](node.step));
-  });
+  return suspects(shape, privateNames).some(({ kind, node }) => find(node, [node.step], scope[kind](node.step)));
 }
 
-/** Whether a name in a path could be private, wherever it stands: most bodies read none. */
+const known = new WeakMap<PrivateNames, WeakMap<ReadShape, readonly ReadRoot[]>>();
+
+/** The roots below which a name could be private, wherever it stands: most bodies read none, and a shape is read again and again. */
+function suspects(shape: ReadShape, privateNames: PrivateNames): readonly ReadRoot[] {
+  let shapes = known.get(privateNames);
+  if (shapes === undefined) {
+    shapes = new WeakMap();
+    known.set(privateNames, shapes);
+  }
+  let roots = shapes.get(shape);
+  if (roots === undefined) {
+    roots = shape.roots.filter(({ node }) => mayBePrivate(node, privateNames));
+    shapes.set(shape, roots);
+  }
+  return roots;
+}
+
 function mayBePrivate(node: ReadNode, privateNames: PrivateNames): boolean {
   if (privateNames.isMentioned(node.step)) return true;
   for (let i = 0; i < node.children.length; i++) {

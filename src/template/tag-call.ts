@@ -1,7 +1,6 @@
-import type { Identity } from '../fragment/identity.ts';
 import { type Reads, readsOf } from '../reads/reads.ts';
 import { Recorder } from '../reads/recorder.ts';
-import { MAX_PATHS, type ReadRoot, type ReadShape, type RootKind, shapeOf, without } from '../reads/shape.ts';
+import { MAX_PATHS, type ReadShape, type RootKind, shapeOf, without } from '../reads/shape.ts';
 import { Collector } from '../reads/sinks.ts';
 import { type MarkSafe, readVariables, type SetVariable, writeVariables } from '../reads/variables.ts';
 import { walk } from '../reads/walk.ts';
@@ -66,7 +65,7 @@ export class TagCall implements FragmentCall, BodyEvents {
       bodyFrame.reading = undefined;
       if (recorder === undefined || scope === undefined) return undefined;
       try {
-        const found = this.#reads(recorder, scope, met, variables);
+        const found = this.#reads(recorder, scope, variables);
         if ('reads' in found) read(found.reads);
         return found;
       } catch {
@@ -98,16 +97,19 @@ export class TagCall implements FragmentCall, BodyEvents {
   #reads(
     recorder: Recorder,
     scope: Scope,
-    met: (identity: Identity) => void,
     variables: readonly SetVariable[],
   ): BodyReads {
     const { except, allowed } = this.#at.site;
-    const roots: readonly ReadRoot[] = without(recorder.roots(), except);
-    if (hasPrivateRead(roots, scope, this.#at.host.privateNames, allowed)) return { uncached: 'private name' };
-    const shape = shapeOf(roots, lastShapes.get(this.#at.site));
+    const read = recorder.roots();
+    const last = lastShapes.get(this.#at.site);
+    const whole = shapeOf(read, last);
+    // Before except= takes anything out.
+    if (hasPrivateRead(whole, scope, this.#at.host.privateNames, allowed)) return { uncached: 'private name' };
+    const shape = except.length === 0 ? whole : shapeOf(without(read, except), last);
     lastShapes.set(this.#at.site, shape);
     if (shape.size > MAX_PATHS) return { uncached: 'reads too much', why: `it reads ${shape.size} paths; ${LESS}` };
-    const collector = new Collector(met);
+    // Models were met when the body read them.
+    const collector = new Collector();
     const isSeen = walk(shape, scope, collector);
     if (collector.isPending) return { uncached: 'pending' };
     if (collector.isTooMuch) return { uncached: 'reads too much', why: `${shape.paths.join(', ')}; ${LESS}` };

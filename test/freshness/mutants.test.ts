@@ -14,7 +14,7 @@ const names = Object.keys(mutants) as MutantName[];
 test.each(names)(
   'the search finds out when %s',
   async (name) => {
-    const library: Library = await import(/* @vite-ignore */ `mutant:${names.indexOf(name)}`);
+    const library: Library = await import(/* @vite-ignore */ `mutant:freshness:${names.indexOf(name)}:src/index.ts`);
     const world = new World(library);
     const { protection, foundBy }: Mutant = mutants[name];
     for (const scenario of scenariosOf(foundBy)) {

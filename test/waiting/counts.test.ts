@@ -41,7 +41,7 @@ describe.each(memories)('%s', (_title, options) => {
     expect(await cost(all, { comments })).toEqual({ html: fiftyHtml, passes: 1, waves: 0, operations: [] });
   });
 
-  test('50 fragments never seen: one wave for all tokens, nothing asked for entries that cannot exist', async () => {
+  test('50 fragments never seen: one wave for all tokens and the record of the tag, nothing asked for entries that cannot exist', async () => {
     const all = siteWithStore(fifty, options);
     expect(await cost(all, { comments })).toEqual({
       html: fiftyHtml,
@@ -51,6 +51,8 @@ describe.each(memories)('%s', (_title, options) => {
       operations: [
         // 50 own names, Comment and *.
         'getMany token 52',
+        // What other processes know of what the tag reads, in the same wave.
+        'getMany entry 1',
         'addMany token 52',
         // What the tag reads, one record for all 50.
         'setMany entry 1',
@@ -114,11 +116,12 @@ describe.each(memories)('%s', (_title, options) => {
     const { passes, waves, operations } = await cost(all, models);
     // The body of a level is met when the tokens of the one around it are known.
     expect({ passes, waves }).toEqual({ passes: depth + 1, waves: depth });
-    // Every level's tokens are read and made; *, Article and the own name at first, then own names alone.
+    // Every level's tokens are read and made, *, Article and the own name at first, then own names alone; beside them the record
+    // of what its tag reads is asked for.
+    const level = (tokens: number) => [`getMany token ${tokens}`, 'getMany entry 1', `addMany token ${tokens}`];
     expect(operations).toEqual([
-      'getMany token 3',
-      'addMany token 3',
-      ...Array.from({ length: depth - 1 }, () => ['getMany token 1', 'addMany token 1']).flat(),
+      ...level(3),
+      ...Array.from({ length: depth - 1 }, () => level(1)).flat(),
       // What each tag reads, beside the entries.
       `setMany entry ${depth}`,
       `addMany entry ${depth}`,
@@ -190,6 +193,14 @@ describe('together', () => {
       'page.njk': '{% for i in range(100) %}{% cachesweeper article 500 i %}{{ i }}{% endcachesweeper %}{% endfor %}',
     });
     await site.page({ article: new Article(1) });
-    expect(operationsOf(store)).toEqual(['getMany token 3', 'addMany token 3', 'setMany entry 1', 'addMany entry 100']);
+    expect(site.report).toMatchObject({ passes: 2, waves: 1 });
+    expect(operationsOf(store)).toEqual([
+      'getMany token 3',
+      // The record of what the tag reads.
+      'getMany entry 1',
+      'addMany token 3',
+      'setMany entry 1',
+      'addMany entry 100',
+    ]);
   });
 });

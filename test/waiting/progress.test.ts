@@ -57,7 +57,8 @@ test('what cannot be read is not asked for again in the same render', async () =
   );
   store.script = () => ({ outcome: 'unknown' });
   expect(await site.page(context())).toBe('A1');
-  expect(operationsOf(store)).toEqual(['getMany token 3']);
+  // The record of what the tag reads is asked for beside the tokens.
+  expect(operationsOf(store)).toEqual(['getMany token 3', 'getMany entry 1']);
 });
 
 /** Not the record of what a tag reads. */

@@ -135,17 +135,22 @@ test('all waiting for the store in one render is under one timeout, however deep
   for (let i = 8; i >= 1; i--) source = `{% cachesweeper m${i} 500 %}${source}{% endcachesweeper %}`;
   const { site, store } = siteWithStore({ 'page.njk': source }, { timeout: '60ms' });
   store.script = () => ({ delay: 40 });
-  const asked: number[] = [];
+  const asked: { readonly kind: string; readonly timeout: number }[] = [];
   const honest = store.getMany.bind(store);
   store.getMany = (kind, keys, call) => {
-    asked.push(call.timeout);
+    asked.push({ kind, timeout: call.timeout });
     return honest(kind, keys, call);
   };
   const models = Object.fromEntries(Array.from({ length: 8 }, (_, i) => [`m${i + 1}`, new Article(i + 1)]));
   expect(await site.page(models)).toBe('x');
+  const timeouts = (kind: string) => asked.filter((call) => call.kind === kind).map(({ timeout }) => timeout);
+  const [tokens, records] = [timeouts('token'), timeouts('entry')];
   // What is left of the time grows less from wave to wave; without any the store is not asked.
-  expect(asked.every((timeout, i) => timeout <= 60 && timeout < (asked[i - 1] ?? 61))).toBe(true);
-  expect(asked.length).toBeLessThan(4);
+  expect(tokens.every((timeout, i) => timeout <= 60 && timeout < (tokens[i - 1] ?? 61))).toBe(true);
+  expect(tokens.length).toBeLessThan(4);
+  // The record of what a tag reads is asked for in the wave of its tokens, and has no more time than they have.
+  expect(records.length).toBeLessThanOrEqual(tokens.length);
+  expect(records.every((timeout, i) => timeout <= (tokens[i] as number))).toBe(true);
 });
 
 test('a store that comes back serves again', async () => {

@@ -1,0 +1,137 @@
+import { lazy } from 'nunjucks-cachesweeper';
+import { describe, expect, test } from 'vitest';
+import { kinds, Site, type SiteOptions, T } from '../reads/support.ts';
+import { Article, Comment } from '../support/models.ts';
+import { readPage } from './code-blocks.ts';
+
+/** What README.md says can still be wrong: it has each of these sentences. */
+const LIMITS = {
+  newRow: 'A new row in what a lazy loads, or below a model, is not seen where nothing touches the fragment',
+  decorated: 'A value that the page puts on a model is not compared',
+  trusted: 'What a trusted function reads by itself is not seen',
+  outward: 'What a function does to the outside happens on a miss and not on a hit',
+  defined: 'A macro or an import that a body defines ends with the body',
+};
+
+const a = (values: object = {}) => Object.assign(new Article(1, 'A'), values);
+const verified: SiteOptions = { sweeper: { verify: 1, maxDataAge: '1ms' } };
+
+describe.each(kinds)('in %s', (kind) => {
+  describe(LIMITS.newRow, () => {
+    test.each([
+      ['what a lazy loads', 'comments()', (rows: Comment[]) => ({ a: a(), comments: lazy(async () => rows) })],
+      ['below a model', 'a.comments', (rows: Comment[]) => ({ a: a({ comments: rows }) })],
+    ])('%s', async (_where, list, context) => {
+      const site = new Site(T(`{% for c in ${list} %}${T('{{ c.text }}').replace(' a ', ' c ')}{% endfor %}`), kind);
+      const [one, other] = [new Comment(1, 'x'), new Comment(2, 'y')];
+      expect(await site.cached(context([one]))).toBe('x');
+      await site.sweeper.invalidateCacheFor(other);
+      expect(await site.cached(context([other]))).toBe('x');
+      site.sweeper.register(Comment, { touches: () => [new Article(1)] });
+      await site.sweeper.invalidateCacheFor(other);
+      expect(await site.cached(context([other]))).toBe('y');
+    });
+  });
+
+  describe(LIMITS.decorated, () => {
+    const site = () => new Site(T('{{ a.score }}{{ "!" if a.isLiked }}'), kind);
+
+    test('the first is shown', async () => {
+      const shown = site();
+      expect(await shown.cached({ a: a({ score: 3 }) })).toBe('3');
+      expect(await shown.cached({ a: a({ score: 4 }) })).toBe('3');
+    });
+
+    test('a boolean, and whether it is there, is', async () => {
+      const shown = site();
+      await shown.show(() => ({ a: a({ score: 3, isLiked: false }) }));
+      expect(await shown.show(() => ({ a: a({ score: 3, isLiked: true }) }))).toEqual(['miss']);
+      expect(await shown.show(() => ({ a: a({ isLiked: true }) }))).toEqual(['miss']);
+    });
+
+    test('beside the model it is', async () => {
+      const shown = new Site(T('{{ score }}'), kind);
+      await shown.show(() => ({ a: a(), score: 3 }));
+      expect(await shown.show(() => ({ a: a(), score: 4 }))).toEqual(['miss']);
+    });
+  });
+
+  describe(LIMITS.trusted, () => {
+    test.each([
+      ['a global', '{{ tell() }}', false],
+      ['a filter', '{{ "" | tell }}', false],
+      ['a function of the page that an earlier page had', '{{ told() }}', true],
+    ])('%s', async (_what, body, isOfPage) => {
+      let state = 'x';
+      const tell = () => state;
+      const helpers: SiteOptions['helpers'] = (env) => void env.addGlobal('tell', tell).addFilter('tell', tell);
+      const site = new Site(T(body), kind, { helpers });
+      const context = () => ({ a: a(), ...(isOfPage ? { told: tell } : {}) });
+      for (let i = 0; i < 2; i++) expect(await site.cached(context())).toBe('x');
+      state = 'y';
+      expect(await site.cached(context())).toBe('x');
+    });
+
+    test('what it looks at is named in vary', async () => {
+      let state = 'x';
+      const helpers: SiteOptions['helpers'] = (env) => void env.addGlobal('tell', () => state);
+      const site = new Site(T('{{ tell() }}'), kind, { helpers, sweeper: { vary: () => [state] } });
+      await site.show(() => ({ a: a() }));
+      state = 'y';
+      expect(await site.show(() => ({ a: a() }))).toEqual(['miss']);
+    });
+  });
+
+  test(LIMITS.outward, async () => {
+    let calls = 0;
+    const helpers: SiteOptions['helpers'] = (env) => void env.addGlobal('count', () => void calls++);
+    const site = new Site(T('{{ count() }}'), kind, { helpers });
+    await site.cached({ a: a() });
+    expect(site.outcomes).toEqual(['miss']);
+    const before = calls;
+    await site.cached({ a: a() });
+    expect(site.outcomes).toEqual(['hit']);
+    expect(calls).toBe(before);
+  });
+
+  test(LIMITS.defined, async () => {
+    const body = T('{% macro m() %}x{% endmacro %}{% import "l.njk" as l %}{{ m() }}{{ l.n() }}');
+    const site = new Site(
+      {
+        'page.njk': `${body}{% include "i.njk" %}`,
+        'i.njk': '[{{ m }}{{ l }}]',
+        'l.njk': '{% macro n() %}y{% endmacro %}',
+        'used.njk': `${body}{{ m() }}`,
+      },
+      kind,
+    );
+    for (let i = 0; i < 2; i++) expect(await site.cached({ a: a() })).toBe('xy[]');
+    await expect(site.cached({ a: a() }, 'used.njk')).rejects.toMatchObject({ code: 'CACHESWEEPER_BAD_TAG' });
+  });
+});
+
+describe('verify finds', () => {
+  let state = 'x';
+  const helpers: SiteOptions['helpers'] = (env) => void env.addGlobal('tell', () => state);
+
+  test.each<[string, string, (number: number) => object]>([
+    [LIMITS.newRow, T('{% for c in a.comments %}{{ c.text }}{% endfor %}'), (i) => ({ a: a({ comments: [new Comment(i, `c${i}`)] }) })],
+    [LIMITS.decorated, T('{{ a.score }}'), (score) => ({ a: a({ score }) })],
+    [LIMITS.trusted, T('{{ tell() }}'), (number) => {
+      state = `v${number}`;
+      return { a: a() };
+    }],
+  ])('%s', async (_limit, source, context) => {
+    const site = new Site(source, 'memory', { ...verified, helpers });
+    for (let number = 1; number <= 2; number++) {
+      site.now += 10_000;
+      await site.cached(context(number));
+    }
+    expect(site.errors).toMatchObject([{ code: 'CACHESWEEPER_DIFFERS' }]);
+  });
+});
+
+test.each(Object.values(LIMITS))('README.md names this limit: %s', (limit) => {
+  const [, section] = readPage('README.md').split('## What can still be stale, and why');
+  expect(section?.split('\n## ')[0]).toContain(`- **${limit}`);
+});

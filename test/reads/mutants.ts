@@ -1,0 +1,229 @@
+import type { Edit } from '../freshness/mutants-plugin.ts';
+
+/** The library with one part of the rule "the key is what the body reads" taken out. */
+export interface ReadMutant {
+  /** The part of the rule. */
+  readonly rule: string;
+  readonly edits: readonly Edit[];
+  /** The master property's cases are made from these seeds first. */
+  readonly seed?: number;
+  /** Where the generator has nothing that shows it: a file below `test/reads`, and what a test of it is called. */
+  readonly foundBy?: readonly [file: string, name: string];
+  /** Takes too long for every day. */
+  readonly isLong?: boolean;
+}
+
+const edit = (file: string, text: string, instead: string): readonly Edit[] => [{ file, text, instead }];
+
+export const readMutants = {
+  'a variable that is looked up is not recorded': {
+    rule: 'every lookup is recorded',
+    edits: edit('reads/recorder.ts', 'this.#roots.push({ kind, node });', ''),
+  },
+  'a member is not recorded': {
+    rule: 'a read is a path from a variable',
+    edits: edit('reads/recorder.ts', "if (!isObject(object) || typeof key === 'symbol') return;", 'return;'),
+  },
+  'loop variables and macro parameters are not handed to the tag': {
+    rule: 'JavaScript-only variables are handed to the tag',
+    edits: edit('template/tag-call.ts', 'handed.names.forEach(', '([] as string[]).forEach('),
+  },
+  'elements of a list are not followed': {
+    rule: 'elements of a list that is looped over are followed',
+    edits: edit('reads/recorder.ts', 'for (const element of elements) {', 'for (const element of [] as unknown[]) {'),
+  },
+  'a list is not compared by its elements': {
+    rule: 'elements of a list: their number, their kinds, and the values of those that are no objects',
+    edits: edit('reads/recorder.ts', 'node.list = true;\n        this.#iterated', 'this.#iterated'),
+  },
+  'of a list the first element is compared': {
+    rule: 'elements of a list: their number',
+    edits: edit(
+      'reads/walk.ts',
+      'if (!this.#sink.add(`${value.length}:`)) return false;\n    const { each } = node;\n    for (let i = 0; i < value.length; i++) {',
+      'const { each } = node;\n    for (let i = 0; i < Math.min(value.length, 1); i++) {',
+    ),
+  },
+  'a list that is only printed is not compared by its elements': {
+    rule: 'a list that is looked up and not looked into is printed',
+    edits: edit('reads/recorder.ts', 'if (Array.isArray(value)) this.#elements(node, value);', ''),
+  },
+  'what a macro looks up in its own template is not recorded': {
+    rule: 'what macros read is recorded like anything else',
+    edits: edit('template/reading.ts', 'if (this.#recorder.ofMacro(macro, name, value)) return;', 'return;'),
+  },
+  'a macro is not compared by its code': {
+    rule: 'macros are compared by template, name and digest',
+    edits: edit('template/page-world.ts', 'if (macro !== undefined) return textOf(macro);', "if (macro !== undefined) return 'm';"),
+  },
+  'what an included template looks up is not recorded': {
+    rule: 'the derived runtime sees every read in includes',
+    edits: edit('template/reading.ts', 'else this.#found(name, value);', 'else this.#seen(value);'),
+  },
+  'functions are given the page’s own context': {
+    rule: 'filters, tests and globals get a recording context',
+    edits: edit('template/reading.ts', 'this.#recording ??= new Map();', 'return context;'),
+  },
+  'a function may ask for all variables': {
+    rule: 'asking the context for all variables is unseen',
+    edits: edit(
+      'template/recording-context.ts',
+      'reads.all();',
+      '',
+    ),
+  },
+  'what functions are handed is not compared': {
+    rule: 'what is handed to a function is compared by all of its data',
+    edits: edit('reads/recorder.ts', 'if (isObject(value)) this.#hand(value, { left: MAX_SCANNED });', ''),
+  },
+  'an object whose method is called is not compared': {
+    rule: 'for a call the read is the object it is called on',
+    edits: edit('reads/recorder.ts', 'if (this.#know(object).nodes.length > 0) this.#hand(object, { left: MAX_SCANNED });', ''),
+  },
+  'what a class’s getter computes from is not compared': {
+    rule: 'other instances are compared by own enumerable data',
+    edits: edit('reads/walk.ts', "if (!this.#sink.add('a') || !this.#computed(value, path)) return false;", ''),
+  },
+  'a body may change what it reads': {
+    rule: 'a read is its value as it can be evaluated again at the tag',
+    edits: edit('reads/recorder.ts', 'if (!Object.is(this.#scope[kind](node.step), node.seen)) this.cannotSee(node.step, CHANGES);', ''),
+  },
+  'a model that is met is no dependency': {
+    rule: 'a model met on the way to a read is a dependency',
+    edits: edit('render/fragments.ts', 'met: (identity) => this.#addModels(render, frame, [identity])', 'met: () => {}'),
+  },
+  'a model that is met is not compared by its identity': {
+    rule: 'a model that is met is compared by its identity',
+    edits: edit('reads/walk.ts', "this.#sink.add(textAtom('k', name));", "this.#sink.add(textAtom('k', ''));"),
+  },
+  'below a model it is not compared whether a value is there': {
+    rule: 'below a model presence is compared',
+    edits: edit('reads/atom.ts', 'if (value === undefined) return ABSENT;\n  if (value === null) return NULL;', ''),
+  },
+  'below a model booleans are not compared': {
+    rule: 'below a model booleans are compared',
+    edits: edit('reads/atom.ts', 'if (value === true) return TRUE;\n  return value === false ? FALSE : PRESENT;', 'return PRESENT;'),
+  },
+  'what is one object is not told from what is two alike': {
+    rule: 'cycles and repeats are references',
+    edits: edit('reads/walk.ts', '#number(value: object): boolean | undefined {', '#number(value: object): boolean | undefined {\n    return true;'),
+  },
+  'undefined is null': {
+    rule: 'undefined is not null',
+    edits: edit('reads/atom.ts', "return 'u';", "return 'n';"),
+  },
+  'a number is its text': {
+    rule: 'values are compared by content and type',
+    edits: edit('reads/atom.ts', "Object.is(value, -0) ? 'd-0,' : `d${value},`", "textAtom('s', String(value))"),
+  },
+  'html that is marked safe is its text': {
+    rule: 'what prints differently is not the same',
+    edits: edit('reads/walk.ts', "textAtom('h', String(value))", "textAtom('s', String(value))"),
+  },
+  'for k, v goes in the order of the alphabet': {
+    rule: 'order of keys counts',
+    edits: edit(
+      'reads/walk.ts',
+      "for (const key in value) {\n      if (!this.#sink.add(textAtom('k', key)))",
+      "const keys: string[] = [];\n    for (const key in value) keys.push(key);\n    for (const key of keys.sort()) {\n      if (!this.#sink.add(textAtom('k', key)))",
+    ),
+  },
+  'the keys of what a function is handed are in the order of the alphabet': {
+    rule: 'order of keys counts',
+    edits: edit(
+      'reads/walk.ts',
+      'for (const key of Reflect.ownKeys(value)) {\n      const found = peek(value, key);\n      const name = String(key);',
+      'for (const key of Reflect.ownKeys(value).sort()) {\n      const found = peek(value, key);\n      const name = String(key);',
+    ),
+  },
+  'what a fragment inside reads is not read by the one around it': {
+    rule: 'what a fragment was compared by, the body around it is compared by',
+    edits: edit('render/fragments.ts', 'reading.repeat(shape, call);', ''),
+  },
+  'what a hit inside was compared by is not read by the fragment around it': {
+    rule: 'what a fragment was compared by, the body around it is compared by',
+    edits: edit('render/fragments.ts', 'this.#repeat(use, entry.reads);', ''),
+  },
+  'a row of a type that a tag inside names is data for the fragment around it': {
+    rule: 'what is of a type that a tag names is a model',
+    edits: edit('render/fragments.ts', 'reading.typed(object, type);', ''),
+  },
+  'what a body sets is not set on a hit': {
+    rule: 'plain values that a body sets are kept in the entry and set on a hit',
+    edits: edit('render/fragments.ts', "if (entry.reads.variables !== '') call.set(entry.reads);", ''),
+  },
+  'entries in memory are served whatever they read': {
+    rule: 'a variant of the memory tier is served if its reads hold',
+    edits: edit(
+      'render/fragments.ts',
+      "const verdict = this.#judge(use, entry);\n      if (verdict === 'not here') return leaveOut(render);\n      if (verdict === 'pending') render.pass.assumed.push(entry);",
+      "const verdict = this.#entries.judge(entry, render.knowledge);\n      if (verdict === 'pending') render.pass.assumed.push(entry);",
+    ),
+  },
+  'entries of this render are served whatever they read': {
+    rule: 'an entry is served only where its reads would be the same',
+    edits: edit(
+      'render/fragments.ts',
+      "const verdict = this.#judge(use, own.entry);\n      if (verdict === 'not here') return leaveOut(render);",
+      'const verdict = this.#entries.judge(own.entry, render.knowledge);',
+    ),
+  },
+  'entries of the store are served whatever they read': {
+    rule: 'an entry under the key of last time is served only if its reads hold',
+    edits: edit(
+      'render/fragments.ts',
+      "const verdict = this.#judge(use, entry);\n    if (verdict === 'pending' || verdict === 'not here') return leaveOut(render);",
+      "const verdict = this.#entries.judge(entry, render.knowledge);\n    if (verdict === 'pending') return leaveOut(render);",
+    ),
+  },
+  'the key in a store has no reads in it, and entries of the store are served whatever they read': {
+    rule: 'an entry stands at the key plus the digest of the values',
+    edits: [
+      ...edit('render/stored-keys.ts', 'if (shape === NO_READS) return', 'if (shape !== undefined) return'),
+      ...edit(
+        'render/fragments.ts',
+        "const verdict = this.#judge(use, entry);\n    if (verdict === 'pending' || verdict === 'not here') return leaveOut(render);",
+        "const verdict = this.#entries.judge(entry, render.knowledge);\n    if (verdict === 'pending') return leaveOut(render);",
+      ),
+    ],
+  },
+  'the key in a store has no reads in it': {
+    rule: 'variants are all there for another process',
+    edits: edit('render/stored-keys.ts', 'if (shape === NO_READS) return', 'if (shape !== undefined) return'),
+    foundBy: ['variants', 'are all there for another process'],
+  },
+  'functions are trusted at once': {
+    rule: 'a function of the page is trusted if it was met in an earlier render',
+    edits: edit('render/functions.ts', 'return undefined;\n    }\n    if (known.first === render) return undefined;', 'return text;\n    }'),
+  },
+  'functions of one source are one': {
+    rule: 'two functions of one source cannot be told apart',
+    edits: edit(
+      'render/functions.ts',
+      'return this.#sources.get(known.text)?.id === this.#ids.get(called) ? known.text : undefined;',
+      'return known.text;',
+    ),
+    foundBy: ['functions', 'that is made for each page is never trusted'],
+  },
+  'except= takes out all of the variable': {
+    rule: 'except= takes out a path, and nothing beside it',
+    edits: edit('reads/shape.ts', 'if (below.some((path) => path.length === 0)) return undefined;', 'return undefined;'),
+    foundBy: ['except', 'leaves in the key'],
+  },
+  'private names are not looked for at run time': {
+    rule: 'what a macro or a template chosen at run time reads of a visitor is not stored',
+    edits: edit(
+      'template/tag-call.ts',
+      "if (hasPrivateRead(roots, scope, this.#at.host.privateNames, allowed)) return { uncached: 'private name' };",
+      '',
+    ),
+    foundBy: ['private', 'visitors are kept apart by what was read'],
+  },
+  'an argument that names a visitor need have no value': {
+    rule: 'the argument that names a private value must be a value',
+    edits: edit('template/private-reads.ts', 'return indexes.some((index) => !isSomething(keys[index], world));', 'return false;'),
+    foundBy: ['private', 'and has no value keeps the fragment out of the cache'],
+  },
+} as const satisfies Record<string, ReadMutant>;
+
+export type ReadMutantName = keyof typeof readMutants;
