@@ -109,9 +109,11 @@ export class Recorder {
     if (nodes.length === 1 && this.#elementBelow(nodes[0] as RecordNode, key, value)) return;
     const step = typeof key === 'string' ? key : String(key);
     const found = peek(object, step);
-    const isComputed = typeof found === 'symbol' && (found === METHOD || found === INHERITED_ACCESSOR || found === OWN_ACCESSOR);
+    const isComputed =
+      typeof found === 'symbol' && (found === METHOD || found === INHERITED_ACCESSOR || found === OWN_ACCESSOR);
     // Nunjucks wraps functions that it looks up in an object.
-    const isSame = isComputed || Object.is(found, value) || (typeof found === 'function' && typeof value === 'function');
+    const isSame =
+      isComputed || Object.is(found, value) || (typeof found === 'function' && typeof value === 'function');
     if (!isSame) this.cannotSee(this.#pathOf(object), 'it gives another value each time');
     for (let i = 0; i < nodes.length; i++) {
       const child = (nodes[i] as RecordNode).child(step);
@@ -343,7 +345,9 @@ export class Recorder {
     if (object === this.#lastObject) return this.#last;
     let known = this.#known.get(object);
     if (known === undefined) {
-      known = isPlaceholder(object) ? PLACEHOLDER : { nodes: NOWHERE, isModel: this.#isModel(object), isPlaceholder: false };
+      known = isPlaceholder(object)
+        ? PLACEHOLDER
+        : { nodes: NOWHERE, isModel: this.#isModel(object), isPlaceholder: false };
       this.#known.set(object, known);
     }
     this.#lastObject = object;

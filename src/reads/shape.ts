@@ -141,10 +141,13 @@ export function leaves({ roots }: ReadShape): ReadShape[] {
 function branches(node: ReadNode): ReadNode[] {
   const bare = { ...node, isEnd: true, children: [], each: undefined, context: undefined };
   const found: ReadNode[] = [];
-  for (const child of node.children) for (const branch of branches(child)) found.push({ ...bare, isEnd: false, children: [branch] });
-  if (node.each !== undefined) for (const branch of branches(node.each)) found.push({ ...bare, isEnd: false, each: branch });
+  for (const child of node.children)
+    for (const branch of branches(child)) found.push({ ...bare, isEnd: false, children: [branch] });
+  if (node.each !== undefined)
+    for (const branch of branches(node.each)) found.push({ ...bare, isEnd: false, each: branch });
   for (const child of node.context?.children ?? []) {
-    for (const branch of branches(child)) found.push({ ...bare, isEnd: false, context: { ...bare, step: '()', children: [branch] } });
+    for (const branch of branches(child))
+      found.push({ ...bare, isEnd: false, context: { ...bare, step: '()', children: [branch] } });
   }
   return found.length === 0 ? [bare] : found;
 }
@@ -198,7 +201,11 @@ function pathsOf({ children, each, context }: ReadNode): number {
 function write({ step, whole, list, entries, isStoodFor, isData, type, children, each, context }: ReadNode): Written {
   return [
     step,
-    (whole ? WHOLE : 0) | (list ? LIST : 0) | (entries ? ENTRIES : 0) | (isStoodFor ? STOOD_FOR : 0) | (isData ? DATA : 0),
+    (whole ? WHOLE : 0) |
+      (list ? LIST : 0) |
+      (entries ? ENTRIES : 0) |
+      (isStoodFor ? STOOD_FOR : 0) |
+      (isData ? DATA : 0),
     children.map(write),
     each === undefined ? 0 : write(each),
     context === undefined ? 0 : write(context),

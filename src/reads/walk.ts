@@ -1,11 +1,11 @@
 import { types } from 'node:util';
-import type { Identity } from '../fragment/identity.ts';
 import { hasHiddenState } from '../fragment/hidden-state.ts';
+import type { Identity } from '../fragment/identity.ts';
 import { ownName } from '../fragment/names.ts';
 import { isPlain } from '../fragment/plain.ts';
 import { atom, presence, textAtom } from './atom.ts';
-import { INHERITED_ACCESSOR, METHOD, OWN_ACCESSOR, peek } from './peek.ts';
 import { isLazy } from './lazies.ts';
+import { INHERITED_ACCESSOR, METHOD, OWN_ACCESSOR, peek } from './peek.ts';
 import { isPlaceholder } from './placeholder.ts';
 import { END } from './presences.ts';
 import type { ReadNode, ReadShape } from './shape.ts';
@@ -214,8 +214,9 @@ class Walk {
   }
 
   /** What Nunjucks marks as safe, or a string object: printed unescaped, so not the same as its text. */
-  #string(value: String, path: string): boolean {
-    if (Object.prototype.toString.call(value.valueOf) !== '[object Function]') return this.#sink.unseen(path, 'no text');
+  #string(value: string, path: string): boolean {
+    if (Object.prototype.toString.call(value.valueOf) !== '[object Function]')
+      return this.#sink.unseen(path, 'no text');
     return this.#sink.add(textAtom('h', String(value)));
   }
 

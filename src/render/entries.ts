@@ -67,7 +67,9 @@ export class Entries {
   expire(near: string, entry: Entry, stored: StoredKey | undefined): void {
     this.drop(near, entry);
     if (this.#shared === undefined || stored === undefined) return;
-    this.#write(this.#shared, [{ ...stored, entry: { ...entry, html: '', expires: 0, provisional: false }, isReplacing: true }]);
+    this.#write(this.#shared, [
+      { ...stored, entry: { ...entry, html: '', expires: 0, provisional: false }, isReplacing: true },
+    ]);
   }
 
   /** Whether an entry is small enough for the memory tier; without one everything is. */
@@ -102,7 +104,8 @@ export class Entries {
     }
     for (const [near, entries] of found) for (const { entry } of entries) this.#remember(near, entry, knowledge);
     if (this.#shared === undefined || written.length === 0) return;
-    for (const { shape, ...key } of records.values()) written.push({ ...key, entry: recordOf(shape), isReplacing: true });
+    for (const { shape, ...key } of records.values())
+      written.push({ ...key, entry: recordOf(shape), isReplacing: true });
     this.#write(this.#shared, written);
   }
 

@@ -231,7 +231,11 @@ export class Fragments {
     }
     if (outcome === 'hit') this.#hit(render, key, entry);
     if (entry.reads.variables !== '') call.set(entry.reads);
-    this.#report(render, call, outcome, { cost: entry.microseconds / 1_000, lookup: elapsed(started), reads: entry.reads });
+    this.#report(render, call, outcome, {
+      cost: entry.microseconds / 1_000,
+      lookup: elapsed(started),
+      reads: entry.reads,
+    });
     return entry.html;
   }
 
@@ -304,7 +308,12 @@ export class Fragments {
     let reason = frame.uncached ?? (render.isOpen ? 'pending' : undefined);
     if (reason === undefined && dependencies.tokens.size > MAX_DEPENDENCIES) reason = 'too many dependencies';
     if (reason === undefined && 'reads' in found) {
-      const entry = newEntry(this.#settings, { html: rendered.html, cost: rendered.cost, since: render.since }, dependencies, found.reads);
+      const entry = newEntry(
+        this.#settings,
+        { html: rendered.html, cost: rendered.cost, since: render.since },
+        dependencies,
+        found.reads,
+      );
       if (entry.expires <= this.#settings.now()) reason = 'expired';
       else if (!this.#entries.fits(key.near, entry)) reason = 'too large';
       else add(kept, key.near, { entry, stored, metBy: pass });

@@ -1,10 +1,10 @@
 import { CacheSweeperError } from '../errors.ts';
 import { isPlain } from '../fragment/plain.ts';
+import { markLazy } from '../reads/lazies.ts';
+import { isPlaceholder, makePlaceholder } from '../reads/placeholder.ts';
 import { currentRender, runAs } from './current.ts';
 import { Frame } from './frame.ts';
 import { inPart } from './part.ts';
-import { isPlaceholder, makePlaceholder } from '../reads/placeholder.ts';
-import { markLazy } from '../reads/lazies.ts';
 import type { Render } from './render.ts';
 
 /** One call of a lazy in one render. */

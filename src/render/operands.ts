@@ -7,8 +7,8 @@ import type { Identifier, Identity } from '../fragment/identity.ts';
 import { canonicalKey, type KeyModel, type KeyParts, keyStart, type StoredKey, safeKey } from '../fragment/key.ts';
 import { dependencyNames, ownName } from '../fragment/names.ts';
 import type { Settings } from '../options.ts';
-import { PENDING, UNKNOWN } from './knowledge.ts';
 import { isLazy } from '../reads/lazies.ts';
+import { PENDING, UNKNOWN } from './knowledge.ts';
 import { notCalled } from './lazy.ts';
 import type { Render } from './render.ts';
 

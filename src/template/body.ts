@@ -202,7 +202,11 @@ export function frameOfBody(outer: Frame): Frame {
 }
 
 /** What the body set at its own level: in its frame and, at the top of a template, among the page's variables. */
-function variablesOf(own: Frame, before: PageVariables | undefined, defined: readonly string[]): readonly SetVariable[] {
+function variablesOf(
+  own: Frame,
+  before: PageVariables | undefined,
+  defined: readonly string[],
+): readonly SetVariable[] {
   const names = Object.keys(own.variables);
   if (names.length === 0 && before === undefined) return NONE;
   const variables = new Map<string, unknown>(names.map((name) => [name, own.variables[name]]));

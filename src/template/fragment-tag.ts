@@ -1,6 +1,6 @@
 import { CacheSweeperError } from '../errors.ts';
-import { runAs, runningNow } from '../render/current.ts';
 import type { MarkSafe } from '../reads/variables.ts';
+import { runAs, runningNow } from '../render/current.ts';
 import type { Fragments } from '../render/fragments.ts';
 import type { FragmentAnalysis } from './analysis.ts';
 import { parseArguments, type TagArguments } from './arguments.ts';
@@ -128,7 +128,16 @@ export class FragmentTag {
       }
       const isUnknown = site.closure === undefined || !site.closure.isKnown || site.hasUnknownSuper;
       const call = new TagCall(
-        { host: this.#host, page, context, site, frame, body, handed: { names: site.handed, values: handed }, markSafe },
+        {
+          host: this.#host,
+          page,
+          context,
+          site,
+          frame,
+          body,
+          handed: { names: site.handed, values: handed },
+          markSafe,
+        },
         { model, ttl, keys, type, using },
         isUnknown ? 'unknown template' : when ? undefined : 'when',
       );

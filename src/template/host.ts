@@ -57,7 +57,10 @@ export class TemplateHost implements TemplateSource {
     this.#shared = new SharedTemplates(engine.fragments as { readonly reading: TemplateReading | undefined });
     this.privateNames = new PrivateNames(engine.settings.private);
     // A page as a whole is not compared by what it reads: nothing of the request may be in it.
-    this.pagePrivateNames = new PrivateNames([...engine.settings.private, ...(engine.settings.private.length === 0 ? [] : OF_REQUESTS)]);
+    this.pagePrivateNames = new PrivateNames([
+      ...engine.settings.private,
+      ...(engine.settings.private.length === 0 ? [] : OF_REQUESTS),
+    ]);
     this.analyst = new Analyst(env, toolkit, this.privateNames);
     this.#closures = new Closures(env, (template) => this.factsOf(template), engine.addEnvironment(this));
   }
@@ -77,7 +80,9 @@ export class TemplateHost implements TemplateSource {
 
   /** The name by which pages are told apart: templates that are rendered from texts have none but their digest. */
   pageNameOf(template: Template): string {
-    return template.path ? this.nameOf(template) : `${this.nameOf(template)} ${this.#readFacts(template)?.digest ?? ''}`;
+    return template.path
+      ? this.nameOf(template)
+      : `${this.nameOf(template)} ${this.#readFacts(template)?.digest ?? ''}`;
   }
 
   nameOf(template: Template): string {

@@ -32,7 +32,8 @@ export class PageReading implements TemplateReading {
 
   #look(path: readonly string[], value: unknown): void {
     if (this.#privateNames.privateLength(path) === path.length) this.#found(path.at(-1) as string, value);
-    if (this.#privateNames.mayHold(path) && typeof value === 'object' && value !== null) this.#carriers.set(value, path);
+    if (this.#privateNames.mayHold(path) && typeof value === 'object' && value !== null)
+      this.#carriers.set(value, path);
   }
 
   enter(): void {}

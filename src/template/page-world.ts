@@ -1,9 +1,9 @@
-import type { Identity } from '../fragment/identity.ts';
 import { digest } from '../fragment/digest.ts';
+import type { Identity } from '../fragment/identity.ts';
 import { atom, textAtom } from '../reads/atom.ts';
 import type { World } from '../reads/world.ts';
-import { type Macro, macroOf } from './page-runtime.ts';
 import type { TemplateHost } from './host.ts';
+import { type Macro, macroOf } from './page-runtime.ts';
 
 type Callable = (...args: never[]) => unknown;
 

@@ -1,5 +1,5 @@
-import type { Recorder } from '../reads/recorder.ts';
 import { isLazy } from '../reads/lazies.ts';
+import type { Recorder } from '../reads/recorder.ts';
 import type { ReadShape, RootKind } from '../reads/shape.ts';
 import type { Context, Frame } from './nunjucks.ts';
 import { calledIn, macroOf, methodOf, type TemplateReading } from './page-runtime.ts';

@@ -30,7 +30,14 @@ export class SharedTemplates {
   #share(template: Template): Template {
     const makeRuntime = (runtime: Runtime) => this.#runtimeOf(runtime);
     const own = {
-      rootRenderFunc(this: Template, env: Environment, context: Context, frame: Frame, runtime: Runtime, done: unknown) {
+      rootRenderFunc(
+        this: Template,
+        env: Environment,
+        context: Context,
+        frame: Frame,
+        runtime: Runtime,
+        done: unknown,
+      ) {
         const page = (env as PageEnvironment)[PAGE];
         page?.reading?.enter(context, page.handedOn);
         if (page !== undefined) {

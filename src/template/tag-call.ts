@@ -5,13 +5,8 @@ import { Collector } from '../reads/sinks.ts';
 import { type MarkSafe, readVariables, type SetVariable, writeVariables } from '../reads/variables.ts';
 import { walk } from '../reads/walk.ts';
 import type { Scope } from '../reads/world.ts';
+import type { BodyEvents as BodyReadEvents, BodyReads, FragmentCall, RenderedBody } from '../render/fragments.ts';
 import type { Frame as BodyFrame } from '../render/frame.ts';
-import type {
-  BodyReads,
-  BodyEvents as BodyReadEvents,
-  FragmentCall,
-  RenderedBody,
-} from '../render/fragments.ts';
 import { type BodyEvents, type CompiledBody, frameOfBody, renderBody, setAround } from './body.ts';
 import type { Site, TemplateHost } from './host.ts';
 import type { Context, Frame, Template } from './nunjucks.ts';
@@ -43,7 +38,8 @@ export class TagCall implements FragmentCall, BodyEvents {
     this.place = at.site;
     this.operands = operands;
     this.#at = at;
-    this.skip = skip ?? (namesNoVisitor(at.site.privateArguments, operands.keys, at.page.world) ? 'private name' : undefined);
+    this.skip =
+      skip ?? (namesNoVisitor(at.site.privateArguments, operands.keys, at.page.world) ? 'private name' : undefined);
   }
 
   scope(models: readonly object[]): TagScope {
@@ -51,11 +47,7 @@ export class TagCall implements FragmentCall, BodyEvents {
     return new TagScope(page.world, models, context, frame, handed);
   }
 
-  body(
-    bodyFrame: BodyFrame,
-    scope: Scope | undefined,
-    { met, read }: BodyReadEvents,
-  ): RenderedBody | Promise<unknown> {
+  body(bodyFrame: BodyFrame, scope: Scope | undefined, { met, read }: BodyReadEvents): RenderedBody | Promise<unknown> {
     const { context, frame, site, body } = this.#at;
     const own = frameOfBody(frame);
     const recorder = scope && new Recorder(scope, met);
@@ -94,11 +86,7 @@ export class TagCall implements FragmentCall, BodyEvents {
   }
 
   /** What the body read and set, or why that cannot be kept. */
-  #reads(
-    recorder: Recorder,
-    scope: Scope,
-    variables: readonly SetVariable[],
-  ): BodyReads {
+  #reads(recorder: Recorder, scope: Scope, variables: readonly SetVariable[]): BodyReads {
     const { except, allowed } = this.#at.site;
     const read = recorder.roots();
     const last = lastShapes.get(this.#at.site);
@@ -117,7 +105,8 @@ export class TagCall implements FragmentCall, BodyEvents {
     if (unseen !== undefined) return { uncached: 'unseen', why: `${unseen.path}: ${unseen.why}; ${REMEDIES}` };
     const kept = this.#keptVariables(variables, (object) => recorder.isOutside(object));
     const written = writeVariables(kept, (object) => recorder.isOutside(object));
-    if (written === undefined) return { uncached: 'unseen', why: `${SETS}: ${variables.map(([name]) => name).join(', ')}` };
+    if (written === undefined)
+      return { uncached: 'unseen', why: `${SETS}: ${variables.map(([name]) => name).join(', ')}` };
     return { reads: readsOf(shape, collector.text, written) };
   }
 
@@ -125,7 +114,10 @@ export class TagCall implements FragmentCall, BodyEvents {
   #keptVariables(variables: readonly SetVariable[], isOutside: (object: object) => boolean): readonly SetVariable[] {
     const { site, context, frame, page } = this.#at;
     const isRead = (name: string) =>
-      site.readBehind === '*' || site.readBehind.includes(name) || page.modules.has(context) || isDefined(name, frame, context);
+      site.readBehind === '*' ||
+      site.readBehind.includes(name) ||
+      page.modules.has(context) ||
+      isDefined(name, frame, context);
     return variables.filter((variable) => isRead(variable[0]) || writeVariables([variable], isOutside) !== undefined);
   }
 

@@ -137,7 +137,12 @@ export class ViewSlot {
       entry = this.#knowledge.entry(key, canonical);
     }
     if (entry === PENDING || entry === undefined || !(await this.#isValid(entry))) return undefined;
-    entries.keep({ kept: NONE, found: new Map([[near, [{ entry, stored }]]]), records: NONE, knowledge: this.#knowledge });
+    entries.keep({
+      kept: NONE,
+      found: new Map([[near, [{ entry, stored }]]]),
+      records: NONE,
+      knowledge: this.#knowledge,
+    });
     return readView(entry.html);
   }
 

@@ -54,7 +54,11 @@ export const readMutants = {
   },
   'a macro is not compared by its code': {
     rule: 'macros are compared by template, name and digest',
-    edits: edit('template/page-world.ts', 'if (macro !== undefined) return textOf(macro);', "if (macro !== undefined) return 'm';"),
+    edits: edit(
+      'template/page-world.ts',
+      'if (macro !== undefined) return textOf(macro);',
+      "if (macro !== undefined) return 'm';",
+    ),
   },
   'what an included template looks up is not recorded': {
     rule: 'the derived runtime sees every read in includes',
@@ -66,11 +70,7 @@ export const readMutants = {
   },
   'a function may ask for all variables': {
     rule: 'asking the context for all variables is unseen',
-    edits: edit(
-      'template/recording-context.ts',
-      'reads.all();',
-      '',
-    ),
+    edits: edit('template/recording-context.ts', 'reads.all();', ''),
   },
   'what functions are handed is not compared': {
     rule: 'what is handed to a function is compared by all of its data',
@@ -78,7 +78,11 @@ export const readMutants = {
   },
   'an object whose method is called is not compared': {
     rule: 'for a call the read is the object it is called on',
-    edits: edit('reads/recorder.ts', 'if (this.#know(object).nodes.length > 0) this.#hand(object, { left: MAX_SCANNED });', ''),
+    edits: edit(
+      'reads/recorder.ts',
+      'if (this.#know(object).nodes.length > 0) this.#hand(object, { left: MAX_SCANNED });',
+      '',
+    ),
   },
   'what a class’s getter computes from is not compared': {
     rule: 'other instances are compared by own enumerable data',
@@ -86,11 +90,19 @@ export const readMutants = {
   },
   'a body may change what it reads': {
     rule: 'a read is its value as it can be evaluated again at the tag',
-    edits: edit('reads/recorder.ts', 'if (!Object.is(this.#scope[kind](node.step), node.seen)) this.cannotSee(node.step, CHANGES);', ''),
+    edits: edit(
+      'reads/recorder.ts',
+      'if (!Object.is(this.#scope[kind](node.step), node.seen)) this.cannotSee(node.step, CHANGES);',
+      '',
+    ),
   },
   'a model that is met is no dependency': {
     rule: 'a model met on the way to a read is a dependency',
-    edits: edit('render/fragments.ts', 'met: (identity) => this.#addModels(render, frame, [identity])', 'met: () => {}'),
+    edits: edit(
+      'render/fragments.ts',
+      'met: (identity) => this.#addModels(render, frame, [identity])',
+      'met: () => {}',
+    ),
   },
   'a model that is met is not compared by its identity': {
     rule: 'a model that is met is compared by its identity',
@@ -102,11 +114,19 @@ export const readMutants = {
   },
   'below a model booleans are not compared': {
     rule: 'below a model booleans are compared',
-    edits: edit('reads/atom.ts', 'if (value === true) return TRUE;\n  return value === false ? FALSE : PRESENT;', 'return PRESENT;'),
+    edits: edit(
+      'reads/atom.ts',
+      'if (value === true) return TRUE;\n  return value === false ? FALSE : PRESENT;',
+      'return PRESENT;',
+    ),
   },
   'what is one object is not told from what is two alike': {
     rule: 'cycles and repeats are references',
-    edits: edit('reads/walk.ts', '#number(value: object): boolean | undefined {', '#number(value: object): boolean | undefined {\n    return true;'),
+    edits: edit(
+      'reads/walk.ts',
+      '#number(value: object): boolean | undefined {',
+      '#number(value: object): boolean | undefined {\n    return true;',
+    ),
   },
   'undefined is null': {
     rule: 'undefined is not null',
@@ -194,7 +214,11 @@ export const readMutants = {
   },
   'functions are trusted at once': {
     rule: 'a function of the page is trusted if it was met in an earlier render',
-    edits: edit('render/functions.ts', 'return undefined;\n    }\n    if (known.first === render) return undefined;', 'return text;\n    }'),
+    edits: edit(
+      'render/functions.ts',
+      'return undefined;\n    }\n    if (known.first === render) return undefined;',
+      'return text;\n    }',
+    ),
   },
   'functions of one source are one': {
     rule: 'two functions of one source cannot be told apart',
@@ -207,7 +231,11 @@ export const readMutants = {
   },
   'except= takes out all of the variable': {
     rule: 'except= takes out a path, and nothing beside it',
-    edits: edit('reads/shape.ts', 'if (below.some((path) => path.length === 0)) return undefined;', 'return undefined;'),
+    edits: edit(
+      'reads/shape.ts',
+      'if (below.some((path) => path.length === 0)) return undefined;',
+      'return undefined;',
+    ),
     foundBy: ['except', 'leaves in the key'],
   },
   'private names are not looked for at run time': {
@@ -221,7 +249,11 @@ export const readMutants = {
   },
   'an argument that names a visitor need have no value': {
     rule: 'the argument that names a private value must be a value',
-    edits: edit('template/private-reads.ts', 'return indexes.some((index) => !isSomething(keys[index], world));', 'return false;'),
+    edits: edit(
+      'template/private-reads.ts',
+      'return indexes.some((index) => !isSomething(keys[index], world));',
+      'return false;',
+    ),
     foundBy: ['private', 'and has no value keeps the fragment out of the cache'],
   },
 } as const satisfies Record<string, ReadMutant>;
