@@ -5,6 +5,7 @@ import * as growth from './scenarios/growth.ts';
 import * as invalidate from './scenarios/invalidate.ts';
 import * as memory from './scenarios/memory.ts';
 import * as network from './scenarios/network.ts';
+import * as reads from './scenarios/reads.ts';
 import * as store from './scenarios/store.ts';
 
 export interface Group {
@@ -14,4 +15,12 @@ export interface Group {
 }
 
 /** Under a minute each. */
-export const groups: Readonly<Record<string, Group>> = { memory, store, network, growth, invalidate, alternatives };
+export const groups: Readonly<Record<string, Group>> = {
+  memory,
+  reads,
+  store,
+  network,
+  growth,
+  invalidate,
+  alternatives,
+};

@@ -44,10 +44,24 @@ const LAYOUT = `<!doctype html><html><head><title>{{ title }}</title></head>
 const PAGE = `{% extends "layout.njk" %}{% block content %}
 <h1>{{ title }}</h1>{% for comment in comments %}{% include "comment.njk" %}{% endfor %}{% endblock %}`;
 
-export type Kind = 'cached' | 'ready strings' | 'uncached' | 'no fragments';
+export type Kind = 'cached' | 'ready strings' | 'uncached' | 'no fragments' | 'ten variables';
+
+/** Variables of the page that each comment's body reads, in the last kind. */
+export const TEN_VARIABLES = {
+  lang: 'en',
+  zone: 'Europe/Berlin',
+  theme: { colour: 'red', font: 'serif' },
+  page: { number: 3, size: 50 },
+  isCompact: false,
+  labels: { vote: 'votes', reply: 'Reply', share: 'Share' },
+};
+
+const READING = `<footer lang="{{ lang }}" class="{{ theme.colour }} {{ theme.font }}{% if isCompact %} compact{% endif %}">
+  {{ zone }} {{ page.number }}/{{ page.size }} {{ labels.vote }} {{ labels.reply }} {{ labels.share }}</footer>`;
 
 const COMMENT: Record<Kind, string> = {
   cached: `{% cachesweeper comment 500 "comment.njk" %}${BODY}{% endcachesweeper %}`,
+  'ten variables': `{% cachesweeper comment 500 "comment.njk" %}${BODY}${READING}{% endcachesweeper %}`,
   uncached: BODY,
   'no fragments': BODY,
   'ready strings': '{{ html[loop.index0] | safe }}',
@@ -67,7 +81,8 @@ function copyOfNunjucks(): typeof nunjucks {
 
 let copies = 0;
 
-function environmentWith(templates: Readonly<Record<string, string>>): nunjucks.Environment {
+/** Templates by their names, in an environment of its own. */
+export function environmentWith(templates: Readonly<Record<string, string>>): nunjucks.Environment {
   const { Environment, Loader } = copyOfNunjucks();
   // Compiled to `if (1) {}`: functions of one source text would share what V8 has learnt, whoever made them.
   const difference = `{% if ${++copies} %}{% endif %}`;
@@ -95,12 +110,16 @@ export function asyncEnvironment(): nunjucks.Environment {
 /** The html of each comment's body, in one piece: printing a tree of pieces again and again would take longer. */
 export function bodies(list: readonly Comment[] = comments): string[] {
   const env = environment('uncached');
-  return list.map((comment) => Buffer.from(env.render('comment.njk', { comment })).toString());
+  return list.map((comment) => inOnePiece(env.render('comment.njk', { comment })));
+}
+
+export function inOnePiece(html: string): string {
+  return Buffer.from(html).toString();
 }
 
 /** The page that prints ready strings: nothing that is cached can be faster. */
-export function readyPage(list: readonly Comment[] = comments): () => number {
+export function readyPage(list: readonly Comment[] = comments, html: readonly string[] = bodies(list)): () => number {
   const env = environment('ready strings');
-  const context = { ...contextOf(list), html: bodies(list) };
+  const context = { ...contextOf(list), html };
   return () => sent(env.render('page.njk', context));
 }

@@ -1,14 +1,27 @@
-import { CacheSweeper, type CacheSweeperOptions, type Store } from 'nunjucks-cachesweeper';
+import { CacheSweeper, type CacheSweeperOptions, type RenderReport, type Store } from 'nunjucks-cachesweeper';
 import { MemcachedStore } from 'nunjucks-cachesweeper/memcached';
 import { HOST } from './memcached.ts';
-import { comments, contextOf, environment, sent } from './page.ts';
+import { comments, contextOf, environment, type Kind, sent } from './page.ts';
 import type { Made } from './scenario.ts';
+
+/** How the page is, where it is not the usual one. */
+export interface WarmPage {
+  readonly kind?: Kind;
+  /** What each page is given in turn, beside its comments. */
+  readonly variables?: readonly object[];
+  /** Round trips to the store that a warm page makes: a row that says so is checked. */
+  readonly roundTrips?: number;
+}
 
 /**
  * A page on Memcached, rendered so often and so long ago that everything is cached for good. The floor is told what one
  * warm page asks the server for.
  */
-export async function warmSite(port: number, options: CacheSweeperOptions = {}): Promise<Made> {
+export async function warmSite(
+  port: number,
+  options: CacheSweeperOptions = {},
+  { kind = 'cached', variables = [{}], roundTrips }: WarmPage = {},
+): Promise<Made> {
   const asked = { token: [] as string[], entry: [] as string[] };
   let isRecording = false;
   const client = new MemcachedStore(`${HOST}:${port}`);
@@ -22,17 +35,24 @@ export async function warmSite(port: number, options: CacheSweeperOptions = {}):
     close: () => client.close(),
   };
   let passed = 0;
+  let waves: number | undefined;
+  const told = (report: RenderReport): void => {
+    waves = Math.max(waves ?? 0, report.waves);
+  };
   const sweeper = new CacheSweeper({
     store,
     namespace: `site${process.pid}`,
     now: () => Date.now() + passed,
     timeout: '5s',
+    // Nobody is told where nobody asks: telling takes time.
+    ...(roundTrips === undefined ? {} : { onRender: told }),
     ...options,
   });
-  const env = sweeper.install(environment('cached'));
-  const context = contextOf(comments);
-  const page = async () => sent(await sweeper.render(env, 'page.njk', context));
-  for (let i = 0; i < 4; i++) {
+  const env = sweeper.install(environment(kind));
+  const contexts = variables.map((more) => ({ ...contextOf(comments), ...more }));
+  let pages = 0;
+  const page = async () => sent(await sweeper.render(env, 'page.njk', contexts[pages++ % contexts.length] as object));
+  for (let i = 0; i < 4 * contexts.length; i++) {
     await page();
     await sweeper.idle();
     // Longer than maxDataAge: what is rendered from now on is stored for good.
@@ -41,5 +61,8 @@ export async function warmSite(port: number, options: CacheSweeperOptions = {}):
   isRecording = true;
   await page();
   isRecording = false;
+  waves = undefined;
+  for (let i = 0; i < contexts.length; i++) await page();
+  if (waves !== roundTrips) throw new Error(`a warm page makes ${waves} round trips, not ${roundTrips}`);
   return { side: page, told: { tokenKeys: asked.token, entryKeys: asked.entry } };
 }

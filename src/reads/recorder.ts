@@ -1,6 +1,7 @@
 import type { Identity } from '../fragment/identity.ts';
 import { isPlain } from '../fragment/plain.ts';
 import { isLazy } from './lazies.ts';
+import { elementsOf, hasOwnText, isObject } from './objects.ts';
 import { INHERITED_ACCESSOR, METHOD, OWN_ACCESSOR, peek } from './peek.ts';
 import { isPlaceholder } from './placeholder.ts';
 import { NOT_SEEN, RecordNode } from './record-node.ts';
@@ -394,31 +395,3 @@ export class Recorder {
 
 const NONE: readonly never[] = [];
 const CHANGES = 'it changes while the body is rendered';
-
-function isObject(value: unknown): value is object {
-  return (typeof value === 'object' && value !== null) || typeof value === 'function';
-}
-
-const BASE = Object.prototype;
-
-/** Whether printing or adding it runs a method of its own. */
-function hasOwnText(value: object): boolean {
-  if (typeof value === 'function' || value instanceof String) return false;
-  const prototype: object | null = Object.getPrototypeOf(value);
-  if (prototype === BASE && !Object.hasOwn(value, 'toString') && !Object.hasOwn(value, 'valueOf')) {
-    return Object.hasOwn(value, Symbol.toPrimitive);
-  }
-  if (prototype === null) return TEXTS.some((name) => Object.hasOwn(value, name));
-  return TEXTS.some((name) => {
-    const found: unknown = peek(value, name);
-    return found !== undefined && (found !== METHOD || Reflect.get(value, name) !== Reflect.get(BASE, name));
-  });
-}
-
-const TEXTS: readonly (string | symbol)[] = [Symbol.toPrimitive, 'toString', 'valueOf'];
-
-function* elementsOf(value: object): Iterable<unknown> {
-  if (Array.isArray(value) || value instanceof Set) yield* value;
-  else if (value instanceof Map) for (const pair of value) yield* pair;
-  else for (const key of Reflect.ownKeys(value)) yield peek(value, key);
-}

@@ -2,7 +2,7 @@ import type { Identity } from '../fragment/identity.ts';
 import { presence } from './atom.ts';
 import { matcherFor } from './presences.ts';
 import type { ReadNode } from './shape.ts';
-import type { Sink } from './walk.ts';
+import type { Sink } from './sink.ts';
 
 /** Longest text of all values that a fragment is compared by: what is longer takes longer than rendering most bodies. */
 const MAX_TEXT = 65_536;

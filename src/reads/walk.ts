@@ -3,32 +3,15 @@ import { hasHiddenState } from '../fragment/hidden-state.ts';
 import type { Identity } from '../fragment/identity.ts';
 import { ownName } from '../fragment/names.ts';
 import { isPlain } from '../fragment/plain.ts';
-import { atom, presence, textAtom } from './atom.ts';
+import { atom, textAtom } from './atom.ts';
+import { BelowModels, identityOf } from './below-models.ts';
+import { builtInText, isData, kindOf } from './built-in.ts';
 import { isLazy } from './lazies.ts';
 import { INHERITED_ACCESSOR, METHOD, OWN_ACCESSOR, peek } from './peek.ts';
 import { isPlaceholder } from './placeholder.ts';
-import { END } from './presences.ts';
 import type { ReadNode, ReadShape } from './shape.ts';
+import type { Sink } from './sink.ts';
 import type { Scope, World } from './world.ts';
-
-/** Takes the text of the values as it comes. Each method says whether it is worth going on. */
-export interface Sink {
-  add(text: string): boolean;
-  /** A value that nobody can compare. */
-  unseen(path: string, why: string): boolean;
-  /** A value that is still being loaded. */
-  pending(): boolean;
-  /** May take what is below a model at once; undefined if it is to be handed the text. */
-  below?(node: ReadNode, value: object): boolean | undefined;
-  /** Whether it wants to be told of models. */
-  readonly isMeeting: boolean;
-  /** A model was met on the way. */
-  met(identity: Identity): void;
-}
-
-/** What is below a model is written here before it is handed on: a walk is not interrupted. */
-const scratch = Buffer.alloc(65_536);
-const END_CODE = END.charCodeAt(0);
 
 /** Nesting of one value that is compared as a whole. */
 const MAX_DEPTH = 50;
@@ -59,6 +42,7 @@ class Walk {
   /** Objects met, in their order: what is one object is not the same as what is two alike. */
   #objects: Map<object, number> | undefined;
   #firstObject: object | undefined;
+  #belowWalk: BelowModels | undefined;
   /** Objects whose own data was written for a getter. */
   #shown: Set<object> | undefined;
 
@@ -109,7 +93,7 @@ class Walk {
     const model = this.#scope.models.indexOf(value);
     if (model !== -1) return this.#sink.add(model === 0 ? 'm0,' : `m${model},`) && this.#ofModel(node, value);
     if (isPlaceholder(value)) return this.#sink.pending();
-    const identity = this.#identity(value, node.type);
+    const identity = identityOf(this.#world, value, node.type);
     if (identity !== undefined) return this.#model(identity, value) && this.#ofModel(node, value);
     if (value instanceof String) return this.#string(value, path);
     const isFirst = this.#number(value);
@@ -124,7 +108,7 @@ class Walk {
     } else if (isData(value)) {
       if (!this.#data(value, path, 0)) return false;
     } else {
-      if (!this.#sink.add(this.#kind(value))) return false;
+      if (!this.#sink.add(kindOf(value))) return false;
       if (node.entries && !this.#entries(node, value, path)) return false;
     }
     return this.#members(node, value, path);
@@ -160,51 +144,18 @@ class Walk {
   }
 
   #all(value: object): boolean {
-    return this.#sink.add(scratch.toString('latin1', 0, this.#columns(value, 0)));
+    return this.#sink.add(this.#belowModels.columns(value));
   }
 
   /** What was read below a model: its token stands for the rest. */
   #below(node: ReadNode, value: object): boolean {
     const known = this.#sink.below?.(node, value);
-    if (known !== undefined) return known;
-    const end = this.#presences(node, value, 0);
-    return this.#sink.add(scratch.toString('latin1', 0, end));
+    return known ?? this.#sink.add(this.#belowModels.presences(node, value));
   }
 
-  /**
-   * Writes whether each value below a model is there, from a place in the scratch on; returns where it ends. A page asks this
-   * for every value that its fragments show: nothing is allocated.
-   */
-  #presences({ children, each }: ReadNode, value: object, start: number): number {
-    let at = start;
-    for (let i = 0; i < children.length; i++) {
-      const child = children[i] as ReadNode;
-      const found = child.isData ? (value as Record<string, unknown>)[child.step] : peek(value, child.step);
-      scratch[at++] = presence(found);
-      if (typeof found === 'object' && found !== null) at = this.#deeper(child, found, at);
-    }
-    if (each === undefined || !Array.isArray(value)) return at;
-    for (let i = 0; i < value.length; i++) {
-      const element: unknown = value[i];
-      scratch[at++] = presence(element);
-      if (typeof element === 'object' && element !== null) at = this.#deeper(each, element, at);
-    }
-    scratch[at++] = END_CODE;
-    return at;
-  }
-
-  #deeper(node: ReadNode, value: object, start: number): number {
-    if (this.#sink.isMeeting && !isPlaceholder(value)) {
-      const identity = this.#identity(value, node.type);
-      if (identity !== undefined) this.#sink.met(identity);
-    }
-    if (node.isEnd) return start;
-    if (start > scratch.length / 2) throw new RangeError('too much below a model');
-    return this.#presences(node, value, node.whole ? this.#columns(value, start) : start);
-  }
-
-  #identity(value: object, type: string | undefined): Identity | undefined {
-    return this.#world.identity(value) ?? (type === undefined ? undefined : this.#world.rowIdentity(value, type));
+  get #belowModels(): BelowModels {
+    this.#belowWalk ??= new BelowModels(this.#world, this.#sink);
+    return this.#belowWalk;
   }
 
   #model(identity: Identity, value: object): boolean {
@@ -214,7 +165,7 @@ class Walk {
   }
 
   /** What Nunjucks marks as safe, or a string object: printed unescaped, so not the same as its text. */
-  #string(value: string, path: string): boolean {
+  #string(value: object, path: string): boolean {
     if (Object.prototype.toString.call(value.valueOf) !== '[object Function]')
       return this.#sink.unseen(path, 'no text');
     return this.#sink.add(textAtom('h', String(value)));
@@ -279,31 +230,6 @@ class Walk {
     return this.#data(value, path, depth);
   }
 
-  /** Which of a model's properties are there, and its booleans: who is handed it may look at any. */
-  #columns(value: object, start: number): number {
-    let at = start;
-    for (const key of Reflect.ownKeys(value)) {
-      const found = peek(value, key);
-      scratch[at++] = presence(found);
-      const name = textAtom('k', String(key));
-      if (at + 3 * name.length > scratch.length / 2) throw new RangeError('too much below a model');
-      at += scratch.write(name, at);
-      if (this.#sink.isMeeting) this.#meet(found);
-    }
-    scratch[at++] = END_CODE;
-    return at;
-  }
-
-  /** Models directly in a model that a function is handed. */
-  #meet(value: unknown): void {
-    if (typeof value !== 'object' || value === null) return;
-    for (const one of Array.isArray(value) ? value : [value]) {
-      if (typeof one !== 'object' || one === null || isPlaceholder(one)) continue;
-      const identity = this.#world.identity(one);
-      if (identity !== undefined) this.#sink.met(identity);
-    }
-  }
-
   /** An object's own data, each object once. */
   #data(value: object, path: string, depth: number): boolean {
     if (depth > MAX_DEPTH) return this.#sink.unseen(path, `it is nested deeper than ${MAX_DEPTH} levels`);
@@ -337,7 +263,7 @@ class Walk {
     if (!isPlain(value) && hasHiddenState(Object.getPrototypeOf(value))) {
       return this.#sink.unseen(path, 'its class keeps what nobody can look at');
     }
-    if (!this.#sink.add(this.#kind(value))) return false;
+    if (!this.#sink.add(kindOf(value))) return false;
     for (const key of Reflect.ownKeys(value)) {
       const found = peek(value, key);
       const name = String(key);
@@ -345,15 +271,6 @@ class Walk {
       if (!this.#sink.add(textAtom('k', name)) || !this.whole(found, `${path}.${name}`, depth + 1)) return false;
     }
     return this.#sink.add('}');
-  }
-
-  /** The kind of object that this is: what has no prototype is written `{-`. */
-  #kind(value: object): string {
-    const prototype: object | null = Reflect.getPrototypeOf(value);
-    if (prototype === null) return '{-';
-    if (isPlain(value)) return '{';
-    const made: unknown = Reflect.getOwnPropertyDescriptor(prototype, 'constructor')?.value;
-    return textAtom('{', typeof made === 'function' ? String(made.name) : '');
   }
 }
 
@@ -372,19 +289,3 @@ const BARE: ReadNode = {
 };
 
 const UNTRUSTED = 'it is a function of the page that was not met in an earlier render';
-
-/** Values of the engine's own classes, whose whole state is known. */
-function builtInText(value: object): string | undefined {
-  if (value instanceof Date) return `D${value.getTime()},`;
-  if (value instanceof RegExp) return textAtom('r', String(value));
-  if (value instanceof URL) return textAtom('l', value.href);
-  if (value instanceof URLSearchParams) return textAtom('q', String(value));
-  if (value instanceof Number || value instanceof Boolean) return `w${atom(value.valueOf())}`;
-  if (value instanceof Uint8Array) return textAtom('b', Buffer.from(value).toString('latin1'));
-  return undefined;
-}
-
-/** Values that are compared whole, whatever was read of them. */
-function isData(value: object): boolean {
-  return types.isPromise(value) || builtInText(value) !== undefined;
-}

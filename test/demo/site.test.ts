@@ -56,6 +56,25 @@ describe('the demo’s pages', () => {
     }
   });
 
+  it('makes pages of visitors who are logged in from fragments that everybody shares', async () => {
+    const figures = async (path: string, cookie: string) => {
+      const html = await (await fetch(demo.url + path, { headers: { cookie } })).text();
+      return ['hit', 'miss', 'uncached'].map((name) => Number(new RegExp(`data-${name}="(\\d+)"`).exec(html)?.[1]));
+    };
+    const logIn = async (name: string) => {
+      const { headers } = await post('/login', { name });
+      return (headers.getSetCookie()[0] ?? '').split(';')[0] as string;
+    };
+    const [ann, bob] = [await logIn('Ann'), await logIn('Bob')];
+    for (const [path, fragments] of [
+      ['/', 2],
+      ['/articles/3', 1],
+    ] as const) {
+      expect((await figures(path, ann)).slice(1)).toEqual([expect.any(Number), 0]);
+      expect(await figures(path, bob)).toEqual([fragments, 0, 0]);
+    }
+  });
+
   it('keeps the figures of pages apart that are made at the same time', async () => {
     const paths = Array.from({ length: 24 }, (_, index) => `/articles/${index + 1}?uncached=1`);
     const pages = await Promise.all(paths.map(async (path) => (await get(path)).text()));

@@ -115,12 +115,20 @@ describe('verify finds', () => {
   const helpers: SiteOptions['helpers'] = (env) => void env.addGlobal('tell', () => state);
 
   test.each<[string, string, (number: number) => object]>([
-    [LIMITS.newRow, T('{% for c in a.comments %}{{ c.text }}{% endfor %}'), (i) => ({ a: a({ comments: [new Comment(i, `c${i}`)] }) })],
+    [
+      LIMITS.newRow,
+      T('{% for c in a.comments %}{{ c.text }}{% endfor %}'),
+      (i) => ({ a: a({ comments: [new Comment(i, `c${i}`)] }) }),
+    ],
     [LIMITS.decorated, T('{{ a.score }}'), (score) => ({ a: a({ score }) })],
-    [LIMITS.trusted, T('{{ tell() }}'), (number) => {
-      state = `v${number}`;
-      return { a: a() };
-    }],
+    [
+      LIMITS.trusted,
+      T('{{ tell() }}'),
+      (number) => {
+        state = `v${number}`;
+        return { a: a() };
+      },
+    ],
   ])('%s', async (_limit, source, context) => {
     const site = new Site(source, 'memory', { ...verified, helpers });
     for (let number = 1; number <= 2; number++) {

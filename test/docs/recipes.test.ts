@@ -45,7 +45,7 @@ test('monitoring: the subscribers of the recipe count the fragments of every ren
 });
 
 test('languages: each has its own fragments', async () => {
-  const options = optionsIn(recipe('Languages', 'ts')[0] as string);
+  const options = optionsIn(recipe('Languages', 'ts')[1] as string);
   const { env, runs } = site(
     { 'page.njk': '{% cachesweeper "T" 500 %}{{ locale }}{{ count() }}{% endcachesweeper %}' },
     options,
@@ -53,6 +53,32 @@ test('languages: each has its own fragments', async () => {
   const html = [];
   for (const locale of ['de', 'en', 'de']) html.push(await renderPage(env, 'page.njk', { locale, theme: 'light' }));
   expect(html).toEqual(['de1', 'en2', 'de1']);
+  expect(runs()).toBe(2);
+});
+
+test('languages: a filter that looks up the language is compared by it', async () => {
+  const [template] = recipe('Languages', 'njk');
+  const { env, runs } = site({ 'page.njk': (template as string).replace('<p>', '{{ count() }}<p>') });
+  const code = (recipe('Languages', 'ts')[0] as string).replaceAll(
+    /: Record<.*?>>|: \{ lookup.*?unknown \}|: string/g,
+    '',
+  );
+  new Function('env', code.replace('this, key', 'key'))(env);
+  const html = [];
+  for (const locale of ['de', 'en', 'de']) html.push((await renderPage(env, 'page.njk', { locale })).trim());
+  expect(html).toEqual(['1<p>Hallo</p>', '2<p>Hello</p>', '1<p>Hallo</p>']);
+  expect(runs()).toBe(2);
+});
+
+test('languages: a t that is made for each request is taken out, and vary says what it depends on', async () => {
+  const [, template] = recipe('Languages', 'njk');
+  const options = optionsIn(recipe('Languages', 'ts')[1] as string);
+  const { env, runs } = site({ 'page.njk': (template as string).replace('<p>', '{{ count() }}<p>') }, options);
+  const html = [];
+  for (const locale of ['de', 'en', 'de']) {
+    html.push((await renderPage(env, 'page.njk', { locale, t: () => `in ${locale}` })).trim());
+  }
+  expect(html).toEqual(['1<p>in de</p>', '2<p>in en</p>', '1<p>in de</p>']);
   expect(runs()).toBe(2);
 });
 

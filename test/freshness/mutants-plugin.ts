@@ -40,7 +40,7 @@ export function mutantsPlugin() {
     resolveId(source: string, importer: string | undefined) {
       if (source.startsWith(PREFIX)) {
         const [list, number, path] = source.slice(PREFIX.length).split(':');
-        return `${ROOT}${path}${QUERY}${list}.${number}`;
+        return `${ROOT}${path}${QUERY}${list}-${number}`;
       }
       const [path, mutant] = importer?.split(QUERY) ?? [];
       if (path === undefined || mutant === undefined) return undefined;
@@ -52,10 +52,12 @@ export function mutantsPlugin() {
     async load(id: string) {
       const [path, which] = id.split(QUERY);
       if (path === undefined || which === undefined) return undefined;
-      const [list = '', number] = which.split('.');
+      const [list = '', number] = which.split('-');
       const edits = lists[list]?.[Number(number)]?.edits ?? [];
       const source = await readFile(path, 'utf8');
-      return edits.filter(({ file }) => path === SOURCE + file).reduce((text, edit) => mutated(text, edit, list), source);
+      return edits
+        .filter(({ file }) => path === SOURCE + file)
+        .reduce((text, edit) => mutated(text, edit, list), source);
     },
   };
 }

@@ -12,13 +12,14 @@ const everyDay = (name: ReadMutantName) => isLong || (readMutants[name] as ReadM
 const SITES = 15;
 const PAGES = 3_000;
 
-const imported = (name: ReadMutantName, path: string) =>
-  import(/* @vite-ignore */ `mutant:reads:${names.indexOf(name)}:test/reads/${path}.ts`);
+/** The master property with a mutant of the library. */
+const master = (name: ReadMutantName): Promise<typeof import('./master/run.ts')> =>
+  import(/* @vite-ignore */ `mutant:reads:${names.indexOf(name)}:test/reads/master/run.ts`);
 
 test.each(names.filter((name) => everyDay(name) && !isFoundByTest(name)))(
   'the master property fails when %s',
   async (name) => {
-    const { cases, runCase, Tally, Mismatch }: typeof import('./master/run.ts') = await imported(name, 'master/run');
+    const { cases, runCase, Tally, Mismatch } = await master(name);
     const { rule, seed: first = 1 }: ReadMutant = readMutants[name];
     const tally = new Tally();
     for (let seed = first; tally.pages < PAGES; seed++) {
@@ -34,24 +35,32 @@ test.each(names.filter((name) => everyDay(name) && !isFoundByTest(name)))(
   120_000,
 );
 
+/** Which of the tests with a text in their name fail. */
+async function failing(folder: string, file: string, text: string): Promise<readonly string[]> {
+  const tests: typeof collected = (await import(/* @vite-ignore */ `${folder}/collected.ts`)).collected;
+  await import(/* @vite-ignore */ `${folder}/${file}.test.ts`);
+  const chosen = tests.filter(({ name }) => name.includes(text));
+  if (chosen.length === 0) expect.fail(`no test of ${file}.test.ts is called "${text}"`);
+  const failed: string[] = [];
+  for (const { name, run } of chosen) {
+    try {
+      await run();
+    } catch {
+      failed.push(name);
+    }
+  }
+  return failed;
+}
+
 test.each(names.filter((name) => everyDay(name) && isFoundByTest(name)))(
   'a test fails when %s',
   async (name) => {
     const { rule, foundBy: [file, wanted] = ['', ''] }: ReadMutant = readMutants[name];
-    const { collected: tests }: { collected: typeof collected } = await imported(name, 'collected');
-    await imported(name, `${file}.test`);
-    const chosen = tests.filter((one) => one.name.includes(wanted));
-    if (chosen.length === 0) expect.fail(`no test of ${file}.test.ts is called "${wanted}"`);
-    const failed = [];
-    for (const one of chosen) {
-      try {
-        await one.run();
-      } catch {
-        failed.push(one.name);
-      }
-    }
+    // They hold without the mutant, and one of them fails with it.
+    expect(await failing(`mutant:reads:none:test/reads`, file, wanted)).toEqual([]);
+    const failed = await failing(`mutant:reads:${names.indexOf(name)}:test/reads`, file, wanted);
     if (failed.length === 0) expect.fail(`no test "${wanted}" shows that ${rule}`);
-    console.log(`${rule}: ${failed.length} of ${chosen.length} tests fail, the first is "${failed[0]}"`);
+    console.log(`${rule}: ${failed.length} tests fail, the first is "${failed[0]}"`);
   },
   60_000,
 );

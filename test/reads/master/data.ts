@@ -430,6 +430,8 @@ export class World {
       // The same in all pages, and a function of nothing but its arguments.
       helper: HELPER,
       tools: TOOLS,
+      // One for each language, all of one source.
+      say: SAYING[vars.lang],
       // Made for each page.
       t: (key: 'hello' | 'bye') => labels[lang]?.[key],
       format: (value: number) => value * number,
@@ -441,5 +443,10 @@ export class World {
   }
 }
 
+const saying =
+  (lang: string) =>
+  (value: unknown): string =>
+    `${lang}: ${value}`;
+const SAYING: Readonly<Record<string, unknown>> = Object.fromEntries(LANGS.map((lang) => [lang, saying(lang)]));
 const HELPER = (value: unknown): string => `h(${value})`;
 const TOOLS = { twice: (value: string): string => value + value };

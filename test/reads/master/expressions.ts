@@ -173,6 +173,7 @@ const EXPRESSIONS: Readonly<Record<string, readonly [weight: number, write: Expr
       ),
     ),
   ],
+  'a list itself': [1, onPage((s) => pick(['words', 'article.tags', '[lang, words]', '"" ~ words'], s.b))],
   'list literal': [1, (s, scope) => `[${some(kid(s, 0), scope)}, ${some(kid(s, 1), scope)}] | join("/")`],
   'dict literal': [
     1,
@@ -199,7 +200,10 @@ const EXPRESSIONS: Readonly<Record<string, readonly [weight: number, write: Expr
   'function of the page': [
     2,
     onPage((s, scope) =>
-      pick([`helper(${some(kid(s, 0), scope)})`, 't("hello")', 'format(2)', 'tools.twice("a")', 'here()'], s.b),
+      pick(
+        [`helper(${some(kid(s, 0), scope)})`, 't("hello")', 'say("a")', 'format(2)', 'tools.twice("a")', 'here()'],
+        s.b,
+      ),
     ),
   ],
   'captured html': [

@@ -157,6 +157,78 @@ function contextLibrary(_w: Writer, s: Seed, scope: Scope): string | undefined {
   );
 }
 
+/** What a body reads of the page, each of another kind. */
+const BODIES: readonly string[] = [
+  '{% for r in rows %}{{ r.text }}{{ r.meta.a }}{% endfor %}',
+  '{% for r in rows %}{{ r.n }}{% if r.on %}!{% endif %}{% endfor %}{{ rows[0].text }}',
+  '{{ words }}',
+  '{% for w in words %}{{ w }},{% endfor %}',
+  '{% for k, v in dict %}{{ k }}={{ v }},{% endfor %}',
+  '{{ dict | dump }}',
+  '{{ rows | dump }}',
+  '{% for k, v in wordMap %}{{ k }}={{ v }},{% endfor %}',
+  '{{ mood is undefined }}{{ mood is none }}{{ mood }}',
+  '{{ count is number }}{{ count }}',
+  '{{ html }}',
+  '{{ comments[0].text }}{{ comments[1].author.name }}',
+  '{% for c in comments %}{{ c.text }}{{ c.author.rank }}{% endfor %}',
+  '{% for c in comments %}{{ loop.index }}{{ c == comment }}{{ c.liked }}{% endfor %}',
+  '{{ other.author.name }}{{ other.text }}{{ other.liked }}',
+  '{{ article.author === other.author }}{{ article === other }}{{ comment === comments[0] }}',
+  '{{ badge.shout }}{{ badge.meta.x }}',
+  '{{ badge.describe(lang) }}',
+  '{{ day }}{{ url }}',
+  '{{ say("b") }}',
+  '{{ helper(page) | length }}{{ page | dump }}',
+  '{{ "x" | inLang }}{{ "hello" | lookedUp }}',
+  '{{ langOf() }}{{ numberOf() }}{{ mood is seenIn("de") }}',
+  '{% include which %}',
+  '{% for r in trows %}{% cachesweeper r 500 type="Row" %}{{ r.text }}{{ r.meta.a }}{{ lang }}{% endcachesweeper %}{% endfor %}',
+  '{% for c in comments %}{% cachesweeper c 500 %}{{ c.text }}{{ loop.index }}{{ number }}{% endcachesweeper %}{% endfor %}',
+  '{% cachesweeper author 500 %}{{ author.name }}{{ theme.colour }}{% for r in rows %}{{ r.text }}{% endfor %}{% endcachesweeper %}',
+  '{% set v = lang %}{% for w in words %}{% set v = v + w %}{% endfor %}{{ v }}',
+];
+
+function reader(w: Writer, s: Seed, scope: Scope): string | undefined {
+  const model = scope.name(s.a, 'article', 'comment', 'topic', 'author');
+  const { hasPage, inCase } = scope.place;
+  if (model === undefined || !hasPage) return undefined;
+  const bodies = BODIES.filter((body) => !body.includes('{% include') || (!inCase && scope.place.level < LEVELS.leaf));
+  const body = pick(bodies, s.b) + (s.a % 3 === 0 ? pick(bodies, s.b >> 5) : '');
+  const inside = scope.inner({ inBody: true });
+  return `{% cachesweeper ${model} 500 %}${body}${w.all(s.kids.slice(0, 1), inside)}{% endcachesweeper %}`;
+}
+
+/** Macros from outside of a body that calls them: of the template, chosen by a variable of the page, or imported. */
+function callOfMacro(w: Writer, s: Seed, scope: Scope): string | undefined {
+  const { hasPage, inBody, inCase, level } = scope.place;
+  const article = scope.name(s.a, 'article');
+  if (article === undefined || !hasPage || inBody) return undefined;
+  const body = (call: string): string => {
+    const model = pick([article, article, 'author', 'topic'], s.a);
+    return `{% cachesweeper ${model} 500 %}${call}${print(expression(kid(s, 1), scope.inner({ inBody: true })))}{% endcachesweeper %}`;
+  };
+  const args = `${article}, (${expression(kid(s, 0), scope)})`;
+  const [one, two, chosen] = [w.name('m'), w.name('m'), w.name('v')];
+  const inside = new Scope({ ...scope.place, ...IN_MACRO }, [only('x', 'article'), only('y', 'any'), ...PAGE]);
+  const first = `{% macro ${one}(x, y) %}${w.all(s.kids.slice(0, 2), inside)}{{ x.title }}{{ y }}${pick(['{{ lang }}', '{{ number }}', '{% for r in rows %}{{ r.text }}{% endfor %}'], s.b)}{% endmacro %}`;
+  // Two that read the same, told apart by nothing but their code.
+  const either = [one, two].map((name, i) => `{% macro ${name}(x, y) %}${i}{{ x.title }}{{ y }}{% endmacro %}`).join('');
+  const choice = `{% set ${chosen} = ${one} if ${pick(['flag', 'lang == "en"', 'number > 1'], s.b)} else ${two} %}`;
+  const own = [
+    `${first}${body(print(`${one}(${args})`))}`,
+    `${either}${choice}${body(print(`${chosen}(${args})`))}`,
+  ];
+  if (inCase) return pick(own, s.b >> 2);
+  const lib = `{% import "lib.njk" as lib9 %}${body(print(`lib9.show(${args})`))}`;
+  const show = pick(['show', 'told'], s.b >> 4);
+  const ctxlib = `{% import "ctxlib.njk" as cl9 with context %}${body(print(`cl9.${show}(${args})`))}`;
+  return pick(
+    [...own, ...own, ...(level < LEVELS.library ? [lib] : []), ...(level < LEVELS.contextLibrary ? [ctxlib] : [])],
+    s.b >> 2,
+  );
+}
+
 /** Html of a fragment, in a variable. */
 function captured(w: Writer, s: Seed, scope: Scope): readonly [set: string, name: string] {
   const name = w.name('box');
@@ -170,6 +242,8 @@ const CONSTRUCTS: Readonly<Record<string, readonly [weight: number, write: Const
   sequence: [1, (w, s, scope) => (s.kids.length > 0 ? w.all(s.kids, scope) : w.space(s.a))],
   print: [8, (_w, s, scope) => print(expression(s, scope))],
   fragment: [16, fragment],
+  'a body that reads the page': [6, reader],
+  'a macro from outside of the body': [4, callOfMacro],
   'fragment of a path': [
     2,
     (w, s, scope) => {
@@ -511,7 +585,8 @@ export function write(sources: Sources, keys: boolean): Written {
   templates['lib.njk'] =
     '{% set exported = "e" ~ lang %}{% macro plain(v) %}({{ v }}{{ lang }}){% endmacro %}' +
     `{% macro wrap(v) %}[{{ v }}{{ caller() }}]{% endmacro %}${show(sources.library, lib)}`;
-  templates['ctxlib.njk'] = `{% set box %}${w.all([first], ctxlib.inner(CAPTURED))}{% endset %}${show(rest, inCtxlib)}`;
+  templates['ctxlib.njk'] =
+    `{% macro told(x, y) %}{{ x.title }}{{ y }}{{ lang }}{{ number }}{% endmacro %}{% set box %}${w.all([first], ctxlib.inner(CAPTURED))}{% endset %}${show(rest, inCtxlib)}`;
   templates['component.njk'] = w.all(sources.component, component);
   const { base, page } = sources;
   if (base === undefined) {

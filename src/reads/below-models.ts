@@ -1,0 +1,96 @@
+import type { Identity } from '../fragment/identity.ts';
+import { presence, textAtom } from './atom.ts';
+import { peek } from './peek.ts';
+import { isPlaceholder } from './placeholder.ts';
+import { END } from './presences.ts';
+import type { ReadNode } from './shape.ts';
+import type { Sink } from './sink.ts';
+import type { World } from './world.ts';
+
+/** What is below a model is written here before it is handed on: nothing is allocated meanwhile, and nothing else runs. */
+const scratch = Buffer.alloc(65_536);
+const END_CODE = END.charCodeAt(0);
+
+/** A model that was met on the way; `type` is what a tag said of the rows there. */
+export function identityOf(world: World, value: object, type: string | undefined): Identity | undefined {
+  return world.identity(value) ?? (type === undefined ? undefined : world.rowIdentity(value, type));
+}
+
+/** Writes whether values below models are there, and which of the two booleans are. */
+export class BelowModels {
+  readonly #world: World;
+  readonly #sink: Sink;
+
+  constructor(world: World, sink: Sink) {
+    this.#world = world;
+    this.#sink = sink;
+  }
+
+  /** The values that were read. */
+  presences(node: ReadNode, value: object): string {
+    return scratch.toString('latin1', 0, this.#presences(node, value, 0));
+  }
+
+  /** All of a model's properties: what is handed a model may look at any. */
+  columns(value: object): string {
+    return scratch.toString('latin1', 0, this.#columns(value, 0));
+  }
+
+  /** Writes from a place in the scratch on; returns where it ends. */
+  #presences({ children, each }: ReadNode, value: object, start: number): number {
+    let at = start;
+    for (let i = 0; i < children.length; i++) {
+      const child = children[i] as ReadNode;
+      const found = child.isData ? (value as Record<string, unknown>)[child.step] : peek(value, child.step);
+      scratch[at++] = presence(found);
+      if (typeof found === 'object' && found !== null) at = this.#deeper(child, found, at);
+    }
+    if (each === undefined || !Array.isArray(value)) return at;
+    checkRoom(at + value.length);
+    for (let i = 0; i < value.length; i++) {
+      const element: unknown = value[i];
+      scratch[at++] = presence(element);
+      if (typeof element === 'object' && element !== null) at = this.#deeper(each, element, at);
+    }
+    scratch[at++] = END_CODE;
+    return at;
+  }
+
+  #deeper(node: ReadNode, value: object, start: number): number {
+    if (this.#sink.isMeeting && !isPlaceholder(value)) this.#meet(value, node.type);
+    if (node.isEnd) return start;
+    checkRoom(start);
+    return this.#presences(node, value, node.whole ? this.#columns(value, start) : start);
+  }
+
+  #columns(value: object, start: number): number {
+    let at = start;
+    for (const key of Reflect.ownKeys(value)) {
+      const found = peek(value, key);
+      const name = textAtom('k', String(key));
+      checkRoom(at + 3 * name.length);
+      scratch[at++] = presence(found);
+      at += scratch.write(name, at);
+      if (this.#sink.isMeeting) this.#meetDirectly(found);
+    }
+    scratch[at++] = END_CODE;
+    return at;
+  }
+
+  /** Models directly in a model that a function is handed. */
+  #meetDirectly(value: unknown): void {
+    if (typeof value !== 'object' || value === null) return;
+    for (const one of Array.isArray(value) ? value : [value]) {
+      if (typeof one === 'object' && one !== null && !isPlaceholder(one)) this.#meet(one, undefined);
+    }
+  }
+
+  #meet(value: object, type: string | undefined): void {
+    const identity = identityOf(this.#world, value, type);
+    if (identity !== undefined) this.#sink.met(identity);
+  }
+}
+
+function checkRoom(needed: number): void {
+  if (needed > scratch.length / 2) throw new RangeError('more is read below a model than can be compared');
+}

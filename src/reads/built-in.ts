@@ -1,0 +1,28 @@
+import { types } from 'node:util';
+import { isPlain } from '../fragment/plain.ts';
+import { atom, textAtom } from './atom.ts';
+
+/** The kind of object that a value is: what has no prototype is written `{-`, instances have their class's name. */
+export function kindOf(value: object): string {
+  const prototype: object | null = Reflect.getPrototypeOf(value);
+  if (prototype === null) return '{-';
+  if (isPlain(value)) return '{';
+  const made: unknown = Reflect.getOwnPropertyDescriptor(prototype, 'constructor')?.value;
+  return textAtom('{', typeof made === 'function' ? String(made.name) : '');
+}
+
+/** Values of the engine's own classes, whose whole state is known. */
+export function builtInText(value: object): string | undefined {
+  if (value instanceof Date) return `D${value.getTime()},`;
+  if (value instanceof RegExp) return textAtom('r', String(value));
+  if (value instanceof URL) return textAtom('l', value.href);
+  if (value instanceof URLSearchParams) return textAtom('q', String(value));
+  if (value instanceof Number || value instanceof Boolean) return `w${atom(value.valueOf())}`;
+  if (value instanceof Uint8Array) return textAtom('b', Buffer.from(value).toString('latin1'));
+  return undefined;
+}
+
+/** Values that are compared whole, whatever was read of them. */
+export function isData(value: object): boolean {
+  return types.isPromise(value) || builtInText(value) !== undefined;
+}

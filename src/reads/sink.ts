@@ -1,0 +1,17 @@
+import type { Identity } from '../fragment/identity.ts';
+import type { ReadNode } from './shape.ts';
+
+/** Takes the text of the values as it comes. Each method says whether it is worth going on. */
+export interface Sink {
+  add(text: string): boolean;
+  /** A value that nobody can compare. */
+  unseen(path: string, why: string): boolean;
+  /** A value that is still being loaded. */
+  pending(): boolean;
+  /** May take what is below a model at once; undefined if it is to be handed the text. */
+  below?(node: ReadNode, value: object): boolean | undefined;
+  /** Whether it wants to be told of models. */
+  readonly isMeeting: boolean;
+  /** A model was met on the way. */
+  met(identity: Identity): void;
+}
