@@ -36,7 +36,8 @@ const LEAST_PIECES = 13;
 
 /** Bytes an entry takes in memory, for the memory tier's limit. */
 export function entryBytes(key: string, entry: Entry): number {
-  let bytes = OVERHEAD + textBytes(entry.html) + textBytes(key);
+  const { text, variables } = entry.reads;
+  let bytes = OVERHEAD + textBytes(entry.html) + textBytes(key) + textBytes(text) + textBytes(variables);
   for (let i = 0; i < entry.dependencies.length; i += 2) {
     const [name, token] = [entry.dependencies[i] as string, entry.dependencies[i + 1] as string];
     bytes += DEPENDENCY_OVERHEAD + textBytes(name) + token.length;

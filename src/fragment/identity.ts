@@ -134,6 +134,20 @@ export class Identifier {
     }
   }
 
+  /**
+   * The same for an object that is compared by nothing: whether its type will be bumped some day cannot be told, so any that
+   * says who it is counts.
+   */
+  metAnyway(object: object): Identity | undefined {
+    const named = this.met(object);
+    if (named !== undefined || typeof object === 'function' || isPlain(object)) return named;
+    try {
+      return this.#ofInstance(object);
+    } catch {
+      return undefined;
+    }
+  }
+
   /** The same for a row that a tag gave a type. */
   metRow(row: object, type: string): Identity | undefined {
     try {

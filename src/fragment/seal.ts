@@ -1,8 +1,8 @@
 import { createHmac, hash, timingSafeEqual } from 'node:crypto';
 
 /** Change when the form of what is stored does: what has another form is not read. */
-const DIGEST_FORMAT = 'csw2d';
-const HMAC_FORMAT = 'csw2h';
+const DIGEST_FORMAT = 'csw3d';
+const HMAC_FORMAT = 'csw3h';
 /** 132 bits. */
 const MARK_CHARACTERS = 22;
 /** Where all begins that the mark covers: behind format and mark, each with a dot. */
@@ -17,7 +17,7 @@ export type SealedKind = 'token' | 'entry';
  * digest or, with secrets, an HMAC-SHA-256 (RFC 2104), which nobody can make who does not have one of them.
  *
  * @example
- * csw2d.Zr8v…22 characters….token:15::1:Comment:=7:<payload>
+ * csw3d.Zr8v…22 characters….token:15::1:Comment:=7:<payload>
  */
 export class Sealer {
   readonly #secrets: readonly string[];

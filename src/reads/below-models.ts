@@ -4,7 +4,7 @@ import { peek } from './peek.ts';
 import { isPlaceholder } from './placeholder.ts';
 import { END } from './presences.ts';
 import type { ReadNode } from './shape.ts';
-import type { Sink } from './sink.ts';
+import { type Sink, TooMuch } from './sink.ts';
 import type { World } from './world.ts';
 
 /** What is below a model is written here before it is handed on: nothing is allocated meanwhile, and nothing else runs. */
@@ -71,18 +71,9 @@ export class BelowModels {
       checkRoom(at + 3 * name.length);
       scratch[at++] = presence(found);
       at += scratch.write(name, at);
-      if (this.#sink.isMeeting) this.#meetDirectly(found);
     }
     scratch[at++] = END_CODE;
     return at;
-  }
-
-  /** Models directly in a model that a function is handed. */
-  #meetDirectly(value: unknown): void {
-    if (typeof value !== 'object' || value === null) return;
-    for (const one of Array.isArray(value) ? value : [value]) {
-      if (typeof one === 'object' && one !== null && !isPlaceholder(one)) this.#meet(one, undefined);
-    }
   }
 
   #meet(value: object, type: string | undefined): void {
@@ -92,5 +83,5 @@ export class BelowModels {
 }
 
 function checkRoom(needed: number): void {
-  if (needed > scratch.length / 2) throw new RangeError('more is read below a model than can be compared');
+  if (needed > scratch.length / 2) throw new TooMuch('more is read below a model than can be compared');
 }

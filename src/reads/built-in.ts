@@ -26,3 +26,26 @@ export function builtInText(value: object): string | undefined {
 export function isData(value: object): boolean {
   return types.isPromise(value) || builtInText(value) !== undefined;
 }
+
+const BUILT_IN: ReadonlySet<object> = new Set(
+  [Array, Map, Set, Date, RegExp, URL, URLSearchParams, Number, Boolean, Uint8Array, Buffer].map(
+    ({ prototype }) => prototype,
+  ),
+);
+
+/** Whether an object is of the engine's own class, and not of one that extends it. */
+export function isBuiltInClass(value: object): boolean {
+  return BUILT_IN.has(Object.getPrototypeOf(value)) || isPlain(value);
+}
+
+/** The names of properties that a list, map or date has beside what makes it one. */
+export function ownExtras(value: object): readonly (string | symbol)[] {
+  if (ArrayBuffer.isView(value)) return [];
+  const keys = Reflect.ownKeys(value);
+  if (Array.isArray(value)) return keys.length === value.length + 1 ? [] : keys.filter((key) => !isIndex(key));
+  return value instanceof RegExp ? keys.filter((key) => key !== 'lastIndex') : keys;
+}
+
+function isIndex(key: string | symbol): boolean {
+  return typeof key === 'string' && (key === 'length' || /^\d+$/.test(key));
+}

@@ -1,5 +1,6 @@
-import { NO_READS, type ReadShape, readShape } from './shape.ts';
+import { NO_READS, type ReadShape, storedShape } from './shape.ts';
 import { Matcher } from './sinks.ts';
+import { areVariables } from './variables.ts';
 import { walk } from './walk.ts';
 import type { Scope } from './world.ts';
 
@@ -48,7 +49,7 @@ export function parseReads(written: unknown): Reads | undefined {
   if (!Array.isArray(written) || written.length !== 3) return undefined;
   const [shapeText, text, variables]: readonly unknown[] = written;
   if (typeof shapeText !== 'string' || typeof text !== 'string' || typeof variables !== 'string') return undefined;
-  const shape = readShape(shapeText);
+  const shape = areVariables(variables) ? storedShape(shapeText) : undefined;
   return shape && readsOf(shape, text, variables);
 }
 

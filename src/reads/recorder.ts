@@ -13,6 +13,11 @@ import type { Scope } from './world.ts';
 /** Objects looked at in one container that a function is handed. */
 const MAX_SCANNED = 1_000;
 
+/** Longest name of a member that is a step of a path. */
+const MAX_STEP = 200;
+/** Steps that are taken to repeat what a fragment in the body read. */
+const MAX_REPEATED = 20_000;
+
 /** An object that the body met. */
 interface Known {
   /** Where it was found; none for what the body made, or what was loaded for it. */
@@ -51,6 +56,9 @@ export class Recorder {
   #iterated: Map<readonly unknown[], readonly unknown[]> | undefined;
   /** Lists, and objects with a text of their own, that were looked up and not looked into. */
   #lookedUp: Map<object, RecordNode[]> | undefined;
+  /** What was asked for its identity although it is not compared; and what was walked through for that. */
+  readonly #uncompared = new Set<object>();
+  readonly #walked = new Set<object>();
   #unseen: Unseen | undefined;
   readonly #generation: number;
 
@@ -104,11 +112,16 @@ export class Recorder {
     if (!isObject(object) || typeof key === 'symbol') return;
     const { nodes, isPlaceholder } = this.#know(object);
     if (isPlaceholder) return;
-    // An object of the body's own may hold one from outside.
-    if (nodes.length === 0) return this.again(value);
+    if (nodes.length === 0) {
+      this.#meetUncompared(object);
+      // An object of the body's own may hold one from outside.
+      return this.again(value);
+    }
     if (this.#lookedUp !== undefined) this.#lookedInto(object);
     if (nodes.length === 1 && this.#elementBelow(nodes[0] as RecordNode, key, value)) return;
     const step = typeof key === 'string' ? key : String(key);
+    // A name that a visitor may have chosen is not made a part of the shape.
+    if (step.length > MAX_STEP) return this.#hand(object, { left: MAX_SCANNED });
     const found = peek(object, step);
     const isComputed =
       typeof found === 'symbol' && (found === METHOD || found === INHERITED_ACCESSOR || found === OWN_ACCESSOR);
@@ -122,7 +135,7 @@ export class Recorder {
       else this.#note(child, found);
     }
     // What a getter gives was not there before.
-    if (isComputed && isObject(value)) this.#know(value);
+    if (isComputed && isObject(value)) this.#meetUncompared(value);
   }
 
   /** What was read of other elements of a list below a model: only whether it is there will be compared. */
@@ -226,25 +239,29 @@ export class Recorder {
 
   /** What a fragment in the body was compared by, the body is compared by too. */
   repeat(shape: ReadShape, at: { read(kind: RootKind, name: string): unknown }): void {
-    for (const { kind, node } of shape.roots) this.#repeat(node, at.read(kind, node.step));
+    const budget = { left: MAX_REPEATED };
+    for (const { kind, node } of shape.roots) this.#repeat(node, at.read(kind, node.step), budget);
   }
 
-  #repeat(node: ReadNode, value: unknown): void {
+  #repeat(node: ReadNode, value: unknown, budget: { left: number }): void {
     if (!isObject(value)) return;
+    if (budget.left-- <= 0) return this.cannotSee(node.step, 'a fragment in the body reads too much');
     if (node.type !== undefined) this.typed(value, node.type);
     if (node.whole) this.hand(value);
     if (node.list || node.entries) this.iterate(value);
     for (const child of node.children) {
       const found = peek(value, child.step);
       this.member(value, child.step, found);
-      if (typeof found !== 'symbol') this.#repeat(child, found);
+      if (typeof found !== 'symbol') this.#repeat(child, found, budget);
     }
-    if (node.each !== undefined) for (const element of elementsOf(value)) this.#repeat(node.each, element);
+    if (node.each !== undefined) {
+      for (const element of elementsOf(value)) this.#repeat(node.each, element, budget);
+    }
     if (node.context === undefined) return;
     for (const child of node.context.children) {
       const found = this.#scope.ofMacro(value, child.step);
       if (found === undefined || !this.ofMacro(value, child.step, found.value)) continue;
-      this.#repeat(child, found.value);
+      this.#repeat(child, found.value, budget);
     }
   }
 
@@ -269,6 +286,8 @@ export class Recorder {
     if (known.isModel) {
       node.isModel = true;
       node.isStoodFor = true;
+    } else if (node.isBelow) {
+      this.#meetUncompared(value);
     } else if (typeof value === 'function') {
       node.isStoodFor ||= isLazy(value) || this.#scope.world.macro(value) !== undefined;
     }
@@ -331,6 +350,7 @@ export class Recorder {
       if (!this.#known.has(element) && typeof element === 'object' && !this.#isModel(element)) {
         row ??= { nodes: [each], isModel: false, isPlaceholder: false };
         this.#known.set(element, row);
+        if (each.isBelow && !isPlain(element)) this.#meetUncompared(element);
       } else {
         const known = this.#know(element);
         if (known.nodes.includes(each)) continue;
@@ -369,16 +389,35 @@ export class Recorder {
     const { nodes, isModel } = this.#know(value);
     if (nodes.length > 0) {
       for (const node of nodes) node.whole = true;
-      if (isModel) return void this.#textOf(value);
-      if (nodes.every((node) => node.isBelow)) return;
+      if (isModel || nodes.every((node) => node.isBelow)) return this.#meetAll(value, budget);
       this.#handed ??= new Map();
       if (!this.#handed.has(value)) this.#handed.set(value, this.#textOf(value));
       return;
     }
     if (budget.left-- <= 0) return this.cannotSee('', `a function is handed more than ${MAX_SCANNED} objects`);
-    if (isModel) return void this.#textOf(value);
+    if (isModel) return this.#meetAll(value, budget);
+    this.#meetUncompared(value);
     if (!(isPlain(value) || value instanceof Map || value instanceof Set)) return;
     for (const item of elementsOf(value)) if (isObject(item)) this.#hand(item, budget);
+  }
+
+  /** A model that nothing is compared of: its token is all that tells. */
+  #meetUncompared(object: object): void {
+    if (this.#uncompared.has(object)) return;
+    this.#uncompared.add(object);
+    if (isPlaceholder(object)) return;
+    const identity = this.#scope.world.uncomparedIdentity(object);
+    if (identity !== undefined) this.#met(identity);
+  }
+
+  /** Everything in what a function is handed of a model: it may look at any model there. */
+  #meetAll(value: object, budget: { left: number }): void {
+    if (this.#walked.has(value) || isPlaceholder(value) || typeof value === 'function') return;
+    this.#walked.add(value);
+    if (budget.left-- <= 0)
+      return this.cannotSee(this.#pathOf(value), `a function is handed more than ${MAX_SCANNED} objects`);
+    this.#meetUncompared(value);
+    for (const item of elementsOf(value)) if (isObject(item)) this.#meetAll(item, budget);
   }
 
   /** The text of an object that a function is handed; models in it are met. */

@@ -56,6 +56,12 @@ export const MAX_PATHS = 64;
 
 /** Shapes kept by their text; a site has a few for each of its tags. */
 const MAX_SHAPES = 5_000;
+/** Characters of all shapes together; an object of a shape takes some twenty times as much. */
+const MAX_SHAPES_TEXT = 1_000_000;
+/** Characters of a shape that a store gives back. */
+const MAX_STORED_TEXT = 32_768;
+/** Members of one object that a record names; of more, all of the object is compared. */
+const MAX_SIBLINGS = 32;
 const MAX_NESTING = 64;
 
 type Written = readonly [
@@ -74,7 +80,11 @@ const STOOD_FOR = 8;
 const DATA = 16;
 const KINDS: readonly RootKind[] = ['scope', 'variable', 'context', 'global'];
 
-const shapes = new LRUCache<string, ReadShape>({ max: MAX_SHAPES });
+const shapes = new LRUCache<string, ReadShape>({
+  max: MAX_SHAPES,
+  maxSize: MAX_SHAPES_TEXT,
+  sizeCalculation: ({ text }) => text.length,
+});
 
 /**
  * The shape of these roots.
@@ -87,8 +97,15 @@ export function shapeOf(roots: readonly ReadRoot[], last?: ReadShape): ReadShape
   return readShape(text) as ReadShape;
 }
 
+/** The shape of a text that came from a store; undefined for what cannot have been stored by this package. */
+export function storedShape(text: string): ReadShape | undefined {
+  if (text.length > MAX_STORED_TEXT) return undefined;
+  const shape = readShape(text);
+  return shape === undefined || shape.size > MAX_PATHS ? undefined : shape;
+}
+
 /** The shape that a text was written from; undefined for any other text. */
-export function readShape(text: string): ReadShape | undefined {
+function readShape(text: string): ReadShape | undefined {
   const known = shapes.get(text);
   if (known !== undefined) return known;
   const roots = parse(text);
@@ -119,17 +136,20 @@ function isSameNode(a: ReadNode | undefined, b: ReadNode | undefined): boolean {
 
 export const NO_READS: ReadShape = shapeOf([]);
 
-/** All paths of both. */
+/** All paths of both, in an order that does not depend on which was known first. */
 export function union(a: ReadShape, b: ReadShape): ReadShape {
-  if (a === b || b.roots.length === 0) return a;
-  if (a.roots.length === 0) return b;
+  if (a === b) return a;
   const merged = new Map<string, ReadRoot>();
   for (const root of [...a.roots, ...b.roots]) {
     const key = `${root.kind} ${root.node.step}`;
     const there = merged.get(key);
     merged.set(key, there === undefined ? root : { kind: root.kind, node: merge(there.node, root.node) });
   }
-  return shapeOf([...merged.values()]);
+  return shapeOf(
+    [...merged.values()]
+      .map(({ kind, node }) => ({ kind, node: sorted(node) }))
+      .sort((one, other) => (`${one.kind} ${one.node.step}` < `${other.kind} ${other.node.step}` ? -1 : 1)),
+  );
 }
 
 /** One shape for each path. */
@@ -273,6 +293,21 @@ function merge(a: ReadNode, b: ReadNode): ReadNode {
     context: mergeOptional(a.context, b.context),
   };
 }
+
+function sorted(node: ReadNode): ReadNode {
+  const { children, each, context } = node;
+  const isWhole = node.whole || children.length > MAX_SIBLINGS;
+  const kept = isWhole && context === undefined && !node.isStoodFor ? NO_CHILDREN : children;
+  return {
+    ...node,
+    whole: isWhole,
+    children: kept.map(sorted).sort((one, other) => (one.step < other.step ? -1 : 1)),
+    each: each && sorted(each),
+    context: context && sorted(context),
+  };
+}
+
+const NO_CHILDREN: readonly ReadNode[] = [];
 
 function mergeOptional(a: ReadNode | undefined, b: ReadNode | undefined): ReadNode | undefined {
   if (a === undefined || b === undefined) return a ?? b;

@@ -6,6 +6,8 @@ export interface Sink {
   add(text: string): boolean;
   /** A value that nobody can compare. */
   unseen(path: string, why: string): boolean;
+  /** There is more than can be compared. */
+  tooMuch(): boolean;
   /** A value that is still being loaded. */
   pending(): boolean;
   /** May take what is below a model at once; undefined if it is to be handed the text. */
@@ -15,3 +17,6 @@ export interface Sink {
   /** A model was met on the way. */
   met(identity: Identity): void;
 }
+
+/** Thrown where a walk finds that there is more than it can write. */
+export class TooMuch extends Error {}

@@ -31,7 +31,10 @@ export class Collector implements Sink {
 
   add(text: string): boolean {
     this.text += text;
-    if (this.text.length <= MAX_TEXT) return true;
+    return this.text.length <= MAX_TEXT || this.tooMuch();
+  }
+
+  tooMuch(): boolean {
     this.isTooMuch = true;
     return false;
   }
@@ -90,6 +93,10 @@ export class Matcher implements Sink {
   }
 
   unseen(): boolean {
+    return false;
+  }
+
+  tooMuch(): boolean {
     return false;
   }
 

@@ -17,10 +17,44 @@ export function writeVariables(
 ): string | undefined {
   if (variables.length === 0) return '';
   try {
-    return JSON.stringify(variables.map(([name, value]) => [name, packed(value, isOutside, new Set())]));
+    const met = new Set<object>();
+    return JSON.stringify(variables.map(([name, value]) => [name, packed(value, isOutside, met)]));
   } catch {
     return undefined;
   }
+}
+
+/** Nesting of what a stored entry may set. */
+const MAX_DEPTH = 50;
+/** A name with a dot would be taken for a path by Nunjucks. */
+const NAME = /^[^.\s]+$/;
+
+/** Whether a text is what {@link writeVariables} wrote: a store may give back anything. */
+export function areVariables(text: string): boolean {
+  if (text === '') return true;
+  try {
+    const variables: unknown = JSON.parse(text);
+    return Array.isArray(variables) && variables.every((variable) => isVariable(variable));
+  } catch {
+    return false;
+  }
+}
+
+function isVariable(variable: unknown): boolean {
+  if (!Array.isArray(variable) || variable.length !== 2) return false;
+  const [name, value] = variable;
+  return typeof name === 'string' && NAME.test(name) && name !== '__proto__' && isPacked(value, 0);
+}
+
+function isPacked(value: unknown, depth: number): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  if (depth > MAX_DEPTH) return false;
+  if (!Array.isArray(value)) return Object.values(value).every((item) => isPacked(item, depth + 1));
+  const [kind, content] = value;
+  if (kind === 'u') return value.length === 1;
+  if (value.length !== 2) return false;
+  if (kind === 'a') return Array.isArray(content) && content.every((item) => isPacked(item, depth + 1));
+  return (kind === 'h' || kind === 'd') && typeof content === 'string';
 }
 
 export function readVariables(text: string, markSafe: MarkSafe): SetVariable[] {

@@ -5,12 +5,12 @@ import { ownName } from '../fragment/names.ts';
 import { isPlain } from '../fragment/plain.ts';
 import { atom, textAtom } from './atom.ts';
 import { BelowModels, identityOf } from './below-models.ts';
-import { builtInText, isData, kindOf } from './built-in.ts';
+import { builtInText, isBuiltInClass, isData, kindOf, ownExtras } from './built-in.ts';
 import { isLazy } from './lazies.ts';
 import { INHERITED_ACCESSOR, METHOD, OWN_ACCESSOR, peek } from './peek.ts';
 import { isPlaceholder } from './placeholder.ts';
 import type { ReadNode, ReadShape } from './shape.ts';
-import type { Sink } from './sink.ts';
+import { type Sink, TooMuch } from './sink.ts';
 import type { Scope, World } from './world.ts';
 
 /** Nesting of one value that is compared as a whole. */
@@ -57,7 +57,8 @@ class Walk {
       const value = this.#scope[kind](node.step);
       try {
         if (!this.#value(node, value, node.step)) return false;
-      } catch {
+      } catch (error) {
+        if (error instanceof TooMuch) return this.#sink.tooMuch();
         if (!this.#sink.unseen(node.step, 'looking at it throws')) return false;
       }
     }
@@ -239,21 +240,21 @@ class Walk {
         const isDone = i in value ? this.whole(value[i], `${path}[${i}]`, depth + 1) : this.#sink.add('e');
         if (!isDone) return false;
       }
-      return this.#sink.add(']');
+      return this.#sink.add(']') && this.#extras(value, path, depth);
     }
     const text = builtInText(value);
-    if (text !== undefined) return this.#sink.add(text);
+    if (text !== undefined) return this.#sink.add(text) && this.#extras(value, path, depth);
     if (value instanceof Map) {
       if (!this.#sink.add(`M${value.size}:`)) return false;
       for (const [key, item] of value) {
         if (!this.whole(key, path, depth + 1) || !this.whole(item, path, depth + 1)) return false;
       }
-      return true;
+      return this.#extras(value, path, depth);
     }
     if (value instanceof Set) {
       if (!this.#sink.add(`S${value.size}:`)) return false;
       for (const item of value) if (!this.whole(item, path, depth + 1)) return false;
-      return true;
+      return this.#extras(value, path, depth);
     }
     if (types.isPromise(value)) return this.#sink.unseen(path, 'it is a promise: await it first');
     return this.#properties(value, path, depth);
@@ -263,8 +264,26 @@ class Walk {
     if (!isPlain(value) && hasHiddenState(Object.getPrototypeOf(value))) {
       return this.#sink.unseen(path, 'its class keeps what nobody can look at');
     }
-    if (!this.#sink.add(kindOf(value))) return false;
-    for (const key of Reflect.ownKeys(value)) {
+    if (!this.#sink.add(kindOf(value)) || !this.#code(value, path)) return false;
+    return this.#own(value, Reflect.ownKeys(value), path, depth);
+  }
+
+  /** What an instance can do is code, as a function is. */
+  #code(value: object, path: string): boolean {
+    if (isPlain(value)) return true;
+    const text = this.#world.prototypeText(Object.getPrototypeOf(value));
+    return text === undefined ? this.#sink.unseen(path, UNTRUSTED_CLASS) : this.#sink.add(`x${text},`);
+  }
+
+  /** What lists, maps, dates have beside their elements: properties of their own, and a class that extends theirs. */
+  #extras(value: object, path: string, depth: number): boolean {
+    if (!isBuiltInClass(value) && (!this.#sink.add(kindOf(value)) || !this.#code(value, path))) return false;
+    const keys = ownExtras(value);
+    return keys.length === 0 || this.#own(value, keys, path, depth);
+  }
+
+  #own(value: object, keys: readonly (string | symbol)[], path: string, depth: number): boolean {
+    for (const key of keys) {
       const found = peek(value, key);
       const name = String(key);
       if (found === OWN_ACCESSOR) return this.#sink.unseen(`${path}.${name}`, 'it is a getter');
@@ -288,4 +307,5 @@ const BARE: ReadNode = {
   context: undefined,
 };
 
+const UNTRUSTED_CLASS = 'its class was not met in an earlier render, and its methods are code';
 const UNTRUSTED = 'it is a function of the page that was not met in an earlier render';

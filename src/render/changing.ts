@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { digest } from '../fragment/digest.ts';
 import type { Entry } from '../fragment/entry.ts';
 import { leaves, type ReadShape } from '../reads/shape.ts';
 import { Collector } from '../reads/sinks.ts';
@@ -9,6 +10,8 @@ import type { Scope } from '../reads/world.ts';
 const MANY = 20;
 /** For how long, in milliseconds. */
 const PAUSE = 60_000;
+/** Values are told apart by so much of their digest. */
+const DIGEST_CHARACTERS = 12;
 /** Fragments that are watched: those that missed last although they were there with other values. */
 const MAX_WATCHED = 1_000;
 
@@ -49,7 +52,7 @@ export class Changing {
     return leaves(shape).map((leaf) => {
       const collector = new Collector();
       walk(leaf, scope, collector);
-      return [leaf.paths[0] ?? '', collector.text] as const;
+      return [leaf.paths[0] ?? '', digest(collector.text, DIGEST_CHARACTERS)] as const;
     });
   }
 

@@ -117,7 +117,17 @@ export class Entries {
       const there = this.#memory.get(near).find(({ reads }) => reads.shape === shape && reads.text === text);
       if (there !== undefined && this.judge(there, knowledge) !== 'invalid') return;
     }
-    this.#memory.set(near, entry);
+    this.#memory.set(near, entry, (variant) => this.#isDead(variant, knowledge));
+  }
+
+  /** Whether an entry can never be served again, as far as that is known already. */
+  #isDead({ dependencies, expires }: Entry, knowledge: Knowledge): boolean {
+    if (expires <= this.#now()) return true;
+    for (let i = 0; i < dependencies.length; i += 2) {
+      const token = knowledge.knownToken(dependencies[i] as string);
+      if (token !== undefined && token !== dependencies[i + 1]) return true;
+    }
+    return false;
   }
 
   #write(shared: SharedEntries, written: readonly Written[]): void {

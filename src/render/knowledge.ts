@@ -16,6 +16,8 @@ export interface Knowledge {
   /** Every token is known at once: nothing has to be asked for in time. */
   readonly knowsAll: boolean;
   token(name: string): Token | typeof PENDING | typeof UNKNOWN;
+  /** A token that is known; asks for nothing. */
+  knownToken(name: string): Token | undefined;
   /** Whether this render made the token of a name: no entry can have been stored under it. */
   isFresh(name: string): boolean;
   /** The store's entry of a key; undefined when it has none that can be used. */
@@ -48,6 +50,10 @@ export class LocalKnowledge implements Knowledge {
   }
 
   token(name: string): Token {
+    return this.#tokens.get(name);
+  }
+
+  knownToken(name: string): Token {
     return this.#tokens.get(name);
   }
 

@@ -136,6 +136,8 @@ class ContextScope implements Scope {
       identity: (object) => identifier.met(object),
       rowIdentity: (row, type) => identifier.metRow(row, type),
       functionText: () => undefined,
+      prototypeText: () => undefined,
+      uncomparedIdentity: () => undefined,
       macro: () => undefined,
       version: () => '',
     };

@@ -102,6 +102,11 @@ export class StoreKnowledge implements Knowledge {
     return known.token;
   }
 
+  knownToken(name: string): Token | undefined {
+    const token = this.#names.get(name)?.token;
+    return token === PENDING || token === UNKNOWN ? undefined : token;
+  }
+
   isFresh(name: string): boolean {
     return this.#fresh.has(name);
   }
@@ -215,6 +220,10 @@ export class NoKnowledge implements Knowledge {
   token(): typeof UNKNOWN {
     this.#asked();
     return UNKNOWN;
+  }
+
+  knownToken(): undefined {
+    return undefined;
   }
 
   isFresh(): boolean {

@@ -1,7 +1,7 @@
 import { digest } from '../fragment/digest.ts';
 import type { StoredKey } from '../fragment/key.ts';
 import type { Reads } from '../reads/reads.ts';
-import { NO_READS, type ReadShape, readShape } from '../reads/shape.ts';
+import { NO_READS, type ReadShape, storedShape } from '../reads/shape.ts';
 import { KeyCollector } from '../reads/sinks.ts';
 import { walk } from '../reads/walk.ts';
 import type { Scope } from '../reads/world.ts';
@@ -39,7 +39,7 @@ export class StoredKeys {
     if (record === PENDING) {
       if (shape === undefined) return 'pending';
     } else {
-      const stored = record && readShape(record.html);
+      const stored = record && storedShape(record.html);
       if (stored !== undefined) shape = this.#records.learn(key, stored);
     }
     return shape && this.#key(parts, shape, scope);

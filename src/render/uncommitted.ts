@@ -35,6 +35,10 @@ export class UncommittedKnowledge implements Knowledge {
     return this.#transaction.hasChanged(name) ? UNKNOWN : this.#outside.token(name);
   }
 
+  knownToken(name: string): Token | undefined {
+    return this.#outside.knownToken(name);
+  }
+
   isFresh(name: string): boolean {
     return this.#outside.isFresh(name);
   }

@@ -42,11 +42,15 @@ export class MemoryTier {
   /**
    * Keeps an entry, if it fits, in the place of the variant that read the same. A provisional one stands behind those that are
    * not: they are asked first.
+   *
+   * @param isDead whether a variant can never be served again
    */
-  set(key: string, entry: Entry): void {
+  set(key: string, entry: Entry, isDead: (variant: Entry) => boolean = () => false): void {
     const own = entryBytes(key, entry);
     if (own > this.#largest) return;
-    const others = (this.#variants.peek(key) ?? NONE).filter(({ reads }) => !isSame(reads, entry.reads));
+    const others = (this.#variants.peek(key) ?? NONE).filter(
+      (variant) => !isSame(variant.reads, entry.reads) && !isDead(variant),
+    );
     const kept = others.slice(0, MAX_VARIANTS - 1);
     let size = own;
     for (const other of kept) size += entryBytes('', other);

@@ -128,7 +128,9 @@ export class TemplateHost implements TemplateSource {
   #readFacts(template: Template): TemplateFacts | undefined {
     const { rootRenderFunc, tmplStr } = template;
     if (rootRenderFunc === undefined && tmplStr !== undefined) return this.analyst.factsOf(tmplStr);
-    return this.prepare(template) === undefined ? factsOf(template) : undefined;
+    if (this.prepare(template) !== undefined) return undefined;
+    // What was compiled before the sweeper was installed has its source.
+    return factsOf(template) ?? (tmplStr === undefined ? undefined : this.analyst.factsOf(tmplStr));
   }
 
   /** Compiles a template for a page, and remembers which function is its. Returns what compiling threw. */

@@ -1,6 +1,7 @@
 import type { Context, Frame } from './nunjucks.ts';
 import type { TemplateReading } from './page-runtime.ts';
 import type { PrivateNames } from './private-names.ts';
+import { recordingContext } from './recording-context.ts';
 
 /**
  * Looks for private values in a page that somebody keeps as a whole: a view, or what a lazy renders. Nothing of it is compared
@@ -38,20 +39,39 @@ export class PageReading implements TemplateReading {
 
   enter(): void {}
 
-  lookupPast(): void {}
+  lookupPast(_kind: 'context' | 'global', _context: Context, name: string, value: unknown): void {
+    this.#look([name], value);
+  }
 
-  iterate(): void {}
+  /** All that is directly in an object of the request is looked at. */
+  iterate(value: unknown): void {
+    const path = typeof value === 'object' && value !== null ? this.#carriers.get(value) : undefined;
+    if (path === undefined) return;
+    for (const [name, found] of Object.entries(Object.getOwnPropertyDescriptors(value)))
+      this.#look([...path, name], found.value);
+  }
 
   destructure(): void {}
 
-  hand(): void {}
+  hand(values: readonly unknown[]): void {
+    for (const value of values) this.iterate(value);
+  }
 
-  called(_called: unknown, context: Context): Context {
-    return context;
+  called(_called: unknown, context: Context, args: readonly unknown[]): Context {
+    this.hand(args);
+    return this.recording(context);
   }
 
   recording(context: Context): Context {
-    return context;
+    return recordingContext(context, {
+      read: (name, value) => {
+        this.#look([name], value);
+        this.iterate(value);
+      },
+      all: () => {
+        for (const [name, value] of Object.entries(context.ctx)) this.#look([name], value);
+      },
+    });
   }
 
   repeat(): void {}

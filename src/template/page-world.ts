@@ -46,6 +46,14 @@ export class PageWorld implements World {
     return macroOf(value);
   }
 
+  prototypeText(prototype: object): string | undefined {
+    return this.#host.functions.text(prototype, this.#page);
+  }
+
+  uncomparedIdentity(object: object): Identity | undefined {
+    return this.#host.identifier.metAnyway(object);
+  }
+
   functionText(called: Callable): string | undefined {
     const macro = macroOf(called);
     if (macro !== undefined) return textOf(macro);

@@ -80,6 +80,13 @@ describe.each(kinds)('a function of the page, in %s', (kind) => {
     expect(await site.show(page(3))).toEqual(['miss']);
   });
 
+  test('is told from another of the same source, whatever both have met', async () => {
+    const made = (lang: string) => () => lang;
+    const functions = [made('en'), made('de')];
+    const site = new Site(T('{{ say() }}'), kind);
+    for (const which of [0, 0, 1, 1, 0, 1]) await site.show(() => ({ a: new Article(1), say: functions[which] }));
+  });
+
   test('is trusted for one name and not for another', async () => {
     const site = new Site(T('{{ shout("a") }}{{ t("b") }}'), kind);
     for (let i = 0; i < 3; i++) {

@@ -5,8 +5,12 @@ import type { collected } from './collected.ts';
 import { type ReadMutant, type ReadMutantName, readMutants } from './mutants.ts';
 
 const names = Object.keys(readMutants) as ReadMutantName[];
-const isFoundByTest = (name: ReadMutantName) => (readMutants[name] as ReadMutant).foundBy !== undefined;
-const everyDay = (name: ReadMutantName) => isLong || (readMutants[name] as ReadMutant).isLong !== true;
+const of = (name: ReadMutantName): ReadMutant => readMutants[name];
+const byMaster = names.filter((name) => {
+  const { isBlind, seed, foundBy } = of(name);
+  return isBlind !== true && (seed !== undefined || (isLong && foundBy === undefined));
+});
+const byTest = names.filter((name) => of(name).foundBy !== undefined);
 
 /** Sites made from one seed, ten pages each. */
 const SITES = 15;
@@ -16,11 +20,11 @@ const PAGES = 3_000;
 const master = (name: ReadMutantName): Promise<typeof import('./master/run.ts')> =>
   import(/* @vite-ignore */ `mutant:reads:${names.indexOf(name)}:test/reads/master/run.ts`);
 
-test.each(names.filter((name) => everyDay(name) && !isFoundByTest(name)))(
+test.each(byMaster)(
   'the master property fails when %s',
   async (name) => {
     const { cases, runCase, Tally, Mismatch } = await master(name);
-    const { rule, seed: first = 1 }: ReadMutant = readMutants[name];
+    const { rule, seed: first = 1 } = of(name);
     const tally = new Tally();
     for (let seed = first; tally.pages < PAGES; seed++) {
       const property = fc.asyncProperty(cases, (one) => runCase(one, {}, tally));
@@ -52,10 +56,10 @@ async function failing(folder: string, file: string, text: string): Promise<read
   return failed;
 }
 
-test.each(names.filter((name) => everyDay(name) && isFoundByTest(name)))(
+test.each(byTest)(
   'a test fails when %s',
   async (name) => {
-    const { rule, foundBy: [file, wanted] = ['', ''] }: ReadMutant = readMutants[name];
+    const { rule, foundBy: [file, wanted] = ['', ''] } = of(name);
     // They hold without the mutant, and one of them fails with it.
     expect(await failing(`mutant:reads:none:test/reads`, file, wanted)).toEqual([]);
     const failed = await failing(`mutant:reads:${names.indexOf(name)}:test/reads`, file, wanted);

@@ -213,12 +213,11 @@ function callOfMacro(w: Writer, s: Seed, scope: Scope): string | undefined {
   const inside = new Scope({ ...scope.place, ...IN_MACRO }, [only('x', 'article'), only('y', 'any'), ...PAGE]);
   const first = `{% macro ${one}(x, y) %}${w.all(s.kids.slice(0, 2), inside)}{{ x.title }}{{ y }}${pick(['{{ lang }}', '{{ number }}', '{% for r in rows %}{{ r.text }}{% endfor %}'], s.b)}{% endmacro %}`;
   // Two that read the same, told apart by nothing but their code.
-  const either = [one, two].map((name, i) => `{% macro ${name}(x, y) %}${i}{{ x.title }}{{ y }}{% endmacro %}`).join('');
+  const either = [one, two]
+    .map((name, i) => `{% macro ${name}(x, y) %}${i}{{ x.title }}{{ y }}{% endmacro %}`)
+    .join('');
   const choice = `{% set ${chosen} = ${one} if ${pick(['flag', 'lang == "en"', 'number > 1'], s.b)} else ${two} %}`;
-  const own = [
-    `${first}${body(print(`${one}(${args})`))}`,
-    `${either}${choice}${body(print(`${chosen}(${args})`))}`,
-  ];
+  const own = [`${first}${body(print(`${one}(${args})`))}`, `${either}${choice}${body(print(`${chosen}(${args})`))}`];
   if (inCase) return pick(own, s.b >> 2);
   const lib = `{% import "lib.njk" as lib9 %}${body(print(`lib9.show(${args})`))}`;
   const show = pick(['show', 'told'], s.b >> 4);
