@@ -110,8 +110,10 @@ export class Identifier {
   /** The type that a class stands for, if it was named. */
   metClass(value: ModelClass): string | undefined {
     try {
-      const type = isClass(value) ? (this.#registeredType(value) ?? typeNameOf(value)) : '';
-      return this.#named.has(type) ? type : undefined;
+      if (!isClass(value)) return undefined;
+      const type = this.#registeredType(value) ?? typeNameOf(value);
+      // Not by its name alone: any function may be called so.
+      return this.#classes.has(value) || this.#claims.peek(type) === value ? type : undefined;
     } catch {
       return undefined;
     }

@@ -59,6 +59,10 @@ export class Recorder {
   /** What was asked for its identity although it is not compared; and what was walked through for that. */
   readonly #uncompared = new Set<object>();
   readonly #walked = new Set<object>();
+  /** Rows that a tag in the body gave a type. */
+  #typed: Map<object, string> | undefined;
+  /** Objects that a getter gave. */
+  #fromGetters: Set<object> | undefined;
   #unseen: Unseen | undefined;
   readonly #generation: number;
 
@@ -109,16 +113,18 @@ export class Recorder {
 
   /** `object[key]` was read, and was `value`. */
   member(object: unknown, key: unknown, value: unknown): void {
-    if (!isObject(object) || typeof key === 'symbol') return;
+    if (!isObject(object)) return;
     const { nodes, isPlaceholder } = this.#know(object);
     if (isPlaceholder) return;
     if (nodes.length === 0) {
       this.#meetUncompared(object);
+      if (this.#fromGetters?.has(object)) this.cannotSee(String(key), 'it is read of what a getter made');
       // An object of the body's own may hold one from outside.
       return this.again(value);
     }
     if (this.#lookedUp !== undefined) this.#lookedInto(object);
     if (nodes.length === 1 && this.#elementBelow(nodes[0] as RecordNode, key, value)) return;
+    if (typeof key === 'symbol') return this.#hand(object, { left: MAX_SCANNED });
     const step = typeof key === 'string' ? key : String(key);
     // A name that a visitor may have chosen is not made a part of the shape.
     if (step.length > MAX_STEP) return this.#hand(object, { left: MAX_SCANNED });
@@ -135,7 +141,16 @@ export class Recorder {
       else this.#note(child, found);
     }
     // What a getter gives was not there before.
-    if (isComputed && isObject(value)) this.#meetUncompared(value);
+    if (isComputed && found !== METHOD && isObject(value)) this.#given(nodes, value);
+  }
+
+  /** What a getter gave: below a model it is the model's; of any other object nothing says what is in it. */
+  #given(nodes: readonly RecordNode[], value: object): void {
+    this.#meetUncompared(value);
+    const isOfModel = nodes.some(({ isBelow, isModel }) => isBelow || isModel);
+    if (isOfModel || this.#known.has(value) || typeof value === 'function') return;
+    this.#fromGetters ??= new Set();
+    this.#fromGetters.add(value);
   }
 
   /** What was read of other elements of a list below a model: only whether it is there will be compared. */
@@ -187,6 +202,18 @@ export class Recorder {
     return nodes.length > 0;
   }
 
+  /** Where an object stands outside of the body, as it can be found again; undefined for none, or for an element of a list. */
+  pathTo(object: object): { readonly kind: RootKind; readonly steps: readonly string[] } | undefined {
+    for (const node of this.#know(object).nodes) {
+      if (node.isMany || node.path.includes('()')) continue;
+      let root = node;
+      while (root.parent !== undefined) root = root.parent;
+      const kind = this.#roots.find((one) => one.node === root)?.kind;
+      if (kind !== undefined) return { kind, steps: node.path };
+    }
+    return undefined;
+  }
+
   /** Whether an object stands outside of the body. */
   isOutside(object: object): boolean {
     const { nodes, isModel } = this.#know(object);
@@ -196,10 +223,21 @@ export class Recorder {
   /** A tag in the body says that an object is a row of a type. */
   typed(object: object, type: string): void {
     const { nodes, isModel } = this.#know(object);
-    if (isModel) return;
-    for (const node of nodes) {
-      node.type ??= type;
-      node.isStoodFor = true;
+    if (isModel || nodes.length === 0) return;
+    this.#typed ??= new Map();
+    this.#typed.set(object, type);
+  }
+
+  /** Rows are of a type where a tag said so of all of them: of others what was read is compared. */
+  #settleTypes(typed: ReadonlyMap<object, string>): void {
+    const others = new Set<RecordNode>();
+    for (const [object, { nodes }] of this.#known) if (!typed.has(object)) for (const node of nodes) others.add(node);
+    for (const [object, type] of typed) {
+      for (const node of this.#know(object).nodes) {
+        if (others.has(node)) continue;
+        node.type ??= type;
+        node.isStoodFor = true;
+      }
     }
   }
 
@@ -208,6 +246,7 @@ export class Recorder {
     if (this.#lookedUp !== undefined) {
       for (const [object, nodes] of this.#lookedUp) for (const node of nodes) this.#unlookedAt(node, object);
     }
+    if (this.#typed !== undefined) this.#settleTypes(this.#typed);
     for (const { kind, node } of this.#roots) {
       if (!Object.is(this.#scope[kind](node.step), node.seen)) this.cannotSee(node.step, CHANGES);
     }
@@ -278,7 +317,8 @@ export class Recorder {
 
   #found(known: Known, node: RecordNode, value: object): void {
     if (known === PLACEHOLDER) return;
-    if (!known.nodes.includes(node)) {
+    // On another path the same object is only told by being the same; but below a model that is not asked.
+    if (!known.nodes.some((other) => other === node || other.isBelow === node.isBelow)) {
       const found = { ...known, nodes: known.nodes.length === 0 ? [node] : [...known.nodes, node] };
       this.#known.set(value, found);
       if (this.#lastObject === value) this.#last = found;
@@ -353,7 +393,6 @@ export class Recorder {
         if (each.isBelow && !isPlain(element)) this.#meetUncompared(element);
       } else {
         const known = this.#know(element);
-        if (known.nodes.includes(each)) continue;
         this.#found(known, each, element);
       }
       this.#unlookedAt(each, element);
@@ -417,6 +456,10 @@ export class Recorder {
     if (budget.left-- <= 0)
       return this.cannotSee(this.#pathOf(value), `a function is handed more than ${MAX_SCANNED} objects`);
     this.#meetUncompared(value);
+    const { world } = this.#scope;
+    const isLookedInto =
+      isPlain(value) || value instanceof Map || value instanceof Set || world.uncomparedIdentity(value);
+    if (!isLookedInto) return;
     for (const item of elementsOf(value)) if (isObject(item)) this.#meetAll(item, budget);
   }
 

@@ -1,5 +1,18 @@
+import type { RootKind } from './shape.ts';
+
 /** A variable that a body set for the page behind it. */
 export type SetVariable = readonly [name: string, value: unknown];
+
+/** What stands outside of a body. */
+export interface Outside {
+  isOutside(object: object): boolean;
+  pathTo(object: object): { readonly kind: RootKind; readonly steps: readonly string[] } | undefined;
+}
+
+/** Finds what is at a path of the page. */
+export type Find = (kind: RootKind, steps: readonly string[]) => unknown;
+
+const ROOTS: ReadonlySet<string> = new Set<RootKind>(['scope', 'variable', 'context', 'global']);
 
 /** Makes html that is marked as safe, of the copy of Nunjucks that the page is rendered by. */
 export type MarkSafe = (html: string) => unknown;
@@ -7,18 +20,15 @@ export type MarkSafe = (html: string) => unknown;
 /**
  * Variables as text, for an entry; undefined when one of them is not plain data that comes back as it is.
  *
- * @param isOutside whether an object is one of the page's: what is set to it must be that object
+ * @param outside tells objects of the page: what is set to one must be that object, wherever it is on the next page
  *
- * @example writeVariables([['count', 3]], () => false) // '[["count",3]]'
+ * @example writeVariables([['count', 3]], outside) // '[["count",3]]'
  */
-export function writeVariables(
-  variables: readonly SetVariable[],
-  isOutside: (object: object) => boolean,
-): string | undefined {
+export function writeVariables(variables: readonly SetVariable[], outside: Outside): string | undefined {
   if (variables.length === 0) return '';
   try {
     const met = new Set<object>();
-    return JSON.stringify(variables.map(([name, value]) => [name, packed(value, isOutside, met)]));
+    return JSON.stringify(variables.map(([name, value]) => [name, packed(value, outside, met)]));
   } catch {
     return undefined;
   }
@@ -54,16 +64,23 @@ function isPacked(value: unknown, depth: number): boolean {
   if (kind === 'u') return value.length === 1;
   if (value.length !== 2) return false;
   if (kind === 'a') return Array.isArray(content) && content.every((item) => isPacked(item, depth + 1));
+  if (kind === 'p') {
+    const isPath = Array.isArray(content) && content.length >= 2 && content.every((step) => typeof step === 'string');
+    return isPath && ROOTS.has(content[0] as string);
+  }
   return (kind === 'h' || kind === 'd') && typeof content === 'string';
 }
 
-export function readVariables(text: string, markSafe: MarkSafe): SetVariable[] {
+export function readVariables(text: string, markSafe: MarkSafe, find: Find): SetVariable[] {
   if (text === '') return [];
-  return (JSON.parse(text) as readonly [string, unknown][]).map(([name, value]) => [name, unpacked(value, markSafe)]);
+  return (JSON.parse(text) as readonly [string, unknown][]).map(([name, value]) => [
+    name,
+    unpacked(value, markSafe, find),
+  ]);
 }
 
 /** Values that JSON has no form for are lists of one or two elements; lists are in a list of their own. */
-function packed(value: unknown, isOutside: (object: object) => boolean, met: Set<object>): unknown {
+function packed(value: unknown, outside: Outside, met: Set<object>): unknown {
   if (value === undefined) return ['u'];
   if (value instanceof String) return ['h', String(value)];
   if (typeof value === 'number') {
@@ -71,11 +88,16 @@ function packed(value: unknown, isOutside: (object: object) => boolean, met: Set
   }
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return value;
   // What is one object in two places would be two.
-  if (typeof value !== 'object' || met.has(value) || isOutside(value)) throw new TypeError('not plain data');
+  if (typeof value === 'object' && outside.isOutside(value)) {
+    const path = outside.pathTo(value);
+    if (path === undefined) throw new TypeError('not plain data');
+    return ['p', [path.kind, ...path.steps]];
+  }
+  if (typeof value !== 'object' || met.has(value)) throw new TypeError('not plain data');
   met.add(value);
   if (Array.isArray(value)) {
     if (Object.keys(value).length !== value.length) throw new TypeError('not plain data');
-    return ['a', value.map((item) => packed(item, isOutside, met))];
+    return ['a', value.map((item) => packed(item, outside, met))];
   }
   if (Object.getPrototypeOf(value) !== Object.prototype) throw new TypeError('not plain data');
   return Object.fromEntries(
@@ -84,19 +106,23 @@ function packed(value: unknown, isOutside: (object: object) => boolean, met: Set
       if (typeof key === 'symbol' || key === '__proto__' || !('value' in property) || !property.enumerable) {
         throw new TypeError('not plain data');
       }
-      return [key, packed(property.value, isOutside, met)];
+      return [key, packed(property.value, outside, met)];
     }),
   );
 }
 
-function unpacked(value: unknown, markSafe: MarkSafe): unknown {
+function unpacked(value: unknown, markSafe: MarkSafe, find: Find): unknown {
   if (Array.isArray(value)) {
     const [kind, content] = value as [string, unknown];
     if (kind === 'u') return undefined;
     if (kind === 'h') return markSafe(content as string);
     if (kind === 'd') return Number(content);
-    return (content as unknown[]).map((item) => unpacked(item, markSafe));
+    if (kind === 'p') {
+      const [root, ...steps] = content as [RootKind, string, ...string[]];
+      return find(root, steps);
+    }
+    return (content as unknown[]).map((item) => unpacked(item, markSafe, find));
   }
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, unpacked(item, markSafe)]));
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, unpacked(item, markSafe, find)]));
 }

@@ -43,8 +43,8 @@ class Walk {
   #objects: Map<object, number> | undefined;
   #firstObject: object | undefined;
   #belowWalk: BelowModels | undefined;
-  /** Objects whose own data was written for a getter. */
-  #shown: Set<object> | undefined;
+  /** Objects all of whose own data was written. */
+  #written: Set<object> | undefined;
 
   constructor(scope: Scope, sink: Sink) {
     this.#scope = scope;
@@ -97,10 +97,9 @@ class Walk {
     const identity = identityOf(this.#world, value, node.type);
     if (identity !== undefined) return this.#model(identity, value) && this.#ofModel(node, value);
     if (value instanceof String) return this.#string(value, path);
-    const isFirst = this.#number(value);
-    if (isFirst === undefined) return false;
+    if (!this.#number(value)) return false;
     if (node.whole) {
-      if (isFirst && !this.#data(value, path, 0)) return false;
+      if (!this.#once(value, path, 0)) return false;
     } else if (Array.isArray(value) || value instanceof Set) {
       if (!this.#sink.add(Array.isArray(value) ? '[' : 'S')) return false;
       if (node.list && !this.#list(node, Array.isArray(value) ? value : [...value], path)) return false;
@@ -123,7 +122,7 @@ class Walk {
         if (!this.#sink.unseen(inner, 'it is a getter')) return false;
       } else if (found === INHERITED_ACCESSOR) {
         // What a class computes, it computes from the object's own data.
-        if (!this.#sink.add('a') || !this.#computed(value, path)) return false;
+        if (!this.#sink.add('a') || !this.#once(value, path, 0)) return false;
       } else if (found === METHOD) {
         // The object it is called on is compared, and its class.
         if (!this.#sink.add('c')) return false;
@@ -132,12 +131,12 @@ class Walk {
     return true;
   }
 
-  /** The data that a class's getters compute from, once. */
-  #computed(value: object, path: string): boolean {
-    if (this.#shown?.has(value)) return true;
-    this.#shown ??= new Set();
-    this.#shown.add(value);
-    return this.#data(value, path, 0);
+  /** An object's own data, the first time that all of it counts. */
+  #once(value: object, path: string, depth: number): boolean {
+    if (this.#written?.has(value)) return true;
+    this.#written ??= new Set();
+    this.#written.add(value);
+    return this.#data(value, path, depth);
   }
 
   #ofModel(node: ReadNode, value: object): boolean {
@@ -162,7 +161,7 @@ class Walk {
   #model(identity: Identity, value: object): boolean {
     this.#sink.met(identity);
     const name = `${ownName(identity)}${this.#world.version(value, identity)}`;
-    return this.#number(value) !== undefined && this.#sink.add(textAtom('k', name));
+    return this.#number(value) && this.#sink.add(textAtom('k', name));
   }
 
   /** What Nunjucks marks as safe, or a string object: printed unescaped, so not the same as its text. */
@@ -201,18 +200,17 @@ class Walk {
     return this.#sink.add('}');
   }
 
-  /** Says which object this is; true when it is met for the first time, undefined when the sink had enough. */
-  #number(value: object): boolean | undefined {
-    if (this.#firstObject === undefined) {
-      this.#firstObject = value;
-      return this.#sink.add('o0,') ? true : undefined;
-    }
-    if (value === this.#firstObject) return this.#sink.add('o0,') ? false : undefined;
+  /** Says which object this is: what is one object in two places is not the same as two that are alike. */
+  #number(value: object): boolean {
+    if (this.#firstObject === undefined) this.#firstObject = value;
+    if (value === this.#firstObject) return this.#sink.add('o0,');
     this.#objects ??= new Map();
-    const known = this.#objects.get(value);
-    const number = known ?? this.#objects.size + 1;
-    if (known === undefined) this.#objects.set(value, number);
-    return this.#sink.add(`o${number},`) ? known === undefined : undefined;
+    let number = this.#objects.get(value);
+    if (number === undefined) {
+      number = this.#objects.size + 1;
+      this.#objects.set(value, number);
+    }
+    return this.#sink.add(`o${number},`);
   }
 
   whole(value: unknown, path: string, depth: number): boolean {
@@ -226,9 +224,7 @@ class Walk {
     const identity = this.#world.identity(value);
     if (identity !== undefined) return this.#model(identity, value) && this.#all(value);
     if (value instanceof String) return this.#string(value, path);
-    const isFirst = this.#number(value);
-    if (isFirst !== true) return isFirst === false;
-    return this.#data(value, path, depth);
+    return this.#number(value) && this.#once(value, path, depth);
   }
 
   /** An object's own data, each object once. */
@@ -257,6 +253,7 @@ class Walk {
       return this.#extras(value, path, depth);
     }
     if (types.isPromise(value)) return this.#sink.unseen(path, 'it is a promise: await it first');
+    if (types.isProxy(value)) return this.#sink.unseen(path, 'it is a proxy, which may give anything');
     return this.#properties(value, path, depth);
   }
 

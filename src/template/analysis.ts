@@ -178,7 +178,13 @@ function* symbolsIn(node: Node): Generator<string> {
 
 /** Whether a node hands the variables around it to code of another template or tag. */
 function handsOn(node: Node): boolean {
-  if (node.typename === 'Include' || node.typename === 'Extends' || node.typename === 'CallExtensionAsync') return true;
+  if (
+    node.typename === 'Include' ||
+    node.typename === 'Extends' ||
+    node.typename === 'Block' ||
+    node.typename === 'CallExtensionAsync'
+  )
+    return true;
   if (node.typename === 'CallExtension') return !(ORDINAL in node);
   if (node.typename === 'FunCall') return isNode(node.name) && node.name.value === 'super';
   return (node.typename === 'Import' || node.typename === 'FromImport') && node.withContext === true;

@@ -1,11 +1,15 @@
 import { isPlain } from '../fragment/plain.ts';
 import type { Environment } from './nunjucks.ts';
 
+const REPLACED = Symbol('replaced');
+
 /** What an environment has for all its pages, and is the same in each. */
 export class Helpers {
   readonly #env: Environment;
   readonly #names = new WeakMap<object, string>();
-  readonly #own: { readonly tests: ReadonlySet<unknown>; readonly filters: ReadonlySet<unknown> };
+  /** Which function was met under each name. */
+  readonly #holders = new Map<string, unknown>();
+  readonly #own: Own;
 
   constructor(env: Environment) {
     this.#env = env;
@@ -16,15 +20,25 @@ export class Helpers {
   nameOf(called: unknown): string | undefined {
     if (typeof called !== 'function') return undefined;
     const known = this.#names.get(called);
-    if (known !== undefined && this.#find(known) === called) return known;
+    if (known !== undefined && this.#holders.get(known) === called && this.#find(known) === called) return known;
     const found = this.#search(called);
-    if (found !== undefined) this.#names.set(called, found);
+    if (found === undefined) return undefined;
+    const holder = this.#holders.get(found);
+    this.#holders.set(found, holder === undefined ? called : holder === called ? called : REPLACED);
+    // A name that has stood for two functions stands for none.
+    if (this.#holders.get(found) !== called) return undefined;
+    this.#names.set(called, found);
     return found;
   }
 
   /** Whether a filter or test is Nunjucks' own: those do not look at the page's variables. */
   isOwn(called: unknown): boolean {
     return this.#own.tests.has(called) || this.#own.filters.has(called);
+  }
+
+  /** Whether it only moves the elements of a list, or counts them: what is read of them is recorded when they are looked into. */
+  isMoving(called: unknown): boolean {
+    return this.#own.moving.has(called);
   }
 
   /** Whether it looks at what kind of value it is handed, and never into it: the tests of Nunjucks' own do. */
@@ -55,16 +69,30 @@ function dataOf(value: unknown, member: string): unknown {
   return Object.getOwnPropertyDescriptor(value, member)?.value;
 }
 
+interface Own {
+  readonly tests: ReadonlySet<unknown>;
+  readonly filters: ReadonlySet<unknown>;
+  readonly moving: ReadonlySet<unknown>;
+}
+
+/** Filters of Nunjucks' own that look at no element of the list they are handed. */
+const MOVING = ['length', 'first', 'last', 'reverse', 'slice', 'batch', 'default'];
+
 /** Nunjucks' own tests and filters, found in an environment that nobody has added to. */
-function ownOf(env: Environment): { readonly tests: ReadonlySet<unknown>; readonly filters: ReadonlySet<unknown> } {
+function ownOf(env: Environment): Own {
   let prototype: object | null = Object.getPrototypeOf(env);
   while (prototype !== null && !Object.hasOwn(prototype, 'addTest')) prototype = Object.getPrototypeOf(prototype);
-  type Bare = { readonly tests: object; readonly filters: object };
+  type Bare = { readonly tests: object; readonly filters: Readonly<Record<string, unknown>> };
   const Bare = prototype?.constructor as (new (loaders: readonly never[]) => Bare) | undefined;
   try {
     const bare = Bare === undefined ? { tests: {}, filters: {} } : new Bare([]);
-    return { tests: new Set(Object.values(bare.tests)), filters: new Set(Object.values(bare.filters)) };
+    const { tests, filters } = bare;
+    return {
+      tests: new Set(Object.values(tests)),
+      filters: new Set(Object.values(filters)),
+      moving: new Set(MOVING.map((name) => filters[name])),
+    };
   } catch {
-    return { tests: new Set(), filters: new Set() };
+    return { tests: new Set(), filters: new Set(), moving: new Set() };
   }
 }

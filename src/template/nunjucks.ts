@@ -77,6 +77,7 @@ export interface Runtime {
   contextOrFrameLookup(context: Context, frame: Frame, name: string): unknown;
   memberLookup(object: unknown, key: unknown): unknown;
   makeMacro(names: readonly string[], keywords: readonly string[], body: (...args: unknown[]) => unknown): object;
+  makeKeywordArgs(args: object): object;
   fromIterator(value: unknown): unknown;
   isArray(value: unknown): boolean;
   inOperator(key: unknown, value: unknown): boolean;

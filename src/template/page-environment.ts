@@ -1,4 +1,5 @@
 import { RENDER } from '../render/current.ts';
+import type { Helpers } from './helpers.ts';
 import type { Context, Done, Environment, Template } from './nunjucks.ts';
 import type { Page } from './page.ts';
 import type { TemplateReading } from './page-runtime.ts';
@@ -79,16 +80,21 @@ function recorded(page: Page, called: Called): Called {
   let made = known.get(called);
   if (made === undefined) {
     const { helpers } = page.host;
-    made = helpers.isOwn(called) ? ownRecorded(called, helpers.isStructural(called)) : foreignRecorded(called);
+    made = helpers.isOwn(called) ? ownRecorded(called, helpers) : foreignRecorded(called);
     known.set(called, made);
   }
   return made;
 }
 
-function ownRecorded(called: Called, isStructural: boolean): Called {
-  if (isStructural) return called;
+function ownRecorded(called: Called, helpers: Helpers): Called {
+  if (helpers.isStructural(called)) return called;
+  const isMoving = helpers.isMoving(called);
   return function handed(this: unknown, ...args: unknown[]) {
-    if (args.some(isObject)) readingOf(this)?.hand(args);
+    if (args.some(isObject)) {
+      const reading = readingOf(this);
+      if (isMoving && Array.isArray(args[0])) reading?.iterate(args[0]);
+      else reading?.hand(args);
+    }
     return called.apply(this, args);
   };
 }

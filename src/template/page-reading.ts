@@ -53,6 +53,8 @@ export class PageReading implements TemplateReading {
 
   destructure(): void {}
 
+  madeCaller(): void {}
+
   hand(values: readonly unknown[]): void {
     for (const value of values) this.iterate(value);
   }
@@ -68,6 +70,7 @@ export class PageReading implements TemplateReading {
         this.#look([name], value);
         this.iterate(value);
       },
+      unsure: () => {},
       all: () => {
         for (const [name, value] of Object.entries(context.ctx)) this.#look([name], value);
       },

@@ -20,6 +20,8 @@ export interface Macro {
   readonly context: Context;
   /** Its compiled code. */
   readonly body: (...args: never[]) => unknown;
+  /** It is what {% call %} passes in: a closure, which sees what stands around it. */
+  isCaller: boolean;
 }
 
 /** What is known of a macro, or of what Nunjucks gives for `templates.macro`; undefined for anything else. */
@@ -63,6 +65,8 @@ export interface TemplateReading extends Reading {
   destructure(value: unknown): void;
   /** A filter, a test, an operator, another tag is handed values. */
   hand(values: readonly unknown[]): void;
+  /** What {% call %} passes in was made for the body. */
+  madeCaller(caller: object): void;
   /** A call: returns the context that the function is given as its `this`. */
   called(called: unknown, context: Context, args: readonly unknown[]): Context;
   /** The context as functions see it. */
@@ -89,7 +93,8 @@ export function pageRuntime(
   runtime: Runtime,
   fragments: { readonly reading: TemplateReading | undefined },
 ): MakeRuntime {
-  const { contextOrFrameLookup, memberLookup, makeMacro, fromIterator, inOperator, callWrap, isArray } = runtime;
+  const { contextOrFrameLookup, memberLookup, makeMacro, makeKeywordArgs } = runtime;
+  const { fromIterator, inOperator, callWrap, isArray } = runtime;
   const overrides: Partial<Runtime> & ThisType<PageRuntime> = {
     contextOrFrameLookup(context, frame, name) {
       const reading = fragments.reading;
@@ -103,8 +108,17 @@ export function pageRuntime(
     },
     makeMacro(names, keywords, body) {
       const macro = makeMacro(names, keywords, body);
-      (macro as { [MACRO]?: Macro })[MACRO] = { context: this.context, body };
+      (macro as { [MACRO]?: Macro })[MACRO] = { context: this.context, body, isCaller: false };
       return macro;
+    },
+    makeKeywordArgs(args) {
+      const { caller } = args as { readonly caller?: unknown };
+      const macro = macroOf(caller);
+      if (macro !== undefined) {
+        macro.isCaller = true;
+        fragments.reading?.madeCaller(caller as object);
+      }
+      return makeKeywordArgs(args);
     },
     fromIterator(value) {
       fragments.reading?.iterate(value);

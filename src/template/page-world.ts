@@ -56,7 +56,7 @@ export class PageWorld implements World {
 
   functionText(called: Callable): string | undefined {
     const macro = macroOf(called);
-    if (macro !== undefined) return textOf(macro);
+    if (macro !== undefined) return macro.isCaller ? undefined : textOf(macro);
     const type = this.#host.identifier.metClass(called);
     if (type !== undefined) return textAtom('t', type);
     return this.#host.helpers.nameOf(called) ?? this.#host.functions.text(called, this.#page);

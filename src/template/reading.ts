@@ -39,6 +39,8 @@ export class BodyReading implements TemplateReading {
   #owners: Map<Variables, Context> | undefined;
   /** Macros that the body called, by the context that they see. */
   #macros: Map<Context, Set<object>> | undefined;
+  /** Callers that were made for the body. */
+  #callers: Set<object> | undefined;
   #before: { readonly variables: Variables } | undefined;
   #recording: Map<Context, Context> | undefined;
 
@@ -101,11 +103,14 @@ export class BodyReading implements TemplateReading {
   }
 
   #seen(value: unknown): void {
-    this.#recorder.again(value);
+    try {
+      this.#recorder.again(value);
+    } catch {
+      this.#cannot('');
+    }
   }
 
   #scope(name: string, value: unknown): void {
-    if (name === 'caller') this.#recorder.cannotSee('caller', 'what {% call %} passes in is another block each time');
     this.#recorder.root('scope', name, value);
   }
 
@@ -117,7 +122,10 @@ export class BodyReading implements TemplateReading {
       const copy = this.#copies?.get(context);
       if (copy === undefined) return this.#ofMacro(context, name, value);
       const parent = copy.variables && this.#owners?.get(copy.variables);
-      if (parent === undefined) return this.#isolated(context, name, value);
+      if (parent === undefined) {
+        if (copy.variables === undefined) return this.#isolated(context, name, value);
+        return this.#recorder.cannotSee(name, 'a variable of a template that cannot be told');
+      }
       if (!isSame(name, copy.initial, this.#initialOf(parent))) return this.#seen(value);
       context = parent;
     }
@@ -161,7 +169,11 @@ export class BodyReading implements TemplateReading {
   }
 
   destructure(value: unknown): void {
-    this.#recorder.destructure(value);
+    try {
+      this.#recorder.destructure(value);
+    } catch {
+      this.#cannot('');
+    }
   }
 
   hand(values: readonly unknown[]): void {
@@ -177,9 +189,16 @@ export class BodyReading implements TemplateReading {
     const target = method === undefined ? called : calledIn(method);
     const macro = macroOf(target);
     if (macro !== undefined) {
+      if (macro.isCaller && !this.#callers?.has(target as object)) {
+        this.#recorder.cannotSee('caller', 'what {% call %} passes in is another block each time');
+      }
       this.#macroCalled(macro.context, target as object);
       this.#macroCalled(macro.context, called as object);
-      for (const arg of args) this.#recorder.pass(arg);
+      try {
+        for (const arg of args) this.#recorder.pass(arg);
+      } catch {
+        this.#cannot('');
+      }
       return context;
     }
     if (method !== undefined) this.#method(method.object, target);
@@ -195,7 +214,15 @@ export class BodyReading implements TemplateReading {
     }
   }
 
+  madeCaller(caller: object): void {
+    this.#callers ??= new Set();
+    this.#callers.add(caller);
+  }
+
   #macroCalled(context: Context, macro: object): void {
+    // What such a macro includes is a copy of these.
+    this.#owners ??= new Map([[this.#around.context.ctx, this.#around.context]]);
+    this.#owners.set(context.ctx, context);
     this.#macros ??= new Map();
     const macros = this.#macros.get(context);
     if (macros === undefined) this.#macros.set(context, new Set([macro]));
@@ -216,9 +243,14 @@ export class BodyReading implements TemplateReading {
     if (recording === undefined) {
       recording = recordingContext(context, {
         read: (name, value) => {
-          this.#ofContext(context, name, value, false);
-          this.#recorder.hand(value);
+          try {
+            this.#ofContext(context, name, value, false);
+          } catch {
+            this.#cannot(name);
+          }
+          this.hand([value]);
         },
+        unsure: (name) => this.#recorder.cannotSee(name, 'a function asks whether it is there'),
         all: () => this.#recorder.cannotSee('this.ctx', 'a function asks for all variables of the page'),
       });
       this.#recording.set(context, recording);

@@ -1,8 +1,9 @@
+import { peek } from '../reads/peek.ts';
 import { type Reads, readsOf } from '../reads/reads.ts';
 import { Recorder } from '../reads/recorder.ts';
 import { MAX_PATHS, type ReadShape, type RootKind, shapeOf, without } from '../reads/shape.ts';
 import { Collector } from '../reads/sinks.ts';
-import { type MarkSafe, readVariables, type SetVariable, writeVariables } from '../reads/variables.ts';
+import { type MarkSafe, type Outside, readVariables, type SetVariable, writeVariables } from '../reads/variables.ts';
 import { walk } from '../reads/walk.ts';
 import type { Scope } from '../reads/world.ts';
 import type { BodyEvents as BodyReadEvents, BodyReads, FragmentCall, RenderedBody } from '../render/fragments.ts';
@@ -103,27 +104,29 @@ export class TagCall implements FragmentCall, BodyEvents {
     if (collector.isTooMuch) return { uncached: 'reads too much', why: `${shape.paths.join(', ')}; ${LESS}` };
     const unseen = recorder.unseen ?? (isSeen ? undefined : collector.unseenValue);
     if (unseen !== undefined) return { uncached: 'unseen', why: `${unseen.path}: ${unseen.why}; ${REMEDIES}` };
-    const kept = this.#keptVariables(variables, (object) => recorder.isOutside(object));
-    const written = writeVariables(kept, (object) => recorder.isOutside(object));
+    const kept = this.#keptVariables(variables, recorder);
+    const written = writeVariables(kept, recorder);
     if (written === undefined)
       return { uncached: 'unseen', why: `${SETS}: ${variables.map(([name]) => name).join(', ')}` };
     return { reads: readsOf(shape, collector.text, written) };
   }
 
   /** What is no data cannot be kept; where nothing behind the body can read it, it need not be. */
-  #keptVariables(variables: readonly SetVariable[], isOutside: (object: object) => boolean): readonly SetVariable[] {
+  #keptVariables(variables: readonly SetVariable[], outside: Outside): readonly SetVariable[] {
     const { site, context, frame, page } = this.#at;
     const isRead = (name: string) =>
       site.readBehind === '*' ||
       site.readBehind.includes(name) ||
       page.modules.has(context) ||
       isDefined(name, frame, context);
-    return variables.filter((variable) => isRead(variable[0]) || writeVariables([variable], isOutside) !== undefined);
+    return variables.filter((variable) => isRead(variable[0]) || writeVariables([variable], outside) !== undefined);
   }
 
   set({ variables }: Reads): void {
     const { context, frame, markSafe } = this.#at;
-    setAround(context, frame, readVariables(variables, markSafe));
+    const find = (kind: RootKind, [name, ...steps]: readonly string[]): unknown =>
+      steps.reduce(memberOf, this.scope([]).read(kind, name as string));
+    setAround(context, frame, readVariables(variables, markSafe, find));
   }
 
   read(kind: RootKind, name: string): unknown {
@@ -152,6 +155,12 @@ const LESS =
 const REMEDIES =
   'say in vary or a key what it depends on and its path in except=, or make it a filter or global of the environment';
 const SETS = 'the body sets what is no plain data';
+
+function memberOf(value: unknown, step: string): unknown {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const found = peek(value, step);
+  return typeof found === 'symbol' ? undefined : found;
+}
 
 /** Whether a name has a value around the tag: a body that sets it, sets it for whoever reads that. */
 function isDefined(name: string, frame: Frame, context: Context): boolean {
