@@ -91,6 +91,14 @@ class Walk {
   }
 
   #object(node: ReadNode, value: object, path: string): boolean {
+    if (
+      isRow(node, value) &&
+      !isPlaceholder(value) &&
+      !this.#scope.models.includes(value) &&
+      this.#world.identity(value) === undefined
+    ) {
+      return this.#number(value) && this.#sink.add('{') && this.#members(node, value, path);
+    }
     const model = this.#scope.models.indexOf(value);
     if (model !== -1) return this.#sink.add(model === 0 ? 'm0,' : `m${model},`) && this.#ofModel(node, value);
     if (isPlaceholder(value)) return this.#sink.pending();
@@ -288,6 +296,11 @@ class Walk {
     }
     return this.#sink.add('}');
   }
+}
+
+/** Most objects are plain ones of which some members are compared. */
+function isRow({ whole, entries, type }: ReadNode, value: object): boolean {
+  return !whole && !entries && type === undefined && Object.getPrototypeOf(value) === Object.prototype;
 }
 
 const BARE: ReadNode = {

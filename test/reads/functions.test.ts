@@ -237,3 +237,17 @@ describe('a body that changes something from outside', () => {
     expect(site.outcomes).toEqual(['hit']);
   });
 });
+
+describe.each(kinds)('a helper that changes the page while a body is rendered, in %s', (kind) => {
+  test('changes a variable that the body has read: the body is not stored', async () => {
+    const helpers: SiteOptions['helpers'] = (env) =>
+      env.addGlobal('count', function count(this: { ctx: { n: number } }) {
+        this.ctx.n++;
+        return '';
+      });
+    const site = new Site(T('{{ n }}{{ count() }}'), kind, { helpers });
+    for (const n of [1, 2, 3, 1]) {
+      expect(await site.show(() => ({ a: new Article(1), n }))).toEqual(['unseen']);
+    }
+  });
+});

@@ -23,7 +23,7 @@ export const readMutants = {
   },
   'a member is not recorded': {
     rule: 'a read is a path from a variable',
-    edits: edit('reads/recorder.ts', "if (!isObject(object) || typeof key === 'symbol') return;", 'return;'),
+    edits: edit('reads/recorder.ts', 'const { nodes, isPlaceholder } = this.#know(object);', 'return;'),
     seed: 1,
   },
   'loop variables and macro parameters are not handed to the tag': {
@@ -68,8 +68,8 @@ export const readMutants = {
     rule: 'macros are compared by template, name and digest',
     edits: edit(
       'template/page-world.ts',
-      'if (macro !== undefined) return textOf(macro);',
-      "if (macro !== undefined) return 'm';",
+      'return macro.isCaller ? undefined : textOf(macro)',
+      "return macro.isCaller ? undefined : 'm'",
     ),
     seed: 20,
   },
@@ -104,7 +104,7 @@ export const readMutants = {
   },
   'what a class’s getter computes from is not compared': {
     rule: 'other instances are compared by own enumerable data',
-    edits: edit('reads/walk.ts', "if (!this.#sink.add('a') || !this.#computed(value, path)) return false;", ''),
+    edits: edit('reads/walk.ts', "if (!this.#sink.add('a') || !this.#once(value, path, 0)) return false;", ''),
     seed: 6,
   },
   'a body may change what it reads': {
@@ -114,6 +114,7 @@ export const readMutants = {
       'if (!Object.is(this.#scope[kind](node.step), node.seen)) this.cannotSee(node.step, CHANGES);',
       '',
     ),
+    foundBy: ['functions', 'changes a variable that the body has read'],
   },
   'a model that is met is no dependency': {
     rule: 'a model met on the way to a read is a dependency',
@@ -147,8 +148,8 @@ export const readMutants = {
     rule: 'cycles and repeats are references',
     edits: edit(
       'reads/walk.ts',
-      '#number(value: object): boolean | undefined {',
-      '#number(value: object): boolean | undefined {\n    return true;',
+      '#number(value: object): boolean {',
+      '#number(value: object): boolean {\n    return true;',
     ),
     foundBy: ['values', 'the identity of objects'],
   },

@@ -101,8 +101,8 @@ describe.each(kinds)('values are told apart, in %s', (kind) => {
   test('and a value that is made anew with the same content is the same', async () => {
     for (const [source, one] of Object.values(different)) {
       const site = new Site(source, kind, { helpers });
-      await site.show(page(one));
-      await site.show(page(one));
+      // A class is trusted from the second render on.
+      for (let i = 0; i < 3; i++) await site.show(page(one));
       expect(site.outcomes, source).not.toEqual(['miss']);
     }
   });
@@ -118,8 +118,9 @@ describe.each(kinds)('values are told apart, in %s', (kind) => {
     ['a cycle', () => cycle('x')],
     ['a Map', () => new Map([['x', { y: 1 }]])],
     ['an instance', () => new Point(1)],
-  ])('%s is stored', async (_what, value) => {
+  ])('%s is stored', async (what, value) => {
     const site = new Site(SHOW, kind, { helpers });
+    if (what === 'an instance') expect(await site.show(page(value))).toEqual(['unseen']);
     expect(await site.show(page(value))).toEqual(['miss']);
     expect(await site.show(page(value))).toEqual(['hit']);
   });
