@@ -27,6 +27,9 @@ export function isData(value: object): boolean {
   return types.isPromise(value) || builtInText(value) !== undefined;
 }
 
+/** Bytes of which the names of their places are looked through for others. */
+const MAX_BYTES = 65_536;
+
 const BUILT_IN: ReadonlySet<object> = new Set(
   [Array, Map, Set, Date, RegExp, URL, URLSearchParams, Number, Boolean, Uint8Array, Buffer].map(
     ({ prototype }) => prototype,
@@ -40,9 +43,12 @@ export function isBuiltInClass(value: object): boolean {
 
 /** The names of properties that a list, map or date has beside what makes it one. */
 export function ownExtras(value: object): readonly (string | symbol)[] {
-  if (ArrayBuffer.isView(value)) return [];
+  if (value instanceof Uint8Array && value.length > MAX_BYTES) return [];
   const keys = Reflect.ownKeys(value);
   if (Array.isArray(value)) return keys.length === value.length + 1 ? [] : keys.filter((key) => !isIndex(key));
+  // What Nunjucks marks as safe has its text in `val`.
+  if (value instanceof String) return keys.filter((key) => key !== 'val' && !isIndex(key));
+  if (ArrayBuffer.isView(value)) return keys.filter((key) => !isIndex(key));
   return value instanceof RegExp ? keys.filter((key) => key !== 'lastIndex') : keys;
 }
 

@@ -10,6 +10,8 @@ export interface Sink {
   tooMuch(): boolean;
   /** A value that is still being loaded. */
   pending(): boolean;
+  /** The same for a text, as {@link textAtom} writes it. */
+  addText(value: string): boolean;
   /** May take what is below a model at once; undefined if it is to be handed the text. */
   below?(node: ReadNode, value: object): boolean | undefined;
   /** Whether it wants to be told of models. */

@@ -1,5 +1,5 @@
 import type { Identity } from '../fragment/identity.ts';
-import { presence } from './atom.ts';
+import { presence, textAtom } from './atom.ts';
 import { matcherFor } from './presences.ts';
 import type { ReadNode } from './shape.ts';
 import type { Sink } from './sink.ts';
@@ -32,6 +32,10 @@ export class Collector implements Sink {
   add(text: string): boolean {
     this.text += text;
     return this.text.length <= MAX_TEXT || this.tooMuch();
+  }
+
+  addText(value: string): boolean {
+    return this.add(textAtom('s', value));
   }
 
   tooMuch(): boolean {
@@ -83,6 +87,18 @@ export class Matcher implements Sink {
     return true;
   }
 
+  addText(value: string): boolean {
+    // Most texts are the same: nothing is put together to find that out.
+    const prefix = PREFIXES[value.length];
+    if (prefix !== undefined && this.#text.startsWith(prefix, this.#at)) {
+      const start = this.#at + prefix.length;
+      if (!this.#text.startsWith(value, start)) return false;
+      this.#at = start + value.length;
+      return true;
+    }
+    return this.add(textAtom('s', value));
+  }
+
   below(node: ReadNode, value: object): boolean | undefined {
     const match = matcherFor(node);
     if (match === undefined) return undefined;
@@ -107,3 +123,6 @@ export class Matcher implements Sink {
 
   met(): void {}
 }
+
+/** What texts of up to so many characters begin with. */
+const PREFIXES = Array.from({ length: 256 }, (_, length) => textAtom('s', '').replace('0', String(length)));

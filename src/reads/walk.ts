@@ -29,7 +29,7 @@ export function walk(shape: ReadShape, scope: Scope, sink: Sink): boolean {
 /** The text of one value's own data, as it is when a function is handed the value. */
 export function walkWhole(value: object, scope: Scope, sink: Sink): boolean {
   try {
-    return new Walk(scope, sink).whole(value, '', 0);
+    return new Walk(scope, sink).whole(value, 0);
   } catch {
     return sink.unseen('', 'looking at it throws');
   }
@@ -42,6 +42,8 @@ class Walk {
   /** Objects met, in their order: what is one object is not the same as what is two alike. */
   #objects: Map<object, number> | undefined;
   #firstObject: object | undefined;
+  /** The steps to the value that is looked at. */
+  readonly #path: string[] = [];
   #belowWalk: BelowModels | undefined;
   /** Objects all of whose own data was written. */
   #written: Set<object> | undefined;
@@ -52,11 +54,18 @@ class Walk {
     this.#sink = sink;
   }
 
+  /** Where the walk is, for whoever is told what cannot be compared. */
+  #unseen(why: string): boolean {
+    return this.#sink.unseen(this.#path.join('.').replaceAll('.()', '()'), why);
+  }
+
   all({ roots }: ReadShape): boolean {
     for (const { kind, node } of roots) {
       const value = this.#scope[kind](node.step);
       try {
-        if (!this.#value(node, value, node.step)) return false;
+        this.#path.length = 0;
+        this.#path.push(node.step);
+        if (!this.#value(node, value)) return false;
       } catch (error) {
         if (error instanceof TooMuch) return this.#sink.tooMuch();
         if (!this.#sink.unseen(node.step, 'looking at it throws')) return false;
@@ -65,86 +74,89 @@ class Walk {
     return true;
   }
 
-  #value(node: ReadNode, value: unknown, path: string): boolean {
+  #value(node: ReadNode, value: unknown): boolean {
+    if (typeof value === 'string') return this.#sink.addText(value);
     if (value === null || (typeof value !== 'object' && typeof value !== 'function')) {
       return this.#sink.add(atom(value as string));
     }
-    return typeof value === 'function' ? this.#function(node, value as never, path) : this.#object(node, value, path);
+    return typeof value === 'function' ? this.#function(node, value as never) : this.#object(node, value);
   }
 
-  #function(node: ReadNode, value: (...args: never[]) => unknown, path: string): boolean {
+  #function(node: ReadNode, value: (...args: never[]) => unknown): boolean {
     // A lazy is loaded after the tokens were read, and says itself what it was made from.
     if (isLazy(value)) return this.#sink.add('l');
     const text = this.#world.functionText(value);
-    if (text === undefined) return this.#sink.unseen(path, UNTRUSTED);
+    if (text === undefined) return this.#unseen(UNTRUSTED);
     if (!this.#sink.add(`x${text},`)) return false;
     if (node.context !== undefined) {
       for (const child of node.context.children) {
         const found = this.#scope.ofMacro(value, child.step);
-        const inner = `${path}().${child.step}`;
+        this.#path.push('()', child.step);
         if (found === undefined) {
-          if (!this.#sink.unseen(inner, 'a variable of a template that cannot be told')) return false;
-        } else if (!this.#value(child, found.value, inner)) return false;
+          if (!this.#unseen('a variable of a template that cannot be told')) return false;
+        } else if (!this.#value(child, found.value)) return false;
+        this.#path.length -= 2;
       }
     }
-    return this.#members(node, value, path);
+    return this.#members(node, value);
   }
 
-  #object(node: ReadNode, value: object, path: string): boolean {
+  #object(node: ReadNode, value: object): boolean {
     if (
       isRow(node, value) &&
       !isPlaceholder(value) &&
       !this.#scope.models.includes(value) &&
       this.#world.identity(value) === undefined
     ) {
-      return this.#number(value) && this.#sink.add('{') && this.#members(node, value, path);
+      return this.#number(value) && this.#sink.add('{') && this.#members(node, value);
     }
     const model = this.#scope.models.indexOf(value);
     if (model !== -1) return this.#sink.add(model === 0 ? 'm0,' : `m${model},`) && this.#ofModel(node, value);
     if (isPlaceholder(value)) return this.#sink.pending();
     const identity = identityOf(this.#world, value, node.type);
     if (identity !== undefined) return this.#model(identity, value) && this.#ofModel(node, value);
-    if (value instanceof String) return this.#string(value, path);
+    if (value instanceof String) return this.#string(value);
     if (!this.#number(value)) return false;
     if (node.whole) {
-      if (!this.#once(value, path, 0)) return false;
+      if (!this.#once(value, 0)) return false;
     } else if (Array.isArray(value) || value instanceof Set) {
       if (!this.#sink.add(Array.isArray(value) ? '[' : 'S')) return false;
-      if (node.list && !this.#list(node, Array.isArray(value) ? value : [...value], path)) return false;
+      if (node.list && !this.#list(node, Array.isArray(value) ? value : [...value])) return false;
     } else if (value instanceof Map) {
-      if (!this.#sink.add('M') || (node.list && !this.#map(node, value, path))) return false;
+      if (!this.#sink.add('M') || (node.list && !this.#map(node, value))) return false;
     } else if (isData(value)) {
-      if (!this.#data(value, path, 0)) return false;
+      if (!this.#data(value, 0)) return false;
     } else {
       if (!this.#sink.add(kindOf(value))) return false;
-      if (node.entries && !this.#entries(node, value, path)) return false;
+      if (node.entries && !this.#entries(node, value)) return false;
     }
-    return this.#members(node, value, path);
+    return this.#members(node, value);
   }
 
-  #members(node: ReadNode, value: object, path: string): boolean {
+  #members(node: ReadNode, value: object): boolean {
     for (const child of node.children) {
-      const inner = `${path}.${child.step}`;
       const found = peek(value, child.step);
+      this.#path.push(child.step);
       if (found === OWN_ACCESSOR) {
-        if (!this.#sink.unseen(inner, 'it is a getter')) return false;
+        if (!this.#unseen('it is a getter')) return false;
       } else if (found === INHERITED_ACCESSOR) {
         // What a class computes, it computes from the object's own data.
-        if (!this.#sink.add('a') || !this.#once(value, path, 0)) return false;
+        if (!this.#sink.add('a') || !this.#once(value, 0)) return false;
       } else if (found === METHOD) {
         // The object it is called on is compared, and its class.
         if (!this.#sink.add('c')) return false;
-      } else if (!this.#value(child, found, inner)) return false;
+      } else if (!this.#value(child, found)) return false;
+      this.#path.pop();
     }
     return true;
   }
 
   /** An object's own data, the first time that all of it counts. */
-  #once(value: object, path: string, depth: number): boolean {
+  #once(value: object, depth: number): boolean {
     if (this.#written?.has(value)) return true;
     this.#written ??= new Set();
     this.#written.add(value);
-    return this.#data(value, path, depth);
+    return this.#data(value, depth);
   }
 
   #ofModel(node: ReadNode, value: object): boolean {
@@ -173,37 +185,38 @@ class Walk {
   }
 
   /** What Nunjucks marks as safe, or a string object: printed unescaped, so not the same as its text. */
-  #string(value: object, path: string): boolean {
-    if (Object.prototype.toString.call(value.valueOf) !== '[object Function]')
-      return this.#sink.unseen(path, 'no text');
-    return this.#sink.add(textAtom('h', String(value)));
+  #string(value: object): boolean {
+    if (Object.prototype.toString.call(value.valueOf) !== '[object Function]') return this.#unseen('no text');
+    if (!this.#sink.add(textAtom('h', String(value)))) return false;
+    const keys = ownExtras(value);
+    return keys.length === 0 || this.#own(value, keys, 0);
   }
 
-  #list(node: ReadNode, value: readonly unknown[], path: string): boolean {
+  #list(node: ReadNode, value: readonly unknown[]): boolean {
     if (!this.#sink.add(`${value.length}:`)) return false;
     const { each } = node;
     for (let i = 0; i < value.length; i++) {
-      if (!this.#value(each ?? BARE, value[i], `${path}[${i}]`)) return false;
+      if (!this.#value(each ?? BARE, value[i])) return false;
     }
     return this.#sink.add(']');
   }
 
-  #map(node: ReadNode, value: ReadonlyMap<unknown, unknown>, path: string): boolean {
+  #map(node: ReadNode, value: ReadonlyMap<unknown, unknown>): boolean {
     if (!this.#sink.add(`${value.size}:`)) return false;
     for (const [key, item] of value) {
-      if (!this.whole(key, path, 0) || !this.#value(node.each ?? BARE, item, path)) return false;
+      if (!this.whole(key, 0) || !this.#value(node.each ?? BARE, item)) return false;
     }
     return this.#sink.add(']');
   }
 
-  #entries(node: ReadNode, value: object, path: string): boolean {
+  #entries(node: ReadNode, value: object): boolean {
     // As `for k, v in` goes: inherited names too.
     for (const key in value) {
       if (!this.#sink.add(textAtom('k', key))) return false;
       const found = peek(value, key);
       if (found === OWN_ACCESSOR || found === INHERITED_ACCESSOR) {
-        if (!this.#sink.unseen(`${path}.${key}`, 'it is a getter')) return false;
-      } else if (!this.#value(node.each ?? BARE, found, `${path}.${key}`)) return false;
+        if (!this.#unseen('it has getters')) return false;
+      } else if (!this.#value(node.each ?? BARE, found)) return false;
     }
     return this.#sink.add('}');
   }
@@ -218,81 +231,83 @@ class Walk {
       number = this.#objects.size + 1;
       this.#objects.set(value, number);
     }
-    return this.#sink.add(`o${number},`);
+    return this.#sink.add(NUMBERS[number] ?? `o${number},`);
   }
 
-  whole(value: unknown, path: string, depth: number): boolean {
+  whole(value: unknown, depth: number): boolean {
     if (value === null || (typeof value !== 'object' && typeof value !== 'function')) {
       return this.#sink.add(atom(value as string));
     }
-    if (typeof value === 'function') return this.#function(BARE, value as never, path);
+    if (typeof value === 'function') return this.#function(BARE, value as never);
     if (isPlaceholder(value)) return this.#sink.pending();
     const model = this.#scope.models.indexOf(value);
     if (model !== -1) return this.#sink.add(`m${model},`) && this.#all(value);
     const identity = this.#world.identity(value);
     if (identity !== undefined) return this.#model(identity, value) && this.#all(value);
-    if (value instanceof String) return this.#string(value, path);
-    return this.#number(value) && this.#once(value, path, depth);
+    if (value instanceof String) return this.#string(value);
+    return this.#number(value) && this.#once(value, depth);
   }
 
   /** An object's own data, each object once. */
-  #data(value: object, path: string, depth: number): boolean {
-    if (depth > MAX_DEPTH) return this.#sink.unseen(path, `it is nested deeper than ${MAX_DEPTH} levels`);
+  #data(value: object, depth: number): boolean {
+    if (depth > MAX_DEPTH) return this.#unseen(`it is nested deeper than ${MAX_DEPTH} levels`);
     if (Array.isArray(value)) {
       if (!this.#sink.add(`[${value.length}:`)) return false;
       for (let i = 0; i < value.length; i++) {
-        const isDone = i in value ? this.whole(value[i], `${path}[${i}]`, depth + 1) : this.#sink.add('e');
+        const isDone = i in value ? this.whole(value[i], depth + 1) : this.#sink.add('e');
         if (!isDone) return false;
       }
-      return this.#sink.add(']') && this.#extras(value, path, depth);
+      return this.#sink.add(']') && this.#extras(value, depth);
     }
     const text = builtInText(value);
-    if (text !== undefined) return this.#sink.add(text) && this.#extras(value, path, depth);
+    if (text !== undefined) return this.#sink.add(text) && this.#extras(value, depth);
     if (value instanceof Map) {
       if (!this.#sink.add(`M${value.size}:`)) return false;
       for (const [key, item] of value) {
-        if (!this.whole(key, path, depth + 1) || !this.whole(item, path, depth + 1)) return false;
+        if (!this.whole(key, depth + 1) || !this.whole(item, depth + 1)) return false;
       }
-      return this.#extras(value, path, depth);
+      return this.#extras(value, depth);
     }
     if (value instanceof Set) {
       if (!this.#sink.add(`S${value.size}:`)) return false;
-      for (const item of value) if (!this.whole(item, path, depth + 1)) return false;
-      return this.#extras(value, path, depth);
+      for (const item of value) if (!this.whole(item, depth + 1)) return false;
+      return this.#extras(value, depth);
     }
-    if (types.isPromise(value)) return this.#sink.unseen(path, 'it is a promise: await it first');
-    if (types.isProxy(value)) return this.#sink.unseen(path, 'it is a proxy, which may give anything');
-    return this.#properties(value, path, depth);
+    if (types.isPromise(value)) return this.#unseen('it is a promise: await it first');
+    if (types.isProxy(value)) return this.#unseen('it is a proxy, which may give anything');
+    return this.#properties(value, depth);
   }
 
-  #properties(value: object, path: string, depth: number): boolean {
+  #properties(value: object, depth: number): boolean {
     if (!isPlain(value) && hasHiddenState(Object.getPrototypeOf(value))) {
-      return this.#sink.unseen(path, 'its class keeps what nobody can look at');
+      return this.#unseen('its class keeps what nobody can look at');
     }
-    if (!this.#sink.add(kindOf(value)) || !this.#code(value, path)) return false;
-    return this.#own(value, Reflect.ownKeys(value), path, depth);
+    if (!this.#sink.add(kindOf(value)) || !this.#code(value)) return false;
+    return this.#own(value, Reflect.ownKeys(value), depth);
   }
 
   /** What an instance can do is code, as a function is. */
-  #code(value: object, path: string): boolean {
+  #code(value: object): boolean {
     if (isPlain(value)) return true;
     const text = this.#world.prototypeText(Object.getPrototypeOf(value));
-    return text === undefined ? this.#sink.unseen(path, UNTRUSTED_CLASS) : this.#sink.add(`x${text},`);
+    return text === undefined ? this.#unseen(UNTRUSTED_CLASS) : this.#sink.add(`x${text},`);
   }
 
   /** What lists, maps, dates have beside their elements: properties of their own, and a class that extends theirs. */
-  #extras(value: object, path: string, depth: number): boolean {
-    if (!isBuiltInClass(value) && (!this.#sink.add(kindOf(value)) || !this.#code(value, path))) return false;
+  #extras(value: object, depth: number): boolean {
+    if (!isBuiltInClass(value) && (!this.#sink.add(kindOf(value)) || !this.#code(value))) return false;
     const keys = ownExtras(value);
-    return keys.length === 0 || this.#own(value, keys, path, depth);
+    return keys.length === 0 || this.#own(value, keys, depth);
   }
 
-  #own(value: object, keys: readonly (string | symbol)[], path: string, depth: number): boolean {
+  #own(value: object, keys: readonly (string | symbol)[], depth: number): boolean {
     for (const key of keys) {
       const found = peek(value, key);
       const name = String(key);
-      if (found === OWN_ACCESSOR) return this.#sink.unseen(`${path}.${name}`, 'it is a getter');
-      if (!this.#sink.add(textAtom('k', name)) || !this.whole(found, `${path}.${name}`, depth + 1)) return false;
+      if (found === OWN_ACCESSOR) return this.#unseen(`${name} is a getter`);
+      this.#path.push(name);
+      if (!this.#sink.add(textAtom('k', name)) || !this.whole(found, depth + 1)) return false;
+      this.#path.pop();
     }
     return this.#sink.add('}');
   }
@@ -302,6 +317,8 @@ class Walk {
 function isRow({ whole, entries, type }: ReadNode, value: object): boolean {
   return !whole && !entries && type === undefined && Object.getPrototypeOf(value) === Object.prototype;
 }
+
+const NUMBERS = Array.from({ length: 256 }, (_, number) => `o${number},`);
 
 const BARE: ReadNode = {
   step: '',

@@ -2,6 +2,8 @@ import { randomBytes } from 'node:crypto';
 
 /** Stands for this process and this life of it: no other can tell what a function of its own is. */
 const PROCESS = randomBytes(6).toString('base64url');
+/** Counts for all sweepers of the process: two may share a store. */
+let next = 0;
 
 interface Met {
   /** The render that met it first. */
@@ -16,7 +18,6 @@ interface Met {
  */
 export class Functions {
   readonly #met = new WeakMap<object, Met>();
-  #next = 0;
 
   /**
    * The text that stands for a function, or for a prototype; undefined while it is not trusted.
@@ -26,7 +27,7 @@ export class Functions {
   text(code: object, page: object): string | undefined {
     const known = this.#met.get(code);
     if (known !== undefined) return known.first === page ? undefined : known.text;
-    this.#met.set(code, { first: page, text: `${PROCESS}.${this.#next++}` });
+    this.#met.set(code, { first: page, text: `${PROCESS}.${next++}` });
     return undefined;
   }
 }

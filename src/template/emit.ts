@@ -66,16 +66,22 @@ export class Emitter {
     const assigned = namesIn(body, isSet);
     const defined = namesIn(body, isDefinition);
     this.#publishDefinitions(body);
-    const inFrame = this.#statement(`var ${RUN} = cb.run, frame = ${RUN}.frame`);
-    const end = this.#statement(`${RUN}.end()`);
+    // The variable is that of the template's function: macros that are called set it, and callers run in what they set.
+    const inFrame = this.#statement(`var ${RUN} = cb.run; frame = ${RUN}.frame`);
+    const end = this.#statement(`${RUN}.end(); frame = ${RUN}.frame.parent`);
     if (defined.length === 0) return { node: this.list([inFrame, body, end]), assigned, defined };
     const parameters = assigned.filter((name) => variables.has(name));
     const symbols = () => this.list(parameters.map((name) => new this.#nodes.Symbol(0, 0, name)));
-    const content = this.list([this.#statement(`frame = ${RUN}.frame`), body, end]);
+    const content = this.list([this.#statement(`frame = ${RUN}.frame`), body, this.#statement(`${RUN}.end()`)]);
     const caller = new this.#nodes.Caller(0, 0, new this.#nodes.Symbol(0, 0, 'caller'), symbols(), content);
     // "lineno" and "colno" are the variables the code keeps its place in: calling the body does not change the place.
     const call = new this.#nodes.FunCall('lineno', 'colno', caller, symbols());
-    return { node: this.list([inFrame, new this.#nodes.Output(0, 0, [call])]), assigned, defined };
+    // The caller's end takes its frame away again.
+    return {
+      node: this.list([this.#statement(`var ${RUN} = cb.run`), new this.#nodes.Output(0, 0, [call])]),
+      assigned,
+      defined,
+    };
   }
 
   /** Behind a tag: JavaScript variables get what its body set under their names, on a miss and on a hit. */

@@ -82,11 +82,11 @@ describe.each(kinds)('an author below a model that is handed to a function count
   test.each(Object.entries(below))('%s', async (_where, body) => {
     const site = new Site(T(body), kind, { helpers });
     site.sweeper.register(Au, {});
-    await site.show(page('old'));
-    await site.show(page('old'));
+    expect(await site.show(page('old'))).toEqual(['miss']);
+    expect(await site.show(page('old'))).toEqual(['hit']);
     await site.sweeper.invalidateCacheFor(new Au(7, ''));
-    await site.show(page('new'));
-    await site.show(page('new'));
+    expect(await site.show(page('new'))).toEqual(['miss']);
+    expect(await site.show(page('new'))).toEqual(['hit']);
   });
 });
 
