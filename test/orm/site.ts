@@ -10,16 +10,16 @@ export interface Page {
   readonly tags: readonly { id: number; name: string }[];
 }
 
-// An article shows its comments without naming them: only `touches` can tell that it is stale.
+// An article shows its comments without naming or meeting them: only `touches` can tell that it is stale.
 const page = `
 {%- for article in articles %}{% cachesweeper article 0 "article" %}{{ ran("article " ~ article.id) }}
-{{ article.title }}{% for comment in comments %}{% if comment.articleId == article.id %} {{ comment.text }} {{ comment.likes }}{% endif %}{% endfor %}
+{{ article.title }}{{ commentsOf(article.id) }}
 {% endcachesweeper %}{% endfor %}
 {%- for comment in comments %}{% cachesweeper comment 0 "comment" %}{{ ran("comment " ~ comment.id) }}
 {{ comment.text }} {{ comment.likes }} of {{ comment.articleId }}
 {% endcachesweeper %}{% endfor %}
 {%- for tag in tags %}{% cachesweeper tag 0 "tag" %}{{ ran("tag " ~ tag.id) }}{{ tag.name }}{% endcachesweeper %}{% endfor %}
-{%- cachesweeper "Comment" 0 "list" %}{{ ran("list") }}{{ comments | length }}{% endcachesweeper %}`;
+{%- cachesweeper "Comment" 0 "list" %}{{ ran("list") }}{{ commentCount() }}{% endcachesweeper %}`;
 
 /** A site that shows rows of an ORM, with a clock that only the test moves. */
 export class OrmSite {
@@ -30,6 +30,8 @@ export class OrmSite {
   readonly #env: nunjucks.Environment;
   readonly #uncached: nunjucks.Environment;
   #ran: string[] = [];
+  /** What is in the database, as far as helpers of the site know. */
+  #rows: Page = { articles: [], comments: [], tags: [] };
 
   constructor(options: CacheSweeperOptions = {}) {
     this.sweeper = new CacheSweeper({
@@ -44,22 +46,24 @@ export class OrmSite {
       touches: (comment: unknown) => [{ type: 'Article', id: (comment as { articleId: number }).articleId }],
     });
     this.#env = this.sweeper.install(
-      environment((label) => {
+      this.#environment((label) => {
         this.#ran.push(label);
       }),
     );
-    this.#uncached = new CacheSweeper({ enabled: false }).install(environment(() => undefined));
+    this.#uncached = new CacheSweeper({ enabled: false }).install(this.#environment(() => undefined));
   }
 
   /** Renders the page, and tells whose bodies ran for it. */
   async render(rows: Page): Promise<{ readonly html: string; readonly ran: readonly string[] }> {
     this.#ran = [];
+    this.#rows = rows;
     const html = await renderPage(this.#env, 'page.njk', rows);
     return { html, ran: this.#ran.sort() };
   }
 
   /** What the page should look like. */
   async fresh(rows: Page): Promise<string> {
+    this.#rows = rows;
     return renderPage(this.#uncached, 'page.njk', rows);
   }
 
@@ -69,12 +73,19 @@ export class OrmSite {
     this.now += 60_000;
     this.errors.length = 0;
   }
-}
 
-function environment(ran: (label: string) => void): nunjucks.Environment {
-  const env = new nunjucks.Environment(new ObjectLoader({ 'page.njk': page }) as nunjucks.ILoader);
-  return env.addGlobal('ran', (label: string) => {
-    ran(label);
-    return '';
-  });
+  #environment(ran: (label: string) => void): nunjucks.Environment {
+    const env = new nunjucks.Environment(new ObjectLoader({ 'page.njk': page }) as nunjucks.ILoader);
+    env.addGlobal('commentsOf', (id: number) =>
+      this.#rows.comments
+        .filter(({ articleId }) => articleId === id)
+        .map(({ text, likes }) => ` ${text} ${likes}`)
+        .join(''),
+    );
+    env.addGlobal('commentCount', () => this.#rows.comments.length);
+    return env.addGlobal('ran', (label: string) => {
+      ran(label);
+      return '';
+    });
+  }
 }
