@@ -90,6 +90,8 @@ function ownRecorded(called: Called, helpers: Helpers): Called {
   if (helpers.isStructural(called)) return called;
   const isMoving = helpers.isMoving(called);
   return function handed(this: unknown, ...args: unknown[]) {
+    // What most filters are handed.
+    if (args.length === 1 && !isObject(args[0])) return called.call(this, args[0]);
     if (args.some(isObject)) {
       const reading = readingOf(this);
       if (isMoving && Array.isArray(args[0])) reading?.iterate(args[0]);

@@ -153,6 +153,36 @@ describe('a prediction', () => {
     expect(await rounds(all, [context], 1)).toEqual([{ html: '<A>', passes: 1, waves: 0, operations: [] }]);
   });
 
+  test('of a template that is rendered from a text is its own: a mail without a fragment waits for nothing', async () => {
+    const all = siteWithStore(templates);
+    const render = (source: string) =>
+      new Promise<void>((done, failed) => {
+        const context = { article: new Article(1, 'A') };
+        all.site.env.renderString(source, context, (error) => (error === null ? done() : failed(error)));
+      });
+    for (let i = 0; i < 2; i++) {
+      all.clock.advance(SETTLED);
+      await render('{% cachesweeper article 500 %}<{{ article.title }}>{% endcachesweeper %}');
+      await all.site.sweeper.idle();
+      operationsOf(all.store);
+      await render('Dear {{ article.title }}');
+      expect(all.site.report).toMatchObject({ passes: 1, waves: 0, waited: 0 });
+      expect(operationsOf(all.store)).toEqual([]);
+    }
+  });
+
+  test('that was made in vain is forgotten', async () => {
+    const all = siteWithStore({
+      'page.njk': '{% if shown %}{% cachesweeper article 500 %}<{{ article.title }}>{% endcachesweeper %}{% endif %}',
+    });
+    const context = { article: new Article(1, 'A'), shown: true };
+    await rounds(all, [context]);
+    context.shown = false;
+    // Asked for once more, and never again.
+    expect(await rounds(all, [context], 1)).toMatchObject([{ html: '', operations: ['getMany token 3'] }]);
+    expect(await rounds(all, [context], 1)).toEqual([{ html: '', passes: 1, waves: 0, operations: [] }]);
+  });
+
   test('neither asks the option identify nor minds what a page is given', async () => {
     const asked: unknown[] = [];
     const all = siteWithStore(templates, {
