@@ -104,7 +104,7 @@ export const readMutants = {
   },
   'what a class’s getter computes from is not compared': {
     rule: 'other instances are compared by own enumerable data',
-    edits: edit('reads/walk.ts', "if (!this.#sink.add('a') || !this.#once(value, path, 0)) return false;", ''),
+    edits: edit('reads/walk.ts', "if (!this.#sink.add('a') || !this.#once(value, 0)) return false;", ''),
     seed: 6,
   },
   'a body may change what it reads': {
@@ -179,7 +179,7 @@ export const readMutants = {
   },
   'the keys of what a function is handed are in the order of the alphabet': {
     rule: 'order of keys counts',
-    edits: edit('reads/walk.ts', 'Reflect.ownKeys(value), path, depth', 'Reflect.ownKeys(value).sort(), path, depth'),
+    edits: edit('reads/walk.ts', 'Reflect.ownKeys(value), depth', 'Reflect.ownKeys(value).sort(), depth'),
     foundBy: ['values', 'objects with keys in another order'],
   },
   'what a fragment inside reads is not read by the one around it': {
@@ -262,8 +262,8 @@ export const readMutants = {
     rule: 'two functions of one source cannot be told apart',
     edits: edit(
       'render/functions.ts',
-      '`${PROCESS}.${this.#next++}`',
-      "typeof code === 'function' ? String(code) : `${PROCESS}.${this.#next++}`",
+      '`${PROCESS}.${next++}`',
+      "typeof code === 'function' ? String(code) : `${PROCESS}.${next++}`",
     ),
     foundBy: ['functions', 'is told from another of the same source'],
     isBlind: true,

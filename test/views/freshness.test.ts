@@ -34,7 +34,7 @@ describe.each(kinds)('views are as fresh as fragments, %s', (_kind, kind) => {
       const { title } = article;
       if (reading !== undefined) asked.open(undefined);
       await reading?.promise;
-      await call.render('article.njk', { article: new Article(7, title), comments: () => [] });
+      await call.render('article.njk', { article: new Article(7, title), comments: lazy(() => []) });
     };
     const { get, sweeper, clock } = await settled([{ path: '/', handler }], ['/']);
     await sweeper.invalidateCacheFor(article);
@@ -106,7 +106,7 @@ describe.each(kinds)('views are as fresh as fragments, %s', (_kind, kind) => {
       const { res } = call.request as unknown as express.Request;
       const render = () =>
         new Promise<string>((resolve, reject) => {
-          res!.render('article.njk', { article, comments: () => [] }, (error, html) =>
+          res!.render('article.njk', { article, comments: lazy(() => []) }, (error, html) =>
             error ? reject(error) : resolve(html),
           );
         });
@@ -187,7 +187,7 @@ describe.each(kinds)('views are as fresh as fragments, %s', (_kind, kind) => {
       const { res } = call.request as unknown as express.Request;
       const article = () =>
         new Promise<string>((resolve, reject) => {
-          const context = { ...blog.page(7), comments: () => blog.known(7).comments };
+          const context = { ...blog.page(7), comments: lazy(() => blog.known(7).comments) };
           res!.render('article.njk', context, (error, html) => (error ? reject(error) : resolve(html)));
         });
       return call.render('lazy.njk', { article: lazy(article) });
@@ -209,7 +209,7 @@ describe.each(kinds)('views are as fresh as fragments, %s', (_kind, kind) => {
     const blog = new Blog();
     const handler: Handler = (call) => {
       const { res } = call.request as unknown as express.Request;
-      queue.push(() => res!.render('article.njk', { ...blog.page(7), comments: () => blog.known(7).comments }));
+      queue.push(() => res!.render('article.njk', { ...blog.page(7), comments: lazy(() => blog.known(7).comments) }));
     };
     const sent: Handler = (call) => void queue.push(() => call.send('x'));
     const { get, sweeper } = await running([
