@@ -126,8 +126,8 @@ export const mutants = {
     foundBy: 'one reader, saves of a row and of one inside',
     protection: 'an entry is served only if all its tokens are equal now',
     file: 'render/entries.ts',
-    text: 'i < dependencies.length',
-    instead: 'i < 6',
+    text: 'i < dependencies.length; i += 2) {\n      const token = knowledge.token(',
+    instead: 'i < 6; i += 2) {\n      const token = knowledge.token(',
   },
   'an entry in memory is served without being judged': {
     foundBy: 'one reader, saves of a row and of one inside',
