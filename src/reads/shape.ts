@@ -15,7 +15,7 @@ export interface Comparison {
   readonly list: boolean;
   /** Its names and values, in the order of `for k, v`. */
   readonly entries: boolean;
-  /** It was a model, a lazy or a macro: something else stands for what it is. For reports only. */
+  /** It was a model, a lazy or a macro: something else stands for its content, and reports leave out what is below it. */
   readonly isStoodFor: boolean;
   /** It was an ordinary property: below a model it is looked at without asking for a getter. */
   readonly isData: boolean;

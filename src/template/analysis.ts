@@ -113,7 +113,7 @@ export class Analyst {
 }
 
 /** Of a template that cannot be compiled: it shows nothing until its source is another. */
-export function brokenFacts(source: string): TemplateFacts {
+function brokenFacts(source: string): TemplateFacts {
   const page = { names: [], changes: [], templates: [] };
   return newFacts({ digest: digest(source), references: [], page, blocks: {}, fragments: [] });
 }

@@ -33,12 +33,7 @@ export function hasPrivateRead(
     if (typeof value === 'object' && value !== null && scope.models.includes(value)) return false;
     if (privateNames.privateLength(path) === path.length && isThere(value) && !isAllowed(path, allowed)) return true;
     // What a macro looks up in the template it stands in, it looks up by its name.
-    const { context } = node;
-    if (
-      context !== undefined &&
-      context.children.some((child) => find(child, [child.step], ofMacro(value, child.step)))
-    )
-      return true;
+    if (node.context?.children.some((child) => find(child, [child.step], ofMacro(value, child.step)))) return true;
     if (typeof value !== 'object' || value === null) return false;
     if (node.children.some((child) => find(child, [...path, child.step], peekAt(value, child.step)))) return true;
     const { each } = node;
