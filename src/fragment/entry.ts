@@ -30,6 +30,8 @@ export const MAX_DEPENDENCIES = 1_000;
 /** What an entry needs beside its strings: objects, arrays and the map's slot, measured on Node 20 and rounded up. */
 const OVERHEAD = 300;
 const DEPENDENCY_OVERHEAD = 16;
+/** What the text of the reads takes once it is taken apart, as a multiple of it. */
+const PARTS = 3;
 
 /** V8 keeps shorter texts in one piece always (`ConsString::kMinLength`): they are not looked at. */
 const LEAST_PIECES = 13;
@@ -37,7 +39,8 @@ const LEAST_PIECES = 13;
 /** Bytes an entry takes in memory, for the memory tier's limit. */
 export function entryBytes(key: string, entry: Entry): number {
   const { text, variables } = entry.reads;
-  let bytes = OVERHEAD + textBytes(entry.html) + textBytes(key) + textBytes(text) + textBytes(variables);
+  let bytes = OVERHEAD + textBytes(entry.html) + textBytes(key) + textBytes(variables);
+  bytes += textBytes(text) * (1 + PARTS);
   for (let i = 0; i < entry.dependencies.length; i += 2) {
     const [name, token] = [entry.dependencies[i] as string, entry.dependencies[i + 1] as string];
     bytes += DEPENDENCY_OVERHEAD + textBytes(name) + token.length;

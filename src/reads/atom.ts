@@ -1,13 +1,16 @@
 import { digest } from '../fragment/digest.ts';
 
 /** Longer texts are compared by their digest, so that entries do not carry them. */
-const LONGEST_TEXT = 2_048;
+export const LONGEST_TEXT = 2_048;
+
+/** A value that is no object. */
+export type Atom = string | number | bigint | boolean | symbol | null | undefined;
 
 /**
  * The text of a value that is no object, by which it is compared. No two values that print, count or compare differently share
  * one, and each text says where it ends.
  */
-export function atom(value: string | number | bigint | boolean | symbol | null | undefined): string {
+export function atom(value: Atom): string {
   switch (typeof value) {
     case 'string':
       return textAtom('s', value);

@@ -1,5 +1,5 @@
 import { NO_READS, type ReadShape, storedShape } from './shape.ts';
-import { Matcher } from './sinks.ts';
+import { type Parts, PartsCollector, PartsMatcher, TextMatcher } from './matchers.ts';
 import { areVariables } from './variables.ts';
 import { walk } from './walk.ts';
 import type { Scope } from './world.ts';
@@ -14,9 +14,11 @@ export interface Reads {
   readonly text: string;
   /** Variables that it set for what stands behind it, as {@link writeVariables} wrote them; '' for none. */
   readonly variables: string;
+  /** The text taken apart, once it was compared twice: an entry that is fetched for one page is not. */
+  parts: Parts | 'compared' | undefined;
 }
 
-export const NOTHING_READ: Reads = { shape: NO_READS, text: '', variables: '' };
+export const NOTHING_READ: Reads = { shape: NO_READS, text: '', variables: '', parts: undefined };
 
 const last = new WeakMap<ReadShape, Reads>();
 
@@ -25,7 +27,7 @@ export function readsOf(shape: ReadShape, text: string, variables: string): Read
   if (shape === NO_READS && text === '' && variables === '') return NOTHING_READ;
   const known = last.get(shape);
   if (known !== undefined && known.text === text && known.variables === variables) return known;
-  const reads = { shape, text: inOnePiece(text), variables };
+  const reads = { shape, text: inOnePiece(text), variables, parts: undefined };
   last.set(shape, reads);
   return reads;
 }
@@ -36,11 +38,21 @@ function inOnePiece(text: string): string {
 }
 
 /** Whether the paths of an entry would read the same at a place; `pending` while one of them is still being loaded. */
-export function compare({ shape, text }: Reads, scope: Scope): 'same' | 'different' | 'pending' {
+export function compare(reads: Reads, scope: Scope): 'same' | 'different' | 'pending' {
+  const { shape } = reads;
   if (shape.roots.length === 0) return 'same';
-  const matcher = new Matcher(text);
-  if (walk(shape, scope, matcher) && matcher.isWhole) return 'same';
+  const matcher = matcherOf(reads);
+  if (walk(shape, scope, matcher) && matcher.isWhole) {
+    if (matcher instanceof PartsCollector) reads.parts = matcher.parts;
+    else reads.parts ??= 'compared';
+    return 'same';
+  }
   return matcher.isPending ? 'pending' : 'different';
+}
+
+function matcherOf({ text, parts }: Reads): TextMatcher | PartsMatcher {
+  if (parts === undefined) return new TextMatcher(text);
+  return parts === 'compared' ? new PartsCollector(text) : new PartsMatcher(parts);
 }
 
 /** As a store has them; undefined for what was not written by {@link writeReads}. */

@@ -1,4 +1,5 @@
 import type { Identity } from '../fragment/identity.ts';
+import type { Atom } from './atom.ts';
 import type { ReadNode } from './shape.ts';
 
 /** Takes the text of the values as it comes. Each method says whether it is worth going on. */
@@ -10,8 +11,8 @@ export interface Sink {
   tooMuch(): boolean;
   /** A value that is still being loaded. */
   pending(): boolean;
-  /** The same for a text, as {@link textAtom} writes it. */
-  addText(value: string): boolean;
+  /** A value that is no object, as {@link atom} writes it. */
+  addAtom(value: Atom): boolean;
   /** May take what is below a model at once; undefined if it is to be handed the text. */
   below?(node: ReadNode, value: object): boolean | undefined;
   /** Whether it wants to be told of models. */

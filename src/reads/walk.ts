@@ -3,7 +3,7 @@ import { hasHiddenState } from '../fragment/hidden-state.ts';
 import type { Identity } from '../fragment/identity.ts';
 import { ownName } from '../fragment/names.ts';
 import { isPlain } from '../fragment/plain.ts';
-import { atom, textAtom } from './atom.ts';
+import { type Atom, textAtom } from './atom.ts';
 import { BelowModels, identityOf } from './below-models.ts';
 import { builtInText, isBuiltInClass, isData, kindOf, ownExtras } from './built-in.ts';
 import { isLazy } from './lazies.ts';
@@ -75,9 +75,8 @@ class Walk {
   }
 
   #value(node: ReadNode, value: unknown): boolean {
-    if (typeof value === 'string') return this.#sink.addText(value);
     if (value === null || (typeof value !== 'object' && typeof value !== 'function')) {
-      return this.#sink.add(atom(value as string));
+      return this.#sink.addAtom(value as Atom);
     }
     return typeof value === 'function' ? this.#function(node, value as never) : this.#object(node, value);
   }
@@ -236,7 +235,7 @@ class Walk {
 
   whole(value: unknown, depth: number): boolean {
     if (value === null || (typeof value !== 'object' && typeof value !== 'function')) {
-      return this.#sink.add(atom(value as string));
+      return this.#sink.addAtom(value as Atom);
     }
     if (typeof value === 'function') return this.#function(BARE, value as never);
     if (isPlaceholder(value)) return this.#sink.pending();
