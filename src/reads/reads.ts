@@ -1,5 +1,5 @@
-import { NO_READS, type ReadShape, storedShape } from './shape.ts';
 import { type Parts, PartsCollector, PartsMatcher, TextMatcher } from './matchers.ts';
+import { NO_READS, type ReadShape, storedShape } from './shape.ts';
 import { areVariables } from './variables.ts';
 import { walk } from './walk.ts';
 import type { Scope } from './world.ts';
