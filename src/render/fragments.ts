@@ -296,6 +296,8 @@ export class Fragments {
     const rendered = this.#renderBody(render, call, frame, scope, (reads) => {
       stored = keyOf?.(reads);
       values = this.#changing.values(key.near, reads.shape, scope, isValid);
+      // The body around reads these paths here, before it sees what this one set.
+      this.inside(frame.parent, () => this.#repeat(use, reads));
     });
     if (rendered === undefined) return '';
     const { dependencies } = frame;
@@ -320,7 +322,6 @@ export class Fragments {
       // Models alone are compared by who they are, and that is in the key.
       if (entry.reads.shape.paths.length > 0) this.#changing.missed(key.near, entry, values);
     }
-    if ('reads' in found && this.#frame !== undefined) this.#repeat(use, found.reads);
     if (reason === 'pending') pass.hasGap = true;
     const why = 'why' in found && reason === found.uncached ? found.why : undefined;
     const reads = 'reads' in found ? found.reads : undefined;

@@ -57,13 +57,9 @@ export class TagCall implements FragmentCall, BodyEvents {
     const ended = (variables: readonly SetVariable[]): BodyReads | undefined => {
       bodyFrame.reading = undefined;
       if (recorder === undefined || scope === undefined) return undefined;
-      try {
-        const found = this.#reads(recorder, scope, variables);
-        if ('reads' in found) read(found.reads);
-        return found;
-      } catch {
-        return { uncached: 'unseen', why: `${recorder.names.join(', ')}: looking at it throws; ${REMEDIES}` };
-      }
+      const found = this.#foundReads(recorder, scope, variables);
+      if ('reads' in found) read(found.reads);
+      return found;
     };
     const { assigned, defined } = site;
     const place = { page: this.#at.page, context, frame, assigned, defined };
@@ -84,6 +80,15 @@ export class TagCall implements FragmentCall, BodyEvents {
       if (host.privateNames.privateLength([name]) !== undefined) bodyFrame.uncached ??= 'private name';
     };
     return new BodyReading(recorder, { frame: own, context, ofComponent });
+  }
+
+  /** A value of the page may throw when it is looked at. */
+  #foundReads(recorder: Recorder, scope: Scope, variables: readonly SetVariable[]): BodyReads {
+    try {
+      return this.#reads(recorder, scope, variables);
+    } catch {
+      return { uncached: 'unseen', why: `${recorder.names.join(', ')}: looking at it throws; ${REMEDIES}` };
+    }
   }
 
   /** What the body read and set, or why that cannot be kept. */
