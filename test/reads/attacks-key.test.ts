@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { Article } from '../support/models.ts';
-import { F, kinds, Site, T } from './support.ts';
+import { kinds, Site, T } from './support.ts';
 
 const a = () => new Article(1);
 
