@@ -4,8 +4,8 @@ import type { ReadNode } from './shape.ts';
 import type { Sink } from './sink.ts';
 
 /**
- * A text of values, taken apart as a walk hands it over: marks and numbers as they are, a text behind {@link TEXT}. Comparing these
- * takes a third of the time of looking for each in the whole text.
+ * A text of values, taken apart as a walk hands it over: marks and numbers as they are, a text behind {@link TEXT}. A list of 50
+ * rows is compared with these in two thirds of the time that looking for each in the whole text takes.
  */
 export type Parts = readonly (string | number | typeof TEXT)[];
 
