@@ -47,6 +47,13 @@ const TRUE = 't'.charCodeAt(0);
 const FALSE = 'f'.charCodeAt(0);
 const PRESENT = 'p'.charCodeAt(0);
 
+/** What {@link Presence} gives for objects that are told from others, and no half of a character is. */
+export const FIRST_OBJECT = 128;
+export const LAST_OBJECT = 0xd7ff;
+
+/** How a value is compared of which only presence counts; {@link presence} or one that tells some objects from others. */
+export type Presence = (value: unknown) => number;
+
 /** How a value below a model is compared: whether it is there, and which of the two a boolean is. A character's code. */
 export function presence(value: unknown): number {
   if (value === undefined) return ABSENT;

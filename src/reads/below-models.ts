@@ -1,5 +1,5 @@
 import type { Identity } from '../fragment/identity.ts';
-import { presence, textAtom } from './atom.ts';
+import { type Presence, textAtom } from './atom.ts';
 import { peek } from './peek.ts';
 import { isPlaceholder } from './placeholder.ts';
 import { END } from './presences.ts';
@@ -8,7 +8,7 @@ import { type Sink, TooMuch } from './sink.ts';
 import type { World } from './world.ts';
 
 /** What is below a model is written here before it is handed on: nothing is allocated meanwhile, and nothing else runs. */
-const scratch = Buffer.alloc(65_536);
+const scratch = new Uint16Array(32_768);
 const END_CODE = END.charCodeAt(0);
 
 /** A model that was met on the way; `type` is what a tag said of the rows there. */
@@ -16,24 +16,26 @@ export function identityOf(world: World, value: object, type: string | undefined
   return world.identity(value) ?? (type === undefined ? undefined : world.rowIdentity(value, type));
 }
 
-/** Writes whether values below models are there, and which of the two booleans are. */
+/** Writes whether values below models are there, which of the two booleans are, and which objects stand elsewhere too. */
 export class BelowModels {
   readonly #world: World;
   readonly #sink: Sink;
+  readonly #presence: Presence;
 
-  constructor(world: World, sink: Sink) {
+  constructor(world: World, sink: Sink, presence: Presence) {
     this.#world = world;
     this.#sink = sink;
+    this.#presence = presence;
   }
 
   /** The values that were read. */
   presences(node: ReadNode, value: object): string {
-    return scratch.toString('latin1', 0, this.#presences(node, value, 0));
+    return text(this.#presences(node, value, 0));
   }
 
   /** All of a model's properties: what is handed a model may look at any. */
   columns(value: object): string {
-    return scratch.toString('latin1', 0, this.#columns(value, 0));
+    return text(this.#columns(value, 0));
   }
 
   /** Writes from a place in the scratch on; returns where it ends. */
@@ -42,14 +44,14 @@ export class BelowModels {
     for (let i = 0; i < children.length; i++) {
       const child = children[i] as ReadNode;
       const found = child.isData ? (value as Record<string, unknown>)[child.step] : peek(value, child.step);
-      scratch[at++] = presence(found);
+      scratch[at++] = this.#presence(found);
       if (typeof found === 'object' && found !== null) at = this.#deeper(child, found, at);
     }
     if (each === undefined || !Array.isArray(value)) return at;
     checkRoom(at + value.length);
     for (let i = 0; i < value.length; i++) {
       const element: unknown = value[i];
-      scratch[at++] = presence(element);
+      scratch[at++] = this.#presence(element);
       if (typeof element === 'object' && element !== null) at = this.#deeper(each, element, at);
     }
     scratch[at++] = END_CODE;
@@ -68,9 +70,9 @@ export class BelowModels {
     for (const key of Reflect.ownKeys(value)) {
       const found = peek(value, key);
       const name = textAtom('k', String(key));
-      checkRoom(at + 3 * name.length);
-      scratch[at++] = presence(found);
-      at += scratch.write(name, at);
+      checkRoom(at + name.length);
+      scratch[at++] = this.#presence(found);
+      for (let i = 0; i < name.length; i++) scratch[at++] = name.charCodeAt(i);
     }
     scratch[at++] = END_CODE;
     return at;
@@ -80,6 +82,11 @@ export class BelowModels {
     const identity = identityOf(this.#world, value, type);
     if (identity !== undefined) this.#sink.met(identity);
   }
+}
+
+/** What was written up to a place. */
+function text(end: number): string {
+  return String.fromCharCode.apply(null, scratch.subarray(0, end) as never);
 }
 
 function checkRoom(needed: number): void {

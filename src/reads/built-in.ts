@@ -13,11 +13,14 @@ export function kindOf(value: object): string {
 
 /** Values of the engine's own classes, whose whole state is known. */
 export function builtInText(value: object): string | undefined {
-  if (value instanceof Date) return `D${value.getTime()},`;
-  if (value instanceof RegExp) return textAtom('r', String(value));
+  // A class that extends one of these may have methods of the same name.
+  if (value instanceof Date) return `D${Date.prototype.getTime.call(value)},`;
+  if (types.isStringObject(value)) return textAtom('z', String.prototype.valueOf.call(value));
+  if (value instanceof RegExp) return textAtom('r', RegExp.prototype.toString.call(value));
   if (value instanceof URL) return textAtom('l', value.href);
   if (value instanceof URLSearchParams) return textAtom('q', String(value));
-  if (value instanceof Number || value instanceof Boolean) return `w${atom(value.valueOf())}`;
+  if (types.isNumberObject(value)) return `w${atom(Number.prototype.valueOf.call(value))}`;
+  if (types.isBooleanObject(value)) return `w${atom(Boolean.prototype.valueOf.call(value))}`;
   if (value instanceof Uint8Array) return textAtom('b', Buffer.from(value).toString('latin1'));
   return undefined;
 }
@@ -31,14 +34,19 @@ export function isData(value: object): boolean {
 const MAX_BYTES = 65_536;
 
 const BUILT_IN: ReadonlySet<object> = new Set(
-  [Array, Map, Set, Date, RegExp, URL, URLSearchParams, Number, Boolean, Uint8Array, Buffer].map(
+  [Array, Map, Set, Date, RegExp, URL, URLSearchParams, String, Number, Boolean, Uint8Array, Buffer].map(
     ({ prototype }) => prototype,
   ),
 );
 
+/** Whether it is the prototype of a class of the engine whose state is compared. */
+export function isOfEngine(prototype: object): boolean {
+  return BUILT_IN.has(prototype);
+}
+
 /** Whether an object is of the engine's own class, and not of one that extends it. */
 export function isBuiltInClass(value: object): boolean {
-  return BUILT_IN.has(Object.getPrototypeOf(value)) || isPlain(value);
+  return isOfEngine(Object.getPrototypeOf(value)) || isPlain(value);
 }
 
 /** The names of properties that a list, map or date has beside what makes it one. */
@@ -46,8 +54,9 @@ export function ownExtras(value: object): readonly (string | symbol)[] {
   if (value instanceof Uint8Array && value.length > MAX_BYTES) return [];
   const keys = Reflect.ownKeys(value);
   if (Array.isArray(value)) return keys.length === value.length + 1 ? [] : keys.filter((key) => !isIndex(key));
+  if (types.isStringObject(value)) return keys.filter((key) => !isIndex(key));
   // What Nunjucks marks as safe has its text in `val`.
-  if (value instanceof String) return keys.filter((key) => key !== 'val' && !isIndex(key));
+  if (value instanceof String) return keys.filter((key) => key !== 'val' && key !== 'length');
   if (ArrayBuffer.isView(value)) return keys.filter((key) => !isIndex(key));
   return value instanceof RegExp ? keys.filter((key) => key !== 'lastIndex') : keys;
 }

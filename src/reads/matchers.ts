@@ -1,4 +1,4 @@
-import { type Atom, atom, LONGEST_TEXT, presence, textAtom } from './atom.ts';
+import { type Atom, atom, LONGEST_TEXT, type Presence, textAtom } from './atom.ts';
 import { matcherFor } from './presences.ts';
 import type { ReadNode } from './shape.ts';
 import type { Sink } from './sink.ts';
@@ -18,7 +18,7 @@ abstract class Matcher implements Sink {
 
   abstract add(text: string): boolean;
   abstract addAtom(value: Atom): boolean;
-  abstract below(node: ReadNode, value: object): boolean | undefined;
+  abstract below(node: ReadNode, value: object, presence: Presence): boolean | undefined;
 
   unseen(): boolean {
     return false;
@@ -70,7 +70,7 @@ export class TextMatcher extends Matcher {
     return this.add(textAtom('s', value));
   }
 
-  below(node: ReadNode, value: object): boolean | undefined {
+  below(node: ReadNode, value: object, presence: Presence): boolean | undefined {
     const match = matcherFor(node);
     if (match === undefined) return undefined;
     const end = match(value, this.#text, this.#at, presence);
@@ -116,9 +116,9 @@ export class PartsCollector extends TextMatcher {
     return true;
   }
 
-  override below(node: ReadNode, value: object): boolean | undefined {
+  override below(node: ReadNode, value: object, presence: Presence): boolean | undefined {
     const start = this.at;
-    const isSame = super.below(node, value);
+    const isSame = super.below(node, value, presence);
     if (isSame) this.#parts.push(this.since(start));
     return isSame;
   }
@@ -150,7 +150,7 @@ export class PartsMatcher extends Matcher {
     return this.add(atom(value));
   }
 
-  below(node: ReadNode, value: object): boolean | undefined {
+  below(node: ReadNode, value: object, presence: Presence): boolean | undefined {
     const match = matcherFor(node);
     if (match === undefined) return undefined;
     const part = this.#parts[this.#at++];

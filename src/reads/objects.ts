@@ -9,10 +9,10 @@ const BASE = Object.prototype;
 
 /** Whether printing or adding it runs a method of its own. */
 export function hasOwnText(value: object): boolean {
-  if (typeof value === 'function' || value instanceof String) return false;
+  if (typeof value === 'function') return false;
   const prototype: object | null = Object.getPrototypeOf(value);
   if (prototype === BASE && !Object.hasOwn(value, 'toString') && !Object.hasOwn(value, 'valueOf')) {
-    return Object.hasOwn(value, Symbol.toPrimitive);
+    return Object.hasOwn(value, Symbol.toPrimitive) || Object.hasOwn(value, Symbol.toStringTag);
   }
   if (prototype === null) return TEXTS.some((name) => Object.hasOwn(value, name));
   return TEXTS.some((name) => {
@@ -21,7 +21,7 @@ export function hasOwnText(value: object): boolean {
   });
 }
 
-const TEXTS: readonly (string | symbol)[] = [Symbol.toPrimitive, 'toString', 'valueOf'];
+const TEXTS: readonly (string | symbol)[] = [Symbol.toPrimitive, Symbol.toStringTag, 'toString', 'valueOf'];
 
 /** What is directly in an object. */
 export function* elementsOf(value: object): Iterable<unknown> {

@@ -1,11 +1,14 @@
+import { types } from 'node:util';
+
 /** What {@link peek} finds where a getter stands: it is the page's to call, not ours. */
 export const OWN_ACCESSOR: unique symbol = Symbol('own accessor');
 export const INHERITED_ACCESSOR: unique symbol = Symbol('inherited accessor');
 /** What it finds where a class has a method. */
 export const METHOD: unique symbol = Symbol('method');
 
-/** Reads a property as `object[key]` would, but calls no getter. A proxy may throw. */
+/** Reads a property as `object[key]` would, but calls no getter. What a proxy gives, only the proxy can tell; it may throw. */
 export function peek(object: object, key: string | symbol): unknown {
+  if (types.isProxy(object)) return Reflect.get(object, key);
   const own = Reflect.getOwnPropertyDescriptor(object, key);
   if (own !== undefined) return 'value' in own ? own.value : OWN_ACCESSOR;
   for (let at = Reflect.getPrototypeOf(object); at !== null; at = Reflect.getPrototypeOf(at)) {

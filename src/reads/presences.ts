@@ -1,3 +1,4 @@
+import type { Presence } from './atom.ts';
 import type { ReadNode } from './shape.ts';
 
 /** Ends the elements of a list. */
@@ -6,7 +7,7 @@ export const END = ';';
 /**
  * Compares what stands below a model with a text, from a place in it on; returns the place behind, or -1.
  */
-export type MatchPresences = (value: object, text: string, at: number, presence: (value: unknown) => number) => number;
+export type MatchPresences = (value: object, text: string, at: number, presence: Presence) => number;
 
 const made = new WeakMap<ReadNode, MatchPresences | null>();
 

@@ -1,5 +1,8 @@
 import type { ReadNode } from './shape.ts';
 
+/** The steps of paths. */
+export type Paths = readonly (readonly string[])[];
+
 /** A step of a path that is being recorded. */
 export class RecordNode implements ReadNode {
   readonly step: string;
@@ -8,6 +11,10 @@ export class RecordNode implements ReadNode {
   readonly isMany: boolean;
   /** A model stands for it: only whether it is there is compared. */
   readonly isBelow: boolean;
+  /** It, or what it is below, is not compared. */
+  readonly isExcepted: boolean;
+  /** Paths below it that are not, from here on. */
+  readonly #except: Paths;
   /** What it was when it was read first, where it has one value. */
   seen: unknown = NOT_SEEN;
   whole = false;
@@ -23,11 +30,13 @@ export class RecordNode implements ReadNode {
   /** Most have a few: a list is quicker than a map then. */
   readonly children: RecordNode[] = [];
 
-  constructor(step: string, parent: RecordNode | undefined, isMany: boolean, isBelow: boolean) {
+  constructor(step: string, parent: RecordNode | undefined, isMany: boolean, isBelow: boolean, except: Paths) {
     this.step = step;
     this.parent = parent;
     this.isMany = isMany;
     this.isBelow = isBelow;
+    this.#except = except.length === 0 ? except : except.flatMap(([first, ...rest]) => (first === step ? [rest] : []));
+    this.isExcepted = parent?.isExcepted === true || this.#except.some((rest) => rest.length === 0);
   }
 
   get isEnd(): boolean {
@@ -46,13 +55,13 @@ export class RecordNode implements ReadNode {
   child(step: string): RecordNode {
     const found = this.find(step);
     if (found !== undefined) return found;
-    const child = new RecordNode(step, this, this.isMany, this.isBelow || this.isModel);
+    const child = new RecordNode(step, this, this.isMany, this.isBelow || this.isModel, this.#except);
     this.children.push(child);
     return child;
   }
 
   element(): RecordNode {
-    this.each ??= new RecordNode('*', this, true, this.isBelow || this.isModel);
+    this.each ??= new RecordNode('*', this, true, this.isBelow || this.isModel, this.#except);
     return this.each;
   }
 

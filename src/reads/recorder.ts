@@ -4,7 +4,7 @@ import { isLazy } from './lazies.ts';
 import { elementsOf, hasOwnText, isObject } from './objects.ts';
 import { INHERITED_ACCESSOR, METHOD, OWN_ACCESSOR, peek } from './peek.ts';
 import { isPlaceholder } from './placeholder.ts';
-import { NOT_SEEN, RecordNode } from './record-node.ts';
+import { NOT_SEEN, type Paths, RecordNode } from './record-node.ts';
 import type { ReadNode, ReadRoot, ReadShape, RootKind } from './shape.ts';
 import { Collector, type Unseen } from './sinks.ts';
 import { walkWhole } from './walk.ts';
@@ -63,12 +63,19 @@ export class Recorder {
   #typed: Map<object, string> | undefined;
   /** Objects that a getter gave. */
   #fromGetters: Set<object> | undefined;
+  /** Objects that a function gave, and what was found in them: they may be there for the next page too. */
+  #fromFunctions: Set<object> | undefined;
   #unseen: Unseen | undefined;
   readonly #generation: number;
+  readonly #except: Paths;
 
-  /** @param met told of each model that is met */
-  constructor(scope: Scope, met: (identity: Identity) => void) {
+  /**
+   * @param met told of each model that is met
+   * @param except paths that are not compared
+   */
+  constructor(scope: Scope, met: (identity: Identity) => void, except: Paths) {
     this.#scope = scope;
+    this.#except = except;
     this.#met = met;
     this.#generation = scope.world.generation;
   }
@@ -93,7 +100,7 @@ export class Recorder {
       const root = this.#roots[i] as Root;
       if (root.node.step === name && root.kind === kind) return this.#note(root.node, value);
     }
-    const node = new RecordNode(name, undefined, false, false);
+    const node = new RecordNode(name, undefined, false, false, this.#except);
     this.#roots.push({ kind, node });
     this.#note(node, value);
   }
@@ -119,6 +126,7 @@ export class Recorder {
     if (nodes.length === 0) {
       this.#meetUncompared(object);
       if (this.#fromGetters?.has(object)) this.cannotSee(String(key), 'it is read of what a getter made');
+      if (this.#fromFunctions?.has(object)) this.given(value);
       // An object of the body's own may hold one from outside.
       return this.again(value);
     }
@@ -141,11 +149,12 @@ export class Recorder {
       else this.#note(child, found);
     }
     // What a getter gives was not there before.
-    if (isComputed && found !== METHOD && isObject(value)) this.#given(nodes, value);
+    if (isComputed && found !== METHOD && isObject(value)) this.#fromGetter(nodes, value);
   }
 
   /** What a getter gave: below a model it is the model's; of any other object nothing says what is in it. */
-  #given(nodes: readonly RecordNode[], value: object): void {
+  #fromGetter(nodes: readonly RecordNode[], value: object): void {
+    this.given(value);
     this.#meetUncompared(value);
     const isOfModel = nodes.some(({ isBelow, isModel }) => isBelow || isModel);
     if (isOfModel || this.#known.has(value) || typeof value === 'function') return;
@@ -168,12 +177,30 @@ export class Recorder {
     this.#lookedInto(value);
     const { nodes } = this.#know(value);
     for (const node of nodes) this.#elements(node, value);
+    if (this.#fromFunctions?.has(value)) for (const element of elementsOf(value)) this.given(element);
   }
 
   /** `for a, b in` takes the elements of a list apart, where nobody sees it. */
   destructure(value: unknown): void {
     if (!Array.isArray(value)) return;
-    for (const element of value) if (isObject(element) && !Array.isArray(element)) this.hand(element);
+    const isGiven = this.#fromFunctions?.has(value);
+    for (const element of value) {
+      if (!isObject(element)) continue;
+      if (!Array.isArray(element)) this.hand(element);
+      else if (isGiven) for (const item of element) this.given(item);
+    }
+  }
+
+  /** A function gave a value: nobody knows whether it was made for this page. */
+  given(value: unknown): void {
+    if (!isObject(value)) return;
+    this.#fromFunctions ??= new Set();
+    this.#fromFunctions.add(value);
+  }
+
+  /** Whether a function gave an object. */
+  isGiven(value: unknown): boolean {
+    return isObject(value) && this.#fromFunctions?.has(value) === true;
   }
 
   /** A function, filter, test or another tag is handed a value: it may look at all of it. */
@@ -196,7 +223,7 @@ export class Recorder {
   ofMacro(macro: object, name: string, value: unknown): boolean {
     const { nodes } = this.#know(macro);
     for (const node of nodes) {
-      node.context ??= new RecordNode('()', node, node.isMany, false);
+      node.context ??= new RecordNode('()', node, node.isMany, false, []);
       this.#note(node.context.child(name), value);
     }
     return nodes.length > 0;
@@ -214,10 +241,14 @@ export class Recorder {
     return undefined;
   }
 
-  /** Whether an object stands outside of the body. */
+  /** Whether an object stands outside of the body, or may. */
   isOutside(object: object): boolean {
     const { nodes, isModel } = this.#know(object);
-    return isModel || nodes.length > 0;
+    return isModel || nodes.length > 0 || this.isGiven(object);
+  }
+
+  isMarkedSafe(object: object): boolean {
+    return this.#scope.world.isMarkedSafe(object);
   }
 
   /** A tag in the body says that an object is a row of a type. */
@@ -317,8 +348,8 @@ export class Recorder {
 
   #found(known: Known, node: RecordNode, value: object): void {
     if (known === PLACEHOLDER) return;
-    // On another path the same object is only told by being the same; but below a model that is not asked.
-    if (!known.nodes.some((other) => other === node || other.isBelow === node.isBelow)) {
+    // On another path the same object is only told by being the same; but below a model that is not asked, nor where except= says so.
+    if (!known.nodes.some((other) => other === node || (other.isBelow === node.isBelow && !other.isExcepted))) {
       const found = { ...known, nodes: known.nodes.length === 0 ? [node] : [...known.nodes, node] };
       this.#known.set(value, found);
       if (this.#lastObject === value) this.#last = found;
@@ -368,6 +399,8 @@ export class Recorder {
       return;
     } else if (value instanceof Map || value instanceof Set) {
       node.list = true;
+      // Keys are printed, or handed on: they are compared as a whole.
+      if (value instanceof Map) for (const key of value.keys()) this.hand(key);
       this.#register(node, value.values());
     } else if (Symbol.iterator in value) {
       this.cannotSee(node.path.join('.'), 'going over it runs code of the page');

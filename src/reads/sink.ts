@@ -1,5 +1,5 @@
 import type { Identity } from '../fragment/identity.ts';
-import type { Atom } from './atom.ts';
+import type { Atom, Presence } from './atom.ts';
 import type { ReadNode } from './shape.ts';
 
 /** Takes the text of the values as it comes. Each method says whether it is worth going on. */
@@ -14,7 +14,7 @@ export interface Sink {
   /** A value that is no object, as {@link atom} writes it. */
   addAtom(value: Atom): boolean;
   /** May take what is below a model at once; undefined if it is to be handed the text. */
-  below?(node: ReadNode, value: object): boolean | undefined;
+  below?(node: ReadNode, value: object, presence: Presence): boolean | undefined;
   /** Whether it wants to be told of models. */
   readonly isMeeting: boolean;
   /** A model was met on the way. */

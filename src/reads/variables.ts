@@ -6,6 +6,8 @@ export type SetVariable = readonly [name: string, value: unknown];
 /** What stands outside of a body. */
 export interface Outside {
   isOutside(object: object): boolean;
+  /** Whether it is printed as html. */
+  isMarkedSafe(object: object): boolean;
   pathTo(object: object): { readonly kind: RootKind; readonly steps: readonly string[] } | undefined;
 }
 
@@ -82,7 +84,7 @@ export function readVariables(text: string, markSafe: MarkSafe, find: Find): Set
 /** Values that JSON has no form for are lists of one or two elements; lists are in a list of their own. */
 function packed(value: unknown, outside: Outside, met: Set<object>): unknown {
   if (value === undefined) return ['u'];
-  if (value instanceof String) return ['h', String(value)];
+  if (typeof value === 'object' && value !== null && outside.isMarkedSafe(value)) return ['h', String(value)];
   if (typeof value === 'number') {
     return Number.isFinite(value) && !Object.is(value, -0) ? value : ['d', Object.is(value, -0) ? '-0' : String(value)];
   }

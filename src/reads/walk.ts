@@ -1,11 +1,11 @@
 import { types } from 'node:util';
-import { hasHiddenState } from '../fragment/hidden-state.ts';
 import type { Identity } from '../fragment/identity.ts';
 import { ownName } from '../fragment/names.ts';
 import { isPlain } from '../fragment/plain.ts';
-import { type Atom, textAtom } from './atom.ts';
+import { type Atom, FIRST_OBJECT, LAST_OBJECT, type Presence, presence, textAtom } from './atom.ts';
 import { BelowModels, identityOf } from './below-models.ts';
 import { builtInText, isBuiltInClass, isData, kindOf, ownExtras } from './built-in.ts';
+import { hasHiddenState } from './hidden-state.ts';
 import { isLazy } from './lazies.ts';
 import { INHERITED_ACCESSOR, METHOD, OWN_ACCESSOR, peek } from './peek.ts';
 import { isPlaceholder } from './placeholder.ts';
@@ -40,11 +40,12 @@ class Walk {
   readonly #world: World;
   readonly #sink: Sink;
   /** Objects met, in their order: what is one object is not the same as what is two alike. */
-  #objects: Map<object, number> | undefined;
-  #firstObject: object | undefined;
+  #objects: Map<unknown, number> | undefined;
+  #firstObject: unknown;
   /** The steps to the value that is looked at. */
   readonly #path: string[] = [];
-  #belowWalk: BelowModels | undefined;
+  /** Models below which something was read, each behind its node: which objects stand elsewhere too is known at the end. */
+  #models: (ReadNode | object)[] | undefined;
   /** Objects all of whose own data was written. */
   #written: Set<object> | undefined;
 
@@ -71,14 +72,54 @@ class Walk {
         if (!this.#sink.unseen(node.step, 'looking at it throws')) return false;
       }
     }
+    return this.#ofModels();
+  }
+
+  /** What was read below the models: their tokens stand for the rest. */
+  #ofModels(): boolean {
+    const models = this.#models;
+    if (models === undefined) return true;
+    const hasObjects = this.#firstObject !== undefined;
+    const among: Presence = hasObjects ? (value) => this.#presenceAmong(value) : presence;
+    const below = new BelowModels(this.#world, this.#sink, among);
+    for (let i = 0; i < models.length; i += 2) {
+      const node = models[i] as ReadNode;
+      const model = models[i + 1] as object;
+      try {
+        if (node.whole && !this.#sink.add(below.columns(model))) return false;
+        const isSame = this.#sink.below?.(node, model, among) ?? this.#sink.add(below.presences(node, model));
+        if (!isSame) return false;
+      } catch (error) {
+        if (error instanceof TooMuch) return this.#sink.tooMuch();
+        if (!this.#sink.unseen(node.step, 'looking at it throws')) return false;
+      }
+    }
     return true;
+  }
+
+  /** A body can ask whether an object below a model is one that it has from elsewhere: it is the number of that one. */
+  #presenceAmong(value: unknown): number {
+    if (typeof value !== 'object' || value === null) return presence(value);
+    const { models } = this.#scope;
+    const model = models.indexOf(value);
+    if (model !== -1) return FIRST_OBJECT + model;
+    const number = value === this.#firstObject ? 0 : this.#objects?.get(value);
+    if (number === undefined) return presence(value);
+    const code = FIRST_OBJECT + models.length + number;
+    if (code > LAST_OBJECT) throw new TooMuch('more objects are read than can be told apart');
+    return code;
   }
 
   #value(node: ReadNode, value: unknown): boolean {
     if (value === null || (typeof value !== 'object' && typeof value !== 'function')) {
-      return this.#sink.addAtom(value as Atom);
+      return this.#atom(value as Atom);
     }
     return typeof value === 'function' ? this.#function(node, value as never) : this.#object(node, value);
+  }
+
+  #atom(value: Atom): boolean {
+    // Two symbols may have one text.
+    return this.#sink.addAtom(value) && (typeof value !== 'symbol' || this.#number(value));
   }
 
   #function(node: ReadNode, value: (...args: never[]) => unknown): boolean {
@@ -97,7 +138,14 @@ class Walk {
         this.#path.length -= 2;
       }
     }
-    return this.#members(node, value);
+    return (!node.whole || this.#statics(value, 0)) && this.#members(node, value);
+  }
+
+  /** What a function has beside its code. */
+  #statics(value: object, depth: number): boolean {
+    const keys = Object.keys(value);
+    if (keys.length === 0 || isLazy(value)) return true;
+    return this.#number(value) && (this.#isWritten(value) || this.#own(value, keys, depth));
   }
 
   #object(node: ReadNode, value: object): boolean {
@@ -114,8 +162,8 @@ class Walk {
     if (isPlaceholder(value)) return this.#sink.pending();
     const identity = identityOf(this.#world, value, node.type);
     if (identity !== undefined) return this.#model(identity, value) && this.#ofModel(node, value);
-    if (value instanceof String) return this.#string(value);
     if (!this.#number(value)) return false;
+    if (this.#world.isMarkedSafe(value)) return this.#safe(value);
     if (node.whole) {
       if (!this.#once(value, 0)) return false;
     } else if (Array.isArray(value) || value instanceof Set) {
@@ -152,29 +200,23 @@ class Walk {
 
   /** An object's own data, the first time that all of it counts. */
   #once(value: object, depth: number): boolean {
+    if (this.#isWritten(value)) return true;
+    return (Object.isExtensible(value) || this.#sink.add('!')) && this.#data(value, depth);
+  }
+
+  /** Whether all of an object was written before; from now on it was. */
+  #isWritten(value: object): boolean {
     if (this.#written?.has(value)) return true;
     this.#written ??= new Set();
     this.#written.add(value);
-    return this.#data(value, depth);
+    return false;
   }
 
   #ofModel(node: ReadNode, value: object): boolean {
-    return node.isEnd || ((!node.whole || this.#all(value)) && this.#below(node, value));
-  }
-
-  #all(value: object): boolean {
-    return this.#sink.add(this.#belowModels.columns(value));
-  }
-
-  /** What was read below a model: its token stands for the rest. */
-  #below(node: ReadNode, value: object): boolean {
-    const known = this.#sink.below?.(node, value);
-    return known ?? this.#sink.add(this.#belowModels.presences(node, value));
-  }
-
-  get #belowModels(): BelowModels {
-    this.#belowWalk ??= new BelowModels(this.#world, this.#sink);
-    return this.#belowWalk;
+    if (node.isEnd) return true;
+    this.#models ??= [];
+    this.#models.push(node, value);
+    return true;
   }
 
   #model(identity: Identity, value: object): boolean {
@@ -183,9 +225,8 @@ class Walk {
     return this.#number(value) && this.#sink.add(textAtom('k', name));
   }
 
-  /** What Nunjucks marks as safe, or a string object: printed unescaped, so not the same as its text. */
-  #string(value: object): boolean {
-    if (Object.prototype.toString.call(value.valueOf) !== '[object Function]') return this.#unseen('no text');
+  /** What Nunjucks marks as safe is printed unescaped: it is not the same as its text. */
+  #safe(value: object): boolean {
     if (!this.#sink.add(textAtom('h', String(value)))) return false;
     const keys = ownExtras(value);
     return keys.length === 0 || this.#own(value, keys, 0);
@@ -221,7 +262,7 @@ class Walk {
   }
 
   /** Says which object this is: what is one object in two places is not the same as two that are alike. */
-  #number(value: object): boolean {
+  #number(value: unknown): boolean {
     if (this.#firstObject === undefined) this.#firstObject = value;
     if (value === this.#firstObject) return this.#sink.add('o0,');
     this.#objects ??= new Map();
@@ -235,16 +276,16 @@ class Walk {
 
   whole(value: unknown, depth: number): boolean {
     if (value === null || (typeof value !== 'object' && typeof value !== 'function')) {
-      return this.#sink.addAtom(value as Atom);
+      return this.#atom(value as Atom);
     }
-    if (typeof value === 'function') return this.#function(BARE, value as never);
+    if (typeof value === 'function') return this.#function(BARE, value as never) && this.#statics(value, depth);
     if (isPlaceholder(value)) return this.#sink.pending();
     const model = this.#scope.models.indexOf(value);
-    if (model !== -1) return this.#sink.add(`m${model},`) && this.#all(value);
+    if (model !== -1) return this.#sink.add(`m${model},`) && this.#ofModel(WHOLE, value);
     const identity = this.#world.identity(value);
-    if (identity !== undefined) return this.#model(identity, value) && this.#all(value);
-    if (value instanceof String) return this.#string(value);
-    return this.#number(value) && this.#once(value, depth);
+    if (identity !== undefined) return this.#model(identity, value) && this.#ofModel(WHOLE, value);
+    if (!this.#number(value)) return false;
+    return this.#world.isMarkedSafe(value) ? this.#safe(value) : this.#once(value, depth);
   }
 
   /** An object's own data, each object once. */
@@ -262,14 +303,14 @@ class Walk {
     if (text !== undefined) return this.#sink.add(text) && this.#extras(value, depth);
     if (value instanceof Map) {
       if (!this.#sink.add(`M${value.size}:`)) return false;
-      for (const [key, item] of value) {
+      for (const [key, item] of Map.prototype.entries.call(value)) {
         if (!this.whole(key, depth + 1) || !this.whole(item, depth + 1)) return false;
       }
       return this.#extras(value, depth);
     }
     if (value instanceof Set) {
       if (!this.#sink.add(`S${value.size}:`)) return false;
-      for (const item of value) if (!this.whole(item, depth + 1)) return false;
+      for (const item of Set.prototype.values.call(value)) if (!this.whole(item, depth + 1)) return false;
       return this.#extras(value, depth);
     }
     if (types.isPromise(value)) return this.#unseen('it is a promise: await it first');
@@ -278,9 +319,6 @@ class Walk {
   }
 
   #properties(value: object, depth: number): boolean {
-    if (!isPlain(value) && hasHiddenState(Object.getPrototypeOf(value))) {
-      return this.#unseen('its class keeps what nobody can look at');
-    }
     if (!this.#sink.add(kindOf(value)) || !this.#code(value)) return false;
     return this.#own(value, Reflect.ownKeys(value), depth);
   }
@@ -288,7 +326,9 @@ class Walk {
   /** What an instance can do is code, as a function is. */
   #code(value: object): boolean {
     if (isPlain(value)) return true;
-    const text = this.#world.prototypeText(Object.getPrototypeOf(value));
+    const prototype = Object.getPrototypeOf(value);
+    if (hasHiddenState(prototype)) return this.#unseen('its class keeps what nobody can look at');
+    const text = this.#world.prototypeText(prototype);
     return text === undefined ? this.#unseen(UNTRUSTED_CLASS) : this.#sink.add(`x${text},`);
   }
 
@@ -301,11 +341,14 @@ class Walk {
 
   #own(value: object, keys: readonly (string | symbol)[], depth: number): boolean {
     for (const key of keys) {
-      const found = peek(value, key);
+      const property = Reflect.getOwnPropertyDescriptor(value, key);
+      if (property === undefined) continue;
       const name = String(key);
-      if (found === OWN_ACCESSOR) return this.#unseen(`${name} is a getter`);
+      if (!('value' in property)) return this.#unseen(`${name} is a getter`);
       this.#path.push(name);
-      if (!this.#sink.add(textAtom('k', name)) || !this.whole(found, depth + 1)) return false;
+      if (!property.enumerable && !this.#sink.add('~')) return false;
+      const isAdded = this.#sink.add(textAtom(typeof key === 'symbol' ? 'y' : 'k', name));
+      if (!isAdded || !this.whole(property.value, depth + 1)) return false;
       this.#path.pop();
     }
     return this.#sink.add('}');
@@ -332,6 +375,8 @@ const BARE: ReadNode = {
   each: undefined,
   context: undefined,
 };
+
+const WHOLE: ReadNode = { ...BARE, whole: true, isEnd: false };
 
 const UNTRUSTED_CLASS = 'its class was not met in an earlier render, and its methods are code';
 const UNTRUSTED = 'it is a function of the page that was not met in an earlier render';

@@ -14,6 +14,8 @@ export interface World {
   prototypeText(prototype: object): string | undefined;
   /** The identity of an object that is not compared: of any instance that has an id, whether its type was named or not. */
   uncomparedIdentity(object: object): Identity | undefined;
+  /** Whether the copy of Nunjucks that renders the page prints it as html. */
+  isMarkedSafe(value: object): boolean;
   /** What is known of a macro; undefined for anything else. */
   macro(value: unknown): object | undefined;
   /** What stands in a model's identity for what no bump tells; `version` of its registration. */

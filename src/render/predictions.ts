@@ -139,6 +139,8 @@ class ContextScope implements Scope {
       prototypeText: () => undefined,
       uncomparedIdentity: () => undefined,
       macro: () => undefined,
+      // Whether it was Nunjucks that marked it: a prediction may be wrong.
+      isMarkedSafe: (value) => value instanceof String && Object.hasOwn(value, 'val'),
       version: () => '',
     };
   }

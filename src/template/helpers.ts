@@ -36,14 +36,19 @@ export class Helpers {
     return this.#own.tests.has(called) || this.#own.filters.has(called);
   }
 
+  /** Whether it is what this copy of Nunjucks marks as safe: it tells it from other objects by its class. */
+  isMarkedSafe(value: object): boolean {
+    return Object.getPrototypeOf(value) === this.#own.safe;
+  }
+
   /** Whether it only moves the elements of a list, or counts them: what is read of them is recorded when they are looked into. */
   isMoving(called: unknown): boolean {
     return this.#own.moving.has(called);
   }
 
-  /** Whether it looks at what kind of value it is handed, and never into it: the tests of Nunjucks' own do. */
+  /** Whether it looks at what kind of value it is handed, and never into it: most tests of Nunjucks' own. */
   isStructural(called: unknown): boolean {
-    return this.#own.tests.has(called);
+    return this.#own.structural.has(called);
   }
 
   #find(name: string): unknown {
@@ -71,28 +76,39 @@ function dataOf(value: unknown, member: string): unknown {
 
 interface Own {
   readonly tests: ReadonlySet<unknown>;
+  readonly structural: ReadonlySet<unknown>;
   readonly filters: ReadonlySet<unknown>;
   readonly moving: ReadonlySet<unknown>;
+  /** The class of what is marked as safe. */
+  readonly safe: unknown;
 }
 
 /** Filters of Nunjucks' own that look at no element of the list they are handed. */
 const MOVING = ['length', 'first', 'last', 'reverse', 'slice', 'batch', 'default'];
 
+/** The one test that asks for a property. */
+const LOOKS_INSIDE = 'iterable';
+
 /** Nunjucks' own tests and filters, found in an environment that nobody has added to. */
 function ownOf(env: Environment): Own {
   let prototype: object | null = Object.getPrototypeOf(env);
   while (prototype !== null && !Object.hasOwn(prototype, 'addTest')) prototype = Object.getPrototypeOf(prototype);
-  type Bare = { readonly tests: object; readonly filters: Readonly<Record<string, unknown>> };
+  type Bare = {
+    readonly tests: Readonly<Record<string, unknown>>;
+    readonly filters: Readonly<Record<string, unknown>>;
+  };
   const Bare = prototype?.constructor as (new (loaders: readonly never[]) => Bare) | undefined;
   try {
     const bare = Bare === undefined ? { tests: {}, filters: {} } : new Bare([]);
     const { tests, filters } = bare;
     return {
       tests: new Set(Object.values(tests)),
+      structural: new Set(Object.keys(tests).flatMap((name) => (name === LOOKS_INSIDE ? [] : [tests[name]]))),
       filters: new Set(Object.values(filters)),
       moving: new Set(MOVING.map((name) => filters[name])),
+      safe: Object.getPrototypeOf((filters.safe as (text: string) => object)('')),
     };
   } catch {
-    return { tests: new Set(), filters: new Set(), moving: new Set() };
+    return { tests: new Set(), structural: new Set(), filters: new Set(), moving: new Set(), safe: undefined };
   }
 }

@@ -96,6 +96,10 @@ function ownRecorded(called: Called, helpers: Helpers): Called {
       const reading = readingOf(this);
       if (isMoving && Array.isArray(args[0])) reading?.iterate(args[0]);
       else reading?.hand(args);
+      const value = called.apply(this, args);
+      // What is picked from a list that a function gave was given as well.
+      if (args.some((arg) => reading?.isGiven(arg))) reading?.given(value);
+      return value;
     }
     return called.apply(this, args);
   };
@@ -106,7 +110,9 @@ function foreignRecorded(called: Called): Called {
     const reading = readingOf(this);
     if (reading === undefined) return called.apply(this, args);
     reading.hand(args);
-    return called.apply(reading.recording(this as Context), args);
+    const value = called.apply(reading.recording(this as Context), args);
+    reading.given(value);
+    return value;
   };
 }
 

@@ -55,6 +55,12 @@ export class PageReading implements TemplateReading {
 
   madeCaller(): void {}
 
+  given(): void {}
+
+  isGiven(): boolean {
+    return false;
+  }
+
   hand(values: readonly unknown[]): void {
     for (const value of values) this.iterate(value);
   }

@@ -69,6 +69,9 @@ export interface TemplateReading extends Reading {
   madeCaller(caller: object): void;
   /** A call: returns the context that the function is given as its `this`. */
   called(called: unknown, context: Context, args: readonly unknown[]): Context;
+  /** What a function gave. */
+  given(value: unknown): void;
+  isGiven(value: unknown): boolean;
   /** The context as functions see it. */
   recording(context: Context): Context;
 }
@@ -130,12 +133,16 @@ export function pageRuntime(
     },
     inOperator(key, value) {
       const reading = fragments.reading;
-      if (reading !== undefined && !Array.isArray(value)) reading.hand([value]);
+      if (Array.isArray(value)) reading?.iterate(value);
+      else reading?.hand([value]);
       return inOperator(key, value);
     },
     callWrap(called, name, context, args) {
       const reading = fragments.reading;
-      return callWrap(called, name, reading === undefined ? context : reading.called(called, context, args), args);
+      if (reading === undefined) return callWrap(called, name, context, args);
+      const value = callWrap(called, name, reading.called(called, context, args), args);
+      if (!isMethodOfText(called)) reading.given(value);
+      return value;
     },
   };
   class Derived {
@@ -147,6 +154,11 @@ export function pageRuntime(
   }
   Object.setPrototypeOf(Derived.prototype, Object.assign(Object.create(runtime), overrides));
   return Derived as unknown as MakeRuntime;
+}
+
+/** What a method of a text gives was made for whoever called it. */
+function isMethodOfText(called: unknown): boolean {
+  return typeof methodOf(called)?.object === 'string';
 }
 
 function method(object: unknown, key: unknown, value: Called): Called {

@@ -42,6 +42,10 @@ export class PageWorld implements World {
     }
   }
 
+  isMarkedSafe(value: object): boolean {
+    return value instanceof String && this.#host.helpers.isMarkedSafe(value);
+  }
+
   macro(value: unknown): object | undefined {
     return macroOf(value);
   }

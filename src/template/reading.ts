@@ -184,6 +184,14 @@ export class BodyReading implements TemplateReading {
     }
   }
 
+  given(value: unknown): void {
+    this.#recorder.given(value);
+  }
+
+  isGiven(value: unknown): boolean {
+    return this.#recorder.isGiven(value);
+  }
+
   called(called: unknown, context: Context, args: readonly unknown[]): Context {
     const method = methodOf(called);
     const target = method === undefined ? called : calledIn(method);

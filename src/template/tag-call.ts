@@ -51,7 +51,7 @@ export class TagCall implements FragmentCall, BodyEvents {
   body(bodyFrame: BodyFrame, scope: Scope | undefined, { met, read }: BodyReadEvents): RenderedBody | Promise<unknown> {
     const { context, frame, site, body } = this.#at;
     const own = frameOfBody(frame);
-    const recorder = scope && new Recorder(scope, met);
+    const recorder = scope && new Recorder(scope, met, site.except);
     const reading = recorder && this.#reading(recorder, own, bodyFrame);
     bodyFrame.reading = reading;
     const ended = (variables: readonly SetVariable[]): BodyReads | undefined => {

@@ -1,3 +1,5 @@
+import { isOfEngine } from './built-in.ts';
+
 /** What an object may keep where nobody can look: private fields of its class, slots of the engine's own classes. */
 const known = new WeakMap<object, boolean>();
 
@@ -6,7 +8,7 @@ const PRIVATE_NAME = /#[\p{ID_Start}$_]/u;
 const NATIVE = /\{\s*\[native code\]\s*\}\s*$/;
 
 /**
- * Whether instances of a class may have state that is not in their properties.
+ * Whether instances of a class may have state that is not in their properties, nor what makes a list, map or date.
  *
  * @param prototype of the instance; plain objects' have none
  */
@@ -20,8 +22,8 @@ export function hasHiddenState(prototype: object): boolean {
 
 function isHiding(prototype: object): boolean {
   const above: object | null = Object.getPrototypeOf(prototype);
-  // Object.prototype, of whatever realm.
-  if (above === null) return false;
+  // Object.prototype, of whatever realm; what dates and maps keep is compared.
+  if (above === null || isOfEngine(prototype)) return false;
   const made: unknown = Object.getOwnPropertyDescriptor(prototype, 'constructor')?.value;
   if (typeof made === 'function') {
     const text = Function.prototype.toString.call(made);
