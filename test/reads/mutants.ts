@@ -148,8 +148,8 @@ export const readMutants = {
     rule: 'cycles and repeats are references',
     edits: edit(
       'reads/walk.ts',
-      '#number(value: object): boolean {',
-      '#number(value: object): boolean {\n    return true;',
+      '#number(value: unknown): boolean {',
+      '#number(value: unknown): boolean {\n    return true;',
     ),
     foundBy: ['values', 'the identity of objects'],
   },
@@ -165,7 +165,11 @@ export const readMutants = {
   },
   'html that is marked safe is its text': {
     rule: 'what prints differently is not the same',
-    edits: edit('reads/walk.ts', "textAtom('h', String(value))", "textAtom('s', String(value))"),
+    edits: edit(
+      'reads/walk.ts',
+      'if (!this.#number(value)) return false;\n    if (this.#world.isMarkedSafe(value)) return this.#safe(value);',
+      'if (this.#world.isMarkedSafe(value)) return this.#atom(String(value));\n    if (!this.#number(value)) return false;',
+    ),
     seed: 8,
   },
   'for k, v goes in the order of the alphabet': {
