@@ -81,13 +81,18 @@ class Walk {
     if (models === undefined) return true;
     const hasObjects = this.#firstObject !== undefined;
     const among: Presence = hasObjects ? (value) => this.#presenceAmong(value) : presence;
-    const below = new BelowModels(this.#world, this.#sink, among);
+    let below: BelowModels | undefined;
     for (let i = 0; i < models.length; i += 2) {
       const node = models[i] as ReadNode;
       const model = models[i + 1] as object;
       try {
-        if (node.whole && !this.#sink.add(below.columns(model))) return false;
-        const isSame = this.#sink.below?.(node, model, among) ?? this.#sink.add(below.presences(node, model));
+        // Most often whoever compares does it at once.
+        let isSame = node.whole ? undefined : this.#sink.below?.(node, model, among);
+        if (isSame === undefined) {
+          below ??= new BelowModels(this.#world, this.#sink, among);
+          isSame =
+            (!node.whole || this.#sink.add(below.columns(model))) && this.#sink.add(below.presences(node, model));
+        }
         if (!isSame) return false;
       } catch (error) {
         if (error instanceof TooMuch) return this.#sink.tooMuch();
