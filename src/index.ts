@@ -1,12 +1,12 @@
+export type { KeyModel, KeyParts } from './cache/key.ts';
 export { CacheSweeperError, type CacheSweeperErrorCode } from './errors.ts';
-export type { ModelIdentity } from './fragment/identity.ts';
-export type { KeyModel, KeyParts } from './fragment/key.ts';
+export type { InvalidateOptions } from './invalidation/changes.ts';
+export type { BeginOptions, SweepTransaction, TransactionOptions } from './invalidation/transaction.ts';
+export type { ModelIdentity } from './model/identity.ts';
 export { type CacheSweeperOptions, DEFAULT_PRIVATE_NAMES, type PageContext } from './options.ts';
-export type { BeginOptions, SweepTransaction, TransactionOptions } from './orm/transaction.ts';
-export type { InvalidateOptions } from './render/changes.ts';
 export { lazy } from './render/lazy.ts';
-export type { FragmentReport, RenderReport, UncachedReason } from './render/report.ts';
-export type { TagStats } from './render/stats.ts';
+export type { FragmentReport, RenderReport, UncachedReason } from './reporting/report.ts';
+export type { TagStats } from './reporting/stats.ts';
 export type { Added, Kind, Lookup, Store, StoreCall, StoreItem } from './stores/store.ts';
 export { CacheSweeper, type CacheSweeperStats } from './sweeper.ts';
 export type { NunjucksEnvironment } from './template/nunjucks.ts';

@@ -1,7 +1,7 @@
 import { channel } from 'node:diagnostics_channel';
-import { describe } from './fragment/describe.ts';
 import type { Settings } from './options.ts';
-import type { RenderReport } from './render/report.ts';
+import type { RenderReport } from './reporting/report.ts';
+import { describe } from './util/describe.ts';
 
 const renderChannel = channel('nunjucks-cachesweeper:render');
 const errorChannel = channel('nunjucks-cachesweeper:error');

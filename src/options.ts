@@ -1,10 +1,10 @@
-import { milliseconds } from './duration.ts';
+import type { KeyParts } from './cache/key.ts';
 import { CacheSweeperError } from './errors.ts';
-import { describe } from './fragment/describe.ts';
-import type { ModelIdentity } from './fragment/identity.ts';
-import type { KeyParts } from './fragment/key.ts';
-import type { RenderReport } from './render/report.ts';
+import type { ModelIdentity } from './model/identity.ts';
+import type { RenderReport } from './reporting/report.ts';
 import type { Store } from './stores/store.ts';
+import { describe } from './util/describe.ts';
+import { milliseconds } from './util/duration.ts';
 
 /** The variables of a page, as they were given to `render`. */
 export type PageContext = Readonly<Record<string, unknown>>;

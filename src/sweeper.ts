@@ -1,24 +1,29 @@
+import { Entries } from './cache/entries.ts';
+import { LocalTokens } from './cache/local-tokens.ts';
+import { MemoryTier } from './cache/memory-tier.ts';
+import { Shared } from './cache/shared/shared.ts';
 import { CacheSweeperError } from './errors.ts';
-import { describe } from './fragment/describe.ts';
-import { Identifier, type ModelClass } from './fragment/identity.ts';
-import { EVERYTHING } from './fragment/names.ts';
+import { BumpListener } from './invalidation/bump-listener.ts';
+import { Bumps, bumpFailed } from './invalidation/bumps.ts';
+import { type Changes, changesOf, type InvalidateOptions, unconditional } from './invalidation/changes.ts';
+import {
+  type BeginOptions,
+  type SweepTransaction,
+  type TransactionOptions,
+  Transactions,
+} from './invalidation/transaction.ts';
 import { Listeners } from './listeners.ts';
+import { Identifier, type ModelClass } from './model/identity.ts';
+import { EVERYTHING } from './model/names.ts';
+import { checkRegistration } from './model/registration.ts';
 import { type CacheSweeperOptions, checkOptions } from './options.ts';
-import { type BeginOptions, type SweepTransaction, type TransactionOptions, Transactions } from './orm/transaction.ts';
-import { checkRegistration } from './registration.ts';
-import { Background } from './render/background.ts';
-import { BumpListener } from './render/bump-listener.ts';
-import { Bumps, bumpFailed } from './render/bumps.ts';
-import { type Changes, changesOf, type InvalidateOptions, unconditional } from './render/changes.ts';
 import { Engine, type Tokens } from './render/engine.ts';
-import { Entries } from './render/entries.ts';
-import type { UnfinishedReport } from './render/report.ts';
-import { Stats, type TagStats } from './render/stats.ts';
-import { LocalTokens } from './stores/local-tokens.ts';
-import { MemoryTier } from './stores/memory-tier.ts';
-import { Shared } from './stores/shared.ts';
+import type { UnfinishedReport } from './reporting/report.ts';
+import { Stats, type TagStats } from './reporting/stats.ts';
 import { install, rendersOf } from './template/install.ts';
 import type { Environment, NunjucksEnvironment } from './template/nunjucks.ts';
+import { Background } from './util/background.ts';
+import { describe } from './util/describe.ts';
 import type { ExpiredViews, ViewTarget } from './views/expire.ts';
 import { Views } from './views/views.ts';
 

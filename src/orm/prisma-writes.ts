@@ -1,4 +1,4 @@
-import { partlyKnown } from '../fragment/partly-known.ts';
+import { partlyKnown } from '../model/partial-row.ts';
 import type { Write } from './save-hook.ts';
 
 /** The part of Prisma's data model that its clients carry. */

@@ -1,7 +1,7 @@
 import { CacheSweeperError } from '../errors.ts';
-import { describe } from '../fragment/describe.ts';
+import type { SweepTransaction } from '../invalidation/transaction.ts';
 import type { CacheSweeper } from '../sweeper.ts';
-import type { SweepTransaction } from './transaction.ts';
+import { describe } from '../util/describe.ts';
 
 /** What a save hook is told about one model; all of it is optional. */
 export interface HookedModel {

@@ -1,6 +1,6 @@
 import type { Model, ModelAttributeColumnOptions, ModelStatic, Sequelize, Transaction } from 'sequelize';
+import type { SweepTransaction } from '../invalidation/transaction.ts';
 import { MAX_BULK_ROWS, type SaveHook, type Write } from './save-hook.ts';
-import type { SweepTransaction } from './transaction.ts';
 
 /** Which of the sweeper's transactions is which of Sequelize's. */
 export class Transactions {

@@ -1,9 +1,9 @@
 import type { Model, ModelStatic, Sequelize, Transaction } from 'sequelize';
 import { CacheSweeperError } from '../errors.ts';
+import type { SweepTransaction } from '../invalidation/transaction.ts';
 import type { CacheSweeper } from '../sweeper.ts';
 import { SaveHook, type SaveHookOptions } from './save-hook.ts';
 import { Listener, type QueryOptions, Transactions } from './sequelize-listener.ts';
-import type { SweepTransaction } from './transaction.ts';
 
 export type { HookedModel, SaveHookOptions } from './save-hook.ts';
 

@@ -14,9 +14,9 @@ import type {
   UpdateEvent,
 } from 'typeorm';
 import { CacheSweeperError } from '../errors.ts';
+import type { SweepTransaction } from '../invalidation/transaction.ts';
 import type { CacheSweeper } from '../sweeper.ts';
 import { SaveHook, type SaveHookOptions, type Write } from './save-hook.ts';
-import type { SweepTransaction } from './transaction.ts';
 
 export type { HookedModel, SaveHookOptions } from './save-hook.ts';
 

@@ -1,4 +1,4 @@
-import { digest } from '../fragment/digest.ts';
+import { digest } from '../util/digest.ts';
 
 /** Longer texts are compared by their digest, so that entries do not carry them. */
 export const LONGEST_TEXT = 2_048;

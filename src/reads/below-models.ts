@@ -1,4 +1,4 @@
-import type { Identity } from '../fragment/identity.ts';
+import type { Identity } from '../model/identity.ts';
 import { type Presence, textAtom } from './atom.ts';
 import { peek } from './peek.ts';
 import { isPlaceholder } from './placeholder.ts';

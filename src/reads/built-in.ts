@@ -1,5 +1,5 @@
 import { types } from 'node:util';
-import { isPlain } from '../fragment/plain.ts';
+import { isPlain } from '../util/plain.ts';
 import { atom, textAtom } from './atom.ts';
 
 /** The kind of object that a value is: what has no prototype is written `{-`, instances have their class's name. */

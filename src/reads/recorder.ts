@@ -1,5 +1,5 @@
-import type { Identity } from '../fragment/identity.ts';
-import { isPlain } from '../fragment/plain.ts';
+import type { Identity } from '../model/identity.ts';
+import { isPlain } from '../util/plain.ts';
 import { isLazy } from './lazies.ts';
 import { elementsOf, hasOwnText, isObject } from './objects.ts';
 import { INHERITED_ACCESSOR, METHOD, OWN_ACCESSOR, peek } from './peek.ts';

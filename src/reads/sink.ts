@@ -1,4 +1,4 @@
-import type { Identity } from '../fragment/identity.ts';
+import type { Identity } from '../model/identity.ts';
 import type { Atom, Presence } from './atom.ts';
 import type { ReadNode } from './shape.ts';
 

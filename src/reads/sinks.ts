@@ -1,4 +1,4 @@
-import type { Identity } from '../fragment/identity.ts';
+import type { Identity } from '../model/identity.ts';
 import { type Atom, atom } from './atom.ts';
 import type { Sink } from './sink.ts';
 

@@ -1,7 +1,7 @@
 import { types } from 'node:util';
-import type { Identity } from '../fragment/identity.ts';
-import { ownName } from '../fragment/names.ts';
-import { isPlain } from '../fragment/plain.ts';
+import type { Identity } from '../model/identity.ts';
+import { ownName } from '../model/names.ts';
+import { isPlain } from '../util/plain.ts';
 import { type Atom, FIRST_OBJECT, LAST_OBJECT, type Presence, presence, textAtom } from './atom.ts';
 import { BelowModels, identityOf } from './below-models.ts';
 import { builtInText, isBuiltInClass, isData, kindOf, ownExtras } from './built-in.ts';

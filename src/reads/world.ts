@@ -1,4 +1,4 @@
-import type { Identity } from '../fragment/identity.ts';
+import type { Identity } from '../model/identity.ts';
 
 /** What the values of a page are to the cache. None of these throws, but for what a proxy of the page's may throw. */
 export interface World {

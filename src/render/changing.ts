@@ -1,10 +1,10 @@
 import { LRUCache } from 'lru-cache';
-import { digest } from '../fragment/digest.ts';
-import type { Entry } from '../fragment/entry.ts';
+import type { Entry } from '../cache/entry.ts';
 import { leaves, type ReadShape } from '../reads/shape.ts';
 import { Collector } from '../reads/sinks.ts';
 import { walk } from '../reads/walk.ts';
 import type { Scope } from '../reads/world.ts';
+import { digest } from '../util/digest.ts';
 
 /** Misses in a row, each with another value of one path, after which a fragment is not stored. */
 const MANY = 20;

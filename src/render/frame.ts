@@ -1,6 +1,6 @@
-import { Dependencies } from '../fragment/dependencies.ts';
+import { Dependencies } from '../cache/dependencies.ts';
 import type { ReadShape, RootKind } from '../reads/shape.ts';
-import type { UncachedReason } from './report.ts';
+import type { UncachedReason } from '../reporting/report.ts';
 
 /** What a body looks up, as Nunjucks tells it. */
 export interface Reading {

@@ -1,7 +1,7 @@
 import { CacheSweeperError } from '../errors.ts';
-import { isPlain } from '../fragment/plain.ts';
 import { markLazy } from '../reads/lazies.ts';
 import { isPlaceholder, makePlaceholder } from '../reads/placeholder.ts';
+import { isPlain } from '../util/plain.ts';
 import { currentRender, runAs } from './current.ts';
 import { Frame } from './frame.ts';
 import { inPart } from './part.ts';

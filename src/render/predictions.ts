@@ -1,14 +1,14 @@
 import { LRUCache } from 'lru-cache';
-import { digest } from '../fragment/digest.ts';
-import type { Identifier } from '../fragment/identity.ts';
+import type { Entries } from '../cache/entries.ts';
+import { type Guess, StoreKnowledge } from '../cache/store-token-reader.ts';
+import type { Identifier } from '../model/identity.ts';
 import type { PageContext } from '../options.ts';
 import { MAX_PATHS, NO_READS, type ReadShape, shapeOf, union } from '../reads/shape.ts';
 import { KeyCollector } from '../reads/sinks.ts';
 import { walk } from '../reads/walk.ts';
 import type { Scope, World } from '../reads/world.ts';
-import type { Entries } from './entries.ts';
+import { digest } from '../util/digest.ts';
 import type { Render } from './render.ts';
-import { type Guess, StoreKnowledge } from './store-knowledge.ts';
 
 /** What one page needed from the store. */
 interface Needed {

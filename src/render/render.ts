@@ -1,13 +1,13 @@
+import type { Entry } from '../cache/entry.ts';
+import type { StoredKey } from '../cache/key.ts';
+import type { Knowledge } from '../cache/token-reader.ts';
 import { CacheSweeperError } from '../errors.ts';
-import { canonicalList } from '../fragment/canonical.ts';
-import { describe } from '../fragment/describe.ts';
-import type { Entry } from '../fragment/entry.ts';
-import type { StoredKey } from '../fragment/key.ts';
 import type { PageContext, Settings } from '../options.ts';
 import type { ReadShape } from '../reads/shape.ts';
+import type { FragmentDraft } from '../reporting/report.ts';
+import { canonicalList } from '../util/canonical.ts';
+import { describe } from '../util/describe.ts';
 import type { Frame } from './frame.ts';
-import type { Knowledge } from './knowledge.ts';
-import type { FragmentDraft } from './report.ts';
 import type { Watch } from './verify/watch.ts';
 
 /** What one run of a page's template has found so far. It ends with the run. */

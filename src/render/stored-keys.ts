@@ -1,12 +1,12 @@
-import { digest } from '../fragment/digest.ts';
-import type { StoredKey } from '../fragment/key.ts';
+import type { StoredKey } from '../cache/key.ts';
+import { PENDING } from '../cache/token-reader.ts';
 import type { Reads } from '../reads/reads.ts';
 import { NO_READS, type ReadShape, storedShape } from '../reads/shape.ts';
 import { KeyCollector } from '../reads/sinks.ts';
 import { walk } from '../reads/walk.ts';
 import type { Scope } from '../reads/world.ts';
-import { PENDING } from './knowledge.ts';
-import type { FragmentParts, KeyMaker, Place } from './operands.ts';
+import { digest } from '../util/digest.ts';
+import type { FragmentParts, KeyMaker, Place } from './fragment-key.ts';
 import type { Records } from './records.ts';
 import type { Render } from './render.ts';
 

@@ -1,11 +1,11 @@
 import { CacheSweeperError } from '../errors.ts';
+import type { KeyMaker } from '../render/fragment-key.ts';
 import type { Fragments } from '../render/fragments.ts';
-import type { KeyMaker } from '../render/operands.ts';
-import { parseArguments } from './arguments.ts';
-import { Emitter } from './emit.ts';
-import type { TemplateHost } from './host.ts';
+import { parseArguments } from './compile/arguments.ts';
+import { Emitter } from './compile/emit.ts';
+import { failAt, placeInTemplate, positionOf } from './compile/template-error.ts';
 import type { Context, Lexer, Node, Nodes, Parser, Token } from './nunjucks.ts';
-import { failAt, placeInTemplate, positionOf } from './template-error.ts';
+import type { TemplateHost } from './run/environment.ts';
 
 const TAG = 'depends';
 

@@ -1,13 +1,13 @@
 import { CacheSweeperError } from '../errors.ts';
-import { describe } from '../fragment/describe.ts';
 import type { Engine } from '../render/engine.ts';
-import type { Toolkit } from './analysis.ts';
+import { describe } from '../util/describe.ts';
+import type { Toolkit } from './compile/analysis.ts';
+import { factsTag } from './compile/facts-tag.ts';
 import { DependsTag } from './depends-tag.ts';
-import { factsTag } from './facts-tag.ts';
 import { FragmentTag } from './fragment-tag.ts';
-import { TemplateHost } from './host.ts';
 import type { Done, Environment, Lexer, NunjucksEnvironment, Parser, ParserClass, Template } from './nunjucks.ts';
-import { type NunjucksRender, Renders } from './renders.ts';
+import { TemplateHost } from './run/environment.ts';
+import { type NunjucksRender, Renders } from './run/renders.ts';
 
 /** Under this property an environment carries what renders its pages. */
 const INSTALLED: unique symbol = Symbol.for('nunjucks-cachesweeper installed');

@@ -1,7 +1,7 @@
 import { CacheSweeperError } from '../errors.ts';
-import { describe } from '../fragment/describe.ts';
-import { ownName } from '../fragment/names.ts';
-import { isPlain } from '../fragment/plain.ts';
+import { ownName } from '../model/names.ts';
+import { describe } from '../util/describe.ts';
+import { isPlain } from '../util/plain.ts';
 import type { Routes } from './routes.ts';
 import { byName, byParams, byPath, onHost, type Params, viewIdentity } from './view-names.ts';
 

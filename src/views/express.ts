@@ -2,19 +2,19 @@ import { AsyncResource } from 'node:async_hooks';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { currentPart } from '../render/part.ts';
 import { inRequest } from '../render/request-start.ts';
-import type { Exchange, Reply } from './exchange.ts';
 import { checkFreshOptions, type FreshOptions, isFresh } from './fresh.ts';
+import { watchTokens } from './http/csrf.ts';
+import type { Exchange, Reply } from './http/exchange.ts';
+import { headersOf } from './http/recorder.ts';
 import { checkViewOptions, type ViewOptions } from './options.ts';
-import { headersOf } from './recorder.ts';
 import { dependOn, serveView } from './serve-view.ts';
-import { watchTokens } from './tokens.ts';
 import type { ViewRun } from './view-run.ts';
 
 export type { FreshOptions } from './fresh.ts';
+export { DEFAULT_COOKIES } from './http/session-cookies.ts';
+export { surrogateKeys } from './http/surrogate.ts';
 export type { CachedStatus, SurrogateHeader, ViewOptions } from './options.ts';
 export type { ViewReport } from './serve-view.ts';
-export { DEFAULT_COOKIES } from './session-cookies.ts';
-export { surrogateKeys } from './surrogate.ts';
 
 /** The part of Express' request that is used here. */
 export interface ExpressRequest extends IncomingMessage {

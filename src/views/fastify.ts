@@ -4,18 +4,18 @@ import { Readable } from 'node:stream';
 /** @ts-ignore an optional peer: only for the type of `config.cacheView` */
 import type { FastifyRequest } from 'fastify';
 import { inRequest } from '../render/request-start.ts';
-import type { Exchange, Headers, Reply } from './exchange.ts';
 import { checkFreshOptions, type FreshOptions, isFresh } from './fresh.ts';
+import { watchTokens } from './http/csrf.ts';
+import type { Exchange, Headers, Reply } from './http/exchange.ts';
 import { badOption, checkViewOptions, type ViewOptions, type ViewSettings } from './options.ts';
 import { dependOn, serveView } from './serve-view.ts';
-import { watchTokens } from './tokens.ts';
 import type { ViewRun } from './view-run.ts';
 
 export type { FreshOptions } from './fresh.ts';
+export { DEFAULT_COOKIES } from './http/session-cookies.ts';
+export { surrogateKeys } from './http/surrogate.ts';
 export type { CachedStatus, SurrogateHeader, ViewOptions } from './options.ts';
 export type { ViewReport } from './serve-view.ts';
-export { DEFAULT_COOKIES } from './session-cookies.ts';
-export { surrogateKeys } from './surrogate.ts';
 
 /** The part of Fastify's request that is used here. */
 export interface FastifyRequestLike {

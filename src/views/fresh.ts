@@ -1,19 +1,19 @@
-import { canonicalList } from '../fragment/canonical.ts';
-import { describe } from '../fragment/describe.ts';
-import { digest } from '../fragment/digest.ts';
-import { dependencyNames } from '../fragment/names.ts';
-import { tokenTime } from '../fragment/token.ts';
-import { CLOCK_SKEW } from '../render/new-entry.ts';
+import { CLOCK_SKEW } from '../cache/new-entry.ts';
+import { tokenTime } from '../cache/token.ts';
+import { dependencyNames } from '../model/names.ts';
 import { requestStarted } from '../render/request-start.ts';
-import { addressOf } from './address.ts';
-import { validatorMet } from './conditional.ts';
-import type { Exchange, Reply } from './exchange.ts';
+import { canonicalList } from '../util/canonical.ts';
+import { describe } from '../util/describe.ts';
+import { digest } from '../util/digest.ts';
+import { addressOf } from './http/address.ts';
+import { validatorMet } from './http/conditional.ts';
+import type { Exchange, Reply } from './http/exchange.ts';
+import { PRIVATE } from './http/reply.ts';
+import { text } from './http/response-rules.ts';
+import { visitorText } from './http/visitor.ts';
 import { badOption, viewsOf } from './options.ts';
-import { PRIVATE } from './reply.ts';
-import { text } from './response-rules.ts';
 import { runOf, settingsOf } from './serve-view.ts';
 import type { Views } from './views.ts';
-import { visitorText } from './visitor.ts';
 
 /** Options of `fresh`. */
 export interface FreshOptions {

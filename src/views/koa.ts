@@ -1,17 +1,17 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { inRequest } from '../render/request-start.ts';
-import type { Exchange, Reply } from './exchange.ts';
 import { checkFreshOptions, type FreshOptions, isFresh } from './fresh.ts';
+import type { Exchange, Reply } from './http/exchange.ts';
+import { headersOf } from './http/recorder.ts';
 import { checkViewOptions, type ViewOptions } from './options.ts';
-import { headersOf } from './recorder.ts';
 import { dependOn, serveView } from './serve-view.ts';
 
 export type { FreshOptions } from './fresh.ts';
+export { DEFAULT_COOKIES } from './http/session-cookies.ts';
+export { surrogateKeys } from './http/surrogate.ts';
 export type { CachedStatus, SurrogateHeader, ViewOptions } from './options.ts';
 export type { ViewReport } from './serve-view.ts';
-export { DEFAULT_COOKIES } from './session-cookies.ts';
-export { surrogateKeys } from './surrogate.ts';
 
 /** The part of Koa's context that is used here. */
 export interface KoaContext {

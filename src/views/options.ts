@@ -1,7 +1,7 @@
 import { CacheSweeperError } from '../errors.ts';
-import { describe } from '../fragment/describe.ts';
-import { milliseconds } from '../render/operands.ts';
-import { DEFAULT_COOKIES } from './session-cookies.ts';
+import { milliseconds } from '../render/fragment-key.ts';
+import { describe } from '../util/describe.ts';
+import { DEFAULT_COOKIES } from './http/session-cookies.ts';
 import { Views } from './views.ts';
 
 /** A header that tells a CDN what a page was made from. */

@@ -1,6 +1,6 @@
 import { compile } from 'path-to-regexp';
 import { CacheSweeperError } from '../errors.ts';
-import { describe } from '../fragment/describe.ts';
+import { describe } from '../util/describe.ts';
 import type { Params } from './view-names.ts';
 
 /** Names of views in one process; more than that are made up as it runs. */

@@ -1,6 +1,6 @@
-import type { Dependencies } from '../fragment/dependencies.ts';
+import type { Dependencies } from '../cache/dependencies.ts';
 import { Frame } from '../render/frame.ts';
-import type { UncachedReason } from '../render/report.ts';
+import type { UncachedReason } from '../reporting/report.ts';
 
 /** A whole view while its handler runs: several renders may report to it, each with the tokens that it knew. */
 export class ViewFrame extends Frame {

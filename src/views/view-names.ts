@@ -1,5 +1,5 @@
-import type { Identity } from '../fragment/identity.ts';
-import { decoded } from './address.ts';
+import type { Identity } from '../model/identity.ts';
+import { decoded } from './http/address.ts';
 
 /** The type of all whole views. No class can be called so. */
 export const VIEW_TYPE = '@view';

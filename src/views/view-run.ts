@@ -1,20 +1,20 @@
 import type { ServerResponse } from 'node:http';
-import type { Identity } from '../fragment/identity.ts';
+import type { Identity } from '../model/identity.ts';
 import type { Frame } from '../render/frame.ts';
 import { currentPart, type Part } from '../render/part.ts';
-import type { UncachedReason } from '../render/report.ts';
-import { isStrong, tagCodings } from './conditional.ts';
-import type { Exchange, Headers } from './exchange.ts';
+import type { UncachedReason } from '../reporting/report.ts';
+import { isStrong, tagCodings } from './http/conditional.ts';
+import { repeatsSecret } from './http/csrf.ts';
+import type { Exchange, Headers } from './http/exchange.ts';
+import type { Head, Listener, Sent } from './http/recorder.ts';
+import { PRIVATE, storedView, strongTag } from './http/reply.ts';
+import type { SkipReason } from './http/request-rules.ts';
+import { type ResponseReason, responseReason, varyNames } from './http/response-rules.ts';
+import { surrogateValue } from './http/surrogate.ts';
+import { isLoggedIn, sessionText } from './http/visitor.ts';
 import type { ViewSettings } from './options.ts';
-import type { Head, Listener, Sent } from './recorder.ts';
-import { PRIVATE, storedView, strongTag } from './reply.ts';
-import type { SkipReason } from './request-rules.ts';
-import { type ResponseReason, responseReason, varyNames } from './response-rules.ts';
-import { surrogateValue } from './surrogate.ts';
-import { repeatsSecret } from './tokens.ts';
 import { ViewFrame } from './view-frame.ts';
 import type { ViewSlot } from './view-slot.ts';
-import { isLoggedIn, sessionText } from './visitor.ts';
 
 /** Why a view was made and not kept. */
 export type MissReason =

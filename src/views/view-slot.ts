@@ -1,17 +1,17 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { canonicalList } from '../fragment/canonical.ts';
-import { Dependencies } from '../fragment/dependencies.ts';
-import { type Entry, MAX_DEPENDENCIES } from '../fragment/entry.ts';
-import type { Identity } from '../fragment/identity.ts';
-import { canonicalKey, type KeyModel, type KeyParts, type StoredKey, safeKey } from '../fragment/key.ts';
-import { dependencyNames, ownName } from '../fragment/names.ts';
+import { Dependencies } from '../cache/dependencies.ts';
+import { type Entry, MAX_DEPENDENCIES } from '../cache/entry.ts';
+import { canonicalKey, type KeyModel, type KeyParts, type StoredKey, safeKey } from '../cache/key.ts';
+import { newEntry } from '../cache/new-entry.ts';
+import { type Knowledge, PENDING, UNKNOWN } from '../cache/token-reader.ts';
+import type { Identity } from '../model/identity.ts';
+import { dependencyNames, ownName } from '../model/names.ts';
 import type { Engine } from '../render/engine.ts';
 import { Frame } from '../render/frame.ts';
-import { type Knowledge, PENDING, UNKNOWN } from '../render/knowledge.ts';
-import { newEntry } from '../render/new-entry.ts';
-import type { UncachedReason } from '../render/report.ts';
-import type { Address } from './address.ts';
-import { readView, type StoredView, writeVary, writeView } from './stored-view.ts';
+import type { UncachedReason } from '../reporting/report.ts';
+import { canonicalList } from '../util/canonical.ts';
+import type { Address } from './http/address.ts';
+import { readView, type StoredView, writeVary, writeView } from './http/stored-view.ts';
 import { VIEW_TYPE } from './view-names.ts';
 
 type RequestHeaders = Pick<IncomingHttpHeaders, string>;

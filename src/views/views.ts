@@ -1,5 +1,5 @@
-import type { Identity } from '../fragment/identity.ts';
-import { ownName } from '../fragment/names.ts';
+import type { Identity } from '../model/identity.ts';
+import { ownName } from '../model/names.ts';
 import type { Engine } from '../render/engine.ts';
 import { type ExpiredViews, expiredBy, type ViewTarget } from './expire.ts';
 import { Routes } from './routes.ts';

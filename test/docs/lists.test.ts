@@ -39,7 +39,7 @@ describe('docs/reference.md', () => {
   });
 
   test('has every reason why a fragment was not stored, and no other', () => {
-    const reasons = quoted(/export type UncachedReason =[\s\S]*?;/.exec(source('render/report.ts'))?.[0]);
+    const reasons = quoted(/export type UncachedReason =[\s\S]*?;/.exec(source('reporting/report.ts'))?.[0]);
     const [, table] = section('docs/reference.md', 'Reports').split('| reason |');
     expect(rows(table ?? '').sort()).toEqual([...reasons].sort());
   });
@@ -62,13 +62,16 @@ describe('docs/reference.md', () => {
         ),
         ([, field]) => field as string,
       );
-    const report = fields('render/report.ts', 'RenderReport');
+    const report = fields('reporting/report.ts', 'RenderReport');
     const stats = fields('sweeper.ts', 'CacheSweeperStats');
     expect([report.length, stats.length].every((length) => length >= 5)).toBe(true);
     const [first] = section('docs/reference.md', 'Reports').split('| reason |');
     expect(rows(first ?? '')).toEqual(report);
     expect(rows(section('docs/reference.md', 'Statistics'))).toEqual(stats);
-    for (const field of [...fields('render/report.ts', 'FragmentReport'), ...fields('render/stats.ts', 'TagStats')])
+    for (const field of [
+      ...fields('reporting/report.ts', 'FragmentReport'),
+      ...fields('reporting/stats.ts', 'TagStats'),
+    ])
       expect(readPage('docs/reference.md')).toContain(`\`${field}\``);
   });
 });

@@ -16,8 +16,8 @@ test('docs/views.md names every option, and no other', () => {
 
 test('docs/views.md names every reason of X-Cache', () => {
   const types = [
-    read('src/views/request-rules.ts'),
-    read('src/views/response-rules.ts'),
+    read('src/views/http/request-rules.ts'),
+    read('src/views/http/response-rules.ts'),
     read('src/views/view-run.ts'),
   ];
   const reasons = types.flatMap((text) => [...text.matchAll(/^ {2}\| '([\w -]+)'/gm)].map(([, reason]) => reason));
@@ -26,7 +26,7 @@ test('docs/views.md names every reason of X-Cache', () => {
 });
 
 test('docs/views.md names every parameter that tracks visitors, and cookies that are in the list', () => {
-  const tracking = /const TRACKING[\s\S]*?\];/.exec(read('src/views/address.ts'))?.[0] ?? '';
+  const tracking = /const TRACKING[\s\S]*?\];/.exec(read('src/views/http/address.ts'))?.[0] ?? '';
   for (const [, name] of tracking.matchAll(/^ {2}'([^']+)',$/gm)) expect(guide).toContain(`\`${name}\``);
   for (const name of ['connect.sid', 'session', 'sessionid', 'koa.sess*', 'next-auth.*', 'phpsessid', '_csrf*']) {
     expect(DEFAULT_COOKIES).toContain(name);

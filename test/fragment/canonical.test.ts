@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import nunjucks from 'nunjucks';
 import { describe, expect, test } from 'vitest';
-import { canonicalList } from '../../src/fragment/canonical.ts';
+import { canonicalList } from '../../src/util/canonical.ts';
 import { Comment } from '../support/models.ts';
 import { anyValue, plainValue } from './values.ts';
 

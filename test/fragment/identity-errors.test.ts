@@ -1,7 +1,7 @@
 import { runInNewContext } from 'node:vm';
 import nunjucks from 'nunjucks';
 import { describe, expect, test } from 'vitest';
-import { Identifier } from '../../src/fragment/identity.ts';
+import { Identifier } from '../../src/model/identity.ts';
 import { Comment } from '../support/models.ts';
 
 class Draft {

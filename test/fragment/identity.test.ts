@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { Identifier } from '../../src/fragment/identity.ts';
+import { Identifier } from '../../src/model/identity.ts';
 import { Comment } from '../support/models.ts';
 
 class Vote {

@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { canonicalList } from '../../src/fragment/canonical.ts';
-import { canonicalKey, type KeyModel, type KeyParts, safeKey } from '../../src/fragment/key.ts';
-import { ownName } from '../../src/fragment/names.ts';
+import { canonicalKey, type KeyModel, type KeyParts, safeKey } from '../../src/cache/key.ts';
+import { ownName } from '../../src/model/names.ts';
+import { canonicalList } from '../../src/util/canonical.ts';
 import { plainValue, trickyText } from './values.ts';
 
 const parts: KeyParts = {

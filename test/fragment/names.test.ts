@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { dependencyNames, EVERYTHING, ownName, sweptNames } from '../../src/fragment/names.ts';
+import { dependencyNames, EVERYTHING, ownName, sweptNames } from '../../src/model/names.ts';
 import { trickyText } from './values.ts';
 
 const identity = fc.record({

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { Sealer } from '../../src/fragment/seal.ts';
+import { Sealer } from '../../src/cache/seal.ts';
 
 const kind = fc.constantFrom('token' as const, 'entry' as const);
 const key = fc.stringMatching(/^[\x21-\x7e]{1,40}$/);

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Dependencies } from '../../src/fragment/dependencies.ts';
-import { mintToken, tokenRecord, tokenTime } from '../../src/fragment/token.ts';
+import { Dependencies } from '../../src/cache/dependencies.ts';
+import { mintToken, tokenRecord, tokenTime } from '../../src/cache/token.ts';
 
 const time = fc.nat(Date.UTC(2500, 0, 1));
 

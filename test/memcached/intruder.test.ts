@@ -2,7 +2,7 @@ import { deflateRawSync } from 'node:zlib';
 import fc from 'fast-check';
 import { MemcachedStore } from 'nunjucks-cachesweeper/memcached';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Sealer } from '../../src/fragment/seal.ts';
+import { Sealer } from '../../src/cache/seal.ts';
 import { Intruder, type Stored } from '../support/intruder.ts';
 import { runs } from '../support/long.ts';
 import { Memcached } from '../support/memcached.ts';

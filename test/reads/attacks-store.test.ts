@@ -2,7 +2,7 @@ import nunjucks from 'nunjucks';
 import { CacheSweeper } from 'nunjucks-cachesweeper';
 import type { TestingStore } from 'nunjucks-cachesweeper/testing';
 import { describe, expect, test } from 'vitest';
-import { Sealer } from '../../src/fragment/seal.ts';
+import { Sealer } from '../../src/cache/seal.ts';
 import { parseReads, writeReads } from '../../src/reads/reads.ts';
 import { ObjectLoader } from '../support/loaders.ts';
 import { Article } from '../support/models.ts';

@@ -28,7 +28,7 @@ export const readMutants = {
   },
   'loop variables and macro parameters are not handed to the tag': {
     rule: 'JavaScript-only variables are handed to the tag',
-    edits: edit('template/tag-call.ts', 'handed.names.forEach(', '([] as string[]).forEach('),
+    edits: edit('template/run/tag-call.ts', 'handed.names.forEach(', '([] as string[]).forEach('),
     seed: 1,
   },
   'elements of a list are not followed': {
@@ -61,13 +61,13 @@ export const readMutants = {
   },
   'what a macro looks up in its own template is not recorded': {
     rule: 'what macros read is recorded like anything else',
-    edits: edit('template/reading.ts', 'if (this.#recorder.ofMacro(macro, name, value)) return;', 'return;'),
+    edits: edit('template/run/body-reading.ts', 'if (this.#recorder.ofMacro(macro, name, value)) return;', 'return;'),
     foundBy: ['macros', 'of the including template, that reads the page'],
   },
   'a macro is not compared by its code': {
     rule: 'macros are compared by template, name and digest',
     edits: edit(
-      'template/page-world.ts',
+      'template/run/page-world.ts',
       'return macro.isCaller ? undefined : textOf(macro)',
       "return macro.isCaller ? undefined : 'm'",
     ),
@@ -75,17 +75,17 @@ export const readMutants = {
   },
   'what an included template looks up is not recorded': {
     rule: 'the derived runtime sees every read in includes',
-    edits: edit('template/reading.ts', 'else this.#found(name, value);', 'else this.#seen(value);'),
+    edits: edit('template/run/body-reading.ts', 'else this.#found(name, value);', 'else this.#seen(value);'),
     seed: 1,
   },
   'functions are given the page’s own context': {
     rule: 'filters, tests and globals get a recording context',
-    edits: edit('template/reading.ts', 'this.#recording ??= new Map();', 'return context;'),
+    edits: edit('template/run/body-reading.ts', 'this.#recording ??= new Map();', 'return context;'),
     seed: 7,
   },
   'a function may ask for all variables': {
     rule: 'asking the context for all variables is unseen',
-    edits: edit('template/recording-context.ts', 'reads.all();', ''),
+    edits: edit('template/run/recording-context.ts', 'reads.all();', ''),
     foundBy: ['functions', 'that asks for everything of the page is not stored'],
   },
   'what functions are handed is not compared': {
@@ -284,14 +284,14 @@ export const readMutants = {
   },
   'private names are not looked for at run time': {
     rule: 'what a macro or a template chosen at run time reads of a visitor is not stored',
-    edits: edit('template/tag-call.ts', 'if (hasPrivateRead(', 'if (false && hasPrivateRead('),
+    edits: edit('template/run/tag-call.ts', 'if (hasPrivateRead(', 'if (false && hasPrivateRead('),
     foundBy: ['../template/private-names-elsewhere', 'a template chosen at run time that reads a private name'],
     isBlind: true,
   },
   'an argument that names a visitor need have no value': {
     rule: 'the argument that names a private value must be a value',
     edits: edit(
-      'template/private-reads.ts',
+      'template/run/private-reads.ts',
       'return indexes.some((index) => !isSomething(keys[index], world));',
       'return false;',
     ),

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { CountedNames } from '../../src/stores/counted-names.ts';
+import { CountedNames } from '../../src/cache/shared/counted-names.ts';
 
 test('a name is there until it was taken away as often as it was added', () => {
   const step = fc.record({ isAdded: fc.boolean(), name: fc.constantFrom('a', 'b', 'c') });

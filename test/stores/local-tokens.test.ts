@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { mintToken, type Token, tokenTime } from '../../src/fragment/token.ts';
-import { LocalTokens } from '../../src/stores/local-tokens.ts';
+import { LocalTokens } from '../../src/cache/local-tokens.ts';
+import { mintToken, type Token, tokenTime } from '../../src/cache/token.ts';
 
 const LIMIT = 10;
 const NAMES = 30;

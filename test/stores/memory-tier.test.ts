@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Entry, entryBytes } from '../../src/fragment/entry.ts';
+import { type Entry, entryBytes } from '../../src/cache/entry.ts';
+import { MemoryTier } from '../../src/cache/memory-tier.ts';
 import { NOTHING_READ, type Reads } from '../../src/reads/reads.ts';
-import { MemoryTier } from '../../src/stores/memory-tier.ts';
 
 function entry(html: string, more: Partial<Entry> = {}): Entry {
   return {

@@ -1,6 +1,6 @@
 import type { Lookup, Store, StoreItem } from 'nunjucks-cachesweeper/testing';
 import { describe, expect, test } from 'vitest';
-import { SafeStore } from '../../src/stores/safe-store.ts';
+import { SafeStore } from '../../src/cache/shared/safe-store.ts';
 
 const TIMEOUT = 30;
 const KEYS = ['a', 'b'];

@@ -3,7 +3,7 @@ import nunjucks from 'nunjucks';
 import { CacheSweeper } from 'nunjucks-cachesweeper';
 import { minifySync } from 'vite';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { factsOf } from '../../src/template/facts.ts';
+import { factsOf } from '../../src/template/compile/facts.ts';
 import type { Nodes, Parser, Template } from '../../src/template/nunjucks.ts';
 import { ObjectLoader, type Templates } from '../support/loaders.ts';
 import { Article } from '../support/models.ts';

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import nunjucks from 'nunjucks';
 import { CacheSweeper } from 'nunjucks-cachesweeper';
 import { describe, expect, test } from 'vitest';
-import { canonicalList } from '../../src/fragment/canonical.ts';
+import { canonicalList } from '../../src/util/canonical.ts';
 import { ObjectLoader } from '../support/loaders.ts';
 import {
   context,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { BakedSite } from '../../src/template/site.ts';
+import type { BakedSite } from '../../src/template/compile/tag-site.ts';
 import type { Templates } from '../support/loaders.ts';
 import { Article } from '../support/models.ts';
 import { type Site, site } from './site.ts';

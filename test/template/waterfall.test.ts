@@ -2,8 +2,8 @@ import { createRequire } from 'node:module';
 import fc from 'fast-check';
 import nunjucks from 'nunjucks';
 import { expect, test } from 'vitest';
-import { pagePrototype } from '../../src/template/page-environment.ts';
-import { waterfall } from '../../src/template/waterfall.ts';
+import { pagePrototype } from '../../src/template/run/page-environment.ts';
+import { waterfall } from '../../src/template/run/waterfall.ts';
 
 /** Nunjucks' own. */
 const require = createRequire(createRequire(import.meta.url).resolve('nunjucks'));

@@ -3,7 +3,7 @@ import { CacheSweeper } from 'nunjucks-cachesweeper';
 import { surrogateKeys } from 'nunjucks-cachesweeper/express';
 import { TestingStore } from 'nunjucks-cachesweeper/testing';
 import { describe, expect, test } from 'vitest';
-import { surrogateValue } from '../../src/views/surrogate.ts';
+import { surrogateValue } from '../../src/views/http/surrogate.ts';
 import { Blog } from '../frameworks/blog.ts';
 import { articleRoute, sites } from './running.ts';
 import { frameworks, type Route } from './sites.ts';

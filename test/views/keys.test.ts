@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { addressOf } from '../../src/views/address.ts';
-import { validatorMet } from '../../src/views/conditional.ts';
+import { addressOf } from '../../src/views/http/address.ts';
+import { validatorMet } from '../../src/views/http/conditional.ts';
 import { sites } from './running.ts';
 import { frameworks, type Handler } from './sites.ts';
 

@@ -1,7 +1,7 @@
 import { TestingStore } from 'nunjucks-cachesweeper/testing';
 import { describe, expect, test } from 'vitest';
-import { type Entry, readEntry, type StoredEntry, writeEntry } from '../../src/fragment/entry.ts';
-import { Sealer } from '../../src/fragment/seal.ts';
+import { type Entry, readEntry, type StoredEntry, writeEntry } from '../../src/cache/entry.ts';
+import { Sealer } from '../../src/cache/seal.ts';
 import { Article } from '../support/models.ts';
 import { Clock, operationsOf, SETTLED, Site } from './support.ts';
 

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { StoredKey } from '../../fragment/key.ts';
+import type { StoredKey } from '../../cache/key.ts';
 import { around, UsePath } from './use-path.ts';
 import type { Chosen, TagUse, Watch } from './watch.ts';
 

@@ -1,5 +1,5 @@
 import { CacheSweeperError } from '../../errors.ts';
-import { describe } from '../../fragment/describe.ts';
+import { describe } from '../../util/describe.ts';
 
 export interface Address {
   readonly host: string;

@@ -1,5 +1,5 @@
 import { CacheSweeperError } from '../../errors.ts';
-import { describe } from '../../fragment/describe.ts';
+import { describe } from '../../util/describe.ts';
 import { type Address, addressLabel, type Credentials, parseAddresses } from './address.ts';
 
 /** Options of {@link MemcachedStore}. */

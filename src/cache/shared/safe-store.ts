@@ -1,0 +1,105 @@
+import type { Added, Kind, Lookup, Store, StoreCall, StoreItem } from '../../stores/store.ts';
+
+const UNKNOWN: Lookup = { state: 'unknown' };
+/** The share of the time that the store itself gets: it knows more, in the end, than that the time is over. */
+const OWN_SHARE = 0.9;
+
+/**
+ * A store as the sweeper talks to it: always answers in time, never rejects, never throws, whatever the store does.
+ */
+export class SafeStore {
+  readonly #store: Store;
+  readonly #onError: (error: unknown) => void;
+  #closed = false;
+
+  constructor(store: Store, onError: (error: unknown) => void) {
+    this.#store = store;
+    this.#onError = onError;
+  }
+
+  /** @param timeout milliseconds */
+  getMany(kind: Kind, keys: readonly string[], timeout: number): Promise<readonly Lookup[]> {
+    return this.#answer(keys.length, UNKNOWN, isLookup, timeout, () =>
+      this.#store.getMany(kind, keys, within(timeout)),
+    );
+  }
+
+  setMany(kind: Kind, items: readonly StoreItem[], timeout: number): Promise<readonly boolean[]> {
+    return this.#answer(items.length, false, isBoolean, timeout, () =>
+      this.#store.setMany(kind, items, within(timeout)),
+    );
+  }
+
+  addMany(kind: Kind, items: readonly StoreItem[], timeout: number): Promise<readonly Added[]> {
+    return this.#answer<Added>(items.length, 'unknown', isAdded, timeout, () =>
+      this.#store.addMany(kind, items, within(timeout)),
+    );
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    try {
+      await this.#store.close();
+    } catch (error) {
+      this.#onError(error);
+    }
+  }
+
+  /** The store's answers, or as many times `nothing`. */
+  #answer<T>(
+    count: number,
+    nothing: T,
+    isAnswer: (answer: unknown) => boolean,
+    timeout: number,
+    call: () => Promise<readonly T[]>,
+  ): Promise<readonly T[]> {
+    const none = () => new Array<T>(count).fill(nothing);
+    if (count === 0) return Promise.resolve([]);
+    if (this.#closed || timeout <= 0) return Promise.resolve(none());
+    return new Promise((resolve) => {
+      // When the process was busy for so long, timers run before sockets: what has come meanwhile is read first.
+      const timer = setTimeout(() => setImmediate(() => resolve(none())), timeout);
+      const settle = (answers: readonly T[]): void => {
+        clearTimeout(timer);
+        resolve(answers);
+      };
+      const fail = (error: unknown): void => {
+        this.#onError(error);
+        settle(none());
+      };
+      try {
+        call().then((answers) => {
+          const fault = !Array.isArray(answers) || answers.length !== count ? describeAnswer(answers) : undefined;
+          if (fault !== undefined) fail(new TypeError(`the store answered ${fault} for ${count} keys`));
+          else if (!answers.every(isAnswer)) fail(new TypeError('the store answered with a value that is no answer'));
+          else settle(answers);
+        }, fail);
+      } catch (error) {
+        fail(error);
+      }
+    });
+  }
+}
+
+function within(timeout: number): StoreCall {
+  return { timeout: Math.max(1, Math.floor(timeout * OWN_SHARE)) };
+}
+
+function describeAnswer(answers: unknown): string {
+  return Array.isArray(answers) ? `with ${answers.length} values` : 'with something that is no list';
+}
+
+function isLookup(answer: unknown): boolean {
+  if (typeof answer !== 'object' || answer === null || !('state' in answer)) return false;
+  if (answer.state === 'found') return 'value' in answer && answer.value instanceof Uint8Array;
+  return answer.state === 'missing' || answer.state === 'unknown';
+}
+
+function isBoolean(answer: unknown): boolean {
+  return typeof answer === 'boolean';
+}
+
+function isAdded(answer: unknown): boolean {
+  return answer === 'added' || answer === 'exists' || answer === 'unknown';
+}

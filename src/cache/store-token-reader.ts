@@ -1,0 +1,254 @@
+import type { Entry, StoredEntry } from './entry.ts';
+import type { StoredKey } from './key.ts';
+import type { SharedEntries } from './shared/shared-entries.ts';
+import type { SharedTokens } from './shared/shared-tokens.ts';
+import type { Token } from './token.ts';
+import { type Knowledge, PENDING, UNKNOWN } from './token-reader.ts';
+
+/** What is known under a name. */
+interface NameKnown {
+  readonly name: string;
+  token: Token | typeof PENDING | typeof UNKNOWN;
+  /** It was not only asked for on suspicion. */
+  isNeeded: boolean;
+}
+
+/** What is known under a key. */
+interface KeyKnown {
+  readonly key: string;
+  entry: StoredEntry | 'damaged' | typeof PENDING | undefined;
+  isNeeded: boolean;
+}
+
+/** A fragment that a page will probably show, and the key under which the store had it. */
+export interface Guess {
+  /** {@link FragmentKey.near} */
+  readonly near: string;
+  readonly stored: StoredKey;
+}
+
+const NONE: readonly StoredKey[] = [];
+
+/** What one render has learnt from the store, and what it has yet to ask. */
+export class StoreKnowledge implements Knowledge {
+  readonly knowsAll = false;
+  readonly #sharedTokens: SharedTokens;
+  readonly #sharedEntries: SharedEntries;
+  readonly #names = new Map<string, NameKnown>();
+  readonly #keys = new Map<string, KeyKnown>();
+  readonly #guesses = new Map<string, StoredKey[]>();
+  /** Names whose token was made by this render. */
+  readonly #fresh = new Set<string>();
+  /** What was asked for and not sent. */
+  #askedNames: NameKnown[] = [];
+  #askedKeys: KeyKnown[] = [];
+  /** What was sent and not answered. */
+  #inFlight: Promise<unknown> | undefined;
+  /** Something was needed that was not prefetched. */
+  #hasAskedMore = false;
+  #gaveUp = false;
+  /** Milliseconds that this render may wait for the store in all. */
+  readonly #timeout: number;
+  #waited = 0;
+
+  constructor(tokens: SharedTokens, entries: SharedEntries, timeout: number) {
+    this.#sharedTokens = tokens;
+    this.#sharedEntries = entries;
+    this.#timeout = timeout;
+  }
+
+  get isPending(): boolean {
+    return this.#askedNames.length > 0 || this.#askedKeys.length > 0 || this.#inFlight !== undefined;
+  }
+
+  get waited(): number {
+    return this.#waited;
+  }
+
+  /** The names whose tokens the page needed. */
+  get neededNames(): string[] {
+    return [...this.#names.values()].filter(({ isNeeded }) => isNeeded).map(({ name }) => name);
+  }
+
+  /** What was prefetched is what was needed. */
+  get isAsPrefetched(): boolean {
+    if (this.#hasAskedMore) return false;
+    for (const { isNeeded } of this.#names.values()) if (!isNeeded) return false;
+    for (const { isNeeded } of this.#keys.values()) if (!isNeeded) return false;
+    return true;
+  }
+
+  /** Asks for what will probably be needed; it is on its way when this returns. To be called before anything else. */
+  prefetch(names: readonly string[], entries: readonly Guess[]): void {
+    for (const name of names) this.#askName({ name, token: PENDING, isNeeded: false });
+    for (const { near, stored } of entries) {
+      const guesses = this.#guesses.get(near);
+      if (guesses === undefined) this.#guesses.set(near, [stored]);
+      else guesses.push(stored);
+      this.#askKey({ key: stored.key, entry: PENDING, isNeeded: false });
+    }
+    this.#send();
+  }
+
+  token(name: string): Token | typeof PENDING | typeof UNKNOWN {
+    const known = this.#names.get(name);
+    if (known === undefined) {
+      if (this.#gaveUp) return UNKNOWN;
+      this.#hasAskedMore = true;
+      this.#askName({ name, token: PENDING, isNeeded: true });
+      return PENDING;
+    }
+    known.isNeeded = true;
+    return known.token;
+  }
+
+  knownToken(name: string): Token | undefined {
+    const token = this.#names.get(name)?.token;
+    return token === PENDING || token === UNKNOWN ? undefined : token;
+  }
+
+  isFresh(name: string): boolean {
+    return this.#fresh.has(name);
+  }
+
+  entry(key: string, canonical: string): Entry | typeof PENDING | undefined {
+    const known = this.#keys.get(key);
+    if (known === undefined) {
+      if (this.#gaveUp) return undefined;
+      this.#hasAskedMore = true;
+      this.#askKey({ key, entry: PENDING, isNeeded: true });
+      return PENDING;
+    }
+    known.isNeeded = true;
+    const { entry } = known;
+    if (entry === PENDING) return PENDING;
+    return matching(entry, canonical);
+  }
+
+  isOccupied(key: string): boolean {
+    const entry = this.#keys.get(key)?.entry;
+    return entry !== undefined && entry !== PENDING;
+  }
+
+  known(key: string, canonical: string): Entry | undefined {
+    const entry = this.#keys.get(key)?.entry;
+    return entry === PENDING ? undefined : matching(entry, canonical);
+  }
+
+  guesses(near: string): readonly StoredKey[] {
+    return this.#guesses.get(near) ?? NONE;
+  }
+
+  giveUp(): readonly string[] {
+    this.#gaveUp = true;
+    const asked = [...this.#askedNames.map(({ name }) => name), ...this.#askedKeys.map(({ key }) => key)];
+    for (const known of this.#askedNames) known.token = UNKNOWN;
+    for (const known of this.#askedKeys) known.entry = undefined;
+    this.#askedNames = [];
+    this.#askedKeys = [];
+    return asked;
+  }
+
+  async ask(): Promise<void> {
+    const started = performance.now();
+    this.#send();
+    await this.#inFlight;
+    this.#waited += performance.now() - started;
+  }
+
+  #askName(known: NameKnown): void {
+    this.#names.set(known.name, known);
+    this.#askedNames.push(known);
+  }
+
+  #askKey(known: KeyKnown): void {
+    this.#keys.set(known.key, known);
+    this.#askedKeys.push(known);
+  }
+
+  /** Sends what was asked for; what is in flight then is in flight together. */
+  #send(): void {
+    const [names, keys] = [this.#askedNames, this.#askedKeys];
+    if (names.length === 0 && keys.length === 0) return;
+    this.#askedNames = [];
+    this.#askedKeys = [];
+    const sent = Promise.all([this.#inFlight, this.#learnTokens(names), this.#learnEntries(keys)]);
+    const inFlight = sent.then(() => {
+      if (this.#inFlight === inFlight) this.#inFlight = undefined;
+    });
+    this.#inFlight = inFlight;
+  }
+
+  get #left(): number {
+    return Math.ceil(this.#timeout - this.#waited);
+  }
+
+  async #learnTokens(asked: readonly NameKnown[]): Promise<void> {
+    if (asked.length === 0) return;
+    const names = asked.map(({ name }) => name);
+    const { tokens, fresh } = await this.#sharedTokens.read(names, this.#left);
+    for (const known of asked) known.token = tokens.get(known.name) ?? UNKNOWN;
+    for (const name of fresh) this.#fresh.add(name);
+  }
+
+  async #learnEntries(asked: readonly KeyKnown[]): Promise<void> {
+    if (asked.length === 0) return;
+    const keys = asked.map(({ key }) => key);
+    const entries = await this.#sharedEntries.read(keys, this.#left);
+    asked.forEach((known, i) => {
+      known.entry = entries[i];
+    });
+  }
+}
+
+function matching(entry: StoredEntry | 'damaged' | undefined, canonical: string): Entry | undefined {
+  return entry !== undefined && entry !== 'damaged' && entry.canonical === canonical ? entry.entry : undefined;
+}
+
+/** A render that has a store and no callback cannot wait: it knows nothing. */
+export class NoKnowledge implements Knowledge {
+  readonly knowsAll = false;
+  readonly isPending = false;
+  readonly waited = 0;
+  readonly #asked: () => void;
+
+  /** @param asked called when a token is asked for */
+  constructor(asked: () => void) {
+    this.#asked = asked;
+  }
+
+  token(): typeof UNKNOWN {
+    this.#asked();
+    return UNKNOWN;
+  }
+
+  knownToken(): undefined {
+    return undefined;
+  }
+
+  isFresh(): boolean {
+    return false;
+  }
+
+  entry(): undefined {
+    return undefined;
+  }
+
+  known(): undefined {
+    return undefined;
+  }
+
+  isOccupied(): boolean {
+    return false;
+  }
+
+  guesses(): readonly StoredKey[] {
+    return [];
+  }
+
+  async ask(): Promise<void> {}
+
+  giveUp(): readonly string[] {
+    return [];
+  }
+}

@@ -1,0 +1,111 @@
+import { CacheSweeperError } from '../errors.ts';
+import { BoundedNames, MAX_OF_TYPE } from '../model/bounded-names.ts';
+import type { Identifier } from '../model/identity.ts';
+import { ownName } from '../model/names.ts';
+import { usingValue } from '../render/fragment-key.ts';
+import { canonicalList } from '../util/canonical.ts';
+import { describe } from '../util/describe.ts';
+import { digest } from '../util/digest.ts';
+import { SweptNames } from './swept-names.ts';
+
+/** Options of {@link CacheSweeper.invalidateCacheFor}. */
+export interface InvalidateOptions {
+  /** Bumps a model only if this attribute differs from the one recorded when it was bumped with it last. */
+  readonly using?: string;
+  /** The models are rows of this type, whatever else they are; as `type=` of the tag. */
+  readonly type?: string;
+  /** The one model as it was before, with all of its attributes: what it touched then is swept as well. */
+  readonly previous?: object;
+}
+
+/** A change that counts only if an attribute differs from the one recorded in the model's token. */
+interface Conditional {
+  readonly recorded: string;
+  /** All that it sweeps, the own name of the model among it. */
+  readonly names: ReadonlySet<string>;
+}
+
+/**
+ * What is to be bumped. Names and not models: what a model touches is asked when its change is heard, since the model
+ * may be changed again before it is bumped.
+ */
+export interface Changes {
+  readonly names: ReadonlySet<string>;
+  /** By the own name of the model. */
+  readonly conditional: ReadonlyMap<string, Conditional>;
+}
+
+/**
+ * @throws CacheSweeperError CACHESWEEPER_NO_IDENTITY, CACHESWEEPER_TYPE_CONFLICT, CACHESWEEPER_BAD_KEY,
+ *   CACHESWEEPER_BAD_OPTION
+ */
+export function changesOf(identifier: Identifier, models: readonly unknown[], options: InvalidateOptions): Changes {
+  checkOptions(models, options);
+  const { using, type, previous } = options;
+  const swept = new SweptNames(identifier);
+  const conditional = new Map<string, Conditional>();
+  for (const model of models) {
+    const identity = identifier.identity(model, type);
+    // Only what this model sweeps depends on its attribute.
+    const into = using === undefined ? swept : new SweptNames(identifier);
+    into.add(model, identity, previous);
+    if (previous !== undefined) into.add(previous, identifier.identity(previous, type));
+    if (using === undefined) continue;
+    const own = ownName(identity);
+    conditional.set(own, { recorded: record(model, using), names: union(conditional.get(own)?.names, into.names) });
+  }
+  return { names: swept.names, conditional };
+}
+
+/** The same whatever is recorded, and recording nothing. */
+export function unconditional({ names, conditional }: Changes): Changes {
+  const all = new Set(names);
+  for (const change of conditional.values()) for (const name of change.names) all.add(name);
+  return { names: all, conditional: new Map() };
+}
+
+function checkOptions(models: readonly unknown[], { type, previous }: InvalidateOptions): void {
+  if (type !== undefined && typeof type !== 'string') {
+    throw badOption(`type: expected the name of a type, got ${describe(type)}`);
+  }
+  const isRow = typeof previous === 'object' && previous !== null;
+  if (previous === undefined || (isRow && models.length === 1)) return;
+  const got = isRow ? `one for ${models.length}` : describe(previous);
+  throw badOption(`previous: expected one model as it was before, for an invalidation of one model, got ${got}`);
+}
+
+function badOption(message: string): CacheSweeperError {
+  return new CacheSweeperError('CACHESWEEPER_BAD_OPTION', `invalidateCacheFor() ${message}`);
+}
+
+/** The changes of one transaction. */
+export class CollectedChanges implements Changes {
+  readonly #names = new BoundedNames();
+  readonly conditional: Map<string, Conditional> = new Map();
+
+  get names(): ReadonlySet<string> {
+    return this.#names.names;
+  }
+
+  add({ names, conditional }: Changes): void {
+    for (const name of names) this.#names.add(name);
+    for (const [own, change] of conditional) {
+      const before = this.conditional.get(own);
+      if (before === undefined && this.conditional.size >= MAX_OF_TYPE) {
+        for (const name of change.names) this.#names.add(name);
+      } else {
+        // The last value of the attribute is the one that the database will have.
+        this.conditional.set(own, { recorded: change.recorded, names: union(before?.names, change.names) });
+      }
+    }
+  }
+}
+
+/** What a token records of the attribute named by `using`. */
+function record(model: unknown, using: string): string {
+  return digest(canonicalList([using, usingValue(model, using)], 'using'), 11);
+}
+
+function union(a: ReadonlySet<string> | undefined, b: ReadonlySet<string>): ReadonlySet<string> {
+  return a === undefined ? b : new Set([...a, ...b]);
+}

@@ -1,0 +1,367 @@
+import { LRUCache } from 'lru-cache';
+import { CacheSweeperError } from '../errors.ts';
+import { describe } from '../util/describe.ts';
+import { isPlain } from '../util/plain.ts';
+
+/** What a model is to the cache: a type and, unless the type as a whole is meant, an id. */
+export interface ModelIdentity {
+  readonly type: string;
+  readonly id?: string | number | bigint | undefined;
+}
+
+/** An identity whose id is text: ids 7, 7n and "7" are one record. */
+export interface Identity {
+  readonly type: string;
+  readonly id: string | undefined;
+}
+
+// biome-ignore lint/complexity/noBannedTypes: a class is known here only as a function with a prototype
+export type ModelClass = Function;
+
+/** What {@link CacheSweeper.register} is told about a type. */
+export interface Registration {
+  /** The type's name, where the class's own will not do (minified code, two classes of one name). */
+  readonly type?: string | undefined;
+  /** The attribute that holds the id, or a function that gives it; default `id`, then `_id`, then `pk`. */
+  readonly id?: string | ((model: never) => unknown) | undefined;
+  /** Other models whose fragments show this one: they are swept with it. */
+  readonly touches?: ((model: never, previous?: never) => unknown) | undefined;
+  /** The attribute that changes with each save, such as `updatedAt`: where a row is met by a body, id and version stand for it. */
+  readonly version?: string | undefined;
+}
+
+/** Type names that can be told apart at one time; more classes than that in one process is a leak of classes. */
+const MAX_CLASSES = 10_000;
+
+const ID_ATTRIBUTES = ['id', '_id', 'pk'] as const;
+
+/** Finds out which model a value is. One for each sweeper: registrations and seen classes are its own. */
+export class Identifier {
+  readonly #identify: ((model: unknown) => ModelIdentity | undefined) | undefined;
+  readonly #classes = new Map<ModelClass, Registration>();
+  readonly #types = new Map<string, Registration>();
+  /** Types that a tag, an invalidation or a registration named: what is of another type is data like any other. */
+  readonly #named = new Set<string>();
+  /** Grows with each type that becomes known: what was data before may be a model since. */
+  generation = 0;
+  /** Whether objects of a prototype are models, as far as that was found out since a type was named last. */
+  #kinds = new WeakMap<object, boolean>();
+  /** The types of classes seen since the last registration. */
+  #known = new WeakMap<ModelClass, string>();
+  /** Which class was seen under a type name: a second one must not share its fragments. */
+  readonly #claims = new LRUCache<string, ModelClass>({ max: MAX_CLASSES });
+
+  constructor(identify?: (model: unknown) => ModelIdentity | undefined) {
+    this.#identify = identify;
+  }
+
+  /** @throws CacheSweeperError CACHESWEEPER_BAD_OPTION when what is registered is neither a class nor a type's name */
+  register(typeOrClass: string | ModelClass, registration: Registration): void {
+    this.#known = new WeakMap();
+    this.#kinds = new WeakMap();
+    if (typeof typeOrClass === 'string' && typeOrClass !== '') {
+      this.#name(typeOrClass);
+      this.#types.set(typeOrClass, { ...this.#types.get(typeOrClass), ...registration });
+    } else if (typeof typeOrClass === 'function' && isClass(typeOrClass)) {
+      const all = { ...this.#classes.get(typeOrClass), ...registration };
+      this.#classes.set(typeOrClass, all);
+      this.#types.set(this.#typeOf(typeOrClass), all);
+      this.#name(this.#typeOf(typeOrClass));
+    } else {
+      throw new CacheSweeperError(
+        'CACHESWEEPER_BAD_OPTION',
+        `register() expected a class or the name of a type, got ${describe(typeOrClass)}`,
+      );
+    }
+  }
+
+  /** What was registered for a type. */
+  registration(type: string): Registration | undefined {
+    return this.#types.get(type);
+  }
+
+  /**
+   * The identity of a model.
+   *
+   * @param type the tag's `type=`: the model is then a row of that type, whatever else it is
+   * @throws CacheSweeperError CACHESWEEPER_NO_IDENTITY, CACHESWEEPER_TYPE_CONFLICT
+   */
+  identity(model: unknown, type?: string): Identity {
+    const identity = type !== undefined ? this.#row(model, type) : this.#identityOf(model);
+    this.#name(identity.type);
+    return identity;
+  }
+
+  #identityOf(model: unknown): Identity {
+    const told = this.#identify?.(model);
+    if (told !== undefined) return checked(told, 'identify() gave');
+    const found = typeof model === 'object' && model !== null ? this.#ofObject(model) : this.#ofType(model);
+    return found ?? refuse(model);
+  }
+
+  #name(type: string): void {
+    if (this.#named.has(type)) return;
+    if (this.#named.size >= MAX_CLASSES) this.#named.clear();
+    this.#named.add(type);
+    this.#kinds = new WeakMap();
+    this.generation++;
+  }
+
+  /** The type that a class stands for, if it was named. */
+  metClass(value: ModelClass): string | undefined {
+    try {
+      if (!isClass(value)) return undefined;
+      const type = this.#registeredType(value) ?? typeNameOf(value);
+      // Not by its name alone: any function may be called so.
+      return this.#classes.has(value) || this.#claims.peek(type) === value ? type : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  /**
+   * The identity of an object that a body met: of what says itself who it is, is registered, or is an instance of a type that
+   * was named. Never throws: what cannot be identified is data.
+   */
+  met(object: object): Identity | undefined {
+    try {
+      if (this.#identify !== undefined) {
+        const told = this.#identify(object);
+        if (told !== undefined) return checked(told, 'identify() gave');
+      }
+      if (!this.#isModel(object)) return undefined;
+      return this.#ofInstance(object);
+    } catch {
+      return undefined;
+    }
+  }
+
+  /**
+   * The same for an object that is compared by nothing: whether its type will be bumped some day cannot be told, so any that
+   * says who it is counts.
+   */
+  metAnyway(object: object): Identity | undefined {
+    const named = this.met(object);
+    if (named !== undefined || typeof object === 'function' || isPlain(object)) return named;
+    try {
+      return this.#ofInstance(object);
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** The same for a row that a tag gave a type. */
+  metRow(row: object, type: string): Identity | undefined {
+    try {
+      return this.#row(row, type);
+    } catch {
+      return undefined;
+    }
+  }
+
+  #isModel(object: object): boolean {
+    const prototype: object | null = Object.getPrototypeOf(object);
+    if (prototype === null) return Object.hasOwn(object, 'cacheIdentity');
+    let isModel = this.#kinds.get(prototype);
+    if (isModel === undefined) {
+      isModel = 'cacheIdentity' in prototype || this.#isNamed(object);
+      this.#kinds.set(prototype, isModel);
+    }
+    return isModel || Object.hasOwn(object, 'cacheIdentity');
+  }
+
+  #isNamed(object: object): boolean {
+    if (isPlain(object) || typeof object === 'function') return false;
+    if (this.#registeredClass(object) !== undefined) return true;
+    const made: unknown = Object.getPrototypeOf(object).constructor;
+    return typeof made === 'function' && this.#named.has(typeNameOf(made));
+  }
+
+  /** The identity of a key that is a class instance, or undefined when it has none and is an ordinary value. */
+  identityOfInstance(instance: object): Identity | undefined {
+    const told = this.#identify?.(instance);
+    const identity = told !== undefined ? checked(told, 'identify() gave') : this.#ofInstance(instance);
+    if (identity !== undefined) this.#name(identity.type);
+    return identity;
+  }
+
+  /** A value's id as text, if it looks like a model: never throws, asks no option and remembers nothing. */
+  hint(value: unknown): string | undefined {
+    if (typeof value !== 'object' || value === null) return undefined;
+    try {
+      const id = idOf(value, this.#registeredClass(value)?.[1].id);
+      return typeof id === 'string' || typeof id === 'number' || typeof id === 'bigint' ? String(id) : undefined;
+    } catch {
+      // A getter or proxy that throws.
+      return undefined;
+    }
+  }
+
+  #row(model: unknown, type: string): Identity {
+    if (type === '') throw noIdentity('type= expected the name of a type, got an empty string');
+    if (typeof model !== 'object' || model === null) {
+      throw noIdentity(`type=${JSON.stringify(type)} expected a row with an id, got ${describe(model)}`);
+    }
+    const id = this.#types.get(type)?.id;
+    return { type, id: checkedId(idOf(model, id), `a row of type ${type}`, id) };
+  }
+
+  #ofObject(model: object): Identity | undefined {
+    const found = this.#ofInstance(model);
+    if (found !== undefined) return found;
+    const keys = Object.keys(model);
+    if (isPlain(model) && keys.length === 2 && Object.hasOwn(model, 'type') && Object.hasOwn(model, 'id')) {
+      return checked(model as ModelIdentity, 'an object of exactly type and id has');
+    }
+    return undefined;
+  }
+
+  /** Everything that says itself who it is: a registered class, `cacheIdentity`, an instance with an id. */
+  #ofInstance(model: object): Identity | undefined {
+    const registered = this.#registeredClass(model);
+    if (registered !== undefined) {
+      const [modelClass, { id }] = registered;
+      const type = this.#typeOf(modelClass);
+      return { type, id: checkedId(idOf(model, id), `an instance of ${type}`, id) };
+    }
+    if ('cacheIdentity' in model) {
+      const own: unknown = model.cacheIdentity;
+      return checked(typeof own === 'function' ? own.call(model) : own, `cacheIdentity of ${describe(model)} gave`);
+    }
+    if (isPlain(model) || !('id' in model || '_id' in model || 'pk' in model)) return undefined;
+    const type = this.#typeOf(classOf(model));
+    const id = this.#types.get(type)?.id;
+    return { type, id: checkedId(idOf(model, id), `an instance of ${type}`, id) };
+  }
+
+  #registeredClass(model: object): [ModelClass, Registration] | undefined {
+    if (this.#classes.size === 0) return undefined;
+    for (let at = Object.getPrototypeOf(model); at !== null; at = Object.getPrototypeOf(at)) {
+      const registration = this.#classes.get(at.constructor);
+      if (registration !== undefined) return [at.constructor, registration];
+    }
+    return undefined;
+  }
+
+  /** A class or a string: the type without an id. */
+  #ofType(model: unknown): Identity | undefined {
+    if (typeof model === 'string' && model !== '') return { type: model, id: undefined };
+    if (typeof model === 'function' && isClass(model)) return { type: this.#typeOf(model), id: undefined };
+    return undefined;
+  }
+
+  /** The type a class was registered with, or a class it extends. */
+  #registeredType(modelClass: ModelClass): string | undefined {
+    if (this.#classes.size === 0) return undefined;
+    for (let at: unknown = modelClass; typeof at === 'function'; at = Object.getPrototypeOf(at)) {
+      const registration = this.#classes.get(at);
+      if (registration !== undefined) return registration.type ?? typeNameOf(at);
+    }
+    return undefined;
+  }
+
+  #typeOf(modelClass: ModelClass): string {
+    const known = this.#known.get(modelClass);
+    if (known !== undefined) return known;
+    const type = this.#claimType(modelClass);
+    this.#known.set(modelClass, type);
+    return type;
+  }
+
+  #claimType(modelClass: ModelClass): string {
+    const type = this.#registeredType(modelClass) ?? typeNameOf(modelClass);
+    if (type === '') {
+      throw noIdentity(
+        'expected a class with a name, got one without; register(theClass, { type: "Comment" }) names it',
+      );
+    }
+    // Classes derived for one query or scope (Sequelize) keep the name of the class they extend: they are that class.
+    let claimant = modelClass;
+    for (let at = Object.getPrototypeOf(modelClass); typeof at === 'function'; at = Object.getPrototypeOf(at)) {
+      if ((this.#registeredType(at) ?? typeNameOf(at)) === type) claimant = at;
+    }
+    const holder = this.#claims.get(type);
+    if (holder === undefined) {
+      this.#claims.set(type, claimant);
+    } else if (holder !== claimant) {
+      throw new CacheSweeperError(
+        'CACHESWEEPER_TYPE_CONFLICT',
+        `two different classes are called ${type}: their fragments would be mixed up; ` +
+          `register(theClass, { type: "Another name" }) tells one from the other`,
+      );
+    }
+    return type;
+  }
+}
+
+/** Mongoose's model classes are all called "model": their modelName tells them apart. */
+function typeNameOf(modelClass: ModelClass): string {
+  const modelName: unknown = 'modelName' in modelClass ? modelClass.modelName : undefined;
+  if (typeof modelName === 'string' && modelName !== '') return modelName;
+  const { name } = modelClass as { name: unknown };
+  return typeof name === 'string' ? name : '';
+}
+
+/** The class of an instance, whatever properties the instance has. */
+function classOf(model: object): ModelClass {
+  const made: unknown = Object.getPrototypeOf(model).constructor;
+  if (typeof made === 'function') return made;
+  throw noIdentity(
+    `expected an instance of a class, got ${describe(model)}, whose prototype has no constructor; give it a cacheIdentity`,
+  );
+}
+
+/** Nunjucks wraps a function that it looks up in an object; the wrapper has no name and must not pass for a class. */
+function isClass(value: ModelClass): boolean {
+  if (typeof value.prototype !== 'object' || value.prototype === null) return false;
+  return typeNameOf(value) !== '' || /^class\b/.test(Function.prototype.toString.call(value));
+}
+
+function idOf(model: object, id?: Registration['id']): unknown {
+  if (typeof id === 'function') return id(model as never);
+  const attributes = model as Record<string, unknown>;
+  if (id !== undefined) return attributes[id];
+  for (const name of ID_ATTRIBUTES) {
+    if (attributes[name] !== undefined) return attributes[name];
+  }
+  return undefined;
+}
+
+function checkedId(id: unknown, whose: string, attribute?: Registration['id']): string {
+  const usable =
+    (typeof id === 'string' && id !== '') || typeof id === 'bigint' || (typeof id === 'number' && Number.isFinite(id));
+  if (usable) return String(id);
+  const name = typeof attribute === 'string' ? attribute : 'id';
+  throw noIdentity(
+    `${whose} has no usable ${name}: expected a string, number or bigint, got ${describe(id)}; ` +
+      'save it first, or say where its id is with register(theClass, { id: "uuid" })',
+  );
+}
+
+function checked(identity: unknown, whence: string): Identity {
+  if (typeof identity === 'object' && identity !== null && 'type' in identity) {
+    const { type } = identity;
+    if (typeof type === 'string' && type !== '') {
+      // An id that is there and undefined is a row that was not saved, not the type as a whole.
+      return { type, id: 'id' in identity ? checkedId(identity.id, `${whence} an identity that`) : undefined };
+    }
+  }
+  throw noIdentity(`${whence} ${describe(identity)}: expected { type, id } with a type that is a string`);
+}
+
+function noIdentity(message: string): CacheSweeperError {
+  return new CacheSweeperError('CACHESWEEPER_NO_IDENTITY', message);
+}
+
+function refuse(model: unknown): never {
+  let remedy = 'pass a model, a class or the name of a type';
+  if (typeof model === 'object' && model !== null) {
+    remedy = isPlain(model)
+      ? 'for a plain row say its type: type="Comment"; or pass { type, id }'
+      : 'give it an id, a cacheIdentity, or register(theClass, { id })';
+  } else if (typeof model === 'function') {
+    remedy =
+      'Nunjucks wraps a class that is looked up in an object: name the type, "Comment", or pass the class as a variable of its own';
+  }
+  throw noIdentity(`expected a model with an identity, got ${describe(model)}; ${remedy}`);
+}

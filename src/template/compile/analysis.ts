@@ -1,0 +1,273 @@
+import { LRUCache } from 'lru-cache';
+import { digest } from '../../util/digest.ts';
+import type { Environment, Lexer, Node, ParserClass } from '../nunjucks.ts';
+import { newFacts, type TemplateFacts } from './facts.ts';
+import { preprocessed, withoutFactsTag } from './facts-text.ts';
+import type { PrivateNames } from './private-names.ts';
+import { boundNames, DEFINITIONS, descendants, isNode, ORDINAL } from './syntax.ts';
+import { type Position, positionOf } from './template-error.ts';
+import { literalTemplate, type NameUse, type Uses, UsesFinder } from './uses.ts';
+import { findFragments } from './variables.ts';
+
+/** What is found in a template's source when it is compiled. */
+export interface TemplateAnalysis {
+  /** What travels in its compiled code. */
+  readonly facts: TemplateFacts;
+  /** Its fragments, by the tag's ordinal. */
+  readonly fragments: readonly FragmentAnalysis[];
+}
+
+export interface FragmentAnalysis {
+  /** What the body uses. */
+  readonly uses: Uses;
+  /** The block that the tag stands in. */
+  readonly block: string | undefined;
+  /** Names around the tag that Nunjucks compiles to JavaScript variables. */
+  readonly variables: ReadonlySet<string>;
+  /** Those of them that stand in the body. */
+  readonly handed: readonly string[];
+  /** Names that may be read behind the body, or by what stands around it; `*` for any. */
+  readonly readBehind: readonly string[] | '*';
+  /** A macro or import that the body defines, used behind the body. */
+  readonly usedBehind: { readonly name: string; readonly at: Position } | undefined;
+}
+
+/** Nunjucks' own classes, of the copy that the environment comes from. */
+export interface Toolkit {
+  readonly Parser: ParserClass;
+  readonly lexer: Lexer;
+}
+
+/** Templates whose analysis is kept; strings rendered once must not pile up. */
+const MAX_ANALYSES = 500;
+
+/** Analyses the sources of one environment's templates. */
+export class Analyst {
+  readonly #env: Environment;
+  readonly #toolkit: Toolkit;
+  readonly #privateNames: PrivateNames;
+  readonly #kept = new LRUCache<string, TemplateAnalysis>({ max: MAX_ANALYSES });
+  /** Parsing for an analysis: tags hand out their bodies and compile nothing. */
+  #analysing = false;
+
+  constructor(env: Environment, toolkit: Toolkit, privateNames: PrivateNames) {
+    this.#env = env;
+    this.#toolkit = toolkit;
+    this.#privateNames = privateNames;
+  }
+
+  get analysing(): boolean {
+    return this.#analysing;
+  }
+
+  /**
+   * The facts of a template that is not compiled yet, as they will be in its code.
+   *
+   * @param source before `preprocess`
+   */
+  factsOf(source: string): TemplateFacts {
+    try {
+      return this.source(preprocessed(source, this.#env.extensionsList)).facts;
+    } catch {
+      // It cannot be compiled either: whoever renders it will hear of it, with its place.
+      return brokenFacts(source);
+    }
+  }
+
+  /**
+   * @param source after `preprocess`
+   * @throws what parsing it throws
+   */
+  source(source: string): TemplateAnalysis {
+    let analysis = this.#kept.get(source);
+    if (analysis === undefined) {
+      analysis = this.#analyse(source);
+      this.#kept.set(source, analysis);
+    }
+    return analysis;
+  }
+
+  /** Keeps the analysis of one source for another that means the same. */
+  keep(source: string, analysis: TemplateAnalysis): void {
+    this.#kept.set(source, analysis);
+  }
+
+  #analyse(source: string): TemplateAnalysis {
+    const root = this.#parse(source);
+    const isPrivate = ({ path }: NameUse) => this.#privateNames.privateLength(path) !== undefined;
+    return analyseTree(root, digest(withoutFactsTag(source, this.#env.opts)), this.#env.asyncFilters, isPrivate);
+  }
+
+  #parse(source: string): Node {
+    const { Parser, lexer } = this.#toolkit;
+    const parser = new Parser(lexer.lex(source, this.#env.opts));
+    parser.extensions = this.#env.extensionsList;
+    const before = this.#analysing;
+    this.#analysing = true;
+    try {
+      return parser.parseAsRoot();
+    } finally {
+      this.#analysing = before;
+    }
+  }
+}
+
+/** Of a template that cannot be compiled: it shows nothing until its source is another. */
+function brokenFacts(source: string): TemplateFacts {
+  const page = { names: [], changes: [], templates: [] };
+  return newFacts({ digest: digest(source), references: [], page, blocks: {}, fragments: [] });
+}
+
+const REFERENCES: ReadonlySet<string> = new Set(['Include', 'Import', 'FromImport', 'Extends']);
+
+function analyseTree(
+  root: Node,
+  sourceDigest: string,
+  asyncFilters: readonly string[],
+  isPrivate: (use: NameUse) => boolean,
+): TemplateAnalysis {
+  const finder = new UsesFinder(root, asyncFilters);
+  const references = new Set<string>();
+  const blocks: Record<string, Uses> = {};
+  // Of the names that are read only the private ones are looked into later.
+  const uses = (piece: Node, block?: string): Uses => {
+    const found = finder.of(piece, block);
+    return { ...found, names: found.names.filter(isPrivate) };
+  };
+  for (const node of descendants(root)) {
+    if (REFERENCES.has(node.typename)) {
+      const name = literalTemplate(node);
+      if (name !== undefined) references.add(name);
+    } else if (node.typename === 'Block') {
+      const name = String((node.name as Node).value);
+      Object.defineProperty(blocks, name, {
+        value: uses(node.body as Node, name),
+        enumerable: true,
+        configurable: true,
+      });
+    }
+  }
+  const behind = new Behind(root);
+  const fragments: FragmentAnalysis[] = [];
+  for (const { ordinal, body, block, variables, region } of findFragments(root)) {
+    const mentioned = new Set(symbolsIn(body));
+    fragments[ordinal] = {
+      uses: uses(body, block),
+      block,
+      variables,
+      handed: [...variables].filter((name) => mentioned.has(name)),
+      readBehind: behind.namesOf(body, region),
+      usedBehind: usedBehind(root, body, finder),
+    };
+  }
+  const { parent } = finder;
+  const facts = newFacts({
+    digest: sourceDigest,
+    references: [...references],
+    ...(parent === undefined ? {} : { parent }),
+    page: uses(root),
+    blocks,
+    fragments: fragments.map((fragment) => fragment.uses),
+  });
+  return { facts, fragments };
+}
+
+function* symbolsIn(node: Node): Generator<string> {
+  for (const { typename, value } of descendants(node)) if (typename === 'Symbol') yield String(value);
+}
+
+/** Whether a node hands the variables around it to code of another template or tag. */
+function handsOn(node: Node): boolean {
+  if (
+    node.typename === 'Include' ||
+    node.typename === 'Extends' ||
+    node.typename === 'Block' ||
+    node.typename === 'CallExtensionAsync'
+  )
+    return true;
+  if (node.typename === 'CallExtension') return !(ORDINAL in node);
+  if (node.typename === 'FunCall') return isNode(node.name) && node.name.value === 'super';
+  return (node.typename === 'Import' || node.typename === 'FromImport') && node.withContext === true;
+}
+
+/** How often names, and nodes that hand variables on, stand in a part of a template. */
+class Mentions {
+  readonly names = new Map<string, number>();
+  handsOn = 0;
+
+  constructor(nodes: Iterable<Node>) {
+    for (const node of nodes) {
+      if (node.typename === 'Symbol') this.names.set(String(node.value), (this.names.get(String(node.value)) ?? 0) + 1);
+      if (handsOn(node)) this.handsOn++;
+    }
+  }
+}
+
+/** Tells what may read the names that bodies set. What a template mentions is counted once for all its tags. */
+class Behind {
+  readonly #root: Node;
+  readonly #counted = new Map<Node, Mentions>();
+
+  constructor(root: Node) {
+    this.#root = root;
+  }
+
+  /**
+   * The names that stand outside of a body, where what it sets may be read.
+   *
+   * @param region what the tag stands in that has variables of its own: a block, a macro, the template
+   */
+  namesOf(body: Node, region: Node): readonly string[] | '*' {
+    const own = new Mentions(descendants(body));
+    if (this.#count(region).handsOn > own.handsOn) return '*';
+    const { names } = this.#count(this.#root);
+    // Only names that the body mentions matter.
+    return [...own.names].flatMap(([name, count]) => ((names.get(name) ?? 0) > count ? [name] : []));
+  }
+
+  #count(node: Node): Mentions {
+    let mentions = this.#counted.get(node);
+    if (mentions === undefined) {
+      mentions = new Mentions(descendants(node));
+      this.#counted.set(node, mentions);
+    }
+    return mentions;
+  }
+}
+
+/** Finds the first use, behind a body, of a macro or import that only the body defines. */
+function usedBehind(root: Node, body: Node, finder: UsesFinder): FragmentAnalysis['usedBehind'] {
+  const inside = [...descendants(body)];
+  const defined = new Map<string, Position>();
+  for (const node of inside) {
+    if (DEFINITIONS.has(node.typename)) for (const name of boundNames(node)) defined.set(name, positionOf(node));
+  }
+  if (defined.size === 0) return undefined;
+  for (const { name, at } of definedOutsideOfFragments(root)) {
+    const definition = defined.get(name);
+    // Behind the body it is another one's again.
+    if (definition !== undefined && isBehind(at, definition)) defined.delete(name);
+  }
+  const places = new Set(inside.map((node) => placeOf(positionOf(node))));
+  for (const { path, at } of finder.of(root).names) {
+    const name = path[0] as string;
+    const definition = defined.get(name);
+    if (definition !== undefined && isBehind(at, definition) && !places.has(placeOf(at))) return { name, at };
+  }
+  return undefined;
+}
+
+function* definedOutsideOfFragments(root: Node): Generator<{ readonly name: string; readonly at: Position }> {
+  const inside = new Set<Node>();
+  for (const { body } of findFragments(root)) for (const node of descendants(body)) inside.add(node);
+  for (const node of descendants(root)) {
+    if (!DEFINITIONS.has(node.typename) || inside.has(node)) continue;
+    for (const name of boundNames(node)) yield { name, at: positionOf(node) };
+  }
+}
+
+function isBehind(at: Position, other: Position): boolean {
+  return at.line > other.line || (at.line === other.line && at.column > other.column);
+}
+
+const placeOf = ({ line, column }: Position): string => `${line}:${column}`;

@@ -1,0 +1,112 @@
+import type { Lexer, Node, Parser, ParserClass, Token } from '../nunjucks.ts';
+import { OperandSplitter, shown } from './operand-splitter.ts';
+import { childNodes, isNode } from './syntax.ts';
+import { failAt } from './template-error.ts';
+
+/** The arguments of a tag as they were written. */
+export interface TagArguments {
+  readonly operands: readonly Node[];
+  readonly keywords: ReadonlyMap<string, Node>;
+}
+
+/**
+ * Reads a tag's arguments up to its end, which stays unread.
+ *
+ * Nunjucks' own expression parser skips white space, so `500 -1` would become 499 and `a.b (c)` a call. Here the tokens
+ * are first cut into operands where the spaces and commas are, and each operand is then parsed alone.
+ *
+ * @param allowed the keywords of this tag
+ * @throws CacheSweeperError CACHESWEEPER_BAD_TAG, placed in the template, for whatever could be meant in two ways
+ */
+export function parseArguments(parser: Parser, lexer: Lexer, tag: Token, allowed: readonly string[]): TagArguments {
+  const operands: Node[] = [];
+  const keywords = new Map<string, Node>();
+  const known = allowed.map((word) => `${word}=`).join(', ');
+  for (const { keyword, tokens } of new OperandSplitter(parser, lexer, tag, known).split()) {
+    const node = parseOperand(parser, lexer, tokens);
+    if (keyword === undefined) {
+      if (keywords.size > 0)
+        failAt(tokens[0] ?? tag, `an operand stands behind ${[...keywords.keys()].at(-1)}=: put operands first`);
+      operands.push(node);
+      continue;
+    }
+    const name = String(keyword.value);
+    if (!allowed.includes(name)) failAt(keyword, `unknown keyword ${name}=: expected one of ${known}`);
+    if (keywords.has(name)) failAt(keyword, `the keyword ${name}= is given twice`);
+    keywords.set(name, node);
+  }
+  return { operands, keywords };
+}
+
+/** Parses one operand with Nunjucks' own parser, which sees nothing but its tokens. */
+function parseOperand(parser: Parser, lexer: Lexer, given: readonly Token[]): Node {
+  const tokens = given.filter(({ type }) => type !== lexer.TOKEN_WHITESPACE);
+  checkFilters(tokens, lexer);
+  const first = tokens[0] as Token;
+  // Where it looks for more, Nunjucks' parser expects a token: a tag's end is one.
+  const end: Token = { type: 'end', value: 'the end', lineno: first.lineno, colno: first.colno };
+  const rest = [...tokens, end];
+  const Parser = parser.constructor as ParserClass;
+  const own = new Parser({ nextToken: () => rest.shift() ?? null });
+  const unreadable = `cannot read the operand that starts with ${shown(first)}`;
+  let node: Node;
+  try {
+    node = own.parseUnary();
+  } catch (error) {
+    // At the end of its tokens Nunjucks' parser sometimes reads a property of null.
+    return failAt(first, error instanceof TypeError ? unreadable : `${unreadable}: ${(error as Error).message}`);
+  }
+  const left = own.nextToken();
+  if (left !== null && left !== end) failAt(left, `${unreadable}: ${shown(left)} is left over`);
+  checkNodes(node, first);
+  return node;
+}
+
+/** `x | f(1)(2)`: Nunjucks would forget the first arguments without a word. */
+function checkFilters(tokens: readonly Token[], lexer: Lexer): void {
+  for (let i = 0; i < tokens.length; i++) {
+    if (tokens[i]?.type !== lexer.TOKEN_PIPE) continue;
+    let at = i + 2;
+    while (tokens[at]?.type === lexer.TOKEN_OPERATOR && tokens[at]?.value === '.') at += 2;
+    const behind = tokens[behindParenthesis(tokens, lexer, at)];
+    if (behind?.type === lexer.TOKEN_LEFT_PAREN)
+      failAt(behind, 'to call what a filter gives, write parentheses around the filter: (x | f(1))(2)');
+  }
+}
+
+/** The index behind the parenthesis that opens at an index; -1 if none opens there. */
+function behindParenthesis(tokens: readonly Token[], lexer: Lexer, from: number): number {
+  let depth = 0;
+  let at = from;
+  do {
+    if (tokens[at]?.type === lexer.TOKEN_LEFT_PAREN) depth++;
+    else if (depth === 0) return -1;
+    else if (tokens[at]?.type === lexer.TOKEN_RIGHT_PAREN) depth--;
+    at++;
+  } while (depth > 0);
+  return at;
+}
+
+/** What Nunjucks reads as something else than it says, or compiles to broken code. */
+function checkNodes(node: Node, at: Token): void {
+  switch (node.typename) {
+    case 'Group':
+      if (childNodes(node).length !== 1) failAt(at, 'parentheses hold one expression here: write a list as [a, b]');
+      break;
+    case 'LookupVal':
+      if (!isNode(node.val)) failAt(at, 'brackets behind a name hold one expression: write a["b"]');
+      break;
+    case 'Pair':
+      checkName(node.key as Node, at);
+      break;
+  }
+  for (const child of childNodes(node)) checkNodes(child, at);
+}
+
+/** The name of a value in a dict. */
+function checkName({ typename, value }: Node, at: Token): void {
+  if (typename !== 'Symbol' && typeof value !== 'string')
+    failAt(at, `a name in a dict is a word or text in quotes: write { "${value ?? 'name'}": value }`);
+  // As it is compiled, it would set the prototype, and be left out.
+  if (value === '__proto__') failAt(at, 'a dict cannot hold the name "__proto__"');
+}

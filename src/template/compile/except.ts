@@ -1,0 +1,49 @@
+import type { Node, Token } from '../nunjucks.ts';
+import type { PrivateNames } from './private-names.ts';
+import { childNodes } from './syntax.ts';
+import { failAt, positionOf, templateError } from './template-error.ts';
+
+/** A name, then members: `.title`, `[*]` for each of a list, `[0]`, `["a name"]`. */
+const STEP = /^(?:(?:^|\.)([^\s.[\]()"']+)|\[(\*|\d+)\]|\[("(?:[^"\\]|\\.)*")\])/;
+
+/** The steps of a path as reports write it; undefined for anything else. */
+function stepsOf(text: string): string[] | undefined {
+  const steps: string[] = [];
+  for (let rest = text; rest !== ''; ) {
+    const [whole, name, element, quoted] = STEP.exec(steps.length === 0 ? rest : rest) ?? [];
+    if (whole === undefined || (steps.length === 0 && name === undefined)) return undefined;
+    if (steps.length > 0 && name !== undefined && !whole.startsWith('.')) return undefined;
+    steps.push(name ?? element ?? JSON.parse(quoted as string));
+    rest = rest.slice(whole.length);
+  }
+  return steps.length === 0 ? undefined : steps;
+}
+
+/**
+ * The paths that `except="now"` or `except=["now", "page.now"]` names.
+ *
+ * @throws CacheSweeperError CACHESWEEPER_BAD_TAG, CACHESWEEPER_PRIVATE_NAME
+ */
+export function exceptPaths(node: Node | undefined, tag: Token, privateNames: PrivateNames): string[][] {
+  if (node === undefined) return [];
+  const parts = node.typename === 'Array' ? childNodes(node) : [node];
+  return parts.map(({ typename, value }) => {
+    const path = typename === 'Literal' && typeof value === 'string' ? stepsOf(value) : undefined;
+    if (path === undefined) {
+      const got = typename === 'Literal' ? JSON.stringify(value) : 'something that is computed';
+      return failAt(
+        tag,
+        `except= expected a path of a variable as text, such as "now" or "page.now", or a list of such, got ${got}`,
+      );
+    }
+    if (privateNames.privateLength(path) !== undefined || privateNames.mayHold(path)) {
+      throw templateError(
+        'CACHESWEEPER_PRIVATE_NAME',
+        `except= names ${value}, which ${privateNames.mayHold(path) ? 'holds' : 'is'} the visitor's own: all visitors would ` +
+          'get the html of the first; leave it out, or move what reads it out of the fragment',
+        positionOf(tag),
+      );
+    }
+    return path;
+  });
+}

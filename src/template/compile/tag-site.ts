@@ -1,0 +1,119 @@
+import { type BodyReading, type Find, readBody } from './body-uses.ts';
+import { type Allowed, isCovered } from './covered.ts';
+import type { PrivateNames } from './private-names.ts';
+import { type Position, templateError } from './template-error.ts';
+import type { Uses } from './uses.ts';
+
+/** What is known of a tag when its template is compiled, and travels in the compiled code. */
+export interface BakedSite extends Position, BodyFacts, Allowed {
+  readonly ordinal: number;
+  /** Names the body gives values to. */
+  readonly assigned: readonly string[];
+  /** Those of them that may be read behind the body; `*` for all. */
+  readonly readBehind: readonly string[] | '*';
+  /** Names of the macros and imports in it. */
+  readonly defined: readonly string[];
+  /** Names in the body that are JavaScript variables around the tag: `run` is given their values, in this order. */
+  readonly handed: readonly string[];
+  /** Which of the keys name a private value: without one there is nothing to tell visitors apart by. */
+  readonly privateArguments: readonly number[];
+  /** Paths that `except=` takes out of what is compared. */
+  readonly except: readonly (readonly string[])[];
+}
+
+/** What is known of a body from its text and the templates it includes. */
+export interface BodyFacts {
+  /** What super() shows in it cannot be looked into. */
+  readonly hasUnknownSuper: boolean;
+}
+
+/** What a body is checked against. */
+export interface Rules {
+  readonly privateNames: PrivateNames;
+  /** Whether a name is an object of functions, for all pages: its `add` need not be a Set's. */
+  isHelper(name: string): boolean;
+  readonly find: Find;
+}
+
+/**
+ * Checks what a body does: when its template is compiled, as far as its includes can be had at once, and again for each
+ * version of them when a page runs.
+ *
+ * @throws CacheSweeperError CACHESWEEPER_BLOCK_IN_BODY, CACHESWEEPER_CALLER_IN_BODY, CACHESWEEPER_PRIVATE_NAME,
+ *   CACHESWEEPER_UNSEEN, CACHESWEEPER_ASYNC_BODY
+ */
+export function checkBody(
+  uses: Uses,
+  from: string | undefined,
+  position: Position,
+  allowed: Allowed,
+  { privateNames, isHelper, find }: Rules,
+): BodyFacts {
+  if (uses.block !== undefined) {
+    throw templateError(
+      'CACHESWEEPER_BLOCK_IN_BODY',
+      'a fragment cannot contain a {% block %}: another template may replace it, and all pages would share the html ' +
+        'of the first; put the fragment inside the block',
+      uses.block,
+    );
+  }
+  if (uses.caller !== undefined) {
+    throw templateError(
+      'CACHESWEEPER_CALLER_IN_BODY',
+      'a fragment cannot contain caller(): every call would get the html of the first; put the fragment around the ' +
+        '{% call %}, or inside what is passed in',
+      uses.caller,
+    );
+  }
+  const isLeak = (path: readonly string[]): boolean => {
+    const length = privateNames.privateLength(path);
+    return length !== undefined && !isCovered(path, length, allowed);
+  };
+  const reading = readBody(uses, from, isLeak, ([root]) => !isHelper(root as string), find);
+  if (reading.leak !== undefined) throw leakError(reading.leak, position, privateNames);
+  if (reading.change !== undefined) throw changeError(reading.change, position);
+  if (reading.asynchronous !== undefined) throw asyncError(reading.asynchronous, position);
+  return { hasUnknownSuper: reading.hasUnknownSuper };
+}
+
+function asyncError({ use, template }: NonNullable<BodyReading['asynchronous']>, position: Position): Error {
+  const where = template === undefined ? '' : ` (in ${template}, line ${use.line})`;
+  return templateError(
+    'CACHESWEEPER_ASYNC_BODY',
+    `the body of this fragment is asynchronous${where}: an asynchronous filter or tag, asyncEach or asyncAll cannot be ` +
+      'waited for; do that part outside the fragment and pass its result in (for a loop write "for")',
+    template === undefined ? use : position,
+  );
+}
+
+function changeError({ use, template }: NonNullable<BodyReading['change']>, position: Position): Error {
+  const call = `${use.path.join('.')}()`;
+  return templateError(
+    'CACHESWEEPER_UNSEEN',
+    `the body of this fragment calls ${call}${included(use, template)}: expected a body that only reads what is outside ` +
+      'of it, got one that changes it, which would happen on a miss and not on a hit; do that outside of the fragment, or ' +
+      'on something that the body sets itself',
+    template === undefined ? use.at : position,
+  );
+}
+
+function leakError(
+  { use, template }: NonNullable<BodyReading['leak']>,
+  position: Position,
+  privateNames: PrivateNames,
+): Error {
+  const path = use.path.join('.');
+  const found = privateNames.find(use.path);
+  const value = use.path.slice(0, found?.length).join('.');
+  return templateError(
+    'CACHESWEEPER_PRIVATE_NAME',
+    `the body of this fragment uses ${path}${included(use, template)}, and neither an argument nor when= of its tag ` +
+      `names it: it is the visitor's own, so each visitor would need a fragment; move it out of the fragment, add ` +
+      `${value}.id or ${path} to the arguments, or take "${found?.pattern}" off the option private`,
+    template === undefined ? use.at : position,
+  );
+}
+
+function included({ at }: { readonly at: Position }, template: string | undefined): string {
+  return template === undefined ? '' : ` (in ${template}, which it includes, line ${at.line})`;
+}

@@ -1,0 +1,43 @@
+import { CacheSweeperError, type CacheSweeperErrorCode } from '../../errors.ts';
+
+/** Where in a template something stands; counted from 1, as people count. */
+export interface Position {
+  readonly line: number;
+  readonly column: number;
+}
+
+export function positionOf(node: { readonly lineno: number; readonly colno: number }): Position {
+  return { line: node.lineno + 1, column: node.colno + 1 };
+}
+
+/**
+ * Gives an error its place in the template, in the form in which Nunjucks keeps it: Nunjucks adds the path of each
+ * template on the way out by calling `Update`, and would otherwise put the place of some earlier call.
+ */
+export function placeInTemplate<E extends Error>(error: E, { line, column }: Position): E {
+  let first = true;
+  const own = { enumerable: false, configurable: true, writable: true };
+  Object.defineProperties(error, {
+    lineno: { value: line, ...own },
+    colno: { value: column, ...own },
+    Update: {
+      ...own,
+      value(path: string | undefined) {
+        const place = first ? ` [Line ${line}, Column ${column}]\n  ` : '\n ';
+        error.message = `(${path || 'unknown path'})${place}${error.message}`;
+        first = false;
+        return error;
+      },
+    },
+  });
+  return error;
+}
+
+export function templateError(code: CacheSweeperErrorCode, message: string, position: Position): CacheSweeperError {
+  return placeInTemplate(new CacheSweeperError(code, message), position);
+}
+
+/** @throws CacheSweeperError CACHESWEEPER_BAD_TAG at a token */
+export function failAt(token: { readonly lineno: number; readonly colno: number }, message: string): never {
+  throw templateError('CACHESWEEPER_BAD_TAG', message, positionOf(token));
+}

@@ -1,0 +1,276 @@
+import type { Node } from '../nunjucks.ts';
+import { Scope } from './scope.ts';
+import { boundNames, childNodes, DEFINITIONS, descendants, isNode, pathOf, rootOf, scopeNames } from './syntax.ts';
+import { type Position, positionOf } from './template-error.ts';
+
+/** A name that a piece of template reads from outside itself, with its lookups: user.name is ["user", "name"]. */
+export interface NameUse {
+  readonly path: readonly string[];
+  readonly at: Position;
+}
+
+/** Another template whose names are read as if they stood here. */
+export interface TemplateUse {
+  readonly template: string;
+  /** Only this block of it (super()); left out for the whole. */
+  readonly block?: string;
+  /** Names that are bound here and so are not free in there. */
+  readonly bound: readonly string[];
+  /** Only its macros are called: it reads nothing of the page. */
+  readonly isImported: boolean;
+  readonly at: Position;
+}
+
+/** What a piece of template uses. It travels in compiled code as JSON: what is undefined is left out. */
+export interface Uses {
+  readonly names: readonly NameUse[];
+  /** Methods by which it changes something from outside itself: `seen.push(id)`. */
+  readonly changes: readonly NameUse[];
+  readonly templates: readonly TemplateUse[];
+  /** super() is called where the parent is chosen at run time. */
+  readonly hasUnknownSuper?: true;
+  /** Where something asynchronous stands: a filter, a tag, asyncEach or asyncAll. */
+  readonly asynchronous?: Position;
+  /** Where `caller()` is called although no macro in there provides it. */
+  readonly caller?: Position;
+  /** Where a `{% block %}` stands. */
+  readonly block?: Position;
+}
+
+/** Uses while they are being found. */
+interface FoundUses extends Uses {
+  readonly names: NameUse[];
+  readonly changes: NameUse[];
+  readonly templates: TemplateUse[];
+  hasUnknownSuper?: true;
+  asynchronous?: Position;
+  caller?: Position;
+  block?: Position;
+}
+
+/** Methods of arrays, Maps and Sets that change them. */
+const CHANGING: ReadonlySet<string> = new Set([
+  ...['push', 'pop', 'shift', 'unshift', 'splice', 'sort', 'reverse', 'fill', 'copyWithin'],
+  ...['set', 'add', 'delete', 'clear'],
+]);
+
+/** Where a walk is and what it has found. */
+interface Walk {
+  readonly scope: Scope;
+  readonly uses: FoundUses;
+  /** The block around the place, for super(). */
+  readonly block: string | undefined;
+  /** Macros already followed, so that one that calls itself ends. */
+  readonly followed: Set<string>;
+}
+
+const ASYNCHRONOUS: ReadonlySet<string> = new Set(['AsyncEach', 'AsyncAll', 'CallExtensionAsync']);
+
+/**
+ * Finds what pieces of one template read from outside themselves. A name bound by `for`, `set`, a macro's parameters or
+ * an import *inside* the piece is not read from outside; whatever a macro of this template reads, its callers read.
+ */
+export class UsesFinder {
+  readonly #macros = new Map<string, Node>();
+  /** Names that are imported, the template each comes from, and whether that sees the page's context. */
+  readonly #imports = new Map<string, { readonly template: string; readonly isImported: boolean }>();
+  /** Names of its macros and of all that it imports: a method of a module is a macro. */
+  readonly #definitions = new Set<string>();
+  readonly #asyncFilters: readonly string[];
+  readonly #parent: string | undefined;
+
+  constructor(root: Node, asyncFilters: readonly string[]) {
+    this.#asyncFilters = asyncFilters;
+    let parent: string | undefined;
+    for (const node of descendants(root)) {
+      if (DEFINITIONS.has(node.typename)) for (const name of boundNames(node)) this.#definitions.add(name);
+      if (node.typename === 'Macro') this.#macros.set(String((node.name as Node).value), node);
+      if (node.typename === 'Extends') parent = literalTemplate(node);
+      if (node.typename === 'Import' || node.typename === 'FromImport') {
+        const template = literalTemplate(node);
+        const isImported = node.withContext !== true;
+        if (template !== undefined)
+          for (const name of boundNames(node)) this.#imports.set(name, { template, isImported });
+      }
+    }
+    this.#parent = parent;
+  }
+
+  /** The name of the template this one extends, where that is written in it. */
+  get parent(): string | undefined {
+    return this.#parent;
+  }
+
+  of(piece: Node, block?: string): Uses {
+    const uses: FoundUses = { names: [], changes: [], templates: [] };
+    this.#walk(piece, { scope: new Scope(), uses, block, followed: new Set() });
+    return uses;
+  }
+
+  #walkAll(nodes: Iterable<unknown>, walk: Walk): void {
+    for (const node of nodes) if (isNode(node)) this.#walk(node, walk);
+  }
+
+  /** Walks something whose bindings end with it. */
+  #walkInner(node: unknown, walk: Walk, names: Iterable<string> = []): void {
+    if (isNode(node)) this.#walk(node, { ...walk, scope: walk.scope.inner(names) });
+  }
+
+  #walk(node: Node, walk: Walk): void {
+    if (this.#isAsynchronous(node)) walk.uses.asynchronous ??= positionOf(node);
+    switch (node.typename) {
+      case 'Symbol':
+        return this.#read(node, [String(node.value)], walk);
+      case 'LookupVal':
+        return this.#lookup(node, walk);
+      case 'FunCall':
+        return this.#call(node, walk);
+      case 'Filter':
+        return this.#walkAll([node.args], walk);
+      case 'Is': {
+        const test = node.right as Node;
+        return this.#walkAll(test.typename === 'FunCall' ? [node.left, test.args] : [node.left], walk);
+      }
+      case 'Pair':
+        return this.#walkAll([node.value], walk);
+      case 'For':
+      case 'AsyncEach':
+      case 'AsyncAll':
+        this.#walkAll([node.arr], walk);
+        this.#walkInner(node.body, walk, [...scopeNames(node), 'loop']);
+        return this.#walkInner(node.else_, walk);
+      case 'If':
+      case 'IfAsync':
+        this.#walkAll([node.cond], walk);
+        this.#walkInner(node.body, walk);
+        return this.#walkInner(node.else_, walk);
+      case 'Case':
+        this.#walkAll([node.cond], walk);
+        return this.#walkInner(node.body, walk);
+      case 'Switch':
+        this.#walkAll([node.expr, ...(node.cases as readonly unknown[])], walk);
+        return this.#walkInner(node.default, walk);
+      case 'Capture':
+        return this.#walkInner(node.body, walk);
+      case 'Set':
+        this.#walkAll([node.value, node.body], walk);
+        return this.#bind(node, walk);
+      case 'Macro':
+        this.#bind(node, walk);
+        return this.#macro(node, walk);
+      case 'Caller':
+        return this.#macro(node, walk);
+      case 'Block':
+        walk.uses.block ??= positionOf(node);
+        return this.#walkInner(node.body, { ...walk, block: String((node.name as Node).value) });
+      case 'Import':
+      case 'FromImport':
+      case 'Include':
+      case 'Extends':
+        return this.#template(node, walk);
+      case 'CallExtension':
+      case 'CallExtensionAsync':
+        this.#walkAll([node.args], walk);
+        for (const content of node.contentArgs as readonly unknown[]) this.#walkInner(content, walk);
+        return;
+      default:
+        return this.#walkAll(childNodes(node), walk);
+    }
+  }
+
+  #isAsynchronous({ typename, name }: Node): boolean {
+    if (typename === 'Filter') return this.#asyncFilters.includes(String((name as Node).value));
+    return ASYNCHRONOUS.has(typename);
+  }
+
+  #bind(node: Node, walk: Walk): void {
+    for (const name of boundNames(node)) walk.scope.bind(name);
+  }
+
+  #read(node: Node, path: readonly string[], walk: Walk): void {
+    const name = path[0] as string;
+    if (walk.scope.has(name)) return;
+    if (name === 'caller') walk.uses.caller ??= positionOf(node);
+    walk.uses.names.push({ path, at: positionOf(node) });
+    const macro = this.#macros.get(name);
+    if (macro !== undefined && !walk.followed.has(name)) {
+      walk.followed.add(name);
+      this.#macro(macro, { ...walk, scope: new Scope(), block: undefined });
+    }
+    const imported = this.#imports.get(name);
+    if (imported !== undefined) {
+      walk.uses.templates.push({ ...imported, bound: [], at: positionOf(node) });
+    }
+  }
+
+  #lookup(node: Node, walk: Walk): void {
+    const found = pathOf(node);
+    if (found === undefined) return this.#walkAll([node.target, node.val], walk);
+    this.#read(node, found.path, walk);
+    return this.#walkSteps(node, walk);
+  }
+
+  /** What the computed lookups of a chain are computed from. */
+  #walkSteps(node: unknown, walk: Walk): void {
+    if (!isNode(node)) return;
+    if (node.typename === 'Group') return this.#walkSteps(childNodes(node)[0], walk);
+    if (node.typename !== 'LookupVal') return;
+    this.#walkAll([node.val], walk);
+    this.#walkSteps(node.target, walk);
+  }
+
+  #call(node: Node, walk: Walk): void {
+    const callee = node.name as Node;
+    if (callee.typename === 'Symbol' && callee.value === 'super' && walk.block !== undefined) {
+      if (this.#parent === undefined) {
+        walk.uses.hasUnknownSuper = true;
+      } else {
+        const bound = walk.scope.all();
+        const use = { template: this.#parent, block: walk.block, bound, isImported: false };
+        walk.uses.templates.push({ ...use, at: positionOf(node) });
+      }
+    } else {
+      this.#change(callee, walk);
+      this.#walk(callee, walk);
+    }
+    this.#walkAll([node.args], walk);
+  }
+
+  /** A method that changes what it is called on, if that is nothing made in there: `items.slice().sort()` sorts a copy. */
+  #change(callee: Node, walk: Walk): void {
+    const method = callee.typename === 'LookupVal' ? (callee.val as Node).value : undefined;
+    if (typeof method !== 'string' || !CHANGING.has(method)) return;
+    const root = rootOf(callee);
+    if (root === undefined || walk.scope.has(root) || this.#definitions.has(root)) return;
+    const found = pathOf(callee);
+    const path = found?.exact ? found.path : [root, method];
+    walk.uses.changes.push({ path, at: positionOf(callee) });
+  }
+
+  #macro(node: Node, walk: Walk): void {
+    for (const parameter of childNodes(node.args as Node)) {
+      // Default values are read where the macro stands.
+      if (parameter.typename !== 'Symbol') this.#walk(parameter, walk);
+    }
+    this.#walkInner(node.body, walk, [...scopeNames(node), 'caller']);
+  }
+
+  #template(node: Node, walk: Walk): void {
+    const template = literalTemplate(node);
+    // An import without context reads nothing of the page.
+    const isImported = node.typename !== 'Include' && node.typename !== 'Extends' && node.withContext !== true;
+    if (template === undefined) {
+      this.#walkAll([node.template], walk);
+    } else {
+      const use = { template, bound: walk.scope.all(), isImported };
+      walk.uses.templates.push({ ...use, at: positionOf(node) });
+    }
+    this.#bind(node, walk);
+  }
+}
+
+/** The template's name where it is written out, undefined where it is computed. */
+export function literalTemplate(node: Node): string | undefined {
+  const template = node.template as Node;
+  return template.typename === 'Literal' && typeof template.value === 'string' ? template.value : undefined;
+}

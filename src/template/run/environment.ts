@@ -1,0 +1,280 @@
+import type { TemplateDependency } from '../../cache/entry.ts';
+import type { Identifier } from '../../model/identity.ts';
+import type { Engine, TemplateSource } from '../../render/engine.ts';
+import type { Place } from '../../render/fragment-key.ts';
+import type { Functions } from '../../render/functions.ts';
+import { Analyst, type Toolkit } from '../compile/analysis.ts';
+import type { Find, Found } from '../compile/body-uses.ts';
+import { factsOf, type TemplateFacts } from '../compile/facts.ts';
+import { PrivateNames } from '../compile/private-names.ts';
+import { type BakedSite, checkBody, type Rules } from '../compile/tag-site.ts';
+import type { Context, Environment, RootFunction, Template } from '../nunjucks.ts';
+import { asyncBody } from './body.ts';
+import { Helpers } from './helpers.ts';
+import { Page } from './page.ts';
+import { PAGE, type PageEnvironment, pagePrototype } from './page-environment.ts';
+import type { TemplateReading } from './page-runtime.ts';
+import { SharedTemplates } from './shared-templates.ts';
+import { type Closure, Closures } from './template-digest.ts';
+
+/** A tag in a template as it is now. */
+export interface Site extends BakedSite, Place {
+  /** Undefined when nobody knows the template: its compiled code was called by hand. */
+  readonly closure: Closure | undefined;
+}
+
+const OF_REQUESTS: readonly string[] = ['req', 'request', 'cookies', 'visitor', 'current_user'];
+
+/** In the place of the digest of a template that was compiled elsewhere: what shows it is not stored. */
+export const UNKNOWN = 'unknown';
+
+/** Templates that include others, each of which a loader has to be waited for; deeper than this is taken for changed. */
+const MAX_ROUNDS = 100;
+
+/** What is known of one environment and its templates. */
+export class TemplateHost implements TemplateSource {
+  readonly env: Environment;
+  /** What the environments of all its pages have in common. */
+  readonly pagePrototype: Environment;
+  readonly analyst: Analyst;
+  readonly helpers: Helpers;
+  readonly privateNames: PrivateNames;
+  /** The same for what is kept of a page as a whole. */
+  readonly pagePrivateNames: PrivateNames;
+  readonly #engine: Engine;
+  readonly #closures: Closures;
+  readonly #shared: SharedTemplates;
+  readonly #templates = new WeakMap<RootFunction, Template>();
+  /** The templates being compiled for a page, innermost last. */
+  readonly #compiling: Template[] = [];
+  readonly #warned = new Set<string>();
+
+  constructor(env: Environment, toolkit: Toolkit, engine: Engine) {
+    this.env = env;
+    this.pagePrototype = pagePrototype(env);
+    this.#engine = engine;
+    this.helpers = new Helpers(env);
+    this.#shared = new SharedTemplates(engine.fragments as { readonly reading: TemplateReading | undefined });
+    this.privateNames = new PrivateNames(engine.settings.private);
+    // A page as a whole is not compared by what it reads: nothing of the request may be in it.
+    this.pagePrivateNames = new PrivateNames([
+      ...engine.settings.private,
+      ...(engine.settings.private.length === 0 ? [] : OF_REQUESTS),
+    ]);
+    this.analyst = new Analyst(env, toolkit, this.privateNames);
+    this.#closures = new Closures(env, (template) => this.factsOf(template), engine.addEnvironment(this));
+  }
+
+  get identifier(): Identifier {
+    return this.#engine.identifier;
+  }
+
+  get functions(): Functions {
+    return this.#engine.functions;
+  }
+
+  /** The template with what its pages' own copies of it have in common. */
+  shared(template: Template): Template {
+    return this.#shared.of(template);
+  }
+
+  /** The name by which pages are told apart: templates that are rendered from texts have none but their digest. */
+  pageNameOf(template: Template): string {
+    return template.path
+      ? this.nameOf(template)
+      : `${this.nameOf(template)} ${this.#readFacts(template)?.digest ?? ''}`;
+  }
+
+  nameOf(template: Template): string {
+    return this.#closures.nameOf(template);
+  }
+
+  /** The page that a tag runs for. */
+  pageOf(context: Context): Page {
+    return (context.env as PageEnvironment)[PAGE] ?? this.#noPage(context);
+  }
+
+  /** Somebody else than the environment's own copy of Nunjucks runs the template: nothing of it will be stored. */
+  #noPage(context: Context): Page {
+    this.#warn(
+      'a template was run without its environment: nothing in it is cached. Another copy of Nunjucks than the one the ' +
+        'environment was made with does this, and so does calling a compiled template by hand',
+      { type: 'CacheSweeperWarning', code: 'CACHESWEEPER_NO_PAGE' },
+    );
+    return new Page(this, this.#engine.newRender(context.ctx, false));
+  }
+
+  /** Once for each code. */
+  #warn(message: string, options: { readonly type: string; readonly code: string }): void {
+    if (this.#warned.has(options.code)) return;
+    this.#warned.add(options.code);
+    process.emitWarning(message, options);
+  }
+
+  /** What is known of a template; undefined when it was compiled elsewhere, which is said once. */
+  factsOf(template: Template): TemplateFacts | undefined {
+    const facts = this.#readFacts(template);
+    if (facts === undefined) {
+      this.#warn(
+        `the compiled code of ${this.nameOf(template)} does not say what it is made of, so no fragment with it is cached: ` +
+          'precompile with the environment that the sweeper is installed in (nunjucks.precompile(…, { env })), by this version ' +
+          'of nunjucks-cachesweeper',
+        { type: 'CacheSweeperWarning', code: 'CACHESWEEPER_UNKNOWN_TEMPLATE' },
+      );
+    }
+    return facts;
+  }
+
+  #readFacts(template: Template): TemplateFacts | undefined {
+    const { rootRenderFunc, tmplStr } = template;
+    if (rootRenderFunc === undefined && tmplStr !== undefined) return this.analyst.factsOf(tmplStr);
+    if (this.prepare(template) !== undefined) return undefined;
+    // What was compiled before the sweeper was installed has its source.
+    return factsOf(template) ?? (tmplStr === undefined ? undefined : this.analyst.factsOf(tmplStr));
+  }
+
+  /** Compiles a template for a page, and remembers which function is its. Returns what compiling threw. */
+  prepare(template: Template): unknown {
+    const isKnown = template.rootRenderFunc !== undefined && this.#templates.has(template.rootRenderFunc);
+    return isKnown ? undefined : this.#compile(template);
+  }
+
+  #compile(template: Template): unknown {
+    this.#compiling.push(template);
+    try {
+      template.compile();
+    } catch (error) {
+      return error;
+    } finally {
+      this.#compiling.pop();
+    }
+    if (template.rootRenderFunc === undefined) return undefined;
+    this.#templates.set(template.rootRenderFunc, template);
+    factsOf(template);
+    return undefined;
+  }
+
+  /** Path of the template being compiled; undefined while one is precompiled. */
+  compilingPath(): string | undefined {
+    return this.#compiling.at(-1)?.path;
+  }
+
+  /** Looks for a template while another is compiled: what cannot be had at once is looked into when a page runs. */
+  find(name: string, from: string | undefined): Found {
+    let found: Found = 'unknown';
+    // While a template is precompiled, or compiled by hand, nobody knows what it is relative to.
+    if (from === undefined && /^\.\.?\//.test(name)) return found;
+    try {
+      this.env.getTemplate(name, false, from, true, (error, template) => {
+        const facts = error || !template?.path ? undefined : this.#readFacts(template);
+        if (facts !== undefined) found = { facts, path: template?.path };
+      });
+    } catch {
+      // A loader or a syntax error: whoever renders that template will hear of it.
+    }
+    return found;
+  }
+
+  /** The tag in its template; a promise when templates have to be loaded first. */
+  site(page: Page, root: RootFunction, baked: string): Site | Promise<unknown> {
+    const template = this.#templates.get(root);
+    let closure = page.closures.get(root);
+    if (closure === undefined) {
+      if (template === undefined)
+        return { ...JSON.parse(baked), template: '(unknown)', digest: '', closure: undefined };
+      const found = this.#closure(page, template);
+      if (found instanceof Promise) return found;
+      closure = found;
+      page.closures.set(root, closure);
+    }
+    let site = closure.sites.get(baked);
+    if (site === undefined) {
+      site = this.#newSite(page, template as Template, closure, JSON.parse(baked) as BakedSite);
+      closure.sites.set(baked, site);
+    }
+    return site;
+  }
+
+  /** What bodies are checked against. */
+  rules(find: Find): Rules {
+    const globals = this.env.globals as Readonly<Record<string, unknown>>;
+    const isHelper = (name: string) => name in globals && !isCollection(globals[name]);
+    return { privateNames: this.privateNames, isHelper, find };
+  }
+
+  /** The facts are those of the templates as they are now. */
+  #newSite(page: Page, template: Template, closure: Closure, baked: BakedSite): Site {
+    const uses = this.factsOf(template)?.fragments[baked.ordinal];
+    const find: Find = (name, from) => {
+      const found = page.loads.look(this.env, name, from);
+      // What is still not there is in no closure that is complete: it is missing.
+      if (found === null || found instanceof Promise) return 'missing';
+      const facts = this.factsOf(found);
+      return facts === undefined ? 'unknown' : { facts, path: found.path };
+    };
+    const facts = uses && checkBody(uses, template.path, baked, baked, this.rules(find));
+    return { ...baked, ...facts, template: closure.name, digest: closure.digest, closure };
+  }
+
+  #closure(page: Page, template: Template): Closure | Promise<unknown> {
+    return this.#closures.of(template, (name, from) => page.loads.look(this.env, name, from));
+  }
+
+  /** A body asked for a template: one that its own template does not name becomes a dependency. */
+  used(page: Page, site: Site, name: string | Template, from: string | undefined, template: Template): void {
+    const frame = this.#engine.fragments.frame;
+    if (frame === undefined || (template.path && site.closure?.paths.has(template.path))) return;
+    if (typeof name !== 'string') {
+      frame.uncached ??= 'unknown template';
+      return;
+    }
+    const digest = this.templateDigest(page, { name, parent: from });
+    if (digest === undefined) return;
+    if (digest === UNKNOWN) frame.uncached ??= 'unknown template';
+    else frame.dependencies.addTemplate({ name, parent: from, digest });
+  }
+
+  /**
+   * The digest now of a template chosen at run time; undefined when the page has to wait for it.
+   *
+   * @throws CacheSweeperError CACHESWEEPER_ASYNC_BODY when it cannot
+   */
+  templateDigest(page: Page, { name, parent }: Pick<TemplateDependency, 'name' | 'parent'>): string | undefined {
+    const template = page.loads.look(this.env, name, parent);
+    const closure = template === null || template instanceof Promise ? template : this.#closure(page, template);
+    if (closure === null) return 'missing';
+    if (!(closure instanceof Promise)) return closure.isKnown ? closure.digest : UNKNOWN;
+    waitFor(page, closure);
+    return undefined;
+  }
+
+  async outdated(templates: readonly TemplateDependency[]): Promise<readonly TemplateDependency[]> {
+    const page = new Page(this, this.#engine.newRender({}, true));
+    const { pending } = page.render.pass;
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      const digests = templates.map((template) => this.templateDigest(page, template));
+      if (pending.size === 0) return templates.filter(({ digest }, i) => digest !== digests[i]);
+      await Promise.allSettled(pending);
+      pending.clear();
+    }
+    return templates;
+  }
+}
+
+function isCollection(value: unknown): boolean {
+  return Array.isArray(value) || value instanceof Map || value instanceof Set;
+}
+
+/**
+ * Lets a page be run again when a template is there.
+ *
+ * @throws CacheSweeperError CACHESWEEPER_ASYNC_BODY when nobody waits for the page
+ */
+export function waitFor(page: Page, loading: Promise<unknown>): void {
+  if (page.render.canWait) {
+    page.render.pass.pending.add(loading);
+    return;
+  }
+  loading.catch(() => {}); // The page ends here: nobody is left to hear of it.
+  throw asyncBody();
+}

@@ -1,0 +1,214 @@
+import { RENDER } from '../../render/current.ts';
+import type { Context, Done, Environment, Template } from '../nunjucks.ts';
+import type { Helpers } from './helpers.ts';
+import type { Page } from './page.ts';
+import type { TemplateReading } from './page-runtime.ts';
+import { waterfall } from './waterfall.ts';
+
+/** Under this property an environment made for one page carries the page. */
+export const PAGE: unique symbol = Symbol('nunjucks-cachesweeper page');
+
+/** An environment made for one page. */
+export type PageEnvironment = Environment & { readonly [PAGE]?: Page };
+
+type Optional<T> = T | null | undefined;
+
+/**
+ * What the environments of all pages have in common: how templates, filters and extensions are found for a page. Those of
+ * one environment share it; a page adds itself and what is looked up most.
+ */
+export function pagePrototype(base: Environment): Environment {
+  return Object.assign(Object.create(base) as Environment, {
+    getTemplate(
+      this: Environment & { readonly [PAGE]: Page },
+      name: string | Template,
+      eager?: Optional<boolean | Done<Template>>,
+      from?: Optional<string | Done<Template>>,
+      ignoreMissing?: boolean,
+      done?: Done<Template>,
+    ): Template | undefined {
+      const page = this[PAGE];
+      // The same short forms as Nunjucks': (name, done), (name, eager, done).
+      if (typeof eager === 'function') return getTemplate(page, base, name, false, null, false, eager);
+      if (typeof from === 'function') return getTemplate(page, base, name, eager ?? false, null, false, from);
+      return getTemplate(page, base, name, eager ?? false, from, ignoreMissing ?? false, done);
+    },
+    waterfall(tasks: readonly never[], callback?: never, isDeferred?: boolean): void {
+      if (isDeferred || !Array.isArray(tasks)) base.waterfall(tasks, callback, isDeferred);
+      else waterfall(tasks, callback);
+    },
+    getFilter(this: Environment & { readonly [PAGE]: Page }, name: string): Called {
+      return getFilter(this[PAGE], base, name);
+    },
+    getTest(this: Environment & { readonly [PAGE]: Page }, name: string): Called {
+      const test = base.getTest(name);
+      return this[PAGE].reading === undefined ? test : recorded(this[PAGE], test);
+    },
+    getExtension(this: Environment & { readonly [PAGE]: Page }, name: string): object {
+      const extension = base.getExtension(name);
+      return name.startsWith('nunjucks-cachesweeper') ? extension : continuedExtension(this[PAGE], extension);
+    },
+  });
+}
+
+export function environmentOf(page: Page): Environment {
+  const { env: base, pagePrototype } = page.host;
+  const own = Object.create(pagePrototype);
+  own[PAGE] = page;
+  own[RENDER] = page.render;
+  own.globals = base.globals;
+  // Looked up for each output and each filter of a page: one step here instead of three.
+  own.opts = base.opts;
+  own.filters = base.filters;
+  return own;
+}
+
+type Called = (this: unknown, ...args: unknown[]) => unknown;
+
+function getFilter(page: Page, base: Environment, name: string): Called {
+  const filter = base.getFilter(name);
+  if (base.asyncFilters.includes(name)) {
+    return continued(page, page.watch === undefined ? filter : page.watch.asyncFilter(filter));
+  }
+  return page.reading === undefined ? filter : recorded(page, filter);
+}
+
+const known = new WeakMap<Called, Called>();
+
+/** A filter or test that tells what it is handed; one that is not Nunjucks' own gets a recording context. */
+function recorded(page: Page, called: Called): Called {
+  let made = known.get(called);
+  if (made === undefined) {
+    const { helpers } = page.host;
+    made = helpers.isOwn(called) ? ownRecorded(called, helpers) : foreignRecorded(called);
+    known.set(called, made);
+  }
+  return made;
+}
+
+function ownRecorded(called: Called, helpers: Helpers): Called {
+  if (helpers.isStructural(called)) return called;
+  const isMoving = helpers.isMoving(called);
+  return function handed(this: unknown, ...args: unknown[]) {
+    // What most filters are handed.
+    if (args.length === 1 && !isObject(args[0])) return called.call(this, args[0]);
+    if (args.some(isObject)) {
+      const reading = readingOf(this);
+      if (isMoving && Array.isArray(args[0])) reading?.iterate(args[0]);
+      else reading?.hand(args);
+      const value = called.apply(this, args);
+      // What is picked from a list that a function gave was given as well.
+      if (args.some((arg) => reading?.isGiven(arg))) reading?.given(value);
+      return value;
+    }
+    return called.apply(this, args);
+  };
+}
+
+function foreignRecorded(called: Called): Called {
+  return function handed(this: unknown, ...args: unknown[]) {
+    const reading = readingOf(this);
+    if (reading === undefined) return called.apply(this, args);
+    reading.hand(args);
+    const value = called.apply(reading.recording(this as Context), args);
+    reading.given(value);
+    return value;
+  };
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' || typeof value === 'function';
+}
+
+function readingOf(context: unknown): TemplateReading | undefined {
+  return ((context as Context).env as PageEnvironment)[PAGE]?.reading;
+}
+
+/** A function whose last argument may be called back later: the page goes on there as itself. */
+function continued(page: Page, run: (...args: unknown[]) => unknown): (...args: unknown[]) => unknown {
+  return function started(this: unknown, ...args: unknown[]) {
+    const callback = args.at(-1);
+    if (typeof callback !== 'function') return run.apply(this, args);
+    let isLate = false;
+    const { pass } = page.render;
+    const go = (...results: unknown[]): unknown =>
+      isLate ? page.later(() => callback(...results), pass) : callback(...results);
+    try {
+      return run.call(this, ...args.slice(0, -1), go);
+    } finally {
+      isLate = true;
+    }
+  };
+}
+
+/** Another extension's tags: asynchronous ones call back, and all are handed the page's context. */
+function continuedExtension(page: Page, extension: object): object {
+  return new Proxy(extension, {
+    get(target, property) {
+      const value: unknown = Reflect.get(target, property);
+      if (typeof value !== 'function') return value;
+      return continued(page, (context, ...args) => {
+        const { reading } = page;
+        reading?.hand(args);
+        return value.call(target, reading === undefined ? context : reading.recording(context as Context), ...args);
+      });
+    },
+  });
+}
+
+function getTemplate(
+  page: Page,
+  base: Environment,
+  name: string | Template,
+  eager: boolean,
+  from: Optional<string>,
+  ignoreMissing: boolean,
+  done: Done<Template> | undefined,
+): Template | undefined {
+  const adopt = (template: Template): Template => {
+    page.watch?.events.used(name, from ?? undefined, template);
+    return page.adopt(template);
+  };
+  if (done === undefined) {
+    const template = base.getTemplate(name, eager, from, ignoreMissing);
+    return template === undefined ? undefined : adopt(template);
+  }
+  // The usual case: every loader answers at once.
+  if (typeof name === 'string' && !eager && !page.hasSlowLoader) {
+    // Inside a body each use is watched, and a template that may be missing may be made up.
+    const isPlain = page.watch === undefined && !ignoreMissing;
+    const known = isPlain ? page.adopted.get(from)?.get(name) : undefined;
+    if (known !== undefined) {
+      done(null, known);
+      return undefined;
+    }
+    let template: Template;
+    try {
+      template = base.getTemplate(name, eager, from, ignoreMissing) as Template;
+    } catch (error) {
+      done(error);
+      return undefined;
+    }
+    const adopted = adopt(template);
+    if (isPlain) page.remember(from, name, adopted);
+    done(null, adopted);
+    return undefined;
+  }
+  const { pass } = page.render;
+  const deliver: Done<Template> = (error, template) => {
+    if (error || template === undefined) done(error);
+    else done(null, adopt(template));
+  };
+  if (typeof name !== 'string') {
+    base.getTemplate(name, eager, from, ignoreMissing, deliver);
+    return undefined;
+  }
+  const waiting = page.loads.get(base, name, eager, from, ignoreMissing, deliver, (run) => page.later(run, pass));
+  if (waiting !== undefined) {
+    page.watch?.waitFor(waiting);
+    // Nunjucks loses output around an include that comes late (in loops, macros, conditions): with all templates at
+    // hand, the next pass is complete.
+    if (page.render.canWait) page.render.pass.pending.add(waiting);
+  }
+  return undefined;
+}

@@ -1,0 +1,92 @@
+import type { PrivateNames } from '../compile/private-names.ts';
+import type { Context, Frame } from '../nunjucks.ts';
+import type { TemplateReading } from './page-runtime.ts';
+import { recordingContext } from './recording-context.ts';
+
+/**
+ * Looks for private values in a page that somebody keeps as a whole: a view, or what a lazy renders. Nothing of it is compared
+ * when it is shown again, so it is not kept when there was one.
+ */
+export class PageReading implements TemplateReading {
+  readonly #privateNames: PrivateNames;
+  readonly #found: (name: string, value: unknown) => void;
+  /** Objects directly below which private values are looked for, with their path. */
+  readonly #carriers = new Map<object, readonly string[]>();
+
+  /** @param found called with each private value that is read, and its name */
+  constructor(privateNames: PrivateNames, found: (name: string, value: unknown) => void) {
+    this.#privateNames = privateNames;
+    this.#found = found;
+  }
+
+  lookup(context: Context, frame: Frame, name: string): unknown {
+    const own = frame.lookup(name);
+    const value = own !== undefined ? own : context.lookup(name);
+    this.#look([name], value);
+    return value;
+  }
+
+  member(object: unknown, key: unknown, value: unknown): void {
+    if (typeof key === 'symbol' || typeof object !== 'object' || object === null) return;
+    this.#look([...(this.#carriers.get(object) ?? ELSEWHERE), String(key)], value);
+  }
+
+  #look(path: readonly string[], value: unknown): void {
+    if (this.#privateNames.privateLength(path) === path.length) this.#found(path.at(-1) as string, value);
+    if (this.#privateNames.mayHold(path) && typeof value === 'object' && value !== null)
+      this.#carriers.set(value, path);
+  }
+
+  enter(): void {}
+
+  lookupPast(_kind: 'context' | 'global', _context: Context, name: string, value: unknown): void {
+    this.#look([name], value);
+  }
+
+  /** All that is directly in an object of the request is looked at. */
+  iterate(value: unknown): void {
+    const path = typeof value === 'object' && value !== null ? this.#carriers.get(value) : undefined;
+    if (path === undefined) return;
+    for (const [name, found] of Object.entries(Object.getOwnPropertyDescriptors(value)))
+      this.#look([...path, name], found.value);
+  }
+
+  destructure(): void {}
+
+  madeCaller(): void {}
+
+  given(): void {}
+
+  isGiven(): boolean {
+    return false;
+  }
+
+  hand(values: readonly unknown[]): void {
+    for (const value of values) this.iterate(value);
+  }
+
+  called(_called: unknown, context: Context, args: readonly unknown[]): Context {
+    this.hand(args);
+    return this.recording(context);
+  }
+
+  recording(context: Context): Context {
+    return recordingContext(context, {
+      read: (name, value) => {
+        this.#look([name], value);
+        this.iterate(value);
+      },
+      unsure: () => {},
+      all: () => {
+        for (const [name, value] of Object.entries(context.ctx)) this.#look([name], value);
+      },
+    });
+  }
+
+  repeat(): void {}
+
+  typed(): void {}
+}
+
+/** What no private value is directly below. */
+const ELSEWHERE: readonly string[] = [''];

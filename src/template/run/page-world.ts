@@ -1,0 +1,83 @@
+import type { Identity } from '../../model/identity.ts';
+import { atom, textAtom } from '../../reads/atom.ts';
+import type { World } from '../../reads/world.ts';
+import { digest } from '../../util/digest.ts';
+import type { TemplateHost } from './environment.ts';
+import { type Macro, macroOf } from './page-runtime.ts';
+
+type Callable = (...args: never[]) => unknown;
+
+/** What the values of one page are: its models, its functions, its macros. */
+export class PageWorld implements World {
+  readonly #host: TemplateHost;
+
+  /** Stands for the page where functions are asked whether an earlier one has met them. */
+  readonly #page: object;
+
+  constructor(host: TemplateHost, page: object) {
+    this.#host = host;
+    this.#page = page;
+  }
+
+  get generation(): number {
+    return this.#host.identifier.generation;
+  }
+
+  identity(object: object): Identity | undefined {
+    return this.#host.identifier.met(object);
+  }
+
+  rowIdentity(row: object, type: string): Identity | undefined {
+    return this.#host.identifier.metRow(row, type);
+  }
+
+  version(object: object, { type }: Identity): string {
+    const attribute = this.#host.identifier.registration(type)?.version;
+    if (attribute === undefined) return '';
+    try {
+      const value = (object as Record<string, unknown>)[attribute];
+      return `@${value instanceof Date ? value.getTime() : atom(value as string)}`;
+    } catch {
+      return '@';
+    }
+  }
+
+  isMarkedSafe(value: object): boolean {
+    return value instanceof String && this.#host.helpers.isMarkedSafe(value);
+  }
+
+  macro(value: unknown): object | undefined {
+    return macroOf(value);
+  }
+
+  prototypeText(prototype: object): string | undefined {
+    return this.#host.functions.text(prototype, this.#page);
+  }
+
+  uncomparedIdentity(object: object): Identity | undefined {
+    return this.#host.identifier.metAnyway(object);
+  }
+
+  functionText(called: Callable): string | undefined {
+    const macro = macroOf(called);
+    if (macro !== undefined) return macro.isCaller ? undefined : textOf(macro);
+    const type = this.#host.identifier.metClass(called);
+    if (type !== undefined) return textAtom('t', type);
+    return this.#host.helpers.nameOf(called) ?? this.#host.functions.text(called, this.#page);
+  }
+}
+
+/** Texts of macros' code: a page makes each macro anew, and shows it in many fragments. */
+const texts = new WeakMap<Callable, string>();
+
+/** A macro is its code; the variables of its template that it looks up are reads. */
+function textOf({ body }: Macro): string {
+  let text = texts.get(body);
+  if (text === undefined) {
+    text = `m${digest(Function.prototype.toString.call(body), CHARACTERS)}`;
+    texts.set(body, text);
+  }
+  return text;
+}
+
+const CHARACTERS = 16;

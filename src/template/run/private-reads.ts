@@ -1,0 +1,89 @@
+import { peek } from '../../reads/peek.ts';
+import type { ReadNode, ReadRoot, ReadShape } from '../../reads/shape.ts';
+import type { Scope, World } from '../../reads/world.ts';
+import { isPlain } from '../../util/plain.ts';
+import type { PrivateNames } from '../compile/private-names.ts';
+
+/**
+ * Whether one of the keys that name a visitor's own value has none: then it tells nobody from anybody.
+ *
+ * @param indexes of the keys that name private values
+ */
+export function namesNoVisitor(indexes: readonly number[], keys: readonly unknown[], world: World): boolean {
+  return indexes.some((index) => !isSomething(keys[index], world));
+}
+
+function isSomething(value: unknown, world: World): boolean {
+  if (value === undefined || value === null || value === '' || Number.isNaN(value)) return false;
+  if (typeof value !== 'object' || value instanceof Date || value instanceof String) return true;
+  return world.identity(value) !== undefined || !isPlain(value) || Object.keys(value).length > 0;
+}
+
+/**
+ * Whether a body read a visitor's own value that no argument of its tag names: it would make a fragment for each visitor. Most are
+ * refused when the template is compiled; this finds what a macro or a template chosen at run time reads.
+ */
+export function hasPrivateRead(
+  shape: ReadShape,
+  scope: Scope,
+  privateNames: PrivateNames,
+  allowed: readonly (readonly string[])[],
+): boolean {
+  const find = (node: ReadNode, path: readonly string[], value: unknown): boolean => {
+    if (typeof value === 'object' && value !== null && scope.models.includes(value)) return false;
+    if (privateNames.privateLength(path) === path.length && isThere(value) && !isAllowed(path, allowed)) return true;
+    // What a macro looks up in the template it stands in, it looks up by its name.
+    if (node.context?.children.some((child) => find(child, [child.step], ofMacro(value, child.step)))) return true;
+    if (typeof value !== 'object' || value === null) return false;
+    if (node.children.some((child) => find(child, [...path, child.step], peekAt(value, child.step)))) return true;
+    const { each } = node;
+    if (each === undefined || !Array.isArray(value)) return false;
+    return value.some((element) => find(each, [...path, '*'], element));
+  };
+  const ofMacro = (macro: unknown, name: string) =>
+    typeof macro === 'function' ? scope.ofMacro(macro, name)?.value : undefined;
+  return suspects(shape, privateNames).some(({ kind, node }) => find(node, [node.step], scope[kind](node.step)));
+}
+
+const known = new WeakMap<PrivateNames, WeakMap<ReadShape, readonly ReadRoot[]>>();
+
+/** The roots below which a name could be private, wherever it stands: most bodies read none, and a shape is read again and again. */
+function suspects(shape: ReadShape, privateNames: PrivateNames): readonly ReadRoot[] {
+  let shapes = known.get(privateNames);
+  if (shapes === undefined) {
+    shapes = new WeakMap();
+    known.set(privateNames, shapes);
+  }
+  let roots = shapes.get(shape);
+  if (roots === undefined) {
+    roots = shape.roots.filter(({ node }) => mayBePrivate(node, privateNames));
+    shapes.set(shape, roots);
+  }
+  return roots;
+}
+
+function mayBePrivate(node: ReadNode, privateNames: PrivateNames): boolean {
+  if (privateNames.isMentioned(node.step)) return true;
+  for (let i = 0; i < node.children.length; i++) {
+    if (mayBePrivate(node.children[i] as ReadNode, privateNames)) return true;
+  }
+  if (node.each !== undefined && mayBePrivate(node.each, privateNames)) return true;
+  return node.context !== undefined && mayBePrivate(node.context, privateNames);
+}
+
+function isAllowed(path: readonly string[], allowed: readonly (readonly string[])[]): boolean {
+  return allowed.some((one) => one.length === path.length && one.every((step, i) => step === path[i]));
+}
+
+function peekAt(value: object, step: string): unknown {
+  try {
+    return peek(value, step);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Not what a page finds under a private name when nobody is there. */
+function isThere(value: unknown): boolean {
+  return value !== undefined && value !== null && value !== false && value !== '';
+}

@@ -1,0 +1,158 @@
+import { isAbsolute, relative, resolve, sep } from 'node:path';
+import { LRUCache } from 'lru-cache';
+import { digest } from '../../util/digest.ts';
+import type { TemplateFacts } from '../compile/facts.ts';
+import type { Environment, Template } from '../nunjucks.ts';
+import type { Site } from './environment.ts';
+
+/** 96 bits: templates are written by the site's own people, who do not look for collisions. */
+const DIGEST_CHARACTERS = 16;
+
+/** Names of templates that are kept; finding one out means resolving paths. */
+const MAX_NAMES = 2_000;
+
+/** A template with everything it names in its text, transitively. */
+export interface Closure {
+  /** The template's name as its loader resolves it, the same on every machine. */
+  readonly name: string;
+  /** Digest of all the sources. */
+  readonly digest: string;
+  /** Whether all of them are known: of compiled code without facts nobody can tell when it changes. */
+  readonly isKnown: boolean;
+  readonly path: string | undefined;
+  /** Paths of all the templates in it. */
+  readonly paths: ReadonlySet<string>;
+  /** The tags in it that have run, by what was baked into its code. */
+  readonly sites: Map<string, Site>;
+}
+
+/** Loads a template by the name another one uses for it; a promise when its loader needs time, null when there is none. */
+export type Load = (name: string, from: string | undefined) => Template | null | Promise<unknown>;
+
+interface Part {
+  readonly name: string;
+  readonly from: string | undefined;
+  readonly template: Template | null;
+}
+
+interface Kept {
+  readonly closure: Closure;
+  readonly parts: readonly Part[];
+}
+
+/** Computes closures, once per version of a template. */
+export class Closures {
+  readonly #env: Environment;
+  readonly #factsOf: (template: Template) => TemplateFacts | undefined;
+  /** How this environment renders a text: another may render the same one in another way. */
+  readonly #manner: string;
+  readonly #kept = new WeakMap<Template, Kept>();
+  readonly #names = new LRUCache<string, string>({ max: MAX_NAMES });
+
+  /** @param index which environment of its sweeper it is: filters and globals may differ */
+  constructor(env: Environment, factsOf: (template: Template) => TemplateFacts | undefined, index: number) {
+    const { autoescape, throwOnUndefined, trimBlocks, lstripBlocks, tags } = env.opts;
+    this.#manner = JSON.stringify([index, autoescape, throwOnUndefined, trimBlocks, lstripBlocks, tags ?? null]);
+    this.#env = env;
+    this.#factsOf = factsOf;
+  }
+
+  /** The closure of a template; a promise of when to ask again while one of them is being loaded. */
+  of(template: Template, load: Load): Closure | Promise<unknown> {
+    const kept = this.#kept.get(template);
+    if (kept !== undefined && this.#isCurrent(kept, load)) return kept.closure;
+    const { parts, waiting } = this.#collect(template, load);
+    if (waiting.length > 0) return Promise.all(waiting);
+    const closure = this.#closure(template, parts);
+    this.#kept.set(template, { closure, parts });
+    return closure;
+  }
+
+  /** Whether every part would be loaded as it was: the same template, or one with the same source. */
+  #isCurrent({ parts }: Kept, load: Load): boolean {
+    return parts.every(({ name, from, template }) => {
+      const now = load(name, from);
+      return now === template || (isTemplate(now) && template !== null && this.#isSame(now, template));
+    });
+  }
+
+  #isSame(now: Template, template: Template): boolean {
+    if (now.tmplStr !== undefined || template.tmplStr !== undefined) return now.tmplStr === template.tmplStr;
+    const digest = this.#factsOf(now)?.digest;
+    return digest !== undefined && digest === this.#factsOf(template)?.digest;
+  }
+
+  #collect(template: Template, load: Load): { parts: Part[]; waiting: Promise<unknown>[] } {
+    const parts: Part[] = [];
+    const waiting: Promise<unknown>[] = [];
+    const seen = new Set<string>();
+    const queue: Template[] = [template];
+    for (let at = queue.shift(); at !== undefined; at = queue.shift()) {
+      for (const name of this.#factsOf(at)?.references ?? []) {
+        const from = at.path;
+        const key = `${from}\n${name}`;
+        if (seen.has(key)) continue;
+        seen.add(key);
+        const found = load(name, from);
+        if (found instanceof Promise) {
+          waiting.push(found);
+        } else {
+          parts.push({ name, from, template: found as Template | null });
+          if (found !== null) queue.push(found as Template);
+        }
+      }
+    }
+    return { parts, waiting };
+  }
+
+  #closure(template: Template, parts: readonly Part[]): Closure {
+    const name = this.nameOf(template);
+    const facts = this.#factsOf(template);
+    let text = facts?.digest;
+    let isKnown = facts !== undefined;
+    const paths = new Set<string>([template.path ?? '']);
+    for (const part of parts) {
+      const resolved = part.template === null ? '' : this.nameOf(part.template);
+      const found = part.template === null ? { digest: '-' } : this.#factsOf(part.template);
+      isKnown &&= found !== undefined;
+      text += `\n${JSON.stringify([part.name, resolved])} ${found?.digest}`;
+      if (part.template?.path) paths.add(part.template.path);
+    }
+    return {
+      name,
+      digest: digest(`${name}\n${this.#manner}\n${text}`, DIGEST_CHARACTERS),
+      isKnown,
+      path: template.path,
+      paths,
+      sites: new Map(),
+    };
+  }
+
+  /**
+   * A template's name: its path below the search path it was found in, so that keys are the same wherever the site is
+   * installed; for other loaders the path they give.
+   */
+  nameOf({ path }: Template): string {
+    if (path === undefined || path === '') return '(string)';
+    let name = this.#names.get(path);
+    if (name === undefined) {
+      name = this.#nameOf(path);
+      this.#names.set(path, name);
+    }
+    return name;
+  }
+
+  #nameOf(path: string): string {
+    for (const { searchPaths } of this.#env.loaders) {
+      for (const searchPath of searchPaths ?? []) {
+        const below = relative(resolve(searchPath), path);
+        if (below !== '' && !below.startsWith('..') && !isAbsolute(below)) return below.split(sep).join('/');
+      }
+    }
+    return path;
+  }
+}
+
+function isTemplate(value: unknown): value is Template {
+  return typeof value === 'object' && value !== null && !(value instanceof Promise);
+}

@@ -1,0 +1,126 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { digest } from '../../util/digest.ts';
+import { isStrong, validatorMet } from './conditional.ts';
+import type { Headers, Reply } from './exchange.ts';
+import { text } from './response-rules.ts';
+import type { StoredView } from './stored-view.ts';
+
+/**
+ * What belongs to one connection, one message or one moment: RFC 9110, section 7.6.1, and RFC 9111, section 3.1. What
+ * Connection names is left out as well.
+ */
+const NOT_STORED: readonly string[] = [
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'proxy-authenticate',
+  'proxy-authentication-info',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'date',
+  'age',
+  'set-cookie',
+  'content-length',
+  'etag',
+  'x-cache',
+];
+
+/** The Cache-Control of what is one visitor's. */
+export const PRIVATE = 'private, no-cache';
+
+/** What a 304 repeats of the response that it stands for: RFC 9110, section 15.4.5. */
+const NOT_MODIFIED: readonly string[] = [
+  'cache-control',
+  'content-location',
+  'expires',
+  'vary',
+  'surrogate-key',
+  'cache-tag',
+  'xkey',
+  'surrogate-control',
+  'cdn-cache-control',
+];
+
+/**
+ * The part of a response that the handler made.
+ *
+ * @param before the headers that were set before it ran: whoever set them does so again for each request
+ */
+export function storedView(
+  sent: { readonly status: number; readonly headers: Headers; readonly body: Buffer },
+  before: Headers,
+  created: number,
+): StoredView {
+  const { status, headers, body } = sent;
+  const dropped = new Set([
+    ...NOT_STORED,
+    ...text(headers.connection)
+      .toLowerCase()
+      .split(/[\s,]+/),
+  ]);
+  const changed = Object.entries(headers).filter(
+    ([name, value]) => !dropped.has(name) && JSON.stringify(value) !== JSON.stringify(before[name]),
+  );
+  const removed = Object.keys(before).filter((name) => !(name in headers) && !dropped.has(name));
+  const etag = isStrong(headers.etag) ? headers.etag : strongTag(headers, body);
+  return { status, headers: Object.fromEntries(changed), removed, etag, created, body };
+}
+
+/** A tag by which all processes know a body and what it is. */
+export function strongTag(headers: Headers, body: Buffer): string {
+  const kind = JSON.stringify([text(headers['content-type']), text(headers['content-encoding'])]);
+  return `"${digest(`${kind}\n${body.toString('latin1')}`, 27)}"`;
+}
+
+/** The answer that a stored view is to a request. */
+export function replyWith(
+  view: StoredView,
+  request: { readonly method?: string | undefined; readonly headers: IncomingHttpHeaders },
+  now: number,
+): Reply {
+  const modified = text(view.headers['last-modified']) || lastModified(view, now);
+  const headers: Headers = {
+    ...view.headers,
+    ETag: view.etag,
+    ...(modified === undefined ? {} : { 'Last-Modified': modified }),
+    Age: Math.max(0, Math.floor((now - view.created) / 1_000)),
+    'Accept-Ranges': 'none',
+  };
+  const { removed, status, body } = view;
+  const met = status === 200 ? validatorMet(request.headers, view.etag, modified) : undefined;
+  if (met !== undefined) {
+    const kept = Object.entries(view.headers).filter(([name]) => NOT_MODIFIED.includes(name));
+    return {
+      status: 304,
+      headers: { ...Object.fromEntries(kept), ETag: met },
+      removed: [...removed, 'content-type', 'content-length'],
+      body: Buffer.alloc(0),
+    };
+  }
+  return { status, headers: { ...headers, 'Content-Length': body.length }, removed, body };
+}
+
+/**
+ * The Cache-Control of the options is for pages that nothing around them makes one visitor's: what stands there already is
+ * stricter, and a cookie that goes along is nobody else's.
+ *
+ * @param before the headers that are set for this request
+ * @param ours the Cache-Control of the options
+ */
+export function forVisitor(reply: Reply, before: Headers, ours: string | undefined): Reply {
+  const { 'cache-control': own, ...others } = reply.headers;
+  if (ours === undefined || own !== ours) return reply;
+  if (before['cache-control'] !== undefined) return { ...reply, headers: others };
+  return before['set-cookie'] === undefined ? reply : { ...reply, headers: { ...others, 'cache-control': PRIVATE } };
+}
+
+/**
+ * Told from the second after: two states of a page may be made in one second, and a client that asks by the date alone
+ * would keep the first (RFC 9110, section 8.8.2.2).
+ */
+function lastModified({ created }: StoredView, now: number): string | undefined {
+  const second = Math.floor(created / 1_000);
+  return Math.floor(now / 1_000) > second ? new Date(second * 1_000).toUTCString() : undefined;
+}
