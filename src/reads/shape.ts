@@ -60,8 +60,6 @@ const MAX_SHAPES = 5_000;
 const MAX_SHAPES_TEXT = 1_000_000;
 /** Characters of a shape that a store gives back. */
 const MAX_STORED_TEXT = 32_768;
-/** Members of one object that a record names; of more, all of the object is compared. */
-const MAX_SIBLINGS = 32;
 const MAX_NESTING = 64;
 
 type Written = readonly [
@@ -296,11 +294,9 @@ function merge(a: ReadNode, b: ReadNode): ReadNode {
 
 function sorted(node: ReadNode): ReadNode {
   const { children, each, context } = node;
-  const isWhole = node.whole || children.length > MAX_SIBLINGS;
-  const kept = isWhole && context === undefined && !node.isStoodFor ? NO_CHILDREN : children;
+  const kept = node.whole && context === undefined && !node.isStoodFor ? NO_CHILDREN : children;
   return {
     ...node,
-    whole: isWhole,
     children: kept.map(sorted).sort((one, other) => (one.step < other.step ? -1 : 1)),
     each: each && sorted(each),
     context: context && sorted(context),
