@@ -16,6 +16,8 @@ const DIGEST_CHARACTERS = 12;
 const MAX_WATCHED = 1_000;
 
 interface Watched {
+  /** The page whose use of the tag was counted last. */
+  page: object;
   /** What the last entry was made from: names, each with its token. */
   last: Made;
   misses: number;
@@ -42,13 +44,21 @@ export class Changing {
   }
 
   /**
-   * The value of each path as text, where only that can keep the entry before from being served; undefined elsewhere.
+   * The value of each path as text, where only that can keep the entry before from being served; undefined elsewhere. Of one
+   * page the first use counts: others on it show other values beside the first, not in its place.
    *
+   * @param page stands for the page that makes it
    * @param isValid whether the tokens of an entry are what they were
    */
-  values(near: string, shape: ReadShape, scope: Scope, isValid: (made: Made) => boolean): PathValues | undefined {
+  values(
+    near: string,
+    page: object,
+    shape: ReadShape,
+    scope: Scope,
+    isValid: (made: Made) => boolean,
+  ): PathValues | undefined {
     const last = this.#watched.peek(near);
-    if (last === undefined || last.until !== 0 || !isValid(last.last)) return undefined;
+    if (last === undefined || last.page === page || last.until !== 0 || !isValid(last.last)) return undefined;
     return leaves(shape).map((leaf) => {
       const collector = new Collector();
       walk(leaf, scope, collector);
@@ -65,12 +75,14 @@ export class Changing {
    *
    * @param values what {@link values} gave for it
    */
-  missed(near: string, entry: Entry, values: PathValues | undefined): void {
-    const last = values === undefined ? undefined : this.#watched.get(near);
+  missed(near: string, page: object, entry: Entry, values: PathValues | undefined): void {
+    const last = this.#watched.get(near);
+    if (last?.page === page) return;
     if (last === undefined || values === undefined) {
-      this.#watched.set(near, { last: madeFrom(entry), misses: 1, values: new Map(), until: 0, why: '' });
+      this.#watched.set(near, { page, last: madeFrom(entry), misses: 1, values: new Map(), until: 0, why: '' });
       return;
     }
+    last.page = page;
     last.last = madeFrom(entry);
     this.#count(last, values);
   }

@@ -295,7 +295,7 @@ export class Fragments {
     let values: PathValues | undefined;
     const rendered = this.#renderBody(render, call, frame, scope, (reads) => {
       stored = keyOf?.(reads);
-      values = this.#changing.values(key.near, reads.shape, scope, isValid);
+      values = this.#changing.values(key.near, render.token, reads.shape, scope, isValid);
       // The body around reads these paths here, before it sees what this one set.
       this.inside(frame.parent, () => this.#repeat(use, reads));
     });
@@ -320,7 +320,7 @@ export class Fragments {
       else if (!this.#entries.fits(key.near, entry)) reason = 'too large';
       else add(kept, key.near, { entry, stored, metBy: pass });
       // Models alone are compared by who they are, and that is in the key.
-      if (entry.reads.shape.paths.length > 0) this.#changing.missed(key.near, entry, values);
+      if (entry.reads.shape.paths.length > 0) this.#changing.missed(key.near, render.token, entry, values);
     }
     if (reason === 'pending') pass.hasGap = true;
     const why = 'why' in found && reason === found.uncached ? found.why : undefined;
