@@ -226,8 +226,11 @@ class Walk {
 
   #model(identity: Identity, value: object): boolean {
     this.#sink.met(identity);
-    const name = `${ownName(identity)}${this.#world.version(value, identity)}`;
-    return this.#number(value) && this.#sink.add(textAtom('k', name));
+    const version = this.#world.version(value, identity);
+    const isObject = typeof version === 'object';
+    const name = `${ownName(identity)}${isObject ? '@o' : version}`;
+    const isAdded = this.#number(value) && this.#sink.add(textAtom('k', name));
+    return isAdded && (!isObject || this.whole(version, 0));
   }
 
   /** What Nunjucks marks as safe is printed unescaped: it is not the same as its text. */

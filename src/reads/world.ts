@@ -1,6 +1,6 @@
 import type { Identity } from '../model/identity.ts';
 
-/** What the values of a page are to the cache. None of these throws, but for what a proxy of the page's may throw. */
+/** What the values of a page are to the cache. None of these throws, but for {@link World.version} and for what a proxy of the page's may throw. */
 export interface World {
   /** The identity of a model: what is registered, says it itself, or is of a type that a tag named. */
   identity(object: object): Identity | undefined;
@@ -18,8 +18,11 @@ export interface World {
   isMarkedSafe(value: object): boolean;
   /** What is known of a macro; undefined for anything else. */
   macro(value: unknown): object | undefined;
-  /** What stands in a model's identity for what no bump tells; `version` of its registration. */
-  version(object: object, identity: Identity): string;
+  /**
+   * What stands in a model's identity for what no bump tells, `version` of its registration: its text, or an object that is
+   * compared as a whole. It throws where there is none to compare.
+   */
+  version(object: object, identity: Identity): string | object;
 }
 
 /** The values at a tag's place, as a path begins. */

@@ -1,5 +1,5 @@
 import type { Identity } from '../../model/identity.ts';
-import { atom, textAtom } from '../../reads/atom.ts';
+import { type Atom, atom, textAtom } from '../../reads/atom.ts';
 import type { World } from '../../reads/world.ts';
 import { digest } from '../../util/digest.ts';
 import type { TemplateHost } from './environment.ts';
@@ -31,15 +31,14 @@ export class PageWorld implements World {
     return this.#host.identifier.metRow(row, type);
   }
 
-  version(object: object, { type }: Identity): string {
+  version(object: object, { type }: Identity): string | object {
     const attribute = this.#host.identifier.registration(type)?.version;
     if (attribute === undefined) return '';
-    try {
-      const value = (object as Record<string, unknown>)[attribute];
-      return `@${value instanceof Date ? value.getTime() : atom(value as string)}`;
-    } catch {
-      return '@';
-    }
+    const value = (object as Record<string, unknown>)[attribute];
+    if (typeof value === 'function') throw new TypeError(`the version ${attribute} is a method`);
+    return typeof value === 'object' && value !== null && !(value instanceof Date)
+      ? value
+      : `@${value instanceof Date ? value.getTime() : atom(value as Atom)}`;
   }
 
   isMarkedSafe(value: object): boolean {
