@@ -36,9 +36,7 @@ export function hasPrivateRead(
     if (node.context?.children.some((child) => find(child, [child.step], ofMacro(value, child.step)))) return true;
     if (typeof value !== 'object' || value === null) return false;
     if (node.children.some((child) => find(child, [...path, child.step], peekAt(value, child.step)))) return true;
-    const { each } = node;
-    if (each === undefined || !Array.isArray(value)) return false;
-    return value.some((element) => find(each, [...path, '*'], element));
+    return elementsRead(node, value).some(([each, step, element]) => find(each, [...path, step], element));
   };
   const ofMacro = (macro: unknown, name: string) =>
     typeof macro === 'function' ? scope.ofMacro(macro, name)?.value : undefined;
@@ -63,7 +61,8 @@ function suspects(shape: ReadShape, privateNames: PrivateNames): readonly ReadRo
 }
 
 function mayBePrivate(node: ReadNode, privateNames: PrivateNames): boolean {
-  if (privateNames.isMentioned(node.step)) return true;
+  // `for k, v in` reads every name that is there.
+  if (node.entries || privateNames.isMentioned(node.step)) return true;
   for (let i = 0; i < node.children.length; i++) {
     if (mayBePrivate(node.children[i] as ReadNode, privateNames)) return true;
   }
@@ -71,11 +70,41 @@ function mayBePrivate(node: ReadNode, privateNames: PrivateNames): boolean {
   return node.context !== undefined && mayBePrivate(node.context, privateNames);
 }
 
-function isAllowed(path: readonly string[], allowed: readonly (readonly string[])[]): boolean {
+/** What was read of all that is directly in a value, each with its step: `*` in a list, its name in an object. */
+export function elementsRead(
+  { each, entries }: ReadNode,
+  value: object,
+): (readonly [node: ReadNode, step: string, element: unknown])[] {
+  if (entries) return Object.keys(value).map((key) => [each ?? ENTRY, key, peekAt(value, key)]);
+  if (each === undefined || !isCollection(value)) return [];
+  return [...value.values()].map((element) => [each, '*', element]);
+}
+
+function isCollection(
+  value: object,
+): value is readonly unknown[] | ReadonlyMap<unknown, unknown> | ReadonlySet<unknown> {
+  return Array.isArray(value) || value instanceof Map || value instanceof Set;
+}
+
+const ENTRY: ReadNode = {
+  step: '*',
+  whole: false,
+  list: false,
+  entries: false,
+  isStoodFor: false,
+  isData: true,
+  isEnd: true,
+  type: undefined,
+  children: [],
+  each: undefined,
+  context: undefined,
+};
+
+export function isAllowed(path: readonly string[], allowed: readonly (readonly string[])[]): boolean {
   return allowed.some((one) => one.length === path.length && one.every((step, i) => step === path[i]));
 }
 
-function peekAt(value: object, step: string): unknown {
+export function peekAt(value: object, step: string): unknown {
   try {
     return peek(value, step);
   } catch {
@@ -84,6 +113,6 @@ function peekAt(value: object, step: string): unknown {
 }
 
 /** Not what a page finds under a private name when nobody is there. */
-function isThere(value: unknown): boolean {
+export function isThere(value: unknown): boolean {
   return value !== undefined && value !== null && value !== false && value !== '';
 }

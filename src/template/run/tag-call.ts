@@ -14,6 +14,7 @@ import { BodyReading } from './body-reading.ts';
 import type { Site, TemplateHost } from './environment.ts';
 import type { Page } from './page.ts';
 import { hasPrivateRead, namesNoVisitor } from './private-reads.ts';
+import { exceptsPrivate, privateValues } from './private-values.ts';
 import { type Handed, TagScope } from './tag-scope.ts';
 
 /** Where a tag stands while it runs. */
@@ -99,6 +100,8 @@ export class TagCall implements FragmentCall, BodyEvents {
     const whole = shapeOf(read, last);
     // Before except= takes anything out.
     if (hasPrivateRead(whole, scope, this.#at.host.privateNames, allowed)) return { uncached: 'private name' };
+    if (except.length > 0 && exceptsPrivate(read, except, scope, this.#privateValues()))
+      return { uncached: 'private name' };
     const shape = except.length === 0 ? whole : shapeOf(without(read, except), last);
     lastShapes.set(this.#at.site, shape);
     if (shape.size > MAX_PATHS) return { uncached: 'reads too much', why: `it reads ${shape.size} paths; ${LESS}` };
@@ -114,6 +117,12 @@ export class TagCall implements FragmentCall, BodyEvents {
     if (written === undefined)
       return { uncached: 'unseen', why: `${SETS}: ${variables.map(([name]) => name).join(', ')}` };
     return { reads: readsOf(shape, collector.text, written) };
+  }
+
+  /** The visitor's own values on this page. */
+  #privateValues(): ReadonlySet<unknown> {
+    const { context, page, host, site } = this.#at;
+    return privateValues([context.ctx, page.render.context], page.world, host.privateNames, site.allowed);
   }
 
   /** What is no data cannot be kept; where nothing behind the body can read it, it need not be. */
