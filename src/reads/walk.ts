@@ -327,8 +327,12 @@ class Walk {
   }
 
   #properties(value: object, depth: number): boolean {
+    const keys = Reflect.ownKeys(value);
+    // What an instance without data prints, its class knows from elsewhere: it is told by who it is, as a closure is.
+    const text = keys.length > 0 || isPlain(value) ? '' : this.#world.codeText(value);
     if (!this.#sink.add(kindOf(value)) || !this.#code(value)) return false;
-    return this.#own(value, Reflect.ownKeys(value), depth);
+    if (text === undefined) return this.#unseen(NO_DATA);
+    return (text === '' || this.#sink.add(`x${text},`)) && this.#own(value, keys, depth);
   }
 
   /** What an instance can do is code, as a function is. */
@@ -336,7 +340,7 @@ class Walk {
     if (isPlain(value)) return true;
     const prototype = Object.getPrototypeOf(value);
     if (hasHiddenState(prototype)) return this.#unseen('its class keeps what nobody can look at');
-    const text = this.#world.prototypeText(prototype);
+    const text = this.#world.codeText(prototype);
     return text === undefined ? this.#unseen(UNTRUSTED_CLASS) : this.#sink.add(`x${text},`);
   }
 
@@ -387,4 +391,5 @@ const BARE: ReadNode = {
 const WHOLE: ReadNode = { ...BARE, whole: true, isEnd: false };
 
 const UNTRUSTED_CLASS = 'its class was not met in an earlier render, and its methods are code';
+const NO_DATA = 'it was not met in an earlier render, and has no data to compare';
 const UNTRUSTED = 'it is a function of the page that was not met in an earlier render';

@@ -10,8 +10,11 @@ export interface World {
   rowIdentity(row: object, type: string): Identity | undefined;
   /** The text by which a function is compared; undefined when it cannot be trusted to be the same the next time. */
   functionText(called: (...args: never[]) => unknown): string | undefined;
-  /** The same for the prototype of an instance whose methods or getters are read: they are code as functions are. */
-  prototypeText(prototype: object): string | undefined;
+  /**
+   * The same for the prototype of an instance whose methods or getters are read, and for an instance without data: they are
+   * code as functions are.
+   */
+  codeText(code: object): string | undefined;
   /** The identity of an object that is not compared: of any instance that has an id, whether its type was named or not. */
   uncomparedIdentity(object: object): Identity | undefined;
   /** Whether the copy of Nunjucks that renders the page prints it as html. */

@@ -136,7 +136,7 @@ class ContextScope implements Scope {
       identity: (object) => identifier.met(object),
       rowIdentity: (row, type) => identifier.metRow(row, type),
       functionText: () => undefined,
-      prototypeText: () => undefined,
+      codeText: () => undefined,
       uncomparedIdentity: () => undefined,
       macro: () => undefined,
       // Whether it was Nunjucks that marked it: a prediction may be wrong.

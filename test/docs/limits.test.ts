@@ -9,6 +9,7 @@ const LIMITS = {
   newRow: 'A new row in what a lazy loads, or below a model, is not seen where nothing touches the fragment',
   decorated: 'A value that the page puts on a model is not compared',
   trusted: 'What a trusted function reads by itself is not seen',
+  weakMap: 'What a class keeps in a WeakMap is not compared where its instances have other data',
   outward: 'What a function does to the outside happens on a miss and not on a hit',
   defined: 'A macro or an import that a body defines ends with the body',
 };
@@ -79,6 +80,29 @@ describe.each(kinds)('in %s', (kind) => {
       await site.show(() => ({ a: a() }));
       state = 'y';
       expect(await site.show(() => ({ a: a() }))).toEqual(['miss']);
+    });
+  });
+
+  describe(LIMITS.weakMap, () => {
+    const cents = new WeakMap<object, number>();
+    class Money {
+      constructor(n: number, own: object) {
+        cents.set(Object.assign(this, own), n);
+      }
+      toString() {
+        return `${cents.get(this)}`;
+      }
+    }
+
+    test('the first is shown', async () => {
+      const site = new Site(T('{{ m }}'), kind);
+      for (let i = 0; i < 2; i++) expect(await site.cached({ a: a(), m: new Money(1, { currency: 'EUR' }) })).toBe('1');
+      expect(await site.cached({ a: a(), m: new Money(2, { currency: 'EUR' }) })).toBe('1');
+    });
+
+    test('without other data it is not stored', async () => {
+      const site = new Site(T('{{ m }}'), kind);
+      for (const n of [1, 1, 2]) expect(await site.show(() => ({ a: a(), m: new Money(n, {}) }))).toEqual(['unseen']);
     });
   });
 

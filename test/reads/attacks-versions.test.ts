@@ -5,14 +5,15 @@ import { kinds, Site, T } from './support.ts';
 const a = () => new Article(1);
 
 class Row {
-  constructor(
-    readonly id: number,
-    readonly title: string,
-    readonly v: unknown,
-  ) {}
+  constructor(id: number, title: string, v: unknown) {
+    Object.assign(this, { id, title, v });
+  }
 }
 class DateTime {
-  constructor(readonly ts: number) {}
+  readonly ts: number;
+  constructor(ts: number) {
+    this.ts = ts;
+  }
   valueOf() {
     return this.ts;
   }
@@ -41,10 +42,9 @@ describe.each(kinds)('register(…, { version }) with a version that is an objec
     ],
   ])('%s tells nothing, so nothing is stored', async (_what, version) => {
     class Versioned {
-      constructor(
-        readonly id: number,
-        readonly title: string,
-      ) {}
+      constructor(id: number, title: string) {
+        Object.assign(this, { id, title });
+      }
       get v() {
         return version();
       }

@@ -49,8 +49,8 @@ export class PageWorld implements World {
     return macroOf(value);
   }
 
-  prototypeText(prototype: object): string | undefined {
-    return this.#host.functions.text(prototype, this.#page);
+  codeText(code: object): string | undefined {
+    return this.#host.functions.text(code, this.#page);
   }
 
   uncomparedIdentity(object: object): Identity | undefined {
