@@ -183,7 +183,11 @@ export const readMutants = {
   },
   'the keys of what a function is handed are in the order of the alphabet': {
     rule: 'order of keys counts',
-    edits: edit('reads/walk.ts', 'Reflect.ownKeys(value), depth', 'Reflect.ownKeys(value).sort(), depth'),
+    edits: edit(
+      'reads/walk.ts',
+      'const keys = Reflect.ownKeys(value);\n    // What an instance',
+      'const keys = Reflect.ownKeys(value).sort();\n    // What an instance',
+    ),
     foundBy: ['values', 'objects with keys in another order'],
   },
   'what a fragment inside reads is not read by the one around it': {

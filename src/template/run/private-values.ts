@@ -1,7 +1,7 @@
-import { isObject } from '../reads/objects.ts';
-import type { ReadNode, ReadRoot } from '../reads/shape.ts';
-import type { Scope, World } from '../reads/world.ts';
-import type { PrivateNames } from './private-names.ts';
+import { isObject } from '../../reads/objects.ts';
+import type { ReadNode, ReadRoot } from '../../reads/shape.ts';
+import type { Scope, World } from '../../reads/world.ts';
+import type { PrivateNames } from '../compile/private-names.ts';
 import { elementsRead, isAllowed, isThere, peekAt } from './private-reads.ts';
 
 /** Objects that are looked through for private ones where a function is handed what `except=` takes out. */
