@@ -1,12 +1,17 @@
 import { NOTHING_READ } from '../reads/reads.ts';
 import type { ReadShape } from '../reads/shape.ts';
-import type { KeyedEntry } from '../render/render.ts';
 import type { Background } from '../util/background.ts';
 import type { Entry } from './entry.ts';
 import type { StoredKey } from './key.ts';
 import type { MemoryTier } from './memory-tier.ts';
 import type { SharedEntries } from './shared/shared-entries.ts';
 import { type Knowledge, PENDING, UNKNOWN } from './token-reader.ts';
+
+/** An entry and its key in the store, if there is one. */
+export interface KeyedEntry {
+  readonly entry: Entry;
+  readonly stored: StoredKey | undefined;
+}
 
 /** Whether an entry may be served now. */
 export type Verdict = 'valid' | 'invalid' | 'pending';

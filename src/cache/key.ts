@@ -1,4 +1,5 @@
 import { digest } from '../util/digest.ts';
+import { isPrintable } from '../util/printable.ts';
 
 /** A model of a fragment's tag, as the fragment key holds it. */
 export interface KeyModel {
@@ -74,15 +75,6 @@ function escapePart(part: string): string {
 
 /** Longest key that is kept as it is: Memcached's limit is 250 bytes, and its stores put a word in front. */
 const MAX_READABLE = 200;
-/** Whether a text is printable ASCII and not empty. A loop: a regular expression takes twice the time, and batches have many keys. */
-export function isPrintable(text: string): boolean {
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i);
-    if (code <= 0x20 || code >= 0x7f) return false;
-  }
-  return text !== '';
-}
-
 /**
  * Makes any text a key every store takes: short printable ASCII stays as it is, everything else becomes its SHA-256
  * behind the namespace and version.

@@ -1,4 +1,3 @@
-import type { Settings } from '../options.ts';
 import { NOTHING_READ, type Reads } from '../reads/reads.ts';
 import type { Dependencies } from './dependencies.ts';
 import type { Entry } from './entry.ts';
@@ -13,7 +12,7 @@ export const CLOCK_SKEW = 1_000;
  * @param made `cost`: milliseconds that rendering it took; `since`: when its data was read, at the earliest, in milliseconds since 1970
  */
 export function newEntry(
-  { store, maxDataAge }: Pick<Settings, 'store' | 'maxDataAge'>,
+  { store, maxDataAge }: { readonly store?: object | undefined; readonly maxDataAge: number },
   made: { readonly html: string; readonly cost: number; readonly since: number },
   dependencies: Dependencies,
   reads: Reads = NOTHING_READ,

@@ -1,8 +1,8 @@
 import { CacheSweeperError } from '../errors.ts';
+import { usingValue } from '../model/attribute.ts';
 import { BoundedNames, MAX_OF_TYPE } from '../model/bounded-names.ts';
 import type { Identifier } from '../model/identity.ts';
 import { ownName } from '../model/names.ts';
-import { usingValue } from '../render/fragment-key.ts';
 import { canonicalList } from '../util/canonical.ts';
 import { describe } from '../util/describe.ts';
 import { digest } from '../util/digest.ts';

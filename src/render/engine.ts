@@ -8,17 +8,19 @@ import { type Uncommitted, UncommittedKnowledge } from '../cache/uncommitted.ts'
 import type { Identifier } from '../model/identity.ts';
 import type { PageContext, Settings } from '../options.ts';
 import type { UnfinishedReport } from '../reporting/report.ts';
-import { KeyMaker, type Place } from './fragment-key.ts';
+import type { Verified } from '../reporting/stats.ts';
+import { KeyMaker } from './fragment-key.ts';
 import { Fragments } from './fragments.ts';
 import { Functions } from './functions.ts';
 import { isSettled } from './lazy.ts';
 import { currentPart } from './part.ts';
+import type { Place } from './place.ts';
 import { Predictions } from './predictions.ts';
 import { Render } from './render.ts';
 import { requestStarted } from './request-start.ts';
 import { Choosing } from './verify/choosing.ts';
 import { isForShadow, Shadow } from './verify/shadow.ts';
-import { type Verified, Verifier } from './verify/verifier.ts';
+import { Verifier } from './verify/verifier.ts';
 import type { Watch } from './verify/watch.ts';
 
 /** Where tokens are: in this process, or in a store. */

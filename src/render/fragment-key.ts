@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache';
 import { canonicalKey, type KeyModel, type KeyParts, keyStart, type StoredKey, safeKey } from '../cache/key.ts';
 import { PENDING, UNKNOWN } from '../cache/token-reader.ts';
 import { CacheSweeperError } from '../errors.ts';
+import { usingValue } from '../model/attribute.ts';
 import type { Identifier, Identity } from '../model/identity.ts';
 import { dependencyNames, ownName } from '../model/names.ts';
 import type { Settings } from '../options.ts';
@@ -10,29 +11,8 @@ import { canonicalList } from '../util/canonical.ts';
 import { describe } from '../util/describe.ts';
 import { milliseconds as durationOf } from '../util/duration.ts';
 import { notCalled } from './lazy.ts';
+import type { Operands, Place } from './place.ts';
 import type { Render } from './render.ts';
-
-/** Where a tag stands. */
-export interface Place {
-  readonly template: string;
-  readonly digest: string;
-  readonly ordinal: number;
-  readonly line: number;
-  /** Private values that its arguments name: where there are some, nothing of its html may be shown to others. */
-  readonly allowed: readonly (readonly string[])[];
-  /** Paths that are not compared, because its author said so. */
-  readonly except: readonly (readonly string[])[];
-}
-
-/** The values of a fragment tag's arguments. */
-export interface Operands {
-  /** A model, or a list of models. */
-  readonly model: unknown;
-  readonly ttl: unknown;
-  readonly keys: readonly unknown[];
-  readonly type: unknown;
-  readonly using: unknown;
-}
 
 /** A fragment as its tag asks for it. */
 export interface FragmentKey {
@@ -208,28 +188,6 @@ function usingText(model: unknown, using: unknown): string {
     models.map((one) => usingValue(one, using)),
     'the attribute named by using=, of model',
   );
-}
-
-/**
- * The value of the attribute that `using` names.
- *
- * @throws CacheSweeperError CACHESWEEPER_BAD_KEY when the model has no such attribute: it would never change
- */
-export function usingValue(model: unknown, using: unknown): unknown {
-  if (typeof using !== 'string' || using === '') {
-    throw new CacheSweeperError(
-      'CACHESWEEPER_BAD_KEY',
-      `using expected the name of an attribute, got ${describe(using)}`,
-    );
-  }
-  const value = typeof model === 'object' && model !== null ? (model as Record<string, unknown>)[using] : undefined;
-  if (value === undefined || typeof value === 'function') {
-    throw new CacheSweeperError(
-      'CACHESWEEPER_BAD_KEY',
-      `using expected the name of an attribute of the model, got ${JSON.stringify(using)}, which ${describe(model)} does not have`,
-    );
-  }
-  return value;
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { KeyedEntry } from '../cache/entries.ts';
 import type { Entry } from '../cache/entry.ts';
 import type { StoredKey } from '../cache/key.ts';
 import type { Knowledge } from '../cache/token-reader.ts';
@@ -23,12 +24,6 @@ export class Pass {
   /** What the fragments on the page read, for the next prediction. */
   readonly shapes: Set<ReadShape> = new Set();
   readonly reports: FragmentDraft[] = [];
-}
-
-/** An entry and its key in the store, if there is one. */
-export interface KeyedEntry {
-  readonly entry: Entry;
-  readonly stored: StoredKey | undefined;
 }
 
 /** An entry that this render made. */

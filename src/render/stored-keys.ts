@@ -6,7 +6,8 @@ import { KeyCollector } from '../reads/sinks.ts';
 import { walk } from '../reads/walk.ts';
 import type { Scope } from '../reads/world.ts';
 import { digest } from '../util/digest.ts';
-import type { FragmentParts, KeyMaker, Place } from './fragment-key.ts';
+import type { FragmentParts, KeyMaker } from './fragment-key.ts';
+import type { Place } from './place.ts';
 import type { Records } from './records.ts';
 import type { Render } from './render.ts';
 

@@ -1,5 +1,7 @@
-import type { Verified } from '../render/verify/verifier.ts';
 import type { FragmentDraft, UncachedReason } from './report.ts';
+
+/** What became of a hit that was chosen. `skipped`: nothing can be said of it. */
+export type Verified = 'checked' | 'differed' | 'skipped';
 
 /** What became of one tag, since the sweeper was made. */
 export interface TagStats {

@@ -1,5 +1,5 @@
 import type { Entry } from '../../cache/entry.ts';
-import type { Place } from '../fragment-key.ts';
+import type { Place } from '../place.ts';
 import { UsePath } from './use-path.ts';
 import type { Chosen, TagUse, Watch } from './watch.ts';
 

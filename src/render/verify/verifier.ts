@@ -5,8 +5,9 @@ import { CLOCK_SKEW } from '../../cache/new-entry.ts';
 import { type Token, tokenTime } from '../../cache/token.ts';
 import type { Knowledge } from '../../cache/token-reader.ts';
 import type { Settings } from '../../options.ts';
+import type { Verified } from '../../reporting/stats.ts';
 import { Background } from '../../util/background.ts';
-import type { Place } from '../fragment-key.ts';
+import type { Place } from '../place.ts';
 import { differs, notDeterministic } from './difference.ts';
 import { Pauses } from './pauses.ts';
 import { type Fresh, Shadow } from './shadow.ts';
@@ -18,9 +19,6 @@ const MAX_PAGES = 10;
 const MAX_TIME = 10_000;
 /** Tags that were said to be not deterministic; beyond that nothing more is said. */
 const MAX_SAID = 2_000;
-
-/** What became of a hit that was chosen. `skipped`: nothing can be said of it. */
-export type Verified = 'checked' | 'differed' | 'skipped';
 
 /** A page that was delivered. */
 export interface Delivered {

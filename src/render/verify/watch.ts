@@ -1,6 +1,6 @@
 import type { Entry } from '../../cache/entry.ts';
 import type { StoredKey } from '../../cache/key.ts';
-import type { Place } from '../fragment-key.ts';
+import type { Place } from '../place.ts';
 
 /** A hit that will be verified. */
 export interface Chosen {

@@ -1,7 +1,7 @@
-import { isPrintable } from '../../cache/key.ts';
 import { CacheSweeperError } from '../../errors.ts';
 import { describe } from '../../util/describe.ts';
 import { digest } from '../../util/digest.ts';
+import { isPrintable } from '../../util/printable.ts';
 import type { Added, Kind, Lookup, Store, StoreCall, StoreItem } from '../store.ts';
 import { type Compressed, compress, inflated } from './compression.ts';
 import { checkMemcachedOptions, type MemcachedOptions, type MemcachedSettings } from './options.ts';

@@ -1,8 +1,8 @@
 import type { TemplateDependency } from '../../cache/entry.ts';
 import type { Identifier } from '../../model/identity.ts';
 import type { Engine, TemplateSource } from '../../render/engine.ts';
-import type { Place } from '../../render/fragment-key.ts';
 import type { Functions } from '../../render/functions.ts';
+import type { Place } from '../../render/place.ts';
 import { Analyst, type Toolkit } from '../compile/analysis.ts';
 import type { Find, Found } from '../compile/body-uses.ts';
 import { factsOf, type TemplateFacts } from '../compile/facts.ts';
