@@ -1,7 +1,9 @@
 import { Entries } from './cache/entries.ts';
-import { LocalTokens } from './cache/local-tokens.ts';
 import { MemoryTier } from './cache/memory-tier.ts';
+import { ProcessTokens } from './cache/process-tokens.ts';
 import { Shared } from './cache/shared/shared.ts';
+import { StoreTokens } from './cache/store-tokens.ts';
+import type { Tokens } from './cache/tokens.ts';
 import { CacheSweeperError } from './errors.ts';
 import { BumpListener } from './invalidation/bump-listener.ts';
 import { Bumps, bumpFailed } from './invalidation/bumps.ts';
@@ -17,7 +19,7 @@ import { Identifier, type ModelClass } from './model/identity.ts';
 import { EVERYTHING } from './model/names.ts';
 import { checkRegistration } from './model/registration.ts';
 import { type CacheSweeperOptions, checkOptions } from './options.ts';
-import { Engine, type Tokens } from './render/engine.ts';
+import { Engine } from './render/engine.ts';
 import type { UnfinishedReport } from './reporting/report.ts';
 import { Stats, type TagStats } from './reporting/stats.ts';
 import { install, rendersOf } from './template/install.ts';
@@ -62,7 +64,7 @@ export interface CacheSweeperStats {
 export class CacheSweeper {
   readonly #identifier: Identifier;
   readonly #memory: MemoryTier | undefined;
-  readonly #local = new LocalTokens();
+  readonly #tokens: Tokens;
   readonly #shared: Shared | undefined;
   readonly #background = new Background(MAX_BACKGROUND_WRITES);
   readonly #engine: Engine;
@@ -88,7 +90,9 @@ export class CacheSweeper {
     this.#memory = settings.memoryBytes > 0 ? new MemoryTier(settings.memoryBytes) : undefined;
     this.#listener = new BumpListener(settings.onBump, onError);
     this.#shared = settings.store && new Shared(settings.store, settings, onError, this.#listener.tell);
-    const tokens: Tokens = this.#shared ?? { local: this.#local };
+    const shared = this.#shared;
+    const tokens = shared === undefined ? new ProcessTokens(settings.now) : new StoreTokens(shared, settings.timeout);
+    this.#tokens = tokens;
     this.#bumps = new Bumps(tokens, settings, this.#listener);
     this.#transactions = new Transactions({
       identifier: this.#identifier,
@@ -265,7 +269,7 @@ export class CacheSweeper {
   stats(): CacheSweeperStats {
     return {
       memory: { entries: this.#memory?.size ?? 0, bytes: this.#memory?.bytes ?? 0 },
-      tokens: this.#local.size,
+      tokens: this.#tokens.size,
       writesDropped: this.#background.dropped,
       bumpsWaiting: this.#shared?.tokens.failing.length ?? 0,
       damaged: this.#shared?.damaged ?? 0,

@@ -1,21 +1,19 @@
-import cluster from 'node:cluster';
-import { BUMP_TIMEOUT, type SharedTokens } from '../cache/shared/shared-tokens.ts';
-import { mintToken, type Token, tokenRecord } from '../cache/token.ts';
+import { BUMP_TIMEOUT } from '../cache/shared/shared-tokens.ts';
+import { type Token, tokenRecord } from '../cache/token.ts';
+import type { Tokens } from '../cache/tokens.ts';
 import { CacheSweeperError } from '../errors.ts';
 import { EVERYTHING, typeOfName } from '../model/names.ts';
 import type { Settings } from '../options.ts';
-import type { Tokens } from '../render/engine.ts';
 import { digest } from '../util/digest.ts';
 import type { BumpListener } from './bump-listener.ts';
 import type { Changes } from './changes.ts';
 
-/** Gives names new tokens, in this process or in the store. */
+/** Gives names new tokens, wherever they are kept. */
 export class Bumps {
   readonly #tokens: Tokens;
   readonly #settings: Settings;
   readonly #underWay = new Set<Promise<unknown>>();
   readonly #listener: BumpListener;
-  #hasLooked = false;
 
   constructor(tokens: Tokens, settings: Settings, listener: BumpListener) {
     this.#listener = listener;
@@ -33,9 +31,8 @@ export class Bumps {
     if (conditional.size === 0) return this.#send(names, NO_RECORDS, started);
     const bumped = new Set(names);
     const records = new Map<string, string>();
-    const tokens = await this.#read(
-      new Set([...conditional.keys()].flatMap((own) => [EVERYTHING, typeOfName(own), own])),
-    );
+    const asked = new Set([...conditional.keys()].flatMap((own) => [EVERYTHING, typeOfName(own), own]));
+    const tokens = await this.#tokens.read([...asked], this.#settings.timeout);
     for (const [own, change] of conditional) {
       const record = recordOf(change.recorded, own, tokens);
       const isSame = record !== undefined && tokenRecord(tokens.get(own) ?? '') === record;
@@ -52,16 +49,9 @@ export class Bumps {
    * @param started when its deadline began, by `performance.now()`
    */
   async #send(names: ReadonlySet<string>, records: ReadonlyMap<string, string>, started: number): Promise<void> {
-    if ('local' in this.#tokens) {
-      const now = this.#settings.now();
-      for (const name of names) this.#tokens.local.set(name, mintToken(now, records.get(name)));
-      this.#warnOfOtherWorkers();
-      this.#listener.tell([...names]);
-      return;
-    }
     // A transaction may collect more names in its set meanwhile.
     const all = [...names];
-    const bump = this.#bumpShared(this.#tokens.tokens, all, records, () => started + BUMP_TIMEOUT - performance.now());
+    const bump = this.#bump(all, records, () => started + BUMP_TIMEOUT - performance.now());
     this.#underWay.add(bump);
     const lost = await bump.finally(() => this.#underWay.delete(bump));
     const failed = new Set(lost);
@@ -80,36 +70,17 @@ export class Bumps {
    * A recorded attribute says that everything was swept for it: it is written last, and only if that is so. Otherwise the
    * next call would find it, and do nothing.
    */
-  async #bumpShared(
-    shared: SharedTokens,
+  async #bump(
     names: readonly string[],
     records: ReadonlyMap<string, string>,
     left: () => number,
   ): Promise<readonly string[]> {
-    if (records.size === 0) return shared.bump(names, NO_RECORDS, left());
+    const tokens = this.#tokens;
+    if (records.size === 0) return tokens.bump(names, NO_RECORDS, left());
     const others = names.filter((name) => !records.has(name));
-    const lost = await shared.bump(others, NO_RECORDS, left());
-    const recorded = await shared.bump([...records.keys()], lost.length === 0 ? records : NO_RECORDS, left());
+    const lost = await tokens.bump(others, NO_RECORDS, left());
+    const recorded = await tokens.bump([...records.keys()], lost.length === 0 ? records : NO_RECORDS, left());
     return [...lost, ...recorded];
-  }
-
-  async #read(names: ReadonlySet<string>): Promise<ReadonlyMap<string, Token>> {
-    if ('local' in this.#tokens) {
-      const { local } = this.#tokens;
-      return new Map(Array.from(names, (name) => [name, local.get(name)]));
-    }
-    return (await this.#tokens.tokens.read([...names], this.#settings.timeout)).tokens;
-  }
-
-  #warnOfOtherWorkers(): void {
-    if (this.#hasLooked) return;
-    this.#hasLooked = true;
-    if (!(cluster.isWorker || 'NODE_APP_INSTANCE' in process.env || 'pm_id' in process.env)) return;
-    process.emitWarning(
-      'this process is one of several workers, and its sweeper has no store: what is invalidated here stays cached in the ' +
-        'others. Give all of them one store',
-      { type: 'CacheSweeperWarning', code: 'CACHESWEEPER_LOCAL_BUMP' },
-    );
   }
 }
 

@@ -1,9 +1,7 @@
 import type { Entries } from '../cache/entries.ts';
 import type { TemplateDependency } from '../cache/entry.ts';
-import type { LocalTokens } from '../cache/local-tokens.ts';
-import type { Shared } from '../cache/shared/shared.ts';
-import { NoKnowledge, StoreKnowledge } from '../cache/store-token-reader.ts';
-import { type Knowledge, LocalKnowledge } from '../cache/token-reader.ts';
+import type { Knowledge } from '../cache/token-reader.ts';
+import type { Tokens } from '../cache/tokens.ts';
 import { type Uncommitted, UncommittedKnowledge } from '../cache/uncommitted.ts';
 import type { Identifier } from '../model/identity.ts';
 import type { PageContext, Settings } from '../options.ts';
@@ -22,9 +20,6 @@ import { Choosing } from './verify/choosing.ts';
 import { isForShadow, Shadow } from './verify/shadow.ts';
 import { Verifier } from './verify/verifier.ts';
 import type { Watch } from './verify/watch.ts';
-
-/** Where tokens are: in this process, or in a store. */
-export type Tokens = { readonly local: LocalTokens } | Shared;
 
 /** An environment that the sweeper is installed in. */
 export interface TemplateSource {
@@ -51,7 +46,6 @@ export class Engine {
   #sources: WeakRef<TemplateSource>[] = [];
   #renders = 0;
   #environments = 0;
-  #hasWarned = false;
   /** What can no longer be swept must not be cached. */
   isClosed = false;
 
@@ -170,20 +164,7 @@ export class Engine {
   }
 
   #committed(canWait: boolean): Knowledge {
-    if ('local' in this.#tokens) return new LocalKnowledge(this.#tokens.local);
-    const { tokens, entries } = this.#tokens;
-    if (canWait) return new StoreKnowledge(tokens, entries, this.settings.timeout);
-    return new NoKnowledge(() => this.#warnNoCallback());
-  }
-
-  #warnNoCallback(): void {
-    if (this.#hasWarned) return;
-    this.#hasWarned = true;
-    process.emitWarning(
-      'a page with fragments was rendered without a callback: it cannot wait for the store, so its bodies are rendered ' +
-        'uncached. Use res.render, env.render(name, context, callback) or await sweeper.render(env, name, context)',
-      { type: 'CacheSweeperWarning', code: 'CACHESWEEPER_NO_CALLBACK' },
-    );
+    return this.#tokens.reader(canWait);
   }
 }
 

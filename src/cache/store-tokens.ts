@@ -1,0 +1,42 @@
+import type { Shared } from './shared/shared.ts';
+import { NoKnowledge, StoreKnowledge } from './store-token-reader.ts';
+import type { Token } from './token.ts';
+import type { Knowledge } from './token-reader.ts';
+import type { Tokens } from './tokens.ts';
+
+/** The tokens of a sweeper with a store. */
+export class StoreTokens implements Tokens {
+  readonly size = 0;
+  readonly #shared: Shared;
+  readonly #timeout: number;
+  #hasWarned = false;
+
+  /** @param timeout milliseconds that one render may wait for the store */
+  constructor(shared: Shared, timeout: number) {
+    this.#shared = shared;
+    this.#timeout = timeout;
+  }
+
+  reader(canWait: boolean): Knowledge {
+    const { tokens, entries } = this.#shared;
+    return canWait ? new StoreKnowledge(tokens, entries, this.#timeout) : new NoKnowledge(() => this.#warnNoCallback());
+  }
+
+  async read(names: readonly string[], timeout: number): Promise<ReadonlyMap<string, Token>> {
+    return (await this.#shared.tokens.read(names, timeout)).tokens;
+  }
+
+  bump(names: readonly string[], records: ReadonlyMap<string, string>, timeout: number): Promise<readonly string[]> {
+    return this.#shared.tokens.bump(names, records, timeout);
+  }
+
+  #warnNoCallback(): void {
+    if (this.#hasWarned) return;
+    this.#hasWarned = true;
+    process.emitWarning(
+      'a page with fragments was rendered without a callback: it cannot wait for the store, so its bodies are rendered ' +
+        'uncached. Use res.render, env.render(name, context, callback) or await sweeper.render(env, name, context)',
+      { type: 'CacheSweeperWarning', code: 'CACHESWEEPER_NO_CALLBACK' },
+    );
+  }
+}

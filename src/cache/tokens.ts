@@ -1,0 +1,29 @@
+import type { Token } from './token.ts';
+import type { Knowledge } from './token-reader.ts';
+
+/** Where the tokens of a sweeper are kept: in this process, or in a store that processes share. */
+export interface Tokens {
+  /** Names whose tokens this process keeps; 0 with a store. */
+  readonly size: number;
+  /**
+   * Reads tokens and entries for one render.
+   *
+   * @param canWait whether the render can wait for a store
+   */
+  reader(canWait: boolean): Knowledge;
+  /**
+   * Reads tokens; a name that has none gets a new one, and one that cannot be read is left out.
+   *
+   * @param timeout milliseconds
+   */
+  read(names: readonly string[], timeout: number): Promise<ReadonlyMap<string, Token>>;
+  /**
+   * Gives names new tokens. Without a store they have them when this returns.
+   *
+   * @param names each once
+   * @param records digests of the `using` attributes to record, by name
+   * @param timeout milliseconds
+   * @returns names whose bump was not acknowledged
+   */
+  bump(names: readonly string[], records: ReadonlyMap<string, string>, timeout: number): Promise<readonly string[]>;
+}
