@@ -126,10 +126,11 @@ export class CacheSweeper {
    * Adds `{% cachesweeper %}` and `{% depends %}` to a Nunjucks environment. Doing it twice is harmless; a sweeper may
    * serve several environments.
    *
+   * @param options `name`, for environments whose filters and globals have the same source and print something else
    * @throws CacheSweeperError CACHESWEEPER_INSTALL
    */
-  install<E extends NunjucksEnvironment>(env: E): E {
-    install(env, this.#engine);
+  install<E extends NunjucksEnvironment>(env: E, options: { readonly name?: string } = {}): E {
+    install(env, this.#engine, options);
     return env;
   }
 

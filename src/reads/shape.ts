@@ -3,9 +3,9 @@ import { LRUCache } from 'lru-cache';
 /**
  * Where a read begins: `scope`, a name as the tag's place sees it; `variable`, a JavaScript variable of the compiled
  * template (a loop's variable, a macro's parameter); `context`, a name as macros see it, past all frames; `global`, one of
- * the environment's globals.
+ * the environment's globals; `helper`, one of its filters (`|name`) or tests (`?name`).
  */
-export type RootKind = 'scope' | 'variable' | 'context' | 'global';
+export type RootKind = 'scope' | 'variable' | 'context' | 'global' | 'helper';
 
 /** How a value is compared beyond the members below it. */
 export interface Comparison {
@@ -76,7 +76,7 @@ const LIST = 2;
 const ENTRIES = 4;
 const STOOD_FOR = 8;
 const DATA = 16;
-const KINDS: readonly RootKind[] = ['scope', 'variable', 'context', 'global'];
+const KINDS: readonly RootKind[] = ['scope', 'variable', 'context', 'global', 'helper'];
 
 const shapes = new LRUCache<string, ReadShape>({
   max: MAX_SHAPES,
@@ -108,8 +108,10 @@ function readShape(text: string): ReadShape | undefined {
   if (known !== undefined) return known;
   const roots = parse(text);
   if (roots === undefined) return undefined;
-  const size = roots.reduce((sum, { node }) => sum + pathsOf(node), 0);
-  const shape = { roots, text, size, paths: roots.flatMap(({ node }) => textsBelow(node, node.step)) };
+  // Filters and tests are code, not what somebody passed to the page.
+  const data = roots.filter(({ kind }) => kind !== 'helper');
+  const size = data.reduce((sum, { node }) => sum + pathsOf(node), 0);
+  const shape = { roots, text, size, paths: data.flatMap(({ node }) => textsBelow(node, node.step)) };
   shapes.set(text, shape);
   return shape;
 }

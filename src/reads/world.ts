@@ -37,6 +37,8 @@ export interface Scope {
   variable(name: string): unknown;
   context(name: string): unknown;
   global(name: string): unknown;
+  /** A filter (`|name`) or a test (`?name`). */
+  helper(name: string): unknown;
   /** A variable of the template that a macro stands in; undefined where that cannot be told. */
   ofMacro(macro: object, name: string): { readonly value: unknown } | undefined;
 }

@@ -45,7 +45,6 @@ export class Engine {
   /** Environments are their owners': this keeps none of them alive. */
   #sources: WeakRef<TemplateSource>[] = [];
   #renders = 0;
-  #environments = 0;
   /** What can no longer be swept must not be cached. */
   isClosed = false;
 
@@ -78,10 +77,8 @@ export class Engine {
     this.fragments = new Fragments(parts.settings, this.keys, parts.entries);
   }
 
-  /** Numbers the environments, in the order in which the sweeper is installed in them. */
-  addEnvironment(source: TemplateSource): number {
+  addEnvironment(source: TemplateSource): void {
     this.#sources = [...this.#sources.filter((known) => known.deref() !== undefined), new WeakRef(source)];
-    return this.#environments++;
   }
 
   /** Whether all these templates are what they were, each in the environment that it belongs to. */

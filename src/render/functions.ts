@@ -5,6 +5,9 @@ const PROCESS = randomBytes(6).toString('base64url');
 /** Counts for all sweepers of the process: two may share a store. */
 let next = 0;
 
+/** Texts of helpers that are kept; functions beyond are told from each other by this process only. */
+const MAX_HELPERS = 10_000;
+
 interface Met {
   /** The render that met it first. */
   readonly first: object;
@@ -18,6 +21,8 @@ interface Met {
  */
 export class Functions {
   readonly #met = new WeakMap<object, Met>();
+  /** Which helper stood first under each text. */
+  readonly #holders = new Map<string, WeakRef<object> | undefined>();
 
   /**
    * The text that stands for a function, or for a prototype; undefined while it is not trusted.
@@ -29,5 +34,26 @@ export class Functions {
     if (known !== undefined) return known.first === page ? undefined : known.text;
     this.#met.set(code, { first: page, text: `${PROCESS}.${next++}` });
     return undefined;
+  }
+
+  /** The same where it need not be trusted. */
+  mark(code: object): string {
+    this.text(code, code);
+    return this.#met.get(code)?.text as string;
+  }
+
+  /**
+   * Whether a helper is the only one of the sweeper's environments that has stood under a text, which says its name and its source:
+   * two of one source may be closures over something else. Only then another process may take the text for it.
+   */
+  isOnly(text: string, code: object): boolean {
+    if (!this.#holders.has(text)) {
+      if (this.#holders.size >= MAX_HELPERS) return false;
+      this.#holders.set(text, new WeakRef(code));
+      return true;
+    }
+    const isSame = this.#holders.get(text)?.deref() === code;
+    if (!isSame) this.#holders.set(text, undefined);
+    return isSame;
   }
 }

@@ -156,6 +156,8 @@ class ContextScope implements Scope {
 
   global(): undefined {}
 
+  helper(): undefined {}
+
   ofMacro(): undefined {}
 }
 

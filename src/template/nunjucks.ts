@@ -20,6 +20,8 @@ export interface Environment extends NunjucksEnvironment {
   };
   readonly loaders: readonly Loader[];
   readonly filters: Readonly<Record<string, unknown>>;
+  readonly tests: Readonly<Record<string, unknown>>;
+  readonly extensions: Readonly<Record<string, Extension>>;
   readonly extensionsList: readonly Extension[];
   readonly asyncFilters: readonly string[];
   globals: object;

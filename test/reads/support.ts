@@ -57,10 +57,11 @@ export class Site {
       ...(kind === 'a store' ? { memory: false } : {}),
       ...sweeper,
     });
-    this.env = this.sweeper.install(environment(this.templates, edited));
+    const env = environment(this.templates, edited);
     this.plain = environment(withoutTags(this.templates), edited);
-    helpers?.(this.env);
+    helpers?.(env);
     helpers?.(this.plain);
+    this.env = this.sweeper.install(env);
   }
 
   /** The page as the sweeper makes it; its entries are stored when it is there. */

@@ -102,6 +102,10 @@ export class BodyReading implements TemplateReading {
     else this.#ofContext(context, name, value, false);
   }
 
+  helper(name: string, called: unknown): void {
+    this.#recorder.root('helper', name, called);
+  }
+
   #seen(value: unknown): void {
     try {
       this.#recorder.again(value);

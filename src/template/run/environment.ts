@@ -49,11 +49,12 @@ export class TemplateHost implements TemplateSource {
   readonly #compiling: Template[] = [];
   readonly #warned = new Set<string>();
 
-  constructor(env: Environment, toolkit: Toolkit, engine: Engine) {
+  /** @param name of the environment, if it has one */
+  constructor(env: Environment, toolkit: Toolkit, engine: Engine, name: string) {
     this.env = env;
     this.pagePrototype = pagePrototype(env);
     this.#engine = engine;
-    this.helpers = new Helpers(env);
+    this.helpers = new Helpers(env, engine.functions, name);
     this.#shared = new SharedTemplates(engine.fragments as { readonly reading: TemplateReading | undefined });
     this.privateNames = new PrivateNames(engine.settings.private);
     // A page as a whole is not compared by what it reads: nothing of the request may be in it.
@@ -62,7 +63,12 @@ export class TemplateHost implements TemplateSource {
       ...(engine.settings.private.length === 0 ? [] : OF_REQUESTS),
     ]);
     this.analyst = new Analyst(env, toolkit, this.privateNames);
-    this.#closures = new Closures(env, (template) => this.factsOf(template), engine.addEnvironment(this));
+    this.#closures = new Closures(
+      env,
+      (template) => this.factsOf(template),
+      () => this.helpers.manner,
+    );
+    engine.addEnvironment(this);
   }
 
   get identifier(): Identifier {

@@ -1,34 +1,105 @@
+import type { Functions } from '../../render/functions.ts';
+import { digest } from '../../util/digest.ts';
 import { isPlain } from '../../util/plain.ts';
 import type { Environment } from '../nunjucks.ts';
 
 const REPLACED = Symbol('replaced');
+const CHARACTERS = 16;
 
-/** What an environment has for all its pages, and is the same in each. */
+/** Where a helper is found: a global, a function in an object that is one, a filter, a test. */
+interface Place {
+  readonly kind: 'g' | 'f' | 't';
+  readonly name: string;
+  readonly member?: string;
+}
+
+interface Known {
+  readonly place: Place;
+  readonly label: string;
+  /** Its place and a digest of its source: the same in every process that runs this code. */
+  readonly text: string;
+  /** It is a global of Nunjucks' own. */
+  readonly isOwn: boolean;
+}
+
+/**
+ * What an environment has for all its pages, and is the same in each: globals, filters and tests. One that was there when the sweeper
+ * was installed stands by its name and source, in every process. One that came later is a function like those of the
+ * page until a second page has met it: it may have been set for one request.
+ */
 export class Helpers {
   readonly #env: Environment;
-  readonly #names = new WeakMap<object, string>();
-  /** Which function was met under each name. */
+  readonly #functions: Functions;
+  /** The name of the environment. */
+  readonly #of: string;
+  readonly #known = new WeakMap<object, Known>();
+  /** Which function was met at each place. */
   readonly #holders = new Map<string, unknown>();
+  readonly #first = new WeakSet<object>();
   readonly #own: Own;
 
-  constructor(env: Environment) {
+  /** @param of the name of the environment, if it has one */
+  constructor(env: Environment, functions: Functions, of: string) {
     this.#env = env;
+    this.#functions = functions;
+    this.#of = of;
     this.#own = ownOf(env);
+    for (const [, called] of this.#all()) {
+      this.#first.add(called);
+      this.#textOf(called);
+    }
   }
 
-  /** The name of a global, or of a function in an object that is one; undefined for any other value. */
-  nameOf(called: unknown): string | undefined {
+  /** The text that stands for a helper in every process; undefined for any other value, and for one that is not told from others. */
+  textOf(called: unknown, page: object): string | undefined {
     if (typeof called !== 'function') return undefined;
-    const known = this.#names.get(called);
-    if (known !== undefined && this.#holders.get(known) === called && this.#find(known) === called) return known;
-    const found = this.#search(called);
-    if (found === undefined) return undefined;
-    const holder = this.#holders.get(found);
-    this.#holders.set(found, holder === undefined ? called : holder === called ? called : REPLACED);
+    const text = this.#textOf(called);
+    if (text === undefined || this.#first.has(called)) return text;
+    return this.#functions.text(called, page) === undefined ? undefined : text;
+  }
+
+  #textOf(called: object): string | undefined {
+    const known = this.#knownAs(called);
+    if (known === undefined) return undefined;
+    const { label, text, isOwn } = known;
+    if (isOwn) return label;
+    const holder = this.#holders.get(label);
+    if (holder !== called) this.#holders.set(label, holder === undefined ? called : REPLACED);
     // A name that has stood for two functions stands for none.
-    if (this.#holders.get(found) !== called) return undefined;
-    this.#names.set(called, found);
-    return found;
+    if (this.#holders.get(label) !== called) return undefined;
+    return this.#functions.isOnly(`${this.#of}\n${text}`, called) ? text : undefined;
+  }
+
+  #knownAs(called: object): Known | undefined {
+    const known = this.#known.get(called);
+    if (known !== undefined && this.#at(known.place) === called) return known;
+    for (const [place, other] of this.#all()) {
+      if (other !== called) continue;
+      const { kind, name, member } = place;
+      const label = `${kind}${JSON.stringify(member === undefined ? [name] : [name, member])}`;
+      const source = sourceOf(called);
+      const isOwn = kind === 'g' && member === undefined && this.#own.globals.get(name) === source;
+      const found = { place, label, isOwn, text: `${label}${digest(source, CHARACTERS)}` };
+      this.#known.set(called, found);
+      return found;
+    }
+    return undefined;
+  }
+
+  /** Names of Nunjucks' own filters and tests that something else stands under, and the other extensions: what runs is not what it was. */
+  get manner(): string {
+    const { filters, tests, extensions } = this.#env;
+    const replaced = [
+      ...this.#own.filterNames.filter((name) => !this.#own.filters.has(filters[name])),
+      ...this.#own.testNames.filter((name) => !this.#own.tests.has(tests[name])),
+    ];
+    const others = Object.entries(extensions).flatMap(([name, extension]) => {
+      if (name.startsWith('nunjucks-cachesweeper')) return [];
+      const text = `e${JSON.stringify([name])}${extensionText(extension)}`;
+      const isOnly = this.#functions.isOnly(`${this.#of}\n${text}`, extension);
+      return [isOnly ? text : `${text}${this.#functions.mark(extension)}`];
+    });
+    return JSON.stringify([this.#of, replaced, others]);
   }
 
   /** Whether a filter or test is Nunjucks' own: those do not look at the page's variables. */
@@ -51,22 +122,57 @@ export class Helpers {
     return this.#own.structural.has(called);
   }
 
-  #find(name: string): unknown {
-    const [global, member] = JSON.parse(name.slice(1)) as [string, string?];
-    const value = (this.#env.globals as Readonly<Record<string, unknown>>)[global];
+  #at({ kind, name, member }: Place): unknown {
+    const { filters, tests, globals } = this.#env;
+    if (kind !== 'g') return (kind === 'f' ? filters : tests)[name];
+    const value = (globals as Readonly<Record<string, unknown>>)[name];
     return member === undefined ? value : dataOf(value, member);
   }
 
-  #search(called: object): string | undefined {
-    for (const [name, value] of Object.entries(this.#env.globals)) {
-      if (value === called) return `g${JSON.stringify([name])}`;
+  *#all(): Iterable<readonly [Place, object]> {
+    const { filters, tests, globals } = this.#env;
+    for (const [name, value] of Object.entries(globals)) {
+      if (typeof value === 'function') yield [{ kind: 'g', name }, value];
       if (typeof value !== 'object' || value === null || !isPlain(value)) continue;
       for (const member of Object.keys(value)) {
-        if (dataOf(value, member) === called) return `g${JSON.stringify([name, member])}`;
+        const found = dataOf(value, member);
+        if (typeof found === 'function') yield [{ kind: 'g', name, member }, found];
       }
     }
-    return undefined;
+    for (const [name, value] of Object.entries(filters)) {
+      if (typeof value === 'function' && !this.isOwn(value)) yield [{ kind: 'f', name }, value];
+    }
+    for (const [name, value] of Object.entries(tests)) {
+      if (typeof value === 'function' && !this.isOwn(value)) yield [{ kind: 't', name }, value];
+    }
   }
+}
+
+function sourceOf(called: object): string {
+  return Function.prototype.toString.call(called);
+}
+
+const extensionTexts = new WeakMap<object, string>();
+
+/** A digest of what an extension is made of: the code of its methods, and its texts. */
+function extensionText(extension: object): string {
+  let text = extensionTexts.get(extension);
+  if (text === undefined) {
+    text = '';
+    for (let at: object | null = extension; at !== null && at !== Object.prototype; at = Object.getPrototypeOf(at)) {
+      for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(at)))
+        text += `${name}=${typeof value === 'function' ? sourceOf(value) : describe(value)}\n`;
+    }
+    text = digest(text, CHARACTERS);
+    extensionTexts.set(extension, text);
+  }
+  return text;
+}
+
+/** Of an object only what it is: it may be anything. */
+function describe(value: unknown): string {
+  const isList = Array.isArray(value) && value.every((element) => typeof element === 'string');
+  return isList ? value.join() : typeof value === 'object' ? typeof value : String(value);
 }
 
 function dataOf(value: unknown, member: string): unknown {
@@ -75,6 +181,10 @@ function dataOf(value: unknown, member: string): unknown {
 }
 
 interface Own {
+  readonly testNames: readonly string[];
+  readonly filterNames: readonly string[];
+  /** The source of each global. */
+  readonly globals: ReadonlyMap<string, string>;
   readonly tests: ReadonlySet<unknown>;
   readonly structural: ReadonlySet<unknown>;
   readonly filters: ReadonlySet<unknown>;
@@ -94,14 +204,22 @@ function ownOf(env: Environment): Own {
   let prototype: object | null = Object.getPrototypeOf(env);
   while (prototype !== null && !Object.hasOwn(prototype, 'addTest')) prototype = Object.getPrototypeOf(prototype);
   type Bare = {
+    readonly globals: Readonly<Record<string, unknown>>;
     readonly tests: Readonly<Record<string, unknown>>;
     readonly filters: Readonly<Record<string, unknown>>;
   };
   const Bare = prototype?.constructor as (new (loaders: readonly never[]) => Bare) | undefined;
   try {
-    const bare = Bare === undefined ? { tests: {}, filters: {} } : new Bare([]);
-    const { tests, filters } = bare;
+    const bare = Bare === undefined ? { tests: {}, filters: {}, globals: {} } : new Bare([]);
+    const { tests, filters, globals } = bare;
     return {
+      testNames: Object.keys(tests),
+      filterNames: Object.keys(filters),
+      globals: new Map(
+        Object.entries(globals).flatMap(([name, value]) =>
+          typeof value === 'function' ? [[name, sourceOf(value)]] : [],
+        ),
+      ),
       tests: new Set(Object.values(tests)),
       structural: new Set(Object.keys(tests).flatMap((name) => (name === LOOKS_INSIDE ? [] : [tests[name]]))),
       filters: new Set(Object.values(filters)),
@@ -109,6 +227,15 @@ function ownOf(env: Environment): Own {
       safe: Object.getPrototypeOf((filters.safe as (text: string) => object)('')),
     };
   } catch {
-    return { tests: new Set(), structural: new Set(), filters: new Set(), moving: new Set(), safe: undefined };
+    return {
+      testNames: [],
+      filterNames: [],
+      globals: new Map(),
+      tests: new Set(),
+      structural: new Set(),
+      filters: new Set(),
+      moving: new Set(),
+      safe: undefined,
+    };
   }
 }

@@ -42,7 +42,7 @@ export function pagePrototype(base: Environment): Environment {
     },
     getTest(this: Environment & { readonly [PAGE]: Page }, name: string): Called {
       const test = base.getTest(name);
-      return this[PAGE].reading === undefined ? test : recorded(this[PAGE], test);
+      return this[PAGE].reading === undefined ? test : recorded(this[PAGE], `?${name}`, test);
     },
     getExtension(this: Environment & { readonly [PAGE]: Page }, name: string): object {
       const extension = base.getExtension(name);
@@ -70,16 +70,17 @@ function getFilter(page: Page, base: Environment, name: string): Called {
   if (base.asyncFilters.includes(name)) {
     return continued(page, page.watch === undefined ? filter : page.watch.asyncFilter(filter));
   }
-  return page.reading === undefined ? filter : recorded(page, filter);
+  return page.reading === undefined ? filter : recorded(page, `|${name}`, filter);
 }
 
 const known = new WeakMap<Called, Called>();
 
-/** A filter or test that tells what it is handed; one that is not Nunjucks' own gets a recording context. */
-function recorded(page: Page, called: Called): Called {
+/** A filter or test that tells what it is handed; one that is not Nunjucks' own is a read, and gets a recording context. */
+function recorded(page: Page, name: string, called: Called): Called {
+  const { helpers } = page.host;
+  if (!helpers.isOwn(called)) page.reading?.helper(name, called);
   let made = known.get(called);
   if (made === undefined) {
-    const { helpers } = page.host;
     made = helpers.isOwn(called) ? ownRecorded(called, helpers) : foreignRecorded(called);
     known.set(called, made);
   }

@@ -43,6 +43,8 @@ export class PageReading implements TemplateReading {
     this.#look([name], value);
   }
 
+  helper(): void {}
+
   /** All that is directly in an object of the request is looked at. */
   iterate(value: unknown): void {
     const path = typeof value === 'object' && value !== null ? this.#carriers.get(value) : undefined;

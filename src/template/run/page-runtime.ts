@@ -58,6 +58,8 @@ export interface TemplateReading extends Reading {
   lookup(context: Context, frame: Frame, name: string): unknown;
   /** A variable that is looked up past all frames, as macros and modules do. */
   lookupPast(kind: 'context' | 'global', context: Context, name: string, value: unknown): void;
+  /** A filter (`|name`) or a test (`?name`) of the site's is used. */
+  helper(name: string, called: unknown): void;
   member(object: unknown, key: unknown, value: unknown): void;
   /** `for` goes over a value. */
   iterate(value: unknown): void;

@@ -62,7 +62,7 @@ export class PageWorld implements World {
     if (macro !== undefined) return macro.isCaller ? undefined : textOf(macro);
     const type = this.#host.identifier.metClass(called);
     if (type !== undefined) return textAtom('t', type);
-    return this.#host.helpers.nameOf(called) ?? this.#host.functions.text(called, this.#page);
+    return this.#host.helpers.textOf(called, this.#page) ?? this.#host.functions.text(called, this.#page);
   }
 }
 

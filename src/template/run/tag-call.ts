@@ -148,6 +148,7 @@ export class TagCall implements FragmentCall, BodyEvents {
     const { reading } = page;
     if (kind === 'scope' && reading !== undefined) return reading.lookup(context, frame, name);
     const value = new TagScope(page.world, [], context, frame, handed).read(kind, name);
+    if (kind === 'helper') reading?.helper(name, value);
     if (kind === 'context' || kind === 'global') reading?.lookupPast(kind, context, name, value);
     return value;
   }

@@ -46,6 +46,11 @@ export class TagScope implements Scope {
     return (this.#context.env.globals as Readonly<Record<string, unknown>>)[name];
   }
 
+  helper(name: string): unknown {
+    const { filters, tests } = this.#context.env;
+    return (name.startsWith('|') ? filters : tests)[name.slice(1)];
+  }
+
   ofMacro(macro: object, name: string): { readonly value: unknown } | undefined {
     const found = macroOf(macro);
     return found && { value: found.context.lookup(name) };

@@ -38,21 +38,23 @@ interface Part {
 interface Kept {
   readonly closure: Closure;
   readonly parts: readonly Part[];
+  readonly manner: string;
 }
 
 /** Computes closures, once per version of a template. */
 export class Closures {
   readonly #env: Environment;
   readonly #factsOf: (template: Template) => TemplateFacts | undefined;
-  /** How this environment renders a text: another may render the same one in another way. */
-  readonly #manner: string;
+  readonly #options: string;
+  readonly #mannerOf: () => string;
   readonly #kept = new WeakMap<Template, Kept>();
   readonly #names = new LRUCache<string, string>({ max: MAX_NAMES });
 
-  /** @param index which environment of its sweeper it is: filters and globals may differ */
-  constructor(env: Environment, factsOf: (template: Template) => TemplateFacts | undefined, index: number) {
+  /** @param manner what else than the options tells how this environment renders a text; what fragments read is told there */
+  constructor(env: Environment, factsOf: (template: Template) => TemplateFacts | undefined, manner: () => string) {
     const { autoescape, throwOnUndefined, trimBlocks, lstripBlocks, tags } = env.opts;
-    this.#manner = JSON.stringify([index, autoescape, throwOnUndefined, trimBlocks, lstripBlocks, tags ?? null]);
+    this.#options = JSON.stringify([autoescape, throwOnUndefined, trimBlocks, lstripBlocks, tags ?? null]);
+    this.#mannerOf = manner;
     this.#env = env;
     this.#factsOf = factsOf;
   }
@@ -60,11 +62,12 @@ export class Closures {
   /** The closure of a template; a promise of when to ask again while one of them is being loaded. */
   of(template: Template, load: Load): Closure | Promise<unknown> {
     const kept = this.#kept.get(template);
-    if (kept !== undefined && this.#isCurrent(kept, load)) return kept.closure;
+    const manner = this.#mannerOf();
+    if (kept !== undefined && kept.manner === manner && this.#isCurrent(kept, load)) return kept.closure;
     const { parts, waiting } = this.#collect(template, load);
     if (waiting.length > 0) return Promise.all(waiting);
-    const closure = this.#closure(template, parts);
-    this.#kept.set(template, { closure, parts });
+    const closure = this.#closure(template, parts, manner);
+    this.#kept.set(template, { closure, parts, manner });
     return closure;
   }
 
@@ -105,7 +108,7 @@ export class Closures {
     return { parts, waiting };
   }
 
-  #closure(template: Template, parts: readonly Part[]): Closure {
+  #closure(template: Template, parts: readonly Part[], manner: string): Closure {
     const name = this.nameOf(template);
     const facts = this.#factsOf(template);
     let text = facts?.digest;
@@ -120,7 +123,7 @@ export class Closures {
     }
     return {
       name,
-      digest: digest(`${name}\n${this.#manner}\n${text}`, DIGEST_CHARACTERS),
+      digest: digest(`${name}\n${this.#options}${manner}\n${text}`, DIGEST_CHARACTERS),
       isKnown,
       path: template.path,
       paths,
