@@ -57,11 +57,10 @@ export class Site {
       ...(kind === 'a store' ? { memory: false } : {}),
       ...sweeper,
     });
-    const env = environment(this.templates, edited);
+    this.env = this.sweeper.install(environment(this.templates, edited));
     this.plain = environment(withoutTags(this.templates), edited);
-    helpers?.(env);
+    helpers?.(this.env);
     helpers?.(this.plain);
-    this.env = this.sweeper.install(env);
   }
 
   /** The page as the sweeper makes it; its entries are stored when it is there. */

@@ -24,8 +24,8 @@ interface Known {
 
 /**
  * What an environment has for all its pages, and is the same in each: globals, filters and tests. One that was there when the sweeper
- * was installed stands by its name and source, in every process. One that came later is a function like those of the
- * page until a second page has met it: it may have been set for one request.
+ * was installed, or is added by the same run of code, stands by its name and source, in every process. One that comes later is a
+ * function like those of the page until a second page has met it: it may have been set for one request.
  */
 export class Helpers {
   readonly #env: Environment;
@@ -36,6 +36,7 @@ export class Helpers {
   /** Which function was met at each place. */
   readonly #holders = new Map<string, unknown>();
   readonly #first = new WeakSet<object>();
+  #isSettled = false;
   readonly #own: Own;
 
   /** @param of the name of the environment, if it has one */
@@ -44,6 +45,13 @@ export class Helpers {
     this.#functions = functions;
     this.#of = of;
     this.#own = ownOf(env);
+    queueMicrotask(() => this.#settle());
+  }
+
+  /** What is there when the code that installs the sweeper has run to its end; no request is served before that. */
+  #settle(): void {
+    if (this.#isSettled) return;
+    this.#isSettled = true;
     for (const [, called] of this.#all()) {
       this.#first.add(called);
       this.#textOf(called);
@@ -53,6 +61,8 @@ export class Helpers {
   /** The text that stands for a helper in every process; undefined for any other value, and for one that is not told from others. */
   textOf(called: unknown, page: object): string | undefined {
     if (typeof called !== 'function') return undefined;
+    // A page that is rendered by that very code.
+    this.#settle();
     const text = this.#textOf(called);
     if (text === undefined || this.#first.has(called)) return text;
     return this.#functions.text(called, page) === undefined ? undefined : text;
