@@ -361,6 +361,8 @@ export class Recorder {
       this.#meetUncompared(value);
     } else if (typeof value === 'function') {
       node.isStoodFor ||= isLazy(value) || this.#scope.world.macro(value) !== undefined;
+      // From now on it was met, whatever else keeps this body from being stored.
+      if (!node.isStoodFor) this.#scope.world.functionText(value as never);
     }
   }
 

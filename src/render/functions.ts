@@ -21,6 +21,7 @@ interface Met {
  */
 export class Functions {
   readonly #met = new WeakMap<object, Met>();
+  readonly #waiting: (() => void)[] = [];
   /** Which helper stood first under each text. */
   readonly #holders = new Map<string, WeakRef<object> | undefined>();
 
@@ -34,6 +35,17 @@ export class Functions {
     if (known !== undefined) return known.first === page ? undefined : known.text;
     this.#met.set(code, { first: page, text: `${PROCESS}.${next++}` });
     return undefined;
+  }
+
+  /** Runs something when the code that runs now has run to its end, which serves no request. */
+  whenSettled(run: () => void): void {
+    if (this.#waiting.length === 0) queueMicrotask(() => this.settle());
+    this.#waiting.push(run);
+  }
+
+  /** A page that is rendered by that very code does not wait. */
+  settle(): void {
+    if (this.#waiting.length > 0) for (const run of this.#waiting.splice(0)) run();
   }
 
   /** The same where it need not be trusted. */

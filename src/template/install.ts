@@ -20,20 +20,17 @@ type InstalledEnvironment = Environment & { [INSTALLED]?: { readonly engine: Eng
  * @param options `name` tells environments apart that have helpers of the same source over other values; the same in every process
  * @throws CacheSweeperError CACHESWEEPER_INSTALL when it is no environment, or another sweeper's
  */
-export function install(
-  target: NunjucksEnvironment,
-  engine: Engine,
-  { name = '' }: { readonly name?: string } = {},
-): void {
+export function install(target: NunjucksEnvironment, engine: Engine, { name }: { readonly name?: string } = {}): void {
   const env = checkedEnvironment(target);
-  if (typeof name !== 'string') throw failed(`install() expected a name as text, got ${describe(name)}`);
+  if (name !== undefined && (typeof name !== 'string' || name === ''))
+    throw failed(`install() expected name as text, got ${describe(name)}`);
   const installed = env[INSTALLED];
   if (installed !== undefined) {
     if (installed.engine === engine) return;
     throw failed('this environment already has another sweeper: use one sweeper, or another environment');
   }
   const { prototype, toolkit } = probe(env);
-  const host = new TemplateHost(env, toolkit, engine, name);
+  const host = new TemplateHost(env, toolkit, engine, name ?? '');
   const renders = new Renders(host, engine, hookRender(prototype));
   Object.defineProperty(env, INSTALLED, { value: { engine, renders } });
   renderByName(env, renders);

@@ -9,6 +9,7 @@ const LIMITS = {
   newRow: 'A new row in what a lazy loads, or below a model, is not seen where nothing touches the fragment',
   decorated: 'A value that the page puts on a model is not compared',
   trusted: 'What a trusted function reads by itself is not seen',
+  closures: 'Two processes take helpers of one name and one source for the same',
   weakMap: 'What a class keeps in a WeakMap is not compared where its instances have other data',
   outward: 'What a function does to the outside happens on a miss and not on a hit',
   defined: 'A macro or an import that a body defines ends with the body',
@@ -80,6 +81,28 @@ describe.each(kinds)('in %s', (kind) => {
       await site.show(() => ({ a: a() }));
       state = 'y';
       expect(await site.show(() => ({ a: a() }))).toEqual(['miss']);
+    });
+  });
+
+  describe.skipIf(kind === 'memory')(LIMITS.closures, () => {
+    const helpers =
+      (lang: string): SiteOptions['helpers'] =>
+      (env) =>
+        void env.addFilter('t', (text: string) => `${lang}:${text}`);
+    const body = T('{{ "x" | t }}');
+
+    test('the first one’s is shown', async () => {
+      const site = new Site(body, kind, { helpers: helpers('en') });
+      await site.show(() => ({ a: a() }));
+      const other = new Site(body, kind, { helpers: helpers('de'), shared: site });
+      expect(await other.cached({ a: a() })).toBe('en:x');
+    });
+
+    test('what they print by is named in vary', async () => {
+      const site = new Site(body, kind, { helpers: helpers('en'), sweeper: { vary: () => ['en'] } });
+      await site.show(() => ({ a: a() }));
+      const sweeper = { vary: () => ['de'] };
+      await new Site(body, kind, { helpers: helpers('de'), shared: site, sweeper }).show(() => ({ a: a() }));
     });
   });
 

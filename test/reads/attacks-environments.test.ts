@@ -26,3 +26,46 @@ test('two processes that install the sweeper in other environments, or in anothe
   await web.sweeper.idle();
   expect(await renderPage(worker.environments[0] as nunjucks.Environment, 'p.njk', page)).toBe('mail');
 });
+
+const now = () => 1_800_000_000_000;
+
+/** A process with environments whose filter is one closure over different values. */
+function started(store: TestingStore, names: readonly string[], isNamed: boolean) {
+  const sweeper = new CacheSweeper({ store, now, timeout: '10s' });
+  const environments = names.map((name) => {
+    const env = new nunjucks.Environment(new ObjectLoader({ 'p.njk': T('{{ "x" | brand }}') }) as nunjucks.ILoader);
+    env.addFilter('brand', () => name);
+    return sweeper.install(env, isNamed ? { name } : {});
+  });
+  const show = async (index: number) => {
+    const html = await renderPage(environments[index] as nunjucks.Environment, 'p.njk', { a: new Article(1) });
+    await sweeper.idle();
+    return html;
+  };
+  return { sweeper, show };
+}
+
+test.each([false, true])('environments of one sweeper do not share html, named: %s', async (isNamed) => {
+  const { show } = started(new TestingStore({ now }), ['site', 'mail'], isNamed);
+  for (let i = 0; i < 2; i++) expect([await show(0), await show(1)]).toEqual(['site', 'mail']);
+});
+
+test('processes with one environment each do not share html where the environments have names', async () => {
+  const store = new TestingStore({ now });
+  expect(await started(store, ['site'], true).show(0)).toBe('site');
+  expect(await started(new TestingStore({ now, shared: store }), ['mail'], true).show(0)).toBe('mail');
+});
+
+test('environments with a name share html with those of that name, whatever the order', async () => {
+  const store = new TestingStore({ now });
+  const first = started(store, ['site', 'mail'], true);
+  for (const i of [0, 1]) await first.show(i);
+  const second = started(new TestingStore({ now, shared: store }), ['mail', 'site'], true);
+  expect([await second.show(0), await second.show(1)]).toEqual(['mail', 'site']);
+  expect(second.sweeper.stats().tags.map(({ hits }) => hits)).toEqual([2]);
+});
+
+test.each([7, '', {}])('a name that is no text is refused: %s', (name) => {
+  const install = () => new CacheSweeper().install(new nunjucks.Environment(null), { name: name as string });
+  expect(install).toThrow(expect.objectContaining({ code: 'CACHESWEEPER_INSTALL' }));
+});

@@ -1,6 +1,7 @@
-import { describe, test } from 'vitest';
+import type { Environment } from 'nunjucks';
+import { describe, expect, test } from 'vitest';
 import { Article } from '../support/models.ts';
-import { kinds, Site, T } from './support.ts';
+import { addTest, kinds, Site, T } from './support.ts';
 
 const a = () => new Article(1);
 
@@ -30,3 +31,98 @@ describe.each(kinds)('a filter or test that takes the place of another, in %s', 
     }
   });
 });
+
+describe.each(kinds)('what takes the place of Nunjucks’ own, in %s', (kind) => {
+  test('a filter', async () => {
+    const site = new Site(T('{{ "Hi" | upper }}'), kind);
+    for (let i = 0; i < 2; i++) await site.show(() => ({ a: a() }));
+    for (const env of [site.env, site.plain]) env.addFilter('upper', (text: string) => `${text}!`);
+    for (let i = 0; i < 3; i++) await site.show(() => ({ a: a() }));
+    expect(site.outcomes).toEqual(['hit']);
+  });
+
+  test('a test', async () => {
+    const site = new Site(T('{{ "a" if 2 is even else "b" }}'), kind);
+    for (let i = 0; i < 2; i++) await site.show(() => ({ a: a() }));
+    for (const env of [site.env, site.plain]) addTest(env, 'even', () => false);
+    for (let i = 0; i < 3; i++) await site.show(() => ({ a: a() }));
+    expect(site.outcomes).toEqual(['hit']);
+  });
+
+  test('a tag of the site’s that another takes the place of', async () => {
+    const site = new Site(T('{% say %}'), kind, { helpers: (env) => env.addExtension('say', new Say('x')) });
+    for (let i = 0; i < 2; i++) await site.show(() => ({ a: a() }));
+    for (const env of [site.env, site.plain]) env.addExtension('say', new Say('y'));
+    for (let i = 0; i < 2; i++) await site.show(() => ({ a: a() }));
+    expect(site.outcomes).toEqual(['hit']);
+  });
+});
+
+describe.each(kinds)('helpers of the site, in %s', (kind) => {
+  const helpers = (env: Environment) => void env.addGlobal('t', (text: string) => `<${text}>`).addFilter('f', upper);
+  const body = T('{{ t("x") }}{{ "x" | f }}{{ range(2) }}');
+
+  test('stand by their name and source: what they print is there for another process', async () => {
+    const site = new Site(body, kind, { helpers });
+    expect(await site.show(() => ({ a: a() }))).toEqual(['miss']);
+    const other = new Site(body, kind, { helpers, shared: site });
+    expect(await other.show(() => ({ a: a() }))).toEqual([kind === 'memory' ? 'miss' : 'hit']);
+  });
+
+  test('that come later do so from the second page on', async () => {
+    const site = new Site(body, kind);
+    await new Promise((resolve) => setImmediate(resolve));
+    for (const env of [site.env, site.plain]) helpers(env);
+    for (const outcome of ['unseen', 'miss', 'hit']) expect(await site.show(() => ({ a: a() }))).toEqual([outcome]);
+    const other = new Site(body, kind, { helpers, shared: site });
+    expect(await other.show(() => ({ a: a() }))).toEqual([kind === 'memory' ? 'miss' : 'hit']);
+  });
+
+  test('are another’s with another source', async () => {
+    const site = new Site(T('{{ "x" | f }}'), kind, { helpers });
+    await site.show(() => ({ a: a() }));
+    const edited = (env: Environment) => void env.addFilter('f', (text: string) => `${text}, edited`);
+    const other = new Site(T('{{ "x" | f }}'), kind, { helpers: edited, shared: site });
+    expect(await other.show(() => ({ a: a() }))).toEqual(['miss']);
+  });
+
+  test('are no paths of the reports', async () => {
+    const site = new Site(T('{{ "x" | f }}{{ lang }}'), kind, { helpers });
+    await site.show(() => ({ a: a(), lang: 'en' }));
+    expect(site.reads).toEqual(['lang']);
+  });
+
+  test('of a fragment in a body are the body’s', async () => {
+    const site = new Site(T(T('{{ "x" | f }}')), kind, { helpers });
+    await site.show(() => ({ a: a() }));
+    for (const env of [site.env, site.plain]) env.addFilter('f', (text: string) => `${text}!`);
+    for (let i = 0; i < 3; i++) await site.show(() => ({ a: a() }));
+    expect(site.outcomes).toEqual(['hit']);
+  });
+});
+
+const upper = (text: string) => text.toUpperCase();
+
+/** `{% say %}`. */
+class Say {
+  readonly tags = ['say'];
+  readonly #what: string;
+
+  constructor(what: string) {
+    this.#what = what;
+  }
+
+  parse(parser: never, nodes: never): unknown {
+    const [{ nextToken, advanceAfterBlockEnd }, { CallExtension, NodeList }] = [parser, nodes] as [
+      { nextToken(): { value: string }; advanceAfterBlockEnd(tag: string): void },
+      Record<'CallExtension' | 'NodeList', new (...args: unknown[]) => unknown>,
+    ];
+    const { value } = nextToken.call(parser);
+    advanceAfterBlockEnd.call(parser, value);
+    return new CallExtension(this, 'run', new NodeList(0, 0, []), []);
+  }
+
+  run(): string {
+    return this.#what;
+  }
+}

@@ -4,6 +4,7 @@ import { isPlain } from '../../util/plain.ts';
 import type { Environment } from '../nunjucks.ts';
 
 const REPLACED = Symbol('replaced');
+const SEVERAL = Symbol('several');
 const CHARACTERS = 16;
 
 /** Where a helper is found: a global, a function in an object that is one, a filter, a test. */
@@ -32,11 +33,11 @@ export class Helpers {
   readonly #functions: Functions;
   /** The name of the environment. */
   readonly #of: string;
-  readonly #known = new WeakMap<object, Known>();
+  /** Of what was looked for; undefined for what was no helper, and stays a function of the page. */
+  readonly #known = new WeakMap<object, Known | undefined>();
   /** Which function was met at each place. */
   readonly #holders = new Map<string, unknown>();
   readonly #first = new WeakSet<object>();
-  #isSettled = false;
   readonly #own: Own;
 
   /** @param of the name of the environment, if it has one */
@@ -45,30 +46,28 @@ export class Helpers {
     this.#functions = functions;
     this.#of = of;
     this.#own = ownOf(env);
-    queueMicrotask(() => this.#settle());
+    functions.whenSettled(() => {
+      for (const [, called] of this.#all()) {
+        this.#first.add(called);
+        this.#sharedText(called);
+      }
+    });
   }
 
-  /** What is there when the code that installs the sweeper has run to its end; no request is served before that. */
-  #settle(): void {
-    if (this.#isSettled) return;
-    this.#isSettled = true;
-    for (const [, called] of this.#all()) {
-      this.#first.add(called);
-      this.#textOf(called);
-    }
-  }
-
-  /** The text that stands for a helper in every process; undefined for any other value, and for one that is not told from others. */
+  /** The text that stands for a helper; undefined for any other value, and for one whose place another has taken. */
   textOf(called: unknown, page: object): string | undefined {
     if (typeof called !== 'function') return undefined;
-    // A page that is rendered by that very code.
-    this.#settle();
-    const text = this.#textOf(called);
-    if (text === undefined || this.#first.has(called)) return text;
-    return this.#functions.text(called, page) === undefined ? undefined : text;
+    this.#functions.settle();
+    const text = this.#sharedText(called);
+    if (text === undefined) return undefined;
+    const isTrusted = this.#first.has(called) || this.#functions.text(called, page) !== undefined;
+    if (!isTrusted) return undefined;
+    // It may be a closure over something else than the other of its source: no other process can tell which.
+    return text === SEVERAL ? this.#functions.mark(called) : text;
   }
 
-  #textOf(called: object): string | undefined {
+  /** Its text for all processes; `SEVERAL` where that stands for others too. */
+  #sharedText(called: object): string | typeof SEVERAL | undefined {
     const known = this.#knownAs(called);
     if (known === undefined) return undefined;
     const { label, text, isOwn } = known;
@@ -77,12 +76,13 @@ export class Helpers {
     if (holder !== called) this.#holders.set(label, holder === undefined ? called : REPLACED);
     // A name that has stood for two functions stands for none.
     if (this.#holders.get(label) !== called) return undefined;
-    return this.#functions.isOnly(`${this.#of}\n${text}`, called) ? text : undefined;
+    return this.#functions.isOnly(`${this.#of}\n${text}`, called) ? text : SEVERAL;
   }
 
   #knownAs(called: object): Known | undefined {
     const known = this.#known.get(called);
     if (known !== undefined && this.#at(known.place) === called) return known;
+    if (known === undefined && this.#known.has(called)) return undefined;
     for (const [place, other] of this.#all()) {
       if (other !== called) continue;
       const { kind, name, member } = place;
@@ -93,6 +93,7 @@ export class Helpers {
       this.#known.set(called, found);
       return found;
     }
+    this.#known.set(called, undefined);
     return undefined;
   }
 
