@@ -1,5 +1,7 @@
 import type { Identity } from '../model/identity.ts';
+import { isPlain } from '../util/plain.ts';
 import { type Presence, textAtom } from './atom.ts';
+import { elementsOf } from './objects.ts';
 import { peek } from './peek.ts';
 import { isPlaceholder } from './placeholder.ts';
 import { END } from './presences.ts';
@@ -21,6 +23,7 @@ export class BelowModels {
   readonly #world: World;
   readonly #sink: Sink;
   readonly #presence: Presence;
+  readonly #written = new Set<object>();
 
   constructor(world: World, sink: Sink, presence: Presence) {
     this.#world = world;
@@ -33,13 +36,13 @@ export class BelowModels {
     return text(this.#presences(node, value, 0));
   }
 
-  /** All of a model's properties: what is handed a model may look at any. */
+  /** All of a model's properties, and of what is in them: what is handed a model may look at any. */
   columns(value: object): string {
     return text(this.#columns(value, 0));
   }
 
   /** Writes from a place in the scratch on; returns where it ends. */
-  #presences({ children, each }: ReadNode, value: object, start: number): number {
+  #presences({ children, each, entries }: ReadNode, value: object, start: number): number {
     let at = start;
     for (let i = 0; i < children.length; i++) {
       const child = children[i] as ReadNode;
@@ -47,14 +50,39 @@ export class BelowModels {
       scratch[at++] = this.#presence(found);
       if (typeof found === 'object' && found !== null) at = this.#deeper(child, found, at);
     }
+    if (entries) return this.#entries(each, value, at);
     if (each === undefined || !Array.isArray(value)) return at;
     checkRoom(at + value.length);
-    for (let i = 0; i < value.length; i++) {
-      const element: unknown = value[i];
-      scratch[at++] = this.#presence(element);
-      if (typeof element === 'object' && element !== null) at = this.#deeper(each, element, at);
+    for (let i = 0; i < value.length; i++) at = this.#element(each, value[i], at);
+    scratch[at++] = END_CODE;
+    return at;
+  }
+
+  /** What `for` goes over that is no list: names are there, or not, as elements are. */
+  #entries(each: ReadNode | undefined, value: object, start: number): number {
+    let at = start;
+    if (Array.isArray(value) || value instanceof Map || value instanceof Set) {
+      for (const element of elementsOf(value)) at = this.#element(each, element, at);
+    } else {
+      for (const key in value) at = this.#element(each, peek(value, key), this.#name(key, at));
     }
     scratch[at++] = END_CODE;
+    return at;
+  }
+
+  #element(each: ReadNode | undefined, element: unknown, start: number): number {
+    let at = start;
+    checkRoom(at);
+    scratch[at++] = this.#presence(element);
+    const isDeeper = each !== undefined && typeof element === 'object' && element !== null;
+    return isDeeper ? this.#deeper(each, element, at) : at;
+  }
+
+  #name(key: string | symbol, start: number): number {
+    const name = textAtom('k', String(key));
+    checkRoom(start + name.length);
+    let at = start;
+    for (let i = 0; i < name.length; i++) scratch[at++] = name.charCodeAt(i);
     return at;
   }
 
@@ -66,16 +94,33 @@ export class BelowModels {
   }
 
   #columns(value: object, start: number): number {
+    this.#written.clear();
+    return this.#allOf(value, start);
+  }
+
+  /** The properties of an object, and of those in it, each object once. */
+  #allOf(value: object, start: number): number {
+    this.#written.add(value);
     let at = start;
-    for (const key of Reflect.ownKeys(value)) {
-      const found = peek(value, key);
-      const name = textAtom('k', String(key));
-      checkRoom(at + name.length);
+    const isList = Array.isArray(value) || value instanceof Map || value instanceof Set;
+    const elements = isList ? elementsOf(value) : Reflect.ownKeys(value);
+    for (const item of elements) {
+      const found = isList ? item : peek(value, item as string);
+      checkRoom(at);
       scratch[at++] = this.#presence(found);
-      for (let i = 0; i < name.length; i++) scratch[at++] = name.charCodeAt(i);
+      if (!isList) at = this.#name(item as string, at);
+      const isNew = typeof found === 'object' && found !== null && !this.#written.has(found);
+      if (isNew && this.#isLookedInto(found)) at = this.#allOf(found, at);
     }
     scratch[at++] = END_CODE;
     return at;
+  }
+
+  /** Other instances are left to whoever they are the data of. */
+  #isLookedInto(value: object): boolean {
+    if (isPlaceholder(value)) return false;
+    if (isPlain(value) || value instanceof Map || value instanceof Set) return true;
+    return this.#world.uncomparedIdentity(value) !== undefined;
   }
 
   #meet(value: object, type: string | undefined): void {

@@ -16,12 +16,17 @@ export function builtInText(value: object): string | undefined {
   // A class that extends one of these may have methods of the same name.
   if (value instanceof Date) return `D${Date.prototype.getTime.call(value)},`;
   if (types.isStringObject(value)) return textAtom('z', String.prototype.valueOf.call(value));
-  if (value instanceof RegExp) return textAtom('r', RegExp.prototype.toString.call(value));
+  if (value instanceof RegExp) {
+    const text = textAtom('r', RegExp.prototype.toString.call(value));
+    return value.global || value.sticky ? `${text}@${value.lastIndex},` : text;
+  }
   if (value instanceof URL) return textAtom('l', value.href);
   if (value instanceof URLSearchParams) return textAtom('q', String(value));
   if (types.isNumberObject(value)) return `w${atom(Number.prototype.valueOf.call(value))}`;
   if (types.isBooleanObject(value)) return `w${atom(Boolean.prototype.valueOf.call(value))}`;
-  if (value instanceof Uint8Array) return textAtom('b', Buffer.from(value).toString('latin1'));
+  if (value instanceof Uint8Array) {
+    return textAtom(Buffer.isBuffer(value) ? 'b' : 'v', Buffer.from(value).toString('latin1'));
+  }
   return undefined;
 }
 
@@ -53,7 +58,8 @@ export function isBuiltInClass(value: object): boolean {
 export function ownExtras(value: object): readonly (string | symbol)[] {
   if (value instanceof Uint8Array && value.length > MAX_BYTES) return [];
   const keys = Reflect.ownKeys(value);
-  if (Array.isArray(value)) return keys.length === value.length + 1 ? [] : keys.filter((key) => !isIndex(key));
+  // What was added to a list stands behind its length.
+  if (Array.isArray(value)) return keys.at(-1) === 'length' ? [] : keys.filter((key) => !isIndex(key));
   if (types.isStringObject(value)) return keys.filter((key) => !isIndex(key));
   // What Nunjucks marks as safe has its text in `val`.
   if (value instanceof String) return keys.filter((key) => key !== 'val' && key !== 'length');

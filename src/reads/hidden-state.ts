@@ -3,8 +3,8 @@ import { isOfEngine } from './built-in.ts';
 /** What an object may keep where nobody can look: private fields of its class, slots of the engine's own classes. */
 const known = new WeakMap<object, boolean>();
 
-/** A private name in the text of a class. A text that has one and no such field is only rendered too often. */
-const PRIVATE_NAME = /#[\p{ID_Start}$_]/u;
+/** Where a class reads a private field. A text that has this and no such field is only rendered too often. */
+const PRIVATE_NAME = /(?:\.\s*#[\p{ID_Start}$_\\])|(?:#[\p{ID_Start}$_\\][\p{ID_Continue}$\\]*\s+in\b)/u;
 const NATIVE = /\{\s*\[native code\]\s*\}\s*$/;
 
 /**

@@ -21,7 +21,7 @@ export function peek(object: object, key: string | symbol): unknown {
 }
 
 /** Whether an object is the prototype of a class, and not just another object that this one inherits from. */
-function isOfClass(prototype: object): boolean {
+export function isOfClass(prototype: object): boolean {
   const made: unknown = Reflect.getOwnPropertyDescriptor(prototype, 'constructor')?.value;
   return typeof made === 'function' && made.prototype === prototype;
 }

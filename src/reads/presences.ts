@@ -37,8 +37,8 @@ function compile(node: ReadNode): MatchPresences | undefined {
   }
 }
 
-function isSimple({ whole, children, each, context }: ReadNode): boolean {
-  if (whole || context !== undefined || (each !== undefined && !isSimple(each))) return false;
+function isSimple({ whole, entries, children, each, context }: ReadNode): boolean {
+  if (whole || entries || context !== undefined || (each !== undefined && !isSimple(each))) return false;
   return children.every((child) => child.isData && IDENTIFIER.test(child.step) && isSimple(child));
 }
 

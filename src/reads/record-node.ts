@@ -40,7 +40,13 @@ export class RecordNode implements ReadNode {
   }
 
   get isEnd(): boolean {
-    return !this.whole && this.children.length === 0 && this.each === undefined && this.context === undefined;
+    return (
+      !this.whole &&
+      !this.entries &&
+      this.children.length === 0 &&
+      this.each === undefined &&
+      this.context === undefined
+    );
   }
 
   find(step: string): RecordNode | undefined {

@@ -13,8 +13,12 @@ import type { Scope } from './world.ts';
 /** Objects looked at in one container that a function is handed. */
 const MAX_SCANNED = 1_000;
 
+/** Objects looked through for what a body sets. */
+const MAX_COLLECTED = 10_000;
 /** Longest name of a member that is a step of a path. */
 const MAX_STEP = 200;
+/** Paths by which one object is reached, of which what is read of it is recorded. */
+const MAX_NODES = 16;
 /** Steps that are taken to repeat what a fragment in the body read. */
 const MAX_REPEATED = 20_000;
 
@@ -52,6 +56,9 @@ export class Recorder {
   #last: Known = PLACEHOLDER;
   /** The text of what was handed to functions, as it was then. */
   #handed: Map<object, string> | undefined;
+  /** Everything that functions were handed. */
+  #handedAll: Set<object> | undefined;
+  #inHanded: { readonly of: number; readonly objects: ReadonlySet<object> } | undefined;
   /** Lists as they were when the body went over them. */
   #iterated: Map<readonly unknown[], readonly unknown[]> | undefined;
   /** Lists, and objects with a text of their own, that were looked up and not looked into. */
@@ -130,7 +137,8 @@ export class Recorder {
       // An object of the body's own may hold one from outside.
       return this.again(value);
     }
-    if (this.#lookedUp !== undefined) this.#lookedInto(object);
+    // What a function gave was not looked up here.
+    if (this.#lookedUp !== undefined && !this.isGiven(object)) this.#lookedInto(object);
     if (nodes.length === 1 && this.#elementBelow(nodes[0] as RecordNode, key, value)) return;
     if (typeof key === 'symbol') return this.#hand(object, { left: MAX_SCANNED });
     const step = typeof key === 'string' ? key : String(key);
@@ -196,6 +204,10 @@ export class Recorder {
     if (!isObject(value)) return;
     this.#fromFunctions ??= new Set();
     this.#fromFunctions.add(value);
+    this.#meetUncompared(value);
+    // A list may be printed.
+    if (Array.isArray(value))
+      for (const item of value.slice(0, MAX_SCANNED)) if (isObject(item)) this.#meetUncompared(item);
   }
 
   /** Whether a function gave an object. */
@@ -244,7 +256,19 @@ export class Recorder {
   /** Whether an object stands outside of the body, or may. */
   isOutside(object: object): boolean {
     const { nodes, isModel } = this.#know(object);
-    return isModel || nodes.length > 0 || this.isGiven(object);
+    return isModel || nodes.length > 0 || this.isGiven(object) || this.#isInHanded(object);
+  }
+
+  /** Whether it stands in what a function was handed: what the function gave may hold it. */
+  #isInHanded(object: object): boolean {
+    if (this.#handedAll === undefined) return false;
+    if (this.#inHanded === undefined || this.#inHanded.of < this.#handedAll.size) {
+      const objects = new Set<object>();
+      for (const handed of this.#handedAll) if (!collect(handed, objects)) break;
+      this.#inHanded = { of: this.#handedAll.size, objects };
+    }
+    const { objects } = this.#inHanded;
+    return objects.has(object) || objects.size >= MAX_COLLECTED;
   }
 
   isMarkedSafe(object: object): boolean {
@@ -318,7 +342,7 @@ export class Recorder {
     if (budget.left-- <= 0) return this.cannotSee(node.step, 'a fragment in the body reads too much');
     if (node.type !== undefined) this.typed(value, node.type);
     if (node.whole) this.hand(value);
-    if (node.list || node.entries) this.iterate(value);
+    if (node.list || node.entries || node.each !== undefined) this.iterate(value);
     for (const child of node.children) {
       const found = peek(value, child.step);
       this.member(value, child.step, found);
@@ -348,8 +372,12 @@ export class Recorder {
 
   #found(known: Known, node: RecordNode, value: object): void {
     if (known === PLACEHOLDER) return;
-    // On another path the same object is only told by being the same; but below a model that is not asked, nor where except= says so.
-    if (!known.nodes.some((other) => other === node || (other.isBelow === node.isBelow && !other.isExcepted))) {
+    // On another path the same object is told by being the same; but not below a model, nor where except= says so.
+    const isKnown = node.isBelow
+      ? known.nodes.includes(node)
+      : known.nodes.some((other) => other === node || !(other.isBelow || other.isExcepted));
+    if (!isKnown) {
+      if (known.nodes.length > MAX_NODES) return this.cannotSee(node.path.join('.'), 'it is reached by too many paths');
       const found = { ...known, nodes: known.nodes.length === 0 ? [node] : [...known.nodes, node] };
       this.#known.set(value, found);
       if (this.#lastObject === value) this.#last = found;
@@ -368,7 +396,7 @@ export class Recorder {
 
   /** It was looked up: if nothing is looked up in it next, its text or its elements may be what counts. */
   #use(node: RecordNode, value: object): void {
-    if (node.isBelow || (!Array.isArray(value) && !hasOwnText(value))) return;
+    if (!Array.isArray(value) && (node.isBelow || !hasOwnText(value))) return;
     this.#lookedUp ??= new Map();
     const waiting = this.#lookedUp.get(value);
     if (waiting === undefined) this.#lookedUp.set(value, [node]);
@@ -386,7 +414,7 @@ export class Recorder {
 
   #unlookedAt(node: RecordNode, value: object): void {
     if (Array.isArray(value)) this.#elements(node, value);
-    else if (!node.isBelow && hasOwnText(value)) node.whole = true;
+    if (!node.isBelow && hasOwnText(value)) node.whole = true;
   }
 
   #elements(node: RecordNode, value: object): void {
@@ -397,8 +425,11 @@ export class Recorder {
         if (!this.#iterated.has(value)) this.#iterated.set(value, value.slice());
       }
       this.#register(node, value);
-    } else if (isPlaceholder(value) || node.isBelow || this.#know(value).isModel) {
+    } else if (isPlaceholder(value)) {
       return;
+    } else if (node.isBelow || this.#know(value).isModel) {
+      node.entries = true;
+      this.#register(node, elementsOf(value));
     } else if (value instanceof Map || value instanceof Set) {
       node.list = true;
       // Keys are printed, or handed on: they are compared as a whole.
@@ -460,13 +491,17 @@ export class Recorder {
 
   #hand(value: object, budget: { left: number }): void {
     if (isPlaceholder(value) || isLazy(value)) return;
+    const bound = typeof value === 'function' ? this.#scope.world.boundTo(value) : undefined;
+    if (isObject(bound)) this.#hand(bound, budget);
+    this.#handedAll ??= new Set();
+    this.#handedAll.add(value);
     const { nodes, isModel } = this.#know(value);
     if (nodes.length > 0) {
       for (const node of nodes) node.whole = true;
       if (isModel || nodes.every((node) => node.isBelow)) return this.#meetAll(value, budget);
       this.#handed ??= new Map();
       if (!this.#handed.has(value)) this.#handed.set(value, this.#textOf(value));
-      return;
+      return this.#meetModels(value, budget);
     }
     if (budget.left-- <= 0) return this.cannotSee('', `a function is handed more than ${MAX_SCANNED} objects`);
     if (isModel) return this.#meetAll(value, budget);
@@ -488,14 +523,26 @@ export class Recorder {
   #meetAll(value: object, budget: { left: number }): void {
     if (this.#walked.has(value) || isPlaceholder(value) || typeof value === 'function') return;
     this.#walked.add(value);
-    if (budget.left-- <= 0)
-      return this.cannotSee(this.#pathOf(value), `a function is handed more than ${MAX_SCANNED} objects`);
+    if (budget.left-- <= 0) return this.#tooMany(value);
     this.#meetUncompared(value);
     const { world } = this.#scope;
     const isLookedInto =
       isPlain(value) || value instanceof Map || value instanceof Set || world.uncomparedIdentity(value);
     if (!isLookedInto) return;
     for (const item of elementsOf(value)) if (isObject(item)) this.#meetAll(item, budget);
+  }
+
+  /** The models in what a function is handed, and all that is below them. */
+  #meetModels(value: object, budget: { left: number }): void {
+    if (this.#walked.has(value) || isPlaceholder(value) || typeof value === 'function') return;
+    if (this.#isModel(value)) return this.#meetAll(value, budget);
+    this.#walked.add(value);
+    if (budget.left-- <= 0) return this.#tooMany(value);
+    for (const item of elementsOf(value)) if (isObject(item)) this.#meetModels(item, budget);
+  }
+
+  #tooMany(value: object): void {
+    this.cannotSee(this.#pathOf(value), `a function is handed more than ${MAX_SCANNED} objects`);
   }
 
   /** The text of an object that a function is handed; models in it are met. */
@@ -508,6 +555,15 @@ export class Recorder {
   #pathOf(object: object): string {
     return this.#known.get(object)?.nodes[0]?.path.join('.') ?? '';
   }
+}
+
+/** All objects in one, itself too; false when there are more than can be looked at. */
+function collect(value: object, objects: Set<object>): boolean {
+  if (objects.has(value) || isPlaceholder(value) || typeof value === 'function') return true;
+  objects.add(value);
+  if (objects.size >= MAX_COLLECTED) return false;
+  for (const item of elementsOf(value)) if (isObject(item) && !collect(item, objects)) return false;
+  return true;
 }
 
 const NONE: readonly never[] = [];

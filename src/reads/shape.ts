@@ -255,7 +255,7 @@ function read(written: Written, depth: number): ReadNode {
   const isWhole = (flags & WHOLE) !== 0;
   return {
     step: propertyName(step),
-    isEnd: !isWhole && children.length === 0 && each === 0 && context === 0,
+    isEnd: !isWhole && (flags & ENTRIES) === 0 && children.length === 0 && each === 0 && context === 0,
     whole: (flags & WHOLE) !== 0,
     list: (flags & LIST) !== 0,
     entries: (flags & ENTRIES) !== 0,

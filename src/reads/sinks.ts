@@ -42,8 +42,9 @@ export class Collector implements Sink {
   }
 
   unseen(path: string, why: string): boolean {
-    this.unseenValue = { path, why };
-    return false;
+    this.unseenValue ??= { path, why };
+    // What comes behind is met too: a function is trusted by the next page that meets it.
+    return this.add('?');
   }
 
   pending(): boolean {

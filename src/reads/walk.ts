@@ -7,7 +7,7 @@ import { BelowModels, identityOf } from './below-models.ts';
 import { builtInText, isBuiltInClass, isData, kindOf, ownExtras } from './built-in.ts';
 import { hasHiddenState } from './hidden-state.ts';
 import { isLazy } from './lazies.ts';
-import { INHERITED_ACCESSOR, METHOD, OWN_ACCESSOR, peek } from './peek.ts';
+import { INHERITED_ACCESSOR, isOfClass, METHOD, OWN_ACCESSOR, peek } from './peek.ts';
 import { isPlaceholder } from './placeholder.ts';
 import type { ReadNode, ReadShape } from './shape.ts';
 import { type Sink, TooMuch } from './sink.ts';
@@ -79,8 +79,7 @@ class Walk {
   #ofModels(): boolean {
     const models = this.#models;
     if (models === undefined) return true;
-    const hasObjects = this.#firstObject !== undefined;
-    const among: Presence = hasObjects ? (value) => this.#presenceAmong(value) : presence;
+    const among: Presence = (value) => this.#presenceAmong(value);
     let below: BelowModels | undefined;
     for (let i = 0; i < models.length; i += 2) {
       const node = models[i] as ReadNode;
@@ -104,9 +103,9 @@ class Walk {
 
   /** A body can ask whether an object below a model is one that it has from elsewhere: it is the number of that one. */
   #presenceAmong(value: unknown): number {
-    if (typeof value !== 'object' || value === null) return presence(value);
+    if ((typeof value !== 'object' || value === null) && typeof value !== 'symbol') return presence(value);
     const { models } = this.#scope;
-    const model = models.indexOf(value);
+    const model = models.indexOf(value as object);
     if (model !== -1) return FIRST_OBJECT + model;
     const number = value === this.#firstObject ? 0 : this.#objects?.get(value);
     if (number === undefined) return presence(value);
@@ -123,8 +122,17 @@ class Walk {
   }
 
   #atom(value: Atom): boolean {
-    // Two symbols may have one text.
-    return this.#sink.addAtom(value) && (typeof value !== 'symbol' || this.#number(value));
+    return typeof value === 'symbol' ? this.#symbol(value) : this.#sink.addAtom(value);
+  }
+
+  /** Two symbols may have one text: one is told from others as functions are. */
+  #symbol(value: symbol): boolean {
+    const name = Symbol.keyFor(value);
+    if (name !== undefined) return this.#sink.add(textAtom('y', name));
+    const { description = '' } = value;
+    if (WELL_KNOWN.has(value)) return this.#sink.add(textAtom('y', `@@${description}`));
+    const text = this.#world.codeText(value);
+    return text === undefined ? this.#unseen(UNTRUSTED_SYMBOL) : this.#sink.add(`x${text},`);
   }
 
   #function(node: ReadNode, value: (...args: never[]) => unknown): boolean {
@@ -314,12 +322,12 @@ class Walk {
       for (const [key, item] of Map.prototype.entries.call(value)) {
         if (!this.whole(key, depth + 1) || !this.whole(item, depth + 1)) return false;
       }
-      return this.#extras(value, depth);
+      return this.#sink.add(']') && this.#extras(value, depth);
     }
     if (value instanceof Set) {
       if (!this.#sink.add(`S${value.size}:`)) return false;
       for (const item of Set.prototype.values.call(value)) if (!this.whole(item, depth + 1)) return false;
-      return this.#extras(value, depth);
+      return this.#sink.add(']') && this.#extras(value, depth);
     }
     if (types.isPromise(value)) return this.#unseen('it is a promise: await it first');
     if (types.isProxy(value)) return this.#unseen('it is a proxy, which may give anything');
@@ -330,25 +338,31 @@ class Walk {
     const keys = Reflect.ownKeys(value);
     // What an instance without data prints, its class knows from elsewhere: it is told by who it is, as a closure is.
     const text = keys.length > 0 || isPlain(value) ? '' : this.#world.codeText(value);
-    if (!this.#sink.add(kindOf(value)) || !this.#code(value)) return false;
+    if (!this.#sink.add(kindOf(value)) || !this.#code(value, depth)) return false;
     if (text === undefined) return this.#unseen(NO_DATA);
     return (text === '' || this.#sink.add(`x${text},`)) && this.#own(value, keys, depth);
   }
 
   /** What an instance can do is code, as a function is. */
-  #code(value: object): boolean {
+  #code(value: object, depth: number): boolean {
     if (isPlain(value)) return true;
     const prototype = Object.getPrototypeOf(value);
     if (hasHiddenState(prototype)) return this.#unseen('its class keeps what nobody can look at');
+    // An object that others inherit from is data, not code.
+    if (!isOfClass(prototype)) return this.#sink.add('^') && this.whole(prototype, depth + 1);
     const text = this.#world.codeText(prototype);
     return text === undefined ? this.#unseen(UNTRUSTED_CLASS) : this.#sink.add(`x${text},`);
   }
 
   /** What lists, maps, dates have beside their elements: properties of their own, and a class that extends theirs. */
   #extras(value: object, depth: number): boolean {
-    if (!isBuiltInClass(value) && (!this.#sink.add(kindOf(value)) || !this.#code(value))) return false;
+    const isBuiltIn = isBuiltInClass(value);
     const keys = ownExtras(value);
-    return keys.length === 0 || this.#own(value, keys, depth);
+    if (isBuiltIn && keys.length === 0) return true;
+    // The mark stands nowhere else: without it these could be taken for what comes behind.
+    if (!this.#sink.add('+')) return false;
+    if (!isBuiltIn && (!this.#sink.add(kindOf(value)) || !this.#code(value, depth))) return false;
+    return this.#own(value, keys, depth);
   }
 
   #own(value: object, keys: readonly (string | symbol)[], depth: number): boolean {
@@ -359,7 +373,7 @@ class Walk {
       if (!('value' in property)) return this.#unseen(`${name} is a getter`);
       this.#path.push(name);
       if (!property.enumerable && !this.#sink.add('~')) return false;
-      const isAdded = this.#sink.add(textAtom(typeof key === 'symbol' ? 'y' : 'k', name));
+      const isAdded = typeof key === 'symbol' ? this.#symbol(key) : this.#sink.add(textAtom('k', name));
       if (!isAdded || !this.whole(property.value, depth + 1)) return false;
       this.#path.pop();
     }
@@ -390,6 +404,12 @@ const BARE: ReadNode = {
 
 const WHOLE: ReadNode = { ...BARE, whole: true, isEnd: false };
 
+/** The symbols that the engine itself looks for. */
+const WELL_KNOWN: ReadonlyMap<unknown, string> = new Map(
+  Object.getOwnPropertyNames(Symbol).map((name) => [Reflect.get(Symbol, name), name]),
+);
+
 const UNTRUSTED_CLASS = 'its class was not met in an earlier render, and its methods are code';
 const NO_DATA = 'it was not met in an earlier render, and has no data to compare';
+const UNTRUSTED_SYMBOL = 'it is a symbol that was not met in an earlier render';
 const UNTRUSTED = 'it is a function of the page that was not met in an earlier render';

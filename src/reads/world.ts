@@ -14,9 +14,11 @@ export interface World {
    * The same for the prototype of an instance whose methods or getters are read, and for an instance without data: they are
    * code as functions are.
    */
-  codeText(code: object): string | undefined;
+  codeText(code: object | symbol): string | undefined;
   /** The identity of an object that is not compared: of any instance that has an id, whether its type was named or not. */
   uncomparedIdentity(object: object): Identity | undefined;
+  /** The object that Nunjucks' wrapper of a method calls the method on; undefined for any other function. */
+  boundTo(called: unknown): unknown;
   /** Whether the copy of Nunjucks that renders the page prints it as html. */
   isMarkedSafe(value: object): boolean;
   /** What is known of a macro; undefined for anything else. */

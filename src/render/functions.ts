@@ -20,17 +20,17 @@ interface Met {
  * is made with one is found by no other. A helper of the environment is shared.
  */
 export class Functions {
-  readonly #met = new WeakMap<object, Met>();
+  readonly #met = new WeakMap<WeakKey, Met>();
   readonly #waiting: (() => void)[] = [];
   /** Which helper stood first under each text. */
   readonly #holders = new Map<string, WeakRef<object> | undefined>();
 
   /**
-   * The text that stands for a function, or for a prototype; undefined while it is not trusted.
+   * The text that stands for a function, a prototype, a symbol; undefined while it is not trusted.
    *
    * @param page stands for the page that meets it
    */
-  text(code: object, page: object): string | undefined {
+  text(code: WeakKey, page: object): string | undefined {
     const known = this.#met.get(code);
     if (known !== undefined) return known.first === page ? undefined : known.text;
     this.#met.set(code, { first: page, text: `${PROCESS}.${next++}` });

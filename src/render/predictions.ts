@@ -139,6 +139,7 @@ class ContextScope implements Scope {
       codeText: () => undefined,
       uncomparedIdentity: () => undefined,
       macro: () => undefined,
+      boundTo: () => undefined,
       // Whether it was Nunjucks that marked it: a prediction may be wrong.
       isMarkedSafe: (value) => value instanceof String && Object.hasOwn(value, 'val'),
       version: () => '',

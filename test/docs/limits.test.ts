@@ -86,7 +86,7 @@ describe.each(kinds)('in %s', (kind) => {
 
   describe.skipIf(kind === 'memory')(LIMITS.closures, () => {
     const helpers =
-      (lang: string): SiteOptions['helpers'] =>
+      (lang: string): NonNullable<SiteOptions['helpers']> =>
       (env) =>
         void env.addFilter('t', (text: string) => `${lang}:${text}`);
     const body = T('{{ "x" | t }}');

@@ -48,10 +48,10 @@ interface FoundUses extends Uses {
   block?: Position;
 }
 
-/** Methods of arrays, Maps and Sets that change them. */
+/** Methods of arrays, Maps and Sets that change them. Dates have others called `add` and `set`: what those change is seen when they run. */
 const CHANGING: ReadonlySet<string> = new Set([
   ...['push', 'pop', 'shift', 'unshift', 'splice', 'sort', 'reverse', 'fill', 'copyWithin'],
-  ...['set', 'add', 'delete', 'clear'],
+  ...['delete', 'clear'],
 ]);
 
 /** Where a walk is and what it has found. */

@@ -3,7 +3,7 @@ import { type Atom, atom, textAtom } from '../../reads/atom.ts';
 import type { World } from '../../reads/world.ts';
 import { digest } from '../../util/digest.ts';
 import type { TemplateHost } from './environment.ts';
-import { type Macro, macroOf } from './page-runtime.ts';
+import { type Macro, macroOf, methodOf } from './page-runtime.ts';
 
 type Callable = (...args: never[]) => unknown;
 
@@ -41,6 +41,10 @@ export class PageWorld implements World {
       : `@${value instanceof Date ? value.getTime() : atom(value as Atom)}`;
   }
 
+  boundTo(called: unknown): unknown {
+    return methodOf(called)?.object;
+  }
+
   isMarkedSafe(value: object): boolean {
     return value instanceof String && this.#host.helpers.isMarkedSafe(value);
   }
@@ -49,8 +53,8 @@ export class PageWorld implements World {
     return macroOf(value);
   }
 
-  codeText(code: object): string | undefined {
-    return this.#host.functions.text(code, this.#page);
+  codeText(code: object | symbol): string | undefined {
+    return this.#host.functions.text(code as object, this.#page);
   }
 
   uncomparedIdentity(object: object): Identity | undefined {

@@ -107,10 +107,10 @@ export class TagCall implements FragmentCall, BodyEvents {
     if (shape.size > MAX_PATHS) return { uncached: 'reads too much', why: `it reads ${shape.size} paths; ${LESS}` };
     // Models were met when the body read them.
     const collector = new Collector();
-    const isSeen = walk(shape, scope, collector);
+    walk(shape, scope, collector);
     if (collector.isPending) return { uncached: 'pending' };
     if (collector.isTooMuch) return { uncached: 'reads too much', why: `${shape.paths.join(', ')}; ${LESS}` };
-    const unseen = recorder.unseen ?? (isSeen ? undefined : collector.unseenValue);
+    const unseen = recorder.unseen ?? collector.unseenValue;
     if (unseen !== undefined) return { uncached: 'unseen', why: `${unseen.path}: ${unseen.why}; ${REMEDIES}` };
     const kept = this.#keptVariables(variables, recorder);
     const written = writeVariables(kept, recorder);
