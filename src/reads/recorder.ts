@@ -157,7 +157,10 @@ export class Recorder {
       else this.#note(child, found);
     }
     // What a getter gives was not there before.
-    if (isComputed && found !== METHOD && isObject(value)) this.#fromGetter(nodes, value);
+    if (!isComputed || found === METHOD) return;
+    // What computes it may look at any model in the object.
+    this.#meetModels(object, { left: MAX_SCANNED });
+    if (isObject(value)) this.#fromGetter(nodes, value);
   }
 
   /** What a getter gave: below a model it is the model's; of any other object nothing says what is in it. */
@@ -448,6 +451,8 @@ export class Recorder {
   }
 
   #register(node: RecordNode, elements: Iterable<unknown>): void {
+    // How many there are counts, whatever they are.
+    if (node.isBelow) node.element();
     // Ordinary rows of one list are known by one and the same.
     let row: Known | undefined;
     for (const element of elements) {

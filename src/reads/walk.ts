@@ -180,7 +180,7 @@ class Walk {
     if (node.whole) {
       if (!this.#once(value, 0)) return false;
     } else if (Array.isArray(value) || value instanceof Set) {
-      if (!this.#sink.add(Array.isArray(value) ? '[' : 'S')) return false;
+      if (!this.#sink.add(listKind(value))) return false;
       if (node.list && !this.#list(node, Array.isArray(value) ? value : [...value])) return false;
     } else if (value instanceof Map) {
       if (!this.#sink.add('M') || (node.list && !this.#map(node, value))) return false;
@@ -379,6 +379,16 @@ class Walk {
     }
     return this.#sink.add('}');
   }
+}
+
+/** A list that prints itself in a way of its own is told from one that does not. */
+function listKind(value: object): string {
+  if (!Array.isArray(value)) return 'S';
+  const isOrdinary =
+    Object.getPrototypeOf(value) === Array.prototype &&
+    !Object.hasOwn(value, 'toString') &&
+    !Object.hasOwn(value, 'join');
+  return isOrdinary ? '[' : `[${kindOf(value)}`;
 }
 
 /** Most objects are plain ones of which some members are compared. */
