@@ -78,6 +78,12 @@ export const readMutants = {
     edits: edit('template/run/body-reading.ts', 'else this.#found(name, value);', 'else this.#seen(value);'),
     seed: 1,
   },
+  'filters and tests are no reads': {
+    rule: 'every lookup is recorded',
+    edits: edit('template/reading.ts', "this.#recorder.root('helper', name, called);", ''),
+    foundBy: ['attacks-helpers', 'of a fragment in a body are the body’s'],
+    isBlind: true,
+  },
   'functions are given the page’s own context': {
     rule: 'filters, tests and globals get a recording context',
     edits: edit('template/run/body-reading.ts', 'this.#recording ??= new Map();', 'return context;'),
