@@ -14,7 +14,7 @@ const context = () => ({
 
 describe('a body that changes what is outside of it', () => {
   const methods = ['push', 'pop', 'shift', 'unshift', 'splice', 'sort', 'reverse', 'fill', 'copyWithin'];
-  test.each([...methods, 'set', 'add', 'delete', 'clear'])('is refused: %s', async (method) => {
+  test.each([...methods, 'delete', 'clear'])('is refused: %s', async (method) => {
     const error = await failure(site(`\n${f('article', `{% set _ = seen.${method}(1) %}`)}`).render(context()));
     expect(error).toMatchObject({ code: 'CACHESWEEPER_UNSEEN' });
     expect(error.message).toMatch(/^\(page.njk\) \[Line 2, Column \d+\]\n {2}the body of this fragment calls seen\./);
@@ -76,7 +76,7 @@ describe('a body that changes what is outside of it', () => {
   test('is not one that calls a helper of the environment, unless that is a list or set', async () => {
     const { env, render } = site({
       'page.njk': f('article', '{{ helper.add(1, 2) }}'),
-      'set.njk': f('article', '{{ known.add(1) }}'),
+      'set.njk': f('article', '{{ known.delete(1) }}'),
     });
     env.addGlobal('helper', context().math).addGlobal('known', new Set());
     expect(await render(context())).toBe('3');
