@@ -1,3 +1,4 @@
+import type nunjucks from 'nunjucks';
 import { describe, expect, test } from 'vitest';
 import { kinds, Site, T } from './support.ts';
 
@@ -18,7 +19,7 @@ describe.each(kinds)('%s', (kind) => {
   const same = async (
     source: string,
     pages: readonly (() => object)[],
-    helpers?: (env: any) => void,
+    helpers?: (env: nunjucks.Environment) => void,
     warm = 1,
     templates: object = {},
   ) => {
@@ -68,13 +69,13 @@ describe.each(kinds)('%s', (kind) => {
       T('{{ xOf(l) }}'),
       [
         () => {
-          const l: any = [];
+          const l: unknown[] & { x?: unknown } = [];
           l[1] = 1;
           l.x = 'A';
           return { a: a(), l };
         },
         () => {
-          const l: any = [];
+          const l: unknown[] & { x?: unknown } = [];
           l[1] = 1;
           l.x = 'B';
           return { a: a(), l };
@@ -83,7 +84,7 @@ describe.each(kinds)('%s', (kind) => {
       (env) => env.addGlobal('xOf', (l: { x: string }) => l.x),
     ));
   test('two dates, one with a property', () => {
-    const f = (env: any) => env.addGlobal('xOf', (s: any) => `${[...s][0].x}`);
+    const f = (env: nunjucks.Environment) => env.addGlobal('xOf', (s: Iterable<{ x: unknown }>) => `${[...s][0]?.x}`);
     return same(
       T('{{ xOf(s) }}'),
       [
@@ -103,7 +104,8 @@ describe.each(kinds)('%s', (kind) => {
     );
   });
   test('the friends of a model, handed over, are those of the page', () => {
-    const f = (env: any) => env.addGlobal('knows', (a: { friends: object[] }, u: object) => a.friends.includes(u));
+    const f = (env: nunjucks.Environment) =>
+      env.addGlobal('knows', (a: { friends: object[] }, u: object) => a.friends.includes(u));
     return same(
       T('{{ knows(a, u) }}'),
       [

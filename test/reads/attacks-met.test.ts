@@ -1,3 +1,4 @@
+import type nunjucks from 'nunjucks';
 import { describe, test } from 'vitest';
 import { kinds, Site, T } from './support.ts';
 
@@ -23,7 +24,12 @@ class Post {
 }
 
 describe.each(kinds)('%s', (kind) => {
-  const same = async (source: string, pages: readonly (() => object)[], helpers?: (env: any) => void, warm = 1) => {
+  const same = async (
+    source: string,
+    pages: readonly (() => object)[],
+    helpers?: (env: nunjucks.Environment) => void,
+    warm = 1,
+  ) => {
     const site = new Site(source, kind, helpers === undefined ? {} : { helpers });
     for (let i = 0; i < warm; i++) for (const page of pages) await site.show(page);
     for (const page of pages) await site.show(page);

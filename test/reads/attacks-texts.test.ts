@@ -1,3 +1,4 @@
+import type nunjucks from 'nunjucks';
 import { describe, expect, test } from 'vitest';
 import { kinds, Site, T } from './support.ts';
 
@@ -28,7 +29,12 @@ const by = {
 };
 
 describe.each(kinds)('%s', (kind) => {
-  const same = async (source: string, pages: readonly (() => object)[], helpers?: (env: any) => void, warm = 1) => {
+  const same = async (
+    source: string,
+    pages: readonly (() => object)[],
+    helpers?: (env: nunjucks.Environment) => void,
+    warm = 1,
+  ) => {
     const site = new Site(source, kind, helpers === undefined ? {} : { helpers });
     for (let i = 0; i < warm; i++) for (const page of pages) await site.show(page);
     for (const page of pages) await site.show(page);
@@ -112,14 +118,14 @@ describe.each(kinds)('%s', (kind) => {
   test('a list that prints itself, and one that does not', () =>
     same(T('{{ tags }}'), [() => ({ a: a(), tags: tags('A') }), () => ({ a: a(), tags: ['x'] })], undefined, 2));
   test('a list with a toString of its own', () => {
-    const toString = function (this: { label: string }) {
+    const label = function (this: { label: string }) {
       return this.label;
     };
     return same(
       T('{{ tags }}'),
       [
-        () => ({ a: a(), tags: Object.assign([1], { toString, label: 'A' }) }),
-        () => ({ a: a(), tags: Object.assign([1], { toString, label: 'B' }) }),
+        () => ({ a: a(), tags: Object.assign([1], { toString: label, label: 'A' }) }),
+        () => ({ a: a(), tags: Object.assign([1], { toString: label, label: 'B' }) }),
       ],
       undefined,
       2,

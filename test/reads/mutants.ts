@@ -80,7 +80,7 @@ export const readMutants = {
   },
   'filters and tests are no reads': {
     rule: 'every lookup is recorded',
-    edits: edit('template/reading.ts', "this.#recorder.root('helper', name, called);", ''),
+    edits: edit('template/run/body-reading.ts', "this.#recorder.root('helper', name, called);", ''),
     foundBy: ['attacks-helpers', 'of a fragment in a body are the body’s'],
     isBlind: true,
   },
@@ -133,7 +133,7 @@ export const readMutants = {
   },
   'a model that is met is not compared by its identity': {
     rule: 'a model that is met is compared by its identity',
-    edits: edit('reads/walk.ts', "this.#sink.add(textAtom('k', name));", "this.#sink.add(textAtom('k', ''));"),
+    edits: edit('reads/walk.ts', "this.#number(value) && this.#sink.add(textAtom('k', name));", 'this.#number(value);'),
     seed: 1,
   },
   'below a model it is not compared whether a value is there': {

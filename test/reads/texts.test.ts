@@ -8,7 +8,10 @@ import { isLong } from '../support/long.ts';
 const RUNS = isLong ? 300_000 : 15_000;
 
 class Instance {
-  constructor(readonly x: unknown) {}
+  readonly x: unknown;
+  constructor(x: unknown) {
+    this.x = x;
+  }
 }
 class List extends Array<unknown> {}
 class Pairs extends Map<unknown, unknown> {}
