@@ -35,9 +35,9 @@ export async function warmSite(
     close: () => client.close(),
   };
   let passed = 0;
-  let waves: number | undefined;
+  let made: number | undefined;
   const told = (report: RenderReport): void => {
-    waves = Math.max(waves ?? 0, report.waves);
+    made = Math.max(made ?? 0, report.roundTrips);
   };
   const sweeper = new CacheSweeper({
     store,
@@ -61,8 +61,8 @@ export async function warmSite(
   isRecording = true;
   await page();
   isRecording = false;
-  waves = undefined;
+  made = undefined;
   for (let i = 0; i < contexts.length; i++) await page();
-  if (waves !== roundTrips) throw new Error(`a warm page makes ${waves} round trips, not ${roundTrips}`);
+  if (made !== roundTrips) throw new Error(`a warm page makes ${made} round trips, not ${roundTrips}`);
   return { side: page, told: { tokenKeys: asked.token, entryKeys: asked.entry } };
 }

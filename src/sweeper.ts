@@ -175,7 +175,7 @@ export class CacheSweeper {
 
   /**
    * Makes whole views fresh from the next request on: those of a path, whatever their query, or of a route's name, with
-   * its parameters or with any; on any host or a given one. Expiring what is not cached is harmless. Bound: it can be
+   * its parameters or with any; on any owner or a given one. Expiring what is not cached is harmless. Bound: it can be
    * passed around.
    *
    * @returns the names that were bumped, and the paths they stand for

@@ -5,7 +5,7 @@ import type { Entry } from './entry.ts';
 import type { StoredKey } from './key.ts';
 import type { MemoryTier } from './memory-tier.ts';
 import type { SharedEntries } from './shared/shared-entries.ts';
-import { type Knowledge, PENDING, UNKNOWN } from './token-reader.ts';
+import { PENDING, type TokenReader, UNKNOWN } from './token-reader.ts';
 
 /** An entry and its key in the store, if there is one. */
 export interface KeyedEntry {
@@ -27,7 +27,7 @@ export interface Harvest {
   readonly found: ReadonlyMap<string, readonly KeyedEntry[]>;
   /** What tags read, where the store does not have it. */
   readonly records: ReadonlyMap<string, StoredKey & { readonly shape: ReadShape }>;
-  readonly knowledge: Knowledge;
+  readonly reader: TokenReader;
 }
 
 /** Where entries are kept: in the memory tier, and in the store if there is one. */
@@ -52,15 +52,15 @@ export class Entries {
   /**
    * The entries of this process for a fragment, each for other values of what its body read.
    *
-   * @param near {@link FragmentKey.near}
+   * @param memoryKey {@link FragmentKey.memoryKey}
    */
-  inMemory(near: string): readonly Entry[] {
-    return this.#memory?.get(near) ?? NONE;
+  inMemory(memoryKey: string): readonly Entry[] {
+    return this.#memory?.get(memoryKey) ?? NONE;
   }
 
   /** An entry that must not be served again by this process. */
-  drop(near: string, entry: Entry): void {
-    this.#memory?.delete(near, entry);
+  drop(memoryKey: string, entry: Entry): void {
+    this.#memory?.delete(memoryKey, entry);
   }
 
   /**
@@ -69,8 +69,8 @@ export class Entries {
    *
    * @param stored its key in the store, if it may be there
    */
-  expire(near: string, entry: Entry, stored: StoredKey | undefined): void {
-    this.drop(near, entry);
+  expire(memoryKey: string, entry: Entry, stored: StoredKey | undefined): void {
+    this.drop(memoryKey, entry);
     if (this.#shared === undefined || stored === undefined) return;
     this.#write(this.#shared, [
       { ...stored, entry: { ...entry, html: '', expires: 0, provisional: false }, isReplacing: true },
@@ -78,16 +78,16 @@ export class Entries {
   }
 
   /** Whether an entry is small enough for the memory tier; without one everything is. */
-  fits(near: string, entry: Entry): boolean {
-    return this.#memory === undefined || this.#shared !== undefined || this.#memory.fits(near, entry);
+  fits(memoryKey: string, entry: Entry): boolean {
+    return this.#memory === undefined || this.#shared !== undefined || this.#memory.fits(memoryKey, entry);
   }
 
   /** Valid only if every token in it is known and equal now. */
-  judge({ dependencies, expires }: Pick<Entry, 'dependencies' | 'expires'>, knowledge: Knowledge): Verdict {
+  judge({ dependencies, expires }: Pick<Entry, 'dependencies' | 'expires'>, reader: TokenReader): Verdict {
     if (expires !== Number.POSITIVE_INFINITY && expires <= this.#now()) return 'invalid';
     let verdict: Verdict = 'valid';
     for (let i = 0; i < dependencies.length; i += 2) {
-      const token = knowledge.token(dependencies[i] as string);
+      const token = reader.token(dependencies[i] as string);
       // All that are not known are asked for together.
       if (token === PENDING) verdict = 'pending';
       else if (token === UNKNOWN || token !== dependencies[i + 1]) return 'invalid';
@@ -96,40 +96,40 @@ export class Entries {
   }
 
   /** Stores what a successful render, or view, kept. */
-  keep({ kept, found, records, knowledge }: Harvest): void {
+  keep({ kept, found, records, reader }: Harvest): void {
     const written: Written[] = [];
-    for (const [near, entries] of kept) {
+    for (const [memoryKey, entries] of kept) {
       for (const { entry, stored } of entries) {
         // What a lazy rendered was judged by its own render: here its names were not asked for.
-        if (this.judge(entry, knowledge) === 'invalid') continue;
-        this.#remember(near, entry, knowledge);
+        if (this.judge(entry, reader) === 'invalid') continue;
+        this.#remember(memoryKey, entry, reader);
         // What is there was not served: its tokens never come back.
-        if (stored !== undefined) written.push({ ...stored, entry, isReplacing: knowledge.isOccupied(stored.key) });
+        if (stored !== undefined) written.push({ ...stored, entry, isReplacing: reader.isOccupied(stored.key) });
       }
     }
-    for (const [near, entries] of found) for (const { entry } of entries) this.#remember(near, entry, knowledge);
+    for (const [memoryKey, entries] of found) for (const { entry } of entries) this.#remember(memoryKey, entry, reader);
     if (this.#shared === undefined || written.length === 0) return;
     for (const { shape, ...key } of records.values())
       written.push({ ...key, entry: recordOf(shape), isReplacing: true });
     this.#write(this.#shared, written);
   }
 
-  #remember(near: string, entry: Entry, knowledge: Knowledge): void {
+  #remember(memoryKey: string, entry: Entry, reader: TokenReader): void {
     if (this.#memory === undefined) return;
     if (entry.provisional) {
       // A provisional entry never replaces a valid one.
       const { shape, text } = entry.reads;
-      const there = this.#memory.get(near).find(({ reads }) => reads.shape === shape && reads.text === text);
-      if (there !== undefined && this.judge(there, knowledge) !== 'invalid') return;
+      const there = this.#memory.get(memoryKey).find(({ reads }) => reads.shape === shape && reads.text === text);
+      if (there !== undefined && this.judge(there, reader) !== 'invalid') return;
     }
-    this.#memory.set(near, entry, (variant) => this.#isDead(variant, knowledge));
+    this.#memory.set(memoryKey, entry, (variant) => this.#isDead(variant, reader));
   }
 
   /** Whether an entry can never be served again, as far as that is known already. */
-  #isDead({ dependencies, expires }: Entry, knowledge: Knowledge): boolean {
+  #isDead({ dependencies, expires }: Entry, reader: TokenReader): boolean {
     if (expires <= this.#now()) return true;
     for (let i = 0; i < dependencies.length; i += 2) {
-      const token = knowledge.knownToken(dependencies[i] as string);
+      const token = reader.knownToken(dependencies[i] as string);
       if (token !== undefined && token !== dependencies[i + 1]) return true;
     }
     return false;

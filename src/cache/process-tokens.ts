@@ -1,7 +1,7 @@
 import cluster from 'node:cluster';
 import { LocalTokens } from './local-tokens.ts';
 import { mintToken, type Token } from './token.ts';
-import { type Knowledge, LocalKnowledge } from './token-reader.ts';
+import { LocalTokenReader, type TokenReader } from './token-reader.ts';
 import type { Tokens } from './tokens.ts';
 
 /** The tokens of a sweeper without a store. */
@@ -18,8 +18,8 @@ export class ProcessTokens implements Tokens {
     return this.#tokens.size;
   }
 
-  reader(): Knowledge {
-    return new LocalKnowledge(this.#tokens);
+  reader(): TokenReader {
+    return new LocalTokenReader(this.#tokens);
   }
 
   async read(names: readonly string[]): Promise<ReadonlyMap<string, Token>> {

@@ -3,7 +3,7 @@ import type { StoredKey } from './key.ts';
 import type { SharedEntries } from './shared/shared-entries.ts';
 import type { SharedTokens } from './shared/shared-tokens.ts';
 import type { Token } from './token.ts';
-import { type Knowledge, PENDING, UNKNOWN } from './token-reader.ts';
+import { PENDING, type TokenReader, UNKNOWN } from './token-reader.ts';
 
 /** What is known under a name. */
 interface NameKnown {
@@ -22,15 +22,15 @@ interface KeyKnown {
 
 /** A fragment that a page will probably show, and the key under which the store had it. */
 export interface Guess {
-  /** {@link FragmentKey.near} */
-  readonly near: string;
+  /** {@link FragmentKey.memoryKey} */
+  readonly memoryKey: string;
   readonly stored: StoredKey;
 }
 
 const NONE: readonly StoredKey[] = [];
 
 /** What one render has learnt from the store, and what it has yet to ask. */
-export class StoreKnowledge implements Knowledge {
+export class StoreTokenReader implements TokenReader {
   readonly knowsAll = false;
   readonly #sharedTokens: SharedTokens;
   readonly #sharedEntries: SharedEntries;
@@ -81,9 +81,9 @@ export class StoreKnowledge implements Knowledge {
   /** Asks for what will probably be needed; it is on its way when this returns. To be called before anything else. */
   prefetch(names: readonly string[], entries: readonly Guess[]): void {
     for (const name of names) this.#askName({ name, token: PENDING, isNeeded: false });
-    for (const { near, stored } of entries) {
-      const guesses = this.#guesses.get(near);
-      if (guesses === undefined) this.#guesses.set(near, [stored]);
+    for (const { memoryKey, stored } of entries) {
+      const guesses = this.#guesses.get(memoryKey);
+      if (guesses === undefined) this.#guesses.set(memoryKey, [stored]);
       else guesses.push(stored);
       this.#askKey({ key: stored.key, entry: PENDING, isNeeded: false });
     }
@@ -135,8 +135,8 @@ export class StoreKnowledge implements Knowledge {
     return entry === PENDING ? undefined : matching(entry, canonical);
   }
 
-  guesses(near: string): readonly StoredKey[] {
-    return this.#guesses.get(near) ?? NONE;
+  guesses(memoryKey: string): readonly StoredKey[] {
+    return this.#guesses.get(memoryKey) ?? NONE;
   }
 
   giveUp(): readonly string[] {
@@ -206,7 +206,7 @@ function matching(entry: StoredEntry | 'damaged' | undefined, canonical: string)
 }
 
 /** A render that has a store and no callback cannot wait: it knows nothing. */
-export class NoKnowledge implements Knowledge {
+export class NoTokenReader implements TokenReader {
   readonly knowsAll = false;
   readonly isPending = false;
   readonly waited = 0;

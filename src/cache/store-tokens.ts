@@ -1,7 +1,7 @@
 import type { Shared } from './shared/shared.ts';
-import { NoKnowledge, StoreKnowledge } from './store-token-reader.ts';
+import { NoTokenReader, StoreTokenReader } from './store-token-reader.ts';
 import type { Token } from './token.ts';
-import type { Knowledge } from './token-reader.ts';
+import type { TokenReader } from './token-reader.ts';
 import type { Tokens } from './tokens.ts';
 
 /** The tokens of a sweeper with a store. */
@@ -17,9 +17,11 @@ export class StoreTokens implements Tokens {
     this.#timeout = timeout;
   }
 
-  reader(canWait: boolean): Knowledge {
+  reader(canWait: boolean): TokenReader {
     const { tokens, entries } = this.#shared;
-    return canWait ? new StoreKnowledge(tokens, entries, this.#timeout) : new NoKnowledge(() => this.#warnNoCallback());
+    return canWait
+      ? new StoreTokenReader(tokens, entries, this.#timeout)
+      : new NoTokenReader(() => this.#warnNoCallback());
   }
 
   async read(names: readonly string[], timeout: number): Promise<ReadonlyMap<string, Token>> {

@@ -12,7 +12,7 @@ export const UNKNOWN: unique symbol = Symbol('unknown');
  * What one render knows of tokens and entries. It never changes its mind about a token: all fragments of one page are
  * judged by the same ones.
  */
-export interface Knowledge {
+export interface TokenReader {
   /** Every token is known at once: nothing has to be asked for in time. */
   readonly knowsAll: boolean;
   token(name: string): Token | typeof PENDING | typeof UNKNOWN;
@@ -27,7 +27,7 @@ export interface Knowledge {
   /** Whether the store has something under a key that was asked for. */
   isOccupied(key: string): boolean;
   /** The keys under which the store probably has a fragment, and their entries were asked for. */
-  guesses(near: string): readonly StoredKey[];
+  guesses(memoryKey: string): readonly StoredKey[];
   /** Something was asked that is not known yet. */
   readonly isPending: boolean;
   /** Finds out what was asked. */
@@ -39,7 +39,7 @@ export interface Knowledge {
 }
 
 /** Without a store everything is known at once. */
-export class LocalKnowledge implements Knowledge {
+export class LocalTokenReader implements TokenReader {
   readonly knowsAll = true;
   readonly isPending = false;
   readonly waited = 0;

@@ -1,5 +1,5 @@
 import type { Token } from './token.ts';
-import type { Knowledge } from './token-reader.ts';
+import type { TokenReader } from './token-reader.ts';
 
 /** Where the tokens of a sweeper are kept: in this process, or in a store that processes share. */
 export interface Tokens {
@@ -10,7 +10,7 @@ export interface Tokens {
    *
    * @param canWait whether the render can wait for a store
    */
-  reader(canWait: boolean): Knowledge;
+  reader(canWait: boolean): TokenReader;
   /**
    * Reads tokens; a name that has none gets a new one, and one that cannot be read is left out.
    *

@@ -1,7 +1,7 @@
 import type { Entry } from './entry.ts';
 import type { StoredKey } from './key.ts';
 import type { Token } from './token.ts';
-import { type Knowledge, type PENDING, UNKNOWN } from './token-reader.ts';
+import { type PENDING, type TokenReader, UNKNOWN } from './token-reader.ts';
 
 /** A transaction that a page is rendered in: it reads what nobody else can see yet. */
 export interface Uncommitted {
@@ -13,12 +13,12 @@ export interface Uncommitted {
  * What a render inside a transaction knows: of names that were changed in it, nothing. They are rendered with uncommitted data,
  * which must be neither stored nor replaced by what is cached for everybody else.
  */
-export class UncommittedKnowledge implements Knowledge {
+export class UncommittedTokenReader implements TokenReader {
   readonly knowsAll = false;
-  readonly #outside: Knowledge;
+  readonly #outside: TokenReader;
   readonly #transaction: Uncommitted;
 
-  constructor(outside: Knowledge, transaction: Uncommitted) {
+  constructor(outside: TokenReader, transaction: Uncommitted) {
     this.#outside = outside;
     this.#transaction = transaction;
   }
@@ -55,8 +55,8 @@ export class UncommittedKnowledge implements Knowledge {
     return this.#outside.isOccupied(key);
   }
 
-  guesses(near: string): readonly StoredKey[] {
-    return this.#outside.guesses(near);
+  guesses(memoryKey: string): readonly StoredKey[] {
+    return this.#outside.guesses(memoryKey);
   }
 
   ask(): Promise<void> {

@@ -1,12 +1,12 @@
 import { CacheSweeperError } from '../errors.ts';
 import type { Identifier, Identity } from '../model/identity.ts';
 import { EVERYTHING, sweptNames } from '../model/names.ts';
-import { isPartlyKnown, isUnknown, partlyKnown } from '../model/partial-row.ts';
+import { isPartialRow, isUnknown, partialRow } from '../model/partial-row.ts';
 
 /** Models that one invalidation may reach through `touches`; more is a circle of ever new models. */
 const MAX_TOUCHED = 100_000;
 
-/** What `touches` of a partly known row leaves open: nobody can say which models it means. */
+/** What `touches` of a partial row leaves open: nobody can say which models it means. */
 const ANYTHING: unique symbol = Symbol('anything');
 
 type Touched = typeof ANYTHING | { readonly model: unknown; readonly identity: Identity };
@@ -56,14 +56,14 @@ export class SweptNames {
 
   #touched(model: unknown, { type, id }: Identity, previous: object | undefined): readonly Touched[] {
     // A class or the name of a type is no row that a function of rows could be asked about.
-    if (id === undefined && !isPartlyKnown(model)) return [];
+    if (id === undefined && !isPartialRow(model)) return [];
     const touches = this.#identifier.registration(type)?.touches as Touches | undefined;
     if (touches === undefined) return [];
-    return this.#asked(model, isPartlyKnown(previous), () => touches(model, previous));
+    return this.#asked(model, isPartialRow(previous), () => touches(model, previous));
   }
 
   #asked(row: unknown, isPartly: boolean, touches: () => unknown): readonly Touched[] {
-    if (!isPartly && !isPartlyKnown(row)) {
+    if (!isPartly && !isPartialRow(row)) {
       return listed(touches()).map((model) => ({ model, identity: this.#identifier.identity(model) }));
     }
     try {
@@ -74,7 +74,7 @@ export class SweptNames {
     }
   }
 
-  /** What a partly known row touches may have no id that is known: then it is all of its type, or anything. */
+  /** What a partial row touches may have no id that is known: then it is all of its type, or anything. */
   #partlyTouched(model: unknown): Touched {
     if (isUnknown(model)) return ANYTHING;
     try {
@@ -83,7 +83,7 @@ export class SweptNames {
       const { type, constructor: made } = model as { readonly type?: unknown; readonly constructor?: unknown };
       const named = typeof type === 'string' ? type : made;
       if (named === Object) return ANYTHING;
-      return { model: partlyKnown({}), identity: { type: this.#identifier.identity(named).type, id: undefined } };
+      return { model: partialRow({}), identity: { type: this.#identifier.identity(named).type, id: undefined } };
     }
   }
 }

@@ -4,7 +4,7 @@ import { CacheSweeperError } from '../errors.ts';
 import { BoundedNames } from '../model/bounded-names.ts';
 import type { Identifier } from '../model/identity.ts';
 import { EVERYTHING } from '../model/names.ts';
-import { partlyKnown } from '../model/partial-row.ts';
+import { partialRow } from '../model/partial-row.ts';
 import { describe } from '../util/describe.ts';
 import { type Changes, CollectedChanges, changesOf, type InvalidateOptions } from './changes.ts';
 import { SweptNames } from './swept-names.ts';
@@ -25,7 +25,7 @@ export interface BeginOptions extends TransactionOptions {
 }
 
 /** What a transaction needs of its sweeper. */
-export interface TransactionHost {
+export interface TransactionOwner {
   readonly identifier: Identifier;
   deliver(changes: Changes): Promise<void>;
   report(error: unknown): void;
@@ -33,11 +33,11 @@ export interface TransactionHost {
 
 /** The transactions of one sweeper, and which of them the running code is in. */
 export class Transactions {
-  readonly #host: TransactionHost;
+  readonly #owner: TransactionOwner;
   readonly #storage = new AsyncLocalStorage<SweepTransaction>();
 
-  constructor(host: TransactionHost) {
-    this.#host = host;
+  constructor(owner: TransactionOwner) {
+    this.#owner = owner;
   }
 
   /** The innermost transaction around the running code that is not over. */
@@ -50,7 +50,7 @@ export class Transactions {
   /** @throws CacheSweeperError CACHESWEEPER_BAD_OPTION */
   begin(options: BeginOptions): SweepTransaction {
     checkOptions(options);
-    return new SweepTransaction(this.#host, this.#storage, this.current, options);
+    return new SweepTransaction(this.#owner, this.#storage, this.current, options);
   }
 
   /** Runs a function in a transaction that is committed when it resolves, and rolled back when it does not. */
@@ -89,7 +89,7 @@ function badOption(expected: string, got: unknown): CacheSweeperError {
  */
 export class SweepTransaction implements Uncommitted {
   readonly parent: SweepTransaction | undefined;
-  readonly #host: TransactionHost;
+  readonly #owner: TransactionOwner;
   readonly #storage: AsyncLocalStorage<SweepTransaction>;
   readonly #strict: boolean;
   readonly #changes = new CollectedChanges();
@@ -103,12 +103,12 @@ export class SweepTransaction implements Uncommitted {
 
   /** @param around the transaction that the running code is in; renders in it read what is changed here */
   constructor(
-    host: TransactionHost,
+    owner: TransactionOwner,
     storage: AsyncLocalStorage<SweepTransaction>,
     around: SweepTransaction | undefined,
     { parent, strict = false }: BeginOptions,
   ) {
-    this.#host = host;
+    this.#owner = owner;
     this.#storage = storage;
     this.parent = parent;
     this.#strict = strict;
@@ -142,7 +142,7 @@ export class SweepTransaction implements Uncommitted {
           'its callback, or call sweeper.invalidateCacheFor()',
       );
     }
-    this.collect(changesOf(this.#host.identifier, Array.isArray(models) ? models : [models], options));
+    this.collect(changesOf(this.#owner.identifier, Array.isArray(models) ? models : [models], options));
   };
 
   /**
@@ -151,15 +151,15 @@ export class SweepTransaction implements Uncommitted {
    * @param model the class, or the name of the type
    */
   readonly invalidateAllOf = (model: unknown): void => {
-    const swept = new SweptNames(this.#host.identifier);
-    swept.add(partlyKnown({}), { type: this.#host.identifier.identity(model).type, id: undefined });
+    const swept = new SweptNames(this.#owner.identifier);
+    swept.add(partialRow({}), { type: this.#owner.identifier.identity(model).type, id: undefined });
     this.collect({ names: swept.names, conditional: new Map() });
   };
 
   /** A change was heard that cannot be told from any other: everything is swept, and the error is reported. */
   fail(error: unknown): void {
     this.#failure ??= { error };
-    this.#host.report(error);
+    this.#owner.report(error);
     this.collect({ names: new Set([EVERYTHING]), conditional: new Map() });
   }
 
@@ -190,10 +190,10 @@ export class SweepTransaction implements Uncommitted {
     }
     this.#state = 'delivering';
     try {
-      await this.#host.deliver(this.#changes);
+      await this.#owner.deliver(this.#changes);
     } catch (error) {
       if (this.#strict) this.#failure ??= { error };
-      else this.#host.report(error);
+      else this.#owner.report(error);
     } finally {
       this.#state = 'committed';
     }

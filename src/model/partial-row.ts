@@ -10,7 +10,7 @@ const unknown: object = new Proxy(function unknown() {}, {
 const rows = new WeakSet<object>();
 
 /** A row of which only the properties of `known` are known. */
-export function partlyKnown(known: object): object {
+export function partialRow(known: object): object {
   const row = new Proxy(known, {
     get: (target, name, receiver) =>
       typeof name === 'symbol' || name in target ? Reflect.get(target, name, receiver) : unknown,
@@ -19,7 +19,7 @@ export function partlyKnown(known: object): object {
   return row;
 }
 
-export function isPartlyKnown(row: unknown): boolean {
+export function isPartialRow(row: unknown): boolean {
   return typeof row === 'object' && row !== null && rows.has(row);
 }
 

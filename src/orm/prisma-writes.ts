@@ -1,4 +1,4 @@
-import { partlyKnown } from '../model/partial-row.ts';
+import { partialRow } from '../model/partial-row.ts';
 import type { Write } from './save-hook.ts';
 
 /** The part of Prisma's data model that its clients carry. */
@@ -63,7 +63,7 @@ function topRows({ model, operation, args, result }: Call, { models }: DataModel
     const now = { ...pick(row, scalars) };
     if (id !== undefined) now[id] ??= (args.where as Row | undefined)?.[id];
     if (id !== undefined && now[id] === undefined) return undefined;
-    const known = scalars.every((name) => name in now) ? now : partlyKnown(now);
+    const known = scalars.every((name) => name in now) ? now : partialRow(now);
     if (operation.startsWith('create') || operation === 'delete') {
       rows.push({ now: known });
       continue;
@@ -73,7 +73,7 @@ function topRows({ model, operation, args, result }: Call, { models }: DataModel
     const kept = changesRelation ? [] : Object.keys(now).filter((name) => !changed.includes(name));
     const before = pick(now, kept);
     if (id !== undefined) before[id] = changed.includes(id) ? (args.where as Row)[id] : now[id];
-    rows.push({ now: known, previous: partlyKnown(before) });
+    rows.push({ now: known, previous: partialRow(before) });
   }
   return rows;
 }
@@ -108,7 +108,7 @@ function relation(value: unknown, model: string, dataModel: DataModel, idField: 
 function connected(what: unknown, id: string | undefined): Write['rows'] {
   const all = Array.isArray(what) ? what : [what];
   const named = all.every((each) => id !== undefined && isObject(each) && isScalar(each[id]));
-  return named ? all.map((each) => ({ now: partlyKnown({ [id as string]: each[id as string] }) })) : undefined;
+  return named ? all.map((each) => ({ now: partialRow({ [id as string]: each[id as string] }) })) : undefined;
 }
 
 function keysOf(data: unknown): readonly string[] {

@@ -38,8 +38,8 @@ export class Changing {
   }
 
   /** Why a fragment is not stored for now; undefined if it is. */
-  why(near: string): string | undefined {
-    const watched = this.#watched.size === 0 ? undefined : this.#watched.peek(near);
+  why(memoryKey: string): string | undefined {
+    const watched = this.#watched.size === 0 ? undefined : this.#watched.peek(memoryKey);
     return watched !== undefined && watched.until > this.#now() ? watched.why : undefined;
   }
 
@@ -51,13 +51,13 @@ export class Changing {
    * @param isValid whether the tokens of an entry are what they were
    */
   values(
-    near: string,
+    memoryKey: string,
     page: object,
     shape: ReadShape,
     scope: Scope,
     isValid: (made: Made) => boolean,
   ): PathValues | undefined {
-    const last = this.#watched.peek(near);
+    const last = this.#watched.peek(memoryKey);
     if (last === undefined || last.page === page || last.until !== 0 || !isValid(last.last)) return undefined;
     return leaves(shape).map((leaf) => {
       const collector = new Collector();
@@ -66,8 +66,8 @@ export class Changing {
     });
   }
 
-  hit(near: string): void {
-    if (this.#watched.size > 0) this.#watched.delete(near);
+  hit(memoryKey: string): void {
+    if (this.#watched.size > 0) this.#watched.delete(memoryKey);
   }
 
   /**
@@ -75,11 +75,11 @@ export class Changing {
    *
    * @param values what {@link values} gave for it
    */
-  missed(near: string, page: object, entry: Entry, values: PathValues | undefined): void {
-    const last = this.#watched.get(near);
+  missed(memoryKey: string, page: object, entry: Entry, values: PathValues | undefined): void {
+    const last = this.#watched.get(memoryKey);
     if (last?.page === page) return;
     if (last === undefined || values === undefined) {
-      this.#watched.set(near, { page, last: madeFrom(entry), misses: 1, values: new Map(), until: 0, why: '' });
+      this.#watched.set(memoryKey, { page, last: madeFrom(entry), misses: 1, values: new Map(), until: 0, why: '' });
       return;
     }
     last.page = page;

@@ -1,8 +1,8 @@
 import type { Entries } from '../cache/entries.ts';
 import type { TemplateDependency } from '../cache/entry.ts';
-import type { Knowledge } from '../cache/token-reader.ts';
+import type { TokenReader } from '../cache/token-reader.ts';
 import type { Tokens } from '../cache/tokens.ts';
-import { type Uncommitted, UncommittedKnowledge } from '../cache/uncommitted.ts';
+import { type Uncommitted, UncommittedTokenReader } from '../cache/uncommitted.ts';
 import type { Identifier } from '../model/identity.ts';
 import type { PageContext, Settings } from '../options.ts';
 import type { UnfinishedReport } from '../reporting/report.ts';
@@ -72,7 +72,7 @@ export class Engine {
     this.verifier = new Verifier({
       ...parts,
       count: parts.verified,
-      knowledge: () => this.#committed(true),
+      reader: () => this.#committed(true),
     });
     this.fragments = new Fragments(parts.settings, this.keys, parts.entries);
   }
@@ -96,7 +96,7 @@ export class Engine {
    * @param since when the page's data was read, at the earliest; default: when the request began, if that is known
    */
   newRender(context: PageContext, canWait: boolean, since: number | undefined = requestStarted()): Render {
-    return new Render(this.#settingsNow, this.knowledge(canWait), this.fragments, context, {
+    return new Render(this.#settingsNow, this.reader(canWait), this.fragments, context, {
       canWait,
       since: oldest(since, currentPart()?.since),
       isTimed: this.#renders++ % TIMED_RENDERS === 0,
@@ -138,10 +138,10 @@ export class Engine {
     if (render.watch?.isShadow) return render.forget();
     this.entries.keep(render);
     this.#predictions.learn(render, page);
-    const { passes, waves, pass, knowledge } = render;
-    const waited = knowledge.waited;
+    const { passes, roundTrips, pass, reader } = render;
+    const waited = reader.waited;
     render.forget();
-    this.#finished({ template, passes, waves, milliseconds, waited, fragments: pass.reports });
+    this.#finished({ template, passes, roundTrips, milliseconds, waited, fragments: pass.reports });
   }
 
   /**
@@ -149,10 +149,10 @@ export class Engine {
    *
    * @param canWait whether whoever asks can wait for the store
    */
-  knowledge(canWait: boolean): Knowledge {
+  reader(canWait: boolean): TokenReader {
     const { current } = this.#transactions;
     const outside = this.#committed(canWait);
-    return current === undefined ? outside : new UncommittedKnowledge(outside, current);
+    return current === undefined ? outside : new UncommittedTokenReader(outside, current);
   }
 
   /** Whether the running code is in a transaction that has changed something under this name. */
@@ -160,7 +160,7 @@ export class Engine {
     return this.#transactions.current?.hasChanged(name) ?? false;
   }
 
-  #committed(canWait: boolean): Knowledge {
+  #committed(canWait: boolean): TokenReader {
     return this.#tokens.reader(canWait);
   }
 }

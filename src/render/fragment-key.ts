@@ -25,7 +25,7 @@ export interface FragmentKey {
   readonly keys: string;
   readonly using: string;
   /** Tells it from every other fragment in this process, whatever the tokens: the memory tier has the last of each. */
-  readonly near: string;
+  readonly memoryKey: string;
 }
 
 /** The keys that a tag had last: in most tags they are written out, and never change. */
@@ -33,7 +33,7 @@ interface LastKeys {
   readonly values: readonly unknown[];
   readonly vary: string;
   readonly text: string;
-  /** What `near` starts with. */
+  /** What `memoryKey` starts with. */
   readonly start: string;
 }
 
@@ -74,7 +74,7 @@ export class KeyMaker {
     const last = this.#last.get(place);
     const isSame = last !== undefined && last.vary === vary && areSame(keys, last.values);
     const { text, start } = isSame ? last : this.#keys(place, vary, keys, models, objects);
-    return { place, models, objects, keys: text, using, near: start + nearEnd(models, using) };
+    return { place, models, objects, keys: text, using, memoryKey: start + nearEnd(models, using) };
   }
 
   /** @param models the models that are among the keys are added to these */
@@ -106,13 +106,13 @@ export class KeyMaker {
   }
 
   /** The parts of a fragment's key in the store, or why there are none: a token is not known yet, or cannot be read. */
-  parts({ knowledge, vary }: Render, fragment: FragmentKey): FragmentParts | 'pending' | 'unknown token' {
+  parts({ reader, vary }: Render, fragment: FragmentKey): FragmentParts | 'pending' | 'unknown token' {
     const models: KeyModel[] = [];
     let missing: 'pending' | 'unknown token' | undefined;
     for (const identity of fragment.models) {
-      // The other names' tokens are needed as well, and asked for in the same wave.
+      // The other names' tokens are needed as well, and asked for in the same round trip.
       for (const name of dependencyNames(identity)) {
-        const token = knowledge.token(name);
+        const token = reader.token(name);
         if (token === PENDING) missing ??= 'pending';
         else if (token === UNKNOWN) missing = 'unknown token';
         else if (name === ownName(identity)) models.push({ ...identity, name, token });

@@ -126,8 +126,8 @@ export class Fragments {
     const key = this.#keys.make(render, call.place, call.operands);
     if (key === undefined) return this.#uncached(render, call, 'no models');
     const use = { render, call, key, scope: call.scope(key.objects), started };
-    const near = this.#findNear(use);
-    if (near !== undefined) return near;
+    const memoryKey = this.#findInMemory(use);
+    if (memoryKey !== undefined) return memoryKey;
     render.pass.hasMissed = true;
     return this.#findGuessed(use) ?? this.#findStored(use);
   }
@@ -141,21 +141,21 @@ export class Fragments {
    * Whether a pass that ended before everything was known is the page all the same: all it had to assume was that entries
    * of the memory tier are valid, and now that their tokens are known they are.
    */
-  isBorneOut({ pass, knowledge }: Render): boolean {
+  isBorneOut({ pass, reader }: Render): boolean {
     if (pass.hasGap || pass.pending.size > 0) return false;
-    return pass.assumed.every((entry) => this.#entries.judge(entry, knowledge) === 'valid');
+    return pass.assumed.every((entry) => this.#entries.judge(entry, reader) === 'valid');
   }
 
   /** The html of an entry of this process that may be served, or may turn out to be one; undefined for none. */
-  #findNear(use: Use): string | undefined {
+  #findInMemory(use: Use): string | undefined {
     const { render, key } = use;
-    for (const own of render.kept.get(key.near) ?? NONE) {
+    for (const own of render.kept.get(key.memoryKey) ?? NONE) {
       const verdict = this.#judge(use, own.entry);
       if (verdict === 'not here') return leaveOut(render);
       if (verdict === 'pending') render.pass.assumed.push(own.entry);
       if (verdict !== 'invalid') return this.#again(use, own);
     }
-    for (const entry of this.#entries.inMemory(key.near)) {
+    for (const entry of this.#entries.inMemory(key.memoryKey)) {
       const verdict = this.#judge(use, entry);
       if (verdict === 'not here') return leaveOut(render);
       if (verdict === 'pending') render.pass.assumed.push(entry);
@@ -170,7 +170,7 @@ export class Fragments {
    */
   #findGuessed(use: Use): string | undefined {
     if (this.#settings.key !== undefined) return undefined;
-    for (const stored of use.render.knowledge.guesses(use.key.near)) {
+    for (const stored of use.render.reader.guesses(use.key.memoryKey)) {
       const found = this.#findFar(use, stored);
       if (found !== undefined) return found;
     }
@@ -181,7 +181,7 @@ export class Fragments {
   #findStored(use: Use): string {
     const { render, call, key, scope } = use;
     // Without a store its key is of no use, but a key function that fails shall be heard of.
-    const isStored = !render.knowledge.knowsAll || this.#settings.key !== undefined;
+    const isStored = !render.reader.knowsAll || this.#settings.key !== undefined;
     if (!isStored) return this.#miss(use, undefined);
     const parts = this.#keys.parts(render, key);
     if (parts === 'pending') {
@@ -190,8 +190,8 @@ export class Fragments {
       return leaveOut(render);
     }
     if (parts === 'unknown token') return this.#uncached(render, call, parts);
-    const isNew = key.models.some((model) => render.knowledge.isFresh(ownName(model)));
-    if (!isNew && !render.knowledge.knowsAll) {
+    const isNew = key.models.some((model) => render.reader.isFresh(ownName(model)));
+    if (!isNew && !render.reader.knowsAll) {
       const stored = this.#stored.find(render, call.place, parts, scope);
       if (stored === 'pending') return leaveOut(render);
       const far = stored && this.#findFar(use, stored);
@@ -204,15 +204,15 @@ export class Fragments {
   /** The same for the store. */
   #findFar(use: Use, stored: StoredKey): string | undefined {
     const { render, key } = use;
-    const { found, knowledge } = render;
-    if (key.models.some((model) => knowledge.isFresh(ownName(model)))) return undefined;
-    const entry = knowledge.entry(stored.key, stored.canonical);
+    const { found, reader } = render;
+    if (key.models.some((model) => reader.isFresh(ownName(model)))) return undefined;
+    const entry = reader.entry(stored.key, stored.canonical);
     if (entry === PENDING) return leaveOut(render);
     if (entry === undefined) return undefined;
     const verdict = this.#judge(use, entry);
     if (verdict === 'pending' || verdict === 'not here') return leaveOut(render);
     if (verdict === 'invalid') return undefined;
-    add(found, key.near, { entry, stored });
+    add(found, key.memoryKey, { entry, stored });
     return this.#serve(use, entry, 'hit');
   }
 
@@ -240,21 +240,21 @@ export class Fragments {
     return entry.html;
   }
 
-  #hit({ watch }: Render, { near, place }: FragmentKey, entry: Entry): void {
+  #hit({ watch }: Render, { memoryKey, place }: FragmentKey, entry: Entry): void {
     if (watch?.isShadow) return;
-    this.#changing.hit(near);
-    watch?.hit(near, entry, place);
+    this.#changing.hit(memoryKey);
+    watch?.hit(memoryKey, entry, place);
   }
 
   /** Whether a hit that is verified stands here, and would still be served. */
-  #findChosen(render: Render, call: FragmentCall, { near, entry }: Chosen): Found | 'pending' | 'other' {
+  #findChosen(render: Render, call: FragmentCall, { memoryKey, entry }: Chosen): Found | 'pending' | 'other' {
     if (!render.enabled || call.skip !== undefined) return 'other';
     const key = this.#keys.make(render, call.place, call.operands);
-    if (key?.near !== near) return 'other';
+    if (key?.memoryKey !== memoryKey) return 'other';
     const scope = call.scope(key.objects);
     const verdict = this.#judge({ render, call, key, scope, started: undefined }, entry);
     if (verdict === 'invalid') return 'other';
-    const parts = render.knowledge.knowsAll ? undefined : this.#keys.parts(render, key);
+    const parts = render.reader.knowsAll ? undefined : this.#keys.parts(render, key);
     const stored = typeof parts === 'object' ? this.#stored.find(render, call.place, parts, scope) : undefined;
     if (verdict === 'valid' && parts !== 'pending' && stored !== 'pending') return { stored };
     leaveOut(render);
@@ -284,19 +284,19 @@ export class Fragments {
     const { render, call, key, scope } = use;
     const { pass, kept } = render;
     if (render.watch?.isShadow) return this.#uncached(render, call, 'disabled');
-    const changes = this.#changing.why(key.near);
+    const changes = this.#changing.why(key.memoryKey);
     if (changes !== undefined) return this.#uncached(render, call, 'changes always', changes);
     const lookup = elapsed(use.started);
     const started = this.#settings.now();
     const lifetime = milliseconds(call.operands.ttl);
     const frame = new Frame(this.#frame);
     this.#addModels(render, frame, key.models);
-    const isValid = (made: Made) => this.#entries.judge(made, render.knowledge) === 'valid';
+    const isValid = (made: Made) => this.#entries.judge(made, render.reader) === 'valid';
     let stored: StoredKey | undefined;
     let values: PathValues | undefined;
     const rendered = this.#renderBody(render, call, frame, scope, (reads) => {
       stored = keyOf?.(reads);
-      values = this.#changing.values(key.near, render.token, reads.shape, scope, isValid);
+      values = this.#changing.values(key.memoryKey, render.token, reads.shape, scope, isValid);
       // The body around reads these paths here, before it sees what this one set.
       this.inside(frame.parent, () => this.#repeat(use, reads));
     });
@@ -318,10 +318,10 @@ export class Fragments {
         found.reads,
       );
       if (entry.expires <= this.#settings.now()) reason = 'expired';
-      else if (!this.#entries.fits(key.near, entry)) reason = 'too large';
-      else add(kept, key.near, { entry, stored, metBy: pass });
+      else if (!this.#entries.fits(key.memoryKey, entry)) reason = 'too large';
+      else add(kept, key.memoryKey, { entry, stored, metBy: pass });
       // Models alone are compared by who they are, and that is in the key.
-      if (entry.reads.shape.paths.length > 0) this.#changing.missed(key.near, render.token, entry, values);
+      if (entry.reads.shape.paths.length > 0) this.#changing.missed(key.memoryKey, render.token, entry, values);
     }
     if (reason === 'pending') pass.hasGap = true;
     const why = 'why' in found && reason === found.uncached ? found.why : undefined;
@@ -375,7 +375,7 @@ export class Fragments {
   #addModels(render: Render, frame: Frame, models: readonly Identity[]): void {
     for (const model of models) {
       for (const name of dependencyNames(model)) {
-        const token = render.knowledge.token(name);
+        const token = render.reader.token(name);
         if (token === UNKNOWN) frame.uncached ??= 'unknown token';
         else if (token === PENDING) leaveOut(render);
         else frame.dependencies.add(name, token);
@@ -387,13 +387,13 @@ export class Fragments {
   #judge({ render, call, scope }: Use, entry: Entry): Verdict | 'not here' {
     const compared = compare(entry.reads, scope);
     if (compared !== 'same') return compared === 'pending' ? 'not here' : 'invalid';
-    const verdict = this.#entries.judge(entry, render.knowledge);
+    const verdict = this.#entries.judge(entry, render.reader);
     if (verdict === 'invalid' || entry.templates.length === 0) return verdict;
     return entry.templates.every((template) => call.templateDigest(template) === template.digest) ? verdict : 'invalid';
   }
 
   #report(
-    { pass, knowledge }: Render,
+    { pass, reader }: Render,
     { place: { template, line } }: FragmentCall,
     outcome: 'hit' | 'miss' | 'uncached',
     what: {
@@ -407,7 +407,7 @@ export class Fragments {
     const { reason, why, cost, lookup = Number.NaN, reads } = what;
     const unseen = why === undefined ? undefined : `${template}:${line}: ${why}`;
     const paths = reads?.shape.paths ?? NONE;
-    if (reads !== undefined && !knowledge.knowsAll) pass.shapes.add(reads.shape);
+    if (reads !== undefined && !reader.knowsAll) pass.shapes.add(reads.shape);
     pass.reports.push({ template, line, outcome, reason, reads: paths, unseen, cost, lookup, netBenefit: 0 });
   }
 }
@@ -416,9 +416,9 @@ const NONE: readonly never[] = [];
 
 const ignored = (): void => {};
 
-function add<T>(map: Map<string, T[]>, near: string, value: T): void {
-  const values = map.get(near);
-  if (values === undefined) map.set(near, [value]);
+function add<T>(map: Map<string, T[]>, memoryKey: string, value: T): void {
+  const values = map.get(memoryKey);
+  if (values === undefined) map.set(memoryKey, [value]);
   else values.push(value);
 }
 

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { Entries } from '../cache/entries.ts';
-import { type Guess, StoreKnowledge } from '../cache/store-token-reader.ts';
+import { type Guess, StoreTokenReader } from '../cache/store-token-reader.ts';
 import type { Identifier } from '../model/identity.ts';
 import type { PageContext } from '../options.ts';
 import { MAX_PATHS, NO_READS, type ReadShape, shapeOf, union } from '../reads/shape.ts';
@@ -33,7 +33,7 @@ const MAX_HINT = 100;
 
 /**
  * Remembers what pages needed from the store, so that the next render of the same page asks for all of it before its
- * first pass: a page that has not changed is one wave and one pass. A guess decides nothing: tokens are read after the
+ * first pass: a page that has not changed is one round trip and one pass. A guess decides nothing: tokens are read after the
  * render began, like all others; an entry is used only by a fragment that asks for its very key. What was guessed wrongly
  * was fetched in vain, and is not guessed again.
  */
@@ -58,32 +58,32 @@ export class Predictions {
    * undefined when nothing was asked.
    */
   begin(render: Render, template: string): boolean | undefined {
-    const { knowledge } = render;
-    if (!(knowledge instanceof StoreKnowledge)) return undefined;
+    const { reader } = render;
+    if (!(reader instanceof StoreTokenReader)) return undefined;
     const needed = this.#pages.get(this.#pageOf(render, template, this.#shapes.get(template)));
     if (needed === undefined || !isEnabled(render)) return undefined;
-    knowledge.prefetch(needed.names, needed.entries);
+    reader.prefetch(needed.names, needed.entries);
     render.mustWait = needed.mustWait;
     return needed.mustWait;
   }
 
   /** A render has succeeded: remembers what it needed. */
   learn(render: Render, template: string): void {
-    const { knowledge, pass } = render;
-    if (!(knowledge instanceof StoreKnowledge)) return;
-    // A pass that starts lazies does not wait: they are loaded in the same wave. One that shows nothing but entries of the
+    const { reader, pass } = render;
+    if (!(reader instanceof StoreTokenReader)) return;
+    // A pass that starts lazies does not wait: they are loaded in the same round trip. One that shows nothing but entries of the
     // memory tier need not.
     const mustWait = pass.hasMissed && !render.hasWaitedElsewhere;
-    if (mustWait === render.mustWait && knowledge.isAsPrefetched) return;
+    if (mustWait === render.mustWait && reader.isAsPrefetched) return;
     const entries: Guess[] = [];
     for (const parts of [render.found, render.kept]) {
-      for (const [near, kept] of parts) {
+      for (const [memoryKey, kept] of parts) {
         // What the memory tier has need not be fetched.
-        if (this.#entries.inMemory(near).length > 0) continue;
-        for (const { stored } of kept) if (stored !== undefined) entries.push({ near, stored });
+        if (this.#entries.inMemory(memoryKey).length > 0) continue;
+        for (const { stored } of kept) if (stored !== undefined) entries.push({ memoryKey, stored });
       }
     }
-    const names = knowledge.neededNames;
+    const names = reader.neededNames;
     const known = this.#shapes.get(template);
     const shape = this.#learnShape(render, template, known);
     const page = this.#pageOf(render, template, shape);

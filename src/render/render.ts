@@ -1,7 +1,7 @@
 import type { KeyedEntry } from '../cache/entries.ts';
 import type { Entry } from '../cache/entry.ts';
 import type { StoredKey } from '../cache/key.ts';
-import type { Knowledge } from '../cache/token-reader.ts';
+import type { TokenReader } from '../cache/token-reader.ts';
 import { CacheSweeperError } from '../errors.ts';
 import type { PageContext, Settings } from '../options.ts';
 import type { ReadShape } from '../reads/shape.ts';
@@ -47,9 +47,9 @@ export class Render {
   readonly token: object = {};
   /** Whether there is a callback, so that the page can be run again after waiting. */
   readonly canWait: boolean;
-  readonly knowledge: Knowledge;
+  readonly reader: TokenReader;
   readonly frames: Frames;
-  /** Complete fragments, to be stored when the whole page has succeeded; by {@link FragmentKey.near}. */
+  /** Complete fragments, to be stored when the whole page has succeeded; by {@link FragmentKey.memoryKey}. */
   readonly kept: Map<string, KeptEntry[]> = new Map();
   /** Entries that came from the store, for the memory tier. */
   readonly found: Map<string, KeyedEntry[]> = new Map();
@@ -58,7 +58,7 @@ export class Render {
   /** The page was delivered, or failed. */
   isFinished = false;
   passes = 0;
-  waves = 0;
+  roundTrips = 0;
   /** It waited for more than the store: a lazy, a template. */
   hasWaitedElsewhere = false;
   /** The first pass waited for what was asked before it; undefined when nothing was. */
@@ -78,7 +78,7 @@ export class Render {
 
   constructor(
     settings: Settings,
-    knowledge: Knowledge,
+    reader: TokenReader,
     frames: Frames,
     context: PageContext,
     {
@@ -96,7 +96,7 @@ export class Render {
     },
   ) {
     this.#settings = settings;
-    this.knowledge = knowledge;
+    this.reader = reader;
     this.frames = frames;
     this.context = context;
     this.canWait = canWait;
@@ -110,7 +110,7 @@ export class Render {
 
   /** Something is not known yet: the page has to be run again. */
   get isPending(): boolean {
-    return this.pass.pending.size > 0 || this.knowledge.isPending;
+    return this.pass.pending.size > 0 || this.reader.isPending;
   }
 
   /** The pass that ended is not the page yet: something is not known, or was not when it was shown. */
@@ -136,10 +136,10 @@ export class Render {
   }
 
   /** Waits for all that is pending, together. */
-  async wave(): Promise<void> {
-    this.waves++;
+  async roundTrip(): Promise<void> {
+    this.roundTrips++;
     if (this.pass.pending.size > 0) this.hasWaitedElsewhere = true;
-    await Promise.all([this.knowledge.ask(), Promise.allSettled(this.pass.pending)]);
+    await Promise.all([this.reader.ask(), Promise.allSettled(this.pass.pending)]);
   }
 
   /** What became of each call of a lazy, by its arguments. */

@@ -29,13 +29,13 @@ export class StoredKeys {
   /** Asks for a tag's record, if this process does not know one. */
   ask(render: Render, place: Place): void {
     const { key, canonical } = this.#keys.record(place);
-    if (this.#records.known(key) === undefined) render.knowledge.entry(key, canonical);
+    if (this.#records.known(key) === undefined) render.reader.entry(key, canonical);
   }
 
   /** The key to look under; undefined when the store can have nothing, `pending` while that is being found out. */
   find(render: Render, place: Place, parts: FragmentParts, scope: Scope): StoredKey | 'pending' | undefined {
     const { key, canonical } = this.#keys.record(place);
-    const record = render.knowledge.entry(key, canonical);
+    const record = render.reader.entry(key, canonical);
     let shape = this.#records.known(key);
     if (record === PENDING) {
       if (shape === undefined) return 'pending';
@@ -49,14 +49,14 @@ export class StoredKeys {
   /** Whether the store has not said yet what other processes read: nothing is made before that. */
   isOpen(render: Render, place: Place): boolean {
     const { key, canonical } = this.#keys.record(place);
-    return render.knowledge.entry(key, canonical) === PENDING;
+    return render.reader.entry(key, canonical) === PENDING;
   }
 
   /** The key for a fragment that was made; the record is written with it where it has grown. */
   made(render: Render, place: Place, parts: FragmentParts, scope: Scope, reads: Reads): StoredKey | undefined {
     const record = this.#keys.record(place);
     const shape = this.#records.learn(record.key, reads.shape);
-    const known = render.knowledge.known(record.key, record.canonical);
+    const known = render.reader.known(record.key, record.canonical);
     if (known?.html !== shape.text) render.records.set(record.key, { ...record, shape });
     const key = this.#key(parts, shape, scope);
     return key === 'pending' ? undefined : key;

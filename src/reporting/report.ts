@@ -51,7 +51,7 @@ export interface RenderReport {
   /** How often the template was run; 1 unless something had to be waited for. */
   readonly passes: number;
   /** Batches of waiting between the passes. */
-  readonly waves: number;
+  readonly roundTrips: number;
   /** From the call to the html, in milliseconds. */
   readonly milliseconds: number;
   /** Milliseconds of waiting for the store. */

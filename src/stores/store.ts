@@ -5,7 +5,7 @@
 export type Kind = 'token' | 'entry';
 
 /**
- * The answer for one key. `missing` is knowledge: the store was reached and has no such key. `unknown` is none: no
+ * The answer for one key. `missing` is reader: the store was reached and has no such key. `unknown` is none: no
  * answer, an error, a timeout.
  */
 export type Lookup =

@@ -5,7 +5,7 @@ import { parseArguments } from './compile/arguments.ts';
 import { Emitter } from './compile/emit.ts';
 import { failAt, placeInTemplate, positionOf } from './compile/template-error.ts';
 import type { Context, Lexer, Node, Nodes, Parser, Token } from './nunjucks.ts';
-import type { TemplateHost } from './run/environment.ts';
+import type { TemplateEnvironment } from './run/environment.ts';
 
 const TAG = 'depends';
 
@@ -13,12 +13,12 @@ const TAG = 'depends';
 export class DependsTag {
   readonly tags = [TAG];
   readonly autoescape = false;
-  readonly #host: TemplateHost;
+  readonly #environment: TemplateEnvironment;
   readonly #fragments: Fragments;
   readonly #keys: KeyMaker;
 
-  constructor(host: TemplateHost, fragments: Fragments, keys: KeyMaker) {
-    this.#host = host;
+  constructor(environment: TemplateEnvironment, fragments: Fragments, keys: KeyMaker) {
+    this.#environment = environment;
     this.#fragments = fragments;
     this.#keys = keys;
   }
@@ -55,7 +55,7 @@ export class DependsTag {
     if (this.#fragments.frame === undefined) return '';
     try {
       this.#fragments.depend(
-        this.#host.pageOf(context).render,
+        this.#environment.pageOf(context).render,
         models.flat().map((model) => this.#keys.identity(model, type)),
       );
     } catch (error) {

@@ -8,11 +8,11 @@ import { coverage } from './compile/covered.ts';
 import { Emitter } from './compile/emit.ts';
 import { exceptPaths } from './compile/except.ts';
 import { ORDINAL } from './compile/syntax.ts';
-import { type BakedSite, checkBody } from './compile/tag-site.ts';
+import { type BakedTagSite, checkBody } from './compile/tag-site.ts';
 import { failAt, placeInTemplate, positionOf, templateError } from './compile/template-error.ts';
 import type { Context, Frame, Lexer, Node, Nodes, Parser, RootFunction, Token } from './nunjucks.ts';
 import type { CompiledBody } from './run/body.ts';
-import { type TemplateHost, waitFor } from './run/environment.ts';
+import { type TemplateEnvironment, waitFor } from './run/environment.ts';
 import type { Page } from './run/page.ts';
 import { TagCall } from './run/tag-call.ts';
 
@@ -26,13 +26,13 @@ export class FragmentTag {
   readonly tags = [TAG, END_TAG];
   /** The html is escaped already. */
   readonly autoescape = false;
-  readonly #host: TemplateHost;
+  readonly #environment: TemplateEnvironment;
   readonly #fragments: Fragments;
   /** What each parser has met. */
   readonly #met = new WeakMap<Parser, { fragments: number; depth: number }>();
 
-  constructor(host: TemplateHost, fragments: Fragments) {
-    this.#host = host;
+  constructor(environment: TemplateEnvironment, fragments: Fragments) {
+    this.#environment = environment;
     this.#fragments = fragments;
   }
 
@@ -55,7 +55,7 @@ export class FragmentTag {
     met.depth--;
 
     const emitter = new Emitter(nodes);
-    if (!this.#host.analyst.analysing) return this.#compile(emitter, parser, tag, ordinal, args, body);
+    if (!this.#environment.analyst.analysing) return this.#compile(emitter, parser, tag, ordinal, args, body);
     const node = emitter.call(this, [...args.operands, ...args.keywords.values()], body);
     (node as Record<string, unknown>)[ORDINAL] = ordinal;
     return node;
@@ -64,16 +64,16 @@ export class FragmentTag {
   #compile(emitter: Emitter, parser: Parser, tag: Token, ordinal: number, args: TagArguments, body: Node): Node {
     const { operands, keywords } = args;
     const [model, ttl, ...keys] = operands as [Node, Node, ...Node[]];
-    const host = this.#host;
-    const { fragments } = host.analyst.source(parser.tokens.str);
+    const environment = this.#environment;
+    const { fragments } = environment.analyst.source(parser.tokens.str);
     const { uses, block, variables, handed, usedBehind, readBehind } = fragments[ordinal] as FragmentAnalysis;
     if (usedBehind !== undefined) throw usedBehindError(usedBehind);
-    const except = exceptPaths(keywords.get('except'), tag, host.privateNames);
-    const covered = coverage(model, keys, keywords.get('when'), host.privateNames);
-    const rules = host.rules((name, from) => host.find(name, from));
-    const facts = checkBody(uses, host.compilingPath(), positionOf(tag), covered, rules);
+    const except = exceptPaths(keywords.get('except'), tag, environment.privateNames);
+    const covered = coverage(model, keys, keywords.get('when'), environment.privateNames);
+    const rules = environment.rules((name, from) => environment.find(name, from));
+    const facts = checkBody(uses, environment.compilingPath(), positionOf(tag), covered, rules);
     const { node, assigned, defined } = emitter.scoped(body, variables, block);
-    const baked: BakedSite = {
+    const baked: BakedTagSite = {
       ordinal,
       ...positionOf(tag),
       assigned,
@@ -119,17 +119,17 @@ export class FragmentTag {
     handed: readonly unknown[],
     body: CompiledBody,
   ): unknown {
-    const page = this.#host.pageOf(context);
-    const site = this.#host.site(page, root, baked);
+    const page = this.#environment.pageOf(context);
+    const site = this.#environment.site(page, root, baked);
     try {
       if (site instanceof Promise) {
         waitFor(page, site);
         return '';
       }
-      const isUnknown = site.closure === undefined || !site.closure.isKnown || site.hasUnknownSuper;
+      const isUnknown = site.templateDigest === undefined || !site.templateDigest.isKnown || site.hasUnknownSuper;
       const call = new TagCall(
         {
-          host: this.#host,
+          environment: this.#environment,
           page,
           context,
           site,
@@ -144,7 +144,7 @@ export class FragmentTag {
       return markSafe(runningNow() === page ? this.#fragments.run(page.render, call) : this.#runAs(page, call));
     } catch (error) {
       if (!(error instanceof CacheSweeperError) || 'lineno' in error) throw error;
-      throw placeInTemplate(error, site instanceof Promise ? (JSON.parse(baked) as BakedSite) : site);
+      throw placeInTemplate(error, site instanceof Promise ? (JSON.parse(baked) as BakedTagSite) : site);
     }
   }
 

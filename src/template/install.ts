@@ -6,7 +6,7 @@ import { factsTag } from './compile/facts-tag.ts';
 import { DependsTag } from './depends-tag.ts';
 import { FragmentTag } from './fragment-tag.ts';
 import type { Done, Environment, Lexer, NunjucksEnvironment, Parser, ParserClass, Template } from './nunjucks.ts';
-import { TemplateHost } from './run/environment.ts';
+import { TemplateEnvironment } from './run/environment.ts';
 import { type NunjucksRender, Renders } from './run/renders.ts';
 
 /** Under this property an environment carries what renders its pages. */
@@ -30,13 +30,13 @@ export function install(target: NunjucksEnvironment, engine: Engine, { name }: {
     throw failed('this environment already has another sweeper: use one sweeper, or another environment');
   }
   const { prototype, toolkit } = probe(env);
-  const host = new TemplateHost(env, toolkit, engine, name ?? '');
-  const renders = new Renders(host, engine, hookRender(prototype));
+  const environment = new TemplateEnvironment(env, toolkit, engine, name ?? '');
+  const renders = new Renders(environment, engine, hookRender(prototype));
   Object.defineProperty(env, INSTALLED, { value: { engine, renders } });
   renderByName(env, renders);
-  env.addExtension('nunjucks-cachesweeper', new FragmentTag(host, engine.fragments));
-  env.addExtension('nunjucks-cachesweeper-facts', factsTag(env, host.analyst));
-  env.addExtension('nunjucks-cachesweeper-depends', new DependsTag(host, engine.fragments, engine.keys));
+  env.addExtension('nunjucks-cachesweeper', new FragmentTag(environment, engine.fragments));
+  env.addExtension('nunjucks-cachesweeper-facts', factsTag(env, environment.analyst));
+  env.addExtension('nunjucks-cachesweeper-depends', new DependsTag(environment, engine.fragments, engine.keys));
 }
 
 /** What renders the pages of an environment that a sweeper is installed in. */

@@ -98,12 +98,12 @@ function mayBeLate({ engine }: Views, tokens: readonly (readonly [string, string
 /** Names and tokens of all that models depend on; undefined when one cannot be read. */
 async function tokensOf(views: Views, models: unknown): Promise<readonly (readonly [string, string])[] | undefined> {
   const names = [...new Set(views.identities(models).flatMap(dependencyNames))].sort();
-  const knowledge = views.engine.knowledge(true);
-  for (const name of names) knowledge.token(name);
-  while (knowledge.isPending) await knowledge.ask();
+  const reader = views.engine.reader(true);
+  for (const name of names) reader.token(name);
+  while (reader.isPending) await reader.ask();
   const tokens: [string, string][] = [];
   for (const name of names) {
-    const token = knowledge.token(name);
+    const token = reader.token(name);
     if (typeof token !== 'string') return undefined;
     tokens.push([name, token]);
   }

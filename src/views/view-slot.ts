@@ -3,7 +3,7 @@ import { Dependencies } from '../cache/dependencies.ts';
 import { type Entry, MAX_DEPENDENCIES } from '../cache/entry.ts';
 import { canonicalKey, type KeyModel, type KeyParts, type StoredKey, safeKey } from '../cache/key.ts';
 import { newEntry } from '../cache/new-entry.ts';
-import { type Knowledge, PENDING, UNKNOWN } from '../cache/token-reader.ts';
+import { PENDING, type TokenReader, UNKNOWN } from '../cache/token-reader.ts';
 import type { Identity } from '../model/identity.ts';
 import { dependencyNames, ownName } from '../model/names.ts';
 import type { Engine } from '../render/engine.ts';
@@ -17,7 +17,7 @@ import { VIEW_TYPE } from './view-names.ts';
 type RequestHeaders = Pick<IncomingHttpHeaders, string>;
 
 /** Its key in the store, and in the memory tier. */
-type ViewKey = StoredKey & { readonly near: string };
+type ViewKey = StoredKey & { readonly memoryKey: string };
 
 /** What a handler has just made. */
 export interface MadeView {
@@ -36,7 +36,7 @@ export interface MadeView {
 /** The place of one view in the cache, as one request knows it. */
 export class ViewSlot {
   readonly #engine: Engine;
-  readonly #knowledge: Knowledge;
+  readonly #reader: TokenReader;
   readonly #identities: readonly Identity[];
   readonly #models: readonly Identity[];
   readonly #address: Address;
@@ -60,7 +60,7 @@ export class ViewSlot {
     },
   ) {
     this.#engine = engine;
-    this.#knowledge = engine.knowledge(true);
+    this.#reader = engine.reader(true);
     this.#identities = view.identities;
     this.#models = view.models;
     this.#address = view.address;
@@ -72,11 +72,11 @@ export class ViewSlot {
   async depend(models: readonly Identity[]): Promise<Frame> {
     const names = new Set(models.flatMap(dependencyNames));
     const frame = new Frame();
-    for (const name of names) this.#knowledge.token(name);
-    while (this.#knowledge.isPending) await this.#knowledge.ask();
+    for (const name of names) this.#reader.token(name);
+    while (this.#reader.isPending) await this.#reader.ask();
     for (const name of names) {
       // In a transaction that has changed it, nobody else can see the row yet.
-      const token = this.#engine.isUncommitted(name) ? UNKNOWN : this.#knowledge.token(name);
+      const token = this.#engine.isUncommitted(name) ? UNKNOWN : this.#reader.token(name);
       if (typeof token === 'string') frame.dependencies.add(name, token);
       else frame.uncached ??= 'unknown token';
     }
@@ -91,7 +91,7 @@ export class ViewSlot {
   /** The view that may be served now. */
   async find(): Promise<StoredView | undefined> {
     // A token that was made for this request: nothing can be stored under it.
-    if (this.#identities.some((identity) => this.#knowledge.isFresh(ownName(identity)))) return undefined;
+    if (this.#identities.some((identity) => this.#reader.isFresh(ownName(identity)))) return undefined;
     const found = await this.#read(this.#key([]));
     if (found === undefined || 'body' in found) return found;
     this.#varied = found.vary;
@@ -105,17 +105,17 @@ export class ViewSlot {
     if (dependencies.tokens.size > MAX_DEPENDENCIES) return 'too many dependencies';
     dependencies.expires = Math.min(dependencies.expires, expires);
     const headers = [...new Set([...this.#varied, ...vary])].sort();
-    const { near, ...stored } = this.#key(headers);
+    const { memoryKey, ...stored } = this.#key(headers);
     const entry = newEntry(settings, { html: writeView(view), cost, since }, dependencies);
     if (entry.expires <= settings.now()) return 'expired';
-    if (!entries.fits(near, entry)) return 'too large';
-    const kept = new Map([[near, [{ entry, stored }]]]);
+    if (!entries.fits(memoryKey, entry)) return 'too large';
+    const kept = new Map([[memoryKey, [{ entry, stored }]]]);
     if (headers.length > 0) {
-      const { near: plain, ...base } = this.#key([]);
+      const { memoryKey: plain, ...base } = this.#key([]);
       const made = { html: writeVary({ vary: headers }), cost: 0, since };
       kept.set(plain, [{ entry: newEntry(settings, made, this.#ownDependencies(entry.expires)), stored: base }]);
     }
-    entries.keep({ kept, found: NONE, records: NONE, knowledge: this.#knowledge });
+    entries.keep({ kept, found: NONE, records: NONE, reader: this.#reader });
     return undefined;
   }
 
@@ -126,31 +126,31 @@ export class ViewSlot {
     return own;
   }
 
-  async #read({ near, ...stored }: ViewKey) {
+  async #read({ memoryKey, ...stored }: ViewKey) {
     const { entries } = this.#engine;
-    const [here] = entries.inMemory(near);
+    const [here] = entries.inMemory(memoryKey);
     if (here !== undefined && (await this.#isValid(here))) return readView(here.html);
     const { key, canonical } = stored;
-    let entry = this.#knowledge.entry(key, canonical);
+    let entry = this.#reader.entry(key, canonical);
     if (entry === PENDING) {
-      await this.#knowledge.ask();
-      entry = this.#knowledge.entry(key, canonical);
+      await this.#reader.ask();
+      entry = this.#reader.entry(key, canonical);
     }
     if (entry === PENDING || entry === undefined || !(await this.#isValid(entry))) return undefined;
     entries.keep({
       kept: NONE,
-      found: new Map([[near, [{ entry, stored }]]]),
+      found: new Map([[memoryKey, [{ entry, stored }]]]),
       records: NONE,
-      knowledge: this.#knowledge,
+      reader: this.#reader,
     });
     return readView(entry.html);
   }
 
   async #isValid(entry: Entry): Promise<boolean> {
-    let verdict = this.#engine.entries.judge(entry, this.#knowledge);
+    let verdict = this.#engine.entries.judge(entry, this.#reader);
     if (verdict === 'pending') {
-      await this.#knowledge.ask();
-      verdict = this.#engine.entries.judge(entry, this.#knowledge);
+      await this.#reader.ask();
+      verdict = this.#engine.entries.judge(entry, this.#reader);
     }
     return verdict === 'valid' && (await this.#engine.areCurrent(entry.templates));
   }
@@ -177,12 +177,12 @@ export class ViewSlot {
     };
     const canonical = canonicalKey(parts);
     // The memory tier knows a view without its tokens: a newer one takes the place of an older.
-    const near = canonicalKey({ ...parts, models: models.map((model) => ({ ...model, token: '' })) });
-    return { near, key: safeKey(canonical, parts), canonical };
+    const memoryKey = canonicalKey({ ...parts, models: models.map((model) => ({ ...model, token: '' })) });
+    return { memoryKey, key: safeKey(canonical, parts), canonical };
   }
 
   #token(name: string): string {
-    const token = this.#knowledge.token(name);
+    const token = this.#reader.token(name);
     return token === PENDING || token === UNKNOWN ? '' : token;
   }
 }

@@ -126,8 +126,8 @@ export const mutants = {
     foundBy: 'one reader, saves of a row and of one inside',
     protection: 'an entry is served only if all its tokens are equal now',
     file: 'cache/entries.ts',
-    text: 'i < dependencies.length; i += 2) {\n      const token = knowledge.token(',
-    instead: 'i < 6; i += 2) {\n      const token = knowledge.token(',
+    text: 'i < dependencies.length; i += 2) {\n      const token = reader.token(',
+    instead: 'i < 6; i += 2) {\n      const token = reader.token(',
   },
   'an entry in memory is served without being judged': {
     foundBy: 'one reader, saves of a row and of one inside',
@@ -140,7 +140,7 @@ export const mutants = {
     foundBy: 'one reader, saves of a row and of one inside',
     protection: 'a page that ran while its tokens were on their way counts only if all it showed is valid',
     file: 'render/fragments.ts',
-    text: "return pass.assumed.every((entry) => this.#entries.judge(entry, knowledge) === 'valid');",
+    text: "return pass.assumed.every((entry) => this.#entries.judge(entry, reader) === 'valid');",
     instead: 'return true;',
   },
   'a stale entry in memory hides the store’s': {
@@ -149,7 +149,7 @@ export const mutants = {
     file: 'render/fragments.ts',
     text: 'const far = stored && this.#findFar(use, stored);',
     instead:
-      'const far = stored && this.#entries.inMemory(key.near).length === 0 ? this.#findFar(use, stored) : undefined;',
+      'const far = stored && this.#entries.inMemory(key.memoryKey).length === 0 ? this.#findFar(use, stored) : undefined;',
   },
   'the clock is not looked at': {
     foundBy: 'one reader, a save, the token is lost, 2 s pass',

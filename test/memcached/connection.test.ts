@@ -36,7 +36,7 @@ function writesTo(server: ScriptedServer): number[] {
   return writes;
 }
 
-describe('a wave', () => {
+describe('a round trip', () => {
   test('of 500 keys to one server is one write, and one stream of answers', async () => {
     const server = await ScriptedServer.start();
     const { store } = open(server.address);
@@ -71,9 +71,9 @@ describe('a wave', () => {
     await pages.inService();
     const writes = writesTo(server);
     await pages.render();
-    const { waves, fragments } = pages.site.report;
+    const { roundTrips, fragments } = pages.site.report;
     // The tokens of what stands outside, then what is under them.
-    expect(writes.length).toBe(waves);
+    expect(writes.length).toBe(roundTrips);
     expect(writes.length).toBeLessThanOrEqual(3);
     expect(fragments.length).toBeGreaterThan(5);
   });
@@ -83,7 +83,7 @@ describe('a wave', () => {
     const { store } = open(server.address);
     const writes = writesTo(server);
     await Promise.all([store.getMany('token', keys(30), CALL), store.getMany('entry', keys(20), CALL)]);
-    // The greeting, the wave.
+    // The greeting, the round trip.
     expect(writes).toEqual([1, 50]);
   });
 

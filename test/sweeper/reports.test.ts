@@ -34,7 +34,7 @@ describe('the report of a render', () => {
       {
         template: 'page.njk',
         passes: 1,
-        waves: 0,
+        roundTrips: 0,
         milliseconds: expect.any(Number),
         waited: 0,
         fragments: [

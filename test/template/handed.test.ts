@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { BakedSite } from '../../src/template/compile/tag-site.ts';
+import type { BakedTagSite } from '../../src/template/compile/tag-site.ts';
 import type { Templates } from '../support/loaders.ts';
 import { Article } from '../support/models.ts';
 import { type Site, site } from './site.ts';
@@ -15,7 +15,7 @@ async function handed(templates: string | Templates): Promise<Record<string, unk
   const { run } = extension;
   extension.run = (...args) => {
     const values = args.at(-2) as readonly unknown[];
-    const { handed: names } = JSON.parse(args[4] as string) as BakedSite;
+    const { handed: names } = JSON.parse(args[4] as string) as BakedTagSite;
     expect(values).toHaveLength(names.length);
     given.push(Object.fromEntries(names.map((name, i) => [name, values[i]])));
     return run.apply(extension, args);

@@ -20,12 +20,12 @@ function nested(depth: number): Templates {
 }
 const models = Object.fromEntries(Array.from({ length: 8 }, (_, i) => [`m${i + 1}`, new Article(i + 1)]));
 
-/** What a page cost: passes, waves and the store's operations. */
+/** What a page cost: passes, round trips and the store's operations. */
 async function cost({ site, store }: ReturnType<typeof siteWithStore>, context: object) {
   operationsOf(store);
   const html = await site.page(context);
-  const { passes, waves } = site.report;
-  return { html, passes, waves, operations: operationsOf(store) };
+  const { passes, roundTrips } = site.report;
+  return { html, passes, roundTrips, operations: operationsOf(store) };
 }
 
 const memories = [
@@ -38,20 +38,20 @@ describe.each(memories)('%s', (_title, options) => {
 
   test('a page without fragments is one pass and asks nothing', async () => {
     const all = siteWithStore({ 'page.njk': '{% for c in comments %}{{ c.text }}{% endfor %}' }, options);
-    expect(await cost(all, { comments })).toEqual({ html: fiftyHtml, passes: 1, waves: 0, operations: [] });
+    expect(await cost(all, { comments })).toEqual({ html: fiftyHtml, passes: 1, roundTrips: 0, operations: [] });
   });
 
-  test('50 fragments never seen: one wave for all tokens and the record of the tag, nothing asked for entries that cannot exist', async () => {
+  test('50 fragments never seen: one round trip for all tokens and the record of the tag, nothing asked for entries that cannot exist', async () => {
     const all = siteWithStore(fifty, options);
     expect(await cost(all, { comments })).toEqual({
       html: fiftyHtml,
       // Pass 1 finds out which tokens are wanted; pass 2 renders the bodies.
       passes: 2,
-      waves: 1,
+      roundTrips: 1,
       operations: [
         // 50 own names, Comment and *.
         'getMany token 52',
-        // What other processes know of what the tag reads, in the same wave.
+        // What other processes know of what the tag reads, in the same round trip.
         'getMany entry 1',
         'addMany token 52',
         // What the tag reads, one record for all 50.
@@ -62,7 +62,7 @@ describe.each(memories)('%s', (_title, options) => {
     });
   });
 
-  test('50 fragments whose tokens are there and entries are not: one wave more, for the entries', async () => {
+  test('50 fragments whose tokens are there and entries are not: one round trip more, for the entries', async () => {
     const all = siteWithStore(fifty, options);
     await all.site.page({ comments });
     all.clock.advance(SETTLED);
@@ -71,13 +71,13 @@ describe.each(memories)('%s', (_title, options) => {
     expect(await cost(other, { comments })).toEqual({
       html: fiftyHtml,
       passes: 3,
-      waves: 2,
+      roundTrips: 2,
       // The record of what the tag reads is asked for beside the tokens: it tells the keys of the entries.
       operations: ['getMany token 52', 'getMany entry 1', 'getMany entry 50', 'setMany entry 50'],
     });
   });
 
-  test('50 fragments that hit: one wave and one pass; entries are fetched only where there is no memory tier', async () => {
+  test('50 fragments that hit: one round trip and one pass; entries are fetched only where there is no memory tier', async () => {
     const all = siteWithStore(fifty, options);
     for (let i = 0; i < 2; i++) {
       await all.site.page({ comments });
@@ -85,8 +85,8 @@ describe.each(memories)('%s', (_title, options) => {
     }
     expect(await cost(all, { comments })).toEqual(
       hasMemory
-        ? { html: fiftyHtml, passes: 1, waves: 1, operations: ['getMany token 52'] }
-        : { html: fiftyHtml, passes: 1, waves: 1, operations: ['getMany token 52', 'getMany entry 50'] },
+        ? { html: fiftyHtml, passes: 1, roundTrips: 1, operations: ['getMany token 52'] }
+        : { html: fiftyHtml, passes: 1, roundTrips: 1, operations: ['getMany token 52', 'getMany entry 50'] },
     );
     expect(all.site.outcomes).toEqual(comments.map(() => 'hit'));
   });
@@ -111,11 +111,11 @@ describe.each(memories)('%s', (_title, options) => {
     expect(all.site.outcomes.filter((outcome) => outcome === 'miss')).toHaveLength(1);
   });
 
-  test.each([3, 8])('nested %i deep, never seen: each level needs one wave to be found', async (depth) => {
+  test.each([3, 8])('nested %i deep, never seen: each level needs one round trip to be found', async (depth) => {
     const all = siteWithStore(nested(depth), options);
-    const { passes, waves, operations } = await cost(all, models);
+    const { passes, roundTrips, operations } = await cost(all, models);
     // The body of a level is met when the tokens of the one around it are known.
-    expect({ passes, waves }).toEqual({ passes: depth + 1, waves: depth });
+    expect({ passes, roundTrips }).toEqual({ passes: depth + 1, roundTrips: depth });
     // Every level's tokens are read and made, *, Article and the own name at first, then own names alone; beside them the record
     // of what its tag reads is asked for.
     const level = (tokens: number) => [`getMany token ${tokens}`, 'getMany entry 1', `addMany token ${tokens}`];
@@ -128,7 +128,7 @@ describe.each(memories)('%s', (_title, options) => {
     ]);
   });
 
-  test.each([3, 8])('nested %i deep, warm: one wave and one pass', async (depth) => {
+  test.each([3, 8])('nested %i deep, warm: one round trip and one pass', async (depth) => {
     const all = siteWithStore(nested(depth), options);
     const { html } = await cost(all, models);
     for (let i = 0; i < 2; i++) {
@@ -139,7 +139,7 @@ describe.each(memories)('%s', (_title, options) => {
     expect(await cost(all, models)).toEqual({
       html,
       passes: 1,
-      waves: 1,
+      roundTrips: 1,
       operations: [`getMany token ${depth + 2}`, ...(hasMemory ? [] : ['getMany entry 1'])],
     });
     expect(all.site.outcomes).toEqual(['hit']);
@@ -150,29 +150,29 @@ describe('without a store', () => {
   test.each([
     ['50 fragments', fifty, { comments }],
     ['nested eight deep', nested(8), models],
-  ] as const)('%s: one pass and no wave, cold, warm and after a bump', async (_what, templates, context) => {
+  ] as const)('%s: one pass and no round trip, cold, warm and after a bump', async (_what, templates, context) => {
     const site = new Site(templates);
     for (let i = 0; i < 2; i++) {
       await site.page(context);
-      expect(site.report).toMatchObject({ passes: 1, waves: 0 });
+      expect(site.report).toMatchObject({ passes: 1, roundTrips: 0 });
     }
     await site.sweeper.invalidateAll();
     await site.page(context);
-    expect(site.report).toMatchObject({ passes: 1, waves: 0 });
+    expect(site.report).toMatchObject({ passes: 1, roundTrips: 0 });
   });
 
-  test('a lazy costs one pass and one wave, on a miss only', async () => {
+  test('a lazy costs one pass and one round trip, on a miss only', async () => {
     const site = new Site({ 'page.njk': '{% cachesweeper article 500 %}{{ load() }}{% endcachesweeper %}' });
     const context = { article: new Article(1), load: lazy(async () => 'x') };
     await site.page(context);
-    expect(site.report).toMatchObject({ passes: 2, waves: 1 });
+    expect(site.report).toMatchObject({ passes: 2, roundTrips: 1 });
     await site.page(context);
-    expect(site.report).toMatchObject({ passes: 1, waves: 0 });
+    expect(site.report).toMatchObject({ passes: 1, roundTrips: 0 });
   });
 });
 
 describe('together', () => {
-  test('tokens, entries and lazies that a page wants at one time are one wave', async () => {
+  test('tokens, entries and lazies that a page wants at one time are one round trip', async () => {
     const { site, store, clock } = siteWithStore({
       'page.njk':
         '{% cachesweeper article 500 %}{{ article.title }}{% endcachesweeper %}{% for id in ids %}{{ load(id) }}{% endfor %}',
@@ -184,7 +184,7 @@ describe('together', () => {
     clock.advance(SETTLED);
     operationsOf(store);
     expect(await site.page(context)).toBe('A:1:2:3');
-    expect(site.report).toMatchObject({ passes: 2, waves: 1 });
+    expect(site.report).toMatchObject({ passes: 2, roundTrips: 1 });
     expect(operationsOf(store)).toEqual(['getMany token 3']);
   });
 
@@ -193,7 +193,7 @@ describe('together', () => {
       'page.njk': '{% for i in range(100) %}{% cachesweeper article 500 i %}{{ i }}{% endcachesweeper %}{% endfor %}',
     });
     await site.page({ article: new Article(1) });
-    expect(site.report).toMatchObject({ passes: 2, waves: 1 });
+    expect(site.report).toMatchObject({ passes: 2, roundTrips: 1 });
     expect(operationsOf(store)).toEqual([
       'getMany token 3',
       // The record of what the tag reads.

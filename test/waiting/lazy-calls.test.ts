@@ -167,7 +167,7 @@ describe.each([
     expect(await site.page({ load: value })).toBe('20');
     // It never starts with a value that is not there.
     expect(runs.map(([n]) => n)).toEqual(Array.from({ length: 20 }, (_, i) => i));
-    expect(site.report).toMatchObject({ passes: 21, waves: 20 });
+    expect(site.report).toMatchObject({ passes: 21, roundTrips: 20 });
   });
 
   test('does not start with arguments that hold a value that is not there', async () => {
@@ -231,7 +231,7 @@ describe.each([
     const site = makeSite({ 'page.njk': '{{ load(1) }}{{ load(1) }}{{ load(2) }}' });
     let runs = 0;
     expect(await site.page({ load: lazy((n: number) => `${n}.${++runs} `) })).toBe('1.1 1.1 2.2 ');
-    expect(site.report).toMatchObject({ passes: 1, waves: 0 });
+    expect(site.report).toMatchObject({ passes: 1, roundTrips: 0 });
   });
 
   test('may give anything: nothing, false, 0, a function, something thenable', async () => {

@@ -115,7 +115,7 @@ describe.each([
     expect(await site.page({ article: new Article(1), load: lazy(async () => 'x') })).toBe('xx');
   });
 
-  test('what comes after such an error is found in the same pass: its lazies are loaded in the same wave', async () => {
+  test('what comes after such an error is found in the same pass: its lazies are loaded in the same round trip', async () => {
     const site = makeSite({
       'page.njk':
         '{% for id in ids %}{% cachesweeper article 500 id %}{{ strict(load(id)) }}{% endcachesweeper %}{% endfor %}',
@@ -126,7 +126,7 @@ describe.each([
     });
     const context = { article: new Article(1), ids: [1, 2, 3, 4], load: lazy(async (id: number) => id) };
     expect(await site.page(context)).toBe('1234');
-    expect(site.report.waves).toBeLessThanOrEqual(2);
+    expect(site.report.roundTrips).toBeLessThanOrEqual(2);
   });
 
   test('an error that stays is the error of the page', async () => {

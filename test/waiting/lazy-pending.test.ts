@@ -242,8 +242,8 @@ test('a page that waits asks for the same token, entry and lazy once, in however
   });
   expect(await site.page({ article: new Article(1, 'A'), step })).toBe('A3');
   expect(runs).toBe(3);
-  // One pass for each step and the last, and one wave between two of them: the record of what the tag reads is in the first.
-  expect(site.report).toMatchObject({ passes: 4, waves: 3 });
+  // One pass for each step and the last, and one round trip between two of them: the record of what the tag reads is in the first.
+  expect(site.report).toMatchObject({ passes: 4, roundTrips: 3 });
   expect(operationsOf(store)).toEqual([
     'getMany token 3',
     'getMany entry 1',

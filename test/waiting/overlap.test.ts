@@ -56,7 +56,7 @@ async function warmed(
     door.open();
     const html = await page;
     await all.site.sweeper.idle();
-    return { before, html, passes: all.site.report.passes, waves: all.site.report.waves };
+    return { before, html, passes: all.site.report.passes, roundTrips: all.site.report.roundTrips };
   };
   return { ...all, other, context, held };
 }
@@ -67,7 +67,7 @@ const WAITED = { passes: 0, isDelivered: false };
 describe('a warm page with a memory tier', () => {
   test('runs while its tokens are on their way, and is delivered when they are there', async () => {
     const { held } = await warmed();
-    expect(await held()).toEqual({ before: RAN, html: '<A>(c)', passes: 1, waves: 1 });
+    expect(await held()).toEqual({ before: RAN, html: '<A>(c)', passes: 1, roundTrips: 1 });
   });
 
   test('runs again when a token turns out to be another: what it showed counts for nothing', async () => {
@@ -82,8 +82,8 @@ describe('a warm page with a memory tier', () => {
     await other.sweeper.invalidateCacheFor(context.comment);
     clock.advance(SETTLED);
     await held();
-    expect(await held()).toEqual({ before: WAITED, html: '<A>(c)', passes: 1, waves: 1 });
-    expect(await held()).toEqual({ before: RAN, html: '<A>(c)', passes: 1, waves: 1 });
+    expect(await held()).toEqual({ before: WAITED, html: '<A>(c)', passes: 1, roundTrips: 1 });
+    expect(await held()).toEqual({ before: RAN, html: '<A>(c)', passes: 1, roundTrips: 1 });
   });
 
   test('is rendered uncached when a token cannot be read', async () => {
@@ -115,7 +115,7 @@ describe('a warm page with a memory tier', () => {
     const { held } = await warmed({
       'page.njk': `{% cachesweeper "Page" 0 when=false %}${templates['page.njk']}{% endcachesweeper %}`,
     });
-    expect(await held()).toEqual({ before: RAN, html: '<A>(c)', passes: 1, waves: 1 });
+    expect(await held()).toEqual({ before: RAN, html: '<A>(c)', passes: 1, roundTrips: 1 });
   });
 
   test('counts its fragments once, as hits', async () => {
@@ -177,7 +177,7 @@ describe('an answer that comes in the middle of a pass', () => {
     // The article was in the memory tier, so its entry is not asked for; now other pages have pushed it out.
     await site.page({ many: Array.from({ length: 20 }, (_, i) => new Comment(i, 'x'.repeat(1_000))) }, 'others.njk');
     expect(await page()).toBe('<A>w');
-    expect(site.report).toMatchObject({ passes: 3, waves: 2 });
+    expect(site.report).toMatchObject({ passes: 3, roundTrips: 2 });
     expect(context.article.title).toBe('A');
   });
 });

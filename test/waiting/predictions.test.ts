@@ -18,8 +18,8 @@ async function rounds(all: ReturnType<typeof siteWithStore>, contexts: readonly 
       all.clock.advance(SETTLED);
       operationsOf(all.store);
       const html = await all.site.page(context);
-      const { passes, waves } = all.site.report;
-      costs.push({ html, passes, waves, operations: operationsOf(all.store) });
+      const { passes, roundTrips } = all.site.report;
+      costs.push({ html, passes, roundTrips, operations: operationsOf(all.store) });
     }
   }
   return costs;
@@ -33,8 +33,8 @@ describe('a page asks before its first pass for what it needed last time', () =>
     const one = { article: new Article(1, 'A'), comments: comments(2) };
     const two = { article: new Article(2, 'B'), comments: comments(3, 100) };
     expect(await rounds(all, [one, two])).toEqual([
-      { html: '<A>(c0)(c1)', passes: 1, waves: 1, operations: ['getMany token 6', 'getMany entry 3'] },
-      { html: '<B>(c0)(c1)(c2)', passes: 1, waves: 1, operations: ['getMany token 7', 'getMany entry 4'] },
+      { html: '<A>(c0)(c1)', passes: 1, roundTrips: 1, operations: ['getMany token 6', 'getMany entry 3'] },
+      { html: '<B>(c0)(c1)(c2)', passes: 1, roundTrips: 1, operations: ['getMany token 7', 'getMany entry 4'] },
     ]);
   });
 
@@ -48,8 +48,8 @@ describe('a page asks before its first pass for what it needed last time', () =>
     );
     all.site.sweeper.register(Slugged, { id: 'slug' });
     expect(await rounds(all, [{ article: one }, { article: two }])).toMatchObject([
-      { passes: 1, waves: 1 },
-      { passes: 1, waves: 1 },
+      { passes: 1, roundTrips: 1 },
+      { passes: 1, roundTrips: 1 },
     ]);
   });
 
@@ -64,7 +64,7 @@ describe('a page asks before its first pass for what it needed last time', () =>
     expect(await site.page(context)).toBe('saved');
   });
 
-  test('what is needed beyond the guess is asked for in further waves', async () => {
+  test('what is needed beyond the guess is asked for in further roundTrips', async () => {
     const all = siteWithStore(templates, { memory: false });
     const article = new Article(1, 'A');
     await rounds(all, [{ article, comments: comments(2) }]);
@@ -72,7 +72,7 @@ describe('a page asks before its first pass for what it needed last time', () =>
     expect(cost).toEqual({
       html: '<A>(c0)(c1)(c2)(c3)',
       passes: 2,
-      waves: 2,
+      roundTrips: 2,
       operations: [
         'getMany token 6',
         'getMany entry 3',
@@ -94,8 +94,8 @@ describe('a page asks before its first pass for what it needed last time', () =>
     const [first] = await rounds(all, fewer, 1);
     const [second] = await rounds(all, fewer, 1);
     const operations = (names: number, keys: number) => [`getMany token ${names}`, `getMany entry ${keys}`];
-    expect(first).toEqual({ html: '<A>(c0)', passes: 1, waves: 1, operations: operations(54, 51) });
-    expect(second).toEqual({ html: '<A>(c0)', passes: 1, waves: 1, operations: operations(5, 2) });
+    expect(first).toEqual({ html: '<A>(c0)', passes: 1, roundTrips: 1, operations: operations(54, 51) });
+    expect(second).toEqual({ html: '<A>(c0)', passes: 1, roundTrips: 1, operations: operations(5, 2) });
   });
 
   test('the tokens are read after the render began: a bump before it, by any process, is seen', async () => {
@@ -120,14 +120,14 @@ describe('a page asks before its first pass for what it needed last time', () =>
     const context = (key: number, name: string) => ({ article: new Article(1, 'A'), reader: { key, name } });
     const costs = await rounds(all, [context(1, 'Ann'), context(2, 'Bo')]);
     expect(costs).toMatchObject([
-      { html: 'A for Ann', waves: 1 },
-      { html: 'A for Bo', waves: 1 },
+      { html: 'A for Ann', roundTrips: 1 },
+      { html: 'A for Bo', roundTrips: 1 },
     ]);
   });
 });
 
 describe('a prediction', () => {
-  test('starts no lazy, and where one runs all the same it is in the same wave', async () => {
+  test('starts no lazy, and where one runs all the same it is in the same round trip', async () => {
     const all = siteWithStore({
       'page.njk':
         '{% cachesweeper article 500 %}{{ inside() }}{% endcachesweeper %}{% if shown %}{{ outside() }}{% endif %}',
@@ -137,10 +137,10 @@ describe('a prediction', () => {
     const context = { article: new Article(1), inside: loader('inside'), outside: loader('outside'), shown: false };
     await rounds(all, [context]);
     calls.length = 0;
-    expect(await rounds(all, [context], 1)).toMatchObject([{ html: 'inside', passes: 1, waves: 1 }]);
+    expect(await rounds(all, [context], 1)).toMatchObject([{ html: 'inside', passes: 1, roundTrips: 1 }]);
     expect(calls).toEqual([]);
     context.shown = true;
-    expect(await rounds(all, [context], 2)).toMatchObject([{ html: 'insideoutside', passes: 2, waves: 1 }]);
+    expect(await rounds(all, [context], 2)).toMatchObject([{ html: 'insideoutside', passes: 2, roundTrips: 1 }]);
     expect(calls).toEqual(['outside', 'outside']);
   });
 
@@ -150,7 +150,7 @@ describe('a prediction', () => {
     const context = { article: new Article(1, 'A'), comments: [] };
     await rounds(all, [context]);
     enabled = false;
-    expect(await rounds(all, [context], 1)).toEqual([{ html: '<A>', passes: 1, waves: 0, operations: [] }]);
+    expect(await rounds(all, [context], 1)).toEqual([{ html: '<A>', passes: 1, roundTrips: 0, operations: [] }]);
   });
 
   test('of a template that is rendered from a text is its own: a mail without a fragment waits for nothing', async () => {
@@ -166,7 +166,7 @@ describe('a prediction', () => {
       await all.site.sweeper.idle();
       operationsOf(all.store);
       await render('Dear {{ article.title }}');
-      expect(all.site.report).toMatchObject({ passes: 1, waves: 0, waited: 0 });
+      expect(all.site.report).toMatchObject({ passes: 1, roundTrips: 0, waited: 0 });
       expect(operationsOf(all.store)).toEqual([]);
     }
   });
@@ -180,7 +180,7 @@ describe('a prediction', () => {
     context.shown = false;
     // Asked for once more, and never again.
     expect(await rounds(all, [context], 1)).toMatchObject([{ html: '', operations: ['getMany token 3'] }]);
-    expect(await rounds(all, [context], 1)).toEqual([{ html: '', passes: 1, waves: 0, operations: [] }]);
+    expect(await rounds(all, [context], 1)).toEqual([{ html: '', passes: 1, roundTrips: 0, operations: [] }]);
   });
 
   test('neither asks the option identify nor minds what a page is given', async () => {
@@ -211,7 +211,7 @@ describe('a prediction', () => {
     };
     await rounds(all, [context]);
     expect(new Set(asked)).toEqual(new Set([context.article]));
-    expect(all.site.report).toMatchObject({ passes: 1, waves: 1 });
+    expect(all.site.report).toMatchObject({ passes: 1, roundTrips: 1 });
   });
 });
 

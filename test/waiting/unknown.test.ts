@@ -145,10 +145,10 @@ test('all waiting for the store in one render is under one timeout, however deep
   expect(await site.page(models)).toBe('x');
   const timeouts = (kind: string) => asked.filter((call) => call.kind === kind).map(({ timeout }) => timeout);
   const [tokens, records] = [timeouts('token'), timeouts('entry')];
-  // What is left of the time grows less from wave to wave; without any the store is not asked.
+  // What is left of the time grows less from round trip to round trip; without any the store is not asked.
   expect(tokens.every((timeout, i) => timeout <= 60 && timeout < (tokens[i - 1] ?? 61))).toBe(true);
   expect(tokens.length).toBeLessThan(4);
-  // The record of what a tag reads is asked for in the wave of its tokens, and has no more time than they have.
+  // The record of what a tag reads is asked for in the round trip of its tokens, and has no more time than they have.
   expect(records.length).toBeLessThanOrEqual(tokens.length);
   expect(records.every((timeout, i) => timeout <= (tokens[i] as number))).toBe(true);
 });

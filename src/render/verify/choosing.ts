@@ -24,8 +24,8 @@ export class Choosing implements Watch {
     return this.#path.inside(() => use.show());
   }
 
-  hit(near: string, entry: Entry, place: Place): void {
-    if (Math.random() < this.#share) this.#chosen.push({ path: this.#path.text, place, near, entry });
+  hit(memoryKey: string, entry: Entry, place: Place): void {
+    if (Math.random() < this.#share) this.#chosen.push({ path: this.#path.text, place, memoryKey, entry });
   }
 
   take(): readonly Chosen[] {

@@ -3,7 +3,7 @@ import type { Entries } from '../../cache/entries.ts';
 import type { Entry } from '../../cache/entry.ts';
 import { CLOCK_SKEW } from '../../cache/new-entry.ts';
 import { type Token, tokenTime } from '../../cache/token.ts';
-import type { Knowledge } from '../../cache/token-reader.ts';
+import type { TokenReader } from '../../cache/token-reader.ts';
 import type { Settings } from '../../options.ts';
 import type { Verified } from '../../reporting/stats.ts';
 import { Background } from '../../util/background.ts';
@@ -38,7 +38,7 @@ interface Suspect {
 export class Verifier {
   readonly #settings: Pick<Settings, 'store' | 'maxDataAge'>;
   readonly #entries: Entries;
-  readonly #knowledge: () => Knowledge;
+  readonly #reader: () => TokenReader;
   readonly #count: (place: Place, verified: Verified) => void;
   readonly #failed: (error: unknown) => void;
   readonly #pages = new Background(MAX_PAGES);
@@ -49,13 +49,13 @@ export class Verifier {
     readonly settings: Pick<Settings, 'store' | 'maxDataAge'>;
     readonly entries: Entries;
     /** What is known of tokens now. */
-    readonly knowledge: () => Knowledge;
+    readonly reader: () => TokenReader;
     readonly count: (place: Place, verified: Verified) => void;
     readonly failed: (error: unknown) => void;
   }) {
     this.#settings = parts.settings;
     this.#entries = parts.entries;
-    this.#knowledge = parts.knowledge;
+    this.#reader = parts.reader;
     this.#count = parts.count;
     this.#failed = parts.failed;
   }
@@ -136,11 +136,11 @@ export class Verifier {
   /** Those whose tokens are what they were, read anew; the others are counted. */
   async #stillValid(suspects: readonly Suspect[]): Promise<Suspect[]> {
     if (suspects.length === 0) return [];
-    const knowledge = this.#knowledge();
-    for (const { hit } of suspects) this.#entries.judge(hit.entry, knowledge);
-    await knowledge.ask();
+    const reader = this.#reader();
+    for (const { hit } of suspects) this.#entries.judge(hit.entry, reader);
+    await reader.ask();
     return suspects.filter(({ hit }) => {
-      const isValid = this.#entries.judge(hit.entry, knowledge) === 'valid';
+      const isValid = this.#entries.judge(hit.entry, reader) === 'valid';
       if (!isValid) this.#count(hit.place, 'skipped');
       return isValid;
     });
@@ -149,7 +149,7 @@ export class Verifier {
   #report(hit: Chosen, before: Fresh, fresh: Fresh): void {
     this.#count(hit.place, 'differed');
     if (before.html === fresh.html) {
-      this.#entries.expire(hit.near, hit.entry, fresh.stored);
+      this.#entries.expire(hit.memoryKey, hit.entry, fresh.stored);
       this.#failed(differs(hit, fresh.html));
       return;
     }

@@ -7,8 +7,8 @@ export interface Chosen {
   /** Which use of a tag it was: {@link UsePath.text}. */
   readonly path: string;
   readonly place: Place;
-  /** {@link FragmentKey.near} */
-  readonly near: string;
+  /** {@link FragmentKey.memoryKey} */
+  readonly memoryKey: string;
   readonly entry: Entry;
 }
 
@@ -36,7 +36,7 @@ export interface Watch {
   begin(): void;
   run(use: TagUse): string;
   /** The tag that is being run was served an entry. */
-  hit(near: string, entry: Entry, place: Place): void;
+  hit(memoryKey: string, entry: Entry, place: Place): void;
   /** Hands over what was chosen in the last pass. */
   take(): readonly Chosen[];
 }

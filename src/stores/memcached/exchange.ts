@@ -2,7 +2,7 @@ import { type Frame, Opcode, ProtocolError, type Request, Status } from './wire.
 
 /**
  * One batch of requests and its answers. The server answers every request, in order (no quiet ones: silence would have
- * to be taken for knowledge), so each frame is known before it comes: whatever else comes is an error. The exchange stays
+ * to be taken for reader), so each frame is known before it comes: whatever else comes is an error. The exchange stays
  * on the wire after its caller was answered, until the server has answered too.
  */
 export class Exchange<T> {

@@ -5,7 +5,7 @@ import { type Position, templateError } from './template-error.ts';
 import type { Uses } from './uses.ts';
 
 /** What is known of a tag when its template is compiled, and travels in the compiled code. */
-export interface BakedSite extends Position, BodyFacts, Allowed {
+export interface BakedTagSite extends Position, BodyFacts, Allowed {
   readonly ordinal: number;
   /** Names the body gives values to. */
   readonly assigned: readonly string[];

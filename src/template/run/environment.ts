@@ -7,7 +7,7 @@ import { Analyst, type Toolkit } from '../compile/analysis.ts';
 import type { Find, Found } from '../compile/body-uses.ts';
 import { factsOf, type TemplateFacts } from '../compile/facts.ts';
 import { PrivateNames } from '../compile/private-names.ts';
-import { type BakedSite, checkBody, type Rules } from '../compile/tag-site.ts';
+import { type BakedTagSite, checkBody, type Rules } from '../compile/tag-site.ts';
 import type { Context, Environment, RootFunction, Template } from '../nunjucks.ts';
 import { asyncBody } from './body.ts';
 import { Helpers } from './helpers.ts';
@@ -15,12 +15,12 @@ import { Page } from './page.ts';
 import { PAGE, type PageEnvironment, pagePrototype } from './page-environment.ts';
 import type { TemplateReading } from './page-runtime.ts';
 import { SharedTemplates } from './shared-templates.ts';
-import { type Closure, Closures } from './template-digest.ts';
+import { type TemplateDigest, TemplateDigests } from './template-digest.ts';
 
 /** A tag in a template as it is now. */
-export interface Site extends BakedSite, Place {
+export interface TagSite extends BakedTagSite, Place {
   /** Undefined when nobody knows the template: its compiled code was called by hand. */
-  readonly closure: Closure | undefined;
+  readonly templateDigest: TemplateDigest | undefined;
 }
 
 const OF_REQUESTS: readonly string[] = ['req', 'request', 'cookies', 'visitor', 'current_user'];
@@ -32,7 +32,7 @@ export const UNKNOWN = 'unknown';
 const MAX_ROUNDS = 100;
 
 /** What is known of one environment and its templates. */
-export class TemplateHost implements TemplateSource {
+export class TemplateEnvironment implements TemplateSource {
   readonly env: Environment;
   /** What the environments of all its pages have in common. */
   readonly pagePrototype: Environment;
@@ -42,7 +42,7 @@ export class TemplateHost implements TemplateSource {
   /** The same for what is kept of a page as a whole. */
   readonly pagePrivateNames: PrivateNames;
   readonly #engine: Engine;
-  readonly #closures: Closures;
+  readonly #digests: TemplateDigests;
   readonly #shared: SharedTemplates;
   readonly #templates = new WeakMap<RootFunction, Template>();
   /** The templates being compiled for a page, innermost last. */
@@ -63,7 +63,7 @@ export class TemplateHost implements TemplateSource {
       ...(engine.settings.private.length === 0 ? [] : OF_REQUESTS),
     ]);
     this.analyst = new Analyst(env, toolkit, this.privateNames);
-    this.#closures = new Closures(
+    this.#digests = new TemplateDigests(
       env,
       (template) => this.factsOf(template),
       () => this.helpers.manner,
@@ -92,7 +92,7 @@ export class TemplateHost implements TemplateSource {
   }
 
   nameOf(template: Template): string {
-    return this.#closures.nameOf(template);
+    return this.#digests.nameOf(template);
   }
 
   /** The page that a tag runs for. */
@@ -182,21 +182,21 @@ export class TemplateHost implements TemplateSource {
   }
 
   /** The tag in its template; a promise when templates have to be loaded first. */
-  site(page: Page, root: RootFunction, baked: string): Site | Promise<unknown> {
+  site(page: Page, root: RootFunction, baked: string): TagSite | Promise<unknown> {
     const template = this.#templates.get(root);
-    let closure = page.closures.get(root);
-    if (closure === undefined) {
+    let templateDigest = page.digests.get(root);
+    if (templateDigest === undefined) {
       if (template === undefined)
-        return { ...JSON.parse(baked), template: '(unknown)', digest: '', closure: undefined };
-      const found = this.#closure(page, template);
+        return { ...JSON.parse(baked), template: '(unknown)', digest: '', templateDigest: undefined };
+      const found = this.#templateDigest(page, template);
       if (found instanceof Promise) return found;
-      closure = found;
-      page.closures.set(root, closure);
+      templateDigest = found;
+      page.digests.set(root, templateDigest);
     }
-    let site = closure.sites.get(baked);
+    let site = templateDigest.sites.get(baked);
     if (site === undefined) {
-      site = this.#newSite(page, template as Template, closure, JSON.parse(baked) as BakedSite);
-      closure.sites.set(baked, site);
+      site = this.#newSite(page, template as Template, templateDigest, JSON.parse(baked) as BakedTagSite);
+      templateDigest.sites.set(baked, site);
     }
     return site;
   }
@@ -209,27 +209,27 @@ export class TemplateHost implements TemplateSource {
   }
 
   /** The facts are those of the templates as they are now. */
-  #newSite(page: Page, template: Template, closure: Closure, baked: BakedSite): Site {
+  #newSite(page: Page, template: Template, templateDigest: TemplateDigest, baked: BakedTagSite): TagSite {
     const uses = this.factsOf(template)?.fragments[baked.ordinal];
     const find: Find = (name, from) => {
       const found = page.loads.look(this.env, name, from);
-      // What is still not there is in no closure that is complete: it is missing.
+      // What is still not there is in no templateDigest that is complete: it is missing.
       if (found === null || found instanceof Promise) return 'missing';
       const facts = this.factsOf(found);
       return facts === undefined ? 'unknown' : { facts, path: found.path };
     };
     const facts = uses && checkBody(uses, template.path, baked, baked, this.rules(find));
-    return { ...baked, ...facts, template: closure.name, digest: closure.digest, closure };
+    return { ...baked, ...facts, template: templateDigest.name, digest: templateDigest.digest, templateDigest };
   }
 
-  #closure(page: Page, template: Template): Closure | Promise<unknown> {
-    return this.#closures.of(template, (name, from) => page.loads.look(this.env, name, from));
+  #templateDigest(page: Page, template: Template): TemplateDigest | Promise<unknown> {
+    return this.#digests.of(template, (name, from) => page.loads.look(this.env, name, from));
   }
 
   /** A body asked for a template: one that its own template does not name becomes a dependency. */
-  used(page: Page, site: Site, name: string | Template, from: string | undefined, template: Template): void {
+  used(page: Page, site: TagSite, name: string | Template, from: string | undefined, template: Template): void {
     const frame = this.#engine.fragments.frame;
-    if (frame === undefined || (template.path && site.closure?.paths.has(template.path))) return;
+    if (frame === undefined || (template.path && site.templateDigest?.paths.has(template.path))) return;
     if (typeof name !== 'string') {
       frame.uncached ??= 'unknown template';
       return;
@@ -247,10 +247,11 @@ export class TemplateHost implements TemplateSource {
    */
   templateDigest(page: Page, { name, parent }: Pick<TemplateDependency, 'name' | 'parent'>): string | undefined {
     const template = page.loads.look(this.env, name, parent);
-    const closure = template === null || template instanceof Promise ? template : this.#closure(page, template);
-    if (closure === null) return 'missing';
-    if (!(closure instanceof Promise)) return closure.isKnown ? closure.digest : UNKNOWN;
-    waitFor(page, closure);
+    const templateDigest =
+      template === null || template instanceof Promise ? template : this.#templateDigest(page, template);
+    if (templateDigest === null) return 'missing';
+    if (!(templateDigest instanceof Promise)) return templateDigest.isKnown ? templateDigest.digest : UNKNOWN;
+    waitFor(page, templateDigest);
     return undefined;
   }
 

@@ -52,7 +52,7 @@ export function pagePrototype(base: Environment): Environment {
 }
 
 export function environmentOf(page: Page): Environment {
-  const { env: base, pagePrototype } = page.host;
+  const { env: base, pagePrototype } = page.environment;
   const own = Object.create(pagePrototype);
   own[PAGE] = page;
   own[RENDER] = page.render;
@@ -77,7 +77,7 @@ const known = new WeakMap<Called, Called>();
 
 /** A filter or test that tells what it is handed; one that is not Nunjucks' own is a read, and gets a recording context. */
 function recorded(page: Page, name: string, called: Called): Called {
-  const { helpers } = page.host;
+  const { helpers } = page.environment;
   if (!helpers.isOwn(called)) page.reading?.helper(name, called);
   let made = known.get(called);
   if (made === undefined) {

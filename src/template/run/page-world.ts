@@ -2,37 +2,37 @@ import type { Identity } from '../../model/identity.ts';
 import { type Atom, atom, textAtom } from '../../reads/atom.ts';
 import type { World } from '../../reads/world.ts';
 import { digest } from '../../util/digest.ts';
-import type { TemplateHost } from './environment.ts';
+import type { TemplateEnvironment } from './environment.ts';
 import { type Macro, macroOf, methodOf } from './page-runtime.ts';
 
 type Callable = (...args: never[]) => unknown;
 
 /** What the values of one page are: its models, its functions, its macros. */
 export class PageWorld implements World {
-  readonly #host: TemplateHost;
+  readonly #environment: TemplateEnvironment;
 
   /** Stands for the page where functions are asked whether an earlier one has met them. */
   readonly #page: object;
 
-  constructor(host: TemplateHost, page: object) {
-    this.#host = host;
+  constructor(environment: TemplateEnvironment, page: object) {
+    this.#environment = environment;
     this.#page = page;
   }
 
   get generation(): number {
-    return this.#host.identifier.generation;
+    return this.#environment.identifier.generation;
   }
 
   identity(object: object): Identity | undefined {
-    return this.#host.identifier.met(object);
+    return this.#environment.identifier.met(object);
   }
 
   rowIdentity(row: object, type: string): Identity | undefined {
-    return this.#host.identifier.metRow(row, type);
+    return this.#environment.identifier.metRow(row, type);
   }
 
   version(object: object, { type }: Identity): string | object {
-    const attribute = this.#host.identifier.registration(type)?.version;
+    const attribute = this.#environment.identifier.registration(type)?.version;
     if (attribute === undefined) return '';
     const value = (object as Record<string, unknown>)[attribute];
     if (typeof value === 'function') throw new TypeError(`the version ${attribute} is a method`);
@@ -46,7 +46,7 @@ export class PageWorld implements World {
   }
 
   isMarkedSafe(value: object): boolean {
-    return value instanceof String && this.#host.helpers.isMarkedSafe(value);
+    return value instanceof String && this.#environment.helpers.isMarkedSafe(value);
   }
 
   macro(value: unknown): object | undefined {
@@ -54,19 +54,19 @@ export class PageWorld implements World {
   }
 
   codeText(code: object | symbol): string | undefined {
-    return this.#host.functions.text(code as object, this.#page);
+    return this.#environment.functions.text(code as object, this.#page);
   }
 
   uncomparedIdentity(object: object): Identity | undefined {
-    return this.#host.identifier.metAnyway(object);
+    return this.#environment.identifier.metAnyway(object);
   }
 
   functionText(called: Callable): string | undefined {
     const macro = macroOf(called);
     if (macro !== undefined) return macro.isCaller ? undefined : textOf(macro);
-    const type = this.#host.identifier.metClass(called);
+    const type = this.#environment.identifier.metClass(called);
     if (type !== undefined) return textAtom('t', type);
-    return this.#host.helpers.textOf(called, this.#page) ?? this.#host.functions.text(called, this.#page);
+    return this.#environment.helpers.textOf(called, this.#page) ?? this.#environment.functions.text(called, this.#page);
   }
 }
 

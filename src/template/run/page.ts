@@ -4,12 +4,12 @@ import type { Frame } from '../../render/frame.ts';
 import type { Pass, Render } from '../../render/render.ts';
 import type { Context, Environment, RootFunction, Template } from '../nunjucks.ts';
 import type { BodyWatch } from './body.ts';
-import type { TemplateHost } from './environment.ts';
+import type { TemplateEnvironment } from './environment.ts';
 import { failing } from './failing-template.ts';
 import { environmentOf } from './page-environment.ts';
 import type { TemplateReading } from './page-runtime.ts';
 import { PageWorld } from './page-world.ts';
-import type { Closure } from './template-digest.ts';
+import type { TemplateDigest } from './template-digest.ts';
 import { TemplateLoads } from './template-loads.ts';
 
 /**
@@ -22,7 +22,7 @@ import { TemplateLoads } from './template-loads.ts';
  */
 export class Page {
   readonly render: Render;
-  readonly host: TemplateHost;
+  readonly environment: TemplateEnvironment;
   readonly loads: TemplateLoads = new TemplateLoads();
   /** What its values are to the cache. */
   readonly world: PageWorld;
@@ -32,8 +32,8 @@ export class Page {
   readonly modules: WeakSet<Context> = new WeakSet();
   /** The template that is run next is a module. */
   isImporting = false;
-  /** Closures found in this pass. */
-  readonly closures: Map<RootFunction, Closure> = new Map();
+  /** TemplateDigests found in this pass. */
+  readonly digests: Map<RootFunction, TemplateDigest> = new Map();
   /** Templates this pass has asked for outside of bodies, by who asked and for what: a loop asks for one many times. */
   readonly adopted: Map<string | null | undefined, Map<string, Template>> = new Map();
   /** Ends the pass that is running with an error. */
@@ -41,23 +41,23 @@ export class Page {
   /** Whether a template may come later than it is asked for. */
   readonly hasSlowLoader: boolean;
   /** The page's environment. */
-  readonly environment: Environment;
+  readonly ownEnvironment: Environment;
   /** The asynchronous context of whoever asked for the page. */
   readonly #resource: AsyncResource;
   #frame: Frame | undefined;
   #pageWatch: BodyWatch | undefined;
   /** The page in each environment that has a part of it, and the innermost body being rendered. */
-  readonly #shared: { readonly pages: Map<TemplateHost, Page>; watch: BodyWatch | undefined };
+  readonly #shared: { readonly pages: Map<TemplateEnvironment, Page>; watch: BodyWatch | undefined };
 
-  constructor(host: TemplateHost, render: Render, part?: Page) {
-    this.host = host;
+  constructor(environment: TemplateEnvironment, render: Render, part?: Page) {
+    this.environment = environment;
     this.render = render;
-    this.hasSlowLoader = host.env.loaders.some((loader) => loader.async);
-    this.environment = environmentOf(this);
-    this.world = new PageWorld(host, render.original.token);
+    this.hasSlowLoader = environment.env.loaders.some((loader) => loader.async);
+    this.ownEnvironment = environmentOf(this);
+    this.world = new PageWorld(environment, render.original.token);
     this.#resource = part !== undefined ? part.#resource : new AsyncResource('NUNJUCKS_CACHESWEEPER_PAGE');
     this.#shared = part !== undefined ? part.#shared : { pages: new Map(), watch: undefined };
-    this.#shared.pages.set(host, this);
+    this.#shared.pages.set(environment, this);
   }
 
   get watch(): BodyWatch | undefined {
@@ -74,8 +74,8 @@ export class Page {
   }
 
   /** The same page in another environment, for a part that is rendered there. */
-  within(host: TemplateHost): Page {
-    return this.#shared.pages.get(host) ?? new Page(host, this.render, this);
+  within(environment: TemplateEnvironment): Page {
+    return this.#shared.pages.get(environment) ?? new Page(environment, this.render, this);
   }
 
   /** Runs something in the asynchronous context of whoever asked for the page. */
@@ -112,7 +112,7 @@ export class Page {
     this.watch = watch;
     this.render.beginPass();
     for (const page of this.#shared.pages.values()) {
-      page.closures.clear();
+      page.digests.clear();
       page.adopted.clear();
     }
   }
@@ -129,9 +129,9 @@ export class Page {
   /** A template as this page runs it: the same code, in the page's environment. */
   adopt(template: Template): Template {
     // The shared template is compiled, not the page's view of it, which is gone with the page.
-    const error = this.host.prepare(template);
-    const own = Object.create(this.host.shared(template)) as Template;
-    own.env = this.environment;
+    const error = this.environment.prepare(template);
+    const own = Object.create(this.environment.shared(template)) as Template;
+    own.env = this.ownEnvironment;
     if (error !== undefined) {
       failing(own, error);
     }

@@ -8,7 +8,7 @@ import { currentPart, inNoPart, type Part } from '../../render/part.ts';
 import type { Shadow } from '../../render/verify/shadow.ts';
 import type { Done, Environment, Template } from '../nunjucks.ts';
 import { type BodyEvents, BodyWatch } from './body.ts';
-import { type TemplateHost, UNKNOWN } from './environment.ts';
+import { type TemplateEnvironment, UNKNOWN } from './environment.ts';
 import { Page } from './page.ts';
 import { PAGE, type PageEnvironment } from './page-environment.ts';
 import { PageReading } from './page-reading.ts';
@@ -22,12 +22,12 @@ const MAX_PASSES = 100;
 
 /** Takes the pages of one environment through their passes. */
 export class Renders {
-  readonly #host: TemplateHost;
+  readonly #environment: TemplateEnvironment;
   readonly #engine: Engine;
   readonly #nunjucks: NunjucksRender;
 
-  constructor(host: TemplateHost, engine: Engine, nunjucks: NunjucksRender) {
-    this.#host = host;
+  constructor(environment: TemplateEnvironment, engine: Engine, nunjucks: NunjucksRender) {
+    this.#environment = environment;
     this.#engine = engine;
     this.#nunjucks = nunjucks;
   }
@@ -49,7 +49,7 @@ export class Renders {
       return this.#part(running, template, context);
     }
     const page = new Page(
-      this.#host,
+      this.#environment,
       this.#engine.newRender((context ?? {}) as PageContext, done !== undefined, since),
     );
     return done === undefined ? this.#atOnce(page, template, context) : this.#inPasses(page, template, context, done);
@@ -57,7 +57,7 @@ export class Renders {
 
   /** A page that renders a part of itself, as a component written as a global or filter does. */
   #part(running: Page, template: Template, context: object | null | undefined): string | null {
-    const page = running.within(this.#host);
+    const page = running.within(this.#environment);
     const { frame } = this.#engine.fragments;
     // What a template in another environment is made of now, the fragment's own environment cannot tell.
     if (page !== running && frame !== undefined) frame.uncached ??= 'unknown template';
@@ -149,7 +149,7 @@ export class Renders {
         finish(error ?? new Error('the template failed'));
       }
     };
-    const mustWait = this.#engine.predict(render, this.#host.pageNameOf(template));
+    const mustWait = this.#engine.predict(render, this.#environment.pageNameOf(template));
     if (mustWait === undefined) pass();
     else if (mustWait) void this.#wait(page).then(() => page.inContext(pass), failLater);
     // Behind the tick in which what was asked is written to the socket: the answer comes while the pass runs.
@@ -160,7 +160,7 @@ export class Renders {
   /** What a lazy renders, the fragment that uses the lazy's value is made from; what a view renders, the view. */
   #addTo(part: Part, frame: Frame, page: Page, { path }: Template): void {
     if (!page.render.enabled) frame.uncached ??= 'disabled';
-    const digest = path ? this.#host.templateDigest(page, { name: path, parent: undefined }) : undefined;
+    const digest = path ? this.#environment.templateDigest(page, { name: path, parent: undefined }) : undefined;
     if (path && digest !== undefined && digest !== UNKNOWN)
       frame.dependencies.addTemplate({ name: path, parent: undefined, digest });
     else frame.uncached ??= 'unknown template';
@@ -169,7 +169,7 @@ export class Renders {
 
   /** Looks for what a page that is kept as a whole must not show. */
   #reading(part: Part | undefined, frame: Frame): PageReading {
-    return new PageReading(this.#host.pagePrivateNames, (_name, value) => {
+    return new PageReading(this.#environment.pagePrivateNames, (_name, value) => {
       if (isValue(value) || !part?.mayMissPrivate) frame.uncached ??= 'private name';
     });
   }
@@ -178,7 +178,7 @@ export class Renders {
   #pageEvents(page: Page, frame: Frame): BodyEvents {
     return {
       used: (name, parent) => {
-        const digest = typeof name === 'string' ? this.#host.templateDigest(page, { name, parent }) : undefined;
+        const digest = typeof name === 'string' ? this.#environment.templateDigest(page, { name, parent }) : undefined;
         if (typeof name !== 'string' || digest === UNKNOWN) frame.uncached ??= 'unknown template';
         else if (digest !== undefined) frame.dependencies.addTemplate({ name, parent, digest });
       },
@@ -186,8 +186,8 @@ export class Renders {
   }
 
   async #wait({ render }: Page): Promise<void> {
-    if (render.passes < MAX_PASSES) return render.wave();
-    const asked = render.knowledge.giveUp();
+    if (render.passes < MAX_PASSES) return render.roundTrip();
+    const asked = render.reader.giveUp();
     if (asked.length === 0 || render.passes > MAX_PASSES) {
       throw new CacheSweeperError(
         'CACHESWEEPER_NO_PROGRESS',
@@ -223,8 +223,8 @@ export class Renders {
     const chosen = render.watch?.take();
     this.#engine.succeed(
       render,
-      this.#host.nameOf(template),
-      this.#host.pageNameOf(template),
+      this.#environment.nameOf(template),
+      this.#environment.pageNameOf(template),
       performance.now() - started,
     );
     if (chosen === undefined || chosen.length === 0) return;
@@ -234,7 +234,7 @@ export class Renders {
 
   /** Renders a page that was delivered once more: where it was asked for, and as a part of nothing. */
   #renderAgain(page: Page, shadow: Shadow, template: Template, context: object | null | undefined): Promise<void> {
-    const make = () => new Page(this.#host, this.#engine.newShadow(page.render, shadow));
+    const make = () => new Page(this.#environment, this.#engine.newShadow(page.render, shadow));
     const own = page.inContext(() => inNoPart(() => shadow.around(make)));
     return renderShadow(
       own,

@@ -24,7 +24,7 @@ export async function renderShadow(
     while (render.passes < MAX_PASSES && !shadow.hasEnded) {
       const failure = await pass(page, run);
       if (render.isOpen) {
-        await render.wave();
+        await render.roundTrip();
         if (!isBorneOut(render)) continue;
       }
       if (failure !== undefined) throw failure.error;

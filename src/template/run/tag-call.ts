@@ -11,7 +11,7 @@ import type { Frame as BodyFrame } from '../../render/frame.ts';
 import type { Context, Frame, Template } from '../nunjucks.ts';
 import { type BodyEvents, type CompiledBody, frameOfBody, renderBody, setAround } from './body.ts';
 import { BodyReading } from './body-reading.ts';
-import type { Site, TemplateHost } from './environment.ts';
+import type { TagSite, TemplateEnvironment } from './environment.ts';
 import type { Page } from './page.ts';
 import { hasPrivateRead, namesNoVisitor } from './private-reads.ts';
 import { exceptsPrivate, privateValues } from './private-values.ts';
@@ -19,10 +19,10 @@ import { type Handed, TagScope } from './tag-scope.ts';
 
 /** Where a tag stands while it runs. */
 export interface TagPlace {
-  readonly host: TemplateHost;
+  readonly environment: TemplateEnvironment;
   readonly page: Page;
   readonly context: Context;
-  readonly site: Site;
+  readonly site: TagSite;
   readonly frame: Frame;
   readonly body: CompiledBody;
   readonly handed: Handed;
@@ -69,7 +69,7 @@ export class TagCall implements FragmentCall, BodyEvents {
   }
 
   #reading(recorder: Recorder, own: Frame, bodyFrame: BodyFrame): BodyReading {
-    const { context, handed, host } = this.#at;
+    const { context, handed, environment } = this.#at;
     handed.names.forEach((name, i) => {
       try {
         recorder.variable(name, handed.values[i]);
@@ -78,7 +78,7 @@ export class TagCall implements FragmentCall, BodyEvents {
       }
     });
     const ofComponent = (name: string): void => {
-      if (host.privateNames.privateLength([name]) !== undefined) bodyFrame.uncached ??= 'private name';
+      if (environment.privateNames.privateLength([name]) !== undefined) bodyFrame.uncached ??= 'private name';
     };
     return new BodyReading(recorder, { frame: own, context, ofComponent });
   }
@@ -99,7 +99,7 @@ export class TagCall implements FragmentCall, BodyEvents {
     const last = lastShapes.get(this.#at.site);
     const whole = shapeOf(read, last);
     // Before except= takes anything out.
-    if (hasPrivateRead(whole, scope, this.#at.host.privateNames, allowed)) return { uncached: 'private name' };
+    if (hasPrivateRead(whole, scope, this.#at.environment.privateNames, allowed)) return { uncached: 'private name' };
     if (except.length > 0 && exceptsPrivate(read, except, scope, this.#privateValues()))
       return { uncached: 'private name' };
     const shape = except.length === 0 ? whole : shapeOf(without(read, except), last);
@@ -121,8 +121,8 @@ export class TagCall implements FragmentCall, BodyEvents {
 
   /** The visitor's own values on this page. */
   #privateValues(): ReadonlySet<unknown> {
-    const { context, page, host, site } = this.#at;
-    return privateValues([context.ctx, page.render.context], page.world, host.privateNames, site.allowed);
+    const { context, page, environment, site } = this.#at;
+    return privateValues([context.ctx, page.render.context], page.world, environment.privateNames, site.allowed);
   }
 
   /** What is no data cannot be kept; where nothing behind the body can read it, it need not be. */
@@ -154,16 +154,16 @@ export class TagCall implements FragmentCall, BodyEvents {
   }
 
   used(name: string | Template, from: string | undefined, template: Template): void {
-    this.#at.host.used(this.#at.page, this.#at.site, name, from, template);
+    this.#at.environment.used(this.#at.page, this.#at.site, name, from, template);
   }
 
   templateDigest(dependency: Parameters<FragmentCall['templateDigest']>[0]): string | undefined {
-    return this.#at.host.templateDigest(this.#at.page, dependency);
+    return this.#at.environment.templateDigest(this.#at.page, dependency);
   }
 }
 
 /** The shape of each tag's last body: most bodies of a tag read the same. */
-const lastShapes = new WeakMap<Site, ReadShape>();
+const lastShapes = new WeakMap<TagSite, ReadShape>();
 
 const LESS =
   "comparing them would take longer than rendering: pass less, let a lazy load it, say register(…, { version: 'updatedAt' }) for its rows, or except=";

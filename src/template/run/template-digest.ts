@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache';
 import { digest } from '../../util/digest.ts';
 import type { TemplateFacts } from '../compile/facts.ts';
 import type { Environment, Template } from '../nunjucks.ts';
-import type { Site } from './environment.ts';
+import type { TagSite } from './environment.ts';
 
 /** 96 bits: templates are written by the site's own people, who do not look for collisions. */
 const DIGEST_CHARACTERS = 16;
@@ -12,7 +12,7 @@ const DIGEST_CHARACTERS = 16;
 const MAX_NAMES = 2_000;
 
 /** A template with everything it names in its text, transitively. */
-export interface Closure {
+export interface TemplateDigest {
   /** The template's name as its loader resolves it, the same on every machine. */
   readonly name: string;
   /** Digest of all the sources. */
@@ -23,7 +23,7 @@ export interface Closure {
   /** Paths of all the templates in it. */
   readonly paths: ReadonlySet<string>;
   /** The tags in it that have run, by what was baked into its code. */
-  readonly sites: Map<string, Site>;
+  readonly sites: Map<string, TagSite>;
 }
 
 /** Loads a template by the name another one uses for it; a promise when its loader needs time, null when there is none. */
@@ -36,13 +36,13 @@ interface Part {
 }
 
 interface Kept {
-  readonly closure: Closure;
+  readonly templateDigest: TemplateDigest;
   readonly parts: readonly Part[];
   readonly manner: string;
 }
 
-/** Computes closures, once per version of a template. */
-export class Closures {
+/** Computes digests, once per version of a template. */
+export class TemplateDigests {
   readonly #env: Environment;
   readonly #factsOf: (template: Template) => TemplateFacts | undefined;
   readonly #options: string;
@@ -59,16 +59,16 @@ export class Closures {
     this.#factsOf = factsOf;
   }
 
-  /** The closure of a template; a promise of when to ask again while one of them is being loaded. */
-  of(template: Template, load: Load): Closure | Promise<unknown> {
+  /** The templateDigest of a template; a promise of when to ask again while one of them is being loaded. */
+  of(template: Template, load: Load): TemplateDigest | Promise<unknown> {
     const kept = this.#kept.get(template);
     const manner = this.#mannerOf();
-    if (kept !== undefined && kept.manner === manner && this.#isCurrent(kept, load)) return kept.closure;
+    if (kept !== undefined && kept.manner === manner && this.#isCurrent(kept, load)) return kept.templateDigest;
     const { parts, waiting } = this.#collect(template, load);
     if (waiting.length > 0) return Promise.all(waiting);
-    const closure = this.#closure(template, parts, manner);
-    this.#kept.set(template, { closure, parts, manner });
-    return closure;
+    const templateDigest = this.#templateDigest(template, parts, manner);
+    this.#kept.set(template, { templateDigest, parts, manner });
+    return templateDigest;
   }
 
   /** Whether every part would be loaded as it was: the same template, or one with the same source. */
@@ -108,7 +108,7 @@ export class Closures {
     return { parts, waiting };
   }
 
-  #closure(template: Template, parts: readonly Part[], manner: string): Closure {
+  #templateDigest(template: Template, parts: readonly Part[], manner: string): TemplateDigest {
     const name = this.nameOf(template);
     const facts = this.#factsOf(template);
     let text = facts?.digest;

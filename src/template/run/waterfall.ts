@@ -8,7 +8,7 @@ const nothing: Step = () => {};
  * error ends it, and goes to the callback, which then is not called again.
  *
  * Compiled includes are made of this: Nunjucks leaves it to `a-sync-waterfall`, which makes six functions and three arrays
- * for each task, and keeps the page until a full collection (docs/performance.md, "Closures"). Here it is one function.
+ * for each task, and keeps the page until a full collection (docs/performance.md, "TemplateDigests"). Here it is one function.
  */
 export function waterfall(tasks: readonly Task[], callback?: Step | null | false): void {
   let done = callback || nothing;
