@@ -35,6 +35,13 @@ interface Known {
 const NOWHERE: readonly RecordNode[] = [];
 const PLACEHOLDER: Known = { nodes: NOWHERE, isModel: false, isPlaceholder: true };
 
+/** Looks variables up for the body around a fragment, as the fragment's body did. */
+export interface RepeatedAt {
+  read(kind: RootKind, name: string): unknown;
+  /** A variable of the template that a macro of the body's own stands in. */
+  readOfMacro(macro: object, name: string, value: unknown): void;
+}
+
 interface Root {
   readonly kind: RootKind;
   readonly node: RecordNode;
@@ -335,12 +342,12 @@ export class Recorder {
   }
 
   /** What a fragment in the body was compared by, the body is compared by too. */
-  repeat(shape: ReadShape, at: { read(kind: RootKind, name: string): unknown }): void {
+  repeat(shape: ReadShape, at: RepeatedAt): void {
     const budget = { left: MAX_REPEATED };
-    for (const { kind, node } of shape.roots) this.#repeat(node, at.read(kind, node.step), budget);
+    for (const { kind, node } of shape.roots) this.#repeat(node, at.read(kind, node.step), at, budget);
   }
 
-  #repeat(node: ReadNode, value: unknown, budget: { left: number }): void {
+  #repeat(node: ReadNode, value: unknown, at: RepeatedAt, budget: { left: number }): void {
     if (!isObject(value)) return;
     if (budget.left-- <= 0) return this.cannotSee(node.step, 'a fragment in the body reads too much');
     if (node.type !== undefined) this.typed(value, node.type);
@@ -349,16 +356,17 @@ export class Recorder {
     for (const child of node.children) {
       const found = peek(value, child.step);
       this.member(value, child.step, found);
-      if (typeof found !== 'symbol') this.#repeat(child, found, budget);
+      if (typeof found !== 'symbol') this.#repeat(child, found, at, budget);
     }
     if (node.each !== undefined) {
-      for (const element of elementsOf(value)) this.#repeat(node.each, element, budget);
+      for (const element of elementsOf(value)) this.#repeat(node.each, element, at, budget);
     }
     if (node.context === undefined) return;
     for (const child of node.context.children) {
       const found = this.#scope.ofMacro(value, child.step);
-      if (found === undefined || !this.ofMacro(value, child.step, found.value)) continue;
-      this.#repeat(child, found.value, budget);
+      if (found === undefined) continue;
+      if (!this.ofMacro(value, child.step, found.value)) at.readOfMacro(value, child.step, found.value);
+      this.#repeat(child, found.value, at, budget);
     }
   }
 

@@ -1,4 +1,4 @@
-import { describe, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Templates } from '../support/loaders.ts';
 import { Article } from '../support/models.ts';
 import { F, kinds, Site, T } from './support.ts';
@@ -28,5 +28,22 @@ describe.each(kinds)('nested, in %s', (kind) => {
     await site.show(page(1, 'en'));
     await site.show(page(1, 'de'));
     await site.show(page(2, 'de'));
+  });
+});
+
+describe.each(kinds)('a fragment in an include calls a macro that the include imports with context, in %s', (kind) => {
+  test('the fragment around the include is compared by what the macro reads', async () => {
+    const site = new Site(
+      {
+        'page.njk': T('{% include "leaf.njk" %}'),
+        'leaf.njk': `{% import "lib.njk" as lib with context %}${T('{{ lib.show(a) }}')}`,
+        'lib.njk': `{% macro show(x) %}${F('x', '{{ lang }}{{ words }}')}{% endmacro %}`,
+      },
+      kind,
+    );
+    for (const words of [['p'], ['p'], ['q'], ['p']]) {
+      for (const lang of ['en', 'de']) await site.show(() => ({ a: new Article(1), lang, words }));
+    }
+    expect(site.outcomes).toEqual(['hit']);
   });
 });

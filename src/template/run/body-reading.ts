@@ -242,7 +242,13 @@ export class BodyReading implements TemplateReading {
   }
 
   repeat(shape: ReadShape, at: { read(kind: RootKind, name: string): unknown }): void {
-    this.#recorder.repeat(shape, at);
+    this.#recorder.repeat(shape, {
+      read: (kind, name) => at.read(kind, name),
+      readOfMacro: (macro, name, value) => {
+        const found = macroOf(macro);
+        if (found !== undefined) this.#ofContext(found.context, name, value, false);
+      },
+    });
   }
 
   typed(row: object, type: string): void {
