@@ -1,7 +1,6 @@
 import { CacheSweeperError } from '../../errors.ts';
 import type { SetVariable } from '../../reads/variables.ts';
 import type { Context, Frame, Template } from '../nunjucks.ts';
-import type { Page } from './page.ts';
 
 /** A fragment's body as Nunjucks compiles it from the nodes in emit.ts. */
 export type CompiledBody = (done: BodyDone) => unknown;
@@ -101,9 +100,16 @@ export class BodyRun extends BodyWatch {
   }
 }
 
+/** The page that a body is rendered for. */
+export interface BodyPage {
+  /** What watches the innermost body. */
+  watch: BodyWatch | undefined;
+  readonly render: { readonly canWait: boolean };
+}
+
 /** Where a body is run. */
 export interface BodyPlace {
-  readonly page: Page;
+  readonly page: BodyPage;
   readonly context: Context;
   /** The frame of the tag. */
   readonly frame: Frame;

@@ -47,6 +47,7 @@ export class TemplateEnvironment implements TemplateSource {
   readonly #templates = new WeakMap<RootFunction, Template>();
   /** The templates being compiled for a page, innermost last. */
   readonly #compiling: Template[] = [];
+  readonly #sites = new WeakMap<TemplateDigest, Map<string, TagSite>>();
   readonly #warned = new Set<string>();
 
   /** @param name of the environment, if it has one */
@@ -97,7 +98,8 @@ export class TemplateEnvironment implements TemplateSource {
 
   /** The page that a tag runs for. */
   pageOf(context: Context): Page {
-    return (context.env as PageEnvironment)[PAGE] ?? this.#noPage(context);
+    const page = (context.env as PageEnvironment)[PAGE];
+    return page instanceof Page ? page : this.#noPage(context);
   }
 
   /** Somebody else than the environment's own copy of Nunjucks runs the template: nothing of it will be stored. */
@@ -193,12 +195,23 @@ export class TemplateEnvironment implements TemplateSource {
       templateDigest = found;
       page.digests.set(root, templateDigest);
     }
-    let site = templateDigest.sites.get(baked);
+    const sites = this.#sitesOf(templateDigest);
+    let site = sites.get(baked);
     if (site === undefined) {
       site = this.#newSite(page, template as Template, templateDigest, JSON.parse(baked) as BakedTagSite);
-      templateDigest.sites.set(baked, site);
+      sites.set(baked, site);
     }
     return site;
+  }
+
+  /** The tags of a template as it is that have run, by what was baked into its code. */
+  #sitesOf(templateDigest: TemplateDigest): Map<string, TagSite> {
+    let sites = this.#sites.get(templateDigest);
+    if (sites === undefined) {
+      sites = new Map();
+      this.#sites.set(templateDigest, sites);
+    }
+    return sites;
   }
 
   /** What bodies are checked against. */

@@ -1,15 +1,37 @@
 import { RENDER } from '../../render/current.ts';
+import type { Pass, Render } from '../../render/render.ts';
 import type { Context, Done, Environment, Template } from '../nunjucks.ts';
+import type { BodyWatch } from './body.ts';
 import type { Helpers } from './helpers.ts';
-import type { Page } from './page.ts';
 import type { TemplateReading } from './page-runtime.ts';
+import type { TemplateLoads } from './template-loads.ts';
 import { waterfall } from './waterfall.ts';
+
+/** A page, as its environment knows it. */
+export interface EnvironmentPage {
+  readonly environment: { readonly env: Environment; readonly pagePrototype: Environment; readonly helpers: Helpers };
+  readonly render: Render;
+  readonly reading: TemplateReading | undefined;
+  readonly watch: BodyWatch | undefined;
+  readonly loads: TemplateLoads;
+  readonly hasSlowLoader: boolean;
+  /** The variables that the template which is rendered next is given a copy of. */
+  handedOn: Record<string, unknown> | undefined;
+  /** Contexts of modules. */
+  readonly modules: WeakSet<Context>;
+  /** The template that is run next is a module. */
+  isImporting: boolean;
+  readonly adopted: ReadonlyMap<string | null | undefined, ReadonlyMap<string, Template>>;
+  adopt(template: Template): Template;
+  remember(from: string | null | undefined, name: string, template: Template): void;
+  later(run: () => void, startedIn: Pass): void;
+}
 
 /** Under this property an environment made for one page carries the page. */
 export const PAGE: unique symbol = Symbol('nunjucks-cachesweeper page');
 
 /** An environment made for one page. */
-export type PageEnvironment = Environment & { readonly [PAGE]?: Page };
+export type PageEnvironment = Environment & { readonly [PAGE]?: EnvironmentPage };
 
 type Optional<T> = T | null | undefined;
 
@@ -20,7 +42,7 @@ type Optional<T> = T | null | undefined;
 export function pagePrototype(base: Environment): Environment {
   return Object.assign(Object.create(base) as Environment, {
     getTemplate(
-      this: Environment & { readonly [PAGE]: Page },
+      this: Environment & { readonly [PAGE]: EnvironmentPage },
       name: string | Template,
       eager?: Optional<boolean | Done<Template>>,
       from?: Optional<string | Done<Template>>,
@@ -37,21 +59,21 @@ export function pagePrototype(base: Environment): Environment {
       if (isDeferred || !Array.isArray(tasks)) base.waterfall(tasks, callback, isDeferred);
       else waterfall(tasks, callback);
     },
-    getFilter(this: Environment & { readonly [PAGE]: Page }, name: string): Called {
+    getFilter(this: Environment & { readonly [PAGE]: EnvironmentPage }, name: string): Called {
       return getFilter(this[PAGE], base, name);
     },
-    getTest(this: Environment & { readonly [PAGE]: Page }, name: string): Called {
+    getTest(this: Environment & { readonly [PAGE]: EnvironmentPage }, name: string): Called {
       const test = base.getTest(name);
       return this[PAGE].reading === undefined ? test : recorded(this[PAGE], `?${name}`, test);
     },
-    getExtension(this: Environment & { readonly [PAGE]: Page }, name: string): object {
+    getExtension(this: Environment & { readonly [PAGE]: EnvironmentPage }, name: string): object {
       const extension = base.getExtension(name);
       return name.startsWith('nunjucks-cachesweeper') ? extension : continuedExtension(this[PAGE], extension);
     },
   });
 }
 
-export function environmentOf(page: Page): Environment {
+export function environmentOf(page: EnvironmentPage): Environment {
   const { env: base, pagePrototype } = page.environment;
   const own = Object.create(pagePrototype);
   own[PAGE] = page;
@@ -65,7 +87,7 @@ export function environmentOf(page: Page): Environment {
 
 type Called = (this: unknown, ...args: unknown[]) => unknown;
 
-function getFilter(page: Page, base: Environment, name: string): Called {
+function getFilter(page: EnvironmentPage, base: Environment, name: string): Called {
   const filter = base.getFilter(name);
   if (base.asyncFilters.includes(name)) {
     return continued(page, page.watch === undefined ? filter : page.watch.asyncFilter(filter));
@@ -76,7 +98,7 @@ function getFilter(page: Page, base: Environment, name: string): Called {
 const known = new WeakMap<Called, Called>();
 
 /** A filter or test that tells what it is handed; one that is not Nunjucks' own is a read, and gets a recording context. */
-function recorded(page: Page, name: string, called: Called): Called {
+function recorded(page: EnvironmentPage, name: string, called: Called): Called {
   const { helpers } = page.environment;
   if (!helpers.isOwn(called)) page.reading?.helper(name, called);
   let made = known.get(called);
@@ -126,7 +148,7 @@ function readingOf(context: unknown): TemplateReading | undefined {
 }
 
 /** A function whose last argument may be called back later: the page goes on there as itself. */
-function continued(page: Page, run: (...args: unknown[]) => unknown): (...args: unknown[]) => unknown {
+function continued(page: EnvironmentPage, run: (...args: unknown[]) => unknown): (...args: unknown[]) => unknown {
   return function started(this: unknown, ...args: unknown[]) {
     const callback = args.at(-1);
     if (typeof callback !== 'function') return run.apply(this, args);
@@ -143,7 +165,7 @@ function continued(page: Page, run: (...args: unknown[]) => unknown): (...args: 
 }
 
 /** Another extension's tags: asynchronous ones call back, and all are handed the page's context. */
-function continuedExtension(page: Page, extension: object): object {
+function continuedExtension(page: EnvironmentPage, extension: object): object {
   return new Proxy(extension, {
     get(target, property) {
       const value: unknown = Reflect.get(target, property);
@@ -158,7 +180,7 @@ function continuedExtension(page: Page, extension: object): object {
 }
 
 function getTemplate(
-  page: Page,
+  page: EnvironmentPage,
   base: Environment,
   name: string | Template,
   eager: boolean,

@@ -1,38 +1,46 @@
-import type { Identity } from '../../model/identity.ts';
+import type { Identifier, Identity } from '../../model/identity.ts';
 import { type Atom, atom, textAtom } from '../../reads/atom.ts';
 import type { World } from '../../reads/world.ts';
+import type { Functions } from '../../render/functions.ts';
 import { digest } from '../../util/digest.ts';
-import type { TemplateEnvironment } from './environment.ts';
+import type { Helpers } from './helpers.ts';
 import { type Macro, macroOf, methodOf } from './page-runtime.ts';
 
 type Callable = (...args: never[]) => unknown;
 
+/** What tells models, functions and helpers from other values. */
+export interface Known {
+  readonly identifier: Identifier;
+  readonly functions: Functions;
+  readonly helpers: Helpers;
+}
+
 /** What the values of one page are: its models, its functions, its macros. */
 export class PageWorld implements World {
-  readonly #environment: TemplateEnvironment;
+  readonly #known: Known;
 
   /** Stands for the page where functions are asked whether an earlier one has met them. */
   readonly #page: object;
 
-  constructor(environment: TemplateEnvironment, page: object) {
-    this.#environment = environment;
+  constructor(known: Known, page: object) {
+    this.#known = known;
     this.#page = page;
   }
 
   get generation(): number {
-    return this.#environment.identifier.generation;
+    return this.#known.identifier.generation;
   }
 
   identity(object: object): Identity | undefined {
-    return this.#environment.identifier.met(object);
+    return this.#known.identifier.met(object);
   }
 
   rowIdentity(row: object, type: string): Identity | undefined {
-    return this.#environment.identifier.metRow(row, type);
+    return this.#known.identifier.metRow(row, type);
   }
 
   version(object: object, { type }: Identity): string | object {
-    const attribute = this.#environment.identifier.registration(type)?.version;
+    const attribute = this.#known.identifier.registration(type)?.version;
     if (attribute === undefined) return '';
     const value = (object as Record<string, unknown>)[attribute];
     if (typeof value === 'function') throw new TypeError(`the version ${attribute} is a method`);
@@ -46,7 +54,7 @@ export class PageWorld implements World {
   }
 
   isMarkedSafe(value: object): boolean {
-    return value instanceof String && this.#environment.helpers.isMarkedSafe(value);
+    return value instanceof String && this.#known.helpers.isMarkedSafe(value);
   }
 
   macro(value: unknown): object | undefined {
@@ -54,19 +62,19 @@ export class PageWorld implements World {
   }
 
   codeText(code: object | symbol): string | undefined {
-    return this.#environment.functions.text(code as object, this.#page);
+    return this.#known.functions.text(code as object, this.#page);
   }
 
   uncomparedIdentity(object: object): Identity | undefined {
-    return this.#environment.identifier.metAnyway(object);
+    return this.#known.identifier.metAnyway(object);
   }
 
   functionText(called: Callable): string | undefined {
     const macro = macroOf(called);
     if (macro !== undefined) return macro.isCaller ? undefined : textOf(macro);
-    const type = this.#environment.identifier.metClass(called);
+    const type = this.#known.identifier.metClass(called);
     if (type !== undefined) return textAtom('t', type);
-    return this.#environment.helpers.textOf(called, this.#page) ?? this.#environment.functions.text(called, this.#page);
+    return this.#known.helpers.textOf(called, this.#page) ?? this.#known.functions.text(called, this.#page);
   }
 }
 

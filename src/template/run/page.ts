@@ -4,13 +4,23 @@ import type { Frame } from '../../render/frame.ts';
 import type { Pass, Render } from '../../render/render.ts';
 import type { Context, Environment, RootFunction, Template } from '../nunjucks.ts';
 import type { BodyWatch } from './body.ts';
-import type { TemplateEnvironment } from './environment.ts';
 import { failing } from './failing-template.ts';
 import { environmentOf } from './page-environment.ts';
 import type { TemplateReading } from './page-runtime.ts';
-import { PageWorld } from './page-world.ts';
+import { type Known, PageWorld } from './page-world.ts';
 import type { TemplateDigest } from './template-digest.ts';
 import { TemplateLoads } from './template-loads.ts';
+
+/** The environment that a page's templates belong to. */
+export interface PageSource extends Known {
+  readonly env: Environment;
+  /** What the environments of all its pages have in common. */
+  readonly pagePrototype: Environment;
+  /** Compiles a template; returns the error that says why it cannot be. */
+  prepare(template: Template): unknown;
+  /** The template with what its pages' own copies of it have in common. */
+  shared(template: Template): Template;
+}
 
 /**
  * One page on its way through Nunjucks.
@@ -22,7 +32,7 @@ import { TemplateLoads } from './template-loads.ts';
  */
 export class Page {
   readonly render: Render;
-  readonly environment: TemplateEnvironment;
+  readonly environment: PageSource;
   readonly loads: TemplateLoads = new TemplateLoads();
   /** What its values are to the cache. */
   readonly world: PageWorld;
@@ -47,9 +57,9 @@ export class Page {
   #frame: Frame | undefined;
   #pageWatch: BodyWatch | undefined;
   /** The page in each environment that has a part of it, and the innermost body being rendered. */
-  readonly #shared: { readonly pages: Map<TemplateEnvironment, Page>; watch: BodyWatch | undefined };
+  readonly #shared: { readonly pages: Map<PageSource, Page>; watch: BodyWatch | undefined };
 
-  constructor(environment: TemplateEnvironment, render: Render, part?: Page) {
+  constructor(environment: PageSource, render: Render, part?: Page) {
     this.environment = environment;
     this.render = render;
     this.hasSlowLoader = environment.env.loaders.some((loader) => loader.async);
@@ -74,7 +84,7 @@ export class Page {
   }
 
   /** The same page in another environment, for a part that is rendered there. */
-  within(environment: TemplateEnvironment): Page {
+  within(environment: PageSource): Page {
     return this.#shared.pages.get(environment) ?? new Page(environment, this.render, this);
   }
 

@@ -3,7 +3,6 @@ import { LRUCache } from 'lru-cache';
 import { digest } from '../../util/digest.ts';
 import type { TemplateFacts } from '../compile/facts.ts';
 import type { Environment, Template } from '../nunjucks.ts';
-import type { TagSite } from './environment.ts';
 
 /** 96 bits: templates are written by the site's own people, who do not look for collisions. */
 const DIGEST_CHARACTERS = 16;
@@ -22,8 +21,6 @@ export interface TemplateDigest {
   readonly path: string | undefined;
   /** Paths of all the templates in it. */
   readonly paths: ReadonlySet<string>;
-  /** The tags in it that have run, by what was baked into its code. */
-  readonly sites: Map<string, TagSite>;
 }
 
 /** Loads a template by the name another one uses for it; a promise when its loader needs time, null when there is none. */
@@ -127,7 +124,6 @@ export class TemplateDigests {
       isKnown,
       path: template.path,
       paths,
-      sites: new Map(),
     };
   }
 
