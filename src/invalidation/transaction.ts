@@ -1,10 +1,10 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Uncommitted } from '../cache/uncommitted.ts';
 import { CacheSweeperError } from '../errors.ts';
 import { BoundedNames } from '../model/bounded-names.ts';
 import type { Identifier } from '../model/identity.ts';
 import { EVERYTHING } from '../model/names.ts';
 import { partialRow } from '../model/partial-row.ts';
+import { Ambient } from '../render/ambient.ts';
 import { describe } from '../util/describe.ts';
 import { type Changes, CollectedChanges, changesOf, type InvalidateOptions } from './changes.ts';
 import { SweptNames } from './swept-names.ts';
@@ -34,7 +34,7 @@ export interface TransactionOwner {
 /** The transactions of one sweeper, and which of them the running code is in. */
 export class Transactions {
   readonly #owner: TransactionOwner;
-  readonly #storage = new AsyncLocalStorage<SweepTransaction>();
+  readonly #running = new Ambient<SweepTransaction>();
 
   constructor(owner: TransactionOwner) {
     this.#owner = owner;
@@ -42,7 +42,7 @@ export class Transactions {
 
   /** The innermost transaction around the running code that is not over. */
   get current(): SweepTransaction | undefined {
-    let at = this.#storage.getStore();
+    let at = this.#running.current;
     while (at?.isOver) at = at.parent;
     return at;
   }
@@ -50,7 +50,7 @@ export class Transactions {
   /** @throws CacheSweeperError CACHESWEEPER_BAD_OPTION */
   begin(options: BeginOptions): SweepTransaction {
     checkOptions(options);
-    return new SweepTransaction(this.#owner, this.#storage, this.current, options);
+    return new SweepTransaction(this.#owner, this.#running, this.current, options);
   }
 
   /** Runs a function in a transaction that is committed when it resolves, and rolled back when it does not. */
@@ -90,7 +90,7 @@ function badOption(expected: string, got: unknown): CacheSweeperError {
 export class SweepTransaction implements Uncommitted {
   readonly parent: SweepTransaction | undefined;
   readonly #owner: TransactionOwner;
-  readonly #storage: AsyncLocalStorage<SweepTransaction>;
+  readonly #running: Ambient<SweepTransaction>;
   readonly #strict: boolean;
   readonly #changes = new CollectedChanges();
   /**
@@ -104,12 +104,12 @@ export class SweepTransaction implements Uncommitted {
   /** @param around the transaction that the running code is in; renders in it read what is changed here */
   constructor(
     owner: TransactionOwner,
-    storage: AsyncLocalStorage<SweepTransaction>,
+    running: Ambient<SweepTransaction>,
     around: SweepTransaction | undefined,
     { parent, strict = false }: BeginOptions,
   ) {
     this.#owner = owner;
-    this.#storage = storage;
+    this.#running = running;
     this.parent = parent;
     this.#strict = strict;
     const outer = parent ?? around;
@@ -171,7 +171,7 @@ export class SweepTransaction implements Uncommitted {
 
   /** Runs something inside: pages rendered by it show what this transaction has changed, uncached. */
   run<T>(inside: () => T): T {
-    return this.#storage.run(this, inside);
+    return this.#running.run(this, inside);
   }
 
   /**

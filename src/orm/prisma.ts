@@ -1,4 +1,4 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
+import { Ambient } from '../render/ambient.ts';
 import { CacheSweeperError } from '../errors.ts';
 import type { SweepTransaction } from '../invalidation/transaction.ts';
 import type { CacheSweeper } from '../sweeper.ts';
@@ -82,7 +82,7 @@ class Listener {
   readonly #hook: SaveHook;
   readonly #dataModel: DataModel;
   readonly #idField: IdField;
-  readonly #open = new AsyncLocalStorage<Open>();
+  readonly #open = new Ambient<Open>();
   readonly #all = new Set<Open>();
   /** By the clients that callbacks are given. */
   readonly #transactions = new WeakMap<object, SweepTransaction>();
@@ -102,7 +102,7 @@ class Listener {
       // One that another client begins in there is a transaction of its own, whatever becomes of the one around it.
       const parent = listener.#transactions.get(this as object);
       const transaction = listener.#hook.begin(parent);
-      const outer = listener.#open.getStore();
+      const outer = listener.#open.current;
       const around = parent === undefined ? outer : outer?.around;
       // A query is sent when it is awaited: that must happen inside as well.
       const inside = (client: Client | undefined, run: () => unknown): Promise<unknown> => {
@@ -138,7 +138,7 @@ class Listener {
     if (!isWrite(operation)) return query(args);
     // A client that is not the transaction's writes outside of it, wherever it is called.
     const isInside = __internalParams?.transaction !== undefined;
-    const open = isInside ? this.#open.getStore() : undefined;
+    const open = isInside ? this.#open.current : undefined;
     const before = await this.#rows({ model, operation, args }, open);
     const result = await query(args);
     const writes = writesOf({ model, operation, args, result }, this.#dataModel, this.#idField);

@@ -2,9 +2,8 @@ import { CacheSweeperError } from '../errors.ts';
 import { markLazy } from '../reads/lazies.ts';
 import { isPlaceholder, makePlaceholder } from '../reads/placeholder.ts';
 import { isPlain } from '../util/plain.ts';
-import { currentRender, runAs } from './current.ts';
+import { currentRender, inPart, runAs } from './ambient.ts';
 import { Frame } from './frame.ts';
-import { inPart } from './part.ts';
 import type { Render } from './render.ts';
 
 /** One call of a lazy in one render. */

@@ -1,6 +1,6 @@
 import { CacheSweeperError } from '../errors.ts';
 import type { MarkSafe } from '../reads/variables.ts';
-import { runAs, runningNow } from '../render/current.ts';
+import { runAs, runningNow } from '../render/ambient.ts';
 import type { Fragments } from '../render/fragments.ts';
 import type { FragmentAnalysis } from './compile/analysis.ts';
 import { parseArguments, type TagArguments } from './compile/arguments.ts';

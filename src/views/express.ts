@@ -1,7 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { currentPart } from '../render/part.ts';
-import { inRequest } from '../render/request-start.ts';
+import { currentPart, inRequest } from '../render/ambient.ts';
 import { checkFreshOptions, type FreshOptions, isFresh } from './fresh.ts';
 import { watchTokens } from './http/csrf.ts';
 import type { Exchange, Reply } from './http/exchange.ts';

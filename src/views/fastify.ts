@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 // biome-ignore lint/suspicious/noTsIgnore: whoever does not have Fastify compiles the declarations as well
 /** @ts-ignore an optional peer: only for the type of `config.cacheView` */
 import type { FastifyRequest } from 'fastify';
-import { inRequest } from '../render/request-start.ts';
+import { inRequest } from '../render/ambient.ts';
 import { checkFreshOptions, type FreshOptions, isFresh } from './fresh.ts';
 import { watchTokens } from './http/csrf.ts';
 import type { Exchange, Headers, Reply } from './http/exchange.ts';

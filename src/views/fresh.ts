@@ -1,7 +1,7 @@
 import { CLOCK_SKEW } from '../cache/new-entry.ts';
 import { tokenTime } from '../cache/token.ts';
 import { dependencyNames } from '../model/names.ts';
-import { requestStarted } from '../render/request-start.ts';
+import { requestStarted } from '../render/ambient.ts';
 import { canonicalList } from '../util/canonical.ts';
 import { describe } from '../util/describe.ts';
 import { digest } from '../util/digest.ts';

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { inRequest } from '../render/request-start.ts';
+import { inRequest } from '../render/ambient.ts';
 import { checkFreshOptions, type FreshOptions, isFresh } from './fresh.ts';
 import type { Exchange, Reply } from './http/exchange.ts';
 import { headersOf } from './http/recorder.ts';

@@ -1,7 +1,6 @@
 import { channel } from 'node:diagnostics_channel';
 import type { Identity } from '../model/identity.ts';
-import { inPart } from '../render/part.ts';
-import { requestStarted } from '../render/request-start.ts';
+import { inPart, requestStarted } from '../render/ambient.ts';
 import { addressOf } from './http/address.ts';
 import { tagCodings } from './http/conditional.ts';
 import type { Exchange } from './http/exchange.ts';

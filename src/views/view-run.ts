@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Identity } from '../model/identity.ts';
+import { currentPart, type Part } from '../render/ambient.ts';
 import type { Frame } from '../render/frame.ts';
-import { currentPart, type Part } from '../render/part.ts';
 import type { UncachedReason } from '../reporting/report.ts';
 import { isStrong, tagCodings } from './http/conditional.ts';
 import { repeatsSecret } from './http/csrf.ts';

@@ -1,5 +1,5 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import type { StoredKey } from '../../cache/key.ts';
+import { Ambient } from '../ambient.ts';
 import { around, UsePath } from './use-path.ts';
 import type { Chosen, TagUse, Watch } from './watch.ts';
 
@@ -16,11 +16,11 @@ export interface Fresh {
  * The shadow that is rendered, without its html: a connection that is opened in it keeps its asynchronous context, and must
  * make no shadows of later pages.
  */
-const storage = new AsyncLocalStorage<{ readonly hasEnded: boolean }>();
+const shadows = new Ambient<{ readonly hasEnded: boolean }>();
 
 /** Whether what runs here runs for a shadow: pages that are rendered by its lazies are shadows as well. */
 export function isForShadow(): boolean {
-  return storage.getStore()?.hasEnded === false;
+  return shadows.current?.hasEnded === false;
 }
 
 /**
@@ -51,7 +51,7 @@ export class Shadow implements Watch {
 
   /** Runs something for it. */
   around<T>(run: () => T): T {
-    return storage.run(this.#life, run);
+    return shadows.run(this.#life, run);
   }
 
   begin(): void {

@@ -1,4 +1,4 @@
-import { RENDER } from '../../render/current.ts';
+import { RENDER } from '../../render/ambient.ts';
 import type { Pass, Render } from '../../render/render.ts';
 import type { Context, Done, Environment, Template } from '../nunjucks.ts';
 import type { BodyWatch } from './body.ts';

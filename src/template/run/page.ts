@@ -1,5 +1,5 @@
 import { AsyncResource } from 'node:async_hooks';
-import { runAs } from '../../render/current.ts';
+import { runAs } from '../../render/ambient.ts';
 import type { Frame } from '../../render/frame.ts';
 import type { Pass, Render } from '../../render/render.ts';
 import type { Context, Environment, RootFunction, Template } from '../nunjucks.ts';

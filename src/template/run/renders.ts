@@ -1,10 +1,9 @@
 import { AsyncResource } from 'node:async_hooks';
 import { CacheSweeperError, recogniseError } from '../../errors.ts';
 import type { PageContext } from '../../options.ts';
-import { runAs, runningNow } from '../../render/current.ts';
+import { currentPart, inNoPart, type Part, runAs, runningNow } from '../../render/ambient.ts';
 import type { Engine } from '../../render/engine.ts';
 import { Frame } from '../../render/frame.ts';
-import { currentPart, inNoPart, type Part } from '../../render/part.ts';
 import type { Shadow } from '../../render/verify/shadow.ts';
 import type { Done, Environment, Template } from '../nunjucks.ts';
 import { type BodyEvents, BodyWatch } from './body.ts';
