@@ -2,9 +2,10 @@ import { CacheSweeperError } from '../errors.ts';
 import { describe } from '../util/describe.ts';
 
 /**
- * The value of the attribute that `using` names.
+ * Reads the attribute that `using` names; its value decides whether a save bumps the model.
  *
- * @throws CacheSweeperError CACHESWEEPER_BAD_KEY when the model has no such attribute: it would never change
+ * @throws CacheSweeperError CACHESWEEPER_BAD_KEY when the model has no such attribute, because its fragments would then
+ * never be swept
  */
 export function usingValue(model: unknown, using: unknown): unknown {
   if (typeof using !== 'string' || using === '') {

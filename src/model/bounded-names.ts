@@ -1,10 +1,13 @@
 import { EVERYTHING, typeOfName } from './names.ts';
 
-/** Names of one type, and in all, that are kept one by one. */
+/** Limits up to which names are kept one by one: for one type, and for all types together. */
 export const MAX_OF_TYPE = 1_000;
 export const MAX_NAMES = 10_000;
 
-/** Names to be bumped, bounded: many of one type become the type as a whole, too many become everything. */
+/**
+ * Collects names to bump without growing beyond its limits. More than MAX_OF_TYPE names of one type become the name of
+ * the type; more than MAX_NAMES in all become `*`.
+ */
 export class BoundedNames {
   readonly names: Set<string> = new Set();
   readonly #ofType = new Map<string, number>();

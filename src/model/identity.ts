@@ -3,13 +3,13 @@ import { CacheSweeperError } from '../errors.ts';
 import { describe } from '../util/describe.ts';
 import { isPlain } from '../util/plain.ts';
 
-/** What a model is to the cache: a type and, unless the type as a whole is meant, an id. */
+/** Identifies a model to the cache. Without an `id` it means the type as a whole. */
 export interface ModelIdentity {
   readonly type: string;
   readonly id?: string | number | bigint | undefined;
 }
 
-/** An identity whose id is text: ids 7, 7n and "7" are one record. */
+/** The internal form of {@link ModelIdentity}: the id is text, so the ids 7, 7n and "7" name the same record. */
 export interface Identity {
   readonly type: string;
   readonly id: string | undefined;
@@ -18,44 +18,58 @@ export interface Identity {
 // biome-ignore lint/complexity/noBannedTypes: a class is known here only as a function with a prototype
 export type ModelClass = Function;
 
-/** What {@link CacheSweeper.register} is told about a type. */
+/** Describes a type to {@link CacheSweeper.register}. */
 export interface Registration {
-  /** The type's name, where the class's own will not do (minified code, two classes of one name). */
+  /** Name of the type; default the class's own name. Give one when code is minified or two classes share a name. */
   readonly type?: string | undefined;
-  /** The attribute that holds the id, or a function that gives it; default `id`, then `_id`, then `pk`. */
+  /**
+   * Attribute that holds the id, or a function that returns it; default: the first of `id`, `_id` and `pk` that is set.
+   */
   readonly id?: string | ((model: never) => unknown) | undefined;
-  /** Other models whose fragments show this one: they are swept with it. */
+  /** Returns other models whose fragments show this one; they are bumped together with it. */
   readonly touches?: ((model: never, previous?: never) => unknown) | undefined;
-  /** The attribute that changes with each save, such as `updatedAt`: where a row is met by a body, id and version stand for it. */
+  /**
+   * Attribute that changes with each save, such as `updatedAt`. When a body reads a row, its id and this attribute
+   * identify the row's state.
+   */
   readonly version?: string | undefined;
 }
 
-/** Type names that can be told apart at one time; more classes than that in one process is a leak of classes. */
+/** Type names remembered at one time. An application that makes more classes than this leaks classes. */
 const MAX_CLASSES = 10_000;
 
 const ID_ATTRIBUTES = ['id', '_id', 'pk'] as const;
 
-/** Finds out which model a value is. One for each sweeper: registrations and seen classes are its own. */
+/**
+ * Tells which model a value is. Each sweeper has its own, with its own registrations and its own list of classes seen.
+ */
 export class Identifier {
   readonly #identify: ((model: unknown) => ModelIdentity | undefined) | undefined;
   readonly #classes = new Map<ModelClass, Registration>();
   readonly #types = new Map<string, Registration>();
-  /** Types that a tag, an invalidation or a registration named: what is of another type is data like any other. */
+  /** Types that a tag, an invalidation or a registration has named. Instances of other types are ordinary data. */
   readonly #named = new Set<string>();
-  /** Grows with each type that becomes known: what was data before may be a model since. */
+  /** Grows each time a type becomes known, because values recorded as data before may be models from then on. */
   generation = 0;
-  /** Whether objects of a prototype are models, as far as that was found out since a type was named last. */
+  /** Caches, by prototype, whether its objects are models. Emptied whenever another type is named. */
   #kinds = new WeakMap<object, boolean>();
-  /** The types of classes seen since the last registration. */
+  /** Caches the type of each class. Emptied by each registration. */
   #known = new WeakMap<ModelClass, string>();
-  /** Which class was seen under a type name: a second one must not share its fragments. */
+  /**
+   * The class first seen under each type name. A second class of the same name is an error: the two would share
+   * fragments.
+   */
   readonly #claims = new LRUCache<string, ModelClass>({ max: MAX_CLASSES });
 
   constructor(identify?: (model: unknown) => ModelIdentity | undefined) {
     this.#identify = identify;
   }
 
-  /** @throws CacheSweeperError CACHESWEEPER_BAD_OPTION when what is registered is neither a class nor a type's name */
+  /**
+   * Adds to the registration of a class or type.
+   *
+   * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION when the argument is neither a class nor the name of a type
+   */
   register(typeOrClass: string | ModelClass, registration: Registration): void {
     this.#known = new WeakMap();
     this.#kinds = new WeakMap();
@@ -75,15 +89,14 @@ export class Identifier {
     }
   }
 
-  /** What was registered for a type. */
   registration(type: string): Registration | undefined {
     return this.#types.get(type);
   }
 
   /**
-   * The identity of a model.
+   * Returns the identity of a model.
    *
-   * @param type the tag's `type=`: the model is then a row of that type, whatever else it is
+   * @param type the tag's `type=`; when given, the model counts as a row of that type, whatever its class
    * @throws CacheSweeperError CACHESWEEPER_NO_IDENTITY, CACHESWEEPER_TYPE_CONFLICT
    */
   identity(model: unknown, type?: string): Identity {
@@ -107,12 +120,12 @@ export class Identifier {
     this.generation++;
   }
 
-  /** The type that a class stands for, if it was named. */
+  /** Returns the type that a class stands for, if it is registered or was seen as a model's class. */
   metClass(value: ModelClass): string | undefined {
     try {
       if (!isClass(value)) return undefined;
       const type = this.#registeredType(value) ?? typeNameOf(value);
-      // Not by its name alone: any function may be called so.
+      // The name alone is not enough: any function may have that name.
       return this.#classes.has(value) || this.#claims.peek(type) === value ? type : undefined;
     } catch {
       return undefined;
@@ -120,8 +133,9 @@ export class Identifier {
   }
 
   /**
-   * The identity of an object that a body met: of what says itself who it is, is registered, or is an instance of a type that
-   * was named. Never throws: what cannot be identified is data.
+   * Returns the identity of an object that a body met, or undefined if it is plain data. An object has an identity if
+   * the `identify` option or `cacheIdentity` gives one, if its class is registered, or if its type was named. Never
+   * throws.
    */
   met(object: object): Identity | undefined {
     try {
@@ -137,8 +151,8 @@ export class Identifier {
   }
 
   /**
-   * The same for an object that is compared by nothing: whether its type will be bumped some day cannot be told, so any that
-   * says who it is counts.
+   * Like {@link met}, but accepts any instance that has an id. Used for objects whose content is not compared: their
+   * type may be named later, so the entry must depend on them already.
    */
   metAnyway(object: object): Identity | undefined {
     const named = this.met(object);
@@ -150,7 +164,7 @@ export class Identifier {
     }
   }
 
-  /** The same for a row that a tag gave a type. */
+  /** Like {@link met}, for a row whose type a tag gave. Undefined when the row has no usable id. */
   metRow(row: object, type: string): Identity | undefined {
     try {
       return this.#row(row, type);
@@ -177,7 +191,7 @@ export class Identifier {
     return typeof made === 'function' && this.#named.has(typeNameOf(made));
   }
 
-  /** The identity of a key that is a class instance, or undefined when it has none and is an ordinary value. */
+  /** Returns the identity of a key that is a class instance; undefined when it has none and is an ordinary value. */
   identityOfInstance(instance: object): Identity | undefined {
     const told = this.#identify?.(instance);
     const identity = told !== undefined ? checked(told, 'identify() gave') : this.#ofInstance(instance);
@@ -185,14 +199,17 @@ export class Identifier {
     return identity;
   }
 
-  /** A value's id as text, if it looks like a model: never throws, asks no option and remembers nothing. */
+  /**
+   * Returns the id of a value that looks like a model, as text. Never throws, calls no `identify` option and remembers
+   * nothing.
+   */
   hint(value: unknown): string | undefined {
     if (typeof value !== 'object' || value === null) return undefined;
     try {
       const id = idOf(value, this.#registeredClass(value)?.[1].id);
       return typeof id === 'string' || typeof id === 'number' || typeof id === 'bigint' ? String(id) : undefined;
     } catch {
-      // A getter or proxy that throws.
+      // A getter or a proxy threw.
       return undefined;
     }
   }
@@ -216,7 +233,9 @@ export class Identifier {
     return undefined;
   }
 
-  /** Everything that says itself who it is: a registered class, `cacheIdentity`, an instance with an id. */
+  /**
+   * Finds the identity that an object itself carries: a registered class, `cacheIdentity`, or an instance with an id.
+   */
   #ofInstance(model: object): Identity | undefined {
     const registered = this.#registeredClass(model);
     if (registered !== undefined) {
@@ -243,14 +262,14 @@ export class Identifier {
     return undefined;
   }
 
-  /** A class or a string: the type without an id. */
+  /** Accepts a class or a string as a type without an id. */
   #ofType(model: unknown): Identity | undefined {
     if (typeof model === 'string' && model !== '') return { type: model, id: undefined };
     if (typeof model === 'function' && isClass(model)) return { type: this.#typeOf(model), id: undefined };
     return undefined;
   }
 
-  /** The type a class was registered with, or a class it extends. */
+  /** The type under which a class, or the nearest class it extends, was registered. */
   #registeredType(modelClass: ModelClass): string | undefined {
     if (this.#classes.size === 0) return undefined;
     for (let at: unknown = modelClass; typeof at === 'function'; at = Object.getPrototypeOf(at)) {
@@ -275,7 +294,8 @@ export class Identifier {
         'expected a class with a name, got one without; register(theClass, { type: "Comment" }) names it',
       );
     }
-    // Classes derived for one query or scope (Sequelize) keep the name of the class they extend: they are that class.
+    // Sequelize derives classes for scopes that keep their parent's name. The topmost class of that name claims it, so
+    // derived classes count as the same class.
     let claimant = modelClass;
     for (let at = Object.getPrototypeOf(modelClass); typeof at === 'function'; at = Object.getPrototypeOf(at)) {
       if ((this.#registeredType(at) ?? typeNameOf(at)) === type) claimant = at;
@@ -294,7 +314,7 @@ export class Identifier {
   }
 }
 
-/** Mongoose's model classes are all called "model": their modelName tells them apart. */
+/** Mongoose names all its model classes "model"; `modelName` tells them apart. */
 function typeNameOf(modelClass: ModelClass): string {
   const modelName: unknown = 'modelName' in modelClass ? modelClass.modelName : undefined;
   if (typeof modelName === 'string' && modelName !== '') return modelName;
@@ -302,7 +322,7 @@ function typeNameOf(modelClass: ModelClass): string {
   return typeof name === 'string' ? name : '';
 }
 
-/** The class of an instance, whatever properties the instance has. */
+/** Takes the class from the prototype, because the instance may have a property called `constructor`. */
 function classOf(model: object): ModelClass {
   const made: unknown = Object.getPrototypeOf(model).constructor;
   if (typeof made === 'function') return made;
@@ -311,7 +331,10 @@ function classOf(model: object): ModelClass {
   );
 }
 
-/** Nunjucks wraps a function that it looks up in an object; the wrapper has no name and must not pass for a class. */
+/**
+ * Nunjucks wraps a function that it looks up in an object. The wrapper has a prototype but no name, and must not count
+ * as a class.
+ */
 function isClass(value: ModelClass): boolean {
   if (typeof value.prototype !== 'object' || value.prototype === null) return false;
   return typeNameOf(value) !== '' || /^class\b/.test(Function.prototype.toString.call(value));
@@ -342,7 +365,7 @@ function checked(identity: unknown, whence: string): Identity {
   if (typeof identity === 'object' && identity !== null && 'type' in identity) {
     const { type } = identity;
     if (typeof type === 'string' && type !== '') {
-      // An id that is there and undefined is a row that was not saved, not the type as a whole.
+      // An id that is present but undefined belongs to an unsaved row; it does not mean the type as a whole.
       return { type, id: 'id' in identity ? checkedId(identity.id, `${whence} an identity that`) : undefined };
     }
   }

@@ -1,9 +1,11 @@
 import type { Identity } from './identity.ts';
 
-/** The name every fragment depends on: bumping it sweeps everything. */
+/** Every fragment depends on this name, so bumping it sweeps everything. */
 export const EVERYTHING = '*';
 
-/** The characters that have a meaning in a name, and those no log should show, are written %XX in a type. */
+/**
+ * Characters of a type that are written as %XXXX in a name: those with a meaning there, and those no log should show.
+ */
 const RESERVED = /[%:=*\s\x7f-\xa0]|[^\x21-\uffff]/g;
 
 function escapeType(type: string): string {
@@ -11,8 +13,8 @@ function escapeType(type: string): string {
 }
 
 /**
- * The names of one type: `Comment` itself (all that shows any comment) and `Comment:*` (its lists).
- * Kept per type, so that entries share the strings.
+ * The names of a type: `Comment`, on which every fragment showing a comment depends, and `Comment:*`, for its lists.
+ * Cached per type so that entries share the strings.
  */
 interface TypeNames {
   readonly type: string;
@@ -33,27 +35,27 @@ function typeNames(type: string): TypeNames {
   return names;
 }
 
-/** The own name of a model, `Comment:=7`, or of a list, `Comment:*`. No two identities share one. */
+/** Returns the own name of a model, `Comment:=7`, or of a list, `Comment:*`. Two identities never share one. */
 export function ownName(identity: Identity): string {
   const names = typeNames(identity.type);
   return identity.id === undefined ? names.list : `${names.type}:=${identity.id}`;
 }
 
-/** The three names a fragment made from this model depends on, its own last. */
+/** Returns the three names that a fragment made from this model depends on, its own name last. */
 export function dependencyNames(identity: Identity): readonly [string, string, string] {
   return [EVERYTHING, typeNames(identity.type).type, ownName(identity)];
 }
 
 /**
- * The names that a change of this model bumps: a row sweeps itself and the lists of its type; a type without an id
- * sweeps everything that shows any of them. The first belongs to no other identity.
+ * Returns the names that a change of this model bumps. A row bumps itself and the lists of its type; a type without an
+ * id bumps the type's name, on which all its fragments depend. No other identity has the first of these names.
  */
 export function sweptNames(identity: Identity): readonly [string, ...string[]] {
   const names = typeNames(identity.type);
   return identity.id === undefined ? [names.type] : [`${names.type}:=${identity.id}`, names.list];
 }
 
-/** The name of the type that a name belongs to: `Comment` of `Comment:=7`, `Comment:*` and `Comment`. */
+/** Returns the type in a name: `Comment` for `Comment:=7`, `Comment:*` and `Comment`. */
 export function typeOfName(name: string): string {
   const colon = name.indexOf(':');
   return colon === -1 ? name : name.slice(0, colon);

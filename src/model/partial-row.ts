@@ -1,6 +1,7 @@
 /**
- * Some writes name no row (`UPDATE … WHERE`), and some tell only a part of one. `touches` is asked all the same, with a row
- * whose other attributes are unknown: what it answers tells at least which types are touched.
+ * Stands for an attribute whose value is unknown. Some writes name no row (`UPDATE … WHERE`) or only some of its
+ * attributes. `touches` still runs, on a row whose other attributes are this proxy, so that it at least tells which
+ * types are touched.
  */
 const unknown: object = new Proxy(function unknown() {}, {
   get: (_target, name) => (typeof name === 'symbol' || name === 'then' ? undefined : unknown),
@@ -9,7 +10,7 @@ const unknown: object = new Proxy(function unknown() {}, {
 
 const rows = new WeakSet<object>();
 
-/** A row of which only the properties of `known` are known. */
+/** Wraps `known` so that every other attribute reads as unknown. */
 export function partialRow(known: object): object {
   const row = new Proxy(known, {
     get: (target, name, receiver) =>

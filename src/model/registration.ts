@@ -3,9 +3,9 @@ import { describe } from '../util/describe.ts';
 import type { Registration } from './identity.ts';
 
 /**
- * What was told of a type, as the sweeper keeps it.
+ * Checks the options of `register()` and copies them.
  *
- * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION
+ * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION when one has an unknown name or a value of the wrong type
  */
 export function checkRegistration(registration: object): Registration {
   if (typeof registration !== 'object' || registration === null) {
