@@ -3,24 +3,27 @@ import type { Token } from './token.ts';
 
 const NONE: ReadonlyMap<string, TemplateDependency> = new Map();
 
-/** Everything a fragment was made from: collected while its body runs, handed up to the fragment around it. */
+/**
+ * Collects all that a fragment was made from while its body runs. When the body ends, the fragment around it adds the
+ * same.
+ */
 export class Dependencies {
   readonly tokens = new Map<string, Token>();
   #templates: Map<string, TemplateDependency> | undefined;
-  /** Something inside is provisional. */
+  /** Whether anything inside is provisional; then the whole is, too. */
   provisional = false;
-  /** The earliest expiry of anything inside; milliseconds since 1970. */
+  /** The earliest expiry of anything inside, in milliseconds since 1970. */
   expires = Number.POSITIVE_INFINITY;
 
   /**
-   * Adds one name. The token that was read first stays: if the name was bumped in between, the older token makes the
-   * entry invalid, as it must be.
+   * Adds one name. The token that was read first stays. If the name was bumped in between, the older token then makes
+   * the entry invalid, as it must.
    */
   add(name: string, token: Token): void {
     if (!this.tokens.has(name)) this.tokens.set(name, token);
   }
 
-  /** Templates chosen at run time. */
+  /** Templates that the body chose at run time, such as `{% include name %}`. */
   get templates(): ReadonlyMap<string, TemplateDependency> {
     return this.#templates ?? NONE;
   }
@@ -45,7 +48,7 @@ export class Dependencies {
     this.provisional ||= inner.provisional;
   }
 
-  /** The youngest token: tokens compare as text by their time. */
+  /** Returns the youngest token. Tokens start with their time, so they compare as text. */
   youngest(): Token {
     let youngest = '';
     for (const token of this.tokens.values()) if (token > youngest) youngest = token;

@@ -7,30 +7,30 @@ import type { MemoryTier } from './memory-tier.ts';
 import type { SharedEntries } from './shared/shared-entries.ts';
 import { PENDING, type TokenReader, UNKNOWN } from './token-reader.ts';
 
-/** An entry and its key in the store, if there is one. */
+/** An entry with its key in the store; the key is undefined when the entry stays in this process. */
 export interface KeyedEntry {
   readonly entry: Entry;
   readonly stored: StoredKey | undefined;
 }
 
-/** Whether an entry may be served now. */
+/** Whether an entry may be served now: yes, no, or its tokens have still to be read. */
 export type Verdict = 'valid' | 'invalid' | 'pending';
 
-/** How long writing entries may take, in milliseconds: no page waits for it. */
+/** Time limit for writing entries, in milliseconds. Pages do not wait for it. */
 const WRITE_TIMEOUT = 1_000;
 
-/** What was made and found, and the tokens it is judged by. */
+/** The entries that a render made and found, and the token reader they are judged by. */
 export interface Harvest {
-  /** By the key that the memory tier knows them by. */
+  /** Entries that the render made, by memory key. */
   readonly kept: ReadonlyMap<string, readonly KeyedEntry[]>;
-  /** Entries that came from the store. */
+  /** Entries that the render read from the store, by memory key. */
   readonly found: ReadonlyMap<string, readonly KeyedEntry[]>;
-  /** What tags read, where the store does not have it. */
+  /** Records of what tags read, where the store has none yet or an older one. */
   readonly records: ReadonlyMap<string, StoredKey & { readonly shape: ReadShape }>;
   readonly reader: TokenReader;
 }
 
-/** Where entries are kept: in the memory tier, and in the store if there is one. */
+/** Keeps entries in the memory tier and, if there is one, in the store. */
 export class Entries {
   readonly #memory: MemoryTier | undefined;
   readonly #shared: SharedEntries | undefined;
@@ -50,7 +50,7 @@ export class Entries {
   }
 
   /**
-   * The entries of this process for a fragment, each for other values of what its body read.
+   * Returns this process's entries for a fragment, one for each set of values that its body read.
    *
    * @param memoryKey {@link FragmentKey.memoryKey}
    */
@@ -58,14 +58,14 @@ export class Entries {
     return this.#memory?.get(memoryKey) ?? NONE;
   }
 
-  /** An entry that must not be served again by this process. */
+  /** Removes an entry from the memory tier, so that this process does not serve it again. */
   drop(memoryKey: string, entry: Entry): void {
     this.#memory?.delete(memoryKey, entry);
   }
 
   /**
-   * The same for all processes, as far as a store without a way to delete can do it: an entry that is expired takes its place.
-   * What other processes keep in memory stays there.
+   * Like {@link drop}, and overwrites the entry in the store with one that has expired, because a store has no delete.
+   * Copies in the memory of other processes stay.
    *
    * @param stored its key in the store, if it may be there
    */
@@ -77,33 +77,37 @@ export class Entries {
     ]);
   }
 
-  /** Whether an entry is small enough for the memory tier; without one everything is. */
+  /** Whether an entry is small enough for the memory tier. With a store, or without a memory tier, every entry fits. */
   fits(memoryKey: string, entry: Entry): boolean {
     return this.#memory === undefined || this.#shared !== undefined || this.#memory.fits(memoryKey, entry);
   }
 
-  /** Valid only if every token in it is known and equal now. */
+  /**
+   * Judges an entry: it is valid only if it has not expired and each of its tokens is known and equal to the name's
+   * token now.
+   */
   judge({ dependencies, expires }: Pick<Entry, 'dependencies' | 'expires'>, reader: TokenReader): Verdict {
     if (expires !== Number.POSITIVE_INFINITY && expires <= this.#now()) return 'invalid';
     let verdict: Verdict = 'valid';
     for (let i = 0; i < dependencies.length; i += 2) {
       const token = reader.token(dependencies[i] as string);
-      // All that are not known are asked for together.
+      // Go on, so that all unknown tokens are asked for in one round trip.
       if (token === PENDING) verdict = 'pending';
       else if (token === UNKNOWN || token !== dependencies[i + 1]) return 'invalid';
     }
     return verdict;
   }
 
-  /** Stores what a successful render, or view, kept. */
+  /** Stores the entries that a successful render, or view, made and found. */
   keep({ kept, found, records, reader }: Harvest): void {
     const written: Written[] = [];
     for (const [memoryKey, entries] of kept) {
       for (const { entry, stored } of entries) {
-        // What a lazy rendered was judged by its own render: here its names were not asked for.
+        // A lazy's render judged its own entries. Names this render never asked for are pending here, which is no
+        // reason to skip.
         if (this.judge(entry, reader) === 'invalid') continue;
         this.#remember(memoryKey, entry, reader);
-        // What is there was not served: its tokens never come back.
+        // Whatever is under this key now was not served, so it has old tokens. Old tokens never come back: replace it.
         if (stored !== undefined) written.push({ ...stored, entry, isReplacing: reader.isOccupied(stored.key) });
       }
     }
@@ -117,7 +121,7 @@ export class Entries {
   #remember(memoryKey: string, entry: Entry, reader: TokenReader): void {
     if (this.#memory === undefined) return;
     if (entry.provisional) {
-      // A provisional entry never replaces a valid one.
+      // A provisional entry never replaces a valid one that read the same.
       const { shape, text } = entry.reads;
       const there = this.#memory.get(memoryKey).find(({ reads }) => reads.shape === shape && reads.text === text);
       if (there !== undefined && this.judge(there, reader) !== 'invalid') return;
@@ -125,7 +129,7 @@ export class Entries {
     this.#memory.set(memoryKey, entry, (variant) => this.#isDead(variant, reader));
   }
 
-  /** Whether an entry can never be served again, as far as that is known already. */
+  /** Whether an entry can never be served again, as far as tokens already read tell. Asks for none. */
   #isDead({ dependencies, expires }: Entry, reader: TokenReader): boolean {
     if (expires <= this.#now()) return true;
     for (let i = 0; i < dependencies.length; i += 2) {
@@ -157,7 +161,10 @@ interface Written extends StoredKey {
 
 const NONE: readonly Entry[] = [];
 
-/** What a tag reads, in the form of an entry: it is stored and sealed as one, and made from nothing that could be bumped. */
+/**
+ * Turns the record of what a tag reads into an entry without dependencies, so that it is sealed and stored in the same
+ * way.
+ */
 function recordOf(shape: ReadShape): Entry {
   return {
     html: shape.text,

@@ -1,42 +1,45 @@
 import { parseReads, type Reads, writeReads } from '../reads/reads.ts';
 
-/** A template chosen at run time inside a body: asked for as this, from there, and what it was made of. */
+/**
+ * A template that a body chose at run time. `name` is how it asked, and `digest` tells whether the template has changed
+ * since.
+ */
 export interface TemplateDependency {
   readonly name: string;
-  /** Path of the template that asked, for relative names. */
+  /** Path of the template that asked, against which relative names resolve. */
   readonly parent: string | undefined;
   readonly digest: string;
 }
 
-/** A stored fragment. It is valid only while every token in it equals the name's token now. */
+/** A stored fragment or view. It is served only while each of its tokens equals its name's token now. */
 export interface Entry {
   readonly html: string;
-  /** What it was made from: names, each with the token that it had behind it. One list takes 48 bytes less than two. */
+  /** The names the entry was made from, each followed by its token then. One flat list takes 48 bytes less than two. */
   readonly dependencies: readonly string[];
   readonly templates: readonly TemplateDependency[];
-  /** What its body read of the page, and set for it. */
+  /** What its body read of the page, and which variables it set for the page. */
   readonly reads: Reads;
   /** Milliseconds since 1970; Infinity for never. */
   readonly expires: number;
-  /** Stored although its data may be older than its tokens: short-lived, and never in place of a valid entry. */
+  /** True if the data may be older than the tokens. Such an entry lives briefly and never replaces a valid one. */
   readonly provisional: boolean;
-  /** What rendering the body took; a whole number, because another one is an object of its own. */
+  /** Time to render the body. A whole number, because V8 keeps fractions as separate objects. */
   readonly microseconds: number;
 }
 
-/** More names than this and an entry is not stored: checking them would cost more than rendering. */
+/** An entry with more names than this is not stored, because checking them would cost more than rendering. */
 export const MAX_DEPENDENCIES = 1_000;
 
-/** What an entry needs beside its strings: objects, arrays and the map's slot, measured on Node 20 and rounded up. */
+/** Bytes of an entry beside its strings: objects, arrays and the map's slot, measured on Node 20 and rounded up. */
 const OVERHEAD = 300;
 const DEPENDENCY_OVERHEAD = 16;
-/** What the text of the reads takes once it is taken apart, as a multiple of it. */
+/** Once the text of the reads is split into parts, the parts take about this many times its size. */
 const PARTS = 3;
 
-/** V8 keeps shorter texts in one piece always (`ConsString::kMinLength`): they are not looked at. */
+/** V8 never builds shorter strings from pieces (`ConsString::kMinLength`), so they need no flattening. */
 const LEAST_PIECES = 13;
 
-/** Bytes an entry takes in memory, for the memory tier's limit. */
+/** Estimates the bytes an entry takes in memory, for the memory tier's limit. */
 export function entryBytes(key: string, entry: Entry): number {
   const { text, variables } = entry.reads;
   let bytes = OVERHEAD + textBytes(entry.html) + textBytes(key) + textBytes(variables);
@@ -52,24 +55,24 @@ export function entryBytes(key: string, entry: Entry): number {
 }
 
 /**
- * V8 keeps a text with a single character beyond Latin-1 in two bytes for each; beyond ASCII is close enough. Looking at a
- * text also puts it into one piece: a name of 14 characters takes 100 bytes in the pieces that it was made of.
+ * Estimates a string's bytes. V8 uses two bytes for each character once one is beyond Latin-1; checking for ASCII is
+ * close enough. The check also flattens the string: a name of 14 characters built from pieces takes 100 bytes.
  */
 function textBytes(text: string): number {
   if (text.length < LEAST_PIECES) return text.length * 2;
   return Buffer.byteLength(text) === text.length ? text.length : text.length * 2;
 }
 
-/** What a store has under a key. */
+/** An entry as a store has it under a key. */
 export interface StoredEntry {
-  /** Canonical text of the key's parts: a key function that drops some cannot mix fragments up. */
+  /** Full text of the key's parts. Comparing it keeps fragments apart even when a `key` function drops some parts. */
   readonly canonical: string;
   readonly entry: Entry;
 }
 
 /**
- * An entry as text, for a store: a line of JSON, and the html. The line is a list, which is read in two thirds of the time
- * of an object; a canonical text that is the key itself is left out.
+ * Writes an entry as text for a store: a line of JSON, then the html. The line is an array because parsing it takes two
+ * thirds of the time of an object. The canonical text is left out when it equals the key.
  */
 export function writeEntry({ canonical, entry }: StoredEntry, key: string): string {
   const { html, dependencies, templates, reads, provisional, microseconds } = entry;
@@ -79,7 +82,7 @@ export function writeEntry({ canonical, entry }: StoredEntry, key: string): stri
   return `${JSON.stringify(head)}\n${html}`;
 }
 
-/** What {@link writeEntry} wrote; undefined for anything else. */
+/** Reads what {@link writeEntry} wrote; returns undefined for anything else. */
 export function readEntry(text: string, key: string): StoredEntry | undefined {
   const end = text.indexOf('\n');
   try {
@@ -89,7 +92,7 @@ export function readEntry(text: string, key: string): StoredEntry | undefined {
     const html = text.slice(end + 1);
     const reads = parseReads(written);
     if (reads === undefined) return undefined;
-    // The same shape as an entry that was made here: V8 is quick with objects of one shape.
+    // Same property order as in `newEntry`, so that V8 gives both the same hidden class.
     const entry = {
       html,
       dependencies,

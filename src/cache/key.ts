@@ -5,42 +5,42 @@ import { isPrintable } from '../util/printable.ts';
 export interface KeyModel {
   readonly type: string;
   readonly id: string | undefined;
-  /** The model's own name, `Comment:=7`. */
+  /** The model's own name, such as `Comment:=7`. */
   readonly name: string;
   readonly token: string;
 }
 
-/** What a fragment key is made of, as it is handed to the `key` option. */
+/** The parts of a fragment key, as the `key` option receives them. */
 export interface KeyParts {
   readonly namespace: string;
   readonly version: number;
   /** Resolved name of the template that contains the tag. */
   readonly template: string;
-  /** Digest of that template and all it statically includes, imports or extends. */
+  /** Template digest: covers the template and all it statically includes, imports or extends. */
   readonly digest: string;
-  /** Which tag of the template it is, from 0. */
+  /** Position of the tag among the template's tags, from 0. */
   readonly ordinal: number;
   readonly models: readonly KeyModel[];
-  /** Canonical text of the tag's keys, of the attributes named by `using`, and of `vary`. */
+  /** Canonical text of the tag's keys, followed by that of the attributes `using` names and that of `vary`. */
   readonly keys: string;
   readonly using: string;
   readonly vary: string;
-  /** Digest of what the body reads of the page, and of the values there; '' where it reads nothing. */
+  /** Digest of the paths the body reads and their values; '' where it reads nothing. */
   readonly reads: string;
 }
 
-/** A fragment as the store knows it: the models' tokens are in it. */
+/** A fragment's key in the store. It includes the tokens of the tag's models. */
 export interface StoredKey {
   readonly key: string;
-  /** The same with nothing left out: what an entry must carry to be the one asked for. */
+  /** The full text of the key's parts. An entry must carry the same text to be the one asked for. */
   readonly canonical: string;
 }
 
 const EMPTY_LIST = '[]';
 
 /**
- * The canonical text of key parts: no two different lists of parts give the same text, because every part is either
- * escaped to characters that cannot be its separator or, as the canonical lists are, ends where its brackets close.
+ * Joins key parts into one text. Two different lists of parts never give the same text: each part is either escaped, so
+ * that it contains no separator, or a canonical list, which ends at its closing bracket.
  *
  * @example
  * blog:1:comment.njk#0@Xu8bJr4HcN2s9QaP:Comment:=7@0mi8kq2c4Vb3xR9aLk0g:["comment.njk"]:Zq3hXw0aT5kLr2Vb
@@ -58,7 +58,7 @@ export function canonicalKey(parts: KeyParts): string {
   return text;
 }
 
-/** What all keys of one place start with. */
+/** Returns the common start of all keys of one tag site. */
 export function keyStart(parts: Pick<KeyParts, 'namespace' | 'version' | 'template' | 'ordinal' | 'digest'>): string {
   const { namespace, version, template, ordinal, digest } = parts;
   return `${escapePart(namespace)}:${version}:${escapePart(template)}#${ordinal}@${digest}:`;
@@ -67,17 +67,17 @@ export function keyStart(parts: Pick<KeyParts, 'namespace' | 'version' | 'templa
 const SEPARATORS = /[%#@+]|[^\x21-\x7e]/;
 
 function escapePart(part: string): string {
-  // encodeURIComponent throws on lone surrogates; toWellFormed would merge them: they are written as their code units.
+  // Write code units: encodeURIComponent throws on lone surrogates, and toWellFormed would make different ones equal.
   return SEPARATORS.test(part)
     ? part.replace(new RegExp(SEPARATORS, 'g'), (unit) => `%${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
     : part;
 }
 
-/** Longest key that is kept as it is: Memcached's limit is 250 bytes, and its stores put a word in front. */
+/** Longer keys are hashed. Memcached allows 250 bytes, and stores put a prefix in front. */
 const MAX_READABLE = 200;
 /**
- * Makes any text a key every store takes: short printable ASCII stays as it is, everything else becomes its SHA-256
- * behind the namespace and version.
+ * Turns any text into a key that every store accepts. Short printable ASCII stays; other text becomes its SHA-256 after
+ * the namespace and version.
  */
 export function safeKey(text: string, parts: Pick<KeyParts, 'namespace' | 'version'>): string {
   if (text.length <= MAX_READABLE && isPrintable(text)) return text;

@@ -1,18 +1,17 @@
 import { mintToken, type Token, tokenTime } from './token.ts';
 
-/** Names whose tokens one process keeps when it has no store; about 100 bytes each. */
+/** Names whose tokens a process keeps when it has no store; about 100 bytes each. */
 const MAX_LOCAL_TOKENS = 100_000;
 
 /**
- * The tokens of a sweeper without a store. Only names that were bumped have one of their own; all others share the
- * floor. When the map is full its older half goes, and the floor is replaced by a token never used before: a name
- * whose token was dropped gets a new one and not an old one back (promise 3), at the price of sweeping what was
- * never bumped as well.
+ * The tokens of a sweeper without a store. Only bumped names have a token of their own; all others share one, the
+ * floor. When the map is full, the older half is dropped and the floor gets a new token. So a dropped name never gets
+ * an old token back (promise 3); the price is that names never bumped change as well.
  */
 export class LocalTokens {
   readonly #tokens = new Map<string, Token>();
   readonly #limit: number;
-  /** As old as time: what was never bumped cannot have been changed under a page that is being rendered. */
+  /** Time 0, because a name that was never bumped cannot have changed while a page is rendered. */
   #floor: Token = mintToken(0);
 
   constructor(limit: number = MAX_LOCAL_TOKENS) {
@@ -28,7 +27,7 @@ export class LocalTokens {
   }
 
   set(name: string, token: Token): void {
-    // Deleted first, so that the map's order is that of the bumps.
+    // Delete first, so that the map's order is the order of the bumps.
     this.#tokens.delete(name);
     if (this.#tokens.size >= this.#limit) this.#dropOlderHalf();
     this.#tokens.set(name, token);
@@ -42,7 +41,7 @@ export class LocalTokens {
       time = Math.max(time, tokenTime(token));
       this.#tokens.delete(name);
     }
-    // Its time is that of the last bump it stands for, so that data read before that bump is known to be late.
+    // Date the new floor like the last bump it replaces, so that data read before that bump counts as possibly old.
     this.#floor = mintToken(time);
   }
 }

@@ -1,19 +1,19 @@
 import { LRUCache } from 'lru-cache';
 import { type Entry, entryBytes } from './entry.ts';
 
-/** An entry over this share of the tier is not kept: it would push everything else out. */
+/** An entry larger than this share of the tier is not kept, because it would push out most others. */
 const LARGEST_SHARE = 1 / 4;
-/** Entries kept of one tag and its models, each for other values of what the body read. */
+/** Entries kept under one memory key, each for other values of what the body read. */
 export const MAX_VARIANTS = 8;
 
 const NONE: readonly Entry[] = [];
 
-/** The entries kept inside the process, bounded in bytes, least recently used out first. */
+/** Keeps entries in this process, up to a number of bytes. The least recently used go first. */
 export class MemoryTier {
   readonly #variants: LRUCache<string, readonly Entry[]>;
   readonly #largest: number;
 
-  /** @param maxBytes what all entries together may take, in bytes */
+  /** @param maxBytes limit for all entries together, in bytes */
   constructor(maxBytes: number) {
     this.#largest = Math.max(1, Math.floor(maxBytes * LARGEST_SHARE));
     this.#variants = new LRUCache({ maxSize: maxBytes });
@@ -29,21 +29,21 @@ export class MemoryTier {
     return this.#variants.calculatedSize;
   }
 
-  /** The variants of a tag and its models, the youngest first. */
+  /** Returns the variants of a tag and its models. Youngest first, but provisional ones after the others. */
   get(key: string): readonly Entry[] {
     return this.#variants.get(key) ?? NONE;
   }
 
-  /** Whether an entry is small enough to be kept. It is in one piece then, while it is young: that takes less memory later. */
+  /** Whether an entry is small enough to be kept. Measuring also flattens its strings, which saves memory later. */
   fits(key: string, entry: Entry): boolean {
     return entryBytes(key, entry) <= this.#largest;
   }
 
   /**
-   * Keeps an entry, if it fits, in the place of the variant that read the same. A provisional one stands behind those that are
-   * not: they are asked first.
+   * Keeps an entry, if it fits, in place of the variant that read the same. Provisional entries go behind the others,
+   * so that those are tried first.
    *
-   * @param isDead whether a variant can never be served again
+   * @param isDead whether a variant can never be served again; such variants are dropped
    */
   set(key: string, entry: Entry, isDead: (variant: Entry) => boolean = () => false): void {
     const own = entryBytes(key, entry);
@@ -59,7 +59,6 @@ export class MemoryTier {
     this.#variants.set(key, variants, { size });
   }
 
-  /** Drops one variant. */
   delete(key: string, entry: Entry): void {
     const variants = (this.#variants.peek(key) ?? NONE).filter((variant) => variant !== entry);
     this.#variants.delete(key);

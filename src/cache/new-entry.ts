@@ -3,13 +3,15 @@ import type { Dependencies } from './dependencies.ts';
 import type { Entry } from './entry.ts';
 import { type Token, tokenTime } from './token.ts';
 
-/** Clocks of two machines may differ by this much, in milliseconds. */
+/** Largest assumed difference between the clocks of two machines, in milliseconds. */
 export const CLOCK_SKEW = 1_000;
 
 /**
- * The entry of something that was just made.
+ * Makes the entry of a body that was just rendered. It is provisional if a name was bumped so late that the data may
+ * have been read before.
  *
- * @param made `cost`: milliseconds that rendering it took; `since`: when its data was read, at the earliest, in milliseconds since 1970
+ * @param made `cost`: milliseconds the rendering took; `since`: earliest time its data was read, in milliseconds since
+ * 1970
  */
 export function newEntry(
   { store, maxDataAge }: { readonly store?: object | undefined; readonly maxDataAge: number },
@@ -19,7 +21,7 @@ export function newEntry(
 ): Entry {
   const { html, cost, since } = made;
   const youngest = tokenTime(dependencies.youngest());
-  // Promise 2: something was bumped so late that the data may have been read before.
+  // Promise 2: a name was bumped so late that the data may have been read before the bump.
   const isLate = youngest >= since - (store === undefined ? 0 : CLOCK_SKEW);
   return {
     html,
@@ -34,7 +36,7 @@ export function newEntry(
 
 const NONE: readonly never[] = [];
 
-/** In a list that takes no more memory than it needs: one that grows has room for 17, in every entry kept. */
+/** Flattens the map into an array of exact size. An array grown by push reserves room for 17 more in every entry. */
 function namesAndTokens(tokens: ReadonlyMap<string, Token>): readonly string[] {
   const list = new Array<string>(2 * tokens.size);
   let i = 0;

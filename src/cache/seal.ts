@@ -1,20 +1,23 @@
 import { createHmac, hash, timingSafeEqual } from 'node:crypto';
 
-/** Change when the form of what is stored does: what has another form is not read. */
+/**
+ * Formats of a sealed value without and with secrets. Change both when the stored form changes, so that old values are
+ * ignored.
+ */
 const DIGEST_FORMAT = 'csw3d';
 const HMAC_FORMAT = 'csw3h';
-/** 132 bits. */
+/** Base64url characters kept of the mark: 132 bits. */
 const MARK_CHARACTERS = 22;
-/** Where all begins that the mark covers: behind format and mark, each with a dot. */
+/** Offset of the covered text, behind the format and the mark with a dot each. */
 const COVERED = DIGEST_FORMAT.length + 1 + MARK_CHARACTERS + 1;
 
-/** What is sealed: a token's seal is none for an entry. */
+/** The kind is part of the seal, so that a stored token cannot pass for an entry. */
 export type SealedKind = 'token' | 'entry';
 
 /**
- * Values on their way to a store and back. In front stand the format and a mark over all that follows (kind, key and
- * payload), so that a value that was damaged, cut, swapped or made by someone else is recognised. The mark is a SHA-256
- * digest or, with secrets, an HMAC-SHA-256 (RFC 2104), which nobody can make who does not have one of them.
+ * Seals values for a store and opens them again. A format and a mark come first; the mark covers kind, key and payload,
+ * so that a damaged, cut, swapped or foreign value is recognised. The mark is a SHA-256 digest or, with secrets, an
+ * HMAC-SHA-256 (RFC 2104), which cannot be forged without a secret.
  *
  * @example
  * csw3d.Zr8v…22 characters….token:15::1:Comment:=7:<payload>
@@ -22,7 +25,7 @@ export type SealedKind = 'token' | 'entry';
 export class Sealer {
   readonly #secrets: readonly string[];
 
-  /** @param secrets the first signs, all verify; none for a digest */
+  /** @param secrets the first one signs, all of them verify; without any, a digest is used */
   constructor(secrets: readonly string[] = []) {
     this.#secrets = secrets;
   }
@@ -35,7 +38,7 @@ export class Sealer {
     return Buffer.from(`${format}.${markOf(covered, secret)}.${covered}`, 'utf8');
   }
 
-  /** The payload; undefined when this was not sealed, for this kind and key, with a secret that is known. */
+  /** Returns the payload; undefined if the value was not sealed for this kind and key with one of the secrets. */
   unseal(kind: SealedKind, key: string, sealed: Uint8Array): string | undefined {
     const value = Buffer.isBuffer(sealed) ? sealed : Buffer.from(sealed.buffer, sealed.byteOffset, sealed.byteLength);
     const name = nameOf(kind, key);
@@ -50,7 +53,7 @@ export class Sealer {
   }
 }
 
-/** Compares without telling by its time how much was right. */
+/** Compares in constant time, so that the time does not tell how many characters are right. */
 function isSame(given: string, expected: string): boolean {
   return (
     given.length === expected.length && timingSafeEqual(Buffer.from(given, 'latin1'), Buffer.from(expected, 'latin1'))
@@ -61,7 +64,7 @@ function nameOf(kind: SealedKind, key: string): string {
   return `${kind}:${key.length}:${key}:`;
 }
 
-/** @param covered text stands for its bytes in UTF-8 */
+/** @param covered a string counts as its UTF-8 bytes */
 function markOf(covered: string | Buffer, secret: string | undefined): string {
   const mark =
     secret === undefined

@@ -5,22 +5,22 @@ import type { SharedTokens } from './shared/shared-tokens.ts';
 import type { Token } from './token.ts';
 import { PENDING, type TokenReader, UNKNOWN } from './token-reader.ts';
 
-/** What is known under a name. */
+/** State of one name: pending, unknown, or its token. */
 interface NameKnown {
   readonly name: string;
   token: Token | typeof PENDING | typeof UNKNOWN;
-  /** It was not only asked for on suspicion. */
+  /** Whether the page asked for it, rather than only the prefetch. */
   isNeeded: boolean;
 }
 
-/** What is known under a key. */
+/** State of one key in the store. */
 interface KeyKnown {
   readonly key: string;
   entry: StoredEntry | 'damaged' | typeof PENDING | undefined;
   isNeeded: boolean;
 }
 
-/** A fragment that a page will probably show, and the key under which the store had it. */
+/** A fragment that the page will probably show, and the key it had in the store last time. */
 export interface Guess {
   /** {@link FragmentKey.memoryKey} */
   readonly memoryKey: string;
@@ -29,7 +29,7 @@ export interface Guess {
 
 const NONE: readonly StoredKey[] = [];
 
-/** What one render has learnt from the store, and what it has yet to ask. */
+/** Reads tokens and entries from the store for one render, and remembers the answers. */
 export class StoreTokenReader implements TokenReader {
   readonly knowsAll = false;
   readonly #sharedTokens: SharedTokens;
@@ -37,14 +37,14 @@ export class StoreTokenReader implements TokenReader {
   readonly #names = new Map<string, NameKnown>();
   readonly #keys = new Map<string, KeyKnown>();
   readonly #guesses = new Map<string, StoredKey[]>();
-  /** Names whose token was made by this render. */
+  /** Names whose token this render made. */
   readonly #fresh = new Set<string>();
-  /** What was asked for and not sent. */
+  /** Questions not yet sent. */
   #askedNames: NameKnown[] = [];
   #askedKeys: KeyKnown[] = [];
-  /** What was sent and not answered. */
+  /** Round trips sent and not yet answered. */
   #inFlight: Promise<unknown> | undefined;
-  /** Something was needed that was not prefetched. */
+  /** Whether the page needed something that was not prefetched. */
   #hasAskedMore = false;
   #gaveUp = false;
   /** Milliseconds that this render may wait for the store in all. */
@@ -65,12 +65,12 @@ export class StoreTokenReader implements TokenReader {
     return this.#waited;
   }
 
-  /** The names whose tokens the page needed. */
+  /** Names whose tokens the page needed; the next prediction asks for these. */
   get neededNames(): string[] {
     return [...this.#names.values()].filter(({ isNeeded }) => isNeeded).map(({ name }) => name);
   }
 
-  /** What was prefetched is what was needed. */
+  /** Whether the page needed exactly what was prefetched; then the prediction stays as it is. */
   get isAsPrefetched(): boolean {
     if (this.#hasAskedMore) return false;
     for (const { isNeeded } of this.#names.values()) if (!isNeeded) return false;
@@ -78,7 +78,9 @@ export class StoreTokenReader implements TokenReader {
     return true;
   }
 
-  /** Asks for what will probably be needed; it is on its way when this returns. To be called before anything else. */
+  /**
+   * Sends the questions that the page will probably have, without waiting for answers. Call it before anything else.
+   */
   prefetch(names: readonly string[], entries: readonly Guess[]): void {
     for (const name of names) this.#askName({ name, token: PENDING, isNeeded: false });
     for (const { memoryKey, stored } of entries) {
@@ -166,7 +168,7 @@ export class StoreTokenReader implements TokenReader {
     this.#askedKeys.push(known);
   }
 
-  /** Sends what was asked for; what is in flight then is in flight together. */
+  /** Sends all questions together. The new promise includes any round trip still in flight. */
   #send(): void {
     const [names, keys] = [this.#askedNames, this.#askedKeys];
     if (names.length === 0 && keys.length === 0) return;
@@ -205,7 +207,7 @@ function matching(entry: StoredEntry | 'damaged' | undefined, canonical: string)
   return entry !== undefined && entry !== 'damaged' && entry.canonical === canonical ? entry.entry : undefined;
 }
 
-/** A render that has a store and no callback cannot wait: it knows nothing. */
+/** Used when there is a store but the render has no callback and so cannot wait: every token is unknown. */
 export class NoTokenReader implements TokenReader {
   readonly knowsAll = false;
   readonly isPending = false;

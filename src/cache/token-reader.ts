@@ -3,42 +3,46 @@ import type { StoredKey } from './key.ts';
 import type { LocalTokens } from './local-tokens.ts';
 import type { Token } from './token.ts';
 
-/** Not known yet: it was asked for, and the page has to be run again. */
+/** The answer is still to come; another pass will have it. */
 export const PENDING: unique symbol = Symbol('pending');
-/** Could not be read: neither found nor missing. */
+/** The token could not be read; whether the name has one is not known. */
 export const UNKNOWN: unique symbol = Symbol('unknown');
 
 /**
- * What one render knows of tokens and entries. It never changes its mind about a token: all fragments of one page are
- * judged by the same ones.
+ * Reads tokens and entries for one render. A token, once read, stays the same for the whole render, so that all
+ * fragments of a page are judged by the same tokens.
  */
 export interface TokenReader {
-  /** Every token is known at once: nothing has to be asked for in time. */
+  /** Whether every token is known at once, without asking a store. */
   readonly knowsAll: boolean;
   token(name: string): Token | typeof PENDING | typeof UNKNOWN;
-  /** A token that is known; asks for nothing. */
+  /** Returns a token that is already known; never asks for one. */
   knownToken(name: string): Token | undefined;
-  /** Whether this render made the token of a name: no entry can have been stored under it. */
+  /** Whether this render made the name's token. If so, no entry can have been stored under it. */
   isFresh(name: string): boolean;
-  /** The store's entry of a key; undefined when it has none that can be used. */
+  /** Returns the store's entry for a key; undefined when it has none that can be used. */
   entry(key: string, canonical: string): Entry | typeof PENDING | undefined;
-  /** The same for what was asked already: asks for nothing. */
+  /** Like {@link entry}, but returns only what was already read; never asks. */
   known(key: string, canonical: string): Entry | undefined;
-  /** Whether the store has something under a key that was asked for. */
+  /** Whether the store has anything under a key that was asked for. */
   isOccupied(key: string): boolean;
-  /** The keys under which the store probably has a fragment, and their entries were asked for. */
+  /**
+   * Returns the keys under which the store probably has a fragment. Their entries were asked for before the first pass.
+   */
   guesses(memoryKey: string): readonly StoredKey[];
-  /** Something was asked that is not known yet. */
+  /** Whether there are questions without an answer. */
   readonly isPending: boolean;
-  /** Finds out what was asked. */
+  /** Sends the open questions and waits for the answers. */
   ask(): Promise<void>;
-  /** Milliseconds spent on that. */
+  /** Milliseconds spent in {@link ask}. */
   readonly waited: number;
-  /** Stops asking: what is not known now is unknown. Returns what was still asked. */
+  /**
+   * Stops asking; from now on, a token that is not known is unknown. Returns the names and keys of unsent questions.
+   */
   giveUp(): readonly string[];
 }
 
-/** Without a store everything is known at once. */
+/** Used without a store: every token is known at once. */
 export class LocalTokenReader implements TokenReader {
   readonly knowsAll = true;
   readonly isPending = false;

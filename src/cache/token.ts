@@ -2,15 +2,15 @@ import { randomFillSync } from 'node:crypto';
 
 /**
  * A token is an opaque string: nine base-36 digits of milliseconds since 1970, eleven base64url characters of 64 random
- * bits and, after a dot, a digest of the `using` attribute where one was recorded. Comparing two tokens as text
- * compares their times, until the year 5188.
+ * bits and, where one was recorded, a dot and a digest of the `using` attribute. Comparing two tokens as text compares
+ * their times, until the year 5188.
  */
 export type Token = string;
 
 const TIME_DIGITS = 9;
 const RANDOM_BYTES = 8;
 
-/** Asking for random bytes takes 3 µs, however few they are: they are fetched for 512 tokens at once, and used once. */
+/** Random bytes for 512 tokens, each used once. A call for random bytes takes 3 µs, however few are asked for. */
 const pool = Buffer.alloc(512 * RANDOM_BYTES);
 let used = pool.length;
 
@@ -24,10 +24,10 @@ function randomText(): string {
 }
 
 /**
- * Makes a token that was never used before and never will be again.
+ * Makes a token that is never made again.
  *
  * @param time milliseconds since 1970
- * @param recorded digest of the `using` attribute, to be found again by {@link tokenRecord}
+ * @param recorded digest of the `using` attribute; {@link tokenRecord} returns it
  */
 export function mintToken(time: number, recorded?: string): Token {
   const token = timeText(Math.max(0, Math.floor(time))) + randomText();
@@ -36,18 +36,18 @@ export function mintToken(time: number, recorded?: string): Token {
 
 let lastTime = { time: 0, text: '0'.repeat(TIME_DIGITS) };
 
-/** Many tokens are made in one millisecond. */
+/** Caches the last time's text, because one bump makes many tokens in the same millisecond. */
 function timeText(time: number): string {
   if (lastTime.time !== time) lastTime = { time, text: time.toString(36).padStart(TIME_DIGITS, '0') };
   return lastTime.text;
 }
 
-/** When a token was made, in milliseconds since 1970. */
+/** Returns when a token was made, in milliseconds since 1970. */
 export function tokenTime(token: Token): number {
   return Number.parseInt(token.slice(0, TIME_DIGITS), 36);
 }
 
-/** The digest of the `using` attribute recorded in a token. */
+/** Returns the digest of the `using` attribute recorded in a token; undefined if there is none. */
 export function tokenRecord(token: Token): string | undefined {
   const dot = token.indexOf('.');
   return dot === -1 ? undefined : token.slice(dot + 1);
@@ -55,7 +55,7 @@ export function tokenRecord(token: Token): string | undefined {
 
 const TOKEN = /^[0-9a-z]{9}[A-Za-z0-9_-]{11}(\.[A-Za-z0-9_-]{1,43})?$/;
 
-/** Whether a text, read from a store, is a token. */
+/** Whether a text that came from a store has the form of a token. */
 export function isToken(text: string | undefined): text is Token {
   return text !== undefined && TOKEN.test(text);
 }

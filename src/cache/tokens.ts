@@ -1,24 +1,24 @@
 import type { Token } from './token.ts';
 import type { TokenReader } from './token-reader.ts';
 
-/** Where the tokens of a sweeper are kept: in this process, or in a store that processes share. */
+/** Keeps the tokens of a sweeper, in this process or in a store that processes share. */
 export interface Tokens {
   /** Names whose tokens this process keeps; 0 with a store. */
   readonly size: number;
   /**
-   * Reads tokens and entries for one render.
+   * Returns the token reader of one render.
    *
    * @param canWait whether the render can wait for a store
    */
   reader(canWait: boolean): TokenReader;
   /**
-   * Reads tokens; a name that has none gets a new one, and one that cannot be read is left out.
+   * Reads tokens. A name without one gets a new one; a name that cannot be read is left out.
    *
    * @param timeout milliseconds
    */
   read(names: readonly string[], timeout: number): Promise<ReadonlyMap<string, Token>>;
   /**
-   * Gives names new tokens. Without a store they have them when this returns.
+   * Gives names new tokens. Without a store they have them before this returns.
    *
    * @param names each once
    * @param records digests of the `using` attributes to record, by name

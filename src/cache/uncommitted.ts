@@ -3,15 +3,15 @@ import type { StoredKey } from './key.ts';
 import type { Token } from './token.ts';
 import { type PENDING, type TokenReader, UNKNOWN } from './token-reader.ts';
 
-/** A transaction that a page is rendered in: it reads what nobody else can see yet. */
+/** The transaction that a page is rendered in. The page may read rows that no other connection can see yet. */
 export interface Uncommitted {
-  /** Whether something under this name was changed in the transaction, however it ended. */
+  /** Whether the transaction changed anything under this name, even if it was rolled back since. */
   hasChanged(name: string): boolean;
 }
 
 /**
- * What a render inside a transaction knows: of names that were changed in it, nothing. They are rendered with uncommitted data,
- * which must be neither stored nor replaced by what is cached for everybody else.
+ * Reads tokens for a render inside a transaction; names changed in it are unknown. Fragments that depend on them are
+ * rendered with uncommitted data, so they are neither stored nor served from the cache.
  */
 export class UncommittedTokenReader implements TokenReader {
   readonly knowsAll = false;

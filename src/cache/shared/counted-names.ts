@@ -1,10 +1,10 @@
-/** Names that are there as often as they were added. Nearly all are there once, and take one step each way. */
+/** A multiset of names. Most names are in it once, so those cost one step to add or delete. */
 export class CountedNames {
   readonly #names = new Set<string>();
-  /** How often beyond once. */
+  /** How often each name was added beyond the first time. */
   readonly #again = new Map<string, number>();
 
-  /** How many different names there are. */
+  /** Number of different names. */
   get size(): number {
     return this.#names.size;
   }
@@ -18,7 +18,7 @@ export class CountedNames {
     if (this.#names.add(name).size === size) this.#again.set(name, (this.#again.get(name) ?? 0) + 1);
   }
 
-  /** Takes a name away once. */
+  /** Undoes one {@link add}. */
   delete(name: string): void {
     const again = this.#again.size === 0 ? undefined : this.#again.get(name);
     if (again === undefined) this.#names.delete(name);

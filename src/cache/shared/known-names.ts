@@ -6,16 +6,15 @@ import { isToken, type Token } from '../token.ts';
 /** Names kept; about 500 bytes each. */
 const MAX_KEPT = 10_000;
 
-/** What is known of a name: the key of its token, and what the store had there last. */
+/** The key of a name's token, and the value that the store last gave for it. */
 export interface KnownName {
   readonly key: string;
   last: { readonly sealed: Uint8Array; readonly token: Token } | undefined;
 }
 
 /**
- * The names that pages ask for again and again. A page reads the tokens of everything on it, and nearly all of them are what
- * they were on the page before: bytes that were opened once under a key are recognised, which takes a twentieth of
- * checking their seal.
+ * Remembers the names that pages ask for. A page reads the tokens of all its names, and nearly all are unchanged since
+ * the last page. Comparing the sealed bytes with the last ones takes a twentieth of the time of checking the seal.
  */
 export class KnownNames {
   readonly #sealer: Sealer;
@@ -36,7 +35,7 @@ export class KnownNames {
     return known;
   }
 
-  /** The key of a name's token. Asking for it does not make the name one that pages ask for. */
+  /** Returns the key of a name's token without adding the name to those remembered. */
   key(name: string): string {
     return this.#kept.peek(name)?.key ?? this.#key(name);
   }
@@ -46,13 +45,17 @@ export class KnownNames {
     return safeKey(`${namespace}:${version}:${name}`, this.#scope);
   }
 
-  /** @param sealed what the store has under the name's key; undefined is returned when that is no token */
+  /**
+   * Opens a sealed token.
+   *
+   * @param sealed the store's value under the name's key; undefined is returned when it is no token
+   */
   open(known: KnownName, sealed: Uint8Array): Token | undefined {
     const { key, last } = known;
     if (last !== undefined && Buffer.compare(last.sealed, sealed) === 0) return last.token;
     const token = this.#sealer.unseal('token', key, sealed);
     if (!isToken(token)) return undefined;
-    // A copy: whoever gave the bytes may change them.
+    // Copy the bytes: the store may reuse its buffer.
     known.last = { sealed: new Uint8Array(sealed), token };
     return token;
   }

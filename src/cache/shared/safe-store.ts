@@ -1,12 +1,10 @@
 import type { Added, Kind, Lookup, Store, StoreCall, StoreItem } from '../../stores/store.ts';
 
 const UNKNOWN: Lookup = { state: 'unknown' };
-/** The share of the time that the store itself gets: it knows more, in the end, than that the time is over. */
+/** Share of the time limit given to the store. It should end first, because its error says more than a timeout does. */
 const OWN_SHARE = 0.9;
 
-/**
- * A store as the sweeper talks to it: always answers in time, never rejects, never throws, whatever the store does.
- */
+/** Wraps a store so that each call answers in time and never rejects or throws, whatever the store does. */
 export class SafeStore {
   readonly #store: Store;
   readonly #onError: (error: unknown) => void;
@@ -46,7 +44,7 @@ export class SafeStore {
     }
   }
 
-  /** The store's answers, or as many times `nothing`. */
+  /** Calls the store and returns its answers; on an error or a timeout, `nothing` for each key. */
   #answer<T>(
     count: number,
     nothing: T,
@@ -58,7 +56,8 @@ export class SafeStore {
     if (count === 0) return Promise.resolve([]);
     if (this.#closed || timeout <= 0) return Promise.resolve(none());
     return new Promise((resolve) => {
-      // When the process was busy for so long, timers run before sockets: what has come meanwhile is read first.
+      // After the process was blocked, timers fire before sockets are read. setImmediate lets answers that have arrived
+      // come first.
       const timer = setTimeout(() => setImmediate(() => resolve(none())), timeout);
       const settle = (answers: readonly T[]): void => {
         clearTimeout(timer);

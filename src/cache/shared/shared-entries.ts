@@ -3,21 +3,21 @@ import { readEntry, type StoredEntry, writeEntry } from '../entry.ts';
 import type { Sealer } from '../seal.ts';
 import type { SafeStore } from './safe-store.ts';
 
-/** Told of values that a store gave back and that cannot be what was stored under their keys. */
+/** Called with the keys, or token names, of stored values that fail the seal check or cannot be parsed. */
 export type OnDamaged = (kind: Kind, names: readonly string[]) => void;
 
-/** An entry on its way to the store; its time to live in seconds. */
+/** An entry to be written; `ttl` in seconds, 0 for no limit. */
 export interface OutgoingEntry extends StoredEntry {
   readonly key: string;
   readonly ttl: number;
-  /** What was under the key can never be served again: even a provisional entry may take its place. */
+  /** The value under the key can never be served again, so that even a provisional entry may replace it. */
   readonly isReplacing: boolean;
 }
 
-/** What a store has under a key: an entry, or something else. */
+/** An entry, `damaged` for a value that cannot be opened or parsed, or undefined for none. */
 export type Answered = StoredEntry | 'damaged' | undefined;
 
-/** The entries in the store, sealed. */
+/** Reads and writes entries in the store, sealed. */
 export class SharedEntries {
   readonly #store: SafeStore;
   readonly #sealer: Sealer;
@@ -29,7 +29,7 @@ export class SharedEntries {
     this.#onDamaged = onDamaged;
   }
 
-  /** The entry of each key that has one. */
+  /** Returns the entry of each key, in the order of the keys. */
   async read(keys: readonly string[], timeout: number): Promise<readonly Answered[]> {
     const damaged: string[] = [];
     const answers = await this.#store.getMany('entry', keys, timeout);
@@ -45,7 +45,9 @@ export class SharedEntries {
     return entries;
   }
 
-  /** Writes entries, the provisional ones only where there is none. */
+  /**
+   * Writes entries. A provisional one is only added where the store has nothing, unless it may replace what is there.
+   */
   async write(entries: readonly OutgoingEntry[], timeout: number): Promise<void> {
     const item = ({ key, canonical, entry, ttl }: OutgoingEntry) => ({
       key,

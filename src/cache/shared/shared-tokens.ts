@@ -8,24 +8,27 @@ import { type KnownName, KnownNames } from './known-names.ts';
 import type { SafeStore } from './safe-store.ts';
 import type { OnDamaged } from './shared-entries.ts';
 
-/** A bump's deadline, in milliseconds. */
+/** Time limit of a bump, in milliseconds. */
 export const BUMP_TIMEOUT = 1_000;
-/** Names that wait for a retry; more become one bump of everything. */
+/** Limit of names that wait for a retry. Above it, they become one bump of `*`. */
 const MAX_FAILING = 10_000;
 const FIRST_RETRY = 50;
-/** Also the longest time that a bumped name is still unknown when the store is back. */
+/**
+ * Longest pause between retries, in milliseconds. So a lost bump is delivered at most this long after the store is
+ * back.
+ */
 const LAST_RETRY = 1_000;
 
-/** What became known of some names; a name that is not in `tokens` could not be read. */
+/** Result of reading tokens. A name that is missing in `tokens` could not be read. */
 export interface TokensRead {
   readonly tokens: ReadonlyMap<string, Token>;
-  /** Those whose token was made by this reading: nothing can have been stored under it. */
+  /** Names whose token this read made. Nothing can have been stored under these tokens. */
   readonly fresh: ReadonlySet<string>;
 }
 
 const NONE: ReadonlySet<string> = new Set();
 
-/** The tokens in the store. */
+/** Reads and bumps the tokens in the store, and retries bumps that the store did not acknowledge. */
 export class SharedTokens {
   readonly #store: SafeStore;
   readonly #sealer: Sealer;
@@ -33,15 +36,17 @@ export class SharedTokens {
   readonly #now: () => number;
   readonly #onDamaged: OnDamaged;
   readonly #delivered: (names: readonly string[]) => void;
-  /** Names of bumps in flight. */
+  /** Names whose bump is in flight. */
   readonly #bumping = new CountedNames();
-  /** Names whose bump was lost, with a number that grows with each loss: a retry settles what was lost before it. */
+  /**
+   * Names whose bump was lost, with the number of the loss. A retry removes a name only if it was not lost again since.
+   */
   #lost = new Map<string, number>();
   #losses = 0;
   #retrying: Promise<void> | undefined;
   readonly #closing = new AbortController();
 
-  /** @param delivered called with lost bumps that a retry has delivered */
+  /** @param delivered called with the names of lost bumps that a retry has delivered */
   constructor(
     store: SafeStore,
     sealer: Sealer,
@@ -58,12 +63,12 @@ export class SharedTokens {
     this.#onDamaged = onDamaged;
   }
 
-  /** Names whose bump has not been acknowledged. */
+  /** Names whose bump the store has not acknowledged and that wait for a retry. */
   get failing(): readonly string[] {
     return [...this.#lost.keys()];
   }
 
-  /** Whether a name was bumped here without the store having acknowledged it: its token cannot be known. */
+  /** Whether this process bumped a name and the store has not acknowledged it. Its token is then unknown. */
   isUncertain(name: string): boolean {
     return this.#bumping.has(name) || this.#lost.has(name);
   }
@@ -72,10 +77,11 @@ export class SharedTokens {
     return this.#bumping.size + this.#lost.size === 0 ? [] : names.filter((name) => this.isUncertain(name));
   }
 
-  /** Reads tokens; a name that has none gets a new one. */
+  /** Reads tokens; a name without one gets a new one. */
   async read(names: readonly string[], timeout: number): Promise<TokensRead> {
     const tokens = new Map<string, Token>();
-    // A retry may succeed while this waits: what was read before it is old, and would look certain at the end.
+    // Check before and after reading. A retry may succeed meanwhile; the token read before it is old but would look
+    // certain.
     const uncertain = this.#uncertainOf(names);
     const until = performance.now() + timeout;
     const { missing, damaged } = await this.#get(names, tokens, timeout);
@@ -85,7 +91,9 @@ export class SharedTokens {
     return { tokens, fresh };
   }
 
-  /** Makes tokens for names that have none, or none that can be read; returns those that got one here. */
+  /**
+   * Makes tokens for names that have none, or an unreadable one. Returns the names whose new token the store accepted.
+   */
   async #make(
     missing: readonly string[],
     damaged: readonly string[],
@@ -96,7 +104,7 @@ export class SharedTokens {
     const left = () => Math.ceil(until - performance.now());
     const making = this.#mint(missing);
     const repairing = this.#mint(damaged);
-    // A token says when it was made. Written much later it could stand in the place of a bump's that is younger.
+    // Limit the time, because a token includes its time. Written much later, it could overwrite a bump's younger token.
     const writing = Math.min(left(), BUMP_TIMEOUT);
     const [added, repaired] = await Promise.all([
       this.#store.addMany('token', this.#items(missing, making), writing),
@@ -119,8 +127,8 @@ export class SharedTokens {
   }
 
   /**
-   * Gives names new tokens, each sent once. What is not acknowledged stays uncertain here, is tried again in the
-   * background with other tokens, and is returned.
+   * Gives names new tokens, each sent once. A name the store does not acknowledge stays uncertain here, is returned,
+   * and is retried in the background with another token.
    *
    * @param names each once
    * @param records digests of the `using` attributes to record, by name
@@ -135,21 +143,21 @@ export class SharedTokens {
     const made = this.#mint(names, records);
     const acknowledged = await this.#store.setMany('token', this.#items(names, made), timeout);
     const lost = names.filter((_, i) => !acknowledged[i]);
-    // First uncertain for one reason, then no longer for the other: never certain in between.
+    // Mark as lost before unmarking as in flight, so that no name looks certain in between.
     this.#lose(lost);
     for (const name of names) this.#bumping.delete(name);
     return lost;
   }
 
-  /** Resolved when no retry is waiting. */
+  /** Resolves when no retry is under way. */
   async idle(): Promise<void> {
-    // Pauses between retries do not keep the process alive; whoever waits for their end does.
+    // The pauses between retries do not keep the process alive; this timer does while a caller waits.
     const alive = setInterval(() => {}, LAST_RETRY);
     while (this.#retrying !== undefined) await this.#retrying;
     clearInterval(alive);
   }
 
-  /** Tries a last time what was lost; returns what was not delivered. */
+  /** Tries lost bumps a last time; returns the names that were still not delivered. */
   async close(): Promise<readonly string[]> {
     this.#closing.abort();
     await this.#retrying;
@@ -182,7 +190,7 @@ export class SharedTokens {
   #lose(names: readonly string[]): void {
     if (names.length === 0) return;
     for (const name of names) this.#lost.set(name, ++this.#losses);
-    // Everything depends on this name: one bump of it does for all.
+    // All fragments depend on `*`, so one bump of it replaces them all.
     if (this.#lost.size > MAX_FAILING) this.#lost = new Map([[EVERYTHING, ++this.#losses]]);
     this.#startRetry();
   }
@@ -190,7 +198,7 @@ export class SharedTokens {
   #startRetry(): void {
     this.#retrying ??= this.#retry().finally(() => {
       this.#retrying = undefined;
-      // Lost while the last retry was ending.
+      // A bump was lost while this retry was ending.
       if (this.#lost.size > 0 && !this.#closing.signal.aborted) this.#startRetry();
     });
   }
@@ -198,7 +206,7 @@ export class SharedTokens {
   async #retry(): Promise<void> {
     for (let wait = FIRST_RETRY; this.#lost.size > 0; wait = Math.min(wait * 2, LAST_RETRY)) {
       try {
-        // Not all processes at once when the store is back.
+        // The random pause keeps processes from retrying all at once when the store is back.
         await sleep(wait * (0.5 + Math.random() / 2), undefined, { signal: this.#closing.signal, ref: false });
       } catch {
         return;
@@ -207,7 +215,7 @@ export class SharedTokens {
     }
   }
 
-  /** Sends what was lost once more, with other tokens. */
+  /** Sends lost bumps again, with new tokens. */
   async #deliverLost(): Promise<void> {
     const trying = [...this.#lost];
     const names = trying.map(([name]) => name);

@@ -5,10 +5,10 @@ import { SafeStore } from './safe-store.ts';
 import { SharedEntries } from './shared-entries.ts';
 import { SharedTokens } from './shared-tokens.ts';
 
-/** A report shows no more names than this. */
+/** Most names that one error lists. */
 const MAX_SHOWN = 10;
 
-/** What a sweeper shares with others through its store. */
+/** The part of a sweeper that talks to its store: tokens and entries. */
 export class Shared {
   readonly tokens: SharedTokens;
   readonly entries: SharedEntries;
@@ -17,7 +17,7 @@ export class Shared {
   readonly #onError: (error: unknown) => void;
   #damaged = 0;
 
-  /** @param delivered called with lost bumps that a retry has delivered */
+  /** @param delivered called with the names of lost bumps that a retry has delivered */
   constructor(
     store: Store,
     settings: {
@@ -39,12 +39,12 @@ export class Shared {
     store.onError?.(onError);
   }
 
-  /** Values that came back from the store and were none of ours. */
+  /** Number of values from the store that could not be opened or parsed. */
   get damaged(): number {
     return this.#damaged;
   }
 
-  /** What the store tells of itself. */
+  /** The store's own statistics, if it has any. */
   get storeStats(): object | undefined {
     return this.#store.stats?.();
   }
