@@ -3,12 +3,12 @@ import { digest } from '../util/digest.ts';
 /** Longer texts are compared by their digest, so that entries do not carry them. */
 export const LONGEST_TEXT = 2_048;
 
-/** A value that is no object. */
+/** A value that is not an object. */
 export type Atom = string | number | bigint | boolean | symbol | null | undefined;
 
 /**
- * The text of a value that is no object, by which it is compared. No two values that print, count or compare differently share
- * one, and each text says where it ends.
+ * Writes a value that is not an object as the text by which it is compared. Values that print, count or compare
+ * differently have different texts, and each text shows where it ends.
  */
 export function atom(value: Atom): string {
   switch (typeof value) {
@@ -29,12 +29,12 @@ export function atom(value: Atom): string {
   }
 }
 
-/** With the flag `u` a pair is one character, and not half of one. */
+/** With the flag `u` a surrogate pair counts as one character, so this matches only lone halves. */
 const LONE_SURROGATE = /[\ud800-\udfff]/u;
 
 /** @param kind one letter: 's' for a string, 'h' for html that is marked safe */
 export function textAtom(kind: string, text: string): string {
-  // Half a character would be lost on its way through a store.
+  // UTF-8 has no form for a lone surrogate, so a store would lose it; JSON escapes it.
   if (LONE_SURROGATE.test(text)) return textAtom(`${kind}"`, JSON.stringify(text));
   return text.length > LONGEST_TEXT
     ? `${kind.toUpperCase()}${text.length}:${digest(text, 22)}`
@@ -47,14 +47,17 @@ const TRUE = 't'.charCodeAt(0);
 const FALSE = 'f'.charCodeAt(0);
 const PRESENT = 'p'.charCodeAt(0);
 
-/** What {@link Presence} gives for objects that are told from others, and no half of a character is. */
+/** Range of codes that {@link Presence} gives to objects known from elsewhere. It lies below the surrogates. */
 export const FIRST_OBJECT = 128;
 export const LAST_OBJECT = 0xd7ff;
 
-/** How a value is compared of which only presence counts; {@link presence} or one that tells some objects from others. */
+/**
+ * How a value is compared when only its presence counts: {@link presence}, or a function that also tells known objects
+ * apart.
+ */
 export type Presence = (value: unknown) => number;
 
-/** How a value below a model is compared: whether it is there, and which of the two a boolean is. A character's code. */
+/** Compares a value below a model: absent, null, true, false or present. Returns the code of one character. */
 export function presence(value: unknown): number {
   if (value === undefined) return ABSENT;
   if (value === null) return NULL;

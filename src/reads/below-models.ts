@@ -9,16 +9,22 @@ import type { ReadNode } from './shape.ts';
 import { type Sink, TooMuch } from './sink.ts';
 import type { World } from './world.ts';
 
-/** What is below a model is written here before it is handed on: nothing is allocated meanwhile, and nothing else runs. */
+/**
+ * Codes are written here before they become a string, so that nothing is allocated meanwhile. Shared by all walks: they
+ * are synchronous and never nest.
+ */
 const scratch = new Uint16Array(32_768);
 const END_CODE = END.charCodeAt(0);
 
-/** A model that was met on the way; `type` is what a tag said of the rows there. */
+/** Returns the identity of a model met on the way. `type` is the type that a tag gave to the rows there. */
 export function identityOf(world: World, value: object, type: string | undefined): Identity | undefined {
   return world.identity(value) ?? (type === undefined ? undefined : world.rowIdentity(value, type));
 }
 
-/** Writes whether values below models are there, which of the two booleans are, and which objects stand elsewhere too. */
+/**
+ * Writes what was read below models. Of each value only its presence counts: absent, null, true, false or present; an
+ * object known from elsewhere counts as that object.
+ */
 export class BelowModels {
   readonly #world: World;
   readonly #sink: Sink;
@@ -31,17 +37,20 @@ export class BelowModels {
     this.#presence = presence;
   }
 
-  /** The values that were read. */
+  /** Writes the presence of each value that was read. */
   presences(node: ReadNode, value: object): string {
     return text(this.#presences(node, value, 0));
   }
 
-  /** All of a model's properties, and of what is in them: what is handed a model may look at any. */
+  /**
+   * Writes the presence of all properties of a model and of the objects in it, because a function that receives the
+   * model may read any of them.
+   */
   columns(value: object): string {
     return text(this.#columns(value, 0));
   }
 
-  /** Writes from a place in the scratch on; returns where it ends. */
+  /** Writes into the scratch array from an index on; returns the index behind. */
   #presences({ children, each, entries }: ReadNode, value: object, start: number): number {
     let at = start;
     for (let i = 0; i < children.length; i++) {
@@ -58,7 +67,7 @@ export class BelowModels {
     return at;
   }
 
-  /** What `for` goes over that is no list: names are there, or not, as elements are. */
+  /** Writes the names and elements that `for` visits. */
   #entries(each: ReadNode | undefined, value: object, start: number): number {
     let at = start;
     if (Array.isArray(value) || value instanceof Map || value instanceof Set) {
@@ -98,7 +107,7 @@ export class BelowModels {
     return this.#allOf(value, start);
   }
 
-  /** The properties of an object, and of those in it, each object once. */
+  /** Writes the properties of an object and, once each, of the objects in it. */
   #allOf(value: object, start: number): number {
     this.#written.add(value);
     let at = start;
@@ -116,7 +125,10 @@ export class BelowModels {
     return at;
   }
 
-  /** Other instances are left to whoever they are the data of. */
+  /**
+   * Looks into plain objects, lists, maps, sets and models. Other instances may hold anything, such as a database
+   * client.
+   */
   #isLookedInto(value: object): boolean {
     if (isPlaceholder(value)) return false;
     if (isPlain(value) || value instanceof Map || value instanceof Set) return true;
@@ -129,7 +141,7 @@ export class BelowModels {
   }
 }
 
-/** What was written up to a place. */
+/** Returns what was written up to an index, as a string. */
 function text(end: number): string {
   return String.fromCharCode.apply(null, scratch.subarray(0, end) as never);
 }

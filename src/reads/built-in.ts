@@ -2,7 +2,7 @@ import { types } from 'node:util';
 import { isPlain } from '../util/plain.ts';
 import { atom, textAtom } from './atom.ts';
 
-/** The kind of object that a value is: what has no prototype is written `{-`, instances have their class's name. */
+/** Returns the kind of an object: `{` for a plain one, `{-` for one without a prototype, otherwise its class's name. */
 export function kindOf(value: object): string {
   const prototype: object | null = Reflect.getPrototypeOf(value);
   if (prototype === null) return '{-';
@@ -11,9 +11,9 @@ export function kindOf(value: object): string {
   return textAtom('{', typeof made === 'function' ? String(made.name) : '');
 }
 
-/** Values of the engine's own classes, whose whole state is known. */
+/** Returns the text of a value of a built-in class whose whole state is known; undefined for others. */
 export function builtInText(value: object): string | undefined {
-  // A class that extends one of these may have methods of the same name.
+  // Call the class's own method: a class that extends it may have another of the same name.
   if (value instanceof Date) return `D${Date.prototype.getTime.call(value)},`;
   if (types.isStringObject(value)) return textAtom('z', String.prototype.valueOf.call(value));
   if (value instanceof RegExp) {
@@ -30,12 +30,12 @@ export function builtInText(value: object): string | undefined {
   return undefined;
 }
 
-/** Values that are compared whole, whatever was read of them. */
+/** Whether a value is compared whole, whatever was read of it. */
 export function isData(value: object): boolean {
   return types.isPromise(value) || builtInText(value) !== undefined;
 }
 
-/** Bytes of which the names of their places are looked through for others. */
+/** A longer array of bytes is not searched for extra properties. */
 const MAX_BYTES = 65_536;
 
 const BUILT_IN: ReadonlySet<object> = new Set(
@@ -44,24 +44,24 @@ const BUILT_IN: ReadonlySet<object> = new Set(
   ),
 );
 
-/** Whether it is the prototype of a class of the engine whose state is compared. */
+/** Whether this is the prototype of a built-in class whose state is compared. */
 export function isOfEngine(prototype: object): boolean {
   return BUILT_IN.has(prototype);
 }
 
-/** Whether an object is of the engine's own class, and not of one that extends it. */
+/** Whether an object belongs to a built-in class itself, and not to one that extends it. */
 export function isBuiltInClass(value: object): boolean {
   return isOfEngine(Object.getPrototypeOf(value)) || isPlain(value);
 }
 
-/** The names of properties that a list, map or date has beside what makes it one. */
+/** Returns the names of the extra properties of a list, map, date or other built-in value. */
 export function ownExtras(value: object): readonly (string | symbol)[] {
   if (value instanceof Uint8Array && value.length > MAX_BYTES) return [];
   const keys = Reflect.ownKeys(value);
-  // What was added to a list stands behind its length.
+  // Own keys keep their order, so anything added to a list comes after `length`.
   if (Array.isArray(value)) return keys.at(-1) === 'length' ? [] : keys.filter((key) => !isIndex(key));
   if (types.isStringObject(value)) return keys.filter((key) => !isIndex(key));
-  // What Nunjucks marks as safe has its text in `val`.
+  // A string that Nunjucks marks as safe keeps its text in `val`.
   if (value instanceof String) return keys.filter((key) => key !== 'val' && key !== 'length');
   if (ArrayBuffer.isView(value)) return keys.filter((key) => !isIndex(key));
   return value instanceof RegExp ? keys.filter((key) => key !== 'lastIndex') : keys;

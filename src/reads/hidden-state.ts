@@ -1,16 +1,22 @@
 import { isOfEngine } from './built-in.ts';
 
-/** What an object may keep where nobody can look: private fields of its class, slots of the engine's own classes. */
+/**
+ * Caches, by prototype, whether instances may hold state that cannot be read: private fields, or slots of native
+ * classes.
+ */
 const known = new WeakMap<object, boolean>();
 
-/** Where a class reads a private field. A text that has this and no such field is only rendered too often. */
+/**
+ * Matches code that reads a private field. Other text that looks so only makes a body render more often than needed.
+ */
 const PRIVATE_NAME = /(?:\.\s*#[\p{ID_Start}$_\\])|(?:#[\p{ID_Start}$_\\][\p{ID_Continue}$\\]*\s+in\b)/u;
 const NATIVE = /\{\s*\[native code\]\s*\}\s*$/;
 
 /**
- * Whether instances of a class may have state that is not in their properties, nor what makes a list, map or date.
+ * Whether instances of a class may have state that neither their properties nor the content of a list, map or date
+ * shows.
  *
- * @param prototype of the instance; plain objects' have none
+ * @param prototype of the instance; not that of a plain object
  */
 export function hasHiddenState(prototype: object): boolean {
   const answer = known.get(prototype);
@@ -22,7 +28,7 @@ export function hasHiddenState(prototype: object): boolean {
 
 function isHiding(prototype: object): boolean {
   const above: object | null = Object.getPrototypeOf(prototype);
-  // Object.prototype, of whatever realm; what dates and maps keep is compared.
+  // Object.prototype of any realm, or a built-in class whose content is compared.
   if (above === null || isOfEngine(prototype)) return false;
   const made: unknown = Object.getOwnPropertyDescriptor(prototype, 'constructor')?.value;
   if (typeof made === 'function') {

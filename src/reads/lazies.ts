@@ -1,11 +1,10 @@
 const lazies = new WeakSet<object>();
 
-/** Remembers that a function is a lazy. */
 export function markLazy(lazy: object): void {
   lazies.add(lazy);
 }
 
-/** Whether a value is a lazy that nobody called. */
+/** Whether a value is a lazy, as opposed to its result. */
 export function isLazy(value: unknown): boolean {
   return typeof value === 'function' && lazies.has(value);
 }

@@ -4,12 +4,12 @@ import type { ReadNode } from './shape.ts';
 import type { Sink } from './sink.ts';
 
 /**
- * A text of values, taken apart as a walk hands it over: marks and numbers as they are, a text behind {@link TEXT}. A list of 50
- * rows is compared with these in two thirds of the time that looking for each in the whole text takes.
+ * A text of values, split into the parts in which a walk delivers them: marks and numbers as they are, strings after
+ * {@link TEXT}. With parts, comparing a list of 50 rows takes two thirds of the time.
  */
 export type Parts = readonly (string | number | typeof TEXT)[];
 
-/** Tells the text "n" from the mark for null. */
+/** Stands before a string, so that the string "n" differs from the mark for null. */
 const TEXT = true;
 
 abstract class Matcher implements Sink {
@@ -36,7 +36,7 @@ abstract class Matcher implements Sink {
   met(): void {}
 }
 
-/** Compares the text of the values with one that was put together before. */
+/** Compares values with a text that was collected before. */
 export class TextMatcher extends Matcher {
   #at = 0;
   readonly #text: string;
@@ -46,7 +46,7 @@ export class TextMatcher extends Matcher {
     this.#text = text;
   }
 
-  /** All of the text was met. */
+  /** Whether the whole text was matched. */
   get isWhole(): boolean {
     return this.#at === this.#text.length;
   }
@@ -59,7 +59,7 @@ export class TextMatcher extends Matcher {
 
   addAtom(value: Atom): boolean {
     if (typeof value !== 'string') return this.add(atom(value));
-    // Most texts are the same: nothing is put together to find that out.
+    // Most values are equal: compare in place, without building a string.
     const prefix = PREFIXES[value.length];
     if (prefix !== undefined && this.#text.startsWith(prefix, this.#at)) {
       const start = this.#at + prefix.length;
@@ -79,7 +79,7 @@ export class TextMatcher extends Matcher {
     return true;
   }
 
-  /** What was met since a place, for {@link PartsCollector}. */
+  /** Returns the text matched since an index; {@link PartsCollector} keeps it. */
   since(start: number): string {
     return this.#text.slice(start, this.#at);
   }
@@ -89,11 +89,11 @@ export class TextMatcher extends Matcher {
   }
 }
 
-/** The same, and takes the text apart on the way. */
+/** Like {@link TextMatcher}, and collects the parts on the way. */
 export class PartsCollector extends TextMatcher {
   readonly #parts: (string | number | typeof TEXT)[] = [];
 
-  /** Copies, so that a short text does not keep the long one that it was cut from. */
+  /** Returns a copy. V8 would keep the long text alive for each short slice of it. */
   get parts(): Parts {
     return JSON.parse(JSON.stringify(this.#parts));
   }
@@ -124,7 +124,7 @@ export class PartsCollector extends TextMatcher {
   }
 }
 
-/** Compares with the parts. */
+/** Compares values with parts. */
 export class PartsMatcher extends Matcher {
   #at = 0;
   readonly #parts: Parts;
@@ -158,10 +158,10 @@ export class PartsMatcher extends Matcher {
   }
 }
 
-/** JSON keeps it, and it equals no other. */
+/** Whether a number can be a part: JSON must keep it, and it must equal no other number. */
 function isPart(value: number): boolean {
   return Number.isFinite(value) && !Object.is(value, -0);
 }
 
-/** What texts of up to so many characters begin with. */
+/** Prefixes of strings up to 255 characters, by length. */
 const PREFIXES = Array.from({ length: 256 }, (_, length) => textAtom('s', '').replace('0', String(length)));

@@ -1,7 +1,6 @@
 import { types } from 'node:util';
 import { METHOD, peek } from './peek.ts';
 
-/** An object or a function. */
 export function isObject(value: unknown): value is object {
   return (typeof value === 'object' && value !== null) || typeof value === 'function';
 }
@@ -9,9 +8,9 @@ export function isObject(value: unknown): value is object {
 const BASE = Object.prototype;
 const LIST = Array.prototype;
 
-/** Whether printing or adding it runs a method of its own. */
+/** Whether printing an object or adding to it runs a method of its own. */
 export function hasOwnText(value: object): boolean {
-  // What a proxy prints, only the proxy can tell.
+  // Only the proxy can tell what it prints.
   if (types.isProxy(value)) return TEXTS.some((name) => isOwnText(Reflect.get(value, name), name));
   if (typeof value === 'function') return TEXTS.some((name) => Object.hasOwn(value, name));
   if (Array.isArray(value)) {
@@ -29,14 +28,16 @@ export function hasOwnText(value: object): boolean {
   });
 }
 
-/** A function or a text of its own, where every object has another. */
+/** Whether a proxy gave anything for a method of text but the one that every object inherits. */
 function isOwnText(found: unknown, name: string | symbol): boolean {
   return found !== undefined && found !== Reflect.get(BASE, name);
 }
 
 const TEXTS: readonly (string | symbol)[] = [Symbol.toPrimitive, Symbol.toStringTag, 'toString', 'valueOf'];
 
-/** What is directly in an object. */
+/**
+ * Iterates over the elements of a list or set, the keys and values of a map, or the property values of another object.
+ */
 export function* elementsOf(value: object): Iterable<unknown> {
   if (Array.isArray(value) || value instanceof Set) yield* value;
   else if (value instanceof Map) for (const pair of value) yield* pair;

@@ -1,12 +1,12 @@
 import { types } from 'node:util';
 
-/** What {@link peek} finds where a getter stands: it is the page's to call, not ours. */
+/** Returned by {@link peek} for a getter of the object itself, or of its class. Calling one runs code of the page. */
 export const OWN_ACCESSOR: unique symbol = Symbol('own accessor');
 export const INHERITED_ACCESSOR: unique symbol = Symbol('inherited accessor');
-/** What it finds where a class has a method. */
+/** Returned by {@link peek} for a method of a class. */
 export const METHOD: unique symbol = Symbol('method');
 
-/** Reads a property as `object[key]` would, but calls no getter. What a proxy gives, only the proxy can tell; it may throw. */
+/** Reads a property as `object[key]` would, but calls no getter. A proxy's trap is called, and may throw. */
 export function peek(object: object, key: string | symbol): unknown {
   if (types.isProxy(object)) return Reflect.get(object, key);
   const own = Reflect.getOwnPropertyDescriptor(object, key);
@@ -20,7 +20,7 @@ export function peek(object: object, key: string | symbol): unknown {
   return undefined;
 }
 
-/** Whether an object is the prototype of a class, and not just another object that this one inherits from. */
+/** Whether an object is the prototype of a class, rather than an ordinary object from which others inherit. */
 export function isOfClass(prototype: object): boolean {
   const made: unknown = Reflect.getOwnPropertyDescriptor(prototype, 'constructor')?.value;
   return typeof made === 'function' && made.prototype === prototype;

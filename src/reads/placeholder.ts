@@ -1,11 +1,11 @@
 const placeholders = new WeakSet<object>();
 
-/** Lookups one behind the other that a placeholder answers. */
+/** Lookups in a row that a placeholder answers. */
 const MAX_DEPTH = 30;
 
 /**
- * What stands for a value that is still being loaded: it can be printed (as nothing), looped over (no items), looked
- * into (everything in it is a placeholder too) and compared. What is made of it is thrown away with the pass.
+ * Makes the stand-in for a value that is still being loaded. It prints as nothing, loops over no items, and each
+ * property is another placeholder, so that the pass can go on. The output of that pass is thrown away.
  */
 export function makePlaceholder(depth = MAX_DEPTH): object {
   const placeholder: object = new Proxy(Object.create(null), {
@@ -36,6 +36,7 @@ const answers = new Map<string | symbol, unknown>([
 
 function fixed(property: string, depth: number): unknown {
   if (property === 'length' || property === 'size') return 0;
-  // Not a promise: nobody shall wait for it. And whoever walks up a chain comes to its end.
+  // `then` must be undefined, or the placeholder would count as a promise. The depth ends loops such as
+  // `while (node.parent)`.
   return property === 'then' || depth === 0 ? undefined : makePlaceholder(depth - 1);
 }

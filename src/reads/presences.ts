@@ -4,16 +4,15 @@ import type { ReadNode } from './shape.ts';
 /** Ends the elements of a list. */
 export const END = ';';
 
-/**
- * Compares what stands below a model with a text, from a place in it on; returns the place behind, or -1.
- */
+/** Compares the values below a model with a text, from an index on; returns the index behind the match, or -1. */
 export type MatchPresences = (value: object, text: string, at: number, presence: Presence) => number;
 
 const made = new WeakMap<ReadNode, MatchPresences | null>();
 
 /**
- * A function that compares what was read below a model, written for one shape: V8 then knows the shape of the objects at each
- * place, and a hit takes a quarter of the time. Undefined where there is none: the values are looked at one by one then.
+ * Returns a function, generated for this shape, that compares what was read below a model. Each access then has its own
+ * place in the code, which V8 optimises: a hit takes a quarter of the time. Returns undefined where code cannot be
+ * generated; the values are then compared one by one.
  */
 export function matcherFor(node: ReadNode): MatchPresences | undefined {
   let match = made.get(node);
@@ -24,7 +23,7 @@ export function matcherFor(node: ReadNode): MatchPresences | undefined {
   return match ?? undefined;
 }
 
-/** Only such names are written into code. */
+/** Only names of this form are written into code. */
 const IDENTIFIER = /^[A-Za-z_$][\w$]{0,63}$/;
 
 function compile(node: ReadNode): MatchPresences | undefined {
@@ -32,7 +31,7 @@ function compile(node: ReadNode): MatchPresences | undefined {
   try {
     return new Function('v', 't', 'n', 'p', `${lines(node, 'v', 0)}return n;`) as MatchPresences;
   } catch {
-    // Making code may be forbidden in this process.
+    // The process forbids code from strings, as with --disallow-code-generation-from-strings.
     return undefined;
   }
 }

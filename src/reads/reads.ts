@@ -5,16 +5,19 @@ import { walk } from './walk.ts';
 import type { Scope } from './world.ts';
 
 /**
- * How a body stands in its page: what it read, and what it set. Those of one text are one object, because most entries of a tag
- * have the same.
+ * What a body read of its page and what it set for it. Equal reads share one object, because most entries of a tag have
+ * the same.
  */
 export interface Reads {
-  /** The paths that it read, and the text of the values that they had. */
+  /** The paths the body read, and the text of their values. */
   readonly shape: ReadShape;
   readonly text: string;
-  /** Variables that it set for what stands behind it, as {@link writeVariables} wrote them; '' for none. */
+  /** Variables that it set for the page after it, written by {@link writeVariables}; '' for none. */
   readonly variables: string;
-  /** The text taken apart, once it was compared twice: an entry that is fetched for one page is not. */
+  /**
+   * The text split into parts, made at the second hit. Many entries fetched from a store serve one page only, so the
+   * first hit does not pay for it.
+   */
   parts: Parts | 'compared' | undefined;
 }
 
@@ -22,7 +25,7 @@ export const NOTHING_READ: Reads = { shape: NO_READS, text: '', variables: '', p
 
 const last = new WeakMap<ReadShape, Reads>();
 
-/** The reads of an entry, shared with the last entry of the same. */
+/** Returns a `Reads` with this content; the same object as last time for the shape if it is equal. */
 export function readsOf(shape: ReadShape, text: string, variables: string): Reads {
   if (shape === NO_READS && text === '' && variables === '') return NOTHING_READ;
   const known = last.get(shape);
@@ -32,12 +35,12 @@ export function readsOf(shape: ReadShape, text: string, variables: string): Read
   return reads;
 }
 
-/** V8 puts texts that were put together into a tree of their pieces: comparing with one piece is quicker. */
+/** Flattens a string. V8 keeps a concatenated string as a tree, and comparing with a flat one is quicker. */
 function inOnePiece(text: string): string {
   return Buffer.from(text, 'utf8').toString('utf8');
 }
 
-/** Whether the paths of an entry would read the same at a place; `pending` while one of them is still being loaded. */
+/** Whether the paths of an entry would read the same values here; `pending` while one of them is still being loaded. */
 export function compare(reads: Reads, scope: Scope): 'same' | 'different' | 'pending' {
   const { shape } = reads;
   if (shape.roots.length === 0) return 'same';
@@ -55,7 +58,7 @@ function matcherOf({ text, parts }: Reads): TextMatcher | PartsMatcher {
   return parts === 'compared' ? new PartsCollector(text) : new PartsMatcher(parts);
 }
 
-/** As a store has them; undefined for what was not written by {@link writeReads}. */
+/** Reads what {@link writeReads} wrote; undefined for anything else. */
 export function parseReads(written: unknown): Reads | undefined {
   if (written === 0) return NOTHING_READ;
   if (!Array.isArray(written) || written.length !== 3) return undefined;

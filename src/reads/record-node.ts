@@ -1,33 +1,33 @@
 import type { ReadNode } from './shape.ts';
 
-/** The steps of paths. */
+/** Paths, each a list of steps. */
 export type Paths = readonly (readonly string[])[];
 
 /** A step of a path that is being recorded. */
 export class RecordNode implements ReadNode {
   readonly step: string;
   readonly parent: RecordNode | undefined;
-  /** It is, or is below, the elements of a list: it has many values. */
+  /** Whether it is the elements of a list, or below them, and so has many values. */
   readonly isMany: boolean;
-  /** A model stands for it: only whether it is there is compared. */
+  /** Whether it is below a model; then only its presence is compared. */
   readonly isBelow: boolean;
-  /** It, or what it is below, is not compared. */
+  /** Whether it, or a step above it, is named by `except=` and so not compared. */
   readonly isExcepted: boolean;
-  /** Paths below it that are not, from here on. */
+  /** Rests of the `except=` paths that go through this step. */
   readonly #except: Paths;
-  /** What it was when it was read first, where it has one value. */
+  /** Value at the first read. A step with one value must keep it while the body runs. */
   seen: unknown = NOT_SEEN;
   whole = false;
   list = false;
   entries = false;
   isStoodFor = false;
-  /** It was a model each time. */
+  /** Whether its value was a model. */
   isModel = false;
   isData = true;
   type: string | undefined = undefined;
   each: RecordNode | undefined = undefined;
   context: RecordNode | undefined = undefined;
-  /** Most have a few: a list is quicker than a map then. */
+  /** A list, because most steps have few children and searching it is quicker than a map. */
   readonly children: RecordNode[] = [];
 
   constructor(step: string, parent: RecordNode | undefined, isMany: boolean, isBelow: boolean, except: Paths) {
@@ -71,11 +71,11 @@ export class RecordNode implements ReadNode {
     return this.each;
   }
 
-  /** Its path from the root; elements are `*`. */
+  /** Path from the root; elements of lists are `*`. */
   get path(): string[] {
     return this.parent === undefined ? [this.step] : [...this.parent.path, this.step];
   }
 }
 
-/** Stands for no value at all, which `undefined` is one of. */
+/** Marks a step without a value so far. `undefined` will not do, because it is a value. */
 export const NOT_SEEN: unique symbol = Symbol('not seen');

@@ -10,25 +10,25 @@ import { Collector, type Unseen } from './sinks.ts';
 import { walkWhole } from './walk.ts';
 import type { Scope } from './world.ts';
 
-/** Objects looked at in one container that a function is handed. */
+/** Limit of objects visited in one value that a function receives. */
 const MAX_SCANNED = 1_000;
 
-/** Objects looked through for what a body sets. */
+/** Limit of objects searched in values that functions received, to tell whether a body sets one of them. */
 const MAX_COLLECTED = 10_000;
-/** Longest name of a member that is a step of a path. */
+/** Longest member name that becomes a step of a path. */
 const MAX_STEP = 200;
-/** Paths by which one object is reached, of which what is read of it is recorded. */
+/** Limit of paths recorded for one object. */
 const MAX_NODES = 16;
-/** Steps that are taken to repeat what a fragment in the body read. */
+/** Limit of steps taken to repeat the reads of a fragment inside the body. */
 const MAX_REPEATED = 20_000;
 
-/** An object that the body met. */
+/** What is known of an object that the body met. */
 interface Known {
-  /** Where it was found; none for what the body made, or what was loaded for it. */
+  /** Paths on which it was found; none for an object that the body made, or that was loaded for it. */
   readonly nodes: readonly RecordNode[];
-  /** A model, of the tag or another. */
+  /** Whether it is a model, of the tag or another. */
   readonly isModel: boolean;
-  /** It stands for something that is still being loaded: nothing of this run counts. */
+  /** Whether it stands for a value still being loaded. The pass then does not count. */
   readonly isPlaceholder: boolean;
 }
 
@@ -48,9 +48,9 @@ interface Root {
 }
 
 /**
- * Records what a body reads of what stands outside of it, while it runs: each value's path from a variable. Objects are known by
- * the paths on which they were reached, so that what is read of them later, under whatever name, is found. Values that the
- * body makes itself are made of what it read.
+ * Records what a body reads from outside while it runs, as paths from variables. An object is known by the paths on
+ * which it was reached, so that later reads of it are found under any name. Values that the body makes need no record,
+ * because they are made of what it read.
  *
  * After "verifying traces" of Mokhov, Mitchell and Peyton Jones, Build Systems à la Carte, ICFP 2018, 5.2.2.
  */
@@ -61,30 +61,38 @@ export class Recorder {
   readonly #known = new Map<object, Known>();
   #lastObject: object | undefined;
   #last: Known = PLACEHOLDER;
-  /** The text of what was handed to functions, as it was then. */
+  /**
+   * Text of each value handed to a function, at the time of the call. Compared at the end, in case the function changed
+   * it.
+   */
   #handed: Map<object, string> | undefined;
-  /** Everything that functions were handed. */
+  /** All objects that functions received. */
   #handedAll: Set<object> | undefined;
   #inHanded: { readonly of: number; readonly objects: ReadonlySet<object> } | undefined;
-  /** Lists as they were when the body went over them. */
+  /** A copy of each list that the body looped over, to see at the end whether it changed. */
   #iterated: Map<readonly unknown[], readonly unknown[]> | undefined;
-  /** Lists, and objects with a text of their own, that were looked up and not looked into. */
+  /**
+   * Lists, and objects with a text of their own, that were looked up but not yet looked into. If they stay here, they
+   * were printed.
+   */
   #lookedUp: Map<object, RecordNode[]> | undefined;
-  /** What was asked for its identity although it is not compared; and what was walked through for that. */
+  /**
+   * Objects already asked for their identity although they are not compared, and objects already searched for models.
+   */
   readonly #uncompared = new Set<object>();
   readonly #walked = new Set<object>();
-  /** Rows that a tag in the body gave a type. */
+  /** Rows to which a tag in the body gave a type. */
   #typed: Map<object, string> | undefined;
-  /** Objects that a getter gave. */
+  /** Objects returned by getters. */
   #fromGetters: Set<object> | undefined;
-  /** Objects that a function gave, and what was found in them: they may be there for the next page too. */
+  /** Objects returned by functions, and those found in them. The next page may get the same objects. */
   #fromFunctions: Set<object> | undefined;
   #unseen: Unseen | undefined;
   readonly #generation: number;
   readonly #except: Paths;
 
   /**
-   * @param met told of each model that is met
+   * @param met called with each model that the body meets
    * @param except paths that are not compared
    */
   constructor(scope: Scope, met: (identity: Identity) => void, except: Paths) {
@@ -94,12 +102,12 @@ export class Recorder {
     this.#generation = scope.world.generation;
   }
 
-  /** The first thing that cannot be compared. */
+  /** The first value that cannot be compared. If there is one, the body is not stored. */
   get unseen(): Unseen | undefined {
     return this.#unseen;
   }
 
-  /** The variables that were read. */
+  /** Names of the variables that were read. */
   get names(): readonly string[] {
     return this.#roots.map(({ node }) => node.step);
   }
@@ -108,7 +116,7 @@ export class Recorder {
     this.#unseen ??= { path, why };
   }
 
-  /** A variable that stands outside was read. */
+  /** Records that a variable from outside was read. */
   root(kind: RootKind, name: string, value: unknown): void {
     for (let i = 0; i < this.#roots.length; i++) {
       const root = this.#roots[i] as Root;
@@ -119,20 +127,23 @@ export class Recorder {
     this.#note(node, value);
   }
 
-  /** A value that is not looked up when it is used: a JavaScript variable of the compiled template. */
+  /**
+   * Records a JavaScript variable of the compiled template. It may be printed without any lookup, so it counts as used
+   * at once.
+   */
   variable(name: string, value: unknown): void {
     this.root('variable', name, value);
     if (isObject(value)) this.#unlooked(value);
   }
 
-  /** A variable of the body's own was read: it may hold what stands outside. */
+  /** Records that the body read a variable of its own. It may hold an object from outside. */
   again(value: unknown): void {
     const known = isObject(value) ? this.#known.get(value) : undefined;
     if (known === undefined || known.isModel) return;
     for (const node of known.nodes) this.#use(node, value as object);
   }
 
-  /** `object[key]` was read, and was `value`. */
+  /** Records that `object[key]` was read and gave `value`. */
   member(object: unknown, key: unknown, value: unknown): void {
     if (!isObject(object)) return;
     const { nodes, isPlaceholder } = this.#know(object);
@@ -141,20 +152,20 @@ export class Recorder {
       this.#meetUncompared(object);
       if (this.#fromGetters?.has(object)) this.cannotSee(String(key), 'it is read of what a getter made');
       if (this.#fromFunctions?.has(object)) this.given(value);
-      // An object of the body's own may hold one from outside.
+      // An object that the body made may hold one from outside.
       return this.again(value);
     }
-    // What a function gave was not looked up here.
+    // An object from a function was never recorded as looked up here.
     if (this.#lookedUp !== undefined && !this.isGiven(object)) this.#lookedInto(object);
     if (nodes.length === 1 && this.#elementBelow(nodes[0] as RecordNode, key, value)) return;
     if (typeof key === 'symbol') return this.#hand(object, { left: MAX_SCANNED });
     const step = typeof key === 'string' ? key : String(key);
-    // A name that a visitor may have chosen is not made a part of the shape.
+    // A visitor may have chosen a long name, such as a search term, so do not put it into the shape.
     if (step.length > MAX_STEP) return this.#hand(object, { left: MAX_SCANNED });
     const found = peek(object, step);
     const isComputed =
       typeof found === 'symbol' && (found === METHOD || found === INHERITED_ACCESSOR || found === OWN_ACCESSOR);
-    // Nunjucks wraps functions that it looks up in an object.
+    // Nunjucks wraps functions that it looks up in an object, so two different wrappers count as the same.
     const isSame =
       isComputed || Object.is(found, value) || (typeof found === 'function' && typeof value === 'function');
     if (!isSame) this.cannotSee(this.#pathOf(object), 'it gives another value each time');
@@ -163,14 +174,17 @@ export class Recorder {
       if (isComputed) child.isData = false;
       else this.#note(child, found);
     }
-    // What a getter gives was not there before.
+    // A plain value is compared as such. Only a getter's result needs more.
     if (!isComputed || found === METHOD) return;
-    // What computes it may look at any model in the object.
+    // The getter may read any model in the object.
     this.#meetModels(object, { left: MAX_SCANNED });
     if (isObject(value)) this.#fromGetter(nodes, value);
   }
 
-  /** What a getter gave: below a model it is the model's; of any other object nothing says what is in it. */
+  /**
+   * Records the result of a getter. Below a model, the model's token stands for it; of any other object, nothing tells
+   * what it will hold next time.
+   */
   #fromGetter(nodes: readonly RecordNode[], value: object): void {
     this.given(value);
     this.#meetUncompared(value);
@@ -180,7 +194,10 @@ export class Recorder {
     this.#fromGetters.add(value);
   }
 
-  /** What was read of other elements of a list below a model: only whether it is there will be compared. */
+  /**
+   * Short cut for further elements of a list below a model: only their presence will be compared. Returns whether it
+   * applied.
+   */
   #elementBelow(node: RecordNode, key: unknown, value: unknown): boolean {
     if (!node.isBelow || !node.isMany || typeof key !== 'string') return false;
     const child = node.find(key);
@@ -189,7 +206,7 @@ export class Recorder {
     return true;
   }
 
-  /** `for` goes over it. */
+  /** Records that `for` loops over a value. */
   iterate(value: unknown): void {
     if (!isObject(value)) return;
     this.#lookedInto(value);
@@ -198,7 +215,10 @@ export class Recorder {
     if (this.#fromFunctions?.has(value)) for (const element of elementsOf(value)) this.given(element);
   }
 
-  /** `for a, b in` takes the elements of a list apart, where nobody sees it. */
+  /**
+   * Records `for a, b in list`. Nunjucks takes the elements apart without a lookup that could be seen, so they count as
+   * handed on.
+   */
   destructure(value: unknown): void {
     if (!Array.isArray(value)) return;
     const isGiven = this.#fromFunctions?.has(value);
@@ -209,39 +229,41 @@ export class Recorder {
     }
   }
 
-  /** A function gave a value: nobody knows whether it was made for this page. */
+  /** Records the result of a function. It may or may not have been made for this page. */
   given(value: unknown): void {
     if (!isObject(value)) return;
     this.#fromFunctions ??= new Set();
     this.#fromFunctions.add(value);
     this.#meetUncompared(value);
-    // A list may be printed.
+    // A list may be printed, so meet the models in it.
     if (Array.isArray(value))
       for (const item of value.slice(0, MAX_SCANNED)) if (isObject(item)) this.#meetUncompared(item);
   }
 
-  /** Whether a function gave an object. */
   isGiven(value: unknown): boolean {
     return isObject(value) && this.#fromFunctions?.has(value) === true;
   }
 
-  /** A function, filter, test or another tag is handed a value: it may look at all of it. */
+  /** Records that a function, filter, test or another tag receives a value. It may read all of it. */
   hand(value: unknown): void {
     if (isObject(value)) this.#hand(value, { left: MAX_SCANNED });
   }
 
-  /** A macro is handed a value, as one of its JavaScript variables. */
+  /** Records an argument of a macro, which becomes one of its JavaScript variables. */
   pass(value: unknown): void {
     if (isObject(value)) this.#unlooked(value);
   }
 
-  /** A method of an object is called: what it computes, it computes from the object. */
+  /** Records a call of a method. Its result depends on the object, so the object counts as handed on. */
   call(object: unknown, method: unknown): void {
     if (!isObject(object) || isLazy(method) || this.#scope.world.macro(method) !== undefined) return;
     if (this.#know(object).nodes.length > 0) this.#hand(object, { left: MAX_SCANNED });
   }
 
-  /** A variable of the template that a macro stands in was read. */
+  /**
+   * Records a variable of the template in which a macro is defined. Returns whether the macro itself was found on a
+   * path.
+   */
   ofMacro(macro: object, name: string, value: unknown): boolean {
     const { nodes } = this.#know(macro);
     for (const node of nodes) {
@@ -251,7 +273,10 @@ export class Recorder {
     return nodes.length > 0;
   }
 
-  /** Where an object stands outside of the body, as it can be found again; undefined for none, or for an element of a list. */
+  /**
+   * Returns the path by which an object outside of the body can be found again; undefined if there is none, or if it is
+   * an element of a list.
+   */
   pathTo(object: object): { readonly kind: RootKind; readonly steps: readonly string[] } | undefined {
     for (const node of this.#know(object).nodes) {
       if (node.isMany || node.path.includes('()')) continue;
@@ -263,13 +288,13 @@ export class Recorder {
     return undefined;
   }
 
-  /** Whether an object stands outside of the body, or may. */
+  /** Whether an object is, or may be, from outside of the body. */
   isOutside(object: object): boolean {
     const { nodes, isModel } = this.#know(object);
     return isModel || nodes.length > 0 || this.isGiven(object) || this.#isInHanded(object);
   }
 
-  /** Whether it stands in what a function was handed: what the function gave may hold it. */
+  /** Whether an object is part of a value that a function received; the function's result may contain it. */
   #isInHanded(object: object): boolean {
     if (this.#handedAll === undefined) return false;
     if (this.#inHanded === undefined || this.#inHanded.of < this.#handedAll.size) {
@@ -285,7 +310,7 @@ export class Recorder {
     return this.#scope.world.isMarkedSafe(object);
   }
 
-  /** A tag in the body says that an object is a row of a type. */
+  /** Records that a tag in the body gave an object a type. */
   typed(object: object, type: string): void {
     const { nodes, isModel } = this.#know(object);
     if (isModel || nodes.length === 0) return;
@@ -293,7 +318,9 @@ export class Recorder {
     this.#typed.set(object, type);
   }
 
-  /** Rows are of a type where a tag said so of all of them: of others what was read is compared. */
+  /**
+   * Applies a type to a path only if a tag gave it to all rows there. Otherwise the fields that were read are compared.
+   */
   #settleTypes(typed: ReadonlyMap<object, string>): void {
     const others = new Set<RecordNode>();
     for (const [object, { nodes }] of this.#known) if (!typed.has(object)) for (const node of nodes) others.add(node);
@@ -306,7 +333,7 @@ export class Recorder {
     }
   }
 
-  /** What the body has read; to be called when it has ended. */
+  /** Returns what the body has read. Call it once, when the body has ended. */
   roots(): readonly ReadRoot[] {
     if (this.#lookedUp !== undefined) {
       for (const [object, nodes] of this.#lookedUp) for (const node of nodes) this.#unlookedAt(node, object);
@@ -324,7 +351,7 @@ export class Recorder {
     return this.#roots;
   }
 
-  /** A tag in the body named a type: what was met as data before may be a model. */
+  /** A tag in the body named a type, so look again at objects met as data before: they may be models. */
   #lookAgain(): void {
     for (const [object, { nodes, isModel }] of this.#known) {
       if (isModel || nodes.length === 0 || !this.#isModel(object)) continue;
@@ -341,7 +368,10 @@ export class Recorder {
     }
   }
 
-  /** What a fragment in the body was compared by, the body is compared by too. */
+  /**
+   * Records the reads of a fragment inside the body, which was served or rendered here: the body depends on the same
+   * values.
+   */
   repeat(shape: ReadShape, at: RepeatedAt): void {
     const budget = { left: MAX_REPEATED };
     for (const { kind, node } of shape.roots) this.#repeat(node, at.read(kind, node.step), at, budget);
@@ -383,7 +413,8 @@ export class Recorder {
 
   #found(known: Known, node: RecordNode, value: object): void {
     if (known === PLACEHOLDER) return;
-    // On another path the same object is told by being the same; but not below a model, nor where except= says so.
+    // If the object is known on another path, comparing identity there is enough; but not below a model, nor where
+    // `except=` excludes the path.
     const isKnown = node.isBelow
       ? known.nodes.includes(node)
       : known.nodes.some((other) => other === node || !(other.isBelow || other.isExcepted));
@@ -400,12 +431,13 @@ export class Recorder {
       this.#meetUncompared(value);
     } else if (typeof value === 'function') {
       node.isStoodFor ||= isLazy(value) || this.#scope.world.macro(value) !== undefined;
-      // From now on it was met, whatever else keeps this body from being stored.
+      // Register the function as met, even if something else keeps this body from being stored; later pages may trust
+      // it.
       if (!node.isStoodFor) this.#scope.world.functionText(value as never);
     }
   }
 
-  /** It was looked up: if nothing is looked up in it next, its text or its elements may be what counts. */
+  /** Remembers a lookup. If nothing is looked up in the value next, it was printed, and its text or elements count. */
   #use(node: RecordNode, value: object): void {
     if (!Array.isArray(value) && (node.isBelow || !hasOwnText(value))) return;
     this.#lookedUp ??= new Map();
@@ -414,7 +446,10 @@ export class Recorder {
     else waiting.push(node);
   }
 
-  /** What was looked up last is what is looked into: arguments are evaluated from left to right. */
+  /**
+   * Takes back the last lookup, because the body looks into the value. It is the last one because arguments are
+   * evaluated from left to right.
+   */
   #lookedInto(object: object): void {
     this.#lookedUp?.get(object)?.pop();
   }
@@ -443,7 +478,7 @@ export class Recorder {
       this.#register(node, elementsOf(value));
     } else if (value instanceof Map || value instanceof Set) {
       node.list = true;
-      // Keys are printed, or handed on: they are compared as a whole.
+      // Keys are printed or handed on, so they are compared whole.
       if (value instanceof Map) for (const key of value.keys()) this.hand(key);
       this.#register(node, value.values());
     } else if (Symbol.iterator in value) {
@@ -459,9 +494,9 @@ export class Recorder {
   }
 
   #register(node: RecordNode, elements: Iterable<unknown>): void {
-    // How many there are counts, whatever they are.
+    // The number of elements counts, whatever they are.
     if (node.isBelow) node.element();
-    // Ordinary rows of one list are known by one and the same.
+    // Ordinary rows of one list share one `Known`.
     let row: Known | undefined;
     for (const element of elements) {
       if (!isObject(element)) continue;
@@ -478,9 +513,9 @@ export class Recorder {
     }
   }
 
-  /** What is known of an object. The first time it is met, it is asked whether it is a model. */
+  /** Returns what is known of an object; at the first time, asks whether it is a model. */
   #know(object: object): Known {
-    // Most members are read of the object that another was read of before.
+    // Most members are read from the same object as the member before.
     if (object === this.#lastObject) return this.#last;
     let known = this.#known.get(object);
     if (known === undefined) {
@@ -523,7 +558,7 @@ export class Recorder {
     for (const item of elementsOf(value)) if (isObject(item)) this.#hand(item, budget);
   }
 
-  /** A model that nothing is compared of: its token is all that tells. */
+  /** Depends on a model whose content is not compared: only its token can tell that it changed. */
   #meetUncompared(object: object): void {
     if (this.#uncompared.has(object)) return;
     this.#uncompared.add(object);
@@ -532,7 +567,7 @@ export class Recorder {
     if (identity !== undefined) this.#met(identity);
   }
 
-  /** Everything in what a function is handed of a model: it may look at any model there. */
+  /** Depends on all models in a value that belongs to a model and that a function receives: it may read any of them. */
   #meetAll(value: object, budget: { left: number }): void {
     if (this.#walked.has(value) || isPlaceholder(value) || typeof value === 'function') return;
     this.#walked.add(value);
@@ -545,7 +580,7 @@ export class Recorder {
     for (const item of elementsOf(value)) if (isObject(item)) this.#meetAll(item, budget);
   }
 
-  /** The models in what a function is handed, and all that is below them. */
+  /** Depends on the models in a value that a function receives, and on all models below those. */
   #meetModels(value: object, budget: { left: number }): void {
     if (this.#walked.has(value) || isPlaceholder(value) || typeof value === 'function') return;
     if (this.#isModel(value)) return this.#meetAll(value, budget);
@@ -558,7 +593,7 @@ export class Recorder {
     this.cannotSee(this.#pathOf(value), `a function is handed more than ${MAX_SCANNED} objects`);
   }
 
-  /** The text of an object that a function is handed; models in it are met. */
+  /** Returns the text of a value that a function receives; depends on the models in it. */
   #textOf(value: object): string {
     const collector = new Collector(this.#met);
     walkWhole(value, this.#scope, collector);
@@ -570,7 +605,7 @@ export class Recorder {
   }
 }
 
-/** All objects in one, itself too; false when there are more than can be looked at. */
+/** Collects an object and all objects in it; false when there are more than the limit. */
 function collect(value: object, objects: Set<object>): boolean {
   if (objects.has(value) || isPlaceholder(value) || typeof value === 'function') return true;
   objects.add(value);

@@ -1,37 +1,39 @@
 import { LRUCache } from 'lru-cache';
 
 /**
- * Where a read begins: `scope`, a name as the tag's place sees it; `variable`, a JavaScript variable of the compiled
- * template (a loop's variable, a macro's parameter); `context`, a name as macros see it, past all frames; `global`, one of
- * the environment's globals; `helper`, one of its filters (`|name`) or tests (`?name`).
+ * Where a path begins. `scope`: a name as seen at the tag. `variable`: a JavaScript variable of the compiled template
+ * (a loop variable, a macro's parameter). `context`: a name as macros see it, past all frames. `global`: a global of
+ * the environment. `helper`: a filter (`|name`) or test (`?name`) of the environment.
  */
 export type RootKind = 'scope' | 'variable' | 'context' | 'global' | 'helper';
 
-/** How a value is compared beyond the members below it. */
+/** How a value is compared, apart from the members below it. */
 export interface Comparison {
-  /** All of its own data: it was handed to a function, a filter, a method. */
+  /** All of its own data, because a function, filter or method received it. */
   readonly whole: boolean;
-  /** Its elements: their number, their kinds, and the values of those that are no objects. */
+  /** Its elements: their number, their kinds, and the values of those that are not objects. */
   readonly list: boolean;
   /** Its names and values, in the order of `for k, v`. */
   readonly entries: boolean;
-  /** It was a model, a lazy or a macro: something else stands for its content, and reports leave out what is below it. */
+  /**
+   * It was a model, a lazy or a macro. A token or digest stands for its content, so reports leave out what is below it.
+   */
   readonly isStoodFor: boolean;
-  /** It was an ordinary property: below a model it is looked at without asking for a getter. */
+  /** It was an ordinary property, so that below a model it can be read without looking for a getter. */
   readonly isData: boolean;
-  /** Nothing was read below it. */
+  /** Nothing below it was read, and it is not compared as a whole. */
   readonly isEnd: boolean;
-  /** The objects here are rows of this type: a tag said so. */
+  /** Type that a tag gave to the rows here. */
   readonly type: string | undefined;
 }
 
-/** One step of a path, and what was read below it. */
+/** One step of a path, with all that was read below it. */
 export interface ReadNode extends Comparison {
   readonly step: string;
   readonly children: readonly ReadNode[];
-  /** What was read of each element. */
+  /** What was read of each element of a list. */
   readonly each: ReadNode | undefined;
-  /** What was read of the variables of the template that a macro stands in. */
+  /** What was read of variables of the template in which a macro is defined. */
   readonly context: ReadNode | undefined;
 }
 
@@ -40,25 +42,25 @@ export interface ReadRoot {
   readonly node: ReadNode;
 }
 
-/** The paths that a body reads, without their values. Shapes of one text are one object. */
+/** The paths that a body reads, without values. Equal shapes share one object. */
 export interface ReadShape {
   readonly roots: readonly ReadRoot[];
   /** The shape as text, for a store and for comparing. */
   readonly text: string;
-  /** How many paths it has. */
+  /** Number of paths. */
   readonly size: number;
-  /** The paths as people write them: `lang`, `rows[*].title`. */
+  /** The paths in readable form, for reports: `lang`, `rows[*].title`. */
   readonly paths: readonly string[];
 }
 
-/** A body that reads more paths than these costs more to look up than caching it is worth. */
+/** A body that reads more paths than this is not stored, because looking it up would cost more than rendering. */
 export const MAX_PATHS = 64;
 
-/** Shapes kept by their text; a site has a few for each of its tags. */
+/** Shapes cached by their text. A site has a few for each tag. */
 const MAX_SHAPES = 5_000;
-/** Characters of all shapes together; an object of a shape takes some twenty times as much. */
+/** Limit of characters in all cached shapes. A shape's objects take some twenty times as much. */
 const MAX_SHAPES_TEXT = 1_000_000;
-/** Characters of a shape that a store gives back. */
+/** Limit of characters in a shape that comes from a store. */
 const MAX_STORED_TEXT = 32_768;
 const MAX_NESTING = 64;
 
@@ -85,9 +87,9 @@ const shapes = new LRUCache<string, ReadShape>({
 });
 
 /**
- * The shape of these roots.
+ * Returns the shape of these roots.
  *
- * @param last a shape that it may well be
+ * @param last the shape of the last body of this tag, which is probably equal and then saves the work
  */
 export function shapeOf(roots: readonly ReadRoot[], last?: ReadShape): ReadShape {
   if (last !== undefined && areSame(roots, last.roots)) return last;
@@ -95,20 +97,20 @@ export function shapeOf(roots: readonly ReadRoot[], last?: ReadShape): ReadShape
   return readShape(text) as ReadShape;
 }
 
-/** The shape of a text that came from a store; undefined for what cannot have been stored by this package. */
+/** Reads the shape from a text that came from a store; undefined if this package cannot have stored it. */
 export function storedShape(text: string): ReadShape | undefined {
   if (text.length > MAX_STORED_TEXT) return undefined;
   const shape = readShape(text);
   return shape === undefined || shape.size > MAX_PATHS ? undefined : shape;
 }
 
-/** The shape that a text was written from; undefined for any other text. */
+/** Reads a shape from its text; undefined for any other text. */
 function readShape(text: string): ReadShape | undefined {
   const known = shapes.get(text);
   if (known !== undefined) return known;
   const roots = parse(text);
   if (roots === undefined) return undefined;
-  // Filters and tests are code, not what somebody passed to the page.
+  // Filters and tests are code of the environment, so they do not count as paths of the page.
   const data = roots.filter(({ kind }) => kind !== 'helper');
   const size = data.reduce((sum, { node }) => sum + pathsOf(node), 0);
   const shape = { roots, text, size, paths: data.flatMap(({ node }) => textsBelow(node, node.step)) };
@@ -136,7 +138,7 @@ function isSameNode(a: ReadNode | undefined, b: ReadNode | undefined): boolean {
 
 export const NO_READS: ReadShape = shapeOf([]);
 
-/** All paths of both, in an order that does not depend on which was known first. */
+/** Returns all paths of both shapes, sorted, so that the result does not depend on which came first. */
 export function union(a: ReadShape, b: ReadShape): ReadShape {
   if (a === b) return a;
   const merged = new Map<string, ReadRoot>();
@@ -152,12 +154,12 @@ export function union(a: ReadShape, b: ReadShape): ReadShape {
   );
 }
 
-/** One shape for each path. */
+/** Splits a shape into one for each path. */
 export function leaves({ roots }: ReadShape): ReadShape[] {
   return roots.flatMap(({ kind, node }) => branches(node).map((branch) => shapeOf([{ kind, node: branch }])));
 }
 
-/** A node with each of the paths below it alone. */
+/** Splits a node into copies that have one path below each. */
 function branches(node: ReadNode): ReadNode[] {
   const bare = { ...node, isEnd: true, children: [], each: undefined, context: undefined };
   const found: ReadNode[] = [];
@@ -172,7 +174,7 @@ function branches(node: ReadNode): ReadNode[] {
   return found.length === 0 ? [bare] : found;
 }
 
-/** The same without some paths and all that is below them. */
+/** Leaves out the given paths and all that is below them. */
 export function without(roots: readonly ReadRoot[], paths: readonly (readonly string[])[]): readonly ReadRoot[] {
   if (paths.length === 0) return roots;
   return roots.flatMap(({ kind, node }) => {
@@ -243,7 +245,7 @@ function parse(text: string): readonly ReadRoot[] | undefined {
       return { kind, node: read(root[1], 0) };
     });
   } catch {
-    // Somebody else wrote it.
+    // This package did not write the text.
     return undefined;
   }
 }
@@ -268,7 +270,7 @@ function read(written: Written, depth: number): ReadNode {
   };
 }
 
-/** A text as V8 keeps the names of properties: it finds a property by another text much more slowly. */
+/** Interns a string as V8 does with property names, because looking up a property by another string is much slower. */
 function propertyName(text: string): string {
   return Object.keys({ [text]: 0 })[0] as string;
 }

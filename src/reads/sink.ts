@@ -2,24 +2,26 @@ import type { Identity } from '../model/identity.ts';
 import type { Atom, Presence } from './atom.ts';
 import type { ReadNode } from './shape.ts';
 
-/** Takes the text of the values as it comes. Each method says whether it is worth going on. */
+/** Receives the text of a walk's values piece by piece. Each method returns whether the walk should go on. */
 export interface Sink {
   add(text: string): boolean;
-  /** A value that nobody can compare. */
+  /** Called for a value that cannot be compared. */
   unseen(path: string, why: string): boolean;
-  /** There is more than can be compared. */
+  /** Called when there is more than can be compared. */
   tooMuch(): boolean;
-  /** A value that is still being loaded. */
+  /** Called for a value that is still being loaded. */
   pending(): boolean;
-  /** A value that is no object, as {@link atom} writes it. */
+  /** Called for a value that is not an object; {@link atom} gives its text. */
   addAtom(value: Atom): boolean;
-  /** May take what is below a model at once; undefined if it is to be handed the text. */
+  /**
+   * May compare all that is below a model at once. Returns undefined if it cannot; then the text follows through `add`.
+   */
   below?(node: ReadNode, value: object, presence: Presence): boolean | undefined;
-  /** Whether it wants to be told of models. */
+  /** Whether the sink wants calls of {@link met}. */
   readonly isMeeting: boolean;
-  /** A model was met on the way. */
+  /** Called for each model on the way. */
   met(identity: Identity): void;
 }
 
-/** Thrown where a walk finds that there is more than it can write. */
+/** Thrown when a walk finds more than it can write. */
 export class TooMuch extends Error {}

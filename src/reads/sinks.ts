@@ -2,26 +2,26 @@ import type { Identity } from '../model/identity.ts';
 import { type Atom, atom } from './atom.ts';
 import type { Sink } from './sink.ts';
 
-/** Longest text of all values that a fragment is compared by: what is longer takes longer than rendering most bodies. */
+/** Longest text of values that a fragment is compared by. A longer one takes more time than rendering most bodies. */
 const MAX_TEXT = 65_536;
 
-/** What keeps a fragment from being stored. */
+/** A value that cannot be compared, which keeps a fragment from being stored. */
 export interface Unseen {
   readonly path: string;
   readonly why: string;
 }
 
-/** Puts the text of the values together. */
+/** Collects the text of all values. */
 export class Collector implements Sink {
   text = '';
-  /** What could not be compared: the first of it. */
+  /** The first value that could not be compared. */
   unseenValue: Unseen | undefined;
   isPending = false;
   isTooMuch = false;
   readonly isMeeting: boolean;
   readonly #met: ((identity: Identity) => void) | undefined;
 
-  /** @param met told of each model on the way */
+  /** @param met called with each model on the way */
   constructor(met?: (identity: Identity) => void) {
     this.#met = met;
     this.isMeeting = met !== undefined;
@@ -43,7 +43,7 @@ export class Collector implements Sink {
 
   unseen(path: string, why: string): boolean {
     this.unseenValue ??= { path, why };
-    // What comes behind is met too: a function is trusted by the next page that meets it.
+    // Go on, so that functions that follow are registered as met too; the next page then trusts them.
     return this.add('?');
   }
 
@@ -57,7 +57,10 @@ export class Collector implements Sink {
   }
 }
 
-/** The same for a key: what cannot be compared is a mark in it, because no fragment that read it was stored. */
+/**
+ * Collects the text for a key. A value that cannot be compared becomes a mark; that is safe, because no fragment that
+ * read it was stored.
+ */
 export class KeyCollector extends Collector {
   override unseen(): boolean {
     return this.add('?');

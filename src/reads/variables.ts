@@ -1,28 +1,29 @@
 import type { RootKind } from './shape.ts';
 
-/** A variable that a body set for the page behind it. */
+/** A variable that a body set for the page after it. */
 export type SetVariable = readonly [name: string, value: unknown];
 
-/** What stands outside of a body. */
+/** Tells what a body's variables have in common with the page around. */
 export interface Outside {
   isOutside(object: object): boolean;
-  /** Whether it is printed as html. */
+  /** Whether Nunjucks prints the object as html, unescaped. */
   isMarkedSafe(object: object): boolean;
   pathTo(object: object): { readonly kind: RootKind; readonly steps: readonly string[] } | undefined;
 }
 
-/** Finds what is at a path of the page. */
+/** Finds the value at a path of the page. */
 export type Find = (kind: RootKind, steps: readonly string[]) => unknown;
 
 const ROOTS: ReadonlySet<string> = new Set<RootKind>(['scope', 'variable', 'context', 'global']);
 
-/** Makes html that is marked as safe, of the copy of Nunjucks that the page is rendered by. */
+/** Marks html as safe with the copy of Nunjucks that renders the page. */
 export type MarkSafe = (html: string) => unknown;
 
 /**
- * Variables as text, for an entry; undefined when one of them is not plain data that comes back as it is.
+ * Writes variables as text for an entry; undefined when one of them is not plain data that reading restores exactly.
  *
- * @param outside tells objects of the page: what is set to one must be that object, wherever it is on the next page
+ * @param outside tells objects of the page. A variable set to one is written as a path, so that it is the same object
+ * on the next page.
  *
  * @example writeVariables([['count', 3]], outside) // '[["count",3]]'
  */
@@ -36,12 +37,12 @@ export function writeVariables(variables: readonly SetVariable[], outside: Outsi
   }
 }
 
-/** Nesting of what a stored entry may set. */
+/** Deepest nesting in the variables of a stored entry. */
 const MAX_DEPTH = 50;
-/** A name with a dot would be taken for a path by Nunjucks. */
+/** Nunjucks would take a name with a dot for a path. */
 const NAME = /^[^.\s]+$/;
 
-/** Whether a text is what {@link writeVariables} wrote: a store may give back anything. */
+/** Whether a text has the form that {@link writeVariables} gives. A store may return anything. */
 export function areVariables(text: string): boolean {
   if (text === '') return true;
   try {
@@ -81,7 +82,7 @@ export function readVariables(text: string, markSafe: MarkSafe, find: Find): Set
   ]);
 }
 
-/** Values that JSON has no form for are lists of one or two elements; lists are in a list of their own. */
+/** Writes values that JSON cannot express as `[kind]` or `[kind, content]`; a list becomes `['a', […]]`. */
 function packed(value: unknown, outside: Outside, met: Set<object>): unknown {
   if (value === undefined) return ['u'];
   if (typeof value === 'object' && value !== null && outside.isMarkedSafe(value)) return ['h', String(value)];
@@ -89,7 +90,7 @@ function packed(value: unknown, outside: Outside, met: Set<object>): unknown {
     return Number.isFinite(value) && !Object.is(value, -0) ? value : ['d', Object.is(value, -0) ? '-0' : String(value)];
   }
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return value;
-  // What is one object in two places would be two.
+  // An object from outside is written as its path: a copy of it would be another object.
   if (typeof value === 'object' && outside.isOutside(value)) {
     const path = outside.pathTo(value);
     if (path === undefined) throw new TypeError('not plain data');

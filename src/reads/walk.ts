@@ -13,20 +13,20 @@ import type { ReadNode, ReadShape } from './shape.ts';
 import { type Sink, TooMuch } from './sink.ts';
 import type { Scope, World } from './world.ts';
 
-/** Nesting of one value that is compared as a whole. */
+/** Deepest nesting of a value that is compared as a whole. */
 const MAX_DEPTH = 50;
 
 /**
- * Evaluates the paths of a shape at a place, and hands the text of their values to a sink. It is the one description of what
- * a read is compared by: entries are made, judged and found in a store by it.
+ * Evaluates the paths of a shape at a place in a page and hands the text of their values to a sink. Making, judging and
+ * finding entries all use this function, so that they cannot disagree.
  *
- * @returns false when the sink had enough
+ * @returns false when the sink stopped the walk
  */
 export function walk(shape: ReadShape, scope: Scope, sink: Sink): boolean {
   return new Walk(scope, sink).all(shape);
 }
 
-/** The text of one value's own data, as it is when a function is handed the value. */
+/** Writes the text of one value's own data, as it is when a function receives the value. */
 export function walkWhole(value: object, scope: Scope, sink: Sink): boolean {
   try {
     return new Walk(scope, sink).whole(value, 0);
@@ -39,14 +39,17 @@ class Walk {
   readonly #scope: Scope;
   readonly #world: World;
   readonly #sink: Sink;
-  /** Objects met, in their order: what is one object is not the same as what is two alike. */
+  /** Objects met, numbered in order: one object in two places must differ from two that look alike. */
   #objects: Map<unknown, number> | undefined;
   #firstObject: unknown;
-  /** The steps to the value that is looked at. */
+  /** Steps to the value being looked at. */
   readonly #path: string[] = [];
-  /** Models below which something was read, each behind its node: which objects stand elsewhere too is known at the end. */
+  /**
+   * Pairs of a node and a model below which something was read. They are compared last, when all objects known from
+   * elsewhere have numbers.
+   */
   #models: (ReadNode | object)[] | undefined;
-  /** Objects all of whose own data was written. */
+  /** Objects whose own data was already written in full. */
   #written: Set<object> | undefined;
 
   constructor(scope: Scope, sink: Sink) {
@@ -55,7 +58,7 @@ class Walk {
     this.#sink = sink;
   }
 
-  /** Where the walk is, for whoever is told what cannot be compared. */
+  /** Reports a value that cannot be compared, with its path. */
   #unseen(why: string): boolean {
     return this.#sink.unseen(this.#path.join('.').replaceAll('.()', '()'), why);
   }
@@ -75,7 +78,7 @@ class Walk {
     return this.#ofModels();
   }
 
-  /** What was read below the models: their tokens stand for the rest. */
+  /** Compares what was read below the models. Presence is enough, because the models' tokens stand for the values. */
   #ofModels(): boolean {
     const models = this.#models;
     if (models === undefined) return true;
@@ -85,7 +88,7 @@ class Walk {
       const node = models[i] as ReadNode;
       const model = models[i + 1] as object;
       try {
-        // Most often whoever compares does it at once.
+        // Most often the sink compares without text.
         let isSame = node.whole ? undefined : this.#sink.below?.(node, model, among);
         if (isSame === undefined) {
           below ??= new BelowModels(this.#world, this.#sink, among);
@@ -101,7 +104,10 @@ class Walk {
     return true;
   }
 
-  /** A body can ask whether an object below a model is one that it has from elsewhere: it is the number of that one. */
+  /**
+   * Like {@link presence}, but returns the number of an object known from elsewhere, because a body can compare the two
+   * with `==`.
+   */
   #presenceAmong(value: unknown): number {
     if ((typeof value !== 'object' || value === null) && typeof value !== 'symbol') return presence(value);
     const { models } = this.#scope;
@@ -125,7 +131,7 @@ class Walk {
     return typeof value === 'symbol' ? this.#symbol(value) : this.#sink.addAtom(value);
   }
 
-  /** Two symbols may have one text: one is told from others as functions are. */
+  /** Two symbols may have the same text, so a unique one is identified as functions are. */
   #symbol(value: symbol): boolean {
     const name = Symbol.keyFor(value);
     if (name !== undefined) return this.#sink.add(textAtom('y', name));
@@ -136,7 +142,7 @@ class Walk {
   }
 
   #function(node: ReadNode, value: (...args: never[]) => unknown): boolean {
-    // A lazy is loaded after the tokens were read, and says itself what it was made from.
+    // A lazy is loaded after the tokens were read, and reports its own dependencies.
     if (isLazy(value)) return this.#sink.add('l');
     const text = this.#world.functionText(value);
     if (text === undefined) return this.#unseen(UNTRUSTED);
@@ -154,7 +160,7 @@ class Walk {
     return (!node.whole || this.#statics(value, 0)) && this.#members(node, value);
   }
 
-  /** What a function has beside its code. */
+  /** Writes the properties of a function. */
   #statics(value: object, depth: number): boolean {
     const keys = Object.keys(value);
     if (keys.length === 0 || isLazy(value)) return true;
@@ -200,10 +206,10 @@ class Walk {
       if (found === OWN_ACCESSOR) {
         if (!this.#unseen('it is a getter')) return false;
       } else if (found === INHERITED_ACCESSOR) {
-        // What a class computes, it computes from the object's own data.
+        // A getter of a class computes from the object's own data, so compare all of that.
         if (!this.#sink.add('a') || !this.#once(value, 0)) return false;
       } else if (found === METHOD) {
-        // The object it is called on is compared, and its class.
+        // The object is compared where the method is called, and with it its class.
         if (!this.#sink.add('c')) return false;
       } else if (!this.#value(child, found)) return false;
       this.#path.pop();
@@ -211,13 +217,13 @@ class Walk {
     return true;
   }
 
-  /** An object's own data, the first time that all of it counts. */
+  /** Writes an object's own data the first time that all of it counts. */
   #once(value: object, depth: number): boolean {
     if (this.#isWritten(value)) return true;
     return (Object.isExtensible(value) || this.#sink.add('!')) && this.#data(value, depth);
   }
 
-  /** Whether all of an object was written before; from now on it was. */
+  /** Whether an object was already written in full; marks it as written. */
   #isWritten(value: object): boolean {
     if (this.#written?.has(value)) return true;
     this.#written ??= new Set();
@@ -241,7 +247,7 @@ class Walk {
     return isAdded && (!isObject || this.whole(version, 0));
   }
 
-  /** What Nunjucks marks as safe is printed unescaped: it is not the same as its text. */
+  /** A string marked as safe prints unescaped, so it differs from an equal plain string. */
   #safe(value: object): boolean {
     if (!this.#sink.add(textAtom('h', String(value)))) return false;
     const keys = ownExtras(value);
@@ -266,7 +272,7 @@ class Walk {
   }
 
   #entries(node: ReadNode, value: object): boolean {
-    // As `for k, v in` goes: inherited names too.
+    // Include inherited names, as `for k, v in` does.
     for (const key in value) {
       if (!this.#sink.add(textAtom('k', key))) return false;
       const found = peek(value, key);
@@ -277,7 +283,7 @@ class Walk {
     return this.#sink.add('}');
   }
 
-  /** Says which object this is: what is one object in two places is not the same as two that are alike. */
+  /** Writes the number of an object: one object in two places must differ from two that look alike. */
   #number(value: unknown): boolean {
     if (this.#firstObject === undefined) this.#firstObject = value;
     if (value === this.#firstObject) return this.#sink.add('o0,');
@@ -304,7 +310,7 @@ class Walk {
     return this.#world.isMarkedSafe(value) ? this.#safe(value) : this.#once(value, depth);
   }
 
-  /** An object's own data, each object once. */
+  /** Writes an object's own data, each object once. */
   #data(value: object, depth: number): boolean {
     if (depth > MAX_DEPTH) return this.#unseen(`it is nested deeper than ${MAX_DEPTH} levels`);
     if (Array.isArray(value)) {
@@ -336,30 +342,33 @@ class Walk {
 
   #properties(value: object, depth: number): boolean {
     const keys = Reflect.ownKeys(value);
-    // What an instance without data prints, its class knows from elsewhere: it is told by who it is, as a closure is.
+    // An instance without properties prints what its class closes over, so it is identified as a function is.
     const text = keys.length > 0 || isPlain(value) ? '' : this.#world.codeText(value);
     if (!this.#sink.add(kindOf(value)) || !this.#code(value, depth)) return false;
     if (text === undefined) return this.#unseen(NO_DATA);
     return (text === '' || this.#sink.add(`x${text},`)) && this.#own(value, keys, depth);
   }
 
-  /** What an instance can do is code, as a function is. */
+  /** Writes the class of an instance: its methods are code, as a function is. */
   #code(value: object, depth: number): boolean {
     if (isPlain(value)) return true;
     const prototype = Object.getPrototypeOf(value);
     if (hasHiddenState(prototype)) return this.#unseen('its class keeps what nobody can look at');
-    // An object that others inherit from is data, not code.
+    // The prototype is an ordinary object, so compare it as data.
     if (!isOfClass(prototype)) return this.#sink.add('^') && this.whole(prototype, depth + 1);
     const text = this.#world.codeText(prototype);
     return text === undefined ? this.#unseen(UNTRUSTED_CLASS) : this.#sink.add(`x${text},`);
   }
 
-  /** What lists, maps, dates have beside their elements: properties of their own, and a class that extends theirs. */
+  /**
+   * Writes what lists, maps, dates and the like have beside their elements: own properties, and a class that extends
+   * theirs.
+   */
   #extras(value: object, depth: number): boolean {
     const isBuiltIn = isBuiltInClass(value);
     const keys = ownExtras(value);
     if (isBuiltIn && keys.length === 0) return true;
-    // The mark stands nowhere else: without it these could be taken for what comes behind.
+    // This mark occurs nowhere else. Without it, extras could be read as the value that follows.
     if (!this.#sink.add('+')) return false;
     if (!isBuiltIn && (!this.#sink.add(kindOf(value)) || !this.#code(value, depth))) return false;
     return this.#own(value, keys, depth);
@@ -381,7 +390,7 @@ class Walk {
   }
 }
 
-/** A list that prints itself in a way of its own is told from one that does not. */
+/** Tells a list with its own way of printing from an ordinary one. */
 function listKind(value: object): string {
   if (!Array.isArray(value)) return 'S';
   const isOrdinary =
@@ -391,7 +400,7 @@ function listKind(value: object): string {
   return isOrdinary ? '[' : `[${kindOf(value)}`;
 }
 
-/** Most objects are plain ones of which some members are compared. */
+/** Short cut for the most frequent objects: plain ones of which only some members are compared. */
 function isRow({ whole, entries, type }: ReadNode, value: object): boolean {
   return !whole && !entries && type === undefined && Object.getPrototypeOf(value) === Object.prototype;
 }
@@ -414,7 +423,7 @@ const BARE: ReadNode = {
 
 const WHOLE: ReadNode = { ...BARE, whole: true, isEnd: false };
 
-/** The symbols that the engine itself looks for. */
+/** Symbols that the language itself uses. */
 const WELL_KNOWN: ReadonlyMap<unknown, string> = new Map(
   Object.getOwnPropertyNames(Symbol).map((name) => [Reflect.get(Symbol, name), name]),
 );

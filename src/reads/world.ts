@@ -1,39 +1,45 @@
 import type { Identity } from '../model/identity.ts';
 
-/** What the values of a page are to the cache. None of these throws, but for {@link World.version} and for what a proxy of the page's may throw. */
+/**
+ * Tells what the values of a page are to the cache. No method throws, except {@link World.version} and where a proxy of
+ * the page throws.
+ */
 export interface World {
-  /** The identity of a model: what is registered, says it itself, or is of a type that a tag named. */
+  /** Returns the identity of a model: registered, given by the object itself, or of a type that a tag named. */
   identity(object: object): Identity | undefined;
   /** Grows when more objects become models. */
   readonly generation: number;
-  /** The identity of a plain row of a type; undefined when it has no usable id. */
+  /** Returns the identity of a plain row of a type; undefined when it has no usable id. */
   rowIdentity(row: object, type: string): Identity | undefined;
-  /** The text by which a function is compared; undefined when it cannot be trusted to be the same the next time. */
+  /** Returns the text by which a function is compared; undefined when it may be another function next time. */
   functionText(called: (...args: never[]) => unknown): string | undefined;
   /**
-   * The same for the prototype of an instance whose methods or getters are read, and for an instance without data: they are
-   * code as functions are.
+   * Like {@link functionText}, for a symbol, a class's prototype, or an instance without data; they are identified as
+   * functions are.
    */
   codeText(code: object | symbol): string | undefined;
-  /** The identity of an object that is not compared: of any instance that has an id, whether its type was named or not. */
+  /**
+   * Returns the identity of an object whose content is not compared: any instance with an id, even if its type was
+   * never named.
+   */
   uncomparedIdentity(object: object): Identity | undefined;
-  /** The object that Nunjucks' wrapper of a method calls the method on; undefined for any other function. */
+  /** Returns the object on which Nunjucks' wrapper of a method calls it; undefined for any other function. */
   boundTo(called: unknown): unknown;
-  /** Whether the copy of Nunjucks that renders the page prints it as html. */
+  /** Whether the copy of Nunjucks that renders the page prints the value as html, unescaped. */
   isMarkedSafe(value: object): boolean;
-  /** What is known of a macro; undefined for anything else. */
+  /** Returns what is known of a macro; undefined for anything else. */
   macro(value: unknown): object | undefined;
   /**
-   * What stands in a model's identity for what no bump tells, `version` of its registration: its text, or an object that is
-   * compared as a whole. It throws where there is none to compare.
+   * Returns the text of a model's `version` attribute, or its value if that is an object, to be compared whole; '' for
+   * a type without such an attribute. Throws where the attribute is a method.
    */
   version(object: object, identity: Identity): string | object;
 }
 
-/** The values at a tag's place, as a path begins. */
+/** The values at a tag's place in a page, by the kinds of root. */
 export interface Scope {
   readonly world: World;
-  /** The models of the tag: they stand for what is below them. */
+  /** Models of the tag. Their tokens stand for what is below them. */
   readonly models: readonly object[];
   scope(name: string): unknown;
   variable(name: string): unknown;
@@ -41,6 +47,6 @@ export interface Scope {
   global(name: string): unknown;
   /** A filter (`|name`) or a test (`?name`). */
   helper(name: string): unknown;
-  /** A variable of the template that a macro stands in; undefined where that cannot be told. */
+  /** A variable of the template in which a macro is defined; undefined where it cannot be told. */
   ofMacro(macro: object, name: string): { readonly value: unknown } | undefined;
 }
