@@ -12,13 +12,14 @@ export interface Credentials {
 }
 
 const DEFAULT_PORT = 11_211;
-/** `host`, `host:port`, `1.2.3.4:port`, `[::1]:port`. */
+/** Matches `host`, `host:port`, `1.2.3.4:port` and `[::1]:port`. */
 const ADDRESS = /^(?:\[([0-9a-f:.]+)\]|([A-Za-z0-9._-]+))(?::(\d{1,5}))?$/i;
 
 /**
- * The addresses in a text or a list of texts, each once.
+ * Parses the addresses in a text or a list of texts.
  *
- * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION
+ * @param what names the option in an error message
+ * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION when an address is malformed or occurs twice
  */
 export function parseAddresses(servers: unknown, what: string): Address[] {
   const list = typeof servers === 'string' ? servers.split(',') : servers;
@@ -34,7 +35,7 @@ export function parseAddresses(servers: unknown, what: string): Address[] {
 
 function parseAddress(text: unknown, what: string): Address {
   if (typeof text === 'string' && text.includes('@')) {
-    // The text is not shown: it holds a password.
+    // Do not show the text: it contains a password.
     throw new CacheSweeperError(
       'CACHESWEEPER_BAD_OPTION',
       `${what}: expected "host:port", got credentials in front of it; give them as username and password`,
@@ -54,7 +55,7 @@ function badAddress(what: string, got: unknown): CacheSweeperError {
   );
 }
 
-/** How a server is called: in messages, and where entries are spread. */
+/** Returns the name of a server, used in messages and for spreading entries. */
 export function addressLabel({ host, port }: Address): string {
   return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }

@@ -2,32 +2,38 @@ import { promisify } from 'node:util';
 import { deflateRaw, inflateRaw } from 'node:zlib';
 import type { Lookup } from '../store.ts';
 
-/** Larger values are not compressed, and nothing is inflated to more: a small value could be made to fill the memory. */
+/**
+ * Limit of a value before compression, in bytes. Larger ones are neither compressed nor inflated, because a small
+ * forged value could otherwise fill the memory.
+ */
 const MAX_INFLATED = 16 * 1024 * 1024;
-/** All that one call inflates; what comes beyond is as good as not read. */
+/** Limit of all bytes that one call inflates; further values count as unknown. */
 const MAX_INFLATED_BY_CALL = 64 * 1024 * 1024;
-/** The least that zlib takes for the size of a buffer. */
+/** Smallest buffer size that zlib accepts. */
 const MIN_CHUNK = 64;
 
 const deflate = promisify(deflateRaw);
 const inflate = promisify(inflateRaw);
 
-/** A value as a server has it. */
+/** A value as the server has it. */
 export interface Compressed {
   readonly state: 'compressed';
   readonly value: Uint8Array;
-  /** Bytes it says it had. */
+  /** Size that the value claims to have when inflated, in bytes. */
   readonly size: number;
 }
 
-/** Fast rather than small: html shrinks to a fifth at the lowest level already. Undefined when nothing is won. */
+/**
+ * Compresses a value; undefined when that makes it no smaller or when it is too large. Uses the fastest level, because
+ * html shrinks to a fifth even there.
+ */
 export async function compress(value: Uint8Array): Promise<Uint8Array | undefined> {
   if (value.length > MAX_INFLATED) return undefined;
   const compressed = await deflate(value, { level: 1 });
   return compressed.length < value.length ? compressed : undefined;
 }
 
-/** The answers of one call with their values as they were before they were compressed. */
+/** Inflates the compressed values among the answers of one call. */
 export async function inflated(answers: readonly (Compressed | Lookup)[]): Promise<readonly Lookup[]> {
   if (!answers.some(isCompressed)) return answers as readonly Lookup[];
   let left = MAX_INFLATED_BY_CALL;
@@ -48,7 +54,7 @@ function isCompressed(answer: Compressed | Lookup): answer is Compressed {
 async function inflatedOne(answer: Compressed): Promise<Lookup> {
   const { value, size } = answer;
   try {
-    // In one piece: each further one would be another job for the thread pool.
+    // Inflate into one buffer: each further chunk would be another job for the thread pool.
     const whole = await inflate(value, { maxOutputLength: size, chunkSize: Math.max(size, MIN_CHUNK) });
     return whole.length === size ? { state: 'found', value: whole } : asItIs(answer);
   } catch {
@@ -56,7 +62,7 @@ async function inflatedOne(answer: Compressed): Promise<Lookup> {
   }
 }
 
-/** What is not what it claims is no value of ours: whoever opens it will see that. */
+/** If it does not inflate to its stated size, pass it on; the seal check rejects it. */
 function asItIs({ value }: Compressed): Lookup {
   return { state: 'found', value };
 }

@@ -4,36 +4,37 @@ import { Exchange } from './exchange.ts';
 import { MemjsServer } from './memjs.ts';
 import { encodeRequests, type Frame, FrameReader, Opcode, ProtocolError, type Request, Status } from './wire.ts';
 
-/** Larger answers are not believed: values are at most 1 MB, and have a key and flags. */
+/** Largest answer accepted, in bytes: values are at most 1 MB, plus key and flags. */
 const MAX_BODY = 1_100_000;
-/** Connecting, authenticating and a first answer may take this long, in milliseconds. */
+/** Time limit for connecting, authenticating and the first answer, in milliseconds. */
 const CONNECT_TIMEOUT = 1_000;
-/** A server that has owed an answer for so long, in milliseconds, is taken for gone. */
+/** A server that has not answered for this many milliseconds counts as gone. */
 const STALLED_AFTER = 1_000;
-/** How long a socket may be kept to take back token writes, in milliseconds. */
+/** How long an ended socket stays open so that the server can still delete revoked tokens, in milliseconds. */
 const LINGER = 60_000;
 
-/** What becomes of a connection is told to its owner. */
+/** Tells the owner of a connection what happens to it. */
 export interface ConnectionEvents {
-  /** The server has spoken: exchanges may be sent. */
+  /** The server has answered the greeting, so exchanges may be sent. */
   ready(): void;
-  /** It is of no use any more; undefined when it was closed while nothing was waited for. */
+  /** The connection has ended. The error is undefined when it was closed while no answer was due. */
   ended(error: Error | undefined): void;
 }
 
 /**
- * One socket to one server, never used again once anything was wrong with it.
+ * One socket to one server. After any error the socket is never used again.
  *
- * memjs' `Server` connects and authenticates; the rest of it is replaced, because on a sick network it mixes values up. It is meant to
- * live as long as its client and to open one socket after another: its `responseBuffer` is not emptied between them and goes on being
- * fed by timed-out ones; the `close` handler of an old socket clears the new one; requests in flight are forgotten when a
- * socket is closed in good order; deadlines are the socket's idle time. Here each `Server` has one socket in its life, frames are read by
- * {@link FrameReader} and answered to the {@link Exchange} that is due, and every end answers all of them.
+ * memjs' `Server` connects and authenticates. The rest of it is replaced, because on a bad network it mixes up values.
+ * It is meant to open one socket after another: its `responseBuffer` is not emptied between them and still receives
+ * data from timed-out ones; the `close` handler of an old socket clears the new one; requests in flight are forgotten
+ * when a socket closes cleanly; its deadline is the socket's idle time. Here each `Server` has a single socket,
+ * {@link FrameReader} reads the frames and gives each to the oldest {@link Exchange}, and when the connection ends,
+ * every exchange is answered.
  */
 export class Connection extends MemjsServer {
   readonly #events: ConnectionEvents;
   readonly #reader = new FrameReader(MAX_BODY);
-  /** On the wire, oldest first. */
+  /** Exchanges on the wire, oldest first. */
   readonly #exchanges: Exchange<unknown>[] = [];
   readonly #onLate = (exchange: Exchange<unknown>): void => this.#late(exchange);
   readonly #connecting: NodeJS.Timeout;
@@ -42,10 +43,10 @@ export class Connection extends MemjsServer {
   #isReady = false;
   #hasEnded = false;
 
-  /** @param firstOpaque where the numbers of requests begin; they go round at 2^32 */
+  /** @param firstOpaque number of the first request; the numbers wrap at 2^32 */
   constructor({ host, port }: Address, { username, password }: Credentials, events: ConnectionEvents, firstOpaque = 0) {
     super(host, port, '', '', { conntimeout: CONNECT_TIMEOUT / 1_000, keepAlive: true, keepAliveDelay: 30 });
-    // Without these memjs takes those of MEMCACHIER_USERNAME and MEMCACHE_PASSWORD, for whatever server this is.
+    // Always set both. memjs would otherwise use MEMCACHIER_USERNAME and MEMCACHE_PASSWORD, whichever server this is.
     this.username = username;
     this.password = password;
     this.#events = events;
@@ -56,14 +57,14 @@ export class Connection extends MemjsServer {
     );
     this.sock(false, () => this.#greet());
     this.#socket = this._socket as Socket;
-    // Small batches would wait for the acknowledgement of the batch before.
+    // Without this, a small batch would wait for the acknowledgement of the one before.
     this.#socket.setNoDelay(true);
-    // What keeps the process alive is the deadlines of those who wait.
+    // An idle connection must not keep the process alive; the timers of waiting callers do.
     this.#socket.unref();
     this.#socket.on('close', () => this.#end(undefined));
   }
 
-  /** Puts an exchange on the wire. All that are sent in one tick make one write. */
+  /** Sends an exchange. All that are sent in one tick become one write. */
   send(exchange: Exchange<unknown>): void {
     if (this.#hasEnded) return exchange.settle();
     exchange.start(this.#opaque, this.#onLate);
@@ -71,11 +72,11 @@ export class Connection extends MemjsServer {
     this.#write(exchange.opcode, exchange.requests);
   }
 
-  /** Ends the connection if the server has owed an answer for too long. */
+  /** Ends the connection if an answer has been due for too long. */
   checkStalled(): void {
     const oldest = this.#exchanges[0];
     if (oldest === undefined || performance.now() - oldest.sent < STALLED_AFTER) return;
-    // Perhaps it was this process that was busy: what has come meanwhile is read first.
+    // This process may have been blocked, so let answers that have arrived be read first.
     setImmediate(() => {
       if (this.#exchanges[0] === oldest) this.#end(new Error(`no answer for ${STALLED_AFTER} ms`));
     });
@@ -88,7 +89,7 @@ export class Connection extends MemjsServer {
   /** Replaces memjs' parser. */
   override responseHandler(data: Buffer): void {
     try {
-      // What comes later in the packet may find the connection ended.
+      // A frame may end the connection; skip the rest of the packet then.
       for (const frame of this.#hasEnded ? [] : this.#reader.read(data)) if (!this.#hasEnded) this.#accept(frame);
     } catch (error) {
       this.#end(error as Error);
@@ -100,7 +101,10 @@ export class Connection extends MemjsServer {
     this.#end(error instanceof Error ? error : new Error(String(error)));
   }
 
-  /** A first answer, before anything depends on it: what accepts connections need not be a Memcached. */
+  /**
+   * Sends a no-op and waits for the answer before the connection is used, because what listens there may not be
+   * Memcached.
+   */
   async #greet(): Promise<void> {
     const noop = new Exchange<number | undefined>(
       Opcode.noop,
@@ -149,21 +153,21 @@ export class Connection extends MemjsServer {
         CONNECT_TIMEOUT,
       );
       this.send(deletion);
-      // Nobody waits for it; its answers are due all the same.
+      // No caller waits for the deletion, but its answers must still be read.
       deletion.settle();
     }
   }
 
   /**
-   * Answers everybody, and deletes keys behind writes whose answer nobody waits for any more. A server carries out what it gets in order: however
-   * late it does so, such a value is gone as soon as it is there. (A token made before a bump would otherwise come to stand in
-   * the place of the one made by it, with a time that hides how young it is.)
+   * Ends the connection and answers all exchanges. Behind token writes that may still be carried out it sends a delete
+   * of the same keys. A server works in order, so even a late write is deleted at once. Otherwise a token made before a
+   * bump could overwrite the bump's token.
    */
   #end(error: Error | undefined): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     clearTimeout(this.#connecting);
-    // Those as well that were late: their deletion may still wait in this process.
+    // Include exchanges that were late already: their deletion may still be in this process's buffer.
     const revoked = this.#exchanges.filter(({ isRevocable }) => isRevocable);
     if (revoked.length > 0 && this.#socket.writable) {
       this.#write(

@@ -1,18 +1,21 @@
 import { type Frame, Opcode, ProtocolError, type Request, Status } from './wire.ts';
 
 /**
- * One batch of requests and its answers. The server answers every request, in order (no quiet ones: silence would have
- * to be taken for reader), so each frame is known before it comes: whatever else comes is an error. The exchange stays
- * on the wire after its caller was answered, until the server has answered too.
+ * One batch of requests and its answers. The server answers each request, in order. (Quiet commands are not used: with
+ * them, silence would have to count as an answer.) So each frame is expected, and any other is an error. The exchange
+ * stays on the wire after its caller was answered, until the server has answered too.
  */
 export class Exchange<T> {
   readonly opcode: Opcode;
   readonly requests: readonly Request[];
-  /** A write that must not be carried out once its caller has been told that it was not. */
+  /** Whether a write must be undone when its caller was told that it failed. */
   readonly isRevocable: boolean;
-  /** Resolves when all is answered, the deadline has passed or the connection has failed; with what is known then. */
+  /**
+   * Resolves when all is answered, the deadline has passed, or the connection has failed; with the answers known by
+   * then.
+   */
   readonly answered: Promise<readonly T[]>;
-  /** Since when the server is waited for, by `performance.now()`. */
+  /** When it was sent, by `performance.now()`. */
   sent = 0;
   readonly #answers: T[];
   readonly #read: (frame: Frame) => T;
@@ -23,8 +26,8 @@ export class Exchange<T> {
   #next = 0;
 
   /**
-   * @param nothing the answer where the server's is not known
-   * @param read the answer in a frame, for the request at this place of the batch
+   * @param nothing answer for a request that the server did not answer
+   * @param read turns a frame into an answer
    * @param timeout milliseconds until the caller is answered
    */
   constructor(
@@ -41,20 +44,21 @@ export class Exchange<T> {
     this.#answers = new Array<T>(requests.length).fill(nothing);
     this.#read = read;
     this.answered = new Promise((resolve) => {
-      // Not assigned as it is written: see "closures" in docs/performance.md.
+      // Do not assign the function directly: see "closures" in docs/performance.md.
       const settle = (): void => resolve(this.#answers);
       this.#settle = settle;
     });
-    // When the process was busy for so long, timers run before sockets: what has come meanwhile is read first.
+    // After the process was blocked, timers fire before sockets are read. setImmediate lets answers that have arrived
+    // come first.
     this.#timer = setTimeout(() => setImmediate(() => this.#expire()), timeout);
   }
 
-  /** The caller has its answer. */
+  /** Whether the caller has been answered. */
   get isSettled(): boolean {
     return this.#settle === undefined;
   }
 
-  /** The server has answered everything. */
+  /** Whether the server has answered every request. */
   get isComplete(): boolean {
     return this.#next === this.requests.length;
   }
@@ -65,9 +69,9 @@ export class Exchange<T> {
   }
 
   /**
-   * It goes on the wire now.
+   * Marks the exchange as sent.
    *
-   * @param onLate called when the deadline passes; its caller is answered after that
+   * @param onLate called when the deadline passes, just before the caller is answered
    */
   start(firstOpaque: number, onLate: (exchange: Exchange<unknown>) => void): void {
     this.#firstOpaque = firstOpaque;
@@ -75,7 +79,11 @@ export class Exchange<T> {
     this.sent = performance.now();
   }
 
-  /** @throws ProtocolError when this is not the next answer */
+  /**
+   * Takes the answer to the next request.
+   *
+   * @throws ProtocolError when the frame does not belong to that request
+   */
   accept(frame: Frame): void {
     const request = this.requests[this.#next];
     if (request === undefined || frame.opaque !== (this.#firstOpaque + this.#next) >>> 0) {

@@ -9,19 +9,19 @@ import { type Batch, Remote, type RemoteStats } from './remote.ts';
 import { Spread } from './spread.ts';
 import { type Frame, Opcode, type Request, Status } from './wire.ts';
 
-/** Memcached's limit for a whole item is 1 MiB, its own head included. */
+/** Memcached's default limit for an item is 1 MiB, which includes key and header. */
 const MAX_VALUE_BYTES = 1_000_000;
 const MAX_KEY_BYTES = 250;
-/** Longer ttls, in seconds, are taken for a date. */
+/** Memcached takes a longer ttl, in seconds, for a date. */
 const MAX_TTL = 30 * 24 * 60 * 60;
 
-/** The flags of a value say how many bytes it had before it was compressed. */
+/** A value's flags hold its size before compression; this means it is not compressed. */
 const NOT_COMPRESSED = 0;
 
 const MISSING: Lookup = { state: 'missing' };
 const UNKNOWN: Lookup = { state: 'unknown' };
 
-/** What {@link MemcachedStore.stats} tells. */
+/** Returned by {@link MemcachedStore.stats}. */
 export interface MemcachedStats {
   /** Entries not sent because they were too large, even compressed. */
   readonly tooLarge: number;
@@ -32,8 +32,8 @@ export interface MemcachedStats {
 type WriteRequest = Request & { readonly value: Uint8Array };
 
 /**
- * Tokens and entries in Memcached (1.4 or later, binary protocol), for all processes of a site. It connects when it is first
- * used. An idle store does not keep the process alive.
+ * Keeps tokens and entries in Memcached (1.4 or later, binary protocol) for all processes of a site. It connects at its
+ * first use. An idle store does not keep the process alive.
  *
  * @example
  * new CacheSweeper({ store: new MemcachedStore('cache1:11211,cache2:11211') });
@@ -46,8 +46,8 @@ export class MemcachedStore implements Store {
   #tooLarge = 0;
 
   /**
-   * @param options `"host:port,host:port"` or options; without them `MEMCACHED_SERVERS` in the environment
-   * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION
+   * @param options `"host:port,host:port"` or options; default: the environment variable `MEMCACHED_SERVERS`
+   * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION when an option has an unknown name or a wrong value
    */
   constructor(options?: string | MemcachedOptions) {
     this.#settings = checkMemcachedOptions(options);
@@ -58,7 +58,7 @@ export class MemcachedStore implements Store {
     this.#spread = new Spread(this.#remotes.map(({ label }) => label));
   }
 
-  /** Values are views of what was received: whoever keeps one for long copies it. */
+  /** Values may be views of the receive buffer, which stays in memory with them; copy a value to keep it for long. */
   async getMany(kind: Kind, keys: readonly string[], { timeout }: StoreCall): Promise<readonly Lookup[]> {
     const requests = keys.map((key) => ({ key: storedKey(kind, key) }));
     const answers = await this.#run<Compressed | Lookup>(kind, requests, {
@@ -70,7 +70,7 @@ export class MemcachedStore implements Store {
     return inflated(answers);
   }
 
-  /** Values over 1,000,000 bytes are not sent: Memcached would delete what it has. */
+  /** Does not send values over 1,000,000 bytes, because Memcached would refuse them and delete the old value. */
   async setMany(kind: Kind, items: readonly StoreItem[], call: StoreCall): Promise<readonly boolean[]> {
     return this.#write(kind, items, call, {
       opcode: Opcode.set,
@@ -84,17 +84,16 @@ export class MemcachedStore implements Store {
     return this.#write<Added>(kind, items, call, { opcode: Opcode.add, nothing: 'unknown', read: added });
   }
 
-  /** Ends all connections; calls in flight are answered. */
   async close(): Promise<void> {
     for (const remote of this.#remotes) remote.close();
   }
 
-  /** The sweeper asks here to be told when a server cannot be used. */
+  /** Called by the sweeper. The store reports servers that fail to this function. */
   onError(report: (error: unknown) => void): void {
     this.#report = report;
   }
 
-  /** What happened since the store was made. */
+  /** Returns counts since the store was made. */
   stats(): MemcachedStats {
     return {
       tooLarge: this.#tooLarge,
@@ -124,7 +123,7 @@ export class MemcachedStore implements Store {
     return packed.map(({ value }) => (value.length <= MAX_VALUE_BYTES ? (answers[next++] as T) : how.nothing));
   }
 
-  /** All of a batch at once, each server its part. */
+  /** Sends each server its part of a batch, all at once. */
   #run<T>(
     kind: Kind,
     requests: readonly Request[],
@@ -166,7 +165,7 @@ function added({ status }: Frame): Added {
 }
 
 function pack(kind: Kind, { key, value, ttl }: StoreItem, flags = NOT_COMPRESSED): WriteRequest {
-  // Longer ttls are shortened: entries are checked by their own clock, and tokens have none.
+  // Memcached forgets after 30 days at most. That is safe: entries carry their own expiry, and tokens have none.
   const expires = ttl === 0 ? 0 : Math.max(1, Math.min(Math.ceil(ttl), MAX_TTL));
   return { key: storedKey(kind, key), value, flags, expires };
 }
@@ -176,7 +175,7 @@ async function packCompressed(kind: Kind, item: StoreItem): Promise<WriteRequest
   return value === undefined ? pack(kind, item) : pack(kind, { ...item, value }, item.value.length);
 }
 
-/** Tokens and entries of one key are two things. */
+/** Prefixes the key with the kind, so that a token and an entry of one key are two values. */
 function storedKey(kind: Kind, key: string): string {
   if (!isPrintable(key) || key.length > MAX_KEY_BYTES) {
     throw new CacheSweeperError(
@@ -196,7 +195,7 @@ function unreachable(cause: Error, label: string): CacheSweeperError {
   );
 }
 
-/** The attempts at several addresses of one name fail with one error that has a message for each, and none itself. */
+/** When a name has several addresses, the error has a message for each but none of its own. */
 function reason(cause: Error): string {
   if (cause.message !== '') return cause.message;
   return cause instanceof AggregateError ? cause.errors.map(({ message }) => message).join('; ') : cause.name;

@@ -4,8 +4,8 @@ import type { Socket } from 'node:net';
 import memjs from 'memjs';
 
 /**
- * What is used of memjs' `Server`: it opens a socket and goes through the SASL dialogue. The `_socket` is there as soon
- * as `sock()` was called.
+ * The part of memjs' `Server` that is used: it opens a socket and does the SASL dialogue. `sock()` sets `_socket`
+ * before it returns.
  */
 interface MemjsServer extends EventEmitter {
   username: string | undefined;

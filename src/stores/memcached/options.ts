@@ -4,21 +4,21 @@ import { type Address, addressLabel, type Credentials, parseAddresses } from './
 
 /** Options of {@link MemcachedStore}. */
 export interface MemcachedOptions {
-  /** `"host:port,host:port"` or a list. Default: the environment variable `MEMCACHED_SERVERS`. */
+  /** Servers, as `"host:port,host:port"` or a list. Default: the environment variable `MEMCACHED_SERVERS`. */
   readonly servers?: string | readonly string[];
-  /** The one of them that holds all tokens. Default: the first. All processes must name the same. */
+  /** The server that holds all tokens. Default: the first. All processes must name the same one. */
   readonly tokenServer?: string;
-  /** For servers that ask for SASL. Default: the environment variable `MEMCACHED_USERNAME`; none. */
+  /** User name for SASL. Default: the environment variable `MEMCACHED_USERNAME`, or none. */
   readonly username?: string;
-  /** Default: the environment variable `MEMCACHED_PASSWORD`; none. */
+  /** Password for SASL. Default: the environment variable `MEMCACHED_PASSWORD`, or none. */
   readonly password?: string;
-  /** Entries of this many bytes or more are compressed; `false` for none. Default 16,384. */
+  /** Entries of at least this many bytes are compressed; `false` turns that off. Default 16,384. */
   readonly compressFrom?: number | false;
 }
 
 export interface MemcachedSettings {
   readonly addresses: readonly Address[];
-  /** Its place among them. */
+  /** Index of the token server in `addresses`. */
   readonly tokenServer: number;
   readonly credentials: Credentials;
   readonly compressFrom: number;
@@ -33,7 +33,7 @@ const KNOWN: ReadonlySet<string> = new Set<keyof MemcachedOptions>([
 ]);
 const DEFAULT_COMPRESS_FROM = 16_384;
 
-/** @throws CacheSweeperError CACHESWEEPER_BAD_OPTION */
+/** @throws CacheSweeperError CACHESWEEPER_BAD_OPTION when an option has an unknown name or a wrong value */
 export function checkMemcachedOptions(given: string | MemcachedOptions | undefined): MemcachedSettings {
   const options: MemcachedOptions = typeof given === 'string' ? { servers: given } : (given ?? {});
   if (typeof options !== 'object' || Array.isArray(options)) {
@@ -71,7 +71,7 @@ function credentials({ username, password }: MemcachedOptions): Credentials {
   const user: unknown = username ?? MEMCACHED_USERNAME;
   const word: unknown = password ?? MEMCACHED_PASSWORD;
   if (user === undefined && word === undefined) return { username: undefined, password: undefined };
-  // Neither is shown.
+  // The message below shows neither value.
   if (typeof user === 'string' && user !== '' && typeof word === 'string' && word !== '') {
     return { username: user, password: word };
   }

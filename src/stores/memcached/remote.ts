@@ -3,46 +3,46 @@ import { Connection } from './connection.ts';
 import { Exchange } from './exchange.ts';
 import { type Frame, type Opcode, type Request, requestBytes } from './wire.ts';
 
-/** Requests that may be on their way to one server; what comes beyond is not sent. */
+/** Limit of requests on their way to one server; requests beyond it are not sent. */
 const MAX_REQUESTS = 20_000;
-/** The same in bytes. */
+/** Limit of bytes on their way to one server. */
 const MAX_BYTES = 16 * 1024 * 1024;
-/** Milliseconds between attempts to reach a server that does not answer. */
+/** Milliseconds between attempts to reach a server that has failed. */
 const FIRST_WAIT = 50;
 const LAST_WAIT = 500;
 
-/** A batch for one server. */
+/** A batch of requests for one server. */
 export interface Batch<T> {
   readonly opcode: Opcode;
   readonly requests: readonly Request[];
-  /** The answer where the server's is not known. */
+  /** Answer for a request that the server did not answer. */
   readonly nothing: T;
-  /** The answer in the server's frame. */
+  /** Turns a frame into an answer. */
   readonly read: (frame: Frame) => T;
   /** Milliseconds. */
   readonly timeout: number;
-  /** Never dropped, and tried whatever is known of the server. */
+  /** Whether to send it in any case: above the limits too, and to a server that has failed. */
   readonly isVital: boolean;
-  /** Taken back when it was not acknowledged in time: see {@link Exchange.isRevocable}. */
+  /** Whether to undo it when it was not acknowledged in time: see {@link Exchange.isRevocable}. */
   readonly isRevocable: boolean;
 }
 
-/** What is counted of one server. */
+/** Counts for one server. */
 export interface RemoteStats {
   /** `unused`: nothing was asked yet, or the server closed an idle connection. */
   readonly state: 'unused' | 'connecting' | 'ready' | 'failed';
-  /** Requests not sent because the server could not be used. */
+  /** Requests not sent because the server had failed. */
   readonly refused: number;
   /** Requests not sent because too many were on their way. */
   readonly dropped: number;
-  /** How often a connection failed. */
+  /** Connections that failed. */
   readonly failures: number;
 }
 
 /**
- * One server: its connection and its circuit breaker. As long as the server has not failed, requests wait for the connection.
- * When it fails, requests are answered at once (nothing is known), and one connection at a time is tried in the
- * background, at growing intervals; bumps join such an attempt, or start one. When the server has spoken again everything goes on.
+ * One server, with its connection and circuit breaker. Until the server fails, requests wait for the connection. After
+ * a failure, requests are answered `unknown` at once, and one connection at a time is tried, at growing intervals;
+ * bumps wait for such an attempt or start one. When the server answers again, all requests are sent again.
  */
 export class Remote {
   readonly label: string;
@@ -63,7 +63,7 @@ export class Remote {
   #dropped = 0;
   #failures = 0;
 
-  /** @param onFailure called when a server that was usable is no longer */
+  /** @param onFailure called when a server that was usable fails */
   constructor(address: Address, credentials: Credentials, onFailure: (error: Error, label: string) => void) {
     this.label = addressLabel(address);
     this.#address = address;
@@ -77,7 +77,7 @@ export class Remote {
     return { state, refused: this.#refused, dropped: this.#dropped, failures: this.#failures };
   }
 
-  /** The answers, as far as they are known when the timeout has passed. Never rejects. */
+  /** Sends a batch and returns the answers that are known after the timeout. Never rejects. */
   async run<T>(batch: Batch<T>): Promise<readonly T[]> {
     const { opcode, requests, nothing, read, timeout, isRevocable } = batch;
     if (requests.length === 0 || !this.#admits(batch)) return requests.map(() => nothing);
@@ -94,14 +94,14 @@ export class Remote {
     return answers;
   }
 
-  /** Ends the connection; whatever waits is answered. */
+  /** Ends the connection; waiting callers are answered. */
   close(): void {
     this.#isClosed = true;
     this.#connection?.close();
     this.#settleQueue();
   }
 
-  /** Whether a batch may be sent or wait for the connection; opens one where that is due. */
+  /** Whether a batch may be sent or may wait for the connection. Opens a connection if one is due. */
   #admits({ requests, isVital }: Batch<unknown>): boolean {
     if (this.#isClosed) return false;
     this.#connection?.checkStalled();
@@ -138,10 +138,10 @@ export class Remote {
     this.#failures++;
     const isFirst = this.#run++ === 0;
     if (isFirst) this.#onFailure(error, this.label);
-    // A server that worked a moment ago may have been restarted.
+    // A server that worked a moment ago may have been restarted, so try again at once.
     if (isFirst && wasReady) return this.#connect();
     const wait = Math.min(FIRST_WAIT * 2 ** this.#run, LAST_WAIT);
-    // Not all processes at one time.
+    // The random wait keeps processes from retrying all at once.
     this.#retryAt = performance.now() + wait * (0.5 + Math.random() / 2);
   }
 

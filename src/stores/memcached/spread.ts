@@ -1,7 +1,7 @@
 /**
- * Chooses a server for a key by rendezvous hashing (Thaler and Ravishankar, 1996): every server gets a score for the key and
- * the highest wins. Where a server is added or taken away only the keys that it wins move; the order of the list does
- * not matter.
+ * Chooses a server for a key by rendezvous hashing (Thaler and Ravishankar, 1996): each server gets a score for the
+ * key, and the highest wins. When a server is added or removed, only the keys that it wins move. The order of the list
+ * does not matter.
  */
 export class Spread {
   readonly #seeds: readonly number[];
@@ -10,7 +10,7 @@ export class Spread {
     this.#seeds = labels.map(hash);
   }
 
-  /** The place of the key's server in the list. */
+  /** Returns the index of the key's server in the list. */
   server(key: string): number {
     if (this.#seeds.length === 1) return 0;
     const hashed = hash(key);
@@ -34,7 +34,7 @@ function hash(text: string): number {
   return mix(hashed);
 }
 
-/** The finaliser of MurmurHash3 (Appleby): every bit of the input changes half of those of the result. */
+/** The finaliser of MurmurHash3 (Appleby): each input bit changes about half of the output bits. */
 function mix(value: number): number {
   let mixed = value;
   mixed = Math.imul(mixed ^ (mixed >>> 16), 0x85ebca6b);

@@ -19,13 +19,13 @@ const HEADER_BYTES = 24;
 
 /** Flags and expiry, which only writes have. */
 const WRITE_EXTRAS_BYTES = 8;
-/** The flags that a value that was found comes with. */
+/** The flags of a value that was found. */
 const FLAGS_BYTES = 4;
 
 export interface Request {
   /** Printable ASCII. */
   readonly key: string;
-  /** Of writes. */
+  /** Only for writes. */
   readonly value?: Uint8Array;
   readonly flags?: number;
   /** Seconds, at most 30 days, or a date in seconds since 1970; 0 for never. */
@@ -33,8 +33,8 @@ export interface Request {
 }
 
 /**
- * One answer of the server, where it lies in the receive buffer. Its parts are cut out only when they are asked for: a page
- * reads hundreds of frames, and needs a copy of each value, once.
+ * An answer of the server, as a view of the receive buffer. Its parts are cut out on demand, because a page reads
+ * hundreds of frames and needs each value once.
  */
 export class Frame {
   readonly opcode: number;
@@ -46,7 +46,7 @@ export class Frame {
   readonly #valueAt: number;
   readonly #end: number;
 
-  /** @param body bytes behind the header, all of them there */
+  /** @param body length behind the header, in bytes; all of them are in the buffer */
   constructor(buffer: Buffer, at: number, body: number) {
     this.opcode = buffer[at + 1] as number;
     this.status = buffer.readUInt16BE(at + 6);
@@ -82,13 +82,13 @@ export class Frame {
     return true;
   }
 
-  /** Those that the value was written with; undefined where there are none. */
+  /** Flags that the value was written with; undefined if the frame has none. */
   get flags(): number | undefined {
     return this.#keyAt - this.#extrasAt === FLAGS_BYTES ? this.#buffer.readUInt32BE(this.#extrasAt) : undefined;
   }
 }
 
-/** Several requests of one kind as the bytes of one write; each has an opaque one higher than the one before. */
+/** Encodes requests of one kind as the bytes of one write. The opaque numbers count up. */
 export function encodeRequests(opcode: Opcode, requests: readonly Request[], firstOpaque: number): Buffer {
   let bytes = 0;
   for (const { key, value } of requests) bytes += requestBytes(key, value);
@@ -98,7 +98,7 @@ export function encodeRequests(opcode: Opcode, requests: readonly Request[], fir
   requests.forEach(({ key, value, flags = 0, expires = 0 }, i) => {
     const extras = value === undefined ? 0 : WRITE_EXTRAS_BYTES;
     const end = at + requestBytes(key, value);
-    // Whole words, and not by Buffer, which writes byte by byte.
+    // Write 32 bits at a time with DataView; Buffer writes byte by byte.
     view.setUint32(at, (REQUEST_MAGIC << 24) | (opcode << 16) | key.length);
     view.setUint32(at + 4, extras << 24);
     view.setUint32(at + 8, end - at - HEADER_BYTES);
@@ -122,30 +122,30 @@ export function requestBytes(key: string, value: Uint8Array | undefined): number
   return HEADER_BYTES + key.length + (value === undefined ? 0 : WRITE_EXTRAS_BYTES + value.length);
 }
 
-/** The server does not speak the protocol, or not about what it was asked. */
+/** The server does not speak the protocol, or answers something that was not asked. */
 export class ProtocolError extends Error {}
 
 /**
- * Cuts what comes from a socket into frames. memjs copies all it has so far for every packet, does not look at the magic byte, and waits for
- * whatever length is claimed: see `Server.appendToBuffer` and `parseMessage`.
+ * Cuts the bytes from a socket into frames. memjs is not used for this: for each packet it copies all bytes so far, it
+ * ignores the magic byte, and it waits for any length that is claimed (see `Server.appendToBuffer` and `parseMessage`).
  */
 export class FrameReader {
   readonly #maxBody: number;
-  /** What has come of a frame that is not complete. */
+  /** Bytes of a frame that is not complete. */
   #parts: Buffer[] = [];
   #bytes = 0;
-  /** How much is needed to go on. */
+  /** Bytes needed before the next frame can be read. */
   #needed = HEADER_BYTES;
 
-  /** @param maxBody more bytes than this in one frame are not believed */
+  /** @param maxBody largest accepted frame, in bytes, without header */
   constructor(maxBody: number) {
     this.#maxBody = maxBody;
   }
 
   /**
-   * The frames that are complete now.
+   * Adds bytes and returns the frames that are complete.
    *
-   * @throws ProtocolError
+   * @throws ProtocolError when the bytes are no valid frame
    */
   read(chunk: Buffer): Frame[] {
     this.#parts.push(chunk);
