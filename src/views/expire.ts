@@ -5,24 +5,27 @@ import { isPlain } from '../util/plain.ts';
 import type { Routes } from './routes.ts';
 import { byName, byParams, byPath, onHost, type Params, viewIdentity } from './view-names.ts';
 
-/** Which views to expire: those of a path (whatever their query), or of a route's name. */
+/**
+ * The views to expire: those of a path, with any query, or those of a named route, optionally only with certain
+ * parameters.
+ */
 export type ViewTarget =
   | string
   | { readonly path: string; readonly host?: string }
   | { readonly name: string; readonly params?: Params; readonly host?: string };
 
-/** What {@link CacheSweeper.expireView} did. */
+/** Result of {@link CacheSweeper.expireView}. */
 export interface ExpiredViews {
-  /** The names that got new tokens. */
+  /** Names that were bumped. */
   readonly names: readonly string[];
-  /** The paths that were meant, as far as this process knows the route of a name: for a CDN, or a log. */
+  /** Paths of these views, for a CDN or a log. Empty for a name whose route this process does not know. */
   readonly urls: readonly string[];
 }
 
 /**
- * The names of some views.
+ * Returns the names and paths of the views to expire.
  *
- * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION
+ * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION when the target is malformed or its parameters do not fit the route
  */
 export function expiredBy(target: ViewTarget, routes: Routes): ExpiredViews {
   const { host, path, name, params } = checked(target);

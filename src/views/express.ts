@@ -20,13 +20,13 @@ export interface ExpressRequest extends IncomingMessage {
   readonly originalUrl: string;
   readonly baseUrl: string;
   readonly protocol: string;
-  /** With the port, in Express 5. */
+  /** In Express 5 with the port. */
   readonly host: string;
 }
 
 /**
- * A request as the functions among the options see it. Not in the type of handlers, where its `params` would stand in the way of
- * Express' own.
+ * The request as the functions among the options receive it. Handlers use {@link ExpressRequest} instead, because these
+ * `params` would conflict with Express' own type.
  */
 export interface RoutedRequest extends ExpressRequest {
   readonly params: Readonly<Record<string, unknown>>;
@@ -43,8 +43,8 @@ export interface ExpressResponse extends ServerResponse {
 type Next = (error?: unknown) => void;
 
 /**
- * Middleware that remembers when a request began: data that its handlers read is not older, however long they take.
- * Put it before everything that reads data.
+ * Middleware that notes when a request began. Data read by later handlers is not older than that, however long they
+ * take. Put it before everything that reads data.
  *
  * @example
  * app.use(requestStart());
@@ -54,8 +54,8 @@ export function requestStart(): (request: unknown, response: unknown, next: () =
 }
 
 /**
- * Middleware that keeps what comes behind it answers, and answers from that as long as nothing that it was made from was
- * bumped. Put it behind the middleware that finds out who the visitor is.
+ * Middleware that stores what the handlers behind it answer, and serves that until a name it was made from is bumped.
+ * Put it behind the middleware that identifies the visitor.
  *
  * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION, CACHESWEEPER_BAD_TTL
  *
@@ -77,9 +77,9 @@ export function cacheView<R extends ExpressRequest = RoutedRequest>(
 }
 
 /**
- * Adds models to what the view of a request is made from: those that its handler shows outside of fragments.
+ * Adds models to the dependencies of a request's view. Call it for models that the handler shows outside of fragments.
  *
- * @returns resolved when it is noted; there is no need to wait for it
+ * @returns resolved when their tokens are known; there is no need to wait for it
  * @throws CacheSweeperError CACHESWEEPER_NO_IDENTITY, CACHESWEEPER_TYPE_CONFLICT
  *
  * @example
@@ -90,11 +90,11 @@ export function depend(request: IncomingMessage, models: unknown): Promise<void>
 }
 
 /**
- * Whether the client has already got what the handler would answer, told from the models' tokens alone: then 304 is
- * sent, and there is nothing left to do. Otherwise the response gets the validator to ask with next time.
+ * Tells from the models' tokens alone whether the client already has the answer. If so, it sends 304 and returns true,
+ * and the handler should return. Otherwise it sets the validator that the client will send next time.
  *
- * @param models what the answer is made from
- * @param options `keys`: other values it is made from; `sweeper`: where the route has no `cacheView`
+ * @param models models that the answer is made from
+ * @param options `keys`: other values the answer depends on; `sweeper`: needed if the route has no `cacheView`
  * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION, CACHESWEEPER_NO_IDENTITY, CACHESWEEPER_BAD_KEY
  *
  * @example
@@ -122,7 +122,7 @@ function exchangeOf(request: RoutedRequest, response: ExpressResponse): Exchange
     protocol: request.protocol,
     host: request.host ?? request.headers.host ?? '',
     params: request.params ?? {},
-    // Where a router is mounted, only the address it has now is known, not the pattern.
+    // In a mounted router only the current address is known, not the whole pattern.
     pattern: baseUrl === '' && typeof route?.path === 'string' ? route.path : undefined,
     visitors: [request, response.locals ?? {}],
     locals: () => [response.locals ?? {}],
@@ -141,10 +141,10 @@ function send(response: ServerResponse, { status, headers, removed, body }: Repl
   else response.end(body);
 }
 
-/** What belongs to the view although it may run elsewhere. */
+/** Watches the handler for CSRF tokens, and keeps its `render` inside the view. */
 function prepare(request: object, response: ExpressResponse, run: ViewRun): void {
   watchTokens(request, 'csrfToken', () => run.refuse('csrf token'));
-  // A driver that calls back in another asynchronous context: what is rendered there is still this view.
+  // A database driver may call back in another asynchronous context. A page rendered there still belongs to this view.
   const { render } = response;
   const context = new AsyncResource('NUNJUCKS_CACHESWEEPER_VIEW');
   const rendered = function (this: ExpressResponse, ...args: never[]): unknown {

@@ -1,6 +1,6 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
-// biome-ignore lint/suspicious/noTsIgnore: whoever does not have Fastify compiles the declarations as well
+// biome-ignore lint/suspicious/noTsIgnore: users without Fastify compile the declarations, too
 /** @ts-ignore an optional peer: only for the type of `config.cacheView` */
 import type { FastifyRequest } from 'fastify';
 import { inRequest } from '../render/ambient.ts';
@@ -45,7 +45,7 @@ export interface FastifyRouteLike {
   preHandler?: unknown;
 }
 
-/** The part of a Fastify instance that is used here. */
+/** The part of a Fastify instance that {@link requestStart} uses. */
 export interface FastifyHooks {
   addHook(name: 'onRequest', hook: (request: unknown, reply: unknown, done: () => void) => void): unknown;
 }
@@ -56,7 +56,7 @@ export interface FastifyRoutes {
 }
 
 /**
- * A plugin that remembers when a request began: data that its handlers read is not older, however long they take.
+ * A plugin that notes when a request began. Data read by later handlers is not older than that, however long they take.
  * Register it before everything that reads data.
  *
  * @example
@@ -69,24 +69,24 @@ export function requestStart(): (fastify: FastifyHooks, options: unknown, done: 
   });
 }
 
-/** Options of the plugin: those that a route does not give itself. */
+/** Options of the plugin. They apply where a route does not give its own. */
 export type PluginOptions<R> = Omit<ViewOptions<R>, 'ttl' | 'name' | 'path'> & Partial<Pick<ViewOptions<R>, 'ttl'>>;
 
-/** Options of a route, under `config.cacheView`; `true` for those of the plugin. */
+/** Options of a route, under `config.cacheView`; `true` for the plugin's options, `false` for no caching. */
 export type RouteViewOptions<R> = Partial<ViewOptions<R>> | boolean;
 
 // biome-ignore lint/suspicious/noTsIgnore: as above
 /** @ts-ignore as above */
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Whether, and how, what the route answers is cached. */
+    /** Whether and how the route's answers are cached. */
     cacheView?: RouteViewOptions<FastifyRequest>;
   }
 }
 
 /**
- * A plugin that keeps what routes answer which say so, and answers from that as long as nothing that it was made from was
- * bumped. It looks when all `preHandler` hooks have run that find out who the visitor is. Register it before the routes.
+ * A plugin that stores the answers of routes that ask for it, and serves them until a name they were made from is
+ * bumped. It runs after all `preHandler` hooks, because those may identify the visitor. Register it before the routes.
  *
  * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION, CACHESWEEPER_BAD_TTL
  *
@@ -115,9 +115,9 @@ export function cacheView<R extends FastifyRequestLike = FastifyRequestLike>(
 }
 
 /**
- * Adds models to what the view of a request is made from: those that its handler shows outside of fragments.
+ * Adds models to the dependencies of a request's view. Call it for models that the handler shows outside of fragments.
  *
- * @returns resolved when it is noted; there is no need to wait for it
+ * @returns resolved when their tokens are known; there is no need to wait for it
  * @throws CacheSweeperError CACHESWEEPER_NO_IDENTITY, CACHESWEEPER_TYPE_CONFLICT
  *
  * @example
@@ -128,11 +128,11 @@ export function depend({ raw }: { readonly raw: object }, models: unknown): Prom
 }
 
 /**
- * Whether the client has already got what the handler would answer, told from the models' tokens alone: then 304 is
- * sent, and there is nothing left to do. Otherwise the reply gets the validator to ask with next time.
+ * Tells from the models' tokens alone whether the client already has the answer. If so, it sends 304 and returns true,
+ * and the handler should return. Otherwise it sets the validator that the client will send next time.
  *
- * @param models what the answer is made from
- * @param options `keys`: other values it is made from; `sweeper`: where the route has no `cacheView`
+ * @param models models that the answer is made from
+ * @param options `keys`: other values the answer depends on; `sweeper`: needed if the route has no `cacheView`
  * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION, CACHESWEEPER_NO_IDENTITY, CACHESWEEPER_BAD_KEY
  *
  * @example
@@ -152,15 +152,18 @@ export async function fresh(
 
 const ours = new WeakSet<object>();
 
-/** Behind all other hooks of the route, those that plugins add later among them: they may ask who the visitor is. */
+/**
+ * Keeps our hook behind all other hooks of the route, including those that plugins add later: they may identify the
+ * visitor.
+ */
 function putLast(route: FastifyRouteLike, settings: ViewSettings): void {
   let hooks = listOf(route.preHandler);
-  // The route that Fastify makes for HEAD comes with the hook of the one for GET.
+  // Fastify's own route for HEAD comes with the hook of the route for GET.
   const own = hooks.find(isOurs) ?? hookOf(settings);
   Object.defineProperty(route, 'preHandler', {
     configurable: true,
     enumerable: true,
-    // The same list each time, for whoever adds to it.
+    // Return the same list each time, because plugins add to it.
     get() {
       hooks.splice(0, hooks.length, ...hooks.filter((hook) => !isOurs(hook)), own);
       return hooks;
@@ -195,7 +198,8 @@ function prepare(reply: FastifyReplyLike, run: ViewRun): void {
   const { send } = reply;
   const sent = function (this: FastifyReplyLike, payload?: unknown) {
     run.answering();
-    // onSend hooks come next. What a stream gives nobody knows yet, nor how an object will be written.
+    // `onSend` hooks run next and may change the body. Only text and bytes can be compared with the result; streams and
+    // objects cannot.
     const given = typeof payload === 'string' || payload instanceof Uint8Array ? Buffer.from(payload) : undefined;
     run.handOver((body) => given === undefined || body === undefined || given.equals(body));
     return send.call(this, payload);
@@ -213,20 +217,20 @@ function exchangeOf(request: FastifyRequestLike, reply: FastifyReplyLike): Excha
     host: request.host,
     params: (request.params ?? {}) as Readonly<Record<string, unknown>>,
     pattern: undefined,
-    // Looked at when they are asked for: hooks that come later may put something there.
+    // Getters, because hooks that run later may set these.
     get visitors() {
       return [request, localsOf(reply)];
     },
     locals: () => [localsOf(reply)],
     answersInContext: false,
-    // @fastify/compress says nothing where it compresses nothing.
+    // @fastify/compress sets no Vary where it does not compress.
     mayCompress: 'compress' in reply,
     headers: () => reply.getHeaders() as OutgoingHttpHeaders as Headers,
     send: (answer) => send(reply, answer),
   };
 }
 
-/** What plugins leave for templates. */
+/** Returns `reply.locals`, where plugins leave values for templates. */
 function localsOf(reply: object): object {
   return ('locals' in reply ? (reply.locals as object | undefined) : undefined) ?? {};
 }
@@ -236,11 +240,11 @@ function send(reply: FastifyReplyLike, { status, headers, removed, body }: Reply
   for (const [name, value] of Object.entries(headers)) reply.header(name, value);
   reply.code(status);
   if (status === 304 || body.length === 0) reply.send();
-  // Fastify gives every buffer a type, and a stream none.
+  // Fastify adds a content type to every buffer but to no stream.
   else reply.send('content-type' in headers ? body : Readable.from([body]));
 }
 
-/** A plugin whose hooks are for all routes, not only for those of an encapsulated context of its own. */
+/** Makes a plugin's hooks apply to all routes, not only to those of its own encapsulated context. */
 function forAll<F>(plugin: (fastify: F, options: unknown, done: () => void) => void): typeof plugin {
   return Object.assign(plugin, { [Symbol.for('skip-override')]: true });
 }

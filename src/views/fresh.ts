@@ -17,13 +17,13 @@ import type { Views } from './views.ts';
 
 /** Options of `fresh`. */
 export interface FreshOptions {
-  /** Needed where the request has passed no `cacheView`. */
+  /** Needed if the request did not pass `cacheView`. */
   readonly sweeper?: { readonly views: Views };
-  /** Values that the answer is made from beside the models: a build's number, a template's version, what is in a cart. */
+  /** Values that the answer depends on beside the models, such as a build number or the content of a cart. */
   readonly keys?: readonly unknown[];
 }
 
-/** @throws CacheSweeperError CACHESWEEPER_BAD_OPTION */
+/** @throws CacheSweeperError CACHESWEEPER_BAD_OPTION when an option has an unknown name or a wrong value */
 export function checkFreshOptions({ sweeper, keys, ...others }: FreshOptions): void {
   const [unknown] = Object.keys(others);
   if (unknown !== undefined) throw badOption(`fresh() ${unknown}`, 'sweeper or keys', 'an unknown name');
@@ -33,12 +33,12 @@ export function checkFreshOptions({ sweeper, keys, ...others }: FreshOptions): v
   if (keys !== undefined && !Array.isArray(keys)) throw badOption('fresh() keys', 'a list of values', describe(keys));
 }
 
-/** Headers by which handlers tell one client's answer from another's. */
+/** Request headers by which handlers often choose between answers. */
 const NEGOTIATED = ['cookie', 'authorization', 'accept', 'accept-language', 'user-agent', 'origin'] as const;
 
 /**
- * The 304 that answers a request; undefined when it has to be answered in full. Its validator is weak: it says that
- * the same would be shown, not that it would be the same bytes.
+ * Returns the 304 for a request, or undefined if it needs a full answer. The validator is weak, because it promises the
+ * same content but not the same bytes.
  */
 export async function isFresh(exchange: Exchange, models: unknown, options: FreshOptions): Promise<Reply | undefined> {
   const { incoming, response } = exchange;
@@ -78,7 +78,7 @@ export async function isFresh(exchange: Exchange, models: unknown, options: Fres
       body: Buffer.alloc(0),
     };
   }
-  // A view that is being cached has its own.
+  // A view that is being cached gets its own validator.
   if (runOf(incoming) !== undefined) return undefined;
   response.setHeader('ETag', etag);
   response.setHeader('Cache-Control', cacheControl);
@@ -86,8 +86,8 @@ export async function isFresh(exchange: Exchange, models: unknown, options: Fres
 }
 
 /**
- * Whether what is shown under these tokens may have been read before a bump: for as long as that is so the validator is
- * another one, so that nobody is told afterwards that such a page still holds.
+ * Whether an answer under these tokens may contain data read before a bump. As long as it may, the validator differs,
+ * so that a client that got such an answer does not get a 304 for it later.
  */
 function mayBeLate({ engine }: Views, tokens: readonly (readonly [string, string])[]): boolean {
   const { now, maxDataAge } = engine.settings;
@@ -95,7 +95,7 @@ function mayBeLate({ engine }: Views, tokens: readonly (readonly [string, string
   return tokens.some(([, token]) => tokenTime(token) >= since - CLOCK_SKEW);
 }
 
-/** Names and tokens of all that models depend on; undefined when one cannot be read. */
+/** Returns the names that the models depend on, with their tokens; undefined if a token cannot be read. */
 async function tokensOf(views: Views, models: unknown): Promise<readonly (readonly [string, string])[] | undefined> {
   const names = [...new Set(views.identities(models).flatMap(dependencyNames))].sort();
   const reader = views.engine.reader(true);

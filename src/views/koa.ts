@@ -17,7 +17,7 @@ export type { ViewReport } from './serve-view.ts';
 export interface KoaContext {
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
-  /** Koa's own, whose body is the context's. */
+  /** Koa's response; setting the context's `body` sets this one's. */
   readonly response: object;
   readonly originalUrl: string;
   readonly protocol: string;
@@ -29,15 +29,15 @@ export interface KoaContext {
   remove(name: string): void;
 }
 
-/** What @koa/router adds to it. */
+/** Properties that @koa/router adds. */
 interface RoutedContext extends KoaContext {
   readonly params?: Readonly<Record<string, unknown>>;
   readonly _matchedRoute?: unknown;
 }
 
 /**
- * Middleware that remembers when a request began: data that its handlers read is not older, however long they take.
- * Put it before everything that reads data.
+ * Middleware that notes when a request began. Data read by later handlers is not older than that, however long they
+ * take. Put it before everything that reads data.
  *
  * @example
  * app.use(requestStart());
@@ -47,8 +47,8 @@ export function requestStart(): (context: unknown, next: () => Promise<unknown>)
 }
 
 /**
- * Middleware that keeps what comes behind it answers, and answers from that as long as nothing that it was made from was
- * bumped. Put it behind the middleware that finds out who the visitor is.
+ * Middleware that stores what the handlers behind it answer, and serves that until a name it was made from is bumped.
+ * Put it behind the middleware that identifies the visitor.
  *
  * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION, CACHESWEEPER_BAD_TTL
  *
@@ -75,9 +75,9 @@ export function cacheView<C extends KoaContext = KoaContext>(
 }
 
 /**
- * Adds models to what the view of a request is made from: those that its handler shows outside of fragments.
+ * Adds models to the dependencies of a request's view. Call it for models that the handler shows outside of fragments.
  *
- * @returns resolved when it is noted; there is no need to wait for it
+ * @returns resolved when their tokens are known; there is no need to wait for it
  * @throws CacheSweeperError CACHESWEEPER_NO_IDENTITY, CACHESWEEPER_TYPE_CONFLICT
  *
  * @example
@@ -88,11 +88,11 @@ export function depend({ req }: { readonly req: IncomingMessage }, models: unkno
 }
 
 /**
- * Whether the client has already got what the handler would answer, told from the models' tokens alone: then the
- * answer is 304, and there is nothing left to do. Otherwise the response gets the validator to ask with next time.
+ * Tells from the models' tokens alone whether the client already has the answer. If so, it sends 304 and returns true,
+ * and the handler should return. Otherwise it sets the validator that the client will send next time.
  *
- * @param models what the answer is made from
- * @param options `keys`: other values it is made from; `sweeper`: where the route has no `cacheView`
+ * @param models models that the answer is made from
+ * @param options `keys`: other values the answer depends on; `sweeper`: needed if the route has no `cacheView`
  * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION, CACHESWEEPER_NO_IDENTITY, CACHESWEEPER_BAD_KEY
  *
  * @example
@@ -118,7 +118,7 @@ function exchangeOf(context: RoutedContext): Exchange {
     pattern: typeof pattern === 'string' ? pattern : undefined,
     visitors: [context, state, req],
     locals: () => [state],
-    // Koa sends when all middleware is done, in the context of none.
+    // Koa sends after all middleware, outside of any handler's asynchronous context.
     answersInContext: false,
     mayCompress: false,
     headers: () => headersOf(res),
@@ -126,7 +126,7 @@ function exchangeOf(context: RoutedContext): Exchange {
   };
 }
 
-/** Notes where a response gets its body. */
+/** Calls `given` whenever the response gets a body. */
 function watchBody(response: object, given: () => void): void {
   const parent = Object.getPrototypeOf(response) as object;
   Object.defineProperty(response, 'body', {
@@ -148,9 +148,9 @@ function send(context: KoaContext, { status, headers, removed, body }: Reply): v
     context.set(name, Array.isArray(value) ? value : String(value));
   }
   const hadType = context.res.hasHeader('Content-Type');
-  // Text as text: whoever stands outside may work on it.
+  // Pass text on as text, because outer middleware may work on it.
   context.body = status === 304 ? null : isUtf8(body) ? body.toString() : body;
-  // Koa gives one to every body.
+  // Koa sets a type for every body.
   if (!hadType && !('content-type' in headers)) context.remove('Content-Type');
   for (const name of removed) context.remove(name);
 }

@@ -4,10 +4,10 @@ import { describe } from '../util/describe.ts';
 import { DEFAULT_COOKIES } from './http/session-cookies.ts';
 import { Views } from './views.ts';
 
-/** A header that tells a CDN what a page was made from. */
+/** A header that lists for a CDN the names a page depends on. */
 export type SurrogateHeader = 'Surrogate-Key' | 'Cache-Tag' | 'xkey';
 
-/** The statuses that can be cached; 200 is by default. */
+/** Statuses that may be cached. */
 export type CachedStatus = 200 | 301 | 308 | 404 | 410;
 
 /**
@@ -16,39 +16,48 @@ export type CachedStatus = 200 | 301 | 308 | 404 | 410;
  * @typeParam R the framework's request: `req` of Express, `request` of Fastify, `ctx` of Koa
  */
 export interface ViewOptions<R = unknown> {
-  /** The sweeper whose bumps reach these views. */
+  /** The sweeper whose bumps invalidate these views. */
   readonly sweeper: { readonly views: Views };
-  /** Seconds, or text such as "10m"; 0 for no expiry but by bumps. */
+  /** Time to live: seconds, or text such as "10m". 0: the view does not expire and ends only with a bump. */
   readonly ttl: number | string;
-  /** The route's name, to expire its views by. */
+  /** Name of the route, for `expireView({ name })`. */
   readonly name?: string;
-  /** The route's pattern, for `expireView({ name, params })` to tell urls; learnt from the route where that is left out. */
+  /** Pattern of the route, so that `expireView({ name, params })` can return urls. Default: learnt from the route. */
   readonly path?: string;
-  /** One view for all hosts. Default `false`. */
+  /** Whether all hosts share one view. Default `false`. */
   readonly ignoreHost?: boolean;
-  /** The only query parameters that count. Default: all but those that track visitors (`utm_*`, `gclid`…). */
+  /** The only query parameters that count. Default: all except those that track visitors (`utm_*`, `gclid`…). */
   readonly query?: readonly string[];
-  /** Values that the page depends on beside its address: a language read from one cookie, a theme… */
+  /**
+   * Returns values that the page depends on beside its address, such as a language from a cookie, or a theme. Default:
+   * none.
+   */
   readonly vary?: (request: R) => readonly unknown[];
-  /** True for requests that must neither be answered from the cache nor fill it. */
+  /** Returns true for requests that must neither be answered from the cache nor fill it. Default: none. */
   readonly skip?: (request: R) => boolean | Promise<boolean>;
-  /** Cookies that make a request skip the cache; a star stands for any ending. Default: the usual session cookies; `[]` for none. */
+  /**
+   * Cookies that make a request skip the cache; a final `*` matches any ending. Default: the usual session cookies.
+   * `[]` for none.
+   */
   readonly cookies?: readonly string[];
-  /** Models that the page shows outside of fragments; asked before the handler runs. */
+  /** Returns models that the page shows outside of fragments. Called before the handler runs. */
   readonly models?: (request: R) => unknown;
-  /** The statuses that are cached. Default `[200]`. */
+  /** Statuses that are cached. Default `[200]`. */
   readonly statuses?: readonly CachedStatus[];
-  /** Largest body that is kept, in bytes. Default 524,288. */
+  /** Largest body that is stored, in bytes. Default 524,288. */
   readonly maxBytes?: number;
-  /** Sent with views whose handler sets no Cache-Control; `false` for none. Default "no-cache": ask each time, which 304 answers. */
+  /**
+   * Cache-Control for views whose handler sets none; `false` for none. Default "no-cache": browsers ask each time and
+   * mostly get a 304.
+   */
   readonly cacheControl?: string | false;
-  /** The header that tells a CDN the names a page depends on. Default none. */
+  /** Header that lists for a CDN the names a page depends on. Default: none. */
   readonly surrogate?: SurrogateHeader | { readonly header: SurrogateHeader; readonly maxBytes?: number };
-  /** Whether X-Cache says why. Default: unless NODE_ENV is "production". */
+  /** Whether X-Cache gives reasons. Default: true unless NODE_ENV is "production". */
   readonly debug?: boolean;
 }
 
-/** Options as views use them: checked and complete. */
+/** Checked and complete options. */
 export interface ViewSettings {
   readonly views: Views;
   /** Milliseconds; 0 for no expiry. */
@@ -71,7 +80,7 @@ export interface ViewSettings {
 const STATUSES: ReadonlySet<unknown> = new Set<CachedStatus>([200, 301, 308, 404, 410]);
 const SURROGATES: ReadonlySet<unknown> = new Set<SurrogateHeader>(['Surrogate-Key', 'Cache-Tag', 'xkey']);
 const DEFAULT_MAX_BYTES = 524_288;
-/** Servers and CDNs take header lines of 8 KB at the least. */
+/** Servers and CDNs accept at least 8 KB in a header line. */
 const DEFAULT_SURROGATE_BYTES = 4_000;
 const HEADER_VALUE = /^[\x20-\x7e]+$/;
 
@@ -107,8 +116,9 @@ const CHECKS: { readonly [K in keyof ViewOptions]-?: readonly [Check, expected: 
 };
 
 /**
- * @param given the options of `cacheView`
- * @param where how errors call it
+ * Checks the options of `cacheView` and fills in defaults.
+ *
+ * @param where name of the place in error messages
  * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION, CACHESWEEPER_BAD_TTL
  */
 export function checkViewOptions<R>(given: ViewOptions<R>, where = 'cacheView()'): ViewSettings {
@@ -122,7 +132,7 @@ export function checkViewOptions<R>(given: ViewOptions<R>, where = 'cacheView()'
     const isMissing = value === undefined && name !== 'sweeper' && name !== 'ttl';
     if (!isMissing && !check(value)) throw badOption(`${where} ${name}`, expected, describe(value));
   }
-  // The framework's own file hands over its own requests.
+  // Each framework's file passes requests of its own type, so the parameter type may be widened.
   const { vary, skip, models } = given as unknown as Pick<ViewSettings, 'vary' | 'skip' | 'models'>;
   const surrogate = typeof given.surrogate === 'string' ? { header: given.surrogate } : given.surrogate;
   return Object.freeze({
@@ -144,7 +154,7 @@ export function checkViewOptions<R>(given: ViewOptions<R>, where = 'cacheView()'
   });
 }
 
-/** The views of a sweeper; undefined for anything else. */
+/** Returns the views of a sweeper; undefined for any other value. */
 export function viewsOf(sweeper: unknown): Views | undefined {
   const views = typeof sweeper === 'object' && sweeper !== null && 'views' in sweeper ? sweeper.views : undefined;
   return views instanceof Views ? views : undefined;

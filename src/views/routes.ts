@@ -3,14 +3,14 @@ import { CacheSweeperError } from '../errors.ts';
 import { describe } from '../util/describe.ts';
 import type { Params } from './view-names.ts';
 
-/** Names of views in one process; more than that are made up as it runs. */
+/** Limit of view names. An application with more makes up names while it runs. */
 const MAX_ROUTES = 10_000;
 
-/** The patterns of named views, as far as this process has learnt them. */
+/** Patterns of named views, as far as this process has learnt them. */
 export class Routes {
   readonly #patterns = new Map<string, Set<string>>();
 
-  /** @param pattern as the framework's router takes it */
+  /** @param pattern in the syntax of the framework's router */
   learn(name: string, pattern: string): void {
     const patterns = this.#patterns.get(name);
     if (patterns !== undefined) patterns.add(pattern);
@@ -18,7 +18,7 @@ export class Routes {
   }
 
   /**
-   * The addresses of a named view.
+   * Returns the paths of a named view.
    *
    * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION when the parameters do not fit the pattern
    */
@@ -44,8 +44,8 @@ export class Routes {
 }
 
 /**
- * Fastify's patterns (`:id(^\\d+$)`, `:part?`, `*`) in the words of path-to-regexp, which are those of Express and
- * @koa/router; theirs stay as they are.
+ * Translates Fastify's patterns (`:id(^\\d+$)`, `:part?`, `*`) into the syntax of path-to-regexp. Patterns of Express
+ * and @koa/router already have that syntax.
  */
 function portable(pattern: string): string {
   return pattern

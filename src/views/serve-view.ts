@@ -12,28 +12,31 @@ import { viewIdentities } from './view-names.ts';
 import { keepPrivate, type MissReason, ViewRun } from './view-run.ts';
 import { ViewSlot } from './view-slot.ts';
 
-/** What became of one request for a view; published on `diagnostics_channel` `nunjucks-cachesweeper:view`. */
+/** Outcome of one request for a view; published on the `diagnostics_channel` `nunjucks-cachesweeper:view`. */
 export interface ViewReport {
   /** Path and query. */
   readonly target: string;
   readonly name: string | undefined;
-  /** `miss`: rendered, and stored unless there is a reason why not. */
+  /**
+   * `hit`: served from the cache. `miss`: rendered, and stored unless a reason is given. `skip`: the cache took no
+   * part.
+   */
   readonly outcome: 'hit' | 'miss' | 'skip';
   readonly reason?: MissReason;
 }
 
 const viewChannel = channel('nunjucks-cachesweeper:view');
 
-/** The views being made, by the requests that they are for. */
+/** Views being made, by the request they are for. */
 const runs = new WeakMap<object, ViewRun>();
 
-/** The view that is being made for a request, if one is. */
+/** Returns the view that is being made for a request, if there is one. */
 export function runOf(incoming: object): ViewRun | undefined {
   return runs.get(incoming);
 }
 
 /**
- * Adds models to what a request's view is made from. Without one there is nothing to add to.
+ * Adds models to the dependencies of a request's view. Without a view, only checks the models.
  *
  * @throws CacheSweeperError CACHESWEEPER_NO_IDENTITY, CACHESWEEPER_TYPE_CONFLICT
  */
@@ -45,14 +48,15 @@ export async function dependOn(incoming: object, models: unknown): Promise<void>
   try {
     identities = views.identities(models);
   } catch (error) {
-    // Whoever catches it may go on to answer: nobody knows what that depends on.
+    // The handler may catch the error and answer anyway. The view's dependencies would be incomplete, so do not store
+    // it.
     run?.refuse('error');
     throw error;
   }
   await run?.depend(identities);
 }
 
-/** Whose cached views a request has passed by. */
+/** Settings of the `cacheView` that a request passed. */
 const settingsOfRequests = new WeakMap<object, ViewSettings>();
 
 export function settingsOf(incoming: object): ViewSettings | undefined {
@@ -60,10 +64,10 @@ export function settingsOf(incoming: object): ViewSettings | undefined {
 }
 
 /**
- * Answers a request from the cache, or lets its handler answer and keeps that.
+ * Answers a request from the cache, or runs its handler and stores the answer.
  *
- * @param handler what comes next; all that it goes on to do belongs to the view
- * @returns what the handler returns; undefined when there was no need for it
+ * @param handler the next step; all that it renders belongs to the view
+ * @returns the handler's result; undefined if the cache answered
  */
 export async function serveView<T>(
   exchange: Exchange,
@@ -73,7 +77,7 @@ export async function serveView<T>(
   const { incoming } = exchange;
   const outer = settingsOfRequests.get(incoming);
   if (outer !== undefined) {
-    // The outer one would answer without a look at the rules of this one.
+    // The outer view's entry would be served without checking the rules of this one, so do not store it.
     if (outer !== settings) runOf(incoming)?.refuse('nested view');
     return await handler(undefined);
   }
@@ -133,7 +137,7 @@ async function answer(
   return new ViewRun(exchange, settings, { slot, own, since }, (reason) => report(exchange, settings, 'miss', reason));
 }
 
-/** Says in the response what became of a request that the cache has no part in. */
+/** Sets X-Cache on the response to a request in which the cache takes no part, and reports it. */
 function note(exchange: Exchange, settings: ViewSettings, outcome: 'miss' | 'skip', reason: MissReason): void {
   const { response } = exchange;
   response.setHeader('X-Cache', settings.debug ? `${outcome} (${reason})` : outcome);

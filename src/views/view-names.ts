@@ -1,13 +1,13 @@
 import type { Identity } from '../model/identity.ts';
 import { decoded } from './http/address.ts';
 
-/** The type of all whole views. No class can be called so. */
+/** Type of all whole views. No class can have this name. */
 export const VIEW_TYPE = '@view';
 
-/** The parameters of a route, as it is called by name. */
+/** Parameters of a route. */
 export type Params = Readonly<Record<string, unknown>>;
 
-/** What a view may be expired by. */
+/** The ways in which a view can be expired. */
 export interface ViewPlace {
   readonly host: string | undefined;
   readonly path: string;
@@ -16,8 +16,8 @@ export interface ViewPlace {
 }
 
 /**
- * The models that a view is: its path, and its route by name alone and with its parameters; each on any host and on
- * its own. A view depends on all of them, and to expire it is to bump one.
+ * Returns the identities of a view: its path, its route's name, and the name with parameters; each for all hosts and
+ * for its own. The view depends on all of them, so bumping one expires it.
  */
 export function viewIdentities({ host, path, name, params }: ViewPlace): Identity[] {
   const ids = [byPath(path)];
@@ -31,8 +31,8 @@ export function viewIdentity(id: string): Identity {
 }
 
 /**
- * Coarser than what views are kept by: ways to write one path share a name, as they share a route in most servers. A
- * view too many that is expired costs a render.
+ * Returns the id of a path. Different ways to write a path share one id, as they share a route in most servers. So
+ * expiring may hit a view too many, which costs only a render.
  */
 export function byPath(path: string): string {
   const clean = decoded(path.split(/[?#]/, 1)[0] ?? '')
@@ -54,7 +54,7 @@ export function byParams(name: string, params: Params): string {
   return `${byName(name)}${JSON.stringify(pairs)}`;
 }
 
-/** Default ports are left out, as browsers do. */
+/** Leaves out default ports, as browsers do. */
 export function onHost(host: string, id: string): string {
   return `host:${host.toLowerCase().replace(/:(80|443)$/, '')}:${id}`;
 }

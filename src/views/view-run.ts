@@ -16,7 +16,7 @@ import type { ViewSettings } from './options.ts';
 import { ViewFrame } from './view-frame.ts';
 import type { ViewSlot } from './view-slot.ts';
 
-/** Why a view was made and not kept. */
+/** Why a view was rendered and not stored. */
 export type MissReason =
   | SkipReason
   | ResponseReason
@@ -33,10 +33,10 @@ export type MissReason =
   | 'incomplete'
   | 'trailers';
 
-/** Headers that are about the body as it is sent. */
+/** Headers that describe the body as it is sent. */
 const DESCRIBES = /^(?:content-.*|etag|last-modified|expires|vary|cache-control)$/;
 
-/** Reasons that are about one visitor: what is answered then must not be kept by anybody on the way either. */
+/** Reasons that concern one visitor. Such an answer must not be stored by proxies either. */
 const PERSONAL: ReadonlySet<string> = new Set<MissReason>([
   'authorization',
   'logged in',
@@ -48,31 +48,32 @@ const PERSONAL: ReadonlySet<string> = new Set<MissReason>([
   'private name',
 ]);
 
-/** A handler at work on a view: what it sends, and what that is made from. */
+/** Watches a handler make a view: collects what it sends and the dependencies of that. */
 export class ViewRun implements Listener {
-  /** What is rendered in it belongs to the view. */
+  /** Whatever is rendered in this part belongs to the view. */
   readonly part: Part;
   readonly #exchange: Exchange;
   readonly #settings: ViewSettings;
   readonly #slot: ViewSlot;
   readonly #frame: ViewFrame;
-  /** Headers and session as they were before the handler. */
+  /** Headers and session before the handler ran. */
   readonly #before: Headers;
   readonly #session: string | undefined;
   readonly #started = performance.now();
   readonly #expires: number;
   readonly #done: (reason: MissReason | undefined) => void;
-  /** Dependencies that are being asked for. */
+  /** Calls of {@link depend} whose tokens are not yet read. */
   readonly #asking = new Set<Promise<void>>();
   #refused: MissReason | undefined;
-  /** What the framework was given, where it does not send that at once. */
+  /** State at the time the framework got the answer, if it sends it later. */
   #handedOver: { readonly headers: Headers; readonly isSame: (body: Buffer | undefined) => boolean } | undefined;
-  /** The Cache-Control that the options gave. */
+  /** Cache-Control that this class added from the options. */
   #added: string | undefined;
 
   /**
-   * @param parts `own`: what the view depends on, whatever its handler does; `since`: milliseconds since 1970
-   * @param done called when the view is kept, or with why not
+   * @param parts `own`: dependencies that the view has in any case; `since`: earliest time its data was read, in
+   * milliseconds since 1970
+   * @param done called when the view is stored, or with the reason why not
    */
   constructor(
     exchange: Exchange,
@@ -94,12 +95,12 @@ export class ViewRun implements Listener {
     if (/no-store/i.test(exchange.incoming.headers['cache-control'] ?? '')) this.#refused = 'request no-store';
   }
 
-  /** The view must not be kept. */
+  /** Keeps the view from being stored. */
   refuse(reason: MissReason): void {
     this.#refused ??= reason;
   }
 
-  /** The handler shows these models. Resolved when their tokens are known. */
+  /** Adds models to the dependencies. Resolves when their tokens are known. */
   async depend(models: readonly Identity[]): Promise<void> {
     const asking = this.#slot.depend(models).then((frame) => this.#frame.include(frame));
     this.#asking.add(asking);
@@ -126,20 +127,25 @@ export class ViewRun implements Listener {
     });
   }
 
-  /** Whoever answers outside of the handler's asynchronous context may have rendered there: nobody saw what from. */
+  /**
+   * A handler that answers in another asynchronous context may have rendered there, unnoticed; then the view is not
+   * stored.
+   */
   chunk(): void {
     if (this.#exchange.answersInContext) this.answering();
   }
 
-  /** To be called where an answer is given, in the asynchronous context of whoever gives it. */
+  /** Call this where an answer is given, in the asynchronous context of the code that gives it. */
   answering(): void {
     if (this.#handedOver === undefined && currentPart() !== this.part) this.refuse('lost context');
   }
 
   /**
-   * The framework has the answer, and whoever stands outside may change it: they do so again for each request.
+   * Notes that the framework has the answer. Middleware outside may still change it, and will do so again for each
+   * request.
    *
-   * @param isSame whether it is still that, told from the body that is about to be sent, if it is whole
+   * @param isSame whether the body about to be sent is still that answer; the body is undefined if it is not in one
+   * piece
    */
   handOver(isSame: (body: Buffer | undefined) => boolean): void {
     this.#handedOver = { headers: this.#exchange.headers(), isSame };
@@ -152,19 +158,19 @@ export class ViewRun implements Listener {
     });
   }
 
-  /** Synchronous where nothing has to be waited for: the next request shall find it. */
+  /** Runs synchronously unless there is something to wait for, so that the next request finds the view. */
   async #keep({ status, headers, sentHeaders, body, fault }: Sent): Promise<MissReason | undefined> {
     if (this.#asking.size > 0) await Promise.all(this.#asking);
     const skip = this.#settings.skip?.(this.#exchange.request);
     if (skip instanceof Promise ? await skip : skip) return 'skip option';
-    // What others set behind this one, as the head was sent, counts as well.
+    // Headers that others set later, until the head was sent, count as well.
     const reason = fault ?? this.#reason(status, headers) ?? this.#responseReason(status, sentHeaders);
     if (reason !== undefined) return reason;
     if (body === undefined) return 'too large';
     if (repeatsSecret(headers['content-encoding'] === undefined ? body : undefined, this.#exchange))
       return 'csrf token';
     const { surrogate } = this.#settings;
-    // By now all names are known.
+    // Now all dependencies are known.
     const named = surrogate && { [surrogate.header.toLowerCase()]: this.#surrogate(surrogate, true) };
     return this.#slot.keep({
       view: storedView(
@@ -180,28 +186,28 @@ export class ViewRun implements Listener {
     });
   }
 
-  /** Why it must not be kept, as far as that is known by now. */
+  /** Returns why the view must not be stored, as far as is known by now. */
   #reason(status: number, headers: Headers): MissReason | undefined {
     const { visitors } = this.#exchange;
     const response = this.#refused ?? this.#responseReason(status, headers) ?? this.#frame.uncached;
     if (response !== undefined) return response;
-    // Middleware that stands behind this one may have found out who it is.
+    // Middleware behind this one may have identified the visitor.
     if (isLoggedIn(visitors)) return 'logged in';
     const session = sessionText(visitors);
     return session === undefined || session !== this.#session ? 'session changed' : undefined;
   }
 
-  /** A compression outside may work on a body; what anything else made of it may be for this visitor alone. */
+  /** Checks the body. An outer compression may change it; any other outer change may be for this visitor alone. */
   #bodyReason(headers: Headers, body: Buffer | undefined): MissReason | undefined {
     const { engine } = this.#settings.views;
-    // Asked here, where whoever sends it still is in their transaction.
+    // Check here, because the sending code is still in its transaction.
     if ([...this.#frame.dependencies.tokens.keys()].some((name) => engine.isUncommitted(name))) return 'unknown token';
     const isCoded = headers['content-encoding'] !== undefined;
     if (!isCoded && this.#handedOver?.isSame(body) === false) return 'changed outside';
     return repeatsSecret(isCoded ? undefined : body, this.#exchange) ? 'csrf token' : undefined;
   }
 
-  /** Without the headers that others added since it was handed over, but those that say what the body is. */
+  /** Leaves out headers that others added after the answer was handed over, except those that describe the body. */
   #ownHeaders(headers: Headers): Headers {
     if (this.#handedOver === undefined) return headers;
     const { headers: handed } = this.#handedOver;
@@ -216,13 +222,13 @@ export class ViewRun implements Listener {
     return surrogateValue([...this.#frame.dependencies.tokens.keys()], surrogate, isComplete);
   }
 
-  /** A coding is for those who take it, whether Vary says so or not. */
+  /** A compressed body is only for clients that accept its coding, even if Vary does not say so. */
   #varyNames(headers: Headers): readonly string[] {
     const isCoded = headers['content-encoding'] !== undefined || this.#exchange.mayCompress;
     return isCoded ? ['accept-encoding', ...varyNames(headers)] : varyNames(headers);
   }
 
-  /** What the options have to say to others is not said to this cache. */
+  /** Ignores the Cache-Control that came from our options: it addresses browsers and proxies, not this cache. */
   #responseReason(status: number, headers: Headers): ResponseReason | undefined {
     const { 'cache-control': cacheControl, ...others } = headers;
     const isOurs = this.#added !== undefined && cacheControl === this.#added;
@@ -239,7 +245,7 @@ export class ViewRun implements Listener {
   }
 }
 
-/** The same address has a form for everybody: nobody on the way shall take one visitor's for it. */
+/** Marks an answer as private if its reason concerns one visitor, because proxies know the address only. */
 export function keepPrivate(response: ServerResponse, reason: string, { cacheControl }: ViewSettings): void {
   const isPersonal = PERSONAL.has(reason) && cacheControl !== undefined;
   if (isPersonal && !response.hasHeader('Cache-Control')) response.setHeader('Cache-Control', PRIVATE);

@@ -16,24 +16,24 @@ import { VIEW_TYPE } from './view-names.ts';
 
 type RequestHeaders = Pick<IncomingHttpHeaders, string>;
 
-/** Its key in the store, and in the memory tier. */
+/** Keys in the store and in the memory tier. */
 type ViewKey = StoredKey & { readonly memoryKey: string };
 
-/** What a handler has just made. */
+/** A view that a handler has just made. */
 export interface MadeView {
   readonly view: StoredView;
-  /** The request headers that it says it depends on. */
+  /** Request headers that its Vary names. */
   readonly vary: readonly string[];
-  /** All that it was made from, its own names among it. */
+  /** All that it was made from, including the view's own names. */
   readonly dependencies: Dependencies;
-  /** When its data was read, at the earliest, and when it expires: milliseconds since 1970. */
+  /** Earliest time its data was read, and its expiry, in milliseconds since 1970. */
   readonly since: number;
   readonly expires: number;
-  /** What it took, in milliseconds. */
+  /** Time to make it, in milliseconds. */
   readonly cost: number;
 }
 
-/** The place of one view in the cache, as one request knows it. */
+/** Finds and stores one view, for one request. */
 export class ViewSlot {
   readonly #engine: Engine;
   readonly #reader: TokenReader;
@@ -42,12 +42,11 @@ export class ViewSlot {
   readonly #address: Address;
   readonly #values: readonly unknown[];
   readonly #headers: RequestHeaders;
-  /** The headers that views of this url were found to depend on. */
+  /** Request headers on which views of this url are known to depend. */
   #varied: readonly string[] = [];
 
   /**
-   * @param view `identities`: the models that the view is; `models`: those that it shows; `values`: what the site says
-   *   it varies by
+   * @param view `identities`: those of the view itself; `models`: those it shows; `values`: result of the `vary` option
    */
   constructor(
     engine: Engine,
@@ -68,14 +67,14 @@ export class ViewSlot {
     this.#headers = view.headers;
   }
 
-  /** What models depend on: a frame with the tokens of their names. */
+  /** Returns a frame with the tokens of all names that the models depend on. */
   async depend(models: readonly Identity[]): Promise<Frame> {
     const names = new Set(models.flatMap(dependencyNames));
     const frame = new Frame();
     for (const name of names) this.#reader.token(name);
     while (this.#reader.isPending) await this.#reader.ask();
     for (const name of names) {
-      // In a transaction that has changed it, nobody else can see the row yet.
+      // The name was changed in the transaction around, which no other connection can see yet.
       const token = this.#engine.isUncommitted(name) ? UNKNOWN : this.#reader.token(name);
       if (typeof token === 'string') frame.dependencies.add(name, token);
       else frame.uncached ??= 'unknown token';
@@ -83,14 +82,14 @@ export class ViewSlot {
     return frame;
   }
 
-  /** What the view depends on, whatever its handler does. To be called before anything else. */
+  /** Returns the dependencies that the view has in any case. Call this first. */
   open(): Promise<Frame> {
     return this.depend([...this.#identities, ...this.#models]);
   }
 
-  /** The view that may be served now. */
+  /** Returns the view that may be served now, if there is one. */
   async find(): Promise<StoredView | undefined> {
-    // A token that was made for this request: nothing can be stored under it.
+    // This request made the token, so nothing can be stored under it.
     if (this.#identities.some((identity) => this.#reader.isFresh(ownName(identity)))) return undefined;
     const found = await this.#read(this.#key([]));
     if (found === undefined || 'body' in found) return found;
@@ -99,7 +98,7 @@ export class ViewSlot {
     return varied !== undefined && 'body' in varied ? varied : undefined;
   }
 
-  /** Stores a view; returns why not. */
+  /** Stores a view; returns the reason if it is not stored. */
   keep({ view, vary, dependencies, since, expires, cost }: MadeView): UncachedReason | undefined {
     const { settings, entries } = this.#engine;
     if (dependencies.tokens.size > MAX_DEPENDENCIES) return 'too many dependencies';
@@ -155,7 +154,7 @@ export class ViewSlot {
     return verdict === 'valid' && (await this.#engine.areCurrent(entry.templates));
   }
 
-  /** @param vary the request headers that the key holds */
+  /** @param vary request headers to include in the key */
   #key(vary: readonly string[]): ViewKey {
     const { namespace, version } = this.#engine.settings;
     const { host, path, query } = this.#address;
@@ -176,7 +175,7 @@ export class ViewSlot {
       reads: '',
     };
     const canonical = canonicalKey(parts);
-    // The memory tier knows a view without its tokens: a newer one takes the place of an older.
+    // The memory key has no tokens, so that a newer view replaces an older one.
     const memoryKey = canonicalKey({ ...parts, models: models.map((model) => ({ ...model, token: '' })) });
     return { memoryKey, key: safeKey(canonical, parts), canonical };
   }

@@ -4,11 +4,11 @@ import type { Engine } from '../render/engine.ts';
 import { type ExpiredViews, expiredBy, type ViewTarget } from './expire.ts';
 import { Routes } from './routes.ts';
 
-/** What whole views need of a sweeper. */
+/** The part of a sweeper that whole views use. */
 export class Views {
   readonly engine: Engine;
   readonly routes: Routes = new Routes();
-  /** Hands on an error that nobody waits for. */
+  /** Reports an error of work that no caller waits for. */
   readonly report: (error: unknown) => void;
   readonly #bump: (names: ReadonlySet<string>) => Promise<void>;
 
@@ -27,7 +27,11 @@ export class Views {
     return this.engine.settings.enabled !== false && !this.engine.isClosed;
   }
 
-  /** @throws CacheSweeperError CACHESWEEPER_BAD_OPTION, CACHESWEEPER_BUMP_FAILED */
+  /**
+   * Expires views by bumping their names.
+   *
+   * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION, CACHESWEEPER_BUMP_FAILED
+   */
   async expire(target: ViewTarget): Promise<ExpiredViews> {
     const expired = expiredBy(target, this.routes);
     await this.#bump(new Set(expired.names));
@@ -41,7 +45,7 @@ export class Views {
     return list.map((model) => keys.identity(model, undefined));
   }
 
-  /** The name of an instance that has an identity, to stand for it in a key. */
+  /** Returns the text that stands for an instance in a key, if the instance has an identity. */
   nameOfInstance(instance: object): string | undefined {
     const identity = this.engine.keys.identityOfInstance(instance);
     return identity && `Model(${JSON.stringify(ownName(identity))})`;

@@ -1,13 +1,13 @@
-/** Where a view is: what of a request's address tells it from other views. */
+/** The parts of a request's address that tell views apart. */
 export interface Address {
-  /** Scheme and host; '' where hosts are not told apart. */
+  /** Scheme and host; '' where all hosts share views. */
   readonly host: string;
   readonly path: string;
-  /** Without parameters that change nothing, sorted by name. */
+  /** Query without parameters that do not count, sorted by name. */
   readonly query: string;
 }
 
-/** Parameters that say where a visitor came from, and that no page depends on. A star stands for any ending. */
+/** Parameters that tell where a visitor came from. Pages do not depend on them. A final `*` matches any ending. */
 const TRACKING: readonly string[] = [
   'utm_*',
   'gclid',
@@ -35,8 +35,9 @@ const TRACKING: readonly string[] = [
 const isTracking = matcher(TRACKING);
 
 /**
- * @param allowed names of the only query parameters that count; undefined for all but those that track visitors
- * @returns undefined for a request that asks for no path of this site (`*`, another site's address)
+ * Returns the address of a request; undefined if it asks for no path of this site (`*`, or another site's address).
+ *
+ * @param query names of the only query parameters that count; undefined for all except those that track visitors
  */
 export function addressOf(
   { target, protocol, host }: { readonly target: string; readonly protocol: string; readonly host: string },
@@ -56,7 +57,7 @@ export function addressOf(
 }
 
 /**
- * The pairs as they were written, sorted by name. Pairs of one name keep their order, and so do `a` and `a[]`, which
+ * Sorts the pairs by name and keeps their spelling. Pairs of one name keep their order, as do `a` and `a[]`, which
  * servers read into one list.
  */
 function sortedQuery(search: string, counts: (name: string) => boolean): string {
@@ -65,14 +66,14 @@ function sortedQuery(search: string, counts: (name: string) => boolean): string 
     if (text === '') continue;
     const name = decoded((text.split('=', 1)[0] ?? '').replaceAll('+', ' '));
     const base = name.split('[', 1)[0] ?? '';
-    // Behind a semicolon some servers see another parameter.
+    // Some servers treat a semicolon as a separator, so the pair may contain another parameter that counts.
     if (counts(name) || (base !== name && counts(base)) || text.includes(';')) pairs.push({ base, text });
   }
   pairs.sort((a, b) => (a.base < b.base ? -1 : a.base > b.base ? 1 : 0));
   return pairs.map(({ text }) => text).join('&');
 }
 
-/** What a percent-encoded text says; the text itself where it says nothing. */
+/** Decodes a percent-encoded text; returns it unchanged if it is malformed. */
 export function decoded(text: string): string {
   try {
     return decodeURIComponent(text);
@@ -81,7 +82,7 @@ export function decoded(text: string): string {
   }
 }
 
-/** Whether a text is one of these words, or begins like one that ends in a star; in any case of letters. */
+/** Returns a test whether a text equals one of these words, or starts like one that ends in `*`, ignoring case. */
 export function matcher(words: readonly string[]): (text: string) => boolean {
   const lower = words.map((word) => word.toLowerCase());
   const exact = new Set(lower.filter((word) => !word.endsWith('*')));

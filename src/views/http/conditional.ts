@@ -1,14 +1,14 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 
-/** An entity tag as If-None-Match lists them: RFC 9110, section 8.8.3. */
+/** An entity tag in If-None-Match: RFC 9110, section 8.8.3. */
 const ENTITY_TAG = /(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"/g;
 
 /**
- * The validator by which a client has already got what would be sent, or undefined: it has to be sent. If-None-Match
- * is compared weakly, and If-Modified-Since counts only without it (RFC 9110, section 13).
+ * Returns the validator that shows that the client already has the answer; undefined if the answer must be sent.
+ * If-None-Match is compared weakly; If-Modified-Since counts only without it (RFC 9110, section 13).
  *
- * @param etag strong or weak; a compression outside may have added its name to the one that was sent
- * @param modified the Last-Modified that is sent, if one is
+ * @param etag strong or weak; an outer compression may have added its coding to the tag that the client got
+ * @param modified Last-Modified of the answer, if it has one
  */
 export function validatorMet(
   headers: Pick<IncomingHttpHeaders, 'if-none-match' | 'if-modified-since'>,
@@ -24,7 +24,9 @@ export function validatorMet(
   return modified !== undefined && Date.parse(modified) <= since ? etag : undefined;
 }
 
-/** The same representation, or the same in another content coding: both are what the client has in mind. */
+/**
+ * Whether two tags are equal, or differ only by an added content coding. Either way the client has this representation.
+ */
 function isSame(tag: string, etag: string): boolean {
   const [given, own] = [opaque(tag), opaque(etag)];
   return given === own || (given.startsWith(`${own}.`) && CODING.test(given.slice(own.length + 1)));
@@ -36,15 +38,15 @@ function opaque(tag: string): string {
   return tag.replace(/^W\//, '').slice(1, -1);
 }
 
-/** The tag of a representation in a content coding that was chosen after the tag. */
+/** Returns the tag of a representation after a content coding was applied. */
 function codedTag(etag: string, coding: string): string {
   const name = coding.toLowerCase();
   return CODING.test(name) ? `${etag.slice(0, -1)}.${name}"` : `W/${etag}`;
 }
 
 /**
- * A compression that stands outside chooses a coding when the head is sent, behind the tag: from now on a tag follows
- * the coding, because a strong one must not name two different sequences of bytes (RFC 9110, section 8.8.3.3).
+ * Makes the response's tag follow its content coding. An outer compression chooses the coding when the head is sent,
+ * after the tag was set; but a strong tag must not name two different byte sequences (RFC 9110, section 8.8.3.3).
  */
 export function tagCodings(response: ServerResponse): void {
   const { setHeader } = response;

@@ -2,15 +2,15 @@ import { decoded } from './address.ts';
 import type { Exchange } from './exchange.ts';
 import { cookiesOf } from './session-cookies.ts';
 
-/** Under these names the usual middlewares keep tokens against forgery, in sessions and for templates. */
+/** Names under which the usual middleware keeps CSRF tokens, in sessions and for templates. */
 const TOKEN_NAMES = ['_csrf', 'csrf', 'csrfToken', '_csrfToken', 'csrf_token', 'csrfSecret', 'xsrfToken'] as const;
-/** Shorter texts are no tokens, and may stand in any page. */
+/** Shorter texts are no tokens, and could occur in any page. */
 const MIN_TOKEN = 8;
 const MIN_COOKIE = 16;
 
 /**
- * Notes when a handler takes a token against forgery: `req.csrfToken()` (csurf, csrf-csrf, csrf-sync, lusca) and
- * `reply.generateCsrf()` (@fastify/csrf-protection). It belongs to one visitor.
+ * Calls `taken` when a handler reads a CSRF token function, because the token belongs to one visitor: `req.csrfToken()`
+ * (csurf, csrf-csrf, csrf-sync, lusca) or `reply.generateCsrf()` (@fastify/csrf-protection).
  */
 export function watchTokens(object: object, name: 'csrfToken' | 'generateCsrf', taken: () => void): void {
   let held: unknown = (object as Record<string, unknown>)[name];
@@ -21,7 +21,7 @@ export function watchTokens(object: object, name: 'csrfToken' | 'generateCsrf', 
       if (held !== undefined) taken();
       return held;
     },
-    // A middleware that comes later.
+    // Middleware that runs later may set the function.
     set(value: unknown) {
       held = value;
     },
@@ -29,9 +29,9 @@ export function watchTokens(object: object, name: 'csrfToken' | 'generateCsrf', 
 }
 
 /**
- * Whether a page repeats what only one visitor knows: a token that lies ready for templates, the value of a cookie.
+ * Whether a page repeats something that only one visitor knows: a token kept for templates, or the value of a cookie.
  *
- * @param body undefined for one that nobody can look into: compressed, or not there yet
+ * @param body undefined if it cannot be searched: it is compressed or not yet complete
  */
 export function repeatsSecret(body: Buffer | undefined, exchange: Exchange): boolean {
   const holders = [
@@ -51,7 +51,10 @@ export function repeatsSecret(body: Buffer | undefined, exchange: Exchange): boo
   return [...secrets, ...cookies].some((secret) => body.includes(secret) || body.includes(escaped(secret)));
 }
 
-/** What a handler may take a cookie's value to be: as it came, decoded, without the signature of cookie-parser. */
+/**
+ * Returns the forms in which a handler may print a cookie's value: as it came, decoded, or without cookie-parser's
+ * signature.
+ */
 function readings(value: string): string[] {
   const bare = value.replace(/^"(.*)"$/, '$1');
   const plain = decoded(bare);
@@ -59,12 +62,12 @@ function readings(value: string): string[] {
   return [...new Set([bare, plain, signed ?? plain])];
 }
 
-/** As templates print it. */
+/** Escapes a text as templates do when they print it. */
 function escaped(text: string): string {
   return text.replace(/[&<>"'`\\]/g, (sign) => ESCAPES[sign] ?? sign);
 }
 
-/** Those of Nunjucks. */
+/** Nunjucks' own escapes. */
 const ESCAPES: Readonly<Record<string, string>> = {
   '&': '&amp;',
   '<': '&lt;',

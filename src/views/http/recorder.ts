@@ -1,33 +1,33 @@
 import type { OutgoingHttpHeader, ServerResponse } from 'node:http';
 import type { Headers } from './exchange.ts';
 
-/** What is about to be sent. */
+/** A response that is about to be sent. */
 export interface Head {
   readonly status: number;
   readonly headers: Headers;
-  /** The whole body, where it is handed over in one piece together with the head. */
+  /** The whole body, if it is sent in one piece with the head. */
   readonly body: Buffer | undefined;
 }
 
-/** What was sent, if all of it was. */
+/** A response that was sent. */
 export interface Sent {
   readonly status: number;
-  /** As they were handed to Node, or to a middleware that stands outside. */
+  /** Headers as they came from inside, before outer middleware changed them. */
   readonly headers: Headers;
-  /** As they were when the head had been sent: others may have added to them. */
+  /** Headers when the head had been sent; outer middleware may have changed them. */
   readonly sentHeaders: Headers;
-  /** Undefined when it was larger than what is kept. */
+  /** Undefined if it was larger than the limit. */
   readonly body: Buffer | undefined;
-  /** Undefined when the response is complete. */
+  /** Undefined if the response is complete. */
   readonly fault: 'aborted' | 'incomplete' | 'trailers' | undefined;
 }
 
 export interface Listener {
-  /** Called once before the head is sent; it may still set headers. */
+  /** Called once before the head is sent; may still set headers. */
   head(head: Head): void;
-  /** Called with every part that is sent, in the asynchronous context of whoever sends it. */
+  /** Called with each chunk, in the asynchronous context of the code that sends it. */
   chunk(): void;
-  /** Called once, when the connection is done with the response. */
+  /** Called once, when the response has ended or the connection is lost. */
   sent(sent: Sent): void;
 }
 
@@ -36,12 +36,10 @@ type Write = (...args: unknown[]) => boolean;
 type End = (...args: unknown[]) => ServerResponse;
 
 /**
- * Listens to what passes through a response, at the place where the middleware stands: a compression outside of it
- * works on what is recorded, one inside has worked on it.
+ * Records a response at the place of this middleware: an outer compression works on what is recorded, an inner one has
+ * already worked on it. The listener handles its own errors, so that none reaches the response.
  *
- * Nothing that goes wrong here reaches the response: `listener` handles its own errors.
- *
- * @param maxBytes a larger body is not kept
+ * @param maxBytes larger bodies are not recorded
  */
 export function record(response: ServerResponse, maxBytes: number, listener: Listener): void {
   const original = {
@@ -62,7 +60,7 @@ export function record(response: ServerResponse, maxBytes: number, listener: Lis
   let hasTrailers = false;
   let isDone = false;
 
-  // Node lets go of it before it says that it is done.
+  // Keep it: Node detaches the socket before `finish`.
   const { socket } = response;
 
   const take = (chunk: Buffer | undefined): void => {
@@ -75,12 +73,12 @@ export function record(response: ServerResponse, maxBytes: number, listener: Lis
 
   const isHeadSent = (): boolean => Reflect.get(Object.getPrototypeOf(response) as object, 'headersSent', response);
 
-  /** Looks at the head before anything is sent, and before whoever stands outside has worked on it. */
+  /** Reports the head before anything is sent, and before outer middleware changes it. */
   const begin = (): void => {
     if (head !== undefined || isHeadSent()) return;
-    // Whoever waits for the head in order to change it, and stands inside, does so now.
+    // Inner middleware that changes the head in `writeHead` does so now.
     if (!isHeadWritten) response.writeHead(response.statusCode);
-    // Node asks for the head once more, and they have had their turn.
+    // Node calls `writeHead` once more; inner middleware must not run twice.
     response.writeHead = writeHead;
     listener.head({ status: response.statusCode, headers: headersOf(response), body: whole });
     head = { status: response.statusCode, headers: headersOf(response) };
@@ -88,7 +86,7 @@ export function record(response: ServerResponse, maxBytes: number, listener: Lis
 
   const writeHead = function writeHead(this: ServerResponse, status: number, ...rest: unknown[]) {
     if (head === undefined && !isHeadSent()) {
-      // Node sends a head together with what comes after it: when that is the whole body, the head can say more.
+      // Hold the head back until the first chunk. If that is the whole body, the head can include its validator.
       isHeadWritten = true;
       if (typeof rest[0] === 'string') message = rest.shift() as string;
       setAll(
@@ -105,7 +103,7 @@ export function record(response: ServerResponse, maxBytes: number, listener: Lis
     }
   } as ServerResponse['writeHead'];
   response.writeHead = writeHead;
-  // To whoever asks it is sent, although it waits for what comes after it.
+  // Report the head as sent although it is held back.
   Object.defineProperty(response, 'headersSent', {
     configurable: true,
     enumerable: true,
@@ -113,7 +111,7 @@ export function record(response: ServerResponse, maxBytes: number, listener: Lis
   });
 
   const write = function (this: ServerResponse, ...args: unknown[]) {
-    // HTTP/2 writes the last part through this method.
+    // HTTP/2 writes the last chunk through this method.
     if (!isEnding) take(toBuffer(args[0], args[1]));
     begin();
     return original.write.apply(this, args);
@@ -149,9 +147,9 @@ export function record(response: ServerResponse, maxBytes: number, listener: Lis
     const body = chunks && Buffer.concat(chunks);
     chunks = undefined;
     const { status, headers } = head ?? { status: response.statusCode, headers: {} };
-    // HTTP/2 says "finish" whatever ended the stream.
+    // HTTP/2 emits `finish` whatever ended the stream.
     const { stream } = response as { readonly stream?: { readonly aborted?: boolean; readonly rstCode?: number } };
-    // And HTTP/1 says so even if the connection was lost.
+    // HTTP/1 emits it even if the connection was lost.
     const isLost = stream === undefined ? socket?.destroyed === true : stream.aborted === true || stream.rstCode !== 0;
     const isAborted = !isFlushed || isLost;
     const length = headers['content-length'];
@@ -163,12 +161,12 @@ export function record(response: ServerResponse, maxBytes: number, listener: Lis
   response.once('close', () => done(false));
 }
 
-/** All headers that are set now, by their names in lower case. */
+/** Returns all headers set so far, with names in lower case. */
 export function headersOf(response: ServerResponse): Headers {
   return { ...response.getHeaders() } as Headers;
 }
 
-/** Headers in any of the forms that `writeHead` takes. */
+/** Sets headers given in any form that `writeHead` accepts. */
 function setAll(response: ServerResponse, given: unknown): void {
   if (typeof given !== 'object' || given === null) return;
   for (const [name, value] of pairsOf(given)) response.setHeader(name, value);
@@ -183,7 +181,7 @@ function pairsOf(given: object): Iterable<[string, OutgoingHttpHeader]> {
   const pairs: [string, OutgoingHttpHeader][] = Array.isArray(given[0])
     ? (given as [string, OutgoingHttpHeader][])
     : Array.from({ length: given.length / 2 }, (_, i) => [String(given[2 * i]), given[2 * i + 1]]);
-  // A flat list may name one header twice, where it has two lines.
+  // A flat list names a header with several lines once for each.
   const all = new Map<string, [string, OutgoingHttpHeader]>();
   for (const [name, value] of pairs) {
     const before = all.get(name.toLowerCase())?.[1];

@@ -6,8 +6,8 @@ import { text } from './response-rules.ts';
 import type { StoredView } from './stored-view.ts';
 
 /**
- * What belongs to one connection, one message or one moment: RFC 9110, section 7.6.1, and RFC 9111, section 3.1. What
- * Connection names is left out as well.
+ * Headers that belong to one connection, one message or one moment: RFC 9110, section 7.6.1, and RFC 9111, section 3.1.
+ * Headers named by Connection are left out as well.
  */
 const NOT_STORED: readonly string[] = [
   'connection',
@@ -27,10 +27,10 @@ const NOT_STORED: readonly string[] = [
   'x-cache',
 ];
 
-/** The Cache-Control of what is one visitor's. */
+/** Cache-Control for answers that belong to one visitor. */
 export const PRIVATE = 'private, no-cache';
 
-/** What a 304 repeats of the response that it stands for: RFC 9110, section 15.4.5. */
+/** Headers that a 304 repeats: RFC 9110, section 15.4.5. */
 const NOT_MODIFIED: readonly string[] = [
   'cache-control',
   'content-location',
@@ -44,9 +44,9 @@ const NOT_MODIFIED: readonly string[] = [
 ];
 
 /**
- * The part of a response that the handler made.
+ * Returns the part of a response that the handler made.
  *
- * @param before the headers that were set before it ran: whoever set them does so again for each request
+ * @param before headers set before the handler ran; the code that set them does so for each request
  */
 export function storedView(
   sent: { readonly status: number; readonly headers: Headers; readonly body: Buffer },
@@ -68,13 +68,13 @@ export function storedView(
   return { status, headers: Object.fromEntries(changed), removed, etag, created, body };
 }
 
-/** A tag by which all processes know a body and what it is. */
+/** Returns an entity tag that depends only on the body, its type and its coding, so that all processes agree on it. */
 export function strongTag(headers: Headers, body: Buffer): string {
   const kind = JSON.stringify([text(headers['content-type']), text(headers['content-encoding'])]);
   return `"${digest(`${kind}\n${body.toString('latin1')}`, 27)}"`;
 }
 
-/** The answer that a stored view is to a request. */
+/** Returns the answer to a request from a stored view: the view, or a 304. */
 export function replyWith(
   view: StoredView,
   request: { readonly method?: string | undefined; readonly headers: IncomingHttpHeaders },
@@ -103,11 +103,11 @@ export function replyWith(
 }
 
 /**
- * The Cache-Control of the options is for pages that nothing around them makes one visitor's: what stands there already is
- * stricter, and a cookie that goes along is nobody else's.
+ * Adapts a reply's Cache-Control to the visitor. The value from the options is only for pages that are the same for
+ * all: a stricter value already set stays, and with a Set-Cookie the answer becomes private.
  *
- * @param before the headers that are set for this request
- * @param ours the Cache-Control of the options
+ * @param before headers set so far for this request
+ * @param ours Cache-Control of the options
  */
 export function forVisitor(reply: Reply, before: Headers, ours: string | undefined): Reply {
   const { 'cache-control': own, ...others } = reply.headers;
@@ -117,8 +117,8 @@ export function forVisitor(reply: Reply, before: Headers, ours: string | undefin
 }
 
 /**
- * Told from the second after: two states of a page may be made in one second, and a client that asks by the date alone
- * would keep the first (RFC 9110, section 8.8.2.2).
+ * Returns Last-Modified, but only from the next second on. A page may have two states in one second, and a client that
+ * asks by date alone would keep the first (RFC 9110, section 8.8.2.2).
  */
 function lastModified({ created }: StoredView, now: number): string | undefined {
   const second = Math.floor(created / 1_000);

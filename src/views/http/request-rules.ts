@@ -3,7 +3,7 @@ import type { Exchange } from './exchange.ts';
 import { bareName, cookiesOf } from './session-cookies.ts';
 import { isLoggedIn } from './visitor.ts';
 
-/** Whose cookies make a request skip the cache, and what else the site says. */
+/** The options that decide which requests skip the cache. */
 export interface RequestRules {
   readonly cookies: readonly string[];
   readonly skip: ((request: unknown) => boolean | Promise<boolean>) | undefined;
@@ -22,7 +22,7 @@ export type SkipReason =
   | 'unknown token'
   | 'error';
 
-/** What of a request shows that its answer may be for one visitor only; undefined for nothing. */
+/** Returns why the answer to a request may be for one visitor only; undefined if nothing suggests it. */
 export async function skipReason(exchange: Exchange, { cookies, skip }: RequestRules): Promise<SkipReason | undefined> {
   const { method, headers } = exchange.incoming;
   if (method !== 'GET' && method !== 'HEAD') return 'method';
@@ -34,7 +34,7 @@ export async function skipReason(exchange: Exchange, { cookies, skip }: RequestR
   return undefined;
 }
 
-/** HTTP/2 needs no header for it. */
+/** HTTP/2 requests may have a body without a header that says so. */
 function hasBody({ headers, stream }: Exchange['incoming']): boolean {
   if (stream?.endAfterHeaders === false) return true;
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) !== 0;

@@ -1,14 +1,14 @@
 import type { Headers } from './exchange.ts';
 
-/** Why what was answered is not kept, as far as the response itself shows. */
+/** Reasons in the response itself why it is not stored. */
 export type ResponseReason = 'status' | 'set-cookie' | 'cache-control' | 'vary' | 'csp nonce' | 'partial';
 
-/** Directives of Cache-Control that forbid to keep a response for others. */
+/** Cache-Control directives that forbid storing a response for others. */
 const FORBIDDEN = /\b(?:private|no-store|no-cache)\b/i;
 const POLICIES = ['content-security-policy', 'content-security-policy-report-only'] as const;
-/** A page whose Vary names more than this has as many forms as visitors. */
+/** A page with more names in Vary has almost as many forms as visitors. */
 const MAX_VARY = 10;
-/** What these hold must not be in a key: whatever depends on them is one visitor's. */
+/** Headers that identify a visitor. An answer that varies by one belongs to that visitor. */
 const PERSONAL_VARY: ReadonlySet<string> = new Set(['*', 'cookie', 'authorization']);
 
 export function responseReason(
@@ -21,13 +21,13 @@ export function responseReason(
   if (FORBIDDEN.test(text(headers['cache-control'])) || /no-cache/i.test(text(headers.pragma))) return 'cache-control';
   const vary = varyNames(headers);
   if (vary.length > MAX_VARY || vary.some((name) => PERSONAL_VARY.has(name))) return 'vary';
-  // It would be the same for everybody, which is what a nonce must not be.
+  // A nonce must be new for each answer; a stored one would be the same for all.
   if (POLICIES.some((name) => /'nonce-/i.test(text(headers[name])))) return 'csp nonce';
   if (headers['content-range'] !== undefined) return 'partial';
   return undefined;
 }
 
-/** The request headers that a response says it depends on, in lower case, sorted. */
+/** Returns the request headers that a response's Vary names, in lower case, sorted. */
 export function varyNames(headers: Headers): string[] {
   const names = text(headers.vary)
     .split(',')

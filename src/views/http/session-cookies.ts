@@ -1,6 +1,6 @@
 /**
- * Cookies that say who somebody is, by the usual middlewares and services, and those of tokens against forgery. A star
- * stands for any ending; prefixes of browsers (`__Host-`, `__Secure-`) are looked behind.
+ * Cookies that identify a visitor, of the usual middleware and services, and cookies of CSRF tokens. A final `*`
+ * matches any ending. The prefixes `__Host-` and `__Secure-` are ignored.
  */
 export const DEFAULT_COOKIES: readonly string[] = [
   // express-session, cookie-session, @fastify/session, @fastify/secure-session, koa-session, koa-generic-session
@@ -11,7 +11,7 @@ export const DEFAULT_COOKIES: readonly string[] = [
   'koa.sess*',
   'koa.sid*',
   'koa:sess*',
-  // other names that sites give theirs
+  // other frequent names
   'sid',
   'sess',
   'session_id',
@@ -42,7 +42,7 @@ export const DEFAULT_COOKIES: readonly string[] = [
   'sb-*',
   'ory_*',
   'passport*',
-  // other languages' frameworks behind the same host
+  // other languages' frameworks on the same host
   'phpsessid',
   'jsessionid',
   'asp.net_sessionid',
@@ -50,7 +50,7 @@ export const DEFAULT_COOKIES: readonly string[] = [
   '.aspxauth',
   'laravel_session',
   'wordpress_logged_in_*',
-  // tokens against forgery: csurf, csrf-csrf, lusca, @fastify/csrf-protection, Django, Angular
+  // CSRF tokens: csurf, csrf-csrf, lusca, @fastify/csrf-protection, Django, Angular
   '_csrf*',
   'csrf*',
   'xsrf-token',
@@ -58,7 +58,7 @@ export const DEFAULT_COOKIES: readonly string[] = [
   'psifi.x-csrf-token',
 ];
 
-/** The names of a request's cookies, and their values. */
+/** Returns the names and values of a request's cookies. */
 export function cookiesOf(header: string | undefined): [name: string, value: string][] {
   if (header === undefined) return [];
   return header.split(';').map((pair) => {
@@ -67,7 +67,7 @@ export function cookiesOf(header: string | undefined): [name: string, value: str
   });
 }
 
-/** A cookie's name without what it promises to browsers. */
+/** Returns a cookie's name without the prefix `__Host-` or `__Secure-`. */
 export function bareName(name: string): string {
   return name.replace(/^__(host|secure)-/i, '');
 }

@@ -1,26 +1,26 @@
 import { isUtf8 } from 'node:buffer';
 import type { Headers } from './exchange.ts';
 
-/** A view as an entry's text holds it. */
+/** A view in the form that an entry's text holds. */
 export interface StoredView {
   readonly status: number;
-  /** What the handler set, or changed. */
+  /** Headers that the handler set or changed. */
   readonly headers: Headers;
-  /** What it took away. */
+  /** Headers that the handler removed. */
   readonly removed: readonly string[];
-  /** Strong. */
+  /** A strong entity tag. */
   readonly etag: string;
   /** Milliseconds since 1970. */
   readonly created: number;
   readonly body: Buffer;
 }
 
-/** The request headers that a url's views depend on. */
+/** The request headers on which the views of a url depend. */
 export interface VaryRecord {
   readonly vary: readonly string[];
 }
 
-/** A line of JSON and the body; bytes that are no text as base64. */
+/** Writes a view as a line of JSON and the body; bytes that are not UTF-8 become base64. */
 export function writeView({ body, ...rest }: StoredView): string {
   const isText = isUtf8(body);
   return `${JSON.stringify({ ...rest, text: isText })}\n${body.toString(isText ? 'utf8' : 'base64')}`;
@@ -30,7 +30,7 @@ export function writeVary(record: VaryRecord): string {
   return `${JSON.stringify(record)}\n`;
 }
 
-/** What {@link writeView} or {@link writeVary} wrote; undefined for anything else. */
+/** Reads what {@link writeView} or {@link writeVary} wrote; undefined for anything else. */
 export function readView(text: string): StoredView | VaryRecord | undefined {
   const end = text.indexOf('\n');
   try {

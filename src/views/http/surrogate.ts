@@ -2,17 +2,17 @@ import { digest } from '../../util/digest.ts';
 import type { SurrogateHeader } from '../options.ts';
 import { VIEW_TYPE } from '../view-names.ts';
 
-/** A key that every page has whose names were too many: every bump purges it. */
+/** Key of pages whose names did not fit into the header. Every bump purges it. */
 const COARSE = 'cachesweeper-any';
-/** A key longer than this is a digest: Fastly's limit is 1,024 characters. */
+/** Longer keys become a digest. Fastly's limit is 1,024 characters. */
 const MAX_KEY = 200;
 
 /**
- * A name as a CDN's key: letters, digits and `_ . : = * @ ~ - /` stay, everything else is written %XX, so that no list
- * is cut in the wrong place.
+ * Returns a name as a key for a CDN. Letters, digits and `_ . : = * @ ~ - /` stay; other bytes are written %XX, so that
+ * no key contains a separator.
  */
 function surrogateKey(name: string): string {
-  // encodeURIComponent throws on lone surrogates.
+  // Not encodeURIComponent, which throws on lone surrogates.
   const key = Buffer.from(name, 'utf8')
     .toString('latin1')
     .replace(/[^A-Za-z0-9_.:=*@~/-]/g, (byte) => `%${byte.charCodeAt(0).toString(16).padStart(2, '0')}`);
@@ -20,8 +20,8 @@ function surrogateKey(name: string): string {
 }
 
 /**
- * What a CDN must purge when names were bumped, for the `onBump` option: the names' keys, and the key of the pages
- * that have too many to list.
+ * Returns the keys that a CDN must purge after a bump, for the `onBump` option: those of the names, and the one of
+ * pages with too many names.
  *
  * @example
  * new CacheSweeper({ onBump: (names) => purge(surrogateKeys(names)) });
@@ -31,10 +31,10 @@ export function surrogateKeys(names: readonly string[]): string[] {
 }
 
 /**
- * The header's value for the names a page depends on. When it gets too long, rows give way to the lists of their types,
- * which a change of any row bumps as well; when that is still too long, all give way to one key that every bump purges.
+ * Returns the header's value for the names a page depends on. If it is too long, lists of types replace rows, because a
+ * change of a row bumps its list as well. If that is still too long, one key that every bump purges replaces all.
  *
- * @param isComplete whether all names are known; false while a page is still being written
+ * @param isComplete whether all names are known; false while the page is still being written
  */
 export function surrogateValue(
   names: readonly string[],
@@ -50,7 +50,7 @@ export function surrogateValue(
   return coarse.length <= maxBytes ? coarse : COARSE;
 }
 
-/** The list that a bump of a row reaches as well. Views have none: they are expired one by one. */
+/** Returns the list that a bump of a row also bumps. Views have no list, because they expire one by one. */
 function listOf(name: string): string {
   return name.startsWith(VIEW_TYPE) ? name : name.replace(/:=[\s\S]*$/, ':*');
 }

@@ -1,9 +1,9 @@
-/** Under these names middleware leaves who somebody is: Passport and most others, JWT, OpenID Connect. */
+/** Names under which middleware leaves the visitor: Passport and most others, JWT, OpenID Connect. */
 const USER_NAMES = ['user', 'currentUser', 'auth', 'account'] as const;
-/** And in sessions. */
+/** The same in sessions. */
 const SESSION_USER_NAMES = [...USER_NAMES, 'userId', 'user_id', 'uid', 'userid', 'username', 'passport'] as const;
 
-/** Whether anything known says that somebody is logged in. */
+/** Whether anything shows that a visitor is logged in. */
 export function isLoggedIn(holders: readonly object[]): boolean {
   return holders.some((holder) => {
     const of = holder as Readonly<Record<string, unknown>>;
@@ -15,7 +15,7 @@ export function isLoggedIn(holders: readonly object[]): boolean {
   });
 }
 
-/** Who is logged in and what the session holds, as text; undefined when there is something that cannot be told. */
+/** Returns the logged-in user and the session's content as text; undefined when they cannot be written. */
 export function visitorText(holders: readonly object[]): string | undefined {
   try {
     const users = holders.map((holder) =>
@@ -30,7 +30,7 @@ export function visitorText(holders: readonly object[]): string | undefined {
   }
 }
 
-/** What sessions hold, apart from their own cookies; "" for nothing. Undefined when that cannot be told. */
+/** Returns the sessions' content without their own cookies, '' for none; undefined when it cannot be written. */
 export function sessionText(holders: readonly object[]): string | undefined {
   try {
     const texts = holders.map((holder) => {
@@ -45,7 +45,7 @@ export function sessionText(holders: readonly object[]): string | undefined {
   }
 }
 
-/** An empty object (a session's part that nobody filled) is nobody. */
+/** Whether a value identifies a user. An empty object, as some middleware leaves in sessions, does not. */
 function isSomebody(value: unknown): boolean {
   if (typeof value === 'object' && value !== null) return !isEmpty(value);
   return value !== undefined && value !== null && value !== false && value !== '' && value !== 0;
@@ -61,7 +61,7 @@ function saysYes(holder: unknown, method: string): boolean {
   return typeof says === 'function' ? Boolean(says.call(holder)) : says === true;
 }
 
-/** Sessions that are asked by a method (@fastify/secure-session). */
+/** Reads from sessions that have a `get` method (@fastify/secure-session). */
 function got(session: object, name: string): unknown {
   return 'get' in session && typeof session.get === 'function' && session.get.length === 1
     ? session.get(name)
