@@ -22,10 +22,10 @@ export interface Call {
 
 export type Row = Readonly<Record<string, unknown>>;
 
-/** Of a model: what of its id is known, and which field holds it; none for ids of several fields. */
+/** Returns the field that holds a model's id; undefined for ids of several fields. */
 export type IdField = (model: string) => string | undefined;
 
-/** Operations that write, and whether their result is the rows. */
+/** The writing operations. `rows`: the result is the written rows. `count`: it is only their number. */
 const WRITES: ReadonlyMap<string, 'rows' | 'count'> = new Map([
   ['create', 'rows'],
   ['createMany', 'count'],
@@ -42,7 +42,7 @@ export function isWrite(operation: string): boolean {
   return WRITES.has(operation);
 }
 
-/** All that one call has written: rows of its model, and those that its `data` reaches through relations. */
+/** Returns all that one call wrote: rows of its model, and rows that its `data` reaches through relations. */
 export function writesOf(call: Call, dataModel: DataModel, idField: IdField): Write[] {
   const { model, args } = call;
   const writes: Write[] = [{ model, modelClass: undefined, rows: topRows(call, dataModel, idField) }];
@@ -56,7 +56,7 @@ function topRows({ model, operation, args, result }: Call, { models }: DataModel
   const fields = models[model]?.fields ?? [];
   const scalars = fields.filter(({ kind }) => kind !== 'object').map(({ name }) => name);
   const changed = keysOf(operation === 'upsert' ? args.update : args.data);
-  // Which attributes hold a relation's key the client does not know.
+  // The client does not know which attributes hold a relation's foreign key, so any of them may have changed.
   const changesRelation = changed.some((key) => fields.some(({ name, kind }) => name === key && kind === 'object'));
   const rows = [];
   for (const row of Array.isArray(result) ? result : [result]) {
@@ -78,7 +78,7 @@ function topRows({ model, operation, args, result }: Call, { models }: DataModel
   return rows;
 }
 
-/** Walks the data of a write: relations in it are written as well, and Prisma tells nobody. */
+/** Walks the data of a write, because Prisma also writes the relations in it and reports only the top rows. */
 function nested(data: unknown, model: string, dataModel: DataModel, idField: IdField, writes: Write[]): void {
   if (Array.isArray(data)) {
     for (const each of data) nested(each, model, dataModel, idField, writes);
@@ -87,7 +87,7 @@ function nested(data: unknown, model: string, dataModel: DataModel, idField: IdF
   for (const [key, value] of Object.entries(isObject(data) ? data : {})) {
     const field = dataModel.models[model]?.fields.find(({ name }) => name === key);
     if (field === undefined) {
-      // `create`, `data`, `update`… of a relation: what is in them is the same model's.
+      // `create`, `data`, `update` and the like of a relation contain data of the same model.
       nested(value, model, dataModel, idField, writes);
     } else if (field.kind === 'object' && dataModel.models[field.type] !== undefined) {
       relation(value, field.type, dataModel, idField, writes);
@@ -104,7 +104,7 @@ function relation(value: unknown, model: string, dataModel: DataModel, idField: 
   }
 }
 
-/** Rows that are named by their ids; whatever else they are is not known. */
+/** Returns rows that are named by their ids; their other attributes are unknown. Undefined if an id is missing. */
 function connected(what: unknown, id: string | undefined): Write['rows'] {
   const all = Array.isArray(what) ? what : [what];
   const named = all.every((each) => id !== undefined && isObject(each) && isScalar(each[id]));

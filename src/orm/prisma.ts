@@ -9,12 +9,12 @@ import { MAX_BULK_ROWS, SaveHook, type SaveHookOptions, type Write } from './sav
 export type { HookedModel, SaveHookOptions } from './save-hook.ts';
 
 /**
- * Extends a Prisma client: it tells a sweeper of every row that its models write, at once or when the outermost
- * transaction is committed, and its rows have a `cacheIdentity`, so that `{% cachesweeper comment 500 %}` knows them.
- * What is heard and what is not: docs/orm.md.
+ * Extends a Prisma client so that it reports every row its models write to a sweeper: at once, or when the outermost
+ * transaction is committed. Its rows also get a `cacheIdentity`, so that `{% cachesweeper comment 500 %}` recognises
+ * them. docs/orm.md lists which writes are reported and which are not.
  *
- * @returns the client to use from now on; what the one that was given writes is not heard
- * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION
+ * @returns the client to use from now on; writes of the given client are not reported
+ * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION when this is no Prisma client, or one without its data model
  *
  * @example
  * export const prisma = sweepOnSave(new PrismaClient({ adapter }), sweeper);
@@ -46,9 +46,9 @@ export function sweepOnSave<C extends PrismaLike>(prisma: C, sweeper: CacheSweep
   }) as C;
 }
 
-/** A Prisma client, whatever was generated. */
+/** Any generated Prisma client. */
 export interface PrismaLike {
-  // The generated types are the user's own; nothing here depends on them.
+  // The generated types are the user's own, so this file does not depend on them.
   $extends: unknown;
   $transaction: unknown;
 }
@@ -60,7 +60,7 @@ interface Client {
   readonly [model: string]: unknown;
 }
 
-/** What an extension is called with. `__internalParams` is how Prisma's own extensions know of transactions. */
+/** The argument of a query extension. Prisma's own extensions use `__internalParams` to recognise transactions. */
 interface Operation {
   readonly model: string;
   readonly operation: string;
@@ -69,11 +69,14 @@ interface Operation {
   readonly __internalParams?: { readonly transaction?: { readonly kind: string } };
 }
 
-/** The transaction that the running code is in, and the client for reading in it. */
+/**
+ * The transaction that the running code is in, and the client that reads inside it; undefined in the list form of
+ * `$transaction`.
+ */
 interface Open {
   readonly transaction: SweepTransaction;
   readonly client: Client | undefined;
-  /** One that goes on around it, and that it is no part of. */
+  /** An independent transaction that is also open around this one. */
   readonly around: Open | undefined;
 }
 
@@ -84,7 +87,7 @@ class Listener {
   readonly #idField: IdField;
   readonly #open = new Ambient<Open>();
   readonly #all = new Set<Open>();
-  /** By the clients that callbacks are given. */
+  /** Transactions by the client that their callback got. */
   readonly #transactions = new WeakMap<object, SweepTransaction>();
 
   constructor(client: Client, hook: SaveHook, dataModel: DataModel, idField: IdField) {
@@ -94,17 +97,18 @@ class Listener {
     this.#idField = idField;
   }
 
-  /** Stands for `$transaction` of the client, and of the clients that its callbacks are given. */
+  /** Replaces `$transaction` of the client, and of the clients that its callbacks get. */
   get transaction(): (this: unknown, work: unknown, options?: unknown) => Promise<unknown> {
     const listener = this;
     const original = this.#client.$transaction;
     return async function $transaction(this: unknown, work: unknown, options?: unknown): Promise<unknown> {
-      // One that another client begins in there is a transaction of its own, whatever becomes of the one around it.
+      // A transaction begun through another client is independent of the one around it, whether that is committed or
+      // not.
       const parent = listener.#transactions.get(this as object);
       const transaction = listener.#hook.begin(parent);
       const outer = listener.#open.current;
       const around = parent === undefined ? outer : outer?.around;
-      // A query is sent when it is awaited: that must happen inside as well.
+      // Prisma sends a query when it is awaited, so await inside as well.
       const inside = (client: Client | undefined, run: () => unknown): Promise<unknown> => {
         const open = { transaction, client, around };
         if (client !== undefined) listener.#transactions.set(client, transaction);
@@ -136,13 +140,14 @@ class Listener {
     __internalParams,
   }: Operation): Promise<unknown> => {
     if (!isWrite(operation)) return query(args);
-    // A client that is not the transaction's writes outside of it, wherever it is called.
+    // Only the transaction's own client writes inside it. Other clients write outside, even when called in its
+    // callback.
     const isInside = __internalParams?.transaction !== undefined;
     const open = isInside ? this.#open.current : undefined;
     const before = await this.#rows({ model, operation, args }, open);
     const result = await query(args);
     const writes = writesOf({ model, operation, args, result }, this.#dataModel, this.#idField);
-    // Written is written: rows that cannot be read again are swept as their type.
+    // The write has happened. If its rows cannot be read again, bump their type instead.
     const rows = before && (await this.#again(model, before, open).catch(() => undefined));
     const told = writes.map((write, i) => (i === 0 && rows !== undefined ? { ...write, rows } : write));
     const into = isInside ? this.#perhaps(open) : [];
@@ -151,25 +156,25 @@ class Listener {
     return result;
   };
 
-  /** The transactions that a write inside of one may belong to: whichever is committed, it is swept then. */
+  /** Returns the open transactions to which a write may belong. The write is bumped with each that is committed. */
   #perhaps(open: Open | undefined): readonly Open[] {
-    // Called where its transaction cannot be told.
+    // The asynchronous context was lost, so it may be any.
     if (open === undefined) return [...this.#all];
     return open.around === undefined ? [open] : [open, ...this.#perhaps(open.around)];
   }
 
-  /** The rows that a write with `where` is for, if they are to be swept one by one. */
+  /** Returns the rows that a write with `where` will change, if they are to be bumped one by one. */
   async #rows({ model, operation, args }: Omit<Call, 'result'>, open: Open | undefined): Promise<Row[] | undefined> {
     if (this.#hook.bulk !== 'rows' || !['updateMany', 'deleteMany'].includes(operation) || !this.#hook.hears(model)) {
       return undefined;
     }
-    // In the list form of `$transaction` there is no client that could read inside.
+    // In the list form of `$transaction` no client can read inside the transaction.
     if ((open !== undefined && open.client === undefined) || this.#idField(model) === undefined) return undefined;
     const rows = await this.#find(model, { where: args.where, take: MAX_BULK_ROWS + 1 }, open);
     return rows.length > MAX_BULK_ROWS ? undefined : rows;
   }
 
-  /** The same rows after the write; those that are gone as they were. */
+  /** Reads the same rows after the write. A deleted row is returned as it was. */
   async #again(model: string, rows: readonly Row[], open: Open | undefined): Promise<Write['rows']> {
     const id = this.#idField(model) as string;
     const found = await this.#find(model, { where: { [id]: { in: rows.map((row) => row[id]) } } }, open);
@@ -183,7 +188,7 @@ class Listener {
   }
 }
 
-/** A row's identity. It is not there in JSON: what a site answers with its rows stays as it was. */
+/** Identity of a row. It leaves itself out of JSON, so that responses made from rows do not change. */
 class RowIdentity {
   readonly type: string;
   readonly id: unknown;
@@ -193,7 +198,7 @@ class RowIdentity {
     this.id = id;
   }
 
-  /** So that a row is a model too where it is a key of a tag. */
+  /** Makes a row count as a model where it is a key of a tag. */
   get cacheIdentity(): RowIdentity {
     return this;
   }
@@ -203,7 +208,7 @@ class RowIdentity {
   }
 }
 
-/** Gives rows a `cacheIdentity`. */
+/** Returns the result extension that gives rows a `cacheIdentity`. */
 function identities(dataModel: DataModel, hook: SaveHook, idField: IdField, { models }: SaveHookOptions): object {
   const results: Record<string, object> = {};
   for (const [model, { fields }] of Object.entries(dataModel.models)) {
@@ -229,7 +234,7 @@ function idFieldOf({ models }: DataModel, model: string, told: unknown): string 
   return ['id', '_id', 'pk'].find((name) => models[model]?.fields.some((field) => field.name === name));
 }
 
-/** `prisma.blogComment` are the methods of the model `BlogComment`. */
+/** Returns the client's property for a model: `prisma.blogComment` for `BlogComment`. */
 function methodsOf(model: string): string {
   return model.charAt(0).toLowerCase() + model.slice(1);
 }

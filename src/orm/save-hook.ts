@@ -3,49 +3,54 @@ import type { SweepTransaction } from '../invalidation/transaction.ts';
 import type { CacheSweeper } from '../sweeper.ts';
 import { describe } from '../util/describe.ts';
 
-/** What a save hook is told about one model; all of it is optional. */
+/** Options for one model; each may be left out. */
 export interface HookedModel {
-  /** The type's name, where the class's own will not do (minified code). Templates know the model by it as well. */
+  /** Name of the type; default the class's own name. Give one when code is minified. Templates use this name, too. */
   readonly type?: string;
-  /** The attribute that holds the id, or a function that gives it; default `id`, then `_id`, then `pk`. */
+  /**
+   * Attribute that holds the id, or a function that returns it; default: the first of `id`, `_id` and `pk` that is set.
+   */
   readonly id?: string | ((row: never) => unknown);
-  /** Bumps a row only if this attribute differs from the one recorded at its last bump: `updatedAt`, a version. */
+  /**
+   * Bumps a row only if this attribute (`updatedAt`, a version) differs from the one recorded at its last bump.
+   * Default: always.
+   */
   readonly using?: string;
 }
 
 /** Options of the save hooks, the same for all ORMs. */
 export interface SaveHookOptions {
-  /** By the ORM's name of the model. Models that are not named here are heard as well. */
+  /** Options by the ORM's name of the model. Writes of models not named here are reported as well. */
   readonly models?: Readonly<Record<string, HookedModel>>;
-  /** Names of models whose writes are not heard: sessions, logs, whatever no page shows. */
+  /** Names of models whose writes are ignored, such as sessions and logs, because no page shows them. Default: none. */
   readonly exclude?: readonly string[];
   /**
-   * False (the default): a bump that fails is reported to `onError` and retried in the background; the save has succeeded.
-   * True: the promise of the save, or of its commit, rejects as well. What was saved stays saved.
+   * What happens when a bump fails. `false` (the default): it is reported to `onError` and retried in the background,
+   * and the save succeeds. `true`: the promise of the save, or of its commit, rejects as well; the row is saved
+   * nevertheless.
    */
   readonly strict?: boolean;
   /**
-   * What is swept after a write that names no rows (`UPDATE … WHERE`). `'type'` (the default): all that shows any row of
-   * the type, and the types that it touches. `'rows'`: the rows that match are read before the write, up to 1,000, and
-   * swept one by one.
+   * What is bumped after a write that names no rows (`UPDATE … WHERE`). `'type'` (the default): the type as a whole,
+   * and the types it touches. `'rows'`: up to 1,000 matching rows, which are read before the write.
    */
   readonly bulk?: 'type' | 'rows';
 }
 
-/** Rows that `bulk: 'rows'` reads; more are swept as their type. */
+/** Limit of rows for `bulk: 'rows'`. With more, the type is bumped. */
 export const MAX_BULK_ROWS = 1_000;
 
-/** One write, as an ORM's hook heard it. */
+/** One write, as an ORM's hook saw it. */
 export interface Write {
   /** The ORM's name of the model. */
   readonly model: string;
-  /** The model's class; none for models that are plain rows. */
+  /** The model's class; undefined for models whose rows are plain objects. */
   readonly modelClass: object | undefined;
-  /** The rows with their values now and, where they are known, before; undefined when nobody can tell which rows. */
+  /** The rows as they are now and, if known, were before; undefined if the rows are not known. */
   readonly rows: readonly { readonly now: object; readonly previous?: object | undefined }[] | undefined;
 }
 
-/** What the hooks of all ORMs have in common: options, and who is told what in which transaction. */
+/** The part that the hooks of all ORMs share: it checks options and passes writes to the sweeper. */
 export class SaveHook {
   readonly bulk: 'type' | 'rows';
   readonly #sweeper: CacheSweeper;
@@ -54,8 +59,8 @@ export class SaveHook {
   readonly #strict: boolean;
 
   /**
-   * @param models the ORM's models, by name; with their classes, if they have any
-   * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION
+   * @param models the ORM's models by name, with their classes if they have any
+   * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION when an option has an unknown name or a wrong value
    */
   constructor(sweeper: CacheSweeper, options: SaveHookOptions, models: ReadonlyMap<string, object | undefined>) {
     checkOptions(sweeper, options, models);
@@ -77,21 +82,21 @@ export class SaveHook {
     return !this.#excluded.has(model);
   }
 
-  /** The type under which rows of a model without a class are known. */
+  /** Returns the type of rows of a model without a class. */
   typeOf(model: string): string {
     return this.#models.get(model)?.type ?? model;
   }
 
-  /** @param parent of a savepoint, the transaction it is in */
+  /** @param parent for a savepoint: the transaction around it */
   begin(parent?: SweepTransaction): SweepTransaction {
     return this.#sweeper.beginTransaction({ parent, strict: this.#strict });
   }
 
   /**
-   * All that one query has written, in one bump: were they bumped one by one, an error of the first would keep the others
-   * from being told.
+   * Passes all that one query wrote to the sweeper, as one bump: with one bump for each, a failure of the first would
+   * keep the others from being sent.
    *
-   * @param transaction where it was written; without one, or when that is over, it is bumped at once
+   * @param transaction where it was written; without one, or if it is over, the bump is sent at once
    */
   async heard(writes: readonly Write[], transaction: SweepTransaction | undefined): Promise<void> {
     const told = writes.filter(({ model }) => this.hears(model));

@@ -2,7 +2,7 @@ import type { Model, ModelAttributeColumnOptions, ModelStatic, Sequelize, Transa
 import type { SweepTransaction } from '../invalidation/transaction.ts';
 import { MAX_BULK_ROWS, type SaveHook, type Write } from './save-hook.ts';
 
-/** Which of the sweeper's transactions is which of Sequelize's. */
+/** Finds the sweeper's transaction for one of Sequelize's. */
 export class Transactions {
   readonly #hook: SaveHook;
   readonly #known = new WeakMap<object, SweepTransaction>();
@@ -17,7 +17,8 @@ export class Transactions {
     const { parent } = transaction as { parent?: Transaction | null };
     const begun = this.#hook.begin(parent ? this.of(parent) : undefined);
     this.#known.set(transaction, begun);
-    // Called for savepoints as well, and when COMMIT fails: then too much is swept, which harms nobody.
+    // Sequelize calls this for savepoints, too, and even when COMMIT fails. Then too much is bumped, which costs only
+    // renders.
     transaction.afterCommit(async () => {
       await this.#endSavepoints(transaction);
       await begun.commit();
@@ -25,7 +26,10 @@ export class Transactions {
     return begun;
   }
 
-  /** A savepoint that was neither committed nor rolled back is committed with what is around it. */
+  /**
+   * Commits savepoints that were neither committed nor rolled back, because the database commits them with the
+   * transaction.
+   */
   async #endSavepoints(transaction: object): Promise<void> {
     const { savepoints = [] } = transaction as { savepoints?: readonly (Transaction & { finished?: string })[] };
     for (const savepoint of savepoints) {
@@ -36,7 +40,7 @@ export class Transactions {
   }
 }
 
-/** The options that Sequelize's models hand to the query interface, as far as they are used here. */
+/** The part of the options that models pass to the query interface which is used here. */
 export interface QueryOptions {
   readonly transaction?: Transaction | null | undefined;
   readonly model?: ModelStatic<Model>;
@@ -46,7 +50,7 @@ function write(model: ModelStatic<Model>, rows: Write['rows']): Write {
   return { model: model.name, modelClass: model, rows };
 }
 
-/** What is made of each kind of query that Sequelize's models send. */
+/** Reports the writes of each kind of query that Sequelize's models send. */
 export class Listener {
   readonly #sequelize: Sequelize;
   readonly #hook: SaveHook;
@@ -58,7 +62,7 @@ export class Listener {
     this.#transactions = transactions;
   }
 
-  /** A query for one instance, whose values before it the instance still knows. */
+  /** Handles a query that writes one instance. The instance still knows its values before the query. */
   async instance<T>(query: () => Promise<T>, instance: Model, options: QueryOptions | undefined): Promise<T> {
     const model = instance.constructor as ModelStatic<Model>;
     const previous = instance.isNewRecord ? undefined : before(instance);
@@ -67,7 +71,7 @@ export class Listener {
     return result;
   }
 
-  /** A query that deletes one instance, and what the database deletes or changes with it. */
+  /** Handles a query that deletes one instance, including rows that the database deletes or changes with it. */
   async deletion<T>(query: () => Promise<T>, instance: Model, options: QueryOptions | undefined): Promise<T> {
     const model = instance.constructor as ModelStatic<Model>;
     const previous = before(instance);
@@ -76,7 +80,7 @@ export class Listener {
     return result;
   }
 
-  /** The same for the rows that match. */
+  /** Like {@link deletion}, for all rows that match a condition. */
   async deletions<T>(
     query: () => Promise<T>,
     model: ModelStatic<Model> | undefined,
@@ -87,9 +91,9 @@ export class Listener {
   }
 
   /**
-   * A query for the rows that match.
+   * Handles a query that writes all rows that match a condition.
    *
-   * @param others what else it writes
+   * @param others further writes of the same query
    */
   async matching<T>(
     query: () => Promise<T>,
@@ -101,14 +105,14 @@ export class Listener {
     if (model === undefined) return query();
     const previous = this.#hook.hears(model.name) ? await this.#rows(model, where, options) : undefined;
     const result = await query();
-    // Written is written: rows that cannot be read again are swept as their type.
+    // The write has happened. If its rows cannot be read again, bump their type instead.
     const now = previous && (await this.#again(model, previous, options).catch(() => undefined));
     const rows = now && previous?.map((row, i) => ({ now: now[i] ?? row, previous: row }));
     await this.#heard([write(model, rows), ...others], options);
     return result;
   }
 
-  /** A query that nobody can tell the rows of. */
+  /** Handles a query whose rows are not known. */
   async any<T>(
     query: () => Promise<T>,
     model: ModelStatic<Model> | undefined,
@@ -119,13 +123,13 @@ export class Listener {
     return result;
   }
 
-  /** The model of a table, for queries that do not name one. */
+  /** Returns the model of a table, for queries that do not name one. */
   modelOf(table: unknown): ModelStatic<Model> | undefined {
     const name = nameOf(table);
     return Object.values(this.#sequelize.models).find((model) => nameOf(model.getTableName()) === name);
   }
 
-  /** What the database deletes or changes with rows of a model. */
+  /** Returns the writes that the database does itself when rows of a model are deleted. */
   #cascades(model: ModelStatic<Model>, met: Set<ModelStatic<Model>> = new Set([model])): Write[] {
     const table = nameOf(model.getTableName());
     return Object.values(this.#sequelize.models).flatMap((other) => {
@@ -142,12 +146,12 @@ export class Listener {
 
   #transaction(options: QueryOptions | undefined): Transaction | undefined {
     if (options?.transaction !== undefined) return options.transaction ?? undefined;
-    // Sequelize looks there itself, when it sends the query.
+    // Sequelize takes the transaction from there when it sends the query.
     const { _cls } = this.#sequelize.constructor as { _cls?: { get(name: string): Transaction | undefined } };
     return _cls?.get('transaction') ?? undefined;
   }
 
-  /** The rows that match, if they are to be swept one by one. */
+  /** Returns the rows that match, if they are to be bumped one by one. */
   async #rows(
     model: ModelStatic<Model>,
     where: unknown,
@@ -158,7 +162,7 @@ export class Listener {
     return rows.length > MAX_BULK_ROWS ? undefined : rows;
   }
 
-  /** The same rows after the query; undefined for those that are gone. */
+  /** Reads the same rows after the query; undefined for deleted ones. */
   async #again(
     model: ModelStatic<Model>,
     rows: Model[],
@@ -178,7 +182,7 @@ export class Listener {
   }
 }
 
-/** The row as the database has it, before what was changed is saved. */
+/** Returns the row as the database has it, before the changes are saved. */
 function before(instance: Model): Model {
   const model = instance.constructor as ModelStatic<Model>;
   const values = Object.fromEntries(
@@ -187,14 +191,14 @@ function before(instance: Model): Model {
   return model.build(values, { isNewRecord: false, raw: true });
 }
 
-/** Whether an attribute's foreign key has the database delete or change its row when the other row is deleted. */
+/** Whether deleting a row of the table makes the database delete or change rows with this foreign key. */
 function goesWith({ references, onDelete }: ModelAttributeColumnOptions, table: string): boolean {
   const to =
     typeof references === 'object' && references !== null && 'model' in references ? references.model : references;
   return to !== undefined && nameOf(to) === table && /cascade|set/i.test(String(onDelete));
 }
 
-/** Whether a condition has the primary key as one value, whatever else it asks for. */
+/** Whether a condition fixes the primary key to one value, with or without further conditions. */
 function namesOneRow(model: ModelStatic<Model>, where: unknown): boolean {
   if (typeof where !== 'object' || where === null) return false;
   const { primaryKeyField, primaryKeyAttribute } = model as { primaryKeyField?: string; primaryKeyAttribute: string };
@@ -202,7 +206,7 @@ function namesOneRow(model: ModelStatic<Model>, where: unknown): boolean {
   const isOne = [primaryKeyField ?? primaryKeyAttribute, primaryKeyAttribute].some((name) =>
     ['string', 'number', 'bigint'].includes(typeof conditions[name]),
   );
-  // Sequelize joins the condition that leaves out deleted rows by `Op.and`.
+  // Sequelize uses `Op.and` to add the condition that leaves out soft-deleted rows.
   const and = Reflect.ownKeys(where).find((key) => typeof key === 'symbol' && key.description === 'and');
   const all = and === undefined ? undefined : conditions[and];
   return isOne || (Array.isArray(all) && all.some((each) => namesOneRow(model, each)));

@@ -7,7 +7,7 @@ import { Listener, type QueryOptions, Transactions } from './sequelize-listener.
 
 export type { HookedModel, SaveHookOptions } from './save-hook.ts';
 
-/** A `Sequelize` instance, as far as it can be told without Sequelize's own types. */
+/** The part of a `Sequelize` instance that is used here, without Sequelize's own types. */
 export interface SequelizeInstance {
   readonly models: Readonly<Record<string, object>>;
   getQueryInterface(): object;
@@ -15,12 +15,13 @@ export interface SequelizeInstance {
 }
 
 /**
- * Tells a sweeper of every row that is written through Sequelize's models: at once, or when the outermost transaction is
- * committed. `await comment.save()` resolves with the fragments already swept. What is heard and what is not:
- * docs/orm.md.
+ * Reports every row written through Sequelize's models to a sweeper: at once, or when the outermost transaction is
+ * committed. When `await comment.save()` resolves, the bump is done. docs/orm.md lists which writes are reported and
+ * which are not.
  *
- * @param ofSequelize a `Sequelize` instance with its models defined, if options name any
- * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION; CACHESWEEPER_INSTALL when it was called for these two before
+ * @param ofSequelize a `Sequelize` instance; if options name models, define these first
+ * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION; CACHESWEEPER_INSTALL when it was called for this instance and
+ * sweeper before
  *
  * @example
  * sweepOnSave(sequelize, sweeper, { models: { Comment: { using: 'updatedAt' } }, exclude: ['Session'] });
@@ -50,7 +51,10 @@ export function sweepOnSave(
 
 const installed = new WeakMap<object, WeakSet<object>>();
 
-/** Callbacks of `sequelize.transaction()` run inside: pages rendered there show uncommitted rows. */
+/**
+ * Makes callbacks of `sequelize.transaction()` run inside our transaction, because pages rendered there show
+ * uncommitted rows.
+ */
 function enter(sequelize: Sequelize, transactions: Transactions): void {
   const transaction = sequelize.transaction.bind(sequelize) as (...args: unknown[]) => Promise<unknown>;
   const entered = async (...args: unknown[]): Promise<unknown> => {
@@ -64,11 +68,11 @@ function enter(sequelize: Sequelize, transactions: Transactions): void {
     };
     try {
       const result = await transaction(...args.map(inside));
-      // Before its owner can add a hook: one that throws keeps Sequelize from calling those behind it.
+      // Register now, before its owner can add a hook: Sequelize skips all hooks behind one that throws.
       if (!args.some((arg) => typeof arg === 'function')) transactions.of(result as Transaction);
       return result;
     } finally {
-      begun?.rollback(); // unless it was committed
+      begun?.rollback(); // no effect if it was committed
     }
   };
   sequelize.transaction = entered as typeof sequelize.transaction;
@@ -77,8 +81,8 @@ function enter(sequelize: Sequelize, transactions: Transactions): void {
 type AnyMethod = (...args: never[]) => Promise<unknown>;
 
 /**
- * Listens where all models send their queries: Sequelize's hooks are not called for `increment`, nor with `hooks: false`,
- * and afterwards they do not know what a row was before.
+ * Wraps the methods through which all models send their queries. Sequelize's hooks will not do: they are not called for
+ * `increment` or with `hooks: false`, and after a save they do not know the row before it.
  */
 function listen(sequelize: Sequelize, listener: Listener): void {
   const queries = sequelize.getQueryInterface() as unknown as Record<string, AnyMethod | undefined>;

@@ -20,7 +20,7 @@ import { SaveHook, type SaveHookOptions, type Write } from './save-hook.ts';
 
 export type { HookedModel, SaveHookOptions } from './save-hook.ts';
 
-/** A `DataSource` of TypeORM, as far as it can be told without TypeORM's own types. */
+/** The part of a TypeORM `DataSource` that is used here, without TypeORM's own types. */
 export interface TypeOrmDataSource {
   readonly isInitialized: boolean;
   readonly entityMetadatas: readonly { readonly name: string; readonly tableName: string }[];
@@ -28,12 +28,13 @@ export interface TypeOrmDataSource {
 }
 
 /**
- * Tells a sweeper of every row that a TypeORM data source saves or removes: at once, or when the outermost transaction is
- * committed. TypeORM waits for it, so `await repository.save(comment)` resolves with the fragments already swept.
- * What is heard and what is not: docs/orm.md.
+ * Reports every row that a TypeORM data source saves or removes to a sweeper: at once, or when the outermost
+ * transaction is committed. TypeORM waits for that, so when `await repository.save(comment)` resolves, the bump is
+ * done. docs/orm.md lists which writes are reported and which are not.
  *
- * @param ofTypeOrm a `DataSource`, initialized; its models are known by the names of their classes or schemas, or of their tables
- * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION; CACHESWEEPER_INSTALL when it was called for these two before
+ * @param ofTypeOrm an initialized `DataSource`. Options name its models by class, schema or table.
+ * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION; CACHESWEEPER_INSTALL when it was called for this data source and
+ * sweeper before
  *
  * @example
  * await dataSource.initialize();
@@ -54,7 +55,7 @@ export function sweepOnSave(ofTypeOrm: TypeOrmDataSource, sweeper: CacheSweeper,
     );
   }
   const named = new Set([...Object.keys(options.models ?? {}), ...(options.exclude ?? [])]);
-  // A minified class has another name in each build; its table has not.
+  // A minified class has another name in each build, but its table keeps its name.
   const nameOf = ({ name, tableName }: EntityMetadata) => (named.has(tableName) ? tableName : name);
   const models = dataSource.entityMetadatas.map((each) => [nameOf(each), classOf(each)] as const);
   const subscriber = new SweepSubscriber(new SaveHook(sweeper, options, new Map(models)), nameOf, sweeper);
@@ -64,7 +65,7 @@ export function sweepOnSave(ofTypeOrm: TypeOrmDataSource, sweeper: CacheSweeper,
       'sweepOnSave() was called for this data source and sweeper before',
     );
   }
-  // First: TypeORM calls nobody behind one that throws, and what is committed must be bumped.
+  // Put it first: TypeORM skips all subscribers behind one that throws, and committed rows must be bumped.
   dataSource.subscribers.unshift(subscriber);
   subscriber.enter(dataSource.manager);
   const createQueryRunner = dataSource.createQueryRunner.bind(dataSource);
@@ -81,7 +82,7 @@ class SweepSubscriber implements EntitySubscriberInterface {
   readonly sweeper: CacheSweeper;
   readonly #hook: SaveHook;
   readonly #nameOf: (metadata: EntityMetadata) => string;
-  /** The open transaction of each query runner, and its savepoints, the innermost last. */
+  /** Open transactions of each query runner: the outermost first, then its savepoints. */
   readonly #open = new WeakMap<QueryRunner, SweepTransaction[]>();
 
   readonly #entered = new WeakSet<EntityManager>();
@@ -92,9 +93,12 @@ class SweepSubscriber implements EntitySubscriberInterface {
     this.sweeper = sweeper;
   }
 
-  /** Callbacks of `manager.transaction()` run inside: pages rendered there show uncommitted rows. */
+  /**
+   * Makes callbacks of `manager.transaction()` run inside our transaction, because pages rendered there show
+   * uncommitted rows.
+   */
   enter(manager: EntityManager): void {
-    // SQLite's driver has one query runner, and hands it out again.
+    // SQLite's driver has one query runner and returns it each time.
     if (this.#entered.has(manager)) return;
     this.#entered.add(manager);
     const transaction = manager.transaction.bind(manager) as (...args: unknown[]) => Promise<unknown>;
@@ -109,7 +113,8 @@ class SweepSubscriber implements EntitySubscriberInterface {
     manager.transaction = entering as typeof manager.transaction;
   }
 
-  // A builder's insert may be an upsert, and then the id that it reports is another row's: only a save tells one.
+  // Trust the row's id only after a save. A query builder's insert may be an upsert, for which the reported id can be
+  // that of another row.
   afterInsert({ queryRunner, metadata, entity, entityId }: InsertEvent<Row>): Promise<void> {
     if (metadata.isJunction) return this.#joined(queryRunner, metadata);
     return this.#heard(queryRunner, metadata, entityId && [{ now: overlaid(metadata, entity, entity) }]);
@@ -121,7 +126,7 @@ class SweepSubscriber implements EntitySubscriberInterface {
     return this.#heard(queryRunner, metadata, [{ now, previous: databaseEntity }]);
   }
 
-  // TypeORM takes the id off a removed `entity`; the one that it had loaded keeps it.
+  // TypeORM removes the id from a removed `entity`; `databaseEntity`, which it loaded itself, keeps it.
   async afterRemove({ queryRunner, metadata, databaseEntity }: RemoveEvent<Row>): Promise<void> {
     if (metadata.isJunction) return this.#joined(queryRunner, metadata);
     const others = [...goingWith(metadata)].filter((other) => other !== metadata);
@@ -149,13 +154,13 @@ class SweepSubscriber implements EntitySubscriberInterface {
     this.#open.get(queryRunner)?.pop()?.rollback();
   }
 
-  /** Rows of a many-to-many relation's table are nobody's models: those that they join have changed. */
+  /** A row of a join table is no model. It changes the models that it joins. */
   async #joined(queryRunner: QueryRunner, { foreignKeys }: EntityMetadata): Promise<void> {
     const [first, ...others] = foreignKeys.map(({ referencedEntityMetadata }) => referencedEntityMetadata);
     if (first !== undefined) await this.#heard(queryRunner, first, undefined, others);
   }
 
-  /** @param others models of which nobody can tell the rows that were written as well */
+  /** @param others further models that were written, of unknown rows */
   #heard(
     queryRunner: QueryRunner,
     metadata: EntityMetadata,
@@ -163,7 +168,7 @@ class SweepSubscriber implements EntitySubscriberInterface {
     others: readonly EntityMetadata[] = [],
   ): Promise<void> {
     const open = this.#transactionsOf(queryRunner);
-    // A transaction that was open before anybody listened.
+    // The transaction was open before this subscriber was added.
     if (queryRunner.isTransactionActive && open.length === 0) open.push(this.#hook.begin());
     const write = (of: EntityMetadata, written: Write['rows']): Write => ({
       model: this.#nameOf(of),
@@ -182,7 +187,10 @@ class SweepSubscriber implements EntitySubscriberInterface {
   }
 }
 
-/** The models whose rows the database deletes or changes itself when a row is deleted, and those that go with them. */
+/**
+ * Returns the models of which the database itself deletes or changes rows when a row is deleted, including those that
+ * follow from them.
+ */
 function goingWith(metadata: EntityMetadata, found: Set<EntityMetadata> = new Set([metadata])): Set<EntityMetadata> {
   for (const other of metadata.dataSource.entityMetadatas) {
     const goes = other.foreignKeys.some(
@@ -195,12 +203,15 @@ function goingWith(metadata: EntityMetadata, found: Set<EntityMetadata> = new Se
   return found;
 }
 
-/** The class of a model; a schema without one has plain rows. */
+/** Returns the class of a model; a schema without a class has plain rows. */
 function classOf({ target }: EntityMetadata): object | undefined {
   return typeof target === 'function' ? target : undefined;
 }
 
-/** The row as it is now: what is saved may be a part of it, and may name another row by its object instead of its id. */
+/**
+ * Returns the row as it is now. The saved object may have only some of its attributes, and may name another row by its
+ * object instead of its id.
+ */
 function overlaid(metadata: EntityMetadata, before: Row, saved: Row): Row {
   const now: Row = Object.assign(Object.create(Object.getPrototypeOf(before)), before);
   for (const column of metadata.columns) {
