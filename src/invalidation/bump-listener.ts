@@ -1,15 +1,15 @@
 import { Background } from '../util/background.ts';
 
-/** Calls of `onBump` that may be under way at one time. */
+/** Limit of `onBump` calls that run at the same time. */
 const MAX_CALLS = 1_000;
 
-/** Tells the site which names were bumped, once the store has acknowledged it: what a CDN keeps can be purged then. */
+/** Tells the site which names were bumped, after the store has acknowledged it, so that the site can purge its CDN. */
 export class BumpListener {
   readonly #onBump: ((names: readonly string[]) => unknown) | undefined;
   readonly #report: (error: unknown) => void;
   readonly #calls = new Background(MAX_CALLS);
 
-  /** @param report called with what `onBump` throws or rejects with: no bump fails for it */
+  /** @param report called with errors of `onBump`; they do not make the bump fail */
   constructor(onBump: ((names: readonly string[]) => unknown) | undefined, report: (error: unknown) => void) {
     this.#onBump = onBump;
     this.#report = report;
@@ -31,7 +31,7 @@ export class BumpListener {
     }
   };
 
-  /** Resolved when no call is under way. */
+  /** Resolves when no call is running. */
   idle(): Promise<void> {
     return this.#calls.idle();
   }

@@ -8,7 +8,7 @@ import { digest } from '../util/digest.ts';
 import type { BumpListener } from './bump-listener.ts';
 import type { Changes } from './changes.ts';
 
-/** Gives names new tokens, wherever they are kept. */
+/** Bumps names, in this process or in the store. */
 export class Bumps {
   readonly #tokens: Tokens;
   readonly #settings: Settings;
@@ -22,9 +22,9 @@ export class Bumps {
   }
 
   /**
-   * Bumps what was changed; of the changes that name an attribute only those whose attribute is not the recorded one.
+   * Bumps the names of changes. A change with a `using` attribute is skipped if that attribute is the recorded one.
    *
-   * @throws CacheSweeperError CACHESWEEPER_BUMP_FAILED when the store did not acknowledge all of them
+   * @throws CacheSweeperError CACHESWEEPER_BUMP_FAILED when the store did not acknowledge all names
    */
   async deliver({ names, conditional }: Changes): Promise<void> {
     const started = performance.now();
@@ -38,7 +38,8 @@ export class Bumps {
       const isSame = record !== undefined && tokenRecord(tokens.get(own) ?? '') === record;
       if (isSame && !names.has(own)) continue;
       for (const name of change.names) bumped.add(name);
-      // Changed without its attribute having been told as well: nobody knows which came last.
+      // If the model was also changed without its attribute, record nothing, because it is unknown which change was
+      // last.
       if (!names.has(own) && record !== undefined) records.set(own, record);
     }
     return this.#send(bumped, records, started);
@@ -46,10 +47,10 @@ export class Bumps {
 
   /**
    * @param records digests of the `using` attributes to record, by name
-   * @param started when its deadline began, by `performance.now()`
+   * @param started when the time limit began, by `performance.now()`
    */
   async #send(names: ReadonlySet<string>, records: ReadonlyMap<string, string>, started: number): Promise<void> {
-    // A transaction may collect more names in its set meanwhile.
+    // Copy the set: a transaction may still add names to it.
     const all = [...names];
     const bump = this.#bump(all, records, () => started + BUMP_TIMEOUT - performance.now());
     this.#underWay.add(bump);
@@ -61,14 +62,14 @@ export class Bumps {
     }
   }
 
-  /** Resolved when no bump is under way; each takes a second at most for each of its writes. */
+  /** Resolves when no bump is under way. Each of a bump's writes takes a second at most. */
   async idle(): Promise<void> {
     while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
   }
 
   /**
-   * A recorded attribute says that everything was swept for it: it is written last, and only if that is so. Otherwise the
-   * next call would find it, and do nothing.
+   * Writes names with a recorded attribute last, and records it only if all others succeeded. A record says that all
+   * names of the change were bumped; after a failure, the next call must not find it and skip the bump.
    */
   async #bump(
     names: readonly string[],
@@ -87,8 +88,8 @@ export class Bumps {
 const NO_RECORDS: ReadonlyMap<string, string> = new Map();
 
 /**
- * What is recorded of an attribute: under these tokens of the type and of everything, since a sweep of them says that any
- * row may have been changed. Undefined when one cannot be read.
+ * Returns the digest to record for an attribute; undefined if a token cannot be read. It includes the tokens of the
+ * type and of `*`, because a bump of these means that any row may have changed.
  */
 function recordOf(attribute: string, own: string, tokens: ReadonlyMap<string, Token>): string | undefined {
   const all = tokens.get(EVERYTHING);

@@ -10,25 +10,28 @@ import { SweptNames } from './swept-names.ts';
 
 /** Options of {@link CacheSweeper.invalidateCacheFor}. */
 export interface InvalidateOptions {
-  /** Bumps a model only if this attribute differs from the one recorded when it was bumped with it last. */
+  /** Bumps a model only if this attribute differs from the one recorded at its last bump. Default: always. */
   readonly using?: string;
-  /** The models are rows of this type, whatever else they are; as `type=` of the tag. */
+  /**
+   * Type of the models, as `type=` of the tag; they count as its rows, whatever their class. Default: the models' own
+   * types.
+   */
   readonly type?: string;
-  /** The one model as it was before, with all of its attributes: what it touched then is swept as well. */
+  /**
+   * The model before the change, with all of its attributes, so that models it touched then are bumped, too. Only for
+   * one model.
+   */
   readonly previous?: object;
 }
 
 /** A change that counts only if an attribute differs from the one recorded in the model's token. */
 interface Conditional {
   readonly recorded: string;
-  /** All that it sweeps, the own name of the model among it. */
+  /** All names that the change bumps, including the model's own. */
   readonly names: ReadonlySet<string>;
 }
 
-/**
- * What is to be bumped. Names and not models: what a model touches is asked when its change is heard, since the model
- * may be changed again before it is bumped.
- */
+/** Names to bump. They are computed when a change is reported, because the model may change again before the bump. */
 export interface Changes {
   readonly names: ReadonlySet<string>;
   /** By the own name of the model. */
@@ -36,8 +39,10 @@ export interface Changes {
 }
 
 /**
+ * Computes the names that a change of these models bumps.
+ *
  * @throws CacheSweeperError CACHESWEEPER_NO_IDENTITY, CACHESWEEPER_TYPE_CONFLICT, CACHESWEEPER_BAD_KEY,
- *   CACHESWEEPER_BAD_OPTION
+ * CACHESWEEPER_BAD_OPTION
  */
 export function changesOf(identifier: Identifier, models: readonly unknown[], options: InvalidateOptions): Changes {
   checkOptions(models, options);
@@ -46,7 +51,7 @@ export function changesOf(identifier: Identifier, models: readonly unknown[], op
   const conditional = new Map<string, Conditional>();
   for (const model of models) {
     const identity = identifier.identity(model, type);
-    // Only what this model sweeps depends on its attribute.
+    // Names of this model alone depend on its attribute, so collect them apart.
     const into = using === undefined ? swept : new SweptNames(identifier);
     into.add(model, identity, previous);
     if (previous !== undefined) into.add(previous, identifier.identity(previous, type));
@@ -57,7 +62,7 @@ export function changesOf(identifier: Identifier, models: readonly unknown[], op
   return { names: swept.names, conditional };
 }
 
-/** The same whatever is recorded, and recording nothing. */
+/** Returns the same names as one change that ignores recorded attributes and records none. */
 export function unconditional({ names, conditional }: Changes): Changes {
   const all = new Set(names);
   for (const change of conditional.values()) for (const name of change.names) all.add(name);
@@ -94,14 +99,14 @@ export class CollectedChanges implements Changes {
       if (before === undefined && this.conditional.size >= MAX_OF_TYPE) {
         for (const name of change.names) this.#names.add(name);
       } else {
-        // The last value of the attribute is the one that the database will have.
+        // Keep the last value of the attribute, because that is what the database will have.
         this.conditional.set(own, { recorded: change.recorded, names: union(before?.names, change.names) });
       }
     }
   }
 }
 
-/** What a token records of the attribute named by `using`. */
+/** Returns the digest of the attribute that `using` names, for a token. */
 function record(model: unknown, using: string): string {
   return digest(canonicalList([using, usingValue(model, using)], 'using'), 11);
 }

@@ -3,10 +3,10 @@ import type { Identifier, Identity } from '../model/identity.ts';
 import { EVERYTHING, sweptNames } from '../model/names.ts';
 import { isPartialRow, isUnknown, partialRow } from '../model/partial-row.ts';
 
-/** Models that one invalidation may reach through `touches`; more is a circle of ever new models. */
+/** Limit of models that one invalidation may reach through `touches`. More means that it makes ever new models. */
 const MAX_TOUCHED = 100_000;
 
-/** What `touches` of a partial row leaves open: nobody can say which models it means. */
+/** `touches` of a partial row returned something unknown, which may mean any model. */
 const ANYTHING: unique symbol = Symbol('anything');
 
 type Touched = typeof ANYTHING | { readonly model: unknown; readonly identity: Identity };
@@ -18,9 +18,7 @@ interface At {
 }
 type Touches = (model: unknown, previous?: unknown) => unknown;
 
-/**
- * Collects the names that changes of models sweep, those of what they touch among them, each once.
- */
+/** Collects the names that changes of models bump, including those of models they touch. */
 export class SweptNames {
   readonly names: Set<string> = new Set();
   readonly #identifier: Identifier;
@@ -32,18 +30,18 @@ export class SweptNames {
   }
 
   /**
-   * @param previous the row as it was before, if that is known: for `touches` to look at
+   * @param previous the row before the change, if known, for `touches`
    * @throws CacheSweeperError CACHESWEEPER_NO_IDENTITY, CACHESWEEPER_TYPE_CONFLICT, CACHESWEEPER_BAD_OPTION
    */
   add(model: unknown, identity: Identity, previous?: object): void {
     const queue: At[] = [{ model, identity, previous, isTouched: false }];
-    // What is touched is appended while the list is walked.
+    // Touched models are appended while the loop runs.
     for (const at of queue) {
       const swept = sweptNames(at.identity);
       const [own] = swept;
       for (const name of swept) this.names.add(name);
-      // A model that was given is asked whatever was met before: it may be another state of the row, or the first of
-      // its name that is more than a type and an id.
+      // Only skip touched models that were seen. A given model always runs `touches`: it may be another state of the
+      // same row, or the first one with more than a type and an id.
       if (at.isTouched && this.#seen.has(own)) continue;
       this.#seen.add(own);
       if (at.isTouched && ++this.#touchedModels > MAX_TOUCHED) throw tooMany();
@@ -55,7 +53,7 @@ export class SweptNames {
   }
 
   #touched(model: unknown, { type, id }: Identity, previous: object | undefined): readonly Touched[] {
-    // A class or the name of a type is no row that a function of rows could be asked about.
+    // `touches` expects a row; a class or the name of a type is none.
     if (id === undefined && !isPartialRow(model)) return [];
     const touches = this.#identifier.registration(type)?.touches as Touches | undefined;
     if (touches === undefined) return [];
@@ -69,12 +67,14 @@ export class SweptNames {
     try {
       return listed(touches()).map((model) => this.#partlyTouched(model));
     } catch {
-      // It cannot cope with unknown attributes: it has not said what it touches.
+      // The function fails on unknown attributes, so it may touch anything.
       return [ANYTHING];
     }
   }
 
-  /** What a partial row touches may have no id that is known: then it is all of its type, or anything. */
+  /**
+   * A partial row may touch a model whose id is unknown. Then all of its type is bumped; without a type, everything.
+   */
   #partlyTouched(model: unknown): Touched {
     if (isUnknown(model)) return ANYTHING;
     try {

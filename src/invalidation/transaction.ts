@@ -12,26 +12,26 @@ import { SweptNames } from './swept-names.ts';
 /** Options of {@link CacheSweeper.transaction} and {@link CacheSweeper.beginTransaction}. */
 export interface TransactionOptions {
   /**
-   * What to do when the store does not acknowledge the bump of what was committed. False (the default): report it to
-   * `onError`. True: reject as well. The bump is retried in the background in both cases.
+   * What happens after the commit if the store does not acknowledge the bump. `false` (the default): it is reported to
+   * `onError`. `true`: the promise rejects as well. Either way the bump is retried in the background.
    */
   readonly strict?: boolean;
 }
 
 /** Options of {@link CacheSweeper.beginTransaction}. */
 export interface BeginOptions extends TransactionOptions {
-  /** The transaction that this one is a savepoint of: its changes are that one's when it is committed. */
+  /** For a savepoint: the transaction around it, which takes over its changes when it is committed. Default: none. */
   readonly parent?: SweepTransaction | undefined;
 }
 
-/** What a transaction needs of its sweeper. */
+/** The part of a sweeper that a transaction uses. */
 export interface TransactionOwner {
   readonly identifier: Identifier;
   deliver(changes: Changes): Promise<void>;
   report(error: unknown): void;
 }
 
-/** The transactions of one sweeper, and which of them the running code is in. */
+/** The transactions of one sweeper. Knows which one the running code is in. */
 export class Transactions {
   readonly #owner: TransactionOwner;
   readonly #running = new Ambient<SweepTransaction>();
@@ -40,26 +40,28 @@ export class Transactions {
     this.#owner = owner;
   }
 
-  /** The innermost transaction around the running code that is not over. */
+  /** Returns the innermost transaction around the running code that is not over. */
   get current(): SweepTransaction | undefined {
     let at = this.#running.current;
     while (at?.isOver) at = at.parent;
     return at;
   }
 
-  /** @throws CacheSweeperError CACHESWEEPER_BAD_OPTION */
+  /** @throws CacheSweeperError CACHESWEEPER_BAD_OPTION when an option has an unknown name or a wrong value */
   begin(options: BeginOptions): SweepTransaction {
     checkOptions(options);
     return new SweepTransaction(this.#owner, this.#running, this.current, options);
   }
 
-  /** Runs a function in a transaction that is committed when it resolves, and rolled back when it does not. */
+  /**
+   * Runs a function in a transaction. Commits it when the function resolves, rolls it back when it throws or rejects.
+   */
   async around<T>(run: (transaction: SweepTransaction) => T | PromiseLike<T>, options: TransactionOptions): Promise<T> {
     if (typeof run !== 'function') throw badOption('a function', run);
     const transaction = this.begin({ ...options, parent: this.current });
     let result: T;
     try {
-      // Awaited inside: query builders begin when they are awaited.
+      // Await inside: query builders send their query when they are awaited.
       result = await transaction.run(async () => await run(transaction));
     } catch (error) {
       transaction.rollback();
@@ -84,8 +86,8 @@ function badOption(expected: string, got: unknown): CacheSweeperError {
 }
 
 /**
- * Collects what is changed in one database transaction. It is bumped when the outermost one is committed, and forgotten
- * when it is rolled back.
+ * Collects the changes of one database transaction. They are bumped when the outermost transaction is committed, and
+ * dropped when this one is rolled back.
  */
 export class SweepTransaction implements Uncommitted {
   readonly parent: SweepTransaction | undefined;
@@ -94,14 +96,14 @@ export class SweepTransaction implements Uncommitted {
   readonly #strict: boolean;
   readonly #changes = new CollectedChanges();
   /**
-   * Names changed in here, in transactions around and inside this one, committed or not. Nothing is taken from it: a render
-   * that is under way may have read the rows already.
+   * Names changed in this transaction and in those around and inside it, committed or not. None is ever removed: a
+   * render under way may have read the rows already.
    */
   readonly #seen: BoundedNames;
   #state: 'open' | 'delivering' | 'committed' | 'rolled back' = 'open';
   #failure: { readonly error: unknown } | undefined;
 
-  /** @param around the transaction that the running code is in; renders in it read what is changed here */
+  /** @param around transaction that the running code is in; pages rendered there read the changes of this one */
   constructor(
     owner: TransactionOwner,
     running: Ambient<SweepTransaction>,
@@ -120,7 +122,7 @@ export class SweepTransaction implements Uncommitted {
     return this.#state === 'committed' || this.#state === 'rolled back';
   }
 
-  /** Whether what it is told will be bumped. */
+  /** Whether changes can still be added; they will be bumped at the commit. */
   get isOpen(): boolean {
     return this.#state === 'open';
   }
@@ -130,9 +132,10 @@ export class SweepTransaction implements Uncommitted {
   }
 
   /**
-   * Remembers changed models, as {@link CacheSweeper.invalidateCacheFor} would bump them: what they touch is asked now.
+   * Adds changes of models, to be bumped as {@link CacheSweeper.invalidateCacheFor} does. `touches` runs at once.
    *
-   * @throws CacheSweeperError CACHESWEEPER_TRANSACTION_OVER; CACHESWEEPER_NO_IDENTITY and the like
+   * @throws CacheSweeperError CACHESWEEPER_TRANSACTION_OVER; CACHESWEEPER_NO_IDENTITY, CACHESWEEPER_TYPE_CONFLICT,
+   * CACHESWEEPER_BAD_KEY or CACHESWEEPER_BAD_OPTION as invalidateCacheFor
    */
   readonly invalidateCacheFor = (models: unknown, options: InvalidateOptions = {}): void => {
     if (this.#state !== 'open') {
@@ -146,7 +149,7 @@ export class SweepTransaction implements Uncommitted {
   };
 
   /**
-   * For writes that name no rows: sweeps all that shows any row of a type, and all types that such rows may touch.
+   * Adds a change of unknown rows: bumps the type as a whole, and all types that its rows may touch.
    *
    * @param model the class, or the name of the type
    */
@@ -156,7 +159,7 @@ export class SweepTransaction implements Uncommitted {
     this.collect({ names: swept.names, conditional: new Map() });
   };
 
-  /** A change was heard that cannot be told from any other: everything is swept, and the error is reported. */
+  /** Handles a change that could not be read: reports the error, and bumps everything at the commit. */
   fail(error: unknown): void {
     this.#failure ??= { error };
     this.#owner.report(error);
@@ -169,13 +172,13 @@ export class SweepTransaction implements Uncommitted {
     for (const { names } of changes.conditional.values()) for (const name of names) this.#seen.add(name);
   }
 
-  /** Runs something inside: pages rendered by it show what this transaction has changed, uncached. */
+  /** Runs a function inside. In pages that it renders, fragments of changed models are rendered uncached. */
   run<T>(inside: () => T): T {
     return this.#running.run(this, inside);
   }
 
   /**
-   * The database has committed. Of a nested transaction: its changes are now the outer one's.
+   * Call this when the database has committed. Bumps the changes; a nested transaction hands them to the one around it.
    *
    * @throws CacheSweeperError CACHESWEEPER_BUMP_FAILED, with `strict`
    */
@@ -200,7 +203,7 @@ export class SweepTransaction implements Uncommitted {
     if (this.#strict && this.#failure !== undefined) throw this.#failure.error;
   }
 
-  /** The database has rolled back: nothing of this was ever to be seen. */
+  /** Call this when the database has rolled back. Drops the changes, because no other connection ever saw them. */
   rollback(): void {
     if (this.#state === 'open') this.#state = 'rolled back';
   }
