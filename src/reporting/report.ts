@@ -1,4 +1,4 @@
-/** Why a fragment was rendered without being stored. */
+/** Why a fragment was rendered without being stored; docs/reference.md explains each reason. */
 export type UncachedReason =
   | 'disabled'
   | 'when'
@@ -21,41 +21,49 @@ export interface FragmentReport {
   /** Name of the template that contains the tag. */
   readonly template: string;
   readonly line: number;
-  /** `uncached`: rendered, and not stored for the reason given. */
+  /**
+   * `hit`: served from the cache. `miss`: rendered and stored. `uncached`: rendered, and not stored for the reason
+   * given.
+   */
   readonly outcome: 'hit' | 'miss' | 'uncached';
   readonly reason?: UncachedReason | undefined;
-  /** What its body read of the page, and is compared by: `lang`, `rows[*].title`. Empty where it is not cached. */
+  /**
+   * Paths of the page that its body reads and by which it is compared: `lang`, `rows[*].title`. Empty if it is not
+   * cached.
+   */
   readonly reads: readonly string[];
-  /** What could not be compared, where, and what to do: of the reasons `unseen`, `reads too much`, `changes always`. */
+  /**
+   * For the reasons `unseen`, `reads too much` and `changes always`: what could not be compared, where, and what to do.
+   */
   readonly unseen?: string | undefined;
-  /** Milliseconds: what rendering the body took; on a hit, what it took when it was stored. */
+  /** Milliseconds that rendering the body took; for a hit, when it was stored. */
   readonly cost: number;
   /**
-   * Milliseconds spent looking for it, its share of the waiting for the store included. Timed in one render of 16; in the
-   * others it is what its tag took on average.
+   * Milliseconds spent looking for it, including its share of waiting for the store. Measured in one render of 16; in
+   * the others it is the tag's average.
    */
   readonly lookup: number;
-  /** Milliseconds that caching it saved this page: the cost of a body that was not rendered, less the lookup. */
+  /** Milliseconds that caching saved on this page: for a hit, `cost` less `lookup`; otherwise 0 less `lookup`. */
   readonly netBenefit: number;
 }
 
-/** A report that is being made: {@link Stats} completes it. */
+/** A fragment's report while the page is rendered; {@link Stats} completes it. */
 export type FragmentDraft = { -readonly [K in keyof FragmentReport]: FragmentReport[K] };
 
-/** What one render did, its fragments still to be completed. */
+/** A render's report whose fragments are not yet complete. */
 export type UnfinishedReport = RenderReport & { readonly fragments: readonly FragmentDraft[] };
 
-/** What one render did. */
+/** Report of one render. */
 export interface RenderReport {
   readonly template: string;
-  /** How often the template was run; 1 unless something had to be waited for. */
+  /** How often the template ran; 1 unless it had to wait for something. */
   readonly passes: number;
-  /** Batches of waiting between the passes. */
+  /** Round trips between the passes, to the store or for lazies. */
   readonly roundTrips: number;
-  /** From the call to the html, in milliseconds. */
+  /** Milliseconds from the call to the html. */
   readonly milliseconds: number;
-  /** Milliseconds of waiting for the store. */
+  /** Milliseconds spent waiting for the store. */
   readonly waited: number;
-  /** In the order in which they were finished, inner ones first. */
+  /** Fragments in the order in which they were finished, inner ones first. */
   readonly fragments: readonly FragmentReport[];
 }

@@ -1,25 +1,25 @@
 import type { FragmentDraft, UncachedReason } from './report.ts';
 
-/** What became of a hit that was chosen. `skipped`: nothing can be said of it. */
+/** Result of verifying a hit. `checked`: the html was the same. `skipped`: nothing can be said of it. */
 export type Verified = 'checked' | 'differed' | 'skipped';
 
-/** What became of one tag, since the sweeper was made. */
+/** Counts for one tag since the sweeper was made. */
 export interface TagStats {
   readonly template: string;
   readonly line: number;
   readonly hits: number;
   readonly misses: number;
-  /** Rendered and not stored, by reason. */
+  /** How often it was rendered and not stored, by reason. */
   readonly uncached: Readonly<Partial<Record<UncachedReason, number>>>;
-  /** Hits that were verified: the same, not the same, and those of which nothing can be said. */
+  /** Verified hits: `checked` were the same, `differed` were not, of `skipped` ones nothing can be said. */
   readonly verified: Readonly<Record<Verified, number>>;
   /** Milliseconds spent rendering its body. */
   readonly timeRendering: number;
-  /** Milliseconds that hits did not spend rendering its body: what each body took when it was stored. */
+  /** Milliseconds saved by hits: for each, the time its body took when it was stored. */
   readonly timeSaved: number;
-  /** Milliseconds spent looking for it, hits and misses alike, with its share of the waiting for the store. */
+  /** Milliseconds spent looking for it, for hits and misses, including its share of waiting for the store. */
   readonly timeLooking: number;
-  /** `timeSaved` less `timeLooking`: below 0 the site would be faster without the tag. */
+  /** `timeSaved` less `timeLooking`. Below 0, the site would be faster without the tag. */
   readonly netBenefit: number;
 }
 
@@ -33,25 +33,25 @@ interface Counters {
   timeRendering: number;
   timeSaved: number;
   timeLooking: number;
-  /** What one lookup takes in the process: an average in which the last timings count most. */
+  /** Average time of one lookup, in milliseconds. Later timings count more. */
   lookup: number;
   timed: number;
 }
 
-/** Tags counted one by one; what comes beyond is counted together, under this name. */
+/** Limit of tags counted one by one. Further tags are counted together, under this name. */
 const MAX_TAGS = 2_000;
 const OTHERS = '(others)';
-/** Timings that an average is made of. The first are slow, because code is still being compiled. */
+/** Number of timings in an average. It forgets the first ones, which are slow because V8 is still compiling. */
 const AVERAGE_OF = 32;
-/** Fewer uses than this say nothing about whether a tag is worth it. */
+/** With fewer uses, the counts do not tell whether a tag is worth it. */
 const MIN_USES = 100;
 
-/** Counts what became of fragments, by template and line. */
+/** Counts the outcomes of fragments, by template and line. */
 export class Stats {
   readonly #tags = new Map<string, Counters>();
   #last: Counters | undefined;
 
-  /** @param waited milliseconds that their page waited for the store: shared out among all its fragments */
+  /** @param waited milliseconds that the page waited for the store, shared out among its fragments */
   add(fragments: readonly FragmentDraft[], waited: number): void {
     const share = waited / fragments.length;
     for (const fragment of fragments) {
@@ -71,12 +71,12 @@ export class Stats {
     }
   }
 
-  /** A hit of a tag was verified. */
+  /** Counts a verified hit. */
   verify({ template, line }: { readonly template: string; readonly line: number }, verified: Verified): void {
     this.#counters(template, line).verified[verified]++;
   }
 
-  /** The counts as they are now, most time saved first. */
+  /** Returns the counts, most time saved first. */
   tags(): TagStats[] {
     return Array.from(this.#tags.values(), ({ lookup, timed, ...tag }) => ({
       ...tag,
@@ -86,7 +86,7 @@ export class Stats {
     })).sort((a, b) => b.timeSaved - a.timeSaved);
   }
 
-  /** Tags that were used often and took more time than they saved, the worst first. */
+  /** Returns tags that were used often and took more time than they saved, worst first. */
   notWorthCaching(): TagStats[] {
     return this.tags()
       .filter((tag) => tag.netBenefit < 0 && usesOf(tag) >= MIN_USES)
@@ -94,7 +94,7 @@ export class Stats {
   }
 
   #counters(template: string, line: number): Counters {
-    // A loop shows the same tag again and again.
+    // In a loop the same tag comes again and again.
     const last = this.#last;
     if (last?.line === line && last.template === template) return last;
     const found = this.#find(template, line);
@@ -129,7 +129,7 @@ function usesOf({ hits, misses, uncached }: TagStats): number {
   return Object.values(uncached).reduce((sum, count) => sum + count, hits + misses);
 }
 
-/** What a lookup took, or what the tag's lookups took so far if this one was not timed. */
+/** Returns the time of a lookup, or the tag's average if this one was not measured (NaN). */
 function lookupOf(tag: Counters, timing: number): number {
   if (Number.isNaN(timing)) return tag.lookup;
   tag.timed++;
