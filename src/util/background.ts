@@ -1,10 +1,10 @@
-/** Work that goes on when the page has been delivered, counted and bounded. */
+/** Runs jobs that go on after the page was delivered. Limits and counts them. */
 export class Background {
   readonly #limit: number;
   readonly #running = new Set<Promise<unknown>>();
   #dropped = 0;
 
-  /** @param limit jobs at one time; more are dropped */
+  /** @param limit number of jobs at one time; further ones are dropped */
   constructor(limit: number) {
     this.#limit = limit;
   }
@@ -13,7 +13,7 @@ export class Background {
     return this.#dropped;
   }
 
-  /** Starts a job, or drops it when too many are running: false then. Jobs handle their own errors. */
+  /** Starts a job. Returns false, without starting it, if too many are running. Jobs handle their own errors. */
   start(job: () => Promise<unknown>): boolean {
     if (this.#running.size >= this.#limit) {
       this.#dropped++;
@@ -24,7 +24,7 @@ export class Background {
     return true;
   }
 
-  /** Resolved when nothing is running, nor what was started meanwhile. */
+  /** Resolves when no job is running, including those started meanwhile. */
   async idle(): Promise<void> {
     while (this.#running.size > 0) await Promise.allSettled(this.#running);
   }

@@ -2,21 +2,19 @@ import { CacheSweeperError } from '../errors.ts';
 import { describe } from './describe.ts';
 import { isPlain } from './plain.ts';
 
-/**
- * Gives the text of a class instance that is not plain data (a model: its name), or undefined when it has none.
- */
+/** Returns the text of a class instance that is not plain data (for a model, its name); undefined if it has none. */
 export type InstanceText = (instance: object) => string | undefined;
 
 const noInstances: InstanceText = () => undefined;
 
 /**
- * Writes a list of values as text in which no two different lists look the same: strings are quoted as in JSON,
- * everything else is not, objects are written with their properties sorted (maps and sets keep their order, because
- * printing them does).
+ * Writes a list of values as text, so that two different lists never have the same text. Strings are quoted as in JSON,
+ * and other values are not. Properties of objects are sorted; maps and sets keep their order, because it shows when
+ * they are printed.
  *
- * @param what how errors call one of the values: "key 2" for `what = "key"`
- * @throws CacheSweeperError CACHESWEEPER_BAD_KEY for what has no such text: functions, symbols, circular values,
- *   instances of unknown classes
+ * @param what name of the values in error messages: "key 2" for `what = "key"`
+ * @throws CacheSweeperError CACHESWEEPER_BAD_KEY for values without such a text: functions, symbols, circular values,
+ * instances of unknown classes
  *
  * @example canonicalList(['a', 1, { b: 2 }], 'key') // '["a",1,{"b":2}]'
  */
@@ -38,11 +36,11 @@ const MAX_DEPTH = 100;
 interface Writing {
   readonly label: string;
   readonly instanceText: InstanceText;
-  /** The objects being written, outermost first: meeting one again means that the value is circular. */
+  /** Objects being written, outermost first. Meeting one of them again means that the value is circular. */
   readonly path: object[];
 }
 
-/** Undefined for what is no primitive value with a text of its own. */
+/** Returns undefined for symbols, functions and objects. */
 function writePrimitive(value: unknown): string | undefined {
   switch (typeof value) {
     case 'string':
@@ -79,7 +77,7 @@ function writeObject(value: object, writing: Writing): string {
   return text;
 }
 
-/** Plain data and the built-in values whose whole state is known; undefined for any other instance. */
+/** Writes plain data and built-in values whose whole state is known; returns undefined for any other instance. */
 function writeData(value: object, writing: Writing): string | undefined {
   const inner = (item: unknown) => write(item, writing);
   if (Array.isArray(value)) return `[${Array.from(value, inner).join(',')}]`;
@@ -98,7 +96,7 @@ function writeData(value: object, writing: Writing): string | undefined {
   if (value instanceof RegExp) return `RegExp(${JSON.stringify(String(value))})`;
   if (value instanceof Uint8Array)
     return `${Buffer.isBuffer(value) ? 'Buffer' : 'Bytes'}(${Buffer.from(value).toString('base64url')})`;
-  // Nunjucks' SafeString, what macros and `safe` return: it prints unescaped, so it is not the same as its text.
+  // Nunjucks' SafeString, returned by macros and `safe`. It prints unescaped, so it differs from an equal plain string.
   if (value instanceof String) return `Safe(${JSON.stringify(String(value))})`;
   return undefined;
 }

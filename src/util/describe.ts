@@ -1,6 +1,6 @@
 import { isPlain } from './plain.ts';
 
-/** Says in a few words what a value is, for "…, got X" at the end of an error message. Never throws, never long. */
+/** Describes a value in a few words, for "…, got X" at the end of an error message. Never throws. */
 export function describe(value: unknown): string {
   if (value === null || value === undefined) return String(value);
   switch (typeof value) {
@@ -31,7 +31,7 @@ function describeObject(value: object): string {
   return `a plain object with ${keys.slice(0, 5).join(', ')}${keys.length > 5 ? ', …' : ''}`;
 }
 
-/** The name of the class a value is an instance of; undefined for plain objects. */
+/** Returns the name of a value's class; undefined for plain objects. */
 function className(value: object): string | undefined {
   if (isPlain(value)) return undefined;
   const made: unknown = Object.getPrototypeOf(value).constructor;

@@ -1,9 +1,9 @@
 import ms, { type StringValue } from 'ms';
 
-/** A text such as "100ms", "3s", "10m", "1.5 hours". Bare numbers are not durations: nobody can see their unit. */
+/** Matches "100ms", "3s", "10m" or "1.5 hours". A bare number is no duration, because its unit would be a guess. */
 const WITH_UNIT = /^\d+(\.\d+)?\s*[a-z]+$/i;
 
-/** Milliseconds of a duration with a unit; undefined for anything else. */
+/** Returns the milliseconds of a duration with a unit; undefined for anything else. */
 export function milliseconds(text: unknown): number | undefined {
   if (typeof text !== 'string' || text.length > 40 || !WITH_UNIT.test(text.trim())) return undefined;
   const value: unknown = ms(text.trim() as StringValue);

@@ -1,4 +1,4 @@
-/** Lists and objects that are nobody's instances, whatever realm (`vm`, a worker, a test runner) they come from. */
+/** Whether a value is a list or an object of no class, from any realm (`vm`, a worker, a test runner). */
 export function isPlain(value: object): boolean {
   const prototype = Object.getPrototypeOf(value);
   if (prototype === null || prototype === Object.prototype) return true;
