@@ -1,6 +1,6 @@
-import { Ambient } from '../render/ambient.ts';
 import { CacheSweeperError } from '../errors.ts';
 import type { SweepTransaction } from '../invalidation/transaction.ts';
+import { Ambient } from '../render/ambient.ts';
 import type { CacheSweeper } from '../sweeper.ts';
 import { describe } from '../util/describe.ts';
 import { type Call, type DataModel, type IdField, isWrite, type Row, writesOf } from './prisma-writes.ts';

@@ -1,39 +1,22 @@
 import type { Identity } from '../model/identity.ts';
 import { isPlain } from '../util/plain.ts';
+import { HandedValues } from './handed-values.ts';
+import { type Known, KnownObjects, PLACEHOLDER } from './known-objects.ts';
 import { isLazy } from './lazies.ts';
 import { elementsOf, hasOwnText, isObject } from './objects.ts';
 import { INHERITED_ACCESSOR, METHOD, OWN_ACCESSOR, peek } from './peek.ts';
 import { isPlaceholder } from './placeholder.ts';
 import { NOT_SEEN, type Paths, RecordNode } from './record-node.ts';
 import type { ReadNode, ReadRoot, ReadShape, RootKind } from './shape.ts';
-import { Collector, type Unseen } from './sinks.ts';
-import { walkWhole } from './walk.ts';
+import type { Unseen } from './sinks.ts';
 import type { Scope } from './world.ts';
 
-/** Limit of objects visited in one value that a function receives. */
-const MAX_SCANNED = 1_000;
-
-/** Limit of objects searched in values that functions received, to tell whether a body sets one of them. */
-const MAX_COLLECTED = 10_000;
 /** Longest member name that becomes a step of a path. */
 const MAX_STEP = 200;
 /** Limit of paths recorded for one object. */
 const MAX_NODES = 16;
 /** Limit of steps taken to repeat the reads of a fragment inside the body. */
 const MAX_REPEATED = 20_000;
-
-/** What is known of an object that the body met. */
-interface Known {
-  /** Paths on which it was found; none for an object that the body made, or that was loaded for it. */
-  readonly nodes: readonly RecordNode[];
-  /** Whether it is a model, of the tag or another. */
-  readonly isModel: boolean;
-  /** Whether it stands for a value still being loaded. The pass then does not count. */
-  readonly isPlaceholder: boolean;
-}
-
-const NOWHERE: readonly RecordNode[] = [];
-const PLACEHOLDER: Known = { nodes: NOWHERE, isModel: false, isPlaceholder: true };
 
 /** Looks variables up for the body around a fragment, as the fragment's body did. */
 export interface RepeatedAt {
@@ -56,19 +39,9 @@ interface Root {
  */
 export class Recorder {
   readonly #scope: Scope;
-  readonly #met: (identity: Identity) => void;
   readonly #roots: Root[] = [];
-  readonly #known = new Map<object, Known>();
-  #lastObject: object | undefined;
-  #last: Known = PLACEHOLDER;
-  /**
-   * Text of each value handed to a function, at the time of the call. Compared at the end, in case the function changed
-   * it.
-   */
-  #handed: Map<object, string> | undefined;
-  /** All objects that functions received. */
-  #handedAll: Set<object> | undefined;
-  #inHanded: { readonly of: number; readonly objects: ReadonlySet<object> } | undefined;
+  readonly #objects: KnownObjects;
+  readonly #handed: HandedValues;
   /** A copy of each list that the body looped over, to see at the end whether it changed. */
   #iterated: Map<readonly unknown[], readonly unknown[]> | undefined;
   /**
@@ -76,17 +49,10 @@ export class Recorder {
    * were printed.
    */
   #lookedUp: Map<object, RecordNode[]> | undefined;
-  /**
-   * Objects already asked for their identity although they are not compared, and objects already searched for models.
-   */
-  readonly #uncompared = new Set<object>();
-  readonly #walked = new Set<object>();
   /** Rows to which a tag in the body gave a type. */
   #typed: Map<object, string> | undefined;
   /** Objects returned by getters. */
   #fromGetters: Set<object> | undefined;
-  /** Objects returned by functions, and those found in them. The next page may get the same objects. */
-  #fromFunctions: Set<object> | undefined;
   #unseen: Unseen | undefined;
   readonly #generation: number;
   readonly #except: Paths;
@@ -98,7 +64,8 @@ export class Recorder {
   constructor(scope: Scope, met: (identity: Identity) => void, except: Paths) {
     this.#scope = scope;
     this.#except = except;
-    this.#met = met;
+    this.#objects = new KnownObjects(scope, met);
+    this.#handed = new HandedValues(scope, met, this.#objects, (path, why) => this.cannotSee(path, why));
     this.#generation = scope.world.generation;
   }
 
@@ -138,7 +105,7 @@ export class Recorder {
 
   /** Records that the body read a variable of its own. It may hold an object from outside. */
   again(value: unknown): void {
-    const known = isObject(value) ? this.#known.get(value) : undefined;
+    const known = isObject(value) ? this.#objects.find(value) : undefined;
     if (known === undefined || known.isModel) return;
     for (const node of known.nodes) this.#use(node, value as object);
   }
@@ -146,29 +113,29 @@ export class Recorder {
   /** Records that `object[key]` was read and gave `value`. */
   member(object: unknown, key: unknown, value: unknown): void {
     if (!isObject(object)) return;
-    const { nodes, isPlaceholder } = this.#know(object);
+    const { nodes, isPlaceholder } = this.#objects.of(object);
     if (isPlaceholder) return;
     if (nodes.length === 0) {
-      this.#meetUncompared(object);
+      this.#handed.meetUncompared(object);
       if (this.#fromGetters?.has(object)) this.cannotSee(String(key), 'it is read of what a getter made');
-      if (this.#fromFunctions?.has(object)) this.given(value);
+      if (this.isGiven(object)) this.given(value);
       // An object that the body made may hold one from outside.
       return this.again(value);
     }
     // An object from a function was never recorded as looked up here.
     if (this.#lookedUp !== undefined && !this.isGiven(object)) this.#lookedInto(object);
     if (nodes.length === 1 && this.#elementBelow(nodes[0] as RecordNode, key, value)) return;
-    if (typeof key === 'symbol') return this.#hand(object, { left: MAX_SCANNED });
+    if (typeof key === 'symbol') return this.#handed.hand(object);
     const step = typeof key === 'string' ? key : String(key);
     // A visitor may have chosen a long name, such as a search term, so do not put it into the shape.
-    if (step.length > MAX_STEP) return this.#hand(object, { left: MAX_SCANNED });
+    if (step.length > MAX_STEP) return this.#handed.hand(object);
     const found = peek(object, step);
     const isComputed =
       typeof found === 'symbol' && (found === METHOD || found === INHERITED_ACCESSOR || found === OWN_ACCESSOR);
     // Nunjucks wraps functions that it looks up in an object, so two different wrappers count as the same.
     const isSame =
       isComputed || Object.is(found, value) || (typeof found === 'function' && typeof value === 'function');
-    if (!isSame) this.cannotSee(this.#pathOf(object), 'it gives another value each time');
+    if (!isSame) this.cannotSee(this.#objects.pathOf(object), 'it gives another value each time');
     for (let i = 0; i < nodes.length; i++) {
       const child = (nodes[i] as RecordNode).child(step);
       if (isComputed) child.isData = false;
@@ -177,7 +144,7 @@ export class Recorder {
     // A plain value is compared as such. Only a getter's result needs more.
     if (!isComputed || found === METHOD) return;
     // The getter may read any model in the object.
-    this.#meetModels(object, { left: MAX_SCANNED });
+    this.#handed.computed(object);
     if (isObject(value)) this.#fromGetter(nodes, value);
   }
 
@@ -187,9 +154,9 @@ export class Recorder {
    */
   #fromGetter(nodes: readonly RecordNode[], value: object): void {
     this.given(value);
-    this.#meetUncompared(value);
+    this.#handed.meetUncompared(value);
     const isOfModel = nodes.some(({ isBelow, isModel }) => isBelow || isModel);
-    if (isOfModel || this.#known.has(value) || typeof value === 'function') return;
+    if (isOfModel || this.#objects.has(value) || typeof value === 'function') return;
     this.#fromGetters ??= new Set();
     this.#fromGetters.add(value);
   }
@@ -210,9 +177,9 @@ export class Recorder {
   iterate(value: unknown): void {
     if (!isObject(value)) return;
     this.#lookedInto(value);
-    const { nodes } = this.#know(value);
+    const { nodes } = this.#objects.of(value);
     for (const node of nodes) this.#elements(node, value);
-    if (this.#fromFunctions?.has(value)) for (const element of elementsOf(value)) this.given(element);
+    if (this.isGiven(value)) for (const element of elementsOf(value)) this.given(element);
   }
 
   /**
@@ -221,7 +188,7 @@ export class Recorder {
    */
   destructure(value: unknown): void {
     if (!Array.isArray(value)) return;
-    const isGiven = this.#fromFunctions?.has(value);
+    const isGiven = this.isGiven(value);
     for (const element of value) {
       if (!isObject(element)) continue;
       if (!Array.isArray(element)) this.hand(element);
@@ -231,22 +198,16 @@ export class Recorder {
 
   /** Records the result of a function. It may or may not have been made for this page. */
   given(value: unknown): void {
-    if (!isObject(value)) return;
-    this.#fromFunctions ??= new Set();
-    this.#fromFunctions.add(value);
-    this.#meetUncompared(value);
-    // A list may be printed, so meet the models in it.
-    if (Array.isArray(value))
-      for (const item of value.slice(0, MAX_SCANNED)) if (isObject(item)) this.#meetUncompared(item);
+    this.#handed.given(value);
   }
 
   isGiven(value: unknown): boolean {
-    return isObject(value) && this.#fromFunctions?.has(value) === true;
+    return this.#handed.isGiven(value);
   }
 
   /** Records that a function, filter, test or another tag receives a value. It may read all of it. */
   hand(value: unknown): void {
-    if (isObject(value)) this.#hand(value, { left: MAX_SCANNED });
+    this.#handed.hand(value);
   }
 
   /** Records an argument of a macro, which becomes one of its JavaScript variables. */
@@ -257,7 +218,7 @@ export class Recorder {
   /** Records a call of a method. Its result depends on the object, so the object counts as handed on. */
   call(object: unknown, method: unknown): void {
     if (!isObject(object) || isLazy(method) || this.#scope.world.macro(method) !== undefined) return;
-    if (this.#know(object).nodes.length > 0) this.#hand(object, { left: MAX_SCANNED });
+    if (this.#objects.of(object).nodes.length > 0) this.#handed.hand(object);
   }
 
   /**
@@ -265,7 +226,7 @@ export class Recorder {
    * path.
    */
   ofMacro(macro: object, name: string, value: unknown): boolean {
-    const { nodes } = this.#know(macro);
+    const { nodes } = this.#objects.of(macro);
     for (const node of nodes) {
       node.context ??= new RecordNode('()', node, node.isMany, false, []);
       this.#note(node.context.child(name), value);
@@ -278,7 +239,7 @@ export class Recorder {
    * an element of a list.
    */
   pathTo(object: object): { readonly kind: RootKind; readonly steps: readonly string[] } | undefined {
-    for (const node of this.#know(object).nodes) {
+    for (const node of this.#objects.of(object).nodes) {
       if (node.isMany || node.path.includes('()')) continue;
       let root = node;
       while (root.parent !== undefined) root = root.parent;
@@ -290,20 +251,8 @@ export class Recorder {
 
   /** Whether an object is, or may be, from outside of the body. */
   isOutside(object: object): boolean {
-    const { nodes, isModel } = this.#know(object);
-    return isModel || nodes.length > 0 || this.isGiven(object) || this.#isInHanded(object);
-  }
-
-  /** Whether an object is part of a value that a function received; the function's result may contain it. */
-  #isInHanded(object: object): boolean {
-    if (this.#handedAll === undefined) return false;
-    if (this.#inHanded === undefined || this.#inHanded.of < this.#handedAll.size) {
-      const objects = new Set<object>();
-      for (const handed of this.#handedAll) if (!collect(handed, objects)) break;
-      this.#inHanded = { of: this.#handedAll.size, objects };
-    }
-    const { objects } = this.#inHanded;
-    return objects.has(object) || objects.size >= MAX_COLLECTED;
+    const { nodes, isModel } = this.#objects.of(object);
+    return isModel || nodes.length > 0 || this.isGiven(object) || this.#handed.isInHanded(object);
   }
 
   isMarkedSafe(object: object): boolean {
@@ -312,7 +261,7 @@ export class Recorder {
 
   /** Records that a tag in the body gave an object a type. */
   typed(object: object, type: string): void {
-    const { nodes, isModel } = this.#know(object);
+    const { nodes, isModel } = this.#objects.of(object);
     if (isModel || nodes.length === 0) return;
     this.#typed ??= new Map();
     this.#typed.set(object, type);
@@ -323,9 +272,9 @@ export class Recorder {
    */
   #settleTypes(typed: ReadonlyMap<object, string>): void {
     const others = new Set<RecordNode>();
-    for (const [object, { nodes }] of this.#known) if (!typed.has(object)) for (const node of nodes) others.add(node);
+    for (const [object, { nodes }] of this.#objects) if (!typed.has(object)) for (const node of nodes) others.add(node);
     for (const [object, type] of typed) {
-      for (const node of this.#know(object).nodes) {
+      for (const node of this.#objects.of(object).nodes) {
         if (others.has(node)) continue;
         node.type ??= type;
         node.isStoodFor = true;
@@ -344,7 +293,7 @@ export class Recorder {
     }
     for (const [list, elements] of this.#iterated ?? NONE) {
       const isSame = list.length === elements.length && list.every((element, i) => Object.is(element, elements[i]));
-      if (!isSame) this.cannotSee(this.#pathOf(list), CHANGES);
+      if (!isSame) this.cannotSee(this.#objects.pathOf(list), CHANGES);
     }
     if (this.#generation !== this.#scope.world.generation) this.#lookAgain();
     else this.#checkHanded();
@@ -353,8 +302,8 @@ export class Recorder {
 
   /** A tag in the body named a type, so look again at objects met as data before: they may be models. */
   #lookAgain(): void {
-    for (const [object, { nodes, isModel }] of this.#known) {
-      if (isModel || nodes.length === 0 || !this.#isModel(object)) continue;
+    for (const [object, { nodes, isModel }] of this.#objects) {
+      if (isModel || nodes.length === 0 || !this.#objects.isModel(object)) continue;
       for (const node of nodes) {
         node.isModel = true;
         node.isStoodFor = true;
@@ -363,9 +312,7 @@ export class Recorder {
   }
 
   #checkHanded(): void {
-    for (const [object, text] of this.#handed ?? NONE) {
-      if (this.#textOf(object) !== text) this.cannotSee(this.#pathOf(object), CHANGES);
-    }
+    for (const object of this.#handed.changed()) this.cannotSee(this.#objects.pathOf(object), CHANGES);
   }
 
   /**
@@ -406,7 +353,7 @@ export class Recorder {
       else if (!Object.is(node.seen, value)) this.cannotSee(node.path.join('.'), CHANGES);
     }
     if (!isObject(value)) return;
-    const known = this.#know(value);
+    const known = this.#objects.of(value);
     if (known.nodes.length !== 1 || known.nodes[0] !== node) this.#found(known, node, value);
     if (!known.isModel) this.#use(node, value);
   }
@@ -421,14 +368,13 @@ export class Recorder {
     if (!isKnown) {
       if (known.nodes.length > MAX_NODES) return this.cannotSee(node.path.join('.'), 'it is reached by too many paths');
       const found = { ...known, nodes: known.nodes.length === 0 ? [node] : [...known.nodes, node] };
-      this.#known.set(value, found);
-      if (this.#lastObject === value) this.#last = found;
+      this.#objects.set(value, found);
     }
     if (known.isModel) {
       node.isModel = true;
       node.isStoodFor = true;
     } else if (node.isBelow) {
-      this.#meetUncompared(value);
+      this.#handed.meetUncompared(value);
     } else if (typeof value === 'function') {
       node.isStoodFor ||= isLazy(value) || this.#scope.world.macro(value) !== undefined;
       // Register the function as met, even if something else keeps this body from being stored; later pages may trust
@@ -455,7 +401,7 @@ export class Recorder {
   }
 
   #unlooked(value: object): void {
-    for (const node of this.#know(value).nodes) this.#unlookedAt(node, value);
+    for (const node of this.#objects.of(value).nodes) this.#unlookedAt(node, value);
   }
 
   #unlookedAt(node: RecordNode, value: object): void {
@@ -465,7 +411,7 @@ export class Recorder {
 
   #elements(node: RecordNode, value: object): void {
     if (Array.isArray(value)) {
-      if (!node.isBelow && !this.#know(value).isModel) {
+      if (!node.isBelow && !this.#objects.of(value).isModel) {
         node.list = true;
         this.#iterated ??= new Map();
         if (!this.#iterated.has(value)) this.#iterated.set(value, value.slice());
@@ -473,7 +419,7 @@ export class Recorder {
       this.#register(node, value);
     } else if (isPlaceholder(value)) {
       return;
-    } else if (node.isBelow || this.#know(value).isModel) {
+    } else if (node.isBelow || this.#objects.of(value).isModel) {
       node.entries = true;
       this.#register(node, elementsOf(value));
     } else if (value instanceof Map || value instanceof Set) {
@@ -501,117 +447,17 @@ export class Recorder {
     for (const element of elements) {
       if (!isObject(element)) continue;
       const each = node.element();
-      if (!this.#known.has(element) && typeof element === 'object' && !this.#isModel(element)) {
+      if (!this.#objects.has(element) && typeof element === 'object' && !this.#objects.isModel(element)) {
         row ??= { nodes: [each], isModel: false, isPlaceholder: false };
-        this.#known.set(element, row);
-        if (each.isBelow && !isPlain(element)) this.#meetUncompared(element);
+        this.#objects.set(element, row);
+        if (each.isBelow && !isPlain(element)) this.#handed.meetUncompared(element);
       } else {
-        const known = this.#know(element);
+        const known = this.#objects.of(element);
         this.#found(known, each, element);
       }
       this.#unlookedAt(each, element);
     }
   }
-
-  /** Returns what is known of an object; at the first time, asks whether it is a model. */
-  #know(object: object): Known {
-    // Most members are read from the same object as the member before.
-    if (object === this.#lastObject) return this.#last;
-    let known = this.#known.get(object);
-    if (known === undefined) {
-      known = isPlaceholder(object)
-        ? PLACEHOLDER
-        : { nodes: NOWHERE, isModel: this.#isModel(object), isPlaceholder: false };
-      this.#known.set(object, known);
-    }
-    this.#lastObject = object;
-    this.#last = known;
-    return known;
-  }
-
-  #isModel(object: object): boolean {
-    if (this.#scope.models.includes(object)) return true;
-    const identity = this.#scope.world.identity(object);
-    if (identity === undefined) return false;
-    this.#met(identity);
-    return true;
-  }
-
-  #hand(value: object, budget: { left: number }): void {
-    if (isPlaceholder(value) || isLazy(value)) return;
-    const bound = typeof value === 'function' ? this.#scope.world.boundTo(value) : undefined;
-    if (isObject(bound)) this.#hand(bound, budget);
-    this.#handedAll ??= new Set();
-    this.#handedAll.add(value);
-    const { nodes, isModel } = this.#know(value);
-    if (nodes.length > 0) {
-      for (const node of nodes) node.whole = true;
-      if (isModel || nodes.every((node) => node.isBelow)) return this.#meetAll(value, budget);
-      this.#handed ??= new Map();
-      if (!this.#handed.has(value)) this.#handed.set(value, this.#textOf(value));
-      return this.#meetModels(value, budget);
-    }
-    if (budget.left-- <= 0) return this.cannotSee('', `a function is handed more than ${MAX_SCANNED} objects`);
-    if (isModel) return this.#meetAll(value, budget);
-    this.#meetUncompared(value);
-    if (!(isPlain(value) || value instanceof Map || value instanceof Set)) return;
-    for (const item of elementsOf(value)) if (isObject(item)) this.#hand(item, budget);
-  }
-
-  /** Depends on a model whose content is not compared: only its token can tell that it changed. */
-  #meetUncompared(object: object): void {
-    if (this.#uncompared.has(object)) return;
-    this.#uncompared.add(object);
-    if (isPlaceholder(object)) return;
-    const identity = this.#scope.world.uncomparedIdentity(object);
-    if (identity !== undefined) this.#met(identity);
-  }
-
-  /** Depends on all models in a value that belongs to a model and that a function receives: it may read any of them. */
-  #meetAll(value: object, budget: { left: number }): void {
-    if (this.#walked.has(value) || isPlaceholder(value) || typeof value === 'function') return;
-    this.#walked.add(value);
-    if (budget.left-- <= 0) return this.#tooMany(value);
-    this.#meetUncompared(value);
-    const { world } = this.#scope;
-    const isLookedInto =
-      isPlain(value) || value instanceof Map || value instanceof Set || world.uncomparedIdentity(value);
-    if (!isLookedInto) return;
-    for (const item of elementsOf(value)) if (isObject(item)) this.#meetAll(item, budget);
-  }
-
-  /** Depends on the models in a value that a function receives, and on all models below those. */
-  #meetModels(value: object, budget: { left: number }): void {
-    if (this.#walked.has(value) || isPlaceholder(value) || typeof value === 'function') return;
-    if (this.#isModel(value)) return this.#meetAll(value, budget);
-    this.#walked.add(value);
-    if (budget.left-- <= 0) return this.#tooMany(value);
-    for (const item of elementsOf(value)) if (isObject(item)) this.#meetModels(item, budget);
-  }
-
-  #tooMany(value: object): void {
-    this.cannotSee(this.#pathOf(value), `a function is handed more than ${MAX_SCANNED} objects`);
-  }
-
-  /** Returns the text of a value that a function receives; depends on the models in it. */
-  #textOf(value: object): string {
-    const collector = new Collector(this.#met);
-    walkWhole(value, this.#scope, collector);
-    return collector.text;
-  }
-
-  #pathOf(object: object): string {
-    return this.#known.get(object)?.nodes[0]?.path.join('.') ?? '';
-  }
-}
-
-/** Collects an object and all objects in it; false when there are more than the limit. */
-function collect(value: object, objects: Set<object>): boolean {
-  if (objects.has(value) || isPlaceholder(value) || typeof value === 'function') return true;
-  objects.add(value);
-  if (objects.size >= MAX_COLLECTED) return false;
-  for (const item of elementsOf(value)) if (isObject(item) && !collect(item, objects)) return false;
-  return true;
 }
 
 const NONE: readonly never[] = [];

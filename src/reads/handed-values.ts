@@ -1,0 +1,165 @@
+import type { Identity } from '../model/identity.ts';
+import { isPlain } from '../util/plain.ts';
+import type { KnownObjects } from './known-objects.ts';
+import { isLazy } from './lazies.ts';
+import { elementsOf, isObject } from './objects.ts';
+import { isPlaceholder } from './placeholder.ts';
+import { Collector } from './sinks.ts';
+import { walkWhole } from './walk.ts';
+import type { Scope } from './world.ts';
+
+/** Limit of objects visited in one value that a function receives. */
+const MAX_SCANNED = 1_000;
+/** Limit of objects searched in values that functions received, to tell whether a body sets one of them. */
+const MAX_COLLECTED = 10_000;
+
+/** What the functions, filters and getters that a body calls receive and return. A function may read all that it receives. */
+export class HandedValues {
+  readonly #scope: Scope;
+  readonly #met: (identity: Identity) => void;
+  readonly #objects: KnownObjects;
+  readonly #cannotSee: (path: string, why: string) => void;
+  /**
+   * Text of each value handed to a function, at the time of the call. Compared at the end, in case the function changed
+   * it.
+   */
+  #handed: Map<object, string> | undefined;
+  /** All objects that functions received. */
+  #handedAll: Set<object> | undefined;
+  #inHanded: { readonly of: number; readonly objects: ReadonlySet<object> } | undefined;
+  /**
+   * Objects already asked for their identity although they are not compared, and objects already searched for models.
+   */
+  readonly #uncompared = new Set<object>();
+  readonly #walked = new Set<object>();
+  /** Objects returned by functions, and those found in them. The next page may get the same objects. */
+  #fromFunctions: Set<object> | undefined;
+
+  constructor(
+    scope: Scope,
+    met: (identity: Identity) => void,
+    objects: KnownObjects,
+    cannotSee: (path: string, why: string) => void,
+  ) {
+    this.#scope = scope;
+    this.#met = met;
+    this.#objects = objects;
+    this.#cannotSee = cannotSee;
+  }
+
+  /** A function, filter, test or another tag receives a value. */
+  hand(value: unknown): void {
+    if (isObject(value)) this.#hand(value, { left: MAX_SCANNED });
+  }
+
+  /** A getter of an object is called: it may read any model in the object. */
+  computed(object: object): void {
+    this.#meetModels(object, { left: MAX_SCANNED });
+  }
+
+  /** Records the result of a function. It may or may not have been made for this page. */
+  given(value: unknown): void {
+    if (!isObject(value)) return;
+    this.#fromFunctions ??= new Set();
+    this.#fromFunctions.add(value);
+    this.meetUncompared(value);
+    // A list may be printed, so meet the models in it.
+    if (Array.isArray(value))
+      for (const item of value.slice(0, MAX_SCANNED)) if (isObject(item)) this.meetUncompared(item);
+  }
+
+  isGiven(value: unknown): boolean {
+    return isObject(value) && this.#fromFunctions?.has(value) === true;
+  }
+
+  /** Whether an object is part of a value that a function received; the function's result may contain it. */
+  isInHanded(object: object): boolean {
+    if (this.#handedAll === undefined) return false;
+    if (this.#inHanded === undefined || this.#inHanded.of < this.#handedAll.size) {
+      const objects = new Set<object>();
+      for (const handed of this.#handedAll) if (!collect(handed, objects)) break;
+      this.#inHanded = { of: this.#handedAll.size, objects };
+    }
+    const { objects } = this.#inHanded;
+    return objects.has(object) || objects.size >= MAX_COLLECTED;
+  }
+
+  /** Objects that a function received and that are not any more what they were then. */
+  changed(): readonly object[] {
+    return [...(this.#handed ?? NONE)].flatMap(([object, text]) => (this.#textOf(object) === text ? [] : [object]));
+  }
+
+  #hand(value: object, budget: { left: number }): void {
+    if (isPlaceholder(value) || isLazy(value)) return;
+    const bound = typeof value === 'function' ? this.#scope.world.boundTo(value) : undefined;
+    if (isObject(bound)) this.#hand(bound, budget);
+    this.#handedAll ??= new Set();
+    this.#handedAll.add(value);
+    const { nodes, isModel } = this.#objects.of(value);
+    if (nodes.length > 0) {
+      for (const node of nodes) node.whole = true;
+      if (isModel || nodes.every((node) => node.isBelow)) return this.#meetAll(value, budget);
+      this.#handed ??= new Map();
+      if (!this.#handed.has(value)) this.#handed.set(value, this.#textOf(value));
+      return this.#meetModels(value, budget);
+    }
+    if (budget.left-- <= 0) return this.#cannotSee('', `a function is handed more than ${MAX_SCANNED} objects`);
+    if (isModel) return this.#meetAll(value, budget);
+    this.meetUncompared(value);
+    if (!(isPlain(value) || value instanceof Map || value instanceof Set)) return;
+    for (const item of elementsOf(value)) if (isObject(item)) this.#hand(item, budget);
+  }
+
+  /** Depends on a model whose content is not compared: only its token can tell that it changed. */
+  meetUncompared(object: object): void {
+    if (this.#uncompared.has(object)) return;
+    this.#uncompared.add(object);
+    if (isPlaceholder(object)) return;
+    const identity = this.#scope.world.uncomparedIdentity(object);
+    if (identity !== undefined) this.#met(identity);
+  }
+
+  /** Depends on all models in a value that belongs to a model and that a function receives: it may read any of them. */
+  #meetAll(value: object, budget: { left: number }): void {
+    if (this.#walked.has(value) || isPlaceholder(value) || typeof value === 'function') return;
+    this.#walked.add(value);
+    if (budget.left-- <= 0) return this.#tooMany(value);
+    this.meetUncompared(value);
+    const { world } = this.#scope;
+    const isLookedInto =
+      isPlain(value) || value instanceof Map || value instanceof Set || world.uncomparedIdentity(value);
+    if (!isLookedInto) return;
+    for (const item of elementsOf(value)) if (isObject(item)) this.#meetAll(item, budget);
+  }
+
+  /** Depends on the models in a value that a function receives, and on all models below those. */
+  #meetModels(value: object, budget: { left: number }): void {
+    if (this.#walked.has(value) || isPlaceholder(value) || typeof value === 'function') return;
+    if (this.#objects.isModel(value)) return this.#meetAll(value, budget);
+    this.#walked.add(value);
+    if (budget.left-- <= 0) return this.#tooMany(value);
+    for (const item of elementsOf(value)) if (isObject(item)) this.#meetModels(item, budget);
+  }
+
+  #tooMany(value: object): void {
+    this.#cannotSee(this.#objects.pathOf(value), `a function is handed more than ${MAX_SCANNED} objects`);
+  }
+
+  /** Returns the text of a value that a function receives; depends on the models in it. */
+  #textOf(value: object): string {
+    const collector = new Collector(this.#met);
+    walkWhole(value, this.#scope, collector);
+    return collector.text;
+  }
+}
+
+/** Collects an object and all objects in it; false when there are more than the limit. */
+function collect(value: object, objects: Set<object>): boolean {
+  if (objects.has(value) || isPlaceholder(value) || typeof value === 'function') return true;
+  objects.add(value);
+  if (objects.size >= MAX_COLLECTED) return false;
+  for (const item of elementsOf(value)) if (isObject(item) && !collect(item, objects)) return false;
+  return true;
+}
+
+const NONE: readonly never[] = [];

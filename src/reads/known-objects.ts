@@ -1,0 +1,79 @@
+import type { Identity } from '../model/identity.ts';
+import { isPlaceholder } from './placeholder.ts';
+import type { RecordNode } from './record-node.ts';
+import type { Scope } from './world.ts';
+
+/** What is known of an object that the body met. */
+export interface Known {
+  /** Paths on which it was found; none for an object that the body made, or that was loaded for it. */
+  readonly nodes: readonly RecordNode[];
+  /** Whether it is a model, of the tag or another. */
+  readonly isModel: boolean;
+  /** Whether it stands for a value still being loaded. The pass then does not count. */
+  readonly isPlaceholder: boolean;
+}
+
+const NOWHERE: readonly RecordNode[] = [];
+export const PLACEHOLDER: Known = { nodes: NOWHERE, isModel: false, isPlaceholder: true };
+
+/** The objects that a body met, each with the paths on which it was found. */
+export class KnownObjects {
+  readonly #scope: Scope;
+  readonly #met: (identity: Identity) => void;
+  readonly #known = new Map<object, Known>();
+  #lastObject: object | undefined;
+  #last: Known = PLACEHOLDER;
+
+  /** @param met called with each model that is met */
+  constructor(scope: Scope, met: (identity: Identity) => void) {
+    this.#scope = scope;
+    this.#met = met;
+  }
+
+  [Symbol.iterator](): Iterator<readonly [object, Known]> {
+    return this.#known[Symbol.iterator]();
+  }
+
+  /** What is known of an object, if it was met. */
+  find(object: object): Known | undefined {
+    return this.#known.get(object);
+  }
+
+  has(object: object): boolean {
+    return this.#known.has(object);
+  }
+
+  set(object: object, known: Known): void {
+    this.#known.set(object, known);
+    if (this.#lastObject === object) this.#last = known;
+  }
+
+  /** Returns what is known of an object; at the first time, asks whether it is a model. */
+  of(object: object): Known {
+    // Most members are read from the same object as the member before.
+    if (object === this.#lastObject) return this.#last;
+    let known = this.#known.get(object);
+    if (known === undefined) {
+      known = isPlaceholder(object)
+        ? PLACEHOLDER
+        : { nodes: NOWHERE, isModel: this.isModel(object), isPlaceholder: false };
+      this.#known.set(object, known);
+    }
+    this.#lastObject = object;
+    this.#last = known;
+    return known;
+  }
+
+  /** Whether an object is a model; the first time it is met. */
+  isModel(object: object): boolean {
+    if (this.#scope.models.includes(object)) return true;
+    const identity = this.#scope.world.identity(object);
+    if (identity === undefined) return false;
+    this.#met(identity);
+    return true;
+  }
+
+  pathOf(object: object): string {
+    return this.#known.get(object)?.nodes[0]?.path.join('.') ?? '';
+  }
+}
