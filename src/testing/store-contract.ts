@@ -2,17 +2,17 @@ import { strict as assert } from 'node:assert';
 import { randomBytes } from 'node:crypto';
 import type { Kind, Lookup, Store, StoreItem } from '../stores/store.ts';
 
-/** What the contract needs to know of the store it checks. */
+/** The store to check, and what the contract must know of it. */
 export interface StoreUnderTest {
-  /** A store; each call gives another client of the same data. */
+  /** Returns a store. Each call returns another client of the same data. */
   create(): Store | Promise<Store>;
-  /** Makes `seconds` pass for the store. Without it the cases about expiry are left out of {@link storeContract}'s list. */
+  /** Lets `seconds` pass for the store. Without this method {@link storeContract} leaves out the cases about expiry. */
   pass?(seconds: number): void | Promise<void>;
-  /** Largest value in bytes that the store keeps; default 1,000,000. */
+  /** Largest value that the store keeps, in bytes; default 1,000,000. */
   readonly largestValue?: number;
 }
 
-/** One case of the contract: give `title` and `run` to any test runner. */
+/** One case of the contract. Any test runner can run it: `test(title, run)`. */
 export interface ContractCase {
   readonly title: string;
   run(): Promise<void>;
@@ -22,7 +22,7 @@ const TIMEOUT = { timeout: 5_000 };
 const KINDS: readonly Kind[] = ['token', 'entry'];
 
 /**
- * The contract of {@link Store}, as plain functions.
+ * Returns the contract of {@link Store} as plain functions, which throw an AssertionError where a store breaks it.
  *
  * @example
  * for (const { title, run } of storeContract({ create: () => new MyStore() })) test(title, run);

@@ -6,24 +6,25 @@ export interface Operation {
   readonly method: 'getMany' | 'setMany' | 'addMany';
   readonly kind: Kind;
   readonly keys: readonly string[];
-  /** How many calls came before this one. */
+  /** Number of calls before this one. */
   readonly index: number;
 }
 
-/** What happens to one call. */
+/** A fault in one call. */
 export interface Fault {
-  /** Milliseconds before the call is carried out. */
+  /** Milliseconds before the call is carried out; default 0. */
   readonly delay?: number;
   /**
-   * `unknown`: not carried out, and answered so. `lost`: carried out, but the answer is lost. `reject`: not carried
-   * out, the promise rejects. `hang`: never answered. `late`: answered `unknown` now, and carried out after `delay`.
+   * `unknown`: not carried out, and answered `unknown`. `lost`: carried out, but answered `unknown`. `reject`: not
+   * carried out; the promise rejects. `hang`: never answered. `late`: answered `unknown` at once, and carried out after
+   * `delay`. Default: carried out and answered.
    */
   readonly outcome?: 'unknown' | 'lost' | 'reject' | 'hang' | 'late';
-  /** Replaces values on their way back. */
+  /** Replaces values that `getMany` returns. */
   readonly corrupt?: (value: Uint8Array, key: string) => Uint8Array;
 }
 
-/** Decides what happens to a call; undefined for nothing out of the ordinary. */
+/** Decides the fault of a call; undefined for none. */
 export type FaultScript = (operation: Operation) => Fault | undefined;
 
 interface Kept {
@@ -33,23 +34,26 @@ interface Kept {
 }
 
 /**
- * A store in this process, for tests: asynchronous like a real one, and as unreliable as its script says. Several
- * can share their data, as the clients of one server do.
+ * A store in this process, for tests. It is asynchronous, like a real one, and has the faults of its script. Several
+ * stores can share their data, as clients of one server do.
  *
  * @example
  * const store = new TestingStore();
  * store.script = ({ method, kind }) => (method === 'getMany' && kind === 'token' ? { outcome: 'unknown' } : undefined);
  */
 export class TestingStore implements Store {
-  /** What happens to calls; changed at will. */
+  /** Decides the faults; may be changed at any time. */
   script: FaultScript | undefined;
-  /** Every call so far, in order. */
+  /** All calls so far, in order. */
   readonly operations: Operation[] = [];
   readonly #values: Map<string, Kept>;
   readonly #now: () => number;
   #closed = false;
 
-  /** @param options `now`: the clock by which values expire; `shared`: a store whose data this one has as well */
+  /**
+   * @param options `now`: the clock by which values expire, default `Date.now`; `script`: as {@link script}; `shared`:
+   * a store to share data with
+   */
   constructor({
     now = Date.now,
     script,
@@ -60,7 +64,7 @@ export class TestingStore implements Store {
     this.script = script;
   }
 
-  /** Forgets values, as a server does that is short of memory; all of a kind without `which`. */
+  /** Removes values, as a server short of memory does. Without `which`, removes all of a kind. Returns how many. */
   evict(kind: Kind, which: (key: string) => boolean = () => true): number {
     let count = 0;
     for (const key of this.#values.keys()) {
@@ -69,7 +73,7 @@ export class TestingStore implements Store {
     return count;
   }
 
-  /** The keys of a kind that have a value now. */
+  /** Returns the keys of a kind that have a value, expired ones included. */
   keys(kind: Kind): string[] {
     return [...this.#values.keys()]
       .filter((key) => key.startsWith(`${kind} `))
@@ -129,7 +133,7 @@ export class TestingStore implements Store {
       return nothing();
     }
     if (delay > 0) await sleep(delay);
-    // Never in the same tick: nobody shall come to rely on it.
+    // Never answer in the same tick, because real stores do not either.
     else await new Promise((resolve) => setImmediate(resolve));
     const answers = carryOut();
     return outcome === 'lost' ? nothing() : answers;
