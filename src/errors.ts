@@ -1,6 +1,6 @@
 /**
- * Every code a {@link CacheSweeperError} can carry. Codes are stable: programs may test them; messages may improve.
- * Cause and remedy of each: docs/errors.md.
+ * Every code of a {@link CacheSweeperError}. Codes are stable, so programs may test them; messages may change.
+ * docs/errors.md has cause and remedy of each.
  */
 export type CacheSweeperErrorCode =
   | 'CACHESWEEPER_ASYNC_BODY'
@@ -27,7 +27,7 @@ export type CacheSweeperErrorCode =
   | 'CACHESWEEPER_UNSEEN';
 
 /**
- * The one error class of this package.
+ * The only error class of this package.
  *
  * @example
  * try {
@@ -37,9 +37,9 @@ export type CacheSweeperErrorCode =
  * }
  */
 export class CacheSweeperError extends Error {
-  /** Stable, for programs. */
+  /** Stable identifier of the error, for programs. */
   readonly code: CacheSweeperErrorCode;
-  /** Of CACHESWEEPER_BUMP_FAILED: the names whose bump was not acknowledged, `Comment:=7` or `Comment:*`. */
+  /** Names whose bump was not acknowledged, such as `Comment:=7` or `Comment:*`. Only of CACHESWEEPER_BUMP_FAILED. */
   readonly names?: readonly string[];
 
   constructor(
@@ -56,13 +56,13 @@ export class CacheSweeperError extends Error {
   }
 }
 
-/** The last errors made, with the messages they were made with. */
+/** The last errors made, with their original messages; {@link recogniseError} searches them. */
 const recent: { readonly error: CacheSweeperError; readonly message: string }[] = [];
 const MAX_RECENT = 32;
 
 /**
- * Nunjucks hands on a new error that has nothing of the old one but its message, with a place in front: an error of
- * ours gets its class and code back.
+ * Restores class and code of our errors. Nunjucks replaces an error by a new one that keeps only the message, with a
+ * place in front.
  */
 export function recogniseError(error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof CacheSweeperError) return error;

@@ -6,7 +6,7 @@ import { describe } from './util/describe.ts';
 const renderChannel = channel('nunjucks-cachesweeper:render');
 const errorChannel = channel('nunjucks-cachesweeper:error');
 
-/** Whoever wants to hear of renders and errors: the options `onRender` and `onError`, and `diagnostics_channel`. */
+/** Passes reports and errors to the options `onRender` and `onError` and to `diagnostics_channel`. */
 export class Listeners {
   readonly #settings: Pick<Settings, 'onRender' | 'onError'>;
 
@@ -17,7 +17,7 @@ export class Listeners {
   rendered(report: RenderReport): void {
     if (renderChannel.hasSubscribers) renderChannel.publish(report);
     try {
-      // It may be asynchronous, against its type.
+      // It may be asynchronous in spite of its type.
       const returned: unknown = this.#settings.onRender?.(report);
       if (returned instanceof Promise) returned.catch(this.failed);
     } catch (error) {
@@ -25,7 +25,7 @@ export class Listeners {
     }
   }
 
-  /** Hands on an error that nobody waits for. */
+  /** Reports an error of work that no caller waits for. */
   readonly failed = (error: unknown): void => {
     if (errorChannel.hasSubscribers) errorChannel.publish(error);
     try {

@@ -6,61 +6,71 @@ import type { Store } from './stores/store.ts';
 import { describe } from './util/describe.ts';
 import { milliseconds } from './util/duration.ts';
 
-/** The variables of a page, as they were given to `render`. */
+/** The variables of a page, as passed to `render`. */
 export type PageContext = Readonly<Record<string, unknown>>;
 
-/** Options of {@link CacheSweeper}. All have defaults; durations are text with a unit ("100ms", "3s"). */
+/** Options of {@link CacheSweeper}. All have defaults. Durations are text with a unit, such as "100ms" or "3s". */
 export interface CacheSweeperOptions {
-  /** A store shared by all processes of the site. Default none: each process has its own cache. */
+  /** Store shared by all processes of the site. Default: none; each process has a cache of its own. */
   readonly store?: Store;
-  /** The lru-cache inside the process: most bytes it may take (default 64 MiB); `false` for none. */
+  /** Memory tier inside the process: the bytes it may take, default 64 MiB; `false` for none. */
   readonly memory?: { readonly maxBytes?: number } | false;
-  /** `false` renders every body and stores nothing; a function decides for each page from its context. Default `true`. */
+  /**
+   * `false` renders every body and stores nothing. A function decides for each page from its context. Default `true`.
+   */
   readonly enabled?: boolean | ((context: PageContext) => boolean);
-  /** In every key, so that two sites can share one store: up to 64 letters, digits, `_`, `.`, `-`. Default `''`. */
+  /**
+   * Part of every key, so that two sites can share a store. Up to 64 letters, digits, `_`, `.` or `-`. Default `''`.
+   */
   readonly namespace?: string;
-  /** In every key: raising it empties this site's cache. A whole number, default 1. */
+  /** Part of every key, a whole number; raising it empties this site's cache. Default 1. */
   readonly version?: number;
-  /** Replaces the default key, from its parts alone: what else tells fragments apart belongs in `vary`. Whatever it returns is made safe. */
+  /**
+   * Returns another key, made from the key's parts alone. A long or unprintable result is hashed. For further
+   * differences between fragments use `vary`. Default: {@link KeyParts} joined to one text.
+   */
   readonly key?: (parts: KeyParts) => string;
-  /** Values of the page's context that every fragment key holds: locale, theme… Default none. */
+  /** Returns values of the page's context that go into every fragment key, such as locale or theme. Default: none. */
   readonly vary?: (context: PageContext) => readonly unknown[];
-  /** Tells the identity of models that the built-in rules do not know; asked before them. */
+  /**
+   * Returns the identity of models that the built-in rules do not recognise; called before these rules. Default: none.
+   */
   readonly identify?: (model: unknown) => ModelIdentity | undefined;
   /**
-   * What no body may use unless an argument or `when=` of its tag names it: `user`, or `flash*`, among the page's variables and
-   * directly below `ctx`, `req`, `request`, `res`, `locals`, `state`; `**.session` wherever it stands. Default
-   * {@link DEFAULT_PRIVATE_NAMES}; `[]` for none.
+   * Names that no body may use unless an argument or `when=` of its tag names them. `user` or `flash*` apply to the
+   * page's variables and directly below `ctx`, `req`, `request`, `res`, `locals` and `state`; `**.session` applies
+   * anywhere. Default {@link DEFAULT_PRIVATE_NAMES}; `[]` for none.
    */
   readonly private?: readonly string[];
-  /** The longest time between reading a page's data and rendering it. Default "3s". */
+  /** Longest time between reading a page's data and rendering it. Default "3s". */
   readonly maxDataAge?: string;
   /**
-   * Seals what is stored with HMAC-SHA-256, so that whoever can write to the store cannot forge entries: a text of at least 16
-   * characters, or a list of which the first signs and all verify. All processes need the same. Default none.
+   * Secret for sealing stored values with HMAC-SHA-256, so that write access to the store is not enough to forge an
+   * entry. A text of at least 16 characters, or a list: the first signs, all verify. All processes need the same.
+   * Default: none.
    */
   readonly secret?: string | readonly string[];
-  /** All waiting for the store in one render. Default "250ms". */
+  /** Longest time that one render waits for the store. Default "250ms". */
   readonly timeout?: string;
   /**
-   * The share of hits that are verified, 0 to 1: when the page was delivered, the body is rendered as well, and a difference is
-   * reported to `onError`. Default 0; 0.001 is little enough for production, and 1 is for tests.
+   * Share of hits that are verified, from 0 to 1: after the page was delivered, the body is rendered too, and a
+   * difference is reported to `onError`. Default 0. Use 0.001 in production and 1 in tests.
    */
   readonly verify?: number;
-  /** Called after each render. What it throws is reported as a warning and goes no further. */
+  /** Called after each render. An error that it throws goes to `onError`. */
   readonly onRender?: (report: RenderReport) => void;
   /**
-   * Called with the names that were bumped, when that is acknowledged: to purge a CDN. What it throws or rejects with goes
-   * to `onError`; no bump waits for it.
+   * Called with names that were bumped, after the store has acknowledged it; use it to purge a CDN. Errors go to
+   * `onError`; the bump does not wait for it.
    */
   readonly onBump?: (names: readonly string[]) => unknown;
-  /** Called for each error that did not reach a page or a caller. */
+  /** Called for each error that did not reach a page or a caller. Default: a process warning. */
   readonly onError?: (error: unknown) => void;
-  /** The clock, in milliseconds since 1970; for tests. Default `Date.now`. */
+  /** Clock, in milliseconds since 1970; for tests. Default `Date.now`. */
   readonly now?: () => number;
 }
 
-/** Options as the sweeper uses them: checked, complete, its own. */
+/** Checked and complete options; durations in milliseconds. */
 export interface Settings {
   readonly store: Store | undefined;
   readonly memoryBytes: number;
@@ -81,7 +91,7 @@ export interface Settings {
   readonly now: () => number;
 }
 
-/** What visitors' own data is usually called in templates, and where it stands. */
+/** Usual names of visitors' own data in templates, and where they apply. */
 export const DEFAULT_PRIVATE_NAMES: readonly string[] = [
   '**.session',
   '**.csrf*',
@@ -104,7 +114,7 @@ const DEFAULT_MEMORY_BYTES = 64 * 1024 * 1024;
 const DEFAULT_MAX_DATA_AGE = 3_000;
 const DEFAULT_TIMEOUT = 250;
 const MIN_SECRET = 16;
-/** A step of a path, with or without a `*` at its end; `**.` in front says anywhere. */
+/** A name, optionally with a final `*`; the prefix `**.` makes it apply anywhere. */
 const PRIVATE_NAME = /^(\*\*\.)?[^\s.*]+\*?$/;
 const NAMESPACE = /^[A-Za-z0-9_.-]{0,64}$/;
 
@@ -128,7 +138,7 @@ const KNOWN: ReadonlySet<string> = new Set<keyof CacheSweeperOptions>([
   'now',
 ]);
 
-/** @throws CacheSweeperError CACHESWEEPER_BAD_OPTION */
+/** @throws CacheSweeperError CACHESWEEPER_BAD_OPTION when an option has an unknown name or a wrong value */
 export function checkOptions(options: CacheSweeperOptions): Settings {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     throw badOption('new CacheSweeper()', 'an object of options', options);
@@ -217,7 +227,7 @@ function secrets(value: unknown): readonly string[] {
   const list = Array.isArray(value) ? value : [value];
   const isSecret = (text: unknown) => typeof text === 'string' && text.length >= MIN_SECRET;
   if (list.length > 0 && list.every(isSecret)) return list;
-  // What was got is not shown.
+  // Do not show the secret.
   throw badOption(
     'option secret',
     `a text of at least ${MIN_SECRET} characters, or a list of such`,

@@ -29,10 +29,12 @@ import { describe } from './util/describe.ts';
 import type { ExpiredViews, ViewTarget } from './views/expire.ts';
 import { Views } from './views/views.ts';
 
-/** Batches of entries being written at one time; more are dropped, and rendered again some day. */
+/**
+ * Limit of batches of entries being written at one time. Further ones are dropped; their fragments are rendered again.
+ */
 const MAX_BACKGROUND_WRITES = 1_000;
 
-/** What {@link CacheSweeper.stats} tells. */
+/** Returned by {@link CacheSweeper.stats}. */
 export interface CacheSweeperStats {
   readonly memory: { readonly entries: number; readonly bytes: number };
   /** Names whose tokens this process keeps; 0 with a store. */
@@ -41,19 +43,20 @@ export interface CacheSweeperStats {
   readonly writesDropped: number;
   /** Names whose bump the store has not acknowledged yet. */
   readonly bumpsWaiting: number;
-  /** Values from the store that were not what had been stored: misses. */
+  /** Values from the store that could not be opened or parsed; they count as misses. */
   readonly damaged: number;
-  /** What the store tells of itself, if it does. */
+  /** The store's own statistics, if it has any. */
   readonly store: object | undefined;
   readonly renders: number;
-  /** By template and line, most time saved first. */
+  /** Counts by template and line, most time saved first. */
   readonly tags: readonly TagStats[];
-  /** Those used a hundred times or more that took more time than they saved, the worst first: better without the tag. */
+  /** Tags used at least 100 times that took more time than they saved, worst first. The site is faster without them. */
   readonly notWorthCaching: readonly TagStats[];
 }
 
 /**
- * A fragment cache for Nunjucks: a tag that renders its body once, and calls that make the fragments of a model fresh.
+ * A fragment cache for Nunjucks: a tag that renders its body once, and methods that invalidate all fragments of a
+ * model.
  *
  * @example
  * const sweeper = new CacheSweeper();
@@ -74,14 +77,14 @@ export class CacheSweeper {
   readonly #stats = new Stats();
   readonly #listeners: Listeners;
   /**
-   * What `cacheView` of the web frameworks works with.
+   * Used by `cacheView` of the web frameworks.
    * @internal
    */
   readonly views: Views;
   #renders = 0;
   #closing: Promise<void> | undefined;
 
-  /** @throws CacheSweeperError CACHESWEEPER_BAD_OPTION */
+  /** @throws CacheSweeperError CACHESWEEPER_BAD_OPTION when an option has an unknown name or a wrong value */
   constructor(options: CacheSweeperOptions = {}) {
     const settings = checkOptions(options);
     this.#listeners = new Listeners(settings);
@@ -123,11 +126,12 @@ export class CacheSweeper {
   }
 
   /**
-   * Adds `{% cachesweeper %}` and `{% depends %}` to a Nunjucks environment. Doing it twice is harmless; a sweeper may
+   * Adds `{% cachesweeper %}` and `{% depends %}` to a Nunjucks environment. A second call is harmless. A sweeper may
    * serve several environments.
    *
-   * @param options `name`, for environments whose filters and globals have the same source and print something else
-   * @throws CacheSweeperError CACHESWEEPER_INSTALL
+   * @param options `name`: tells environments apart whose filters and globals have the same source but print different
+   * things
+   * @throws CacheSweeperError CACHESWEEPER_INSTALL when the environment cannot be used or has another sweeper
    */
   install<E extends NunjucksEnvironment>(env: E, options: { readonly name?: string } = {}): E {
     install(env, this.#engine, options);
@@ -135,12 +139,13 @@ export class CacheSweeper {
   }
 
   /**
-   * Tells what is known of a type: its name, where its id is, and which other models' fragments show it.
+   * Describes a type: its name, where its id is, which other models' fragments show it, and which attribute is its
+   * version.
    *
    * @example
    * sweeper.register(Comment, { touches: (comment) => [{ type: 'Article', id: comment.articleId }] });
    *
-   * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION
+   * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION when the type or an option is not valid
    */
   register<M = unknown>(
     typeOrClass: string | (abstract new (...args: never[]) => M) | ModelClass,
@@ -156,12 +161,15 @@ export class CacheSweeper {
   }
 
   /**
-   * Makes every fragment made from these models, and every fragment around those, fresh from the next render on. A row
-   * also sweeps the lists of its type and what it `touches`; a class or the name of a type sweeps all that shows any
-   * of its rows. Bound: it can be passed around.
+   * Invalidates all fragments made from these models, and all fragments around those; the next render makes them anew.
+   * A row also invalidates the lists of its type and the models it `touches`. A class or the name of a type invalidates
+   * all fragments of any of its rows. Resolves when the bump is done. May be called without its object, as in
+   * `.then(invalidateCacheFor)`.
    *
    * @param models a model or a list of models
-   * @throws CacheSweeperError CACHESWEEPER_NO_IDENTITY, CACHESWEEPER_TYPE_CONFLICT; nothing was bumped then
+   * @throws CacheSweeperError CACHESWEEPER_NO_IDENTITY, CACHESWEEPER_TYPE_CONFLICT, CACHESWEEPER_BAD_KEY,
+   * CACHESWEEPER_BAD_OPTION, CACHESWEEPER_CLOSED: nothing was bumped; CACHESWEEPER_BUMP_FAILED: the store did not
+   * acknowledge the bump, which is retried in the background
    *
    * @example
    * await comment.save();
@@ -174,9 +182,9 @@ export class CacheSweeper {
   };
 
   /**
-   * Makes whole views fresh from the next request on: those of a path, whatever their query, or of a route's name, with
-   * its parameters or with any; on any owner or a given one. Expiring what is not cached is harmless. Bound: it can be
-   * passed around.
+   * Expires whole views, so that the next request makes them anew: those of a path with any query, or those of a named
+   * route, with certain parameters or with any; on all hosts or on one. Expiring a view that is not cached is harmless.
+   * May be called without its object.
    *
    * @returns the names that were bumped, and the paths they stand for
    * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION, CACHESWEEPER_BUMP_FAILED, CACHESWEEPER_CLOSED
@@ -187,18 +195,22 @@ export class CacheSweeper {
    */
   readonly expireView = (target: ViewTarget): Promise<ExpiredViews> => this.views.expire(target);
 
-  /** Makes everything fresh from the next render on. */
+  /**
+   * Invalidates every fragment and view.
+   *
+   * @throws CacheSweeperError CACHESWEEPER_BUMP_FAILED, CACHESWEEPER_CLOSED
+   */
   readonly invalidateAll = async (): Promise<void> => {
     this.#checkOpen();
     await this.#changed({ names: new Set([EVERYTHING]), conditional: new Map() });
   };
 
   /**
-   * Runs a function around a database transaction: what it is told of is bumped when the function has resolved, and
-   * forgotten when it has failed. Nests: an inner transaction's changes wait for the outermost one. Pages rendered in
-   * it show what it has changed, uncached.
+   * Runs a function around a database transaction. Changes that it reports are bumped when the function resolves, and
+   * dropped when it fails. Transactions nest: an inner one's changes wait for the outermost one. In pages rendered
+   * inside, fragments of changed models are rendered uncached.
    *
-   * @returns what `run` returns, when everything is bumped
+   * @returns the result of `run`, after the bump
    * @throws CacheSweeperError CACHESWEEPER_CLOSED, before `run` is called; with `strict`, CACHESWEEPER_BUMP_FAILED
    *
    * @example
@@ -218,21 +230,22 @@ export class CacheSweeper {
   };
 
   /**
-   * The same for transactions that are not one function, such as those of an ORM: whoever begins one commits it (await
-   * that: it bumps) or rolls it back.
+   * Begins a transaction that is not one function, such as an ORM's. The caller must end it with `commit()`, which
+   * bumps and so should be awaited, or with `rollback()`.
    *
-   * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION
+   * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION when an option has an unknown name or a wrong value
    */
   beginTransaction(options: BeginOptions = {}): SweepTransaction {
     return this.#transactions.begin(options);
   }
 
   /**
-   * Renders a template of an environment that this sweeper is installed in.
+   * Renders a template of an environment in which this sweeper is installed. Waits for the store and for lazies.
    *
-   * @param since when the request began, in milliseconds since 1970: data read after it is not older. Default: now
-   *   less `maxDataAge`
-   * @throws CacheSweeperError CACHESWEEPER_INSTALL; what the template throws
+   * @param since when the request began, in milliseconds since 1970; the page's data is not older. Default: now less
+   * `maxDataAge`
+   * @throws CacheSweeperError CACHESWEEPER_INSTALL when this sweeper is not installed there; CACHESWEEPER_BAD_OPTION
+   * for `since`; errors of the template
    *
    * @example
    * const html = await sweeper.render(env, 'article.njk', { article });
@@ -257,7 +270,7 @@ export class CacheSweeper {
   }
 
   /**
-   * Resolved when all background writes and retries are done, and all hits chosen by `verify` are verified. For tests, serverless
+   * Resolves when all background writes and retries are done and all chosen hits are verified. For tests, serverless
    * functions and shutdown.
    */
   async idle(): Promise<void> {
@@ -266,7 +279,7 @@ export class CacheSweeper {
     await this.#listener.idle();
   }
 
-  /** What was cached, how often that helped, and what it saved. */
+  /** Returns counts: what is cached, how often that helped, and how much time it saved. */
   stats(): CacheSweeperStats {
     return {
       memory: { entries: this.#memory?.size ?? 0, bytes: this.#memory?.bytes ?? 0 },
@@ -282,8 +295,8 @@ export class CacheSweeper {
   }
 
   /**
-   * Finishes bumps and background writes that are under way, and ends the store's connections. Bumps that could not be
-   * delivered are reported to `onError`. Pages can still be rendered, uncached; invalidating then throws
+   * Finishes bumps and background writes that are under way, and closes the store's connections. Bumps that cannot be
+   * delivered are reported to `onError`. Pages can still be rendered, uncached; invalidating throws
    * CACHESWEEPER_CLOSED.
    */
   close(): Promise<void> {
@@ -303,8 +316,9 @@ export class CacheSweeper {
   }
 
   /**
-   * Inside a transaction it is bumped again when that is committed: until then others read the old rows. So no attribute
-   * is recorded yet: the bump at the end would find it, and do nothing; and it may be rolled back.
+   * Bumps changes now; inside a transaction also at its commit, because other connections read the old rows until then.
+   * Inside a transaction no attribute is recorded: the bump at the commit would find it and be skipped, and the
+   * transaction may be rolled back.
    */
   #changed(changes: Changes): Promise<void> {
     const { current } = this.#transactions;
