@@ -3,14 +3,14 @@ import type { Place } from '../place.ts';
 import { UsePath } from './use-path.ts';
 import type { Chosen, TagUse, Watch } from './watch.ts';
 
-/** Chooses among the hits of a page those that are verified. */
+/** Chooses at random which hits of a page are verified. */
 export class Choosing implements Watch {
   readonly isShadow = false;
   readonly #share: number;
   #path = new UsePath();
   #chosen: Chosen[] = [];
 
-  /** @param share of the hits, 0 to 1 */
+  /** @param share share of the hits, from 0 to 1 */
   constructor(share: number) {
     this.#share = share;
   }

@@ -1,13 +1,13 @@
 import { CacheSweeperError } from '../../errors.ts';
 import type { Chosen } from './watch.ts';
 
-/** Characters shown around the place of a difference, most of them behind it. */
+/** Characters shown before and after the place of a difference. */
 const BEFORE = 6;
 const BEHIND = 14;
-/** Paths and names that a message lists. */
+/** Limit of paths and names that a message lists. */
 const MAX_LISTED = 10;
 
-/** The served html is not what the body gives. */
+/** Makes the error for html that was served although its body gives something else. */
 export function differs({ place, entry }: Chosen, fresh: string): CacheSweeperError {
   const names = entry.dependencies.filter((name, i) => i % 2 === 0 && name.includes(':='));
   const made = names.length === 0 ? '' : ` of ${listed(names)}`;
@@ -21,7 +21,7 @@ export function differs({ place, entry }: Chosen, fresh: string): CacheSweeperEr
   );
 }
 
-/** A body that gives another html each time. */
+/** Makes the error for a body that gives different html each time. */
 export function notDeterministic({ place }: Chosen, one: string, other: string): CacheSweeperError {
   return new CacheSweeperError(
     'CACHESWEEPER_DIFFERS',
@@ -31,8 +31,8 @@ export function notDeterministic({ place }: Chosen, one: string, other: string):
 }
 
 /**
- * The first place at which two texts differ, with some characters of the first. The other one may hold the very value that must not
- * be shown to others; and where the tag names a visitor's own value, neither is shown.
+ * Describes the first place at which two texts differ, with some characters of the first. The second may contain a
+ * value that others must not see, so it is not shown. If the tag names private values, neither is.
  */
 function whereOf({ allowed }: Chosen['place'], one: string, other: string): string {
   let at = 0;

@@ -1,11 +1,11 @@
 /** A pause that has begun. */
 export interface Pause {
-  /** Resolved when its time is over, or the pauses have ended. */
+  /** Resolves when the time is over or all pauses were ended. */
   readonly over: Promise<void>;
   cancel(): void;
 }
 
-/** Pauses that keep no process alive, unless somebody waits for them, and that all end when the sweeper is closed. */
+/** Pauses that do not keep the process alive unless a caller waits for them. All end when the sweeper is closed. */
 export class Pauses {
   readonly #open = new Map<NodeJS.Timeout, () => void>();
   #waiting = 0;
@@ -32,7 +32,7 @@ export class Pauses {
     return { over, cancel };
   }
 
-  /** Keeps the process alive while something is awaited that may be waiting here. */
+  /** Keeps the process alive until a promise settles that may depend on these pauses. */
   async keepAlive(awaited: Promise<unknown>): Promise<void> {
     this.#waiting++;
     for (const timer of this.#open.keys()) timer.ref();
@@ -41,7 +41,7 @@ export class Pauses {
     if (this.#waiting === 0) for (const timer of this.#open.keys()) timer.unref();
   }
 
-  /** Ends all pauses, and those that are begun later at once. */
+  /** Ends all pauses; later ones end at once. */
   end(): void {
     this.#hasEnded = true;
     for (const cancel of [...this.#open.values()]) cancel();

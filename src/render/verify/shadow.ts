@@ -6,37 +6,37 @@ import type { Chosen, TagUse, Watch } from './watch.ts';
 /** What the body of a verified hit gives now. */
 export interface Fresh {
   readonly html: string;
-  /** Its tag, or one in it, has `except=`: a difference is what its author wants. */
+  /** Whether its tag, or one inside, has `except=`; then a difference is intended. */
   readonly isLoose: boolean;
   /** The entry's key in the store, if it may be there. */
   readonly stored: StoredKey | undefined;
 }
 
 /**
- * The shadow that is rendered, without its html: a connection that is opened in it keeps its asynchronous context, and must
- * make no shadows of later pages.
+ * Tells code whether it runs for a shadow. It has no html in it, because a connection opened for the shadow keeps this
+ * context for ever; `hasEnded` keeps it from turning later pages into shadows.
  */
 const shadows = new Ambient<{ readonly hasEnded: boolean }>();
 
-/** Whether what runs here runs for a shadow: pages that are rendered by its lazies are shadows as well. */
+/** Whether the running code belongs to a shadow. Pages rendered by a shadow's lazies are shadows as well. */
 export function isForShadow(): boolean {
   return shadows.current?.hasEnded === false;
 }
 
 /**
- * Renders the bodies of chosen hits, and of all fragments in them, in a page that nobody gets. All other fragments are shown
- * as usual, because bodies may read what they set, or their html.
+ * Renders the bodies of chosen hits, and of all fragments inside them, in a page that is not delivered. Other fragments
+ * are shown as usual, because the chosen bodies may read variables that they set, or their html.
  */
 export class Shadow implements Watch {
   readonly isShadow = true;
   #chosen: ReadonlyMap<string, Chosen>;
-  /** Bodies that were rendered when the page was made, around a chosen hit. */
+  /** Uses whose bodies were rendered, with a chosen hit inside. */
   readonly #around: ReadonlySet<string>;
   readonly #life = { hasEnded: false };
   #fresh = new Map<Chosen, Fresh>();
   #path = new UsePath();
   #isInside = false;
-  /** The body that is being verified, or one in it, has `except=`. */
+  /** Whether the body being verified, or one inside, has `except=`. */
   #isLoose = false;
 
   constructor(chosen: readonly Chosen[] = []) {
@@ -44,12 +44,12 @@ export class Shadow implements Watch {
     this.#around = new Set(chosen.flatMap(({ path }) => around(path)));
   }
 
-  /** Nobody waits for it any more. */
+  /** Whether its result is no longer needed. */
   get hasEnded(): boolean {
     return this.#life.hasEnded;
   }
 
-  /** Runs something for it. */
+  /** Runs a function as part of this shadow. */
   around<T>(run: () => T): T {
     return shadows.run(this.#life, run);
   }
@@ -88,7 +88,10 @@ export class Shadow implements Watch {
     }
   }
 
-  /** Hands over what the last pass has found: nothing of a hit in whose place another fragment stood, or none. */
+  /**
+   * Ends the shadow and returns what its last pass found. A hit is missing if another fragment, or none, was in its
+   * place.
+   */
   end(): ReadonlyMap<Chosen, Fresh> {
     const fresh = this.#fresh;
     this.#life.hasEnded = true;

@@ -1,9 +1,9 @@
 /**
- * Tells the uses of tags in one pass apart by their number among the uses in the body around them. Numbers of all uses together
- * would change with each body that is served in one render and rendered in another.
+ * Numbers the uses of tags in one pass. Each use is counted within the body around it, because a count over the whole
+ * page would change when a body is served in one render and rendered in another.
  */
 export class UsePath {
-  /** How many uses each open body has had, that of the page first. */
+  /** Number of uses so far in each open body; the page comes first. */
   readonly #counts: number[] = [0];
 
   /** Runs one use of a tag. */
@@ -19,13 +19,13 @@ export class UsePath {
     }
   }
 
-  /** The use that is being run: `3/1` is the first in the body of the third. */
+  /** Path of the current use: `3/1` is the first use in the body of the third. */
   get text(): string {
     return this.#counts.slice(0, -1).join('/');
   }
 }
 
-/** The paths of the uses around one. */
+/** Returns the paths of the uses around a use. */
 export function around(path: string): readonly string[] {
   const steps = path.split('/');
   return steps.slice(1).map((_step, i) => steps.slice(0, i + 1).join('/'));

@@ -13,19 +13,19 @@ import { Pauses } from './pauses.ts';
 import { type Fresh, Shadow } from './shadow.ts';
 import type { Chosen } from './watch.ts';
 
-/** Delivered pages whose hits are being verified at one time; those of others are skipped. */
+/** Limit of pages whose hits are being verified at one time. Hits of further pages are skipped. */
 const MAX_PAGES = 10;
-/** What a shadow may take, in milliseconds: a lazy that never settles must not hold its place for ever. */
+/** Time limit of a shadow, in milliseconds: a lazy that never settles must not block verification for ever. */
 const MAX_TIME = 10_000;
-/** Tags that were said to be not deterministic; beyond that nothing more is said. */
+/** Limit of tags reported as not deterministic; each is reported once. */
 const MAX_SAID = 2_000;
 
 /** A page that was delivered. */
 export interface Delivered {
   readonly chosen: readonly Chosen[];
-  /** When its data was read, at the earliest: milliseconds since 1970. */
+  /** Earliest time its data was read, in milliseconds since 1970. */
   readonly since: number;
-  /** Renders it once more for a shadow. Rejects with what the template throws. */
+  /** Renders the page again, for a shadow. Rejects with the template's error. */
   renderAgain(shadow: Shadow): Promise<void>;
 }
 
@@ -34,7 +34,7 @@ interface Suspect {
   readonly fresh: Fresh;
 }
 
-/** Renders the bodies of some hits when their page has been delivered, and reports those that were served wrongly. */
+/** Renders the bodies of some hits after their page was delivered, and reports those that were served wrongly. */
 export class Verifier {
   readonly #settings: Pick<Settings, 'store' | 'maxDataAge'>;
   readonly #entries: Entries;
@@ -48,7 +48,7 @@ export class Verifier {
   constructor(parts: {
     readonly settings: Pick<Settings, 'store' | 'maxDataAge'>;
     readonly entries: Entries;
-    /** What is known of tokens now. */
+    /** Returns a reader of the tokens as they are now. */
     readonly reader: () => TokenReader;
     readonly count: (place: Place, verified: Verified) => void;
     readonly failed: (error: unknown) => void;
@@ -60,18 +60,18 @@ export class Verifier {
     this.#failed = parts.failed;
   }
 
-  /** Verifies the chosen hits of a page, not before the page is with whoever asked for it. */
+  /** Verifies the chosen hits of a page, after the page has been handed to its caller. */
   start(page: Delivered): void {
     const isStarted = this.#pages.start(() => this.#verify(page));
     if (!isStarted) this.#skip(page.chosen);
   }
 
-  /** Resolved when all hits chosen so far are verified. */
+  /** Resolves when all hits chosen so far are verified. */
   idle(): Promise<void> {
     return this.#pauses.keepAlive(this.#pages.idle());
   }
 
-  /** Skips what is not verified yet. */
+  /** Skips hits that are not verified yet. */
   async close(): Promise<void> {
     this.#pauses.end();
     await this.#pages.idle();
@@ -83,7 +83,8 @@ export class Verifier {
     const differing = first.filter((suspect) => !this.#isSame(suspect));
     const suspects = await this.#stillValid(differing.filter((suspect) => !this.#mayDiffer(page, suspect)));
     if (suspects.length === 0) return;
-    // A save may have been made and not reported yet, or be reported to another process.
+    // A save may not have been reported yet, or may have been reported to another process. Wait, then check tokens
+    // again.
     await this.#pauses.begin(this.#settings.maxDataAge).over;
     if (this.#pauses.hasEnded) return this.#skip(hitsOf(suspects));
     const valid = await this.#stillValid(suspects);
@@ -96,11 +97,11 @@ export class Verifier {
     }
   }
 
-  /** What the bodies of some hits give now; hits of which nothing can be said are counted. */
+  /** Returns what the bodies of some hits give now. Hits of which nothing can be said are counted as skipped. */
   async #render(page: Delivered, hits: readonly Chosen[]): Promise<Suspect[]> {
     const shadow = new Shadow(hits);
     const deadline = this.#pauses.begin(MAX_TIME);
-    // What it throws belongs to nobody: the page was delivered.
+    // Drop the error: the page was delivered without it.
     const rendered = page.renderAgain(shadow).then(
       () => true,
       () => false,
@@ -124,8 +125,8 @@ export class Verifier {
   }
 
   /**
-   * Whether a difference says nothing: it is in a path that the tag excepts; or the page shows data from before a bump that the
-   * entry was made after, and the entry is the better one.
+   * Whether a difference means nothing: the tag has `except=`, or the page's data may be from before a bump after which
+   * the entry was made, and then the entry is right.
    */
   #mayDiffer({ since }: Delivered, { hit, fresh }: Suspect): boolean {
     const isOlder = youngest(hit.entry) >= since - (this.#settings.store === undefined ? 0 : CLOCK_SKEW);
@@ -133,7 +134,7 @@ export class Verifier {
     return isOlder || fresh.isLoose;
   }
 
-  /** Those whose tokens are what they were, read anew; the others are counted. */
+  /** Returns hits whose tokens, read anew, are still the same. Others are counted as skipped. */
   async #stillValid(suspects: readonly Suspect[]): Promise<Suspect[]> {
     if (suspects.length === 0) return [];
     const reader = this.#reader();
@@ -168,7 +169,7 @@ function hitsOf(suspects: readonly Suspect[]): Chosen[] {
   return suspects.map(({ hit }) => hit);
 }
 
-/** When the youngest token of an entry was made. */
+/** Returns when the youngest token of an entry was made; 0 if it has none. */
 function youngest({ dependencies }: Entry): number {
   let token: Token = '';
   for (let i = 1; i < dependencies.length; i += 2) {

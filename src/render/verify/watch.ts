@@ -4,7 +4,7 @@ import type { Place } from '../place.ts';
 
 /** A hit that will be verified. */
 export interface Chosen {
-  /** Which use of a tag it was: {@link UsePath.text}. */
+  /** The use of the tag: {@link UsePath.text}. */
   readonly path: string;
   readonly place: Place;
   /** {@link FragmentKey.memoryKey} */
@@ -12,31 +12,31 @@ export interface Chosen {
   readonly entry: Entry;
 }
 
-/** An entry stands where it was served: under this key in the store, if it is there. */
+/** The tag would still be served the entry, which has this key in the store, if it is there. */
 export interface Found {
   readonly stored: StoredKey | undefined;
 }
 
-/** One use of a tag, as a watch sees it. */
+/** One use of a tag. */
 export interface TagUse {
   readonly place: Place;
-  /** The fragment's html, as every page gets it. */
+  /** Returns the fragment's html as any page gets it. */
   show(): string;
-  /** The html of its body, which is rendered for it. */
+  /** Renders the body and returns its html. */
   body(): string;
-  /** Whether the tag would be served this entry; `pending` while that is being found out, in another pass. */
+  /** Whether the tag would be served this entry; `pending` until another pass finds out. */
   find(chosen: Chosen): Found | 'pending' | 'other';
 }
 
-/** Sees each use of a tag in a render: to choose hits that are verified later, or to verify them. */
+/** Sees each use of a tag in a render, either to choose hits for verification or to verify them. */
 export interface Watch {
-  /** Nothing of the render counts: nobody gets its html. */
+  /** Whether the render is a shadow: its html is not delivered, and it counts nowhere. */
   readonly isShadow: boolean;
-  /** A pass begins. */
+  /** Called when a pass begins. */
   begin(): void;
   run(use: TagUse): string;
-  /** The tag that is being run was served an entry. */
+  /** Called when the current tag was served an entry. */
   hit(memoryKey: string, entry: Entry, place: Place): void;
-  /** Hands over what was chosen in the last pass. */
+  /** Returns the hits chosen in the last pass. */
   take(): readonly Chosen[];
 }
