@@ -9,36 +9,39 @@ import { type Position, positionOf } from './template-error.ts';
 import { literalTemplate, type NameUse, type Uses, UsesFinder } from './uses.ts';
 import { findFragments } from './variables.ts';
 
-/** What is found in a template's source when it is compiled. */
+/** Facts found in a template's source while it is compiled. */
 export interface TemplateAnalysis {
-  /** What travels in its compiled code. */
+  /** Facts that are written into its compiled code. */
   readonly facts: TemplateFacts;
   /** Its fragments, by the tag's ordinal. */
   readonly fragments: readonly FragmentAnalysis[];
 }
 
 export interface FragmentAnalysis {
-  /** What the body uses. */
+  /** Names and templates that the body uses. */
   readonly uses: Uses;
-  /** The block that the tag stands in. */
+  /** Name of the block around the tag. */
   readonly block: string | undefined;
   /** Names around the tag that Nunjucks compiles to JavaScript variables. */
   readonly variables: ReadonlySet<string>;
-  /** Those of them that stand in the body. */
+  /** Those of the variables that the body mentions. */
   readonly handed: readonly string[];
-  /** Names that may be read behind the body, or by what stands around it; `*` for any. */
+  /** Names that may be read after the body or around it; `*` for any. */
   readonly readBehind: readonly string[] | '*';
-  /** A macro or import that the body defines, used behind the body. */
+  /**
+   * A macro or import that the body defines and that is used after it. This is an error, because a hit would not define
+   * it.
+   */
   readonly usedBehind: { readonly name: string; readonly at: Position } | undefined;
 }
 
-/** Nunjucks' own classes, of the copy that the environment comes from. */
+/** Nunjucks' own classes, from the copy of Nunjucks that the environment uses. */
 export interface Toolkit {
   readonly Parser: ParserClass;
   readonly lexer: Lexer;
 }
 
-/** Templates whose analysis is kept; strings rendered once must not pile up. */
+/** Limit of analyses kept. Templates from strings that are rendered once must not pile up. */
 const MAX_ANALYSES = 500;
 
 /** Analyses the sources of one environment's templates. */
@@ -47,7 +50,7 @@ export class Analyst {
   readonly #toolkit: Toolkit;
   readonly #privateNames: PrivateNames;
   readonly #kept = new LRUCache<string, TemplateAnalysis>({ max: MAX_ANALYSES });
-  /** Parsing for an analysis: tags hand out their bodies and compile nothing. */
+  /** While true, tags return their bodies and compile nothing. */
   #analysing = false;
 
   constructor(env: Environment, toolkit: Toolkit, privateNames: PrivateNames) {
@@ -61,7 +64,7 @@ export class Analyst {
   }
 
   /**
-   * The facts of a template that is not compiled yet, as they will be in its code.
+   * Returns the facts of a template that is not compiled yet, as its compiled code will have them.
    *
    * @param source before `preprocess`
    */
@@ -69,14 +72,16 @@ export class Analyst {
     try {
       return this.source(preprocessed(source, this.#env.extensionsList)).facts;
     } catch {
-      // It cannot be compiled either: whoever renders it will hear of it, with its place.
+      // It cannot be compiled either; rendering it throws the error, with its place.
       return brokenFacts(source);
     }
   }
 
   /**
+   * Returns the analysis of a source, cached.
+   *
    * @param source after `preprocess`
-   * @throws what parsing it throws
+   * @throws errors of Nunjucks' parser and of our tags
    */
   source(source: string): TemplateAnalysis {
     let analysis = this.#kept.get(source);
@@ -87,7 +92,7 @@ export class Analyst {
     return analysis;
   }
 
-  /** Keeps the analysis of one source for another that means the same. */
+  /** Remembers the analysis of one source for another source with the same meaning. */
   keep(source: string, analysis: TemplateAnalysis): void {
     this.#kept.set(source, analysis);
   }
@@ -112,7 +117,7 @@ export class Analyst {
   }
 }
 
-/** Of a template that cannot be compiled: it shows nothing until its source is another. */
+/** Returns facts for a template that cannot be compiled. It prints nothing until its source changes. */
 function brokenFacts(source: string): TemplateFacts {
   const page = { names: [], changes: [], templates: [] };
   return newFacts({ digest: digest(source), references: [], page, blocks: {}, fragments: [] });
@@ -129,7 +134,7 @@ function analyseTree(
   const finder = new UsesFinder(root, asyncFilters);
   const references = new Set<string>();
   const blocks: Record<string, Uses> = {};
-  // Of the names that are read only the private ones are looked into later.
+  // Keep only private names; the others are not checked later.
   const uses = (piece: Node, block?: string): Uses => {
     const found = finder.of(piece, block);
     return { ...found, names: found.names.filter(isPrivate) };
@@ -176,7 +181,7 @@ function* symbolsIn(node: Node): Generator<string> {
   for (const { typename, value } of descendants(node)) if (typename === 'Symbol') yield String(value);
 }
 
-/** Whether a node hands the variables around it to code of another template or tag. */
+/** Whether a node passes the variables around it to code of another template or tag. */
 function handsOn(node: Node): boolean {
   if (
     node.typename === 'Include' ||
@@ -190,7 +195,7 @@ function handsOn(node: Node): boolean {
   return (node.typename === 'Import' || node.typename === 'FromImport') && node.withContext === true;
 }
 
-/** How often names, and nodes that hand variables on, stand in a part of a template. */
+/** Counts names, and nodes that pass variables on, in a part of a template. */
 class Mentions {
   readonly names = new Map<string, number>();
   handsOn = 0;
@@ -203,7 +208,9 @@ class Mentions {
   }
 }
 
-/** Tells what may read the names that bodies set. What a template mentions is counted once for all its tags. */
+/**
+ * Tells which names that a body sets may be read outside of it. Each part of the template is counted once for all tags.
+ */
 class Behind {
   readonly #root: Node;
   readonly #counted = new Map<Node, Mentions>();
@@ -213,9 +220,9 @@ class Behind {
   }
 
   /**
-   * The names that stand outside of a body, where what it sets may be read.
+   * Returns the names of a body that also occur outside of it.
    *
-   * @param region what the tag stands in that has variables of its own: a block, a macro, the template
+   * @param region the nearest node around the tag with variables of its own: a block, a macro, or the template
    */
   namesOf(body: Node, region: Node): readonly string[] | '*' {
     const own = new Mentions(descendants(body));
@@ -235,7 +242,7 @@ class Behind {
   }
 }
 
-/** Finds the first use, behind a body, of a macro or import that only the body defines. */
+/** Finds the first use, after a body, of a macro or import that only the body defines. */
 function usedBehind(root: Node, body: Node, finder: UsesFinder): FragmentAnalysis['usedBehind'] {
   const inside = [...descendants(body)];
   const defined = new Map<string, Position>();
@@ -245,7 +252,7 @@ function usedBehind(root: Node, body: Node, finder: UsesFinder): FragmentAnalysi
   if (defined.size === 0) return undefined;
   for (const { name, at } of definedOutsideOfFragments(root)) {
     const definition = defined.get(name);
-    // Behind the body it is another one's again.
+    // A definition after the body replaces the body's own.
     if (definition !== undefined && isBehind(at, definition)) defined.delete(name);
   }
   const places = new Set(inside.map((node) => placeOf(positionOf(node))));

@@ -3,20 +3,20 @@ import { OperandSplitter, shown } from './operand-splitter.ts';
 import { childNodes, isNode } from './syntax.ts';
 import { failAt } from './template-error.ts';
 
-/** The arguments of a tag as they were written. */
+/** The arguments of a tag, as parsed. */
 export interface TagArguments {
   readonly operands: readonly Node[];
   readonly keywords: ReadonlyMap<string, Node>;
 }
 
 /**
- * Reads a tag's arguments up to its end, which stays unread.
+ * Reads a tag's arguments up to the end of the tag, which stays unread.
  *
- * Nunjucks' own expression parser skips white space, so `500 -1` would become 499 and `a.b (c)` a call. Here the tokens
- * are first cut into operands where the spaces and commas are, and each operand is then parsed alone.
+ * Nunjucks' own expression parser skips white space, so that `500 -1` would become 499, and `a.b (c)` a call. Therefore
+ * the tokens are first cut into operands at spaces and commas, and each operand is then parsed alone.
  *
  * @param allowed the keywords of this tag
- * @throws CacheSweeperError CACHESWEEPER_BAD_TAG, placed in the template, for whatever could be meant in two ways
+ * @throws CacheSweeperError CACHESWEEPER_BAD_TAG, with its place in the template, for anything ambiguous
  */
 export function parseArguments(parser: Parser, lexer: Lexer, tag: Token, allowed: readonly string[]): TagArguments {
   const operands: Node[] = [];
@@ -38,12 +38,12 @@ export function parseArguments(parser: Parser, lexer: Lexer, tag: Token, allowed
   return { operands, keywords };
 }
 
-/** Parses one operand with Nunjucks' own parser, which sees nothing but its tokens. */
+/** Parses one operand with Nunjucks' own parser, giving it only the operand's tokens. */
 function parseOperand(parser: Parser, lexer: Lexer, given: readonly Token[]): Node {
   const tokens = given.filter(({ type }) => type !== lexer.TOKEN_WHITESPACE);
   checkFilters(tokens, lexer);
   const first = tokens[0] as Token;
-  // Where it looks for more, Nunjucks' parser expects a token: a tag's end is one.
+  // Nunjucks' parser expects a token at the end, as the end of a tag would be.
   const end: Token = { type: 'end', value: 'the end', lineno: first.lineno, colno: first.colno };
   const rest = [...tokens, end];
   const Parser = parser.constructor as ParserClass;
@@ -53,7 +53,7 @@ function parseOperand(parser: Parser, lexer: Lexer, given: readonly Token[]): No
   try {
     node = own.parseUnary();
   } catch (error) {
-    // At the end of its tokens Nunjucks' parser sometimes reads a property of null.
+    // At the end of its tokens, Nunjucks' parser sometimes reads a property of null.
     return failAt(first, error instanceof TypeError ? unreadable : `${unreadable}: ${(error as Error).message}`);
   }
   const left = own.nextToken();
@@ -62,7 +62,7 @@ function parseOperand(parser: Parser, lexer: Lexer, given: readonly Token[]): No
   return node;
 }
 
-/** `x | f(1)(2)`: Nunjucks would forget the first arguments without a word. */
+/** Rejects `x | f(1)(2)`, of which Nunjucks would silently drop the first arguments. */
 function checkFilters(tokens: readonly Token[], lexer: Lexer): void {
   for (let i = 0; i < tokens.length; i++) {
     if (tokens[i]?.type !== lexer.TOKEN_PIPE) continue;
@@ -74,7 +74,7 @@ function checkFilters(tokens: readonly Token[], lexer: Lexer): void {
   }
 }
 
-/** The index behind the parenthesis that opens at an index; -1 if none opens there. */
+/** Returns the index after the parenthesis that opens at an index; -1 if none opens there. */
 function behindParenthesis(tokens: readonly Token[], lexer: Lexer, from: number): number {
   let depth = 0;
   let at = from;
@@ -87,7 +87,7 @@ function behindParenthesis(tokens: readonly Token[], lexer: Lexer, from: number)
   return at;
 }
 
-/** What Nunjucks reads as something else than it says, or compiles to broken code. */
+/** Rejects syntax that Nunjucks reads differently from how it looks, or compiles to broken code. */
 function checkNodes(node: Node, at: Token): void {
   switch (node.typename) {
     case 'Group':
@@ -103,10 +103,10 @@ function checkNodes(node: Node, at: Token): void {
   for (const child of childNodes(node)) checkNodes(child, at);
 }
 
-/** The name of a value in a dict. */
+/** Checks the name of a value in a dict. */
 function checkName({ typename, value }: Node, at: Token): void {
   if (typename !== 'Symbol' && typeof value !== 'string')
     failAt(at, `a name in a dict is a word or text in quotes: write { "${value ?? 'name'}": value }`);
-  // As it is compiled, it would set the prototype, and be left out.
+  // The compiled code would set the object's prototype instead.
   if (value === '__proto__') failAt(at, 'a dict cannot hold the name "__proto__"');
 }

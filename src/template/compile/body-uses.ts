@@ -2,35 +2,38 @@ import type { TemplateFacts } from './facts.ts';
 import type { Position } from './template-error.ts';
 import type { NameUse, TemplateUse, Uses } from './uses.ts';
 
-/** A template that a body includes, or why it cannot be looked into now. */
+/** A template that a body includes. `missing`: there is none. `unknown`: its facts cannot be read now. */
 export type Found = { readonly facts: TemplateFacts; readonly path: string | undefined } | 'missing' | 'unknown';
 
-/** Finds the template that `name` means when the template at `from` names it. */
+/** Finds the template called `name` in the template at `from`. */
 export type Find = (name: string, from: string | undefined) => Found;
 
-/** Something in a body, and the template it stands in (undefined: the body's own). */
+/** A use in a body, with the template in which it occurs; undefined for the body's own template. */
 export interface Placed<T> {
   readonly use: T;
   readonly template: string | undefined;
 }
 
-/** What a body turned out to do, all templates it includes counted in. */
+/** Result of following a body through all templates that it includes. */
 export interface BodyReading {
-  /** The first name it may not read. */
+  /** The first name that the body may not read. */
   readonly leak: Placed<NameUse> | undefined;
-  /** The first thing from outside that it changes. */
+  /** The first call that changes something outside of the body. */
   readonly change: Placed<NameUse> | undefined;
-  /** Something asynchronous in it. */
+  /** Position of something asynchronous in it. */
   readonly asynchronous: Placed<Position> | undefined;
-  /** super() shows what cannot be looked into: a parent chosen at run time, a block that another template replaces. */
+  /**
+   * Whether super() shows something that cannot be followed: a parent chosen at run time, or a block that another
+   * template replaces.
+   */
   readonly hasUnknownSuper: boolean;
 }
 
 /**
- * Follows what a body does through the templates it includes.
+ * Follows the uses of a body through the templates it includes.
  *
- * @param isLeak whether it may not read a path from outside
- * @param isChange whether it may not call a method that changes what is outside
+ * @param isLeak whether the body must not read a path from outside
+ * @param isChange whether a call changes something outside of the body
  */
 export function readBody(
   uses: Uses,
@@ -54,7 +57,7 @@ export function readBody(
   ): void => {
     if (piece.asynchronous !== undefined) asynchronous ??= { use: piece.asynchronous, template };
     const first = (names: readonly NameUse[], isMeant: (path: readonly string[]) => boolean) => {
-      // What is imported without context sees nothing of the page.
+      // A template imported without context cannot see the page's variables.
       const use = isImported ? undefined : names.find((one) => !bound.has(one.path[0] as string) && isMeant(one.path));
       return use === undefined ? undefined : { use, template };
     };
@@ -82,7 +85,7 @@ function blockOf({ blocks }: TemplateFacts, name: string): Uses | undefined {
   return Object.hasOwn(blocks, name) ? blocks[name] : undefined;
 }
 
-/** The whole of a template or, for super(), one of its blocks: its own, or the one it inherits. */
+/** Returns the uses of a whole template or, for super(), of one of its blocks, which it may inherit. */
 function usesOf(facts: TemplateFacts, { block, at, isImported }: TemplateUse): Uses {
   if (block === undefined) return facts.page;
   const own = blockOf(facts, block);

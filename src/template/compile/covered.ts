@@ -4,15 +4,15 @@ import { childNodes, pathOf } from './syntax.ts';
 
 type Path = readonly string[];
 
-/** What a tag's arguments say of private values. */
+/** The private values that a tag's arguments permit its body to read. */
 export interface Allowed {
-  /** Paths of the tag's models: what is below them is theirs. */
+  /** Paths of the tag's models. Anything below them belongs to the models, so the body may read it. */
   readonly models: readonly Path[];
-  /** Private values that an argument or `when=` names, or something below them. */
+  /** Private values named by an argument or `when=`, which may also name something below them. */
   readonly allowed: readonly Path[];
 }
 
-/** Which of a tag's arguments name private values. */
+/** Finds which of a tag's arguments name private values. */
 export function coverage(
   model: Node,
   keys: readonly Node[],
@@ -37,13 +37,13 @@ export function coverage(
   };
 }
 
-/** Whether a body may read a path whose first steps are a private value. */
+/** Whether a body may read a path that starts with a private value. */
 export function isCovered(path: Path, privateLength: number, { models, allowed }: Allowed): boolean {
   if (models.some((model) => isPrefix(model, path))) return true;
   return allowed.some((value) => value.length === privateLength && isPrefix(value, path));
 }
 
-/** `[user, article.author]` is two paths. */
+/** Returns the paths in the tag's model argument; `[user, article.author]` contains two. */
 function modelPaths(model: Node): Path[] {
   const parts = model.typename === 'Array' ? (model.children as readonly Node[]) : [model];
   return parts.map(exactPath).filter((path) => path !== undefined);
@@ -54,7 +54,7 @@ function exactPath(node: Node): Path | undefined {
   return found?.exact ? [...found.path] : undefined;
 }
 
-/** All paths in an expression. */
+/** Returns all paths in an expression. */
 function* mentionedPaths(node: Node): Generator<Path> {
   const found = pathOf(node);
   if (found !== undefined) yield [...found.path];

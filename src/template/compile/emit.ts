@@ -1,17 +1,19 @@
 import type { Node, Nodes } from '../nunjucks.ts';
 import { boundNames, childNodes, DEFINITIONS, isNode, ORDINAL } from './syntax.ts';
 
-/** The variable of a compiled body that has its {@link BodyRun}: inside another tag's block `cb` is that tag's. */
+/**
+ * Variable of a compiled body that holds its {@link BodyRun}. Not `cb`, which inside another tag's block is that tag's.
+ */
 const RUN = 'cachesweeperRun';
 
 /**
- * The nodes a fragment tag is compiled from.
+ * Makes the nodes to which a fragment tag is compiled.
  *
- * Nunjucks writes a literal that is not a string as whatever its `toString` gives, so a literal can hold a piece of
- * JavaScript. Such pieces survive precompilation: `root`, the template's own function, by which a running tag knows its
- * template wherever it stands; `frame`, the scope it runs in; `runtime.markSafe`, because Nunjucks forgets
- * `autoescape = false` of a tag it has to rebuild; and the statements around the body, which give it a scope of its own
- * and tell when all of it was rendered.
+ * Nunjucks writes a literal that is not a string as the result of its `toString`, so a literal can hold a piece of
+ * JavaScript. Such pieces survive precompiling: `root`, the template's own function, by which a running tag recognises
+ * its template anywhere; `frame`, the scope it runs in; `runtime.markSafe`, because Nunjucks' transformer loses
+ * `autoescape = false` when it copies a tag's node; and the statements around a body, which give it a scope of its own
+ * and report its end.
  */
 export class Emitter {
   readonly #nodes: Nodes;
@@ -20,7 +22,7 @@ export class Emitter {
     this.#nodes = nodes;
   }
 
-  /** A call of the extension's `run`, with the template and scope as its first arguments. */
+  /** Makes a call of the extension's `run`, with template and scope as first arguments. */
   call(extension: object, args: readonly Node[], body?: Node): Node {
     const all = this.list([this.#code('root'), this.#code('frame'), this.#code('runtime.markSafe'), ...args]);
     return new this.#nodes.CallExtension(extension, 'run', all, body === undefined ? [] : [body]);
@@ -34,7 +36,7 @@ export class Emitter {
     return new this.#nodes.Array(0, 0, children);
   }
 
-  /** The values that names have where the tag stands. */
+  /** Makes a list of the values that names have where the tag is. */
   symbols(names: readonly string[]): Node {
     return this.array(names.map((name) => new this.#nodes.Symbol(0, 0, name)));
   }
@@ -52,21 +54,22 @@ export class Emitter {
   }
 
   /**
-   * The body, and the names that it sets and defines.
+   * Makes the body, and returns the names that it sets and defines.
    *
-   * A body that defines macros or imports is the body of a caller: Nunjucks' compiler keeps definitions in JavaScript variables,
-   * which must not be looked for behind the body. Where such a body sets a name that is a JavaScript variable around it (a loop's
-   * variable, say), the name is a parameter of the caller: it starts with the value it has outside.
+   * A body that defines macros or imports becomes the body of a caller, because Nunjucks' compiler keeps definitions in
+   * JavaScript variables, which must not exist after the body. If such a body sets a name that is a JavaScript variable
+   * around it, such as a loop variable, the name becomes a parameter of the caller and starts with the value outside.
    *
    * @param variables names around the tag that are JavaScript variables
-   * @param block the block that the tag stands in
+   * @param block the block around the tag
    */
   scoped(body: Node, variables: ReadonlySet<string>, block: string | undefined): ScopedBody {
     if (block !== undefined) this.#renderSuperInPlace(body, block);
     const assigned = namesIn(body, isSet);
     const defined = namesIn(body, isDefinition);
     this.#publishDefinitions(body);
-    // The variable is that of the template's function: macros that are called set it, and callers run in what they set.
+    // Assign the template function's own `frame`: macros set it when called, and callers run in the frame that it
+    // holds.
     const inFrame = this.#statement(`var ${RUN} = cb.run; frame = ${RUN}.frame`);
     const end = this.#statement(`${RUN}.end(); frame = ${RUN}.frame.parent`);
     if (defined.length === 0) return { node: this.list([inFrame, body, end]), assigned, defined };
@@ -74,9 +77,10 @@ export class Emitter {
     const symbols = () => this.list(parameters.map((name) => new this.#nodes.Symbol(0, 0, name)));
     const content = this.list([this.#statement(`frame = ${RUN}.frame`), body, this.#statement(`${RUN}.end()`)]);
     const caller = new this.#nodes.Caller(0, 0, new this.#nodes.Symbol(0, 0, 'caller'), symbols(), content);
-    // "lineno" and "colno" are the variables the code keeps its place in: calling the body does not change the place.
+    // "lineno" and "colno" are the variables in which the code keeps its place; passing them leaves the place
+    // unchanged.
     const call = new this.#nodes.FunCall('lineno', 'colno', caller, symbols());
-    // The caller's end takes its frame away again.
+    // The end of the caller removes its frame.
     return {
       node: this.list([this.#statement(`var ${RUN} = cb.run`), new this.#nodes.Output(0, 0, [call])]),
       assigned,
@@ -84,7 +88,9 @@ export class Emitter {
     };
   }
 
-  /** Behind a tag: JavaScript variables get what its body set under their names, on a miss and on a hit. */
+  /**
+   * Makes the assignments after a tag: on a hit and on a miss, JavaScript variables get the values that the body set.
+   */
   behind(names: readonly string[]): Node[] {
     return names.map((name) => {
       const value = this.#code(`frame.lookup(${JSON.stringify(name)})`);
@@ -93,8 +99,8 @@ export class Emitter {
   }
 
   /**
-   * `super()` in a body, rendered where it stands. Nunjucks would render the parent's block before the block that
-   * the body is in: on a hit as well, and outside the body, which would not know what it was made from.
+   * Makes `super()` in a body render in place. Nunjucks would render the parent's block before the block around the
+   * body: on a hit as well, and outside of the body, which would miss its dependencies.
    */
   #renderSuperInPlace(node: Node, block: string): Node {
     if (isSuper(node)) {
@@ -113,8 +119,9 @@ export class Emitter {
   }
 
   /**
-   * Macros see the page's variables and not the scope they are called from. At the top of a template, definitions are
-   * such variables; in a scope they would not be: `set m = m` behind each makes them so until the body ends.
+   * Adds `set m = m` after each definition in a body. Macros see the page's variables, not the scope they are called
+   * from. Definitions at the top of a template are such variables; in a body they become so by the `set`, until the
+   * body ends.
    */
   #publishDefinitions(node: Node): void {
     if (node.typename === 'Macro' || ORDINAL in node) return;
@@ -139,7 +146,7 @@ function isSuper({ typename, name }: Node): boolean {
   return typename === 'FunCall' && isNode(name) && name.typename === 'Symbol' && name.value === 'super';
 }
 
-/** A body as it is compiled, the names it sets, and those of its macros and imports. */
+/** A compiled body, the names it sets, and the names of its macros and imports. */
 export interface ScopedBody {
   readonly node: Node;
   readonly assigned: readonly string[];
@@ -149,13 +156,16 @@ export interface ScopedBody {
 const isSet = ({ typename }: Node): boolean => typename === 'Set';
 const isDefinition = ({ typename }: Node): boolean => DEFINITIONS.has(typename);
 
-/** Names that a body binds at its own level: not inside its macros. What fragments in it set, is set around them. */
+/**
+ * Returns the names that a body binds outside of its macros. Names that a fragment inside sets count, because they are
+ * set around it, too.
+ */
 function namesIn(body: Node, isBinding: (node: Node) => boolean): string[] {
   const names = new Set<string>();
   const visit = (node: Node): void => {
     if (isBinding(node)) for (const name of boundNames(node)) names.add(name);
     if (node.typename === 'Macro') return;
-    // Definitions in a fragment are gone when it ends.
+    // Definitions in a fragment end with it.
     if (ORDINAL in node && isBinding === isDefinition) return;
     for (const child of childNodes(node)) visit(child);
   };

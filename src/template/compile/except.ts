@@ -3,10 +3,10 @@ import type { PrivateNames } from './private-names.ts';
 import { childNodes } from './syntax.ts';
 import { failAt, positionOf, templateError } from './template-error.ts';
 
-/** A name, then members: `.title`, `[*]` for each of a list, `[0]`, `["a name"]`. */
+/** A name, then members: `.title`, `[*]` for each element of a list, `[0]`, `["a name"]`. */
 const STEP = /^(?:(?:^|\.)([^\s.[\]()"']+)|\[(\*|\d+)\]|\[("(?:[^"\\]|\\.)*")\])/;
 
-/** The steps of a path as reports write it; undefined for anything else. */
+/** Returns the steps of a path in the form that reports use; undefined for anything else. */
 function stepsOf(text: string): string[] | undefined {
   const steps: string[] = [];
   for (let rest = text; rest !== ''; ) {
@@ -20,9 +20,10 @@ function stepsOf(text: string): string[] | undefined {
 }
 
 /**
- * The paths that `except="now"` or `except=["now", "page.now"]` names.
+ * Returns the paths of `except="now"` or `except=["now", "page.now"]`.
  *
- * @throws CacheSweeperError CACHESWEEPER_BAD_TAG, CACHESWEEPER_PRIVATE_NAME
+ * @throws CacheSweeperError CACHESWEEPER_BAD_TAG when one is no path; CACHESWEEPER_PRIVATE_NAME when it names private
+ * values
  */
 export function exceptPaths(node: Node | undefined, tag: Token, privateNames: PrivateNames): string[][] {
   if (node === undefined) return [];

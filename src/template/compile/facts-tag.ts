@@ -4,10 +4,10 @@ import { FACTS_BLOCK } from './facts.ts';
 import { FACTS_TAG, preprocessed, withFactsTag } from './facts-text.ts';
 
 /**
- * Puts a template's facts into its compiled code, as a block that no page shows: `b_<name>`, a function that prints them.
- * It survives precompiling, minifying and other delimiters, and nothing of it runs when the template does.
+ * Puts a template's facts into its compiled code, as a block that no page shows: its function `b_<name>` prints them.
+ * This survives precompiling, minifying and other delimiters, and nothing of it runs with the template.
  *
- * An object without private fields: some servers clone the environment with its extensions.
+ * The result has no private fields, because some servers clone the environment with its extensions.
  */
 export function factsTag(env: Environment, analyst: Analyst): Extension {
   const extension: Extension = {
@@ -21,14 +21,15 @@ export function factsTag(env: Environment, analyst: Analyst): Extension {
         if (isLast) analyst.keep(text, analysis);
         return text;
       } catch {
-        // A comment that is never closed, an `if` without its end: Nunjucks is to say the same as without the tag.
+        // The source has a syntax error. Return it as it is, so that Nunjucks reports the same error as without this
+        // tag.
         return source;
       }
     },
     parse(parser: Parser, nodes: Nodes): Node {
       parser.nextToken();
       parser.advanceAfterBlockEnd(FACTS_TAG);
-      // Of an empty text Nunjucks' compiler writes nothing, and looks for blocks in each field of its node.
+      // For an empty text Nunjucks' compiler writes nothing, but it searches each field of the node for blocks.
       const data = new nodes.TemplateData(0, 0, '');
       if (!analyst.analysing) {
         const facts = JSON.stringify(analyst.source(parser.tokens.str).facts);

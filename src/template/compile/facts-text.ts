@@ -1,14 +1,14 @@
 import type { Extension, LexerOptions } from '../nunjucks.ts';
 
-/** The tag that is written behind a template's source when it is compiled. */
+/** The tag that is appended to a template's source when it is compiled. */
 export const FACTS_TAG = 'cachesweeperfacts';
 
 /**
- * Both forms in which the tag may stand behind a source, so that no byte of what the template prints changes:
+ * Returns the two forms of the appended tag. Neither changes what the template prints:
  *
- * - behind a blank, a comment comes first: `lstripBlocks` takes blanks away before a tag only,
- * - behind anything else, a blank that the tag itself takes away comes first: a `{` at the end of the source and the tag's
- *   own `{%` must not become `{{`.
+ * - after a blank, a comment comes first, because `lstripBlocks` removes only blanks before a tag;
+ * - after anything else, a blank that the tag itself removes comes first, so that a `{` at the end of the source and
+ * the tag's `{%` do not become `{{`.
  */
 function forms({ tags }: LexerOptions): { readonly behindBlank: string; readonly behindText: string } {
   const blockStart = tags?.blockStart || '{%';
@@ -21,19 +21,19 @@ function forms({ tags }: LexerOptions): { readonly behindBlank: string; readonly
   };
 }
 
-/** A source, complete and without errors, with the tag behind it. */
+/** Appends the tag to a complete source without errors. */
 export function withFactsTag(source: string, options: LexerOptions): string {
   const { behindBlank, behindText } = forms(options);
   return source + (/(^|\s)$/.test(source) ? behindBlank : behindText);
 }
 
-/** The source again. */
+/** Removes the tag from a source. */
 export function withoutFactsTag(source: string, options: LexerOptions): string {
   const { behindBlank, behindText } = forms(options);
   return source.replaceAll(behindBlank, '').replaceAll(behindText, '');
 }
 
-/** A source as Nunjucks hands it through extensions. */
+/** Returns a source after all extensions' `preprocess`. */
 export function preprocessed(source: string, extensions: readonly Extension[]): string {
   return extensions.reduce((text, { preprocess }) => preprocess?.(text) ?? text, source);
 }

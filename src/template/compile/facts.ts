@@ -1,26 +1,26 @@
 import type { RootFunction, Template } from '../nunjucks.ts';
 import type { Uses } from './uses.ts';
 
-/** The block whose function prints a template's facts. */
+/** Name of the block whose function prints a template's facts. */
 export const FACTS_BLOCK = 'cachesweeper_facts';
 
-/** Raised when facts of an older version cannot be read any more. */
+/** Raise this when the form of the facts changes; templates compiled with another version then have unknown facts. */
 const VERSION = 1;
 
-/** What is known of a template when it is compiled, and travels in its compiled code. */
+/** Facts about a template that are found when it is compiled and written into its compiled code. */
 export interface TemplateFacts {
   readonly version: typeof VERSION;
-  /** Of its source, after `preprocess`. */
+  /** Digest of its source, after `preprocess`. */
   readonly digest: string;
-  /** The templates it names in its text: includes, imports, the one it extends. */
+  /** Templates it names literally, in include, import, from and extends. */
   readonly references: readonly string[];
-  /** The template it extends, where that is written in it. */
+  /** The template it extends, if named literally. */
   readonly parent?: string;
-  /** What the whole of it does where it is included. */
+  /** Uses of the whole template, where it is included. */
   readonly page: Uses;
-  /** What each block of it does. */
+  /** Uses of each of its blocks. */
   readonly blocks: Readonly<Record<string, Uses>>;
-  /** What the body of each fragment does, by the tag's ordinal. */
+  /** Uses of each fragment's body, by the tag's ordinal. */
   readonly fragments: readonly Uses[];
 }
 
@@ -30,7 +30,7 @@ export function newFacts(facts: Omit<TemplateFacts, 'version'>): TemplateFacts {
 
 const known = new WeakMap<RootFunction, TemplateFacts | null>();
 
-/** The facts in a template's compiled code; undefined when there are none, or of another version of this package. */
+/** Returns the facts in a template's compiled code; undefined if there are none, or of another version. */
 export function factsOf({ rootRenderFunc, blocks }: Template): TemplateFacts | undefined {
   if (rootRenderFunc === undefined) return undefined;
   let facts = known.get(rootRenderFunc);
@@ -38,12 +38,12 @@ export function factsOf({ rootRenderFunc, blocks }: Template): TemplateFacts | u
     facts = parseFacts(printedBy(blocks[FACTS_BLOCK])) ?? null;
     known.set(rootRenderFunc, facts);
   }
-  // Read once for all: each use of the template would carry it around as a block that pages can show.
+  // The facts were read, so remove their block, or each use of the template would carry it along as a block.
   delete (blocks as Record<string, unknown>)[FACTS_BLOCK];
   return facts ?? undefined;
 }
 
-/** What a block's compiled function prints that needs neither page nor variables. */
+/** Returns what a block's compiled function prints; the block must need neither page nor variables. */
 function printedBy(block: unknown): unknown {
   if (typeof block !== 'function') return undefined;
   let printed: unknown;

@@ -1,19 +1,21 @@
 import type { Lexer, Parser, Token } from '../nunjucks.ts';
 import { failAt } from './template-error.ts';
 
-/** One argument of a tag: its tokens, and the keyword before them. */
+/** One argument of a tag: its tokens, and the keyword before them, if any. */
 export interface Operand {
   readonly keyword: Token | undefined;
   readonly tokens: readonly Token[];
 }
 
 const WORD_OPERATORS: ReadonlySet<unknown> = new Set(['if', 'else', 'and', 'or', 'not', 'in', 'is']);
-/** Deeper brackets would end in an overflow of the stack somewhere in Nunjucks. */
+/** Limit of nested brackets. Deeper ones would overflow the stack in Nunjucks. */
 const MAX_DEPTH = 100;
-/** Nunjucks takes for a name whatever is not a space, a number or a delimiter: `10m`, `a"b"`, `x&&y`. */
+/**
+ * A proper name. Nunjucks also accepts as a name anything that is no space, number or delimiter: `10m`, `a"b"`, `x&&y`.
+ */
 const NAME = /^[\p{ID_Start}_$][\p{ID_Continue}$]*$/u;
 
-/** Cuts the tokens of a tag into operands, where the spaces and commas are. */
+/** Cuts the tokens of a tag into operands, at spaces and commas. */
 export class OperandSplitter {
   readonly #parser: Parser;
   readonly #types: Lexer;
@@ -22,11 +24,11 @@ export class OperandSplitter {
   readonly #operands: Operand[] = [];
   #keyword: Token | undefined;
   #current: Token[] = [];
-  /** White space or a comma stood before the token at hand. */
+  /** Whether white space or a comma came before the current token. */
   #apart = true;
   #comma: Token | undefined;
 
-  /** @param keywords the keywords of this tag, for messages */
+  /** @param keywords the keywords of this tag, for error messages */
   constructor(parser: Parser, types: Lexer, tag: Token, keywords: string) {
     this.#parser = parser;
     this.#types = types;
@@ -80,7 +82,7 @@ export class OperandSplitter {
     this.#apart = true;
   }
 
-  /** `| name`, with arguments if a parenthesis follows at once. */
+  /** Takes `| name`. A parenthesis that follows at once has its arguments. */
   #filter(pipe: Token): void {
     if (this.#current.length === 0) failAt(pipe, 'a filter without a value before it');
     this.#current.push(pipe, this.#symbolAfter(pipe, 'the name of a filter', true));
@@ -151,7 +153,7 @@ export class OperandSplitter {
     );
   }
 
-  /** Everything up to the bracket that closes this one belongs to the operand. */
+  /** Takes everything up to the closing bracket into the operand. */
   #bracketed(first: Token): void {
     const open: Token[] = [];
     for (let token = first; ; token = this.#next(open)) {
@@ -160,7 +162,7 @@ export class OperandSplitter {
         open.push(token);
         if (open.length > MAX_DEPTH) failAt(token, `brackets are nested deeper than ${MAX_DEPTH} levels`);
       } else if (this.#closes(token)) {
-        // Nunjucks' parser lets any bracket close any other.
+        // Nunjucks' parser accepts any closing bracket for any opening one.
         const opened = open.pop() as Token;
         if (token.type !== opened.type.replace('left', 'right'))
           failAt(token, `the bracket ${shown(opened)} is closed by ${shown(token)}`);
@@ -176,7 +178,7 @@ export class OperandSplitter {
     this.#keyword = undefined;
   }
 
-  /** The next token, which is one that Nunjucks' parser reads as it is written. */
+  /** Returns the next token; rejects tokens that Nunjucks' parser would misread. */
   #next(open: readonly Token[] = []): Token {
     const types = this.#types;
     const token = this.#parser.nextToken(true);
@@ -201,7 +203,7 @@ export class OperandSplitter {
   }
 }
 
-/** A token as messages call it. */
+/** Returns a token as error messages show it. */
 export function shown(token: Token): string {
   return typeof token.value === 'string' ? `"${token.value}"` : token.type;
 }

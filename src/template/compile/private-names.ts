@@ -1,20 +1,20 @@
-/** Objects of a request: what stands directly below them is the visitor's as it would be among the page's variables. */
+/** Objects of a request. A name directly below one is private as if it were one of the page's variables. */
 const CARRIERS: ReadonlySet<string> = new Set(['ctx', 'req', 'request', 'res', 'locals', 'state']);
 
 const ANYWHERE = '**.';
 
-/** A private value that a path leads to, or into. */
+/** A private value to which, or into which, a path leads. */
 export interface PrivateValue {
-  /** How many steps of the path are the value itself. */
+  /** Number of steps of the path up to the value. */
   readonly length: number;
-  /** The pattern that says so. */
+  /** The pattern that makes it private. */
   readonly pattern: string;
 }
 
 /**
- * Finds private values by their place. A pattern is a name, with or without a `*` at its end: private among the page's
- * variables and directly below a chain of `ctx`, `req`, `request`, `res`, `locals`, `state`. With `**.` in front it is
- * private wherever it stands.
+ * Finds private values in paths. A pattern is a name, optionally with a final `*`. It applies to the page's variables
+ * and directly below a chain of `ctx`, `req`, `request`, `res`, `locals` and `state`; with the prefix `**.` it applies
+ * anywhere.
  */
 export class PrivateNames {
   readonly #here: Names;
@@ -36,23 +36,23 @@ export class PrivateNames {
     return undefined;
   }
 
-  /** Whether a name is private at some place. */
+  /** Whether a name is private at any place. */
   isMentioned(name: string): boolean {
     return this.#here.patternOf(name) !== undefined || this.#anywhere.patternOf(name) !== undefined;
   }
 
-  /** How many steps of a path are a private value; undefined when the path leads to none. */
+  /** Returns how many steps of a path lead to a private value; undefined if it contains none. */
   privateLength(path: readonly string[]): number | undefined {
     return this.find(path)?.length;
   }
 
-  /** Whether private values are looked for directly below a path: it is nothing but `ctx`, `req` and so on. */
+  /** Whether private values may be directly below a path, because it consists of `ctx`, `req` and the like only. */
   mayHold(path: readonly string[]): boolean {
     return path.every((step) => CARRIERS.has(step));
   }
 }
 
-/** Patterns by the name they are for. */
+/** Finds the pattern that matches a name. */
 class Names {
   readonly #exact = new Map<string, string>();
   readonly #beginnings: { readonly text: string; readonly pattern: string }[] = [];

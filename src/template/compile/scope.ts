@@ -1,4 +1,4 @@
-/** The names bound at a place, innermost scope first. */
+/** Names bound at a place in a template, innermost scope first. */
 export class Scope {
   readonly #names: Set<string>;
   readonly #outer: Scope | undefined;

@@ -1,9 +1,9 @@
 import type { Node } from '../nunjucks.ts';
 
-/** The field by which the node of a fragment tag is known while a template is analysed; its body is its content. */
+/** Field that marks the node of a fragment tag while a template is analysed. The node's content is the body. */
 export const ORDINAL = 'cachesweeperOrdinal';
 
-/** Everything directly inside a node, including what Nunjucks keeps outside its declared fields. */
+/** Returns all nodes directly inside a node, including those that Nunjucks keeps outside of the declared fields. */
 export function childNodes(node: Node): readonly Node[] {
   const found: Node[] = [];
   const collect = (value: unknown): void => {
@@ -20,15 +20,15 @@ export function isNode(value: unknown): value is Node {
   return typeof value === 'object' && value !== null && 'typename' in value && 'fields' in value;
 }
 
-/** Finds nodes anywhere below (and at) a node, in the order of the source. */
+/** Iterates over a node and all nodes below it, in the order of the source. */
 export function* descendants(node: Node): Generator<Node> {
   yield node;
   for (const child of childNodes(node)) yield* descendants(child);
 }
 
 /**
- * The path an expression is, if it is nothing but a name and its lookups: `user.address["city"]` is
- * user, address, city. A lookup that is computed ends the path.
+ * Returns the path that an expression is, if it consists of a name and lookups: `user.address["city"]` gives user,
+ * address, city. A computed lookup ends the path; `exact` is false then.
  */
 export function pathOf(node: Node): { readonly path: readonly string[]; readonly exact: boolean } | undefined {
   if (node.typename === 'Symbol') return { path: [String(node.value)], exact: true };
@@ -45,7 +45,7 @@ export function pathOf(node: Node): { readonly path: readonly string[]; readonly
   return { path: [...target.path, String(step.value)], exact: true };
 }
 
-/** The name that lookups begin with: `a` of `a.b[c]`; undefined for what is called or computed. */
+/** Returns the name with which lookups begin, `a` for `a.b[c]`; undefined for a call or a computed value. */
 export function rootOf(node: Node): string | undefined {
   if (node.typename === 'Symbol') return String(node.value);
   if (node.typename === 'LookupVal' && isNode(node.target)) return rootOf(node.target);
@@ -53,10 +53,10 @@ export function rootOf(node: Node): string | undefined {
   return only !== undefined && others.length === 0 ? rootOf(only) : undefined;
 }
 
-/** What defines macros, and names for other templates' macros. */
+/** Nodes that define macros, or names for macros of other templates. */
 export const DEFINITIONS: ReadonlySet<string> = new Set(['Macro', 'Import', 'FromImport']);
 
-/** The names a node binds in the scope it stands in. */
+/** Returns the names that a node binds in the scope around it. */
 export function boundNames(node: Node): readonly string[] {
   switch (node.typename) {
     case 'Set':
@@ -76,7 +76,7 @@ export function boundNames(node: Node): readonly string[] {
   }
 }
 
-/** The names a node binds for what is inside it: a loop's variables, a macro's parameters. */
+/** Returns the names that a node binds inside: a loop's variables, a macro's parameters. */
 export function scopeNames(node: Node): readonly string[] {
   switch (node.typename) {
     case 'For':

@@ -4,43 +4,48 @@ import type { PrivateNames } from './private-names.ts';
 import { type Position, templateError } from './template-error.ts';
 import type { Uses } from './uses.ts';
 
-/** What is known of a tag when its template is compiled, and travels in the compiled code. */
+/** Facts about a tag site that are found when its template is compiled and written into the compiled code. */
 export interface BakedTagSite extends Position, BodyFacts, Allowed {
   readonly ordinal: number;
-  /** Names the body gives values to. */
+  /** Names that the body sets. */
   readonly assigned: readonly string[];
-  /** Those of them that may be read behind the body; `*` for all. */
+  /** Those of them that may be read after the body; `*` for all. */
   readonly readBehind: readonly string[] | '*';
-  /** Names of the macros and imports in it. */
+  /** Names of the macros and imports in the body. */
   readonly defined: readonly string[];
-  /** Names in the body that are JavaScript variables around the tag: `run` is given their values, in this order. */
+  /** Names in the body that are JavaScript variables around the tag. `run` gets their values in this order. */
   readonly handed: readonly string[];
-  /** Which of the keys name a private value: without one there is nothing to tell visitors apart by. */
+  /**
+   * Indexes of keys that name a private value. Such a value must be present, or the key would not tell visitors apart.
+   */
   readonly privateArguments: readonly number[];
-  /** Paths that `except=` takes out of what is compared. */
+  /** Paths that `except=` excludes from comparison. */
   readonly except: readonly (readonly string[])[];
 }
 
-/** What is known of a body from its text and the templates it includes. */
+/** Facts about a body, from its text and the templates it includes. */
 export interface BodyFacts {
-  /** What super() shows in it cannot be looked into. */
+  /** Whether super() in it shows something that cannot be followed. */
   readonly hasUnknownSuper: boolean;
 }
 
-/** What a body is checked against. */
+/** The rules that a body must follow. */
 export interface Rules {
   readonly privateNames: PrivateNames;
-  /** Whether a name is an object of functions, for all pages: its `add` need not be a Set's. */
+  /**
+   * Whether a name is a global of the environment other than a list, Map or Set. Its method `push`, say, need not
+   * change it.
+   */
   isHelper(name: string): boolean;
   readonly find: Find;
 }
 
 /**
- * Checks what a body does: when its template is compiled, as far as its includes can be had at once, and again for each
- * version of them when a page runs.
+ * Checks a body. Called when its template is compiled, as far as included templates can be loaded synchronously, and at
+ * run time for each version of them.
  *
  * @throws CacheSweeperError CACHESWEEPER_BLOCK_IN_BODY, CACHESWEEPER_CALLER_IN_BODY, CACHESWEEPER_PRIVATE_NAME,
- *   CACHESWEEPER_UNSEEN, CACHESWEEPER_ASYNC_BODY
+ * CACHESWEEPER_UNSEEN, CACHESWEEPER_ASYNC_BODY
  */
 export function checkBody(
   uses: Uses,

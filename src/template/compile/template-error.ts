@@ -1,6 +1,6 @@
 import { CacheSweeperError, type CacheSweeperErrorCode } from '../../errors.ts';
 
-/** Where in a template something stands; counted from 1, as people count. */
+/** A place in a template. Line and column count from 1. */
 export interface Position {
   readonly line: number;
   readonly column: number;
@@ -11,8 +11,8 @@ export function positionOf(node: { readonly lineno: number; readonly colno: numb
 }
 
 /**
- * Gives an error its place in the template, in the form in which Nunjucks keeps it: Nunjucks adds the path of each
- * template on the way out by calling `Update`, and would otherwise put the place of some earlier call.
+ * Gives an error its place in the template, in the form that Nunjucks uses. Nunjucks adds the path of each template by
+ * calling `Update`, which would otherwise set the place of an earlier call.
  */
 export function placeInTemplate<E extends Error>(error: E, { line, column }: Position): E {
   let first = true;
@@ -37,7 +37,7 @@ export function templateError(code: CacheSweeperErrorCode, message: string, posi
   return placeInTemplate(new CacheSweeperError(code, message), position);
 }
 
-/** @throws CacheSweeperError CACHESWEEPER_BAD_TAG at a token */
+/** @throws CacheSweeperError CACHESWEEPER_BAD_TAG, with the place of the token */
 export function failAt(token: { readonly lineno: number; readonly colno: number }, message: string): never {
   throw templateError('CACHESWEEPER_BAD_TAG', message, positionOf(token));
 }

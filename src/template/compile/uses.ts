@@ -3,41 +3,41 @@ import { Scope } from './scope.ts';
 import { boundNames, childNodes, DEFINITIONS, descendants, isNode, pathOf, rootOf, scopeNames } from './syntax.ts';
 import { type Position, positionOf } from './template-error.ts';
 
-/** A name that a piece of template reads from outside itself, with its lookups: user.name is ["user", "name"]. */
+/** A name, with lookups, that a part of a template reads from outside of itself: user.name is ["user", "name"]. */
 export interface NameUse {
   readonly path: readonly string[];
   readonly at: Position;
 }
 
-/** Another template whose names are read as if they stood here. */
+/** Another template whose names are read as if they were here. */
 export interface TemplateUse {
   readonly template: string;
-  /** Only this block of it (super()); left out for the whole. */
+  /** The only block used, for super(); undefined for the whole template. */
   readonly block?: string;
-  /** Names that are bound here and so are not free in there. */
+  /** Names bound here, which the other template therefore does not read from outside. */
   readonly bound: readonly string[];
-  /** Only its macros are called: it reads nothing of the page. */
+  /** Whether only its macros are used, so that it reads nothing of the page. */
   readonly isImported: boolean;
   readonly at: Position;
 }
 
-/** What a piece of template uses. It travels in compiled code as JSON: what is undefined is left out. */
+/** Uses of a part of a template. They are written into compiled code as JSON, which leaves out undefined fields. */
 export interface Uses {
   readonly names: readonly NameUse[];
-  /** Methods by which it changes something from outside itself: `seen.push(id)`. */
+  /** Calls of methods that change something outside: `seen.push(id)`. */
   readonly changes: readonly NameUse[];
   readonly templates: readonly TemplateUse[];
-  /** super() is called where the parent is chosen at run time. */
+  /** Whether super() is called where the parent is chosen at run time. */
   readonly hasUnknownSuper?: true;
-  /** Where something asynchronous stands: a filter, a tag, asyncEach or asyncAll. */
+  /** Position of something asynchronous: a filter, a tag, asyncEach or asyncAll. */
   readonly asynchronous?: Position;
-  /** Where `caller()` is called although no macro in there provides it. */
+  /** Position of a call of `caller()` that no macro inside provides. */
   readonly caller?: Position;
-  /** Where a `{% block %}` stands. */
+  /** Position of a `{% block %}`. */
   readonly block?: Position;
 }
 
-/** Uses while they are being found. */
+/** Uses while they are being collected. */
 interface FoundUses extends Uses {
   readonly names: NameUse[];
   readonly changes: NameUse[];
@@ -48,33 +48,36 @@ interface FoundUses extends Uses {
   block?: Position;
 }
 
-/** Methods of arrays, Maps and Sets that change them. Dates have others called `add` and `set`: what those change is seen when they run. */
+/**
+ * Methods that change arrays, Maps or Sets. `add` and `set` are missing, because other objects have harmless methods of
+ * these names; their changes are found at run time.
+ */
 const CHANGING: ReadonlySet<string> = new Set([
   ...['push', 'pop', 'shift', 'unshift', 'splice', 'sort', 'reverse', 'fill', 'copyWithin'],
   ...['delete', 'clear'],
 ]);
 
-/** Where a walk is and what it has found. */
+/** State of a walk over nodes. */
 interface Walk {
   readonly scope: Scope;
   readonly uses: FoundUses;
-  /** The block around the place, for super(). */
+  /** The block around the current node, for super(). */
   readonly block: string | undefined;
-  /** Macros already followed, so that one that calls itself ends. */
+  /** Macros already followed, so that recursion ends. */
   readonly followed: Set<string>;
 }
 
 const ASYNCHRONOUS: ReadonlySet<string> = new Set(['AsyncEach', 'AsyncAll', 'CallExtensionAsync']);
 
 /**
- * Finds what pieces of one template read from outside themselves. A name bound by `for`, `set`, a macro's parameters or
- * an import *inside* the piece is not read from outside; whatever a macro of this template reads, its callers read.
+ * Finds what parts of one template read from outside of themselves. A name that is bound *inside* the part (by `for`,
+ * `set`, a macro's parameter or an import) is not read from outside. Callers of a macro read whatever the macro reads.
  */
 export class UsesFinder {
   readonly #macros = new Map<string, Node>();
-  /** Names that are imported, the template each comes from, and whether that sees the page's context. */
+  /** Imported names, each with its template and whether that is imported without the page's context. */
   readonly #imports = new Map<string, { readonly template: string; readonly isImported: boolean }>();
-  /** Names of its macros and of all that it imports: a method of a module is a macro. */
+  /** Names of macros and imports. A method of an imported module is a macro, so calling it changes nothing. */
   readonly #definitions = new Set<string>();
   readonly #asyncFilters: readonly string[];
   readonly #parent: string | undefined;
@@ -96,7 +99,7 @@ export class UsesFinder {
     this.#parent = parent;
   }
 
-  /** The name of the template this one extends, where that is written in it. */
+  /** The template that this one extends, if named literally. */
   get parent(): string | undefined {
     return this.#parent;
   }
@@ -111,7 +114,7 @@ export class UsesFinder {
     for (const node of nodes) if (isNode(node)) this.#walk(node, walk);
   }
 
-  /** Walks something whose bindings end with it. */
+  /** Walks a node whose bindings end with it. */
   #walkInner(node: unknown, walk: Walk, names: Iterable<string> = []): void {
     if (isNode(node)) this.#walk(node, { ...walk, scope: walk.scope.inner(names) });
   }
@@ -210,7 +213,7 @@ export class UsesFinder {
     return this.#walkSteps(node, walk);
   }
 
-  /** What the computed lookups of a chain are computed from. */
+  /** Walks the computed lookups of a chain. */
   #walkSteps(node: unknown, walk: Walk): void {
     if (!isNode(node)) return;
     if (node.typename === 'Group') return this.#walkSteps(childNodes(node)[0], walk);
@@ -236,7 +239,10 @@ export class UsesFinder {
     this.#walkAll([node.args], walk);
   }
 
-  /** A method that changes what it is called on, if that is nothing made in there: `items.slice().sort()` sorts a copy. */
+  /**
+   * Notes a call of a method that changes its object, unless the object was made inside: `items.slice().sort()` sorts a
+   * copy.
+   */
   #change(callee: Node, walk: Walk): void {
     const method = callee.typename === 'LookupVal' ? (callee.val as Node).value : undefined;
     if (typeof method !== 'string' || !CHANGING.has(method)) return;
@@ -249,7 +255,7 @@ export class UsesFinder {
 
   #macro(node: Node, walk: Walk): void {
     for (const parameter of childNodes(node.args as Node)) {
-      // Default values are read where the macro stands.
+      // Default values are evaluated where the macro is defined.
       if (parameter.typename !== 'Symbol') this.#walk(parameter, walk);
     }
     this.#walkInner(node.body, walk, [...scopeNames(node), 'caller']);
@@ -269,7 +275,7 @@ export class UsesFinder {
   }
 }
 
-/** The template's name where it is written out, undefined where it is computed. */
+/** Returns the name of the template if it is a literal; undefined if it is computed. */
 export function literalTemplate(node: Node): string | undefined {
   const template = node.template as Node;
   return template.typename === 'Literal' && typeof template.value === 'string' ? template.value : undefined;

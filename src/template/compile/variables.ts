@@ -1,25 +1,25 @@
 import type { Node } from '../nunjucks.ts';
 import { boundNames, childNodes, isNode, ORDINAL, scopeNames } from './syntax.ts';
 
-/** What a fragment tag stands in. */
+/** A fragment tag and its surroundings. */
 export interface Around {
   readonly ordinal: number;
   readonly body: Node;
-  /** What has variables of its own around it: a block, a macro, or the template. */
+  /** The nearest node around it with variables of its own: a block, a macro, or the template. */
   readonly region: Node;
-  /** The block around it. */
+  /** Name of the block around it. */
   readonly block: string | undefined;
-  /** Names that Nunjucks compiles to JavaScript variables where the tag stands. */
+  /** Names that Nunjucks compiles to JavaScript variables at the tag. */
   readonly variables: ReadonlySet<string>;
 }
 
-/** What a node stands in. */
+/** The surroundings of a node. */
 type Enclosing = Pick<Around, 'block' | 'region'>;
 
-/** How a name is known in a scope of Nunjucks' compiler. */
+/** How a scope of Nunjucks' compiler knows a name. `gone`: JavaScript's scope of it has ended. */
 type Kind = 'parameter' | 'macro' | 'import' | 'gone';
 
-/** A scope of Nunjucks' compiler: the names that it compiles to JavaScript variables. */
+/** A scope of Nunjucks' compiler: names that it compiles to JavaScript variables. */
 class CompiledScope {
   readonly own = new Map<string, Kind>();
   readonly #outer: CompiledScope | undefined;
@@ -44,11 +44,12 @@ class CompiledScope {
 }
 
 /**
- * All fragments of a template, with what each stands in, in the order of the source.
+ * Returns all fragments of a template with their surroundings, in the order of the source.
  *
- * Nunjucks keeps loop variables, positional parameters, macros and imports in JavaScript variables as well: what a macro or an
- * import defines is known from there on. Its compiler still knows it where JavaScript's scope has ended (behind a captured
- * block, another tag's body, an import in a condition); to use it there is an error, so such names are gone.
+ * Nunjucks keeps loop variables, positional parameters, macros and imports in JavaScript variables. A macro or import
+ * is known from its definition on. Nunjucks' compiler believes that it is still known where JavaScript's scope has
+ * ended: after a captured block, another tag's body, or an import in a condition. Using it there is an error, so such
+ * names are marked as gone.
  */
 export function* findFragments(root: Node): Generator<Around> {
   yield* walk(root, new CompiledScope(), { block: undefined, region: root });
@@ -69,7 +70,7 @@ function* walk(node: unknown, scope: CompiledScope, place: Enclosing): Generator
       yield* walk(node.body, scope.inner(scopeNames(node)), place);
       return yield* walk(node.else_, scope.inner(), place);
     case 'Macro':
-      // A macro's code sees nothing of what is around it.
+      // A macro's code does not see the variables around it.
       yield* walkAll([node.args, node.body], new CompiledScope(positional(node)), { ...place, region: node });
       return define(node, scope, 'macro');
     case 'Caller':
@@ -96,7 +97,7 @@ function* walk(node: unknown, scope: CompiledScope, place: Enclosing): Generator
       if (typeof ordinal === 'number' && isNode(body)) yield { ordinal, body, ...place, variables: scope.names() };
       yield* walk(node.args, scope, place);
       for (const content of [body, ...others]) {
-        // A fragment's body that defines something is compiled with a scope of its own.
+        // A fragment's body with definitions is compiled with a scope of its own.
         if (ordinal === undefined) yield* walkScope(content, scope, place);
         else yield* walk(content, scope.inner(), place);
       }
@@ -111,7 +112,7 @@ function* walkAll(nodes: readonly unknown[], scope: CompiledScope, place: Enclos
   for (const node of nodes) yield* walk(node, scope, place);
 }
 
-/** Something that is a scope for JavaScript, and none for Nunjucks' compiler. */
+/** Walks a node that is a scope in JavaScript but not in Nunjucks' compiler. */
 function* walkScope(
   node: unknown,
   scope: CompiledScope,
@@ -127,7 +128,7 @@ function define(node: Node, scope: CompiledScope, kind: Kind): void {
   for (const name of boundNames(node)) scope.own.set(name, kind);
 }
 
-/** Parameters that are JavaScript variables: those with a default value are not. */
+/** Returns the parameters that become JavaScript variables: those without a default value. */
 function positional({ args }: Node): string[] {
   return childNodes(args as Node)
     .filter(({ typename }) => typename === 'Symbol')
