@@ -17,7 +17,7 @@ export interface Entry {
   /** The names the entry was made from, each followed by its token then. One flat list takes 48 bytes less than two. */
   readonly dependencies: readonly string[];
   readonly templates: readonly TemplateDependency[];
-  /** What its body read of the page, and which variables it set for the page. */
+  /** Values of the page that its body read, and variables of the page that it set. */
   readonly reads: Reads;
   /** Milliseconds since 1970; Infinity for never. */
   readonly expires: number;

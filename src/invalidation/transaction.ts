@@ -12,8 +12,8 @@ import { SweptNames } from './swept-names.ts';
 /** Options of {@link CacheSweeper.transaction} and {@link CacheSweeper.beginTransaction}. */
 export interface TransactionOptions {
   /**
-   * What happens after the commit if the store does not acknowledge the bump. `false` (the default): it is reported to
-   * `onError`. `true`: the promise rejects as well. Either way the bump is retried in the background.
+   * Consequence of a bump, after the commit, that the store does not acknowledge. `false` (the default): it is reported
+   * to `onError`. `true`: the promise rejects as well. Either way the bump is retried in the background.
    */
   readonly strict?: boolean;
 }

@@ -25,13 +25,13 @@ export interface SaveHookOptions {
   /** Names of models whose writes are ignored, such as sessions and logs, because no page shows them. Default: none. */
   readonly exclude?: readonly string[];
   /**
-   * What happens when a bump fails. `false` (the default): it is reported to `onError` and retried in the background,
+   * Consequence of a failed bump. `false` (the default): it is reported to `onError` and retried in the background,
    * and the save succeeds. `true`: the promise of the save, or of its commit, rejects as well; the row is saved
    * nevertheless.
    */
   readonly strict?: boolean;
   /**
-   * What is bumped after a write that names no rows (`UPDATE … WHERE`). `'type'` (the default): the type as a whole,
+   * Scope of the bump after a write that names no rows (`UPDATE … WHERE`). `'type'` (the default): the type as a whole,
    * and the types it touches. `'rows'`: up to 1,000 matching rows, which are read before the write.
    */
   readonly bulk?: 'type' | 'rows';

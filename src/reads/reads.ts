@@ -5,8 +5,8 @@ import { walk } from './walk.ts';
 import type { Scope } from './world.ts';
 
 /**
- * What a body read of its page and what it set for it. Equal reads share one object, because most entries of a tag have
- * the same.
+ * Values that a body read of its page, and variables that it set. Equal reads share one object, because most entries of
+ * a tag have the same.
  */
 export interface Reads {
   /** The paths the body read, and the text of their values. */

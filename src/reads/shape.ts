@@ -31,9 +31,9 @@ export interface Comparison {
 export interface ReadNode extends Comparison {
   readonly step: string;
   readonly children: readonly ReadNode[];
-  /** What was read of each element of a list. */
+  /** Paths that were read below each element of a list. */
   readonly each: ReadNode | undefined;
-  /** What was read of variables of the template in which a macro is defined. */
+  /** Variables that were read of the template in which a macro is defined. */
   readonly context: ReadNode | undefined;
 }
 

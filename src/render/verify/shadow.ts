@@ -3,7 +3,7 @@ import { Ambient } from '../ambient.ts';
 import { around, UsePath } from './use-path.ts';
 import type { Chosen, TagUse, Watch } from './watch.ts';
 
-/** What the body of a verified hit gives now. */
+/** Fresh result of the body of a verified hit. */
 export interface Fresh {
   readonly html: string;
   /** Whether its tag, or one inside, has `except=`; then a difference is intended. */
