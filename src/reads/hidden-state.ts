@@ -16,7 +16,7 @@ const NATIVE = /\{\s*\[native code\]\s*\}\s*$/;
  * Whether instances of a class may have state that neither their properties nor the content of a list, map or date
  * shows.
  *
- * @param prototype of the instance; not that of a plain object
+ * @param prototype prototype of the instance; that of a plain object hides nothing
  */
 export function hasHiddenState(prototype: object): boolean {
   const answer = known.get(prototype);

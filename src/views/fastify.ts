@@ -85,8 +85,9 @@ declare module 'fastify' {
 }
 
 /**
- * A plugin that stores the answers of routes that ask for it, and serves them until a name they were made from is
- * bumped. It runs after all `preHandler` hooks, because those may identify the visitor. Register it before the routes.
+ * A plugin that stores the answers of routes that ask for it, and serves them until they expire or a name they were
+ * made from is bumped. It runs after all `preHandler` hooks, because those may identify the visitor. Register it before
+ * the routes.
  *
  * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION, CACHESWEEPER_BAD_TTL
  *

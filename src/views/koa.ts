@@ -47,8 +47,8 @@ export function requestStart(): (context: unknown, next: () => Promise<unknown>)
 }
 
 /**
- * Middleware that stores what the handlers behind it answer, and serves that until a name it was made from is bumped.
- * Put it behind the middleware that identifies the visitor.
+ * Middleware that stores what the handlers behind it answer, and serves that until it expires or a name it was made
+ * from is bumped. Put it behind the middleware that identifies the visitor.
  *
  * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION, CACHESWEEPER_BAD_TTL
  *

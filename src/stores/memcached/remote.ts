@@ -41,8 +41,8 @@ export interface RemoteStats {
 
 /**
  * One server, with its connection and circuit breaker. Until the server fails, requests wait for the connection. After
- * a failure, requests are answered `unknown` at once, and one connection at a time is tried, at growing intervals;
- * bumps wait for such an attempt or start one. When the server answers again, all requests are sent again.
+ * a failure, requests are answered at once, as not known, and one connection at a time is tried, at growing intervals;
+ * bumps wait for such an attempt or start one. When the server answers again, new requests are sent as before.
  */
 export class Remote {
   readonly label: string;
