@@ -3,7 +3,7 @@ import type { StoredKey } from './key.ts';
 import type { SharedEntries } from './shared/shared-entries.ts';
 import type { SharedTokens } from './shared/shared-tokens.ts';
 import type { Token } from './token.ts';
-import { PENDING, type TokenReader, UNKNOWN } from './token-reader.ts';
+import { type Guess, PENDING, type Prefetching, type TokenReader, UNKNOWN } from './token-reader.ts';
 
 /** State of one name: pending, unknown, or its token. */
 interface NameKnown {
@@ -20,17 +20,11 @@ interface KeyKnown {
   isNeeded: boolean;
 }
 
-/** A fragment that the page will probably show, and the key it had in the store last time. */
-export interface Guess {
-  /** {@link FragmentKey.memoryKey} */
-  readonly memoryKey: string;
-  readonly stored: StoredKey;
-}
-
 const NONE: readonly StoredKey[] = [];
 
 /** Reads tokens and entries from the store for one render, and remembers the answers. */
-export class StoreTokenReader implements TokenReader {
+export class StoreTokenReader implements TokenReader, Prefetching {
+  readonly prefetching: Prefetching = this;
   readonly knowsAll = false;
   readonly #sharedTokens: SharedTokens;
   readonly #sharedEntries: SharedEntries;
@@ -209,6 +203,7 @@ function matching(entry: StoredEntry | 'damaged' | undefined, canonical: string)
 
 /** Used when there is a store but the render has no callback and so cannot wait: every token is unknown. */
 export class NoTokenReader implements TokenReader {
+  readonly prefetching = undefined;
   readonly knowsAll = false;
   readonly isPending = false;
   readonly waited = 0;

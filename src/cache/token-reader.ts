@@ -8,11 +8,29 @@ export const PENDING: unique symbol = Symbol('pending');
 /** The token could not be read; whether the name has one is not known. */
 export const UNKNOWN: unique symbol = Symbol('unknown');
 
+/** A fragment that the page will probably show, and the key it had in the store last time. */
+export interface Guess {
+  /** {@link FragmentKey.memoryKey} */
+  readonly memoryKey: string;
+  readonly stored: StoredKey;
+}
+
+/** Asks a store for what a page will probably need. */
+export interface Prefetching {
+  prefetch(names: readonly string[], entries: readonly Guess[]): void;
+  /** Names whose tokens were needed. */
+  readonly neededNames: string[];
+  /** Whether nothing but what was prefetched was needed, and all of it. */
+  readonly isAsPrefetched: boolean;
+}
+
 /**
  * Reads tokens and entries for one render. A token, once read, stays the same for the whole render, so that all
  * fragments of a page are judged by the same tokens.
  */
 export interface TokenReader {
+  /** Asks for tokens and entries before they are needed; undefined where there is no store to ask, or no time. */
+  readonly prefetching: Prefetching | undefined;
   /** Whether every token is known at once, without asking a store. */
   readonly knowsAll: boolean;
   token(name: string): Token | typeof PENDING | typeof UNKNOWN;
@@ -44,6 +62,7 @@ export interface TokenReader {
 
 /** Used without a store: every token is known at once. */
 export class LocalTokenReader implements TokenReader {
+  readonly prefetching = undefined;
   readonly knowsAll = true;
   readonly isPending = false;
   readonly waited = 0;

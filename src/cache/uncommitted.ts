@@ -14,6 +14,7 @@ export interface Uncommitted {
  * rendered with uncommitted data, so they are neither stored nor served from the cache.
  */
 export class UncommittedTokenReader implements TokenReader {
+  readonly prefetching = undefined;
   readonly knowsAll = false;
   readonly #outside: TokenReader;
   readonly #transaction: Uncommitted;

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { Entries } from '../cache/entries.ts';
-import { type Guess, StoreTokenReader } from '../cache/store-token-reader.ts';
+import type { Guess } from '../cache/token-reader.ts';
 import type { Identifier } from '../model/identity.ts';
 import type { PageContext } from '../options.ts';
 import { MAX_PATHS, NO_READS, type ReadShape, shapeOf, union } from '../reads/shape.ts';
@@ -59,10 +59,11 @@ export class Predictions {
    */
   begin(render: Render, template: string): boolean | undefined {
     const { reader } = render;
-    if (!(reader instanceof StoreTokenReader)) return undefined;
+    const { prefetching } = reader;
+    if (prefetching === undefined) return undefined;
     const needed = this.#pages.get(this.#pageOf(render, template, this.#shapes.get(template)));
     if (needed === undefined || !isEnabled(render)) return undefined;
-    reader.prefetch(needed.names, needed.entries);
+    prefetching.prefetch(needed.names, needed.entries);
     render.mustWait = needed.mustWait;
     return needed.mustWait;
   }
@@ -70,11 +71,12 @@ export class Predictions {
   /** A render has succeeded: remembers what it needed. */
   learn(render: Render, template: string): void {
     const { reader, pass } = render;
-    if (!(reader instanceof StoreTokenReader)) return;
+    const { prefetching } = reader;
+    if (prefetching === undefined) return;
     // A pass that starts lazies does not wait: they are loaded in the same round trip. One that shows nothing but entries of the
     // memory tier need not.
     const mustWait = pass.hasMissed && !render.hasWaitedElsewhere;
-    if (mustWait === render.mustWait && reader.isAsPrefetched) return;
+    if (mustWait === render.mustWait && prefetching.isAsPrefetched) return;
     const entries: Guess[] = [];
     for (const parts of [render.found, render.kept]) {
       for (const [memoryKey, kept] of parts) {
@@ -83,7 +85,7 @@ export class Predictions {
         for (const { stored } of kept) if (stored !== undefined) entries.push({ memoryKey, stored });
       }
     }
-    const names = reader.neededNames;
+    const names = prefetching.neededNames;
     const known = this.#shapes.get(template);
     const shape = this.#learnShape(render, template, known);
     const page = this.#pageOf(render, template, shape);

@@ -21,6 +21,16 @@ const END_TAG = 'endcachesweeper';
 /** Far more than a page has; without a limit compiling takes minutes, and then overflows the stack. */
 const MAX_DEPTH = 50;
 
+/** The values of a tag's arguments, as the compiled template has them. */
+type Values = readonly [
+  model: unknown,
+  ttl: unknown,
+  keys: readonly unknown[],
+  type: unknown,
+  using: unknown,
+  when: unknown,
+];
+
 /** `{% cachesweeper model ttl key… [type=] [using=] [when=] [except=] %} … {% endcachesweeper %}` */
 export class FragmentTag {
   readonly tags = [TAG, END_TAG];
@@ -89,12 +99,14 @@ export class FragmentTag {
       this,
       [
         emitter.literal(JSON.stringify(baked)),
-        model,
-        ttl,
-        emitter.array(keys),
-        keyword('type', null),
-        keyword('using', null),
-        keyword('when', true),
+        emitter.array([
+          model,
+          ttl,
+          emitter.array(keys),
+          keyword('type', null),
+          keyword('using', null),
+          keyword('when', true),
+        ]),
         emitter.symbols(handed),
       ],
       node,
@@ -110,12 +122,7 @@ export class FragmentTag {
     frame: Frame,
     markSafe: MarkSafe,
     baked: string,
-    model: unknown,
-    ttl: unknown,
-    keys: readonly unknown[],
-    type: unknown,
-    using: unknown,
-    when: unknown,
+    [model, ttl, keys, type, using, when]: Values,
     handed: readonly unknown[],
     body: CompiledBody,
   ): unknown {
