@@ -6,29 +6,32 @@ import { walk } from '../reads/walk.ts';
 import type { Scope } from '../reads/world.ts';
 import { digest } from '../util/digest.ts';
 
-/** Misses in a row, each with another value of one path, after which a fragment is not stored. */
+/** Misses in a row, each with another value of the same path, after which a fragment is no longer stored. */
 const MANY = 20;
-/** For how long, in milliseconds. */
+/** How long such a fragment is not stored, in milliseconds. */
 const PAUSE = 60_000;
-/** Values are told apart by so much of their digest. */
+/** Length of the digests that tell values apart. */
 const DIGEST_CHARACTERS = 12;
-/** Fragments that are watched: those that missed last although they were there with other values. */
+/** Limit of watched fragments. A fragment is watched from a miss until its next hit. */
 const MAX_WATCHED = 1_000;
 
 interface Watched {
-  /** The page whose use of the tag was counted last. */
+  /** The page on which a use of the tag was last counted. */
   page: object;
-  /** What the last entry was made from: names, each with its token. */
+  /** Names and tokens of the last entry, and when it expires. */
   last: Made;
   misses: number;
-  /** The values of each path, as text. */
+  /** The digests of the values that each path had. */
   readonly values: Map<string, Set<string>>;
-  /** Not stored until then; milliseconds since 1970. */
+  /** Until when the fragment is not stored: milliseconds since 1970; 0 before the first such pause. */
   until: number;
   why: string;
 }
 
-/** Finds fragments that read something that is another each time: nobody will ever be shown what is stored of them. */
+/**
+ * Finds fragments that read a value that differs each time, such as a random number. Their entries would never be
+ * served, so they are not stored for a while.
+ */
 export class Changing {
   readonly #now: () => number;
   readonly #watched = new LRUCache<string, Watched>({ max: MAX_WATCHED });
@@ -37,18 +40,19 @@ export class Changing {
     this.#now = now;
   }
 
-  /** Why a fragment is not stored for now; undefined if it is. */
+  /** Returns why a fragment is not stored for now; undefined if it is stored. */
   why(memoryKey: string): string | undefined {
     const watched = this.#watched.size === 0 ? undefined : this.#watched.peek(memoryKey);
     return watched !== undefined && watched.until > this.#now() ? watched.why : undefined;
   }
 
   /**
-   * The value of each path as text, where only that can keep the entry before from being served; undefined elsewhere. Of one
-   * page the first use counts: others on it show other values beside the first, not in its place.
+   * Returns a digest of the value of each path, if only a changed value can be why the last entry was not served.
+   * Returns undefined otherwise, for example when a token of that entry has changed. Only the first use of a tag on a
+   * page counts, because further uses show other values beside the first, not in its place.
    *
-   * @param page stands for the page that makes it
-   * @param isValid whether the tokens of an entry are what they were
+   * @param page stands for the page that makes the entry
+   * @param isValid whether the tokens of an entry are still the same
    */
   values(
     memoryKey: string,
@@ -71,9 +75,9 @@ export class Changing {
   }
 
   /**
-   * A fragment was made.
+   * Records a miss: the body was rendered, and an entry made.
    *
-   * @param values what {@link values} gave for it
+   * @param values result of {@link values} for the body
    */
   missed(memoryKey: string, page: object, entry: Entry, values: PathValues | undefined): void {
     const last = this.#watched.get(memoryKey);
@@ -112,10 +116,10 @@ export class Changing {
   }
 }
 
-/** Paths and the text of what they read. */
+/** Paths, each with a digest of the value that was read. */
 export type PathValues = readonly (readonly [path: string, value: string])[];
 
-/** What says whether an entry is valid; its html is not kept for that. */
+/** The parts of an entry that decide whether it is valid. The html is left out to save memory. */
 export type Made = Pick<Entry, 'dependencies' | 'expires'>;
 
 function madeFrom({ dependencies, expires }: Entry): Made {

@@ -22,13 +22,13 @@ import type { Watch } from './verify/watch.ts';
 
 /** An environment that the sweeper is installed in. */
 export interface TemplateSource {
-  /** Those of the templates that are not what they were. */
+  /** Returns the templates that have changed, and those that this environment cannot find. */
   outdated(templates: readonly TemplateDependency[]): Promise<readonly TemplateDependency[]>;
 }
-/** Of so many renders one has its lookups timed. */
+/** One of this many renders has its lookups timed. */
 const TIMED_RENDERS = 16;
 
-/** What all pages of one sweeper share. */
+/** The state that all pages of one sweeper share. */
 export class Engine {
   readonly settings: Settings;
   readonly fragments: Fragments;
@@ -41,10 +41,10 @@ export class Engine {
   readonly #finished: (report: UnfinishedReport) => void;
   readonly #transactions: { readonly current: Uncommitted | undefined };
   readonly #predictions: Predictions;
-  /** Environments are their owners': this keeps none of them alive. */
+  /** Environments that the sweeper is installed in. The references are weak, so that the engine keeps none alive. */
   #sources: WeakRef<TemplateSource>[] = [];
   #renders = 0;
-  /** What can no longer be swept must not be cached. */
+  /** Whether the sweeper is closed. Nothing can be invalidated after that, so nothing may be cached. */
   isClosed = false;
 
   constructor(parts: {
@@ -57,7 +57,7 @@ export class Engine {
     finished: (report: UnfinishedReport) => void;
     /** A hit was verified. */
     verified: (place: Place, verified: Verified) => void;
-    /** Told of errors that nobody waits for. */
+    /** Called with errors of background work, which no caller awaits. */
     failed: (error: unknown) => void;
   }) {
     this.settings = parts.settings;
@@ -80,7 +80,7 @@ export class Engine {
     this.#sources = [...this.#sources.filter((known) => known.deref() !== undefined), new WeakRef(source)];
   }
 
-  /** Whether all these templates are what they were, each in the environment that it belongs to. */
+  /** Whether all these templates are unchanged, each in the environment that it belongs to. */
   async areCurrent(templates: readonly TemplateDependency[]): Promise<boolean> {
     let outdated = templates;
     for (const source of this.#sources) {
@@ -91,8 +91,10 @@ export class Engine {
   }
 
   /**
+   * Begins a render.
+   *
    * @param canWait whether there is a callback
-   * @param since when the page's data was read, at the earliest; default: when the request began, if that is known
+   * @param since the earliest time that the page's data was read; default: when the request began, if that is known
    */
   newRender(context: PageContext, canWait: boolean, since: number | undefined = requestStarted()): Render {
     return new Render(this.#settingsNow, this.reader(canWait), this.fragments, context, {
@@ -103,7 +105,7 @@ export class Engine {
     });
   }
 
-  /** A render of the same page, of which nothing is kept, counted or told. */
+  /** Returns another render of the same page, to verify its hits. Nothing of it is stored, counted or reported. */
   newShadow(original: Render, shadow: Shadow): Render {
     const { context, since } = original;
     const render = new Render(this.#settingsNow, this.#committed(true), this.fragments, context, {
@@ -117,7 +119,10 @@ export class Engine {
     return render;
   }
 
-  /** Pages that may show what is not committed are not verified: what they read will be there for nobody else, or later. */
+  /**
+   * Returns the watch of a page. Pages in a transaction are not verified: they may show uncommitted data, which the
+   * shadow, rendered later, may not find.
+   */
   #newWatch(): Watch | undefined {
     if (isForShadow()) return new Shadow();
     return this.#transactions.current === undefined && !this.isClosed ? new Choosing(this.settings.verify) : undefined;
@@ -127,12 +132,15 @@ export class Engine {
     return this.isClosed ? { ...this.settings, enabled: false } : this.settings;
   }
 
-  /** Asks for what the same page needed last time; whether the first pass must wait for it, undefined if there is none. */
+  /**
+   * Asks for the tokens and entries that the same page needed last time. Returns whether the first pass must wait for
+   * the answer; undefined when nothing was asked.
+   */
   predict(render: Render, page: string): boolean | undefined {
     return this.#predictions.begin(render, page);
   }
 
-  /** A page is complete: what it kept is stored, and what it did is reported. */
+  /** Ends a page that is complete: stores its entries and reports its fragments. */
   succeed(render: Render, template: string, page: string, milliseconds: number): void {
     if (render.watch?.isShadow) return render.forget();
     this.entries.keep(render);
@@ -144,9 +152,9 @@ export class Engine {
   }
 
   /**
-   * What can be known where the running code is.
+   * Returns the token reader for the running code, which may be in a transaction.
    *
-   * @param canWait whether whoever asks can wait for the store
+   * @param canWait whether the caller can wait for the store
    */
   reader(canWait: boolean): TokenReader {
     const { current } = this.#transactions;

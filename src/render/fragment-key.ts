@@ -14,34 +14,37 @@ import { notCalled } from './lazy.ts';
 import type { Operands, Place } from './place.ts';
 import type { Render } from './render.ts';
 
-/** A fragment as its tag asks for it. */
+/** The values of one use of a fragment tag, as far as they identify the fragment. */
 export interface FragmentKey {
   readonly place: Place;
-  /** The models that the tag names, those among its keys as well. */
+  /** The models that the tag names, including those among its keys. */
   readonly models: readonly Identity[];
-  /** The objects that they are: what is below them is theirs. */
+  /** The objects of these models. Values below them belong to the models, so they are not compared. */
   readonly objects: readonly object[];
-  /** Canonical text of the tag's keys, and of the attributes named by `using`. */
+  /** Canonical text of the tag's keys, and below of the attributes named by `using`. */
   readonly keys: string;
   readonly using: string;
-  /** Tells it from every other fragment in this process, whatever the tokens: the memory tier has the last of each. */
+  /**
+   * Identifies the fragment within this process, without tokens: the memory tier keeps the latest entries of each
+   * memory key.
+   */
   readonly memoryKey: string;
 }
 
-/** The keys that a tag had last: in most tags they are written out, and never change. */
+/** The keys that a tag had last. In most tags they are literals, so they are the same at each use. */
 interface LastKeys {
   readonly values: readonly unknown[];
   readonly vary: string;
   readonly text: string;
-  /** What `memoryKey` starts with. */
+  /** The start of `memoryKey`. */
   readonly start: string;
 }
 
-/** What a key in the store is made of, but for what the body read. */
+/** The parts of a key in the store, except the digest of the values that the body read. */
 export type FragmentParts = Omit<KeyParts, 'reads'>;
 
 const EMPTY_LIST = '[]';
-/** Tags that have a number; about 200 bytes each. */
+/** Limit of numbered tags; each takes about 200 bytes. */
 const MAX_NUMBERS = 10_000;
 
 /** Builds fragment keys. */
@@ -49,7 +52,7 @@ export class KeyMaker {
   readonly #settings: Settings;
   readonly #identifier: Identifier;
   readonly #last = new WeakMap<Place, LastKeys>();
-  /** No number is used again: what was stored under a forgotten one is not found any more. */
+  /** Numbers of tags. No number is used twice, so entries under a forgotten number are never found again. */
   readonly #numbers = new LRUCache<string, number>({ max: MAX_NUMBERS });
   #nextNumber = 0;
 
@@ -59,7 +62,8 @@ export class KeyMaker {
   }
 
   /**
-   * What a tag asks for; undefined when it was given an empty list of models, which nothing could sweep.
+   * Returns the key of one use of a tag; undefined when its list of models is empty, because then no bump could sweep
+   * the fragment.
    *
    * @throws CacheSweeperError CACHESWEEPER_NO_IDENTITY, CACHESWEEPER_TYPE_CONFLICT, CACHESWEEPER_BAD_KEY,
    *   CACHESWEEPER_BAD_TTL
@@ -77,7 +81,12 @@ export class KeyMaker {
     return { place, models, objects, keys: text, using, memoryKey: start + nearEnd(models, using) };
   }
 
-  /** @param models the models that are among the keys are added to these */
+  /**
+   * Returns the text of the tag's keys, and appends the models among them to the lists.
+   *
+   * @param models receives the models
+   * @param objects receives the objects of these models
+   */
   #keys(place: Place, vary: string, values: readonly unknown[], models: Identity[], objects: object[]): LastKeys {
     if (values.some(isLazy)) notCalled();
     const text = canonicalList(values, 'key', (instance) => {
@@ -89,12 +98,12 @@ export class KeyMaker {
     });
     const start = `${this.#numberOf(place)} ${text}${vary === EMPTY_LIST ? '' : `v${vary}`}`;
     const last = { values, vary, text, start };
-    // What can change inside, or belongs to one visitor, is not kept.
+    // Do not remember objects: their content may change, and they may belong to one visitor.
     if (values.every(isFixed)) this.#last.set(place, last);
     return last;
   }
 
-  /** Stands for a tag in keys of the process: they are put together, and hashed, at each use. */
+  /** Returns a short number for a tag, because memory keys are put together and hashed at each use. */
   #numberOf(place: Place): number {
     const start = keyStart({ ...this.#settings, ...place });
     let number = this.#numbers.get(start);
@@ -105,12 +114,15 @@ export class KeyMaker {
     return number;
   }
 
-  /** The parts of a fragment's key in the store, or why there are none: a token is not known yet, or cannot be read. */
+  /**
+   * Returns the parts of a fragment's key in the store. Returns `pending` when a token is not known yet, `unknown
+   * token` when one cannot be read.
+   */
   parts({ reader, vary }: Render, fragment: FragmentKey): FragmentParts | 'pending' | 'unknown token' {
     const models: KeyModel[] = [];
     let missing: 'pending' | 'unknown token' | undefined;
     for (const identity of fragment.models) {
-      // The other names' tokens are needed as well, and asked for in the same round trip.
+      // The tokens of the other names are needed as well; ask for them in the same round trip.
       for (const name of dependencyNames(identity)) {
         const token = reader.token(name);
         if (token === PENDING) missing ??= 'pending';
@@ -126,30 +138,34 @@ export class KeyMaker {
   }
 
   /**
-   * The fragment's key in the store for the values that its body's paths have.
+   * Returns the fragment's key in the store, for the values that the paths of its body have.
    *
    * @param reads digest of paths and values
    */
   stored(fragment: FragmentParts, reads: string): StoredKey {
     const parts = { ...fragment, reads };
     const canonical = canonicalKey(parts);
-    // Anything but text tells nothing apart that the default key would not.
+    // If the `key` option returns no text, use the default key.
     const chosen: unknown = this.#settings.key?.({ ...parts });
     return { key: safeKey(typeof chosen === 'string' ? chosen : canonical, parts), canonical };
   }
 
-  /** The key in the store of what the bodies of a tag read. */
+  /** Returns the key in the store of a tag's record, which lists the paths that its bodies read. */
   record(place: Place): StoredKey {
     const canonical = `${keyStart({ ...this.#settings, ...place })}reads`;
     return { key: safeKey(canonical, this.#settings), canonical };
   }
 
-  /** The identity of an instance that has one. */
+  /** Returns the identity of an instance, if it has one. */
   identityOfInstance(instance: object): Identity | undefined {
     return this.#identifier.identityOfInstance(instance);
   }
 
-  /** @param type the value of `type=`, null or undefined when there is none */
+  /**
+   * Returns the identity of a model that a tag names.
+   *
+   * @param type value of `type=`; null or undefined when there is none
+   */
   identity(model: unknown, type: unknown): Identity {
     if (isLazy(model)) notCalled();
     if (type === null || type === undefined) return this.#identifier.identity(model);
@@ -170,7 +186,10 @@ function areSame(some: readonly unknown[], others: readonly unknown[]): boolean 
   return some.length === others.length && some.every((value, i) => Object.is(value, others[i]));
 }
 
-/** Each name with its length in front, because an id may be any text; `using` is a canonical list. */
+/**
+ * Returns the end of a memory key: `using`, which is a canonical list, and the names. Each name follows its length,
+ * because an id may be any text.
+ */
 function nearEnd(models: readonly Identity[], using: string): string {
   let text = using === EMPTY_LIST ? '' : `u${using}`;
   for (const model of models) {
@@ -180,7 +199,7 @@ function nearEnd(models: readonly Identity[], using: string): string {
   return text;
 }
 
-/** The attributes named by `using`, of every model that the tag names. */
+/** Returns the canonical text of the attributes named by `using`, of every model that the tag names. */
 function usingText(model: unknown, using: unknown): string {
   if (using === null || using === undefined) return EMPTY_LIST;
   const models: readonly unknown[] = Array.isArray(model) ? model : [model];
@@ -191,7 +210,7 @@ function usingText(model: unknown, using: unknown): string {
 }
 
 /**
- * A ttl in milliseconds; 0 for no expiry.
+ * Converts a ttl to milliseconds; 0 for no expiry.
  *
  * @param ttl seconds, or text such as "10m"
  * @throws CacheSweeperError CACHESWEEPER_BAD_TTL

@@ -19,22 +19,25 @@ import type { KeptEntry, Render } from './render.ts';
 import { StoredKeys } from './stored-keys.ts';
 import type { Chosen, Found } from './verify/watch.ts';
 
-/** What a body that was rendered read of the page and set for it, or why that cannot be kept. */
+/** The values that a rendered body read and set, or why they cannot be kept. */
 export type BodyReads =
   | { readonly reads: Reads }
   | { readonly uncached: UncachedReason; readonly why?: string | undefined };
 
-/** What a body that is recorded tells. */
+/** Called while a recorded body is rendered. */
 export interface BodyEvents {
   met(identity: Identity): void;
-  /** It has ended: what it set is not seen outside yet, so the paths still read what they read for it. */
+  /**
+   * The body has ended. The variables that it set are not visible outside yet, so each path still has the value that
+   * the body read.
+   */
   read(reads: Reads): void;
 }
 
 /** A body that was rendered. */
 export interface RenderedBody {
   readonly html: string;
-  /** Undefined where nothing was recorded. */
+  /** Undefined when reads were not recorded. */
   readonly reads: BodyReads | undefined;
 }
 
@@ -42,26 +45,27 @@ export interface RenderedBody {
 export interface FragmentCall {
   readonly place: Place;
   readonly operands: Operands;
-  /** Why it must not be cached at all, as far as the tag can tell. */
+  /** Why the fragment must not be cached, as far as the tag can tell without the body. */
   readonly skip: UncachedReason | undefined;
-  /** The values that stand where the tag stands. */
+  /** Returns the values visible where the tag stands. */
   scope(models: readonly object[]): Scope;
   /**
-   * Renders the body, or says what must be waited for before it can be rendered.
+   * Renders the body. Returns a promise when the page must wait for something, such as a template, before the body can
+   * be rendered.
    *
-   * @param scope what its reads are recorded for; undefined to record nothing
-   * @param events told of each model that it meets, and of what it has read when it has ended
+   * @param scope values that its reads are recorded for; undefined to record nothing
+   * @param events called with each model that the body meets, and with its reads when it has ended
    */
   body(frame: Frame, scope: Scope | undefined, events: BodyEvents): RenderedBody | Promise<unknown>;
-  /** Sets the variables that the body of an entry set. */
+  /** Sets the variables that the body of a served entry had set. */
   set(reads: Reads): void;
-  /** A variable, looked up for the body around the tag. */
+  /** Looks up a variable for the body around the tag, which records the read. */
   read(kind: RootKind, name: string): unknown;
-  /** The digest now of a template chosen at run time; undefined when it has to be loaded first. */
+  /** Returns the present digest of a template chosen at run time; undefined when it has to be loaded first. */
   templateDigest(dependency: TemplateDependency): string | undefined;
 }
 
-/** A use of a tag with all that is found out of it. */
+/** One use of a tag, with its key and scope. */
 interface Use {
   readonly render: Render;
   readonly call: FragmentCall;
@@ -70,7 +74,7 @@ interface Use {
   readonly started: number | undefined;
 }
 
-/** The tag's part of a render: look up, or render the body and keep it. */
+/** Serves the fragment tag: looks for a valid entry, or renders the body and keeps it. */
 export class Fragments {
   readonly #settings: Settings;
   readonly #keys: KeyMaker;
@@ -92,12 +96,12 @@ export class Fragments {
     return this.#frame;
   }
 
-  /** Where what is looked up now is recorded, if anywhere. */
+  /** Records lookups of the body being rendered, if its reads are recorded. */
   get reading(): Reading | undefined {
     return this.#frame?.reading;
   }
 
-  /** Runs something inside another body than the one being rendered, or inside none. */
+  /** Runs a function as if inside another body than the one being rendered, or inside none. */
   inside<T>(frame: Frame | undefined, run: () => T): T {
     const outer = this.#frame;
     this.#frame = frame;
@@ -132,21 +136,24 @@ export class Fragments {
     return this.#findGuessed(use) ?? this.#findStored(use);
   }
 
-  /** `depends`: the body being rendered is made from these as well. */
+  /** The tag `depends`: adds these models to the dependencies of the body being rendered. */
   depend(render: Render, models: readonly Identity[]): void {
     if (this.#frame !== undefined) this.#addModels(render, this.#frame, models);
   }
 
   /**
-   * Whether a pass that ended before everything was known is the page all the same: all it had to assume was that entries
-   * of the memory tier are valid, and now that their tokens are known they are.
+   * Whether the html of a pass that ended with open questions can be delivered as it is. It can if the pass only
+   * assumed that entries of the memory tier are valid, and their tokens, now known, prove it.
    */
   isBorneOut({ pass, reader }: Render): boolean {
     if (pass.hasGap || pass.pending.size > 0) return false;
     return pass.assumed.every((entry) => this.#entries.judge(entry, reader) === 'valid');
   }
 
-  /** The html of an entry of this process that may be served, or may turn out to be one; undefined for none. */
+  /**
+   * Returns the html of an entry in this process that is valid, or whose tokens are not known yet; undefined when there
+   * is none.
+   */
   #findInMemory(use: Use): string | undefined {
     const { render, key } = use;
     for (const own of render.kept.get(key.memoryKey) ?? NONE) {
@@ -165,8 +172,9 @@ export class Fragments {
   }
 
   /**
-   * The same under the keys of last time: if an entry there is valid, that is the key, because the tokens in the key are
-   * among the entry's. A key function may look at more than its parts, and is always asked.
+   * Looks in the store under the keys that the page used last time. If an entry there is valid, its key is right too,
+   * because the entry depends on all tokens that are in the key. Skipped with a `key` option: that function may use
+   * more than the key's parts, so it must be called each time.
    */
   #findGuessed(use: Use): string | undefined {
     if (this.#settings.key !== undefined) return undefined;
@@ -177,15 +185,16 @@ export class Fragments {
     return undefined;
   }
 
-  /** The same under the key that it has now; or the body is rendered. */
+  /** Looks in the store under the fragment's present key, and renders the body if there is no valid entry. */
   #findStored(use: Use): string {
     const { render, call, key, scope } = use;
-    // Without a store its key is of no use, but a key function that fails shall be heard of.
+    // Without a store the key is not needed. Still make it if there is a `key` option, so that an error of that
+    // function shows.
     const isStored = !render.reader.knowsAll || this.#settings.key !== undefined;
     if (!isStored) return this.#miss(use, undefined);
     const parts = this.#keys.parts(render, key);
     if (parts === 'pending') {
-      // What other processes read of the page comes with the tokens.
+      // Ask for the tag's record, which other processes may have written, in the same round trip as the tokens.
       this.#stored.ask(render, call.place);
       return leaveOut(render);
     }
@@ -201,7 +210,7 @@ export class Fragments {
     return this.#miss(use, (reads) => this.#stored.made(render, call.place, parts, scope, reads));
   }
 
-  /** The same for the store. */
+  /** Looks in the store under one key. If this render made the token of a model, no entry with it can exist. */
   #findFar(use: Use, stored: StoredKey): string | undefined {
     const { render, key } = use;
     const { found, reader } = render;
@@ -216,7 +225,10 @@ export class Fragments {
     return this.#serve(use, entry, 'hit');
   }
 
-  /** What an earlier pass of this render made is found by a later one: for the page it is a miss all the same. */
+  /**
+   * Serves an entry that an earlier pass of this render made. For the page that is a miss the first time in each pass,
+   * since the body was rendered for this page.
+   */
   #again(use: Use, own: KeptEntry): string {
     const { pass } = use.render;
     const isRepeated = own.metBy === pass;
@@ -246,7 +258,10 @@ export class Fragments {
     watch?.hit(memoryKey, entry, place);
   }
 
-  /** Whether a hit that is verified stands here, and would still be served. */
+  /**
+   * Whether this use of the tag is the hit being verified, and its entry would still be served. Returns the entry's key
+   * in the store if so, and `pending` while that is not known.
+   */
   #findChosen(render: Render, call: FragmentCall, { memoryKey, entry }: Chosen): Found | 'pending' | 'other' {
     if (!render.enabled || call.skip !== undefined) return 'other';
     const key = this.#keys.make(render, call.place, call.operands);
@@ -261,7 +276,10 @@ export class Fragments {
     return 'pending';
   }
 
-  /** What the fragment was compared by, the body around it is compared by. */
+  /**
+   * Records the fragment's reads for the body around it as well: that body contains the fragment's html, so it depends
+   * on the same values.
+   */
   #repeat({ call, key }: Use, { shape }: Reads): void {
     const { reading } = this;
     if (reading === undefined) return;
@@ -279,7 +297,11 @@ export class Fragments {
     return rendered.html;
   }
 
-  /** @param keyOf the key in the store for what the body read; undefined without a store */
+  /**
+   * Renders the body and keeps the result.
+   *
+   * @param keyOf returns the key in the store for the body's reads; undefined without a store
+   */
   #miss(use: Use, keyOf: ((reads: Reads) => StoredKey | undefined) | undefined): string {
     const { render, call, key, scope } = use;
     const { pass, kept } = render;
@@ -297,7 +319,7 @@ export class Fragments {
     const rendered = this.#renderBody(render, call, frame, scope, (reads) => {
       stored = keyOf?.(reads);
       values = this.#changing.values(key.memoryKey, render.token, reads.shape, scope, isValid);
-      // The body around reads these paths here, before it sees what this one set.
+      // The body around reads these paths here, before this body's variables are set.
       this.inside(frame.parent, () => this.#repeat(use, reads));
     });
     if (rendered === undefined) return '';
@@ -307,7 +329,8 @@ export class Fragments {
     if (!('reads' in found)) frame.uncached ??= found.uncached;
     frame.close();
 
-    // An answer that has come in the meantime fills no gap: what was captured before it may be in this body.
+    // A gap stays a gap even if the answer has come in the meantime: `set` or `caller` text captured before the answer
+    // may be in this body.
     let reason = frame.uncached ?? (render.isOpen ? 'pending' : undefined);
     if (reason === undefined && dependencies.tokens.size > MAX_DEPENDENCIES) reason = 'too many dependencies';
     if (reason === undefined && 'reads' in found) {
@@ -320,7 +343,7 @@ export class Fragments {
       if (entry.expires <= this.#settings.now()) reason = 'expired';
       else if (!this.#entries.fits(key.memoryKey, entry)) reason = 'too large';
       else add(kept, key.memoryKey, { entry, stored, metBy: pass });
-      // Models alone are compared by who they are, and that is in the key.
+      // A body without paths reads only models, and their identity is in the key, so no value of it can vary.
       if (entry.reads.shape.paths.length > 0) this.#changing.missed(key.memoryKey, render.token, entry, values);
     }
     if (reason === 'pending') pass.hasGap = true;
@@ -336,7 +359,7 @@ export class Fragments {
     return rendered.html;
   }
 
-  /** The body's html and what it took in milliseconds; undefined when the pass has to be repeated for it. */
+  /** Renders the body and measures it, in milliseconds; undefined when the pass has to be repeated for it. */
   #renderBody(
     render: Render,
     call: FragmentCall,
@@ -351,12 +374,14 @@ export class Fragments {
     try {
       rendered = call.body(frame, scope, { met: (identity) => this.#addModels(render, frame, [identity]), read });
     } catch (error) {
-      // The page will be run again: what is missing may be the cause, and what follows must still be found.
+      // The page will run again. Missing data may have caused this error, and the rest of the pass must still ask for
+      // its data.
       if (render.isOpen) {
         leaveOut(render);
         return undefined;
       }
-      // Whoever catches it may show something in its place, which no bump would sweep.
+      // Code that catches the error may show something in its place. No bump would sweep that, so the body around is
+      // not stored.
       if (frame.parent !== undefined) frame.parent.uncached ??= 'contains uncached';
       throw error;
     } finally {
@@ -366,8 +391,8 @@ export class Fragments {
       pass.pending.add(rendered);
       return undefined;
     }
-    // As precise as the entry will be, so that a hit tells the same.
-    // Each property by its name: V8 keeps an object that was spread out with all its page for longer.
+    // Round like the entry's microseconds, so that a hit reports the same cost.
+    // Name each property: V8 keeps an object that was spread, and the whole page with it, alive for longer.
     const { html, reads } = rendered;
     return { html, reads, cost: Math.round((performance.now() - started) * 1_000) / 1_000 };
   }
@@ -383,7 +408,10 @@ export class Fragments {
     }
   }
 
-  /** `not here`: something that the entry is compared by is still being loaded. */
+  /**
+   * Judges an entry by the values it read, its tokens and its templates. Returns `not here` while a value that it is
+   * compared by is still being loaded.
+   */
   #judge({ render, call, scope }: Use, entry: Entry): Verdict | 'not here' {
     const compared = compare(entry.reads, scope);
     if (compared !== 'same') return compared === 'pending' ? 'not here' : 'invalid';
@@ -422,13 +450,13 @@ function add<T>(map: Map<string, T[]>, memoryKey: string, value: T): void {
   else values.push(value);
 }
 
-/** What stands where something is not known yet: the page will be run again. */
+/** Shows nothing in place of a fragment that is not known yet. The gap makes the page run again. */
 function leaveOut({ pass }: Render): '' {
   pass.hasGap = true;
   return '';
 }
 
-/** Milliseconds since then, where that is timed. */
+/** Milliseconds since a time; undefined when lookups are not timed. */
 function elapsed(started: number | undefined): number | undefined {
   return started === undefined ? undefined : performance.now() - started;
 }

@@ -2,21 +2,21 @@ import { Dependencies } from '../cache/dependencies.ts';
 import type { ReadShape, RootKind } from '../reads/shape.ts';
 import type { UncachedReason } from '../reporting/report.ts';
 
-/** What a body looks up, as Nunjucks tells it. */
+/** Records what a body looks up in Nunjucks. */
 export interface Reading {
-  /** A fragment in the body was compared by these: the body is too. */
+  /** A fragment in the body was compared by these paths, so the body is compared by them too. */
   repeat(shape: ReadShape, at: { read(kind: RootKind, name: string): unknown }): void;
   /** A tag in the body says that an object is a row of a type. */
   typed(row: object, type: string): void;
 }
 
-/** A body that is being rendered: what it was made from is collected here. */
+/** A body, lazy or page that is being rendered. Collects its dependencies. */
 export class Frame {
   readonly parent: Frame | undefined;
   readonly dependencies: Dependencies = new Dependencies();
-  /** Why it must not be stored. */
+  /** Why it must not be stored; undefined if it may be. */
   uncached: UncachedReason | undefined;
-  /** What is recorded of it; undefined where nothing has to be. */
+  /** Records its reads; undefined when they are not recorded. */
   reading: Reading | undefined;
 
   constructor(parent?: Frame, uncached?: UncachedReason) {
@@ -24,13 +24,13 @@ export class Frame {
     this.uncached = uncached;
   }
 
-  /** Counts something as part of this body. */
+  /** Adds the dependencies of a part, such as a lazy's value, to this body. */
   include(part: { readonly dependencies: Dependencies; readonly uncached: UncachedReason | undefined }): void {
     this.dependencies.addAll(part.dependencies);
     if (part.uncached !== undefined) this.uncached ??= 'contains uncached';
   }
 
-  /** What a fragment was made from, the one around it was made from as well. */
+  /** Ends the body. The body around it contains its html, so it inherits the dependencies. */
   close(): void {
     this.parent?.include(this);
   }

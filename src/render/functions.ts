@@ -1,11 +1,14 @@
 import { randomBytes } from 'node:crypto';
 
-/** Stands for this process and this life of it: no other can tell what a function of its own is. */
+/**
+ * Random text for this run of this process. Texts of functions contain it, because no other process can know these
+ * functions.
+ */
 const PROCESS = randomBytes(6).toString('base64url');
-/** Counts for all sweepers of the process: two may share a store. */
+/** Next number of a function. All sweepers of the process share it, because two may share a store. */
 let next = 0;
 
-/** Texts of helpers that are kept; functions beyond are told from each other by this process only. */
+/** Limit of remembered texts of helpers. Further helpers are identified within this process only. */
 const MAX_HELPERS = 10_000;
 
 interface Met {
@@ -15,18 +18,19 @@ interface Met {
 }
 
 /**
- * The functions, and the classes, of the pages that bodies read. One that was met in an earlier render is taken for a helper of the
- * site, which is the same in every render; a closure made for each page never is. Only this process knows which is which: what
- * is made with one is found by no other. A helper of the environment is shared.
+ * Identifies the functions and classes that bodies read. A function that an earlier render met is taken for a helper of
+ * the site, which is the same in every render; a closure made for one page is never met twice. The text of such a
+ * function is valid in this process only, so other processes do not find entries made with it. Helpers of the
+ * environment have texts that all processes share.
  */
 export class Functions {
   readonly #met = new WeakMap<WeakKey, Met>();
   readonly #waiting: (() => void)[] = [];
-  /** Which helper stood first under each text. */
+  /** The helper that had each text first; undefined once another helper had the same text. */
   readonly #holders = new Map<string, WeakRef<object> | undefined>();
 
   /**
-   * The text that stands for a function, a prototype, a symbol; undefined while it is not trusted.
+   * Returns the text that identifies a function, a prototype or a symbol; undefined while only one page has met it.
    *
    * @param page stands for the page that meets it
    */
@@ -37,26 +41,30 @@ export class Functions {
     return undefined;
   }
 
-  /** Runs something when the code that runs now has run to its end, which serves no request. */
+  /**
+   * Runs a function when the running code has ended. The code that sets up a site runs to its end before the first
+   * request.
+   */
   whenSettled(run: () => void): void {
     if (this.#waiting.length === 0) queueMicrotask(() => this.settle());
     this.#waiting.push(run);
   }
 
-  /** A page that is rendered by that very code does not wait. */
+  /** Runs these functions now, for a page that the same code renders. */
   settle(): void {
     if (this.#waiting.length > 0) for (const run of this.#waiting.splice(0)) run();
   }
 
-  /** The same where it need not be trusted. */
+  /** Like {@link text}, but also returns the text of a function that only one page has met. */
   mark(code: object): string {
     this.text(code, code);
     return this.#met.get(code)?.text as string;
   }
 
   /**
-   * Whether a helper is the only one of the sweeper's environments that has stood under a text, which says its name and its source:
-   * two of one source may be closures over something else. Only then another process may take the text for it.
+   * Whether no other helper, in any environment of the sweeper, has had this text. The text contains name and source,
+   * but two functions of one source may be closures over different values. Only a text without doubt may be shared with
+   * other processes.
    */
   isOnly(text: string, code: object): boolean {
     if (!this.#holders.has(text)) {

@@ -13,15 +13,15 @@ type Call =
   | { readonly state: 'failed'; readonly error: unknown };
 
 /**
- * Puts off loading until a template asks: `comments()` in a fragment that hits is never called. The function runs at
- * most once for each render and arguments (plain data is compared by value, instances by reference), and the render
- * waits for its promise; all that a page asks for at one time is loaded together.
+ * Delays loading until a template asks for the data: `comments()` in a fragment that hits is never called. The function
+ * runs at most once for each render and arguments (plain data is compared by value, instances by reference), and the
+ * render waits for its promise. Everything that a page asks for in one pass is loaded together.
  *
- * The template runs again when the data is there. What must happen only once (a flash message that is taken, a counter)
- * belongs in a lazy.
+ * The template runs again when the data is there. Put effects that must happen only once (taking a flash message,
+ * counting) into a lazy.
  *
- * @throws CacheSweeperError when called: CACHESWEEPER_LAZY_OUTSIDE_RENDER, CACHESWEEPER_LAZY_NEEDS_CALLBACK; and what
- *   `load` throws or rejects with, at the place of the call
+ * @throws CacheSweeperError when called: CACHESWEEPER_LAZY_OUTSIDE_RENDER, CACHESWEEPER_LAZY_NEEDS_CALLBACK; and any
+ *   error that `load` throws or rejects with, at the place of the call
  *
  * @example
  * res.render('article.njk', { article, comments: lazy(() => article.getComments()) });
@@ -46,7 +46,7 @@ export function lazy<A extends unknown[], R>(load: (...args: A) => R): (...args:
 
 function call(render: Render, load: (...args: unknown[]) => unknown, args: readonly unknown[]): unknown {
   const waiting = args.find((argument) => holdsPlaceholder(argument));
-  // Its arguments are not there yet, so neither can its value be; what they wait for, the page waits for.
+  // Its arguments are still being loaded, so the call has to wait. The page already waits for the arguments.
   if (waiting !== undefined) return makePlaceholder();
   const calls = render.lazyCalls<Call>(load);
   const key = argumentsKey(args, render.objectNumber);
@@ -63,7 +63,7 @@ function call(render: Render, load: (...args: unknown[]) => unknown, args: reado
   }
 }
 
-/** Whether a call that a render knows has its value, or has failed. */
+/** Whether a call has its value or has failed. */
 export function isSettled(call: unknown): boolean {
   return (call as Call).state !== 'loading';
 }
@@ -86,7 +86,8 @@ function start(
   };
   let result: unknown;
   try {
-    // It is nobody's part: what it renders is counted in `frame`, for every fragment that uses its value.
+    // Run it in no body and no page. Pages that it renders are counted in `frame`, for every fragment that uses the
+    // value.
     result = render.frames.inside(undefined, () =>
       runAs(undefined, () => inPart({ frame, since: render.since, mayMissPrivate: false }, () => load(...args))),
     );
@@ -96,7 +97,7 @@ function start(
   if (!isPromise(result)) return finish({ state: 'loaded', value: result, part: frame });
   const settled = Promise.resolve(result).then(
     (value) => void finish({ state: 'loaded', value, part: frame }),
-    // Nunjucks cannot report nothing at all.
+    // Nunjucks takes an undefined error for success, so make an error.
     (error) => void finish({ state: 'failed', error: error ?? new Error(`a lazy was rejected with ${error}`) }),
   );
   if (!render.canWait) {
@@ -123,7 +124,7 @@ function isPlainData(value: unknown): value is object {
   return typeof value === 'object' && value !== null && !isPlaceholder(value) && isPlain(value);
 }
 
-/** Plain data by value, everything else by what it is. */
+/** Returns text that identifies arguments: plain data by its value, other objects by a number. */
 function argumentsKey(value: unknown, objectNumber: (object: object) => number, path: readonly unknown[] = []): string {
   const inner = (item: unknown) => argumentsKey(item, objectNumber, [...path, value]);
   if (typeof value === 'string' || value instanceof String) return JSON.stringify(String(value));
@@ -146,7 +147,7 @@ export function notCalled(): never {
   );
 }
 
-/** A lazy that is used without being called would be an empty loop, or print itself: that is an error. */
+/** Makes a lazy throw when it is used without being called. It would otherwise loop over nothing, or print its code. */
 function guarded<F extends (...args: never[]) => unknown>(called: F): F {
   const lazy = new Proxy(called, {
     get(target, property, receiver) {
@@ -160,5 +161,5 @@ function guarded<F extends (...args: never[]) => unknown>(called: F): F {
   return lazy;
 }
 
-/** What is looked at in any function, by whoever calls it or asks what it is. */
+/** Properties of a function that JavaScript or Nunjucks may read in order to call it or to find out its kind. */
 const OWN: ReadonlySet<string> = new Set(['apply', 'call', 'bind', 'prototype', 'constructor', 'then', 'toJSON']);

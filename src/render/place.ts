@@ -1,12 +1,15 @@
-/** Where a tag stands. */
+/** The place of a tag: its template, and its number and line there. */
 export interface Place {
   readonly template: string;
   readonly digest: string;
   readonly ordinal: number;
   readonly line: number;
-  /** Private values that its arguments name: where there are some, nothing of its html may be shown to others. */
+  /**
+   * Paths of private values that the tag's arguments name, so its body may read them. If there are any, reports show
+   * none of its html.
+   */
   readonly allowed: readonly (readonly string[])[];
-  /** Paths that are not compared, because its author said so. */
+  /** Paths in `except=`, which are not compared. */
   readonly except: readonly (readonly string[])[];
 }
 

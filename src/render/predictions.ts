@@ -10,32 +10,35 @@ import type { Scope, World } from '../reads/world.ts';
 import { digest } from '../util/digest.ts';
 import type { Render } from './render.ts';
 
-/** What one page needed from the store. */
+/** The names and keys that one page asked the store for. */
 interface Needed {
   readonly names: readonly string[];
   readonly entries: readonly Guess[];
-  /** Its first pass has to wait for the answer. Where it need not, the answer comes while the pass runs. */
+  /** Whether the first pass has to wait for the answer. If not, the answer arrives while the pass runs. */
   readonly mustWait: boolean;
 }
 
-/** Names and keys remembered for all pages together: some 10 MB. A page with more than the second number has none. */
+/**
+ * Limit of names and keys remembered for all pages together, about 10 MB; and of one page. A page that needs more is
+ * not remembered.
+ */
 const MAX_REMEMBERED = 100_000;
 const MAX_OF_ONE_PAGE = 20_000;
 
-/** Templates whose reads are remembered. */
+/** Limit of templates whose reads are remembered. */
 const MAX_SHAPES = 2_000;
-/** Characters of a digest of values: two pages of one template that share one only ask for the wrong names. */
+/** Length of a digest of values. Two pages of one template that share a digest only ask for the wrong names. */
 const DIGEST_CHARACTERS = 16;
 
-/** Values of a page's context that tell it from others of its template, and the characters of each. */
+/** Limit of models in a page's context that tell it from other pages of its template, and of the characters of each. */
 const MAX_HINTS = 20;
 const MAX_HINT = 100;
 
 /**
- * Remembers what pages needed from the store, so that the next render of the same page asks for all of it before its
- * first pass: a page that has not changed is one round trip and one pass. A guess decides nothing: tokens are read after the
- * render began, like all others; an entry is used only by a fragment that asks for its very key. What was guessed wrongly
- * was fetched in vain, and is not guessed again.
+ * Remembers which names and keys pages needed from the store, so that the next render of the same page asks for all of
+ * them before its first pass. A page that has not changed then takes one round trip and one pass. A prediction decides
+ * nothing: tokens are read after the render began, as always, and an entry is used only by a fragment that asks for its
+ * key. A wrong prediction costs a request, and is not repeated.
  */
 export class Predictions {
   readonly #identifier: Identifier;
@@ -54,8 +57,8 @@ export class Predictions {
   }
 
   /**
-   * A render begins: asks for what the same page needed last time. Returns whether the first pass must wait for the answer;
-   * undefined when nothing was asked.
+   * Begins a render: asks for the names and keys that the same page needed last time. Returns whether the first pass
+   * must wait for the answer; undefined when nothing was asked.
    */
   begin(render: Render, template: string): boolean | undefined {
     const { reader } = render;
@@ -68,19 +71,19 @@ export class Predictions {
     return needed.mustWait;
   }
 
-  /** A render has succeeded: remembers what it needed. */
+  /** Remembers the names and keys that a successful render needed. */
   learn(render: Render, template: string): void {
     const { reader, pass } = render;
     const { prefetching } = reader;
     if (prefetching === undefined) return;
-    // A pass that starts lazies does not wait: they are loaded in the same round trip. One that shows nothing but entries of the
-    // memory tier need not.
+    // A first pass that starts lazies does not wait, because their data loads in the same round trip. One that shows
+    // only entries of the memory tier need not wait either.
     const mustWait = pass.hasMissed && !render.hasWaitedElsewhere;
     if (mustWait === render.mustWait && prefetching.isAsPrefetched) return;
     const entries: Guess[] = [];
     for (const parts of [render.found, render.kept]) {
       for (const [memoryKey, kept] of parts) {
-        // What the memory tier has need not be fetched.
+        // Entries in the memory tier need not be fetched.
         if (this.#entries.inMemory(memoryKey).length > 0) continue;
         for (const { stored } of kept) if (stored !== undefined) entries.push({ memoryKey, stored });
       }
@@ -91,11 +94,11 @@ export class Predictions {
     const page = this.#pageOf(render, template, shape);
     if (names.length > 0) this.#pages.set(page, { names, entries, mustWait });
     else this.#pages.delete(page);
-    // What was remembered by fewer values would be asked for in vain.
+    // The page is now told apart by more values, so nothing looks under its old key again.
     if (shape !== known) this.#pages.delete(this.#pageOf(render, template, known));
   }
 
-  /** What the fragments of a template read among the page's variables: their values tell its pages apart. */
+  /** Remembers which of the page's variables the fragments of a template read. Their values tell its pages apart. */
   #learnShape({ pass, context }: Render, template: string, known: ReadShape | undefined): ReadShape | undefined {
     let shape = known ?? NO_READS;
     for (const { roots } of pass.shapes) {
@@ -107,10 +110,13 @@ export class Predictions {
     return shape;
   }
 
-  /** Which page it is: its template, the models among the variables it was given, and the values that its fragments read. */
+  /**
+   * Returns a text that identifies a page: its template, the models among its variables, and the values that its
+   * fragments read.
+   */
   #pageOf({ context }: Render, template: string, shape: ReadShape | undefined): string {
     const hints = Object.keys(context).flatMap((name) => {
-      // A getter is the template's to call: it may consume what it gives, or throw.
+      // Do not call getters. That is up to the template: a getter may consume its value, or throw.
       const id = this.#identifier.hint(Object.getOwnPropertyDescriptor(context, name)?.value);
       return id === undefined ? [] : [`${name}=${id.slice(0, MAX_HINT)}`];
     });
@@ -142,14 +148,14 @@ class ContextScope implements Scope {
       uncomparedIdentity: () => undefined,
       macro: () => undefined,
       boundTo: () => undefined,
-      // Whether it was Nunjucks that marked it: a prediction may be wrong.
+      // This also accepts objects that Nunjucks did not mark as safe, which at worst makes a wrong prediction.
       isMarkedSafe: (value) => value instanceof String && Object.hasOwn(value, 'val'),
       version: () => '',
     };
   }
 
   scope(name: string): unknown {
-    // A getter is the template's to call.
+    // Do not call getters; that is up to the template.
     return Object.getOwnPropertyDescriptor(this.#context, name)?.value;
   }
 
@@ -164,7 +170,9 @@ class ContextScope implements Scope {
   ofMacro(): undefined {}
 }
 
-/** What the option throws, its first fragment will throw. */
+/**
+ * Whether caching is enabled for this page. If the `enabled` option throws, the error is left to the first fragment.
+ */
 function isEnabled(render: Render): boolean {
   try {
     return render.enabled;

@@ -11,64 +11,68 @@ import { describe } from '../util/describe.ts';
 import type { Frame } from './frame.ts';
 import type { Watch } from './verify/watch.ts';
 
-/** What one run of a page's template has found so far. It ends with the run. */
+/** The state of one pass, which is one run of the page's template. */
 export class Pass {
-  /** What must be waited for, beside the store, before the page can be finished. */
+  /** Promises, other than of the store, that the page has to wait for. */
   readonly pending: Set<Promise<unknown>> = new Set();
-  /** Entries of the memory tier that were shown before their tokens were known: the pass counts if they turn out valid. */
+  /**
+   * Entries of the memory tier that were shown before their tokens were known. The pass counts only if all are valid.
+   */
   readonly assumed: Entry[] = [];
-  /** Something was left out, or not stored, because it was not known yet. */
+  /** Whether something was left out, or not stored, because it was not known yet. */
   hasGap = false;
-  /** Something needed more than entries of the memory tier. */
+  /** Whether a fragment needed more than an entry that is in this process. */
   hasMissed = false;
-  /** What the fragments on the page read, for the next prediction. */
+  /** Paths that the page's fragments read, for the next prediction. */
   readonly shapes: Set<ReadShape> = new Set();
   readonly reports: FragmentDraft[] = [];
 }
 
 /** An entry that this render made. */
 export interface KeptEntry extends KeyedEntry {
-  /** The last pass that has met it. */
+  /** The last pass that has used it. */
   metBy: Pass;
 }
 
-/** Where the body being rendered is known. */
+/** Knows the body being rendered. */
 export interface Frames {
   readonly frame: Frame | undefined;
   inside<T>(frame: Frame | undefined, run: () => T): T;
 }
 
-/** One request for one page: all it knows lives and dies with it. */
+/** The state of one rendering of one page. Nothing of it outlives the page. */
 export class Render {
   readonly context: PageContext;
-  /** When the page's data was read, at the earliest: milliseconds since 1970. */
+  /** The earliest time that the page's data was read: milliseconds since 1970. */
   readonly since: number;
-  /** Stands for the page where nothing of it must be kept alive. */
+  /** Stands for the page in caches that must not keep the page alive. */
   readonly token: object = {};
   /** Whether there is a callback, so that the page can be run again after waiting. */
   readonly canWait: boolean;
   readonly reader: TokenReader;
   readonly frames: Frames;
-  /** Complete fragments, to be stored when the whole page has succeeded; by {@link FragmentKey.memoryKey}. */
+  /**
+   * Entries that this render made, by {@link FragmentKey.memoryKey}. They are stored when the whole page has succeeded.
+   */
   readonly kept: Map<string, KeptEntry[]> = new Map();
-  /** Entries that came from the store, for the memory tier. */
+  /** Entries read from the store, by memory key. They go to the memory tier. */
   readonly found: Map<string, KeyedEntry[]> = new Map();
-  /** Records of what tags read, to be stored with them; by their key. */
+  /** Records of the paths that tags read, by their key. They are stored together with the entries. */
   readonly records: Map<string, StoredKey & { readonly shape: ReadShape }> = new Map();
-  /** The page was delivered, or failed. */
+  /** Whether the page was delivered, or failed. */
   isFinished = false;
   passes = 0;
   roundTrips = 0;
-  /** It waited for more than the store: a lazy, a template. */
+  /** Whether it waited for anything but the store: a lazy, or a template. */
   hasWaitedElsewhere = false;
-  /** The first pass waited for what was asked before it; undefined when nothing was. */
+  /** Whether the first pass waited for the prefetch; undefined when nothing was prefetched. */
   mustWait: boolean | undefined;
   /** Whether the lookups of this render are timed; doing it always would cost a tenth of a hit. */
   readonly isTimed: boolean;
   pass: Pass = new Pass();
-  /** Sees each use of a tag; undefined where no hit is verified. */
+  /** Watches each use of a tag; undefined where no hit is verified. */
   readonly watch: Watch | undefined;
-  /** The render of the page that was delivered, of which this is the shadow; else itself. */
+  /** The render of the delivered page, if this one is its shadow; otherwise this render. */
   readonly original: Render;
   readonly #settings: Settings;
   #enabled: boolean | undefined;
@@ -104,16 +108,18 @@ export class Render {
     this.watch = watch;
     this.original = original ?? this;
     const now = settings.now();
-    // Data cannot be younger than now.
+    // `since` may be in the future, but data cannot.
     this.since = Math.min(since ?? now - settings.maxDataAge, now);
   }
 
-  /** Something is not known yet: the page has to be run again. */
+  /** Whether the page has to run again because an answer, a lazy or a template is still awaited. */
   get isPending(): boolean {
     return this.pass.pending.size > 0 || this.reader.isPending;
   }
 
-  /** The pass that ended is not the page yet: something is not known, or was not when it was shown. */
+  /**
+   * Whether the html of the pass cannot be delivered yet: something is not known, or was not known when it was shown.
+   */
   get isOpen(): boolean {
     return this.isPending || this.pass.hasGap || this.pass.assumed.length > 0;
   }
@@ -125,8 +131,8 @@ export class Render {
   }
 
   /**
-   * The page was delivered. Whatever was started while it was rendered (a timer, a connection) holds it through its
-   * asynchronous context for as long as it lives, and shall not hold all its html.
+   * Releases the html after the page was delivered. A timer or connection that the page started keeps this render alive
+   * through its asynchronous context, and must not keep all the html alive with it.
    */
   forget(): void {
     this.kept.clear();
@@ -135,14 +141,14 @@ export class Render {
     this.pass = new Pass();
   }
 
-  /** Waits for all that is pending, together. */
+  /** Waits for everything pending at the same time. */
   async roundTrip(): Promise<void> {
     this.roundTrips++;
     if (this.pass.pending.size > 0) this.hasWaitedElsewhere = true;
     await Promise.all([this.reader.ask(), Promise.allSettled(this.pass.pending)]);
   }
 
-  /** What became of each call of a lazy, by its arguments. */
+  /** Returns the calls of a lazy in this render, by their arguments. */
   lazyCalls<C>(lazy: unknown): Map<string, C> {
     let calls = this.#lazyCalls.get(lazy) as Map<string, C> | undefined;
     if (calls === undefined) {
@@ -153,9 +159,9 @@ export class Render {
   }
 
   /**
-   * Takes over what the page has loaded: a lazy that it has called may be one that can be called only once.
+   * Takes over the data that the page has loaded: some lazies work only once.
    *
-   * @param isSettled whether a call has ended
+   * @param isSettled whether a call has its value or has failed
    */
   takeLoaded({ original }: Render, isSettled: (call: unknown) => boolean): void {
     for (const [object, number] of original.#objectNumbers) this.#objectNumbers.set(object, number);
@@ -164,7 +170,7 @@ export class Render {
     }
   }
 
-  /** A number by which an object is known in this render. */
+  /** Returns a number that identifies an object within this render. */
   readonly objectNumber = (object: object): number => {
     const known = this.#objectNumbers.get(object);
     if (known !== undefined) return known;
@@ -172,7 +178,7 @@ export class Render {
     return this.#objectNumbers.size - 1;
   };
 
-  /** The `enabled` option for this page; asked once. */
+  /** The value of the `enabled` option for this page; asked once. */
   get enabled(): boolean {
     const { enabled } = this.#settings;
     this.#enabled ??= typeof enabled === 'function' ? isEnabled(enabled(this.context)) : enabled;

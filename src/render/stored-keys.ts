@@ -14,8 +14,9 @@ import type { Render } from './render.ts';
 const CHARACTERS = 22;
 
 /**
- * The keys that a store has fragments under: what the tag names, and the values that the paths of the tag's record have where it
- * stands. The record, one for each tag, is in the store too; it is asked for once in a render, beside the entries.
+ * Makes the keys of fragments in the store: from the values that the tag names, and the values that the paths of the
+ * tag's record have where the tag stands. The store has one record for each tag; a render asks for it once, together
+ * with the entries.
  */
 export class StoredKeys {
   readonly #keys: KeyMaker;
@@ -32,7 +33,7 @@ export class StoredKeys {
     if (this.#records.known(key) === undefined) render.reader.entry(key, canonical);
   }
 
-  /** The key to look under; undefined when the store can have nothing, `pending` while that is being found out. */
+  /** Returns the key to look under; undefined when the store can have no entry, `pending` while that is not known. */
   find(render: Render, place: Place, parts: FragmentParts, scope: Scope): StoredKey | 'pending' | undefined {
     const { key, canonical } = this.#keys.record(place);
     const record = render.reader.entry(key, canonical);
@@ -46,13 +47,18 @@ export class StoredKeys {
     return shape && this.#key(parts, shape, scope);
   }
 
-  /** Whether the store has not said yet what other processes read: nothing is made before that. */
+  /**
+   * Whether the record has not arrived yet. Until then the body is not rendered, because the record may lead to an
+   * entry.
+   */
   isOpen(render: Render, place: Place): boolean {
     const { key, canonical } = this.#keys.record(place);
     return render.reader.entry(key, canonical) === PENDING;
   }
 
-  /** The key for a fragment that was made; the record is written with it where it has grown. */
+  /**
+   * Returns the key for a fragment that was rendered. If the record has grown, it is written together with the entry.
+   */
   made(render: Render, place: Place, parts: FragmentParts, scope: Scope, reads: Reads): StoredKey | undefined {
     const record = this.#keys.record(place);
     const shape = this.#records.learn(record.key, reads.shape);
