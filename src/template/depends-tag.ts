@@ -9,7 +9,7 @@ import type { TemplateEnvironment } from './run/environment.ts';
 
 const TAG = 'depends';
 
-/** `{% depends author, "sidebar" [type="Author"] %}`: the fragments around it are made from these as well. */
+/** `{% depends author, "sidebar" [type="Author"] %}` adds dependencies to the fragments around it. */
 export class DependsTag {
   readonly tags = [TAG];
   readonly autoescape = false;

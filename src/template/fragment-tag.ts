@@ -18,7 +18,7 @@ import { TagCall } from './run/tag-call.ts';
 
 const TAG = 'cachesweeper';
 const END_TAG = 'endcachesweeper';
-/** Far more than a page has; without a limit compiling takes minutes, and then overflows the stack. */
+/** More levels than any page has. Without a limit, compiling takes minutes and then overflows the stack. */
 const MAX_DEPTH = 50;
 
 /** The values of a tag's arguments, as the compiled template has them. */
@@ -38,7 +38,7 @@ export class FragmentTag {
   readonly autoescape = false;
   readonly #environment: TemplateEnvironment;
   readonly #fragments: Fragments;
-  /** What each parser has met. */
+  /** Tags that each parser has met: how many, and how deep the present one is. */
   readonly #met = new WeakMap<Parser, { fragments: number; depth: number }>();
 
   constructor(environment: TemplateEnvironment, fragments: Fragments) {
@@ -160,13 +160,13 @@ export class FragmentTag {
   }
 }
 
-/** Parses up to the end tag and what ends it. */
+/** Parses the body and the end tag. */
 function parseBody(parser: Parser, lexer: Lexer, tag: Token): Node {
   let body: Node;
   try {
     body = parser.parseUntilBlocks(END_TAG);
   } catch (error) {
-    // `{% endif %}` inside a fragment: most often the fragment's own end is missing before it.
+    // An unexpected `{% endif %}` inside a fragment: most often the fragment's end tag is missing before it.
     const [, foreign] = /^unknown block tag: (end\w*|else|elif)$/.exec((error as Error).message) ?? [];
     if (foreign !== undefined) failAt(tag, `${TAG} is not closed: write {% ${END_TAG} %} before {% ${foreign} %}`);
     throw error;

@@ -9,16 +9,17 @@ import type { Done, Environment, Lexer, NunjucksEnvironment, Parser, ParserClass
 import { TemplateEnvironment } from './run/environment.ts';
 import { type NunjucksRender, Renders } from './run/renders.ts';
 
-/** Under this property an environment carries what renders its pages. */
+/** Property of an environment that holds its engine and renders its pages. */
 const INSTALLED: unique symbol = Symbol.for('nunjucks-cachesweeper installed');
 
 type InstalledEnvironment = Environment & { [INSTALLED]?: { readonly engine: Engine; readonly renders: Renders } };
 
 /**
- * Adds the tags to an environment and makes its pages go through passes.
+ * Adds the tags to an environment, and renders its pages in passes.
  *
- * @param options `name` tells environments apart that have helpers of the same source over other values; the same in every process
- * @throws CacheSweeperError CACHESWEEPER_INSTALL when it is no environment, or another sweeper's
+ * @param options `name` tells environments apart whose helpers have the same source but use different values; it must
+ *   be the same in every process
+ * @throws CacheSweeperError CACHESWEEPER_INSTALL when `target` is no environment, or has another sweeper
  */
 export function install(target: NunjucksEnvironment, engine: Engine, { name }: { readonly name?: string } = {}): void {
   const env = checkedEnvironment(target);
@@ -39,7 +40,7 @@ export function install(target: NunjucksEnvironment, engine: Engine, { name }: {
   env.addExtension('nunjucks-cachesweeper-depends', new DependsTag(environment, engine.fragments, engine.keys));
 }
 
-/** What renders the pages of an environment that a sweeper is installed in. */
+/** Returns the object that renders the pages of an environment with this sweeper. */
 export function rendersOf(target: NunjucksEnvironment, engine: Engine): Renders {
   const installed = (target as InstalledEnvironment)[INSTALLED];
   if (installed?.engine === engine) return installed.renders;
@@ -70,8 +71,8 @@ interface TemplatePrototype {
 }
 
 /**
- * Finds the classes of the copy of Nunjucks that an environment belongs to, from the environment alone: a derived
- * one without loaders makes up a template, and an extension of its own is handed the parser.
+ * Finds the classes of the copy of Nunjucks that an environment belongs to, from the environment alone. A derived
+ * environment without loaders makes up an empty template, and an extension added to it receives the parser.
  */
 function probe(env: Environment): { prototype: TemplatePrototype; toolkit: Toolkit } {
   let toolkit: Toolkit | undefined;
@@ -94,7 +95,7 @@ function probe(env: Environment): { prototype: TemplatePrototype; toolkit: Toolk
   try {
     new prototype.constructor(`{% ${tag} %}`, bare, 'probe').compile();
   } catch {
-    // It was only to reach parse().
+    // The template was compiled only to reach parse().
   }
   if (toolkit === undefined || typeof prototype.render !== 'function') {
     throw failed('this version of Nunjucks is not known: expected 3.2.4 or later 3.2');
@@ -103,8 +104,8 @@ function probe(env: Environment): { prototype: TemplatePrototype; toolkit: Toolk
 }
 
 /**
- * `env.render` with a callback loads the template in its caller's asynchronous context, and calls back there, whichever
- * request the loader or Nunjucks' queue is serving at that moment.
+ * Makes `env.render` with a callback load the template, and call back, in the asynchronous context of its caller.
+ * Otherwise that would be the context of the request that the loader, or Nunjucks' queue, is serving at that moment.
  */
 function renderByName(env: Environment, renders: Renders): void {
   const { render } = env;
@@ -117,13 +118,13 @@ function renderByName(env: Environment, renders: Renders): void {
   };
 }
 
-/** Prototypes whose `render` is ours, and the one that was there before. */
+/** Prototypes whose `render` was replaced, each with the original method. */
 const hooked = new WeakMap<TemplatePrototype, NunjucksRender>();
 
 /**
- * Every page of every environment starts in `Template.prototype.render`: `env.render`, `env.renderString`, Express'
- * views and a template rendered directly. It is hooked once for each copy of Nunjucks, and looks at the environment:
- * without a sweeper, and for includes (which hand on a frame), it is what it was.
+ * Replaces `Template.prototype.render`, where every page of every environment starts: `env.render`, `env.renderString`,
+ * Express' views and a template rendered directly. It is replaced once for each copy of Nunjucks, and then looks at the
+ * environment: without a sweeper, and for includes (which pass a frame), the original runs.
  */
 function hookRender(prototype: TemplatePrototype): NunjucksRender {
   const known = hooked.get(prototype);
@@ -134,10 +135,10 @@ function hookRender(prototype: TemplatePrototype): NunjucksRender {
   };
   hooked.set(prototype, nunjucks);
   prototype.render = function render(this: Template, context: unknown, frame: unknown, done: unknown): string | null {
-    // Includes come here most often: they are told from pages without looking at the environment.
+    // Includes are the most frequent callers, so tell them from pages without looking at the environment.
     const isPart = frame !== null && typeof frame === 'object';
     const installed = isPart ? undefined : (this.env as InstalledEnvironment)[INSTALLED];
-    // Another copy of this package may have hooked the same class: its environments are its own.
+    // Another copy of this package may have replaced the same method; leave its environments to it.
     if (!(installed?.renders instanceof Renders)) return original.call(this, context, frame, done);
     const callback = [context, frame, done].find((value) => typeof value === 'function') as Done<string> | undefined;
     return installed.renders.render(this, typeof context === 'function' ? {} : (context as object), callback);

@@ -5,7 +5,7 @@
 
 export type Done<T> = (error: unknown, result?: T) => void;
 
-/** What `install` takes: any `nunjucks.Environment`. */
+/** Argument of `install`: any `nunjucks.Environment`. */
 export interface NunjucksEnvironment {
   getTemplate(name: string): unknown;
   addExtension(name: string, extension: object): unknown;
@@ -74,7 +74,7 @@ export interface Template {
 
 export type CompiledCode = Readonly<Record<string, (...args: never[]) => unknown>>;
 
-/** The functions that compiled templates are handed. */
+/** The functions that Nunjucks passes to compiled templates. */
 export interface Runtime {
   contextOrFrameLookup(context: Context, frame: Frame, name: string): unknown;
   memberLookup(object: unknown, key: unknown): unknown;
@@ -86,7 +86,7 @@ export interface Runtime {
   callWrap(called: unknown, name: string, context: Context, args: readonly unknown[]): unknown;
 }
 
-/** A template's compiled function: its identity is the template's, wherever a macro or block of it runs. */
+/** A template's compiled function. It identifies the template, wherever a macro or block of it runs. */
 export type RootFunction = (...args: unknown[]) => void;
 
 export interface Context {
@@ -167,7 +167,7 @@ export interface Lexer {
   readonly TOKEN_REGEX: string;
 }
 
-/** A node of Nunjucks' syntax tree; which of the fields are there depends on `typename`. */
+/** A node of Nunjucks' syntax tree; `typename` determines which fields exist. */
 export interface Node {
   readonly typename: string;
   readonly lineno: number;

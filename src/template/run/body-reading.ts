@@ -5,21 +5,21 @@ import type { Context, Frame } from '../nunjucks.ts';
 import { calledIn, macroOf, methodOf, type TemplateReading } from './page-runtime.ts';
 import { recordingContext } from './recording-context.ts';
 
-/** Where a body stands. */
+/** The place of a body. */
 export interface Around {
   /** The frame that the body's own variables are in. */
   readonly frame: Frame;
   readonly context: Context;
-  /** Told of a variable of a template that a function renders, with what variables the page cannot tell. */
+  /** Called when a template that a function renders looks up a variable which is not the page's. */
   ofComponent(name: string): void;
 }
 
 type Variables = Readonly<Record<string, unknown>>;
 
-/** A context that is a copy of another's variables, as it was at first. */
+/** A context that starts with a copy of another context's variables. */
 interface Copy {
   readonly initial: Variables;
-  /** Those that it is a copy of, as they are now; undefined for none of the page's. */
+  /** The variables it was copied from, as they are now; undefined if they are not the page's. */
   readonly variables: Variables | undefined;
 }
 
@@ -28,8 +28,9 @@ function isSame(name: string, a: Variables, b: Variables): boolean {
 }
 
 /**
- * Tells a recorder what a body looks up, in Nunjucks' terms: which variables stand outside of the body, whichever template
- * looks for them. A body's own variables are in its frame or below it, and in the contexts of what it includes.
+ * Tells a recorder what a body looks up in Nunjucks. It finds out which variables come from outside of the body, in
+ * whichever template they are looked up. A body's own variables are in its frame or below it, and in the contexts of
+ * the templates it includes.
  */
 export class BodyReading implements TemplateReading {
   readonly #recorder: Recorder;
@@ -39,7 +40,7 @@ export class BodyReading implements TemplateReading {
   #owners: Map<Variables, Context> | undefined;
   /** Macros that the body called, by the context that they see. */
   #macros: Map<Context, Set<object>> | undefined;
-  /** Callers that were made for the body. */
+  /** Callers that `{% call %}` made for the body. */
   #callers: Set<object> | undefined;
   #before: { readonly variables: Variables } | undefined;
   #recording: Map<Context, Context> | undefined;
@@ -49,13 +50,13 @@ export class BodyReading implements TemplateReading {
     this.#around = around;
   }
 
-  /** The page's variables as they were before the body: what it sets is its own. */
+  /** Starts with the page's variables as they were before the body. A variable that the body sets is its own. */
   start(before: { readonly variables: Variables }): void {
     this.#before = before;
   }
 
   enter(context: Context, variables: Record<string, unknown> | undefined): void {
-    // A template that extends another runs that one in its own context.
+    // A template that extends another runs it in the same context.
     if (context === this.#around.context || this.#copies?.has(context)) return;
     this.#copies ??= new Map();
     this.#owners ??= new Map([[this.#around.context.ctx, this.#around.context]]);
@@ -63,7 +64,7 @@ export class BodyReading implements TemplateReading {
     this.#owners.set(context.ctx, context);
   }
 
-  /** A proxy of the page's may throw when it is looked at. */
+  /** Records that a value cannot be looked at: a proxy in the page's data may throw. */
   #cannot(name: string): void {
     this.#recorder.cannotSee(name, 'looking at it throws');
   }
@@ -75,7 +76,7 @@ export class BodyReading implements TemplateReading {
       if (at === own) isInside = true;
       const value = at.variables[name];
       if (value === undefined) continue;
-      // Found in the body's own frames, or in a macro's, which stands alone.
+      // Found in one of the body's own frames, or in the frame of a macro, which has no parent.
       if (!isInside || at === own) this.#seen(value);
       else this.#found(name, value);
       return value;
@@ -118,7 +119,10 @@ export class BodyReading implements TemplateReading {
     this.#recorder.root('scope', name, value);
   }
 
-  /** A variable is the page's if it came to the context by being copied, from the tag's on: its value then is what counts. */
+  /**
+   * Follows a variable back through the copied contexts to the context of the tag. It is a read of the page's variable
+   * only if it was copied at each step; the value in the tag's context then is the one to compare.
+   */
   #ofContext(from: Context, name: string, value: unknown, isInside: boolean): void {
     let context = from;
     if (!isSame(name, context.ctx, this.#initialOf(context))) return this.#seen(value);
@@ -137,20 +141,20 @@ export class BodyReading implements TemplateReading {
     else this.#recorder.root('context', name, value);
   }
 
-  /** The variables that a context had when the body began, or when it was made for the body. */
+  /** Returns the variables that a context had when the body began, or when it was made for the body. */
   #initialOf(context: Context): Variables {
     if (context === this.#around.context) return this.#before?.variables ?? context.ctx;
     return this.#copies?.get(context)?.initial ?? context.ctx;
   }
 
-  /** A module without the page's variables, or a template that a function renders. */
+  /** A variable of a module without the page's variables, or of a template that a function renders. */
   #isolated(context: Context, name: string, value: unknown): void {
     this.#around.ofComponent(name);
     if (!(name in context.ctx) && name in context.env.globals) this.#recorder.root('global', name, value);
     else this.#seen(value);
   }
 
-  /** A macro from outside looks at its own template's variables. */
+  /** A macro from outside of the body looks up a variable of its own template. */
   #ofMacro(context: Context, name: string, value: unknown): void {
     for (const macro of this.#macros?.get(context) ?? []) if (this.#recorder.ofMacro(macro, name, value)) return;
     this.#recorder.cannotSee(name, 'a variable of a template that cannot be told');
@@ -232,7 +236,7 @@ export class BodyReading implements TemplateReading {
   }
 
   #macroCalled(context: Context, macro: object): void {
-    // What such a macro includes is a copy of these.
+    // Templates that such a macro includes get a copy of these variables.
     this.#owners ??= new Map([[this.#around.context.ctx, this.#around.context]]);
     this.#owners.set(context.ctx, context);
     this.#macros ??= new Map();

@@ -5,22 +5,22 @@ import type { Context, Frame, Template } from '../nunjucks.ts';
 /** A fragment's body as Nunjucks compiles it from the nodes in emit.ts. */
 export type CompiledBody = (done: BodyDone) => unknown;
 
-/** What the compiled body is called with: Nunjucks calls it with an error, our own statements use the rest. */
+/** The argument of a compiled body. Nunjucks calls it with an error; the statements from emit.ts use `run`. */
 export interface BodyDone {
   (error?: unknown): void;
   run: BodyRun;
 }
 
-/** Told of what a body does while it runs. */
+/** Called while a body runs. */
 export interface BodyEvents {
-  /** It asked for a template. */
+  /** The body asked for a template. */
   used(name: string | Template, from: string | undefined, template: Template): void;
 }
 
-/** Watches one body for what a synchronous body must not do, and for what it uses. */
+/** Watches one body for asynchronous work, which it must not leave open, and for the templates it uses. */
 export class BodyWatch {
   readonly events: BodyEvents;
-  /** Templates that are being loaded for it. */
+  /** Promises of templates that are being loaded for the body. */
   loading: Promise<void>[] | undefined;
   /** Asynchronous filters that have not called back. */
   open = 0;
@@ -29,13 +29,13 @@ export class BodyWatch {
     this.events = events;
   }
 
-  /** A template is being loaded for it. */
+  /** Notes that a template is being loaded for the body. */
   waitFor(template: Promise<void>): void {
     this.loading ??= [];
     this.loading.push(template);
   }
 
-  /** The template, counted as open while it is rendered: in a loop nothing else would show that it came late. */
+  /** Counts a template as open while it is rendered. In a loop, nothing else would show that its html came late. */
   watchTemplate(template: Template): void {
     const { render } = template;
     const watch = this;
@@ -52,7 +52,7 @@ export class BodyWatch {
     template.render = counted;
   }
 
-  /** The filter, counted as open until it calls back: in a macro nothing else would show that it never did. */
+  /** Counts a filter as open until it calls back. In a macro, nothing else would show that it never did. */
   asyncFilter(filter: (...args: unknown[]) => unknown): (...args: unknown[]) => unknown {
     const watch = this;
     return function counted(this: unknown, ...args: unknown[]) {
@@ -70,7 +70,7 @@ export class BodyWatch {
 export class BodyRun extends BodyWatch {
   /** The scope for the body's variables. */
   readonly frame: Frame;
-  /** Every part of the body has been rendered. */
+  /** Whether every part of the body has been rendered. */
   hasEnded = false;
   failure: { readonly error: unknown } | undefined;
 
@@ -87,7 +87,7 @@ export class BodyRun extends BodyWatch {
     this.failure ??= { error };
   }
 
-  /** Renders the parent's block, for super(). */
+  /** Renders the parent template's block, for super(). */
   inherited(render: (done: (error: unknown, html?: string) => void) => void): string {
     let inherited: string | undefined;
     this.open++;
@@ -102,24 +102,24 @@ export class BodyRun extends BodyWatch {
 
 /** The page that a body is rendered for. */
 export interface BodyPage {
-  /** What watches the innermost body. */
+  /** Watch of the innermost body. */
   watch: BodyWatch | undefined;
   readonly render: { readonly canWait: boolean };
 }
 
-/** Where a body is run. */
+/** The place where a body runs. */
 export interface BodyPlace {
   readonly page: BodyPage;
   readonly context: Context;
   /** The frame of the tag. */
   readonly frame: Frame;
-  /** Names that the body gives values to. */
+  /** Names of variables that the body sets. */
   readonly assigned: readonly string[];
-  /** Names of its macros and imports, which end with it. */
+  /** Names of its macros and imports. They do not exist outside of the body. */
   readonly defined: readonly string[];
 }
 
-/** What a body made: its html, and what it set. */
+/** Result of a body: its html, and the variables it set. */
 export interface BodyMade<T> {
   readonly html: string;
   readonly variables: readonly SetVariable[];
@@ -127,13 +127,14 @@ export interface BodyMade<T> {
 }
 
 /**
- * Renders a body: what it made, or a promise of when to try again. What it sets stays in a frame of its own while it runs; then
- * it is set around the tag, as if the tag were not there.
+ * Renders a body. Returns its result, or a promise after which it can be rendered again. While the body runs, the
+ * variables that it sets stay in a frame of its own; after that they are set around the tag, as if the tag were not
+ * there.
  *
- * @param own the frame for what the body sets
- * @param started called with the page's variables as they are before it
- * @param ended called when it has ended, before what it set is seen outside
- * @throws what the body threw; CacheSweeperError CACHESWEEPER_ASYNC_BODY
+ * @param own frame for the variables that the body sets
+ * @param started called with the page's variables as they are before the body
+ * @param ended called when the body has ended, before its variables are visible outside
+ * @throws any error of the body; CacheSweeperError CACHESWEEPER_ASYNC_BODY
  */
 export function renderBody<T>(
   { page, context, frame, assigned, defined }: BodyPlace,
@@ -173,7 +174,7 @@ export function renderBody<T>(
   return { html: String(html), variables, ended: result };
 }
 
-/** What is asynchronous in a fragment, in a way that nothing can wait for. */
+/** Makes the error for a body with asynchronous work that the page cannot wait for. */
 export function asyncBody(): CacheSweeperError {
   return new CacheSweeperError(
     'CACHESWEEPER_ASYNC_BODY',
@@ -182,7 +183,7 @@ export function asyncBody(): CacheSweeperError {
   );
 }
 
-/** Sets variables where a tag stands, as `set` does there. */
+/** Sets variables where a tag stands, as `{% set %}` does there. */
 export function setAround(context: Context, frame: Frame, variables: readonly SetVariable[]): void {
   for (const [name, value] of variables) {
     frame.set(name, value, true);
@@ -193,21 +194,25 @@ export function setAround(context: Context, frame: Frame, variables: readonly Se
 }
 
 /**
- * A frame for what a body sets. Nunjucks' own isolated frame is passed by when a `set` stands in a loop inside it:
- * `resolve` forgets on the way up that it was called for writing.
+ * Makes the frame for the variables that a body sets. Nunjucks' own isolated frame does not isolate a `set` in a loop
+ * inside it, because `resolve` forgets on its way up that it was called for writing.
  */
 export function frameOfBody(outer: Frame): Frame {
   const frame = outer.push(true);
   frame.topLevel = outer.topLevel;
   const resolve = function (this: Frame, name: string): Frame | undefined {
-    // A variable from outside is written here, where the rest of the body reads it, and stays as it was out there.
+    // A variable from outside is written to this frame, where the rest of the body reads it. Outside it stays
+    // unchanged.
     return this.variables[name] !== undefined || outer.resolve(name) !== undefined ? this : undefined;
   };
   frame.resolve = resolve;
   return frame;
 }
 
-/** What the body set at its own level: in its frame and, at the top of a template, among the page's variables. */
+/**
+ * Returns the variables that the body set at its own level: in its frame and, at the top of a template, among the
+ * page's variables.
+ */
 function variablesOf(
   own: Frame,
   before: PageVariables | undefined,
@@ -223,7 +228,7 @@ function variablesOf(
 
 const NONE: readonly SetVariable[] = [];
 
-/** Variables of the page as they are before a body that sets them. */
+/** A copy of the page's variables, made before a body that sets some of them. */
 export class PageVariables {
   readonly #context: Context;
   readonly #exported: number;
@@ -237,7 +242,7 @@ export class PageVariables {
     this.#before = { ...context.ctx };
   }
 
-  /** The page's variables as they were. */
+  /** The page's variables before the body. */
   get variables(): Readonly<Record<string, unknown>> {
     return this.#before;
   }
@@ -262,8 +267,8 @@ export class PageVariables {
 }
 
 /**
- * An error that Nunjucks has already given its place (an include's) must not be given the tag's: Nunjucks leaves
- * errors with a line number alone.
+ * Marks an error so that Nunjucks does not add the tag's place to it. If it comes from an include, Nunjucks has already
+ * given it a place there; Nunjucks leaves errors with a line number alone.
  */
 function keepPlace(error: unknown): unknown {
   if (error instanceof Error && !('lineno' in error && error.lineno)) {

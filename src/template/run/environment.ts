@@ -17,29 +17,29 @@ import type { TemplateReading } from './page-runtime.ts';
 import { SharedTemplates } from './shared-templates.ts';
 import { type TemplateDigest, TemplateDigests } from './template-digest.ts';
 
-/** A tag in a template as it is now. */
+/** A tag site: a tag in the present version of its template. */
 export interface TagSite extends BakedTagSite, Place {
-  /** Undefined when nobody knows the template: its compiled code was called by hand. */
+  /** Undefined when the template is unknown, because its compiled code was called by hand. */
   readonly templateDigest: TemplateDigest | undefined;
 }
 
 const OF_REQUESTS: readonly string[] = ['req', 'request', 'cookies', 'visitor', 'current_user'];
 
-/** In the place of the digest of a template that was compiled elsewhere: what shows it is not stored. */
+/** Stands for the digest of a template compiled elsewhere. Fragments that show such a template are not stored. */
 export const UNKNOWN = 'unknown';
 
-/** Templates that include others, each of which a loader has to be waited for; deeper than this is taken for changed. */
+/** Rounds of loading before templates count as changed. Each round loads the templates that the last one includes. */
 const MAX_ROUNDS = 100;
 
-/** What is known of one environment and its templates. */
+/** Looks after one environment and its templates: compiles them, and knows their facts, digests and tag sites. */
 export class TemplateEnvironment implements TemplateSource {
   readonly env: Environment;
-  /** What the environments of all its pages have in common. */
+  /** The prototype of the environments of all its pages. */
   readonly pagePrototype: Environment;
   readonly analyst: Analyst;
   readonly helpers: Helpers;
   readonly privateNames: PrivateNames;
-  /** The same for what is kept of a page as a whole. */
+  /** The private names for pages that are kept as a whole: views, and pages that a lazy renders. */
   readonly pagePrivateNames: PrivateNames;
   readonly #engine: Engine;
   readonly #digests: TemplateDigests;
@@ -50,7 +50,7 @@ export class TemplateEnvironment implements TemplateSource {
   readonly #sites = new WeakMap<TemplateDigest, Map<string, TagSite>>();
   readonly #warned = new Set<string>();
 
-  /** @param name of the environment, if it has one */
+  /** @param name name of the environment, if it has one */
   constructor(env: Environment, toolkit: Toolkit, engine: Engine, name: string) {
     this.env = env;
     this.pagePrototype = pagePrototype(env);
@@ -58,7 +58,8 @@ export class TemplateEnvironment implements TemplateSource {
     this.helpers = new Helpers(env, engine.functions, name);
     this.#shared = new SharedTemplates(engine.fragments as { readonly reading: TemplateReading | undefined });
     this.privateNames = new PrivateNames(engine.settings.private);
-    // A page as a whole is not compared by what it reads: nothing of the request may be in it.
+    // A page as a whole is not compared by its reads, so the names of request objects are private too, unless the
+    // option is an empty list.
     this.pagePrivateNames = new PrivateNames([
       ...engine.settings.private,
       ...(engine.settings.private.length === 0 ? [] : OF_REQUESTS),
@@ -80,12 +81,12 @@ export class TemplateEnvironment implements TemplateSource {
     return this.#engine.functions;
   }
 
-  /** The template with what its pages' own copies of it have in common. */
+  /** Returns the object that all pages' copies of a template derive from. */
   shared(template: Template): Template {
     return this.#shared.of(template);
   }
 
-  /** The name by which pages are told apart: templates that are rendered from texts have none but their digest. */
+  /** Returns a name that tells pages apart. Templates rendered from a string have no path, so their digest is added. */
   pageNameOf(template: Template): string {
     return template.path
       ? this.nameOf(template)
@@ -96,13 +97,16 @@ export class TemplateEnvironment implements TemplateSource {
     return this.#digests.nameOf(template);
   }
 
-  /** The page that a tag runs for. */
+  /** Returns the page that a tag runs for. */
   pageOf(context: Context): Page {
     const page = (context.env as PageEnvironment)[PAGE];
     return page instanceof Page ? page : this.#noPage(context);
   }
 
-  /** Somebody else than the environment's own copy of Nunjucks runs the template: nothing of it will be stored. */
+  /**
+   * Makes up a page for a template that another copy of Nunjucks runs, or compiled code called by hand. Nothing of it
+   * is stored.
+   */
   #noPage(context: Context): Page {
     this.#warn(
       'a template was run without its environment: nothing in it is cached. Another copy of Nunjucks than the one the ' +
@@ -112,14 +116,14 @@ export class TemplateEnvironment implements TemplateSource {
     return new Page(this, this.#engine.newRender(context.ctx, false));
   }
 
-  /** Once for each code. */
+  /** Warns once for each code. */
   #warn(message: string, options: { readonly type: string; readonly code: string }): void {
     if (this.#warned.has(options.code)) return;
     this.#warned.add(options.code);
     process.emitWarning(message, options);
   }
 
-  /** What is known of a template; undefined when it was compiled elsewhere, which is said once. */
+  /** Returns the facts of a template; undefined when it was compiled elsewhere. Warns of that once. */
   factsOf(template: Template): TemplateFacts | undefined {
     const facts = this.#readFacts(template);
     if (facts === undefined) {
@@ -137,11 +141,13 @@ export class TemplateEnvironment implements TemplateSource {
     const { rootRenderFunc, tmplStr } = template;
     if (rootRenderFunc === undefined && tmplStr !== undefined) return this.analyst.factsOf(tmplStr);
     if (this.prepare(template) !== undefined) return undefined;
-    // What was compiled before the sweeper was installed has its source.
+    // A template compiled before the sweeper was installed has no facts in its code, but it has its source.
     return factsOf(template) ?? (tmplStr === undefined ? undefined : this.analyst.factsOf(tmplStr));
   }
 
-  /** Compiles a template for a page, and remembers which function is its. Returns what compiling threw. */
+  /**
+   * Compiles a template for a page, and remembers its compiled function. Returns the error if it cannot be compiled.
+   */
   prepare(template: Template): unknown {
     const isKnown = template.rootRenderFunc !== undefined && this.#templates.has(template.rootRenderFunc);
     return isKnown ? undefined : this.#compile(template);
@@ -162,15 +168,15 @@ export class TemplateEnvironment implements TemplateSource {
     return undefined;
   }
 
-  /** Path of the template being compiled; undefined while one is precompiled. */
+  /** Returns the path of the template being compiled; undefined while one is precompiled. */
   compilingPath(): string | undefined {
     return this.#compiling.at(-1)?.path;
   }
 
-  /** Looks for a template while another is compiled: what cannot be had at once is looked into when a page runs. */
+  /** Looks up a template while another one is compiled. One that cannot be had at once is examined when a page runs. */
   find(name: string, from: string | undefined): Found {
     let found: Found = 'unknown';
-    // While a template is precompiled, or compiled by hand, nobody knows what it is relative to.
+    // A template that is precompiled, or compiled by hand, has no path that the name could be relative to.
     if (from === undefined && /^\.\.?\//.test(name)) return found;
     try {
       this.env.getTemplate(name, false, from, true, (error, template) => {
@@ -178,12 +184,12 @@ export class TemplateEnvironment implements TemplateSource {
         if (facts !== undefined) found = { facts, path: template?.path };
       });
     } catch {
-      // A loader or a syntax error: whoever renders that template will hear of it.
+      // An error of a loader or of syntax: it will show when that template is rendered.
     }
     return found;
   }
 
-  /** The tag in its template; a promise when templates have to be loaded first. */
+  /** Returns the tag site; a promise when templates have to be loaded first. */
   site(page: Page, root: RootFunction, baked: string): TagSite | Promise<unknown> {
     const template = this.#templates.get(root);
     let templateDigest = page.digests.get(root);
@@ -204,7 +210,7 @@ export class TemplateEnvironment implements TemplateSource {
     return site;
   }
 
-  /** The tags of a template as it is that have run, by what was baked into its code. */
+  /** Returns the tag sites of one version of a template that have run, by the text that was compiled into its code. */
   #sitesOf(templateDigest: TemplateDigest): Map<string, TagSite> {
     let sites = this.#sites.get(templateDigest);
     if (sites === undefined) {
@@ -214,19 +220,19 @@ export class TemplateEnvironment implements TemplateSource {
     return sites;
   }
 
-  /** What bodies are checked against. */
+  /** Returns the rules that bodies are checked against. */
   rules(find: Find): Rules {
     const globals = this.env.globals as Readonly<Record<string, unknown>>;
     const isHelper = (name: string) => name in globals && !isCollection(globals[name]);
     return { privateNames: this.privateNames, isHelper, find };
   }
 
-  /** The facts are those of the templates as they are now. */
+  /** Makes a tag site, from the facts of the templates as they are now. */
   #newSite(page: Page, template: Template, templateDigest: TemplateDigest, baked: BakedTagSite): TagSite {
     const uses = this.factsOf(template)?.fragments[baked.ordinal];
     const find: Find = (name, from) => {
       const found = page.loads.look(this.env, name, from);
-      // What is still not there is in no templateDigest that is complete: it is missing.
+      // A template that is still not there is in no complete template digest, so it counts as missing.
       if (found === null || found instanceof Promise) return 'missing';
       const facts = this.factsOf(found);
       return facts === undefined ? 'unknown' : { facts, path: found.path };
@@ -239,7 +245,10 @@ export class TemplateEnvironment implements TemplateSource {
     return this.#digests.of(template, (name, from) => page.loads.look(this.env, name, from));
   }
 
-  /** A body asked for a template: one that its own template does not name becomes a dependency. */
+  /**
+   * Adds a template that a body asked for to the dependencies, unless the template digest of the tag's template
+   * contains it.
+   */
   used(page: Page, site: TagSite, name: string | Template, from: string | undefined, template: Template): void {
     const frame = this.#engine.fragments.frame;
     if (frame === undefined || (template.path && site.templateDigest?.paths.has(template.path))) return;
@@ -254,9 +263,9 @@ export class TemplateEnvironment implements TemplateSource {
   }
 
   /**
-   * The digest now of a template chosen at run time; undefined when the page has to wait for it.
+   * Returns the present digest of a template chosen at run time; undefined when the page has to wait for it.
    *
-   * @throws CacheSweeperError CACHESWEEPER_ASYNC_BODY when it cannot
+   * @throws CacheSweeperError CACHESWEEPER_ASYNC_BODY when the page cannot wait
    */
   templateDigest(page: Page, { name, parent }: Pick<TemplateDependency, 'name' | 'parent'>): string | undefined {
     const template = page.loads.look(this.env, name, parent);
@@ -286,9 +295,9 @@ function isCollection(value: unknown): boolean {
 }
 
 /**
- * Lets a page be run again when a template is there.
+ * Makes a page wait for a template, and run again after that.
  *
- * @throws CacheSweeperError CACHESWEEPER_ASYNC_BODY when nobody waits for the page
+ * @throws CacheSweeperError CACHESWEEPER_ASYNC_BODY when the page cannot wait
  */
 export function waitFor(page: Page, loading: Promise<unknown>): void {
   if (page.render.canWait) {

@@ -1,8 +1,8 @@
 import type { Template } from '../nunjucks.ts';
 
 /**
- * A template that cannot be compiled. Nunjucks would report that some time later, when a body cannot wait for it any
- * more: here whoever includes it hears of it at once, with its place.
+ * Makes a page's copy of a template that cannot be compiled throw the error at once, with its place. Nunjucks would
+ * report the error later, when a body cannot wait for it any more.
  */
 export function failing(template: Template, error: unknown): void {
   template.compile = () => {

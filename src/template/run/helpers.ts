@@ -7,7 +7,7 @@ const REPLACED = Symbol('replaced');
 const SEVERAL = Symbol('several');
 const CHARACTERS = 16;
 
-/** Where a helper is found: a global, a function in an object that is one, a filter, a test. */
+/** The place of a helper: a global, a function in a global object, a filter or a test. */
 interface Place {
   readonly kind: 'g' | 'f' | 't';
   readonly name: string;
@@ -17,30 +17,31 @@ interface Place {
 interface Known {
   readonly place: Place;
   readonly label: string;
-  /** Its place and a digest of its source: the same in every process that runs this code. */
+  /** Its place and a digest of its source. Every process that runs this code has the same text. */
   readonly text: string;
-  /** It is a global of Nunjucks' own. */
+  /** Whether it is one of Nunjucks' own globals. */
   readonly isOwn: boolean;
 }
 
 /**
- * What an environment has for all its pages, and is the same in each: globals, filters and tests. One that was there when the sweeper
- * was installed, or is added by the same run of code, stands by its name and source, in every process. One that comes later is a
- * function like those of the page until a second page has met it: it may have been set for one request.
+ * Identifies the helpers of an environment: its globals, filters and tests, which are the same on each page. A helper
+ * that was there when the sweeper was installed, or was added by the same run of code, is identified by its name and
+ * source, in every process. One added later is treated like a function of a page until a second page has met it,
+ * because it may have been set for one request.
  */
 export class Helpers {
   readonly #env: Environment;
   readonly #functions: Functions;
   /** The name of the environment. */
   readonly #of: string;
-  /** Of what was looked for; undefined for what was no helper, and stays a function of the page. */
+  /** Helpers already looked up; undefined for functions that are no helpers, which stay functions of the page. */
   readonly #known = new WeakMap<object, Known | undefined>();
-  /** Which function was met at each place. */
+  /** The function found at each place; `REPLACED` once there were two. */
   readonly #holders = new Map<string, unknown>();
   readonly #first = new WeakSet<object>();
   readonly #own: Own;
 
-  /** @param of the name of the environment, if it has one */
+  /** @param of name of the environment, if it has one */
   constructor(env: Environment, functions: Functions, of: string) {
     this.#env = env;
     this.#functions = functions;
@@ -54,7 +55,10 @@ export class Helpers {
     });
   }
 
-  /** The text that stands for a helper; undefined for any other value, and for one whose place another has taken. */
+  /**
+   * Returns the text that identifies a helper; undefined for other values, and for helpers whose place another one has
+   * taken.
+   */
   textOf(called: unknown, page: object): string | undefined {
     if (typeof called !== 'function') return undefined;
     this.#functions.settle();
@@ -62,11 +66,11 @@ export class Helpers {
     if (text === undefined) return undefined;
     const isTrusted = this.#first.has(called) || this.#functions.text(called, page) !== undefined;
     if (!isTrusted) return undefined;
-    // It may be a closure over something else than the other of its source: no other process can tell which.
+    // Two helpers of one source may be closures over different values. Another process cannot tell which is which.
     return text === SEVERAL ? this.#functions.mark(called) : text;
   }
 
-  /** Its text for all processes; `SEVERAL` where that stands for others too. */
+  /** Returns the text for all processes; `SEVERAL` if it stands for other helpers too. */
   #sharedText(called: object): string | typeof SEVERAL | undefined {
     const known = this.#knownAs(called);
     if (known === undefined) return undefined;
@@ -74,7 +78,7 @@ export class Helpers {
     if (isOwn) return label;
     const holder = this.#holders.get(label);
     if (holder !== called) this.#holders.set(label, holder === undefined ? called : REPLACED);
-    // A name that has stood for two functions stands for none.
+    // A name that has stood for two functions identifies neither.
     if (this.#holders.get(label) !== called) return undefined;
     return this.#functions.isOnly(`${this.#of}\n${text}`, called) ? text : SEVERAL;
   }
@@ -97,7 +101,10 @@ export class Helpers {
     return undefined;
   }
 
-  /** Names of Nunjucks' own filters and tests that something else stands under, and the other extensions: what runs is not what it was. */
+  /**
+   * Text of everything that changes how the environment runs a template: its name, the names of Nunjucks' own filters
+   * and tests that were replaced, and other extensions. It is part of each template digest.
+   */
   get manner(): string {
     const { filters, tests, extensions } = this.#env;
     const replaced = [
@@ -113,22 +120,25 @@ export class Helpers {
     return JSON.stringify([this.#of, replaced, others]);
   }
 
-  /** Whether a filter or test is Nunjucks' own: those do not look at the page's variables. */
+  /** Whether a filter or test is Nunjucks' own. These do not look at the page's variables. */
   isOwn(called: unknown): boolean {
     return this.#own.tests.has(called) || this.#own.filters.has(called);
   }
 
-  /** Whether it is what this copy of Nunjucks marks as safe: it tells it from other objects by its class. */
+  /** Whether this copy of Nunjucks marked a value as safe, which shows in its class. */
   isMarkedSafe(value: object): boolean {
     return Object.getPrototypeOf(value) === this.#own.safe;
   }
 
-  /** Whether it only moves the elements of a list, or counts them: what is read of them is recorded when they are looked into. */
+  /**
+   * Whether a filter only moves or counts the elements of a list. Reads of the elements are recorded when they are
+   * used.
+   */
   isMoving(called: unknown): boolean {
     return this.#own.moving.has(called);
   }
 
-  /** Whether it looks at what kind of value it is handed, and never into it: most tests of Nunjucks' own. */
+  /** Whether a test only looks at the type of a value, never inside it. Most of Nunjucks' own tests do. */
   isStructural(called: unknown): boolean {
     return this.#own.structural.has(called);
   }
@@ -165,7 +175,7 @@ function sourceOf(called: object): string {
 
 const extensionTexts = new WeakMap<object, string>();
 
-/** A digest of what an extension is made of: the code of its methods, and its texts. */
+/** Returns a digest of an extension: the code of its methods, and its data. */
 function extensionText(extension: object): string {
   let text = extensionTexts.get(extension);
   if (text === undefined) {
@@ -180,7 +190,7 @@ function extensionText(extension: object): string {
   return text;
 }
 
-/** Of an object only what it is: it may be anything. */
+/** Returns text for a value; for an object only its type, because it may be of any size. */
 function describe(value: unknown): string {
   const isList = Array.isArray(value) && value.every((element) => typeof element === 'string');
   return isList ? value.join() : typeof value === 'object' ? typeof value : String(value);
@@ -200,17 +210,17 @@ interface Own {
   readonly structural: ReadonlySet<unknown>;
   readonly filters: ReadonlySet<unknown>;
   readonly moving: ReadonlySet<unknown>;
-  /** The class of what is marked as safe. */
+  /** The prototype of values that are marked as safe. */
   readonly safe: unknown;
 }
 
-/** Filters of Nunjucks' own that look at no element of the list they are handed. */
+/** Nunjucks' own filters that look at no element of the list they receive. */
 const MOVING = ['length', 'first', 'last', 'reverse', 'slice', 'batch', 'default'];
 
-/** The one test that asks for a property. */
+/** The only test that reads a property of its value. */
 const LOOKS_INSIDE = 'iterable';
 
-/** Nunjucks' own tests and filters, found in an environment that nobody has added to. */
+/** Finds Nunjucks' own tests and filters, in a new environment without additions. */
 function ownOf(env: Environment): Own {
   let prototype: object | null = Object.getPrototypeOf(env);
   while (prototype !== null && !Object.hasOwn(prototype, 'addTest')) prototype = Object.getPrototypeOf(prototype);
