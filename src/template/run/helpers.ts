@@ -102,8 +102,8 @@ export class Helpers {
   }
 
   /**
-   * Text of everything that changes how the environment runs a template: its name, the names of Nunjucks' own filters
-   * and tests that were replaced, and other extensions. It is part of each template digest.
+   * Text of all that changes how the environment runs a template and is not recorded as a read: its name, the names of
+   * Nunjucks' own filters and tests that were replaced, and other extensions. It is part of each template digest.
    */
   get manner(): string {
     const { filters, tests, extensions } = this.#env;

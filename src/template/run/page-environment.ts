@@ -7,7 +7,7 @@ import type { TemplateReading } from './page-runtime.ts';
 import type { TemplateLoads } from './template-loads.ts';
 import { waterfall } from './waterfall.ts';
 
-/** A page, as its environment knows it. */
+/** The parts of a page that its environment uses. */
 export interface EnvironmentPage {
   readonly environment: { readonly env: Environment; readonly pagePrototype: Environment; readonly helpers: Helpers };
   readonly render: Render;
@@ -15,11 +15,11 @@ export interface EnvironmentPage {
   readonly watch: BodyWatch | undefined;
   readonly loads: TemplateLoads;
   readonly hasSlowLoader: boolean;
-  /** The variables that the template which is rendered next is given a copy of. */
+  /** The variables that the next template to be rendered gets a copy of. */
   handedOn: Record<string, unknown> | undefined;
-  /** Contexts of modules. */
+  /** Contexts of modules, which are imported templates. */
   readonly modules: WeakSet<Context>;
-  /** The template that is run next is a module. */
+  /** Whether the next template to run is a module. */
   isImporting: boolean;
   readonly adopted: ReadonlyMap<string | null | undefined, ReadonlyMap<string, Template>>;
   adopt(template: Template): Template;
@@ -27,7 +27,7 @@ export interface EnvironmentPage {
   later(run: () => void, startedIn: Pass): void;
 }
 
-/** Under this property an environment made for one page carries the page. */
+/** Property of an environment made for one page that holds the page. */
 export const PAGE: unique symbol = Symbol('nunjucks-cachesweeper page');
 
 /** An environment made for one page. */
@@ -36,8 +36,8 @@ export type PageEnvironment = Environment & { readonly [PAGE]?: EnvironmentPage 
 type Optional<T> = T | null | undefined;
 
 /**
- * What the environments of all pages have in common: how templates, filters and extensions are found for a page. Those of
- * one environment share it; a page adds itself and what is looked up most.
+ * Makes the prototype of the environments of all pages of one environment. It finds templates, filters and extensions
+ * for a page; the page's own environment adds the page and the most frequent lookups.
  */
 export function pagePrototype(base: Environment): Environment {
   return Object.assign(Object.create(base) as Environment, {
@@ -50,7 +50,7 @@ export function pagePrototype(base: Environment): Environment {
       done?: Done<Template>,
     ): Template | undefined {
       const page = this[PAGE];
-      // The same short forms as Nunjucks': (name, done), (name, eager, done).
+      // Nunjucks accepts the same short forms: (name, done), (name, eager, done).
       if (typeof eager === 'function') return getTemplate(page, base, name, false, null, false, eager);
       if (typeof from === 'function') return getTemplate(page, base, name, eager ?? false, null, false, from);
       return getTemplate(page, base, name, eager ?? false, from, ignoreMissing ?? false, done);
@@ -79,7 +79,7 @@ export function environmentOf(page: EnvironmentPage): Environment {
   own[PAGE] = page;
   own[RENDER] = page.render;
   own.globals = base.globals;
-  // Looked up for each output and each filter of a page: one step here instead of three.
+  // Nunjucks reads these for each output and each filter of a page: own properties take one step instead of three.
   own.opts = base.opts;
   own.filters = base.filters;
   return own;
@@ -97,7 +97,10 @@ function getFilter(page: EnvironmentPage, base: Environment, name: string): Call
 
 const known = new WeakMap<Called, Called>();
 
-/** A filter or test that tells what it is handed; one that is not Nunjucks' own is a read, and gets a recording context. */
+/**
+ * Makes a filter or test record the values it receives. One that is not Nunjucks' own is a read itself, and gets a
+ * recording context.
+ */
 function recorded(page: EnvironmentPage, name: string, called: Called): Called {
   const { helpers } = page.environment;
   if (!helpers.isOwn(called)) page.reading?.helper(name, called);
@@ -113,14 +116,14 @@ function ownRecorded(called: Called, helpers: Helpers): Called {
   if (helpers.isStructural(called)) return called;
   const isMoving = helpers.isMoving(called);
   return function handed(this: unknown, ...args: unknown[]) {
-    // What most filters are handed.
+    // Fast path: most filters receive a single text or number.
     if (args.length === 1 && !isObject(args[0])) return called.call(this, args[0]);
     if (args.some(isObject)) {
       const reading = readingOf(this);
       if (isMoving && Array.isArray(args[0])) reading?.iterate(args[0]);
       else reading?.hand(args);
       const value = called.apply(this, args);
-      // What is picked from a list that a function gave was given as well.
+      // A value picked from a list that a function returned was returned by that function as well.
       if (args.some((arg) => reading?.isGiven(arg))) reading?.given(value);
       return value;
     }
@@ -147,7 +150,7 @@ function readingOf(context: unknown): TemplateReading | undefined {
   return ((context as Context).env as PageEnvironment)[PAGE]?.reading;
 }
 
-/** A function whose last argument may be called back later: the page goes on there as itself. */
+/** Wraps a function whose last argument may be called back later, so that the page continues there as itself. */
 function continued(page: EnvironmentPage, run: (...args: unknown[]) => unknown): (...args: unknown[]) => unknown {
   return function started(this: unknown, ...args: unknown[]) {
     const callback = args.at(-1);
@@ -164,7 +167,7 @@ function continued(page: EnvironmentPage, run: (...args: unknown[]) => unknown):
   };
 }
 
-/** Another extension's tags: asynchronous ones call back, and all are handed the page's context. */
+/** Wraps another extension. Its asynchronous tags call back, and all of its tags receive the page's context. */
 function continuedExtension(page: EnvironmentPage, extension: object): object {
   return new Proxy(extension, {
     get(target, property) {
@@ -198,7 +201,8 @@ function getTemplate(
   }
   // The usual case: every loader answers at once.
   if (typeof name === 'string' && !eager && !page.hasSlowLoader) {
-    // Inside a body each use is watched, and a template that may be missing may be made up.
+    // Do not reuse a template inside a body, where each use is recorded, or one that may be missing: Nunjucks makes
+    // that one up.
     const isPlain = page.watch === undefined && !ignoreMissing;
     const known = isPlain ? page.adopted.get(from)?.get(name) : undefined;
     if (known !== undefined) {
@@ -229,8 +233,8 @@ function getTemplate(
   const waiting = page.loads.get(base, name, eager, from, ignoreMissing, deliver, (run) => page.later(run, pass));
   if (waiting !== undefined) {
     page.watch?.waitFor(waiting);
-    // Nunjucks loses output around an include that comes late (in loops, macros, conditions): with all templates at
-    // hand, the next pass is complete.
+    // Nunjucks loses output around an include that comes late (in loops, macros, conditions). The next pass has all
+    // templates at once, so its output is complete.
     if (page.render.canWait) page.render.pass.pending.add(waiting);
   }
   return undefined;

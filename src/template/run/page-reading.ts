@@ -4,16 +4,20 @@ import type { TemplateReading } from './page-runtime.ts';
 import { recordingContext } from './recording-context.ts';
 
 /**
- * Looks for private values in a page that somebody keeps as a whole: a view, or what a lazy renders. Nothing of it is compared
- * when it is shown again, so it is not kept when there was one.
+ * Looks for reads of private values in a page that is kept as a whole: a view, or a page that a lazy renders. Reads
+ * outside of its fragments are not compared when it is served again, so it must not be kept if it read such a value.
  */
 export class PageReading implements TemplateReading {
   readonly #privateNames: PrivateNames;
   readonly #found: (name: string, value: unknown) => void;
-  /** Objects directly below which private values are looked for, with their path. */
+  /** Objects that may have private values as members, each with its path. */
   readonly #carriers = new Map<object, readonly string[]>();
 
-  /** @param found called with each private value that is read, and its name */
+  /**
+   * Receives the private names to look for.
+   *
+   * @param found called with each private value that is read, and its name
+   */
   constructor(privateNames: PrivateNames, found: (name: string, value: unknown) => void) {
     this.#privateNames = privateNames;
     this.#found = found;
@@ -45,7 +49,7 @@ export class PageReading implements TemplateReading {
 
   helper(): void {}
 
-  /** All that is directly in an object of the request is looked at. */
+  /** Examines all members of an object of the request, because a loop or a function may read any of them. */
   iterate(value: unknown): void {
     const path = typeof value === 'object' && value !== null ? this.#carriers.get(value) : undefined;
     if (path === undefined) return;
@@ -90,5 +94,5 @@ export class PageReading implements TemplateReading {
   typed(): void {}
 }
 
-/** What no private value is directly below. */
+/** Path of any other object; no private name begins like this. */
 const ELSEWHERE: readonly string[] = [''];

@@ -5,9 +5,9 @@ import type { Context, Frame, Runtime } from '../nunjucks.ts';
 
 type Called = (this: unknown, ...args: unknown[]) => unknown;
 
-/** Under this property a macro carries what is known of it. */
+/** Property of a macro that holds its context and code. */
 const MACRO: unique symbol = Symbol('nunjucks-cachesweeper macro');
-/** Under this property what `object.method` gives carries the object and the method. */
+/** Property of a method that Nunjucks returned for `object.method`; it holds the object and the method's name. */
 const METHOD_OF: unique symbol = Symbol('nunjucks-cachesweeper method');
 
 export interface Method {
@@ -16,15 +16,17 @@ export interface Method {
 }
 
 export interface Macro {
-  /** The context of the template that it stands in: what it looks up, it looks up there. */
+  /** The context of the template that the macro is defined in. The macro looks up its variables there. */
   readonly context: Context;
   /** Its compiled code. */
   readonly body: (...args: never[]) => unknown;
-  /** It is what {% call %} passes in: a closure, which sees what stands around it. */
+  /** Whether it is the block of a `{% call %}`: a closure, which sees the variables around it. */
   isCaller: boolean;
 }
 
-/** What is known of a macro, or of what Nunjucks gives for `templates.macro`; undefined for anything else. */
+/**
+ * Returns the context and code of a macro, also of one imported as `templates.macro`; undefined for any other value.
+ */
 export function macroOf(value: unknown): Macro | undefined {
   if (typeof value !== 'function') return undefined;
   const macro = (value as { readonly [MACRO]?: Macro })[MACRO];
@@ -33,7 +35,7 @@ export function macroOf(value: unknown): Macro | undefined {
   return method && macroOf(calledIn(method));
 }
 
-/** The function that Nunjucks' wrapper of a method calls; undefined where that takes a getter. */
+/** Returns the function that Nunjucks' wrapper of a method calls; undefined where finding it would call a getter. */
 export function calledIn({ object, key }: Method): unknown {
   if ((typeof object !== 'object' && typeof object !== 'function') || object === null || isPlaceholder(object)) {
     return undefined;
@@ -45,40 +47,43 @@ export function calledIn({ object, key }: Method): unknown {
   }
 }
 
-/** What Nunjucks gives for `object.method`, taken apart; undefined for any other function. */
+/**
+ * Returns the object and the name of the method that Nunjucks wrapped for `object.method`; undefined for any other
+ * function.
+ */
 export function methodOf(value: unknown): Method | undefined {
   return typeof value === 'function' ? (value as { readonly [METHOD_OF]?: Method })[METHOD_OF] : undefined;
 }
 
-/** Told of what the templates of a page do, as their compiled code does it. */
+/** Receives each step that the compiled templates of a page take. */
 export interface TemplateReading extends Reading {
-  /** A template or module is run, with a copy of `variables` (undefined for none of the page). */
+  /** A template or module runs, with a copy of `variables`; undefined if these are not the page's. */
   enter(context: Context, variables: Record<string, unknown> | undefined): void;
   /** Looks a variable up, as Nunjucks does: in the frames, then in the context. */
   lookup(context: Context, frame: Frame, name: string): unknown;
-  /** A variable that is looked up past all frames, as macros and modules do. */
+  /** A variable was looked up past all frames, as macros and modules do. */
   lookupPast(kind: 'context' | 'global', context: Context, name: string, value: unknown): void;
-  /** A filter (`|name`) or a test (`?name`) of the site's is used. */
+  /** The template uses a filter (`|name`) or test (`?name`) that is not Nunjucks' own. */
   helper(name: string, called: unknown): void;
   member(object: unknown, key: unknown, value: unknown): void;
   /** `for` goes over a value. */
   iterate(value: unknown): void;
-  /** `for a, b in` takes the elements of a value apart. */
+  /** `for a, b in` takes apart the elements of a value. */
   destructure(value: unknown): void;
-  /** A filter, a test, an operator, another tag is handed values. */
+  /** A filter, a test, an operator or another tag receives values. */
   hand(values: readonly unknown[]): void;
-  /** What {% call %} passes in was made for the body. */
+  /** The body made the block of a `{% call %}`. */
   madeCaller(caller: object): void;
-  /** A call: returns the context that the function is given as its `this`. */
+  /** A function is called. Returns the context that it gets as its `this`. */
   called(called: unknown, context: Context, args: readonly unknown[]): Context;
-  /** What a function gave. */
+  /** A function returned a value. */
   given(value: unknown): void;
   isGiven(value: unknown): boolean;
-  /** The context as functions see it. */
+  /** Returns a context for functions that records their lookups. */
   recording(context: Context): Context;
 }
 
-/** Nunjucks' runtime as one run of a template gets it. */
+/** Nunjucks' runtime, as one run of a template receives it. */
 export type PageRuntime = Runtime & { readonly context: Context };
 
 const PAGE_RUNTIME: unique symbol = Symbol('nunjucks-cachesweeper runtime');
@@ -91,8 +96,8 @@ export function isPageRuntime(runtime: Runtime): runtime is PageRuntime {
 export type MakeRuntime = new (context: Context) => PageRuntime;
 
 /**
- * The runtime that the templates of a page are handed: Nunjucks' own, which tells the body being rendered what is looked up. Where no
- * body is rendered, it asks one variable more than Nunjucks.
+ * Makes the runtime that the templates of a page receive: Nunjucks' own, which also tells the body being rendered about
+ * each lookup. Where no body is rendered, it costs one more check than Nunjucks alone.
  */
 export function pageRuntime(
   runtime: Runtime,
@@ -158,7 +163,7 @@ export function pageRuntime(
   return Derived as unknown as MakeRuntime;
 }
 
-/** What a method of a text gives was made for whoever called it. */
+/** Whether a function is a method of a text. Such a method makes a new result for each call. */
 function isMethodOfText(called: unknown): boolean {
   return typeof methodOf(called)?.object === 'string';
 }

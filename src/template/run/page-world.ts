@@ -8,18 +8,18 @@ import { type Macro, macroOf, methodOf } from './page-runtime.ts';
 
 type Callable = (...args: never[]) => unknown;
 
-/** What tells models, functions and helpers from other values. */
+/** Tell models, functions and helpers from other values. */
 export interface Known {
   readonly identifier: Identifier;
   readonly functions: Functions;
   readonly helpers: Helpers;
 }
 
-/** What the values of one page are: its models, its functions, its macros. */
+/** Identifies the values of one page: its models, functions and macros. */
 export class PageWorld implements World {
   readonly #known: Known;
 
-  /** Stands for the page where functions are asked whether an earlier one has met them. */
+  /** Stands for the page, to tell whether an earlier page has met a function. */
   readonly #page: object;
 
   constructor(known: Known, page: object) {
@@ -78,10 +78,15 @@ export class PageWorld implements World {
   }
 }
 
-/** Texts of macros' code: a page makes each macro anew, and shows it in many fragments. */
+/**
+ * Digests of macros' code. A page makes each macro anew and may show it in many fragments, but its code stays the same.
+ */
 const texts = new WeakMap<Callable, string>();
 
-/** A macro is its code; the variables of its template that it looks up are reads. */
+/**
+ * Returns the text of a macro, a digest of its code. The variables that it looks up in its template are recorded as
+ * reads.
+ */
 function textOf({ body }: Macro): string {
   let text = texts.get(body);
   if (text === undefined) {

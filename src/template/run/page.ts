@@ -14,49 +14,52 @@ import { TemplateLoads } from './template-loads.ts';
 /** The environment that a page's templates belong to. */
 export interface PageSource extends Known {
   readonly env: Environment;
-  /** What the environments of all its pages have in common. */
+  /** The prototype of the environments of all its pages. */
   readonly pagePrototype: Environment;
-  /** Compiles a template; returns the error that says why it cannot be. */
+  /** Compiles a template. Returns the error if it cannot be compiled. */
   prepare(template: Template): unknown;
-  /** The template with what its pages' own copies of it have in common. */
+  /** Returns the object that all pages' copies of a template derive from. */
   shared(template: Template): Template;
 }
 
 /**
- * One page on its way through Nunjucks.
+ * One page that Nunjucks renders.
  *
- * Nunjucks hands a compiled template the environment it belongs to, and from there it reaches every include, import,
- * macro and block. So each page gets an environment of its own, derived from the real one: whatever runs for the page
- * finds the page through it, even where Nunjucks passes no context (macros) or calls back in another page's
+ * Nunjucks passes a compiled template the environment it belongs to, and from there it reaches every include, import,
+ * macro and block. So each page gets an environment of its own, derived from the real one. All code that runs for the
+ * page finds the page through it, even where Nunjucks passes no context (macros) or calls back in another page's
  * asynchronous context.
  */
 export class Page {
   readonly render: Render;
   readonly environment: PageSource;
   readonly loads: TemplateLoads = new TemplateLoads();
-  /** What its values are to the cache. */
+  /** Identifies the page's values for the cache. */
   readonly world: PageWorld;
-  /** The variables that the template which is rendered next is given a copy of. */
+  /** The variables that the next template to be rendered gets a copy of. */
   handedOn: Record<string, unknown> | undefined;
-  /** Contexts of modules: whoever imports one reads what it sets. */
+  /** Contexts of modules. Variables that a module sets can be read by all templates that import it. */
   readonly modules: WeakSet<Context> = new WeakSet();
-  /** The template that is run next is a module. */
+  /** Whether the next template to run is a module. */
   isImporting = false;
-  /** TemplateDigests found in this pass. */
+  /** Template digests found in this pass. */
   readonly digests: Map<RootFunction, TemplateDigest> = new Map();
-  /** Templates this pass has asked for outside of bodies, by who asked and for what: a loop asks for one many times. */
+  /**
+   * Templates that this pass has asked for outside of bodies, by the asking template and the name. A loop may ask for
+   * the same one many times.
+   */
   readonly adopted: Map<string | null | undefined, Map<string, Template>> = new Map();
   /** Ends the pass that is running with an error. */
   fail: ((error: unknown) => void) | undefined;
-  /** Whether a template may come later than it is asked for. */
+  /** Whether a template may arrive later than it is asked for. */
   readonly hasSlowLoader: boolean;
   /** The page's environment. */
   readonly ownEnvironment: Environment;
-  /** The asynchronous context of whoever asked for the page. */
+  /** The asynchronous context of the code that asked for the page. */
   readonly #resource: AsyncResource;
   #frame: Frame | undefined;
   #pageWatch: BodyWatch | undefined;
-  /** The page in each environment that has a part of it, and the innermost body being rendered. */
+  /** The page's parts in each environment, and the watch of the innermost body. */
   readonly #shared: { readonly pages: Map<PageSource, Page>; watch: BodyWatch | undefined };
 
   constructor(environment: PageSource, render: Render, part?: Page) {
@@ -78,27 +81,27 @@ export class Page {
     this.#shared.watch = watch;
   }
 
-  /** Where what templates look up now is recorded, if anywhere. */
+  /** Records the lookups of templates, where they are recorded. */
   get reading(): TemplateReading | undefined {
     return this.render.frames.frame?.reading as TemplateReading | undefined;
   }
 
-  /** The same page in another environment, for a part that is rendered there. */
+  /** Returns the same page in another environment, for a part that is rendered there. */
   within(environment: PageSource): Page {
     return this.#shared.pages.get(environment) ?? new Page(environment, this.render, this);
   }
 
-  /** Runs something in the asynchronous context of whoever asked for the page. */
+  /** Runs a function in the asynchronous context of the code that asked for the page. */
   inContext<T>(run: () => T): T {
     return this.#resource.runInAsyncScope(run);
   }
 
   /**
-   * Goes on with the page when something that it waited for has come. Whoever calls back may be in the middle of another
-   * page: what follows runs for this one, inside no body, and its errors are this page's.
+   * Continues the page when something it waited for has arrived. The code that calls back may be in the middle of
+   * another page, so `run` runs for this page, inside no body, and its errors are this page's.
    */
   later(run: () => void, startedIn: Pass): void {
-    // An earlier pass, or a page that was answered: nobody waits for this any more, and it knows less than there is now.
+    // Ignore a call for an earlier pass, which a newer pass has replaced, or for a page that was delivered.
     if (this.render.pass !== startedIn || this.render.isFinished) return;
     const { watch } = this;
     this.watch = this.#pageWatch;
@@ -113,8 +116,10 @@ export class Page {
   }
 
   /**
-   * @param frame what all of the page is counted in, if anybody asks what it was made from
-   * @param watch what watches all of it, then
+   * Begins a pass.
+   *
+   * @param frame collects the dependencies of the whole page, if it is part of a lazy or view
+   * @param watch watches the whole page in that case
    */
   beginPass(frame: Frame | undefined, watch: BodyWatch | undefined): void {
     this.#frame = frame;
@@ -136,9 +141,9 @@ export class Page {
     names.set(name, template);
   }
 
-  /** A template as this page runs it: the same code, in the page's environment. */
+  /** Returns a page's copy of a template: the same code, in the page's environment. */
   adopt(template: Template): Template {
-    // The shared template is compiled, not the page's view of it, which is gone with the page.
+    // Compile the shared template, not the page's copy, which is gone with the page.
     const error = this.environment.prepare(template);
     const own = Object.create(this.environment.shared(template)) as Template;
     own.env = this.ownEnvironment;

@@ -5,9 +5,10 @@ import { isPlain } from '../../util/plain.ts';
 import type { PrivateNames } from '../compile/private-names.ts';
 
 /**
- * Whether one of the keys that name a visitor's own value has none: then it tells nobody from anybody.
+ * Whether one of the keys that name a visitor's value is empty, for example because the visitor is not logged in. Such
+ * a key does not tell visitors apart.
  *
- * @param indexes of the keys that name private values
+ * @param indexes positions of the keys that name private values
  */
 export function namesNoVisitor(indexes: readonly number[], keys: readonly unknown[], world: World): boolean {
   return indexes.some((index) => !isSomething(keys[index], world));
@@ -20,8 +21,9 @@ function isSomething(value: unknown, world: World): boolean {
 }
 
 /**
- * Whether a body read a visitor's own value that no argument of its tag names: it would make a fragment for each visitor. Most are
- * refused when the template is compiled; this finds what a macro or a template chosen at run time reads.
+ * Whether a body read a private value that no argument of its tag names. It would make a fragment for each visitor.
+ * Most such bodies are refused when the template is compiled; this finds reads of macros and of templates chosen at run
+ * time.
  */
 export function hasPrivateRead(
   shape: ReadShape,
@@ -32,7 +34,7 @@ export function hasPrivateRead(
   const find = (node: ReadNode, path: readonly string[], value: unknown): boolean => {
     if (typeof value === 'object' && value !== null && scope.models.includes(value)) return false;
     if (privateNames.privateLength(path) === path.length && isThere(value) && !isAllowed(path, allowed)) return true;
-    // What a macro looks up in the template it stands in, it looks up by its name.
+    // A macro looks up the variables of its template by their names, so their paths start there.
     if (node.context?.children.some((child) => find(child, [child.step], ofMacro(value, child.step)))) return true;
     if (typeof value !== 'object' || value === null) return false;
     if (node.children.some((child) => find(child, [...path, child.step], peekAt(value, child.step)))) return true;
@@ -45,7 +47,10 @@ export function hasPrivateRead(
 
 const known = new WeakMap<PrivateNames, WeakMap<ReadShape, readonly ReadRoot[]>>();
 
-/** The roots below which a name could be private, wherever it stands: most bodies read none, and a shape is read again and again. */
+/**
+ * Returns the roots below which any name may be private. Most bodies have none, and the answer is remembered because a
+ * shape is checked many times.
+ */
 function suspects(shape: ReadShape, privateNames: PrivateNames): readonly ReadRoot[] {
   let shapes = known.get(privateNames);
   if (shapes === undefined) {
@@ -61,7 +66,7 @@ function suspects(shape: ReadShape, privateNames: PrivateNames): readonly ReadRo
 }
 
 function mayBePrivate(node: ReadNode, privateNames: PrivateNames): boolean {
-  // `for k, v in` reads every name that is there.
+  // `for k, v in` reads every name in the object.
   if (node.entries || privateNames.isMentioned(node.step)) return true;
   for (let i = 0; i < node.children.length; i++) {
     if (mayBePrivate(node.children[i] as ReadNode, privateNames)) return true;
@@ -70,7 +75,7 @@ function mayBePrivate(node: ReadNode, privateNames: PrivateNames): boolean {
   return node.context !== undefined && mayBePrivate(node.context, privateNames);
 }
 
-/** What was read of all that is directly in a value, each with its step: `*` in a list, its name in an object. */
+/** Returns the reads of all elements of a value, each with its step: `*` in a list, the name in an object. */
 export function elementsRead(
   { each, entries }: ReadNode,
   value: object,
@@ -112,7 +117,7 @@ export function peekAt(value: object, step: string): unknown {
   }
 }
 
-/** Not what a page finds under a private name when nobody is there. */
+/** Whether a private name has a value. Undefined, null, false and empty text stand for no visitor. */
 export function isThere(value: unknown): boolean {
   return value !== undefined && value !== null && value !== false && value !== '';
 }

@@ -4,14 +4,14 @@ import type { Scope, World } from '../../reads/world.ts';
 import type { PrivateNames } from '../compile/private-names.ts';
 import { elementsRead, isAllowed, isThere, peekAt } from './private-reads.ts';
 
-/** Objects that are looked through for private ones where a function is handed what `except=` takes out. */
+/** Limit of objects searched for private ones, where a function receives a value that `except=` excludes. */
 const MAX_SCANNED = 1_000;
 
 /**
- * The private values of a page by what they are, not by their names: a template may have given them others. They are the objects
- * and texts at private names, and the objects directly in them that are no models.
+ * Returns the private values of a page. A template may have given them other names, so they are found by identity: the
+ * objects and texts at private names, and the objects directly in these that are no models.
  *
- * @param variables of the page
+ * @param variables variables of the page
  * @param allowed paths that arguments of the tag name
  */
 export function privateValues(
@@ -46,7 +46,7 @@ export function privateValues(
   return found;
 }
 
-/** Whether a body read one of these values on a path that `except=` takes out, or below it. */
+/** Whether a body read one of these values on a path that `except=` excludes, or below it. */
 export function exceptsPrivate(
   roots: readonly ReadRoot[],
   except: readonly (readonly string[])[],
@@ -79,7 +79,7 @@ export function exceptsPrivate(
   });
 }
 
-/** Whether one of the values is somewhere in an object that a function was handed. */
+/** Whether one of the values is anywhere in an object that a function received. */
 function holds(value: object, values: ReadonlySet<unknown>): boolean {
   const seen = new Set<unknown>([value]);
   for (const object of seen) {

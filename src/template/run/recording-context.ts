@@ -1,15 +1,18 @@
 import type { Context } from '../nunjucks.ts';
 
-/** Told of what a function looks up in the context it was given. */
+/** Called with each variable that a function looks up in its context. */
 export interface ContextReads {
   read(name: string, value: unknown): void;
-  /** It asked whether a variable is there that is undefined: whether it is missing or only has no value makes a difference. */
+  /**
+   * The function asked whether an undefined variable exists. The record of a read does not tell a missing variable from
+   * one without a value.
+   */
   unsure(name: string): void;
-  /** It asked for the names of all variables. */
+  /** The function asked for the names of all variables. */
   all(): void;
 }
 
-/** A context that tells what is looked up in it; what a function sets in it is set in the real one. */
+/** Makes a context that records lookups. Variables that a function sets in it are set in the real one. */
 export function recordingContext(context: Context, reads: ContextReads): Context {
   const ask = (ctx: Record<string, unknown>, name: string): void => {
     if (ctx[name] === undefined) reads.unsure(name);

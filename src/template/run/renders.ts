@@ -16,10 +16,13 @@ import { renderShadow } from './shadow-pages.ts';
 /** Nunjucks' own `Template.prototype.render`. */
 export type NunjucksRender = (this: Template, context: object | null | undefined, done?: Done<string>) => string | null;
 
-/** Passes of one page: each waits for something new, so more than these is a loader or a template that never settles. */
+/**
+ * Limit of passes for one page. Each pass waits for something new, so a page with more has a loader or a lazy that
+ * never settles.
+ */
 const MAX_PASSES = 100;
 
-/** Takes the pages of one environment through their passes. */
+/** Renders the pages of one environment, each in one or more passes. */
 export class Renders {
   readonly #environment: TemplateEnvironment;
   readonly #engine: Engine;
@@ -31,7 +34,7 @@ export class Renders {
     this.#nunjucks = nunjucks;
   }
 
-  /** What `template.render(context, done)` does in an environment with the tag. */
+  /** Replaces `template.render(context, done)` in an environment with the tag. */
   render(
     template: Template,
     context: object | null | undefined,
@@ -54,24 +57,25 @@ export class Renders {
     return done === undefined ? this.#atOnce(page, template, context) : this.#inPasses(page, template, context, done);
   }
 
-  /** A page that renders a part of itself, as a component written as a global or filter does. */
+  /** Renders a template as a part of the running page, as for a component that is written as a global or filter. */
   #part(running: Page, template: Template, context: object | null | undefined): string | null {
     const page = running.within(this.#environment);
     const { frame } = this.#engine.fragments;
-    // What a template in another environment is made of now, the fragment's own environment cannot tell.
+    // The fragment's own environment cannot find out when a template of another environment changes, so do not store
+    // it.
     if (page !== running && frame !== undefined) frame.uncached ??= 'unknown template';
     else if (template.path) page.watch?.events.used(template.path, undefined, template);
     page.handedOn = undefined;
     try {
       return this.#nunjucks.call(page.adopt(template), context);
     } catch (error) {
-      // Whoever called may show something in its place, which no bump would sweep.
+      // The caller may show something in place of the error. No bump would sweep that, so the body is not stored.
       if (frame !== undefined) frame.uncached ??= 'contains uncached';
       throw error;
     }
   }
 
-  /** What `env.render(name, context, done)` does: all of it in the caller's asynchronous context. */
+  /** Replaces `env.render(name, context, done)`. All of it runs in the caller's asynchronous context. */
   byName(env: Environment, name: string, context: object, done: Done<string>, since?: number): void {
     const loaded: Done<Template> = (error, template) => {
       if (error || template === undefined) queueMicrotask(() => done(error));
@@ -90,7 +94,7 @@ export class Renders {
     try {
       const html = this.#pass(page, template, context, undefined, part, frame);
       if (part !== undefined && frame !== undefined) this.#addTo(part, frame, page, template);
-      // Null says that the template is asynchronous: nobody will get its html.
+      // Null means that the template is asynchronous: its html is lost.
       if (html !== null) this.#succeed(page, template, context, started);
       return html;
     } catch (error) {
@@ -105,7 +109,7 @@ export class Renders {
     const { render } = page;
     const started = performance.now();
     const part = currentPart();
-    // Nunjucks calls back from one queue for all pages: each caller is called in its own asynchronous context.
+    // Nunjucks calls back from one queue for all pages. Call each caller in its own asynchronous context.
     const answer = (error: unknown, html?: string): void =>
       page.inContext(() => done(error === null ? null : recogniseError(error), html));
     const fail = (error: unknown): void => {
@@ -113,7 +117,7 @@ export class Renders {
       if (part !== undefined) part.frame.uncached ??= 'contains uncached';
       answer(error);
     };
-    // What the callback throws is thrown to nobody, as with Nunjucks alone: in a promise it would be a rejection.
+    // Throw errors of the callback outside of any promise, as Nunjucks does: in a promise they would become rejections.
     const failLater = (error: unknown): void => queueMicrotask(() => fail(error));
     const succeed = (html: string | undefined, frame: Frame | undefined): void => {
       if (part !== undefined && frame !== undefined) this.#addTo(part, frame, page, template);
@@ -144,19 +148,19 @@ export class Renders {
       try {
         this.#pass(page, template, context, finish, part, frame);
       } catch (error) {
-        // Nunjucks failed to report it.
+        // Nunjucks threw the error instead of reporting it.
         finish(error ?? new Error('the template failed'));
       }
     };
     const mustWait = this.#engine.predict(render, this.#environment.pageNameOf(template));
     if (mustWait === undefined) pass();
     else if (mustWait) void this.#wait(page).then(() => page.inContext(pass), failLater);
-    // Behind the tick in which what was asked is written to the socket: the answer comes while the pass runs.
+    // Wait until after the tick that writes the request to the socket. The answer then arrives while the pass runs.
     else process.nextTick(() => page.inContext(pass));
     return null;
   }
 
-  /** What a lazy renders, the fragment that uses the lazy's value is made from; what a view renders, the view. */
+  /** Adds a page's dependencies to the lazy or view it belongs to. */
   #addTo(part: Part, frame: Frame, page: Page, { path }: Template): void {
     if (!page.render.enabled) frame.uncached ??= 'disabled';
     const digest = path ? this.#environment.templateDigest(page, { name: path, parent: undefined }) : undefined;
@@ -166,14 +170,14 @@ export class Renders {
     part.frame.include(frame);
   }
 
-  /** Looks for what a page that is kept as a whole must not show. */
+  /** Looks for private values, which a page that is kept as a whole must not show. */
   #reading(part: Part | undefined, frame: Frame): PageReading {
     return new PageReading(this.#environment.pagePrivateNames, (_name, value) => {
       if (isValue(value) || !part?.mayMissPrivate) frame.uncached ??= 'private name';
     });
   }
 
-  /** What a page that somebody counts does outside of its fragments. */
+  /** Records the templates that a page of a lazy or view uses outside of its fragments. */
   #pageEvents(page: Page, frame: Frame): BodyEvents {
     return {
       used: (name, parent) => {
@@ -231,7 +235,10 @@ export class Renders {
     this.#engine.verifier.start({ chosen, since: render.since, renderAgain });
   }
 
-  /** Renders a page that was delivered once more: where it was asked for, and as a part of nothing. */
+  /**
+   * Renders a delivered page once more, to verify it. It runs in the same asynchronous context, but belongs to no lazy
+   * or view.
+   */
   #renderAgain(page: Page, shadow: Shadow, template: Template, context: object | null | undefined): Promise<void> {
     const make = () => new Page(this.#environment, this.#engine.newShadow(page.render, shadow));
     const own = page.inContext(() => inNoPart(() => shadow.around(make)));
@@ -244,7 +251,7 @@ export class Renders {
   }
 }
 
-/** Not what a page finds under a private name when nobody is there. */
+/** Whether a private name has a value. Undefined, null, false and empty text stand for no visitor. */
 function isValue(value: unknown): boolean {
   return value !== undefined && value !== null && value !== false && value !== '';
 }

@@ -3,15 +3,15 @@ import type { Shadow } from '../../render/verify/shadow.ts';
 import type { Done } from '../nunjucks.ts';
 import type { Page } from './page.ts';
 
-/** As a page may take; a shadow that needs more is given up without a word. */
+/** Limit of passes, the same as for pages. A shadow that needs more is given up without a warning. */
 const MAX_PASSES = 100;
 
 /**
- * Takes a shadow of a page through its passes: what it waits for is loaded, its html is nobody's.
+ * Renders a shadow of a page, in passes. It waits for lazies and templates like a page; its html is not used.
  *
  * @param run runs the template once
- * @param isBorneOut whether what the last pass assumed has turned out to be so
- * @throws what the template throws
+ * @param isBorneOut whether the entries that the last pass assumed valid are valid
+ * @throws any error of the template
  */
 export async function renderShadow(
   page: Page,
@@ -37,7 +37,7 @@ export async function renderShadow(
   }
 }
 
-/** How one pass has failed; undefined when it has not. */
+/** Runs one pass. Returns its error; undefined when there is none. */
 function pass(page: Page, run: (done: Done<string>) => void): Promise<{ readonly error: unknown } | undefined> {
   return new Promise((resolve) => {
     const finish: Done<string> = (error) => resolve(error ? { error } : undefined);
@@ -46,7 +46,7 @@ function pass(page: Page, run: (done: Done<string>) => void): Promise<{ readonly
       try {
         run(finish);
       } catch (error) {
-        // Nunjucks failed to report it.
+        // Nunjucks threw the error instead of reporting it.
         finish(error ?? new Error('the template failed'));
       }
     });

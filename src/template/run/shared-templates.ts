@@ -6,8 +6,8 @@ import { isPageRuntime, type MakeRuntime, pageRuntime, type TemplateReading } fr
 type Run = (this: Template, ...args: unknown[]) => unknown;
 
 /**
- * What the pages' own copies of a template have in common: they are run with the page's runtime, and say whose variables they
- * are given.
+ * Makes the objects that pages' copies of a template derive from. They run the template with the page's runtime, and
+ * tell the page which variables the template gets.
  */
 export class SharedTemplates {
   readonly #fragments: { readonly reading: TemplateReading | undefined };
@@ -45,7 +45,7 @@ export class SharedTemplates {
           if (page.isImporting) page.modules.add(context);
           page.isImporting = false;
         }
-        // A template that is extended is run with what the extending one was run with.
+        // A template that another extends receives the runtime of that one. Keep it.
         const own = isPageRuntime(runtime) ? runtime : new (makeRuntime(runtime))(context);
         (template.rootRenderFunc as RootFunction)(env, context, frame, own, done);
       },
@@ -65,7 +65,10 @@ export class SharedTemplates {
   }
 }
 
-/** Nunjucks hands on the variables themselves, and copies them when it has arrived. */
+/**
+ * Makes a method of a template note the variables it receives. Nunjucks passes the variables themselves and copies them
+ * later, so only here can they be recognised.
+ */
 function handingOn(run: Run, isImport: boolean): Run {
   return function handed(this: Template, ...args: unknown[]) {
     const page = (this.env as PageEnvironment)[PAGE];

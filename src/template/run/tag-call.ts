@@ -17,7 +17,7 @@ import { hasPrivateRead, namesNoVisitor } from './private-reads.ts';
 import { exceptsPrivate, privateValues } from './private-values.ts';
 import { type Handed, TagScope } from './tag-scope.ts';
 
-/** Where a tag stands while it runs. */
+/** The place of a tag while it runs. */
 export interface TagPlace {
   readonly environment: TemplateEnvironment;
   readonly page: Page;
@@ -29,7 +29,7 @@ export interface TagPlace {
   readonly markSafe: MarkSafe;
 }
 
-/** One use of the tag: what the cache wants to know of Nunjucks. */
+/** One use of the tag: answers the cache's questions about Nunjucks. */
 export class TagCall implements FragmentCall, BodyEvents {
   readonly place: FragmentCall['place'];
   readonly operands: FragmentCall['operands'];
@@ -83,7 +83,7 @@ export class TagCall implements FragmentCall, BodyEvents {
     return new BodyReading(recorder, { frame: own, context, ofComponent });
   }
 
-  /** A value of the page may throw when it is looked at. */
+  /** Returns the reads of the body. Catches errors, because a value of the page may throw when it is looked at. */
   #foundReads(recorder: Recorder, scope: Scope, variables: readonly SetVariable[]): BodyReads {
     try {
       return this.#reads(recorder, scope, variables);
@@ -92,20 +92,20 @@ export class TagCall implements FragmentCall, BodyEvents {
     }
   }
 
-  /** What the body read and set, or why that cannot be kept. */
+  /** Returns the reads and variables of the body, or why they cannot be kept. */
   #reads(recorder: Recorder, scope: Scope, variables: readonly SetVariable[]): BodyReads {
     const { except, allowed } = this.#at.site;
     const read = recorder.roots();
     const last = lastShapes.get(this.#at.site);
     const whole = shapeOf(read, last);
-    // Before except= takes anything out.
+    // Check before `except=` removes any path.
     if (hasPrivateRead(whole, scope, this.#at.environment.privateNames, allowed)) return { uncached: 'private name' };
     if (except.length > 0 && exceptsPrivate(read, except, scope, this.#privateValues()))
       return { uncached: 'private name' };
     const shape = except.length === 0 ? whole : shapeOf(without(read, except), last);
     lastShapes.set(this.#at.site, shape);
     if (shape.size > MAX_PATHS) return { uncached: 'reads too much', why: `it reads ${shape.size} paths; ${LESS}` };
-    // Models were met when the body read them.
+    // No `met` callback here: models were met when the body read them.
     const collector = new Collector();
     walk(shape, scope, collector);
     if (collector.isPending) return { uncached: 'pending' };
@@ -119,13 +119,16 @@ export class TagCall implements FragmentCall, BodyEvents {
     return { reads: readsOf(shape, collector.text, written) };
   }
 
-  /** The visitor's own values on this page. */
+  /** Returns the private values on this page. */
   #privateValues(): ReadonlySet<unknown> {
     const { context, page, environment, site } = this.#at;
     return privateValues([context.ctx, page.render.context], page.world, environment.privateNames, site.allowed);
   }
 
-  /** What is no data cannot be kept; where nothing behind the body can read it, it need not be. */
+  /**
+   * Returns the variables to keep. One that is no plain data cannot be kept, and is left out if nothing behind the body
+   * can read it.
+   */
   #keptVariables(variables: readonly SetVariable[], outside: Outside): readonly SetVariable[] {
     const { site, context, frame, page } = this.#at;
     const isRead = (name: string) =>
@@ -162,7 +165,7 @@ export class TagCall implements FragmentCall, BodyEvents {
   }
 }
 
-/** The shape of each tag's last body: most bodies of a tag read the same. */
+/** The shape of each tag's last body. Most bodies of a tag read the same paths. */
 const lastShapes = new WeakMap<TagSite, ReadShape>();
 
 const LESS =
@@ -177,7 +180,7 @@ function memberOf(value: unknown, step: string): unknown {
   return typeof found === 'symbol' ? undefined : found;
 }
 
-/** Whether a name has a value around the tag: a body that sets it, sets it for whoever reads that. */
+/** Whether a name has a value around the tag. If so, code outside of the body may read the value that the body sets. */
 function isDefined(name: string, frame: Frame, context: Context): boolean {
   return frame.lookup(name) !== undefined || name in context.ctx;
 }

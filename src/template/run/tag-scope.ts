@@ -3,13 +3,13 @@ import type { Scope, World } from '../../reads/world.ts';
 import type { Context, Frame } from '../nunjucks.ts';
 import { macroOf } from './page-runtime.ts';
 
-/** The JavaScript variables of a compiled template that a tag was handed. */
+/** The JavaScript variables of a compiled template that a tag received. */
 export interface Handed {
   readonly names: readonly string[];
   readonly values: readonly unknown[];
 }
 
-/** The values that stand where a tag stands, looked up as Nunjucks would. */
+/** The values visible where a tag stands, looked up as Nunjucks would. */
 export class TagScope implements Scope {
   readonly world: World;
   readonly models: readonly object[];

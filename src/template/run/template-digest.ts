@@ -4,26 +4,29 @@ import { digest } from '../../util/digest.ts';
 import type { TemplateFacts } from '../compile/facts.ts';
 import type { Environment, Template } from '../nunjucks.ts';
 
-/** 96 bits: templates are written by the site's own people, who do not look for collisions. */
+/** 96 bits are enough: templates are written by the site's own developers, who do not try to make collisions. */
 const DIGEST_CHARACTERS = 16;
 
-/** Names of templates that are kept; finding one out means resolving paths. */
+/** Limit of remembered names of templates. Finding a name means resolving paths. */
 const MAX_NAMES = 2_000;
 
-/** A template with everything it names in its text, transitively. */
+/** The digest of a template and of all templates it names in its text, transitively. */
 export interface TemplateDigest {
   /** The template's name as its loader resolves it, the same on every machine. */
   readonly name: string;
   /** Digest of all the sources. */
   readonly digest: string;
-  /** Whether all of them are known: of compiled code without facts nobody can tell when it changes. */
+  /** Whether all sources are known. Compiled code without facts does not show when it changes. */
   readonly isKnown: boolean;
   readonly path: string | undefined;
-  /** Paths of all the templates in it. */
+  /** Paths of all the templates in the digest. */
   readonly paths: ReadonlySet<string>;
 }
 
-/** Loads a template by the name another one uses for it; a promise when its loader needs time, null when there is none. */
+/**
+ * Loads a template by the name that another one uses for it. Returns a promise when its loader needs time, null when
+ * there is none.
+ */
 export type Load = (name: string, from: string | undefined) => Template | null | Promise<unknown>;
 
 interface Part {
@@ -47,7 +50,12 @@ export class TemplateDigests {
   readonly #kept = new WeakMap<Template, Kept>();
   readonly #names = new LRUCache<string, string>({ max: MAX_NAMES });
 
-  /** @param manner what else than the options tells how this environment renders a text; what fragments read is told there */
+  /**
+   * Makes the digests of one environment's templates.
+   *
+   * @param manner returns text for all that changes how the environment runs a template, apart from its options and
+   *   from helpers, which are recorded as reads
+   */
   constructor(env: Environment, factsOf: (template: Template) => TemplateFacts | undefined, manner: () => string) {
     const { autoescape, throwOnUndefined, trimBlocks, lstripBlocks, tags } = env.opts;
     this.#options = JSON.stringify([autoescape, throwOnUndefined, trimBlocks, lstripBlocks, tags ?? null]);
@@ -56,7 +64,9 @@ export class TemplateDigests {
     this.#factsOf = factsOf;
   }
 
-  /** The templateDigest of a template; a promise of when to ask again while one of them is being loaded. */
+  /**
+   * Returns the digest of a template; a promise, after which to ask again, while one of its templates is being loaded.
+   */
   of(template: Template, load: Load): TemplateDigest | Promise<unknown> {
     const kept = this.#kept.get(template);
     const manner = this.#mannerOf();
@@ -68,7 +78,7 @@ export class TemplateDigests {
     return templateDigest;
   }
 
-  /** Whether every part would be loaded as it was: the same template, or one with the same source. */
+  /** Whether loading each part would return the same template as before, or one with the same source. */
   #isCurrent({ parts }: Kept, load: Load): boolean {
     return parts.every(({ name, from, template }) => {
       const now = load(name, from);
@@ -128,8 +138,8 @@ export class TemplateDigests {
   }
 
   /**
-   * A template's name: its path below the search path it was found in, so that keys are the same wherever the site is
-   * installed; for other loaders the path they give.
+   * Returns a template's name: its path below the search path it was found in, so that keys are the same wherever the
+   * site is installed; for other loaders, the path they return.
    */
   nameOf({ path }: Template): string {
     if (path === undefined || path === '') return '(string)';

@@ -6,17 +6,17 @@ interface Late {
 }
 
 /**
- * The templates one page asked for. A loader may need time; a fragment's body cannot wait, so what came late is
- * remembered here and is there at once when the page is run again.
+ * Remembers the templates that one page asked for. A loader may need time, and a fragment's body cannot wait. So a
+ * template that came late is kept here, and the next pass has it at once.
  */
 export class TemplateLoads {
   readonly #late = new Map<string, Late>();
 
   /**
-   * `env.getTemplate` with a memory: calls `done` at once and returns undefined, or returns a promise that is resolved
-   * when it is worth asking again.
+   * Like `env.getTemplate`, but remembers late templates. Calls `done` at once and returns undefined, or returns a
+   * promise that resolves when the template has arrived.
    *
-   * @param later runs what calls `done` when it is not called at once
+   * @param later runs the call of `done`, if it does not happen at once
    */
   get(
     env: Environment,
@@ -50,7 +50,7 @@ export class TemplateLoads {
     });
   }
 
-  /** A template for looking at: null when there is none, a promise when it is worth asking again later. */
+  /** Returns a template to examine it; null when there is none, a promise when it has not arrived yet. */
   look(env: Environment, name: string, from: string | undefined): Template | null | Promise<void> {
     let found: Template | null = null;
     const keep: Done<Template> = (error, template) => {
@@ -61,7 +61,7 @@ export class TemplateLoads {
   }
 }
 
-/** Nunjucks makes up an empty template, without a path, for a missing one that may be missing. */
+/** Whether Nunjucks made up an empty template, without a path, in place of a missing one. */
 function isMadeUp(template: Template): boolean {
   return template.path === '' && template.tmplProps !== undefined;
 }

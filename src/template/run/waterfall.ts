@@ -4,11 +4,12 @@ type Task = (...args: unknown[]) => void;
 const nothing: Step = () => {};
 
 /**
- * Runs tasks one after the other, each with what the one before called back with; the last one calls the callback. An
- * error ends it, and goes to the callback, which then is not called again.
+ * Runs tasks one after the other. Each receives the results of the one before, and the last one calls the callback. An
+ * error ends the sequence and goes to the callback, which is not called again.
  *
- * Compiled includes are made of this: Nunjucks leaves it to `a-sync-waterfall`, which makes six functions and three arrays
- * for each task, and keeps the page until a full collection (docs/performance.md, "TemplateDigests"). Here it is one function.
+ * Compiled includes use this. Nunjucks' own `a-sync-waterfall` makes six functions and three arrays for each task, and
+ * keeps the page alive until a full garbage collection (docs/performance.md, "Closures"). This one makes one function
+ * for each task.
  */
 export function waterfall(tasks: readonly Task[], callback?: Step | null | false): void {
   let done = callback || nothing;
@@ -23,7 +24,7 @@ export function waterfall(tasks: readonly Task[], callback?: Step | null | false
       }
       const task = tasks[index] as Task;
       const next = step(index + 1);
-      // What includes do, without putting arguments together.
+      // Fast path for includes, which call back with one result.
       if (results.length === 1) task(results[0], next);
       else task(...results, next);
     };
