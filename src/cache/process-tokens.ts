@@ -4,7 +4,7 @@ import { mintToken, type Token } from './token.ts';
 import { LocalTokenReader, type TokenReader } from './token-reader.ts';
 import type { Tokens } from './tokens.ts';
 
-/** The tokens of a sweeper without a store. */
+/** Keeps the tokens of a sweeper without a store, in this process. */
 export class ProcessTokens implements Tokens {
   readonly #tokens = new LocalTokens();
   readonly #now: () => number;

@@ -4,7 +4,7 @@ import type { Token } from './token.ts';
 import type { TokenReader } from './token-reader.ts';
 import type { Tokens } from './tokens.ts';
 
-/** The tokens of a sweeper with a store. */
+/** Reads and bumps the tokens of a sweeper with a store. */
 export class StoreTokens implements Tokens {
   readonly size = 0;
   readonly #shared: Shared;

@@ -13,15 +13,18 @@ const MAX_SCANNED = 1_000;
 /** Limit of objects searched in values that functions received, to tell whether a body sets one of them. */
 const MAX_COLLECTED = 10_000;
 
-/** What the functions, filters and getters that a body calls receive and return. A function may read all that it receives. */
+/**
+ * The values that functions, filters and getters receive and return when a body calls them. A function may read
+ * everything that it receives.
+ */
 export class HandedValues {
   readonly #scope: Scope;
   readonly #met: (identity: Identity) => void;
   readonly #objects: KnownObjects;
   readonly #cannotSee: (path: string, why: string) => void;
   /**
-   * Text of each value handed to a function, at the time of the call. Compared at the end, in case the function changed
-   * it.
+   * Text of each value that a function received, at the time of the call. Compared at the end, in case the function
+   * changed the value.
    */
   #handed: Map<object, string> | undefined;
   /** All objects that functions received. */
@@ -84,7 +87,7 @@ export class HandedValues {
     return objects.has(object) || objects.size >= MAX_COLLECTED;
   }
 
-  /** Objects that a function received and that are not any more what they were then. */
+  /** Returns the objects that have changed since a function received them. */
   changed(): readonly object[] {
     return [...(this.#handed ?? NONE)].flatMap(([object, text]) => (this.#textOf(object) === text ? [] : [object]));
   }
@@ -110,7 +113,7 @@ export class HandedValues {
     for (const item of elementsOf(value)) if (isObject(item)) this.#hand(item, budget);
   }
 
-  /** Depends on a model whose content is not compared: only its token can tell that it changed. */
+  /** Adds a dependency on a model whose content is not compared, because only its token can tell that it changed. */
   meetUncompared(object: object): void {
     if (this.#uncompared.has(object)) return;
     this.#uncompared.add(object);
@@ -119,7 +122,10 @@ export class HandedValues {
     if (identity !== undefined) this.#met(identity);
   }
 
-  /** Depends on all models in a value that belongs to a model and that a function receives: it may read any of them. */
+  /**
+   * Adds dependencies on all models in a value that belongs to a model and that a function receives. The function may
+   * read any of them.
+   */
   #meetAll(value: object, budget: { left: number }): void {
     if (this.#walked.has(value) || isPlaceholder(value) || typeof value === 'function') return;
     this.#walked.add(value);
@@ -132,7 +138,7 @@ export class HandedValues {
     for (const item of elementsOf(value)) if (isObject(item)) this.#meetAll(item, budget);
   }
 
-  /** Depends on the models in a value that a function receives, and on all models below those. */
+  /** Adds dependencies on the models in a value that a function receives, and on all models below those. */
   #meetModels(value: object, budget: { left: number }): void {
     if (this.#walked.has(value) || isPlaceholder(value) || typeof value === 'function') return;
     if (this.#objects.isModel(value)) return this.#meetAll(value, budget);
@@ -145,7 +151,7 @@ export class HandedValues {
     this.#cannotSee(this.#objects.pathOf(value), `a function is handed more than ${MAX_SCANNED} objects`);
   }
 
-  /** Returns the text of a value that a function receives; depends on the models in it. */
+  /** Returns the text of a value that a function receives, and adds dependencies on the models in it. */
   #textOf(value: object): string {
     const collector = new Collector(this.#met);
     walkWhole(value, this.#scope, collector);

@@ -3,13 +3,13 @@ import { isPlaceholder } from './placeholder.ts';
 import type { RecordNode } from './record-node.ts';
 import type { Scope } from './world.ts';
 
-/** What is known of an object that the body met. */
+/** Facts about an object that the body met. */
 export interface Known {
   /** Paths on which it was found; none for an object that the body made, or that was loaded for it. */
   readonly nodes: readonly RecordNode[];
   /** Whether it is a model, of the tag or another. */
   readonly isModel: boolean;
-  /** Whether it stands for a value still being loaded. The pass then does not count. */
+  /** Whether it stands for a value still being loaded. If so, the page runs again after this pass. */
   readonly isPlaceholder: boolean;
 }
 
@@ -34,7 +34,7 @@ export class KnownObjects {
     return this.#known[Symbol.iterator]();
   }
 
-  /** What is known of an object, if it was met. */
+  /** Returns the facts about an object; undefined if the body has not met it. */
   find(object: object): Known | undefined {
     return this.#known.get(object);
   }
@@ -48,7 +48,7 @@ export class KnownObjects {
     if (this.#lastObject === object) this.#last = known;
   }
 
-  /** Returns what is known of an object; at the first time, asks whether it is a model. */
+  /** Returns the facts about an object. The first time, finds out whether it is a model. */
   of(object: object): Known {
     // Most members are read from the same object as the member before.
     if (object === this.#lastObject) return this.#last;
@@ -64,7 +64,9 @@ export class KnownObjects {
     return known;
   }
 
-  /** Whether an object is a model; the first time it is met. */
+  /**
+   * Whether an object is a model. One that the tag does not name is reported as met, so call this once for each object.
+   */
   isModel(object: object): boolean {
     if (this.#scope.models.includes(object)) return true;
     const identity = this.#scope.world.identity(object);
