@@ -55,7 +55,7 @@ export class Engine {
     transactions: { readonly current: Uncommitted | undefined };
     entries: Entries;
     finished: (report: UnfinishedReport) => void;
-    /** A hit was verified. */
+    /** Called when a hit was verified. */
     verified: (place: Place, verified: Verified) => void;
     /** Called with errors of background work, which no caller awaits. */
     failed: (error: unknown) => void;

@@ -19,9 +19,9 @@ export interface FragmentKey {
   readonly place: Place;
   /** The models that the tag names, including those among its keys. */
   readonly models: readonly Identity[];
-  /** The objects of these models. Values below them belong to the models, so they are not compared. */
+  /** The objects of these models. Values below them belong to the models, so only their presence is compared. */
   readonly objects: readonly object[];
-  /** Canonical text of the tag's keys, and below of the attributes named by `using`. */
+  /** Canonical texts: of the tag's keys, and of the attributes named by `using`. */
   readonly keys: string;
   readonly using: string;
   /**

@@ -329,8 +329,8 @@ export class Fragments {
     if (!('reads' in found)) frame.uncached ??= found.uncached;
     frame.close();
 
-    // A gap stays a gap even if the answer has come in the meantime: `set` or `caller` text captured before the answer
-    // may be in this body.
+    // A gap stays a gap even if the answer has come in the meantime: text captured before the answer may be in this
+    // body.
     let reason = frame.uncached ?? (render.isOpen ? 'pending' : undefined);
     if (reason === undefined && dependencies.tokens.size > MAX_DEPENDENCIES) reason = 'too many dependencies';
     if (reason === undefined && 'reads' in found) {

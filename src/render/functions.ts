@@ -19,7 +19,7 @@ interface Met {
 
 /**
  * Identifies the functions and classes that bodies read. A function that an earlier render met is taken for a helper of
- * the site, which is the same in every render; a closure made for one page is never met twice. The text of such a
+ * the site, which is the same in every render; a closure made for one page is never met by another. The text of such a
  * function is valid in this process only, so other processes do not find entries made with it. Helpers of the
  * environment have texts that all processes share.
  */

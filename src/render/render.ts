@@ -40,7 +40,10 @@ export interface Frames {
   inside<T>(frame: Frame | undefined, run: () => T): T;
 }
 
-/** The state of one rendering of one page. Nothing of it outlives the page. */
+/**
+ * The state of one rendering of one page. After the page is delivered, only the shadow that verifies it uses this
+ * state.
+ */
 export class Render {
   readonly context: PageContext;
   /** The earliest time that the page's data was read: milliseconds since 1970. */
@@ -159,7 +162,7 @@ export class Render {
   }
 
   /**
-   * Takes over the data that the page has loaded: some lazies work only once.
+   * Takes over the data that the page has loaded, because some lazies can be called only once.
    *
    * @param isSettled whether a call has its value or has failed
    */

@@ -9,7 +9,7 @@ import type { Done, Environment, Lexer, NunjucksEnvironment, Parser, ParserClass
 import { TemplateEnvironment } from './run/environment.ts';
 import { type NunjucksRender, Renders } from './run/renders.ts';
 
-/** Property of an environment that holds its engine and renders its pages. */
+/** Property of an environment that holds the sweeper's engine and the object that renders the environment's pages. */
 const INSTALLED: unique symbol = Symbol.for('nunjucks-cachesweeper installed');
 
 type InstalledEnvironment = Environment & { [INSTALLED]?: { readonly engine: Engine; readonly renders: Renders } };

@@ -10,7 +10,10 @@ export interface Around {
   /** The frame that the body's own variables are in. */
   readonly frame: Frame;
   readonly context: Context;
-  /** Called when a template that a function renders looks up a variable which is not the page's. */
+  /**
+   * Called with each variable that is looked up without the page's variables, in a module or in a template that a
+   * function renders.
+   */
   ofComponent(name: string): void;
 }
 

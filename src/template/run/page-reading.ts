@@ -14,7 +14,7 @@ export class PageReading implements TemplateReading {
   readonly #carriers = new Map<object, readonly string[]>();
 
   /**
-   * Receives the private names to look for.
+   * Looks for the given private names.
    *
    * @param found called with each private value that is read, and its name
    */
