@@ -1,5 +1,5 @@
-import { type EventLoopUtilization, performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Stopwatch } from '../support/stopwatch.ts';
 
 /** A hit ratio is taken over so many pages. */
 const PAGES = 80;
@@ -16,7 +16,7 @@ export class Measures {
   longestPage = 0;
   longestBump = 0;
   /**
-   * The same beyond the deadline, as an empty timer set beside it measures that: on a busy machine every timer is late. In milliseconds.
+   * The same beyond the deadline, as timers of the same process count it: on a busy machine every timer is late. In milliseconds.
    */
   latestPage = 0;
   latestBump = 0;
@@ -46,14 +46,26 @@ export class Measures {
 
   /** The share of hits in the last pages; 0 as long as there are too few of them. */
   get hitRatio(): number {
-    return this.hitRatioOf(PAGES);
+    return this.#hits.length < PAGES ? 0 : this.#ratio();
   }
 
   /** The same of so many pages. */
   hitRatioOf(pages: number): number {
-    if (this.#hits.length < pages) return 0;
+    return this.#hits.length < pages ? 0 : this.#ratio();
+  }
+
+  #ratio(): number {
     const all = this.#hits.reduce((sum, page) => sum + page.all, 0);
     return this.#hits.reduce((sum, page) => sum + page.hits, 0) / all;
+  }
+
+  /** The hit ratio of the next pages, after those that may have begun already. */
+  async ratioSoon(begun: number): Promise<number> {
+    const first = this.pages + begun;
+    await until(`${begun} pages`, () => this.pages >= first);
+    this.forgetHits();
+    await until('enough pages', () => this.#hits.length === PAGES);
+    return this.hitRatio;
   }
 
   /** Forgets the pages so far. */
@@ -61,37 +73,44 @@ export class Measures {
     this.#hits = [];
   }
 
-  /**
-   * Waits until the hit ratio of pages that are delivered from now on is normal; the milliseconds until then.
-   *
-   * @param limit milliseconds, by timers: on a busy machine they take longer
-   */
-  async normalService(limit: number): Promise<number> {
+  /** Waits until the hit ratio of pages that are delivered from now on is normal; the milliseconds until then. */
+  async normalService(): Promise<number> {
     this.forgetHits();
     const started = performance.now();
-    for (let waited = 0; waited < limit; waited += 10) {
-      await sleep(10);
-      if (this.hitRatio >= NORMAL) return performance.now() - started;
-    }
-    throw new Error(`the hit ratio is ${this.hitRatio} after ${limit} ms`);
+    await until(
+      () => `normal service: the hit ratio is ${this.hitRatio}`,
+      () => this.hitRatio >= NORMAL,
+    );
+    return performance.now() - started;
   }
 }
 
 /**
- * Time in which this process worked after the timer, on this page or others, is not waiting.
+ * Waits for something that must come, however slow the machine is.
+ *
+ * @param what is waited for, in the error when it has not come after 10 s by short timers: on a busy machine they take longer
+ */
+export async function until(what: string | (() => string), isThere: () => boolean): Promise<void> {
+  for (let waited = 0; !isThere(); waited += 10) {
+    if (waited === 10_000) throw new Error(`waited in vain for ${typeof what === 'string' ? what : what()}`);
+    await sleep(10);
+  }
+}
+
+/**
+ * How long something takes, and how much of that is after its deadline. The latter is counted in short timers, one after the other: in a
+ * process that gets no processor, or whose pages are slow, those are late as well.
  *
  * @param tell milliseconds from now to the call of the returned function, and those it waited after the deadline
  */
 function measure(deadline: number, tell: (took: number, late: number) => void): () => void {
   const started = performance.now();
-  let passed: { at: number; busy: EventLoopUtilization } | undefined;
+  let after: Stopwatch | undefined;
   const timer = setTimeout(() => {
-    passed = { at: performance.now(), busy: performance.eventLoopUtilization() };
+    after = new Stopwatch();
   }, deadline);
   return () => {
     clearTimeout(timer);
-    const now = performance.now();
-    const late = passed && now - passed.at - performance.eventLoopUtilization(passed.busy).active;
-    tell(now - started, Math.max(0, late ?? 0));
+    tell(performance.now() - started, after?.stop() ?? 0);
   };
 }

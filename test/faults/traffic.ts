@@ -17,13 +17,13 @@ export class Traffic {
 
   /**
    * @param pause milliseconds between two pages of a visitor, at most
-   * @param savePause the same between two saves
+   * @param pagesPerSave how many pages begin between two saves, on average: on a slow machine hits are not fewer for that
    * @param read how many of the articles are read
    */
-  constructor(site: Site, { pause = 40, savePause = 400, read = site.articles.length } = {}) {
+  constructor(site: Site, { pause = 40, pagesPerSave = 100, read = site.articles.length } = {}) {
     this.#site = site;
     this.#visitors = Array.from({ length: AT_ONCE }, () => this.#visit(pause, site.articles.slice(0, read)));
-    this.#author = this.#write(savePause);
+    this.#author = this.#write(pagesPerSave);
   }
 
   /** From now on pages are only read. */
@@ -47,13 +47,17 @@ export class Traffic {
     }
   }
 
-  async #write(pause: number): Promise<void> {
+  async #write(pages: number): Promise<void> {
     const rows: readonly Row[] = this.#site.rows;
     const processes: readonly SiteProcess[] = this.#site.processes;
-    while (this.#isSaving && !this.#isOver) {
+    const { measures } = this.#site;
+    const isOver = () => !this.#isSaving || this.#isOver;
+    while (!isOver()) {
+      const next = measures.pages + Math.random() * 2 * pages;
+      while (measures.pages < next && !isOver()) await sleep(5);
+      if (isOver()) return;
       if (await this.#site.save(this.#one(processes), this.#one(rows))) this.acknowledged++;
       else this.lost++;
-      await sleep(Math.random() * pause);
     }
   }
 

@@ -2,10 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { MemcachedStore } from 'nunjucks-cachesweeper/memcached';
 import { describe, expect, test } from 'vitest';
 import { sized } from '../support/long.ts';
+import { Stopwatch } from '../support/stopwatch.ts';
 import { FAULTS, serverFor } from './faults.ts';
 import { showFigures } from './figures.ts';
-import { NORMAL } from './measures.ts';
-import { MARGIN, Site } from './site.ts';
+import { NORMAL, until } from './measures.ts';
+import { AT_ONCE, MARGIN, Site } from './site.ts';
 import { Traffic } from './traffic.ts';
 
 /** How long the server is away, in milliseconds: longer than it takes to find that out. */
@@ -18,30 +19,26 @@ describe.each(FAULTS)('a server that $title', (fault) => {
     const site = new Site(() => new MemcachedStore(server.address));
     if (early === undefined) await site.allPages();
     const traffic = new Traffic(site);
-    const before =
-      early === undefined ? await site.measures.normalService(2_000).then(() => site.measures.hitRatio) : 0;
+    const before = early === undefined ? await site.measures.normalService().then(() => site.measures.hitRatio) : 0;
 
     const end = early ?? (await fault.begin(server));
     await sleep(AWAY);
-    site.measures.forgetHits();
-    await sleep(200);
-    const during = site.measures.hitRatio;
-    expect(traffic.lost).toBeGreaterThan(0);
+    await until('a lost bump', () => traffic.lost > 0);
+    const refusals = () => site.processes.map(({ store }) => store.servers[server.address]?.refused ?? 0);
+    await until('all processes to have found out', () => Math.min(...refusals()) > 0);
+    const during = await site.measures.ratioSoon(AT_ONCE);
     expect(site.bumpsWaiting).toBeGreaterThan(0);
     for (const { store } of site.processes) {
-      const { state, refused } = store.servers[server.address]!;
-      expect(state).toBe('failed');
       // Pages are not made to wait for it any more.
-      expect(refused).toBeGreaterThan(0);
+      expect(store.servers[server.address]?.state).toBe('failed');
     }
 
     await end();
     traffic.stopSaving();
-    const back = await site.measures.normalService(2_000);
+    const back = await site.measures.normalService();
     await site.idle();
     expect(site.bumpsWaiting).toBe(0);
-    await sleep(300);
-    const after = site.measures.hitRatio;
+    const after = await site.measures.ratioSoon(AT_ONCE);
     await traffic.stop();
     expect(await site.save(site.processes[0]!, site.rows[0]!)).toBe(true);
     await site.allPages();
@@ -84,9 +81,9 @@ describe.each(FAULTS)('a server that $title', (fault) => {
     const row = site.rows[0]!;
     const underWay = Promise.all([site.allPages(), site.save(site.processes[0]!, row)]);
     await sleep(20);
-    const started = performance.now();
+    const watch = new Stopwatch();
     await Promise.all([site.close(), underWay]);
-    const took = performance.now() - started;
+    const took = watch.stop();
     await end();
     expect(site.faults).toEqual([]);
     // The deadlines of what is under way, of a retry, and of one last try of what was lost.

@@ -47,32 +47,30 @@ const flood: Trouble = async (server) => {
   await sleep(100);
 };
 
-/** Fewer than these, and the run has shown nothing. */
-interface Least {
-  readonly hitRatio: number;
-  readonly lostTokens: number;
-}
+/** Fewer than these, and the run has shown nothing. Counts: a share of hits is smaller on a slow machine, where more is saved between two pages. */
+const LEAST = { hits: 200, races: 1, provisional: 20 };
 
 interface Variant {
   readonly title: string;
   readonly trouble: Trouble;
-  readonly least: Least;
+  /** Tokens that must get lost. */
+  readonly lost: number;
   readonly server?: readonly string[];
 }
 
 const everyday: readonly Variant[] = [
-  { title: 'nothing happens to it', trouble: () => sleep(100), least: { hitRatio: 0.3, lostTokens: 0 } },
-  { title: 'it is paused', trouble: pause, least: { hitRatio: 0.1, lostTokens: 0 } },
-  { title: 'it is killed and started again', trouble: restart, least: { hitRatio: 0.1, lostTokens: 10 } },
-  { title: 'it is flushed', trouble: flush, least: { hitRatio: 0.1, lostTokens: 10 } },
-  { title: 'it has too little memory', trouble: flood, least: { hitRatio: 0.1, lostTokens: 3 }, server: SMALL },
+  { title: 'nothing happens to it', trouble: () => sleep(100), lost: 0 },
+  { title: 'it is paused', trouble: pause, lost: 0 },
+  { title: 'it is killed and started again', trouble: restart, lost: 10 },
+  { title: 'it is flushed', trouble: flush, lost: 10 },
+  { title: 'it has too little memory', trouble: flood, lost: 3, server: SMALL },
 ];
 
 const troubles = [pause, restart, flush, flood];
 const all: Variant = {
   title: 'all of this happens to it',
   trouble: (server) => (troubles[Math.floor(Math.random() * troubles.length)] as Trouble)(server),
-  least: { hitRatio: 0.1, lostTokens: 10 },
+  lost: 10,
   server: SMALL,
 };
 
@@ -85,8 +83,9 @@ describe.each(isLong ? [...everyday, all] : everyday)(
       'no page shows a row older than promised',
       async () => {
         const server = await Memcached.start(...(variant.server ?? []));
+        const least = { ...LEAST, lost: variant.lost };
         const orders = { renders: sized(200, 15_000), maxDataAge: 1_000 };
-        report = await runSite(server.address, orders, () => variant.trouble(server));
+        report = await runSite(server.address, orders, () => variant.trouble(server), least);
         console.log(variant.title, JSON.stringify({ ...report, violations: report.violations.length }));
         expect(report.violations.slice(0, 10)).toEqual([]);
       },
@@ -95,13 +94,11 @@ describe.each(isLong ? [...everyday, all] : everyday)(
 
     test('and the run was worth something', () => {
       const { counts, counted, renders, saves } = report;
-      const { hits = 0, misses = 0, uncached = 0, races = 0, lost = 0, provisional = 0 } = counted;
       expect(renders).toBeGreaterThanOrEqual(sized(800, 60_000));
       expect(saves).toBeGreaterThanOrEqual(20);
-      expect(hits / (hits + misses + uncached)).toBeGreaterThan(variant.least.hitRatio);
-      expect(lost).toBeGreaterThanOrEqual(variant.least.lostTokens);
-      expect(races).toBeGreaterThanOrEqual(1);
-      expect(provisional).toBeGreaterThanOrEqual(20);
+      for (const [what, count] of Object.entries({ ...LEAST, lost: variant.lost })) {
+        expect(counted[what], what).toBeGreaterThanOrEqual(count);
+      }
       // Pages whose own data was older than an acknowledged bump: what they stored was late.
       expect(counts.own).toBeGreaterThanOrEqual(10);
       expect(counts.late).toBeGreaterThanOrEqual(1);

@@ -4,6 +4,7 @@ import { createReadStream, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import Database from 'libsql';
 import { type Bump, History, type Judgement, type Minted, type Rendered } from './history.ts';
@@ -11,7 +12,7 @@ import { fragment, row } from './pages.ts';
 
 /** What the processes do; see worker.mjs. */
 export interface Orders {
-  /** Pages of each process that renders. */
+  /** Pages of each process that renders, at least. */
   readonly renders: number;
   /** Milliseconds. */
   readonly maxDataAge: number;
@@ -21,9 +22,18 @@ export interface Report extends Judgement {
   readonly renders: number;
   readonly saves: number;
   /** What all processes counted. */
-  readonly counted: Readonly<Record<string, number>>;
+  readonly counted: Counts;
 }
 
+export type Counts = Readonly<Record<string, number>>;
+
+const isEnough = (counted: Counts, least: Counts): boolean =>
+  Object.entries(least).every(([name, count]) => (counted[name] ?? 0) >= count);
+
+/** Milliseconds for what is still missing when all pages are rendered. */
+const LONGEST = 40_000;
+/** How often is asked, in milliseconds. */
+const POLLED = 100;
 const RENDERING = 4;
 const SAVING = 2;
 const SITE = { articles: 8, comments: 3, authors: 2, visitors: 4, pauseBetweenSaves: 25 };
@@ -39,11 +49,18 @@ const templates = {
 };
 
 /**
- * Four processes that render pages and two that save rows, on one Memcached and one database, until all pages are rendered.
+ * Four processes that render pages and two that save rows, on one Memcached and one database, until all pages are rendered and all of that
+ * has happened which makes the run worth something: on a slow machine that takes longer. Not for ever: the report says what happened.
  *
- * @param trouble is made as long as they run
+ * @param trouble is made as long as they run, twice at least
+ * @param least what they must have counted
  */
-export async function runSite(servers: string, orders: Orders, trouble: () => Promise<void>): Promise<Report> {
+export async function runSite(
+  servers: string,
+  orders: Orders,
+  trouble: () => Promise<void>,
+  least: Counts,
+): Promise<Report> {
   const folder = mkdtempSync(join(tmpdir(), 'freshness-'));
   try {
     const database = join(folder, 'rows.db');
@@ -65,9 +82,15 @@ export async function runSite(servers: string, orders: Orders, trouble: () => Pr
     for (const worker of started) worker.tell('go');
     let isOver = false;
     const making = (async () => {
-      while (!isOver) await trouble();
+      for (let times = 0; !isOver || times < 2; times++) await trouble();
     })();
-    await Promise.all(started.slice(0, RENDERING).map((worker) => worker.says('rendered')));
+    const isRendered = ({ renders = 0 }: Counts) => renders >= orders.renders;
+    for (let waited = 0; waited < LONGEST; waited += POLLED) {
+      await sleep(POLLED);
+      const counts = await Promise.all(started.map((worker) => worker.counts()));
+      if (!counts.slice(0, RENDERING).every(isRendered)) waited = 0;
+      else if (isEnough(sum(counts), least)) break;
+    }
     isOver = true;
     await making;
     const counts = await Promise.all(started.map((worker) => worker.stop()));
@@ -106,10 +129,21 @@ class Worker {
     return this.#message((message) => message === word);
   }
 
-  async stop(): Promise<Record<string, number>> {
+  async counts(): Promise<Counts> {
+    this.#said.length = 0;
+    this.tell('count');
+    const { counts } = (await this.#message((message) => (message as { counts?: Counts }).counts !== undefined)) as {
+      counts: Counts;
+    };
+    return counts;
+  }
+
+  async stop(): Promise<Counts> {
     this.tell('stop');
-    const last = await this.#message((message) => typeof message === 'object');
-    return (last as { counts: Record<string, number> }).counts;
+    const { last } = (await this.#message((message) => (message as { last?: Counts }).last !== undefined)) as {
+      last: Counts;
+    };
+    return last;
   }
 
   #message(isIt: (message: unknown) => boolean): Promise<unknown> {
@@ -146,7 +180,7 @@ async function readLog(path: string, history: History): Promise<void> {
   }
 }
 
-function sum(counts: readonly Record<string, number>[]): Record<string, number> {
+function sum(counts: readonly Counts[]): Record<string, number> {
   const all: Record<string, number> = {};
   for (const each of counts) for (const [name, count] of Object.entries(each)) all[name] = (all[name] ?? 0) + count;
   return all;

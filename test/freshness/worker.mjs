@@ -99,6 +99,7 @@ function read(reads, type, id) {
 }
 
 let renders = 0;
+let isOver = false;
 
 async function renderPage(articleId) {
   const id = `${orders.process}.${renders++}`;
@@ -146,8 +147,6 @@ async function save(type, id) {
   write(bump);
 }
 
-let isOver = false;
-
 async function keepSaving() {
   while (!isOver) {
     await sleep(Math.random() * 2 * orders.pauseBetweenSaves);
@@ -163,7 +162,9 @@ async function keepSaving() {
 async function keepRendering() {
   // All at one time, in all processes: for the same tokens.
   for (let article = 1; article <= orders.articles; article++) await renderPage(article);
-  while (renders < orders.renders) await renderPage(1 + Math.floor(Math.random() * orders.articles));
+  // A process that only renders goes on until all have seen enough.
+  while (renders < orders.renders || !(orders.saves || isOver))
+    await renderPage(1 + Math.floor(Math.random() * orders.articles));
 }
 
 const told = (word) => new Promise((resolve) => process.on('message', (message) => message === word && resolve()));
@@ -174,12 +175,13 @@ const stop = told('stop').then(() => {
 process.send('ready');
 await go;
 const saving = orders.saves ? keepSaving() : undefined;
-await Promise.all(Array.from({ length: orders.visitors }, keepRendering));
-process.send('rendered');
+process.on('message', (message) => message === 'count' && process.send({ counts: { ...counts, renders } }));
+const rendering = Array.from({ length: orders.visitors }, keepRendering);
 await stop;
+await Promise.all(rendering);
 await saving;
 await sweeper.idle();
 await sweeper.close();
 await new Promise((resolve) => log.end(resolve));
-process.send({ counts });
+process.send({ last: counts });
 process.disconnect();

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { honest, ScriptedServer } from '../support/scripted-server.ts';
+import { Stopwatch } from '../support/stopwatch.ts';
 import { CALL, item, keys, opener, roundTrip } from './support.ts';
 
 const open = opener();
@@ -11,16 +12,17 @@ test('a server that fails is tried again in the background, ever more rarely; me
   server.behaviour = (socket) => socket.resetAndDestroy();
   expect(await roundTrip(store)).toBe('unknown');
   const before = server.connections;
-  const begun = performance.now();
+  const watch = new Stopwatch();
   let calls = 0;
-  while (performance.now() - begun < 700) {
-    const asked = performance.now();
+  while (watch.milliseconds < 700) {
+    const asked = watch.milliseconds;
     expect((await store.getMany('entry', keys(2), CALL)).every(({ state }) => state === 'unknown')).toBe(true);
     // Not even the first of them waits for a connection, let alone for its deadline.
-    expect(performance.now() - asked).toBeLessThan(CALL.timeout / 2);
+    expect(watch.milliseconds - asked).toBeLessThan(CALL.timeout / 2);
     calls++;
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
+  watch.stop();
   expect(calls).toBeGreaterThan(20);
   // At once, then after 200, 400 and 800 ms or, at best, half of that.
   expect(server.connections - before).toBeGreaterThanOrEqual(1);
