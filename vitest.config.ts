@@ -15,6 +15,8 @@ export default defineConfig({
       { find: /^nunjucks-cachesweeper\/(express|fastify|koa)$/, replacement: source('views/$1.ts') },
       { find: /^nunjucks-cachesweeper\/(sequelize|typeorm|prisma)$/, replacement: source('orm/$1.ts') },
     ],
+    // As many as the cores of a small machine, and of CI; some tests mostly wait.
+    maxWorkers: 2,
     testTimeout: 20_000,
     hookTimeout: 60_000,
   },

@@ -7,7 +7,7 @@ const now = () => 1_800_000_000_000;
 /** An asynchronous store whose answers take a random time. */
 const slow = () => new TestingStore({ now, script: () => ({ delay: Math.floor(Math.random() * 3) }) });
 
-testConstructs('in-process', (options) => new CacheSweeper({ now, ...options }));
+testConstructs('in-process', (options) => new CacheSweeper({ now, ...options }), true);
 testConstructs(
   'asynchronous store and memory tier',
   (options) => new CacheSweeper({ store: slow(), timeout: '10s', now, ...options }),

@@ -3,15 +3,23 @@ import type { CacheSweeper, CacheSweeperOptions } from 'nunjucks-cachesweeper';
 import { describe, expect, test } from 'vitest';
 import { AsyncObjectLoader, ObjectLoader } from '../support/loaders.ts';
 import { renderPage } from '../support/render.ts';
-import { type Construct, constructs, context } from './table.ts';
+import { type Construct, constructs, context, isManyForAll } from './table.ts';
 
 /**
  * Renders every construct of the table with a sweeper: body only, cold, warm, and after a bump. Each hit is verified when its page
  * is there.
  */
-export function testConstructs(title: string, makeSweeper: (options: CacheSweeperOptions) => CacheSweeper): void {
+export function testConstructs(
+  title: string,
+  makeSweeper: (options: CacheSweeperOptions) => CacheSweeper,
+  isInProcess = false,
+): void {
   describe(`every Nunjucks construct, ${title}`, () => {
-    test.each(constructs.map((construct) => [construct.name, construct] as const))(
+    test.each(
+      constructs
+        .filter(({ slow }) => slow !== true || isInProcess || isManyForAll)
+        .map((construct) => [construct.name, construct] as const),
+    )(
       '%s',
       async (_name, construct) => {
         const page = { ...context(), runs: 0 };
@@ -41,7 +49,10 @@ export function testConstructs(title: string, makeSweeper: (options: CacheSweepe
         expect(cold.html).toBe(plain);
         const hasFragment = construct.name !== 'depends outside a body';
         expect(cold.runs > 0).toBe(hasFragment);
-        expect(await runs()).toEqual({ html: plain, runs: 0 });
+        let warm = await runs();
+        // What a busy machine did not store before its deadline, the next page does.
+        for (let tries = 0; construct.slow && warm.runs > 0 && tries < 5; tries++) warm = await runs();
+        expect(warm).toEqual({ html: plain, runs: 0 });
         await sweeper.invalidateAll();
         const bumped = await runs();
         expect(bumped.html).toBe(plain);
@@ -50,7 +61,7 @@ export function testConstructs(title: string, makeSweeper: (options: CacheSweepe
         expect(countsOf(sweeper)).toEqual({ checked: hits, differed: 0, skipped: 0 });
         await sweeper.close();
       },
-      90_000,
+      300_000,
     );
   });
 }

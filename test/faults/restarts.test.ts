@@ -8,7 +8,7 @@ import { NORMAL } from './measures.ts';
 import { MARGIN, Site } from './site.ts';
 import { Traffic } from './traffic.ts';
 
-const ROUNDS = sized(30, 300);
+const ROUNDS = sized(10, 300, 30);
 /** Ending in good order takes Memcached half a second. */
 const signals = ['SIGKILL', 'SIGKILL', 'SIGTERM'] as const;
 

@@ -4,10 +4,11 @@ import nunjucks from 'nunjucks';
 import { CacheSweeper, lazy, type RenderReport } from 'nunjucks-cachesweeper';
 import { describe, expect, test } from 'vitest';
 import { ObjectLoader, type Templates } from '../support/loaders.ts';
+import { sized } from '../support/long.ts';
 import { Article } from './blog.ts';
 import { kinds } from './framework-suite.ts';
 
-const PAGES = 300;
+const PAGES = sized(100, 300, 300);
 
 const templates: Templates = {
   'macros.njk':

@@ -22,7 +22,7 @@ describe.each(families)('%s: in every order no page is older than promised', (fa
       expect(violation).toBeUndefined();
       expect(complete).toBe(true);
     },
-    sized(120_000, 3_600_000),
+    sized(600_000, 3_600_000),
   );
 });
 

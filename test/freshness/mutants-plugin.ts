@@ -62,6 +62,13 @@ export function mutantsPlugin() {
   };
 }
 
+/** Fails unless all that the mutants of a list take out of the library is there, once. */
+export async function checkEdits(list: string): Promise<void> {
+  for (const edit of (lists[list] ?? []).flatMap(({ edits }) => edits)) {
+    mutated(await readFile(SOURCE + edit.file, 'utf8'), edit, list);
+  }
+}
+
 function mutated(source: string, { file, text, instead }: Edit, list: string): string {
   const pieces = source.split(text);
   if (pieces.length === 2) return pieces.join(instead);

@@ -1,4 +1,4 @@
-import { isLong } from '../support/long.ts';
+import { isDeep, isLong } from '../support/long.ts';
 import type { Page } from './pages.ts';
 import type { Actor, Scenario, Type } from './scenario.ts';
 
@@ -9,6 +9,8 @@ interface Family {
   readonly morePages?: readonly Page[];
   /** The whole family is for `npm run test:long`, and for the mutants that nothing smaller finds. */
   readonly isLarge?: true;
+  /** The whole family has too many orders for `npm test`. */
+  readonly isForCi?: true;
   /** Too many orders even for that: only as many are tried as show what a mutant breaks. */
   readonly isForMutants?: true;
   readonly starts?: readonly ('cold' | 'warm')[];
@@ -50,12 +52,14 @@ const all = {
   },
   'one reader, two saves': { actors: [reader('a'), save('b'), save('c')], pages: ['plain'], morePages: everyPage },
   'one reader, two saves, all tokens are lost': {
+    isForCi: true,
     actors: [reader('a'), save('b'), save('c'), flush],
     pages: ['plain'],
     morePages: everyPage,
     starts: ['warm'],
   },
   'one reader, saves of a row and of one inside': {
+    isForCi: true,
     actors: [reader('a'), save('b'), save('b', 'Comment')],
     pages: ['nested', 'lazy', 'listed'],
   },
@@ -117,6 +121,7 @@ const all = {
     more: { clocks: { b: -1_000 } },
   },
   'two readers, a save, the token is lost': {
+    isForCi: true,
     actors: [reader('a'), reader('b'), save('c'), loss],
     pages: ['plain'],
     morePages: ['plain', 'using', 'nested', 'depends'],
@@ -133,6 +138,7 @@ const all = {
     starts: ['warm'],
   },
   'two readers without a memory tier, a save, the token is lost': {
+    isForCi: true,
     actors: [reader('a'), reader('b'), save('c'), loss],
     pages: ['plain'],
     morePages: ['plain', 'using', 'nested', 'depends'],
@@ -157,7 +163,7 @@ export type FamilyName = keyof typeof all;
 
 export const families: readonly FamilyName[] = (Object.keys(all) as FamilyName[]).filter((name) => {
   const family: Family = all[name];
-  return family.isForMutants !== true && (isLong || family.isLarge !== true);
+  return family.isForMutants !== true && (isLong || family.isLarge !== true) && (isDeep || family.isForCi !== true);
 });
 
 /** The scenarios of a family: each page, with nothing there before and with everything. */

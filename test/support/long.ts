@@ -1,19 +1,27 @@
-/** Whether this is `npm run test:long`: the same tests, for as long as it takes to be sure. */
-export const isLong: boolean = process.env.LONG === '1';
+const { LONG, SEED, SEED_PATH } = process.env;
 
-/** A size for everyday, and one for `npm run test:long`. */
-export function sized(everyday: number, long: number): number {
-  return isLong ? long : everyday;
+/** Whether this is `npm run test:long`: the same tests, for as long as it takes to be sure. */
+export const isLong: boolean = LONG === '1';
+/** Whether this is that, or `npm run test:ci`: with what `npm test` has no time for. */
+export const isDeep: boolean = isLong || LONG === 'ci';
+
+/** A size for everyday, one for `npm run test:long`, and one for CI, which has minutes. */
+export function sized<T>(everyday: T, long: T, ci: T = everyday): T {
+  if (isLong) return long;
+  return isDeep ? ci : everyday;
 }
 
 /**
  * Parameters of a property whose runs take long. A failure prints its seed and path: `SEED=… SEED_PATH=…` in the environment
  * runs that one again.
  */
-export function runs(everyday: number, long: number): { numRuns: number; seed?: number; path?: string } {
-  const { SEED, SEED_PATH } = process.env;
+export function runs(
+  everyday: number,
+  long: number,
+  ci: number = everyday,
+): { numRuns: number; seed?: number; path?: string } {
   return {
-    numRuns: sized(everyday, long),
+    numRuns: sized(everyday, long, ci),
     ...(SEED === undefined ? {} : { seed: Number(SEED) }),
     ...(SEED_PATH === undefined ? {} : { path: SEED_PATH }),
   };

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Templates } from '../support/loaders.ts';
+import { sized } from '../support/long.ts';
 import { Article, Comment } from '../support/models.ts';
 import { ways } from './precompiled.ts';
 import { fragment, site } from './site.ts';
@@ -76,8 +77,6 @@ function templatesOf({ source, taken }: { readonly source: string; readonly take
   return templates;
 }
 
-const isLong = process.env['LONG'] !== undefined;
-
 function noArticle(error: { readonly code?: string }): undefined {
   if (error.code !== 'CACHESWEEPER_NO_IDENTITY') throw error;
 }
@@ -105,9 +104,9 @@ describe('captured html', () => {
           await sweeper.invalidateCacheFor(new Comment(7, 'new'));
           expect(await render(page('new'))).toBe(expected);
         }),
-        { numRuns: isLong ? 3_000 : 100 },
+        { numRuns: sized(40, 3_000, 100) },
       );
     },
-    isLong ? 600_000 : 30_000,
+    sized(60_000, 600_000),
   );
 });

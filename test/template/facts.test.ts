@@ -6,13 +6,13 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { factsOf } from '../../src/template/compile/facts.ts';
 import type { Nodes, Parser, Template } from '../../src/template/nunjucks.ts';
 import { ObjectLoader, type Templates } from '../support/loaders.ts';
+import { sized } from '../support/long.ts';
 import { Article } from '../support/models.ts';
 import { renderPage } from '../support/render.ts';
 import { type Compiled, precompile, precompiledSite } from './precompiled.ts';
 import { fragment, site } from './site.ts';
 
 const f = fragment;
-const isLong = process.env['LONG'] !== undefined;
 
 const TAGS: readonly (nunjucks.ConfigureOptions['tags'] | undefined)[] = [
   undefined,
@@ -121,9 +121,9 @@ test('of what a template prints, or why it is refused, not a byte changes', () =
       template.compile();
       expect(factsOf(template)?.digest).toMatch(/^[\w-]{43}$/);
     }),
-    { numRuns: isLong ? 100_000 : 500 },
+    { numRuns: sized(250, 100_000, 500) },
   );
-  expect(complete).toBeGreaterThan(isLong ? 30_000 : 150);
+  expect(complete).toBeGreaterThan(sized(60, 30_000, 150));
 });
 
 test('neither does it around fragments', () => {
@@ -140,7 +140,7 @@ test('neither does it around fragments', () => {
       fc.pre(own.startsWith('"'));
       expect(own).toBe(html);
     }),
-    { numRuns: isLong ? 10_000 : 80, maxSkipsPerRun: 1_000 },
+    { numRuns: sized(40, 10_000, 80), maxSkipsPerRun: 1_000 },
   );
 });
 

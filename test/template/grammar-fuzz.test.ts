@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import nunjucks from 'nunjucks';
 import { CacheSweeper } from 'nunjucks-cachesweeper';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { sized } from '../support/long.ts';
 import { context, filters } from './written-arguments.ts';
 
 // An error in a callback would end the process of a web server.
@@ -48,7 +49,7 @@ test('any bytes as the arguments of a tag give a page or an error', { timeout: 1
     fc.asyncProperty(text, fc.constantFrom('cachesweeper', 'depends'), (args, tag) =>
       survive(`{% ${tag} ${args} %}x{% endcachesweeper %}`),
     ),
-    { numRuns: 800 },
+    { numRuns: sized(250, 5_000, 800) },
   );
 });
 
@@ -61,7 +62,7 @@ test('any bytes put into a good tag, or in place of a part of it, give a page or
     fc.asyncProperty(text, fc.nat(good.length), fc.nat(8), (inserted, at, length) =>
       survive(good.slice(0, at) + inserted + good.slice(at + length)),
     ),
-    { numRuns: 800 },
+    { numRuns: sized(250, 5_000, 800) },
   );
 });
 

@@ -337,6 +337,6 @@ test('a page is what Nunjucks renders without the tags, whatever it captures and
         throw new Error(`${JSON.stringify(tagged, undefined, 1)}\n${error}`, { cause: error });
       }
     }),
-    runs(100, 5_000),
+    runs(40, 5_000, 100),
   );
 });
