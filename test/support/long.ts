@@ -1,9 +1,12 @@
-const { LONG, SEED, SEED_PATH } = process.env;
+const { LONG, LONG_SECONDS, SEED, SEED_PATH } = process.env;
 
 /** Whether this is `npm run test:long`: the same tests, for as long as it takes to be sure. */
 export const isLong: boolean = LONG === '1';
 /** Whether this is that, or `npm run test:ci`: with what `npm test` has no time for. */
 export const isDeep: boolean = isLong || LONG === 'ci';
+
+/** Milliseconds after which a property ends without having failed, where time is short: as in CI, which tells `LONG_SECONDS`. */
+export const longest: number | undefined = LONG_SECONDS === undefined ? undefined : Number(LONG_SECONDS) * 1_000;
 
 /** A size for everyday, one for `npm run test:long`, and one for CI, which has minutes. */
 export function sized<T>(everyday: T, long: T, ci: T = everyday): T {
@@ -19,9 +22,10 @@ export function runs(
   everyday: number,
   long: number,
   ci: number = everyday,
-): { numRuns: number; seed?: number; path?: string } {
+): { numRuns: number; seed?: number; path?: string; interruptAfterTimeLimit?: number } {
   return {
     numRuns: sized(everyday, long, ci),
+    ...(longest === undefined ? {} : { interruptAfterTimeLimit: longest }),
     ...(SEED === undefined ? {} : { seed: Number(SEED) }),
     ...(SEED_PATH === undefined ? {} : { path: SEED_PATH }),
   };
