@@ -11,6 +11,7 @@ const LIMITS = {
   trusted: 'What a trusted function reads by itself is not seen',
   closures: 'Two processes take helpers of one name and one source for the same',
   weakMap: 'What a class keeps in a WeakMap is not compared where its instances have other data',
+  identity: 'Whether two objects below models are one object is not compared',
   outward: 'What a function does to the outside happens on a miss and not on a hit',
   defined: 'A macro or an import that a body defines ends with the body',
 };
@@ -33,6 +34,16 @@ describe.each(kinds)('in %s', (kind) => {
       await site.sweeper.invalidateCacheFor(other);
       expect(await site.cached(context([other]))).toBe('y');
     });
+  });
+
+  test(LIMITS.identity, async () => {
+    const [one, like] = [{ name: 'x' }, { name: 'x' }];
+    const site = new Site(T('{{ "one" if a.author === a.editor else "two" }}'), kind);
+    expect(await site.cached({ a: a({ author: one, editor: one }) })).toBe('one');
+    expect(await site.cached({ a: a({ author: one, editor: like }) })).toBe('one');
+    const ofPage = new Site(T('{{ "one" if a.author === editor else "two" }}'), kind);
+    await ofPage.show(() => ({ a: a({ author: one }), editor: one }));
+    expect(await ofPage.show(() => ({ a: a({ author: one }), editor: like }))).toEqual(['miss']);
   });
 
   describe(LIMITS.decorated, () => {
