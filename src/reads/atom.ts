@@ -45,7 +45,7 @@ const ABSENT = 'u'.charCodeAt(0);
 const NULL = 'n'.charCodeAt(0);
 const TRUE = 't'.charCodeAt(0);
 const FALSE = 'f'.charCodeAt(0);
-const PRESENT = 'p'.charCodeAt(0);
+export const PRESENT = 'p'.charCodeAt(0);
 
 /** Range of codes that {@link Presence} gives to objects known from elsewhere. It lies below the surrogates. */
 export const FIRST_OBJECT = 128;

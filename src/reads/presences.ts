@@ -1,4 +1,4 @@
-import type { Presence } from './atom.ts';
+import { PRESENT, type Presence } from './atom.ts';
 import type { ReadNode } from './shape.ts';
 
 /** Ends the elements of a list. */
@@ -55,7 +55,9 @@ function lines(node: ReadNode, value: string, depth: number): string {
 }
 
 function check(node: ReadNode, name: string, depth: number): string {
-  const code = `if(t.charCodeAt(n++)!==p(${name}))return -1;`;
+  // Most values are texts and numbers: for these nothing is called.
+  const presence = `(typeof ${name}==="string"||typeof ${name}==="number"?${PRESENT}:p(${name}))`;
+  const code = `if(t.charCodeAt(n++)!==${presence})return -1;`;
   if (node.isEnd) return code;
   return `${code}if(typeof ${name}==="object"&&${name}!==null){${lines(node, name, depth)}}`;
 }

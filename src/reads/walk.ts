@@ -353,7 +353,7 @@ class Walk {
   #code(value: object, depth: number): boolean {
     if (isPlain(value)) return true;
     const prototype = Object.getPrototypeOf(value);
-    if (hasHiddenState(prototype)) return this.#unseen('its class keeps what nobody can look at');
+    if (hasHiddenState(prototype)) return this.#unseen('its class has private state, which cannot be compared');
     // The prototype is an ordinary object, so compare it as data.
     if (!isOfClass(prototype)) return this.#sink.add('^') && this.whole(prototype, depth + 1);
     const text = this.#world.codeText(prototype);

@@ -7,11 +7,11 @@ const SESSION_USER_NAMES = [...USER_NAMES, 'userId', 'user_id', 'uid', 'userid',
 export function isLoggedIn(holders: readonly object[]): boolean {
   return holders.some((holder) => {
     const of = holder as Readonly<Record<string, unknown>>;
-    if (USER_NAMES.some((name) => isSomebody(of[name]))) return true;
+    if (USER_NAMES.some((name) => isKnownVisitor(of[name]))) return true;
     if (saysYes(of, 'isAuthenticated') || saysYes(of.oidc, 'isAuthenticated')) return true;
     const session = of.session as Readonly<Record<string, unknown>> | null | undefined;
     if (typeof session !== 'object' || session === null) return false;
-    return SESSION_USER_NAMES.some((name) => isSomebody(session[name]) || isSomebody(got(session, name)));
+    return SESSION_USER_NAMES.some((name) => isKnownVisitor(session[name]) || isKnownVisitor(got(session, name)));
   });
 }
 
@@ -46,7 +46,7 @@ export function sessionText(holders: readonly object[]): string | undefined {
 }
 
 /** Whether a value identifies a user. An empty object, as some middleware leaves in sessions, does not. */
-function isSomebody(value: unknown): boolean {
+function isKnownVisitor(value: unknown): boolean {
   if (typeof value === 'object' && value !== null) return !isEmpty(value);
   return value !== undefined && value !== null && value !== false && value !== '' && value !== 0;
 }
