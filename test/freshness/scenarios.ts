@@ -1,10 +1,12 @@
-import { isDeep, isLong } from '../support/long.ts';
+import { isDeep, isLong, sized } from '../support/long.ts';
 import type { Page } from './pages.ts';
 import type { Actor, Scenario, Type } from './scenario.ts';
 
 interface Family {
   readonly actors: readonly Actor[];
   readonly pages: readonly Page[];
+  /** For `npm test`, which has no time for all. */
+  readonly fewPages?: readonly Page[];
   /** For `npm run test:long`, where orders may be many. */
   readonly morePages?: readonly Page[];
   /** The whole family is for `npm run test:long`, and for the mutants that nothing smaller finds. */
@@ -38,6 +40,7 @@ const everyPage: readonly Page[] = ['plain', 'using', 'nested', 'lazy', 'depends
 const all = {
   'one reader, a save, the token is lost, 2 s pass': {
     actors: [reader('a'), save('b'), loss, twoSeconds],
+    fewPages: ['plain'],
     pages: ['plain', 'nested', 'depends'],
     morePages: everyPage,
   },
@@ -79,6 +82,7 @@ const all = {
   },
   'one reader, a save, a call fails': {
     actors: [reader('a'), save('b')],
+    fewPages: ['plain'],
     pages: ['plain', 'nested'],
     morePages: everyPage,
     more: { faults: 1 },
@@ -168,6 +172,6 @@ export const families: readonly FamilyName[] = (Object.keys(all) as FamilyName[]
 
 /** The scenarios of a family: each page, with nothing there before and with everything. */
 export function scenariosOf(name: FamilyName): readonly Scenario[] {
-  const { actors, pages, morePages = pages, starts = ['cold', 'warm'], more }: Family = all[name];
-  return (isLong ? morePages : pages).flatMap((page) => starts.map((start) => ({ page, start, actors, ...more })));
+  const { actors, pages, fewPages = pages, morePages = pages, starts = ['cold', 'warm'], more }: Family = all[name];
+  return sized(fewPages, morePages, pages).flatMap((page) => starts.map((start) => ({ page, start, actors, ...more })));
 }
