@@ -23,7 +23,7 @@ export const readMutants = {
   },
   'a member is not recorded': {
     rule: 'a read is a path from a variable',
-    edits: edit('reads/recorder.ts', 'const { nodes, isPlaceholder } = this.#know(object);', 'return;'),
+    edits: edit('reads/recorder.ts', 'const { nodes, isPlaceholder } = this.#objects.of(object);', 'return;'),
     seed: 1,
   },
   'loop variables and macro parameters are not handed to the tag': {
@@ -96,16 +96,16 @@ export const readMutants = {
   },
   'what functions are handed is not compared': {
     rule: 'what is handed to a function is compared by all of its data',
-    edits: edit('reads/recorder.ts', 'if (isObject(value)) this.#hand(value, { left: MAX_SCANNED });', ''),
+    edits: edit(
+      'reads/recorder.ts',
+      'hand(value: unknown): void {\n    this.#handed.hand(value);',
+      'hand(_value: unknown): void {',
+    ),
     seed: 3,
   },
   'an object whose method is called is not compared': {
     rule: 'for a call the read is the object it is called on',
-    edits: edit(
-      'reads/recorder.ts',
-      'if (this.#know(object).nodes.length > 0) this.#hand(object, { left: MAX_SCANNED });',
-      '',
-    ),
+    edits: edit('reads/recorder.ts', 'if (this.#objects.of(object).nodes.length > 0) this.#handed.hand(object);', ''),
     seed: 1,
   },
   'what a class’s getter computes from is not compared': {
