@@ -8,7 +8,11 @@ export const METHOD: unique symbol = Symbol('method');
 
 /** Reads a property as `object[key]` would, but calls no getter. A proxy's trap is called, and may throw. */
 export function peek(object: object, key: string | symbol): unknown {
-  if (types.isProxy(object)) return Reflect.get(object, key);
+  return types.isProxy(object) ? Reflect.get(object, key) : peekOrdinary(object, key);
+}
+
+/** The same for an object that is no proxy, where many of its properties are read. */
+export function peekOrdinary(object: object, key: string | symbol): unknown {
   const own = Reflect.getOwnPropertyDescriptor(object, key);
   if (own !== undefined) return 'value' in own ? own.value : OWN_ACCESSOR;
   for (let at = Reflect.getPrototypeOf(object); at !== null; at = Reflect.getPrototypeOf(at)) {

@@ -7,7 +7,7 @@ import { BelowModels, identityOf } from './below-models.ts';
 import { builtInText, isBuiltInClass, isData, kindOf, ownExtras } from './built-in.ts';
 import { hasHiddenState } from './hidden-state.ts';
 import { isLazy } from './lazies.ts';
-import { INHERITED_ACCESSOR, isOfClass, METHOD, OWN_ACCESSOR, peek } from './peek.ts';
+import { INHERITED_ACCESSOR, isOfClass, METHOD, OWN_ACCESSOR, peek, peekOrdinary } from './peek.ts';
 import { isPlaceholder } from './placeholder.ts';
 import type { ReadNode, ReadShape } from './shape.ts';
 import { type Sink, TooMuch } from './sink.ts';
@@ -200,8 +200,10 @@ class Walk {
   }
 
   #members(node: ReadNode, value: object): boolean {
+    if (node.children.length === 0) return true;
+    const isProxy = types.isProxy(value);
     for (const child of node.children) {
-      const found = peek(value, child.step);
+      const found = isProxy ? peek(value, child.step) : peekOrdinary(value, child.step);
       this.#path.push(child.step);
       if (found === OWN_ACCESSOR) {
         if (!this.#unseen('it is a getter')) return false;

@@ -40,6 +40,8 @@ export class Helpers {
   readonly #holders = new Map<string, unknown>();
   readonly #first = new WeakSet<object>();
   readonly #own: Own;
+  /** Text of an environment in which nothing was added or replaced. */
+  #bareManner: string | undefined;
 
   /** @param of name of the environment, if it has one */
   constructor(env: Environment, functions: Functions, of: string) {
@@ -107,6 +109,8 @@ export class Helpers {
    */
   get manner(): string {
     const { filters, tests, extensions } = this.#env;
+    // Every page asks for each of its templates. Most environments have no other extension, and nothing was replaced.
+    if (this.#bareManner !== undefined && this.#isBare()) return this.#bareManner;
     const replaced = [
       ...this.#own.filterNames.filter((name) => !this.#own.filters.has(filters[name])),
       ...this.#own.testNames.filter((name) => !this.#own.tests.has(tests[name])),
@@ -117,7 +121,19 @@ export class Helpers {
       const isOnly = this.#functions.isOnly(`${this.#of}\n${text}`, extension);
       return [isOnly ? text : `${text}${this.#functions.mark(extension)}`];
     });
-    return JSON.stringify([this.#of, replaced, others]);
+    const manner = JSON.stringify([this.#of, replaced, others]);
+    if (replaced.length === 0 && this.#isBare()) this.#bareManner = manner;
+    return manner;
+  }
+
+  /** Whether all of Nunjucks' own filters and tests are in place, and no extension but ours is there. */
+  #isBare(): boolean {
+    const { filters, tests, extensions } = this.#env;
+    const { filterNames, testNames } = this.#own;
+    for (const name in extensions) if (!name.startsWith('nunjucks-cachesweeper')) return false;
+    for (const name of filterNames) if (!this.#own.filters.has(filters[name])) return false;
+    for (const name of testNames) if (!this.#own.tests.has(tests[name])) return false;
+    return true;
   }
 
   /** Whether a filter or test is Nunjucks' own. These do not look at the page's variables. */
