@@ -3,7 +3,14 @@ import type { StoredKey } from './key.ts';
 import type { SharedEntries } from './shared/shared-entries.ts';
 import type { SharedTokens } from './shared/shared-tokens.ts';
 import type { Token } from './token.ts';
-import { type Guess, PENDING, type Prefetching, type TokenReader, UNKNOWN } from './token-reader.ts';
+import {
+  type Guess,
+  PENDING,
+  type Prefetching,
+  StorelessTokenReader,
+  type TokenReader,
+  UNKNOWN,
+} from './token-reader.ts';
 
 /** State of one name: pending, unknown, or its token. */
 interface NameKnown {
@@ -202,15 +209,13 @@ function matching(entry: StoredEntry | 'damaged' | undefined, canonical: string)
 }
 
 /** Used when there is a store but the render has no callback and so cannot wait: every token is unknown. */
-export class NoTokenReader implements TokenReader {
-  readonly prefetching = undefined;
+export class NoTokenReader extends StorelessTokenReader {
   readonly knowsAll = false;
-  readonly isPending = false;
-  readonly waited = 0;
   readonly #asked: () => void;
 
   /** @param asked called when a token is asked for */
   constructor(asked: () => void) {
+    super();
     this.#asked = asked;
   }
 
@@ -221,31 +226,5 @@ export class NoTokenReader implements TokenReader {
 
   knownToken(): undefined {
     return undefined;
-  }
-
-  isFresh(): boolean {
-    return false;
-  }
-
-  entry(): undefined {
-    return undefined;
-  }
-
-  known(): undefined {
-    return undefined;
-  }
-
-  isOccupied(): boolean {
-    return false;
-  }
-
-  guesses(): readonly StoredKey[] {
-    return [];
-  }
-
-  async ask(): Promise<void> {}
-
-  giveUp(): readonly string[] {
-    return [];
   }
 }

@@ -60,25 +60,15 @@ export interface TokenReader {
   giveUp(): readonly string[];
 }
 
-/** Used without a store: every token is known at once. */
-export class LocalTokenReader implements TokenReader {
+/** A reader that asks no store: it has no entries, and nothing to wait for. */
+export abstract class StorelessTokenReader implements TokenReader {
+  abstract readonly knowsAll: boolean;
   readonly prefetching = undefined;
-  readonly knowsAll = true;
   readonly isPending = false;
   readonly waited = 0;
-  readonly #tokens: LocalTokens;
 
-  constructor(tokens: LocalTokens) {
-    this.#tokens = tokens;
-  }
-
-  token(name: string): Token {
-    return this.#tokens.get(name);
-  }
-
-  knownToken(name: string): Token {
-    return this.#tokens.get(name);
-  }
+  abstract token(name: string): Token | typeof UNKNOWN;
+  abstract knownToken(name: string): Token | undefined;
 
   isFresh(): boolean {
     return false;
@@ -104,5 +94,24 @@ export class LocalTokenReader implements TokenReader {
 
   giveUp(): readonly string[] {
     return [];
+  }
+}
+
+/** Used without a store: every token is known at once. */
+export class LocalTokenReader extends StorelessTokenReader {
+  readonly knowsAll = true;
+  readonly #tokens: LocalTokens;
+
+  constructor(tokens: LocalTokens) {
+    super();
+    this.#tokens = tokens;
+  }
+
+  token(name: string): Token {
+    return this.#tokens.get(name);
+  }
+
+  knownToken(name: string): Token {
+    return this.#tokens.get(name);
   }
 }
