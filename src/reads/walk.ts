@@ -67,12 +67,12 @@ class Walk {
     for (const { kind, node } of roots) {
       const value = this.#scope[kind](node.step);
       try {
-        this.#path.length = 0;
-        this.#path.push(node.step);
+        this.#path[0] = node.step;
         if (!this.#value(node, value)) return false;
       } catch (error) {
         if (error instanceof TooMuch) return this.#sink.tooMuch();
         if (!this.#sink.unseen(node.step, 'looking at it throws')) return false;
+        this.#path.length = 1;
       }
     }
     return this.#ofModels();

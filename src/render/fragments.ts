@@ -130,8 +130,8 @@ export class Fragments {
     const key = this.#keys.make(render, call.place, call.operands);
     if (key === undefined) return this.#uncached(render, call, 'no models');
     const use = { render, call, key, scope: call.scope(key.objects), started };
-    const memoryKey = this.#findInMemory(use);
-    if (memoryKey !== undefined) return memoryKey;
+    const html = this.#findInMemory(use);
+    if (html !== undefined) return html;
     render.pass.hasMissed = true;
     return this.#findGuessed(use) ?? this.#findStored(use);
   }
@@ -156,7 +156,8 @@ export class Fragments {
    */
   #findInMemory(use: Use): string | undefined {
     const { render, key } = use;
-    for (const own of render.kept.get(key.memoryKey) ?? NONE) {
+    const kept = render.kept.size > 0 ? render.kept.get(key.memoryKey) : undefined;
+    for (const own of kept ?? NONE) {
       const verdict = this.#judge(use, own.entry);
       if (verdict === 'not here') return leaveOut(render);
       if (verdict === 'pending') render.pass.assumed.push(own.entry);

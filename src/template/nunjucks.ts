@@ -84,6 +84,7 @@ export interface Runtime {
   isArray(value: unknown): boolean;
   inOperator(key: unknown, value: unknown): boolean;
   callWrap(called: unknown, name: string, context: Context, args: readonly unknown[]): unknown;
+  readonly Frame: FrameClass;
 }
 
 /** A template's compiled function. It identifies the template, wherever a macro or block of it runs. */
@@ -99,9 +100,12 @@ export interface Context {
   getVariables(): Record<string, unknown>;
 }
 
+export type FrameClass = new (parent?: Frame | null, isolateWrites?: boolean) => Frame;
+
 export interface Frame {
-  readonly variables: Record<string, unknown>;
+  variables: Record<string, unknown>;
   readonly parent: Frame | null;
+  readonly isolateWrites: boolean | undefined;
   topLevel: boolean;
   push(isolateWrites?: boolean): Frame;
   set(name: string, value: unknown, resolveUp?: boolean): void;

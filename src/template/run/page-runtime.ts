@@ -2,6 +2,7 @@ import { peek } from '../../reads/peek.ts';
 import { isPlaceholder } from '../../reads/placeholder.ts';
 import type { Reading } from '../../render/frame.ts';
 import type { Context, Frame, Runtime } from '../nunjucks.ts';
+import { pageFrame } from './page-frame.ts';
 
 type Called = (this: unknown, ...args: unknown[]) => unknown;
 
@@ -106,6 +107,7 @@ export function pageRuntime(
   const { contextOrFrameLookup, memberLookup, makeMacro, makeKeywordArgs } = runtime;
   const { fromIterator, inOperator, callWrap, isArray } = runtime;
   const overrides: Partial<Runtime> & ThisType<PageRuntime> = {
+    Frame: pageFrame(runtime.Frame),
     contextOrFrameLookup(context, frame, name) {
       const reading = fragments.reading;
       if (reading === undefined) return contextOrFrameLookup(context, frame, name);

@@ -1,6 +1,7 @@
 import type { Context, Environment, Frame, RootFunction, Runtime, Template } from '../nunjucks.ts';
 import type { PageEnvironment } from './page-environment.ts';
 import { PAGE } from './page-environment.ts';
+import { asPageFrame } from './page-frame.ts';
 import { isPageRuntime, type MakeRuntime, pageRuntime, type TemplateReading } from './page-runtime.ts';
 
 type Run = (this: Template, ...args: unknown[]) => unknown;
@@ -47,7 +48,7 @@ export class SharedTemplates {
         }
         // A template that another extends receives the runtime of that one. Keep it.
         const own = isPageRuntime(runtime) ? runtime : new (makeRuntime(runtime))(context);
-        (template.rootRenderFunc as RootFunction)(env, context, frame, own, done);
+        (template.rootRenderFunc as RootFunction)(env, context, asPageFrame(own.Frame, frame), own, done);
       },
       render: handingOn(template.render as Run, false),
       getExported: handingOn((template as unknown as { readonly getExported: Run }).getExported, true),
