@@ -58,16 +58,21 @@ function matcherOf({ text, parts }: Reads): TextMatcher | PartsMatcher {
   return parts === 'compared' ? new PartsCollector(text) : new PartsMatcher(parts);
 }
 
-/** Reads what {@link writeReads} wrote; undefined for anything else. */
-export function parseReads(written: unknown): Reads | undefined {
-  if (written === 0) return NOTHING_READ;
-  if (!Array.isArray(written) || written.length !== 3) return undefined;
-  const [shapeText, text, variables]: readonly unknown[] = written;
-  if (typeof shapeText !== 'string' || typeof text !== 'string' || typeof variables !== 'string') return undefined;
-  const shape = areVariables(variables) ? storedShape(shapeText) : undefined;
+/**
+ * Reads what {@link writeReads} wrote; undefined for anything else.
+ *
+ * @param shapeText text of the shape
+ * @param values text of the values, and the variables
+ */
+export function parseReads(shapeText: string, values: unknown): Reads | undefined {
+  if (!Array.isArray(values) || values.length !== 2) return undefined;
+  const [text, variables]: readonly unknown[] = values;
+  if (typeof text !== 'string' || typeof variables !== 'string' || !areVariables(variables)) return undefined;
+  const shape = storedShape(shapeText);
   return shape && readsOf(shape, text, variables);
 }
 
-export function writeReads({ shape, text, variables }: Reads): unknown {
-  return shape.roots.length === 0 && variables === '' ? 0 : [shape.text, text, variables];
+/** Writes reads for a store: their shape as one line of text, and what is to be written as JSON. */
+export function writeReads({ shape, text, variables }: Reads): readonly [shapeText: string, values: readonly string[]] {
+  return [shape.text, [text, variables]];
 }

@@ -99,9 +99,12 @@ export function shapeOf(roots: readonly ReadRoot[], last?: ReadShape): ReadShape
 
 /** Reads the shape from a text that came from a store; undefined if this package cannot have stored it. */
 export function storedShape(text: string): ReadShape | undefined {
+  if (text === lastStored.text) return lastStored;
   if (text.length > MAX_STORED_TEXT) return undefined;
   const shape = readShape(text);
-  return shape === undefined || shape.size > MAX_PATHS ? undefined : shape;
+  if (shape === undefined || shape.size > MAX_PATHS) return undefined;
+  lastStored = shape;
+  return shape;
 }
 
 /** Reads a shape from its text; undefined for any other text. */
@@ -137,6 +140,9 @@ function isSameNode(a: ReadNode | undefined, b: ReadNode | undefined): boolean {
 }
 
 export const NO_READS: ReadShape = shapeOf([]);
+
+/** The last shape that came from a store. Most entries of a page have it, and comparing texts is quicker than hashing. */
+let lastStored = NO_READS;
 
 /** Returns all paths of both shapes, sorted, so that the result does not depend on which came first. */
 export function union(a: ReadShape, b: ReadShape): ReadShape {

@@ -59,11 +59,11 @@ const shapes: Record<string, string> = {
 
 describe('reads that nobody wrote', () => {
   test.each(Object.entries(forgeries))('variables: %s', (_what, text) => {
-    expect(parseReads(['[]', '', text])).toBeUndefined();
+    expect(parseReads('[]', ['', text])).toBeUndefined();
   });
 
   test.each(Object.entries(shapes))('paths: %s', (_what, text) => {
-    expect(parseReads([text, '', ''])).toBeUndefined();
+    expect(parseReads(text, ['', ''])).toBeUndefined();
   });
 
   test.each<[string, unknown]>([
@@ -72,19 +72,22 @@ describe('reads that nobody wrote', () => {
     ['another number', 1],
     ['a text', '[]'],
     ['an object', {}],
-    ['too short', ['[]', '']],
-    ['too long', ['[]', '', '', '']],
-    ['no texts', [[], '', '']],
-    ['values that are no text', ['[]', 1, '']],
-    ['variables that are no text', ['[]', '', []]],
+    ['too short', ['']],
+    ['too long', ['', '', '']],
+    ['values that are no text', [1, '']],
+    ['variables that are no text', ['', []]],
   ])('all of it: %s', (_what, written) => {
-    expect(parseReads(written)).toBeUndefined();
+    expect(parseReads('[]', written)).toBeUndefined();
   });
 
   test('what was written comes back', () => {
-    for (const written of [0, ['[[0,["x",0,[],0,0,0]]]', '"y"', ''], ['[]', '', '[["n",["a",[1,["u"]]]]]']]) {
-      const reads = parseReads(written);
-      expect(reads && writeReads(reads)).toEqual(written);
+    for (const [shape, values] of [
+      ['[]', ['', '']],
+      ['[[0,["x",0,[],0,0,0]]]', ['"y"', '']],
+      ['[]', ['', '[["n",["a",[1,["u"]]]]]']],
+    ] as const) {
+      const reads = parseReads(shape, values);
+      expect(reads && writeReads(reads)).toEqual([shape, values]);
     }
   });
 });
