@@ -1,4 +1,3 @@
-import { LRUCache } from 'lru-cache';
 import { canonicalKey, type KeyModel, type KeyParts, keyStart, type StoredKey, safeKey } from '../cache/key.ts';
 import { PENDING, UNKNOWN } from '../cache/token-reader.ts';
 import { CacheSweeperError } from '../errors.ts';
@@ -11,6 +10,7 @@ import { canonicalList } from '../util/canonical.ts';
 import { describe } from '../util/describe.ts';
 import { milliseconds as durationOf } from '../util/duration.ts';
 import { notCalled } from './lazy.ts';
+import { EMPTY_LIST, type KeyStart, MemoryKeys } from './memory-keys.ts';
 import type { Operands, Place } from './place.ts';
 import type { Render } from './render.ts';
 
@@ -36,29 +36,23 @@ interface LastKeys {
   readonly values: readonly unknown[];
   readonly vary: string;
   readonly text: string;
-  /** The start of `memoryKey`. */
-  readonly start: string;
+  readonly start: KeyStart;
 }
 
 /** The parts of a key in the store, except the digest of the values that the body read. */
 export type FragmentParts = Omit<KeyParts, 'reads'>;
 
-const EMPTY_LIST = '[]';
-/** Limit of numbered tags; each takes about 200 bytes. */
-const MAX_NUMBERS = 10_000;
-
 /** Builds fragment keys. */
 export class KeyMaker {
   readonly #settings: Settings;
   readonly #identifier: Identifier;
+  readonly #memoryKeys: MemoryKeys;
   readonly #last = new WeakMap<Place, LastKeys>();
-  /** Numbers of tags. No number is used twice, so entries under a forgotten number are never found again. */
-  readonly #numbers = new LRUCache<string, number>({ max: MAX_NUMBERS });
-  #nextNumber = 0;
 
   constructor(settings: Settings, identifier: Identifier) {
     this.#settings = settings;
     this.#identifier = identifier;
+    this.#memoryKeys = new MemoryKeys(settings);
   }
 
   /**
@@ -78,7 +72,7 @@ export class KeyMaker {
     const last = this.#last.get(place);
     const isSame = last !== undefined && last.vary === vary && areSame(keys, last.values);
     const { text, start } = isSame ? last : this.#keys(place, vary, keys, models, objects);
-    return { place, models, objects, keys: text, using, memoryKey: start + nearEnd(models, using) };
+    return { place, models, objects, keys: text, using, memoryKey: this.#memoryKeys.of(start, models, using) };
   }
 
   /**
@@ -96,22 +90,10 @@ export class KeyMaker {
       objects.push(instance);
       return `Model(${JSON.stringify(ownName(identity))})`;
     });
-    const start = `${this.#numberOf(place)} ${text}${vary === EMPTY_LIST ? '' : `v${vary}`}`;
-    const last = { values, vary, text, start };
+    const last = { values, vary, text, start: this.#memoryKeys.start(place, text, vary) };
     // Do not remember objects: their content may change, and they may belong to one visitor.
     if (values.every(isFixed)) this.#last.set(place, last);
     return last;
-  }
-
-  /** Returns a short number for a tag, because memory keys are put together and hashed at each use. */
-  #numberOf(place: Place): number {
-    const start = keyStart({ ...this.#settings, ...place });
-    let number = this.#numbers.get(start);
-    if (number === undefined) {
-      number = this.#nextNumber++;
-      this.#numbers.set(start, number);
-    }
-    return number;
   }
 
   /**
@@ -184,19 +166,6 @@ function isFixed(value: unknown): boolean {
 
 function areSame(some: readonly unknown[], others: readonly unknown[]): boolean {
   return some.length === others.length && some.every((value, i) => Object.is(value, others[i]));
-}
-
-/**
- * Returns the end of a memory key: `using`, which is a canonical list, and the names. Each name follows its length,
- * because an id may be any text.
- */
-function nearEnd(models: readonly Identity[], using: string): string {
-  let text = using === EMPTY_LIST ? '' : `u${using}`;
-  for (const model of models) {
-    const name = ownName(model);
-    text += `${name.length}:${name}`;
-  }
-  return text;
 }
 
 /** Returns the canonical text of the attributes named by `using`, of every model that the tag names. */
