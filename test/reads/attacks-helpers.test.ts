@@ -49,6 +49,18 @@ describe.each(kinds)('what takes the place of Nunjucks’ own, in %s', (kind) =>
     expect(site.outcomes).toEqual(['hit']);
   });
 
+  test('a filter, by another one of Nunjucks’ own, and back', async () => {
+    const site = new Site(T('{{ "Hi" | upper }}'), kind);
+    const { upper } = site.env.filters;
+    for (const name of ['lower', 'title', undefined]) {
+      for (let i = 0; i < 2; i++) await site.show(() => ({ a: a() }));
+      for (const env of [site.env, site.plain])
+        env.addFilter('upper', name === undefined ? upper : env.getFilter(name));
+    }
+    for (let i = 0; i < 2; i++) await site.show(() => ({ a: a() }));
+    expect(site.outcomes).toEqual(['hit']);
+  });
+
   test('a tag of the site’s that another takes the place of', async () => {
     const site = new Site(T('{% say %}'), kind, { helpers: (env) => env.addExtension('say', new Say('x')) });
     for (let i = 0; i < 2; i++) await site.show(() => ({ a: a() }));

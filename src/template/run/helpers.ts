@@ -111,9 +111,10 @@ export class Helpers {
     const { filters, tests, extensions } = this.#env;
     // Every page asks for each of its templates. Most environments have no other extension, and nothing was replaced.
     if (this.#bareManner !== undefined && this.#isBare()) return this.#bareManner;
+    const { filterNames, testNames, bareFilters, bareTests } = this.#own;
     const replaced = [
-      ...this.#own.filterNames.filter((name) => !this.#own.filters.has(filters[name])),
-      ...this.#own.testNames.filter((name) => !this.#own.tests.has(tests[name])),
+      ...replacedNames(filterNames, bareFilters, filters),
+      ...replacedNames(testNames, bareTests, tests),
     ];
     const others = Object.entries(extensions).flatMap(([name, extension]) => {
       if (name.startsWith('nunjucks-cachesweeper')) return [];
@@ -129,10 +130,10 @@ export class Helpers {
   /** Whether all of Nunjucks' own filters and tests are in place, and no extension but ours is there. */
   #isBare(): boolean {
     const { filters, tests, extensions } = this.#env;
-    const { filterNames, testNames } = this.#own;
+    const { filterNames, testNames, bareFilters, bareTests } = this.#own;
     for (const name in extensions) if (!name.startsWith('nunjucks-cachesweeper')) return false;
-    for (const name of filterNames) if (!this.#own.filters.has(filters[name])) return false;
-    for (const name of testNames) if (!this.#own.tests.has(tests[name])) return false;
+    for (let i = 0; i < filterNames.length; i++) if (filters[filterNames[i] as string] !== bareFilters[i]) return false;
+    for (let i = 0; i < testNames.length; i++) if (tests[testNames[i] as string] !== bareTests[i]) return false;
     return true;
   }
 
@@ -185,6 +186,22 @@ export class Helpers {
   }
 }
 
+/**
+ * Returns the names that no longer stand for Nunjucks' own functions, each with the name of the other function of
+ * Nunjucks that it stands for, if it does. A function from elsewhere is recorded as a read.
+ */
+function replacedNames(
+  names: readonly string[],
+  bare: readonly unknown[],
+  now: Readonly<Record<string, unknown>>,
+): string[][] {
+  return names.flatMap((name, i) => {
+    if (now[name] === bare[i]) return [];
+    const other = names[bare.indexOf(now[name])];
+    return [other === undefined ? [name] : [name, other]];
+  });
+}
+
 function sourceOf(called: object): string {
   return Function.prototype.toString.call(called);
 }
@@ -220,6 +237,9 @@ function dataOf(value: unknown, member: string): unknown {
 interface Own {
   readonly testNames: readonly string[];
   readonly filterNames: readonly string[];
+  /** The filters and tests by the index of their names. */
+  readonly bareFilters: readonly unknown[];
+  readonly bareTests: readonly unknown[];
   /** The source of each global. */
   readonly globals: ReadonlyMap<string, string>;
   readonly tests: ReadonlySet<unknown>;
@@ -252,6 +272,8 @@ function ownOf(env: Environment): Own {
     return {
       testNames: Object.keys(tests),
       filterNames: Object.keys(filters),
+      bareFilters: Object.values(filters),
+      bareTests: Object.values(tests),
       globals: new Map(
         Object.entries(globals).flatMap(([name, value]) =>
           typeof value === 'function' ? [[name, sourceOf(value)]] : [],
@@ -267,6 +289,8 @@ function ownOf(env: Environment): Own {
     return {
       testNames: [],
       filterNames: [],
+      bareFilters: [],
+      bareTests: [],
       globals: new Map(),
       tests: new Set(),
       structural: new Set(),
