@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { MemoryKeys } from '../../src/render/memory-keys.ts';
 
 const settings = { namespace: '', version: 1 } as ConstructorParameters<typeof MemoryKeys>[0];
-const place = (ordinal: number) => ({ template: 'page.njk', digest: 'd', ordinal, line: 1 });
+const place = (ordinal: number) => ({ template: 'page.njk', digest: 'd', ordinal, line: 1, allowed: [], except: [] });
 const identity = fc.record({
   type: fc.constantFrom('Comment', 'Comm', 'ent:=1'),
   id: fc.option(fc.constantFrom('1', '11', '1:7', ''), { nil: undefined }),

@@ -51,7 +51,7 @@ describe.each(kinds)('what takes the place of Nunjucks’ own, in %s', (kind) =>
 
   test('a filter, by another one of Nunjucks’ own, and back', async () => {
     const site = new Site(T('{{ "Hi" | upper }}'), kind);
-    const { upper } = site.env.filters;
+    const upper = site.env.getFilter('upper');
     for (const name of ['lower', 'title', undefined]) {
       for (let i = 0; i < 2; i++) await site.show(() => ({ a: a() }));
       for (const env of [site.env, site.plain])
