@@ -4,7 +4,7 @@ import type { ModelIdentity } from './model/identity.ts';
 import type { RenderReport } from './reporting/report.ts';
 import type { Store } from './stores/store.ts';
 import { describe } from './util/describe.ts';
-import { milliseconds } from './util/duration.ts';
+import { parseDuration } from './util/duration.ts';
 
 /** The variables of a page, as passed to `render`. */
 export type PageContext = Readonly<Record<string, unknown>>;
@@ -238,7 +238,7 @@ function secrets(value: unknown): readonly string[] {
 
 function duration(name: string, value: unknown, byDefault: number): number {
   if (value === undefined) return byDefault;
-  const result = milliseconds(value);
+  const result = parseDuration(value);
   if (result !== undefined) return result;
   throw badOption(`option ${name}`, 'a duration with its unit, such as "100ms" or "3s"', value);
 }

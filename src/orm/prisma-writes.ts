@@ -13,7 +13,7 @@ interface Field {
 }
 
 /** One call of a model's method. */
-export interface Call {
+export interface ModelCall {
   readonly model: string;
   readonly operation: string;
   readonly args: Row;
@@ -43,14 +43,18 @@ export function isWrite(operation: string): boolean {
 }
 
 /** Returns all that one call wrote: rows of its model, and rows that its `data` reaches through relations. */
-export function writesOf(call: Call, dataModel: DataModel, idField: IdField): Write[] {
+export function writesOf(call: ModelCall, dataModel: DataModel, idField: IdField): Write[] {
   const { model, args } = call;
   const writes: Write[] = [{ model, modelClass: undefined, rows: topRows(call, dataModel, idField) }];
   for (const part of [args.data, args.create, args.update]) nested(part, model, dataModel, idField, writes);
   return writes;
 }
 
-function topRows({ model, operation, args, result }: Call, { models }: DataModel, idField: IdField): Write['rows'] {
+function topRows(
+  { model, operation, args, result }: ModelCall,
+  { models }: DataModel,
+  idField: IdField,
+): Write['rows'] {
   if (WRITES.get(operation) !== 'rows') return undefined;
   const id = idField(model);
   const fields = models[model]?.fields ?? [];

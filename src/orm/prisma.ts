@@ -3,7 +3,7 @@ import type { SweepTransaction } from '../invalidation/transaction.ts';
 import { Ambient } from '../render/ambient.ts';
 import type { CacheSweeper } from '../sweeper.ts';
 import { describe } from '../util/describe.ts';
-import { type Call, type DataModel, type IdField, isWrite, type Row, writesOf } from './prisma-writes.ts';
+import { type DataModel, type IdField, isWrite, type ModelCall, type Row, writesOf } from './prisma-writes.ts';
 import { MAX_BULK_ROWS, SaveHook, type SaveHookOptions, type Write } from './save-hook.ts';
 
 export type { HookedModel, SaveHookOptions } from './save-hook.ts';
@@ -37,7 +37,7 @@ export function sweepOnSave<C extends PrismaLike>(prisma: C, sweeper: CacheSweep
   }
   const hook = new SaveHook(sweeper, options, new Map(Object.keys(dataModel.models).map((name) => [name, undefined])));
   const idField: IdField = (model) => idFieldOf(dataModel, model, options.models?.[model]?.id);
-  const listener = new Listener(client, hook, dataModel, idField);
+  const listener = new PrismaListener(client, hook, dataModel, idField);
   return client.$extends({
     name: 'nunjucks-cachesweeper',
     client: { $transaction: listener.transaction },
@@ -80,7 +80,7 @@ interface Open {
   readonly around: Open | undefined;
 }
 
-class Listener {
+class PrismaListener {
   readonly #client: Client;
   readonly #hook: SaveHook;
   readonly #dataModel: DataModel;
@@ -164,7 +164,10 @@ class Listener {
   }
 
   /** Returns the rows that a write with `where` will change, if they are to be bumped one by one. */
-  async #rows({ model, operation, args }: Omit<Call, 'result'>, open: Open | undefined): Promise<Row[] | undefined> {
+  async #rows(
+    { model, operation, args }: Omit<ModelCall, 'result'>,
+    open: Open | undefined,
+  ): Promise<Row[] | undefined> {
     if (this.#hook.bulk !== 'rows' || !['updateMany', 'deleteMany'].includes(operation) || !this.#hook.hears(model)) {
       return undefined;
     }

@@ -3,7 +3,7 @@ import type { SweepTransaction } from '../invalidation/transaction.ts';
 import { MAX_BULK_ROWS, type SaveHook, type Write } from './save-hook.ts';
 
 /** Finds the sweeper's transaction for one of Sequelize's. */
-export class Transactions {
+export class OpenTransactions {
   readonly #hook: SaveHook;
   readonly #known = new WeakMap<object, SweepTransaction>();
 
@@ -51,12 +51,12 @@ function write(model: ModelStatic<Model>, rows: Write['rows']): Write {
 }
 
 /** Reports the writes of each kind of query that Sequelize's models send. */
-export class Listener {
+export class SequelizeListener {
   readonly #sequelize: Sequelize;
   readonly #hook: SaveHook;
-  readonly #transactions: Transactions;
+  readonly #transactions: OpenTransactions;
 
-  constructor(sequelize: Sequelize, hook: SaveHook, transactions: Transactions) {
+  constructor(sequelize: Sequelize, hook: SaveHook, transactions: OpenTransactions) {
     this.#sequelize = sequelize;
     this.#hook = hook;
     this.#transactions = transactions;

@@ -3,7 +3,7 @@ import { CacheSweeperError } from '../errors.ts';
 import type { SweepTransaction } from '../invalidation/transaction.ts';
 import type { CacheSweeper } from '../sweeper.ts';
 import { SaveHook, type SaveHookOptions } from './save-hook.ts';
-import { Listener, type QueryOptions, Transactions } from './sequelize-listener.ts';
+import { OpenTransactions, type QueryOptions, SequelizeListener } from './sequelize-listener.ts';
 
 export type { HookedModel, SaveHookOptions } from './save-hook.ts';
 
@@ -44,8 +44,8 @@ export function sweepOnSave(
     );
   }
   installed.set(sequelize, told.add(sweeper));
-  const transactions = new Transactions(hook);
-  listen(sequelize, new Listener(sequelize, hook, transactions));
+  const transactions = new OpenTransactions(hook);
+  listen(sequelize, new SequelizeListener(sequelize, hook, transactions));
   enter(sequelize, transactions);
 }
 
@@ -55,7 +55,7 @@ const installed = new WeakMap<object, WeakSet<object>>();
  * Makes callbacks of `sequelize.transaction()` run inside our transaction, because pages rendered there show
  * uncommitted rows.
  */
-function enter(sequelize: Sequelize, transactions: Transactions): void {
+function enter(sequelize: Sequelize, transactions: OpenTransactions): void {
   const transaction = sequelize.transaction.bind(sequelize) as (...args: unknown[]) => Promise<unknown>;
   const entered = async (...args: unknown[]): Promise<unknown> => {
     let begun: SweepTransaction | undefined;
@@ -84,7 +84,7 @@ type AnyMethod = (...args: never[]) => Promise<unknown>;
  * Wraps the methods through which all models send their queries. Sequelize's hooks will not do: they are not called for
  * `increment` or with `hooks: false`, and after a save they do not know the row before it.
  */
-function listen(sequelize: Sequelize, listener: Listener): void {
+function listen(sequelize: Sequelize, listener: SequelizeListener): void {
   const queries = sequelize.getQueryInterface() as unknown as Record<string, AnyMethod | undefined>;
   const wrap = <A extends unknown[]>(
     name: string,

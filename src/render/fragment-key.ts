@@ -8,7 +8,7 @@ import type { Settings } from '../options.ts';
 import { isLazy } from '../reads/lazies.ts';
 import { canonicalList } from '../util/canonical.ts';
 import { describe } from '../util/describe.ts';
-import { milliseconds as durationOf } from '../util/duration.ts';
+import { parseDuration } from '../util/duration.ts';
 import { notCalled } from './lazy.ts';
 import { EMPTY_LIST, type KeyStart, MemoryKeys } from './memory-keys.ts';
 import type { Operands, Place } from './place.ts';
@@ -64,7 +64,7 @@ export class KeyMaker {
    */
   make({ vary }: Render, place: Place, operands: Operands): FragmentKey | undefined {
     const { model, type, keys } = operands;
-    milliseconds(operands.ttl);
+    ttlMilliseconds(operands.ttl);
     const models = Array.isArray(model) ? model.map((one) => this.identity(one, type)) : [this.identity(model, type)];
     if (models.length === 0) return undefined;
     const objects = (Array.isArray(model) ? model : [model]).filter(isObject);
@@ -184,9 +184,9 @@ function usingText(model: unknown, using: unknown): string {
  * @param ttl seconds, or text such as "10m"
  * @throws CacheSweeperError CACHESWEEPER_BAD_TTL
  */
-export function milliseconds(ttl: unknown): number {
+export function ttlMilliseconds(ttl: unknown): number {
   if (typeof ttl === 'number' && ttl >= 0 && Number.isFinite(ttl)) return ttl * 1_000;
-  const duration = durationOf(ttl);
+  const duration = parseDuration(ttl);
   if (duration !== undefined) return duration;
   throw new CacheSweeperError(
     'CACHESWEEPER_BAD_TTL',

@@ -11,7 +11,7 @@ import type { RootKind } from '../reads/shape.ts';
 import type { Scope } from '../reads/world.ts';
 import type { UncachedReason } from '../reporting/report.ts';
 import { Changing, type Made, type PathValues } from './changing.ts';
-import { type FragmentKey, type KeyMaker, milliseconds } from './fragment-key.ts';
+import { type FragmentKey, type KeyMaker, ttlMilliseconds } from './fragment-key.ts';
 import { Frame, type Reading } from './frame.ts';
 import type { Operands, Place } from './place.ts';
 import { Records } from './records.ts';
@@ -311,7 +311,7 @@ export class Fragments {
     if (changes !== undefined) return this.#uncached(render, call, 'changes always', changes);
     const lookup = elapsed(use.started);
     const started = this.#settings.now();
-    const lifetime = milliseconds(call.operands.ttl);
+    const lifetime = ttlMilliseconds(call.operands.ttl);
     const frame = new Frame(this.#frame);
     this.#addModels(render, frame, key.models);
     const isValid = (made: Made) => this.#entries.judge(made, render.reader) === 'valid';

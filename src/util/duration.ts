@@ -4,7 +4,7 @@ import ms, { type StringValue } from 'ms';
 const WITH_UNIT = /^\d+(\.\d+)?\s*[a-z]+$/i;
 
 /** Returns the milliseconds of a duration with a unit; undefined for anything else. */
-export function milliseconds(text: unknown): number | undefined {
+export function parseDuration(text: unknown): number | undefined {
   if (typeof text !== 'string' || text.length > 40 || !WITH_UNIT.test(text.trim())) return undefined;
   const value: unknown = ms(text.trim() as StringValue);
   return typeof value === 'number' && Number.isFinite(value) ? value : undefined;

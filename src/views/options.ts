@@ -1,5 +1,5 @@
 import { CacheSweeperError } from '../errors.ts';
-import { milliseconds } from '../render/fragment-key.ts';
+import { ttlMilliseconds } from '../render/fragment-key.ts';
 import { describe } from '../util/describe.ts';
 import { DEFAULT_COOKIES } from './http/session-cookies.ts';
 import { Views } from './views.ts';
@@ -137,7 +137,7 @@ export function checkViewOptions<R>(given: ViewOptions<R>, where = 'cacheView()'
   const surrogate = typeof given.surrogate === 'string' ? { header: given.surrogate } : given.surrogate;
   return Object.freeze({
     views: given.sweeper.views,
-    lifetime: milliseconds(given.ttl),
+    lifetime: ttlMilliseconds(given.ttl),
     name: given.name,
     path: given.path,
     ignoreHost: given.ignoreHost ?? false,

@@ -6,7 +6,7 @@ import type { UncachedReason } from '../reporting/report.ts';
 import { isStrong, tagCodings } from './http/conditional.ts';
 import { repeatsSecret } from './http/csrf.ts';
 import type { Exchange, Headers } from './http/exchange.ts';
-import type { Head, Listener, Sent } from './http/recorder.ts';
+import type { Head, ResponseEvents, Sent } from './http/recorder.ts';
 import { PRIVATE, storedView, strongTag } from './http/reply.ts';
 import type { SkipReason } from './http/request-rules.ts';
 import { type ResponseReason, responseReason, varyNames } from './http/response-rules.ts';
@@ -49,7 +49,7 @@ const PERSONAL: ReadonlySet<string> = new Set<MissReason>([
 ]);
 
 /** Watches a handler make a view: collects what it sends and the dependencies of that. */
-export class ViewRun implements Listener {
+export class ViewRun implements ResponseEvents {
   /** Whatever is rendered in this part belongs to the view. */
   readonly part: Part;
   readonly #exchange: Exchange;

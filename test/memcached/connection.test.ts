@@ -4,7 +4,7 @@ import { Socket } from 'node:net';
 import { MemcachedStore } from 'nunjucks-cachesweeper/memcached';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { Connection } from '../../src/stores/memcached/connection.ts';
-import { Exchange } from '../../src/stores/memcached/exchange.ts';
+import { PendingBatch } from '../../src/stores/memcached/pending-batch.ts';
 import { type Frame, Opcode, Status } from '../../src/stores/memcached/wire.ts';
 import { freePort, Memcached } from '../support/memcached.ts';
 import { frame, honest, ScriptedServer } from '../support/scripted-server.ts';
@@ -216,15 +216,15 @@ describe('the numbers of requests', () => {
     await isReady;
     const read = ({ status }: Frame) => status;
     for (let i = 0; i < 3; i++) {
-      const exchange = new Exchange<number>(
+      const batch = new PendingBatch<number>(
         Opcode.getk,
         keys(4).map((key) => ({ key })),
         -1,
         read,
         5_000,
       );
-      connection.send(exchange);
-      expect(await exchange.answered).toEqual(keys(4).map(() => Status.missing));
+      connection.send(batch);
+      expect(await batch.answered).toEqual(keys(4).map(() => Status.missing));
     }
     expect(server.requests.map(({ opaque }) => opaque)).toEqual([
       0xfffffffd, 0xfffffffe, 0xffffffff, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9,

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { encodeRequests, FrameReader, Opcode, ProtocolError } from '../../src/stores/memcached/wire.ts';
+import { encodeRequests, Opcode, PacketReader, ProtocolError } from '../../src/stores/memcached/wire.ts';
 import { frame } from '../support/scripted-server.ts';
 
 const MAX_BODY = 4_096;
@@ -24,7 +24,7 @@ test('frames are the same however they are cut into packets', () => {
   fc.assert(
     fc.property(fc.array(answer, { maxLength: 8 }), fc.array(fc.nat(20_000), { maxLength: 30 }), (answers, places) => {
       const stream = Buffer.concat(answers.map((one) => frame(one, one)));
-      const reader = new FrameReader(MAX_BODY);
+      const reader = new PacketReader(MAX_BODY);
       const frames = cut(stream, places).flatMap((chunk) => reader.read(chunk));
       expect(
         frames.map(({ opcode, status, opaque, extras, key, value }) => {
@@ -45,7 +45,7 @@ test('frames are the same however they are cut into packets', () => {
 test('frames are the same when every byte comes alone', () => {
   fc.assert(
     fc.property(fc.array(answer, { minLength: 1, maxLength: 3 }), (answers) => {
-      const reader = new FrameReader(MAX_BODY);
+      const reader = new PacketReader(MAX_BODY);
       const frames = [...Buffer.concat(answers.map((one) => frame(one, one)))].flatMap((byte) =>
         reader.read(Buffer.of(byte)),
       );
@@ -70,14 +70,14 @@ describe('what is no frame is an error, as soon as its header is there', () => {
     ['a key longer than the body', header((one) => one.writeUInt16BE(5, 2)), 'lengths contradict each other'],
     ['extras longer than the body', header((one) => one.writeUInt8(4, 4)), 'lengths contradict each other'],
   ])('%s', (_name, chunk, message) => {
-    expect(() => new FrameReader(MAX_BODY).read(chunk)).toThrow(ProtocolError);
-    expect(() => new FrameReader(MAX_BODY).read(chunk)).toThrow(message);
+    expect(() => new PacketReader(MAX_BODY).read(chunk)).toThrow(ProtocolError);
+    expect(() => new PacketReader(MAX_BODY).read(chunk)).toThrow(message);
   });
 
   test('nothing at all comes of random bytes but errors, or waiting for more', () => {
     fc.assert(
       fc.property(fc.array(fc.uint8Array({ maxLength: 100 }), { maxLength: 10 }), (chunks) => {
-        const reader = new FrameReader(MAX_BODY);
+        const reader = new PacketReader(MAX_BODY);
         try {
           for (const chunk of chunks)
             for (const { value } of reader.read(Buffer.from(chunk))) expect(value.length).toBeLessThan(MAX_BODY);

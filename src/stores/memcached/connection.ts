@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net';
 import type { Address, Credentials } from './address.ts';
-import { Exchange } from './exchange.ts';
 import { MemjsServer } from './memjs.ts';
-import { encodeRequests, type Frame, FrameReader, Opcode, ProtocolError, type Request, Status } from './wire.ts';
+import { PendingBatch } from './pending-batch.ts';
+import { encodeRequests, Opcode, type Packet, PacketReader, ProtocolError, type Request, Status } from './wire.ts';
 
 /** Largest answer accepted, in bytes: values are at most 1 MB, plus key and flags. */
 const MAX_BODY = 1_100_000;
@@ -15,7 +15,7 @@ const LINGER = 60_000;
 
 /** Tells the owner of a connection what happens to it. */
 export interface ConnectionEvents {
-  /** The server has answered the greeting, so exchanges may be sent. */
+  /** The server has answered the greeting, so batches may be sent. */
   ready(): void;
   /** The connection has ended. The error is undefined when it was closed while no answer was due. */
   ended(error: Error | undefined): void;
@@ -28,15 +28,15 @@ export interface ConnectionEvents {
  * It is meant to open one socket after another: its `responseBuffer` is not emptied between them and still receives
  * data from timed-out ones; the `close` handler of an old socket clears the new one; requests in flight are forgotten
  * when a socket closes cleanly; its deadline is the socket's idle time. Here each `Server` has a single socket,
- * {@link FrameReader} reads the frames and gives each to the oldest {@link Exchange}, and when the connection ends,
- * every exchange is answered.
+ * {@link PacketReader} reads the packets and gives each to the oldest {@link PendingBatch}, and when the connection ends,
+ * every batch is answered.
  */
 export class Connection extends MemjsServer {
   readonly #events: ConnectionEvents;
-  readonly #reader = new FrameReader(MAX_BODY);
+  readonly #reader = new PacketReader(MAX_BODY);
   /** Exchanges on the wire, oldest first. */
-  readonly #exchanges: Exchange<unknown>[] = [];
-  readonly #onLate = (exchange: Exchange<unknown>): void => this.#late(exchange);
+  readonly #batches: PendingBatch<unknown>[] = [];
+  readonly #onLate = (batch: PendingBatch<unknown>): void => this.#late(batch);
   readonly #connecting: NodeJS.Timeout;
   readonly #socket: Socket;
   #opaque: number;
@@ -64,21 +64,21 @@ export class Connection extends MemjsServer {
     this.#socket.on('close', () => this.#end(undefined));
   }
 
-  /** Sends an exchange. All that are sent in one tick become one write. */
-  send(exchange: Exchange<unknown>): void {
-    if (this.#hasEnded) return exchange.settle();
-    exchange.start(this.#opaque, this.#onLate);
-    this.#exchanges.push(exchange);
-    this.#write(exchange.opcode, exchange.requests);
+  /** Sends a batch. All that are sent in one tick become one write. */
+  send(batch: PendingBatch<unknown>): void {
+    if (this.#hasEnded) return batch.settle();
+    batch.start(this.#opaque, this.#onLate);
+    this.#batches.push(batch);
+    this.#write(batch.opcode, batch.requests);
   }
 
   /** Ends the connection if an answer has been due for too long. */
   checkStalled(): void {
-    const oldest = this.#exchanges[0];
+    const oldest = this.#batches[0];
     if (oldest === undefined || performance.now() - oldest.sent < STALLED_AFTER) return;
     // This process may have been blocked, so let answers that have arrived be read first.
     setImmediate(() => {
-      if (this.#exchanges[0] === oldest) this.#end(new Error(`no answer for ${STALLED_AFTER} ms`));
+      if (this.#batches[0] === oldest) this.#end(new Error(`no answer for ${STALLED_AFTER} ms`));
     });
   }
 
@@ -89,8 +89,8 @@ export class Connection extends MemjsServer {
   /** Replaces memjs' parser. */
   override responseHandler(data: Buffer): void {
     try {
-      // A frame may end the connection; skip the rest of the packet then.
-      for (const frame of this.#hasEnded ? [] : this.#reader.read(data)) if (!this.#hasEnded) this.#accept(frame);
+      // A packet may end the connection; skip the rest of the packet then.
+      for (const packet of this.#hasEnded ? [] : this.#reader.read(data)) if (!this.#hasEnded) this.#accept(packet);
     } catch (error) {
       this.#end(error as Error);
     }
@@ -106,7 +106,7 @@ export class Connection extends MemjsServer {
    * Memcached.
    */
   async #greet(): Promise<void> {
-    const noop = new Exchange<number | undefined>(
+    const noop = new PendingBatch<number | undefined>(
       Opcode.noop,
       [{ key: '' }],
       undefined,
@@ -124,15 +124,15 @@ export class Connection extends MemjsServer {
     this.#events.ready();
   }
 
-  #accept(frame: Frame): void {
-    if (frame.opcode === Opcode.saslList || frame.opcode === Opcode.saslAuth) return this.#authenticate(frame);
-    const exchange = this.#exchanges[0];
-    if (exchange === undefined) throw new ProtocolError('the server answered without having been asked');
-    exchange.accept(frame);
-    if (exchange.isComplete) this.#exchanges.shift();
+  #accept(packet: Packet): void {
+    if (packet.opcode === Opcode.saslList || packet.opcode === Opcode.saslAuth) return this.#authenticate(packet);
+    const batch = this.#batches[0];
+    if (batch === undefined) throw new ProtocolError('the server answered without having been asked');
+    batch.accept(packet);
+    if (batch.isComplete) this.#batches.shift();
   }
 
-  #authenticate({ opcode, status }: Frame): void {
+  #authenticate({ opcode, status }: Packet): void {
     if (this.#isReady || this.username === undefined) throw new ProtocolError('the server spoke of authentication');
     if (status !== Status.ok)
       throw new Error(
@@ -142,12 +142,12 @@ export class Connection extends MemjsServer {
     else this.emit('authenticated');
   }
 
-  #late(exchange: Exchange<unknown>): void {
+  #late(batch: PendingBatch<unknown>): void {
     this.checkStalled();
-    if (exchange.isRevocable && !this.#hasEnded) {
-      const deletion = new Exchange(
+    if (batch.isRevocable && !this.#hasEnded) {
+      const deletion = new PendingBatch(
         Opcode.delete,
-        exchange.open.map(keyOnly),
+        batch.open.map(keyOnly),
         undefined,
         () => undefined,
         CONNECT_TIMEOUT,
@@ -159,7 +159,7 @@ export class Connection extends MemjsServer {
   }
 
   /**
-   * Ends the connection and answers all exchanges. Behind token writes that may still be carried out it sends a delete
+   * Ends the connection and answers all batches. Behind token writes that may still be carried out it sends a delete
    * of the same keys. A server works in order, so even a late write is deleted at once. Otherwise a token made before a
    * bump could overwrite the bump's token.
    */
@@ -167,8 +167,8 @@ export class Connection extends MemjsServer {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     clearTimeout(this.#connecting);
-    // Include exchanges that were late already: their deletion may still be in this process's buffer.
-    const revoked = this.#exchanges.filter(({ isRevocable }) => isRevocable);
+    // Include batches that were late already: their deletion may still be in this process's buffer.
+    const revoked = this.#batches.filter(({ isRevocable }) => isRevocable);
     if (revoked.length > 0 && this.#socket.writable) {
       this.#write(
         Opcode.delete,
@@ -180,8 +180,8 @@ export class Connection extends MemjsServer {
     } else {
       this.#socket.destroy();
     }
-    const cause = error ?? (this.#exchanges.length > 0 ? new Error('the server closed the connection') : undefined);
-    for (const exchange of this.#exchanges.splice(0)) exchange.settle();
+    const cause = error ?? (this.#batches.length > 0 ? new Error('the server closed the connection') : undefined);
+    for (const batch of this.#batches.splice(0)) batch.settle();
     this.#events.ended(cause);
   }
 

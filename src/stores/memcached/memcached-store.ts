@@ -7,7 +7,7 @@ import { type Compressed, compress, inflated } from './compression.ts';
 import { checkMemcachedOptions, type MemcachedOptions, type MemcachedSettings } from './options.ts';
 import { type Batch, Remote, type RemoteStats } from './remote.ts';
 import { Spread } from './spread.ts';
-import { type Frame, Opcode, type Request, Status } from './wire.ts';
+import { Opcode, type Packet, type Request, Status } from './wire.ts';
 
 /** Memcached's default limit for an item is 1 MiB, which includes key and header. */
 const MAX_VALUE_BYTES = 1_000_000;
@@ -151,15 +151,15 @@ export class MemcachedStore implements Store {
   }
 }
 
-function found(frame: Frame): Compressed | Lookup {
-  if (frame.status === Status.missing) return MISSING;
-  if (frame.status !== Status.ok) return UNKNOWN;
-  const size = frame.flags ?? NOT_COMPRESSED;
-  const { value } = frame;
+function found(packet: Packet): Compressed | Lookup {
+  if (packet.status === Status.missing) return MISSING;
+  if (packet.status !== Status.ok) return UNKNOWN;
+  const size = packet.flags ?? NOT_COMPRESSED;
+  const { value } = packet;
   return size === NOT_COMPRESSED ? { state: 'found', value } : { state: 'compressed', value, size };
 }
 
-function added({ status }: Frame): Added {
+function added({ status }: Packet): Added {
   if (status === Status.ok) return 'added';
   return status === Status.exists ? 'exists' : 'unknown';
 }

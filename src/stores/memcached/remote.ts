@@ -1,7 +1,7 @@
 import { type Address, addressLabel, type Credentials } from './address.ts';
 import { Connection } from './connection.ts';
-import { Exchange } from './exchange.ts';
-import { type Frame, type Opcode, type Request, requestBytes } from './wire.ts';
+import { PendingBatch } from './pending-batch.ts';
+import { type Opcode, type Packet, type Request, requestBytes } from './wire.ts';
 
 /** Limit of requests on their way to one server; requests beyond it are not sent. */
 const MAX_REQUESTS = 20_000;
@@ -17,13 +17,13 @@ export interface Batch<T> {
   readonly requests: readonly Request[];
   /** Answer for a request that the server did not answer. */
   readonly nothing: T;
-  /** Turns a frame into an answer. */
-  readonly read: (frame: Frame) => T;
+  /** Turns a packet into an answer. */
+  readonly read: (packet: Packet) => T;
   /** Milliseconds. */
   readonly timeout: number;
   /** Whether to send it in any case: above the limits too, and to a server that has failed. */
   readonly isVital: boolean;
-  /** Whether to undo it when it was not acknowledged in time: see {@link Exchange.isRevocable}. */
+  /** Whether to undo it when it was not acknowledged in time: see {@link PendingBatch.isRevocable}. */
   readonly isRevocable: boolean;
 }
 
@@ -53,7 +53,7 @@ export class Remote {
   #isReady = false;
   #isClosed = false;
   /** Exchanges that wait for the connection. */
-  #queue: Exchange<unknown>[] = [];
+  #queue: PendingBatch<unknown>[] = [];
   /** Failures since the server last answered. */
   #run = 0;
   #retryAt = 0;
@@ -81,16 +81,16 @@ export class Remote {
   async run<T>(batch: Batch<T>): Promise<readonly T[]> {
     const { opcode, requests, nothing, read, timeout, isRevocable } = batch;
     if (requests.length === 0 || !this.#admits(batch)) return requests.map(() => nothing);
-    const exchange = new Exchange<T>(opcode, requests, nothing, read, timeout, isRevocable);
+    const pending = new PendingBatch<T>(opcode, requests, nothing, read, timeout, isRevocable);
     const bytes = requests.reduce((sum, { key, value }) => sum + requestBytes(key, value), 0);
     this.#requests += requests.length;
     this.#bytes += bytes;
-    if (this.#isReady) this.#connection?.send(exchange);
-    else this.#queue.push(exchange);
-    const answers = await exchange.answered;
+    if (this.#isReady) this.#connection?.send(pending);
+    else this.#queue.push(pending);
+    const answers = await pending.answered;
     this.#requests -= requests.length;
     this.#bytes -= bytes;
-    if (exchange.isComplete) this.#run = 0;
+    if (pending.isComplete) this.#run = 0;
     return answers;
   }
 
@@ -126,7 +126,7 @@ export class Remote {
 
   #ready(connection: Connection): void {
     this.#isReady = true;
-    for (const exchange of this.#queue.splice(0)) if (!exchange.isSettled) connection.send(exchange);
+    for (const batch of this.#queue.splice(0)) if (!batch.isSettled) connection.send(batch);
   }
 
   #ended(error: Error | undefined): void {
@@ -146,6 +146,6 @@ export class Remote {
   }
 
   #settleQueue(): void {
-    for (const exchange of this.#queue.splice(0)) exchange.settle();
+    for (const batch of this.#queue.splice(0)) batch.settle();
   }
 }

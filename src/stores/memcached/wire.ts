@@ -34,9 +34,9 @@ export interface Request {
 
 /**
  * An answer of the server, as a view of the receive buffer. Its parts are cut out on demand, because a page reads
- * hundreds of frames and needs each value once.
+ * hundreds of packets and needs each value once.
  */
-export class Frame {
+export class Packet {
   readonly opcode: number;
   readonly status: number;
   readonly opaque: number;
@@ -82,7 +82,7 @@ export class Frame {
     return true;
   }
 
-  /** Flags that the value was written with; undefined if the frame has none. */
+  /** Flags that the value was written with; undefined if the packet has none. */
   get flags(): number | undefined {
     return this.#keyAt - this.#extrasAt === FLAGS_BYTES ? this.#buffer.readUInt32BE(this.#extrasAt) : undefined;
   }
@@ -126,32 +126,32 @@ export function requestBytes(key: string, value: Uint8Array | undefined): number
 export class ProtocolError extends Error {}
 
 /**
- * Cuts the bytes from a socket into frames. memjs is not used for this: for each packet it copies all bytes so far, it
+ * Cuts the bytes from a socket into packets. memjs is not used for this: for each packet it copies all bytes so far, it
  * ignores the magic byte, and it waits for any length that is claimed (see `Server.appendToBuffer` and `parseMessage`).
  */
-export class FrameReader {
+export class PacketReader {
   readonly #maxBody: number;
-  /** Bytes of a frame that is not complete. */
+  /** Bytes of a packet that is not complete. */
   #parts: Buffer[] = [];
   #bytes = 0;
-  /** Bytes needed before the next frame can be read. */
+  /** Bytes needed before the next packet can be read. */
   #needed = HEADER_BYTES;
 
-  /** @param maxBody largest accepted frame, in bytes, without header */
+  /** @param maxBody largest accepted packet, in bytes, without header */
   constructor(maxBody: number) {
     this.#maxBody = maxBody;
   }
 
   /**
-   * Adds bytes and returns the frames that are complete.
+   * Adds bytes and returns the packets that are complete.
    *
-   * @throws ProtocolError when the bytes are no valid frame
+   * @throws ProtocolError when the bytes are no valid packet
    */
-  read(chunk: Buffer): Frame[] {
+  read(chunk: Buffer): Packet[] {
     this.#parts.push(chunk);
     this.#bytes += chunk.length;
-    const frames: Frame[] = [];
-    if (this.#bytes < this.#needed) return frames;
+    const packets: Packet[] = [];
+    if (this.#bytes < this.#needed) return packets;
     const buffer = this.#parts.length === 1 ? chunk : Buffer.concat(this.#parts, this.#bytes);
     let at = 0;
     for (;;) {
@@ -160,12 +160,12 @@ export class FrameReader {
       const body = this.#bodyBytes(buffer, at);
       this.#needed = HEADER_BYTES + body;
       if (buffer.length - at < this.#needed) break;
-      frames.push(new Frame(buffer, at, body));
+      packets.push(new Packet(buffer, at, body));
       at += this.#needed;
     }
     this.#parts = at === buffer.length ? [] : [buffer.subarray(at)];
     this.#bytes = buffer.length - at;
-    return frames;
+    return packets;
   }
 
   #bodyBytes(buffer: Buffer, at: number): number {

@@ -22,7 +22,7 @@ export interface Sent {
   readonly fault: 'aborted' | 'incomplete' | 'trailers' | undefined;
 }
 
-export interface Listener {
+export interface ResponseEvents {
   /** Called once before the head is sent; may still set headers. */
   head(head: Head): void;
   /** Called with each chunk, in the asynchronous context of the code that sends it. */
@@ -37,11 +37,11 @@ type End = (...args: unknown[]) => ServerResponse;
 
 /**
  * Records a response at the place of this middleware: an outer compression works on what is recorded, an inner one has
- * already worked on it. The listener handles its own errors, so that none reaches the response.
+ * already worked on it. The receiver of the events handles its own errors, so that none reaches the response.
  *
  * @param maxBytes larger bodies are not recorded
  */
-export function record(response: ServerResponse, maxBytes: number, listener: Listener): void {
+export function record(response: ServerResponse, maxBytes: number, events: ResponseEvents): void {
   const original = {
     writeHead: response.writeHead as WriteHead,
     write: response.write as Write,
@@ -64,7 +64,7 @@ export function record(response: ServerResponse, maxBytes: number, listener: Lis
   const { socket } = response;
 
   const take = (chunk: Buffer | undefined): void => {
-    listener.chunk();
+    events.chunk();
     if (chunk === undefined || chunks === undefined) return;
     bytes += chunk.length;
     if (bytes > maxBytes) chunks = undefined;
@@ -80,7 +80,7 @@ export function record(response: ServerResponse, maxBytes: number, listener: Lis
     if (!isHeadWritten) response.writeHead(response.statusCode);
     // Node calls `writeHead` once more; inner middleware must not run twice.
     response.writeHead = writeHead;
-    listener.head({ status: response.statusCode, headers: headersOf(response), body: whole });
+    events.head({ status: response.statusCode, headers: headersOf(response), body: whole });
     head = { status: response.statusCode, headers: headersOf(response) };
   };
 
@@ -155,7 +155,7 @@ export function record(response: ServerResponse, maxBytes: number, listener: Lis
     const length = headers['content-length'];
     const isIncomplete = !isEnding || head === undefined || (length !== undefined && Number(length) !== bytes);
     const fault = isAborted ? 'aborted' : isIncomplete ? 'incomplete' : hasTrailers ? 'trailers' : undefined;
-    listener.sent({ status, headers, sentHeaders, body, fault });
+    events.sent({ status, headers, sentHeaders, body, fault });
   };
   response.once('finish', () => done(true));
   response.once('close', () => done(false));

@@ -1,11 +1,11 @@
-import { type Frame, Opcode, ProtocolError, type Request, Status } from './wire.ts';
+import { Opcode, type Packet, ProtocolError, type Request, Status } from './wire.ts';
 
 /**
  * One batch of requests and its answers. The server answers each request, in order. (Quiet commands are not used: with
- * them, silence would have to count as an answer.) So each frame is expected, and any other is an error. The exchange
+ * them, silence would have to count as an answer.) So each packet is expected, and any other is an error. The batch
  * stays on the wire after its caller was answered, until the server has answered too.
  */
-export class Exchange<T> {
+export class PendingBatch<T> {
   readonly opcode: Opcode;
   readonly requests: readonly Request[];
   /** Whether a write must be undone when its caller was told that it failed. */
@@ -18,23 +18,23 @@ export class Exchange<T> {
   /** When it was sent, by `performance.now()`. */
   sent = 0;
   readonly #answers: T[];
-  readonly #read: (frame: Frame) => T;
+  readonly #read: (packet: Packet) => T;
   readonly #timer: NodeJS.Timeout;
   #settle: (() => void) | undefined;
-  #onLate: ((exchange: Exchange<unknown>) => void) | undefined;
+  #onLate: ((batch: PendingBatch<unknown>) => void) | undefined;
   #firstOpaque = 0;
   #next = 0;
 
   /**
    * @param nothing answer for a request that the server did not answer
-   * @param read turns a frame into an answer
+   * @param read turns a packet into an answer
    * @param timeout milliseconds until the caller is answered
    */
   constructor(
     opcode: Opcode,
     requests: readonly Request[],
     nothing: T,
-    read: (frame: Frame) => T,
+    read: (packet: Packet) => T,
     timeout: number,
     isRevocable = false,
   ) {
@@ -69,11 +69,11 @@ export class Exchange<T> {
   }
 
   /**
-   * Marks the exchange as sent.
+   * Marks the batch as sent.
    *
    * @param onLate called when the deadline passes, just before the caller is answered
    */
-  start(firstOpaque: number, onLate: (exchange: Exchange<unknown>) => void): void {
+  start(firstOpaque: number, onLate: (batch: PendingBatch<unknown>) => void): void {
     this.#firstOpaque = firstOpaque;
     this.#onLate = onLate;
     this.sent = performance.now();
@@ -82,19 +82,19 @@ export class Exchange<T> {
   /**
    * Takes the answer to the next request.
    *
-   * @throws ProtocolError when the frame does not belong to that request
+   * @throws ProtocolError when the packet does not belong to that request
    */
-  accept(frame: Frame): void {
+  accept(packet: Packet): void {
     const request = this.requests[this.#next];
-    if (request === undefined || frame.opaque !== (this.#firstOpaque + this.#next) >>> 0) {
+    if (request === undefined || packet.opaque !== (this.#firstOpaque + this.#next) >>> 0) {
       throw new ProtocolError('the server answered something that it was not asked next');
     }
-    if (frame.opcode !== this.opcode) throw new ProtocolError('the server answered another command');
-    const namesKey = this.opcode === Opcode.getk && (frame.status === Status.ok || frame.status === Status.missing);
-    if ((namesKey || frame.hasKey) && !frame.isFor(request.key)) {
+    if (packet.opcode !== this.opcode) throw new ProtocolError('the server answered another command');
+    const namesKey = this.opcode === Opcode.getk && (packet.status === Status.ok || packet.status === Status.missing);
+    if ((namesKey || packet.hasKey) && !packet.isFor(request.key)) {
       throw new ProtocolError('the server answered for another key');
     }
-    if (!this.isSettled) this.#answers[this.#next] = this.#read(frame);
+    if (!this.isSettled) this.#answers[this.#next] = this.#read(packet);
     this.#next++;
     if (this.isComplete) this.settle();
   }
