@@ -1,5 +1,5 @@
 import type { Node } from '../nunjucks.ts';
-import { Scope } from './scope.ts';
+import { LexicalScope } from './lexical-scope.ts';
 import { boundNames, childNodes, DEFINITIONS, descendants, isNode, pathOf, rootOf, scopeNames } from './syntax.ts';
 import { type Position, positionOf } from './template-error.ts';
 
@@ -59,7 +59,7 @@ const CHANGING: ReadonlySet<string> = new Set([
 
 /** State of a walk over nodes. */
 interface Walk {
-  readonly scope: Scope;
+  readonly scope: LexicalScope;
   readonly uses: FoundUses;
   /** The block around the current node, for super(). */
   readonly block: string | undefined;
@@ -106,7 +106,7 @@ export class UsesFinder {
 
   of(piece: Node, block?: string): Uses {
     const uses: FoundUses = { names: [], changes: [], templates: [] };
-    this.#walk(piece, { scope: new Scope(), uses, block, followed: new Set() });
+    this.#walk(piece, { scope: new LexicalScope(), uses, block, followed: new Set() });
     return uses;
   }
 
@@ -198,7 +198,7 @@ export class UsesFinder {
     const macro = this.#macros.get(name);
     if (macro !== undefined && !walk.followed.has(name)) {
       walk.followed.add(name);
-      this.#macro(macro, { ...walk, scope: new Scope(), block: undefined });
+      this.#macro(macro, { ...walk, scope: new LexicalScope(), block: undefined });
     }
     const imported = this.#imports.get(name);
     if (imported !== undefined) {

@@ -1,9 +1,9 @@
 /** Names bound at a place in a template, innermost scope first. */
-export class Scope {
+export class LexicalScope {
   readonly #names: Set<string>;
-  readonly #outer: Scope | undefined;
+  readonly #outer: LexicalScope | undefined;
 
-  constructor(names: Iterable<string> = [], outer?: Scope) {
+  constructor(names: Iterable<string> = [], outer?: LexicalScope) {
     this.#names = new Set(names);
     this.#outer = outer;
   }
@@ -16,8 +16,8 @@ export class Scope {
     this.#names.add(name);
   }
 
-  inner(names: Iterable<string> = []): Scope {
-    return new Scope(names, this);
+  inner(names: Iterable<string> = []): LexicalScope {
+    return new LexicalScope(names, this);
   }
 
   all(): string[] {
