@@ -51,21 +51,5 @@ export class CacheSweeperError extends Error {
     this.name = 'CacheSweeperError';
     this.code = code;
     if (names !== undefined) this.names = names;
-    recent.push({ error: this, message });
-    if (recent.length > MAX_RECENT) recent.shift();
   }
-}
-
-/** The last errors made, with their original messages; {@link recogniseError} searches them. */
-const recent: { readonly error: CacheSweeperError; readonly message: string }[] = [];
-const MAX_RECENT = 32;
-
-/**
- * Restores class and code of our errors. Nunjucks replaces an error by a new one that keeps only the message, with a
- * place in front.
- */
-export function recogniseError(error: unknown): unknown {
-  if (!(error instanceof Error) || error instanceof CacheSweeperError) return error;
-  const own = recent.findLast(({ message }) => error.message.includes(message));
-  return own === undefined ? error : new CacheSweeperError(own.error.code, error.message, { cause: own.error });
 }

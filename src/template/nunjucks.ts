@@ -85,6 +85,7 @@ export interface Runtime {
   inOperator(key: unknown, value: unknown): boolean;
   callWrap(called: unknown, name: string, context: Context, args: readonly unknown[]): unknown;
   readonly Frame: FrameClass;
+  handleError(error: unknown, line: number, column: number): unknown;
 }
 
 /** A template's compiled function. It identifies the template, wherever a macro or block of it runs. */

@@ -2,6 +2,8 @@ import { RENDER } from '../../render/ambient.ts';
 import type { Pass, Render } from '../../render/render.ts';
 import type { Context, Done, Environment, Template } from '../nunjucks.ts';
 import type { BodyWatch } from './body.ts';
+import { throwIfFailing } from './failing-template.ts';
+import type { Failures } from './failures.ts';
 import type { Helpers } from './helpers.ts';
 import type { TemplateReading } from './page-runtime.ts';
 import type { TemplateLoads } from './template-loads.ts';
@@ -14,6 +16,7 @@ export interface EnvironmentPage {
   readonly reading: TemplateReading | undefined;
   readonly watch: BodyWatch | undefined;
   readonly loads: TemplateLoads;
+  readonly failures: Failures;
   readonly hasSlowLoader: boolean;
   /** The variables that the next template to be rendered gets a copy of. */
   handedOn: Record<string, unknown> | undefined;
@@ -157,8 +160,10 @@ function continued(page: EnvironmentPage, run: (...args: unknown[]) => unknown):
     if (typeof callback !== 'function') return run.apply(this, args);
     let isLate = false;
     const { pass } = page.render;
-    const go = (...results: unknown[]): unknown =>
-      isLate ? page.later(() => callback(...results), pass) : callback(...results);
+    const go = (...results: unknown[]): unknown => {
+      page.failures.note(results[0]);
+      return isLate ? page.later(() => callback(...results), pass) : callback(...results);
+    };
     try {
       return run.call(this, ...args.slice(0, -1), go);
     } finally {
@@ -193,10 +198,14 @@ function getTemplate(
 ): Template | undefined {
   const adopt = (template: Template): Template => {
     page.watch?.events.used(name, from ?? undefined, template);
-    return page.adopt(template);
+    const own = page.adopt(template);
+    if (eager) throwIfFailing(own);
+    return own;
   };
+  // Nunjucks would compile it at once if `eager` is true, and replace an error before the page has noted it. So the
+  // page compiles it.
   if (done === undefined) {
-    const template = base.getTemplate(name, eager, from, ignoreMissing);
+    const template = base.getTemplate(name, false, from, ignoreMissing);
     return template === undefined ? undefined : adopt(template);
   }
   // The usual case: every loader answers at once.
@@ -211,7 +220,7 @@ function getTemplate(
     }
     let template: Template;
     try {
-      template = base.getTemplate(name, eager, from, ignoreMissing) as Template;
+      template = base.getTemplate(name, false, from, ignoreMissing) as Template;
     } catch (error) {
       done(error);
       return undefined;
@@ -227,10 +236,10 @@ function getTemplate(
     else done(null, adopt(template));
   };
   if (typeof name !== 'string') {
-    base.getTemplate(name, eager, from, ignoreMissing, deliver);
+    base.getTemplate(name, false, from, ignoreMissing, deliver);
     return undefined;
   }
-  const waiting = page.loads.get(base, name, eager, from, ignoreMissing, deliver, (run) => page.later(run, pass));
+  const waiting = page.loads.get(base, name, from, ignoreMissing, deliver, (run) => page.later(run, pass));
   if (waiting !== undefined) {
     page.watch?.waitFor(waiting);
     // Nunjucks loses output around an include that comes late (in loops, macros, conditions). The next pass has all

@@ -99,13 +99,16 @@ export type MakeRuntime = new (context: Context) => PageRuntime;
 /**
  * Makes the runtime that the templates of a page receive: Nunjucks' own, which also tells the body being rendered about
  * each lookup. Where no body is rendered, it costs one more check than Nunjucks alone.
+ *
+ * @param failed called with each error that a template catches
  */
 export function pageRuntime(
   runtime: Runtime,
   fragments: { readonly reading: TemplateReading | undefined },
+  failed: (context: Context, error: unknown) => void,
 ): MakeRuntime {
   const { contextOrFrameLookup, memberLookup, makeMacro, makeKeywordArgs } = runtime;
-  const { fromIterator, inOperator, callWrap, isArray } = runtime;
+  const { fromIterator, inOperator, callWrap, isArray, handleError } = runtime;
   const overrides: Partial<Runtime> & ThisType<PageRuntime> = {
     Frame: pageFrame(runtime.Frame),
     contextOrFrameLookup(context, frame, name) {
@@ -152,6 +155,10 @@ export function pageRuntime(
       const value = callWrap(called, name, reading.called(called, context, args), args);
       if (!isMethodOfText(called)) reading.given(value);
       return value;
+    },
+    handleError(error, line, column) {
+      failed(this.context, error);
+      return handleError(error, line, column);
     },
   };
   class Derived {

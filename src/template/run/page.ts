@@ -5,6 +5,7 @@ import type { Pass, Render } from '../../render/render.ts';
 import type { Context, Environment, RootFunction, Template } from '../nunjucks.ts';
 import type { BodyWatch } from './body.ts';
 import { failing } from './failing-template.ts';
+import { Failures } from './failures.ts';
 import { environmentOf } from './page-environment.ts';
 import type { TemplateReading } from './page-runtime.ts';
 import { type Known, PageWorld } from './page-world.ts';
@@ -49,6 +50,8 @@ export class Page {
    * the same one many times.
    */
   readonly adopted: Map<string | null | undefined, Map<string, Template>> = new Map();
+  /** Our errors that the pass has met, in all environments. */
+  readonly failures: Failures;
   /** Ends the pass that is running with an error. */
   fail: ((error: unknown) => void) | undefined;
   /** Whether a template may arrive later than it is asked for. */
@@ -65,6 +68,7 @@ export class Page {
   constructor(environment: PageSource, render: Render, part?: Page) {
     this.environment = environment;
     this.render = render;
+    this.failures = part !== undefined ? part.failures : new Failures();
     this.hasSlowLoader = environment.env.loaders.some((loader) => loader.async);
     this.ownEnvironment = environmentOf(this);
     this.world = new PageWorld(environment, render.original.token);
@@ -125,6 +129,7 @@ export class Page {
     this.#frame = frame;
     this.#pageWatch = watch;
     this.watch = watch;
+    this.failures.forget();
     this.render.beginPass();
     for (const page of this.#shared.pages.values()) {
       page.digests.clear();
@@ -148,6 +153,7 @@ export class Page {
     const own = Object.create(this.environment.shared(template)) as Template;
     own.env = this.ownEnvironment;
     if (error !== undefined) {
+      this.failures.note(error);
       failing(own, error);
     }
     this.watch?.watchTemplate(own);

@@ -1,5 +1,5 @@
 import { AsyncResource } from 'node:async_hooks';
-import { CacheSweeperError, recogniseError } from '../../errors.ts';
+import { CacheSweeperError } from '../../errors.ts';
 import type { PageContext } from '../../options.ts';
 import { currentPart, inNoPart, type Part, runAs, runningNow } from '../../render/ambient.ts';
 import type { Engine } from '../../render/engine.ts';
@@ -69,7 +69,7 @@ export class Renders {
     try {
       return this.#nunjucks.call(page.adopt(template), context);
     } catch (error) {
-      // The caller may show something in place of the error. No bump would sweep that, so the body is not stored.
+      // The caller may show something in place of the error. No bump would invalidate that, so the body is not stored.
       if (frame !== undefined) frame.uncached ??= 'contains uncached';
       throw error;
     }
@@ -99,7 +99,7 @@ export class Renders {
       return html;
     } catch (error) {
       if (part !== undefined) part.frame.uncached ??= 'contains uncached';
-      throw recogniseError(error);
+      throw page.failures.restored(error);
     } finally {
       page.render.isFinished = true;
     }
@@ -111,7 +111,7 @@ export class Renders {
     const part = currentPart();
     // Nunjucks calls back from one queue for all pages. Call each caller in its own asynchronous context.
     const answer = (error: unknown, html?: string): void =>
-      page.inContext(() => done(error === null ? null : recogniseError(error), html));
+      page.inContext(() => done(error === null ? null : page.failures.restored(error), html));
     const fail = (error: unknown): void => {
       render.isFinished = true;
       if (part !== undefined) part.frame.uncached ??= 'contains uncached';

@@ -59,11 +59,15 @@ export class SharedTemplates {
   #runtimeOf(runtime: Runtime): MakeRuntime {
     let made = this.#runtimes.get(runtime);
     if (made === undefined) {
-      made = pageRuntime(runtime, this.#fragments);
+      made = pageRuntime(runtime, this.#fragments, noteFailure);
       this.#runtimes.set(runtime, made);
     }
     return made;
   }
+}
+
+function noteFailure({ env }: Context, error: unknown): void {
+  (env as PageEnvironment)[PAGE]?.failures.note(error);
 }
 
 /**

@@ -21,7 +21,6 @@ export class TemplateLoads {
   get(
     env: Environment,
     name: string,
-    eager: boolean,
     from: string | null | undefined,
     ignoreMissing: boolean,
     done: Done<Template>,
@@ -36,7 +35,7 @@ export class TemplateLoads {
     let waiting = false;
     let answered = false;
     let settle: (() => void) | undefined;
-    env.getTemplate(name, eager, from, ignoreMissing, (error, template) => {
+    env.getTemplate(name, false, from, ignoreMissing, (error, template) => {
       answered = true;
       if (!waiting) return done(error, template);
       this.#late.set(key, { error, template });
@@ -56,7 +55,7 @@ export class TemplateLoads {
     const keep: Done<Template> = (error, template) => {
       found = error || template === undefined || isMadeUp(template) ? null : template;
     };
-    const waiting = this.get(env, name, false, from, true, keep, (run) => run());
+    const waiting = this.get(env, name, from, true, keep, (run) => run());
     return waiting ?? found;
   }
 }
