@@ -82,12 +82,14 @@ export function checkBody(
 }
 
 function asyncError({ use, template }: NonNullable<BodyReading['asynchronous']>, position: Position): Error {
-  const where = template === undefined ? '' : ` (in ${template}, line ${use.line})`;
+  // Nunjucks gives no place to the node of another extension's tag.
+  const isPlaced = use.line > 0;
+  const where = template === undefined ? '' : ` (in ${template}${isPlaced ? `, line ${use.line}` : ''})`;
   return templateError(
     'CACHESWEEPER_ASYNC_BODY',
     `the body of this fragment is asynchronous${where}: an asynchronous filter or tag, asyncEach or asyncAll cannot be ` +
       'waited for; do that part outside the fragment and pass its result in (for a loop write "for")',
-    template === undefined ? use : position,
+    template === undefined && isPlaced ? use : position,
   );
 }
 
