@@ -1,8 +1,8 @@
 import type { KeyParts } from './cache/key.ts';
-import { CacheSweeperError } from './errors.ts';
 import type { ModelIdentity } from './model/identity.ts';
 import type { RenderReport } from './reporting/report.ts';
 import type { Store } from './stores/store.ts';
+import { badOption, checkNames } from './util/check-option.ts';
 import { describe } from './util/describe.ts';
 import { parseDuration } from './util/duration.ts';
 
@@ -118,7 +118,7 @@ const MIN_SECRET = 16;
 const PRIVATE_NAME = /^(\*\*\.)?[^\s.*]+\*?$/;
 const NAMESPACE = /^[A-Za-z0-9_.-]{0,64}$/;
 
-const KNOWN: ReadonlySet<string> = new Set<keyof CacheSweeperOptions>([
+const KNOWN: readonly (keyof CacheSweeperOptions)[] = [
   'store',
   'memory',
   'enabled',
@@ -136,16 +136,14 @@ const KNOWN: ReadonlySet<string> = new Set<keyof CacheSweeperOptions>([
   'onBump',
   'onError',
   'now',
-]);
+];
 
 /** @throws CacheSweeperError CACHESWEEPER_BAD_OPTION when an option has an unknown name or a wrong value */
 export function checkOptions(options: CacheSweeperOptions): Settings {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw badOption('new CacheSweeper()', 'an object of options', options);
+    throw badOption('new CacheSweeper()', 'an object of options', describe(options));
   }
-  for (const name of Object.keys(options)) {
-    if (!KNOWN.has(name)) throw badOption(`option ${name}`, `one of ${[...KNOWN].join(', ')}`, 'an unknown name', true);
-  }
+  checkNames('option', options, KNOWN);
   return Object.freeze({
     store: store(options.store),
     memoryBytes: memoryBytes(options.memory),
@@ -167,56 +165,52 @@ export function checkOptions(options: CacheSweeperOptions): Settings {
   });
 }
 
-function badOption(what: string, expected: string, got: unknown, verbatim = false): CacheSweeperError {
-  return new CacheSweeperError(
-    'CACHESWEEPER_BAD_OPTION',
-    `${what}: expected ${expected}, got ${verbatim ? got : describe(got)}`,
-  );
-}
-
 function store(value: Store | undefined): Store | undefined {
   if (value === undefined) return undefined;
   const methods = ['getMany', 'setMany', 'addMany', 'close'] as const;
   if (typeof value === 'object' && value !== null && methods.every((name) => typeof value[name] === 'function'))
     return value;
-  throw badOption('option store', `a store (an object with ${methods.join(', ')})`, value);
+  throw badOption('option store', `a store (an object with ${methods.join(', ')})`, describe(value));
 }
 
 function memoryBytes(memory: CacheSweeperOptions['memory']): number {
   if (memory === undefined) return DEFAULT_MEMORY_BYTES;
   if (memory === false) return 0;
   const isObject = typeof memory === 'object' && memory !== null;
-  const other = isObject ? Object.keys(memory).find((name) => name !== 'maxBytes') : undefined;
-  if (other !== undefined) throw badOption(`option memory.${other}`, 'maxBytes', 'an unknown name', true);
+  if (isObject) checkNames('option memory', memory, ['maxBytes']);
   const bytes: unknown = isObject ? (memory.maxBytes ?? DEFAULT_MEMORY_BYTES) : undefined;
   if (typeof bytes === 'number' && Number.isSafeInteger(bytes) && bytes >= 1) return bytes;
-  throw badOption('option memory', '{ maxBytes } with a whole number of bytes, or false', isObject ? bytes : memory);
+  throw badOption(
+    'option memory',
+    '{ maxBytes } with a whole number of bytes, or false',
+    describe(isObject ? bytes : memory),
+  );
 }
 
 function enabled(value: CacheSweeperOptions['enabled']): Settings['enabled'] {
   if (value === undefined) return true;
   if (typeof value === 'boolean' || typeof value === 'function') return value;
-  throw badOption('option enabled', 'true, false or a function of the context', value);
+  throw badOption('option enabled', 'true, false or a function of the context', describe(value));
 }
 
 function namespace(value: unknown): string {
   if (value === undefined) return '';
   if (typeof value === 'string' && NAMESPACE.test(value)) return value;
-  throw badOption('option namespace', 'up to 64 letters, digits, "_", "." or "-"', value);
+  throw badOption('option namespace', 'up to 64 letters, digits, "_", "." or "-"', describe(value));
 }
 
 function version(value: unknown): number {
   if (value === undefined) return 1;
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
-  throw badOption('option version', 'a whole number', value);
+  throw badOption('option version', 'a whole number', describe(value));
 }
 
 function privateNames(value: unknown): readonly string[] {
   if (value === undefined) return DEFAULT_PRIVATE_NAMES;
-  if (!Array.isArray(value)) throw badOption('option private', 'a list of names', value);
+  if (!Array.isArray(value)) throw badOption('option private', 'a list of names', describe(value));
   for (const name of value) {
     if (typeof name !== 'string' || !PRIVATE_NAME.test(name)) {
-      throw badOption('option private', 'names such as "user", "flash*" or "**.session"', name);
+      throw badOption('option private', 'names such as "user", "flash*" or "**.session"', describe(name));
     }
   }
   return [...value];
@@ -228,28 +222,23 @@ function secrets(value: unknown): readonly string[] {
   const isSecret = (text: unknown) => typeof text === 'string' && text.length >= MIN_SECRET;
   if (list.length > 0 && list.every(isSecret)) return list;
   // Do not show the secret.
-  throw badOption(
-    'option secret',
-    `a text of at least ${MIN_SECRET} characters, or a list of such`,
-    'something else',
-    true,
-  );
+  throw badOption('option secret', `a text of at least ${MIN_SECRET} characters, or a list of such`, 'something else');
 }
 
 function duration(name: string, value: unknown, byDefault: number): number {
   if (value === undefined) return byDefault;
   const result = parseDuration(value);
   if (result !== undefined) return result;
-  throw badOption(`option ${name}`, 'a duration with its unit, such as "100ms" or "3s"', value);
+  throw badOption(`option ${name}`, 'a duration with its unit, such as "100ms" or "3s"', describe(value));
 }
 
 function share(value: unknown): number {
   if (value === undefined) return 0;
   if (typeof value === 'number' && value >= 0 && value <= 1) return value;
-  throw badOption('option verify', 'the share of hits that are verified, a number from 0 to 1', value);
+  throw badOption('option verify', 'the share of hits that are verified, a number from 0 to 1', describe(value));
 }
 
 function optionalFunction<T extends (...args: never[]) => unknown>(name: string, value: T | undefined): T | undefined {
   if (value === undefined || typeof value === 'function') return value;
-  throw badOption(`option ${name}`, 'a function', value);
+  throw badOption(`option ${name}`, 'a function', describe(value));
 }

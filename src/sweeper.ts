@@ -25,6 +25,7 @@ import { Stats, type TagStats } from './reporting/stats.ts';
 import { install, rendersOf } from './template/install.ts';
 import type { Environment, NunjucksEnvironment } from './template/nunjucks.ts';
 import { Background } from './util/background.ts';
+import { badOption } from './util/check-option.ts';
 import { describe } from './util/describe.ts';
 import type { ExpiredViews, ViewTarget } from './views/expire.ts';
 import { Views } from './views/views.ts';
@@ -259,10 +260,7 @@ export class CacheSweeper {
     return new Promise((resolve, reject) => {
       const renders = rendersOf(env, this.#engine);
       if (since !== undefined && !Number.isFinite(since)) {
-        throw new CacheSweeperError(
-          'CACHESWEEPER_BAD_OPTION',
-          `render() expected since as milliseconds since 1970, got ${describe(since)}`,
-        );
+        throw badOption('render() since', 'milliseconds since 1970', describe(since));
       }
       const settle = (error: unknown, html?: string) => (error ? reject(error) : resolve(html ?? ''));
       renders.byName(env as Environment, name, context, settle, since);

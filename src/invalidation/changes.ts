@@ -1,9 +1,9 @@
-import { CacheSweeperError } from '../errors.ts';
 import { usingValue } from '../model/attribute.ts';
 import { BoundedNames, MAX_OF_TYPE } from '../model/bounded-names.ts';
 import type { Identifier } from '../model/identity.ts';
 import { ownName } from '../model/names.ts';
 import { canonicalList } from '../util/canonical.ts';
+import { badOption } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
 import { digest } from '../util/digest.ts';
 import { SweptNames } from './swept-names.ts';
@@ -71,16 +71,12 @@ export function unconditional({ names, conditional }: Changes): Changes {
 
 function checkOptions(models: readonly unknown[], { type, previous }: InvalidateOptions): void {
   if (type !== undefined && typeof type !== 'string') {
-    throw badOption(`type: expected the name of a type, got ${describe(type)}`);
+    throw badOption('invalidateCacheFor() type', 'the name of a type', describe(type));
   }
   const isRow = typeof previous === 'object' && previous !== null;
   if (previous === undefined || (isRow && models.length === 1)) return;
   const got = isRow ? `one for ${models.length}` : describe(previous);
-  throw badOption(`previous: expected one model as it was before, for an invalidation of one model, got ${got}`);
-}
-
-function badOption(message: string): CacheSweeperError {
-  return new CacheSweeperError('CACHESWEEPER_BAD_OPTION', `invalidateCacheFor() ${message}`);
+  throw badOption('invalidateCacheFor() previous', 'one model as it was before, for an invalidation of one model', got);
 }
 
 /** The changes of one transaction. */

@@ -1,7 +1,7 @@
-import { CacheSweeperError } from '../errors.ts';
 import type { Identifier, Identity } from '../model/identity.ts';
 import { EVERYTHING, sweptNames } from '../model/names.ts';
 import { isPartialRow, isUnknown, partialRow } from '../model/partial-row.ts';
+import { badOption } from '../util/check-option.ts';
 
 /** Limit of models that one invalidation may reach through `touches`. More means that it makes ever new models. */
 const MAX_TOUCHED = 100_000;
@@ -93,9 +93,8 @@ function listed(touched: unknown): readonly unknown[] {
   return Array.isArray(touched) ? touched : [touched];
 }
 
-function tooMany(): CacheSweeperError {
-  return new CacheSweeperError(
-    'CACHESWEEPER_BAD_OPTION',
-    `touches led from one model to more than ${MAX_TOUCHED} others: name a class instead of its rows`,
-  );
+function tooMany(): Error {
+  return badOption('touches', `at most ${MAX_TOUCHED} models that one model leads to`, 'more', {
+    todo: 'name a class instead of its rows',
+  });
 }

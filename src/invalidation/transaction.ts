@@ -5,6 +5,7 @@ import type { Identifier } from '../model/identity.ts';
 import { EVERYTHING } from '../model/names.ts';
 import { partialRow } from '../model/partial-row.ts';
 import { Ambient } from '../render/ambient.ts';
+import { badOption, checkNames } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
 import { type Changes, CollectedChanges, changesOf, type InvalidateOptions } from './changes.ts';
 import { SweptNames } from './swept-names.ts';
@@ -57,7 +58,7 @@ export class Transactions {
    * Runs a function in a transaction. Commits it when the function resolves, rolls it back when it throws or rejects.
    */
   async around<T>(run: (transaction: SweepTransaction) => T | PromiseLike<T>, options: TransactionOptions): Promise<T> {
-    if (typeof run !== 'function') throw badOption('a function', run);
+    if (typeof run !== 'function') throw badOption('transaction()', 'a function', describe(run));
     const transaction = this.begin({ ...options, parent: this.current });
     let result: T;
     try {
@@ -73,16 +74,14 @@ export class Transactions {
 }
 
 function checkOptions(options: BeginOptions): void {
-  if (typeof options !== 'object' || options === null) throw badOption('an object of options', options);
-  const other = Object.keys(options).find((name) => name !== 'strict' && name !== 'parent');
-  if (other !== undefined) throw badOption('{ strict }', other);
+  if (typeof options !== 'object' || options === null)
+    throw badOption('transaction()', 'an object of options', describe(options));
+  checkNames('transaction()', options, ['strict', 'parent']);
   const { strict, parent } = options;
-  if (strict !== undefined && typeof strict !== 'boolean') throw badOption('strict: true or false', strict);
-  if (parent !== undefined && !(parent instanceof SweepTransaction)) throw badOption('parent: a transaction', parent);
-}
-
-function badOption(expected: string, got: unknown): CacheSweeperError {
-  return new CacheSweeperError('CACHESWEEPER_BAD_OPTION', `transaction() expected ${expected}, got ${describe(got)}`);
+  if (strict !== undefined && typeof strict !== 'boolean')
+    throw badOption('transaction() strict', 'true or false', describe(strict));
+  if (parent !== undefined && !(parent instanceof SweepTransaction))
+    throw badOption('transaction() parent', 'a transaction', describe(parent));
 }
 
 /**

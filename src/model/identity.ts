@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { CacheSweeperError } from '../errors.ts';
+import { badOption } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
 import { isPlain } from '../util/plain.ts';
 
@@ -82,10 +83,7 @@ export class Identifier {
       this.#types.set(this.#typeOf(typeOrClass), all);
       this.#name(this.#typeOf(typeOrClass));
     } else {
-      throw new CacheSweeperError(
-        'CACHESWEEPER_BAD_OPTION',
-        `register() expected a class or the name of a type, got ${describe(typeOrClass)}`,
-      );
+      throw badOption('register()', 'a class or the name of a type', describe(typeOrClass));
     }
   }
 

@@ -1,6 +1,18 @@
-import { CacheSweeperError } from '../errors.ts';
+import { badOption, checkNames } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
 import type { Registration } from './identity.ts';
+
+type Check = readonly [isValid: (value: unknown) => boolean, expected: string];
+
+const isName = (value: unknown): boolean => typeof value === 'string' && value !== '';
+const isFunction = (value: unknown): boolean => typeof value === 'function';
+
+const CHECKS: { readonly [K in keyof Registration]-?: Check } = {
+  type: [isName, 'a name'],
+  id: [(value) => isName(value) || isFunction(value), 'an attribute or a function'],
+  touches: [isFunction, 'a function'],
+  version: [isName, 'an attribute'],
+};
 
 /**
  * Checks the options of `register()` and copies them.
@@ -9,23 +21,12 @@ import type { Registration } from './identity.ts';
  */
 export function checkRegistration(registration: object): Registration {
   if (typeof registration !== 'object' || registration === null) {
-    throw new CacheSweeperError(
-      'CACHESWEEPER_BAD_OPTION',
-      `register() expected { type, id, touches, version }, got ${describe(registration)}`,
-    );
+    throw badOption('register()', '{ type, id, touches, version }', describe(registration));
   }
+  checkNames('register()', registration, Object.keys(CHECKS));
   for (const [name, value] of Object.entries(registration)) {
-    const valid =
-      value === undefined ||
-      (name === 'type' && typeof value === 'string' && value !== '') ||
-      (name === 'id' && (typeof value === 'function' || (typeof value === 'string' && value !== ''))) ||
-      (name === 'version' && typeof value === 'string' && value !== '') ||
-      (name === 'touches' && typeof value === 'function');
-    if (valid) continue;
-    throw new CacheSweeperError(
-      'CACHESWEEPER_BAD_OPTION',
-      `register() expected type (a name), id (an attribute or a function), touches (a function) and version (an attribute), got ${name}: ${describe(value)}`,
-    );
+    const [isValid, expected] = CHECKS[name as keyof Registration];
+    if (value !== undefined && !isValid(value)) throw badOption(`register() ${name}`, expected, describe(value));
   }
   return { ...registration } as Registration;
 }

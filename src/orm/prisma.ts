@@ -1,7 +1,7 @@
-import { CacheSweeperError } from '../errors.ts';
 import type { SweepTransaction } from '../invalidation/transaction.ts';
 import { Ambient } from '../render/ambient.ts';
 import type { CacheSweeper } from '../sweeper.ts';
+import { badOption } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
 import { type DataModel, type IdField, isWrite, type ModelCall, type Row, writesOf } from './prisma-writes.ts';
 import { MAX_BULK_ROWS, SaveHook, type SaveHookOptions, type Write } from './save-hook.ts';
@@ -22,18 +22,13 @@ export type { HookedModel, SaveHookOptions } from './save-hook.ts';
 export function sweepOnSave<C extends PrismaLike>(prisma: C, sweeper: CacheSweeper, options: SaveHookOptions = {}): C {
   const client = prisma as unknown as Client;
   if (typeof client?.$extends !== 'function' || typeof client.$transaction !== 'function') {
-    throw new CacheSweeperError(
-      'CACHESWEEPER_BAD_OPTION',
-      `sweepOnSave() expected a Prisma client, got ${describe(prisma)}`,
-    );
+    throw badOption('sweepOnSave()', 'a Prisma client', describe(prisma));
   }
   const dataModel = client._runtimeDataModel;
   if (typeof dataModel?.models !== 'object') {
-    throw new CacheSweeperError(
-      'CACHESWEEPER_BAD_OPTION',
-      'sweepOnSave() expected a client that knows its data model, as those of Prisma 7 do: without it writes of relations ' +
-        'could not be heard',
-    );
+    throw badOption('sweepOnSave()', 'a client that knows its data model, as those of Prisma 7 do', 'one without', {
+      todo: 'without it writes of relations could not be heard',
+    });
   }
   const hook = new SaveHook(sweeper, options, new Map(Object.keys(dataModel.models).map((name) => [name, undefined])));
   const idField: IdField = (model) => idFieldOf(dataModel, model, options.models?.[model]?.id);

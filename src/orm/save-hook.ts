@@ -1,6 +1,6 @@
-import { CacheSweeperError } from '../errors.ts';
 import type { SweepTransaction } from '../invalidation/transaction.ts';
 import type { CacheSweeper } from '../sweeper.ts';
+import { badOption, checkNames } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
 
 /** Options for one model; each may be left out. */
@@ -127,38 +127,40 @@ export class SaveHook {
   }
 }
 
-const OPTIONS = ['models', 'exclude', 'strict', 'bulk'];
-const MODEL_OPTIONS = ['type', 'id', 'using'];
+const HOOK = 'sweepOnSave()';
 
 function checkOptions(
   sweeper: CacheSweeper,
   options: SaveHookOptions,
   known: ReadonlyMap<string, object | undefined>,
 ): void {
-  if (typeof sweeper?.beginTransaction !== 'function') throw bad('a CacheSweeper', sweeper);
-  if (typeof options !== 'object' || options === null) throw bad('an object of options', options);
-  for (const name of Object.keys(options))
-    if (!OPTIONS.includes(name)) throw bad(`options ${OPTIONS.join(', ')}`, name);
+  if (typeof sweeper?.beginTransaction !== 'function') throw badOption(HOOK, 'a CacheSweeper', describe(sweeper));
+  if (typeof options !== 'object' || options === null) throw badOption(HOOK, 'an object of options', describe(options));
+  checkNames(HOOK, options, ['models', 'exclude', 'strict', 'bulk']);
   const { models = {}, exclude = [], strict = false, bulk = 'type' } = options;
-  if (typeof models !== 'object' || models === null) throw bad('models: an object of options by model', models);
-  if (!Array.isArray(exclude)) throw bad('exclude: a list of names of models', exclude);
-  if (typeof strict !== 'boolean') throw bad('strict: true or false', strict);
-  if (bulk !== 'type' && bulk !== 'rows') throw bad("bulk: 'type' or 'rows'", bulk);
-  for (const name of [...Object.keys(models), ...exclude]) {
-    if (!known.has(name))
-      throw bad(`the name of a model (${[...known.keys()].join(', ') || 'there is none yet'})`, name);
-  }
-  for (const [model, told] of Object.entries(models)) {
-    if (typeof told !== 'object' || told === null) throw bad(`models.${model}: { type, id, using }`, told);
-    for (const [name, value] of Object.entries(told)) {
-      if (!MODEL_OPTIONS.includes(name)) throw bad(`models.${model} with ${MODEL_OPTIONS.join(', ')}`, name);
-      const isName = typeof value === 'string' && value !== '';
-      if (isName || value === undefined || (name === 'id' && typeof value === 'function')) continue;
-      throw bad(`models.${model}.${name}: a name`, value);
-    }
-  }
+  if (typeof models !== 'object' || models === null)
+    throw badOption(`${HOOK} models`, 'an object of options by model', describe(models));
+  if (!Array.isArray(exclude)) throw badOption(`${HOOK} exclude`, 'a list of names of models', describe(exclude));
+  if (typeof strict !== 'boolean') throw badOption(`${HOOK} strict`, 'true or false', describe(strict));
+  if (bulk !== 'type' && bulk !== 'rows') throw badOption(`${HOOK} bulk`, '"type" or "rows"', describe(bulk));
+  checkModels('models', Object.keys(models), known);
+  checkModels('exclude', exclude, known);
+  for (const [model, told] of Object.entries(models)) checkModelOptions(`${HOOK} models.${model}`, told);
 }
 
-function bad(expected: string, got: unknown): CacheSweeperError {
-  return new CacheSweeperError('CACHESWEEPER_BAD_OPTION', `sweepOnSave() expected ${expected}, got ${describe(got)}`);
+function checkModels(option: string, names: readonly string[], known: ReadonlyMap<string, object | undefined>): void {
+  const unknown = names.find((name) => !known.has(name));
+  if (unknown === undefined) return;
+  const expected = `the name of a model (${[...known.keys()].join(', ') || 'there is none yet'})`;
+  throw badOption(`${HOOK} ${option}`, expected, describe(unknown));
+}
+
+function checkModelOptions(what: string, told: unknown): void {
+  if (typeof told !== 'object' || told === null) throw badOption(what, '{ type, id, using }', describe(told));
+  checkNames(what, told, ['type', 'id', 'using']);
+  for (const [name, value] of Object.entries(told)) {
+    const isName = typeof value === 'string' && value !== '';
+    if (isName || value === undefined || (name === 'id' && typeof value === 'function')) continue;
+    throw badOption(`${what}.${name}`, 'a name', describe(value));
+  }
 }

@@ -2,6 +2,8 @@ import type { Model, ModelStatic, Sequelize, Transaction } from 'sequelize';
 import { CacheSweeperError } from '../errors.ts';
 import type { SweepTransaction } from '../invalidation/transaction.ts';
 import type { CacheSweeper } from '../sweeper.ts';
+import { badOption } from '../util/check-option.ts';
+import { describe } from '../util/describe.ts';
 import { SaveHook, type SaveHookOptions } from './save-hook.ts';
 import { OpenTransactions, type QueryOptions, SequelizeListener } from './sequelize-listener.ts';
 
@@ -33,7 +35,7 @@ export function sweepOnSave(
 ): void {
   const sequelize = ofSequelize as Sequelize;
   if (typeof sequelize?.getQueryInterface !== 'function') {
-    throw new CacheSweeperError('CACHESWEEPER_BAD_OPTION', 'sweepOnSave() expected a Sequelize instance');
+    throw badOption('sweepOnSave()', 'a Sequelize instance', describe(sequelize));
   }
   const hook = new SaveHook(sweeper, options, new Map(Object.entries(sequelize.models)));
   const told = installed.get(sequelize) ?? new WeakSet();

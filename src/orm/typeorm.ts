@@ -16,6 +16,8 @@ import type {
 import { CacheSweeperError } from '../errors.ts';
 import type { SweepTransaction } from '../invalidation/transaction.ts';
 import type { CacheSweeper } from '../sweeper.ts';
+import { badOption } from '../util/check-option.ts';
+import { describe } from '../util/describe.ts';
 import { SaveHook, type SaveHookOptions, type Write } from './save-hook.ts';
 
 export type { HookedModel, SaveHookOptions } from './save-hook.ts';
@@ -43,16 +45,14 @@ export interface TypeOrmDataSource {
 export function sweepOnSave(ofTypeOrm: TypeOrmDataSource, sweeper: CacheSweeper, options: SaveHookOptions = {}): void {
   const dataSource = ofTypeOrm as DataSource;
   if (dataSource?.isInitialized !== true) {
-    throw new CacheSweeperError(
-      'CACHESWEEPER_BAD_OPTION',
-      'sweepOnSave() expected a data source that is initialized, for its models: await dataSource.initialize() first',
-    );
+    throw badOption('sweepOnSave()', 'a data source that is initialized, for its models', describe(dataSource), {
+      todo: 'await dataSource.initialize() first',
+    });
   }
   if (options.bulk === 'rows') {
-    throw new CacheSweeperError(
-      'CACHESWEEPER_BAD_OPTION',
-      'sweepOnSave() expected bulk: \'type\', got the string "rows": TypeORM does not tell a subscriber which rows a write is for',
-    );
+    throw badOption('sweepOnSave() bulk', '"type"', describe(options.bulk), {
+      todo: 'TypeORM does not tell a subscriber which rows a write is for',
+    });
   }
   const named = new Set([...Object.keys(options.models ?? {}), ...(options.exclude ?? [])]);
   // A minified class has another name in each build, but its table keeps its name.

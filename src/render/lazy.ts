@@ -1,6 +1,8 @@
 import { CacheSweeperError } from '../errors.ts';
 import { markLazy } from '../reads/lazies.ts';
 import { isPlaceholder, makePlaceholder } from '../reads/placeholder.ts';
+import { badOption } from '../util/check-option.ts';
+import { describe } from '../util/describe.ts';
 import { isPlain } from '../util/plain.ts';
 import { currentRender, inPart, runAs } from './ambient.ts';
 import { Frame } from './frame.ts';
@@ -29,7 +31,7 @@ type Call =
  */
 export function lazy<A extends unknown[], R>(load: (...args: A) => R): (...args: A) => Awaited<R> {
   if (typeof load !== 'function') {
-    throw new CacheSweeperError('CACHESWEEPER_BAD_OPTION', `lazy() expected a function, got ${typeof load}`);
+    throw badOption('lazy()', 'a function', describe(load));
   }
   const called = function called(this: unknown, ...args: A): Awaited<R> {
     const render = currentRender(this);

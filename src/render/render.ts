@@ -2,11 +2,11 @@ import type { KeyedEntry } from '../cache/entries.ts';
 import type { Entry } from '../cache/entry.ts';
 import type { StoredKey } from '../cache/key.ts';
 import type { TokenReader } from '../cache/token-reader.ts';
-import { CacheSweeperError } from '../errors.ts';
 import type { PageContext, Settings } from '../options.ts';
 import type { ReadShape } from '../reads/shape.ts';
 import type { FragmentDraft } from '../reporting/report.ts';
 import { canonicalList } from '../util/canonical.ts';
+import { badOption } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
 import type { Frame } from './frame.ts';
 import type { Watch } from './verify/watch.ts';
@@ -198,16 +198,12 @@ export class Render {
 function varyText(values: unknown): string {
   if (values === undefined || values === null) return '[]';
   if (Array.isArray(values)) return canonicalList(values, 'vary value');
-  throw new CacheSweeperError(
-    'CACHESWEEPER_BAD_OPTION',
-    `option vary: expected a function that returns a list of values, got ${describe(values)}; return [value]`,
-  );
+  throw badOption('option vary', 'a function that returns a list of values', describe(values), {
+    todo: 'return [value]',
+  });
 }
 
 function isEnabled(value: unknown): boolean {
   if (!(value instanceof Promise)) return Boolean(value);
-  throw new CacheSweeperError(
-    'CACHESWEEPER_BAD_OPTION',
-    `option enabled: expected a function that returns true or false, got ${describe(value)}`,
-  );
+  throw badOption('option enabled', 'a function that returns true or false', describe(value));
 }

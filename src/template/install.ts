@@ -24,7 +24,7 @@ type InstalledEnvironment = Environment & { [INSTALLED]?: { readonly engine: Eng
 export function install(target: NunjucksEnvironment, engine: Engine, { name }: { readonly name?: string } = {}): void {
   const env = checkedEnvironment(target);
   if (name !== undefined && (typeof name !== 'string' || name === ''))
-    throw failed(`install() expected name as text, got ${describe(name)}`);
+    throw failed(`install() name: expected a text, got ${describe(name)}`);
   const installed = env[INSTALLED];
   if (installed !== undefined) {
     if (installed.engine === engine) return;
@@ -57,7 +57,7 @@ function checkedEnvironment(target: NunjucksEnvironment): InstalledEnvironment {
     return env as InstalledEnvironment;
   }
   throw failed(
-    `install() expected a nunjucks Environment, as nunjucks.configure() returns it, got ${describe(target)}`,
+    `install(): expected a nunjucks Environment, as nunjucks.configure() returns it, got ${describe(target)}`,
   );
 }
 

@@ -1,5 +1,5 @@
-import { CacheSweeperError } from '../errors.ts';
 import { ownName } from '../model/names.ts';
+import { badOption } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
 import { isPlain } from '../util/plain.ts';
 import type { Routes } from './routes.ts';
@@ -57,8 +57,9 @@ function checked(target: unknown): Checked {
     (host === undefined || isText(host)) &&
     (params === undefined || (typeof params === 'object' && params !== null && isPlain(params)));
   if (valid) return { path, name, params, host } as Checked;
-  throw new CacheSweeperError(
-    'CACHESWEEPER_BAD_OPTION',
-    `expireView() expected a path that begins with "/", { path, host } or { name, params, host }, got ${describe(target)}`,
+  throw badOption(
+    'expireView()',
+    'a path that begins with "/", { path, host } or { name, params, host }',
+    describe(target),
   );
 }

@@ -4,10 +4,12 @@ import { Readable } from 'node:stream';
 /** @ts-ignore an optional peer: only for the type of `config.cacheView` */
 import type { FastifyRequest } from 'fastify';
 import { inRequest } from '../render/ambient.ts';
+import { badOption } from '../util/check-option.ts';
+import { describe } from '../util/describe.ts';
 import { checkFreshOptions, type FreshOptions, isFresh } from './fresh.ts';
 import { watchTokens } from './http/csrf.ts';
 import type { Exchange, Headers, Reply } from './http/exchange.ts';
-import { badOption, checkViewOptions, type ViewOptions, type ViewSettings } from './options.ts';
+import { checkViewOptions, type ViewOptions, type ViewSettings } from './options.ts';
 import { dependOn, serveView } from './serve-view.ts';
 import type { ViewRun } from './view-run.ts';
 
@@ -104,7 +106,7 @@ export function cacheView<R extends FastifyRequestLike = FastifyRequestLike>(
       const own = (route.config as { readonly cacheView?: unknown } | undefined)?.cacheView;
       if (own === undefined || own === false) return;
       if (own !== true && (typeof own !== 'object' || own === null)) {
-        throw badOption(`config.cacheView of ${route.url}`, 'options of cacheView, true or false', typeof own);
+        throw badOption(`config.cacheView of ${route.url}`, 'options of cacheView, true or false', describe(own));
       }
       const given = { path: route.url, ...options, ...(own === true ? {} : own) } as ViewOptions<R>;
       const settings = checkViewOptions(given, `config.cacheView of ${route.url}`);

@@ -3,6 +3,7 @@ import { tokenTime } from '../cache/token.ts';
 import { dependencyNames } from '../model/names.ts';
 import { requestStarted } from '../render/ambient.ts';
 import { canonicalList } from '../util/canonical.ts';
+import { badOption, checkNames } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
 import { digest } from '../util/digest.ts';
 import { addressOf } from './http/address.ts';
@@ -11,7 +12,7 @@ import type { Exchange, Reply } from './http/exchange.ts';
 import { PRIVATE } from './http/reply.ts';
 import { text } from './http/response-rules.ts';
 import { visitorText } from './http/visitor.ts';
-import { badOption, viewsOf } from './options.ts';
+import { viewsOf } from './options.ts';
 import { runOf, settingsOf } from './serve-view.ts';
 import type { Views } from './views.ts';
 
@@ -24,9 +25,9 @@ export interface FreshOptions {
 }
 
 /** @throws CacheSweeperError CACHESWEEPER_BAD_OPTION when an option has an unknown name or a wrong value */
-export function checkFreshOptions({ sweeper, keys, ...others }: FreshOptions): void {
-  const [unknown] = Object.keys(others);
-  if (unknown !== undefined) throw badOption(`fresh() ${unknown}`, 'sweeper or keys', 'an unknown name');
+export function checkFreshOptions(options: FreshOptions): void {
+  checkNames('fresh()', options, ['sweeper', 'keys']);
+  const { sweeper, keys } = options;
   if (sweeper !== undefined && viewsOf(sweeper) === undefined) {
     throw badOption('fresh() sweeper', 'a CacheSweeper', describe(sweeper));
   }

@@ -1,5 +1,5 @@
-import { CacheSweeperError } from '../errors.ts';
 import { ttlMilliseconds } from '../render/fragment-key.ts';
+import { badOption, checkNames } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
 import { DEFAULT_COOKIES } from './http/session-cookies.ts';
 import { Views } from './views.ts';
@@ -123,10 +123,7 @@ const CHECKS: { readonly [K in keyof ViewOptions]-?: readonly [Check, expected: 
  */
 export function checkViewOptions<R>(given: ViewOptions<R>, where = 'cacheView()'): ViewSettings {
   if (typeof given !== 'object' || given === null) throw badOption(where, 'an object of options', describe(given));
-  for (const name of Object.keys(given)) {
-    if (!(name in CHECKS))
-      throw badOption(`${where} ${name}`, `one of ${Object.keys(CHECKS).join(', ')}`, 'an unknown name');
-  }
+  checkNames(where, given, Object.keys(CHECKS));
   for (const [name, [check, expected]] of Object.entries(CHECKS)) {
     const value = given[name as keyof ViewOptions];
     const isMissing = value === undefined && name !== 'sweeper' && name !== 'ttl';
@@ -164,8 +161,4 @@ function isSurrogate(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return SURROGATES.has(value);
   const { header, maxBytes, ...others } = value as Record<string, unknown>;
   return SURROGATES.has(header) && (maxBytes === undefined || isCount(maxBytes)) && Object.keys(others).length === 0;
-}
-
-export function badOption(what: string, expected: string, got: string): CacheSweeperError {
-  return new CacheSweeperError('CACHESWEEPER_BAD_OPTION', `${what}: expected ${expected}, got ${got}`);
 }

@@ -1,5 +1,5 @@
 import { compile } from 'path-to-regexp';
-import { CacheSweeperError } from '../errors.ts';
+import { badOption } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
 import type { Params } from './view-names.ts';
 
@@ -32,12 +32,9 @@ export class Routes {
       try {
         return compile(portable(pattern))(values);
       } catch (error) {
-        throw new CacheSweeperError(
-          'CACHESWEEPER_BAD_OPTION',
-          `expireView() expected the parameters of the view ${JSON.stringify(name)}, whose route is ${pattern}, got ` +
-            `${describe(params)}: ${error instanceof Error ? error.message : error}`,
-          { cause: error },
-        );
+        const expected = `the parameters of the view ${JSON.stringify(name)}, whose route is ${pattern}`;
+        const why = `${describe(params)}: ${error instanceof Error ? error.message : error}`;
+        throw badOption('expireView() params', expected, why, { cause: error });
       }
     });
   }

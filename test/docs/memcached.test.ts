@@ -8,9 +8,7 @@ const page = read('docs/memcached.md');
 
 test('docs/memcached.md names every option of the store, and no other', () => {
   const source = read('src/stores/memcached/options.ts');
-  const known = [...(source.match(/const KNOWN[\s\S]*?\]\);/)?.[0] ?? '').matchAll(/'(\w+)',/g)].map(
-    ([, name]) => name,
-  );
+  const known = [...(source.match(/const KNOWN[\s\S]*?\];/)?.[0] ?? '').matchAll(/'(\w+)'/g)].map(([, name]) => name);
   const options = page.slice(page.indexOf('## Options'), page.indexOf('## What is where'));
   const named = [...options.matchAll(/^\| (`\w+`(?:, `\w+`)*) \|/gm)].flatMap(([, names]) =>
     [...(names ?? '').matchAll(/\w+/g)].map(([name]) => name),

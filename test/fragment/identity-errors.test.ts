@@ -224,7 +224,7 @@ describe('register() refuses', () => {
     expect(() => new Identifier().register(given as never, {})).toThrow(
       expect.objectContaining({
         code: 'CACHESWEEPER_BAD_OPTION',
-        message: `register() expected a class or the name of a type, got ${got}`,
+        message: `register(): expected a class or the name of a type, got ${got}`,
       }),
     );
   });

@@ -208,18 +208,18 @@ describe('sweeper.transaction', () => {
   });
 
   test.each<[string, unknown, unknown, string]>([
-    ['no function', 7, {}, 'transaction() expected a function, got the number 7'],
+    ['no function', 7, {}, 'transaction(): expected a function, got the number 7'],
     [
       'options that are none',
       () => 1,
       { strickt: true },
-      'transaction() expected { strict }, got the string "strickt"',
+      'transaction() strickt: expected one of strict, parent, got an unknown name',
     ],
     [
       'strict that is no boolean',
       () => 1,
       { strict: 'yes' },
-      'transaction() expected strict: true or false, got the string "yes"',
+      'transaction() strict: expected true or false, got the string "yes"',
     ],
   ])('refuses %s', async (_title, run, options, message) => {
     const { sweeper } = new Site('');

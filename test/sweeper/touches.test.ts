@@ -113,7 +113,8 @@ describe('touches', () => {
     });
     await expect(site.sweeper.invalidateCacheFor({ type: 'Number', id: 1 })).rejects.toMatchObject({
       code: 'CACHESWEEPER_BAD_OPTION',
-      message: 'touches led from one model to more than 100000 others: name a class instead of its rows',
+      message:
+        'touches: expected at most 100000 models that one model leads to, got more; name a class instead of its rows',
     });
     expect(site.sweeper.stats().tokens).toBe(0);
   });
@@ -162,27 +163,15 @@ describe('touches', () => {
 
 describe('register() of a sweeper', () => {
   test.each<[string, unknown, string]>([
-    ['null', null, 'register() expected { type, id, touches, version }, got null'],
+    ['null', null, 'register(): expected { type, id, touches, version }, got null'],
     [
       'an unknown name',
       { touch: () => [] },
-      'register() expected type (a name), id (an attribute or a function), touches (a function) and version (an attribute), got touch: the function touch',
+      'register() touch: expected one of type, id, touches, version, got an unknown name',
     ],
-    [
-      'an empty type',
-      { type: '' },
-      'register() expected type (a name), id (an attribute or a function), touches (a function) and version (an attribute), got type: the string ""',
-    ],
-    [
-      'an id that is a number',
-      { id: 5 },
-      'register() expected type (a name), id (an attribute or a function), touches (a function) and version (an attribute), got id: the number 5',
-    ],
-    [
-      'touches that are a list',
-      { touches: [] },
-      'register() expected type (a name), id (an attribute or a function), touches (a function) and version (an attribute), got touches: a list of 0',
-    ],
+    ['an empty type', { type: '' }, 'register() type: expected a name, got the string ""'],
+    ['an id that is a number', { id: 5 }, 'register() id: expected an attribute or a function, got the number 5'],
+    ['touches that are a list', { touches: [] }, 'register() touches: expected a function, got a list of 0'],
   ])('refuses %s', (_title, registration, message) => {
     const { sweeper } = new Site('');
     expect(() => sweeper.register(Reply, registration as never)).toThrow(

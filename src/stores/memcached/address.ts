@@ -1,4 +1,4 @@
-import { CacheSweeperError } from '../../errors.ts';
+import { badOption } from '../../util/check-option.ts';
 import { describe } from '../../util/describe.ts';
 
 export interface Address {
@@ -27,19 +27,16 @@ export function parseAddresses(servers: unknown, what: string): Address[] {
   const addresses = list.map((text) => parseAddress(text, what));
   const labels = addresses.map(addressLabel);
   const twice = labels.find((label, i) => labels.indexOf(label) !== i);
-  if (twice !== undefined) {
-    throw new CacheSweeperError('CACHESWEEPER_BAD_OPTION', `${what}: expected each server once, got ${twice} twice`);
-  }
+  if (twice !== undefined) throw badOption(what, 'each server once', `${twice} twice`);
   return addresses;
 }
 
 function parseAddress(text: unknown, what: string): Address {
   if (typeof text === 'string' && text.includes('@')) {
     // Do not show the text: it contains a password.
-    throw new CacheSweeperError(
-      'CACHESWEEPER_BAD_OPTION',
-      `${what}: expected "host:port", got credentials in front of it; give them as username and password`,
-    );
+    throw badOption(what, '"host:port"', 'credentials in front of it', {
+      todo: 'give them as username and password',
+    });
   }
   const [, v6, name, digits] = (typeof text === 'string' && ADDRESS.exec(text.trim())) || [];
   const host = v6 ?? name;
@@ -48,11 +45,8 @@ function parseAddress(text: unknown, what: string): Address {
   return { host: host.toLowerCase(), port };
 }
 
-function badAddress(what: string, got: unknown): CacheSweeperError {
-  return new CacheSweeperError(
-    'CACHESWEEPER_BAD_OPTION',
-    `${what}: expected "host:port" or several, separated by commas ("cache1:11211,[::1]:11212"), got ${describe(got)}`,
-  );
+function badAddress(what: string, got: unknown): Error {
+  return badOption(what, '"host:port" or several, separated by commas ("cache1:11211,[::1]:11212")', describe(got));
 }
 
 /** Returns the name of a server, used in messages and for spreading entries. */

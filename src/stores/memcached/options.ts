@@ -1,4 +1,4 @@
-import { CacheSweeperError } from '../../errors.ts';
+import { badOption, checkNames } from '../../util/check-option.ts';
 import { describe } from '../../util/describe.ts';
 import { type Address, addressLabel, type Credentials, parseAddresses } from './address.ts';
 
@@ -24,23 +24,18 @@ export interface MemcachedSettings {
   readonly compressFrom: number;
 }
 
-const KNOWN: ReadonlySet<string> = new Set<keyof MemcachedOptions>([
-  'servers',
-  'tokenServer',
-  'username',
-  'password',
-  'compressFrom',
-]);
+const KNOWN: readonly (keyof MemcachedOptions)[] = ['servers', 'tokenServer', 'username', 'password', 'compressFrom'];
+/** Names the store in error messages. */
+const STORE = 'MemcachedStore';
 const DEFAULT_COMPRESS_FROM = 16_384;
 
 /** @throws CacheSweeperError CACHESWEEPER_BAD_OPTION when an option has an unknown name or a wrong value */
 export function checkMemcachedOptions(given: string | MemcachedOptions | undefined): MemcachedSettings {
   const options: MemcachedOptions = typeof given === 'string' ? { servers: given } : (given ?? {});
   if (typeof options !== 'object' || Array.isArray(options)) {
-    throw badOption('', '"host:port,host:port" or an object of options', options);
+    throw badOption(STORE, '"host:port,host:port" or an object of options', describe(options));
   }
-  const unknown = Object.keys(options).find((name) => !KNOWN.has(name));
-  if (unknown !== undefined) throw badOption(unknown, `one of ${[...KNOWN].join(', ')}`, 'an unknown name', true);
+  checkNames(STORE, options, KNOWN);
   const addresses = servers(options.servers);
   return Object.freeze({
     addresses,
@@ -51,18 +46,23 @@ export function checkMemcachedOptions(given: string | MemcachedOptions | undefin
 }
 
 function servers(given: unknown): Address[] {
-  if (given !== undefined) return parseAddresses(given, 'MemcachedStore servers');
+  if (given !== undefined) return parseAddresses(given, `${STORE} servers`);
   const { MEMCACHED_SERVERS } = process.env;
   if (MEMCACHED_SERVERS !== undefined) return parseAddresses(MEMCACHED_SERVERS, 'MEMCACHED_SERVERS');
-  throw badOption('servers', '"host:port,host:port", here or in the environment variable MEMCACHED_SERVERS', given);
+  throw badOption(
+    `${STORE} servers`,
+    '"host:port,host:port", here or in the environment variable MEMCACHED_SERVERS',
+    describe(given),
+  );
 }
 
 function tokenServer(given: unknown, addresses: readonly Address[]): number {
   if (given === undefined) return 0;
   const labels = addresses.map(addressLabel);
-  const [named] = parseAddresses([given], 'MemcachedStore tokenServer').map(addressLabel);
+  const [named] = parseAddresses([given], `${STORE} tokenServer`).map(addressLabel);
   const place = labels.indexOf(named as string);
-  if (place === -1) throw badOption('tokenServer', `one of the servers (${labels.join(', ')})`, given);
+  if (place === -1)
+    throw badOption(`${STORE} tokenServer`, `one of the servers (${labels.join(', ')})`, describe(given));
   return place;
 }
 
@@ -75,19 +75,12 @@ function credentials({ username, password }: MemcachedOptions): Credentials {
   if (typeof user === 'string' && user !== '' && typeof word === 'string' && word !== '') {
     return { username: user, password: word };
   }
-  throw badOption('username', 'a username and a password, both of them texts', 'something else', true);
+  throw badOption(`${STORE} username`, 'a username and a password, both of them texts', 'something else');
 }
 
 function compressFrom(given: unknown): number {
   if (given === undefined) return DEFAULT_COMPRESS_FROM;
   if (given === false) return Number.POSITIVE_INFINITY;
   if (typeof given === 'number' && Number.isSafeInteger(given) && given >= 0) return given;
-  throw badOption('compressFrom', 'a whole number of bytes, or false', given);
-}
-
-function badOption(name: string, expected: string, got: unknown, verbatim = false): CacheSweeperError {
-  return new CacheSweeperError(
-    'CACHESWEEPER_BAD_OPTION',
-    `MemcachedStore${name && ` ${name}`}: expected ${expected}, got ${verbatim ? got : describe(got)}`,
-  );
+  throw badOption(`${STORE} compressFrom`, 'a whole number of bytes, or false', describe(given));
 }

@@ -122,28 +122,28 @@ describe('options of sweepOnSave for Sequelize', () => {
   });
 
   test.each<[string, unknown, string]>([
-    ['an unknown option', { model: {} }, 'expected options models, exclude, strict, bulk, got the string "model"'],
+    ['an unknown option', { model: {} }, ' model: expected one of models, exclude, strict, bulk, got an unknown name'],
     [
       'a model that is not there',
       { exclude: ['Coment'] },
-      'expected the name of a model (Article, Comment, Tag), got the string "Coment"',
+      ' exclude: expected the name of a model (Article, Comment, Tag), got the string "Coment"',
     ],
     [
       'a model option that is not there',
       { models: { Comment: { touches: 1 } } },
-      'expected models.Comment with type, id, using, got the string "touches"',
+      ' models.Comment touches: expected one of type, id, using, got an unknown name',
     ],
     [
       'a type that is no name',
       { models: { Comment: { type: '' } } },
-      'expected models.Comment.type: a name, got the string ""',
+      ' models.Comment.type: expected a name, got the string ""',
     ],
-    ['strict that is no boolean', { strict: 1 }, 'expected strict: true or false, got the number 1'],
-    ['an unknown bulk', { bulk: 'ids' }, "expected bulk: 'type' or 'rows', got the string \"ids\""],
+    ['strict that is no boolean', { strict: 1 }, ' strict: expected true or false, got the number 1'],
+    ['an unknown bulk', { bulk: 'ids' }, ' bulk: expected "type" or "rows", got the string "ids"'],
   ])('refuse %s', async (_title, options, message) => {
     await expect(blog(options as never)).rejects.toMatchObject({
       code: 'CACHESWEEPER_BAD_OPTION',
-      message: `sweepOnSave() ${message}`,
+      message: `sweepOnSave()${message}`,
     });
   });
 

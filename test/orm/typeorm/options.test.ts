@@ -80,7 +80,7 @@ describe('options of sweepOnSave for TypeORM', () => {
   test("refuse bulk: 'rows': TypeORM does not tell which rows", async () => {
     await expect(blog({ bulk: 'rows' })).rejects.toMatchObject({
       code: 'CACHESWEEPER_BAD_OPTION',
-      message: expect.stringContaining("expected bulk: 'type'"),
+      message: expect.stringContaining('bulk: expected "type"'),
     });
   });
 
