@@ -77,11 +77,7 @@ export class CacheSweeper {
   readonly #listener: BumpListener;
   readonly #stats = new Stats();
   readonly #listeners: Listeners;
-  /**
-   * Used by `cacheView` of the web frameworks.
-   * @internal
-   */
-  readonly views: Views;
+  readonly #views: Views;
   #renders = 0;
   #closing: Promise<void> | undefined;
 
@@ -116,7 +112,7 @@ export class CacheSweeper {
       verified: (place, verified) => this.#stats.verify(place, verified),
       failed: onError,
     });
-    this.views = new Views({
+    this.#views = new Views(this, {
       engine: this.#engine,
       bump: (names) => {
         this.#checkOpen();
@@ -194,7 +190,7 @@ export class CacheSweeper {
    * await sweeper.expireView('/articles/hello');
    * await sweeper.expireView({ name: 'post-detail', params: { slug: 'hello' } });
    */
-  readonly expireView = (target: ViewTarget): Promise<ExpiredViews> => this.views.expire(target);
+  readonly expireView = (target: ViewTarget): Promise<ExpiredViews> => this.#views.expire(target);
 
   /**
    * Invalidates every fragment and view.

@@ -12,14 +12,13 @@ import type { Exchange, Reply } from './http/exchange.ts';
 import { PRIVATE } from './http/reply.ts';
 import { text } from './http/response-rules.ts';
 import { visitorText } from './http/visitor.ts';
-import { viewsOf } from './options.ts';
 import { runOf, settingsOf } from './serve-view.ts';
-import type { Views } from './views.ts';
+import { type SweeperLike, type Views, viewsOf } from './views.ts';
 
 /** Options of `fresh`. */
 export interface FreshOptions {
   /** Needed if the request did not pass `cacheView`. */
-  readonly sweeper?: { readonly views: Views };
+  readonly sweeper?: SweeperLike;
   /** Values that the answer depends on beside the models, such as a build number or the content of a cart. */
   readonly keys?: readonly unknown[];
 }
@@ -44,7 +43,7 @@ const NEGOTIATED = ['cookie', 'authorization', 'accept', 'accept-language', 'use
 export async function isFresh(exchange: Exchange, models: unknown, options: FreshOptions): Promise<Reply | undefined> {
   const { incoming, response } = exchange;
   const settings = settingsOf(incoming);
-  const views = options.sweeper?.views ?? settings?.views;
+  const views = viewsOf(options.sweeper) ?? settings?.views;
   if (views === undefined) {
     throw badOption('fresh()', 'a request that passed cacheView(), or the option sweeper', 'neither');
   }

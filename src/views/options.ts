@@ -2,7 +2,7 @@ import { ttlMilliseconds } from '../render/fragment-key.ts';
 import { badOption, checkNames } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
 import { DEFAULT_COOKIES } from './http/session-cookies.ts';
-import { Views } from './views.ts';
+import { type SweeperLike, type Views, viewsOf } from './views.ts';
 
 /** A header that lists for a CDN the names a page depends on. */
 export type SurrogateHeader = 'Surrogate-Key' | 'Cache-Tag' | 'xkey';
@@ -17,7 +17,7 @@ export type CachedStatus = 200 | 301 | 308 | 404 | 410;
  */
 export interface ViewOptions<R = unknown> {
   /** The sweeper whose bumps invalidate these views. */
-  readonly sweeper: { readonly views: Views };
+  readonly sweeper: SweeperLike;
   /** Time to live: seconds, or text such as "10m". 0: the view does not expire and ends only with a bump. */
   readonly ttl: number | string;
   /** Name of the route, for `expireView({ name })`. */
@@ -133,7 +133,7 @@ export function checkViewOptions<R>(given: ViewOptions<R>, where = 'cacheView()'
   const { vary, skip, models } = given as unknown as Pick<ViewSettings, 'vary' | 'skip' | 'models'>;
   const surrogate = typeof given.surrogate === 'string' ? { header: given.surrogate } : given.surrogate;
   return Object.freeze({
-    views: given.sweeper.views,
+    views: viewsOf(given.sweeper) as Views,
     lifetime: ttlMilliseconds(given.ttl),
     name: given.name,
     path: given.path,
@@ -149,12 +149,6 @@ export function checkViewOptions<R>(given: ViewOptions<R>, where = 'cacheView()'
     surrogate: surrogate && { maxBytes: DEFAULT_SURROGATE_BYTES, ...surrogate },
     debug: given.debug ?? process.env.NODE_ENV !== 'production',
   });
-}
-
-/** Returns the views of a sweeper; undefined for any other value. */
-export function viewsOf(sweeper: unknown): Views | undefined {
-  const views = typeof sweeper === 'object' && sweeper !== null && 'views' in sweeper ? sweeper.views : undefined;
-  return views instanceof Views ? views : undefined;
 }
 
 function isSurrogate(value: unknown): boolean {

@@ -4,6 +4,19 @@ import type { Engine } from '../render/engine.ts';
 import { type ExpiredViews, expiredBy, type ViewTarget } from './expire.ts';
 import { Routes } from './routes.ts';
 
+/** A `CacheSweeper`. */
+export interface SweeperLike {
+  readonly expireView: (target: ViewTarget) => Promise<ExpiredViews>;
+}
+
+/** The views of each sweeper. They are kept here, because a property of the sweeper would be seen by its users. */
+const viewsOfSweepers = new WeakMap<object, Views>();
+
+/** Returns the views of a sweeper; undefined for any other value. */
+export function viewsOf(sweeper: unknown): Views | undefined {
+  return viewsOfSweepers.get(sweeper as object);
+}
+
 /** The part of a sweeper that whole views use. */
 export class Views {
   readonly engine: Engine;
@@ -12,11 +25,15 @@ export class Views {
   readonly report: (error: unknown) => void;
   readonly #bump: (names: ReadonlySet<string>) => Promise<void>;
 
-  constructor(parts: {
-    readonly engine: Engine;
-    readonly bump: (names: ReadonlySet<string>) => Promise<void>;
-    readonly report: (error: unknown) => void;
-  }) {
+  constructor(
+    sweeper: SweeperLike,
+    parts: {
+      readonly engine: Engine;
+      readonly bump: (names: ReadonlySet<string>) => Promise<void>;
+      readonly report: (error: unknown) => void;
+    },
+  ) {
+    viewsOfSweepers.set(sweeper, this);
     this.engine = parts.engine;
     this.report = parts.report;
     this.#bump = parts.bump;

@@ -14,7 +14,7 @@ import {
   type RenderReport,
   type Store,
 } from 'nunjucks-cachesweeper';
-import { requestStart as express } from 'nunjucks-cachesweeper/express';
+import { requestStart as express, type ViewOptions } from 'nunjucks-cachesweeper/express';
 import { requestStart as fastify } from 'nunjucks-cachesweeper/fastify';
 import { requestStart as koa } from 'nunjucks-cachesweeper/koa';
 import { storeContract, TestingStore } from 'nunjucks-cachesweeper/testing';
@@ -41,6 +41,11 @@ test('options: durations are text, the memory tier can be switched off, a clock 
   expectTypeOf<CacheSweeperOptions>().not.toHaveProperty('ttl');
   // @ts-expect-error a number has no unit
   expectTypeOf({ maxDataAge: 3 }).toExtend<CacheSweeperOptions>();
+});
+
+test('a sweeper shows nothing of how views are kept', () => {
+  expectTypeOf<CacheSweeper>().not.toHaveProperty('views');
+  expectTypeOf<CacheSweeper>().toExtend<ViewOptions['sweeper']>();
 });
 
 test('install gives back the environment it was given, with its own type', () => {
