@@ -2,7 +2,7 @@ import { AsyncResource } from 'node:async_hooks';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { currentPart, inRequest } from '../render/ambient.ts';
 import { checkFreshOptions, type FreshOptions, isFresh } from './fresh.ts';
-import { watchTokens } from './http/csrf.ts';
+import { watchCsrf } from './http/csrf.ts';
 import type { Exchange, Reply } from './http/exchange.ts';
 import { headersOf } from './http/recorder.ts';
 import { checkViewOptions, type ViewOptions } from './options.ts';
@@ -143,7 +143,7 @@ function send(response: ServerResponse, { status, headers, removed, body }: Repl
 
 /** Watches the handler for CSRF tokens, and keeps its `render` inside the view. */
 function prepare(request: object, response: ExpressResponse, run: ViewRun): void {
-  watchTokens(request, 'csrfToken', () => run.refuse('csrf token'));
+  watchCsrf(request, 'csrfToken', () => run.refuse('csrf token'));
   // A database driver may call back in another asynchronous context. A page rendered there still belongs to this view.
   const { render } = response;
   const context = new AsyncResource('NUNJUCKS_CACHESWEEPER_VIEW');

@@ -7,7 +7,7 @@ import { inRequest } from '../render/ambient.ts';
 import { badOption } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
 import { checkFreshOptions, type FreshOptions, isFresh } from './fresh.ts';
-import { watchTokens } from './http/csrf.ts';
+import { watchCsrf } from './http/csrf.ts';
 import type { Exchange, Headers, Reply } from './http/exchange.ts';
 import { checkViewOptions, type ViewOptions, type ViewSettings } from './options.ts';
 import { dependOn, serveView } from './serve-view.ts';
@@ -197,7 +197,7 @@ function hookOf(settings: ViewSettings): Hook {
 }
 
 function prepare(reply: FastifyReplyLike, run: ViewRun): void {
-  watchTokens(reply, 'generateCsrf', () => run.refuse('csrf token'));
+  watchCsrf(reply, 'generateCsrf', () => run.refuse('csrf token'));
   const { send } = reply;
   const sent = function (this: FastifyReplyLike, payload?: unknown) {
     run.answering();

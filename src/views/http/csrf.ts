@@ -3,16 +3,16 @@ import type { Exchange } from './exchange.ts';
 import { cookiesOf } from './session-cookies.ts';
 
 /** Names under which the usual middleware keeps CSRF tokens, in sessions and for templates. */
-const TOKEN_NAMES = ['_csrf', 'csrf', 'csrfToken', '_csrfToken', 'csrf_token', 'csrfSecret', 'xsrfToken'] as const;
-/** Shorter texts are no tokens, and could occur in any page. */
-const MIN_TOKEN = 8;
+const CSRF_NAMES = ['_csrf', 'csrf', 'csrfToken', '_csrfToken', 'csrf_token', 'csrfSecret', 'xsrfToken'] as const;
+/** Shorter texts are no CSRF tokens, and could occur in any page. */
+const MIN_CSRF = 8;
 const MIN_COOKIE = 16;
 
 /**
- * Calls `taken` when a handler reads a CSRF token function, because the token belongs to one visitor: `req.csrfToken()`
+ * Calls `taken` when a handler reads a CSRF token function, because it belongs to one visitor: `req.csrfToken()`
  * (csurf, csrf-csrf, csrf-sync, lusca) or `reply.generateCsrf()` (@fastify/csrf-protection).
  */
-export function watchTokens(object: object, name: 'csrfToken' | 'generateCsrf', taken: () => void): void {
+export function watchCsrf(object: object, name: 'csrfToken' | 'generateCsrf', taken: () => void): void {
   let held: unknown = (object as Record<string, unknown>)[name];
   Object.defineProperty(object, name, {
     configurable: true,
@@ -29,7 +29,7 @@ export function watchTokens(object: object, name: 'csrfToken' | 'generateCsrf', 
 }
 
 /**
- * Whether a page repeats something that only one visitor knows: a token kept for templates, or the value of a cookie.
+ * Whether a page repeats something that only one visitor knows: a CSRF token kept for templates, or a cookie's value.
  *
  * @param body undefined if it cannot be searched: it is compressed or not yet complete
  */
@@ -38,12 +38,12 @@ export function repeatsSecret(body: Buffer | undefined, exchange: Exchange): boo
     ...exchange.locals(),
     ...exchange.visitors.map((holder) => (holder as { session?: unknown }).session),
   ];
-  const tokens = holders.flatMap((holder) =>
+  const kept = holders.flatMap((holder) =>
     typeof holder === 'object' && holder !== null
-      ? TOKEN_NAMES.map((name) => (holder as Record<string, unknown>)[name])
+      ? CSRF_NAMES.map((name) => (holder as Record<string, unknown>)[name])
       : [],
   );
-  const secrets = tokens.filter((token) => typeof token === 'string' && token.length >= MIN_TOKEN) as string[];
+  const secrets = kept.filter((value) => typeof value === 'string' && value.length >= MIN_CSRF) as string[];
   if (body === undefined) return secrets.length > 0;
   const cookies = cookiesOf(exchange.incoming.headers.cookie)
     .flatMap(([, value]) => readings(value))
