@@ -11,7 +11,16 @@ export function peek(object: object, key: string | symbol): unknown {
   return types.isProxy(object) ? Reflect.get(object, key) : peekOrdinary(object, key);
 }
 
-/** The same for an object that is no proxy, where many of its properties are read. */
+/** The same; undefined where a proxy's trap throws. */
+export function peekOrNothing(object: object, key: string | symbol): unknown {
+  try {
+    return peek(object, key);
+  } catch {
+    return undefined;
+  }
+}
+
+/** As {@link peek}, for an object that is no proxy, where many of its properties are read. */
 export function peekOrdinary(object: object, key: string | symbol): unknown {
   const own = Reflect.getOwnPropertyDescriptor(object, key);
   if (own !== undefined) return 'value' in own ? own.value : OWN_ACCESSOR;

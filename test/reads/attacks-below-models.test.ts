@@ -1,15 +1,11 @@
 import { describe, test } from 'vitest';
-import { F, kinds, Site, T } from './support.ts';
+import { F, kinds, sameIn, T } from './support.ts';
 
 const A = { type: 'A', id: 1 };
 const a = (more: object): object => ({ cacheIdentity: A, ...more });
 
 describe.each(kinds)('%s', (kind) => {
-  const same = async (source: string, pages: readonly (() => object)[], helpers?: (env: never) => void) => {
-    const site = new Site(source, kind, helpers === undefined ? {} : { helpers: helpers as never });
-    for (const page of pages) await site.show(page);
-    for (const page of pages) await site.show(page);
-  };
+  const same = sameIn(kind);
   const flags = (isMine: boolean) => () => ({ a: a({ comments: [{ id: 1, isMine, date: 1 }] }) });
 
   test('nested: a boolean in a list below a model', () =>

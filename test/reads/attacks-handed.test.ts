@@ -1,6 +1,6 @@
 import type nunjucks from 'nunjucks';
 import { describe, expect, test } from 'vitest';
-import { kinds, Site, T } from './support.ts';
+import { kinds, Site, sameIn, T } from './support.ts';
 
 const A = { type: 'A', id: 1 };
 const a = (more: object = {}): object => ({ cacheIdentity: A, ...more });
@@ -16,18 +16,7 @@ class Named {
   }
 }
 describe.each(kinds)('%s', (kind) => {
-  const same = async (
-    source: string,
-    pages: readonly (() => object)[],
-    helpers?: (env: nunjucks.Environment) => void,
-    warm = 1,
-    templates: object = {},
-  ) => {
-    const site = new Site({ 'page.njk': source, ...templates }, kind, helpers === undefined ? {} : { helpers });
-    for (let i = 0; i < warm; i++) for (const page of pages) await site.show(page);
-    for (const page of pages) await site.show(page);
-    return site;
-  };
+  const same = sameIn(kind);
 
   test('printed, and looked into as what a function gives', () => {
     let current: unknown;

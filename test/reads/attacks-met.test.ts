@@ -1,6 +1,5 @@
-import type nunjucks from 'nunjucks';
 import { describe, test } from 'vitest';
-import { kinds, Site, T } from './support.ts';
+import { kinds, Site, sameIn, T } from './support.ts';
 
 const A = { type: 'A', id: 1 };
 const a = (more: object = {}): object => ({ cacheIdentity: A, ...more });
@@ -24,17 +23,7 @@ class Post {
 }
 
 describe.each(kinds)('%s', (kind) => {
-  const same = async (
-    source: string,
-    pages: readonly (() => object)[],
-    helpers?: (env: nunjucks.Environment) => void,
-    warm = 1,
-  ) => {
-    const site = new Site(source, kind, helpers === undefined ? {} : { helpers });
-    for (let i = 0; i < warm; i++) for (const page of pages) await site.show(page);
-    for (const page of pages) await site.show(page);
-    return site;
-  };
+  const same = sameIn(kind);
 
   for (const body of [
     '{{ names(posts) }}',

@@ -1,6 +1,5 @@
-import type nunjucks from 'nunjucks';
 import { describe, expect, test } from 'vitest';
-import { kinds, Site, T } from './support.ts';
+import { kinds, Site, sameIn, T } from './support.ts';
 
 const A = { type: 'A', id: 1 };
 const a = (more: object = {}): object => ({ cacheIdentity: A, ...more });
@@ -29,17 +28,7 @@ const by = {
 };
 
 describe.each(kinds)('%s', (kind) => {
-  const same = async (
-    source: string,
-    pages: readonly (() => object)[],
-    helpers?: (env: nunjucks.Environment) => void,
-    warm = 1,
-  ) => {
-    const site = new Site(source, kind, helpers === undefined ? {} : { helpers });
-    for (let i = 0; i < warm; i++) for (const page of pages) await site.show(page);
-    for (const page of pages) await site.show(page);
-    return site;
-  };
+  const same = sameIn(kind);
 
   test('control: a boolean in a list below a model', () =>
     same(T("{% for c in a.comments %}{{ 'mine' if c.isMine }}{% endfor %}"), [

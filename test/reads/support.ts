@@ -164,3 +164,21 @@ function withoutTags(templates: Templates): Templates {
         .replace(/{%\s*depends\s.*?%}/g, ''),
   });
 }
+
+/**
+ * Returns a function that shows pages of a new site, each as plain Nunjucks renders it: `warm` times, so that their
+ * reads are known, and once more. More templates than `page.njk` may be given.
+ */
+export const sameIn =
+  (kind: Kind) =>
+  async (
+    source: string,
+    pages: readonly (() => object)[],
+    helpers?: (env: nunjucks.Environment) => void,
+    warm = 1,
+    templates: Templates = {},
+  ): Promise<Site> => {
+    const site = new Site({ 'page.njk': source, ...templates }, kind, helpers === undefined ? {} : { helpers });
+    for (let i = 0; i <= warm; i++) for (const page of pages) await site.show(page);
+    return site;
+  };

@@ -1,4 +1,4 @@
-import { peek } from '../../reads/peek.ts';
+import { peekOrNothing } from '../../reads/peek.ts';
 import { isPlaceholder } from '../../reads/placeholder.ts';
 import type { Reading } from '../../render/frame.ts';
 import type { Context, Frame, Runtime } from '../nunjucks.ts';
@@ -41,11 +41,7 @@ export function calledIn({ object, key }: Method): unknown {
   if ((typeof object !== 'object' && typeof object !== 'function') || object === null || isPlaceholder(object)) {
     return undefined;
   }
-  try {
-    return peek(object, key as string);
-  } catch {
-    return undefined;
-  }
+  return peekOrNothing(object, key as string);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { peek } from '../../reads/peek.ts';
+import { peekOrNothing } from '../../reads/peek.ts';
 import type { ReadNode, ReadRoot, ReadShape } from '../../reads/shape.ts';
 import type { Scope, World } from '../../reads/world.ts';
 import { isPlain } from '../../util/plain.ts';
@@ -37,7 +37,8 @@ export function hasPrivateRead(
     // A macro looks up the variables of its template by their names, so their paths start there.
     if (node.context?.children.some((child) => find(child, [child.step], ofMacro(value, child.step)))) return true;
     if (typeof value !== 'object' || value === null) return false;
-    if (node.children.some((child) => find(child, [...path, child.step], peekAt(value, child.step)))) return true;
+    if (node.children.some((child) => find(child, [...path, child.step], peekOrNothing(value, child.step))))
+      return true;
     return elementsRead(node, value).some(([each, step, element]) => find(each, [...path, step], element));
   };
   const ofMacro = (macro: unknown, name: string) =>
@@ -80,7 +81,7 @@ export function elementsRead(
   { each, entries }: ReadNode,
   value: object,
 ): (readonly [node: ReadNode, step: string, element: unknown])[] {
-  if (entries) return Object.keys(value).map((key) => [each ?? ENTRY, key, peekAt(value, key)]);
+  if (entries) return Object.keys(value).map((key) => [each ?? ENTRY, key, peekOrNothing(value, key)]);
   if (each === undefined || !isCollection(value)) return [];
   return [...value.values()].map((element) => [each, '*', element]);
 }
@@ -107,14 +108,6 @@ const ENTRY: ReadNode = {
 
 export function isAllowed(path: readonly string[], allowed: readonly (readonly string[])[]): boolean {
   return allowed.some((one) => one.length === path.length && one.every((step, i) => step === path[i]));
-}
-
-export function peekAt(value: object, step: string): unknown {
-  try {
-    return peek(value, step);
-  } catch {
-    return undefined;
-  }
 }
 
 /** Whether a private name has a value. Undefined, null, false and empty text stand for no visitor. */

@@ -1,8 +1,9 @@
 import { isObject } from '../../reads/objects.ts';
+import { peekOrNothing } from '../../reads/peek.ts';
 import type { ReadNode, ReadRoot } from '../../reads/shape.ts';
 import type { Scope, World } from '../../reads/world.ts';
 import type { PrivateNames } from '../compile/private-names.ts';
-import { elementsRead, isAllowed, isThere, peekAt } from './private-reads.ts';
+import { elementsRead, isAllowed, isThere } from './private-reads.ts';
 
 /** Limit of objects searched for private ones, where a function receives a value that `except=` excludes. */
 const MAX_SCANNED = 1_000;
@@ -27,7 +28,7 @@ export function privateValues(
     if (typeof value !== 'object' || value === null) return;
     found.add(value);
     for (const key of Object.keys(value)) {
-      const inside = peekAt(value, key);
+      const inside = peekOrNothing(value, key);
       if (typeof inside === 'object' && inside !== null && world.identity(inside) === undefined) found.add(inside);
     }
   };
@@ -36,7 +37,7 @@ export function privateValues(
     carriers.add(carrier);
     for (const key of Object.keys(carrier)) {
       const steps = [...path, key];
-      const value = peekAt(carrier, key);
+      const value = peekOrNothing(carrier, key);
       if (privateNames.privateLength(steps) === steps.length) {
         if (isThere(value) && !isAllowed(steps, allowed)) add(value);
       } else if (typeof value === 'object' && value !== null && privateNames.mayHold(steps)) look(value, steps);
@@ -59,7 +60,7 @@ export function exceptsPrivate(
     if (typeof value !== 'object' || value === null) return false;
     return (
       (node.whole && holds(value, values)) ||
-      node.children.some((child) => isPrivate(child, peekAt(value, child.step))) ||
+      node.children.some((child) => isPrivate(child, peekOrNothing(value, child.step))) ||
       elementsRead(node, value).some(([each, , element]) => isPrivate(each, element))
     );
   };
@@ -68,7 +69,7 @@ export function exceptsPrivate(
     if (paths.length === 0 || typeof value !== 'object' || value === null) return false;
     const below = (step: string) => paths.filter(([first]) => first === step).map((path) => path.slice(1));
     return (
-      node.children.some((child) => find(child, peekAt(value, child.step), below(child.step))) ||
+      node.children.some((child) => find(child, peekOrNothing(value, child.step), below(child.step))) ||
       elementsRead(node, value).some(([each, , element]) => find(each, element, below('*')))
     );
   };
@@ -85,7 +86,7 @@ function holds(value: object, values: ReadonlySet<unknown>): boolean {
   for (const object of seen) {
     if (seen.size > MAX_SCANNED) return false;
     for (const key of Object.keys(object as object)) {
-      const inside = peekAt(object as object, key);
+      const inside = peekOrNothing(object as object, key);
       if (values.has(inside)) return true;
       if (typeof inside === 'object' && inside !== null) seen.add(inside);
     }

@@ -11,6 +11,7 @@ import { type TemplateEnvironment, UNKNOWN } from './environment.ts';
 import { Page } from './page.ts';
 import { PAGE, type PageEnvironment } from './page-environment.ts';
 import { PageReading } from './page-reading.ts';
+import { isThere } from './private-reads.ts';
 import { renderShadow } from './shadow-pages.ts';
 
 /** Nunjucks' own `Template.prototype.render`. */
@@ -173,7 +174,7 @@ export class Renders {
   /** Looks for private values, which a page that is kept as a whole must not show. */
   #reading(part: Part | undefined, frame: Frame): PageReading {
     return new PageReading(this.#environment.pagePrivateNames, (_name, value) => {
-      if (isValue(value) || !part?.mayMissPrivate) frame.uncached ??= 'private name';
+      if (isThere(value) || !part?.mayMissPrivate) frame.uncached ??= 'private name';
     });
   }
 
@@ -249,9 +250,4 @@ export class Renders {
       (render) => this.#engine.fragments.isBorneOut(render),
     );
   }
-}
-
-/** Whether a private name has a value. Undefined, null, false and empty text stand for no visitor. */
-function isValue(value: unknown): boolean {
-  return value !== undefined && value !== null && value !== false && value !== '';
 }
