@@ -6,7 +6,7 @@ import { Author, Comment } from './models.ts';
 export function createSweeper(onRender: (report: RenderReport) => void, servers: string | undefined): CacheSweeper {
   const store = servers === undefined ? {} : { store: new MemcachedStore(servers) };
   const sweeper = new CacheSweeper({ ...store, enabled: (context) => context.uncached !== true, onRender });
-  // Articles and comments show their authors: a fragment that meets one is swept with it.
+  // Articles and comments show their authors: a fragment that meets one is invalidated with it.
   sweeper.register(Author);
   // A new comment is not in any fragment yet, so no fragment can depend on it. But it changes its article.
   sweeper.register(Comment, { touches: (comment) => [{ type: 'Article', id: comment.articleId }] });

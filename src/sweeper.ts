@@ -179,9 +179,9 @@ export class CacheSweeper {
   };
 
   /**
-   * Expires whole views, so that the next request makes them anew: those of a path with any query, or those of a named
-   * route, with certain parameters or with any; on all hosts or on one. Expiring a view that is not cached is harmless.
-   * May be called without its object.
+   * Invalidates whole views, so that the next request makes them anew: those of a path with any query, or those of a
+   * named route, with certain parameters or with any; on all hosts or on one. A view need not be cached. May be called
+   * without its object.
    *
    * @returns the names that were bumped, and the paths they stand for
    * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION, CACHESWEEPER_BUMP_FAILED, CACHESWEEPER_CLOSED

@@ -69,7 +69,7 @@ export class Entries {
    *
    * @param stored its key in the store, if it may be there
    */
-  expire(memoryKey: string, entry: Entry, stored: StoredKey | undefined): void {
+  replace(memoryKey: string, entry: Entry, stored: StoredKey | undefined): void {
     this.drop(memoryKey, entry);
     if (this.#shared === undefined || stored === undefined) return;
     this.#write(this.#shared, [

@@ -6,7 +6,7 @@ import { canonicalList } from '../util/canonical.ts';
 import { badOption } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
 import { digest } from '../util/digest.ts';
-import { SweptNames } from './swept-names.ts';
+import { BumpedNames } from './bumped-names.ts';
 
 /** Options of {@link CacheSweeper.invalidateCacheFor}. */
 export interface InvalidateOptions {
@@ -47,19 +47,19 @@ export interface Changes {
 export function changesOf(identifier: Identifier, models: readonly unknown[], options: InvalidateOptions): Changes {
   checkOptions(models, options);
   const { using, type, previous } = options;
-  const swept = new SweptNames(identifier);
+  const bumped = new BumpedNames(identifier);
   const conditional = new Map<string, Conditional>();
   for (const model of models) {
     const identity = identifier.identity(model, type);
     // Names of this model alone depend on its attribute, so collect them apart.
-    const into = using === undefined ? swept : new SweptNames(identifier);
+    const into = using === undefined ? bumped : new BumpedNames(identifier);
     into.add(model, identity, previous);
     if (previous !== undefined) into.add(previous, identifier.identity(previous, type));
     if (using === undefined) continue;
     const own = ownName(identity);
     conditional.set(own, { recorded: record(model, using), names: union(conditional.get(own)?.names, into.names) });
   }
-  return { names: swept.names, conditional };
+  return { names: bumped.names, conditional };
 }
 
 /** Returns the same names as one change that ignores recorded attributes and records none. */

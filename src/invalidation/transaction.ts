@@ -7,8 +7,8 @@ import { partialRow } from '../model/partial-row.ts';
 import { Ambient } from '../render/ambient.ts';
 import { badOption, checkNames } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
+import { BumpedNames } from './bumped-names.ts';
 import { type Changes, CollectedChanges, changesOf, type InvalidateOptions } from './changes.ts';
-import { SweptNames } from './swept-names.ts';
 
 /** Options of {@link CacheSweeper.transaction} and {@link CacheSweeper.beginTransaction}. */
 export interface TransactionOptions {
@@ -153,9 +153,9 @@ export class SweepTransaction implements Uncommitted {
    * @param model the class, or the name of the type
    */
   readonly invalidateAllOf = (model: unknown): void => {
-    const swept = new SweptNames(this.#owner.identifier);
-    swept.add(partialRow({}), { type: this.#owner.identifier.identity(model).type, id: undefined });
-    this.collect({ names: swept.names, conditional: new Map() });
+    const bumped = new BumpedNames(this.#owner.identifier);
+    bumped.add(partialRow({}), { type: this.#owner.identifier.identity(model).type, id: undefined });
+    this.collect({ names: bumped.names, conditional: new Map() });
   };
 
   /** Handles a change that could not be read: reports the error, and bumps everything at the commit. */

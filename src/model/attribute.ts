@@ -5,7 +5,7 @@ import { describe } from '../util/describe.ts';
  * Reads the attribute that `using` names; its value decides whether a save bumps the model.
  *
  * @throws CacheSweeperError CACHESWEEPER_BAD_KEY when the model has no such attribute, because its fragments would then
- * never be swept
+ * never be invalidated
  */
 export function usingValue(model: unknown, using: unknown): unknown {
   if (typeof using !== 'string' || using === '') {

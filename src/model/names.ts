@@ -1,6 +1,6 @@
 import type { Identity } from './identity.ts';
 
-/** Every fragment depends on this name, so bumping it sweeps everything. */
+/** Every fragment depends on this name, so its bump invalidates everything. */
 export const EVERYTHING = '*';
 
 /**
@@ -50,7 +50,7 @@ export function dependencyNames(identity: Identity): readonly [string, string, s
  * Returns the names that a change of this model bumps. A row bumps itself and the lists of its type; a type without an
  * id bumps the type's name, on which all its fragments depend. No other identity has the first of these names.
  */
-export function sweptNames(identity: Identity): readonly [string, ...string[]] {
+export function bumpedNames(identity: Identity): readonly [string, ...string[]] {
   const names = typeNames(identity.type);
   return identity.id === undefined ? [names.type] : [`${names.type}:=${identity.id}`, names.list];
 }

@@ -58,8 +58,8 @@ export function sweepOnSave(ofTypeOrm: TypeOrmDataSource, sweeper: CacheSweeper,
   // A minified class has another name in each build, but its table keeps its name.
   const nameOf = ({ name, tableName }: EntityMetadata) => (named.has(tableName) ? tableName : name);
   const models = dataSource.entityMetadatas.map((each) => [nameOf(each), classOf(each)] as const);
-  const subscriber = new SweepSubscriber(new SaveHook(sweeper, options, new Map(models)), nameOf, sweeper);
-  if (dataSource.subscribers.some((each) => each instanceof SweepSubscriber && each.sweeper === sweeper)) {
+  const subscriber = new SaveSubscriber(new SaveHook(sweeper, options, new Map(models)), nameOf, sweeper);
+  if (dataSource.subscribers.some((each) => each instanceof SaveSubscriber && each.sweeper === sweeper)) {
     throw new CacheSweeperError(
       'CACHESWEEPER_INSTALL',
       'sweepOnSave() was called for this data source and sweeper before',
@@ -78,7 +78,7 @@ export function sweepOnSave(ofTypeOrm: TypeOrmDataSource, sweeper: CacheSweeper,
 
 type Row = Record<string, unknown>;
 
-class SweepSubscriber implements EntitySubscriberInterface {
+class SaveSubscriber implements EntitySubscriberInterface {
   readonly sweeper: CacheSweeper;
   readonly #hook: SaveHook;
   readonly #nameOf: (metadata: EntityMetadata) => string;

@@ -56,8 +56,8 @@ export class KeyMaker {
   }
 
   /**
-   * Returns the key of one use of a tag; undefined when its list of models is empty, because then no bump could sweep
-   * the fragment.
+   * Returns the key of one use of a tag; undefined when its list of models is empty, because then no bump could
+   * invalidate the fragment.
    *
    * @throws CacheSweeperError CACHESWEEPER_NO_IDENTITY, CACHESWEEPER_TYPE_CONFLICT, CACHESWEEPER_BAD_KEY,
    *   CACHESWEEPER_BAD_TTL

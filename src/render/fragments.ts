@@ -381,8 +381,8 @@ export class Fragments {
         leaveOut(render);
         return undefined;
       }
-      // Code that catches the error may show something in its place. No bump would sweep that, so the body around is
-      // not stored.
+      // Code that catches the error may show something in its place. No bump would invalidate that, so the body around
+      // is not stored.
       if (frame.parent !== undefined) frame.parent.uncached ??= 'contains uncached';
       throw error;
     } finally {

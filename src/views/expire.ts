@@ -6,7 +6,7 @@ import type { Routes } from './routes.ts';
 import { byName, byParams, byPath, onHost, type Params, viewIdentity } from './view-names.ts';
 
 /**
- * The views to expire: those of a path, with any query, or those of a named route, optionally only with certain
+ * The views to invalidate: those of a path, with any query, or those of a named route, optionally only with certain
  * parameters.
  */
 export type ViewTarget =
@@ -23,7 +23,7 @@ export interface ExpiredViews {
 }
 
 /**
- * Returns the names and paths of the views to expire.
+ * Returns the names and paths of the views to invalidate.
  *
  * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION when the target is malformed or its parameters do not fit the route
  */

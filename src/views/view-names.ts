@@ -7,7 +7,7 @@ export const VIEW_TYPE = '@view';
 /** Parameters of a route. */
 export type Params = Readonly<Record<string, unknown>>;
 
-/** The ways in which a view can be expired. */
+/** The ways in which a view can be invalidated. */
 export interface ViewPlace {
   readonly host: string | undefined;
   readonly path: string;
@@ -17,7 +17,7 @@ export interface ViewPlace {
 
 /**
  * Returns the identities of a view: its path, its route's name, and the name with parameters; each for all hosts and
- * for its own. The view depends on all of them, so bumping one expires it.
+ * for its own. The view depends on all of them, so the bump of one invalidates it.
  */
 export function viewIdentities({ host, path, name, params }: ViewPlace): Identity[] {
   const ids = [byPath(path)];

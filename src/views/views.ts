@@ -45,7 +45,7 @@ export class Views {
   }
 
   /**
-   * Expires views by bumping their names.
+   * Invalidates views by bumping their names.
    *
    * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION, CACHESWEEPER_BUMP_FAILED
    */

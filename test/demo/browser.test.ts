@@ -102,13 +102,13 @@ describe('the demo in a browser', () => {
     await third.getByRole('button', { name: /^Like the comment/ }).click();
     await page.waitForURL(`**/articles/5#${id}`);
     expect(await page.locator(`#${id} .likes`).textContent()).toBe(String(likes + 1));
-    const swept = {
+    const bumped = {
       comment: { hit: comments - 1, rendered: 1 },
       comments: { hit: 0, rendered: 1 },
       author: { hit: 1, rendered: 0 },
       article: { hit: 0, rendered: 1 },
     };
-    expect((await readStrip(page)).by).toEqual(swept);
+    expect((await readStrip(page)).by).toEqual(bumped);
 
     await page
       .locator(`#${id}`)
@@ -116,7 +116,7 @@ describe('the demo in a browser', () => {
       .click();
     await page.locator(`#${id} .dislikes`, { hasText: new RegExp(`^${dislikes + 1}$`) }).waitFor();
     expect(await page.locator(`#${id} .likes`).textContent()).toBe(String(likes + 1));
-    expect((await readStrip(page)).by).toEqual(swept);
+    expect((await readStrip(page)).by).toEqual(bumped);
     expect(await page.locator(`.comment:not(#${id})`).allTextContents()).toEqual(othersBefore);
   });
 

@@ -39,7 +39,7 @@ async function flood(server: Memcached): Promise<void> {
   socket.destroy();
 }
 
-test(`${WRITES} writes push everything out of 2 MB while pages are rendered and swept: nothing old is served`, async () => {
+test(`${WRITES} writes push everything out of 2 MB while pages are rendered and invalidated: nothing old is served`, async () => {
   const server = await Memcached.start('-m', '2');
   const stores: CountingStore[] = [];
   const site = new Site(() => (stores[stores.length] = new CountingStore(server.address)), {

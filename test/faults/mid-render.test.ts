@@ -73,7 +73,7 @@ const losses = {
 const MOMENTS = 16;
 
 describe.each(Object.entries(losses))('in the middle of a render %s', (_title, lose) => {
-  describe.each(['cold', 'cached', 'swept'] as const)('and the page is %s', (state) => {
+  describe.each(['cold', 'cached', 'invalidated'] as const)('and the page is %s', (state) => {
     test.each([
       ['and nothing else', false],
       ['and a row is saved, its bump acknowledged before that', true],
@@ -88,7 +88,7 @@ describe.each(Object.entries(losses))('in the middle of a render %s', (_title, l
         const [, chosen] = stores;
         if (state !== 'cold') await site.allPages();
         await site.idle();
-        if (state === 'swept') await site.save(process!, article!.comments[0]!);
+        if (state === 'invalidated') await site.save(process!, article!.comments[0]!);
         chosen!.plan(moment, async () => {
           if (withSave) await site.save(site.processes[0]!, article!.comments[1]!);
           await lose();

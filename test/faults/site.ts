@@ -109,7 +109,7 @@ export class Site {
     }
   }
 
-  /** Changes a row and sweeps what shows it; whether that was acknowledged. */
+  /** Changes a row and invalidates what shows it; whether that was acknowledged. */
   async save(process: SiteProcess, row: Row): Promise<boolean> {
     const version = ++row.version;
     const done = this.measures.startBump();
@@ -122,8 +122,8 @@ export class Site {
       done();
       row.lostBy.set(process, Math.max(row.lostBy.get(process) ?? 0, version));
       const { code, names = [] } = error as CacheSweeperError;
-      const swept = namesOf(row);
-      if (code !== 'CACHESWEEPER_BUMP_FAILED' || !names.every((name) => swept.includes(name))) {
+      const lost = namesOf(row);
+      if (code !== 'CACHESWEEPER_BUMP_FAILED' || !names.every((name) => lost.includes(name))) {
         this.faults.push(`a bump failed with ${error}`);
       }
       return false;

@@ -183,7 +183,7 @@ describe('a registered class', () => {
     expect(identifier.identity(new Like(4))).toEqual({ type: 'V', id: '4' });
   });
 
-  test('gives its type to classes that extend it: their lists are swept by their rows', () => {
+  test('gives its type to classes that extend it: their lists are invalidated by their rows', () => {
     class Like extends Vote {}
     const identifier = new Identifier();
     identifier.register(Vote, { type: 'V' });

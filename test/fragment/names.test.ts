@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { dependencyNames, EVERYTHING, ownName, sweptNames } from '../../src/model/names.ts';
+import { bumpedNames, dependencyNames, EVERYTHING, ownName } from '../../src/model/names.ts';
 import { trickyText } from './values.ts';
 
 const identity = fc.record({
@@ -17,19 +17,19 @@ describe('names', () => {
     expect(dependencyNames({ type: 'Comment', id: undefined })).toEqual(['*', 'Comment', 'Comment:*']);
   });
 
-  test('a row sweeps its own name and the lists of its type', () => {
-    expect(sweptNames({ type: 'Comment', id: '7' })).toEqual(['Comment:=7', 'Comment:*']);
+  test('a row bumps its own name and the lists of its type', () => {
+    expect(bumpedNames({ type: 'Comment', id: '7' })).toEqual(['Comment:=7', 'Comment:*']);
   });
 
-  test('a type sweeps all that shows any of its rows', () => {
-    expect(sweptNames({ type: 'Comment', id: undefined })).toEqual(['Comment']);
+  test('a type bumps all that shows any of its rows', () => {
+    expect(bumpedNames({ type: 'Comment', id: undefined })).toEqual(['Comment']);
   });
 
   test('no two identities share an own name, and none is the name of a type or of everything', () => {
     fc.assert(
       fc.property(fc.array(identity, { minLength: 2, maxLength: 30 }), (identities) => {
         const owners = new Map<string, string>();
-        const types = new Set(identities.flatMap(({ type }) => sweptNames({ type, id: undefined })));
+        const types = new Set(identities.flatMap(({ type }) => bumpedNames({ type, id: undefined })));
         for (const one of identities) {
           const who = JSON.stringify([one.type, one.id ?? null, one.id === undefined]);
           const name = ownName(one);

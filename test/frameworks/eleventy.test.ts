@@ -56,10 +56,10 @@ describe.each([
     const second = await build({ how, store, minute: 1 }, nodeOptions);
     const third = await build({ how, store, minute: 2 }, nodeOptions);
     expect(third.built).toEqual([{ pages, bodies: 0 }]);
-    const swept = await build({ how, store, minute: 3, sweep: 1 }, nodeOptions);
-    expect(swept.built[0]!.pages).toEqual(pages);
-    expect(swept.built[0]!.bodies).toBeGreaterThanOrEqual(1);
-    expect([first, second, third, swept].map(({ warnings }) => warnings).join('')).toBe('');
+    const invalidated = await build({ how, store, minute: 3, invalidate: 1 }, nodeOptions);
+    expect(invalidated.built[0]!.pages).toEqual(pages);
+    expect(invalidated.built[0]!.bodies).toBeGreaterThanOrEqual(1);
+    expect([first, second, third, invalidated].map(({ warnings }) => warnings).join('')).toBe('');
   });
 
   test('ends the build with an error that says what is wrong when a paired shortcode stands in a body', async () => {
@@ -69,8 +69,8 @@ describe.each([
   });
 });
 
-test('a dev server that sweeps everything before each build shows what changed', async () => {
-  const { built } = await build({ how: 'event', builds: 3, sweepAll: true });
+test('a dev server that invalidates everything before each build shows what changed', async () => {
+  const { built } = await build({ how: 'event', builds: 3, invalidateAll: true });
   const footers = built.map(({ pages }) => /edition \d/.exec(pages['/']!)?.[0]);
   expect(footers).toEqual(['edition 1', 'edition 2', 'edition 3']);
 });

@@ -23,7 +23,7 @@ async function serving(...sites: readonly { env: nunjucks.Environment; blog: Blo
 }
 
 describe.each(kinds)('several environments and sweepers, %s', (_kind, options) => {
-  test('two environments on one sweeper are swept together', async () => {
+  test('two environments on one sweeper are invalidated together', async () => {
     const sweeper = new CacheSweeper({ ...options(), maxDataAge: '60s' });
     const blog = new Blog();
     const [first, second] = [sweeper.install(environment()), sweeper.install(environment())];

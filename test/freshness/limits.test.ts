@@ -249,7 +249,7 @@ way('a store that carries out a token write seconds after it has given it up, an
 });
 
 way(
-  'a function of the site that keeps html for another fragment: what that shows is not swept with the first',
+  'a function of the site that keeps html for another fragment: what that shows is not invalidated with the first',
   async () => {
     const sweeper = new CacheSweeper({ maxDataAge: '1ms' });
     const keeper = '{% set box %}{% cachesweeper comment 60 %}{{ comment.text }}{% endcachesweeper %}{% endset %}';

@@ -70,12 +70,12 @@ const all = {
     actors: [reader('a'), save('b'), save('b', 'Author')],
     pages: ['depends'],
   },
-  'one reader, its class is swept, 2 s pass': {
+  'one reader, its class is invalidated, 2 s pass': {
     actors: [reader('a'), save('b', 'Article', 'class'), twoSeconds],
     pages: ['nested'],
     morePages: everyPage,
   },
-  'one reader, everything is swept, 2 s pass': {
+  'one reader, everything is invalidated, 2 s pass': {
     actors: [reader('a'), save('b', 'Article', 'all'), twoSeconds],
     pages: ['nested'],
     morePages: everyPage,

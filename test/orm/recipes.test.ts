@@ -64,14 +64,14 @@ const add: [string, (site: Site, text: string) => Promise<void>][] = [
 ];
 
 describe.each(add)('the lines of docs/orm.md for %s', (_name, addComment) => {
-  test('sweep what was committed', async () => {
+  test('invalidate what was committed', async () => {
     const site = new Site(page);
     await site.render(rows());
     await addComment(site, 'first');
     expect(await site.render(rows())).toEqual({ html: '1first;', ran: ['article', 'list'] });
   });
 
-  test('sweep nothing after a rollback', async () => {
+  test('invalidate nothing after a rollback', async () => {
     const site = new Site(page);
     await addComment(site, 'first');
     site.settle();
@@ -81,7 +81,7 @@ describe.each(add)('the lines of docs/orm.md for %s', (_name, addComment) => {
   });
 });
 
-test('an outbox sweeps what a process committed that died before its bump', async () => {
+test('an outbox invalidates what a process committed that died before its bump', async () => {
   const store = new TestingStore();
   const site = new Site(page, { store });
   await site.render(rows());

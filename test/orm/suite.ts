@@ -7,8 +7,8 @@ import { type Heard, writesOf } from './tables.ts';
 export interface Write<Tx> {
   /** @param tx the transaction to write in, if any */
   run(tx: Tx | undefined): Promise<unknown>;
-  /** The fragments that it sweeps, where its rows are known; those that are on the page afterwards. */
-  readonly sweeps?: readonly string[];
+  /** The fragments that it invalidates, where its rows are known; those that are on the page afterwards. */
+  readonly invalidates?: readonly string[];
   /** It opens a transaction of its own, so it cannot run inside another. */
   readonly standsAlone?: boolean;
 }
@@ -86,7 +86,7 @@ function writeSuite<Tx>({
     expect((await orm.site.render(before)).ran).toEqual([]);
   });
 
-  /** What others see is cached: nothing has been swept yet. */
+  /** What others see is cached: nothing has been invalidated yet. */
   const nothingSwept = async () => {
     expect((await orm.site.render(before)).ran).toEqual([]);
   };
@@ -108,14 +108,14 @@ function writeSuite<Tx>({
     expect(html).toBe(await orm.site.fresh(after));
   };
 
-  test('without a transaction: swept when it resolves', async () => {
+  test('without a transaction: invalidated when it resolves', async () => {
     await write.run(undefined);
     await sweptAfterwards();
   });
 
   if (write.standsAlone) return;
 
-  test('committed: swept then, and not before', async () => {
+  test('committed: invalidated then, and not before', async () => {
     await orm.transaction(async (tx) => {
       await write.run(tx);
       await elsewhere(nothingSwept);
@@ -123,7 +123,7 @@ function writeSuite<Tx>({
     await sweptAfterwards();
   });
 
-  test('rolled back by an error in the middle: nothing is swept', async () => {
+  test('rolled back by an error in the middle: nothing is invalidated', async () => {
     const failing = orm.transaction(async (tx) => {
       await write.run(tx);
       throw stop;
@@ -133,7 +133,7 @@ function writeSuite<Tx>({
   });
 
   if (begins)
-    test('in a transaction without a callback: swept at its commit, not at its rollback', async () => {
+    test('in a transaction without a callback: invalidated at its commit, not at its rollback', async () => {
       const begin = async () => orm.begin?.() ?? expect.unreachable();
       const first = await begin();
       await write.run(first.tx);
@@ -163,7 +163,7 @@ function writeSuite<Tx>({
       await unchanged();
     });
 
-  test('nested and committed: swept at the outermost commit', async () => {
+  test('nested and committed: invalidated at the outermost commit', async () => {
     await orm.transaction(async (outer) => {
       await orm.transaction((inner) => write.run(inner), outer);
       await elsewhere(nothingSwept);
@@ -171,7 +171,7 @@ function writeSuite<Tx>({
     await sweptAfterwards();
   });
 
-  test('nested and rolled back alone: nothing is swept', async () => {
+  test('nested and rolled back alone: nothing is invalidated', async () => {
     await orm.transaction(async (outer) => {
       const failing = orm.transaction(async (inner) => {
         await write.run(inner);
@@ -182,7 +182,7 @@ function writeSuite<Tx>({
     await unchanged();
   });
 
-  test('nested, committed, and rolled back with the outer one: nothing is swept', async () => {
+  test('nested, committed, and rolled back with the outer one: nothing is invalidated', async () => {
     const failing = orm.transaction(async (outer) => {
       await orm.transaction((inner) => write.run(inner), outer);
       throw stop;
@@ -194,7 +194,7 @@ function writeSuite<Tx>({
 
 function expected(heard: Heard, write: Write<never> | Write<unknown>, page: Page): readonly string[] {
   if (heard === 'no') return newRows(page);
-  if (heard === 'row') return [...(write.sweeps ?? [])].sort();
+  if (heard === 'row') return [...(write.invalidates ?? [])].sort();
   const articles = page.articles.map(({ id }) => `article ${id}`);
   return [...articles, ...page.comments.map(({ id }) => `comment ${id}`), 'list'].sort();
 }

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 
-/** What docs/orm.md says of a write: its rows are swept, its type, or nobody hears of it. */
+/** What docs/orm.md says of a write: its rows are invalidated, its type, or nobody hears of it. */
 export type Heard = 'row' | 'type' | 'no';
 
-/** The table of writes below a heading of docs/orm.md: what is swept, by the write as it stands in the first column. */
+/** The table of writes below a heading of docs/orm.md: what is invalidated, by the write as it stands in the first column. */
 export function writesOf(heading: string): ReadonlyMap<string, Heard> {
   const text = readFileSync(new URL('../../docs/orm.md', import.meta.url), 'utf8');
   const section = text.split(/^## /m).find((each) => each.startsWith(`${heading}\n`)) ?? '';

@@ -98,7 +98,7 @@ describe.each(kinds)('a type that becomes known only after an entry was made, in
   });
   const source = `${T('{{ a.author.name }}')}${F('au', 'x')}`;
 
-  test('is swept by what is saved of it', async () => {
+  test('is invalidated by what is saved of it', async () => {
     const site = new Site(source, kind);
     for (let i = 0; i < 2; i++) {
       await site.show(page('old'));
@@ -109,7 +109,7 @@ describe.each(kinds)('a type that becomes known only after an entry was made, in
     }
   });
 
-  test('is swept when the tag that names it stands on another page', async () => {
+  test('is invalidated when the tag that names it stands on another page', async () => {
     const site = new Site({ 'page.njk': T('{{ a.author.name }}'), 'other.njk': F('au', 'x') }, kind);
     await site.show(page('old'));
     await site.cached(page('old')(), 'other.njk');
@@ -117,7 +117,7 @@ describe.each(kinds)('a type that becomes known only after an entry was made, in
     await site.show(page('new'));
   });
 
-  test.skipIf(kind === 'memory')('is swept by either of two processes', async () => {
+  test.skipIf(kind === 'memory')('is invalidated by either of two processes', async () => {
     const first = new Site(source, kind);
     const second = new Site(source, kind, { shared: first });
     await first.show(page('old'));
@@ -130,7 +130,7 @@ describe.each(kinds)('a type that becomes known only after an entry was made, in
     await first.show(page('newer'));
   });
 
-  test.skipIf(kind === 'memory')('is swept by a process that never rendered anything', async () => {
+  test.skipIf(kind === 'memory')('is invalidated by a process that never rendered anything', async () => {
     const first = new Site(source, kind);
     const second = new Site(source, kind, { shared: first });
     await first.show(page('old'));

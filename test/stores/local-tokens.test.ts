@@ -108,19 +108,19 @@ describe('promise 3: no token comes back, with a map of ten under random bumps',
     fc.assert(
       fc.property(bumps, fc.array(entry, { minLength: 5, maxLength: 5 }), (rounds, shapes) => {
         const tokens = new LocalTokens(LIMIT);
-        const entries: { names: string[]; tokens: Token[]; swept: boolean }[] = [];
+        const entries: { names: string[]; tokens: Token[]; isBumped: boolean }[] = [];
         for (const { names } of rounds) {
           for (const shape of shapes) {
             const made = shape.map(name);
-            entries.push({ names: made, tokens: made.map((one) => tokens.get(one)), swept: false });
+            entries.push({ names: made, tokens: made.map((one) => tokens.get(one)), isBumped: false });
           }
           for (const bumped of names.map(name)) {
             tokens.set(bumped, mintToken(1));
-            for (const one of entries) if (one.names.includes(bumped)) one.swept = true;
+            for (const one of entries) if (one.names.includes(bumped)) one.isBumped = true;
           }
           for (const one of entries) {
             const valid = one.names.every((dependency, i) => tokens.get(dependency) === one.tokens[i]);
-            if (one.swept) expect(valid).toBe(false);
+            if (one.isBumped) expect(valid).toBe(false);
           }
         }
       }),

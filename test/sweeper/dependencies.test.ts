@@ -56,7 +56,7 @@ describe('what a fragment is made from', () => {
     expect((await site.render(page)).ran).toEqual([]);
   });
 
-  test('is handed up by a hit as by a miss: an entry around hits is swept by what is in them', async () => {
+  test('is handed up by a hit as by a miss: an entry around hits is invalidated by what is in them', async () => {
     const site = new Site(nested);
     const page = blog();
     await site.render(page);
@@ -90,7 +90,7 @@ describe('what a fragment is made from', () => {
     ['two of one article', [new Comment(1), new Comment(2)], ['site', 'author', 'article 1', 'comment 1', 'comment 2']],
     ['a list of classes', [Article, 'Sidebar'], ['side', 'site', 'author', 'article 1', 'article 2']],
     ['nothing', [], []],
-  ])('is swept by %s', async (_title, models, ran) => {
+  ])('is invalidated by %s', async (_title, models, ran) => {
     const site = new Site(nested);
     const page = blog();
     await site.render(page);
@@ -145,7 +145,7 @@ describe('what a fragment is made from', () => {
 describe('a list of models', () => {
   const list = fragment('[article, comment] 0', '"list"', '{{ article.title }}{{ comment.text }}');
 
-  test('is swept by each of them', async () => {
+  test('is invalidated by each of them', async () => {
     const site = new Site(list);
     const page = { article: new Article(1), comment: new Comment(1) };
     await site.render(page);
@@ -167,7 +167,7 @@ describe('a list of models', () => {
     expect(site.outcomes).toEqual(['hit']);
   });
 
-  test('that is empty is not cached: nothing could sweep it', async () => {
+  test('that is empty is not cached: nothing could invalidate it', async () => {
     const site = new Site(fragment('models 0', '"list"'));
     await site.render({ models: [] });
     expect((await site.render({ models: [] })).ran).toEqual(['list']);
@@ -186,7 +186,7 @@ describe('a list of models', () => {
 describe('a key that is a class instance', () => {
   const keyed = fragment('article 0 comment', '"body"', '{{ comment.text }}');
 
-  test('is a model: its bump sweeps the fragment', async () => {
+  test('is a model: its bump invalidates the fragment', async () => {
     const site = new Site(keyed);
     const page = { article: new Article(1), comment: new Comment(1, 'old') };
     await site.render(page);

@@ -232,7 +232,7 @@ describe('a provisional entry', () => {
     expect(await site.render({ comment }, 'leaf.njk')).toEqual({ html: 'new', ran: [] });
   });
 
-  test('that was swept does not stop a later one', async () => {
+  test('that was invalidated does not stop a later one', async () => {
     const site = new Site(tag);
     await site.sweeper.invalidateCacheFor(comment);
     await site.render(rows('1'));

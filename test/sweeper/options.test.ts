@@ -154,7 +154,7 @@ describe('options that are right', () => {
 });
 
 describe('close()', () => {
-  test('makes invalidating an error: nobody would notice that nothing is swept', async () => {
+  test('makes invalidating an error: nobody would notice that nothing is invalidated', async () => {
     const { sweeper } = new Site('');
     await sweeper.close();
     for (const call of [() => sweeper.invalidateCacheFor(new Comment(1)), () => sweeper.invalidateAll()]) {
@@ -175,7 +175,7 @@ describe('close()', () => {
     expect(await site.render({ comment })).toEqual({ html: 'x', ran: ['body'] });
   });
 
-  test('ends caching: what can no longer be swept is not stored', async () => {
+  test('ends caching: what can no longer be invalidated is not stored', async () => {
     const site = new Site(fragment('comment 0', '"body"', '{{ comment.text }}'));
     const comment = new Comment(1, 'old');
     await site.sweeper.close();

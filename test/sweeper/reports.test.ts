@@ -177,7 +177,7 @@ describe('stats()', () => {
     for (let i = 0; i < 2; i++) await site.render(page);
     const { memory, tokens, renders, tags } = site.sweeper.stats();
     expect({ renders, tokens }).toEqual({ renders: 5, tokens: 2 });
-    // The leaf, and the outer fragment: what was swept is replaced.
+    // The leaf, and the outer fragment: what was invalidated is replaced.
     expect(memory).toEqual({ entries: 2, bytes: expect.any(Number) });
     expect(memory.bytes).toBeGreaterThan(0);
     const time = expect.any(Number);

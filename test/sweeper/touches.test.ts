@@ -30,7 +30,7 @@ describe('touches', () => {
     expect(await site.render(page)).toEqual({ html: 'reply 1reply 2', ran: ['article', 'comment 2'] });
   });
 
-  test('sweep no other article', async () => {
+  test('invalidate no other article', async () => {
     const site = new Site(templates);
     site.sweeper.register(Reply, { touches: toArticle });
     await site.render({ article: new Article(2), comments: [] });
@@ -55,7 +55,7 @@ describe('touches', () => {
     expect(site.sweeper.stats().tokens).toBe(tokens);
   });
 
-  test('are as if passed to the same call: what they touch is swept too, each name once', async () => {
+  test('are as if passed to the same call: what they touch is invalidated too, each name once', async () => {
     const site = new Site(templates);
     let asked = 0;
     site.sweeper.register(Reply, { touches: toArticle });
@@ -71,7 +71,7 @@ describe('touches', () => {
     expect(asked).toBe(1);
   });
 
-  test('of two states of one row are both swept: a comment that moved to another article', async () => {
+  test('of two states of one row are both invalidated: a comment that moved to another article', async () => {
     const site = new Site(fragment('one 0', '"one"') + fragment('two 0', '"two"'));
     site.sweeper.register(Reply, { touches: toArticle });
     const page = { one: new Article(1), two: new Article(2) };

@@ -123,14 +123,14 @@ describe('invalidateCacheFor(model, { using })', () => {
     ['its type', (sweeper) => sweeper.invalidateCacheFor('Post'), {}],
     ['everything', (sweeper) => sweeper.invalidateAll(), {}],
     ['its type, in a store', (sweeper) => sweeper.invalidateCacheFor('Post'), { store: new TestingStore() }],
-  ])('a sweep of %s forgets it too: any row may have been changed', async (_title, sweep, options) => {
+  ])('an invalidation of %s forgets it too: any row may have been changed', async (_title, invalidate, options) => {
     const one = new Site(fragment('post 0', '"body"'), options);
     const post = new Post();
     await one.render({ post });
     one.settle();
     await one.sweeper.invalidateCacheFor(post, { using: 'updatedAt' });
     one.settle();
-    await sweep(one.sweeper);
+    await invalidate(one.sweeper);
     one.settle();
     await one.render({ post });
     await one.sweeper.idle();
@@ -138,7 +138,7 @@ describe('invalidateCacheFor(model, { using })', () => {
     expect((await one.render({ post })).ran).toEqual(['body']);
   });
 
-  test('what is not bumped sweeps nothing that it touches either', async () => {
+  test('what is not bumped bumps nothing that it touches either', async () => {
     const one = new Site(fragment('"Feed" 0', '"feed"'));
     one.sweeper.register(Post, { touches: () => 'Feed' });
     const post = new Post();

@@ -100,7 +100,7 @@ describe('precompiled templates', () => {
     }
   });
 
-  test('hand their dependencies up: the innermost model sweeps the outermost fragment', async () => {
+  test('hand their dependencies up: the innermost model invalidates the outermost fragment', async () => {
     const { render, sweeper } = precompiledSite(precompile(sites.nested?.[0] as Templates));
     const page = context() as unknown as { comment: Comment };
     await render(page);

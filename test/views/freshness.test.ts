@@ -77,7 +77,7 @@ describe.each(kinds)('views are as fresh as fragments, %s', (_kind, kind) => {
     expect(await get('/', { 'If-None-Match': String(now.headers.etag) })).toMatchObject({ status: 304 });
   });
 
-  test('a view that was expired while its handler ran is not stored', async () => {
+  test('a view that was invalidated while its handler ran is not stored', async () => {
     let title = 'Old';
     let reading: ReturnType<typeof gate> | undefined;
     const asked = gate();

@@ -75,11 +75,11 @@ describe.each([
     }
   });
 
-  test('while everything is swept all the time', async () => {
+  test('while everything is invalidated all the time', async () => {
     const site = makeSite();
     site.env.addGlobal('stamp', (id: number) => `s${id}`);
     let done = false;
-    const sweeping = (async () => {
+    const invalidating = (async () => {
       while (!done) {
         await site.sweeper.invalidateCacheFor(new Article(Math.floor(Math.random() * 20)));
         await random(2);
@@ -95,7 +95,7 @@ describe.each([
       }),
     );
     done = true;
-    await sweeping;
+    await invalidating;
   });
 });
 

@@ -88,7 +88,7 @@ describe('a token that comes back as', () => {
     context.article.title = 'A2';
     expect(await reader.page(context)).toBe('<A2>(B)');
     expect(reader.errors.map(String).join()).toContain('damaged token');
-    // Nobody knows what it was: everything made under it is swept.
+    // Nobody knows what it was: everything made under it is invalidated.
     const after = await values();
     expect(after.filter((value) => before.includes(value))).toEqual([]);
     reading.script = undefined;

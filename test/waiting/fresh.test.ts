@@ -42,13 +42,13 @@ describe.each([
     context.comments[0]!.text = 'new';
     const models = model(context);
     await a.sweeper.invalidateCacheFor(models);
-    // A bump of the article sweeps the article, not the comments in it.
+    // A bump of the article invalidates the article, not the comments in it.
     const expected = models === context.article ? '<A[x][y]>' : '<A[new][y]>';
     expect(await b.page(context)).toBe(expected);
     expect(await a.page(context)).toBe(expected);
   });
 
-  test('invalidateAll() sweeps every page of every process', async () => {
+  test('invalidateAll() invalidates every page of every process', async () => {
     const { clock, a, b } = twoProcesses(options);
     const context = row();
     for (let i = 0; i < 2; i++) {
@@ -121,7 +121,7 @@ test('of two processes that make one token at one time the loser takes the winne
   }
 });
 
-test('sites of other namespaces and versions in one store do not sweep or see each other', async () => {
+test('sites of other namespaces and versions in one store do not invalidate or see each other', async () => {
   const { clock, store, a } = twoProcesses();
   const site = (options: CacheSweeperOptions) =>
     new Site(templates, { store: new TestingStore({ now: clock.now, shared: store }), now: clock.now, ...options });
@@ -195,14 +195,14 @@ test('whatever is saved, evicted, flushed and rendered in whatever order, html i
 
 test('no token is ever used again, whatever is evicted', async () => {
   const seen = new Map<string, number>();
-  let swept = 0;
+  let bumps = 0;
   const { clock, store, a, b } = twoProcesses({
     key: (parts) => {
       for (const { name, token } of parts.models) {
         const known = seen.get(`${name} ${token}`);
-        // Under a token that was swept no fragment is looked for again.
-        if (known !== undefined && known !== swept) throw new Error(`the token of ${name} came back`);
-        seen.set(`${name} ${token}`, swept);
+        // Under a token that was replaced no fragment is looked for again.
+        if (known !== undefined && known !== bumps) throw new Error(`the token of ${name} came back`);
+        seen.set(`${name} ${token}`, bumps);
       }
       return JSON.stringify(parts);
     },
@@ -216,7 +216,7 @@ test('no token is ever used again, whatever is evicted', async () => {
       await b.sweeper.invalidateCacheFor([new Article(1), ...row().comments]);
       store.evict('token', (key) => key.includes('='));
     }
-    swept++;
+    bumps++;
     clock.advance(i % 2);
   }
   expect(seen.size).toBe(30 * 3);

@@ -197,7 +197,7 @@ describe('what is captured before an answer that comes in the middle of a pass',
     );
   const lazily = () => lazy(async () => 'L');
 
-  test('is not kept inside another fragment when it was stale: everything was swept', async () => {
+  test('is not kept inside another fragment when it was stale: everything was invalidated', async () => {
     const source = `${boxed('0')}{{ "x" | slow }}{% cachesweeper article 0 %}[{{ box | safe }}{{ long }}]{% endcachesweeper %}{{ l() }}`;
     const options = { memory: { maxBytes: 20_000 } };
     const { site, store, clock } = siteWithStore({ 'page.njk': source }, options);

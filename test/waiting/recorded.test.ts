@@ -11,7 +11,7 @@ class Comment {
 
 const LIST = '{% cachesweeper "Comment" 500 except="text" %}{{ text }}{% endcachesweeper %}';
 
-test('using: an attribute is recorded only when everything was swept for it, so that the next call sweeps again', async () => {
+test('using: an attribute is recorded only when all names are bumped, so that the next call bumps again', async () => {
   let now = 1_800_000_000_000;
   const clock = () => now;
   const data = new TestingStore({ now: clock });

@@ -150,7 +150,7 @@ export class Verifier {
   #report(hit: Chosen, before: Fresh, fresh: Fresh): void {
     this.#count(hit.place, 'differed');
     if (before.html === fresh.html) {
-      this.#entries.expire(hit.memoryKey, hit.entry, fresh.stored);
+      this.#entries.replace(hit.memoryKey, hit.entry, fresh.stored);
       this.#failed(differs(hit, fresh.html));
       return;
     }

@@ -50,7 +50,7 @@ export function surrogateValue(
   return coarse.length <= maxBytes ? coarse : COARSE;
 }
 
-/** Returns the list that a bump of a row also bumps. Views have no list, because they expire one by one. */
+/** Returns the list that a bump of a row also bumps. Views have no list, because each is invalidated alone. */
 function listOf(name: string): string {
   return name.startsWith(VIEW_TYPE) ? name : name.replace(/:=[\s\S]*$/, ':*');
 }

@@ -1,6 +1,6 @@
 // Builds the site and prints what each build gave, as JSON. Arguments: JSON with
 // how: the way the sweeper is installed (event, amend, foreign); builds: how many in this process;
-// minute: the time at which they are built; store: a file; sweep: an author to invalidate before; sweepAll: whether
+// minute: the time at which they are built; store: a file; invalidate: an author to invalidate before; invalidateAll: whether
 // everything is invalidated before each build; broken: whether the broken page is built too.
 import { fileURLToPath } from 'node:url';
 import Eleventy from '@11ty/eleventy';
@@ -10,7 +10,7 @@ import { FileStore } from './file-store.mjs';
 
 process.chdir(fileURLToPath(new URL('site/', import.meta.url)));
 
-const { how, builds = 1, minute = 0, store, sweep, sweepAll, broken = false } = JSON.parse(process.argv[2]);
+const { how, builds = 1, minute = 0, store, invalidate, invalidateAll, broken = false } = JSON.parse(process.argv[2]);
 let time = (10 + minute) * 60_000;
 const sweeper = new CacheSweeper({ now: () => time, ...(store && { store: new FileStore(store), timeout: '10s' }) });
 const foreign = new nunjucks.Environment(new nunjucks.FileSystemLoader(['_includes', '.']));
@@ -30,7 +30,7 @@ async function build() {
         return text;
       });
       config.addGlobalData('edition', edition);
-      if (sweepAll) config.on('eleventy.before', () => sweeper.invalidateAll());
+      if (invalidateAll) config.on('eleventy.before', () => sweeper.invalidateAll());
       config.addPairedShortcode('box', (content) => `<div>${content}</div>`);
       if (!broken) config.ignores.add('broken.njk');
       if (how === 'event') config.on('eleventy.engine.njk', ({ environment }) => sweeper.install(environment));
@@ -43,7 +43,7 @@ async function build() {
   return { pages: Object.fromEntries(pages.map(({ url, content }) => [url, content])), bodies };
 }
 
-if (sweep) await sweeper.invalidateCacheFor({ type: 'Author', id: sweep });
+if (invalidate) await sweeper.invalidateCacheFor({ type: 'Author', id: invalidate });
 const built = [];
 for (let i = 0; i < builds; i++) built.push(await build());
 const { entries } = sweeper.stats().memory;

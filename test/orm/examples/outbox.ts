@@ -2,7 +2,7 @@ import type Driver from 'libsql';
 import type { CacheSweeper } from 'nunjucks-cachesweeper';
 
 // docs: An outbox
-/** In the transaction of the write: what must be swept, even if this process dies right after COMMIT. */
+/** In the transaction of the write: what must be invalidated, even if this process dies right after COMMIT. */
 export function remember(db: Driver.Database, type: string, id: number | bigint): void {
   db.prepare('INSERT INTO outbox (type, id) VALUES (?, ?)').run(type, String(id));
 }

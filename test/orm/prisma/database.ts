@@ -78,34 +78,37 @@ export function writesOfPrisma(open: () => Database): Record<string, Write<Prism
   return {
     'create()': {
       run: by((prisma) => prisma.comment.create({ data: { text: 'new', articleId: 3 } })),
-      sweeps: ['article 3', 'comment 5', 'list'],
+      invalidates: ['article 3', 'comment 5', 'list'],
     },
     'create() with a relation that is connected by its id': {
       run: by((prisma) => prisma.comment.create({ data: { text: 'new', article: { connect: { id: 3 } } } })),
-      sweeps: ['article 3', 'comment 5', 'list'],
+      invalidates: ['article 3', 'comment 5', 'list'],
     },
     'createManyAndReturn()': {
       run: by((prisma) => prisma.comment.createManyAndReturn({ data: [{ text: 'new', articleId: 3 }] })),
-      sweeps: ['article 3', 'comment 5', 'list'],
+      invalidates: ['article 3', 'comment 5', 'list'],
     },
     'update()': {
       run: by((prisma) => prisma.comment.update({ where: { id: 1 }, data: { text: 'new', likes: { increment: 1 } } })),
-      sweeps: one,
+      invalidates: one,
     },
     'updateManyAndReturn()': {
       run: by((prisma) => prisma.comment.updateManyAndReturn({ where: { id: 1 }, data: { text: 'new' } })),
-      sweeps: one,
+      invalidates: one,
     },
     'upsert()': {
       run: by((prisma) =>
         prisma.comment.upsert({ where: { slug: 'a' }, update: { text: 'new' }, create: { text: 'new', articleId: 3 } }),
       ),
-      sweeps: one,
+      invalidates: one,
     },
-    'delete()': { run: by((prisma) => prisma.comment.delete({ where: { id: 1 } })), sweeps: ['article 1', 'list'] },
+    'delete()': {
+      run: by((prisma) => prisma.comment.delete({ where: { id: 1 } })),
+      invalidates: ['article 1', 'list'],
+    },
     'with select or omit': {
       run: by((prisma) => prisma.comment.update({ where: { id: 1 }, data: { text: 'new' }, omit: { text: true } })),
-      sweeps: one,
+      invalidates: one,
     },
     '$transaction([…])': {
       run: () => {
@@ -115,12 +118,12 @@ export function writesOfPrisma(open: () => Database): Record<string, Write<Prism
           prisma.comment.create({ data: { text: 'new', articleId: 3 } }),
         ]);
       },
-      sweeps: [...one, 'article 3', 'comment 5'],
+      invalidates: [...one, 'article 3', 'comment 5'],
       standsAlone: true,
     },
     'update() that moves a row to another parent': {
       run: by((prisma) => prisma.comment.update({ where: { id: 1 }, data: { articleId: 3 } })),
-      sweeps: ['article 1', 'article 2', 'article 3', 'comment 1', 'list'],
+      invalidates: ['article 1', 'article 2', 'article 3', 'comment 1', 'list'],
     },
     'update(), with a select that leaves out the id, by another key': {
       run: by((prisma) =>

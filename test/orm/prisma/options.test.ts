@@ -57,7 +57,7 @@ describe('options of sweepOnSave for Prisma', () => {
     expect(await ran(db)).toEqual(['tag 2']);
   });
 
-  test('models.using: only a save that changes the attribute sweeps', async () => {
+  test('models.using: only a save that changes the attribute invalidates', async () => {
     const db = await blog({ models: { Comment: { using: 'likes' } } });
     await db.prisma.comment.update({ where: { id: 1 }, data: { likes: 1 } });
     expect(await ran(db)).toEqual(['article 1', 'comment 1', 'list']);
@@ -67,7 +67,7 @@ describe('options of sweepOnSave for Prisma', () => {
     expect(await ran(db)).toEqual([]);
   });
 
-  test("bulk: 'rows' sweeps the rows that match, as they were and as they are, in transactions too", async () => {
+  test("bulk: 'rows' invalidates the rows that match, as they were and as they are, in transactions too", async () => {
     const db = await blog({ bulk: 'rows' });
     await db.prisma.comment.updateMany({ where: { text: 'a' }, data: { articleId: 3 } });
     expect(await ran(db)).toEqual(['article 1', 'article 3', 'comment 1', 'list']);
@@ -141,7 +141,7 @@ test('a client that was extended further still tells of its transactions', async
   expect(await ran(db)).toEqual(['article 1', 'comment 1', 'list']);
 });
 
-test('a list of writes that fails in the middle sweeps nothing', async () => {
+test('a list of writes that fails in the middle invalidates nothing', async () => {
   const db = await blog();
   const { prisma } = db;
   const failing = prisma.$transaction([
@@ -152,14 +152,14 @@ test('a list of writes that fails in the middle sweeps nothing', async () => {
   expect(await ran(db)).toEqual([]);
 });
 
-test('another id: the row is swept under the old and the new one', async () => {
+test('another id: the row is invalidated under the old and the new one', async () => {
   const db = await blog();
   const before = await db.load();
   await db.prisma.comment.update({ where: { id: 1 }, data: { id: 9 } });
   expect((await db.site.render(before)).ran).toEqual(['article 1', 'comment 1', 'list']);
 });
 
-test('a write whose transaction cannot be told is swept with whichever is committed', async () => {
+test('a write whose transaction cannot be told is invalidated with whichever is committed', async () => {
   const db = await blog();
   const before = await db.load();
   await db.prisma.$transaction(async (tx) => {
@@ -175,7 +175,7 @@ test('a callback may return its query without awaiting it', async () => {
   expect(await ran(db)).toEqual(['article 1', 'comment 1', 'list']);
 });
 
-test('a transaction of its own inside another is swept although that one is rolled back', async () => {
+test('a transaction of its own inside another is invalidated although that one is rolled back', async () => {
   const db = await blog();
   const { prisma } = db;
   const own = () => prisma.$transaction([prisma.comment.update({ where: { id: 1 }, data: { text: 'new' } })]);
@@ -186,7 +186,7 @@ test('a transaction of its own inside another is swept although that one is roll
   expect(await ran(db)).toEqual(['article 1', 'comment 1', 'list']);
 });
 
-test('strict: what a write has created along is swept as well when its bump has failed', async () => {
+test('strict: what a write has created along is invalidated as well when its bump has failed', async () => {
   const store = new TestingStore();
   const db = await blog({ strict: true }, new OrmSite({ store }));
   const before = await db.load();

@@ -109,19 +109,19 @@ export function writesOfSequelize(open: () => Database): Record<string, Write<Tr
   return {
     'instance.save()': {
       run: async (transaction) => (await first()).set('text', 'new').save({ transaction: transaction ?? null }),
-      sweeps: one,
+      invalidates: one,
     },
     'instance.save(), moved to another parent': {
       run: async (transaction) => (await first()).set('articleId', 3).save({ transaction: transaction ?? null }),
-      sweeps: [...one, 'article 3'],
+      invalidates: [...one, 'article 3'],
     },
     'instance.update()': {
       run: async (transaction) => (await first()).update({ text: 'new' }, { transaction: transaction ?? null }),
-      sweeps: one,
+      invalidates: one,
     },
     'Model.create()': {
       run: (transaction) => open().comment.create({ text: 'new', articleId: 3 }, { transaction: transaction ?? null }),
-      sweeps: ['article 3', 'comment 5', 'list'],
+      invalidates: ['article 3', 'comment 5', 'list'],
     },
     'Model.findOrCreate()': {
       run: (transaction) =>
@@ -130,16 +130,16 @@ export function writesOfSequelize(open: () => Database): Record<string, Write<Tr
           defaults: { articleId: 3 },
           transaction: transaction ?? null,
         } as never),
-      sweeps: ['article 3', 'comment 5', 'list'],
+      invalidates: ['article 3', 'comment 5', 'list'],
       standsAlone: true,
     },
     'instance.destroy()': {
       run: async (transaction) => (await first()).destroy({ force: true, transaction: transaction ?? null }),
-      sweeps: ['article 1', 'list'],
+      invalidates: ['article 1', 'list'],
     },
     'instance.destroy(), paranoid': {
       run: async (transaction) => (await first()).destroy({ transaction: transaction ?? null }),
-      sweeps: ['article 1', 'list'],
+      invalidates: ['article 1', 'list'],
     },
     'instance.restore()': {
       run: async (transaction) => {
@@ -151,21 +151,21 @@ export function writesOfSequelize(open: () => Database): Record<string, Write<Tr
           await open().comment.findOne({ where: { id: 1 }, paranoid: false, transaction: transaction ?? null })
         )?.restore({ transaction: transaction ?? null });
       },
-      sweeps: one,
+      invalidates: one,
     },
     'instance.increment(), instance.decrement()': {
       run: async (transaction) => {
         await (await first()).increment('likes', { by: 3, transaction: transaction ?? null });
         await (await first()).decrement('likes', { transaction: transaction ?? null });
       },
-      sweeps: one,
+      invalidates: one,
     },
     'Model.update(), Model.destroy(), Model.increment() where the primary key is one value': {
       run: async (transaction) => {
         await open().comment.update({ articleId: 3 }, { where: { id: 1 }, transaction: transaction ?? null });
         await open().comment.increment('likes', { where: { id: 1 }, transaction: transaction ?? null });
       },
-      sweeps: [...one, 'article 3'],
+      invalidates: [...one, 'article 3'],
     },
     'Model.upsert()': {
       run: (transaction) =>
@@ -224,7 +224,7 @@ export function writesOfSequelize(open: () => Database): Record<string, Write<Tr
     'with hooks: false': {
       run: async (transaction) =>
         (await first()).set('text', 'new').save({ hooks: false, transaction: transaction ?? null }),
-      sweeps: one,
+      invalidates: one,
     },
     "queryInterface.bulkInsert(), bulkUpdate(), bulkDelete() of a model's table": {
       run: (transaction) =>

@@ -38,7 +38,7 @@ describe('options of sweepOnSave for Sequelize', () => {
     expect(await ran(db)).toEqual(['comment 2']);
   });
 
-  test('models.using: only a save that changes the attribute sweeps', async () => {
+  test('models.using: only a save that changes the attribute invalidates', async () => {
     const db = await blog({ models: { Comment: { using: 'version' } } });
     const [comment] = await db.comments(1);
     await comment?.update({ version: 1 });
@@ -51,7 +51,7 @@ describe('options of sweepOnSave for Sequelize', () => {
     expect(await ran(db)).toEqual(['article 1', 'comment 1', 'list']);
   });
 
-  test("bulk: 'rows' sweeps the rows that match, as they were and as they are", async () => {
+  test("bulk: 'rows' invalidates the rows that match, as they were and as they are", async () => {
     const db = await blog({ bulk: 'rows' });
     await db.comment.update({ articleId: 3 }, { where: { text: 'a' } });
     expect(await ran(db)).toEqual(['article 1', 'article 3', 'comment 1', 'list']);
@@ -65,7 +65,7 @@ describe('options of sweepOnSave for Sequelize', () => {
     expect(await ran(db)).toEqual(['article 2', 'comment 3', 'list']);
   });
 
-  test("bulk: 'rows' sweeps the type when more than 1,000 rows match", async () => {
+  test("bulk: 'rows' invalidates the type when more than 1,000 rows match", async () => {
     const db = await blog({ bulk: 'rows' });
     const many = Array.from({ length: 1_000 }, (_, i) => ({ id: 100 + i, text: 'many', articleId: 2 }));
     await db.comment.bulkCreate(many);
@@ -99,7 +99,7 @@ describe('options of sweepOnSave for Sequelize', () => {
     }
   });
 
-  test('touches that throw do not fail the save: everything is swept, and the error is reported', async () => {
+  test('touches that throw do not fail the save: everything is invalidated, and the error is reported', async () => {
     const db = await blog();
     db.site.sweeper.register('Comment', {
       touches: () => {
@@ -111,7 +111,7 @@ describe('options of sweepOnSave for Sequelize', () => {
     expect(await ran(db)).toHaveLength(8);
   });
 
-  test('touches that cannot cope with a row of unknown values: everything is swept after a bulk write', async () => {
+  test('touches that cannot cope with a row of unknown values: everything is invalidated after a bulk write', async () => {
     const db = await blog();
     db.site.sweeper.register('Comment', {
       touches: (row) => (row as { list: { id: number }[] }).list.map(({ id }) => ({ type: 'Article', id: id + 1 })),
@@ -198,7 +198,7 @@ test('a transaction without a callback inside sweeper.transaction: pages there s
   expect(await ran(db)).toEqual([]);
 });
 
-test('a row is swept under its ORM class when the class was registered by hand', async () => {
+test('a row is invalidated under its ORM class when the class was registered by hand', async () => {
   const db = await blog();
   db.site.sweeper.register(db.comment, { type: 'Remark', touches: () => ({ type: 'Article', id: 2 }) });
   await db.site.reset();

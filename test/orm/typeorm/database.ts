@@ -148,15 +148,15 @@ export function writesOfTypeorm(open: () => Database): Record<string, Write<Enti
   return {
     'repository.save()': {
       run: comments(async (all) => all.save(Object.assign(await first(all), { text: 'new' }))),
-      sweeps: one,
+      invalidates: one,
     },
     'repository.save() of a new row': {
       run: comments((all) => all.save(all.create({ text: 'new', articleId: 3 }))),
-      sweeps: ['article 3', 'comment 5', 'list'],
+      invalidates: ['article 3', 'comment 5', 'list'],
     },
     'repository.save() of a part of a row': {
       run: comments((all) => all.save({ id: 1, text: 'new' })),
-      sweeps: one,
+      invalidates: one,
     },
     'repository.save(), moved to another parent by its id or by the object': {
       run: comments(async (all, manager) => {
@@ -164,7 +164,7 @@ export function writesOfTypeorm(open: () => Database): Record<string, Write<Enti
         const second = await all.findOneByOrFail({ id: 2 });
         await all.save(Object.assign(second, { article: await manager.findOneByOrFail(Article, { id: 2 }) }));
       }),
-      sweeps: [...one, 'article 2', 'article 3', 'comment 2'],
+      invalidates: [...one, 'article 2', 'article 3', 'comment 2'],
     },
     'cascades of save()': {
       run: comments(async (_all, manager) => {
@@ -172,22 +172,22 @@ export function writesOfTypeorm(open: () => Database): Record<string, Write<Enti
         (article.comments[0] as Comment).text = 'new';
         await manager.save(article);
       }),
-      sweeps: ['article 2', 'comment 3', 'list'],
+      invalidates: ['article 2', 'comment 3', 'list'],
     },
     'repository.remove()': {
       run: comments(async (all) => all.remove(await first(all))),
-      sweeps: ['article 1', 'list'],
+      invalidates: ['article 1', 'list'],
     },
     'repository.softRemove()': {
       run: comments(async (all) => all.softRemove(await first(all))),
-      sweeps: ['article 1', 'list'],
+      invalidates: ['article 1', 'list'],
     },
     'repository.recover()': {
       run: comments(async (all, manager) => {
         await manager.query(`UPDATE comment SET "deletedAt" = '2026-01-01 00:00:00' WHERE id = 1`);
         await all.recover(await all.findOneOrFail({ where: { id: 1 }, withDeleted: true }));
       }),
-      sweeps: one,
+      invalidates: one,
     },
     'rows of a many-to-many relation, as both types': {
       run: comments(async (_all, manager) => {
@@ -195,7 +195,7 @@ export function writesOfTypeorm(open: () => Database): Record<string, Write<Enti
         article.tags.push(await manager.findOneByOrFail(Tag, { id: 1 }));
         await manager.save(article);
       }),
-      sweeps: ['article 1', 'article 2', 'article 3', 'tag 1'],
+      invalidates: ['article 1', 'article 2', 'article 3', 'tag 1'],
     },
     'rows deleted by ON DELETE CASCADE, as their type': {
       run: comments(async (_all, manager) => manager.remove(await manager.findOneByOrFail(Article, { id: 1 }))),

@@ -41,7 +41,7 @@ describe('options of sweepOnSave for TypeORM', () => {
     expect(await ran(db)).toEqual(['comment 2']);
   });
 
-  test('models.using: only a save that changes the attribute sweeps', async () => {
+  test('models.using: only a save that changes the attribute invalidates', async () => {
     const db = await blog({ models: { Comment: { using: 'likes' } } });
     await save(db, { id: 1, likes: 1 });
     expect(await ran(db)).toEqual(['article 1', 'comment 1', 'list']);
@@ -102,19 +102,19 @@ describe('options of sweepOnSave for TypeORM', () => {
   });
 });
 
-test('save() outside of a transaction of its own is swept at once', async () => {
+test('save() outside of a transaction of its own is invalidated at once', async () => {
   const db = await blog();
   await db.source.manager.save('Comment', { id: 1, text: 'new' }, { transaction: false });
   expect(await ran(db)).toEqual(['article 1', 'comment 1', 'list']);
 });
 
-test('nothing is swept when nothing has changed', async () => {
+test('nothing is invalidated when nothing has changed', async () => {
   const db = await blog();
   await db.source.manager.save((await db.load()).comments);
   expect(await ran(db)).toEqual([]);
 });
 
-test('what an outer transaction has saved is swept although an inner one was rolled back', async () => {
+test('what an outer transaction has saved is invalidated although an inner one was rolled back', async () => {
   const db = await blog();
   await db.transaction(async (outer) => {
     await outer.save('Comment', { id: 1, text: 'new' });
@@ -141,7 +141,7 @@ test('callbacks of a query runner show uncommitted rows, uncached', async () => 
   expect(await elsewhere(() => ran(db))).toEqual([]);
 });
 
-test('what is committed is swept although another subscriber throws', async () => {
+test('what is committed is invalidated although another subscriber throws', async () => {
   const db = await blog();
   db.source.subscribers.push({
     afterTransactionCommit() {

@@ -1,5 +1,5 @@
 import type { Identifier, Identity } from '../model/identity.ts';
-import { EVERYTHING, sweptNames } from '../model/names.ts';
+import { bumpedNames, EVERYTHING } from '../model/names.ts';
 import { isPartialRow, isUnknown, partialRow } from '../model/partial-row.ts';
 import { badOption } from '../util/check-option.ts';
 
@@ -19,7 +19,7 @@ interface At {
 type Touches = (model: unknown, previous?: unknown) => unknown;
 
 /** Collects the names that changes of models bump, including those of models they touch. */
-export class SweptNames {
+export class BumpedNames {
   readonly names: Set<string> = new Set();
   readonly #identifier: Identifier;
   readonly #seen = new Set<string>();
@@ -37,9 +37,9 @@ export class SweptNames {
     const queue: At[] = [{ model, identity, previous, isTouched: false }];
     // Touched models are appended while the loop runs.
     for (const at of queue) {
-      const swept = sweptNames(at.identity);
-      const [own] = swept;
-      for (const name of swept) this.names.add(name);
+      const bumped = bumpedNames(at.identity);
+      const [own] = bumped;
+      for (const name of bumped) this.names.add(name);
       // Only skip touched models that were seen. A given model always runs `touches`: it may be another state of the
       // same row, or the first one with more than a type and an id.
       if (at.isTouched && this.#seen.has(own)) continue;
