@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { queryObjects, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { Connection } from '../../src/stores/memcached/connection.ts';
-import { Exchange } from '../../src/stores/memcached/exchange.ts';
+import { PendingBatch } from '../../src/stores/memcached/pending-batch.ts';
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
@@ -45,7 +45,7 @@ export async function resources(port: number): Promise<Resources> {
     timers: timers.size,
     sockets: libuv.filter(({ type, remoteEndpoint }) => type === 'tcp' && remoteEndpoint?.port === port).length,
     connections: queryObjects(Connection, { format: 'count' }),
-    exchanges: queryObjects(Exchange, { format: 'count' }),
+    exchanges: queryObjects(PendingBatch, { format: 'count' }),
     socketObjects: queryObjects(Socket, { format: 'count' }),
     listeners: process.eventNames().reduce((sum, name) => sum + process.listenerCount(name), 0),
   };

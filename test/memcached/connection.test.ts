@@ -5,7 +5,7 @@ import { MemcachedStore } from 'nunjucks-cachesweeper/memcached';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { Connection } from '../../src/stores/memcached/connection.ts';
 import { PendingBatch } from '../../src/stores/memcached/pending-batch.ts';
-import { type Frame, Opcode, Status } from '../../src/stores/memcached/wire.ts';
+import { Opcode, type Packet, Status } from '../../src/stores/memcached/wire.ts';
 import { freePort, Memcached } from '../support/memcached.ts';
 import { frame, honest, ScriptedServer } from '../support/scripted-server.ts';
 import { Stopwatch } from '../support/stopwatch.ts';
@@ -214,7 +214,7 @@ describe('the numbers of requests', () => {
       0xffffffff - 2,
     );
     await isReady;
-    const read = ({ status }: Frame) => status;
+    const read = ({ status }: Packet) => status;
     for (let i = 0; i < 3; i++) {
       const batch = new PendingBatch<number>(
         Opcode.getk,

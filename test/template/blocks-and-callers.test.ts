@@ -44,6 +44,37 @@ describe('a {% block %} in a body', () => {
   });
 });
 
+describe('{% extends %} in a body', () => {
+  const layout = '<main>{% block content %}{% endblock %}</main>';
+
+  test.each([
+    ['directly', '{% extends "layout.njk" %}x'],
+    ['chosen at run time', '{% extends layout %}x'],
+    ['in a condition', '{% if yes %}{% extends "layout.njk" %}{% endif %}x'],
+    ['in a nested fragment', f('article', '{% extends "layout.njk" %}x')],
+  ])('is refused with its place: %s', async (_how, body) => {
+    const error = await failure(
+      site({ 'page.njk': `\n${f('article', body)}`, 'layout.njk': layout }).render({
+        ...context(),
+        layout: 'layout.njk',
+      }),
+    );
+    expect(error).toMatchObject({ code: 'CACHESWEEPER_BLOCK_IN_BODY' });
+    expect(error.message).toMatch(/^\(page.njk\) \[Line 2, Column \d+\]\n {2}a fragment cannot contain {% extends %}/);
+    expect(error.message).toContain('in front of the fragment');
+  });
+
+  test('of an included template is no matter of the template that includes it', async () => {
+    const { render, outcomes } = site({
+      'page.njk': f('article', '{% include "child.njk" %}'),
+      'child.njk': '{% extends "layout.njk" %}{% block content %}x{% endblock %}',
+      'layout.njk': layout,
+    });
+    for (let i = 0; i < 2; i++) expect(await render(context())).toBe('<main>x</main>');
+    expect(outcomes()).toEqual(['hit']);
+  });
+});
+
 describe('caller() in a body', () => {
   const call = '{% call wrap() %}1{% endcall %}{% call wrap() %}2{% endcall %}';
 

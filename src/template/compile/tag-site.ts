@@ -59,7 +59,15 @@ export function checkBody(
       'CACHESWEEPER_BLOCK_IN_BODY',
       'a fragment cannot contain a {% block %}: another template may replace it, and all pages would share the html ' +
         'of the first; put the fragment inside the block',
-      uses.block,
+      placed(uses.block, position),
+    );
+  }
+  if (uses.extends !== undefined) {
+    throw templateError(
+      'CACHESWEEPER_BLOCK_IN_BODY',
+      'a fragment cannot contain {% extends %}: a hit does not run it, so the page would lose its layout; put ' +
+        '{% extends %} in front of the fragment, and the fragment inside a block',
+      placed(uses.extends, position),
     );
   }
   if (uses.caller !== undefined) {
@@ -67,7 +75,7 @@ export function checkBody(
       'CACHESWEEPER_CALLER_IN_BODY',
       'a fragment cannot contain caller(): every call would get the html of the first; put the fragment around the ' +
         '{% call %}, or inside what is passed in',
-      uses.caller,
+      placed(uses.caller, position),
     );
   }
   const isLeak = (path: readonly string[]): boolean => {
@@ -82,14 +90,12 @@ export function checkBody(
 }
 
 function asyncError({ use, template }: NonNullable<BodyReading['asynchronous']>, position: Position): Error {
-  // Nunjucks gives no place to the node of another extension's tag.
-  const isPlaced = use.line > 0;
-  const where = template === undefined ? '' : ` (in ${template}${isPlaced ? `, line ${use.line}` : ''})`;
+  const where = template === undefined ? '' : ` (in ${template}${lineOf(use)})`;
   return templateError(
     'CACHESWEEPER_ASYNC_BODY',
     `the body of this fragment is asynchronous${where}: an asynchronous filter or tag, asyncEach or asyncAll cannot be ` +
       'waited for; do that part outside the fragment and pass its result in (for a loop write "for")',
-    template === undefined && isPlaced ? use : position,
+    template === undefined ? placed(use, position) : position,
   );
 }
 
@@ -100,7 +106,7 @@ function changeError({ use, template }: NonNullable<BodyReading['change']>, posi
     `the body of this fragment calls ${call}${included(use, template)}: expected a body that only reads what is outside ` +
       'of it, got one that changes it, which would happen on a miss and not on a hit; do that outside of the fragment, or ' +
       'on something that the body sets itself',
-    template === undefined ? use.at : position,
+    template === undefined ? placed(use.at, position) : position,
   );
 }
 
@@ -117,10 +123,19 @@ function leakError(
     `the body of this fragment uses ${path}${included(use, template)}, and neither an argument nor when= of its tag ` +
       `names it: it is the visitor's own, so each visitor would need a fragment; move it out of the fragment, add ` +
       `${value}.id or ${path} to the arguments, or take "${found?.pattern}" off the option private`,
-    template === undefined ? use.at : position,
+    template === undefined ? placed(use.at, position) : position,
   );
 }
 
 function included({ at }: { readonly at: Position }, template: string | undefined): string {
-  return template === undefined ? '' : ` (in ${template}, which it includes, line ${at.line})`;
+  return template === undefined ? '' : ` (in ${template}, which it includes${lineOf(at)})`;
+}
+
+/** Returns the place of a node, or that of the tag: other extensions need not give their nodes a place. */
+function placed(node: Position, tag: Position): Position {
+  return node.line > 0 && node.column > 0 ? node : tag;
+}
+
+function lineOf({ line }: Position): string {
+  return line > 0 ? `, line ${line}` : '';
 }

@@ -35,6 +35,8 @@ export interface Uses {
   readonly caller?: Position;
   /** Position of a `{% block %}`. */
   readonly block?: Position;
+  /** Position of an `{% extends %}`. */
+  readonly extends?: Position;
 }
 
 /** Uses while they are being collected. */
@@ -46,6 +48,7 @@ interface FoundUses extends Uses {
   asynchronous?: Position;
   caller?: Position;
   block?: Position;
+  extends?: Position;
 }
 
 /**
@@ -169,7 +172,9 @@ export class UsesFinder {
       case 'Import':
       case 'FromImport':
       case 'Include':
+        return this.#template(node, walk);
       case 'Extends':
+        walk.uses.extends ??= positionOf(node);
         return this.#template(node, walk);
       case 'CallExtension':
       case 'CallExtensionAsync':
