@@ -1,5 +1,5 @@
 import { lazy } from 'nunjucks-cachesweeper';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { Article } from '../support/models.ts';
 import { Stopwatch } from '../support/stopwatch.ts';
 import { failureOf, gate, operationsOf, SETTLED, Site, siteWithStore } from './support.ts';
@@ -36,7 +36,8 @@ test('a model that is new in every pass ends', async () => {
   expect(store.operations.length).toBeLessThan(500);
 });
 
-test('a key that is new in every pass does not keep a page from being delivered', async () => {
+test('a key that is new in every pass does not keep a page from being delivered, and is said once', async () => {
+  const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
   const { site, clock, store } = siteWithStore({
     'page.njk': '{% cachesweeper article 500 count() %}{{ article.title }}{% endcachesweeper %}',
   });
@@ -46,6 +47,9 @@ test('a key that is new in every pass does not keep a page from being delivered'
     clock.advance(SETTLED);
   }
   expect(store.operations.length).toBeLessThan(1_000);
+  const codes = warn.mock.calls.map(([, options]) => (options as { readonly code?: string } | undefined)?.code);
+  expect(codes).toEqual(['CACHESWEEPER_NO_PROGRESS']);
+  warn.mockRestore();
 });
 
 test('what cannot be read is not asked for again in the same render', async () => {

@@ -108,7 +108,7 @@ export class TemplateEnvironment implements TemplateSource {
    * is stored.
    */
   #noPage(context: Context): Page {
-    this.#warn(
+    this.warn(
       'a template was run without its environment: nothing in it is cached. Another copy of Nunjucks than the one the ' +
         'environment was made with does this, and so does calling a compiled template by hand',
       { type: 'CacheSweeperWarning', code: 'CACHESWEEPER_NO_PAGE' },
@@ -117,7 +117,7 @@ export class TemplateEnvironment implements TemplateSource {
   }
 
   /** Warns once for each code. */
-  #warn(message: string, options: { readonly type: string; readonly code: string }): void {
+  warn(message: string, options: { readonly type: string; readonly code: string }): void {
     if (this.#warned.has(options.code)) return;
     this.#warned.add(options.code);
     process.emitWarning(message, options);
@@ -127,7 +127,7 @@ export class TemplateEnvironment implements TemplateSource {
   factsOf(template: Template): TemplateFacts | undefined {
     const facts = this.#readFacts(template);
     if (facts === undefined) {
-      this.#warn(
+      this.warn(
         `the compiled code of ${this.nameOf(template)} does not say what it is made of, so no fragment with it is cached: ` +
           'precompile with the environment that the sweeper is installed in (nunjucks.precompile(…, { env })), by this version ' +
           'of nunjucks-cachesweeper',

@@ -199,7 +199,7 @@ export class Renders {
           'loader give another value each time?',
       );
     }
-    process.emitWarning(
+    this.#environment.warn(
       `the page was run ${MAX_PASSES} times and asked the store for something new each time; it is delivered without: ` +
         asked.slice(0, 5).join(', '),
       { type: 'CacheSweeperWarning', code: 'CACHESWEEPER_NO_PROGRESS' },
