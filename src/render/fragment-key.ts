@@ -8,7 +8,6 @@ import type { Settings } from '../options.ts';
 import { isLazy } from '../reads/lazies.ts';
 import { canonicalList } from '../util/canonical.ts';
 import { describe } from '../util/describe.ts';
-import { parseDuration } from '../util/duration.ts';
 import { notCalled } from './lazy.ts';
 import { EMPTY_LIST, type KeyStart, MemoryKeys } from './memory-keys.ts';
 import type { Operands, Place } from './place.ts';
@@ -59,20 +58,35 @@ export class KeyMaker {
    * Returns the key of one use of a tag; undefined when its list of models is empty, because then no bump could
    * invalidate the fragment.
    *
-   * @throws CacheSweeperError CACHESWEEPER_NO_IDENTITY, CACHESWEEPER_TYPE_CONFLICT, CACHESWEEPER_BAD_KEY,
-   *   CACHESWEEPER_BAD_TTL
+   * @throws CacheSweeperError CACHESWEEPER_NO_IDENTITY, CACHESWEEPER_TYPE_CONFLICT, CACHESWEEPER_BAD_KEY
    */
   make({ vary }: Render, place: Place, operands: Operands): FragmentKey | undefined {
     const { model, type, keys } = operands;
-    ttlMilliseconds(operands.ttl);
-    const models = Array.isArray(model) ? model.map((one) => this.identity(one, type)) : [this.identity(model, type)];
+    const models = Array.isArray(model) ? this.#ofList(model, type) : [this.identity(model, type)];
     if (models.length === 0) return undefined;
-    const objects = (Array.isArray(model) ? model : [model]).filter(isObject);
+    const objects = Array.isArray(model) ? model.filter(isObject) : isObject(model) ? [model] : [];
     const using = usingText(model, operands.using);
     const last = this.#last.get(place);
     const isSame = last !== undefined && last.vary === vary && areSame(keys, last.values);
     const { text, start } = isSame ? last : this.#keys(place, vary, keys, models, objects);
     return { place, models, objects, keys: text, using, memoryKey: this.#memoryKeys.of(start, models, using) };
+  }
+
+  /**
+   * Returns the identities of the models that the tag `depends` names. Null is skipped: there is nothing to depend on.
+   * Undefined is an error, because a name with a typing error would lose the dependency.
+   */
+  identities(operands: readonly unknown[], type: unknown): Identity[] {
+    return operands.flatMap((operand) => {
+      if (Array.isArray(operand)) return this.#ofList(operand, type);
+      return isNoNull(operand) ? [this.identity(operand, type)] : [];
+    });
+  }
+
+  /** Returns the identities of a list of models, without null. With `type=` an empty list is the list of that type. */
+  #ofList(list: readonly unknown[], type: unknown): Identity[] {
+    const models = list.filter(isNoNull).map((model) => this.identity(model, type));
+    return models.length === 0 && typeof type === 'string' ? [this.identity(type, undefined)] : models;
   }
 
   /**
@@ -160,6 +174,10 @@ function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null;
 }
 
+function isNoNull(value: unknown): boolean {
+  return value !== null;
+}
+
 function isFixed(value: unknown): boolean {
   return (typeof value !== 'object' || value === null) && typeof value !== 'function';
 }
@@ -171,25 +189,9 @@ function areSame(some: readonly unknown[], others: readonly unknown[]): boolean 
 /** Returns the canonical text of the attributes named by `using`, of every model that the tag names. */
 function usingText(model: unknown, using: unknown): string {
   if (using === null || using === undefined) return EMPTY_LIST;
-  const models: readonly unknown[] = Array.isArray(model) ? model : [model];
+  const models: readonly unknown[] = Array.isArray(model) ? model.filter(isNoNull) : [model];
   return canonicalList(
     models.map((one) => usingValue(one, using)),
     'the attribute named by using=, of model',
-  );
-}
-
-/**
- * Converts a ttl to milliseconds; 0 for no expiry.
- *
- * @param ttl seconds, or text such as "10m"
- * @throws CacheSweeperError CACHESWEEPER_BAD_TTL
- */
-export function ttlMilliseconds(ttl: unknown): number {
-  if (typeof ttl === 'number' && ttl >= 0 && Number.isFinite(ttl)) return ttl * 1_000;
-  const duration = parseDuration(ttl);
-  if (duration !== undefined) return duration;
-  throw new CacheSweeperError(
-    'CACHESWEEPER_BAD_TTL',
-    `the ttl expected a number of seconds (0 for no expiry) or text such as "10m", got ${describe(ttl)}`,
   );
 }

@@ -11,8 +11,9 @@ import type { RootKind } from '../reads/shape.ts';
 import type { Scope } from '../reads/world.ts';
 import type { UncachedReason } from '../reporting/report.ts';
 import { Changing, type Made, type PathValues } from './changing.ts';
-import { type FragmentKey, type KeyMaker, ttlMilliseconds } from './fragment-key.ts';
+import type { FragmentKey, KeyMaker } from './fragment-key.ts';
 import { Frame, type Reading } from './frame.ts';
+import { expiryOf, isOver, latest } from './lifetime.ts';
 import type { Operands, Place } from './place.ts';
 import { Records } from './records.ts';
 import type { KeptEntry, Render } from './render.ts';
@@ -126,6 +127,7 @@ export class Fragments {
   #show(render: Render, call: FragmentCall): string {
     if (!render.enabled) return this.#uncached(render, call, 'disabled');
     if (call.skip !== undefined) return this.#uncached(render, call, call.skip);
+    if (isOver(call.operands, this.#settings.now)) return this.#uncached(render, call, 'expired');
     const started = render.isTimed ? performance.now() : undefined;
     const key = this.#keys.make(render, call.place, call.operands);
     if (key === undefined) return this.#uncached(render, call, 'no models');
@@ -264,7 +266,7 @@ export class Fragments {
    * in the store if so, and `pending` while that is not known.
    */
   #findChosen(render: Render, call: FragmentCall, { memoryKey, entry }: Chosen): Found | 'pending' | 'other' {
-    if (!render.enabled || call.skip !== undefined) return 'other';
+    if (!render.enabled || call.skip !== undefined || isOver(call.operands, this.#settings.now)) return 'other';
     const key = this.#keys.make(render, call.place, call.operands);
     if (key?.memoryKey !== memoryKey) return 'other';
     const scope = call.scope(key.objects);
@@ -311,7 +313,6 @@ export class Fragments {
     if (changes !== undefined) return this.#uncached(render, call, 'changes always', changes);
     const lookup = elapsed(use.started);
     const started = this.#settings.now();
-    const lifetime = ttlMilliseconds(call.operands.ttl);
     const frame = new Frame(this.#frame);
     this.#addModels(render, frame, key.models);
     const isValid = (made: Made) => this.#entries.judge(made, render.reader) === 'valid';
@@ -325,7 +326,7 @@ export class Fragments {
     });
     if (rendered === undefined) return '';
     const { dependencies } = frame;
-    if (lifetime > 0) dependencies.expires = Math.min(dependencies.expires, started + lifetime);
+    dependencies.expires = Math.min(dependencies.expires, expiryOf(call.operands, started));
     const found = rendered.reads ?? { reads: NOTHING_READ };
     if (!('reads' in found)) frame.uncached ??= found.uncached;
     frame.close();
@@ -414,6 +415,8 @@ export class Fragments {
    * compared by is still being loaded.
    */
   #judge({ render, call, scope }: Use, entry: Entry): Verdict | 'not here' {
+    // The entry may have been made with a later `until=`.
+    if (entry.expires > latest(call.operands.until)) return 'invalid';
     const compared = compare(entry.reads, scope);
     if (compared !== 'same') return compared === 'pending' ? 'not here' : 'invalid';
     const verdict = this.#entries.judge(entry, render.reader);

@@ -18,6 +18,8 @@ export interface Operands {
   /** A model, or a list of models. */
   readonly model: unknown;
   readonly ttl: unknown;
+  /** When the fragment expires at the latest, beside its ttl; null or undefined for no such time. */
+  readonly until: unknown;
   readonly keys: readonly unknown[];
   readonly type: unknown;
   readonly using: unknown;

@@ -54,10 +54,7 @@ export class DependsTag {
   ): string {
     if (this.#fragments.frame === undefined) return '';
     try {
-      this.#fragments.depend(
-        this.#environment.pageOf(context).render,
-        models.flat().map((model) => this.#keys.identity(model, type)),
-      );
+      this.#fragments.depend(this.#environment.pageOf(context).render, this.#keys.identities(models, type));
     } catch (error) {
       throw error instanceof CacheSweeperError ? placeInTemplate(error, { line, column }) : error;
     }

@@ -29,9 +29,10 @@ type Values = readonly [
   type: unknown,
   using: unknown,
   when: unknown,
+  until: unknown,
 ];
 
-/** `{% cachesweeper model ttl key… [type=] [using=] [when=] [except=] %} … {% endcachesweeper %}` */
+/** `{% cachesweeper model ttl key… [type=] [using=] [when=] [until=] [except=] %} … {% endcachesweeper %}` */
 export class FragmentTag {
   readonly tags = [TAG, END_TAG];
   /** The html is escaped already. */
@@ -53,7 +54,7 @@ export class FragmentTag {
     const met = this.#met.get(parser) ?? { fragments: 0, depth: 0 };
     this.#met.set(parser, met);
     const ordinal = met.fragments++;
-    const args = parseArguments(parser, lexer, tag, ['type', 'using', 'when', 'except']);
+    const args = parseArguments(parser, lexer, tag, ['type', 'using', 'when', 'until', 'except']);
     const [model, ttl] = args.operands;
     if (model === undefined || ttl === undefined) {
       const missing = model === undefined ? 'a model and a ttl' : 'a ttl behind the model';
@@ -106,6 +107,7 @@ export class FragmentTag {
           keyword('type', null),
           keyword('using', null),
           keyword('when', true),
+          keyword('until', null),
         ]),
         emitter.symbols(handed),
       ],
@@ -122,7 +124,7 @@ export class FragmentTag {
     frame: Frame,
     markSafe: MarkSafe,
     baked: string,
-    [model, ttl, keys, type, using, when]: Values,
+    [model, ttl, keys, type, using, when, until]: Values,
     handed: readonly unknown[],
     body: CompiledBody,
   ): unknown {
@@ -145,7 +147,7 @@ export class FragmentTag {
           handed: { names: site.handed, values: handed },
           markSafe,
         },
-        { model, ttl, keys, type, using },
+        { model, ttl, until, keys, type, using },
         isUnknown ? 'unknown template' : when ? undefined : 'when',
       );
       return markSafe(runningNow() === page ? this.#fragments.run(page.render, call) : this.#runAs(page, call));

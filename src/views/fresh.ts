@@ -1,6 +1,6 @@
 import { CLOCK_SKEW } from '../cache/new-entry.ts';
 import { tokenTime } from '../cache/token.ts';
-import { dependencyNames } from '../model/names.ts';
+import { dependencyNames, EVERYTHING } from '../model/names.ts';
 import { requestStarted } from '../render/ambient.ts';
 import { canonicalList } from '../util/canonical.ts';
 import { badOption, checkNames } from '../util/check-option.ts';
@@ -97,7 +97,8 @@ function mayBeLate({ engine }: Views, tokens: readonly (readonly [string, string
 
 /** Returns the names that the models depend on, with their tokens; undefined if a token cannot be read. */
 async function tokensOf(views: Views, models: unknown): Promise<readonly (readonly [string, string])[] | undefined> {
-  const names = [...new Set(views.identities(models).flatMap(dependencyNames))].sort();
+  // Also of an empty list: `invalidateAll` changes every answer.
+  const names = [...new Set([EVERYTHING, ...views.identities(models).flatMap(dependencyNames)])].sort();
   const reader = views.engine.reader(true);
   for (const name of names) reader.token(name);
   while (reader.isPending) await reader.ask();

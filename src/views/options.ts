@@ -1,4 +1,4 @@
-import { ttlMilliseconds } from '../render/fragment-key.ts';
+import { ttlMilliseconds } from '../render/lifetime.ts';
 import { badOption, checkNames } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
 import { DEFAULT_COOKIES } from './http/session-cookies.ts';

@@ -55,11 +55,14 @@ export class Views {
     return expired;
   }
 
-  /** @throws CacheSweeperError CACHESWEEPER_NO_IDENTITY, CACHESWEEPER_TYPE_CONFLICT */
+  /**
+   * Returns the identities of a model or a list of models. Null in a list is skipped.
+   *
+   * @throws CacheSweeperError CACHESWEEPER_NO_IDENTITY, CACHESWEEPER_TYPE_CONFLICT
+   */
   identities(models: unknown): Identity[] {
-    const list: readonly unknown[] = Array.isArray(models) ? models : [models];
     const { keys } = this.engine;
-    return list.map((model) => keys.identity(model, undefined));
+    return Array.isArray(models) ? keys.identities(models, undefined) : [keys.identity(models, undefined)];
   }
 
   /** Returns the text that stands for an instance in a key, if the instance has an identity. */

@@ -183,6 +183,65 @@ describe('a list of models', () => {
   });
 });
 
+describe('a list of models with type=', () => {
+  const listed = fragment('rows 0 type="Comment"', '"list"', '{% for row in rows %}{{ row.text }}{% endfor %}');
+
+  test.each([
+    ['empty', []],
+    ['of null only', [null, null]],
+  ])('that is %s is the list of that type: cached, and made anew with a row of the type', async (_how, rows) => {
+    const site = new Site(fragment('article 0', '"outer"', listed));
+    const page = { article: new Article(1), rows };
+    await site.render(page);
+    expect((await site.render(page)).ran).toEqual([]);
+    await site.sweeper.invalidateCacheFor({ type: 'Comment', id: 7 });
+    expect((await site.render(page)).ran).toEqual(['outer', 'list']);
+    await site.sweeper.invalidateCacheFor({ type: 'Article', id: 7 });
+    site.settle();
+    await site.render(page);
+    expect((await site.render(page)).ran).toEqual([]);
+  });
+
+  test('that gets its first row is another fragment', async () => {
+    const site = new Site(listed);
+    for (const rows of [[], [{ id: 1, text: 'a' }], []]) {
+      expect((await site.render({ rows })).html).toBe(rows.map(({ text }) => text).join(''));
+    }
+    expect(site.outcomes).toEqual(['hit']);
+  });
+});
+
+describe('null among models', () => {
+  test.each([
+    ['in a list', fragment('[article, none] 0', '"body"')],
+    ['in a list whose attribute is used', fragment('[none, article] 0 using="id"', '"body"')],
+    ['among what a body depends on', fragment('"Site" 0', '"body"', '{% depends none, [article, none] %}')],
+    ['as all that a body depends on', fragment('article 0', '"body"', '{% depends none %}{% depends [none] %}')],
+  ])('is skipped %s', async (_where, source) => {
+    const site = new Site(source);
+    const page = { article: new Article(1), none: null };
+    await site.render(page);
+    expect((await site.render(page)).ran).toEqual([]);
+    await site.sweeper.invalidateCacheFor(page.article);
+    expect((await site.render(page)).ran).toEqual(['body']);
+  });
+
+  test.each([
+    ['undefined in a list', fragment('[article, nothing] 0', '"body"')],
+    ['undefined in a list that a body depends on', fragment('article 0', '"body"', '{% depends [nothing] %}')],
+  ])('is told from %s, which may be a typing error', async (_what, source) => {
+    const site = new Site(source);
+    await expect(site.render({ article: new Article(1) })).rejects.toMatchObject({ code: 'CACHESWEEPER_NO_IDENTITY' });
+  });
+
+  test('is an error as the only model of a tag, but for when=', async () => {
+    const error = { code: 'CACHESWEEPER_NO_IDENTITY' };
+    await expect(new Site(fragment('none 0', '"body"')).render({ none: null })).rejects.toMatchObject(error);
+    const skipped = new Site(fragment('none 0 when=none', '"body"'));
+    expect((await skipped.render({ none: null })).ran).toEqual(['body']);
+  });
+});
+
 describe('a key that is a class instance', () => {
   const keyed = fragment('article 0 comment', '"body"', '{{ comment.text }}');
 

@@ -72,6 +72,18 @@ describe.each(frameworks)('%s: fresh()', (_name, start) => {
       }
     });
 
+    test('invalidateAll() changes the answer for an empty list of models, too', async () => {
+      const handler: Handler = async (call) => {
+        if (await call.fresh([null], {})) return;
+        call.send('no articles');
+      };
+      const { get, sweeper } = await running([{ path: '/', handler, options: { skip: () => true, cookies: [] } }]);
+      const { etag = '' } = (await get('/')).headers;
+      expect((await get('/', { 'If-None-Match': etag })).status).toBe(304);
+      await sweeper.invalidateAll();
+      expect((await get('/', { 'If-None-Match': etag })).status).toBe(200);
+    });
+
     test('inside a cached view it answers as well, and the view keeps its own tag', async () => {
       let loads = 0;
       const handler: Handler = async (call) => {
