@@ -3,6 +3,7 @@ import { isPlain } from '../util/plain.ts';
 import { HandedValues } from './handed-values.ts';
 import { type Known, KnownObjects, PLACEHOLDER } from './known-objects.ts';
 import { isLazy } from './lazies.ts';
+import { Lookups } from './lookups.ts';
 import { elementsOf, hasOwnText, isObject } from './objects.ts';
 import { INHERITED_ACCESSOR, METHOD, OWN_ACCESSOR, peek } from './peek.ts';
 import { isPlaceholder } from './placeholder.ts';
@@ -44,11 +45,7 @@ export class Recorder {
   readonly #handed: HandedValues;
   /** A copy of each list that the body looped over, to see at the end whether it changed. */
   #iterated: Map<readonly unknown[], readonly unknown[]> | undefined;
-  /**
-   * Lists, and objects with a text of their own, that were looked up but not yet looked into. If they stay here, they
-   * were printed.
-   */
-  #lookedUp: Map<object, RecordNode[]> | undefined;
+  readonly #lookups = new Lookups();
   /** Rows to which a tag in the body gave a type. */
   #typed: Map<object, string> | undefined;
   /** Objects returned by getters. */
@@ -85,29 +82,41 @@ export class Recorder {
 
   /** Records that a variable from outside was read. */
   root(kind: RootKind, name: string, value: unknown): void {
+    this.#note(this.#rootNode(kind, name), value);
+    this.#use(value);
+  }
+
+  #rootNode(kind: RootKind, name: string): RecordNode {
     for (let i = 0; i < this.#roots.length; i++) {
       const root = this.#roots[i] as Root;
-      if (root.node.step === name && root.kind === kind) return this.#note(root.node, value);
+      if (root.node.step === name && root.kind === kind) return root.node;
     }
     const node = new RecordNode(name, undefined, false, false, this.#except);
     this.#roots.push({ kind, node });
-    this.#note(node, value);
+    return node;
+  }
+
+  /** Records a JavaScript variable of the compiled template around the body. */
+  variable(name: string, value: unknown): void {
+    this.#note(this.#rootNode('variable', name), value);
+    this.hold(value);
   }
 
   /**
-   * Records a JavaScript variable of the compiled template. It may be printed without any lookup, so it counts as used
-   * at once.
+   * Records that a JavaScript variable of the compiled template holds a value, such as a loop variable or a macro's
+   * parameter. The template may print it without any lookup, so it counts as printed.
    */
-  variable(name: string, value: unknown): void {
-    this.root('variable', name, value);
-    if (isObject(value)) this.#unlooked(value);
+  hold(value: unknown): void {
+    if (!isObject(value)) return;
+    const known = this.#objects.of(value);
+    if (known.isHeld) return;
+    this.#objects.set(value, { ...known, isHeld: true });
+    this.#printed(value);
   }
 
   /** Records that the body read a variable of its own. It may hold an object from outside. */
   again(value: unknown): void {
-    const known = isObject(value) ? this.#objects.find(value) : undefined;
-    if (known === undefined || known.isModel) return;
-    for (const node of known.nodes) this.#use(node, value as object);
+    if (isObject(value) && this.#objects.has(value)) this.#use(value);
   }
 
   /** Records that `object[key]` was read and gave `value`. */
@@ -123,7 +132,7 @@ export class Recorder {
       return this.again(value);
     }
     // An object from a function was never recorded as looked up here.
-    if (this.#lookedUp !== undefined && !this.isGiven(object)) this.#lookedInto(object);
+    if (!this.isGiven(object)) this.#lookups.lookedInto(object);
     if (nodes.length === 1 && this.#elementBelow(nodes[0] as RecordNode, key, value)) return;
     if (typeof key === 'symbol') return this.#handed.hand(object);
     const step = typeof key === 'string' ? key : String(key);
@@ -141,6 +150,7 @@ export class Recorder {
       if (isComputed) child.isData = false;
       else this.#note(child, found);
     }
+    if (!isComputed) this.#use(found);
     // A plain value is compared as such. Only a getter's result needs more.
     if (!isComputed || found === METHOD) return;
     // The getter may read any model in the object.
@@ -170,16 +180,18 @@ export class Recorder {
     const child = node.find(key);
     if (child === undefined || !child.isData) return false;
     if (isObject(value)) this.#note(child, value);
+    this.#use(value);
     return true;
   }
 
   /** Records that `for` loops over a value. */
   iterate(value: unknown): void {
     if (!isObject(value)) return;
-    this.#lookedInto(value);
+    this.#lookups.lookedInto(value);
     const { nodes } = this.#objects.of(value);
     for (const node of nodes) this.#elements(node, value);
     if (this.isGiven(value)) for (const element of elementsOf(value)) this.given(element);
+    else if (nodes.length === 0) for (const element of elementsOf(value)) this.hold(element);
   }
 
   /**
@@ -193,6 +205,7 @@ export class Recorder {
       if (!isObject(element)) continue;
       if (!Array.isArray(element)) this.hand(element);
       else if (isGiven) for (const item of element) this.given(item);
+      else for (const item of element) this.hold(item);
     }
   }
 
@@ -208,11 +221,6 @@ export class Recorder {
   /** Records that a function, filter, test or another tag receives a value. It may read all of it. */
   hand(value: unknown): void {
     this.#handed.hand(value);
-  }
-
-  /** Records an argument of a macro, which becomes one of its JavaScript variables. */
-  pass(value: unknown): void {
-    if (isObject(value)) this.#unlooked(value);
   }
 
   /** Records a call of a method. Its result depends on the object, so the object counts as handed on. */
@@ -231,6 +239,7 @@ export class Recorder {
       node.context ??= new RecordNode('()', node, node.isMany, false, []);
       this.#note(node.context.child(name), value);
     }
+    if (nodes.length > 0) this.#use(value);
     return nodes.length > 0;
   }
 
@@ -284,9 +293,7 @@ export class Recorder {
 
   /** Returns what the body has read. Call it once, when the body has ended. */
   roots(): readonly ReadRoot[] {
-    if (this.#lookedUp !== undefined) {
-      for (const [object, nodes] of this.#lookedUp) for (const node of nodes) this.#unlookedAt(node, object);
-    }
+    for (const object of this.#lookups.printed()) this.#printed(object);
     if (this.#typed !== undefined) this.#settleTypes(this.#typed);
     for (const { kind, node } of this.#roots) {
       if (!Object.is(this.#scope[kind](node.step), node.seen)) this.cannotSee(node.step, CHANGES);
@@ -317,11 +324,13 @@ export class Recorder {
 
   /**
    * Records the reads of a fragment inside the body, which was served or rendered here: the body depends on the same
-   * values.
+   * values. What the fragment printed, its shape says.
    */
   repeat(shape: ReadShape, at: RepeatedAt): void {
     const budget = { left: MAX_REPEATED };
-    for (const { kind, node } of shape.roots) this.#repeat(node, at.read(kind, node.step), at, budget);
+    this.#lookups.pause(() => {
+      for (const { kind, node } of shape.roots) this.#repeat(node, at.read(kind, node.step), at, budget);
+    });
   }
 
   #repeat(node: ReadNode, value: unknown, at: RepeatedAt, budget: { left: number }): void {
@@ -355,7 +364,6 @@ export class Recorder {
     if (!isObject(value)) return;
     const known = this.#objects.of(value);
     if (known.nodes.length !== 1 || known.nodes[0] !== node) this.#found(known, node, value);
-    if (!known.isModel) this.#use(node, value);
   }
 
   #found(known: Known, node: RecordNode, value: object): void {
@@ -383,28 +391,21 @@ export class Recorder {
     }
   }
 
-  /** Remembers a lookup. If nothing is looked up in the value next, it was printed, and its text or elements count. */
-  #use(node: RecordNode, value: object): void {
-    if (!Array.isArray(value) && (node.isBelow || !hasOwnText(value))) return;
-    this.#lookedUp ??= new Map();
-    const waiting = this.#lookedUp.get(value);
-    if (waiting === undefined) this.#lookedUp.set(value, [node]);
-    else waiting.push(node);
+  /** Records that a lookup gave a value. If nothing is looked up in it next, it was printed. */
+  #use(value: unknown): void {
+    if (!isObject(value)) return;
+    const { nodes, isModel, isHeld } = this.#objects.of(value);
+    if (isModel || !(Array.isArray(value) || (nodes.some(isCompared) && hasOwnText(value)))) return;
+    if (isHeld) this.#printed(value);
+    else this.#lookups.add(value);
   }
 
-  /**
-   * Takes back the last lookup, because the body looks into the value. It is the last one because arguments are
-   * evaluated from left to right.
-   */
-  #lookedInto(object: object): void {
-    this.#lookedUp?.get(object)?.pop();
+  /** Records that an object was printed, or compared with a text: its text or elements count. */
+  #printed(value: object): void {
+    for (const node of this.#objects.of(value).nodes) this.#printedAt(node, value);
   }
 
-  #unlooked(value: object): void {
-    for (const node of this.#objects.of(value).nodes) this.#unlookedAt(node, value);
-  }
-
-  #unlookedAt(node: RecordNode, value: object): void {
+  #printedAt(node: RecordNode, value: object): void {
     if (Array.isArray(value)) this.#elements(node, value);
     if (!node.isBelow && hasOwnText(value)) node.whole = true;
   }
@@ -448,16 +449,21 @@ export class Recorder {
       if (!isObject(element)) continue;
       const each = node.element();
       if (!this.#objects.has(element) && typeof element === 'object' && !this.#objects.isModel(element)) {
-        row ??= { nodes: [each], isModel: false, isPlaceholder: false };
+        row ??= { nodes: [each], isModel: false, isPlaceholder: false, isHeld: true };
         this.#objects.set(element, row);
         if (each.isBelow && !isPlain(element)) this.#handed.meetUncompared(element);
       } else {
-        const known = this.#objects.of(element);
-        this.#found(known, each, element);
+        this.#found(this.#objects.of(element), each, element);
+        this.hold(element);
       }
-      this.#unlookedAt(each, element);
+      this.#printedAt(each, element);
     }
   }
+}
+
+/** Whether the content of what is at a step is compared, and not only whether it is there. */
+function isCompared({ isBelow }: RecordNode): boolean {
+  return !isBelow;
 }
 
 const NONE: readonly never[] = [];

@@ -187,6 +187,14 @@ export class BodyReading implements TemplateReading {
     }
   }
 
+  hold(values: readonly unknown[]): void {
+    try {
+      for (const value of values) this.#recorder.hold(value);
+    } catch {
+      this.#cannot('');
+    }
+  }
+
   hand(values: readonly unknown[]): void {
     try {
       for (const value of values) this.#recorder.hand(value);
@@ -213,11 +221,7 @@ export class BodyReading implements TemplateReading {
       }
       this.#macroCalled(macro.context, target as object);
       this.#macroCalled(macro.context, called as object);
-      try {
-        for (const arg of args) this.#recorder.pass(arg);
-      } catch {
-        this.#cannot('');
-      }
+      this.hold(args);
       return context;
     }
     if (method !== undefined) this.#method(method.object, target);

@@ -20,14 +20,23 @@ function stepsOf(name: string): readonly string[] {
  * Makes the class of a page's frames: Nunjucks' own, with a faster `set`. Nunjucks splits the name at each call, which
  * takes a quarter of the time of a page with loops; remembered names take a sixth of that. Where somebody replaced
  * `Frame.prototype.set`, that function is not called.
+ *
+ * @param fragments tells which body is being rendered
  */
-export function pageFrame(Frame: FrameClass): FrameClass {
+export function pageFrame(
+  Frame: FrameClass,
+  fragments: { readonly reading: { hold(values: readonly unknown[]): void } | undefined },
+): FrameClass {
   return class PageFrame extends Frame {
     override set(name: string, value: unknown, resolveUp?: boolean): void {
       const steps = stepsOf(name);
       const [first] = steps as readonly [string];
       const holder = resolveUp ? this.resolve(first, true) : undefined;
-      if (holder) return holder.set(name, value);
+      if (holder) {
+        // A loop variable or a macro's parameter that is set anew.
+        fragments.reading?.hold([value]);
+        return holder.set(name, value);
+      }
       let { variables } = this;
       for (let i = 0; i < steps.length - 1; i++) {
         const step = steps[i] as string;

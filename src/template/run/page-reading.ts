@@ -59,6 +59,8 @@ export class PageReading implements TemplateReading {
 
   destructure(): void {}
 
+  hold(): void {}
+
   madeCaller(): void {}
 
   given(): void {}

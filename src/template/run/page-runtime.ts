@@ -67,6 +67,8 @@ export interface TemplateReading extends Reading {
   iterate(value: unknown): void;
   /** `for a, b in` takes apart the elements of a value. */
   destructure(value: unknown): void;
+  /** JavaScript variables of the compiled template hold values, so the template may print them without a lookup. */
+  hold(values: readonly unknown[]): void;
   /** A filter, a test, an operator or another tag receives values. */
   hand(values: readonly unknown[]): void;
   /** The body made the block of a `{% call %}`. */
@@ -106,7 +108,7 @@ export function pageRuntime(
   const { contextOrFrameLookup, memberLookup, makeMacro, makeKeywordArgs } = runtime;
   const { fromIterator, inOperator, callWrap, isArray, handleError } = runtime;
   const overrides: Partial<Runtime> & ThisType<PageRuntime> = {
-    Frame: pageFrame(runtime.Frame),
+    Frame: pageFrame(runtime.Frame, fragments),
     contextOrFrameLookup(context, frame, name) {
       const reading = fragments.reading;
       if (reading === undefined) return contextOrFrameLookup(context, frame, name);

@@ -83,6 +83,17 @@ function handingOn(run: Run, isImport: boolean): Run {
       page.handedOn =
         typeof variables === 'object' && variables !== null ? (variables as Record<string, unknown>) : undefined;
     }
+    const { reading } = page ?? {};
+    if (isImport && reading !== undefined) args.push(holding(reading, args.pop()));
     return run.apply(this, args);
+  };
+}
+
+/** Wraps what an import calls back: the importing template keeps what the module exports in JavaScript variables. */
+function holding(reading: TemplateReading, done: unknown): unknown {
+  if (typeof done !== 'function') return done;
+  return (error: unknown, exported: unknown) => {
+    if (typeof exported === 'object' && exported !== null) reading.hold(Object.values(exported));
+    return done(error, exported);
   };
 }
