@@ -1,8 +1,9 @@
 import type { Identity } from '../model/identity.ts';
+import { digest } from '../util/digest.ts';
 import { isPlain } from '../util/plain.ts';
 import { type Presence, textAtom } from './atom.ts';
 import { elementsOf } from './objects.ts';
-import { peek } from './peek.ts';
+import { INHERITED_ACCESSOR, OWN_ACCESSOR, peek } from './peek.ts';
 import { isPlaceholder } from './placeholder.ts';
 import { END } from './presences.ts';
 import type { ReadNode } from './shape.ts';
@@ -14,7 +15,11 @@ import type { World } from './world.ts';
  * are synchronous and never nest.
  */
 const scratch = new Uint16Array(32_768);
+const START_CODE = '{'.charCodeAt(0);
 const END_CODE = END.charCodeAt(0);
+/** Characters of a digest. */
+const CHARACTERS = 22;
+const SHORT_NAME = /^[\w$]{1,60}$/;
 
 /** Returns the identity of a model met on the way. `type` is the type that a tag gave to the rows there. */
 export function identityOf(world: World, value: object, type: string | undefined): Identity | undefined {
@@ -29,6 +34,7 @@ export class BelowModels {
   readonly #world: World;
   readonly #sink: Sink;
   readonly #presence: Presence;
+  /** Objects whose properties were written. Once is enough, and objects may hold each other. */
   readonly #written = new Set<object>();
 
   constructor(world: World, sink: Sink, presence: Presence) {
@@ -43,8 +49,8 @@ export class BelowModels {
   }
 
   /**
-   * Writes the presence of all properties of a model and of the objects in it, because a function that receives the
-   * model may read any of them.
+   * Writes a digest of the presence of all properties of a model and of the objects in it, because a function that
+   * receives the model, a method or a getter may read any of them.
    */
   columns(value: object): string {
     return text(this.#columns(value, 0));
@@ -53,12 +59,16 @@ export class BelowModels {
   /** Writes into the scratch array from an index on; returns the index behind. */
   #presences({ children, each, entries }: ReadNode, value: object, start: number): number {
     let at = start;
+    let isComputed = false;
     for (let i = 0; i < children.length; i++) {
       const child = children[i] as ReadNode;
       const found = child.isData ? (value as Record<string, unknown>)[child.step] : peek(value, child.step);
       scratch[at++] = this.#presence(found);
       if (typeof found === 'object' && found !== null) at = this.#deeper(child, found, at);
+      else if (isAccessor(found)) isComputed = true;
     }
+    // What a getter gives is computed from the object's own data.
+    if (isComputed) at = this.#columns(value, at);
     if (entries) return this.#entries(each, value, at);
     if (each === undefined || !Array.isArray(value)) return at;
     checkRoom(at + value.length);
@@ -73,7 +83,13 @@ export class BelowModels {
     if (Array.isArray(value) || value instanceof Map || value instanceof Set) {
       for (const element of elementsOf(value)) at = this.#element(each, element, at);
     } else {
-      for (const key in value) at = this.#element(each, peek(value, key), this.#name(key, at));
+      let isComputed = false;
+      for (const key in value) {
+        const found = peek(value, key);
+        isComputed ||= isAccessor(found);
+        at = this.#element(each, found, this.#name(key, at));
+      }
+      if (isComputed) at = this.#columns(value, at);
     }
     scratch[at++] = END_CODE;
     return at;
@@ -88,9 +104,12 @@ export class BelowModels {
   }
 
   #name(key: string | symbol, start: number): number {
-    const name = textAtom('k', String(key));
+    let name = String(key);
+    // Most names are written as they are, behind their length: they are many.
+    if (!SHORT_NAME.test(name)) name = textAtom('k', name);
     checkRoom(start + name.length);
     let at = start;
+    scratch[at++] = name.length;
     for (let i = 0; i < name.length; i++) scratch[at++] = name.charCodeAt(i);
     return at;
   }
@@ -103,14 +122,18 @@ export class BelowModels {
   }
 
   #columns(value: object, start: number): number {
-    this.#written.clear();
-    return this.#allOf(value, start);
+    if (this.#written.has(value)) return start;
+    const written = text(this.#allOf(value, start), start);
+    const short = digest(written, CHARACTERS);
+    for (let i = 0; i < CHARACTERS; i++) scratch[start + i] = short.charCodeAt(i);
+    return start + CHARACTERS;
   }
 
   /** Writes the properties of an object and, once each, of the objects in it. */
   #allOf(value: object, start: number): number {
     this.#written.add(value);
     let at = start;
+    scratch[at++] = START_CODE;
     const isList = Array.isArray(value) || value instanceof Map || value instanceof Set;
     const elements = isList ? elementsOf(value) : Reflect.ownKeys(value);
     for (const item of elements) {
@@ -141,9 +164,13 @@ export class BelowModels {
   }
 }
 
-/** Returns what was written up to an index, as a string. */
-function text(end: number): string {
-  return String.fromCharCode.apply(null, scratch.subarray(0, end) as never);
+function isAccessor(found: unknown): boolean {
+  return found === INHERITED_ACCESSOR || found === OWN_ACCESSOR;
+}
+
+/** Returns what was written between two indexes, as a string. */
+function text(end: number, start = 0): string {
+  return String.fromCharCode.apply(null, scratch.subarray(start, end) as never);
 }
 
 function checkRoom(needed: number): void {
