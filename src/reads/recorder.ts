@@ -258,10 +258,15 @@ export class Recorder {
     return undefined;
   }
 
+  /** Whether an object was read from outside of the body, or returned by a function. */
+  isFromOutside(object: object): boolean {
+    const { nodes, isModel } = this.#objects.of(object);
+    return isModel || nodes.length > 0 || this.isGiven(object);
+  }
+
   /** Whether an object is, or may be, from outside of the body. */
   isOutside(object: object): boolean {
-    const { nodes, isModel } = this.#objects.of(object);
-    return isModel || nodes.length > 0 || this.isGiven(object) || this.#handed.isInHanded(object);
+    return this.isFromOutside(object) || this.#handed.isInHanded(object);
   }
 
   isMarkedSafe(object: object): boolean {

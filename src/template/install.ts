@@ -5,7 +5,16 @@ import type { Toolkit } from './compile/analysis.ts';
 import { factsTag } from './compile/facts-tag.ts';
 import { DependsTag } from './depends-tag.ts';
 import { FragmentTag } from './fragment-tag.ts';
-import type { Done, Environment, Lexer, NunjucksEnvironment, Parser, ParserClass, Template } from './nunjucks.ts';
+import type {
+  Done,
+  Environment,
+  Lexer,
+  NunjucksEnvironment,
+  Parser,
+  ParserClass,
+  Runtime,
+  Template,
+} from './nunjucks.ts';
 import { TemplateEnvironment } from './run/environment.ts';
 import { type NunjucksRender, Renders } from './run/renders.ts';
 
@@ -30,8 +39,8 @@ export function install(target: NunjucksEnvironment, engine: Engine, { name }: {
     if (installed.engine === engine) return;
     throw failed('this environment already has another sweeper: use one sweeper, or another environment');
   }
-  const { prototype, toolkit } = probe(env);
-  const environment = new TemplateEnvironment(env, toolkit, engine, name ?? '');
+  const { prototype, toolkit, runtime } = probe(env);
+  const environment = new TemplateEnvironment(env, toolkit, runtime, engine, name ?? '');
   const renders = new Renders(environment, engine, hookRender(prototype));
   Object.defineProperty(env, INSTALLED, { value: { engine, renders } });
   renderByName(env, renders);
@@ -67,15 +76,17 @@ function failed(message: string): CacheSweeperError {
 
 interface TemplatePrototype {
   render: (...args: never[]) => unknown;
-  constructor: new (source: string, env: object, path: string) => Template;
+  constructor: new (source: string | object, env: object, path: string) => Template;
 }
 
 /**
- * Finds the classes of the copy of Nunjucks that an environment belongs to, from the environment alone. A derived
- * environment without loaders makes up an empty template, and an extension added to it receives the parser.
+ * Finds the classes and the runtime of the copy of Nunjucks that an environment belongs to, from the environment alone.
+ * A derived environment without loaders makes up an empty template, an extension added to it receives the parser, and a
+ * template made of compiled code receives the runtime.
  */
-function probe(env: Environment): { prototype: TemplatePrototype; toolkit: Toolkit } {
+function probe(env: Environment): { prototype: TemplatePrototype; toolkit: Toolkit; runtime: Runtime } {
   let toolkit: Toolkit | undefined;
+  let runtime: Runtime | undefined;
   const tag = 'cachesweeperprobe';
   const extension = {
     __name: tag,
@@ -97,10 +108,15 @@ function probe(env: Environment): { prototype: TemplatePrototype; toolkit: Toolk
   } catch {
     // The template was compiled only to reach parse().
   }
-  if (toolkit === undefined || typeof prototype.render !== 'function') {
+  const root = (_env: object, _context: object, _frame: object, given: Runtime, done: Done<string>): void => {
+    runtime = given;
+    done(null, '');
+  };
+  new prototype.constructor({ type: 'code', obj: { root } }, bare, 'probe').render({});
+  if (toolkit === undefined || runtime === undefined || typeof prototype.render !== 'function') {
     throw failed('this version of Nunjucks is not known: expected 3.2.4 or later 3.2');
   }
-  return { prototype, toolkit };
+  return { prototype, toolkit, runtime };
 }
 
 /**

@@ -77,7 +77,8 @@ export type CompiledCode = Readonly<Record<string, (...args: never[]) => unknown
 /** The functions that Nunjucks passes to compiled templates. */
 export interface Runtime {
   contextOrFrameLookup(context: Context, frame: Frame, name: string): unknown;
-  memberLookup(object: unknown, key: unknown): unknown;
+  /** With Jinja compatibility, `slice` is the rest of `object[start:stop:step]`, whose start is `key`. */
+  memberLookup(object: unknown, key: unknown, ...slice: readonly unknown[]): unknown;
   makeMacro(names: readonly string[], keywords: readonly string[], body: (...args: unknown[]) => unknown): object;
   makeKeywordArgs(args: object): object;
   fromIterator(value: unknown): unknown;

@@ -1,4 +1,4 @@
-import type { Lexer, Node, Parser, ParserClass, Token } from '../nunjucks.ts';
+import type { Lexer, Node, Parser, ParserClass, Token, TokenSource } from '../nunjucks.ts';
 import { OperandSplitter, shown } from './operand-splitter.ts';
 import { childNodes, isNode } from './syntax.ts';
 import { failAt } from './template-error.ts';
@@ -47,7 +47,7 @@ function parseOperand(parser: Parser, lexer: Lexer, given: readonly Token[]): No
   const end: Token = { type: 'end', value: 'the end', lineno: first.lineno, colno: first.colno };
   const rest = [...tokens, end];
   const Parser = parser.constructor as ParserClass;
-  const own = new Parser({ nextToken: () => rest.shift() ?? null });
+  const own = new Parser(tokensOf(rest));
   const unreadable = `cannot read the operand that starts with ${shown(first)}`;
   let node: Node;
   try {
@@ -60,6 +60,16 @@ function parseOperand(parser: Parser, lexer: Lexer, given: readonly Token[]): No
   if (left !== null && left !== end) failAt(left, `${unreadable}: ${shown(left)} is left over`);
   checkNodes(node, first);
   return node;
+}
+
+/** Makes a source of tokens. With Jinja compatibility, Nunjucks' parser sets its index back to read a slice. */
+function tokensOf(tokens: readonly Token[]): TokenSource & { index: number } {
+  return {
+    index: 0,
+    nextToken() {
+      return tokens[this.index++] ?? null;
+    },
+  };
 }
 
 /** Rejects `x | f(1)(2)`, of which Nunjucks would silently drop the first arguments. */

@@ -1,7 +1,9 @@
 import { isLazy } from '../../reads/lazies.ts';
+import { isObject } from '../../reads/objects.ts';
 import type { Recorder } from '../../reads/recorder.ts';
 import type { ReadShape, RootKind } from '../../reads/shape.ts';
 import type { Context, Frame } from '../nunjucks.ts';
+import { reportingChanges } from './made-up-methods.ts';
 import { calledIn, macroOf, methodOf, type TemplateReading } from './page-runtime.ts';
 import { recordingContext } from './recording-context.ts';
 
@@ -72,25 +74,28 @@ export class BodyReading implements TemplateReading {
     this.#recorder.cannotSee(name, 'looking at it throws');
   }
 
-  lookup(context: Context, frame: Frame, name: string): unknown {
+  lookup(context: Context, frame: Frame, name: string, value: unknown): void {
     const own = this.#around.frame;
     let isInside = false;
     for (let at: Frame | null | undefined = frame; at; at = at.parent) {
       if (at === own) isInside = true;
-      const value = at.variables[name];
-      if (value === undefined) continue;
+      const found = at.variables[name];
+      if (found === undefined) continue;
+      if (!Object.is(found, value)) this.#recorder.cannotSee(name, MADE_UP);
       // Found in one of the body's own frames, or in the frame of a macro, which has no parent.
       if (!isInside || at === own) this.#seen(value);
       else this.#found(name, value);
-      return value;
+      return;
     }
-    const value = context.lookup(name);
+    const found = context.lookup(name);
+    // A runtime may make up a value for a name that has none, such as Jinja's `True`. It is the same on each page, so
+    // that the name has no value is all there is to compare.
+    if (!Object.is(found, value) && (found !== undefined || isObject(value))) this.#recorder.cannotSee(name, MADE_UP);
     try {
-      this.#ofContext(context, name, value, isInside);
+      this.#ofContext(context, name, found, isInside);
     } catch {
       this.#cannot(name);
     }
-    return value;
   }
 
   #found(name: string, value: unknown): void {
@@ -169,6 +174,15 @@ export class BodyReading implements TemplateReading {
     } catch {
       this.#cannot(String(key));
     }
+  }
+
+  madeUp(object: unknown): unknown {
+    if (!isObject(object)) return object;
+    // What the body made itself may be changed, and is made of what was read.
+    if (!this.#recorder.isFromOutside(object)) return object;
+    this.hand([object]);
+    const path = this.#recorder.pathTo(object)?.steps.join('.') ?? '';
+    return reportingChanges(object, () => this.#recorder.cannotSee(path, CHANGES));
   }
 
   iterate(value: unknown): void {
@@ -287,3 +301,6 @@ export class BodyReading implements TemplateReading {
     return recording;
   }
 }
+
+const MADE_UP = 'the runtime gives another value than the page has';
+const CHANGES = 'the body changes it';

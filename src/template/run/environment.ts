@@ -8,7 +8,7 @@ import type { Find, Found } from '../compile/body-uses.ts';
 import { factsOf, type TemplateFacts } from '../compile/facts.ts';
 import { PrivateNames } from '../compile/private-names.ts';
 import { type BakedTagSite, checkBody, type Rules } from '../compile/tag-site.ts';
-import type { Context, Environment, RootFunction, Template } from '../nunjucks.ts';
+import type { Context, Environment, RootFunction, Runtime, Template } from '../nunjucks.ts';
 import { asyncBody } from './body.ts';
 import { Helpers } from './helpers.ts';
 import { Page } from './page.ts';
@@ -51,11 +51,11 @@ export class TemplateEnvironment implements TemplateSource {
   readonly #warned = new Set<string>();
 
   /** @param name name of the environment, if it has one */
-  constructor(env: Environment, toolkit: Toolkit, engine: Engine, name: string) {
+  constructor(env: Environment, toolkit: Toolkit, runtime: Runtime, engine: Engine, name: string) {
     this.env = env;
     this.pagePrototype = pagePrototype(env);
     this.#engine = engine;
-    this.helpers = new Helpers(env, engine.functions, name);
+    this.helpers = new Helpers(env, runtime, engine.functions, name);
     this.#shared = new SharedTemplates(engine.fragments as { readonly reading: TemplateReading | undefined });
     this.privateNames = new PrivateNames(engine.settings.private);
     // A page as a whole is not compared by its reads, so the names of request objects are private too, unless the

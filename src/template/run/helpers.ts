@@ -1,7 +1,8 @@
 import type { Functions } from '../../render/functions.ts';
 import { digest } from '../../util/digest.ts';
 import { isPlain } from '../../util/plain.ts';
-import type { Environment } from '../nunjucks.ts';
+import type { Environment, Runtime } from '../nunjucks.ts';
+import { RuntimeText } from './runtime-text.ts';
 
 const REPLACED = Symbol('replaced');
 const SEVERAL = Symbol('several');
@@ -31,6 +32,7 @@ interface Known {
  */
 export class Helpers {
   readonly #env: Environment;
+  readonly #runtime: RuntimeText;
   readonly #functions: Functions;
   /** The name of the environment. */
   readonly #of: string;
@@ -44,8 +46,9 @@ export class Helpers {
   #bareManner: string | undefined;
 
   /** @param of name of the environment, if it has one */
-  constructor(env: Environment, functions: Functions, of: string) {
+  constructor(env: Environment, runtime: Runtime, functions: Functions, of: string) {
     this.#env = env;
+    this.#runtime = new RuntimeText(runtime);
     this.#functions = functions;
     this.#of = of;
     this.#own = ownOf(env);
@@ -104,13 +107,14 @@ export class Helpers {
   }
 
   /**
-   * Text of all that changes how the environment runs a template and is not recorded as a read: its name, the names of
-   * Nunjucks' own filters and tests that were replaced, and other extensions. It is part of each template digest.
+   * Text of all that changes how the environment runs a template and is not recorded as a read: its name, the code of
+   * Nunjucks' runtime, the names of Nunjucks' own filters and tests that were replaced, and other extensions. It is part
+   * of each template digest.
    */
   get manner(): string {
     const { filters, tests, extensions } = this.#env;
     // Every page asks for each of its templates. Most environments have no other extension, and nothing was replaced.
-    if (this.#bareManner !== undefined && this.#isBare()) return this.#bareManner;
+    if (this.#bareManner !== undefined && this.#runtime.isSame() && this.#isBare()) return this.#bareManner;
     const { filterNames, testNames, bareFilters, bareTests } = this.#own;
     const replaced = [
       ...replacedNames(filterNames, bareFilters, filters),
@@ -122,7 +126,7 @@ export class Helpers {
       const isOnly = this.#functions.isOnly(`${this.#of}\n${text}`, extension);
       return [isOnly ? text : `${text}${this.#functions.mark(extension)}`];
     });
-    const manner = JSON.stringify([this.#of, replaced, others]);
+    const manner = JSON.stringify([this.#of, this.#runtime.text, replaced, others]);
     if (replaced.length === 0 && this.#isBare()) this.#bareManner = manner;
     return manner;
   }

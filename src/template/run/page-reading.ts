@@ -23,16 +23,18 @@ export class PageReading implements TemplateReading {
     this.#found = found;
   }
 
-  lookup(context: Context, frame: Frame, name: string): unknown {
-    const own = frame.lookup(name);
-    const value = own !== undefined ? own : context.lookup(name);
+  lookup(_context: Context, _frame: Frame, name: string, value: unknown): void {
     this.#look([name], value);
-    return value;
   }
 
   member(object: unknown, key: unknown, value: unknown): void {
     if (typeof key === 'symbol' || typeof object !== 'object' || object === null) return;
     this.#look([...(this.#carriers.get(object) ?? ELSEWHERE), String(key)], value);
+  }
+
+  madeUp(object: unknown): unknown {
+    this.iterate(object);
+    return object;
   }
 
   #look(path: readonly string[], value: unknown): void {

@@ -2,6 +2,7 @@ import { peekOrNothing } from '../../reads/peek.ts';
 import { isPlaceholder } from '../../reads/placeholder.ts';
 import type { Reading } from '../../render/frame.ts';
 import type { Context, Frame, Runtime } from '../nunjucks.ts';
+import { MethodWrappers } from './made-up-methods.ts';
 import { pageFrame } from './page-frame.ts';
 
 type Called = (this: unknown, ...args: unknown[]) => unknown;
@@ -56,13 +57,18 @@ export function methodOf(value: unknown): Method | undefined {
 export interface TemplateReading extends Reading {
   /** A template or module runs, with a copy of `variables`; undefined if these are not the page's. */
   enter(context: Context, variables: Record<string, unknown> | undefined): void;
-  /** Looks a variable up, as Nunjucks does: in the frames, then in the context. */
-  lookup(context: Context, frame: Frame, name: string): unknown;
+  /** A variable was looked up in the frames, then in the context. */
+  lookup(context: Context, frame: Frame, name: string, value: unknown): void;
   /** A variable was looked up past all frames, as macros and modules do. */
   lookupPast(kind: 'context' | 'global', context: Context, name: string, value: unknown): void;
   /** The template uses a filter (`|name`) or test (`?name`) that is not Nunjucks' own. */
   helper(name: string, called: unknown): void;
   member(object: unknown, key: unknown, value: unknown): void;
+  /**
+   * The runtime made up a method for an object, as Jinja compatibility does. Returns the object that the method is to
+   * work on: one that reports changes, or the object itself.
+   */
+  madeUp(object: unknown): unknown;
   /** `for` goes over a value. */
   iterate(value: unknown): void;
   /** `for a, b in` takes apart the elements of a value. */
@@ -98,6 +104,9 @@ export type MakeRuntime = new (context: Context) => PageRuntime;
  * Makes the runtime that the templates of a page receive: Nunjucks' own, which also tells the body being rendered about
  * each lookup. Where no body is rendered, it costs one more check than Nunjucks alone.
  *
+ * Each function calls the one that the runtime has at that time, because `installJinjaCompat` replaces some of them,
+ * and may be called after the first page.
+ *
  * @param failed called with each error that a template catches
  */
 export function pageRuntime(
@@ -105,22 +114,30 @@ export function pageRuntime(
   fragments: { readonly reading: TemplateReading | undefined },
   failed: (context: Context, error: unknown) => void,
 ): MakeRuntime {
-  const { contextOrFrameLookup, memberLookup, makeMacro, makeKeywordArgs } = runtime;
-  const { fromIterator, inOperator, callWrap, isArray, handleError } = runtime;
+  const wrappers = new MethodWrappers(runtime);
   const overrides: Partial<Runtime> & ThisType<PageRuntime> = {
     Frame: pageFrame(runtime.Frame, fragments),
     contextOrFrameLookup(context, frame, name) {
-      const reading = fragments.reading;
-      if (reading === undefined) return contextOrFrameLookup(context, frame, name);
-      return reading.lookup(context, frame, name);
+      const value = runtime.contextOrFrameLookup.call(this, context, frame, name);
+      fragments.reading?.lookup(context, frame, name, value);
+      return value;
     },
-    memberLookup(object, key) {
-      const value = memberLookup(object, key);
-      fragments.reading?.member(object, key, value);
-      return typeof value === 'function' ? method(object, key, value as Called) : value;
+    memberLookup(object, key, ...slice) {
+      const value = runtime.memberLookup.call(this, object, key, ...slice);
+      const reading = fragments.reading;
+      if (slice.length > 0) {
+        if (reading !== undefined) sliced(reading, object, value);
+        return value;
+      }
+      const isMethod = typeof value === 'function';
+      if (reading !== undefined) {
+        if (isMethod && !wrappers.includes(value)) return runtime.memberLookup.call(this, reading.madeUp(object), key);
+        reading.member(object, key, value);
+      }
+      return isMethod ? method(object, key, value as Called) : value;
     },
     makeMacro(names, keywords, body) {
-      const macro = makeMacro(names, keywords, body);
+      const macro = runtime.makeMacro.call(this, names, keywords, body);
       (macro as { [MACRO]?: Macro })[MACRO] = { context: this.context, body, isCaller: false };
       return macro;
     },
@@ -131,32 +148,32 @@ export function pageRuntime(
         macro.isCaller = true;
         fragments.reading?.madeCaller(caller as object);
       }
-      return makeKeywordArgs(args);
+      return runtime.makeKeywordArgs.call(this, args);
     },
     fromIterator(value) {
       fragments.reading?.iterate(value);
-      return fromIterator(value);
+      return runtime.fromIterator.call(this, value);
     },
     isArray(value) {
       fragments.reading?.destructure(value);
-      return isArray(value);
+      return runtime.isArray.call(this, value);
     },
     inOperator(key, value) {
       const reading = fragments.reading;
       if (Array.isArray(value)) reading?.iterate(value);
       else reading?.hand([value]);
-      return inOperator(key, value);
+      return runtime.inOperator.call(this, key, value);
     },
     callWrap(called, name, context, args) {
       const reading = fragments.reading;
-      if (reading === undefined) return callWrap(called, name, context, args);
-      const value = callWrap(called, name, reading.called(called, context, args), args);
+      if (reading === undefined) return runtime.callWrap.call(this, called, name, context, args);
+      const value = runtime.callWrap.call(this, called, name, reading.called(called, context, args), args);
       if (!isMethodOfText(called)) reading.given(value);
       return value;
     },
     handleError(error, line, column) {
       failed(this.context, error);
-      return handleError(error, line, column);
+      return runtime.handleError.call(this, error, line, column);
     },
   };
   class Derived {
@@ -168,6 +185,13 @@ export function pageRuntime(
   }
   Object.setPrototypeOf(Derived.prototype, Object.assign(Object.create(runtime), overrides));
   return Derived as unknown as MakeRuntime;
+}
+
+/** Reports a slice, `list[1:3]`. Reads of the elements of a list are recorded when they are used. */
+function sliced(reading: TemplateReading, object: unknown, slice: unknown): void {
+  if (Array.isArray(object)) return reading.iterate(object);
+  reading.hand([object]);
+  if (typeof object === 'object') reading.given(slice);
 }
 
 /** Whether a function is a method of a text. Such a method makes a new result for each call. */

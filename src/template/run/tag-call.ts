@@ -149,8 +149,8 @@ export class TagCall implements FragmentCall, BodyEvents {
   read(kind: RootKind, name: string): unknown {
     const { page, context, frame, handed } = this.#at;
     const { reading } = page;
-    if (kind === 'scope' && reading !== undefined) return reading.lookup(context, frame, name);
     const value = new TagScope(page.world, [], context, frame, handed).read(kind, name);
+    if (kind === 'scope') reading?.lookup(context, frame, name, value);
     if (kind === 'helper') reading?.helper(name, value);
     if (kind === 'context' || kind === 'global') reading?.lookupPast(kind, context, name, value);
     return value;
