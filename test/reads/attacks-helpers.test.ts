@@ -138,3 +138,88 @@ class Say {
     return this.#what;
   }
 }
+
+describe.each(kinds)('a helper that gets another one from this.env, in %s', (kind) => {
+  type This = { readonly env: Environment; readonly lang?: string; lookup(name: string): unknown };
+  const uses: readonly (readonly [string, (this: This, rows: readonly unknown[]) => unknown])[] = [
+    [
+      'Nunjucks’ own, without this',
+      function (rows) {
+        const join = this.env.getFilter('join');
+        return join(rows, '-');
+      },
+    ],
+    [
+      'Nunjucks’ own, with this',
+      function (rows) {
+        return this.env.getFilter('join').call(this, rows, '-');
+      },
+    ],
+    [
+      'Nunjucks’ own, with another this',
+      function (rows) {
+        return { join: this.env.getFilter('join') }.join(rows, '-');
+      },
+    ],
+    [
+      'one of the site, without this',
+      function (rows) {
+        const shout = this.env.getFilter('shout');
+        return shout(rows[0]);
+      },
+    ],
+    [
+      'one of the site, with this',
+      function (rows) {
+        return this.env.getFilter('shout').call(this, rows[0]);
+      },
+    ],
+    [
+      'one of the site, with another this',
+      function (rows) {
+        return { lang: 'x', shout: this.env.getFilter('shout') }.shout(rows[0]);
+      },
+    ],
+    [
+      'a test, without this',
+      function (rows) {
+        const is = (this.env as unknown as { getTest(name: string): (x: unknown) => boolean }).getTest('iterable');
+        return `${is(rows)}${rows}`;
+      },
+    ],
+  ]; // prettier-ignore
+
+  test.each(uses)('%s', async (_name, pretty) => {
+    const site = new Site(T('{{ rows | pretty }}{{ pretty(rows) }}'), kind, {
+      helpers: (env) => {
+        env.addFilter('shout', function (this: This | undefined, text: unknown) {
+          return `${text}!${this?.lookup?.('lang') ?? this?.lang}`;
+        });
+        env.addFilter('pretty', pretty as never);
+        env.addGlobal('pretty', pretty);
+      },
+    });
+    const pages = [
+      [1, 'de'],
+      [3, 'de'],
+      [3, 'en'],
+    ].map(([x, lang]) => () => ({ a: a(), rows: [x, 2], lang })); // prettier-ignore
+    for (const page of [...pages, ...pages]) await site.show(page);
+    expect(site.outcomes).toEqual(['hit']);
+  });
+
+  test('one that is replaced', async () => {
+    const site = new Site(T('{{ "x" | pretty }}'), kind, {
+      helpers: (env) => {
+        env.addFilter('pretty', function (this: This, text: string) {
+          const shout = this.env.getFilter('shout');
+          return shout(text);
+        } as never);
+      },
+    });
+    for (const end of ['!', '?']) {
+      for (const env of [site.env, site.plain]) env.addFilter('shout', (text: string) => `${text}${end}`);
+      for (let i = 0; i < 3; i++) await site.show(() => ({ a: a() }));
+    }
+  });
+});

@@ -297,6 +297,8 @@ export class BodyReading implements TemplateReading {
         all: () => this.#recorder.cannotSee('this.ctx', 'a function asks for all variables of the page'),
       });
       this.#recording.set(context, recording);
+      // A function may hand on the context that it got.
+      this.#recording.set(recording, recording);
     }
     return recording;
   }

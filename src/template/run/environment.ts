@@ -14,6 +14,7 @@ import { Helpers } from './helpers.ts';
 import { Page } from './page.ts';
 import { PAGE, type PageEnvironment, pagePrototype } from './page-environment.ts';
 import type { TemplateReading } from './page-runtime.ts';
+import { RecordedHelpers } from './recorded-helpers.ts';
 import { SharedTemplates } from './shared-templates.ts';
 import { type TemplateDigest, TemplateDigests } from './template-digest.ts';
 
@@ -53,10 +54,11 @@ export class TemplateEnvironment implements TemplateSource {
   /** @param name name of the environment, if it has one */
   constructor(env: Environment, toolkit: Toolkit, runtime: Runtime, engine: Engine, name: string) {
     this.env = env;
-    this.pagePrototype = pagePrototype(env);
     this.#engine = engine;
     this.helpers = new Helpers(env, runtime, engine.functions, name);
-    this.#shared = new SharedTemplates(engine.fragments as { readonly reading: TemplateReading | undefined });
+    const fragments = engine.fragments as { readonly reading: TemplateReading | undefined };
+    this.pagePrototype = pagePrototype(env, new RecordedHelpers(this.helpers, fragments));
+    this.#shared = new SharedTemplates(fragments);
     this.privateNames = new PrivateNames(engine.settings.private);
     // A page as a whole is not compared by its reads, so the names of request objects are private too, unless the
     // option is an empty list.

@@ -4,14 +4,14 @@ import type { Context, Done, Environment, Template } from '../nunjucks.ts';
 import type { BodyWatch } from './body.ts';
 import { throwIfFailing } from './failing-template.ts';
 import type { Failures } from './failures.ts';
-import type { Helpers } from './helpers.ts';
 import type { TemplateReading } from './page-runtime.ts';
+import type { Called, RecordedHelpers } from './recorded-helpers.ts';
 import type { TemplateLoads } from './template-loads.ts';
 import { waterfall } from './waterfall.ts';
 
 /** The parts of a page that its environment uses. */
 export interface EnvironmentPage {
-  readonly environment: { readonly env: Environment; readonly pagePrototype: Environment; readonly helpers: Helpers };
+  readonly environment: { readonly env: Environment; readonly pagePrototype: Environment };
   readonly render: Render;
   readonly reading: TemplateReading | undefined;
   readonly watch: BodyWatch | undefined;
@@ -42,7 +42,7 @@ type Optional<T> = T | null | undefined;
  * Makes the prototype of the environments of all pages of one environment. It finds templates, filters and extensions
  * for a page; the page's own environment adds the page and the most frequent lookups.
  */
-export function pagePrototype(base: Environment): Environment {
+export function pagePrototype(base: Environment, recorded: RecordedHelpers): Environment {
   return Object.assign(Object.create(base) as Environment, {
     getTemplate(
       this: Environment & { readonly [PAGE]: EnvironmentPage },
@@ -63,11 +63,11 @@ export function pagePrototype(base: Environment): Environment {
       else waterfall(tasks, callback);
     },
     getFilter(this: Environment & { readonly [PAGE]: EnvironmentPage }, name: string): Called {
-      return getFilter(this[PAGE], base, name);
+      return getFilter(this[PAGE], base, recorded, name);
     },
     getTest(this: Environment & { readonly [PAGE]: EnvironmentPage }, name: string): Called {
       const test = base.getTest(name);
-      return this[PAGE].reading === undefined ? test : recorded(this[PAGE], `?${name}`, test);
+      return this[PAGE].reading === undefined ? test : recorded.of(`?${name}`, test);
     },
     getExtension(this: Environment & { readonly [PAGE]: EnvironmentPage }, name: string): object {
       const extension = base.getExtension(name);
@@ -88,69 +88,12 @@ export function environmentOf(page: EnvironmentPage): Environment {
   return own;
 }
 
-type Called = (this: unknown, ...args: unknown[]) => unknown;
-
-function getFilter(page: EnvironmentPage, base: Environment, name: string): Called {
+function getFilter(page: EnvironmentPage, base: Environment, recorded: RecordedHelpers, name: string): Called {
   const filter = base.getFilter(name);
   if (base.asyncFilters.includes(name)) {
     return continued(page, page.watch === undefined ? filter : page.watch.asyncFilter(filter));
   }
-  return page.reading === undefined ? filter : recorded(page, `|${name}`, filter);
-}
-
-const known = new WeakMap<Called, Called>();
-
-/**
- * Makes a filter or test record the values it receives. One that is not Nunjucks' own is a read itself, and gets a
- * recording context.
- */
-function recorded(page: EnvironmentPage, name: string, called: Called): Called {
-  const { helpers } = page.environment;
-  if (!helpers.isOwn(called)) page.reading?.helper(name, called);
-  let made = known.get(called);
-  if (made === undefined) {
-    made = helpers.isOwn(called) ? ownRecorded(called, helpers) : foreignRecorded(called);
-    known.set(called, made);
-  }
-  return made;
-}
-
-function ownRecorded(called: Called, helpers: Helpers): Called {
-  if (helpers.isStructural(called)) return called;
-  const isMoving = helpers.isMoving(called);
-  return function handed(this: unknown, ...args: unknown[]) {
-    // Fast path: most filters receive a single text or number.
-    if (args.length === 1 && !isObject(args[0])) return called.call(this, args[0]);
-    if (args.some(isObject)) {
-      const reading = readingOf(this);
-      if (isMoving && Array.isArray(args[0])) reading?.iterate(args[0]);
-      else reading?.hand(args);
-      const value = called.apply(this, args);
-      // A value picked from a list that a function returned was returned by that function as well.
-      if (args.some((arg) => reading?.isGiven(arg))) reading?.given(value);
-      return value;
-    }
-    return called.apply(this, args);
-  };
-}
-
-function foreignRecorded(called: Called): Called {
-  return function handed(this: unknown, ...args: unknown[]) {
-    const reading = readingOf(this);
-    if (reading === undefined) return called.apply(this, args);
-    reading.hand(args);
-    const value = called.apply(reading.recording(this as Context), args);
-    reading.given(value);
-    return value;
-  };
-}
-
-function isObject(value: unknown): boolean {
-  return typeof value === 'object' || typeof value === 'function';
-}
-
-function readingOf(context: unknown): TemplateReading | undefined {
-  return ((context as Context).env as PageEnvironment)[PAGE]?.reading;
+  return page.reading === undefined ? filter : recorded.of(`|${name}`, filter);
 }
 
 /** Wraps a function whose last argument may be called back later, so that the page continues there as itself. */

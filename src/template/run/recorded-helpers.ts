@@ -1,0 +1,73 @@
+import type { Context } from '../nunjucks.ts';
+import type { Helpers } from './helpers.ts';
+import type { TemplateReading } from './page-runtime.ts';
+
+export type Called = (this: unknown, ...args: unknown[]) => unknown;
+
+/**
+ * Makes the filters and tests of one environment record the values they receive. They tell the body that is rendered
+ * when they are called: code of the site may call one that it got from `this.env`, with any `this` or none.
+ */
+export class RecordedHelpers {
+  readonly #helpers: Helpers;
+  readonly #fragments: { readonly reading: TemplateReading | undefined };
+  readonly #known = new WeakMap<Called, Called>();
+
+  constructor(helpers: Helpers, fragments: { readonly reading: TemplateReading | undefined }) {
+    this.#helpers = helpers;
+    this.#fragments = fragments;
+  }
+
+  /** Returns a filter or test that records what it receives. One that is not Nunjucks' own is a read itself. */
+  of(name: string, called: Called): Called {
+    const isOwn = this.#helpers.isOwn(called);
+    if (!isOwn) this.#fragments.reading?.helper(name, called);
+    let made = this.#known.get(called);
+    if (made === undefined) {
+      made = isOwn ? this.#own(called) : this.#foreign(called);
+      this.#known.set(called, made);
+    }
+    return made;
+  }
+
+  #own(called: Called): Called {
+    if (this.#helpers.isStructural(called)) return called;
+    const isMoving = this.#helpers.isMoving(called);
+    const fragments = this.#fragments;
+    return function handed(this: unknown, ...args: unknown[]) {
+      // Fast path: most filters receive a single text or number.
+      if (args.length === 1 && !isObject(args[0])) return called.call(this, args[0]);
+      if (args.some(isObject)) {
+        const { reading } = fragments;
+        if (isMoving && Array.isArray(args[0])) reading?.iterate(args[0]);
+        else reading?.hand(args);
+        const value = called.apply(this, args);
+        // A value picked from a list that a function returned was returned by that function as well.
+        if (args.some((arg) => reading?.isGiven(arg))) reading?.given(value);
+        return value;
+      }
+      return called.apply(this, args);
+    };
+  }
+
+  /** Makes one that gets a recording context. */
+  #foreign(called: Called): Called {
+    const fragments = this.#fragments;
+    return function handed(this: unknown, ...args: unknown[]) {
+      const { reading } = fragments;
+      if (reading === undefined) return called.apply(this, args);
+      reading.hand(args);
+      const value = called.apply(isContext(this) ? reading.recording(this) : this, args);
+      reading.given(value);
+      return value;
+    };
+  }
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' || typeof value === 'function';
+}
+
+function isContext(value: unknown): value is Context {
+  return typeof value === 'object' && value !== null && 'ctx' in value && 'lookup' in value;
+}
