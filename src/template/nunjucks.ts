@@ -106,7 +106,7 @@ export type FrameClass = new (parent?: Frame | null, isolateWrites?: boolean) =>
 
 export interface Frame {
   variables: Record<string, unknown>;
-  readonly parent: Frame | null;
+  parent: Frame | null;
   readonly isolateWrites: boolean | undefined;
   topLevel: boolean;
   push(isolateWrites?: boolean): Frame;

@@ -17,6 +17,10 @@ const call = fc.record({
   error: fc.option(fc.string({ minLength: 1, maxLength: 1 }), { freq: 6, nil: null }),
   results: fc.array(fc.nat(9), { maxLength: 3 }),
 });
+
+/** The filters and tests of the page's environment, which none of these tests uses. */
+const NOTHING = undefined as never;
+
 const script = fc.array(fc.array(call, { maxLength: 2 }), { maxLength: 4 });
 type Script = typeof script extends fc.Arbitrary<infer T> ? T : never;
 
@@ -81,7 +85,7 @@ test.each([
   ['something else than a list of tasks', 'tasks'],
 ])('the waterfall of a page answers as that of its environment: %s', (_title, tasks) => {
   const env = new nunjucks.Environment() as never as Parameters<typeof pagePrototype>[0];
-  const answers = [env, pagePrototype(env)].map((of) => {
+  const answers = [env, pagePrototype(env, NOTHING)].map((of) => {
     const calls: unknown[][] = [];
     of.waterfall(tasks as never, ((...args: unknown[]) => calls.push(args)) as never);
     return calls;
@@ -97,7 +101,7 @@ test.each([undefined, null, false])('a callback that is %s is not called', (call
     log.push(log.length);
     next();
   };
-  pagePrototype(env).waterfall([task, task] as never, callback as never);
+  pagePrototype(env, NOTHING).waterfall([task, task] as never, callback as never);
   expect(log).toEqual([0, 1]);
 });
 
@@ -109,7 +113,7 @@ test('the waterfall of a page waits for the next turn where Nunjucks is asked to
       log.push('task');
       next();
     };
-    pagePrototype(env).waterfall([task] as never, (() => resolve()) as never, true);
+    pagePrototype(env, NOTHING).waterfall([task] as never, (() => resolve()) as never, true);
   });
   log.push('returned');
   await done;

@@ -69,9 +69,10 @@ export class Emitter {
     const defined = namesIn(body, isDefinition);
     this.#publishDefinitions(body);
     // Assign the template function's own `frame`: macros set it when called, and callers run in the frame that it
-    // holds.
-    const inFrame = this.#statement(`var ${RUN} = cb.run; frame = ${RUN}.frame`);
-    const end = this.#statement(`${RUN}.end(); frame = ${RUN}.frame.parent`);
+    // holds. The run sets it back, even after an error.
+    const begin = `var ${RUN} = cb.run; ${RUN}.frameVariable = function(to) { return to ? frame = to : frame; }`;
+    const inFrame = this.#statement(`${begin}; frame = ${RUN}.frame`);
+    const end = this.#statement(`${RUN}.end()`);
     if (defined.length === 0) return { node: this.list([inFrame, body, end]), assigned, defined };
     const parameters = assigned.filter((name) => variables.has(name));
     const symbols = () => this.list(parameters.map((name) => new this.#nodes.Symbol(0, 0, name)));
@@ -80,9 +81,8 @@ export class Emitter {
     // "lineno" and "colno" are the variables in which the code keeps its place; passing them leaves the place
     // unchanged.
     const call = new this.#nodes.FunCall('lineno', 'colno', caller, symbols());
-    // The end of the caller removes its frame.
     return {
-      node: this.list([this.#statement(`var ${RUN} = cb.run`), new this.#nodes.Output(0, 0, [call])]),
+      node: this.list([this.#statement(begin), new this.#nodes.Output(0, 0, [call])]),
       assigned,
       defined,
     };

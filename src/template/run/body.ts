@@ -73,6 +73,8 @@ export class BodyRun extends BodyWatch {
   /** Whether every part of the body has been rendered. */
   hasEnded = false;
   failure: { readonly error: unknown } | undefined;
+  /** Returns the compiled template's own variable `frame`, or sets it. */
+  frameVariable: ((to?: Frame) => Frame) | undefined;
 
   constructor(events: BodyEvents, frame: Frame) {
     super(events);
@@ -85,6 +87,19 @@ export class BodyRun extends BodyWatch {
 
   fail(error: unknown): void {
     this.failure ??= { error };
+  }
+
+  /**
+   * Takes the body's frame out of those that the template goes on with. After an error that an extension catches,
+   * Nunjucks goes on in the frame of the loop or macro that failed. Returns whether it goes on in the tag's frame.
+   *
+   * @param around frame of the tag
+   */
+  leave(around: Frame): boolean {
+    const last = this.frameVariable?.();
+    if (last === this.frame) this.frameVariable?.(around);
+    for (let at = last; at; at = at.parent ?? undefined) if (at.parent === this.frame) at.parent = around;
+    return last === this.frame || last === around || last === undefined;
   }
 
   /** Renders the parent template's block, for super(). */
@@ -129,11 +144,12 @@ export interface BodyMade<T> {
 /**
  * Renders a body. Returns its result, or a promise after which it can be rendered again. While the body runs, the
  * variables that it sets stay in a frame of its own; after that they are set around the tag, as if the tag were not
- * there.
+ * there. So is what a body set before an error, because an extension may catch the error and show the rest of the page.
  *
  * @param own frame for the variables that the body sets
  * @param started called with the page's variables as they are before the body
- * @param ended called when the body has ended, before its variables are visible outside
+ * @param ended called when the body has ended, before its variables are visible outside; `isBack` is false if the
+ *   template goes on in another frame than that of the tag
  * @throws any error of the body; CacheSweeperError CACHESWEEPER_ASYNC_BODY
  */
 export function renderBody<T>(
@@ -142,7 +158,7 @@ export function renderBody<T>(
   body: CompiledBody,
   events: BodyEvents,
   started: (before: PageVariables) => void,
-  ended: (variables: readonly SetVariable[]) => T,
+  ended: (variables: readonly SetVariable[], isBack: boolean) => T,
 ): BodyMade<T> | Promise<unknown> {
   const run = new BodyRun(events, own);
   const done = ((error?: unknown) => {
@@ -155,21 +171,31 @@ export function renderBody<T>(
   if (before !== undefined) started(before);
   page.watch = run;
   let html: unknown;
-  let variables: readonly SetVariable[];
-  try {
-    html = body(done);
-  } finally {
+  let variables: readonly SetVariable[] = NONE;
+  const leave = (): boolean => {
     page.watch = outer;
     variables = variablesOf(own, before, defined);
     before?.restore();
+    return run.leave(frame);
+  };
+  try {
+    html = body(done);
+  } catch (error) {
+    leave();
+    setAround(context, frame, variables);
+    throw error;
   }
+  const isBack = leave();
   if (run.loading !== undefined) {
     if (page.render.canWait) return Promise.all(run.loading);
     throw asyncBody();
   }
-  if (run.failure !== undefined) throw keepPlace(run.failure.error);
+  if (run.failure !== undefined) {
+    setAround(context, frame, variables);
+    throw keepPlace(run.failure.error);
+  }
   if (!run.hasEnded || run.open > 0) throw asyncBody();
-  const result = ended(variables);
+  const result = ended(variables, isBack);
   setAround(context, frame, variables);
   return { html: String(html), variables, ended: result };
 }

@@ -55,9 +55,10 @@ export class TagCall implements FragmentCall, BodyEvents {
     const recorder = scope && new Recorder(scope, met, site.except);
     const reading = recorder && this.#reading(recorder, own, bodyFrame);
     bodyFrame.reading = reading;
-    const ended = (variables: readonly SetVariable[]): BodyReads | undefined => {
+    const ended = (variables: readonly SetVariable[], isBack: boolean): BodyReads | undefined => {
       bodyFrame.reading = undefined;
       if (recorder === undefined || scope === undefined) return undefined;
+      if (!isBack) recorder.cannotSee('', CAUGHT);
       const found = this.#foundReads(recorder, scope, variables);
       if ('reads' in found) read(found.reads);
       return found;
@@ -172,6 +173,7 @@ const LESS =
   "comparing them would take longer than rendering: pass less, let a lazy load it, say register(…, { version: 'updatedAt' }) for its rows, or except=";
 const REMEDIES =
   'say in vary or a key what it depends on and its path in except=, or make it a filter or global of the environment';
+const CAUGHT = 'something catches an error of a loop or macro in the body, which changes the scope behind the tag';
 const SETS = 'the body sets what is no plain data';
 
 function memberOf(value: unknown, step: string): unknown {
