@@ -1,3 +1,4 @@
+import { LONE_SURROGATE } from '../reads/atom.ts';
 import { parseReads, type Reads, writeReads } from '../reads/reads.ts';
 
 /**
@@ -74,14 +75,19 @@ export interface StoredEntry {
  * Writes an entry as text for a store: a line of JSON, the shape of its reads on a line of its own, then the html. The
  * first line is an array because parsing it takes two thirds of the time of an object; the shape is mostly that of the
  * entry before, so it is compared and not parsed. The canonical text is left out when it equals the key.
+ *
+ * UTF-8 has no form for half of a surrogate pair, such as `truncate` leaves of an emoji. Html with one is written in the
+ * JSON, which escapes it.
  */
 export function writeEntry({ canonical, entry }: StoredEntry, key: string): string {
   const { html, dependencies, templates, reads, provisional, microseconds } = entry;
   const expires = entry.expires === Number.POSITIVE_INFINITY ? null : entry.expires;
   const [shape, values] = writeReads(reads);
   const head: unknown[] = [dependencies, templates, values, expires, provisional, microseconds];
-  if (canonical !== key) head.push(canonical);
-  return `${JSON.stringify(head)}\n${shape}\n${html}`;
+  const isLossy = LONE_SURROGATE.test(html);
+  if (canonical !== key || isLossy) head.push(canonical);
+  if (isLossy) head.push(html);
+  return `${JSON.stringify(head)}\n${shape}\n${isLossy ? '' : html}`;
 }
 
 /** Reads what {@link writeEntry} wrote; returns undefined for anything else. */
@@ -90,10 +96,10 @@ export function readEntry(text: string, key: string): StoredEntry | undefined {
   const endOfShape = text.indexOf('\n', endOfHead + 1);
   if (endOfHead === -1 || endOfShape === -1) return undefined;
   try {
-    const [dependencies, templates, values, expires, provisional, microseconds, canonical = key] = JSON.parse(
+    const [dependencies, templates, values, expires, provisional, microseconds, canonical = key, escaped] = JSON.parse(
       text.slice(0, endOfHead),
     );
-    const html = text.slice(endOfShape + 1);
+    const html = escaped ?? text.slice(endOfShape + 1);
     const reads = parseReads(text.slice(endOfHead + 1, endOfShape), values);
     if (reads === undefined) return undefined;
     // Same property order as in `newEntry`, so that V8 gives both the same hidden class.
@@ -112,8 +118,9 @@ export function readEntry(text: string, key: string): StoredEntry | undefined {
   }
 }
 
-function isEntry({ dependencies, templates, expires, provisional, microseconds }: Entry): boolean {
+function isEntry({ html, dependencies, templates, expires, provisional, microseconds }: Entry): boolean {
   return (
+    typeof html === 'string' &&
     areTexts(dependencies) &&
     dependencies.length % 2 === 0 &&
     dependencies.length <= 2 * MAX_DEPENDENCIES &&

@@ -4,8 +4,8 @@ import { createHmac, hash, timingSafeEqual } from 'node:crypto';
  * Formats of a sealed value without and with secrets. Change both when the stored form changes, so that old values are
  * ignored.
  */
-const DIGEST_FORMAT = 'csw4d';
-const HMAC_FORMAT = 'csw4h';
+const DIGEST_FORMAT = 'csw5d';
+const HMAC_FORMAT = 'csw5h';
 /** Base64url characters kept of the mark: 132 bits. */
 const MARK_CHARACTERS = 22;
 /** Offset of the covered text, behind the format and the mark with a dot each. */
@@ -20,7 +20,7 @@ export type SealedKind = 'token' | 'entry';
  * HMAC-SHA-256 (RFC 2104), which cannot be forged without a secret.
  *
  * @example
- * csw4d.Zr8v…22 characters….token:15::1:Comment:=7:<payload>
+ * csw5d.Zr8v…22 characters….token:15::1:Comment:=7:<payload>
  */
 export class Sealer {
   readonly #secrets: readonly string[];

@@ -30,7 +30,7 @@ export function atom(value: Atom): string {
 }
 
 /** With the flag `u` a surrogate pair counts as one character, so this matches only lone halves. */
-const LONE_SURROGATE = /[\ud800-\udfff]/u;
+export const LONE_SURROGATE = /[\ud800-\udfff]/u;
 
 /** @param kind one letter: 's' for a string, 'h' for html that is marked safe */
 export function textAtom(kind: string, text: string): string {

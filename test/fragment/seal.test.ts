@@ -56,6 +56,6 @@ test('any bytes but those that were sealed are no value', () => {
 test('another format is another value', () => {
   const sealer = new Sealer();
   const value = Buffer.from(sealer.seal('entry', 'key', 'payload')).toString();
-  expect(value.startsWith('csw4d.')).toBe(true);
-  expect(sealer.unseal('entry', 'key', Buffer.from(value.replace('csw4d.', 'csw2d.')))).toBeUndefined();
+  expect(value.startsWith('csw5d.')).toBe(true);
+  expect(sealer.unseal('entry', 'key', Buffer.from(value.replace('csw5d.', 'csw2d.')))).toBeUndefined();
 });

@@ -214,3 +214,26 @@ describe('a template that was rendered before install()', () => {
     expect(outcomes).toEqual(['miss', 'hit', 'miss']);
   });
 });
+
+describe.each(kinds)('html with half of a character, as truncate leaves of an emoji, in %s', (kind) => {
+  const half = 'x\ud83d';
+  const pages: readonly (readonly [string, string, object])[] = [
+    ['printed', T('{{ s }}'), { s: half }],
+    ['cut by a filter', T('{{ s | truncate(2, true, "") }}{{ s | replace("y", "") }}'), { s: 'x😀y' }],
+    ['joined with its other half behind the tag', `${T('{{ s }}')}{{ t }}`, { s: half, t: '\ude00' }],
+    ['in a body around', T(`<${T('{{ s }}')}>`), { s: half }],
+    ['set by the body', `${T('{% set v = s %}')}{{ v }}`, { s: half }],
+    ['captured by the body', `${T('{% set v %}{{ s }}{% endset %}')}{{ v }}`, { s: half }],
+  ];
+  test.each(pages)('comes back as it was: %s', async (_where, source, context) => {
+    const site = new Site(source, kind);
+    for (let i = 0; i < 3; i++) await site.show(() => ({ a: a(), ...context }));
+    expect(new Set(site.outcomes)).toEqual(new Set(['hit']));
+  });
+
+  test('and is told from the character that stands for what cannot be read', async () => {
+    const site = new Site(T('{{ s }}'), kind);
+    for (const s of [half, 'x\ufffd', half, 'x\ufffd']) await site.show(() => ({ a: a(), s }));
+    expect(site.outcomes).toEqual(['hit']);
+  });
+});

@@ -39,7 +39,7 @@ const damages: Record<string, (value: Uint8Array, key: string) => Uint8Array> = 
   'cut in half': (value) => value.slice(0, value.length >> 1),
   empty: () => new Uint8Array(0),
   'something behind it': (value) => Buffer.concat([value, Buffer.from('<script>')]),
-  'another format': (value) => Buffer.from(text(value).replace('csw4', 'csw9')),
+  'another format': (value) => Buffer.from(text(value).replace('csw5', 'csw9')),
   'no UTF-8': (value) => value.map((byte) => byte | 0x80),
   zeros: (value) => new Uint8Array(value.length),
   'other html under the same digest': (value) => Buffer.from(text(value).replace(/<A>|\(B\)/, '<X>')),
