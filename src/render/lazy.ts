@@ -5,6 +5,7 @@ import { badOption } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
 import { isPlain } from '../util/plain.ts';
 import { currentRender, inPart, runAs } from './ambient.ts';
+import { argumentsKey } from './arguments-key.ts';
 import { Frame } from './frame.ts';
 import type { Render } from './render.ts';
 
@@ -16,8 +17,8 @@ type Call =
 
 /**
  * Delays loading until a template asks for the data: `comments()` in a fragment that hits is never called. The function
- * runs at most once for each render and arguments (plain data is compared by value, instances by reference), and the
- * render waits for its promise. Everything that a page asks for in one pass is loaded together.
+ * runs at most once for each render and arguments (text, dates, lists and plain objects are compared by value, all else
+ * by reference), and the render waits for its promise. Everything that a page asks for in one pass is loaded together.
  *
  * The template runs again when the data is there. Put effects that must happen only once (taking a flash message,
  * counting) into a lazy.
@@ -124,21 +125,6 @@ function holdsPlaceholder(value: unknown, path: readonly unknown[] = []): boolea
 
 function isPlainData(value: unknown): value is object {
   return typeof value === 'object' && value !== null && !isPlaceholder(value) && isPlain(value);
-}
-
-/** Returns text that identifies arguments: plain data by its value, other objects by a number. */
-function argumentsKey(value: unknown, objectNumber: (object: object) => number, path: readonly unknown[] = []): string {
-  const inner = (item: unknown) => argumentsKey(item, objectNumber, [...path, value]);
-  if (typeof value === 'string' || value instanceof String) return JSON.stringify(String(value));
-  if (typeof value === 'bigint') return `${value}n`;
-  if (value instanceof Date) return `Date(${value.getTime()})`;
-  if (Array.isArray(value) && !path.includes(value)) return `[${Array.from(value, inner).join(',')}]`;
-  if (isPlainData(value) && !Array.isArray(value) && !path.includes(value)) {
-    const pairs = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-    return `{${pairs.map(([name, item]) => `${JSON.stringify(name)}:${inner(item)}`).join(',')}}`;
-  }
-  if ((typeof value === 'object' && value !== null) || typeof value === 'function') return `#${objectNumber(value)}`;
-  return Object.is(value, -0) ? '-0' : String(value);
 }
 
 /** @throws CacheSweeperError CACHESWEEPER_LAZY_NOT_CALLED */

@@ -81,7 +81,7 @@ export class Render {
   #enabled: boolean | undefined;
   #vary: string | undefined;
   readonly #lazyCalls = new Map<unknown, Map<string, never>>();
-  readonly #objectNumbers = new Map<object, number>();
+  readonly #objectNumbers = new Map<object | symbol, number>();
 
   constructor(
     settings: Settings,
@@ -174,7 +174,7 @@ export class Render {
   }
 
   /** Returns a number that identifies an object within this render. */
-  readonly objectNumber = (object: object): number => {
+  readonly objectNumber = (object: object | symbol): number => {
     const known = this.#objectNumbers.get(object);
     if (known !== undefined) return known;
     this.#objectNumbers.set(object, this.#objectNumbers.size);
