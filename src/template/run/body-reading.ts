@@ -1,5 +1,6 @@
 import { isLazy } from '../../reads/lazies.ts';
 import { isObject } from '../../reads/objects.ts';
+import { peek } from '../../reads/peek.ts';
 import type { Recorder } from '../../reads/recorder.ts';
 import type { ReadShape, RootKind } from '../../reads/shape.ts';
 import type { Context, Frame } from '../nunjucks.ts';
@@ -113,6 +114,7 @@ export class BodyReading implements TemplateReading {
 
   helper(name: string, called: unknown): void {
     this.#recorder.root('helper', name, called);
+    this.#properties(called);
   }
 
   #seen(value: unknown): void {
@@ -240,7 +242,28 @@ export class BodyReading implements TemplateReading {
     }
     if (method !== undefined) this.#method(method.object, target);
     this.hand(args);
-    return isLazy(target) ? context : this.recording(context);
+    if (isLazy(target)) return context;
+    this.#properties(target);
+    return this.recording(context);
+  }
+
+  /**
+   * Records what a called function has as its own text, numbers and booleans, such as `t.locale`. Objects there, such as
+   * the cache of a memoized function, are trusted like what it closes over.
+   */
+  #properties(called: unknown): void {
+    if (typeof called !== 'function') return;
+    try {
+      const names = Object.keys(called);
+      const values = names.map((name) => peek(called, name));
+      // Handed on, it is compared by which properties it has as well.
+      if (!values.some(isObject)) return this.#recorder.hand(called);
+      names.forEach((name, i) => {
+        if (!isObject(values[i])) this.#recorder.member(called, name, values[i]);
+      });
+    } catch {
+      this.#cannot(called.name);
+    }
   }
 
   #method(object: unknown, target: unknown): void {
