@@ -223,3 +223,35 @@ describe.each(kinds)('a helper that gets another one from this.env, in %s', (kin
     }
   });
 });
+
+describe.each(kinds)('a helper that clones this.ctx, in %s', (kind) => {
+  type This = { readonly ctx: { readonly lang: string; readonly o: object } };
+  const site = (clone: (this: This) => unknown) =>
+    new Site(T('{{ "x" | f }}'), kind, { helpers: (env) => void env.addFilter('f', clone as never) });
+  const page = (lang: string) => () => ({ a: a(), lang, o: { x: lang } });
+  const langs = ['de', 'en', 'de', 'en'];
+
+  test('is told that a proxy cannot be cloned', async () => {
+    const shown = site(function () {
+      return structuredClone(this.ctx).lang;
+    });
+    await expect(shown.cached(page('de')())).rejects.toThrow(/DataCloneError.* could not be cloned/);
+  });
+
+  test('clones the variables that it needs', async () => {
+    const shown = site(function () {
+      const { lang, o } = structuredClone({ lang: this.ctx.lang, o: this.ctx.o });
+      return lang + JSON.stringify(o);
+    });
+    for (const lang of langs) await shown.show(page(lang));
+    expect(shown.outcomes).toEqual(['hit']);
+  });
+
+  test('clones a copy of all of them, and is not stored', async () => {
+    const shown = site(function () {
+      return structuredClone({ ...this.ctx, a: 0 }).lang;
+    });
+    for (const lang of langs) await shown.show(page(lang));
+    expect(shown.outcomes).toEqual(['unseen']);
+  });
+});
