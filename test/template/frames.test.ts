@@ -5,7 +5,7 @@ import type { Frame, FrameClass } from '../../src/template/nunjucks.ts';
 import { asPageFrame, pageFrame } from '../../src/template/run/page-frame.ts';
 
 const NunjucksFrame = (nunjucks as unknown as { readonly runtime: { readonly Frame: FrameClass } }).runtime.Frame;
-const PageFrame = pageFrame(NunjucksFrame);
+const PageFrame = pageFrame(NunjucksFrame, { reading: undefined });
 
 /** A few names, so that frames hide and overwrite each other's variables. */
 const name = fc.constantFrom('a', 'b', 'loop', 'loop.index', 'loop.last', 'a.b', 'a.b.c', '__proto__', 'toString');
