@@ -3,7 +3,8 @@ import { describe } from '../../util/describe.ts';
 
 export interface Address {
   readonly host: string;
-  readonly port: number;
+  /** A number, or the path of a Unix socket. */
+  readonly port: number | string;
 }
 
 export interface Credentials {
@@ -14,6 +15,9 @@ export interface Credentials {
 const DEFAULT_PORT = 11_211;
 /** Matches `host`, `host:port`, `1.2.3.4:port` and `[::1]:port`. */
 const ADDRESS = /^(?:\[([0-9a-f:.]+)\]|([A-Za-z0-9._-]+))(?::(\d{1,5}))?$/i;
+
+/** Matches the path of a Unix socket, with or without `unix:` in front. */
+const SOCKET = /^(?:unix:)?(\/[^\0,]+)$/;
 
 /**
  * Parses the addresses in a text or a list of texts.
@@ -32,6 +36,8 @@ export function parseAddresses(servers: unknown, what: string): Address[] {
 }
 
 function parseAddress(text: unknown, what: string): Address {
+  const [, path] = (typeof text === 'string' && SOCKET.exec(text.trim())) || [];
+  if (path !== undefined) return { host: '', port: path };
   if (typeof text === 'string' && text.includes('@')) {
     // Do not show the text: it contains a password.
     throw badOption(what, '"host:port"', 'credentials in front of it', {
@@ -46,10 +52,15 @@ function parseAddress(text: unknown, what: string): Address {
 }
 
 function badAddress(what: string, got: unknown): Error {
-  return badOption(what, '"host:port" or several, separated by commas ("cache1:11211,[::1]:11212")', describe(got));
+  return badOption(
+    what,
+    '"host:port", the path of a socket, or several, separated by commas ("cache1:11211,[::1]:11212")',
+    describe(got),
+  );
 }
 
 /** Returns the name of a server, used in messages and for spreading entries. */
 export function addressLabel({ host, port }: Address): string {
+  if (typeof port === 'string') return `unix:${port}`;
   return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }

@@ -34,7 +34,7 @@ export interface ConnectionEvents {
 export class Connection extends MemjsServer {
   readonly #events: ConnectionEvents;
   readonly #reader = new PacketReader(MAX_BODY);
-  /** Exchanges on the wire, oldest first. */
+  /** Batches on the wire, oldest first. */
   readonly #batches: PendingBatch<unknown>[] = [];
   readonly #onLate = (batch: PendingBatch<unknown>): void => this.#late(batch);
   readonly #connecting: NodeJS.Timeout;

@@ -23,7 +23,7 @@ const UNKNOWN: Lookup = { state: 'unknown' };
 
 /** Returned by {@link MemcachedStore.stats}. */
 export interface MemcachedStats {
-  /** Entries not sent because they were too large, even compressed. */
+  /** Entries that were too large, even compressed: over 1,000,000 bytes, or over the server's own limit. */
   readonly tooLarge: number;
   /** By address. */
   readonly servers: Readonly<Record<string, RemoteStats>>;
@@ -75,13 +75,17 @@ export class MemcachedStore implements Store {
     return this.#write(kind, items, call, {
       opcode: Opcode.set,
       nothing: false,
-      read: ({ status }) => status === Status.ok,
+      read: ({ status }) => this.#takes(status),
       isVital: kind === 'token',
     });
   }
 
   async addMany(kind: Kind, items: readonly StoreItem[], call: StoreCall): Promise<readonly Added[]> {
-    return this.#write<Added>(kind, items, call, { opcode: Opcode.add, nothing: 'unknown', read: added });
+    return this.#write<Added>(kind, items, call, {
+      opcode: Opcode.add,
+      nothing: 'unknown',
+      read: ({ status }) => (this.#takes(status) ? 'added' : status === Status.exists ? 'exists' : 'unknown'),
+    });
   }
 
   async close(): Promise<void> {
@@ -99,6 +103,12 @@ export class MemcachedStore implements Store {
       tooLarge: this.#tooLarge,
       servers: Object.fromEntries(this.#remotes.map(({ label, stats }) => [label, stats])),
     };
+  }
+
+  /** Whether the server took a value. It refuses those that are larger than its own limit (`memcached -I`). */
+  #takes(status: number): boolean {
+    if (status === Status.tooLarge) this.#tooLarge++;
+    return status === Status.ok;
   }
 
   async #write<T>(
@@ -157,11 +167,6 @@ function found(packet: Packet): Compressed | Lookup {
   const size = packet.flags ?? NOT_COMPRESSED;
   const { value } = packet;
   return size === NOT_COMPRESSED ? { state: 'found', value } : { state: 'compressed', value, size };
-}
-
-function added({ status }: Packet): Added {
-  if (status === Status.ok) return 'added';
-  return status === Status.exists ? 'exists' : 'unknown';
 }
 
 function pack(kind: Kind, { key, value, ttl }: StoreItem, flags = NOT_COMPRESSED): WriteRequest {

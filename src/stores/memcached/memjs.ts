@@ -28,7 +28,8 @@ interface MemjsServerOptions {
 
 export const MemjsServer: new (
   host: string,
-  port: number,
+  /** memjs hands it to `net.connect`, which takes the path of a socket as well. */
+  port: number | string,
   username: string,
   password: string,
   options: MemjsServerOptions,

@@ -11,7 +11,7 @@ export const Opcode = {
 } as const;
 export type Opcode = (typeof Opcode)[keyof typeof Opcode];
 
-export const Status = { ok: 0x00, missing: 0x01, exists: 0x02, notAuthenticated: 0x20 } as const;
+export const Status = { ok: 0x00, missing: 0x01, exists: 0x02, tooLarge: 0x03, notAuthenticated: 0x20 } as const;
 
 const REQUEST_MAGIC = 0x80;
 const RESPONSE_MAGIC = 0x81;
@@ -148,6 +148,8 @@ export class PacketReader {
    * @throws ProtocolError when the bytes are no valid packet
    */
   read(chunk: Buffer): Packet[] {
+    // Look at the first byte at once: an answer in text is shorter than a header, and nothing would come after it.
+    if (this.#bytes === 0 && chunk.length > 0) checkMagic(chunk, 0);
     this.#parts.push(chunk);
     this.#bytes += chunk.length;
     const packets: Packet[] = [];
@@ -169,7 +171,7 @@ export class PacketReader {
   }
 
   #bodyBytes(buffer: Buffer, at: number): number {
-    if (buffer[at] !== RESPONSE_MAGIC) throw new ProtocolError('the server does not speak the binary protocol');
+    checkMagic(buffer, at);
     const body = buffer.readUInt32BE(at + 8);
     if (body > this.#maxBody) throw new ProtocolError(`the server announced an answer of ${body} bytes`);
     if (body < buffer.readUInt16BE(at + 2) + (buffer[at + 4] as number)) {
@@ -177,4 +179,11 @@ export class PacketReader {
     }
     return body;
   }
+}
+
+function checkMagic(buffer: Buffer, at: number): void {
+  if (buffer[at] === RESPONSE_MAGIC) return;
+  throw new ProtocolError(
+    'the server does not speak the binary protocol: start Memcached without -B ascii, or is it another server?',
+  );
 }
