@@ -49,3 +49,5 @@ export const { expect, vi } = vitest;
 /** The tests that are run for mutants need none of these. */
 export const beforeEach = (): void => {};
 export const afterEach = (): void => {};
+export const beforeAll = (): void => {};
+export const afterAll = (): void => {};

@@ -304,6 +304,24 @@ export const readMutants = {
     foundBy: ['private', 'and has no value keeps the fragment out of the cache'],
     isBlind: true,
   },
+  'the code of the runtime is not part of a template digest': {
+    rule: 'what was rendered without Jinja compatibility is not shown with it',
+    edits: edit('template/run/helpers.ts', 'this.#runtime.text, ', ''),
+    foundBy: ['attacks-jinja', 'after install, and after the first pages'],
+    isBlind: true,
+  },
+  'a body that leaves the template in another frame is stored': {
+    rule: 'what a body does to the scope behind its tag is done on each page',
+    edits: edit('template/run/tag-call.ts', 'if (!isBack)', 'if (false)'),
+    foundBy: ['attacks-errors', 'caught in the body'],
+    isBlind: true,
+  },
+  'what a called function has as its own is not compared': {
+    rule: 'texts, numbers and booleans that a called function has are compared',
+    edits: edit('template/run/body-reading.ts', '    this.#properties(target);\n', ''),
+    foundBy: ['attacks-function-properties', 'called by its name'],
+    isBlind: true,
+  },
 } as const satisfies Record<string, ReadMutant>;
 
 export type ReadMutantName = keyof typeof readMutants;
