@@ -18,14 +18,22 @@ export function hasOwnText(value: object): boolean {
     return Reflect.get(value, 'toString') !== LIST.toString || Reflect.get(value, 'join') !== LIST.join;
   }
   const prototype: object | null = Object.getPrototypeOf(value);
-  if (prototype === BASE && !Object.hasOwn(value, 'toString') && !Object.hasOwn(value, 'valueOf')) {
-    return Object.hasOwn(value, Symbol.toPrimitive) || Object.hasOwn(value, Symbol.toStringTag);
-  }
+  if (prototype === BASE) return hasOwnTextIfPlain(value);
   if (prototype === null) return TEXTS.some((name) => Object.hasOwn(value, name));
   return TEXTS.some((name) => {
     const found: unknown = peek(value, name);
     return found !== undefined && (found !== METHOD || Reflect.get(value, name) !== Reflect.get(BASE, name));
   });
+}
+
+/** The same for an object that inherits from `Object.prototype` only. Of a list, it takes a tenth of comparing a row. */
+export function hasOwnTextIfPlain(value: object): boolean {
+  return (
+    Object.hasOwn(value, 'toString') ||
+    Object.hasOwn(value, 'valueOf') ||
+    Object.hasOwn(value, Symbol.toPrimitive) ||
+    Object.hasOwn(value, Symbol.toStringTag)
+  );
 }
 
 /** Whether a proxy gave anything for a method of text but the one that every object inherits. */

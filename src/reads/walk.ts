@@ -7,6 +7,7 @@ import { BelowModels, identityOf } from './below-models.ts';
 import { builtInText, isBuiltInClass, isData, kindOf, ownExtras } from './built-in.ts';
 import { hasHiddenState } from './hidden-state.ts';
 import { isLazy } from './lazies.ts';
+import { hasOwnText, hasOwnTextIfPlain } from './objects.ts';
 import { INHERITED_ACCESSOR, isOfClass, METHOD, OWN_ACCESSOR, peek, peekOrdinary } from './peek.ts';
 import { isPlaceholder } from './placeholder.ts';
 import type { ReadNode, ReadShape } from './shape.ts';
@@ -174,7 +175,9 @@ class Walk {
       !this.#scope.models.includes(value) &&
       this.#world.identity(value) === undefined
     ) {
-      return this.#number(value) && this.#sink.add('{') && this.#members(node, value);
+      return (
+        this.#number(value) && this.#sink.add(hasOwnTextIfPlain(value) ? OWN_TEXT : '{') && this.#members(node, value)
+      );
     }
     const model = this.#scope.models.indexOf(value);
     if (model !== -1) return this.#sink.add(model === 0 ? 'm0,' : `m${model},`) && this.#ofModel(node, value);
@@ -193,7 +196,7 @@ class Walk {
     } else if (isData(value)) {
       if (!this.#data(value, 0)) return false;
     } else {
-      if (!this.#sink.add(kindOf(value))) return false;
+      if (!this.#sink.add(kindOf(value)) || (hasOwnText(value) && !this.#sink.add('!'))) return false;
       if (node.entries && !this.#entries(node, value)) return false;
     }
     return this.#members(node, value);
@@ -204,6 +207,11 @@ class Walk {
     const isProxy = types.isProxy(value);
     for (const child of node.children) {
       const found = isProxy ? peek(value, child.step) : peekOrdinary(value, child.step);
+      // Most values are texts and numbers, and need no more.
+      if (typeof found === 'string' || typeof found === 'number') {
+        if (!this.#sink.addAtom(found)) return false;
+        continue;
+      }
       this.#path.push(child.step);
       if (found === OWN_ACCESSOR) {
         if (!this.#unseen('it is a getter')) return false;
@@ -275,6 +283,9 @@ class Walk {
 
   #entries(node: ReadNode, value: object): boolean {
     // Include inherited names, as `for k, v in` does.
+    if (Symbol.iterator in value && !this.#unseen('going over it runs code of the page')) return false;
+    // `for x in` counts to the length, which may be hidden.
+    if ('length' in value && !(this.#sink.add('#') && this.#hidden(value))) return false;
     for (const key in value) {
       if (!this.#sink.add(textAtom('k', key))) return false;
       const found = peek(value, key);
@@ -283,6 +294,12 @@ class Walk {
       } else if (!this.#value(node.each ?? BARE, found)) return false;
     }
     return this.#sink.add('}');
+  }
+
+  /** Writes a length, which an object's names may not have. */
+  #hidden(value: object): boolean {
+    const found = peek(value, 'length');
+    return typeof found === 'symbol' ? this.#unseen('its length is a getter') : this.#value(BARE, found);
   }
 
   /** Writes the number of an object: one object in two places must differ from two that look alike. */
@@ -399,7 +416,7 @@ function listKind(value: object): string {
     Object.getPrototypeOf(value) === Array.prototype &&
     !Object.hasOwn(value, 'toString') &&
     !Object.hasOwn(value, 'join');
-  return isOrdinary ? '[' : `[${kindOf(value)}`;
+  return isOrdinary ? '[' : `[${kindOf(value)}${hasOwnText(value) ? '!' : ''}`;
 }
 
 /** Short cut for the most frequent objects: plain ones of which only some members are compared. */
@@ -429,6 +446,9 @@ const WHOLE: ReadNode = { ...BARE, whole: true, isEnd: false };
 const WELL_KNOWN: ReadonlyMap<unknown, string> = new Map(
   Object.getOwnPropertyNames(Symbol).map((name) => [Reflect.get(Symbol, name), name]),
 );
+
+/** Kind of a plain object with a text of its own. */
+const OWN_TEXT = '{!';
 
 const UNTRUSTED_CLASS = 'its class was not met in an earlier render, and its methods are code';
 const NO_DATA = 'it was not met in an earlier render, and has no data to compare';

@@ -94,6 +94,48 @@ describe.each(kinds)('%s', (kind) => {
       names(T('{{ n == "F x L" }}{% for m in [n] %}{{ m.first }}{{ m.last }}{% endfor %}')));
   });
 
+  describe('an object without a text of its own differs from one with it', () => {
+    const either = (body: string, one: unknown, two: unknown) =>
+      same(T(body), [() => ({ a: a(), d: { me: 1 }, o: one }), () => ({ a: a(), d: { me: 1 }, o: two })]);
+    const me = { toString: () => 'me' };
+    test('printed', () => either('{{ o }}', { x: 1 }, { x: 1, ...me }));
+    test('printed, with a tag', () => either('{{ o }}', { x: 1 }, { x: 1, [Symbol.toStringTag]: 'X' }));
+    test('counted', () => either('{{ "y" if o > 1 else "n" }}{{ o + 1 }}', {}, { valueOf: () => 5 }));
+    test('compared', () => either('{{ o == "me" }}', {}, me));
+    test('joined', () => either('{{ "" ~ o }}', {}, me));
+    test('as a key', () => either('{{ d[o] }}', {}, me));
+    test('in a list', () => either('{{ o }}', [{ x: 1 }], [{ x: 1, ...me }]));
+    test('in a loop', () => either('{% for p in o %}{{ p }}{% endfor %}', [{ x: 1 }], [{ x: 1, ...me }]));
+    test('inherited', () => either('{{ o }}', Object.create({ x: 1 }), Object.create({ x: 1, ...me })));
+    test('of classes of one name', () => {
+      const [One, Two] = [
+        class Thing {},
+        class Thing {
+          toString() {
+            return 'me';
+          }
+        },
+      ];
+      return either('{{ o }}', new One(), new Two());
+    });
+  });
+
+  describe('a loop over an object', () => {
+    const looped = (one: object, two: object) =>
+      same(T('{% for x in o %}{{ x }}{% endfor %}'), [() => ({ a: a(), o: one }), () => ({ a: a(), o: two })]);
+    const ofLength = (value: number) => Object.defineProperty({ 0: 'a', 1: 'b' }, 'length', { value });
+    test('that becomes iterable', () =>
+      looped(
+        {},
+        {
+          *[Symbol.iterator]() {
+            yield 1;
+          },
+        },
+      ));
+    test('whose hidden length differs', () => looped(ofLength(1), ofLength(2)));
+  });
+
   test('what is only looked into is not compared by its text', async () => {
     const site = new Site(
       T(`{{ n.first }}{{ rows[0].title }}{{ rows[i].title }}${F('b', '{{ n.last }}{{ rows[0].title }}')}`),
