@@ -23,8 +23,8 @@ export class HandedValues {
   readonly #objects: KnownObjects;
   readonly #cannotSee: (path: string, why: string) => void;
   /**
-   * Text of each value that a function received, at the time of the call. Compared at the end, in case the function
-   * changed the value.
+   * Text of each value that a function received, at the time of the call, or that may be printed. Compared at the end,
+   * in case a function changed the value.
    */
   #handed: Map<object, string> | undefined;
   /** All objects that functions received. */
@@ -53,6 +53,12 @@ export class HandedValues {
   /** A function, filter, test or another tag receives a value. */
   hand(value: unknown): void {
     if (isObject(value)) this.#hand(value, { left: MAX_SCANNED });
+  }
+
+  /** Keeps the text of an object that may be read whole, from before anything can change it. */
+  keep(object: object): void {
+    this.#handed ??= new Map();
+    if (!this.#handed.has(object)) this.#handed.set(object, this.#textOf(object));
   }
 
   /** A getter of an object is called: it may read any model in the object. */
@@ -87,7 +93,7 @@ export class HandedValues {
     return objects.has(object) || objects.size >= MAX_COLLECTED;
   }
 
-  /** Returns the objects that have changed since a function received them. */
+  /** Returns the objects that have changed since their text was kept. */
   changed(): readonly object[] {
     return [...(this.#handed ?? NONE)].flatMap(([object, text]) => (this.#textOf(object) === text ? [] : [object]));
   }
@@ -102,8 +108,7 @@ export class HandedValues {
     if (nodes.length > 0) {
       for (const node of nodes) node.whole = true;
       if (isModel || nodes.every((node) => node.isBelow)) return this.#meetAll(value, budget);
-      this.#handed ??= new Map();
-      if (!this.#handed.has(value)) this.#handed.set(value, this.#textOf(value));
+      this.keep(value);
       return this.#meetModels(value, budget);
     }
     if (budget.left-- <= 0) return this.#cannotSee('', `a function is handed more than ${MAX_SCANNED} objects`);

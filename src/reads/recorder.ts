@@ -1,5 +1,6 @@
 import type { Identity } from '../model/identity.ts';
 import { isPlain } from '../util/plain.ts';
+import { isData } from './built-in.ts';
 import { HandedValues } from './handed-values.ts';
 import { type Known, KnownObjects, PLACEHOLDER } from './known-objects.ts';
 import { isLazy } from './lazies.ts';
@@ -8,6 +9,7 @@ import { elementsOf, hasOwnText, isObject } from './objects.ts';
 import { INHERITED_ACCESSOR, METHOD, OWN_ACCESSOR, peek } from './peek.ts';
 import { isPlaceholder } from './placeholder.ts';
 import { NOT_SEEN, type Paths, RecordNode } from './record-node.ts';
+import { SeenValues } from './seen-values.ts';
 import type { ReadNode, ReadRoot, ReadShape, RootKind } from './shape.ts';
 import type { Unseen } from './sinks.ts';
 import type { Scope } from './world.ts';
@@ -43,8 +45,9 @@ export class Recorder {
   readonly #roots: Root[] = [];
   readonly #objects: KnownObjects;
   readonly #handed: HandedValues;
-  /** A copy of each list that the body looped over, to see at the end whether it changed. */
-  #iterated: Map<readonly unknown[], readonly unknown[]> | undefined;
+  readonly #seen = new SeenValues();
+  /** The last member that was looked at before it was read. */
+  #peeked: { readonly object: object; readonly step: string; readonly found: unknown } | undefined;
   readonly #lookups = new Lookups();
   /** Rows to which a tag in the body gave a type. */
   #typed: Map<object, string> | undefined;
@@ -119,6 +122,22 @@ export class Recorder {
     if (isObject(value) && this.#objects.has(value)) this.#use(value);
   }
 
+  /** Looks at `object[key]` before it is read: a getter may change its object. */
+  before(object: unknown, key: unknown): void {
+    if (!isObject(object) || typeof key !== 'string' || key.length > MAX_STEP) return;
+    const { nodes, isModel } = this.#objects.of(object);
+    if (isModel || nodes.length === 0 || nodes.every(({ isBelow }) => isBelow)) return;
+    const found = peek(object, key);
+    this.#peeked = { object, step: key, found };
+    if (found === INHERITED_ACCESSOR) this.#handed.keep(object);
+  }
+
+  #peek(object: object, step: string): unknown {
+    const peeked = this.#peeked;
+    this.#peeked = undefined;
+    return peeked?.object === object && peeked.step === step ? peeked.found : peek(object, step);
+  }
+
   /** Records that `object[key]` was read and gave `value`. */
   member(object: unknown, key: unknown, value: unknown): void {
     if (!isObject(object)) return;
@@ -138,7 +157,7 @@ export class Recorder {
     const step = typeof key === 'string' ? key : String(key);
     // A visitor may have chosen a long name, such as a search term, so do not put it into the shape.
     if (step.length > MAX_STEP) return this.#handed.hand(object);
-    const found = peek(object, step);
+    const found = this.#peek(object, step);
     const isComputed =
       typeof found === 'symbol' && (found === METHOD || found === INHERITED_ACCESSOR || found === OWN_ACCESSOR);
     // Nunjucks wraps functions that it looks up in an object, so two different wrappers count as the same.
@@ -149,6 +168,7 @@ export class Recorder {
       const child = (nodes[i] as RecordNode).child(step);
       if (isComputed) child.isData = false;
       else this.#note(child, found);
+      if (i === 0 || !child.isBelow) this.#seen.member(object, child, found);
     }
     if (!isComputed) this.#use(found);
     // A plain value is compared as such. Only a getter's result needs more.
@@ -303,10 +323,8 @@ export class Recorder {
     for (const { kind, node } of this.#roots) {
       if (!Object.is(this.#scope[kind](node.step), node.seen)) this.cannotSee(node.step, CHANGES);
     }
-    for (const [list, elements] of this.#iterated ?? NONE) {
-      const isSame = list.length === elements.length && list.every((element, i) => Object.is(element, elements[i]));
-      if (!isSame) this.cannotSee(this.#objects.pathOf(list), CHANGES);
-    }
+    const changed = this.#seen.changed(this.#objects);
+    if (changed !== undefined) this.cannotSee(changed, CHANGES);
     if (this.#generation !== this.#scope.world.generation) this.#lookAgain();
     else this.#checkHanded();
     return this.#roots;
@@ -324,7 +342,12 @@ export class Recorder {
   }
 
   #checkHanded(): void {
-    for (const object of this.#handed.changed()) this.cannotSee(this.#objects.pathOf(object), CHANGES);
+    for (const object of this.#handed.changed()) {
+      // The text of what was only looked into is not compared.
+      if (isData(object) || this.#objects.of(object).nodes.some(isWhole)) {
+        this.cannotSee(this.#objects.pathOf(object), CHANGES);
+      }
+    }
   }
 
   /**
@@ -400,7 +423,15 @@ export class Recorder {
   #use(value: unknown): void {
     if (!isObject(value)) return;
     const { nodes, isModel, isHeld } = this.#objects.of(value);
-    if (isModel || !(Array.isArray(value) || (nodes.some(isCompared) && hasOwnText(value)))) return;
+    if (isModel) return;
+    const isRead = nodes.some(isCompared);
+    if (Array.isArray(value)) {
+      if (isRead) this.#seen.content(value);
+    } else if (!isRead || !hasOwnText(value)) {
+      return;
+    } else if (!(value instanceof String)) {
+      this.#handed.keep(value);
+    }
     if (isHeld) this.#printed(value);
     else this.#lookups.add(value);
   }
@@ -419,8 +450,7 @@ export class Recorder {
     if (Array.isArray(value)) {
       if (!node.isBelow && !this.#objects.of(value).isModel) {
         node.list = true;
-        this.#iterated ??= new Map();
-        if (!this.#iterated.has(value)) this.#iterated.set(value, value.slice());
+        this.#seen.content(value);
       }
       this.#register(node, value);
     } else if (isPlaceholder(value)) {
@@ -430,6 +460,7 @@ export class Recorder {
       this.#register(node, elementsOf(value));
     } else if (value instanceof Map || value instanceof Set) {
       node.list = true;
+      this.#seen.content(value);
       // Keys are printed or handed on, so they are compared whole.
       if (value instanceof Map) for (const key of value.keys()) this.hand(key);
       this.#register(node, value.values());
@@ -437,6 +468,7 @@ export class Recorder {
       this.cannotSee(node.path.join('.'), 'going over it runs code of the page');
     } else {
       node.entries = true;
+      this.#seen.content(value);
       if (!isPlain(value)) node.whole = true;
       for (const key in value) {
         const found = peek(value, key);
@@ -471,5 +503,9 @@ function isCompared({ isBelow }: RecordNode): boolean {
   return !isBelow;
 }
 
-const NONE: readonly never[] = [];
+/** Whether all of the data at a step is compared: it was handed on or printed, or a getter computes from it. */
+function isWhole({ whole, children }: RecordNode): boolean {
+  return whole || children.some(({ isData }) => !isData);
+}
+
 const CHANGES = 'it changes while the body is rendered';

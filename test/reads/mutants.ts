@@ -38,7 +38,7 @@ export const readMutants = {
   },
   'a list is not compared by its elements': {
     rule: 'elements of a list: their number, their kinds, and the values of those that are no objects',
-    edits: edit('reads/recorder.ts', 'node.list = true;\n        this.#iterated', 'this.#iterated'),
+    edits: edit('reads/recorder.ts', 'node.list = true;\n        this.#seen', 'this.#seen'),
     seed: 1,
   },
   'of a list the first element is compared': {
@@ -107,6 +107,40 @@ export const readMutants = {
     rule: 'for a call the read is the object it is called on',
     edits: edit('reads/recorder.ts', 'if (this.#objects.of(object).nodes.length > 0) this.#handed.hand(object);', ''),
     seed: 1,
+  },
+  'what a fragment inside looks into, the body around it looks into': {
+    rule: 'a print is taken back only by a look into the same lookup',
+    edits: edit('reads/lookups.ts', 'this.#waiting === undefined || this.#isPaused', 'this.#waiting === undefined'),
+    foundBy: ['attacks-prints', 'in a fragment inside, of a list'],
+    isBlind: true,
+  },
+  'what a loop variable holds is not printed': {
+    rule: 'what a JavaScript variable of a template holds counts as printed',
+    edits: edit('reads/recorder.ts', '{ ...known, isHeld: true });\n    this.#printed(value);', 'known);'),
+    foundBy: ['attacks-prints', 'of a loop variable over a list that the body makes'],
+    isBlind: true,
+  },
+  'an object’s kind does not say whether it prints itself': {
+    rule: 'what prints differently is not the same',
+    edits: edit('reads/walk.ts', "(hasOwnText(value) && !this.#sink.add('!'))", 'false'),
+    foundBy: ['attacks-prints', 'inherited'],
+    isBlind: true,
+  },
+  'what a getter of a model computes from is not compared': {
+    rule: 'below a model presence is compared, of what a getter computes from as well',
+    edits: edit(
+      'reads/below-models.ts',
+      'if (isComputed) at = this.#columns(value, at);\n    if (entries)',
+      'if (entries)',
+    ),
+    foundBy: ['attacks-getters', 'counts by its boolean'],
+    isBlind: true,
+  },
+  'what changes while the body is rendered is stored as it is at the end': {
+    rule: 'what changes while the body is rendered is not stored',
+    edits: edit('reads/recorder.ts', 'if (changed !== undefined) this.cannotSee(changed, CHANGES);', ''),
+    foundBy: ['attacks-changes', 'a member of a row'],
+    isBlind: true,
   },
   'what a class’s getter computes from is not compared': {
     rule: 'other instances are compared by own enumerable data',

@@ -170,6 +170,14 @@ export class BodyReading implements TemplateReading {
     this.#recorder.cannotSee(name, 'a variable of a template that cannot be told');
   }
 
+  before(object: unknown, key: unknown): void {
+    try {
+      this.#recorder.before(object, key);
+    } catch {
+      this.#cannot(String(key));
+    }
+  }
+
   member(object: unknown, key: unknown, value: unknown): void {
     try {
       this.#recorder.member(object, key, value);

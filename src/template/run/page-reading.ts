@@ -59,6 +59,8 @@ export class PageReading implements TemplateReading {
       this.#look([...path, name], found.value);
   }
 
+  before(): void {}
+
   destructure(): void {}
 
   hold(): void {}

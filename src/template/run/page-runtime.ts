@@ -63,6 +63,8 @@ export interface TemplateReading extends Reading {
   lookupPast(kind: 'context' | 'global', context: Context, name: string, value: unknown): void;
   /** The template uses a filter (`|name`) or test (`?name`) that is not Nunjucks' own. */
   helper(name: string, called: unknown): void;
+  /** `object[key]` will be read. */
+  before(object: unknown, key: unknown): void;
   member(object: unknown, key: unknown, value: unknown): void;
   /**
    * The runtime made up a method for an object, as Jinja compatibility does. Returns the object that the method is to
@@ -123,8 +125,9 @@ export function pageRuntime(
       return value;
     },
     memberLookup(object, key, ...slice) {
-      const value = runtime.memberLookup.call(this, object, key, ...slice);
       const reading = fragments.reading;
+      if (slice.length === 0) reading?.before(object, key);
+      const value = runtime.memberLookup.call(this, object, key, ...slice);
       if (slice.length > 0) {
         if (reading !== undefined) sliced(reading, object, value);
         return value;
