@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { Frame } from './frame.ts';
+import type { Body } from './body.ts';
 import type { Render } from './render.ts';
 
 /** All values that travel with an asynchronous context, by the {@link Ambient} that they belong to. */
@@ -71,9 +71,9 @@ function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null;
 }
 
-/** A lazy, or a whole view. Its frame collects the dependencies of all pages that are rendered for it. */
+/** A lazy, or a whole view. Its body collects the dependencies of all pages that are rendered for it. */
 export interface Part {
-  readonly frame: Frame;
+  readonly body: Body;
   /** Its data was read after this time: milliseconds since 1970. */
   readonly since: number;
   /** Whether its pages may look up private names outside of fragments, as long as these have no value. */

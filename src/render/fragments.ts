@@ -10,9 +10,9 @@ import { compare, NOTHING_READ, type Reads } from '../reads/reads.ts';
 import type { RootKind } from '../reads/shape.ts';
 import type { Scope } from '../reads/world.ts';
 import type { UncachedReason } from '../reporting/report.ts';
+import type { Bodies, Body, Reading } from './body.ts';
 import { Changing, type Made, type PathValues } from './changing.ts';
 import type { FragmentKey, KeyMaker } from './fragment-key.ts';
-import { Frame, type Reading } from './frame.ts';
 import { expiryOf, isOver, latest } from './lifetime.ts';
 import type { Operands, Place } from './place.ts';
 import { Records } from './records.ts';
@@ -42,6 +42,18 @@ export interface RenderedBody {
   readonly reads: BodyReads | undefined;
 }
 
+/** The body of one use of a fragment tag. */
+export interface FragmentBody extends Body {
+  /**
+   * Renders the body. Returns a promise when the page must wait for something, such as a template, before the body can
+   * be rendered.
+   *
+   * @param scope values that its reads are recorded for; undefined to record nothing
+   * @param events called with each model that the body meets, and with its reads when it has ended
+   */
+  render(scope: Scope | undefined, events: BodyEvents): RenderedBody | Promise<unknown>;
+}
+
 /** One use of a fragment tag, as the page's template makes it. */
 export interface FragmentCall {
   readonly place: Place;
@@ -51,13 +63,12 @@ export interface FragmentCall {
   /** Returns the values visible where the tag stands. */
   scope(models: readonly object[]): Scope;
   /**
-   * Renders the body. Returns a promise when the page must wait for something, such as a template, before the body can
-   * be rendered.
+   * Returns the body, to be rendered once.
    *
-   * @param scope values that its reads are recorded for; undefined to record nothing
-   * @param events called with each model that the body meets, and with its reads when it has ended
+   * @param around the body that the tag stands in
+   * @param uncached why the html must not be stored
    */
-  body(frame: Frame, scope: Scope | undefined, events: BodyEvents): RenderedBody | Promise<unknown>;
+  newBody(around: Body | undefined, uncached?: UncachedReason): FragmentBody;
   /** Sets the variables that the body of a served entry had set. */
   set(reads: Reads): void;
   /** Looks up a variable for the body around the tag, which records the read. */
@@ -76,14 +87,13 @@ interface Use {
 }
 
 /** Serves the fragment tag: looks for a valid entry, or renders the body and keeps it. */
-export class Fragments {
+export class Fragments implements Bodies {
   readonly #settings: Settings;
   readonly #keys: KeyMaker;
   readonly #entries: Entries;
   readonly #stored: StoredKeys;
   readonly #changing: Changing;
-  /** The innermost body being rendered. Bodies are synchronous, so there is never more than one. */
-  #frame: Frame | undefined;
+  #current: Body | undefined;
 
   constructor(settings: Settings, keys: KeyMaker, entries: Entries) {
     this.#settings = settings;
@@ -93,23 +103,22 @@ export class Fragments {
     this.#changing = new Changing(settings.now);
   }
 
-  get frame(): Frame | undefined {
-    return this.#frame;
+  get current(): Body | undefined {
+    return this.#current;
   }
 
   /** Records lookups of the body being rendered, if its reads are recorded. */
   get reading(): Reading | undefined {
-    return this.#frame?.reading;
+    return this.#current?.reading;
   }
 
-  /** Runs a function as if inside another body than the one being rendered, or inside none. */
-  inside<T>(frame: Frame | undefined, run: () => T): T {
-    const outer = this.#frame;
-    this.#frame = frame;
+  inside<T>(body: Body | undefined, run: () => T): T {
+    const outer = this.#current;
+    this.#current = body;
     try {
       return run();
     } finally {
-      this.#frame = outer;
+      this.#current = outer;
     }
   }
 
@@ -140,7 +149,7 @@ export class Fragments {
 
   /** The tag `depends`: adds these models to the dependencies of the body being rendered. */
   depend(render: Render, models: readonly Identity[]): void {
-    if (this.#frame !== undefined) this.#addModels(render, this.#frame, models);
+    if (this.#current !== undefined) this.#addModels(render, this.#current, models);
   }
 
   /**
@@ -241,8 +250,8 @@ export class Fragments {
 
   #serve(use: Use, entry: Entry, outcome: 'hit' | 'miss'): string {
     const { render, call, key, started } = use;
-    if (this.#frame !== undefined) {
-      this.#frame.dependencies.addEntry(entry);
+    if (this.#current !== undefined) {
+      this.#current.dependencies.addEntry(entry);
       this.#repeat(use, entry.reads);
     }
     if (outcome === 'hit') this.#hit(render, key, entry);
@@ -292,10 +301,10 @@ export class Fragments {
   }
 
   #uncached(render: Render, call: FragmentCall, reason: UncachedReason, why?: string): string {
-    const frame = new Frame(this.#frame, reason);
-    const rendered = this.#renderBody(render, call, frame, undefined, ignored);
+    const body = call.newBody(this.#current, reason);
+    const rendered = this.#renderBody(render, body, undefined, ignored);
     if (rendered === undefined) return '';
-    frame.close();
+    body.close();
     this.#report(render, call, 'uncached', { reason, why, cost: rendered.cost, lookup: 0 });
     return rendered.html;
   }
@@ -313,27 +322,27 @@ export class Fragments {
     if (changes !== undefined) return this.#uncached(render, call, 'changes always', changes);
     const lookup = elapsed(use.started);
     const started = this.#settings.now();
-    const frame = new Frame(this.#frame);
-    this.#addModels(render, frame, key.models);
+    const body = call.newBody(this.#current);
+    this.#addModels(render, body, key.models);
     const isValid = (made: Made) => this.#entries.judge(made, render.reader) === 'valid';
     let stored: StoredKey | undefined;
     let values: PathValues | undefined;
-    const rendered = this.#renderBody(render, call, frame, scope, (reads) => {
+    const rendered = this.#renderBody(render, body, scope, (reads) => {
       stored = keyOf?.(reads);
       values = this.#changing.values(key.memoryKey, render.token, reads.shape, scope, isValid);
       // The body around reads these paths here, before this body's variables are set.
-      this.inside(frame.parent, () => this.#repeat(use, reads));
+      this.inside(body.parent, () => this.#repeat(use, reads));
     });
     if (rendered === undefined) return '';
-    const { dependencies } = frame;
+    const { dependencies } = body;
     dependencies.expires = Math.min(dependencies.expires, expiryOf(call.operands, started));
     const found = rendered.reads ?? { reads: NOTHING_READ };
-    if (!('reads' in found)) frame.uncached ??= found.uncached;
-    frame.close();
+    if (!('reads' in found)) body.uncached ??= found.uncached;
+    body.close();
 
     // A gap stays a gap even if the answer has come in the meantime: text captured before the answer may be in this
     // body.
-    let reason = frame.uncached ?? (render.isOpen ? 'pending' : undefined);
+    let reason = body.uncached ?? (render.isOpen ? 'pending' : undefined);
     if (reason === undefined && dependencies.tokens.size > MAX_DEPENDENCIES) reason = 'too many dependencies';
     if (reason === undefined && 'reads' in found) {
       const entry = newEntry(
@@ -364,17 +373,16 @@ export class Fragments {
   /** Renders the body and measures it, in milliseconds; undefined when the pass has to be repeated for it. */
   #renderBody(
     render: Render,
-    call: FragmentCall,
-    frame: Frame,
+    body: FragmentBody,
     scope: Scope | undefined,
     read: (reads: Reads) => void,
   ): (RenderedBody & { readonly cost: number }) | undefined {
     const { pass } = render;
     const started = performance.now();
-    this.#frame = frame;
+    this.#current = body;
     let rendered: RenderedBody | Promise<unknown>;
     try {
-      rendered = call.body(frame, scope, { met: (identity) => this.#addModels(render, frame, [identity]), read });
+      rendered = body.render(scope, { met: (identity) => this.#addModels(render, body, [identity]), read });
     } catch (error) {
       // The page will run again. Missing data may have caused this error, and the rest of the pass must still ask for
       // its data.
@@ -384,10 +392,10 @@ export class Fragments {
       }
       // Code that catches the error may show something in its place. No bump would invalidate that, so the body around
       // is not stored.
-      if (frame.parent !== undefined) frame.parent.uncached ??= 'contains uncached';
+      if (body.parent !== undefined) body.parent.uncached ??= 'contains uncached';
       throw error;
     } finally {
-      this.#frame = frame.parent;
+      this.#current = body.parent;
     }
     if (rendered instanceof Promise) {
       pass.pending.add(rendered);
@@ -399,13 +407,13 @@ export class Fragments {
     return { html, reads, cost: Math.round((performance.now() - started) * 1_000) / 1_000 };
   }
 
-  #addModels(render: Render, frame: Frame, models: readonly Identity[]): void {
+  #addModels(render: Render, body: Body, models: readonly Identity[]): void {
     for (const model of models) {
       for (const name of dependencyNames(model)) {
         const token = render.reader.token(name);
-        if (token === UNKNOWN) frame.uncached ??= 'unknown token';
+        if (token === UNKNOWN) body.uncached ??= 'unknown token';
         else if (token === PENDING) leaveOut(render);
-        else frame.dependencies.add(name, token);
+        else body.dependencies.add(name, token);
       }
     }
   }

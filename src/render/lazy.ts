@@ -6,13 +6,13 @@ import { describe } from '../util/describe.ts';
 import { isPlain } from '../util/plain.ts';
 import { currentRender, inPart, runAs } from './ambient.ts';
 import { argumentsKey } from './arguments-key.ts';
-import { Frame } from './frame.ts';
+import { Body } from './body.ts';
 import type { Render } from './render.ts';
 
-/** One call of a lazy in one render. */
-type Call =
+/** One call of a lazy in one render, and what came of it. */
+type Load =
   | { readonly state: 'loading'; readonly settled: Promise<void>; readonly placeholder: object }
-  | { readonly state: 'loaded'; readonly value: unknown; readonly part: Frame }
+  | { readonly state: 'loaded'; readonly value: unknown; readonly body: Body }
   | { readonly state: 'failed'; readonly error: unknown };
 
 /**
@@ -51,7 +51,7 @@ function call(render: Render, load: (...args: unknown[]) => unknown, args: reado
   const waiting = args.find((argument) => holdsPlaceholder(argument));
   // Its arguments are still being loaded, so the call has to wait. The page already waits for the arguments.
   if (waiting !== undefined) return makePlaceholder();
-  const calls = render.lazyCalls<Call>(load);
+  const calls = render.lazyCalls<Load>(load);
   const key = argumentsKey(args, render.objectNumber);
   const known = calls.get(key) ?? start(render, load, args, (outcome) => calls.set(key, outcome));
   switch (known.state) {
@@ -61,45 +61,45 @@ function call(render: Render, load: (...args: unknown[]) => unknown, args: reado
     case 'failed':
       throw known.error;
     case 'loaded':
-      use(render, known.part);
+      use(render, known.body);
       return known.value;
   }
 }
 
 /** Whether a call has its value or has failed. */
 export function isSettled(call: unknown): boolean {
-  return (call as Call).state !== 'loading';
+  return (call as Load).state !== 'loading';
 }
 
 /** A body that uses a lazy's value inherits its dependencies; outside of bodies a variable that holds it is a read. */
-function use(render: Render, part: Frame): void {
-  render.frames.frame?.include(part);
+function use(render: Render, body: Body): void {
+  render.bodies.current?.include(body);
 }
 
 function start(
   render: Render,
   load: (...args: unknown[]) => unknown,
   args: readonly unknown[],
-  set: (outcome: Call) => void,
-): Call {
-  const frame = new Frame();
-  const finish = (outcome: Call): Call => {
+  set: (outcome: Load) => void,
+): Load {
+  const body = new Body();
+  const finish = (outcome: Load): Load => {
     set(outcome);
     return outcome;
   };
   let result: unknown;
   try {
-    // Run it in no body and no page. Pages that it renders are counted in `frame`, for every fragment that uses the
+    // Run it in no body and no page. Pages that it renders are counted in `body`, for every fragment that uses the
     // value.
-    result = render.frames.inside(undefined, () =>
-      runAs(undefined, () => inPart({ frame, since: render.since, mayMissPrivate: false }, () => load(...args))),
+    result = render.bodies.inside(undefined, () =>
+      runAs(undefined, () => inPart({ body, since: render.since, mayMissPrivate: false }, () => load(...args))),
     );
   } catch (error) {
     return finish({ state: 'failed', error: error ?? new Error(`a lazy threw ${error}`) });
   }
-  if (!isPromise(result)) return finish({ state: 'loaded', value: result, part: frame });
+  if (!isPromise(result)) return finish({ state: 'loaded', value: result, body });
   const settled = Promise.resolve(result).then(
-    (value) => void finish({ state: 'loaded', value, part: frame }),
+    (value) => void finish({ state: 'loaded', value, body }),
     // Nunjucks takes an undefined error for success, so make an error.
     (error) => void finish({ state: 'failed', error: error ?? new Error(`a lazy was rejected with ${error}`) }),
   );

@@ -8,7 +8,7 @@ import type { FragmentDraft } from '../reporting/report.ts';
 import { canonicalList } from '../util/canonical.ts';
 import { badOption } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
-import type { Frame } from './frame.ts';
+import type { Bodies } from './body.ts';
 import type { Watch } from './verify/watch.ts';
 
 /** The state of one pass, which is one run of the page's template. */
@@ -34,12 +34,6 @@ export interface KeptEntry extends KeyedEntry {
   metBy: Pass;
 }
 
-/** Knows the body being rendered. */
-export interface Frames {
-  readonly frame: Frame | undefined;
-  inside<T>(frame: Frame | undefined, run: () => T): T;
-}
-
 /**
  * The state of one rendering of one page. After the page is delivered, only the shadow that verifies it uses this
  * state.
@@ -53,7 +47,7 @@ export class Render {
   /** Whether there is a callback, so that the page can be run again after waiting. */
   readonly canWait: boolean;
   readonly reader: TokenReader;
-  readonly frames: Frames;
+  readonly bodies: Bodies;
   /**
    * Entries that this render made, by {@link FragmentKey.memoryKey}. They are stored when the whole page has succeeded.
    */
@@ -86,7 +80,7 @@ export class Render {
   constructor(
     settings: Settings,
     reader: TokenReader,
-    frames: Frames,
+    bodies: Bodies,
     context: PageContext,
     {
       canWait,
@@ -104,7 +98,7 @@ export class Render {
   ) {
     this.#settings = settings;
     this.reader = reader;
-    this.frames = frames;
+    this.bodies = bodies;
     this.context = context;
     this.canWait = canWait;
     this.isTimed = isTimed;

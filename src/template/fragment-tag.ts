@@ -11,10 +11,10 @@ import { ORDINAL } from './compile/syntax.ts';
 import { type BakedTagSite, checkBody } from './compile/tag-site.ts';
 import { failAt, placeInTemplate, positionOf, templateError } from './compile/template-error.ts';
 import type { Context, Frame, Lexer, Node, Nodes, Parser, RootFunction, Token } from './nunjucks.ts';
-import type { CompiledBody } from './run/body.ts';
 import { type TemplateEnvironment, waitFor } from './run/environment.ts';
 import type { Page } from './run/page.ts';
 import { TagCall } from './run/tag-call.ts';
+import type { CompiledBody } from './run/tag-place.ts';
 
 const TAG = 'cachesweeper';
 const END_TAG = 'endcachesweeper';

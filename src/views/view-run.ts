@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Identity } from '../model/identity.ts';
 import { currentPart, type Part } from '../render/ambient.ts';
-import type { Frame } from '../render/frame.ts';
+import type { Body } from '../render/body.ts';
 import type { UncachedReason } from '../reporting/report.ts';
 import { isStrong, tagCodings } from './http/conditional.ts';
 import { repeatsSecret } from './http/csrf.ts';
@@ -13,7 +13,7 @@ import { type ResponseReason, responseReason, varyNames } from './http/response-
 import { surrogateValue } from './http/surrogate.ts';
 import { isLoggedIn, sessionText } from './http/visitor.ts';
 import type { ViewSettings } from './options.ts';
-import { ViewFrame } from './view-frame.ts';
+import { ViewBody } from './view-body.ts';
 import type { ViewSlot } from './view-slot.ts';
 
 /** Why a view was rendered and not stored. */
@@ -55,7 +55,7 @@ export class ViewRun implements ResponseEvents {
   readonly #exchange: Exchange;
   readonly #settings: ViewSettings;
   readonly #slot: ViewSlot;
-  readonly #frame: ViewFrame;
+  readonly #body: ViewBody;
   /** Headers and session before the handler ran. */
   readonly #before: Headers;
   readonly #session: string | undefined;
@@ -78,16 +78,16 @@ export class ViewRun implements ResponseEvents {
   constructor(
     exchange: Exchange,
     settings: ViewSettings,
-    parts: { readonly slot: ViewSlot; readonly own: Frame; readonly since: number },
+    parts: { readonly slot: ViewSlot; readonly own: Body; readonly since: number },
     done: (reason: MissReason | undefined) => void,
   ) {
     this.#exchange = exchange;
     this.#settings = settings;
     this.#slot = parts.slot;
     this.#done = done;
-    this.#frame = new ViewFrame();
-    this.#frame.include(parts.own);
-    this.part = { frame: this.#frame, since: parts.since, mayMissPrivate: true };
+    this.#body = new ViewBody();
+    this.#body.include(parts.own);
+    this.part = { body: this.#body, since: parts.since, mayMissPrivate: true };
     this.#before = exchange.headers();
     this.#session = sessionText(exchange.visitors);
     const now = settings.views.engine.settings.now();
@@ -102,7 +102,7 @@ export class ViewRun implements ResponseEvents {
 
   /** Adds models to the dependencies. Resolves when their tokens are known. */
   async depend(models: readonly Identity[]): Promise<void> {
-    const asking = this.#slot.depend(models).then((frame) => this.#frame.include(frame));
+    const asking = this.#slot.depend(models).then((body) => this.#body.include(body));
     this.#asking.add(asking);
     await asking;
     this.#asking.delete(asking);
@@ -179,7 +179,7 @@ export class ViewRun implements ResponseEvents {
         this.#settings.views.engine.settings.now(),
       ),
       vary: this.#varyNames(headers),
-      dependencies: this.#frame.dependencies,
+      dependencies: this.#body.dependencies,
       since: this.part.since,
       expires: this.#expires,
       cost: performance.now() - this.#started,
@@ -189,7 +189,7 @@ export class ViewRun implements ResponseEvents {
   /** Returns why the view must not be stored, as far as is known by now. */
   #reason(status: number, headers: Headers): MissReason | undefined {
     const { visitors } = this.#exchange;
-    const response = this.#refused ?? this.#responseReason(status, headers) ?? this.#frame.uncached;
+    const response = this.#refused ?? this.#responseReason(status, headers) ?? this.#body.uncached;
     if (response !== undefined) return response;
     // Middleware behind this one may have identified the visitor.
     if (isLoggedIn(visitors)) return 'logged in';
@@ -201,7 +201,7 @@ export class ViewRun implements ResponseEvents {
   #bodyReason(headers: Headers, body: Buffer | undefined): MissReason | undefined {
     const { engine } = this.#settings.views;
     // Check here, because the sending code is still in its transaction.
-    if ([...this.#frame.dependencies.tokens.keys()].some((name) => engine.isUncommitted(name))) return 'unknown token';
+    if ([...this.#body.dependencies.tokens.keys()].some((name) => engine.isUncommitted(name))) return 'unknown token';
     const isCoded = headers['content-encoding'] !== undefined;
     if (!isCoded && this.#handedOver?.isSame(body) === false) return 'changed outside';
     return repeatsSecret(isCoded ? undefined : body, this.#exchange) ? 'csrf token' : undefined;
@@ -219,7 +219,7 @@ export class ViewRun implements ResponseEvents {
   }
 
   #surrogate(surrogate: NonNullable<ViewSettings['surrogate']>, isComplete: boolean): string {
-    return surrogateValue([...this.#frame.dependencies.tokens.keys()], surrogate, isComplete);
+    return surrogateValue([...this.#body.dependencies.tokens.keys()], surrogate, isComplete);
   }
 
   /** A compressed body is only for clients that accept its coding, even if Vary does not say so. */

@@ -6,8 +6,8 @@ import { newEntry } from '../cache/new-entry.ts';
 import { PENDING, type TokenReader, UNKNOWN } from '../cache/token-reader.ts';
 import type { Identity } from '../model/identity.ts';
 import { dependencyNames, ownName } from '../model/names.ts';
+import { Body } from '../render/body.ts';
 import type { Engine } from '../render/engine.ts';
-import { Frame } from '../render/frame.ts';
 import type { UncachedReason } from '../reporting/report.ts';
 import { canonicalList } from '../util/canonical.ts';
 import type { Address } from './http/address.ts';
@@ -67,23 +67,23 @@ export class ViewSlot {
     this.#headers = view.headers;
   }
 
-  /** Returns a frame with the tokens of all names that the models depend on. */
-  async depend(models: readonly Identity[]): Promise<Frame> {
+  /** Returns a body with the tokens of all names that the models depend on. */
+  async depend(models: readonly Identity[]): Promise<Body> {
     const names = new Set(models.flatMap(dependencyNames));
-    const frame = new Frame();
+    const body = new Body();
     for (const name of names) this.#reader.token(name);
     while (this.#reader.isPending) await this.#reader.ask();
     for (const name of names) {
       // The name was changed in the transaction around, which no other connection can see yet.
       const token = this.#engine.isUncommitted(name) ? UNKNOWN : this.#reader.token(name);
-      if (typeof token === 'string') frame.dependencies.add(name, token);
-      else frame.uncached ??= 'unknown token';
+      if (typeof token === 'string') body.dependencies.add(name, token);
+      else body.uncached ??= 'unknown token';
     }
-    return frame;
+    return body;
   }
 
   /** Returns the dependencies that the view has in any case. Call this first. */
-  open(): Promise<Frame> {
+  open(): Promise<Body> {
     return this.depend([...this.#identities, ...this.#models]);
   }
 

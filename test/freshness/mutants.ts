@@ -96,14 +96,14 @@ export const mutants = {
     foundBy: 'one reader, saves of a row and of one inside',
     protection: 'what a hit was made from, the fragment around it was made from',
     file: 'render/fragments.ts',
-    text: 'this.#frame.dependencies.addEntry(entry);',
+    text: 'this.#current.dependencies.addEntry(entry);',
     instead: '',
   },
   'a body hands nothing up': {
     foundBy: 'one reader, saves of a row and of one inside',
     protection: 'what a body was made from, the fragment around it was made from',
     file: 'render/fragments.ts',
-    text: "if (!('reads' in found)) frame.uncached ??= found.uncached;\n    frame.close();",
+    text: "if (!('reads' in found)) body.uncached ??= found.uncached;\n    body.close();",
     instead: '',
   },
   'an unknown token is taken for missing': {
@@ -112,7 +112,7 @@ export const mutants = {
       'a process new to the page that knows since when, a save, 2 s pass, a save of what it depends on, a call fails',
     protection: 'what depends on a token that could not be read is not stored',
     file: 'render/fragments.ts',
-    text: "if (token === UNKNOWN) frame.uncached ??= 'unknown token';",
+    text: "if (token === UNKNOWN) body.uncached ??= 'unknown token';",
     instead: 'if (token === UNKNOWN) continue;',
   },
   'an unknown token does no harm to an entry': {

@@ -28,7 +28,7 @@ export const readMutants = {
   },
   'loop variables and macro parameters are not handed to the tag': {
     rule: 'JavaScript-only variables are handed to the tag',
-    edits: edit('template/run/tag-call.ts', 'handed.names.forEach(', '([] as string[]).forEach('),
+    edits: edit('template/run/tag-body.ts', 'handed.names.forEach(', '([] as string[]).forEach('),
     seed: 1,
   },
   'elements of a list are not followed': {
@@ -158,11 +158,7 @@ export const readMutants = {
   },
   'a model that is met is no dependency': {
     rule: 'a model met on the way to a read is a dependency',
-    edits: edit(
-      'render/fragments.ts',
-      'met: (identity) => this.#addModels(render, frame, [identity])',
-      'met: () => {}',
-    ),
+    edits: edit('render/fragments.ts', 'met: (identity) => this.#addModels(render, body, [identity])', 'met: () => {}'),
     seed: 1,
   },
   'a model that is met is not compared by its identity': {
@@ -324,7 +320,7 @@ export const readMutants = {
   },
   'private names are not looked for at run time': {
     rule: 'what a macro or a template chosen at run time reads of a visitor is not stored',
-    edits: edit('template/run/tag-call.ts', 'if (hasPrivateRead(', 'if (false && hasPrivateRead('),
+    edits: edit('template/run/found-reads.ts', 'if (hasPrivateRead(', 'if (false && hasPrivateRead('),
     foundBy: ['../template/private-names-elsewhere', 'a template chosen at run time that reads a private name'],
     isBlind: true,
   },
@@ -346,7 +342,7 @@ export const readMutants = {
   },
   'a body that leaves the template in another frame is stored': {
     rule: 'what a body does to the scope behind its tag is done on each page',
-    edits: edit('template/run/tag-call.ts', 'if (!isBack)', 'if (false)'),
+    edits: edit('template/run/tag-body.ts', 'if (!isBack)', 'if (false)'),
     foundBy: ['attacks-errors', 'caught in the body'],
     isBlind: true,
   },

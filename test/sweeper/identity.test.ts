@@ -124,7 +124,7 @@ describe('a model in a tag', () => {
       'an instance of Comment has no usable id: expected a string, number or bigint, got the number NaN',
     ],
     ['a promise', Promise.resolve(new Comment(1)), 'got a promise (await it first)'],
-    ['null in a list', [new Comment(1), null], 'expected a model with an identity, got null'],
+    ['undefined in a list', [new Comment(1), undefined], 'expected a model with an identity, got undefined'],
   ])('that is %s is an error with its place, and the body does not run', async (_title, model, message) => {
     const site = new Site(`\n ${show('model 500')}`);
     await expect(site.render({ model })).rejects.toMatchObject({

@@ -9,7 +9,7 @@ import { factsOf, type TemplateFacts } from '../compile/facts.ts';
 import { PrivateNames } from '../compile/private-names.ts';
 import { type BakedTagSite, checkBody, type Rules } from '../compile/tag-site.ts';
 import type { Context, Environment, RootFunction, Runtime, Template } from '../nunjucks.ts';
-import { asyncBody } from './body.ts';
+import { asyncBody } from './async-body.ts';
 import { Helpers } from './helpers.ts';
 import { Page } from './page.ts';
 import { PAGE, type PageEnvironment, pagePrototype } from './page-environment.ts';
@@ -252,16 +252,16 @@ export class TemplateEnvironment implements TemplateSource {
    * contains it.
    */
   used(page: Page, site: TagSite, name: string | Template, from: string | undefined, template: Template): void {
-    const frame = this.#engine.fragments.frame;
-    if (frame === undefined || (template.path && site.templateDigest?.paths.has(template.path))) return;
+    const body = this.#engine.fragments.current;
+    if (body === undefined || (template.path && site.templateDigest?.paths.has(template.path))) return;
     if (typeof name !== 'string') {
-      frame.uncached ??= 'unknown template';
+      body.uncached ??= 'unknown template';
       return;
     }
     const digest = this.templateDigest(page, { name, parent: from });
     if (digest === undefined) return;
-    if (digest === UNKNOWN) frame.uncached ??= 'unknown template';
-    else frame.dependencies.addTemplate({ name, parent: from, digest });
+    if (digest === UNKNOWN) body.uncached ??= 'unknown template';
+    else body.dependencies.addTemplate({ name, parent: from, digest });
   }
 
   /**

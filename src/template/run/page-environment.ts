@@ -1,12 +1,12 @@
 import { RENDER } from '../../render/ambient.ts';
 import type { Pass, Render } from '../../render/render.ts';
 import type { Context, Done, Environment, Template } from '../nunjucks.ts';
-import type { BodyWatch } from './body.ts';
 import { throwIfFailing } from './failing-template.ts';
 import type { Failures } from './failures.ts';
 import type { TemplateReading } from './page-runtime.ts';
 import type { Called, RecordedHelpers } from './recorded-helpers.ts';
 import type { TemplateLoads } from './template-loads.ts';
+import type { WatchedBody } from './watched-body.ts';
 import { waterfall } from './waterfall.ts';
 
 /** The parts of a page that its environment uses. */
@@ -14,7 +14,7 @@ export interface EnvironmentPage {
   readonly environment: { readonly env: Environment; readonly pagePrototype: Environment };
   readonly render: Render;
   readonly reading: TemplateReading | undefined;
-  readonly watch: BodyWatch | undefined;
+  readonly body: WatchedBody | undefined;
   readonly loads: TemplateLoads;
   readonly failures: Failures;
   readonly hasSlowLoader: boolean;
@@ -91,7 +91,7 @@ export function environmentOf(page: EnvironmentPage): Environment {
 function getFilter(page: EnvironmentPage, base: Environment, recorded: RecordedHelpers, name: string): Called {
   const filter = base.getFilter(name);
   if (base.asyncFilters.includes(name)) {
-    return continued(page, page.watch === undefined ? filter : page.watch.asyncFilter(filter));
+    return continued(page, page.body === undefined ? filter : page.body.asyncFilter(filter));
   }
   return page.reading === undefined ? filter : recorded.of(`|${name}`, filter);
 }
@@ -140,7 +140,7 @@ function getTemplate(
   done: Done<Template> | undefined,
 ): Template | undefined {
   const adopt = (template: Template): Template => {
-    page.watch?.events.used(name, from ?? undefined, template);
+    page.body?.used(name, from ?? undefined, template);
     const own = page.adopt(template);
     if (eager) throwIfFailing(own);
     return own;
@@ -155,7 +155,7 @@ function getTemplate(
   if (typeof name === 'string' && !eager && !page.hasSlowLoader) {
     // Do not reuse a template inside a body, where each use is recorded, or one that may be missing: Nunjucks makes
     // that one up.
-    const isPlain = page.watch === undefined && !ignoreMissing;
+    const isPlain = page.body === undefined && !ignoreMissing;
     const known = isPlain ? page.adopted.get(from)?.get(name) : undefined;
     if (known !== undefined) {
       done(null, known);
@@ -184,7 +184,7 @@ function getTemplate(
   }
   const waiting = page.loads.get(base, name, from, ignoreMissing, deliver, (run) => page.later(run, pass));
   if (waiting !== undefined) {
-    page.watch?.waitFor(waiting);
+    page.body?.waitFor(waiting);
     // Nunjucks loses output around an include that comes late (in loops, macros, conditions). The next pass has all
     // templates at once, so its output is complete.
     if (page.render.canWait) page.render.pass.pending.add(waiting);

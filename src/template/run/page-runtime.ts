@@ -1,6 +1,6 @@
 import { peekOrNothing } from '../../reads/peek.ts';
 import { isPlaceholder } from '../../reads/placeholder.ts';
-import type { Reading } from '../../render/frame.ts';
+import type { Reading } from '../../render/body.ts';
 import type { Context, Frame, Runtime } from '../nunjucks.ts';
 import { MethodWrappers } from './made-up-methods.ts';
 import { pageFrame } from './page-frame.ts';

@@ -1,9 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import { runAs } from '../../render/ambient.ts';
-import type { Frame } from '../../render/frame.ts';
 import type { Pass, Render } from '../../render/render.ts';
 import type { Context, Environment, RootFunction, Template } from '../nunjucks.ts';
-import type { BodyWatch } from './body.ts';
 import { failing } from './failing-template.ts';
 import { Failures } from './failures.ts';
 import { environmentOf } from './page-environment.ts';
@@ -11,6 +9,7 @@ import type { TemplateReading } from './page-runtime.ts';
 import { type Known, PageWorld } from './page-world.ts';
 import type { TemplateDigest } from './template-digest.ts';
 import { TemplateLoads } from './template-loads.ts';
+import type { WatchedBody } from './watched-body.ts';
 
 /** The environment that a page's templates belong to. */
 export interface PageSource extends Known {
@@ -60,10 +59,10 @@ export class Page {
   readonly ownEnvironment: Environment;
   /** The asynchronous context of the code that asked for the page. */
   readonly #resource: AsyncResource;
-  #frame: Frame | undefined;
-  #pageWatch: BodyWatch | undefined;
-  /** The page's parts in each environment, and the watch of the innermost body. */
-  readonly #shared: { readonly pages: Map<PageSource, Page>; watch: BodyWatch | undefined };
+  /** The whole page, if it belongs to a lazy or view. */
+  #body: WatchedBody | undefined;
+  /** The page's parts in each environment. */
+  readonly #parts: Map<PageSource, Page>;
 
   constructor(environment: PageSource, render: Render, part?: Page) {
     this.environment = environment;
@@ -73,26 +72,23 @@ export class Page {
     this.ownEnvironment = environmentOf(this);
     this.world = new PageWorld(environment, render.original.token);
     this.#resource = part !== undefined ? part.#resource : new AsyncResource('NUNJUCKS_CACHESWEEPER_PAGE');
-    this.#shared = part !== undefined ? part.#shared : { pages: new Map(), watch: undefined };
-    this.#shared.pages.set(environment, this);
+    this.#parts = part !== undefined ? part.#parts : new Map();
+    this.#parts.set(environment, this);
   }
 
-  get watch(): BodyWatch | undefined {
-    return this.#shared.watch;
-  }
-
-  set watch(watch: BodyWatch | undefined) {
-    this.#shared.watch = watch;
+  /** The innermost body. All that are rendered by Nunjucks are watched. */
+  get body(): WatchedBody | undefined {
+    return this.render.bodies.current as WatchedBody | undefined;
   }
 
   /** Records the lookups of templates, where they are recorded. */
   get reading(): TemplateReading | undefined {
-    return this.render.frames.frame?.reading as TemplateReading | undefined;
+    return this.render.bodies.current?.reading as TemplateReading | undefined;
   }
 
   /** Returns the same page in another environment, for a part that is rendered there. */
   within(environment: PageSource): Page {
-    return this.#shared.pages.get(environment) ?? new Page(environment, this.render, this);
+    return this.#parts.get(environment) ?? new Page(environment, this.render, this);
   }
 
   /** Runs a function in the asynchronous context of the code that asked for the page. */
@@ -107,31 +103,24 @@ export class Page {
   later(run: () => void, startedIn: Pass): void {
     // Ignore a call for an earlier pass, which a newer pass has replaced, or for a page that was delivered.
     if (this.render.pass !== startedIn || this.render.isFinished) return;
-    const { watch } = this;
-    this.watch = this.#pageWatch;
     try {
-      this.inContext(() => runAs(this, () => this.render.frames.inside(this.#frame, run)));
+      this.inContext(() => runAs(this, () => this.render.bodies.inside(this.#body, run)));
     } catch (error) {
       if (this.fail === undefined) throw error;
       this.fail(error);
-    } finally {
-      this.watch = watch;
     }
   }
 
   /**
    * Begins a pass.
    *
-   * @param frame collects the dependencies of the whole page, if it is part of a lazy or view
-   * @param watch watches the whole page in that case
+   * @param body the whole page, if it belongs to a lazy or view
    */
-  beginPass(frame: Frame | undefined, watch: BodyWatch | undefined): void {
-    this.#frame = frame;
-    this.#pageWatch = watch;
-    this.watch = watch;
+  beginPass(body: WatchedBody | undefined): void {
+    this.#body = body;
     this.failures.forget();
     this.render.beginPass();
-    for (const page of this.#shared.pages.values()) {
+    for (const page of this.#parts.values()) {
       page.digests.clear();
       page.adopted.clear();
     }
@@ -156,7 +145,7 @@ export class Page {
       this.failures.note(error);
       failing(own, error);
     }
-    this.watch?.watchTemplate(own);
+    this.body?.watchTemplate(own);
     return own;
   }
 }

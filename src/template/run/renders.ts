@@ -1,17 +1,14 @@
 import { AsyncResource } from 'node:async_hooks';
 import { CacheSweeperError } from '../../errors.ts';
 import type { PageContext } from '../../options.ts';
-import { currentPart, inNoPart, type Part, runAs, runningNow } from '../../render/ambient.ts';
+import { currentPart, inNoPart, runAs, runningNow } from '../../render/ambient.ts';
 import type { Engine } from '../../render/engine.ts';
-import { Frame } from '../../render/frame.ts';
 import type { Shadow } from '../../render/verify/shadow.ts';
 import type { Done, Environment, Template } from '../nunjucks.ts';
-import { type BodyEvents, BodyWatch } from './body.ts';
-import { type TemplateEnvironment, UNKNOWN } from './environment.ts';
+import type { TemplateEnvironment } from './environment.ts';
 import { Page } from './page.ts';
+import { PageBody } from './page-body.ts';
 import { PAGE, type PageEnvironment } from './page-environment.ts';
-import { PageReading } from './page-reading.ts';
-import { isThere } from './private-reads.ts';
 import { renderShadow } from './shadow-pages.ts';
 
 /** Nunjucks' own `Template.prototype.render`. */
@@ -48,7 +45,7 @@ export class Renders {
       return this.#nunjucks.call(inside.adopt(template), context, done);
     }
     const running = runningNow();
-    if (done === undefined && running instanceof Page && running.render.frames === this.#engine.fragments) {
+    if (done === undefined && running instanceof Page && running.render.bodies === this.#engine.fragments) {
       return this.#part(running, template, context);
     }
     const page = new Page(
@@ -61,17 +58,17 @@ export class Renders {
   /** Renders a template as a part of the running page, as for a component that is written as a global or filter. */
   #part(running: Page, template: Template, context: object | null | undefined): string | null {
     const page = running.within(this.#environment);
-    const { frame } = this.#engine.fragments;
+    const { current } = this.#engine.fragments;
     // The fragment's own environment cannot find out when a template of another environment changes, so do not store
     // it.
-    if (page !== running && frame !== undefined) frame.uncached ??= 'unknown template';
-    else if (template.path) page.watch?.events.used(template.path, undefined, template);
+    if (page !== running && current !== undefined) current.uncached ??= 'unknown template';
+    else if (template.path) page.body?.used(template.path, undefined, template);
     page.handedOn = undefined;
     try {
       return this.#nunjucks.call(page.adopt(template), context);
     } catch (error) {
       // The caller may show something in place of the error. No bump would invalidate that, so the body is not stored.
-      if (frame !== undefined) frame.uncached ??= 'contains uncached';
+      if (current !== undefined) current.uncached ??= 'contains uncached';
       throw error;
     }
   }
@@ -91,15 +88,15 @@ export class Renders {
   #atOnce(page: Page, template: Template, context: object | null | undefined): string | null {
     const started = performance.now();
     const part = currentPart();
-    const frame = part && new Frame();
+    const body = part && new PageBody(this.#environment, page, part);
     try {
-      const html = this.#pass(page, template, context, undefined, part, frame);
-      if (part !== undefined && frame !== undefined) this.#addTo(part, frame, page, template);
+      const html = this.#pass(page, template, context, undefined, body);
+      body?.end(template);
       // Null means that the template is asynchronous: its html is lost.
       if (html !== null) this.#succeed(page, template, context, started);
       return html;
     } catch (error) {
-      if (part !== undefined) part.frame.uncached ??= 'contains uncached';
+      if (part !== undefined) part.body.uncached ??= 'contains uncached';
       throw page.failures.restored(error);
     } finally {
       page.render.isFinished = true;
@@ -115,19 +112,19 @@ export class Renders {
       page.inContext(() => done(error === null ? null : page.failures.restored(error), html));
     const fail = (error: unknown): void => {
       render.isFinished = true;
-      if (part !== undefined) part.frame.uncached ??= 'contains uncached';
+      if (part !== undefined) part.body.uncached ??= 'contains uncached';
       answer(error);
     };
     // Throw errors of the callback outside of any promise, as Nunjucks does: in a promise they would become rejections.
     const failLater = (error: unknown): void => queueMicrotask(() => fail(error));
-    const succeed = (html: string | undefined, frame: Frame | undefined): void => {
-      if (part !== undefined && frame !== undefined) this.#addTo(part, frame, page, template);
+    const succeed = (html: string | undefined, body: PageBody | undefined): void => {
+      body?.end(template);
       this.#succeed(page, template, context, started);
       render.isFinished = true;
       answer(null, html);
     };
     const pass = (): void => {
-      const frame = part && new Frame();
+      const body = part && new PageBody(this.#environment, page, part);
       let answered = false;
       const finish: Done<string> = (error, html) => {
         if (answered) return;
@@ -136,18 +133,18 @@ export class Renders {
           const learnt = (): void => {
             if (!this.#engine.fragments.isBorneOut(render)) page.inContext(pass);
             else if (error) fail(error);
-            else succeed(html, frame);
+            else succeed(html, body);
           };
           void this.#wait(page).then(() => queueMicrotask(learnt), failLater);
         } else if (error) {
           fail(error);
         } else {
-          succeed(html, frame);
+          succeed(html, body);
         }
       };
       page.fail = finish;
       try {
-        this.#pass(page, template, context, finish, part, frame);
+        this.#pass(page, template, context, finish, body);
       } catch (error) {
         // Nunjucks threw the error instead of reporting it.
         finish(error ?? new Error('the template failed'));
@@ -159,34 +156,6 @@ export class Renders {
     // Wait until after the tick that writes the request to the socket. The answer then arrives while the pass runs.
     else process.nextTick(() => page.inContext(pass));
     return null;
-  }
-
-  /** Adds a page's dependencies to the lazy or view it belongs to. */
-  #addTo(part: Part, frame: Frame, page: Page, { path }: Template): void {
-    if (!page.render.enabled) frame.uncached ??= 'disabled';
-    const digest = path ? this.#environment.templateDigest(page, { name: path, parent: undefined }) : undefined;
-    if (path && digest !== undefined && digest !== UNKNOWN)
-      frame.dependencies.addTemplate({ name: path, parent: undefined, digest });
-    else frame.uncached ??= 'unknown template';
-    part.frame.include(frame);
-  }
-
-  /** Looks for private values, which a page that is kept as a whole must not show. */
-  #reading(part: Part | undefined, frame: Frame): PageReading {
-    return new PageReading(this.#environment.pagePrivateNames, (_name, value) => {
-      if (isThere(value) || !part?.mayMissPrivate) frame.uncached ??= 'private name';
-    });
-  }
-
-  /** Records the templates that a page of a lazy or view uses outside of its fragments. */
-  #pageEvents(page: Page, frame: Frame): BodyEvents {
-    return {
-      used: (name, parent) => {
-        const digest = typeof name === 'string' ? this.#environment.templateDigest(page, { name, parent }) : undefined;
-        if (typeof name !== 'string' || digest === UNKNOWN) frame.uncached ??= 'unknown template';
-        else if (digest !== undefined) frame.dependencies.addTemplate({ name, parent, digest });
-      },
-    };
   }
 
   async #wait({ render }: Page): Promise<void> {
@@ -212,13 +181,11 @@ export class Renders {
     template: Template,
     context: object | null | undefined,
     done?: Done<string>,
-    part?: Part,
-    frame?: Frame,
+    body?: PageBody,
   ): string | null {
-    if (frame !== undefined) frame.reading = this.#reading(part, frame);
-    page.beginPass(frame, frame && new BodyWatch(this.#pageEvents(page, frame)));
+    page.beginPass(body);
     return runAs(page, () =>
-      this.#engine.fragments.inside(frame, () => this.#nunjucks.call(page.adopt(template), context, done)),
+      this.#engine.fragments.inside(body, () => this.#nunjucks.call(page.adopt(template), context, done)),
     );
   }
 

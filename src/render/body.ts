@@ -10,16 +10,20 @@ export interface Reading {
   typed(row: object, type: string): void;
 }
 
-/** A body, lazy or page that is being rendered. Collects its dependencies. */
-export class Frame {
-  readonly parent: Frame | undefined;
+/**
+ * A fragment's body, a lazy, a view, or a page that belongs to one of these, while it is being rendered: what it depends
+ * on, what records its reads and, for those that Nunjucks renders, what watches them (`template/run/watched-body.ts`).
+ */
+export class Body {
+  /** The body around it. */
+  readonly parent: Body | undefined;
   readonly dependencies: Dependencies = new Dependencies();
   /** Why it must not be stored; undefined if it may be. */
   uncached: UncachedReason | undefined;
   /** Records its reads; undefined when they are not recorded. */
   reading: Reading | undefined;
 
-  constructor(parent?: Frame, uncached?: UncachedReason) {
+  constructor(parent?: Body, uncached?: UncachedReason) {
     this.parent = parent;
     this.uncached = uncached;
   }
@@ -34,4 +38,11 @@ export class Frame {
   close(): void {
     this.parent?.include(this);
   }
+}
+
+/** Knows the innermost body being rendered. Bodies are synchronous, so there is never more than one. */
+export interface Bodies {
+  readonly current: Body | undefined;
+  /** Runs a function as if inside another body, or inside none. */
+  inside<T>(body: Body | undefined, run: () => T): T;
 }

@@ -1,9 +1,9 @@
 import type { Dependencies } from '../cache/dependencies.ts';
-import { Frame } from '../render/frame.ts';
+import { Body } from '../render/body.ts';
 import type { UncachedReason } from '../reporting/report.ts';
 
-/** Frame of a whole view. Several renders may add to it, each with the tokens that it read. */
-export class ViewFrame extends Frame {
+/** A whole view while its handler runs. Several renders may add to it, each with the tokens that it read. */
+export class ViewBody extends Body {
   override include(part: { readonly dependencies: Dependencies; readonly uncached: UncachedReason | undefined }): void {
     for (const [name, token] of part.dependencies.tokens) {
       const known = this.dependencies.tokens.get(name);

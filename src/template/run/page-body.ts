@@ -1,0 +1,44 @@
+import type { Part } from '../../render/ambient.ts';
+import type { Template } from '../nunjucks.ts';
+import { type TemplateEnvironment, UNKNOWN } from './environment.ts';
+import type { Page } from './page.ts';
+import { PageReading } from './page-reading.ts';
+import { isThere } from './private-reads.ts';
+import { WatchedBody } from './watched-body.ts';
+
+/** A whole page that belongs to a lazy or a view. */
+export class PageBody extends WatchedBody {
+  readonly #environment: TemplateEnvironment;
+  readonly #page: Page;
+  readonly #part: Part;
+
+  constructor(environment: TemplateEnvironment, page: Page, part: Part) {
+    super();
+    this.#environment = environment;
+    this.#page = page;
+    this.#part = part;
+    // A page that is kept as a whole must not show private values.
+    this.reading = new PageReading(environment.pagePrivateNames, (_name, value) => {
+      if (isThere(value) || !part.mayMissPrivate) this.uncached ??= 'private name';
+    });
+  }
+
+  /** Records the templates that the page uses outside of its fragments. */
+  used(name: string | Template, parent: string | undefined): void {
+    const digest =
+      typeof name === 'string' ? this.#environment.templateDigest(this.#page, { name, parent }) : undefined;
+    if (typeof name !== 'string' || digest === UNKNOWN) this.uncached ??= 'unknown template';
+    else if (digest !== undefined) this.dependencies.addTemplate({ name, parent, digest });
+  }
+
+  /** Adds the page's dependencies to the lazy or view. */
+  end({ path }: Template): void {
+    if (!this.#page.render.enabled) this.uncached ??= 'disabled';
+    const name = path || undefined;
+    const digest = name && this.#environment.templateDigest(this.#page, { name, parent: undefined });
+    if (name !== undefined && digest !== undefined && digest !== UNKNOWN)
+      this.dependencies.addTemplate({ name, parent: undefined, digest });
+    else this.uncached ??= 'unknown template';
+    this.#part.body.include(this);
+  }
+}

@@ -1,0 +1,163 @@
+import { Recorder } from '../../reads/recorder.ts';
+import type { SetVariable } from '../../reads/variables.ts';
+import type { Scope } from '../../reads/world.ts';
+import type { Body } from '../../render/body.ts';
+import type { BodyEvents, BodyReads, FragmentBody, RenderedBody } from '../../render/fragments.ts';
+import type { UncachedReason } from '../../reporting/report.ts';
+import type { Frame, Template } from '../nunjucks.ts';
+import { asyncBody } from './async-body.ts';
+import { BodyReading } from './body-reading.ts';
+import { frameOfBody, PageVariables, setAround, variablesOf } from './body-scope.ts';
+import { foundReads } from './found-reads.ts';
+import type { BodyDone, TagPlace } from './tag-place.ts';
+import { WatchedBody } from './watched-body.ts';
+
+/** The body of one use of a fragment tag. The compiled template knows it as `cb.run`. */
+export class TagBody extends WatchedBody implements FragmentBody {
+  /** The scope for the body's variables. */
+  readonly frame: Frame;
+  /** Whether every part of the body has been rendered. */
+  hasEnded = false;
+  failure: { readonly error: unknown } | undefined;
+  /** Returns the compiled template's own variable `frame`, or sets it. */
+  frameVariable: ((to?: Frame) => Frame) | undefined;
+  readonly #at: TagPlace;
+
+  constructor(at: TagPlace, parent: Body | undefined, uncached: UncachedReason | undefined) {
+    super(parent, uncached);
+    this.#at = at;
+    this.frame = frameOfBody(at.frame);
+  }
+
+  render(scope: Scope | undefined, { met, read }: BodyEvents): RenderedBody | Promise<unknown> {
+    const recorder = scope && new Recorder(scope, met, this.#at.site.except);
+    const reading = recorder && this.#reading(recorder);
+    this.reading = reading;
+    const ended = (variables: readonly SetVariable[], isBack: boolean): BodyReads | undefined => {
+      this.reading = undefined;
+      if (recorder === undefined || scope === undefined) return undefined;
+      if (!isBack) recorder.cannotSee('', CAUGHT);
+      const found = foundReads(this.#at, recorder, scope, variables);
+      if ('reads' in found) read(found.reads);
+      return found;
+    };
+    return this.#run((before) => reading?.start(before), ended);
+  }
+
+  used(name: string | Template, from: string | undefined, template: Template): void {
+    this.#at.environment.used(this.#at.page, this.#at.site, name, from, template);
+  }
+
+  /**
+   * Runs the compiled body. While it runs, the variables that it sets stay in a frame of its own; after that they are
+   * set around the tag, as if the tag were not there. So is what it set before an error, because an extension may catch
+   * the error and show the rest of the page.
+   *
+   * @param started called with the page's variables as they are before the body
+   * @param ended called when the body has ended, before its variables are visible outside; `isBack` is false if the
+   *   template goes on in another frame than that of the tag
+   * @throws any error of the body; CacheSweeperError CACHESWEEPER_ASYNC_BODY
+   */
+  #run(
+    started: (before: PageVariables) => void,
+    ended: (variables: readonly SetVariable[], isBack: boolean) => BodyReads | undefined,
+  ): RenderedBody | Promise<unknown> {
+    const { page, context, frame, site, body } = this.#at;
+    const { assigned, defined } = site;
+    const done = ((error?: unknown) => {
+      if (error) this.fail(error);
+    }) as BodyDone;
+    done.run = this;
+    const names = assigned.length + defined.length;
+    const before = frame.topLevel && names > 0 ? new PageVariables(context, [...assigned, ...defined]) : undefined;
+    if (before !== undefined) started(before);
+    let variables: readonly SetVariable[] = [];
+    const leave = (): boolean => {
+      variables = variablesOf(this.frame, before, defined);
+      before?.restore();
+      return this.#leave(frame);
+    };
+    let html: unknown;
+    try {
+      html = body(done);
+    } catch (error) {
+      leave();
+      setAround(context, frame, variables);
+      throw error;
+    }
+    const isBack = leave();
+    if (this.loading !== undefined) {
+      if (page.render.canWait) return Promise.all(this.loading);
+      throw asyncBody();
+    }
+    if (this.failure !== undefined) {
+      setAround(context, frame, variables);
+      throw keepPlace(this.failure.error);
+    }
+    if (!this.hasEnded || this.open > 0) throw asyncBody();
+    const reads = ended(variables, isBack);
+    setAround(context, frame, variables);
+    return { html: String(html), reads };
+  }
+
+  #reading(recorder: Recorder): BodyReading {
+    const { context, handed, environment } = this.#at;
+    handed.names.forEach((name, i) => {
+      try {
+        recorder.variable(name, handed.values[i]);
+      } catch {
+        recorder.cannotSee(name, 'looking at it throws');
+      }
+    });
+    const ofComponent = (name: string): void => {
+      if (environment.privateNames.privateLength([name]) !== undefined) this.uncached ??= 'private name';
+    };
+    return new BodyReading(recorder, { frame: this.frame, context, ofComponent });
+  }
+
+  end(): void {
+    this.hasEnded = true;
+  }
+
+  fail(error: unknown): void {
+    this.failure ??= { error };
+  }
+
+  /**
+   * Takes the body's frame out of those that the template goes on with. After an error that an extension catches,
+   * Nunjucks goes on in the frame of the loop or macro that failed. Returns whether it goes on in the tag's frame.
+   *
+   * @param around frame of the tag
+   */
+  #leave(around: Frame): boolean {
+    const last = this.frameVariable?.();
+    if (last === this.frame) this.frameVariable?.(around);
+    for (let at = last; at; at = at.parent ?? undefined) if (at.parent === this.frame) at.parent = around;
+    return last === this.frame || last === around || last === undefined;
+  }
+
+  /** Renders the parent template's block, for super(). */
+  inherited(render: (done: (error: unknown, html?: string) => void) => void): string {
+    let inherited: string | undefined;
+    this.open++;
+    render((error, html) => {
+      this.open--;
+      if (error) this.fail(error);
+      else inherited = html;
+    });
+    return inherited ?? '';
+  }
+}
+
+const CAUGHT = 'something catches an error of a loop or macro in the body, which changes the scope behind the tag';
+
+/**
+ * Marks an error so that Nunjucks does not add the tag's place to it. If it comes from an include, Nunjucks has already
+ * given it a place there; Nunjucks leaves errors with a line number alone.
+ */
+function keepPlace(error: unknown): unknown {
+  if (error instanceof Error && !('lineno' in error && error.lineno)) {
+    Object.defineProperty(error, 'lineno', { value: 1, configurable: true, writable: true });
+  }
+  return error;
+}
