@@ -32,6 +32,9 @@ export class Lookups {
 
   /** Returns the objects whose text the body may have used. */
   printed(): readonly object[] {
-    return [...(this.#waiting ?? [])].flatMap(([object, waiting]) => (waiting > 0 ? [object] : []));
+    if (this.#waiting === undefined) return NONE;
+    return [...this.#waiting].flatMap(([object, waiting]) => (waiting > 0 ? [object] : []));
   }
 }
+
+const NONE: readonly object[] = [];

@@ -113,7 +113,8 @@ export class Recorder {
     if (!isObject(value)) return;
     const known = this.#objects.of(value);
     if (known.isHeld) return;
-    this.#objects.set(value, { ...known, isHeld: true });
+    // Lookups of models are not remembered.
+    if (!known.isModel) this.#objects.set(value, { ...known, isHeld: true });
     this.#printed(value);
   }
 
@@ -122,11 +123,10 @@ export class Recorder {
     if (isObject(value) && this.#objects.has(value)) this.#use(value);
   }
 
-  /** Looks at `object[key]` before it is read: a getter may change its object. */
-  before(object: unknown, key: unknown): void {
-    if (!isObject(object) || typeof key !== 'string' || key.length > MAX_STEP) return;
+  /** Looks at `object[key]` before it is read: a getter of a class may change its object. */
+  before(object: object, key: string): void {
     const { nodes, isModel } = this.#objects.of(object);
-    if (isModel || nodes.length === 0 || nodes.every(({ isBelow }) => isBelow)) return;
+    if (isModel || !nodes.some(isCompared) || key.length > MAX_STEP) return;
     const found = peek(object, key);
     this.#peeked = { object, step: key, found };
     if (found === INHERITED_ACCESSOR) this.#handed.keep(object);

@@ -10,12 +10,14 @@ import type { RecordNode } from './record-node.ts';
  */
 export class SeenValues {
   /** An object, the step that was read of it, and what it gave; and so on. */
-  readonly #members: unknown[] = [];
+  #members: unknown[] | undefined;
   #contents: Map<object, readonly unknown[]> | undefined;
 
   /** A member of an object was read. */
   member(object: object, node: RecordNode, value: unknown): void {
-    if (!(node.isExcepted || (node.isBelow && node.isMany))) this.#members.push(object, node, value);
+    if (node.isExcepted || (node.isBelow && node.isMany)) return;
+    if (this.#members === undefined) this.#members = [object, node, value];
+    else this.#members.push(object, node, value);
   }
 
   /** The elements of a list, map or set may be read, or the names and values of another object. */
@@ -26,7 +28,7 @@ export class SeenValues {
 
   /** Returns the path of a value that has changed. */
   changed(objects: KnownObjects): string | undefined {
-    const members = this.#members;
+    const members = this.#members ?? NONE;
     for (let i = 0; i < members.length; i += 3) {
       const node = members[i + 1] as RecordNode;
       const [now, before] = [peek(members[i] as object, node.step), members[i + 2]];
@@ -34,7 +36,7 @@ export class SeenValues {
       const isSame = node.isBelow ? presence(now) === presence(before) : Object.is(now, before);
       if (!isSame) return node.path.join('.');
     }
-    for (const [object, before] of this.#contents ?? []) {
+    for (const [object, before] of this.#contents ?? NO_CONTENTS) {
       if (!objects.of(object).nodes.some(({ list, entries, whole }) => list || entries || whole)) continue;
       const now = contentOf(object);
       if (now.length !== before.length || now.some((item, i) => !Object.is(item, before[i])))
@@ -51,3 +53,6 @@ function contentOf(object: object): readonly unknown[] {
   for (const key in object) content.push(key, peek(object, key));
   return content;
 }
+
+const NONE: readonly never[] = [];
+const NO_CONTENTS: ReadonlyMap<object, readonly unknown[]> = new Map();

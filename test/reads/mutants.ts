@@ -116,7 +116,11 @@ export const readMutants = {
   },
   'what a loop variable holds is not printed': {
     rule: 'what a JavaScript variable of a template holds counts as printed',
-    edits: edit('reads/recorder.ts', '{ ...known, isHeld: true });\n    this.#printed(value);', 'known);'),
+    edits: edit(
+      'reads/recorder.ts',
+      'this.#objects.set(value, { ...known, isHeld: true });\n    this.#printed(value);',
+      'return;',
+    ),
     foundBy: ['attacks-prints', 'of a loop variable over a list that the body makes'],
     isBlind: true,
   },

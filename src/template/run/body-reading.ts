@@ -171,7 +171,10 @@ export class BodyReading implements TemplateReading {
   }
 
   before(object: unknown, key: unknown): void {
+    if (typeof object !== 'object' || object === null || typeof key !== 'string') return;
     try {
+      // Most objects are plain, and inherit no getter.
+      if (Object.getPrototypeOf(object) === Object.prototype) return;
       this.#recorder.before(object, key);
     } catch {
       this.#cannot(String(key));
