@@ -230,7 +230,7 @@ class Walk {
   /** Writes an object's own data the first time that all of it counts. */
   #once(value: object, depth: number): boolean {
     if (this.#isWritten(value)) return true;
-    return (Object.isExtensible(value) || this.#sink.add('!')) && this.#data(value, depth);
+    return (Object.isExtensible(value) || this.#sink.add(closedKind(value))) && this.#data(value, depth);
   }
 
   /** Whether an object was already written in full; marks it as written. */
@@ -268,7 +268,9 @@ class Walk {
     if (!this.#sink.add(`${value.length}:`)) return false;
     const { each } = node;
     for (let i = 0; i < value.length; i++) {
-      if (!this.#value(each ?? BARE, value[i])) return false;
+      const item = value[i];
+      const isDone = item === undefined && !(i in value) ? this.#sink.add('e') : this.#value(each ?? BARE, item);
+      if (!isDone) return false;
     }
     return this.#sink.add(']');
   }
@@ -407,6 +409,12 @@ class Walk {
     }
     return this.#sink.add('}');
   }
+}
+
+/** Tells objects apart to which nothing can be added: a function may ask which kind they are. */
+function closedKind(value: object): string {
+  if (Object.isFrozen(value)) return '!f';
+  return Object.isSealed(value) ? '!s' : '!';
 }
 
 /** Tells a list with its own way of printing from an ordinary one. */

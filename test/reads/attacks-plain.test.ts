@@ -1,0 +1,41 @@
+import { runInNewContext } from 'node:vm';
+import type nunjucks from 'nunjucks';
+import { describe, expect, test } from 'vitest';
+import { kinds, Site, T } from './support.ts';
+
+const a = { cacheIdentity: { type: 'A', id: 1 } };
+const withoutRoot = (data: object): object => Object.create(Object.assign(Object.create(null), data));
+
+describe.each(kinds)('%s', (kind) => {
+  const told = async (body: string, values: readonly unknown[], helper: (value: never) => unknown = String) => {
+    const helpers = (env: nunjucks.Environment) => void env.addGlobal('tell', helper as never);
+    const site = new Site(T(body), kind, { helpers });
+    for (const o of [...values, ...values]) await site.show(() => ({ a, o }));
+    return site;
+  };
+
+  describe('what an object inherits of one without a prototype', () => {
+    test('counts where a function is handed it', () =>
+      told('{{ tell(o) }}', [withoutRoot({ t: 'A' }), withoutRoot({ t: 'B' })], ({ t }: { t: string }) => t));
+    test('counts for in', () => told('{{ "x" in o }}', [withoutRoot({ x: 1 }), withoutRoot({ y: 1 })]));
+    test('counts where it looks like Object.prototype', () =>
+      told(
+        '{{ tell(o) }}',
+        ['A', 'B'].map((t) => withoutRoot({ t, hasOwnProperty: () => true, constructor: Object })),
+        ({ t }: { t: string }) => t,
+      ));
+  });
+  test('an object of another realm is plain: it needs no trust', async () => {
+    const site = new Site(T('{{ tell(o) }}'), kind, { helpers: (env) => env.addGlobal('tell', JSON.stringify) });
+    for (let i = 0; i < 2; i++) await site.show(() => ({ a, o: runInNewContext('({ x: [1, { y: 2 }] })') }));
+    expect(site.outcomes).toEqual(['hit']);
+  });
+
+  test('a hole in a list is not undefined', () => told('{{ nothing in o }}', [new Array(1), [undefined]]));
+  test('a frozen, a sealed and another object to which nothing can be added', () =>
+    told(
+      '{{ tell(o) }}',
+      [{ x: 1 }, Object.preventExtensions({ x: 1 }), Object.seal({ x: 1 }), Object.freeze({ x: 1 })],
+      (o: object) => `${Object.isFrozen(o)}${Object.isSealed(o)}${Object.isExtensible(o)}`,
+    ));
+});
