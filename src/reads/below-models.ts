@@ -1,9 +1,10 @@
+import { types } from 'node:util';
 import type { Identity } from '../model/identity.ts';
 import { digest } from '../util/digest.ts';
 import { isPlain } from '../util/plain.ts';
-import { type Presence, textAtom } from './atom.ts';
+import { PRESENT, type Presence, textAtom } from './atom.ts';
 import { elementsOf } from './objects.ts';
-import { INHERITED_ACCESSOR, OWN_ACCESSOR, peek } from './peek.ts';
+import { INHERITED_ACCESSOR, OWN_ACCESSOR, peek, peekOrdinary } from './peek.ts';
 import { isPlaceholder } from './placeholder.ts';
 import { END } from './presences.ts';
 import type { ReadNode } from './shape.ts';
@@ -19,7 +20,8 @@ const START_CODE = '{'.charCodeAt(0);
 const END_CODE = END.charCodeAt(0);
 /** Characters of a digest. */
 const CHARACTERS = 22;
-const SHORT_NAME = /^[\w$]{1,60}$/;
+/** Names that are written as they are, behind their length: short ones without halves of surrogate pairs. */
+const SHORT_NAME = /^[^\ud800-\udfff]{0,60}$/;
 
 /** Returns the identity of a model met on the way. `type` is the type that a tag gave to the rows there. */
 export function identityOf(world: World, value: object, type: string | undefined): Identity | undefined {
@@ -104,9 +106,7 @@ export class BelowModels {
   }
 
   #name(key: string | symbol, start: number): number {
-    let name = String(key);
-    // Most names are written as they are, behind their length: they are many.
-    if (!SHORT_NAME.test(name)) name = textAtom('k', name);
+    const name = typeof key === 'string' && SHORT_NAME.test(key) ? key : textAtom('k', String(key));
     checkRoom(start + name.length);
     let at = start;
     scratch[at++] = name.length;
@@ -134,18 +134,26 @@ export class BelowModels {
     this.#written.add(value);
     let at = start;
     scratch[at++] = START_CODE;
-    const isList = Array.isArray(value) || value instanceof Map || value instanceof Set;
-    const elements = isList ? elementsOf(value) : Reflect.ownKeys(value);
-    for (const item of elements) {
-      const found = isList ? item : peek(value, item as string);
-      checkRoom(at);
-      scratch[at++] = this.#presence(found);
-      if (!isList) at = this.#name(item as string, at);
-      const isNew = typeof found === 'object' && found !== null && !this.#written.has(found);
-      if (isNew && this.#isLookedInto(found)) at = this.#allOf(found, at);
+    if (Array.isArray(value) || value instanceof Map || value instanceof Set) {
+      for (const item of elementsOf(value)) at = this.#within(item, at);
+    } else {
+      const isProxy = types.isProxy(value);
+      const keys = Reflect.ownKeys(value);
+      for (let i = 0; i < keys.length; i++) {
+        const key = keys[i] as string | symbol;
+        at = this.#within(isProxy ? peek(value, key) : peekOrdinary(value, key), this.#name(key, at));
+      }
     }
     scratch[at++] = END_CODE;
     return at;
+  }
+
+  #within(found: unknown, start: number): number {
+    checkRoom(start);
+    const isText = typeof found === 'string' || typeof found === 'number';
+    scratch[start] = isText ? PRESENT : this.#presence(found);
+    const isNew = typeof found === 'object' && found !== null && !this.#written.has(found);
+    return isNew && this.#isLookedInto(found) ? this.#allOf(found, start + 1) : start + 1;
   }
 
   /**
