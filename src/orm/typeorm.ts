@@ -19,6 +19,9 @@ import type { CacheSweeper } from '../sweeper.ts';
 import { badOption } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
 import { SaveHook, type SaveHookOptions, type Write } from './save-hook.ts';
+import { type HearsTables, QueryListener } from './typeorm-queries.ts';
+import { goingWith, modelsOf, type TableWrite } from './typeorm-tables.ts';
+import { checkDataSource } from './versions.ts';
 
 export type { HookedModel, SaveHookOptions } from './save-hook.ts';
 
@@ -44,11 +47,7 @@ export interface TypeOrmDataSource {
  */
 export function sweepOnSave(ofTypeOrm: TypeOrmDataSource, sweeper: CacheSweeper, options: SaveHookOptions = {}): void {
   const dataSource = ofTypeOrm as DataSource;
-  if (dataSource?.isInitialized !== true) {
-    throw badOption('sweepOnSave()', 'a data source that is initialized, for its models', describe(dataSource), {
-      todo: 'await dataSource.initialize() first',
-    });
-  }
+  checkDataSource(dataSource);
   if (options.bulk === 'rows') {
     throw badOption('sweepOnSave() bulk', '"type"', describe(options.bulk), {
       todo: 'TypeORM does not tell a subscriber which rows a write is for',
@@ -58,49 +57,73 @@ export function sweepOnSave(ofTypeOrm: TypeOrmDataSource, sweeper: CacheSweeper,
   // A minified class has another name in each build, but its table keeps its name.
   const nameOf = ({ name, tableName }: EntityMetadata) => (named.has(tableName) ? tableName : name);
   const models = dataSource.entityMetadatas.map((each) => [nameOf(each), classOf(each)] as const);
-  const subscriber = new SaveSubscriber(new SaveHook(sweeper, options, new Map(models)), nameOf, sweeper);
-  if (dataSource.subscribers.some((each) => each instanceof SaveSubscriber && each.sweeper === sweeper)) {
+  const hook = new SaveHook(sweeper, options, new Map(models));
+  const told = installed.get(dataSource) ?? new WeakSet();
+  if (told.has(sweeper)) {
     throw new CacheSweeperError(
       'CACHESWEEPER_INSTALL',
-      'sweepOnSave() was called for this data source and sweeper before',
+      'sweepOnSave() was called for this data source and sweeper before; once is enough, also where it is destroyed and ' +
+        'initialized again',
     );
   }
+  installed.set(dataSource, told.add(sweeper));
+  const subscriber = new SaveSubscriber(dataSource, hook, nameOf);
   // Put it first: TypeORM skips all subscribers behind one that throws, and committed rows must be bumped.
   dataSource.subscribers.unshift(subscriber);
-  subscriber.enter(dataSource.manager);
+  enter(dataSource, subscriber);
+}
+
+/** Makes the subscriber know of each query runner and manager. They are the same after `destroy()` and `initialize()`. */
+function enter(dataSource: DataSource, subscriber: SaveSubscriber): void {
+  subscriber.enterManager(dataSource.manager);
+  const createEntityManager = dataSource.createEntityManager.bind(dataSource);
+  dataSource.createEntityManager = (of) => {
+    const manager = createEntityManager(of);
+    subscriber.enterManager(manager);
+    return manager;
+  };
   const createQueryRunner = dataSource.createQueryRunner.bind(dataSource);
   dataSource.createQueryRunner = (mode) => {
     const queryRunner = createQueryRunner(mode);
-    subscriber.enter(queryRunner.manager);
+    subscriber.enterRunner(queryRunner);
     return queryRunner;
   };
 }
 
+const installed = new WeakMap<object, WeakSet<object>>();
+
 type Row = Record<string, unknown>;
 
-class SaveSubscriber implements EntitySubscriberInterface {
-  readonly sweeper: CacheSweeper;
+class SaveSubscriber implements EntitySubscriberInterface, HearsTables {
+  readonly #dataSource: DataSource;
   readonly #hook: SaveHook;
+  readonly #queries: QueryListener;
   readonly #nameOf: (metadata: EntityMetadata) => string;
   /** Open transactions of each query runner: the outermost first, then its savepoints. */
   readonly #open = new WeakMap<QueryRunner, SweepTransaction[]>();
 
   readonly #entered = new WeakSet<EntityManager>();
 
-  constructor(hook: SaveHook, nameOf: (metadata: EntityMetadata) => string, sweeper: CacheSweeper) {
+  constructor(dataSource: DataSource, hook: SaveHook, nameOf: (metadata: EntityMetadata) => string) {
+    this.#dataSource = dataSource;
     this.#hook = hook;
     this.#nameOf = nameOf;
-    this.sweeper = sweeper;
+    this.#queries = new QueryListener(dataSource, this);
+  }
+
+  enterRunner(queryRunner: QueryRunner): void {
+    this.#queries.enterRunner(queryRunner);
+    this.enterManager(queryRunner.manager);
   }
 
   /**
    * Makes callbacks of `manager.transaction()` run inside our transaction, because pages rendered there show
    * uncommitted rows.
    */
-  enter(manager: EntityManager): void {
-    // SQLite's driver has one query runner and returns it each time.
+  enterManager(manager: EntityManager): void {
     if (this.#entered.has(manager)) return;
     this.#entered.add(manager);
+    this.#queries.enterManager(manager);
     const transaction = manager.transaction.bind(manager) as (...args: unknown[]) => Promise<unknown>;
     const inside = (run: unknown) => {
       if (typeof run !== 'function') return run;
@@ -129,7 +152,7 @@ class SaveSubscriber implements EntitySubscriberInterface {
   // TypeORM removes the id from a removed `entity`; `databaseEntity`, which it loaded itself, keeps it.
   async afterRemove({ queryRunner, metadata, databaseEntity }: RemoveEvent<Row>): Promise<void> {
     if (metadata.isJunction) return this.#joined(queryRunner, metadata);
-    const others = [...goingWith(metadata)].filter((other) => other !== metadata);
+    const others = [...goingWith(this.#dataSource, metadata)].filter((other) => other !== metadata);
     await this.#heard(queryRunner, metadata, databaseEntity && [{ now: databaseEntity }], others);
   }
 
@@ -147,35 +170,67 @@ class SaveSubscriber implements EntitySubscriberInterface {
   }
 
   async afterTransactionCommit({ queryRunner }: TransactionCommitEvent): Promise<void> {
-    await this.#open.get(queryRunner)?.pop()?.commit();
+    await this.#ended(queryRunner, (transaction) => transaction.commit());
   }
 
-  afterTransactionRollback({ queryRunner }: TransactionRollbackEvent): void {
-    this.#open.get(queryRunner)?.pop()?.rollback();
+  async afterTransactionRollback({ queryRunner }: TransactionRollbackEvent): Promise<void> {
+    await this.#ended(queryRunner, (transaction) => transaction.rollback());
   }
 
-  /** A row of a join table is no model. It changes the models that it joins. */
-  async #joined(queryRunner: QueryRunner, { foreignKeys }: EntityMetadata): Promise<void> {
-    const [first, ...others] = foreignKeys.map(({ referencedEntityMetadata }) => referencedEntityMetadata);
+  /** Ends the innermost transaction; all of them when the database is in none any more (`await using`). */
+  async #ended(queryRunner: QueryRunner, end: (transaction: SweepTransaction) => Promise<void> | void): Promise<void> {
+    const open = this.#transactionsOf(queryRunner);
+    const ended = open.splice(queryRunner.isTransactionActive ? -1 : 0).reverse();
+    for (const transaction of ended) await end(transaction);
+  }
+
+  transactionOf(queryRunner: QueryRunner): SweepTransaction | undefined {
+    return this.#transactionsOf(queryRunner).at(-1);
+  }
+
+  /** Hears of writes of unknown rows. */
+  async wrote(queryRunner: QueryRunner, tables: readonly TableWrite[]): Promise<void> {
+    const written = new Set<EntityMetadata>();
+    for (const { metadata, deletes } of tables) {
+      const all = deletes ? goingWith(this.#dataSource, metadata) : [metadata];
+      for (const each of all) for (const model of modelsOf(each)) written.add(model);
+    }
+    await this.#wrote(
+      queryRunner,
+      [...written].map((metadata) => ({ metadata, rows: undefined })),
+    );
+  }
+
+  async #joined(queryRunner: QueryRunner, metadata: EntityMetadata): Promise<void> {
+    const [first, ...others] = modelsOf(metadata);
     if (first !== undefined) await this.#heard(queryRunner, first, undefined, others);
   }
 
   /** @param others further models that were written, of unknown rows */
-  #heard(
+  async #heard(
     queryRunner: QueryRunner,
     metadata: EntityMetadata,
-    rows: readonly { readonly now: Row; readonly previous?: Row }[] | undefined,
+    rows: Write['rows'],
     others: readonly EntityMetadata[] = [],
+  ): Promise<void> {
+    if (this.#queries.hasHeard(queryRunner)) return;
+    const unknown = others.map((other) => ({ metadata: other, rows: undefined }));
+    await this.#wrote(queryRunner, [{ metadata, rows }, ...unknown]);
+  }
+
+  #wrote(
+    queryRunner: QueryRunner,
+    writes: readonly { readonly metadata: EntityMetadata; readonly rows: Write['rows'] }[],
   ): Promise<void> {
     const open = this.#transactionsOf(queryRunner);
     // The transaction was open before this subscriber was added.
     if (queryRunner.isTransactionActive && open.length === 0) open.push(this.#hook.begin());
-    const write = (of: EntityMetadata, written: Write['rows']): Write => ({
-      model: this.#nameOf(of),
-      modelClass: classOf(of),
-      rows: written,
-    });
-    return this.#hook.heard([write(metadata, rows), ...others.map((other) => write(other, undefined))], open.at(-1));
+    const told = writes.map(({ metadata, rows }) => ({
+      model: this.#nameOf(metadata),
+      modelClass: classOf(metadata),
+      rows,
+    }));
+    return this.#hook.heard(told, open.at(-1));
   }
 
   #transactionsOf(queryRunner: QueryRunner): SweepTransaction[] {
@@ -185,22 +240,6 @@ class SaveSubscriber implements EntitySubscriberInterface {
     this.#open.set(queryRunner, open);
     return open;
   }
-}
-
-/**
- * Returns the models of which the database itself deletes or changes rows when a row is deleted, including those that
- * follow from them.
- */
-function goingWith(metadata: EntityMetadata, found: Set<EntityMetadata> = new Set([metadata])): Set<EntityMetadata> {
-  for (const other of metadata.dataSource.entityMetadatas) {
-    const goes = other.foreignKeys.some(
-      ({ referencedEntityMetadata, onDelete }) =>
-        referencedEntityMetadata === metadata && /cascade|set/i.test(onDelete ?? ''),
-    );
-    if (!goes || other.isJunction || found.has(other)) continue;
-    goingWith(other, found.add(other));
-  }
-  return found;
 }
 
 /** Returns the class of a model; a schema without a class has plain rows. */

@@ -48,17 +48,20 @@ if (programs === undefined) {
     },
   });
 
-  let inTypeorm: typeorm.Database;
-  ormSuite('TypeORM on PostgreSQL', {
-    heading: 'TypeORM',
-    writes: typeorm.writesOfTypeorm(() => inTypeorm),
-    begins: true,
-    open: async () => {
-      const { host, user, database } = await connection();
-      inTypeorm = await typeorm.Database.open({ type: 'postgres', host, username: user, database });
-      return inTypeorm;
-    },
-  });
+  for (const [version, orm] of Object.entries(typeorm.VERSIONS)) {
+    let inTypeorm: typeorm.Database;
+    ormSuite(`${version} on PostgreSQL`, {
+      heading: 'TypeORM',
+      writes: typeorm.writesOfTypeorm(() => inTypeorm),
+      begins: true,
+      open: async () => {
+        const { host, user, database } = await connection();
+        const options = { type: 'postgres', host, username: user, database } as const;
+        inTypeorm = await typeorm.Database.open(options, {}, undefined, orm);
+        return inTypeorm;
+      },
+    });
+  }
 
   let inPrisma: prisma.Database;
   let PrismaClient: Awaited<ReturnType<typeof generate>>;

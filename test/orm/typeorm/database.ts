@@ -1,9 +1,19 @@
 import Driver from 'libsql';
 import type { SaveHookOptions } from 'nunjucks-cachesweeper/typeorm';
 import { sweepOnSave } from 'nunjucks-cachesweeper/typeorm';
-import { DataSource, type DataSourceOptions, type EntityManager, EntitySchema, In, type Repository } from 'typeorm';
+import type { DataSource, DataSourceOptions, EntityManager, EntitySchema, Repository } from 'typeorm';
+import * as typeorm from 'typeorm';
+import * as typeorm03 from 'typeorm-0.3';
 import { OrmSite } from '../site.ts';
 import type { Orm, Write } from '../suite.ts';
+
+/** What the tests use of TypeORM, which is the same in all its versions. */
+export type TypeOrm = Pick<typeof typeorm, 'DataSource' | 'EntitySchema' | 'In'>;
+
+export const VERSIONS: Readonly<Record<string, TypeOrm>> = {
+  'TypeORM 1': typeorm,
+  'TypeORM 0.3': typeorm03 as unknown as TypeOrm,
+};
 
 class Article {
   declare id: number;
@@ -29,39 +39,40 @@ class Tag {
 
 const id = { type: 'integer', primary: true, generated: 'increment' } as const;
 
-const entities = [
-  new EntitySchema<Article>({
-    name: 'Article',
-    target: Article,
-    columns: { id, title: { type: 'text' } },
-    relations: {
-      comments: { type: 'one-to-many', target: 'Comment', inverseSide: 'article', cascade: true },
-      tags: { type: 'many-to-many', target: 'Tag', joinTable: true },
-    },
-  }),
-  new EntitySchema<Comment>({
-    name: 'Comment',
-    target: Comment,
-    columns: {
-      id,
-      text: { type: 'text' },
-      likes: { type: 'integer', default: 0 },
-      slug: { type: 'text', nullable: true, unique: true },
-      deletedAt: { type: Date, nullable: true, deleteDate: true },
-      articleId: { type: 'integer' },
-    },
-    relations: {
-      article: {
-        type: 'many-to-one',
-        target: 'Article',
-        joinColumn: { name: 'articleId' },
-        inverseSide: 'comments',
-        onDelete: 'CASCADE',
+const entitiesOf = ({ EntitySchema }: TypeOrm): EntitySchema<never>[] =>
+  [
+    new EntitySchema<Article>({
+      name: 'Article',
+      target: Article,
+      columns: { id, title: { type: 'text' } },
+      relations: {
+        comments: { type: 'one-to-many', target: 'Comment', inverseSide: 'article', cascade: true },
+        tags: { type: 'many-to-many', target: 'Tag', joinTable: true },
       },
-    },
-  }),
-  new EntitySchema<Tag>({ name: 'Tag', target: Tag, columns: { id, name: { type: 'text' } } }),
-];
+    }),
+    new EntitySchema<Comment>({
+      name: 'Comment',
+      target: Comment,
+      columns: {
+        id,
+        text: { type: 'text' },
+        likes: { type: 'integer', default: 0 },
+        slug: { type: 'text', nullable: true, unique: true },
+        deletedAt: { type: Date, nullable: true, deleteDate: true },
+        articleId: { type: 'integer' },
+      },
+      relations: {
+        article: {
+          type: 'many-to-one',
+          target: 'Article',
+          joinColumn: { name: 'articleId' },
+          inverseSide: 'comments',
+          onDelete: 'CASCADE',
+        },
+      },
+    }),
+    new EntitySchema<Tag>({ name: 'Tag', target: Tag, columns: { id, name: { type: 'text' } } }),
+  ] as EntitySchema<never>[];
 
 /** A blog in TypeORM. */
 export class Database implements Orm<EntityManager> {
@@ -72,10 +83,11 @@ export class Database implements Orm<EntityManager> {
     options: DataSourceOptions = { type: 'better-sqlite3', driver: Driver, database: ':memory:' },
     hook: SaveHookOptions = {},
     site = new OrmSite(),
+    orm: TypeOrm = typeorm,
   ): Promise<Database> {
-    const source = await new DataSource({
+    const source = await new orm.DataSource({
       ...options,
-      entities,
+      entities: entitiesOf(orm),
       synchronize: true,
       dropSchema: true,
     } as DataSourceOptions).initialize();
@@ -205,7 +217,7 @@ export function writesOfTypeorm(open: () => Database): Record<string, Write<Enti
       run: comments((all) => all.upsert({ slug: 'a', text: 'new', articleId: 3 }, ['slug'])),
     },
     'repository.update(criteria)': { run: comments((all) => all.update({ articleId: 1 }, { articleId: 3 })) },
-    'repository.delete(criteria)': { run: comments((all) => all.delete({ id: In([1, 2]) })) },
+    'repository.delete(criteria)': { run: comments((all) => all.delete({ id: typeorm.In([1, 2]) })) },
     'repository.softDelete(criteria)': { run: comments((all) => all.softDelete({ articleId: 1 })) },
     'repository.restore(criteria)': {
       run: comments(async (all, manager) => {
@@ -224,6 +236,30 @@ export function writesOfTypeorm(open: () => Database): Record<string, Write<Enti
     },
     'query builders with callListeners(false)': {
       run: comments((all) => all.createQueryBuilder().update().set({ text: 'new' }).callListeners(false).execute()),
+    },
+    'repository.save(), remove(), softRemove(), recover() with listeners: false': {
+      run: comments((all) => all.save({ id: 1, text: 'new' }, { listeners: false })),
+    },
+    'relations by a query builder: relation().set(), add(), remove()': {
+      run: comments((all) => all.createQueryBuilder().relation(Comment, 'article').of(1).set(3)),
+    },
+    'a save() that fails in the middle, where that is not rolled back': {
+      run: () =>
+        open()
+          .source.manager.save(
+            Comment,
+            [
+              { id: 1, text: 'new' },
+              { id: 2, slug: 'c' },
+            ],
+            { transaction: false },
+          )
+          .catch(() => undefined),
+      standsAlone: true,
+    },
+    'dataSource.synchronize(true), dataSource.dropDatabase()': {
+      run: () => open().source.synchronize(true),
+      standsAlone: true,
     },
     'repository.clear()': { run: comments((all) => all.clear()) },
     'dataSource.query(), queryRunner.query()': {

@@ -1,14 +1,16 @@
 import { ormSuite } from '../suite.ts';
-import { Database, writesOfTypeorm } from './database.ts';
+import { Database, VERSIONS, writesOfTypeorm } from './database.ts';
 
-let database: Database;
+for (const [version, orm] of Object.entries(VERSIONS)) {
+  let database: Database;
 
-ormSuite('TypeORM on SQLite', {
-  heading: 'TypeORM',
-  writes: writesOfTypeorm(() => database),
-  begins: true,
-  open: async () => {
-    database = await Database.open();
-    return database;
-  },
-});
+  ormSuite(`${version} on SQLite`, {
+    heading: 'TypeORM',
+    writes: writesOfTypeorm(() => database),
+    begins: true,
+    open: async () => {
+      database = await Database.open(undefined, {}, undefined, orm);
+      return database;
+    },
+  });
+}

@@ -1,0 +1,167 @@
+import type { DataSource, EntityManager, EntityMetadata, EntitySubscriberInterface, QueryRunner } from 'typeorm';
+import { CacheSweeperError } from '../errors.ts';
+import type { SweepTransaction } from '../invalidation/transaction.ts';
+import { Ambient } from '../render/ambient.ts';
+import { Tables, type TableWrite } from './typeorm-tables.ts';
+
+/** Where a {@link QueryListener} tells what it has heard. */
+export interface HearsTables extends EntitySubscriberInterface {
+  wrote(queryRunner: QueryRunner, tables: readonly TableWrite[]): Promise<void>;
+  /** Returns the transaction that a query runner is in. */
+  transactionOf(queryRunner: QueryRunner): SweepTransaction | undefined;
+}
+
+/** One call of `save()`, `remove()`, `softRemove()` or `recover()`. */
+interface Save {
+  /** Whether TypeORM tells subscribers of its rows when they are all written. */
+  announced: boolean;
+  /** What was written so far, and where. */
+  readonly written: Map<EntityMetadata, Sent>;
+}
+
+interface Sent {
+  readonly queryRunner: QueryRunner;
+  readonly table: TableWrite;
+  readonly transaction: SweepTransaction | undefined;
+}
+
+type Method = (...args: unknown[]) => unknown;
+type Methods = Record<string, Method>;
+
+/**
+ * Listens where TypeORM sends its queries, because it does not tell subscribers of all: not of those with
+ * `listeners: false` or `callListeners(false)`, and not of `clear()`. A query tells its tables. Rows are known only from
+ * the events of `save()` and its like, so the queries of these count only if no event follows.
+ */
+export class QueryListener {
+  readonly #dataSource: DataSource;
+  readonly #subscriber: HearsTables;
+  readonly #saving = new Ambient<Save>();
+  readonly #entered = new WeakSet<object>();
+  /** The save whose event is being told now. Subscribers are called before `broadcast…()` returns. */
+  #telling: Save | undefined;
+  #tables: { readonly of: readonly EntityMetadata[]; readonly tables: Tables } | undefined;
+
+  constructor(dataSource: DataSource, subscriber: HearsTables) {
+    this.#dataSource = dataSource;
+    this.#subscriber = subscriber;
+  }
+
+  /** Whether the event that is being told is of a query, which was heard when it was sent. */
+  hasHeard(queryRunner: QueryRunner): boolean {
+    return this.#entered.has(queryRunner) && this.#telling === undefined;
+  }
+
+  /** Listens to all that a query runner sends. */
+  enterRunner(queryRunner: QueryRunner): void {
+    // SQLite's driver has one query runner and returns it each time.
+    if (this.#entered.has(queryRunner)) return;
+    this.#entered.add(queryRunner);
+    const runner = queryRunner as unknown as Methods;
+    this.#after(runner, 'query', async (sql, _parameters, isBuilt) => {
+      // Query builders ask for a structured result; `query()` of the site does not.
+      if (isBuilt === true) await this.#sent(queryRunner, this.#known.writtenBy(String(sql)));
+    });
+    this.#after(runner, 'clearTable', (path, options) => {
+      const cleared = this.#known.of(String(path)).map((metadata) => ({ metadata, deletes: true }));
+      const isCascade = (options as { readonly cascade?: boolean } | undefined)?.cascade === true;
+      return this.#subscriber.wrote(queryRunner, isCascade ? this.#all() : cleared);
+    });
+    this.#after(runner, 'clearDatabase', () => this.#subscriber.wrote(queryRunner, this.#all()));
+    this.#enterBroadcaster(queryRunner.broadcaster as unknown as Methods);
+  }
+
+  /** Notes which queries belong to a save of whose rows subscribers are told. */
+  enterManager(manager: EntityManager): void {
+    if (this.#entered.has(manager)) return;
+    this.#entered.add(manager);
+    const methods = manager as unknown as Methods;
+    for (const name of ['save', 'remove', 'softRemove', 'recover']) {
+      const method = methods[name]?.bind(manager);
+      if (method !== undefined) methods[name] = (...args) => this.#save(() => method(...args), args);
+    }
+  }
+
+  async #save(save: () => unknown, args: readonly unknown[]): Promise<unknown> {
+    const isSilent = args.some((arg) => (arg as { listeners?: unknown } | null | undefined)?.listeners === false);
+    const saving: Save = { announced: !isSilent, written: new Map() };
+    try {
+      return await this.#saving.run(saving, async () => await save());
+    } catch (error) {
+      if (!(error instanceof CacheSweeperError)) await this.#interrupted(saving);
+      throw error;
+    } finally {
+      saving.announced = false;
+    }
+  }
+
+  /** A save that fails in the middle tells no subscriber what it had written before. */
+  async #interrupted({ written }: Save): Promise<void> {
+    for (const { queryRunner, table, transaction } of written.values()) {
+      if (transaction !== undefined && !transaction.isOpen) continue; // rolled back
+      await this.#subscriber.wrote(queryRunner, [table]).catch(() => undefined); // reported and retried
+    }
+  }
+
+  async #sent(queryRunner: QueryRunner, tables: readonly TableWrite[]): Promise<void> {
+    if (tables.length === 0) return;
+    const saving = this.#saving.current;
+    if (saving?.announced !== true) return this.#subscriber.wrote(queryRunner, tables);
+    const transaction = this.#subscriber.transactionOf(queryRunner);
+    for (const table of tables) saving.written.set(table.metadata, { queryRunner, table, transaction });
+  }
+
+  /**
+   * Makes subscribers run outside of the save that they are told of, because what they write themselves is announced by
+   * nobody.
+   */
+  #enterBroadcaster(broadcaster: Methods): void {
+    for (const name of Object.getOwnPropertyNames(Object.getPrototypeOf(broadcaster))) {
+      const tell = broadcaster[name];
+      if (!name.startsWith('broadcast') || tell === undefined) continue;
+      broadcaster[name] = (...args) => {
+        this.#attend();
+        const outer = this.#telling;
+        const saving = this.#saving.current;
+        this.#telling = saving;
+        try {
+          const call = () => tell.apply(broadcaster, args);
+          return saving === undefined ? call() : this.#saving.run(undefined, call);
+        } finally {
+          this.#telling = outer;
+        }
+      };
+    }
+  }
+
+  /**
+   * Puts our subscriber among those of the data source: `initialize()` after `destroy()` makes a new list. It comes first,
+   * because TypeORM skips all behind one that throws, and committed rows must be bumped.
+   */
+  #attend(): void {
+    const { subscribers } = this.#dataSource;
+    if (!subscribers.includes(this.#subscriber)) subscribers.unshift(this.#subscriber);
+  }
+
+  get #known(): Tables {
+    const { entityMetadatas } = this.#dataSource;
+    if (this.#tables?.of !== entityMetadatas) {
+      this.#tables = { of: entityMetadatas, tables: new Tables(entityMetadatas) };
+    }
+    return this.#tables.tables;
+  }
+
+  #all(): readonly TableWrite[] {
+    return this.#dataSource.entityMetadatas.map((metadata) => ({ metadata, deletes: true }));
+  }
+
+  #after(object: Methods, name: string, heard: (...args: unknown[]) => Promise<void>): void {
+    const method = object[name]?.bind(object);
+    if (method === undefined) return;
+    object[name] = async (...args) => {
+      const result = await method(...args);
+      await heard(...args);
+      return result;
+    };
+  }
+}

@@ -1,0 +1,77 @@
+import type { DataSource, EntityMetadata } from 'typeorm';
+
+/** What one statement wrote: the models of its tables, and whether it deleted rows. */
+export interface TableWrite {
+  readonly metadata: EntityMetadata;
+  readonly deletes: boolean;
+}
+
+const NAME = '(?:"[^"]+"|`[^`]+`|\\[[^\\]]+\\]|[\\w$#@]+)';
+/** The start of a writing statement, wherever it stands: dialects put others in front of it (`WITH`, `DECLARE`). */
+const WRITE = new RegExp(
+  '\\b(?:(delete\\s+from|truncate\\s+table|truncate)|(?:insert|replace|upsert|merge)(?:\\s+\\w+)*?\\s+into|update)' +
+    `(?:\\s+only)?\\s+(${NAME}(?:\\s*\\.\\s*${NAME})*)`,
+  'gi',
+);
+/** Most queries are these, and write nothing. */
+const READ = /^\s*(?:\/\*[\s\S]*?\*\/\s*)*select\b/i;
+
+/** Finds the models that a statement of TypeORM's query builders writes, by the names of their tables. */
+export class Tables {
+  readonly #byPath = new Map<string, EntityMetadata[]>();
+  readonly #byName = new Map<string, EntityMetadata[]>();
+
+  constructor(metadatas: readonly EntityMetadata[]) {
+    for (const metadata of metadatas) {
+      add(this.#byPath, metadata.tablePath, metadata);
+      add(this.#byName, metadata.tableName, metadata);
+    }
+  }
+
+  /** Returns the models of a table. Models may share one. A path that is not known counts by its last part. */
+  of(path: string): readonly EntityMetadata[] {
+    const parts = (path.match(new RegExp(NAME, 'g')) ?? []).map((part) => part.replace(/^["`[]|["`\]]$/g, ''));
+    const last = parts.at(-1) ?? '';
+    return this.#byPath.get(parts.join('.').toLowerCase()) ?? this.#byName.get(last.toLowerCase()) ?? [];
+  }
+
+  /** Returns what a statement writes; nothing if it only reads, or if its tables belong to no model. */
+  writtenBy(sql: string): readonly TableWrite[] {
+    if (READ.test(sql)) return [];
+    return Array.from(sql.matchAll(WRITE)).flatMap(([, deletion, path = '']) =>
+      this.of(path).map((metadata) => ({ metadata, deletes: deletion !== undefined })),
+    );
+  }
+}
+
+function add(map: Map<string, EntityMetadata[]>, name: string, metadata: EntityMetadata): void {
+  const known = map.get(name.toLowerCase());
+  if (known === undefined) map.set(name.toLowerCase(), [metadata]);
+  else known.push(metadata);
+}
+
+/**
+ * Returns the models of which the database itself deletes or changes rows when a row is deleted, including those that
+ * follow from them.
+ */
+export function goingWith(
+  dataSource: DataSource,
+  metadata: EntityMetadata,
+  found: Set<EntityMetadata> = new Set([metadata]),
+): Set<EntityMetadata> {
+  for (const other of dataSource.entityMetadatas) {
+    const goes = other.foreignKeys.some(
+      ({ referencedEntityMetadata, onDelete }) =>
+        referencedEntityMetadata === metadata && /cascade|set/i.test(onDelete ?? ''),
+    );
+    if (!goes || other.isJunction || found.has(other)) continue;
+    goingWith(dataSource, other, found.add(other));
+  }
+  return found;
+}
+
+/** A row of a join table is no model. It changes the models that it joins. */
+export function modelsOf(metadata: EntityMetadata): readonly EntityMetadata[] {
+  if (!metadata.isJunction) return [metadata];
+  return metadata.foreignKeys.map(({ referencedEntityMetadata }) => referencedEntityMetadata);
+}
