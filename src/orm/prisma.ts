@@ -5,6 +5,7 @@ import { badOption } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
 import { type DataModel, type IdField, isWrite, type ModelCall, type Row, writesOf } from './prisma-writes.ts';
 import { MAX_BULK_ROWS, SaveHook, type SaveHookOptions, type Write } from './save-hook.ts';
+import { checkVersion, PRISMA } from './versions.ts';
 
 export type { HookedModel, SaveHookOptions } from './save-hook.ts';
 
@@ -24,6 +25,7 @@ export function sweepOnSave<C extends PrismaLike>(prisma: C, sweeper: CacheSweep
   if (typeof client?.$extends !== 'function' || typeof client.$transaction !== 'function') {
     throw badOption('sweepOnSave()', 'a Prisma client', describe(prisma));
   }
+  checkVersion(PRISMA, client._clientVersion);
   const dataModel = client._runtimeDataModel;
   if (typeof dataModel?.models !== 'object') {
     throw badOption('sweepOnSave()', 'a client that knows its data model, as those of Prisma 7 do', 'one without', {
@@ -49,6 +51,7 @@ export interface PrismaLike {
 }
 
 interface Client {
+  readonly _clientVersion?: unknown;
   readonly _runtimeDataModel?: DataModel;
   $extends(extension: object): unknown;
   $transaction(this: unknown, work: unknown, options?: unknown): Promise<unknown>;

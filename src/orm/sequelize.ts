@@ -6,6 +6,7 @@ import { badOption } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
 import { SaveHook, type SaveHookOptions } from './save-hook.ts';
 import { OpenTransactions, type QueryOptions, SequelizeListener } from './sequelize-listener.ts';
+import { checkVersion, SEQUELIZE } from './versions.ts';
 
 export type { HookedModel, SaveHookOptions } from './save-hook.ts';
 
@@ -34,9 +35,11 @@ export function sweepOnSave(
   options: SaveHookOptions = {},
 ): void {
   const sequelize = ofSequelize as Sequelize;
-  if (typeof sequelize?.getQueryInterface !== 'function') {
+  const version = (sequelize as { constructor?: { version?: unknown } } | null | undefined)?.constructor?.version;
+  if (version === undefined && typeof sequelize?.getQueryInterface !== 'function') {
     throw badOption('sweepOnSave()', 'a Sequelize instance', describe(sequelize));
   }
+  checkVersion(SEQUELIZE, version);
   const hook = new SaveHook(sweeper, options, new Map(Object.entries(sequelize.models)));
   const told = installed.get(sequelize) ?? new WeakSet();
   if (told.has(sweeper)) {
