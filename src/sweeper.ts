@@ -16,6 +16,7 @@ import {
 } from './invalidation/transaction.ts';
 import { Listeners } from './listeners.ts';
 import { Identifier, type ModelClass } from './model/identity.ts';
+import { KnownRows } from './model/known-rows.ts';
 import { EVERYTHING } from './model/names.ts';
 import { checkRegistration } from './model/registration.ts';
 import { type CacheSweeperOptions, checkOptions } from './options.ts';
@@ -86,7 +87,7 @@ export class CacheSweeper {
     const settings = checkOptions(options);
     this.#listeners = new Listeners(settings);
     const onError = this.#listeners.failed;
-    this.#identifier = new Identifier(settings.identify);
+    this.#identifier = new Identifier(settings.identify, new KnownRows(this));
     this.#memory = settings.memoryBytes > 0 ? new MemoryTier(settings.memoryBytes) : undefined;
     this.#listener = new BumpListener(settings.onBump, onError);
     this.#shared = settings.store && new Shared(settings.store, settings, onError, this.#listener.tell);

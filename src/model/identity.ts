@@ -3,6 +3,7 @@ import { CacheSweeperError } from '../errors.ts';
 import { badOption } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
 import { isPlain } from '../util/plain.ts';
+import type { KnownRows } from './known-rows.ts';
 
 /** Identifies a model to the cache. Without an `id` it means the type as a whole. */
 export interface ModelIdentity {
@@ -62,8 +63,12 @@ export class Identifier {
    */
   readonly #claims = new LRUCache<string, ModelClass>({ max: MAX_CLASSES });
 
-  constructor(identify?: (model: unknown) => ModelIdentity | undefined) {
+  /** Rows that are plain objects, whose type is known nevertheless. */
+  readonly #rows: KnownRows | undefined;
+
+  constructor(identify?: (model: unknown) => ModelIdentity | undefined, rows?: KnownRows) {
     this.#identify = identify;
+    this.#rows = rows;
   }
 
   /**
@@ -172,6 +177,7 @@ export class Identifier {
   }
 
   #isModel(object: object): boolean {
+    if (this.#rows?.typeOf(object) !== undefined) return true;
     const prototype: object | null = Object.getPrototypeOf(object);
     if (prototype === null) return Object.hasOwn(object, 'cacheIdentity');
     let isModel = this.#kinds.get(prototype);
@@ -232,7 +238,8 @@ export class Identifier {
   }
 
   /**
-   * Finds the identity that an object itself carries: a registered class, `cacheIdentity`, or an instance with an id.
+   * Finds the identity that an object itself carries: a registered class, `cacheIdentity`, or an instance with an id. Of
+   * a known row, the id is in the row.
    */
   #ofInstance(model: object): Identity | undefined {
     const registered = this.#registeredClass(model);
@@ -245,6 +252,8 @@ export class Identifier {
       const own: unknown = model.cacheIdentity;
       return checked(typeof own === 'function' ? own.call(model) : own, `cacheIdentity of ${describe(model)} gave`);
     }
+    const rowType = this.#rows?.typeOf(model);
+    if (rowType !== undefined) return this.#row(model, rowType);
     if (isPlain(model) || !('id' in model || '_id' in model || 'pk' in model)) return undefined;
     const type = this.#typeOf(classOf(model));
     const id = this.#types.get(type)?.id;

@@ -1,16 +1,6 @@
 import { partialRow } from '../model/partial-row.ts';
+import type { DataModel, Followers } from './prisma-schema.ts';
 import type { Write } from './save-hook.ts';
-
-/** The part of Prisma's data model that its clients carry. */
-export interface DataModel {
-  readonly models: Readonly<Record<string, { readonly fields: readonly Field[] }>>;
-}
-
-interface Field {
-  readonly name: string;
-  readonly kind: string;
-  readonly type: string;
-}
 
 /** One call of a model's method. */
 export interface ModelCall {
@@ -42,12 +32,25 @@ export function isWrite(operation: string): boolean {
   return WRITES.has(operation);
 }
 
-/** Returns all that one call wrote: rows of its model, and rows that its `data` reaches through relations. */
-export function writesOf(call: ModelCall, dataModel: DataModel, idField: IdField): Write[] {
-  const { model, args } = call;
+/**
+ * Returns all that one call wrote: rows of its model, rows that its `data` reaches through relations, and those that the
+ * database changes because of these (`onDelete`, `onUpdate`).
+ */
+export function writesOf(call: ModelCall, dataModel: DataModel, idField: IdField, followers: Followers): Write[] {
+  const { model, operation, args } = call;
   const writes: Write[] = [{ model, modelClass: undefined, rows: topRows(call, dataModel, idField) }];
-  for (const part of [args.data, args.create, args.update]) nested(part, model, dataModel, idField, writes);
-  return writes;
+  const found = new Set<string>();
+  const follow = (of: string, field?: string) => {
+    for (const each of followers.of(of, field)) found.add(each);
+  };
+  for (const part of [args.data, args.create, args.update]) nested(part, model, dataModel, idField, writes, follow);
+  if (operation.startsWith('delete')) follow(model);
+  if (operation.startsWith('up')) {
+    const where = args.where as Row | undefined;
+    const changes = operation === 'upsert' ? args.update : args.data;
+    for (const key of keysOf(changes)) if (where?.[key] !== (changes as Row)[key]) follow(model, key);
+  }
+  return [...writes, ...Array.from(found, (each) => ({ model: each, modelClass: undefined, rows: undefined }))];
 }
 
 function topRows(
@@ -82,29 +85,48 @@ function topRows(
   return rows;
 }
 
+/** Adds the models whose rows follow a change of a model's field, or a deletion. */
+type Follow = (model: string, field?: string) => void;
+
 /** Walks the data of a write, because Prisma also writes the relations in it and reports only the top rows. */
-function nested(data: unknown, model: string, dataModel: DataModel, idField: IdField, writes: Write[]): void {
+function nested(
+  data: unknown,
+  model: string,
+  dataModel: DataModel,
+  idField: IdField,
+  writes: Write[],
+  follow: Follow,
+): void {
   if (Array.isArray(data)) {
-    for (const each of data) nested(each, model, dataModel, idField, writes);
+    for (const each of data) nested(each, model, dataModel, idField, writes, follow);
     return;
   }
   for (const [key, value] of Object.entries(isObject(data) ? data : {})) {
     const field = dataModel.models[model]?.fields.find(({ name }) => name === key);
     if (field === undefined) {
       // `create`, `data`, `update` and the like of a relation contain data of the same model.
-      nested(value, model, dataModel, idField, writes);
+      nested(value, model, dataModel, idField, writes, follow);
     } else if (field.kind === 'object' && dataModel.models[field.type] !== undefined) {
-      relation(value, field.type, dataModel, idField, writes);
+      relation(value, field.type, dataModel, idField, writes, follow);
     }
   }
 }
 
-function relation(value: unknown, model: string, dataModel: DataModel, idField: IdField, writes: Write[]): void {
+function relation(
+  value: unknown,
+  model: string,
+  dataModel: DataModel,
+  idField: IdField,
+  writes: Write[],
+  follow: Follow,
+): void {
   for (const [operation, what] of Object.entries(isObject(value) ? value : {})) {
     if (what === undefined) continue;
     const rows = operation === 'connect' ? connected(what, idField(model)) : undefined;
     writes.push({ model, modelClass: undefined, rows });
-    nested(what, model, dataModel, idField, writes);
+    if (operation.startsWith('delete')) follow(model);
+    if (operation.startsWith('up')) for (const { name } of dataModel.models[model]?.fields ?? []) follow(model, name);
+    nested(what, model, dataModel, idField, writes, follow);
   }
 }
 

@@ -1,21 +1,26 @@
+import { CacheSweeperError } from '../errors.ts';
 import type { SweepTransaction } from '../invalidation/transaction.ts';
 import { Ambient } from '../render/ambient.ts';
 import type { CacheSweeper } from '../sweeper.ts';
 import { badOption } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
-import { type DataModel, type IdField, isWrite, type ModelCall, type Row, writesOf } from './prisma-writes.ts';
+import { isExtended, type Source, visitRows } from './prisma-rows.ts';
+import { type DataModel, type Followers, followersOf } from './prisma-schema.ts';
+import { type IdField, isWrite, type ModelCall, type Row, writesOf } from './prisma-writes.ts';
 import { MAX_BULK_ROWS, SaveHook, type SaveHookOptions, type Write } from './save-hook.ts';
 import { checkVersion, PRISMA } from './versions.ts';
 
 export type { HookedModel, SaveHookOptions } from './save-hook.ts';
 
 /**
- * Extends a Prisma client so that it reports every row its models write to a sweeper: at once, or when the outermost
- * transaction is committed. Its rows also get a `cacheIdentity`, so that `{% cachesweeper comment 500 %}` recognises
- * them. docs/orm.md lists which writes are reported and which are not.
+ * Reports every row that a Prisma client's models write to a sweeper: at once, or when the outermost transaction is
+ * committed. All clients that were or will be made from it with `$extends` are heard as well. Their rows stay plain
+ * objects; the sweeper knows which model each is of, so that `{% cachesweeper comment 500 %}` needs no `type=`.
+ * docs/orm.md lists which writes are reported and which are not.
  *
- * @returns the client to use from now on; writes of the given client are not reported
- * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION when this is no Prisma client, or one without its data model
+ * @returns the same client
+ * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION when this is no client of Prisma 7, or one without its data model;
+ * CACHESWEEPER_INSTALL when it was called for this client and sweeper before
  *
  * @example
  * export const prisma = sweepOnSave(new PrismaClient({ adapter }), sweeper);
@@ -32,15 +37,44 @@ export function sweepOnSave<C extends PrismaLike>(prisma: C, sweeper: CacheSweep
       todo: 'without it writes of relations could not be heard',
     });
   }
+  const root = client._originalClient;
+  if (typeof root?._executeRequest !== 'function' || typeof root._request !== 'function') {
+    throw badOption('sweepOnSave()', 'a client that sends requests as those of Prisma 7 do', 'another one', {
+      todo: 'without them writes could not be heard',
+    });
+  }
   const hook = new SaveHook(sweeper, options, new Map(Object.keys(dataModel.models).map((name) => [name, undefined])));
+  const told = installed.get(root) ?? new WeakSet();
+  if (told.has(sweeper)) {
+    throw new CacheSweeperError(
+      'CACHESWEEPER_INSTALL',
+      'sweepOnSave() was called for this Prisma client and sweeper before; clients made from it with $extends are heard',
+    );
+  }
+  installed.set(root, told.add(sweeper));
   const idField: IdField = (model) => idFieldOf(dataModel, model, options.models?.[model]?.id);
-  const listener = new PrismaListener(client, hook, dataModel, idField);
-  return client.$extends({
-    name: 'nunjucks-cachesweeper',
-    client: { $transaction: listener.transaction },
-    query: { $allModels: { $allOperations: listener.operation } },
-    result: identities(dataModel, hook, idField, options),
-  }) as C;
+  const followers = followersOf(dataModel, root._engineConfig?.inlineSchema);
+  listen(root, new PrismaListener(client, hook, dataModel, idField, followers));
+  return prisma;
+}
+
+const installed = new WeakMap<object, WeakSet<object>>();
+
+/**
+ * Listens where the client itself sends its requests. All clients that `$extends` makes of it inherit from it. An
+ * extension would not do: another one in front of it may send something else, by a client that has no extension.
+ */
+function listen(root: Root, listener: PrismaListener): void {
+  const { _executeRequest: execute, _request: request } = root;
+  root._executeRequest = function (params) {
+    return listener.sent(params, () => execute.call(this, params));
+  };
+  root._request = async function (params) {
+    const result = await request.call(this, params);
+    listener.gives(params, result);
+    return result;
+  };
+  root.$transaction = listener.transaction(root.$transaction);
 }
 
 /** Any generated Prisma client. */
@@ -53,18 +87,27 @@ export interface PrismaLike {
 interface Client {
   readonly _clientVersion?: unknown;
   readonly _runtimeDataModel?: DataModel;
+  readonly _originalClient?: Root;
   $extends(extension: object): unknown;
   $transaction(this: unknown, work: unknown, options?: unknown): Promise<unknown>;
   readonly [model: string]: unknown;
 }
 
-/** The argument of a query extension. Prisma's own extensions use `__internalParams` to recognise transactions. */
-interface Operation {
-  readonly model: string;
-  readonly operation: string;
-  readonly args: Row | undefined;
-  query(args: unknown): Promise<unknown>;
-  readonly __internalParams?: { readonly transaction?: { readonly kind: string } };
+/** The client that was constructed. Others are made from it. */
+interface Root {
+  readonly _engineConfig?: { readonly inlineSchema?: unknown };
+  _executeRequest(this: unknown, request: Request): Promise<unknown>;
+  _request(this: unknown, request: Request): Promise<unknown>;
+  $transaction: Transact;
+}
+
+/** Begins a transaction, or runs a list of writes in one. */
+type Transact = (this: unknown, work: unknown, options?: unknown) => Promise<unknown>;
+
+/** A request as Prisma sends it, after all extensions. Without a model it is raw SQL. */
+interface Request extends Source {
+  readonly args?: Row | undefined;
+  readonly transaction?: object | undefined;
 }
 
 /**
@@ -83,22 +126,23 @@ class PrismaListener {
   readonly #hook: SaveHook;
   readonly #dataModel: DataModel;
   readonly #idField: IdField;
+  readonly #followers: Followers;
   readonly #open = new Ambient<Open>();
   readonly #all = new Set<Open>();
   /** Transactions by the client that their callback got. */
   readonly #transactions = new WeakMap<object, SweepTransaction>();
 
-  constructor(client: Client, hook: SaveHook, dataModel: DataModel, idField: IdField) {
+  constructor(client: Client, hook: SaveHook, dataModel: DataModel, idField: IdField, followers: Followers) {
+    this.#followers = followers;
     this.#client = client;
     this.#hook = hook;
     this.#dataModel = dataModel;
     this.#idField = idField;
   }
 
-  /** Replaces `$transaction` of the client, and of the clients that its callbacks get. */
-  get transaction(): (this: unknown, work: unknown, options?: unknown) => Promise<unknown> {
+  /** Replaces `$transaction` of all clients, and of those that its callbacks get. */
+  transaction(original: Transact): Transact {
     const listener = this;
-    const original = this.#client.$transaction;
     return async function $transaction(this: unknown, work: unknown, options?: unknown): Promise<unknown> {
       // A transaction begun through another client is independent of the one around it, whether that is committed or
       // not.
@@ -130,29 +174,42 @@ class PrismaListener {
     };
   }
 
-  readonly operation = async ({
-    model,
-    operation,
-    args = {},
-    query,
-    __internalParams,
-  }: Operation): Promise<unknown> => {
-    if (!isWrite(operation)) return query(args);
+  /** Tells the sweeper of which type the rows are that the site gets. */
+  gives(request: Request, result: unknown): void {
+    // The rows themselves are known since they were read.
+    this.#know(request, result, isExtended);
+  }
+
+  #know(request: Request, result: unknown, counts: (row: object) => boolean): void {
+    visitRows(result, request, this.#dataModel, (row, model) => {
+      if (counts(row)) this.#hook.knows(row, model);
+    });
+  }
+
+  async sent(request: Request, send: () => Promise<unknown>): Promise<unknown> {
+    const { model, action: operation, args = {}, transaction } = request;
+    if (model === undefined) return send();
+    if (!isWrite(operation)) {
+      const read = await send();
+      this.#know(request, read, () => true);
+      return read;
+    }
     // Only the transaction's own client writes inside it. Other clients write outside, even when called in its
     // callback.
-    const isInside = __internalParams?.transaction !== undefined;
+    const isInside = transaction !== undefined;
     const open = isInside ? this.#open.current : undefined;
     const before = await this.#rows({ model, operation, args }, open);
-    const result = await query(args);
-    const writes = writesOf({ model, operation, args, result }, this.#dataModel, this.#idField);
+    const result = await send();
+    this.#know(request, result, () => true);
+    const writes = writesOf({ model, operation, args, result }, this.#dataModel, this.#idField, this.#followers);
     // The write has happened. If its rows cannot be read again, bump their type instead.
-    const rows = before && (await this.#again(model, before, open).catch(() => undefined));
+    const rows = before && (await this.#again({ model, operation, args, result }, before, open).catch(() => undefined));
     const told = writes.map((write, i) => (i === 0 && rows !== undefined ? { ...write, rows } : write));
     const into = isInside ? this.#perhaps(open) : [];
     for (const each of into) await this.#hook.heard(told, each.transaction);
     if (into.length === 0) await this.#hook.heard(told, undefined);
     return result;
-  };
+  }
 
   /** Returns the open transactions to which a write may belong. The write is bumped with each that is committed. */
   #perhaps(open: Open | undefined): readonly Open[] {
@@ -175,10 +232,19 @@ class PrismaListener {
     return rows.length > MAX_BULK_ROWS ? undefined : rows;
   }
 
-  /** Reads the same rows after the write. A deleted row is returned as it was. */
-  async #again(model: string, rows: readonly Row[], open: Open | undefined): Promise<Write['rows']> {
+  /**
+   * Reads the same rows after the write. A deleted row is returned as it was. Returns undefined if the write met other
+   * rows than were read: an extension may hide some from reading.
+   */
+  async #again(
+    { model, operation, result }: ModelCall,
+    rows: readonly Row[],
+    open: Open | undefined,
+  ): Promise<Write['rows']> {
+    if ((result as { readonly count?: unknown }).count !== rows.length) return undefined;
     const id = this.#idField(model) as string;
     const found = await this.#find(model, { where: { [id]: { in: rows.map((row) => row[id]) } } }, open);
+    if (operation === 'updateMany' && found.length !== rows.length) return undefined;
     const byId = new Map(found.map((row) => [row[id], row]));
     return rows.map((row) => ({ now: byId.get(row[id]) ?? row, previous: row }));
   }
@@ -187,46 +253,6 @@ class PrismaListener {
     const client = open?.client ?? this.#client;
     return (client[methodsOf(model)] as { findMany(args: object): Promise<Row[]> }).findMany(args);
   }
-}
-
-/** Identity of a row. It leaves itself out of JSON, so that responses made from rows do not change. */
-class RowIdentity {
-  readonly type: string;
-  readonly id: unknown;
-
-  constructor(type: string, id: unknown) {
-    this.type = type;
-    this.id = id;
-  }
-
-  /** Makes a row count as a model where it is a key of a tag. */
-  get cacheIdentity(): RowIdentity {
-    return this;
-  }
-
-  toJSON(): undefined {
-    return undefined;
-  }
-}
-
-/** Returns the result extension that gives rows a `cacheIdentity`. */
-function identities(dataModel: DataModel, hook: SaveHook, idField: IdField, { models }: SaveHookOptions): object {
-  const results: Record<string, object> = {};
-  for (const [model, { fields }] of Object.entries(dataModel.models)) {
-    const told = models?.[model]?.id as string | ((row: Row) => unknown) | undefined;
-    const id = idField(model);
-    const type = hook.typeOf(model);
-    if (typeof told !== 'function' && id === undefined) continue;
-    const needed =
-      typeof told === 'function' ? fields.filter(({ kind }) => kind !== 'object') : [{ name: id as string }];
-    results[methodsOf(model)] = {
-      cacheIdentity: {
-        needs: Object.fromEntries(needed.map(({ name }) => [name, true])),
-        compute: (row: Row) => new RowIdentity(type, typeof told === 'function' ? told(row) : row[id as string]),
-      },
-    };
-  }
-  return results;
 }
 
 function idFieldOf({ models }: DataModel, model: string, told: unknown): string | undefined {

@@ -1,4 +1,5 @@
 import type { SweepTransaction } from '../invalidation/transaction.ts';
+import { knownRowsOf } from '../model/known-rows.ts';
 import type { CacheSweeper } from '../sweeper.ts';
 import { badOption, checkNames } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
@@ -85,6 +86,11 @@ export class SaveHook {
   /** Returns the type of rows of a model without a class. */
   typeOf(model: string): string {
     return this.#models.get(model)?.type ?? model;
+  }
+
+  /** Tells the sweeper of which type a row is that is a plain object. */
+  knows(row: object, model: string): void {
+    knownRowsOf(this.#sweeper)?.add(row, this.typeOf(model));
   }
 
   /** @param parent for a savepoint: the transaction around it */

@@ -7,6 +7,10 @@ import type { PrismaClient } from './generate.ts';
 /** A blog in Prisma. */
 export class Database implements Orm<PrismaClient> {
   readonly base: PrismaClient;
+  /** Made of the base before the hook was set up. */
+  readonly before: PrismaClient;
+  /** The same, with an extension that deletes in another way, by a client that it does not know of. */
+  readonly softly: PrismaClient;
   readonly prisma: PrismaClient;
   readonly site: OrmSite;
   readonly #isPostgres: boolean;
@@ -25,11 +29,26 @@ export class Database implements Orm<PrismaClient> {
         "articleId" INTEGER NOT NULL REFERENCES "Article" (id) ON DELETE CASCADE)`,
     );
     await base.$executeRawUnsafe(`CREATE TABLE "Tag" (id ${id}, name TEXT NOT NULL)`);
-    return new Database(base, isPostgres, sweepOnSave(base, site.sweeper, hook), site);
+    const before = base.$extends({ model: { $allModels: { hello: () => 'hello' } } }) as PrismaClient;
+    const softly = base.$extends({
+      query: {
+        comment: {
+          delete: ({ args }: { args: object }) => base.comment.update({ ...args, data: { text: 'deleted' } }),
+        },
+      },
+    }) as PrismaClient;
+    return new Database({ base, before, softly }, isPostgres, sweepOnSave(base, site.sweeper, hook), site);
   }
 
-  private constructor(base: PrismaClient, isPostgres: boolean, prisma: PrismaClient, site: OrmSite) {
+  private constructor(
+    { base, before, softly }: Pick<Database, 'base' | 'before' | 'softly'>,
+    isPostgres: boolean,
+    prisma: PrismaClient,
+    site: OrmSite,
+  ) {
     this.base = base;
+    this.before = before;
+    this.softly = softly;
     this.prisma = prisma;
     this.site = site;
     this.#isPostgres = isPostgres;
@@ -145,12 +164,30 @@ export function writesOfPrisma(open: () => Database): Record<string, Write<Prism
         }),
       ),
     },
-    'rows deleted by ON DELETE CASCADE': {
+    'rows that the onDelete or onUpdate of a relation deletes or changes, as their type': {
       run: by((prisma) => prisma.article.delete({ where: { id: 3 } })),
     },
     '$executeRaw, $queryRaw': { run: by((prisma) => prisma.$executeRawUnsafe(`UPDATE "Comment" SET text = 'new'`)) },
-    'writes by the client that was given to sweepOnSave()': {
-      run: () => open().base.comment.update({ where: { id: 1 }, data: { text: 'new' } }),
+    'update() with the whole row, as it was read: { data: { ...row } }': {
+      run: by(async (prisma) => {
+        const row = await prisma.comment.findUniqueOrThrow({ where: { id: 1 } });
+        await prisma.comment.update({ where: { id: 1 }, data: { ...row, text: 'new' } });
+      }),
+      invalidates: ['article 1', 'article 2', 'article 3', 'comment 1', 'list'],
+    },
+    'writes by a client that $extends makes, before sweepOnSave() or after it': {
+      run: async () => {
+        const { before, prisma } = open();
+        await before.comment.update({ where: { id: 1 }, data: { text: 'new' } });
+        const after = prisma.$extends({ model: { $allModels: { hello: () => 'hello' } } }) as PrismaClient;
+        await after.comment.update({ where: { id: 3 }, data: { text: 'new' } });
+      },
+      invalidates: [...one, 'article 2', 'comment 3'],
+      standsAlone: true,
+    },
+    'writes that an extension makes in the place of others': {
+      run: () => open().softly.comment.delete({ where: { id: 1 } }),
+      invalidates: one,
       standsAlone: true,
     },
   };
