@@ -63,7 +63,7 @@ export class QueryListener {
       if (isBuilt === true) await this.#sent(queryRunner, this.#known.writtenBy(String(sql)));
     });
     this.#after(runner, 'clearTable', (path, options) => {
-      const cleared = this.#known.of(String(path)).map((metadata) => ({ metadata, deletes: true }));
+      const cleared = this.#known.of(String(path)).map((metadata) => ({ metadata, action: 'onDelete' }) as const);
       const isCascade = (options as { readonly cascade?: boolean } | undefined)?.cascade === true;
       return this.#subscriber.wrote(queryRunner, isCascade ? this.#all() : cleared);
     });
@@ -92,6 +92,7 @@ export class QueryListener {
       throw error;
     } finally {
       saving.announced = false;
+      saving.written.clear(); // connections that were opened meanwhile keep the save
     }
   }
 
@@ -152,7 +153,7 @@ export class QueryListener {
   }
 
   #all(): readonly TableWrite[] {
-    return this.#dataSource.entityMetadatas.map((metadata) => ({ metadata, deletes: true }));
+    return this.#dataSource.entityMetadatas.map((metadata) => ({ metadata, action: 'onDelete' }) as const);
   }
 
   #after(object: Methods, name: string, heard: (...args: unknown[]) => Promise<void>): void {

@@ -1,15 +1,20 @@
 import type { DataSource, EntityMetadata } from 'typeorm';
 
-/** What one statement wrote: the models of its tables, and whether it deleted rows. */
+type ColumnMetadata = EntityMetadata['columns'][number];
+
+/** What a foreign key says of the rows that refer to one that is deleted or gets another key. */
+export type Action = 'onDelete' | 'onUpdate';
+
+/** What one statement wrote: the models of its tables, and what may have happened to rows that others refer to. */
 export interface TableWrite {
   readonly metadata: EntityMetadata;
-  readonly deletes: boolean;
+  readonly action: Action | undefined;
 }
 
 const NAME = '(?:"[^"]+"|`[^`]+`|\\[[^\\]]+\\]|[\\w$#@]+)';
 /** The start of a writing statement, wherever it stands: dialects put others in front of it (`WITH`, `DECLARE`). */
 const WRITE = new RegExp(
-  '\\b(?:(delete\\s+from|truncate\\s+table|truncate)|(?:insert|replace|upsert|merge)(?:\\s+\\w+)*?\\s+into|update)' +
+  '\\b(?:(delete\\s+from|truncate\\s+table|truncate)|(update)|(?:insert|replace|upsert|merge)(?:\\s+\\w+)*?\\s+into)' +
     `(?:\\s+only)?\\s+(${NAME}(?:\\s*\\.\\s*${NAME})*)`,
   'gi',
 );
@@ -38,9 +43,10 @@ export class Tables {
   /** Returns what a statement writes; nothing if it only reads, or if its tables belong to no model. */
   writtenBy(sql: string): readonly TableWrite[] {
     if (READ.test(sql)) return [];
-    return Array.from(sql.matchAll(WRITE)).flatMap(([, deletion, path = '']) =>
-      this.of(path).map((metadata) => ({ metadata, deletes: deletion !== undefined })),
-    );
+    return Array.from(sql.matchAll(WRITE)).flatMap(([, deletion, update, path = '']) => {
+      const action = deletion !== undefined ? 'onDelete' : update !== undefined ? 'onUpdate' : undefined;
+      return this.of(path).map((metadata) => ({ metadata, action }) as const);
+    });
   }
 }
 
@@ -51,21 +57,27 @@ function add(map: Map<string, EntityMetadata[]>, name: string, metadata: EntityM
 }
 
 /**
- * Returns the models of which the database itself deletes or changes rows when a row is deleted, including those that
- * follow from them.
+ * Returns the model, and those of which the database itself deletes or changes rows when one of its rows is deleted or
+ * gets another key, including those that follow from them.
+ *
+ * @param changed the columns that were changed; undefined if they are not known
  */
 export function goingWith(
   dataSource: DataSource,
   metadata: EntityMetadata,
+  action: Action,
+  changed?: readonly ColumnMetadata[],
   found: Set<EntityMetadata> = new Set([metadata]),
 ): Set<EntityMetadata> {
   for (const other of dataSource.entityMetadatas) {
     const goes = other.foreignKeys.some(
-      ({ referencedEntityMetadata, onDelete }) =>
-        referencedEntityMetadata === metadata && /cascade|set/i.test(onDelete ?? ''),
+      ({ referencedEntityMetadata, referencedColumns, [action]: what }) =>
+        referencedEntityMetadata === metadata &&
+        /cascade|set/i.test(what ?? '') &&
+        (changed === undefined || referencedColumns.some((column) => changed.includes(column))),
     );
     if (!goes || other.isJunction || found.has(other)) continue;
-    goingWith(dataSource, other, found.add(other));
+    goingWith(dataSource, other, action, undefined, found.add(other));
   }
   return found;
 }

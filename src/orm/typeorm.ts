@@ -143,16 +143,18 @@ class SaveSubscriber implements EntitySubscriberInterface, HearsTables {
     return this.#heard(queryRunner, metadata, entityId && [{ now: overlaid(metadata, entity, entity) }]);
   }
 
-  afterUpdate({ queryRunner, metadata, entity, databaseEntity }: UpdateEvent<Row>): Promise<void> {
+  afterUpdate({ queryRunner, metadata, entity, databaseEntity, updatedColumns }: UpdateEvent<Row>): Promise<void> {
     if (databaseEntity === undefined) return this.#heard(queryRunner, metadata, undefined);
     const now = overlaid(metadata, databaseEntity, entity ?? {});
-    return this.#heard(queryRunner, metadata, [{ now, previous: databaseEntity }]);
+    const going = goingWith(this.#dataSource, metadata, 'onUpdate', updatedColumns);
+    const others = [...going].filter((other) => other !== metadata);
+    return this.#heard(queryRunner, metadata, [{ now, previous: databaseEntity }], others);
   }
 
   // TypeORM removes the id from a removed `entity`; `databaseEntity`, which it loaded itself, keeps it.
   async afterRemove({ queryRunner, metadata, databaseEntity }: RemoveEvent<Row>): Promise<void> {
     if (metadata.isJunction) return this.#joined(queryRunner, metadata);
-    const others = [...goingWith(this.#dataSource, metadata)].filter((other) => other !== metadata);
+    const others = [...goingWith(this.#dataSource, metadata, 'onDelete')].filter((other) => other !== metadata);
     await this.#heard(queryRunner, metadata, databaseEntity && [{ now: databaseEntity }], others);
   }
 
@@ -191,8 +193,8 @@ class SaveSubscriber implements EntitySubscriberInterface, HearsTables {
   /** Hears of writes of unknown rows. */
   async wrote(queryRunner: QueryRunner, tables: readonly TableWrite[]): Promise<void> {
     const written = new Set<EntityMetadata>();
-    for (const { metadata, deletes } of tables) {
-      const all = deletes ? goingWith(this.#dataSource, metadata) : [metadata];
+    for (const { metadata, action } of tables) {
+      const all = action === undefined ? [metadata] : goingWith(this.#dataSource, metadata, action);
       for (const each of all) for (const model of modelsOf(each)) written.add(model);
     }
     await this.#wrote(

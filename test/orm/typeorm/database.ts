@@ -68,6 +68,7 @@ const entitiesOf = ({ EntitySchema }: TypeOrm): EntitySchema<never>[] =>
           joinColumn: { name: 'articleId' },
           inverseSide: 'comments',
           onDelete: 'CASCADE',
+          onUpdate: 'CASCADE',
         },
       },
     }),
@@ -211,6 +212,9 @@ export function writesOfTypeorm(open: () => Database): Record<string, Write<Enti
     },
     'rows deleted by ON DELETE CASCADE, as their type': {
       run: comments(async (_all, manager) => manager.remove(await manager.findOneByOrFail(Article, { id: 1 }))),
+    },
+    'rows changed by ON UPDATE CASCADE, as their type': {
+      run: comments((_all, manager) => manager.update(Article, { id: 2 }, { id: 9 })),
     },
     'repository.insert()': { run: comments((all) => all.insert({ text: 'new', articleId: 3 })) },
     'repository.upsert()': {

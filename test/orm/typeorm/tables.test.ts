@@ -12,8 +12,10 @@ const tables = new Tables([
   metadata('note', 'tenant_b'),
 ]);
 
+const says: Record<string, string> = { onDelete: ' deleted', onUpdate: ' updated', undefined: '' };
+
 const written = (sql: string) =>
-  tables.writtenBy(sql).map(({ metadata: { tablePath }, deletes }) => `${tablePath}${deletes ? ' deleted' : ''}`);
+  tables.writtenBy(sql).map(({ metadata: { tablePath }, action }) => `${tablePath}${says[String(action)]}`);
 
 describe('the tables that a statement writes', () => {
   test.each<[string, readonly string[]]>([
@@ -23,9 +25,9 @@ describe('the tables that a statement writes', () => {
     ['INSERT OR IGNORE INTO comment(id) VALUES (?)', ['comment']],
     ['REPLACE INTO `comment` VALUES (?)', ['comment']],
     ['UPSERT INTO "comment" VALUES (?)', ['comment']],
-    ['UPDATE "comment" SET "text" = ? WHERE "articleId" IN (SELECT "id" FROM "article")', ['comment']],
-    ['UPDATE ONLY comment SET text = ?', ['comment']],
-    ['/* why */ UPDATE [dbo].[comment] SET text = ?', ['comment']],
+    ['UPDATE "comment" SET "text" = ? WHERE "articleId" IN (SELECT "id" FROM "article")', ['comment updated']],
+    ['UPDATE ONLY comment SET text = ?', ['comment updated']],
+    ['/* why */ UPDATE [dbo].[comment] SET text = ?', ['comment updated']],
     ['DELETE FROM "comment" WHERE "id" = ?', ['comment deleted']],
     ['TRUNCATE TABLE "comment"', ['comment deleted']],
     ['DECLARE @OutputTable TABLE (id INT);\n\nINSERT INTO "comment"(text) OUTPUT INSERTED.id VALUES (@0)', ['comment']],
@@ -34,10 +36,10 @@ describe('the tables that a statement writes', () => {
       ['comment deleted'],
     ],
     ['WITH gone AS (DELETE FROM "article" RETURNING id) SELECT * FROM gone', ['article deleted']],
-    ['update "Comment" set text = ?', ['comment']],
-    ['UPDATE "tenant_b"."note" SET text = ?', ['tenant_b.note']],
-    ['UPDATE "note" SET text = ?', ['tenant_a.note', 'tenant_b.note']],
-    ['UPDATE "shop"."article" SET text = ?', ['article']],
+    ['update "Comment" set text = ?', ['comment updated']],
+    ['UPDATE "tenant_b"."note" SET text = ?', ['tenant_b.note updated']],
+    ['UPDATE "note" SET text = ?', ['tenant_a.note updated', 'tenant_b.note updated']],
+    ['UPDATE "shop"."article" SET text = ?', ['article updated']],
     ['SELECT * FROM "comment" FOR UPDATE', []],
     ['/* update comment */ SELECT * FROM "comment"', []],
     ['UPDATE "typeorm_metadata" SET value = ?', []],

@@ -109,10 +109,24 @@ describe.each(Object.entries(VERSIONS))('writes that %s announces to no subscrib
     expect(await ran(db)).toEqual(['article 1', 'article 2', 'article 3', 'tag 1']);
   });
 
+  test('a many-to-many relation of a query builder: both types', async () => {
+    const db = await blog();
+    await db.source.createQueryBuilder().relation('Article', 'tags').of(1).add(1);
+    expect(await ran(db)).toEqual(['article 1', 'article 2', 'article 3', 'tag 1']);
+  });
+
   test('rows that go with removed ones (ON DELETE CASCADE) are heard as well', async () => {
     const db = await blog();
     await db.source.createQueryBuilder().delete().from('Article').where('id = 1').callListeners(false).execute();
     expect(await ran(db)).toEqual(['article 2', 'article 3', 'comment 3', 'list']);
+  });
+
+  test('rows are changed along (ON UPDATE CASCADE) only where a column that they refer to is', async () => {
+    const db = await blog();
+    await db.source.manager.save('Article', { id: 2, title: 'new' });
+    expect(await ran(db)).toEqual(['article 2']);
+    await db.source.manager.insert('Article', { title: 'new' });
+    expect((await ran(db)).filter((label) => /comment|list/.test(label))).toEqual([]);
   });
 
   test('what a subscriber writes during a save, unannounced, is heard beside what was saved', async () => {
