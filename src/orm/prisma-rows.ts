@@ -1,4 +1,3 @@
-import { types } from 'node:util';
 import type { DataModel } from './prisma-schema.ts';
 
 /** Operations whose result is rows. The results of others (`groupBy`, `aggregate`) only look like rows. */
@@ -57,9 +56,4 @@ function visitEach(
     const inner: unknown = Reflect.getOwnPropertyDescriptor(value, name)?.value;
     if (inner !== undefined) visitEach(inner, type, dataModel, visit);
   }
-}
-
-/** Whether an extension made this row from another, to compute values on it. */
-export function isExtended(row: object): boolean {
-  return types.isProxy(row);
 }

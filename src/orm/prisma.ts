@@ -4,7 +4,7 @@ import { Ambient } from '../render/ambient.ts';
 import type { CacheSweeper } from '../sweeper.ts';
 import { badOption } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
-import { isExtended, type Source, visitRows } from './prisma-rows.ts';
+import { type Source, visitRows } from './prisma-rows.ts';
 import { type DataModel, type Followers, followersOf } from './prisma-schema.ts';
 import { type IdField, isWrite, type ModelCall, type Row, writesOf } from './prisma-writes.ts';
 import { MAX_BULK_ROWS, SaveHook, type SaveHookOptions, type Write } from './save-hook.ts';
@@ -174,33 +174,20 @@ class PrismaListener {
     };
   }
 
-  /** Tells the sweeper of which type the rows are that the site gets. */
+  /** Tells the sweeper of which type the rows are that the site gets: after extensions, which may make others of them. */
   gives(request: Request, result: unknown): void {
-    // The rows themselves are known since they were read.
-    this.#know(request, result, isExtended);
-  }
-
-  #know(request: Request, result: unknown, counts: (row: object) => boolean): void {
-    visitRows(result, request, this.#dataModel, (row, model) => {
-      if (counts(row)) this.#hook.knows(row, model);
-    });
+    visitRows(result, request, this.#dataModel, (row, model) => this.#hook.knows(row, model));
   }
 
   async sent(request: Request, send: () => Promise<unknown>): Promise<unknown> {
     const { model, action: operation, args = {}, transaction } = request;
-    if (model === undefined) return send();
-    if (!isWrite(operation)) {
-      const read = await send();
-      this.#know(request, read, () => true);
-      return read;
-    }
+    if (model === undefined || !isWrite(operation)) return send();
     // Only the transaction's own client writes inside it. Other clients write outside, even when called in its
     // callback.
     const isInside = transaction !== undefined;
     const open = isInside ? this.#open.current : undefined;
     const before = await this.#rows({ model, operation, args }, open);
     const result = await send();
-    this.#know(request, result, () => true);
     const writes = writesOf({ model, operation, args, result }, this.#dataModel, this.#idField, this.#followers);
     // The write has happened. If its rows cannot be read again, bump their type instead.
     const rows = before && (await this.#again({ model, operation, args, result }, before, open).catch(() => undefined));

@@ -164,6 +164,19 @@ describe('the sweeper knows the rows that a client has given', () => {
       async (prisma) => (await prisma.$transaction([prisma.comment.findUniqueOrThrow({ where: { id: 1 } })]))[0],
     ],
     [
+      'an extension that makes other objects of the rows',
+      (prisma) => (prisma.$extends(cloning) as Client).comment.findUniqueOrThrow({ where: { id: 1 } }),
+    ],
+    [
+      'an extension that reads elsewhere, such as a replica',
+      async (prisma) => {
+        const replica = construct();
+        const row = await (prisma.$extends(reading(replica)) as Client).comment.findUniqueOrThrow({ where: { id: 1 } });
+        await replica.$disconnect();
+        return row;
+      },
+    ],
+    [
       'a client with computed values',
       (prisma) => (prisma.$extends(computing) as Client).comment.findUniqueOrThrow({ where: { id: 1 } }),
     ],
@@ -366,3 +379,15 @@ interface Groups {
 const computing = {
   result: { comment: { shout: { needs: { text: true }, compute: ({ text }: { text: string }) => `${text}!` } } },
 };
+const cloning = {
+  query: {
+    $allModels: {
+      $allOperations: async ({ args, query }: { args: object; query: (args: object) => Promise<object> }) => ({
+        ...(await query(args)),
+      }),
+    },
+  },
+};
+const reading = (replica: Client) => ({
+  query: { comment: { findUniqueOrThrow: ({ args }: { args: object }) => replica.comment.findUniqueOrThrow(args) } },
+});
