@@ -26,34 +26,29 @@ export interface Source {
 export function visitRows(
   result: unknown,
   { model, action, dataPath = [] }: Source,
-  dataModel: DataModel,
+  { models }: DataModel,
   visit: (row: object, model: string) => void,
 ): void {
   if (model === undefined || !ROWS.has(action)) return;
+  // What extensions make of rows may hold a row twice, or refer to itself.
+  const seen = new Set<object>();
+  const each = (value: unknown, of: string): void => {
+    const fields = models[of]?.fields;
+    if (typeof value !== 'object' || value === null || fields === undefined || seen.has(value)) return;
+    seen.add(value);
+    if (Array.isArray(value)) {
+      for (const item of value) each(item, of);
+      return;
+    }
+    visit(value, of);
+    for (const { name, kind, type } of fields) {
+      // Do not call what an extension computes.
+      if (kind === 'object') each(Reflect.getOwnPropertyDescriptor(value, name)?.value, type);
+    }
+  };
   let at: string | undefined = model;
   for (const step of dataPath.filter((_, i) => i % 2 === 1)) {
-    at = dataModel.models[at as string]?.fields.find(({ name }) => name === step)?.type;
-    if (at === undefined || dataModel.models[at] === undefined) return;
+    at = models[at ?? '']?.fields.find(({ name }) => name === step)?.type;
   }
-  visitEach(result, at, dataModel, visit);
-}
-
-function visitEach(
-  value: unknown,
-  model: string,
-  dataModel: DataModel,
-  visit: (row: object, model: string) => void,
-): void {
-  if (typeof value !== 'object' || value === null) return;
-  if (Array.isArray(value)) {
-    for (const each of value) visitEach(each, model, dataModel, visit);
-    return;
-  }
-  visit(value, model);
-  for (const { name, kind, type } of dataModel.models[model]?.fields ?? []) {
-    // Do not call what an extension computes.
-    if (kind !== 'object' || dataModel.models[type] === undefined) continue;
-    const inner: unknown = Reflect.getOwnPropertyDescriptor(value, name)?.value;
-    if (inner !== undefined) visitEach(inner, type, dataModel, visit);
-  }
+  each(result, at ?? '');
 }

@@ -176,7 +176,11 @@ class PrismaListener {
 
   /** Tells the sweeper of which type the rows are that the site gets: after extensions, which may make others of them. */
   gives(request: Request, result: unknown): void {
-    visitRows(result, request, this.#dataModel, (row, model) => this.#hook.knows(row, model));
+    try {
+      visitRows(result, request, this.#dataModel, (row, model) => this.#hook.knows(row, model));
+    } catch {
+      // An extension gave what cannot be looked at. A tag says that it is no model.
+    }
   }
 
   async sent(request: Request, send: () => Promise<unknown>): Promise<unknown> {

@@ -4,6 +4,7 @@ import { sweepOnSave as onPrisma } from 'nunjucks-cachesweeper/prisma';
 import { sweepOnSave as onSequelize } from 'nunjucks-cachesweeper/sequelize';
 import { sweepOnSave as onTypeorm } from 'nunjucks-cachesweeper/typeorm';
 import { Sequelize } from 'sequelize';
+import { DataSource as DataSource03 } from 'typeorm-0.3';
 import { describe, expect, test } from 'vitest';
 import { generate } from './prisma/generate.ts';
 import { libsqlAsSqlite3 } from './sequelize/libsql-as-sqlite3.ts';
@@ -78,6 +79,11 @@ describe('a version that nobody has tried is refused when the hook is set up', (
     expect(error).toMatchObject(refused('sweepOnSave(): expected a DataSource of TypeORM 0.3 or 1'));
     expect(error).toMatchObject(refused(got));
   });
+});
+
+test('a data source of TypeORM 0.3 is one by its types, too', () => {
+  const source = new DataSource03({ type: 'postgres', entities: [] });
+  expect(refusal(() => onTypeorm(source, new CacheSweeper()))).toMatchObject(refused('initialize() first'));
 });
 
 test('the peer dependencies are the versions that the hooks take', () => {

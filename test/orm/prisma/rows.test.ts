@@ -255,6 +255,45 @@ describe('what is no row is not taken for one', () => {
     expect(await page({ row: await article() })).toEqual({ html: 'newb', runs: 1 });
   });
 
+  test.each([
+    ['depends', '{% depends each, type="Comment" %}'],
+    ['a fragment of its own', '{% cachesweeper each 500 "each", type="Comment" %}{% endcachesweeper %}'],
+  ])('a clone below another model is named by %s', async (_name, tag) => {
+    const db = await blog();
+    const sweeper = new CacheSweeper();
+    sweepOnSave(db.base, sweeper);
+    const article = async () => {
+      const row = (await db.prisma.article.findUniqueOrThrow({
+        where: { id: 1 },
+        include: { comments: true },
+      })) as unknown as Including;
+      return { ...row, comments: row.comments.map((comment) => ({ ...comment })) };
+    };
+    const page = pageOf(ofComments.replace('{{ each.text }}', `{{ each.text }}${tag}`), sweeper);
+    await page({ row: await article() });
+    expect(await page({ row: await article() })).toEqual({ html: 'ab', runs: 0 });
+    await db.prisma.comment.update({ where: { id: 1 }, data: { text: 'new' } });
+    expect(await page({ row: await article() })).toEqual({ html: 'newb', runs: 1 });
+  });
+
+  test('a result that an extension ties to itself, or that cannot be looked at, is given as it is', async () => {
+    const db = await blog();
+    const circular = { id: 1, article: { id: 1, comments: [] as unknown[] } };
+    circular.article.comments.push(circular);
+    const closed = new Proxy(
+      {},
+      {
+        getOwnPropertyDescriptor() {
+          throw new Error('closed');
+        },
+      },
+    );
+    for (const odd of [circular, closed]) {
+      const client = db.prisma.$extends({ query: { comment: { findMany: async () => [odd] } } }) as Client;
+      expect((await client.comment.findMany())[0] === odd).toBe(true);
+    }
+  });
+
   test('rows with computed values below another one are known, too', async () => {
     const db = await blog();
     const sweeper = new CacheSweeper();
