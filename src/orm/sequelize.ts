@@ -5,6 +5,7 @@ import type { CacheSweeper } from '../sweeper.ts';
 import { badOption } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
 import { SaveHook, type SaveHookOptions } from './save-hook.ts';
+import { keepsSequelizeAttributes } from './sequelize-attributes.ts';
 import { OpenTransactions, type QueryOptions, SequelizeListener } from './sequelize-listener.ts';
 import { checkVersion, SEQUELIZE } from './versions.ts';
 
@@ -49,6 +50,7 @@ export function sweepOnSave(
     );
   }
   installed.set(sequelize, told.add(sweeper));
+  keepsSequelizeAttributes(sequelize);
   const transactions = new OpenTransactions(hook);
   listen(sequelize, new SequelizeListener(sequelize, hook, transactions));
   enter(sequelize, transactions);

@@ -1,4 +1,6 @@
 import { types } from 'node:util';
+import { keptAttribute, NOT_KEPT } from '../model/kept-attributes.ts';
+import { isPlain } from '../util/plain.ts';
 
 /** Returned by {@link peek} for a getter of the object itself, or of its class. Calling one runs code of the page. */
 export const OWN_ACCESSOR: unique symbol = Symbol('own accessor');
@@ -27,10 +29,23 @@ export function peekOrdinary(object: object, key: string | symbol): unknown {
   for (let at = Reflect.getPrototypeOf(object); at !== null; at = Reflect.getPrototypeOf(at)) {
     const inherited = Reflect.getOwnPropertyDescriptor(at, key);
     if (inherited === undefined) continue;
-    if (!('value' in inherited)) return INHERITED_ACCESSOR;
+    if (!('value' in inherited)) {
+      const kept = keptAttribute(at, object, key);
+      return kept === NOT_KEPT ? INHERITED_ACCESSOR : kept;
+    }
     return typeof inherited.value === 'function' && isOfClass(at) ? METHOD : inherited.value;
   }
   return undefined;
+}
+
+/** Whether a property is read by a getter of the object's class, also where the attribute behind it is known. */
+export function hasClassGetter(object: object, key: string): boolean {
+  if (isPlain(object) || Object.hasOwn(object, key)) return false;
+  for (let at = Reflect.getPrototypeOf(object); at !== null; at = Reflect.getPrototypeOf(at)) {
+    const inherited = Reflect.getOwnPropertyDescriptor(at, key);
+    if (inherited !== undefined) return !('value' in inherited);
+  }
+  return false;
 }
 
 /** Whether an object is the prototype of a class, rather than an ordinary object from which others inherit. */

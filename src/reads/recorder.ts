@@ -6,7 +6,7 @@ import { type Known, KnownObjects, PLACEHOLDER } from './known-objects.ts';
 import { isLazy } from './lazies.ts';
 import { Lookups } from './lookups.ts';
 import { elementsOf, hasOwnText, isObject } from './objects.ts';
-import { INHERITED_ACCESSOR, METHOD, OWN_ACCESSOR, peek } from './peek.ts';
+import { hasClassGetter, INHERITED_ACCESSOR, METHOD, OWN_ACCESSOR, peek } from './peek.ts';
 import { isPlaceholder } from './placeholder.ts';
 import { NOT_SEEN, type Paths, RecordNode } from './record-node.ts';
 import { SeenValues } from './seen-values.ts';
@@ -160,14 +160,15 @@ export class Recorder {
     const found = this.#peek(object, step);
     const isComputed =
       typeof found === 'symbol' && (found === METHOD || found === INHERITED_ACCESSOR || found === OWN_ACCESSOR);
+    const isGetter = isComputed || hasClassGetter(object, step);
     // Nunjucks wraps functions that it looks up in an object, so two different wrappers count as the same.
     const isSame =
       isComputed || Object.is(found, value) || (typeof found === 'function' && typeof value === 'function');
     if (!isSame) this.cannotSee(this.#objects.pathOf(object), 'it gives another value each time');
     for (let i = 0; i < nodes.length; i++) {
       const child = (nodes[i] as RecordNode).child(step);
-      if (isComputed) child.isData = false;
-      else this.#note(child, found);
+      if (!isComputed) this.#note(child, found);
+      if (isGetter) child.isData = false;
       if (i === 0 || !child.isBelow) this.#seen.member(object, child, found);
     }
     if (!isComputed) this.#use(found);

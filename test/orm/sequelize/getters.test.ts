@@ -1,3 +1,4 @@
+import { sweepOnSave } from 'nunjucks-cachesweeper/sequelize';
 import { DataTypes, Model, Sequelize } from 'sequelize';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { F, kinds, Site, T } from '../../reads/support.ts';
@@ -45,12 +46,18 @@ const mine = (isMine: boolean) => async (): Promise<Model | null> => {
   return article;
 };
 
-describe.each(kinds)('an attribute of a Sequelize row, with %s', (kind) => {
+const known = {
+  registered: () => {},
+  'listened to': (site: Site) => sweepOnSave(database, site.sweeper),
+} as const;
+const ways = kinds.flatMap((kind) => (['registered', 'listened to'] as const).map((how) => [kind, how] as const));
+
+describe.each(ways)('an attribute of a Sequelize row, in %s, %s', (kind, how) => {
   const shown = async (body: string, loads: readonly Load[]) => {
     for (const source of [F('article', body), T(`{% for article in list %}${body}{% endfor %}`), T(body)]) {
       const site = new Site(source, kind);
-      site.sweeper.register(Article, {});
-      site.sweeper.register(Author, {});
+      known[how](site);
+      for (const model of [Article, Author]) site.sweeper.register(model, {});
       for (const load of [...loads, ...loads, ...loads]) {
         const article = await load();
         await site.show(() => ({ a: { cacheIdentity: { type: 'A', id: 1 } }, article, list: [article] }));

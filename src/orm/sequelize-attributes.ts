@@ -1,0 +1,33 @@
+import type { Model, ModelStatic, Sequelize } from 'sequelize';
+import { keepsAttributes, NOT_KEPT } from '../model/kept-attributes.ts';
+
+/** What Sequelize's models have beside their documented methods. */
+interface Internals {
+  readonly prototype: object & {
+    readonly get: unknown;
+    /** Getters that the site gave to attributes, `getterMethods` among them. */
+    readonly _customGetters?: Readonly<Record<string, unknown>>;
+  };
+  readonly rawAttributes: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Tells that Sequelize's own getter of an attribute gives what is in `dataValues`. That holds unless the site has given
+ * the attribute a getter, or overrides the instance's `get()`.
+ */
+export function keepsSequelizeAttributes(sequelize: Sequelize): void {
+  const { get } = (sequelize.constructor as unknown as { readonly Model: Internals }).Model.prototype;
+  const add = (model: ModelStatic<Model>): void => {
+    keepsAttributes(model.prototype, (instance, name) => {
+      const { prototype, rawAttributes } = instance.constructor as unknown as Internals;
+      const { get: own, _customGetters: custom = {} } = prototype;
+      if (!Object.hasOwn(rawAttributes, name) || name in custom || own !== get) return NOT_KEPT;
+      const values: unknown = Object.getOwnPropertyDescriptor(instance, 'dataValues')?.value;
+      if (typeof values !== 'object' || values === null) return NOT_KEPT;
+      const kept = Object.getOwnPropertyDescriptor(values, name);
+      return kept === undefined || 'value' in kept ? kept?.value : NOT_KEPT;
+    });
+  };
+  for (const model of Object.values(sequelize.models)) add(model);
+  sequelize.addHook('afterDefine', add as never);
+}
