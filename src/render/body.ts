@@ -40,9 +40,18 @@ export class Body {
   }
 }
 
-/** Knows the innermost body being rendered. Bodies are synchronous, so there is never more than one. */
-export interface Bodies {
-  readonly current: Body | undefined;
+/** The bodies of one sweeper being rendered, one inside the other. They are synchronous, so there is one innermost. */
+export class Bodies {
+  current: Body | undefined;
+
   /** Runs a function as if inside another body, or inside none. */
-  inside<T>(body: Body | undefined, run: () => T): T;
+  inside<T>(body: Body | undefined, run: () => T): T {
+    const outer = this.current;
+    this.current = body;
+    try {
+      return run();
+    } finally {
+      this.current = outer;
+    }
+  }
 }

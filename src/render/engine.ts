@@ -97,7 +97,7 @@ export class Engine {
    * @param since the earliest time that the page's data was read; default: when the request began, if that is known
    */
   newRender(context: PageContext, canWait: boolean, since: number | undefined = requestStarted()): Render {
-    return new Render(this.#settingsNow, this.reader(canWait), this.fragments, context, {
+    return new Render(this.#settingsNow, this.reader(canWait), this.fragments.bodies, context, {
       canWait,
       since: oldest(since, currentPart()?.since),
       isTimed: this.#renders++ % TIMED_RENDERS === 0,
@@ -108,7 +108,7 @@ export class Engine {
   /** Returns another render of the same page, to verify its hits. Nothing of it is stored, counted or reported. */
   newShadow(original: Render, shadow: Shadow): Render {
     const { context, since } = original;
-    const render = new Render(this.#settingsNow, this.#committed(true), this.fragments, context, {
+    const render = new Render(this.#settingsNow, this.#committed(true), this.fragments.bodies, context, {
       canWait: true,
       since,
       isTimed: false,

@@ -138,6 +138,12 @@ export class Render {
     this.pass = new Pass();
   }
 
+  /** Shows nothing in place of a fragment that is not known yet. The gap makes the page run again. */
+  leaveOut(): '' {
+    this.pass.hasGap = true;
+    return '';
+  }
+
   /** Waits for everything pending at the same time. */
   async roundTrip(): Promise<void> {
     this.roundTrips++;

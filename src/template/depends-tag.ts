@@ -52,7 +52,7 @@ export class DependsTag {
     type: unknown,
     models: readonly unknown[],
   ): string {
-    if (this.#fragments.current === undefined) return '';
+    if (this.#fragments.bodies.current === undefined) return '';
     try {
       this.#fragments.depend(this.#environment.pageOf(context).render, this.#keys.identities(models, type));
     } catch (error) {

@@ -162,7 +162,7 @@ export const readMutants = {
   },
   'a model that is met is no dependency': {
     rule: 'a model met on the way to a read is a dependency',
-    edits: edit('render/fragments.ts', 'met: (identity) => this.#addModels(render, body, [identity])', 'met: () => {}'),
+    edits: edit('render/fragment-maker.ts', 'met: (identity) => this.addModels(render, body, [identity])', 'met: () => {}'),
     seed: 1,
   },
   'a model that is met is not compared by its identity': {
@@ -228,17 +228,17 @@ export const readMutants = {
   },
   'what a fragment inside reads is not read by the one around it': {
     rule: 'what a fragment was compared by, the body around it is compared by',
-    edits: edit('render/fragments.ts', 'reading.repeat(shape, call);', ''),
+    edits: edit('render/fragment-maker.ts', 'reading.repeat(shape, call);', ''),
     foundBy: ['inputs', 'a fragment in the body'],
   },
   'what a hit inside was compared by is not read by the fragment around it': {
     rule: 'what a fragment was compared by, the body around it is compared by',
-    edits: edit('render/fragments.ts', 'this.#repeat(use, entry.reads);', ''),
+    edits: edit('render/fragments.ts', 'this.#maker.repeat(use, entry.reads);', ''),
     seed: 1,
   },
   'a row of a type that a tag inside names is data for the fragment around it': {
     rule: 'what is of a type that a tag names is a model',
-    edits: edit('render/fragments.ts', 'reading.typed(object, type);', ''),
+    edits: edit('render/fragment-maker.ts', 'reading.typed(object, type);', ''),
     seed: 1,
   },
   'what a body sets is not set on a hit': {
@@ -250,8 +250,8 @@ export const readMutants = {
     rule: 'a variant of the memory tier is served if its reads hold',
     edits: edit(
       'render/fragments.ts',
-      "const verdict = this.#judge(use, entry);\n      if (verdict === 'not here') return leaveOut(render);\n      if (verdict === 'pending') render.pass.assumed.push(entry);",
-      "const verdict = this.#entries.judge(entry, render.knowledge);\n      if (verdict === 'pending') render.pass.assumed.push(entry);",
+      "const verdict = this.#judge(use, entry);\n      if (verdict === 'not here') return render.leaveOut();\n      if (verdict === 'pending') render.pass.assumed.push(entry);",
+      "const verdict = this.#entries.judge(entry, render.reader);\n      if (verdict === 'pending') render.pass.assumed.push(entry);",
     ),
     foundBy: ['inputs', 'a variable of the page'],
   },
@@ -259,8 +259,8 @@ export const readMutants = {
     rule: 'an entry is served only where its reads would be the same',
     edits: edit(
       'render/fragments.ts',
-      "const verdict = this.#judge(use, own.entry);\n      if (verdict === 'not here') return leaveOut(render);",
-      'const verdict = this.#entries.judge(own.entry, render.knowledge);',
+      "const verdict = this.#judge(use, own.entry);\n      if (verdict === 'not here') return render.leaveOut();",
+      'const verdict = this.#entries.judge(own.entry, render.reader);',
     ),
     foundBy: ['inputs', 'one row twice on a page'],
     seed: 1,
@@ -269,8 +269,8 @@ export const readMutants = {
     rule: 'an entry under the key of last time is served only if its reads hold',
     edits: edit(
       'render/fragments.ts',
-      "const verdict = this.#judge(use, entry);\n    if (verdict === 'pending' || verdict === 'not here') return leaveOut(render);",
-      "const verdict = this.#entries.judge(entry, render.knowledge);\n    if (verdict === 'pending') return leaveOut(render);",
+      "const verdict = this.#judge(use, entry);\n    if (verdict === 'pending' || verdict === 'not here') return render.leaveOut();",
+      "const verdict = this.#entries.judge(entry, render.reader);\n    if (verdict === 'pending') return render.leaveOut();",
     ),
     foundBy: ['inputs', 'a variable that is not there on the first page'],
   },
@@ -280,8 +280,8 @@ export const readMutants = {
       ...edit('render/stored-keys.ts', 'if (shape === NO_READS) return', 'if (shape !== undefined) return'),
       ...edit(
         'render/fragments.ts',
-        "const verdict = this.#judge(use, entry);\n    if (verdict === 'pending' || verdict === 'not here') return leaveOut(render);",
-        "const verdict = this.#entries.judge(entry, render.knowledge);\n    if (verdict === 'pending') return leaveOut(render);",
+        "const verdict = this.#judge(use, entry);\n    if (verdict === 'pending' || verdict === 'not here') return render.leaveOut();",
+        "const verdict = this.#entries.judge(entry, render.reader);\n    if (verdict === 'pending') return render.leaveOut();",
       ),
     ],
     foundBy: ['inputs', 'a variable of the page'],

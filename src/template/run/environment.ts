@@ -252,7 +252,7 @@ export class TemplateEnvironment implements TemplateSource {
    * contains it.
    */
   used(page: Page, site: TagSite, name: string | Template, from: string | undefined, template: Template): void {
-    const body = this.#engine.fragments.current;
+    const body = this.#engine.fragments.bodies.current;
     if (body === undefined || (template.path && site.templateDigest?.paths.has(template.path))) return;
     if (typeof name !== 'string') {
       body.uncached ??= 'unknown template';

@@ -5,7 +5,7 @@ import { Collector } from '../../reads/sinks.ts';
 import { type Outside, type SetVariable, writeVariables } from '../../reads/variables.ts';
 import { walk } from '../../reads/walk.ts';
 import type { Scope } from '../../reads/world.ts';
-import type { BodyReads } from '../../render/fragments.ts';
+import type { BodyReads } from '../../render/fragment-call.ts';
 import type { Context, Frame } from '../nunjucks.ts';
 import type { TagSite } from './environment.ts';
 import { hasPrivateRead } from './private-reads.ts';

@@ -45,7 +45,7 @@ export class Renders {
       return this.#nunjucks.call(inside.adopt(template), context, done);
     }
     const running = runningNow();
-    if (done === undefined && running instanceof Page && running.render.bodies === this.#engine.fragments) {
+    if (done === undefined && running instanceof Page && running.render.bodies === this.#engine.fragments.bodies) {
       return this.#part(running, template, context);
     }
     const page = new Page(
@@ -58,7 +58,7 @@ export class Renders {
   /** Renders a template as a part of the running page, as for a component that is written as a global or filter. */
   #part(running: Page, template: Template, context: object | null | undefined): string | null {
     const page = running.within(this.#environment);
-    const { current } = this.#engine.fragments;
+    const { current } = this.#engine.fragments.bodies;
     // The fragment's own environment cannot find out when a template of another environment changes, so do not store
     // it.
     if (page !== running && current !== undefined) current.uncached ??= 'unknown template';
@@ -185,7 +185,7 @@ export class Renders {
   ): string | null {
     page.beginPass(body);
     return runAs(page, () =>
-      this.#engine.fragments.inside(body, () => this.#nunjucks.call(page.adopt(template), context, done)),
+      this.#engine.fragments.bodies.inside(body, () => this.#nunjucks.call(page.adopt(template), context, done)),
     );
   }
 

@@ -2,7 +2,7 @@ import { Recorder } from '../../reads/recorder.ts';
 import type { SetVariable } from '../../reads/variables.ts';
 import type { Scope } from '../../reads/world.ts';
 import type { Body } from '../../render/body.ts';
-import type { BodyEvents, BodyReads, FragmentBody, RenderedBody } from '../../render/fragments.ts';
+import type { BodyEvents, BodyReads, FragmentBody, RenderedBody } from '../../render/fragment-call.ts';
 import type { UncachedReason } from '../../reporting/report.ts';
 import type { Frame, Template } from '../nunjucks.ts';
 import { asyncBody } from './async-body.ts';

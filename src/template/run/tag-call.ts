@@ -3,7 +3,7 @@ import type { Reads } from '../../reads/reads.ts';
 import type { RootKind } from '../../reads/shape.ts';
 import { readVariables } from '../../reads/variables.ts';
 import type { Body } from '../../render/body.ts';
-import type { FragmentCall } from '../../render/fragments.ts';
+import type { FragmentCall } from '../../render/fragment-call.ts';
 import type { UncachedReason } from '../../reporting/report.ts';
 import { setAround } from './body-scope.ts';
 import { namesNoVisitor } from './private-reads.ts';

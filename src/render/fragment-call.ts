@@ -1,0 +1,77 @@
+import type { TemplateDependency } from '../cache/entry.ts';
+import type { Identity } from '../model/identity.ts';
+import type { Reads } from '../reads/reads.ts';
+import type { RootKind } from '../reads/shape.ts';
+import type { Scope } from '../reads/world.ts';
+import type { UncachedReason } from '../reporting/report.ts';
+import type { Body } from './body.ts';
+import type { FragmentKey } from './fragment-key.ts';
+import type { Operands, Place } from './place.ts';
+import type { Render } from './render.ts';
+
+/** The values that a rendered body read and set, or why they cannot be kept. */
+export type BodyReads =
+  | { readonly reads: Reads }
+  | { readonly uncached: UncachedReason; readonly why?: string | undefined };
+
+/** Called while a recorded body is rendered. */
+export interface BodyEvents {
+  met(identity: Identity): void;
+  /**
+   * The body has ended. The variables that it set are not visible outside yet, so each path still has the value that
+   * the body read.
+   */
+  read(reads: Reads): void;
+}
+
+/** A body that was rendered. */
+export interface RenderedBody {
+  readonly html: string;
+  /** Undefined when reads were not recorded. */
+  readonly reads: BodyReads | undefined;
+}
+
+/** The body of one use of a fragment tag. */
+export interface FragmentBody extends Body {
+  /**
+   * Renders the body. Returns a promise when the page must wait for something, such as a template, before the body can
+   * be rendered.
+   *
+   * @param scope values that its reads are recorded for; undefined to record nothing
+   * @param events called with each model that the body meets, and with its reads when it has ended
+   */
+  render(scope: Scope | undefined, events: BodyEvents): RenderedBody | Promise<unknown>;
+}
+
+/** One use of a fragment tag, as the page's template makes it. */
+export interface FragmentCall {
+  readonly place: Place;
+  readonly operands: Operands;
+  /** Why the fragment must not be cached, as far as the tag can tell without the body. */
+  readonly skip: UncachedReason | undefined;
+  /** Returns the values visible where the tag stands. */
+  scope(models: readonly object[]): Scope;
+  /**
+   * Returns the body, to be rendered once.
+   *
+   * @param around the body that the tag stands in
+   * @param uncached why the html must not be stored
+   */
+  newBody(around: Body | undefined, uncached?: UncachedReason): FragmentBody;
+  /** Sets the variables that the body of a served entry had set. */
+  set(reads: Reads): void;
+  /** Looks up a variable for the body around the tag, which records the read. */
+  read(kind: RootKind, name: string): unknown;
+  /** Returns the present digest of a template chosen at run time; undefined when it has to be loaded first. */
+  templateDigest(dependency: TemplateDependency): string | undefined;
+}
+
+/** One use of a tag, with its key and scope. */
+export interface Use {
+  readonly render: Render;
+  readonly call: FragmentCall;
+  readonly key: FragmentKey;
+  readonly scope: Scope;
+  /** When its entry began to be looked for, by `performance.now()`; undefined when lookups are not timed. */
+  readonly started: number | undefined;
+}

@@ -1,0 +1,168 @@
+import type { Entries } from '../cache/entries.ts';
+import { MAX_DEPENDENCIES } from '../cache/entry.ts';
+import type { StoredKey } from '../cache/key.ts';
+import { newEntry } from '../cache/new-entry.ts';
+import { PENDING, UNKNOWN } from '../cache/token-reader.ts';
+import type { Identity } from '../model/identity.ts';
+import { dependencyNames } from '../model/names.ts';
+import type { Settings } from '../options.ts';
+import { NOTHING_READ, type Reads } from '../reads/reads.ts';
+import type { Scope } from '../reads/world.ts';
+import type { UncachedReason } from '../reporting/report.ts';
+import { addTo } from '../util/lists.ts';
+import type { Bodies, Body } from './body.ts';
+import { Changing, type Made, type PathValues } from './changing.ts';
+import type { FragmentBody, FragmentCall, RenderedBody, Use } from './fragment-call.ts';
+import { elapsed, reportFragment } from './fragment-report.ts';
+import { expiryOf } from './lifetime.ts';
+import type { Render } from './render.ts';
+
+/** Renders the bodies of fragments, and makes entries of what they give. */
+export class FragmentMaker {
+  /** Finds out which fragments are another at each use. */
+  readonly changing: Changing;
+  readonly #settings: Settings;
+  readonly #entries: Entries;
+  readonly #bodies: Bodies;
+
+  constructor(settings: Settings, entries: Entries, bodies: Bodies) {
+    this.changing = new Changing(settings.now);
+    this.#settings = settings;
+    this.#entries = entries;
+    this.#bodies = bodies;
+  }
+
+  /** Renders the body for this page only. */
+  uncached(render: Render, call: FragmentCall, reason: UncachedReason, why?: string): string {
+    const body = call.newBody(this.#bodies.current, reason);
+    const rendered = this.#renderBody(render, body, undefined, ignored);
+    if (rendered === undefined) return '';
+    body.close();
+    reportFragment(render, call, 'uncached', { reason, why, cost: rendered.cost, lookup: 0 });
+    return rendered.html;
+  }
+
+  /**
+   * Renders the body and keeps the result.
+   *
+   * @param keyOf returns the key in the store for the body's reads; undefined without a store
+   */
+  miss(use: Use, keyOf: ((reads: Reads) => StoredKey | undefined) | undefined): string {
+    const { render, call, key, scope } = use;
+    const { pass, kept } = render;
+    if (render.watch?.isShadow) return this.uncached(render, call, 'disabled');
+    const changes = this.changing.why(key.memoryKey);
+    if (changes !== undefined) return this.uncached(render, call, 'changes always', changes);
+    const lookup = elapsed(use.started);
+    const started = this.#settings.now();
+    const body = call.newBody(this.#bodies.current);
+    this.addModels(render, body, key.models);
+    const isValid = (made: Made) => this.#entries.judge(made, render.reader) === 'valid';
+    let stored: StoredKey | undefined;
+    let values: PathValues | undefined;
+    const rendered = this.#renderBody(render, body, scope, (reads) => {
+      stored = keyOf?.(reads);
+      values = this.changing.values(key.memoryKey, render.token, reads.shape, scope, isValid);
+      // The body around reads these paths here, before this body's variables are set.
+      this.#bodies.inside(body.parent, () => this.repeat(use, reads));
+    });
+    if (rendered === undefined) return '';
+    const { dependencies } = body;
+    dependencies.expires = Math.min(dependencies.expires, expiryOf(call.operands, started));
+    const found = rendered.reads ?? { reads: NOTHING_READ };
+    if (!('reads' in found)) body.uncached ??= found.uncached;
+    body.close();
+
+    // A gap stays a gap even if the answer has come in the meantime: text captured before the answer may be in this
+    // body.
+    let reason = body.uncached ?? (render.isOpen ? 'pending' : undefined);
+    if (reason === undefined && dependencies.tokens.size > MAX_DEPENDENCIES) reason = 'too many dependencies';
+    if (reason === undefined && 'reads' in found) {
+      const entry = newEntry(
+        this.#settings,
+        { html: rendered.html, cost: rendered.cost, since: render.since },
+        dependencies,
+        found.reads,
+      );
+      if (entry.expires <= this.#settings.now()) reason = 'expired';
+      else if (!this.#entries.fits(key.memoryKey, entry)) reason = 'too large';
+      else addTo(kept, key.memoryKey, { entry, stored, metBy: pass });
+      // A body without paths reads only models, and their identity is in the key, so no value of it can vary.
+      if (entry.reads.shape.paths.length > 0) this.changing.missed(key.memoryKey, render.token, entry, values);
+    }
+    if (reason === 'pending') pass.hasGap = true;
+    const why = 'why' in found && reason === found.uncached ? found.why : undefined;
+    const reads = 'reads' in found ? found.reads : undefined;
+    reportFragment(render, call, reason === undefined ? 'miss' : 'uncached', {
+      reason,
+      why,
+      cost: rendered.cost,
+      lookup,
+      reads,
+    });
+    return rendered.html;
+  }
+
+  /** Renders the body and measures it, in milliseconds; undefined when the pass has to be repeated for it. */
+  #renderBody(
+    render: Render,
+    body: FragmentBody,
+    scope: Scope | undefined,
+    read: (reads: Reads) => void,
+  ): (RenderedBody & { readonly cost: number }) | undefined {
+    const { pass } = render;
+    const started = performance.now();
+    this.#bodies.current = body;
+    let rendered: RenderedBody | Promise<unknown>;
+    try {
+      rendered = body.render(scope, { met: (identity) => this.addModels(render, body, [identity]), read });
+    } catch (error) {
+      // The page will run again. Missing data may have caused this error, and the rest of the pass must still ask for
+      // its data.
+      if (render.isOpen) {
+        render.leaveOut();
+        return undefined;
+      }
+      // Code that catches the error may show something in its place. No bump would invalidate that, so the body around
+      // is not stored.
+      if (body.parent !== undefined) body.parent.uncached ??= 'contains uncached';
+      throw error;
+    } finally {
+      this.#bodies.current = body.parent;
+    }
+    if (rendered instanceof Promise) {
+      pass.pending.add(rendered);
+      return undefined;
+    }
+    // Round like the entry's microseconds, so that a hit reports the same cost.
+    // Name each property: V8 keeps an object that was spread, and the whole page with it, alive for longer.
+    const { html, reads } = rendered;
+    return { html, reads, cost: Math.round((performance.now() - started) * 1_000) / 1_000 };
+  }
+
+  /** Adds models to what a body depends on. */
+  addModels(render: Render, body: Body, models: readonly Identity[]): void {
+    for (const model of models) {
+      for (const name of dependencyNames(model)) {
+        const token = render.reader.token(name);
+        if (token === UNKNOWN) body.uncached ??= 'unknown token';
+        else if (token === PENDING) render.leaveOut();
+        else body.dependencies.add(name, token);
+      }
+    }
+  }
+
+  /**
+   * Records the fragment's reads for the body around it as well: that body contains the fragment's html, so it depends
+   * on the same values.
+   */
+  repeat({ call, key }: Use, { shape }: Reads): void {
+    const reading = this.#bodies.current?.reading;
+    if (reading === undefined) return;
+    const { type } = call.operands;
+    if (typeof type === 'string') for (const object of key.objects) reading.typed(object, type);
+    reading.repeat(shape, call);
+  }
+}
+
+const ignored = (): void => {};

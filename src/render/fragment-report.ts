@@ -1,0 +1,31 @@
+import type { Reads } from '../reads/reads.ts';
+import type { UncachedReason } from '../reporting/report.ts';
+import type { FragmentCall } from './fragment-call.ts';
+import type { Render } from './render.ts';
+
+/** Tells the render's report what became of a fragment. `cost` and `lookup` are milliseconds. */
+export function reportFragment(
+  { pass, reader }: Render,
+  { place: { template, line } }: FragmentCall,
+  outcome: 'hit' | 'miss' | 'uncached',
+  what: {
+    readonly reason?: UncachedReason | undefined;
+    readonly why?: string | undefined;
+    readonly cost: number;
+    readonly lookup: number | undefined;
+    readonly reads?: Reads | undefined;
+  },
+): void {
+  const { reason, why, cost, lookup = Number.NaN, reads } = what;
+  const unseen = why === undefined ? undefined : `${template}:${line}: ${why}`;
+  const paths = reads?.shape.paths ?? NONE;
+  if (reads !== undefined && !reader.knowsAll) pass.shapes.add(reads.shape);
+  pass.reports.push({ template, line, outcome, reason, reads: paths, unseen, cost, lookup, netBenefit: 0 });
+}
+
+const NONE: readonly never[] = [];
+
+/** Milliseconds since a time; undefined when lookups are not timed. */
+export function elapsed(started: number | undefined): number | undefined {
+  return started === undefined ? undefined : performance.now() - started;
+}
