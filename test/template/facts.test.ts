@@ -63,24 +63,30 @@ const pieces = fc.array(
   { maxLength: 8 },
 );
 
-const given: fc.Arbitrary<Case> = fc
-  .record({
-    pieces,
-    end: fc.constantFrom('', ' ', '\n', '\n  ', '  \t', '\r', '\r\n', '{', '<', '%', 'x'),
-    tags: fc.constantFrom(...TAGS),
-    trimBlocks: fc.boolean(),
-    lstripBlocks: fc.boolean(),
-    autoescape: fc.boolean(),
-  })
-  .map(({ pieces: parts, end, tags, ...options }) => {
-    const marks: Record<string, string> = {
-      ...{ '«B': tags?.blockStart ?? '{%', 'b»': tags?.blockEnd ?? '%}' },
-      ...{ '«V': tags?.variableStart ?? '{{', 'v»': tags?.variableEnd ?? '}}' },
-      ...{ '«C': tags?.commentStart ?? '{#', 'c»': tags?.commentEnd ?? '#}' },
-    };
-    const source = (parts.join('') + end).replace(/«[BVC]|[bvc]»/g, (mark) => marks[mark] as string);
-    return { source, options: tags === undefined ? options : { ...options, tags } };
-  });
+/** The same with a fragment in between. */
+const aroundFragments = fc
+  .tuple(pieces, pieces, pieces)
+  .map(([before, body, after]) => [...before, '«B cachesweeper T 5 b»', ...body, '«B endcachesweeper b»', ...after]);
+
+const given = (parts: fc.Arbitrary<string[]>): fc.Arbitrary<Case> =>
+  fc
+    .record({
+      pieces: parts,
+      end: fc.constantFrom('', ' ', '\n', '\n  ', '  \t', '\r', '\r\n', '{', '<', '%', 'x'),
+      tags: fc.constantFrom(...TAGS),
+      trimBlocks: fc.boolean(),
+      lstripBlocks: fc.boolean(),
+      autoescape: fc.boolean(),
+    })
+    .map(({ pieces: parts, end, tags, ...options }) => {
+      const marks: Record<string, string> = {
+        ...{ '«B': tags?.blockStart ?? '{%', 'b»': tags?.blockEnd ?? '%}' },
+        ...{ '«V': tags?.variableStart ?? '{{', 'v»': tags?.variableEnd ?? '}}' },
+        ...{ '«C': tags?.commentStart ?? '{#', 'c»': tags?.commentEnd ?? '#}' },
+      };
+      const source = (parts.join('') + end).replace(/«[BVC]|[bvc]»/g, (mark) => marks[mark] as string);
+      return { source, options: tags === undefined ? options : { ...options, tags } };
+    });
 
 /** Prints what it contains, as the fragment's tag does when nothing is cached. */
 class Plain {
@@ -109,7 +115,7 @@ function htmlOf(env: nunjucks.Environment, source: string): string {
 test('of what a template prints, or why it is refused, not a byte changes', () => {
   let complete = 0;
   fc.assert(
-    fc.property(given, ({ source, options }) => {
+    fc.property(given(pieces), ({ source, options }) => {
       fc.pre(!source.includes('cachesweeper'));
       const plain = new nunjucks.Environment(null, options);
       const installed = new CacheSweeper().install(new nunjucks.Environment(null, options));
@@ -128,9 +134,9 @@ test('of what a template prints, or why it is refused, not a byte changes', () =
 
 test('neither does it around fragments', () => {
   fc.assert(
-    fc.property(given, ({ source, options }) => {
+    fc.property(given(aroundFragments), ({ source, options }) => {
       // What a body sets ends with it.
-      fc.pre(source.includes('endcachesweeper') && !source.includes(' set '));
+      fc.pre(!source.includes(' set '));
       const plain = new nunjucks.Environment(null, options).addExtension('plain', new Plain() as never);
       const html = htmlOf(plain, source);
       fc.pre(html.startsWith('"'));
