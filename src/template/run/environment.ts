@@ -16,7 +16,7 @@ import { PAGE, type PageEnvironment, pagePrototype } from './page-environment.ts
 import type { TemplateReading } from './page-runtime.ts';
 import { RecordedHelpers } from './recorded-helpers.ts';
 import { SharedTemplates } from './shared-templates.ts';
-import { type TemplateDigest, TemplateDigests } from './template-digest.ts';
+import { type TemplateDigest, TemplateDigests, UNKNOWN } from './template-digest.ts';
 
 /** A tag site: a tag in the present version of its template. */
 export interface TagSite extends BakedTagSite, Place {
@@ -25,9 +25,6 @@ export interface TagSite extends BakedTagSite, Place {
 }
 
 const OF_REQUESTS: readonly string[] = ['req', 'request', 'cookies', 'visitor', 'current_user'];
-
-/** Stands for the digest of a template compiled elsewhere. Fragments that show such a template are not stored. */
-export const UNKNOWN = 'unknown';
 
 /** Rounds of loading before templates count as changed. Each round loads the templates that the last one includes. */
 const MAX_ROUNDS = 100;
@@ -245,23 +242,6 @@ export class TemplateEnvironment implements TemplateSource {
 
   #templateDigest(page: Page, template: Template): TemplateDigest | Promise<unknown> {
     return this.#digests.of(template, (name, from) => page.loads.look(this.env, name, from));
-  }
-
-  /**
-   * Adds a template that a body asked for to the dependencies, unless the template digest of the tag's template
-   * contains it.
-   */
-  used(page: Page, site: TagSite, name: string | Template, from: string | undefined, template: Template): void {
-    const body = this.#engine.fragments.bodies.current;
-    if (body === undefined || (template.path && site.templateDigest?.paths.has(template.path))) return;
-    if (typeof name !== 'string') {
-      body.uncached ??= 'unknown template';
-      return;
-    }
-    const digest = this.templateDigest(page, { name, parent: from });
-    if (digest === undefined) return;
-    if (digest === UNKNOWN) body.uncached ??= 'unknown template';
-    else body.dependencies.addTemplate({ name, parent: from, digest });
   }
 
   /**

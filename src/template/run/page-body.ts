@@ -1,9 +1,10 @@
 import type { Part } from '../../render/ambient.ts';
 import type { Template } from '../nunjucks.ts';
-import { type TemplateEnvironment, UNKNOWN } from './environment.ts';
+import type { TemplateEnvironment } from './environment.ts';
 import type { Page } from './page.ts';
 import { PageReading } from './page-reading.ts';
 import { isThere } from './private-reads.ts';
+import { UNKNOWN } from './template-digest.ts';
 import { WatchedBody } from './watched-body.ts';
 
 /** A whole page that belongs to a lazy or a view. */
@@ -23,21 +24,16 @@ export class PageBody extends WatchedBody {
     });
   }
 
-  /** Records the templates that the page uses outside of its fragments. */
-  used(name: string | Template, parent: string | undefined): void {
-    const digest =
-      typeof name === 'string' ? this.#environment.templateDigest(this.#page, { name, parent }) : undefined;
-    if (typeof name !== 'string' || digest === UNKNOWN) this.uncached ??= 'unknown template';
-    else if (digest !== undefined) this.dependencies.addTemplate({ name, parent, digest });
+  protected digestOf(name: string, parent: string | undefined): string | undefined {
+    return this.#environment.templateDigest(this.#page, { name, parent });
   }
 
   /** Adds the page's dependencies to the lazy or view. */
   end({ path }: Template): void {
     if (!this.#page.render.enabled) this.uncached ??= 'disabled';
-    const name = path || undefined;
-    const digest = name && this.#environment.templateDigest(this.#page, { name, parent: undefined });
-    if (name !== undefined && digest !== undefined && digest !== UNKNOWN)
-      this.dependencies.addTemplate({ name, parent: undefined, digest });
+    const digest = path ? this.digestOf(path, undefined) : undefined;
+    if (path && digest !== undefined && digest !== UNKNOWN)
+      this.dependencies.addTemplate({ name: path, parent: undefined, digest });
     else this.uncached ??= 'unknown template';
     this.#part.body.include(this);
   }

@@ -44,8 +44,14 @@ export class TagBody extends WatchedBody implements FragmentBody {
     return this.#run((before) => reading?.start(before), ended);
   }
 
-  used(name: string | Template, from: string | undefined, template: Template): void {
-    this.#at.environment.used(this.#at.page, this.#at.site, name, from, template);
+  /** The digest of the tag's template contains the templates that it names. */
+  override used(name: string | Template, from: string | undefined, template: Template): void {
+    const { paths } = this.#at.site.templateDigest ?? {};
+    if (!template.path || !paths?.has(template.path)) super.used(name, from, template);
+  }
+
+  protected digestOf(name: string, parent: string | undefined): string | undefined {
+    return this.#at.environment.templateDigest(this.#at.page, { name, parent });
   }
 
   /**

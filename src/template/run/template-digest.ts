@@ -10,6 +10,9 @@ const DIGEST_CHARACTERS = 16;
 /** Limit of remembered names of templates. Finding a name means resolving paths. */
 const MAX_NAMES = 2_000;
 
+/** Stands for the digest of a template compiled elsewhere. Fragments that show such a template are not stored. */
+export const UNKNOWN = 'unknown';
+
 /** The digest of a template and of all templates it names in its text, transitively. */
 export interface TemplateDigest {
   /** The template's name as its loader resolves it, the same on every machine. */

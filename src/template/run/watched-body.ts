@@ -1,5 +1,6 @@
 import { Body } from '../../render/body.ts';
 import type { Template } from '../nunjucks.ts';
+import { UNKNOWN } from './template-digest.ts';
 
 /**
  * A body that Nunjucks renders. It is watched for asynchronous work, which it must not leave open, and for the templates
@@ -11,13 +12,20 @@ export abstract class WatchedBody extends Body {
   /** Asynchronous filters that have not called back. */
   open = 0;
 
+  /** Returns the present digest of a template; undefined when it has to be loaded first. */
+  protected abstract digestOf(name: string, from: string | undefined): string | undefined;
+
   /**
-   * Notes a template that the body asked for.
+   * Notes a template that the body asked for: its html depends on it.
    *
    * @param name how it asked
    * @param from path of the template that asked
    */
-  abstract used(name: string | Template, from: string | undefined, template: Template): void;
+  used(name: string | Template, from: string | undefined, _template: Template): void {
+    const digest = typeof name === 'string' ? this.digestOf(name, from) : UNKNOWN;
+    if (digest === UNKNOWN) this.uncached ??= 'unknown template';
+    else if (digest !== undefined) this.dependencies.addTemplate({ name: name as string, parent: from, digest });
+  }
 
   /** Notes that a template is being loaded for the body. */
   waitFor(template: Promise<void>): void {
