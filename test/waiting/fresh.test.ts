@@ -166,7 +166,9 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
 );
 
-test('whatever is saved, evicted, flushed and rendered in whatever order, html is that of the rows as they are', async () => {
+test('whatever is saved, evicted, flushed and rendered in whatever order, html is that of the rows as they are', {
+  timeout: 60_000,
+}, async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), fc.boolean(), async (steps, hasMemory) => {
       const { clock, store, a, b } = twoProcesses(hasMemory ? {} : { memory: false });
