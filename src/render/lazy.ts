@@ -117,10 +117,19 @@ function isPromise(value: unknown): value is PromiseLike<unknown> {
   return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
 }
 
-function holdsPlaceholder(value: unknown, path: readonly unknown[] = []): boolean {
-  if (isPlaceholder(value)) return true;
-  if (!isPlainData(value) || path.includes(value)) return false;
-  return Object.values(value).some((item) => holdsPlaceholder(item, [...path, value]));
+/** Objects that are searched in the arguments of one call. Rows that hold each other may be a whole database. */
+const MAX_SEARCHED = 10_000;
+
+/** Whether plain data hold a value that is still being loaded. Each object is looked into once. */
+function holdsPlaceholder(argument: unknown): boolean {
+  const found = new Set<unknown>([argument]);
+  for (const value of found) {
+    if (isPlaceholder(value)) return true;
+    if (!isPlainData(value)) continue;
+    for (const item of Object.values(value)) if (typeof item === 'object') found.add(item);
+    if (found.size > MAX_SEARCHED) return false;
+  }
+  return false;
 }
 
 function isPlainData(value: unknown): value is object {
