@@ -17,6 +17,7 @@ import type {
 } from './nunjucks.ts';
 import { TemplateEnvironment } from './run/environment.ts';
 import { type NunjucksRender, Renders } from './run/renders.ts';
+import { WatchedBody } from './run/watched-body.ts';
 
 /** Property of an environment that holds the sweeper's engine and the object that renders the environment's pages. */
 const INSTALLED: unique symbol = Symbol.for('nunjucks-cachesweeper installed');
@@ -44,6 +45,7 @@ export function install(target: NunjucksEnvironment, engine: Engine, { name }: {
   const renders = new Renders(environment, engine, hookRender(prototype));
   Object.defineProperty(env, INSTALLED, { value: { engine, renders } });
   renderByName(env, renders);
+  noteTemplates(env, engine);
   env.addExtension('nunjucks-cachesweeper', new FragmentTag(environment, engine.fragments));
   env.addExtension('nunjucks-cachesweeper-facts', factsTag(env, environment.analyst));
   env.addExtension('nunjucks-cachesweeper-depends', new DependsTag(environment, engine.fragments, engine.keys));
@@ -132,6 +134,39 @@ function renderByName(env: Environment, renders: Renders): void {
     renders.byName(this, name, variables, callback);
     return null;
   };
+}
+
+/**
+ * Makes a body that is being rendered depend on each template that a function of the site asks the environment for,
+ * whether it is there or not: a helper may show something else in place of a template that is missing.
+ */
+function noteTemplates(env: Environment, engine: Engine): void {
+  const original = env.getTemplate as (this: Environment, ...args: unknown[]) => Template;
+  let isNoting = false;
+  const note = (name: unknown, from: unknown, template: unknown): void => {
+    const body = engine.fragments.bodies.current;
+    // Finding the digest of the template asks for the template again.
+    if (!(body instanceof WatchedBody) || typeof name !== 'string' || isNoting) return;
+    isNoting = true;
+    try {
+      body.used(name, typeof from === 'string' ? from : undefined, template as Template | undefined);
+    } finally {
+      isNoting = false;
+    }
+  };
+  const getTemplate = function getTemplate(this: Environment, ...args: unknown[]): Template {
+    if (engine.fragments.bodies.current === undefined) return original.apply(this, args);
+    const [name, , from] = args;
+    try {
+      const template = original.apply(this, args);
+      note(name, from, template);
+      return template;
+    } catch (error) {
+      note(name, from, undefined);
+      throw error;
+    }
+  };
+  env.getTemplate = getTemplate as Environment['getTemplate'];
 }
 
 /** Prototypes whose `render` was replaced, each with the original method. */

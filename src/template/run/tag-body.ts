@@ -45,9 +45,9 @@ export class TagBody extends WatchedBody implements FragmentBody {
   }
 
   /** The digest of the tag's template contains the templates that it names. */
-  override used(name: string | Template, from: string | undefined, template: Template): void {
+  override used(name: string | Template, from: string | undefined, template: Template | undefined): void {
     const { paths } = this.#at.site.templateDigest ?? {};
-    if (!template.path || !paths?.has(template.path)) super.used(name, from, template);
+    if (!template?.path || !paths?.has(template.path)) super.used(name, from, template);
   }
 
   protected digestOf(name: string, parent: string | undefined): string | undefined {

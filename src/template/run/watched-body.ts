@@ -21,7 +21,7 @@ export abstract class WatchedBody extends Body {
    * @param name how it asked
    * @param from path of the template that asked
    */
-  used(name: string | Template, from: string | undefined, _template: Template): void {
+  used(name: string | Template, from: string | undefined, _template: Template | undefined): void {
     const digest = typeof name === 'string' ? this.digestOf(name, from) : UNKNOWN;
     if (digest === UNKNOWN) this.uncached ??= 'unknown template';
     else if (digest !== undefined) this.dependencies.addTemplate({ name: name as string, parent: from, digest });
