@@ -136,7 +136,7 @@ export class CacheSweeper {
   }
 
   /**
-   * Describes a type: its name, where its id is, which other models' fragments show it, and which attribute is its
+   * Describes a type: its name, where its id and its tenant are, which other models' fragments show it, and which attribute is its
    * version.
    *
    * @example
@@ -149,6 +149,7 @@ export class CacheSweeper {
     registration: {
       readonly type?: string;
       readonly id?: string | ((model: M) => unknown);
+      readonly tenant?: string | ((model: M) => unknown);
       readonly touches?: (model: M, previous?: M) => unknown;
       readonly version?: string;
     } = {},

@@ -3,30 +3,42 @@ import { CacheSweeperError } from '../errors.ts';
 import { badOption } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
 import { isPlain } from '../util/plain.ts';
+import { ID_ATTRIBUTES, type KnownModel, type KnownModels, type ModelClass, ownSchema } from './known-models.ts';
+
+type IdValue = string | number | bigint;
 
 /** Identifies a model to the cache. Without an `id` it means the type as a whole. */
 export interface ModelIdentity {
   readonly type: string;
-  readonly id?: string | number | bigint | undefined;
+  /** A list for a key of several attributes: their values, in the order of the key. */
+  readonly id?: IdValue | readonly IdValue[] | undefined;
+  /** Tells rows of the same type and id apart, such as those of two schemas. Default: none. */
+  readonly tenant?: IdValue | null | undefined;
 }
 
 /** The internal form of {@link ModelIdentity}: the id is text, so the ids 7, 7n and "7" name the same record. */
 export interface Identity {
   readonly type: string;
   readonly id: string | undefined;
+  readonly tenant?: string | undefined;
 }
 
-// biome-ignore lint/complexity/noBannedTypes: a class is known here only as a function with a prototype
-export type ModelClass = Function;
+export type { ModelClass } from './known-models.ts';
 
 /** Describes a type to {@link CacheSweeper.register}. */
 export interface Registration {
   /** Name of the type; default the class's own name. Give one when code is minified or two classes share a name. */
   readonly type?: string | undefined;
   /**
-   * Attribute that holds the id, or a function that returns it; default: the first of `id`, `_id` and `pk` that is set.
+   * Attribute that holds the id, or a function that returns it, as a list for a key of several attributes. Default: the
+   * key that a hooked ORM knows, or the first of `id`, `_id` and `pk` that is set.
    */
   readonly id?: string | ((model: never) => unknown) | undefined;
+  /**
+   * Attribute that holds the tenant, or a function that returns it, where rows of two tenants may have the same id. Null
+   * for a row of no tenant; undefined is an error. Default: the schema, where Sequelize derived a class for it.
+   */
+  readonly tenant?: string | ((model: never) => unknown) | undefined;
   /** Returns other models whose fragments show this one; they are bumped together with it. */
   readonly touches?: ((model: never, previous?: never) => unknown) | undefined;
   /**
@@ -39,7 +51,17 @@ export interface Registration {
 /** Type names remembered at one time. An application that makes more classes than this leaks classes. */
 const MAX_CLASSES = 10_000;
 
-const ID_ATTRIBUTES = ['id', '_id', 'pk'] as const;
+/** The type of a class, and the tenant that all of its rows belong to. */
+interface ClassType {
+  readonly type: string;
+  readonly tenant: string | undefined;
+}
+
+/** The class first seen under a type name, and its table, if an ORM knows it. */
+interface Claim {
+  readonly modelClass: ModelClass;
+  readonly table: string | undefined;
+}
 
 /**
  * Tells which model a value is. Each sweeper has its own, with its own registrations and its own list of classes seen.
@@ -55,12 +77,13 @@ export class Identifier {
   /** Caches, by prototype, whether its objects are models. Emptied whenever another type is named. */
   #kinds = new WeakMap<object, boolean>();
   /** Caches the type of each class. Emptied by each registration. */
-  #known = new WeakMap<ModelClass, string>();
+  #known = new WeakMap<ModelClass, ClassType>();
   /**
-   * The class first seen under each type name. A second class of the same name is an error: the two would share
-   * fragments.
+   * The class first seen under each type name (and tenant). A second class of the same name is an error: the two would
+   * share fragments.
    */
-  readonly #claims = new LRUCache<string, ModelClass>({ max: MAX_CLASSES });
+  readonly #claims = new LRUCache<string, Claim>({ max: MAX_CLASSES });
+  readonly #orms: KnownModels[] = [];
 
   constructor(identify?: (model: unknown) => ModelIdentity | undefined) {
     this.#identify = identify;
@@ -80,8 +103,9 @@ export class Identifier {
     } else if (typeof typeOrClass === 'function' && isClass(typeOrClass)) {
       const all = { ...this.#classes.get(typeOrClass), ...registration };
       this.#classes.set(typeOrClass, all);
-      this.#types.set(this.#typeOf(typeOrClass), all);
-      this.#name(this.#typeOf(typeOrClass));
+      const { type } = this.#typeOf(typeOrClass);
+      this.#types.set(type, all);
+      this.#name(type);
     } else {
       throw badOption('register()', 'a class or the name of a type', describe(typeOrClass));
     }
@@ -89,6 +113,23 @@ export class Identifier {
 
   registration(type: string): Registration | undefined {
     return this.#types.get(type);
+  }
+
+  /** Adds what an ORM knows of its models: their keys and tables. */
+  learn(models: KnownModels): void {
+    this.#orms.push(models);
+    this.#known = new WeakMap();
+    this.#kinds = new WeakMap();
+    this.#claims.clear();
+    this.generation++;
+  }
+
+  #knownModel(classOrType: ModelClass | string): KnownModel | undefined {
+    for (const models of this.#orms) {
+      const known = models(classOrType);
+      if (known !== undefined) return known;
+    }
+    return undefined;
   }
 
   /**
@@ -124,7 +165,7 @@ export class Identifier {
       if (!isClass(value)) return undefined;
       const type = this.#registeredType(value) ?? typeNameOf(value);
       // The name alone is not enough: any function may have that name.
-      return this.#classes.has(value) || this.#claims.peek(type) === value ? type : undefined;
+      return this.#classes.has(value) || this.#claims.peek(type)?.modelClass === value ? type : undefined;
     } catch {
       return undefined;
     }
@@ -217,15 +258,47 @@ export class Identifier {
     if (typeof model !== 'object' || model === null) {
       throw noIdentity(`type=${JSON.stringify(type)} expected a row with an id, got ${describe(model)}`);
     }
-    const id = this.#types.get(type)?.id;
-    return { type, id: checkedId(idOf(model, id), `a row of type ${type}`, id) };
+    const id = this.#types.get(type)?.id ?? this.#knownOf(model, type)?.id;
+    const told = this.#registeredTenantOf(model, type);
+    const tenant = told === undefined ? this.#rowTenant(model, type) : (told ?? undefined);
+    return { type, id: checkedId(idOf(model, id), `a row of type ${type}`, id), tenant };
+  }
+
+  /** What an ORM knows of a row: by the class it was made of, or by its type. */
+  #knownOf(model: object, type: string): KnownModel | undefined {
+    if (this.#orms.length === 0) return undefined;
+    const { modelClass } = this.#claims.peek(type) ?? {};
+    return (
+      (isPlain(model) ? undefined : this.#knownModel(classOf(model))) ??
+      this.#knownModel(type) ??
+      (modelClass && this.#knownModel(modelClass))
+    );
+  }
+
+  /** The tenant that a row carries although it counts as a row of another type than its own. */
+  #rowTenant(model: object, type: string): string | undefined {
+    if ('cacheIdentity' in model) {
+      const own: unknown = model.cacheIdentity;
+      const told = checked(typeof own === 'function' ? own.call(model) : own, 'cacheIdentity gave');
+      return told.type === type ? told.tenant : undefined;
+    }
+    return isPlain(model) ? undefined : this.#tenantOfClass(classOf(model), type);
+  }
+
+  /** Null: of no tenant. Undefined: nothing is registered that tells. */
+  #registeredTenantOf(model: object, type: string): string | null | undefined {
+    const tenant = this.#registeredClass(model)?.[1].tenant ?? this.#types.get(type)?.tenant;
+    if (tenant === undefined) return undefined;
+    const value =
+      typeof tenant === 'function' ? tenant(model as never) : (model as Readonly<Record<string, unknown>>)[tenant];
+    return checkedTenant(value, `a row of type ${type}`, tenant);
   }
 
   #ofObject(model: object): Identity | undefined {
     const found = this.#ofInstance(model);
     if (found !== undefined) return found;
-    const keys = Object.keys(model);
-    if (isPlain(model) && keys.length === 2 && Object.hasOwn(model, 'type') && Object.hasOwn(model, 'id')) {
+    const keys = Object.keys(model).length - (Object.hasOwn(model, 'tenant') ? 1 : 0);
+    if (isPlain(model) && keys === 2 && Object.hasOwn(model, 'type') && Object.hasOwn(model, 'id')) {
       return checked(model as ModelIdentity, 'an object of exactly type and id has');
     }
     return undefined;
@@ -237,18 +310,26 @@ export class Identifier {
   #ofInstance(model: object): Identity | undefined {
     const registered = this.#registeredClass(model);
     if (registered !== undefined) {
-      const [modelClass, { id }] = registered;
-      const type = this.#typeOf(modelClass);
-      return { type, id: checkedId(idOf(model, id), `an instance of ${type}`, id) };
+      // The object's own class, which may be derived from the registered one for another schema.
+      return this.#instance(model, classOf(model), registered[1].id);
     }
     if ('cacheIdentity' in model) {
       const own: unknown = model.cacheIdentity;
       return checked(typeof own === 'function' ? own.call(model) : own, `cacheIdentity of ${describe(model)} gave`);
     }
-    if (isPlain(model) || !('id' in model || '_id' in model || 'pk' in model)) return undefined;
-    const type = this.#typeOf(classOf(model));
-    const id = this.#types.get(type)?.id;
-    return { type, id: checkedId(idOf(model, id), `an instance of ${type}`, id) };
+    if (isPlain(model)) return undefined;
+    if ('id' in model || '_id' in model || 'pk' in model) return this.#instance(model, classOf(model));
+    if (this.#orms.length === 0) return undefined;
+    const modelClass = classOf(model);
+    return this.#knownModel(modelClass)?.id === undefined ? undefined : this.#instance(model, modelClass);
+  }
+
+  #instance(model: object, modelClass: ModelClass, registered?: Registration['id']): Identity {
+    const { type, tenant } = this.#typeOf(modelClass);
+    const id = registered ?? this.#types.get(type)?.id ?? this.#knownModel(modelClass)?.id;
+    const told = this.#registeredTenantOf(model, type);
+    const of = told === undefined ? tenant : (told ?? undefined);
+    return { type, id: checkedId(idOf(model, id), `an instance of ${type}`, id), tenant: of };
   }
 
   #registeredClass(model: object): [ModelClass, Registration] | undefined {
@@ -263,7 +344,7 @@ export class Identifier {
   /** Accepts a class or a string as a type without an id. */
   #ofType(model: unknown): Identity | undefined {
     if (typeof model === 'string' && model !== '') return { type: model, id: undefined };
-    if (typeof model === 'function' && isClass(model)) return { type: this.#typeOf(model), id: undefined };
+    if (typeof model === 'function' && isClass(model)) return { ...this.#typeOf(model), id: undefined };
     return undefined;
   }
 
@@ -277,7 +358,7 @@ export class Identifier {
     return undefined;
   }
 
-  #typeOf(modelClass: ModelClass): string {
+  #typeOf(modelClass: ModelClass): ClassType {
     const known = this.#known.get(modelClass);
     if (known !== undefined) return known;
     const type = this.#claimType(modelClass);
@@ -285,31 +366,58 @@ export class Identifier {
     return type;
   }
 
-  #claimType(modelClass: ModelClass): string {
+  #claimType(modelClass: ModelClass): ClassType {
     const type = this.#registeredType(modelClass) ?? typeNameOf(modelClass);
     if (type === '') {
       throw noIdentity(
         'expected a class with a name, got one without; register(theClass, { type: "Comment" }) names it',
       );
     }
-    // Sequelize derives classes for scopes that keep their parent's name. The topmost class of that name claims it, so
-    // derived classes count as the same class.
-    let claimant = modelClass;
-    for (let at = Object.getPrototypeOf(modelClass); typeof at === 'function'; at = Object.getPrototypeOf(at)) {
-      if ((this.#registeredType(at) ?? typeNameOf(at)) === type) claimant = at;
-    }
-    const holder = this.#claims.get(type);
+    const known = this.#knownModel(modelClass);
+    const tenant = this.#tenantOfClass(modelClass, type);
+    const claim = { modelClass: this.#topmost(modelClass, type), table: known?.table };
+    const key = tenant === undefined ? type : `${type}\n${tenant}`;
+    const holder = this.#claims.get(key);
     if (holder === undefined) {
-      this.#claims.set(type, claimant);
-    } else if (holder !== claimant) {
+      this.#claims.set(key, claim);
+    } else if (this.#registeredTenant(modelClass) === undefined && !areSame(holder, claim)) {
       throw new CacheSweeperError(
         'CACHESWEEPER_TYPE_CONFLICT',
-        `two different classes are called ${type}: their fragments would be mixed up; ` +
-          `register(theClass, { type: "Another name" }) tells one from the other`,
+        `two different ${holder.modelClass === claim.modelClass ? `tables have rows of the class ${type}` : `classes are called ${type}`}: ` +
+          'their fragments would be mixed up; register(theClass, { type: "Another name" }) tells one from the other',
       );
     }
-    return type;
+    return { type, tenant };
   }
+
+  /**
+   * The topmost class that gives its type to a class, so that derived classes count as the same: Sequelize derives
+   * classes for scopes that keep their parent's name.
+   */
+  #topmost(modelClass: ModelClass, type: string): ModelClass {
+    let topmost = modelClass;
+    for (let at = Object.getPrototypeOf(modelClass); typeof at === 'function'; at = Object.getPrototypeOf(at)) {
+      if ((this.#registeredType(at) ?? typeNameOf(at)) === type) topmost = at;
+    }
+    return topmost;
+  }
+
+  #tenantOfClass(modelClass: ModelClass, type: string): string | undefined {
+    return this.#knownModel(modelClass)?.tenant ?? ownSchema(modelClass, this.#topmost(modelClass, type));
+  }
+
+  #registeredTenant(modelClass: ModelClass): Registration['tenant'] {
+    if (this.#classes.size === 0) return undefined;
+    for (let at: unknown = modelClass; typeof at === 'function'; at = Object.getPrototypeOf(at)) {
+      const registration = this.#classes.get(at);
+      if (registration !== undefined) return registration.tenant;
+    }
+    return undefined;
+  }
+}
+
+function areSame(a: Claim, b: Claim): boolean {
+  return a.modelClass === b.modelClass && (a.table === undefined || b.table === undefined || a.table === b.table);
 }
 
 /** Mongoose names all its model classes "model"; `modelName` tells them apart. */
@@ -348,10 +456,27 @@ function idOf(model: object, id?: Registration['id']): unknown {
   return undefined;
 }
 
+function isUsable(id: unknown): id is IdValue {
+  return (
+    (typeof id === 'string' && id !== '') || typeof id === 'bigint' || (typeof id === 'number' && Number.isFinite(id))
+  );
+}
+
+function checkedTenant(tenant: unknown, whose: string, attribute?: Registration['tenant']): string | null {
+  if (tenant === null) return null;
+  if (isUsable(tenant)) return String(tenant);
+  const name = typeof attribute === 'string' ? attribute : 'tenant';
+  throw noIdentity(
+    `${whose} has no usable ${name}: expected a string, number or bigint, or null for no tenant, got ${describe(tenant)}`,
+  );
+}
+
 function checkedId(id: unknown, whose: string, attribute?: Registration['id']): string {
-  const usable =
-    (typeof id === 'string' && id !== '') || typeof id === 'bigint' || (typeof id === 'number' && Number.isFinite(id));
-  if (usable) return String(id);
+  if (isUsable(id)) return String(id);
+  if (Array.isArray(id) && id.length > 0) {
+    const texts = id.map((each) => (each instanceof Date ? each.toJSON() : each));
+    if (texts.every(isUsable)) return JSON.stringify(texts.map(String));
+  }
   const name = typeof attribute === 'string' ? attribute : 'id';
   throw noIdentity(
     `${whose} has no usable ${name}: expected a string, number or bigint, got ${describe(id)}; ` +
@@ -364,7 +489,9 @@ function checked(identity: unknown, whence: string): Identity {
     const { type } = identity;
     if (typeof type === 'string' && type !== '') {
       // An id that is present but undefined belongs to an unsaved row; it does not mean the type as a whole.
-      return { type, id: 'id' in identity ? checkedId(identity.id, `${whence} an identity that`) : undefined };
+      const id = 'id' in identity ? checkedId(identity.id, `${whence} an identity that`) : undefined;
+      const told = 'tenant' in identity ? identity.tenant : null;
+      return { type, id, tenant: checkedTenant(told ?? null, `${whence} an identity that`) ?? undefined };
     }
   }
   throw noIdentity(`${whence} ${describe(identity)}: expected { type, id } with a type that is a string`);
