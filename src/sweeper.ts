@@ -55,6 +55,13 @@ export interface CacheSweeperStats {
   readonly notWorthCaching: readonly TagStats[];
 }
 
+const identifiers = new WeakMap<object, Identifier>();
+
+/** Returns what a sweeper knows of models, for the hooks of ORMs. */
+export function identifierOf(sweeper: CacheSweeper): Identifier {
+  return identifiers.get(sweeper) as Identifier;
+}
+
 /**
  * A fragment cache for Nunjucks: a tag that renders its body once, and methods that invalidate all fragments of a
  * model.
@@ -87,6 +94,7 @@ export class CacheSweeper {
     this.#listeners = new Listeners(settings);
     const onError = this.#listeners.failed;
     this.#identifier = new Identifier(settings.identify);
+    identifiers.set(this, this.#identifier);
     this.#memory = settings.memoryBytes > 0 ? new MemoryTier(settings.memoryBytes) : undefined;
     this.#listener = new BumpListener(settings.onBump, onError);
     this.#shared = settings.store && new Shared(settings.store, settings, onError, this.#listener.tell);

@@ -151,10 +151,14 @@ export class SweepTransaction implements Uncommitted {
    * Adds a change of unknown rows: bumps the type as a whole, and all types that its rows may touch.
    *
    * @param model the class, or the name of the type
+   * @param rows what is known of the rows. Default: nothing
    */
-  readonly invalidateAllOf = (model: unknown): void => {
+  readonly invalidateAllOf = (
+    model: unknown,
+    rows: readonly { readonly now: object; readonly previous?: object | undefined }[] = [{ now: partialRow({}) }],
+  ): void => {
     const bumped = new BumpedNames(this.#owner.identifier);
-    bumped.add(partialRow({}), { type: this.#owner.identifier.identity(model).type, id: undefined });
+    bumped.addType(this.#owner.identifier.identity(model).type, rows);
     this.collect({ names: bumped.names, conditional: new Map() });
   };
 

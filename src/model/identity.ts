@@ -403,7 +403,9 @@ export class Identifier {
   }
 
   #tenantOfClass(modelClass: ModelClass, type: string): string | undefined {
-    return this.#knownModel(modelClass)?.tenant ?? ownSchema(modelClass, this.#topmost(modelClass, type));
+    const tenant = this.#knownModel(modelClass)?.tenant;
+    const schema = ownSchema(modelClass, this.#topmost(modelClass, type));
+    return tenant === undefined || schema === undefined ? (tenant ?? schema) : JSON.stringify([tenant, schema]);
   }
 
   #registeredTenant(modelClass: ModelClass): Registration['tenant'] {
@@ -416,8 +418,9 @@ export class Identifier {
   }
 }
 
+/** Where an ORM knows the tables of both classes, these say whether their rows are the same. */
 function areSame(a: Claim, b: Claim): boolean {
-  return a.modelClass === b.modelClass && (a.table === undefined || b.table === undefined || a.table === b.table);
+  return a.table === undefined || b.table === undefined ? a.modelClass === b.modelClass : a.table === b.table;
 }
 
 /** Mongoose names all its model classes "model"; `modelName` tells them apart. */

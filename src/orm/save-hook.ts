@@ -1,5 +1,9 @@
+import { CacheSweeperError } from '../errors.ts';
 import type { SweepTransaction } from '../invalidation/transaction.ts';
-import type { CacheSweeper } from '../sweeper.ts';
+import type { Identifier } from '../model/identity.ts';
+import type { KnownModels } from '../model/known-models.ts';
+import { isUnknown } from '../model/partial-row.ts';
+import { type CacheSweeper, identifierOf } from '../sweeper.ts';
 import { badOption, checkNames } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
 
@@ -8,9 +12,12 @@ export interface HookedModel {
   /** Name of the type; default the class's own name. Give one when code is minified. Templates use this name, too. */
   readonly type?: string;
   /**
-   * Attribute that holds the id, or a function that returns it; default: the first of `id`, `_id` and `pk` that is set.
+   * Attribute that holds the id, or a function that returns it, as a list for a key of several attributes. Default: the
+   * key that the ORM knows.
    */
   readonly id?: string | ((row: never) => unknown);
+  /** Attribute that holds the tenant, or a function that returns it, where rows of two tenants may have the same id. */
+  readonly tenant?: string | ((row: never) => unknown);
   /**
    * Bumps a row only if this attribute (`updatedAt`, a version) differs from the one recorded at its last bump.
    * Default: always.
@@ -35,6 +42,11 @@ export interface SaveHookOptions {
    * and the types it touches. `'rows'`: up to 1,000 matching rows, which are read before the write.
    */
   readonly bulk?: 'type' | 'rows';
+  /**
+   * The tenant of all rows of this client, where each tenant has a database or client of its own. Not for TypeORM,
+   * whose data sources share their classes. Default: none.
+   */
+  readonly tenant?: string;
 }
 
 /** Limit of rows for `bulk: 'rows'`. With more, the type is bumped. */
@@ -48,7 +60,29 @@ export interface Write {
   readonly modelClass: object | undefined;
   /** The rows as they are now and, if known, were before; undefined if the rows are not known. */
   readonly rows: readonly { readonly now: object; readonly previous?: object | undefined }[] | undefined;
+  /** A row of which nothing is known, for `touches` where the rows are not known. Default: a plain one. */
+  readonly anyRow?: object | undefined;
 }
+
+/** What an ORM knows beside its writes. */
+export interface HookedOrm {
+  readonly known: KnownModels;
+  /** Returns the other models whose rows are in the table that a write was for. */
+  relatives(write: Write): readonly Omit<Write, 'rows'>[];
+}
+
+/** Where the rows of a model are. */
+export interface Place {
+  /** The model's class, or the name of its type. */
+  readonly model: object | string;
+  readonly name: string;
+  /** Equal for two sources of the same rows. */
+  readonly table: unknown;
+  /** Whether its source is in use. */
+  isOpen(): boolean;
+}
+
+const places = new WeakMap<Identifier, Map<object | string, Place>>();
 
 /** The part that the hooks of all ORMs share: it checks options and passes writes to the sweeper. */
 export class SaveHook {
@@ -57,6 +91,9 @@ export class SaveHook {
   readonly #models: ReadonlyMap<string, HookedModel>;
   readonly #excluded: ReadonlySet<string>;
   readonly #strict: boolean;
+  readonly #identifier: Identifier;
+  #relatives: HookedOrm['relatives'] = () => [];
+  readonly tenant: string | undefined;
 
   /**
    * @param models the ORM's models by name, with their classes if they have any
@@ -69,13 +106,41 @@ export class SaveHook {
     this.#excluded = new Set(options.exclude);
     this.#strict = options.strict ?? false;
     this.bulk = options.bulk ?? 'type';
-    for (const [name, { type, id }] of this.#models) {
-      const registration = { ...(type === undefined ? {} : { type }), ...(id === undefined ? {} : { id }) };
+    this.tenant = options.tenant;
+    this.#identifier = identifierOf(sweeper);
+    for (const [name, { type, id, tenant }] of this.#models) {
+      const told = Object.entries({ type, id, tenant }).filter(([, value]) => value !== undefined);
       const modelClass = models.get(name);
-      if (type !== undefined || id !== undefined) {
-        sweeper.register(typeof modelClass === 'function' ? modelClass : this.typeOf(name), registration as never);
-      }
+      if (told.length === 0) continue;
+      sweeper.register(typeof modelClass === 'function' ? modelClass : this.typeOf(name), Object.fromEntries(told));
     }
+  }
+
+  /** Tells the sweeper what the ORM knows of its models, and the hook which of them share a table. */
+  learn({ known, relatives }: HookedOrm): void {
+    this.#relatives = relatives;
+    this.#identifier.learn(known);
+  }
+
+  /**
+   * Refuses models whose rows come from two sources but would be taken for the same.
+   *
+   * @throws CacheSweeperError CACHESWEEPER_TYPE_CONFLICT
+   */
+  claim(claimed: readonly Place[]): void {
+    const claims = places.get(this.#identifier) ?? new Map<object | string, Place>();
+    for (const place of claimed) {
+      const holder = claims.get(place.model);
+      const isSame = holder === undefined || holder.table === place.table || !holder.isOpen();
+      if (isSame || this.tenant !== undefined || this.#models.get(place.name)?.tenant !== undefined) continue;
+      throw new CacheSweeperError(
+        'CACHESWEEPER_TYPE_CONFLICT',
+        `${HOOK}: rows of ${place.name} come from two databases or schemas: their fragments would be mixed up; use a ` +
+          `sweeper with a namespace for each, or say the tenant: { models: { ${place.name}: { tenant: 'tenantId' } } }`,
+      );
+    }
+    for (const place of claimed) claims.set(place.model, place);
+    places.set(this.#identifier, claims);
   }
 
   hears(model: string): boolean {
@@ -99,7 +164,7 @@ export class SaveHook {
    * @param transaction where it was written; without one, or if it is over, the bump is sent at once
    */
   async heard(writes: readonly Write[], transaction: SweepTransaction | undefined): Promise<void> {
-    const told = writes.filter(({ model }) => this.hears(model));
+    const told = writes.flatMap((write) => this.#withRelatives(write)).filter(({ model }) => this.hears(model));
     if (told.length === 0) return;
     let open = transaction;
     while (open?.isOpen === false) open = open.parent;
@@ -108,22 +173,54 @@ export class SaveHook {
     if (open === undefined) await into.commit();
   }
 
-  #collect({ model, modelClass, rows }: Write, into: SweepTransaction): void {
-    const using = this.#models.get(model)?.using;
+  /** A row is one of each model that has its table. */
+  #withRelatives(write: Write): readonly (Write & { readonly isRelative?: true })[] {
+    const relatives = this.#relatives(write);
+    return [write, ...relatives.map((relative) => ({ ...relative, rows: write.rows, isRelative: true as const }))];
+  }
+
+  #collect(write: Write & { readonly isRelative?: true }, into: SweepTransaction): void {
+    const { model, modelClass, rows, anyRow, isRelative } = write;
     const of = modelClass ?? this.typeOf(model);
-    const type = modelClass === undefined ? { type: this.typeOf(model) } : {};
     try {
-      if (rows === undefined) into.invalidateAllOf(of);
-      for (const { now, previous } of rows ?? []) {
+      const type = modelClass === undefined ? this.typeOf(model) : this.#typeIf(isRelative, modelClass);
+      if (rows === undefined) return into.invalidateAllOf(of, anyRow && [{ now: anyRow }]);
+      // Without a usable key nobody knows which row it is, but its type is known, and what it touches.
+      if (!rows.every(({ now, previous }) => this.#isIdentified(now, type) && this.#isIdentified(previous, type))) {
+        return into.invalidateAllOf(of, rows);
+      }
+      for (const { now, previous } of rows) {
         into.invalidateCacheFor(now, {
-          ...type,
-          ...(using === undefined ? {} : { using }),
+          ...(type === undefined ? {} : { type }),
+          ...this.#using(model, now),
           ...(previous === undefined ? {} : { previous }),
         });
       }
     } catch (error) {
       into.fail(error);
     }
+  }
+
+  /** The rows of a relative are of another class than its own. */
+  #typeIf(isRelative: true | undefined, modelClass: object): string | undefined {
+    return isRelative ? this.#identifier.identity(modelClass).type : undefined;
+  }
+
+  #isIdentified(row: object | undefined, type: string | undefined): boolean {
+    if (row === undefined) return true;
+    try {
+      this.#identifier.identity(row, type);
+      return true;
+    } catch (error) {
+      if (error instanceof CacheSweeperError && error.code === 'CACHESWEEPER_NO_IDENTITY') return false;
+      throw error;
+    }
+  }
+
+  /** An attribute that was not loaded does not tell whether it has changed, so the save counts. */
+  #using(model: string, row: object): { readonly using?: string } {
+    const using = this.#models.get(model)?.using;
+    return using === undefined || isUnknown((row as Readonly<Record<string, unknown>>)[using]) ? {} : { using };
   }
 }
 
@@ -136,13 +233,15 @@ function checkOptions(
 ): void {
   if (typeof sweeper?.beginTransaction !== 'function') throw badOption(HOOK, 'a CacheSweeper', describe(sweeper));
   if (typeof options !== 'object' || options === null) throw badOption(HOOK, 'an object of options', describe(options));
-  checkNames(HOOK, options, ['models', 'exclude', 'strict', 'bulk']);
-  const { models = {}, exclude = [], strict = false, bulk = 'type' } = options;
+  checkNames(HOOK, options, ['models', 'exclude', 'strict', 'bulk', 'tenant']);
+  const { models = {}, exclude = [], strict = false, bulk = 'type', tenant } = options;
   if (typeof models !== 'object' || models === null)
     throw badOption(`${HOOK} models`, 'an object of options by model', describe(models));
   if (!Array.isArray(exclude)) throw badOption(`${HOOK} exclude`, 'a list of names of models', describe(exclude));
   if (typeof strict !== 'boolean') throw badOption(`${HOOK} strict`, 'true or false', describe(strict));
   if (bulk !== 'type' && bulk !== 'rows') throw badOption(`${HOOK} bulk`, '"type" or "rows"', describe(bulk));
+  if (tenant !== undefined && (typeof tenant !== 'string' || tenant === ''))
+    throw badOption(`${HOOK} tenant`, 'a name', describe(tenant));
   checkModels('models', Object.keys(models), known);
   checkModels('exclude', exclude, known);
   for (const [model, told] of Object.entries(models)) checkModelOptions(`${HOOK} models.${model}`, told);
@@ -156,11 +255,11 @@ function checkModels(option: string, names: readonly string[], known: ReadonlyMa
 }
 
 function checkModelOptions(what: string, told: unknown): void {
-  if (typeof told !== 'object' || told === null) throw badOption(what, '{ type, id, using }', describe(told));
-  checkNames(what, told, ['type', 'id', 'using']);
+  if (typeof told !== 'object' || told === null) throw badOption(what, '{ type, id, tenant, using }', describe(told));
+  checkNames(what, told, ['type', 'id', 'tenant', 'using']);
   for (const [name, value] of Object.entries(told)) {
     const isName = typeof value === 'string' && value !== '';
-    if (isName || value === undefined || (name === 'id' && typeof value === 'function')) continue;
+    if (isName || value === undefined || (['id', 'tenant'].includes(name) && typeof value === 'function')) continue;
     throw badOption(`${what}.${name}`, 'a name', describe(value));
   }
 }

@@ -1,11 +1,12 @@
-import type { Model, ModelStatic, Sequelize, Transaction } from 'sequelize';
+import type { Model, Sequelize, Transaction } from 'sequelize';
 import { CacheSweeperError } from '../errors.ts';
 import type { SweepTransaction } from '../invalidation/transaction.ts';
 import type { CacheSweeper } from '../sweeper.ts';
 import { badOption } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
 import { SaveHook, type SaveHookOptions } from './save-hook.ts';
-import { OpenTransactions, type QueryOptions, SequelizeListener } from './sequelize-listener.ts';
+import { OpenTransactions, type QueryOptions, SequelizeListener, type Target } from './sequelize-listener.ts';
+import { type AnyModel, SequelizeModels } from './sequelize-models.ts';
 
 export type { HookedModel, SaveHookOptions } from './save-hook.ts';
 
@@ -47,7 +48,9 @@ export function sweepOnSave(
   }
   installed.set(sequelize, told.add(sweeper));
   const transactions = new OpenTransactions(hook);
-  listen(sequelize, new SequelizeListener(sequelize, hook, transactions));
+  const models = new SequelizeModels(sequelize, (name) => hook.typeOf(name), options.tenant);
+  hook.learn(models);
+  listen(sequelize, new SequelizeListener(sequelize, hook, transactions, models));
   enter(sequelize, transactions);
 }
 
@@ -96,9 +99,9 @@ function listen(sequelize: Sequelize, listener: SequelizeListener): void {
     if (send !== undefined)
       queries[name] = ((...args: A) => heard(() => send(...args), ...args)) as unknown as AnyMethod;
   };
-  type Model_ = ModelStatic<Model>;
+  const target = (model: AnyModel | undefined, table: unknown): Target => (model ? { model } : { table });
   wrap('insert', (query, instance: Model | null, table: unknown, _values: unknown, options?: QueryOptions) =>
-    instance ? listener.instance(query, instance, options) : listener.any(query, listener.modelOf(table), options),
+    instance ? listener.instance(query, instance, options) : listener.any(query, { table }, options),
   );
   wrap('update', (query, instance: Model, _table: unknown, _values: unknown, _where: unknown, options?: QueryOptions) =>
     listener.instance(query, instance, options),
@@ -106,25 +109,25 @@ function listen(sequelize: Sequelize, listener: SequelizeListener): void {
   wrap('delete', (query, instance: Model | null, table: unknown, where: unknown, options?: QueryOptions) =>
     instance
       ? listener.deletion(query, instance, options)
-      : listener.deletions(query, listener.modelOf(table), where, options),
+      : listener.matching(query, { table }, { where, cascades: true }, options),
   );
   wrap('upsert', (query, table: unknown, _insert: unknown, _update: unknown, _where: unknown, options?: QueryOptions) =>
-    listener.any(query, options?.model ?? listener.modelOf(table), options),
+    listener.any(query, target(options?.model, table), options),
   );
   wrap('bulkInsert', (query, table: unknown, _rows: unknown, options?: QueryOptions) =>
-    listener.any(query, options?.model ?? listener.modelOf(table), options),
+    listener.any(query, target(options?.model, table), options),
   );
-  wrap('bulkUpdate', (query, table: unknown, _values: unknown, where: unknown, options?: QueryOptions) =>
-    listener.matching(query, options?.model ?? listener.modelOf(table), where, options),
+  wrap('bulkUpdate', (query, table: unknown, values: unknown, where: unknown, options?: QueryOptions) =>
+    listener.matching(query, target(options?.model, table), { where, values }, options),
   );
-  wrap('bulkDelete', (query, table: unknown, where: unknown, options?: QueryOptions, model?: Model_) =>
-    listener.deletions(query, model ?? listener.modelOf(table), where, options),
+  wrap('bulkDelete', (query, table: unknown, where: unknown, options?: QueryOptions, model?: AnyModel) =>
+    listener.matching(query, target(model, table), { where, cascades: true }, options),
   );
   for (const name of ['increment', 'decrement'] as const) {
     wrap(
       name,
-      (query, model: Model_, _table: unknown, where: unknown, _by: unknown, _more: unknown, options?: QueryOptions) =>
-        listener.matching(query, model, where, options),
+      (query, model: AnyModel, _table: unknown, where: unknown, by: unknown, _more: unknown, options?: QueryOptions) =>
+        listener.matching(query, { model }, { where, values: by }, options),
     );
   }
 }

@@ -5,6 +5,7 @@ import { type Postgres, postgresPrograms, startPostgres } from './postgres.ts';
 import * as prisma from './prisma/database.ts';
 import { generate } from './prisma/generate.ts';
 import * as sequelize from './sequelize/database.ts';
+import { heardSuite as heardInSequelize } from './sequelize/heard.ts';
 import { ormSuite } from './suite.ts';
 import * as typeorm from './typeorm/database.ts';
 
@@ -46,6 +47,11 @@ if (programs === undefined) {
       });
       return inSequelize;
     },
+  });
+
+  heardInSequelize('Sequelize on PostgreSQL', async () => {
+    const { host, user, database } = await connection();
+    return { dialect: 'postgres', dialectModule: pg, host, username: user, database };
   });
 
   let inTypeorm: typeorm.Database;
