@@ -294,6 +294,23 @@ function suite(open: () => Promise<Options>): void {
     });
   });
 
+  describe('using with a date of whole seconds', () => {
+    test('the second save within one second is heard, and one that was not loaded', async () => {
+      const define = await start(['post'], 'later');
+      const post = define('Post', { text: DataTypes.TEXT, savedAt: DataTypes.DATE(0) });
+      sweepOnSave(sequelize, site.sweeper, { models: { Post: { using: 'savedAt' } } });
+      await sequelize.sync({ force: true });
+      const row = await post.create({ text: 'a', savedAt: new Date(1_000) });
+      const context = { post: row };
+      for (const text of ['b', 'c']) {
+        const save = () => row.update({ text, savedAt: new Date(5_000) });
+        expect(await ranAfter(context, save)).toEqual(['post']);
+      }
+      const part = (await post.findByPk(1, { attributes: ['id'] })) as Row;
+      expect(await ranAfter(context, () => part.update({ text: 'd' }))).toEqual(['post']);
+    });
+  });
+
   describe(`keys that are not called id`, () => {
     const keyed = async () => {
       const define = await start(['session', 'line', 'log', '"Session"', '"Line"', '"Other"']);
