@@ -14,8 +14,13 @@ const asked = new WeakSet<object>();
 /** Wraps `known` so that every other attribute reads as unknown. */
 export function partialRow(known: object): object {
   const row: object = new Proxy(known, {
-    get: (target, name, receiver) =>
-      typeof name === 'symbol' || name in target ? Reflect.get(target, name, receiver) : unknownOf(row),
+    get: (target, name, receiver) => {
+      if (typeof name !== 'symbol' && !(name in target)) return unknownOf(row);
+      const value: unknown = Reflect.get(target, name, receiver);
+      // The row in it may be a partial one as well.
+      if (asked.has(target)) asked.add(row);
+      return value;
+    },
   });
   return markPartial(row);
 }

@@ -2,7 +2,7 @@ import { CacheSweeperError } from '../errors.ts';
 import type { SweepTransaction } from '../invalidation/transaction.ts';
 import type { Identifier } from '../model/identity.ts';
 import type { KnownModels } from '../model/known-models.ts';
-import { isUnknown } from '../model/partial-row.ts';
+import { isUnknown, partialRow } from '../model/partial-row.ts';
 import { type CacheSweeper, identifierOf } from '../sweeper.ts';
 import { badOption, checkNames } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
@@ -92,15 +92,21 @@ export class SaveHook {
   readonly #excluded: ReadonlySet<string>;
   readonly #strict: boolean;
   readonly #identifier: Identifier;
+  readonly #named: readonly (readonly [name: string, modelClass: object | undefined])[];
   #relatives: HookedOrm['relatives'] = () => [];
   readonly tenant: string | undefined;
 
   /**
-   * @param models the ORM's models by name, with their classes if they have any
+   * @param models the ORM's models by name, with their classes if they have any; several may have one name
    * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION when an option has an unknown name or a wrong value
    */
-  constructor(sweeper: CacheSweeper, options: SaveHookOptions, models: ReadonlyMap<string, object | undefined>) {
-    checkOptions(sweeper, options, models);
+  constructor(
+    sweeper: CacheSweeper,
+    options: SaveHookOptions,
+    models: Iterable<readonly [name: string, modelClass: object | undefined]>,
+  ) {
+    const named = [...models];
+    checkOptions(sweeper, options, new Map(named));
     this.#sweeper = sweeper;
     this.#models = new Map(Object.entries(options.models ?? {}));
     this.#excluded = new Set(options.exclude);
@@ -108,18 +114,25 @@ export class SaveHook {
     this.bulk = options.bulk ?? 'type';
     this.tenant = options.tenant;
     this.#identifier = identifierOf(sweeper);
-    for (const [name, { type, id, tenant }] of this.#models) {
-      const told = Object.entries({ type, id, tenant }).filter(([, value]) => value !== undefined);
-      const modelClass = models.get(name);
-      if (told.length === 0) continue;
-      sweeper.register(typeof modelClass === 'function' ? modelClass : this.typeOf(name), Object.fromEntries(told));
-    }
+    this.#named = named;
   }
 
-  /** Tells the sweeper what the ORM knows of its models, and the hook which of them share a table. */
+  /**
+   * Tells the sweeper what the ORM and the options know of the models, and the hook which of them share a table.
+   *
+   * @throws CacheSweeperError CACHESWEEPER_TYPE_CONFLICT
+   */
   learn({ known, relatives }: HookedOrm): void {
     this.#relatives = relatives;
+    // Known tables first: two classes of one table may be registered under one type.
     this.#identifier.learn(known);
+    for (const [name, modelClass] of this.#named) {
+      const { type, id, tenant } = this.#models.get(name) ?? {};
+      const told = Object.entries({ type, id, tenant }).filter(([, value]) => value !== undefined);
+      if (told.length === 0) continue;
+      const model = typeof modelClass === 'function' ? modelClass : this.typeOf(name);
+      this.#sweeper.register(model, Object.fromEntries(told));
+    }
   }
 
   /**
@@ -173,10 +186,15 @@ export class SaveHook {
     if (open === undefined) await into.commit();
   }
 
-  /** A row is one of each model that has its table. */
+  /** A row is one of each model that has its table. What it has not got of another model is unknown. */
   #withRelatives(write: Write): readonly (Write & { readonly isRelative?: true })[] {
     const relatives = this.#relatives(write);
-    return [write, ...relatives.map((relative) => ({ ...relative, rows: write.rows, isRelative: true as const }))];
+    if (relatives.length === 0) return [write];
+    const rows = write.rows?.map(({ now, previous }) => ({
+      now: partialRow(now),
+      previous: previous && partialRow(previous),
+    }));
+    return [write, ...relatives.map((relative) => ({ ...relative, rows, isRelative: true as const }))];
   }
 
   #collect(write: Write & { readonly isRelative?: true }, into: SweepTransaction): void {

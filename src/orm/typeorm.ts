@@ -19,6 +19,8 @@ import type { CacheSweeper } from '../sweeper.ts';
 import { badOption } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
 import { SaveHook, type SaveHookOptions, type Write } from './save-hook.ts';
+import { classOf, TypeOrmModels } from './typeorm-models.ts';
+import { anyRow, type Row, rowLoaded, rowNow } from './typeorm-rows.ts';
 
 export type { HookedModel, SaveHookOptions } from './save-hook.ts';
 
@@ -35,8 +37,8 @@ export interface TypeOrmDataSource {
  * done. docs/orm.md lists which writes are reported and which are not.
  *
  * @param ofTypeOrm an initialized `DataSource`. Options name its models by class, schema or table.
- * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION; CACHESWEEPER_INSTALL when it was called for this data source and
- * sweeper before
+ * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION; CACHESWEEPER_TYPE_CONFLICT when the sweeper hears another database
+ * or schema of the same entities; CACHESWEEPER_INSTALL when it was called for this data source and sweeper before
  *
  * @example
  * await dataSource.initialize();
@@ -54,17 +56,26 @@ export function sweepOnSave(ofTypeOrm: TypeOrmDataSource, sweeper: CacheSweeper,
       todo: 'TypeORM does not tell a subscriber which rows a write is for',
     });
   }
+  if (options.tenant !== undefined) {
+    throw badOption('sweepOnSave() tenant', 'none for TypeORM', describe(options.tenant), {
+      todo: 'data sources share classes, so a row does not tell where it is from; say models: { Note: { tenant: "orgId" } }',
+    });
+  }
   const named = new Set([...Object.keys(options.models ?? {}), ...(options.exclude ?? [])]);
   // A minified class has another name in each build, but its table keeps its name.
   const nameOf = ({ name, tableName }: EntityMetadata) => (named.has(tableName) ? tableName : name);
   const models = dataSource.entityMetadatas.map((each) => [nameOf(each), classOf(each)] as const);
-  const subscriber = new SaveSubscriber(new SaveHook(sweeper, options, new Map(models)), nameOf, sweeper);
+  const hook = new SaveHook(sweeper, options, models);
+  const subscriber = new SaveSubscriber(hook, nameOf, sweeper);
   if (dataSource.subscribers.some((each) => each instanceof SaveSubscriber && each.sweeper === sweeper)) {
     throw new CacheSweeperError(
       'CACHESWEEPER_INSTALL',
       'sweepOnSave() was called for this data source and sweeper before',
     );
   }
+  const known = new TypeOrmModels(dataSource, nameOf, (name) => hook.typeOf(name));
+  hook.claim(known.places());
+  hook.learn(known);
   // Put it first: TypeORM skips all subscribers behind one that throws, and committed rows must be bumped.
   dataSource.subscribers.unshift(subscriber);
   subscriber.enter(dataSource.manager);
@@ -75,8 +86,6 @@ export function sweepOnSave(ofTypeOrm: TypeOrmDataSource, sweeper: CacheSweeper,
     return queryRunner;
   };
 }
-
-type Row = Record<string, unknown>;
 
 class SaveSubscriber implements EntitySubscriberInterface {
   readonly sweeper: CacheSweeper;
@@ -117,28 +126,28 @@ class SaveSubscriber implements EntitySubscriberInterface {
   // that of another row.
   afterInsert({ queryRunner, metadata, entity, entityId }: InsertEvent<Row>): Promise<void> {
     if (metadata.isJunction) return this.#joined(queryRunner, metadata);
-    return this.#heard(queryRunner, metadata, entityId && [{ now: overlaid(metadata, entity, entity) }]);
+    return this.#heard(queryRunner, metadata, entityId && [{ now: rowNow(metadata, entity, entity) }]);
   }
 
   afterUpdate({ queryRunner, metadata, entity, databaseEntity }: UpdateEvent<Row>): Promise<void> {
     if (databaseEntity === undefined) return this.#heard(queryRunner, metadata, undefined);
-    const now = overlaid(metadata, databaseEntity, entity ?? {});
-    return this.#heard(queryRunner, metadata, [{ now, previous: databaseEntity }]);
+    const now = rowNow(metadata, databaseEntity, entity ?? {});
+    return this.#heard(queryRunner, metadata, [{ now, previous: rowLoaded(metadata, databaseEntity) }]);
   }
 
   // TypeORM removes the id from a removed `entity`; `databaseEntity`, which it loaded itself, keeps it.
   async afterRemove({ queryRunner, metadata, databaseEntity }: RemoveEvent<Row>): Promise<void> {
     if (metadata.isJunction) return this.#joined(queryRunner, metadata);
     const others = [...goingWith(metadata)].filter((other) => other !== metadata);
-    await this.#heard(queryRunner, metadata, databaseEntity && [{ now: databaseEntity }], others);
+    await this.#heard(queryRunner, metadata, databaseEntity && [{ now: rowLoaded(metadata, databaseEntity) }], others);
   }
 
   afterSoftRemove({ queryRunner, metadata, databaseEntity }: SoftRemoveEvent<Row>): Promise<void> {
-    return this.#heard(queryRunner, metadata, databaseEntity && [{ now: databaseEntity }]);
+    return this.#heard(queryRunner, metadata, databaseEntity && [{ now: rowLoaded(metadata, databaseEntity) }]);
   }
 
   afterRecover({ queryRunner, metadata, databaseEntity }: RecoverEvent<Row>): Promise<void> {
-    return this.#heard(queryRunner, metadata, databaseEntity && [{ now: databaseEntity }]);
+    return this.#heard(queryRunner, metadata, databaseEntity && [{ now: rowLoaded(metadata, databaseEntity) }]);
   }
 
   afterTransactionStart({ queryRunner }: TransactionStartEvent): void {
@@ -174,6 +183,7 @@ class SaveSubscriber implements EntitySubscriberInterface {
       model: this.#nameOf(of),
       modelClass: classOf(of),
       rows: written,
+      anyRow: written === undefined ? anyRow(of) : undefined,
     });
     return this.#hook.heard([write(metadata, rows), ...others.map((other) => write(other, undefined))], open.at(-1));
   }
@@ -201,25 +211,4 @@ function goingWith(metadata: EntityMetadata, found: Set<EntityMetadata> = new Se
     goingWith(other, found.add(other));
   }
   return found;
-}
-
-/** Returns the class of a model; a schema without a class has plain rows. */
-function classOf({ target }: EntityMetadata): object | undefined {
-  return typeof target === 'function' ? target : undefined;
-}
-
-/**
- * Returns the row as it is now. The saved object may have only some of its attributes, and may name another row by its
- * object instead of its id.
- */
-function overlaid(metadata: EntityMetadata, before: Row, saved: Row): Row {
-  const now: Row = Object.assign(Object.create(Object.getPrototypeOf(before)), before);
-  for (const column of metadata.columns) {
-    const value: unknown = column.getEntityValue(saved);
-    if (value !== undefined) now[column.propertyName] = value;
-  }
-  for (const { propertyName } of metadata.relations) {
-    if (saved[propertyName] !== undefined) now[propertyName] = saved[propertyName];
-  }
-  return now;
 }

@@ -8,6 +8,7 @@ import * as sequelize from './sequelize/database.ts';
 import { heardSuite as heardInSequelize } from './sequelize/heard.ts';
 import { ormSuite } from './suite.ts';
 import * as typeorm from './typeorm/database.ts';
+import { heardSuite as heardInTypeorm } from './typeorm/heard.ts';
 
 const programs = postgresPrograms();
 
@@ -64,6 +65,11 @@ if (programs === undefined) {
       inTypeorm = await typeorm.Database.open({ type: 'postgres', host, username: user, database });
       return inTypeorm;
     },
+  });
+
+  heardInTypeorm('TypeORM on PostgreSQL', async () => {
+    const { host, user, database } = await connection();
+    return { type: 'postgres', host, username: user, database };
   });
 
   let inPrisma: prisma.Database;

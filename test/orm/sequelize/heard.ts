@@ -282,6 +282,24 @@ function suite(open: () => Promise<Options>): void {
       ]);
     });
 
+    test('what one model has not got of the other is unknown to touches and to using', async () => {
+      const define = await start(['article', 'note', '"Note"'], 'later');
+      define('Article', { title: DataTypes.TEXT });
+      const note = define('Note', { text: DataTypes.TEXT, articleId: DataTypes.INTEGER, version: DataTypes.INTEGER });
+      await sequelize.sync({ force: true });
+      const brief = define('Brief', { text: DataTypes.TEXT }, { tableName: 'Notes' });
+      sweepOnSave(sequelize, site.sweeper, { models: { Note: { using: 'version' } } });
+      site.sweeper.register('Note', {
+        touches: (row: unknown) => ((row as Row).articleId ? [{ type: 'Article', id: (row as Row).articleId }] : []),
+      });
+      const article = await sequelize.model('Article').create({ title: 'one' });
+      const context = { article, note: await note.create({ text: 'a', articleId: 1, version: 1 }) };
+      for (const text of ['b', 'c']) {
+        const save = async () => (await brief.findByPk(1))?.update({ text });
+        expect(await ranAfter(context, save)).toEqual(['article', 'note', '"Note"']);
+      }
+    });
+
     test('touches of both are asked', async () => {
       const { person, context } = await people();
       site.sweeper.register('Employee', { touches: () => 'Other' });
