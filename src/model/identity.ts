@@ -278,9 +278,10 @@ export class Identifier {
   /** The tenant that a row carries although it counts as a row of another type than its own. */
   #rowTenant(model: object, type: string): string | undefined {
     if ('cacheIdentity' in model) {
-      const own: unknown = model.cacheIdentity;
-      const told = checked(typeof own === 'function' ? own.call(model) : own, 'cacheIdentity gave');
-      return told.type === type ? told.tenant : undefined;
+      const { cacheIdentity: own } = model as { readonly cacheIdentity: unknown };
+      const told: unknown = typeof own === 'function' ? own.call(model) : own;
+      if (typeof told !== 'object' || told === null || !('type' in told && told.type === type)) return undefined;
+      return checkedTenant('tenant' in told ? (told.tenant ?? null) : null, `a row of type ${type}`) ?? undefined;
     }
     return isPlain(model) ? undefined : this.#tenantOfClass(classOf(model), type);
   }

@@ -1,4 +1,5 @@
 import { partialRow } from '../model/partial-row.ts';
+import { type KeyFields, keyIn } from './prisma-keys.ts';
 import type { Write } from './save-hook.ts';
 
 /** The part of Prisma's data model that its clients carry. */
@@ -22,9 +23,6 @@ export interface ModelCall {
 
 export type Row = Readonly<Record<string, unknown>>;
 
-/** Returns the field that holds a model's id; undefined for ids of several fields. */
-export type IdField = (model: string) => string | undefined;
-
 /** The writing operations. `rows`: the result is the written rows. `count`: it is only their number. */
 const WRITES: ReadonlyMap<string, 'rows' | 'count'> = new Map([
   ['create', 'rows'],
@@ -43,76 +41,80 @@ export function isWrite(operation: string): boolean {
 }
 
 /** Returns all that one call wrote: rows of its model, and rows that its `data` reaches through relations. */
-export function writesOf(call: ModelCall, dataModel: DataModel, idField: IdField): Write[] {
+export function writesOf(call: ModelCall, dataModel: DataModel, keyFields: KeyFields): Write[] {
   const { model, args } = call;
-  const writes: Write[] = [{ model, modelClass: undefined, rows: topRows(call, dataModel, idField) }];
-  for (const part of [args.data, args.create, args.update]) nested(part, model, dataModel, idField, writes);
+  const writes: Write[] = [{ model, modelClass: undefined, rows: topRows(call, dataModel, keyFields) }];
+  for (const part of [args.data, args.create, args.update]) nested(part, model, dataModel, keyFields, writes);
   return writes;
 }
 
 function topRows(
   { model, operation, args, result }: ModelCall,
   { models }: DataModel,
-  idField: IdField,
+  keyFields: KeyFields,
 ): Write['rows'] {
   if (WRITES.get(operation) !== 'rows') return undefined;
-  const id = idField(model);
+  const key = keyFields(model);
   const fields = models[model]?.fields ?? [];
   const scalars = fields.filter(({ kind }) => kind !== 'object').map(({ name }) => name);
   const changed = keysOf(operation === 'upsert' ? args.update : args.data);
   // The client does not know which attributes hold a relation's foreign key, so any of them may have changed.
-  const changesRelation = changed.some((key) => fields.some(({ name, kind }) => name === key && kind === 'object'));
+  const changesRelation = changed.some((name) =>
+    fields.some((field) => field.name === name && field.kind === 'object'),
+  );
+  const changesKey = key.some((field) => changed.includes(field));
+  // Of an upsert nobody knows whether the row was there.
+  const asked = operation === 'upsert' ? undefined : keyIn(args.where, key);
   const rows = [];
   for (const row of Array.isArray(result) ? result : [result]) {
     const now = { ...pick(row, scalars) };
-    if (id !== undefined) now[id] ??= (args.where as Row | undefined)?.[id];
-    if (id !== undefined && now[id] === undefined) return undefined;
+    // What was selected may leave out the key.
+    for (const field of key) if (!changesKey) now[field] ??= asked?.[field];
+    if (key.some((field) => now[field] === undefined)) return undefined;
     const known = scalars.every((name) => name in now) ? now : partialRow(now);
     if (operation.startsWith('create') || operation === 'delete') {
       rows.push({ now: known });
       continue;
     }
-    if (id !== undefined && changed.includes(id) && (args.where as Row | undefined)?.[id] === undefined)
-      return undefined;
+    if (changesKey && asked === undefined) return undefined;
     const kept = changesRelation ? [] : Object.keys(now).filter((name) => !changed.includes(name));
     const before = pick(now, kept);
-    if (id !== undefined) before[id] = changed.includes(id) ? (args.where as Row)[id] : now[id];
+    for (const field of key) before[field] = changesKey ? asked?.[field] : now[field];
     rows.push({ now: known, previous: partialRow(before) });
   }
   return rows;
 }
 
 /** Walks the data of a write, because Prisma also writes the relations in it and reports only the top rows. */
-function nested(data: unknown, model: string, dataModel: DataModel, idField: IdField, writes: Write[]): void {
+function nested(data: unknown, model: string, dataModel: DataModel, keyFields: KeyFields, writes: Write[]): void {
   if (Array.isArray(data)) {
-    for (const each of data) nested(each, model, dataModel, idField, writes);
+    for (const each of data) nested(each, model, dataModel, keyFields, writes);
     return;
   }
   for (const [key, value] of Object.entries(isObject(data) ? data : {})) {
     const field = dataModel.models[model]?.fields.find(({ name }) => name === key);
     if (field === undefined) {
       // `create`, `data`, `update` and the like of a relation contain data of the same model.
-      nested(value, model, dataModel, idField, writes);
+      nested(value, model, dataModel, keyFields, writes);
     } else if (field.kind === 'object' && dataModel.models[field.type] !== undefined) {
-      relation(value, field.type, dataModel, idField, writes);
+      relation(value, field.type, dataModel, keyFields, writes);
     }
   }
 }
 
-function relation(value: unknown, model: string, dataModel: DataModel, idField: IdField, writes: Write[]): void {
+function relation(value: unknown, model: string, dataModel: DataModel, keyFields: KeyFields, writes: Write[]): void {
   for (const [operation, what] of Object.entries(isObject(value) ? value : {})) {
     if (what === undefined) continue;
-    const rows = operation === 'connect' ? connected(what, idField(model)) : undefined;
+    const rows = operation === 'connect' ? connected(what, keyFields(model)) : undefined;
     writes.push({ model, modelClass: undefined, rows });
-    nested(what, model, dataModel, idField, writes);
+    nested(what, model, dataModel, keyFields, writes);
   }
 }
 
-/** Returns rows that are named by their ids; their other attributes are unknown. Undefined if an id is missing. */
-function connected(what: unknown, id: string | undefined): Write['rows'] {
-  const all = Array.isArray(what) ? what : [what];
-  const named = all.every((each) => id !== undefined && isObject(each) && isScalar(each[id]));
-  return named ? all.map((each) => ({ now: partialRow({ [id as string]: each[id as string] }) })) : undefined;
+/** Returns rows that are named by their keys; their other attributes are unknown. Undefined if a key is missing. */
+function connected(what: unknown, key: readonly string[]): Write['rows'] {
+  const named = (Array.isArray(what) ? what : [what]).map((each) => keyIn(each, key));
+  return named.every((each) => each !== undefined) ? named.map((each) => ({ now: partialRow(each) })) : undefined;
 }
 
 function keysOf(data: unknown): readonly string[] {
@@ -123,10 +125,6 @@ function pick(row: unknown, names: readonly string[]): Record<string, unknown> {
   return Object.fromEntries(
     names.filter((name) => isObject(row) && name in row).map((name) => [name, (row as Row)[name]]),
   );
-}
-
-function isScalar(value: unknown): boolean {
-  return ['string', 'number', 'bigint'].includes(typeof value);
 }
 
 function isObject(value: unknown): value is Row {

@@ -1,10 +1,12 @@
 import type { SweepTransaction } from '../invalidation/transaction.ts';
+import { ID_ATTRIBUTES, idAt } from '../model/known-models.ts';
 import { Ambient } from '../render/ambient.ts';
 import type { CacheSweeper } from '../sweeper.ts';
 import { badOption } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
-import { type DataModel, type IdField, isWrite, type ModelCall, type Row, writesOf } from './prisma-writes.ts';
-import { MAX_BULK_ROWS, SaveHook, type SaveHookOptions, type Write } from './save-hook.ts';
+import { type KeyFields, keysOfSchema } from './prisma-keys.ts';
+import { type DataModel, isWrite, type ModelCall, type Row, writesOf } from './prisma-writes.ts';
+import { MAX_BULK_ROWS, type Place, SaveHook, type SaveHookOptions, type Write } from './save-hook.ts';
 
 export type { HookedModel, SaveHookOptions } from './save-hook.ts';
 
@@ -14,7 +16,8 @@ export type { HookedModel, SaveHookOptions } from './save-hook.ts';
  * them. docs/orm.md lists which writes are reported and which are not.
  *
  * @returns the client to use from now on; writes of the given client are not reported
- * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION when this is no Prisma client, or one without its data model
+ * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION when this is no Prisma client, or one without its data model;
+ * CACHESWEEPER_TYPE_CONFLICT when the sweeper hears a client of another database with the same models
  *
  * @example
  * export const prisma = sweepOnSave(new PrismaClient({ adapter }), sweeper);
@@ -31,13 +34,21 @@ export function sweepOnSave<C extends PrismaLike>(prisma: C, sweeper: CacheSweep
     });
   }
   const hook = new SaveHook(sweeper, options, new Map(Object.keys(dataModel.models).map((name) => [name, undefined])));
-  const idField: IdField = (model) => idFieldOf(dataModel, model, options.models?.[model]?.id);
-  const listener = new PrismaListener(client, hook, dataModel, idField);
+  const keyFields = keysOf(client, dataModel, options);
+  hook.claim(placesOf(client, dataModel, hook));
+  hook.learn({
+    known: (type) => {
+      const model = Object.keys(dataModel.models).find((name) => hook.typeOf(name) === type);
+      return model === undefined ? undefined : { id: idAt(keyFields(model)), table: model };
+    },
+    relatives: () => [],
+  });
+  const listener = new PrismaListener(client, hook, dataModel, keyFields);
   return client.$extends({
     name: 'nunjucks-cachesweeper',
     client: { $transaction: listener.transaction },
     query: { $allModels: { $allOperations: listener.operation } },
-    result: identities(dataModel, hook, idField, options),
+    result: identities(dataModel, hook, keyFields, options),
   }) as C;
 }
 
@@ -50,6 +61,7 @@ export interface PrismaLike {
 
 interface Client {
   readonly _runtimeDataModel?: DataModel;
+  readonly _engineConfig?: { readonly inlineSchema?: string; readonly adapter?: object };
   $extends(extension: object): unknown;
   $transaction(this: unknown, work: unknown, options?: unknown): Promise<unknown>;
   readonly [model: string]: unknown;
@@ -79,17 +91,17 @@ class PrismaListener {
   readonly #client: Client;
   readonly #hook: SaveHook;
   readonly #dataModel: DataModel;
-  readonly #idField: IdField;
+  readonly #keyFields: KeyFields;
   readonly #open = new Ambient<Open>();
   readonly #all = new Set<Open>();
   /** Transactions by the client that their callback got. */
   readonly #transactions = new WeakMap<object, SweepTransaction>();
 
-  constructor(client: Client, hook: SaveHook, dataModel: DataModel, idField: IdField) {
+  constructor(client: Client, hook: SaveHook, dataModel: DataModel, keyFields: KeyFields) {
     this.#client = client;
     this.#hook = hook;
     this.#dataModel = dataModel;
-    this.#idField = idField;
+    this.#keyFields = keyFields;
   }
 
   /** Replaces `$transaction` of the client, and of the clients that its callbacks get. */
@@ -141,10 +153,10 @@ class PrismaListener {
     const open = isInside ? this.#open.current : undefined;
     const before = await this.#rows({ model, operation, args }, open);
     const result = await query(args);
-    const writes = writesOf({ model, operation, args, result }, this.#dataModel, this.#idField);
+    const writes = writesOf({ model, operation, args, result }, this.#dataModel, this.#keyFields);
     // The write has happened. If its rows cannot be read again, bump their type instead.
     const rows = before && (await this.#again(model, before, open).catch(() => undefined));
-    const told = writes.map((write, i) => (i === 0 && rows !== undefined ? { ...write, rows } : write));
+    const told = writes.map((write, i) => this.#ofTenant(i === 0 && rows !== undefined ? { ...write, rows } : write));
     const into = isInside ? this.#perhaps(open) : [];
     for (const each of into) await this.#hook.heard(told, each.transaction);
     if (into.length === 0) await this.#hook.heard(told, undefined);
@@ -167,17 +179,33 @@ class PrismaListener {
       return undefined;
     }
     // In the list form of `$transaction` no client can read inside the transaction.
-    if ((open !== undefined && open.client === undefined) || this.#idField(model) === undefined) return undefined;
+    if (open !== undefined && open.client === undefined) return undefined;
+    const key = this.#keyFields(model);
+    // Nobody finds a row again whose key has changed.
+    if (key.length === 0 || key.some((field) => field in ((args.data ?? {}) as Row))) return undefined;
     const rows = await this.#find(model, { where: args.where, take: MAX_BULK_ROWS + 1 }, open);
     return rows.length > MAX_BULK_ROWS ? undefined : rows;
   }
 
   /** Reads the same rows after the write. A deleted row is returned as it was. */
   async #again(model: string, rows: readonly Row[], open: Open | undefined): Promise<Write['rows']> {
-    const id = this.#idField(model) as string;
-    const found = await this.#find(model, { where: { [id]: { in: rows.map((row) => row[id]) } } }, open);
-    const byId = new Map(found.map((row) => [row[id], row]));
-    return rows.map((row) => ({ now: byId.get(row[id]) ?? row, previous: row }));
+    const key = this.#keyFields(model);
+    const valuesOf = (row: Row) => Object.fromEntries(key.map((field) => [field, row[field]]));
+    const textOf = (row: Row) => JSON.stringify(key.map((field) => String(row[field])));
+    const found = await this.#find(model, { where: { OR: rows.map(valuesOf) } }, open);
+    const byKey = new Map(found.map((row) => [textOf(row), row]));
+    return rows.map((row) => ({ now: byKey.get(textOf(row)) ?? row, previous: row }));
+  }
+
+  /** Plain rows do not tell which client they are from. */
+  #ofTenant(write: Write): Write {
+    const { tenant } = this.#hook;
+    if (tenant === undefined) return write;
+    const cacheIdentity = { value: { type: this.#hook.typeOf(write.model), tenant }, configurable: true };
+    for (const row of (write.rows ?? []).flatMap(({ now, previous }) => [now, ...(previous ? [previous] : [])])) {
+      Object.defineProperty(row, 'cacheIdentity', cacheIdentity);
+    }
+    return write;
   }
 
   #find(model: string, args: object, open: Open | undefined): Promise<Row[]> {
@@ -190,10 +218,12 @@ class PrismaListener {
 class RowIdentity {
   readonly type: string;
   readonly id: unknown;
+  readonly tenant: unknown;
 
-  constructor(type: string, id: unknown) {
+  constructor(type: string, id: unknown, tenant: unknown) {
     this.type = type;
     this.id = id;
+    if (tenant !== undefined) this.tenant = tenant;
   }
 
   /** Makes a row count as a model where it is a key of a tag. */
@@ -207,29 +237,56 @@ class RowIdentity {
 }
 
 /** Returns the result extension that gives rows a `cacheIdentity`. */
-function identities(dataModel: DataModel, hook: SaveHook, idField: IdField, { models }: SaveHookOptions): object {
+function identities(dataModel: DataModel, hook: SaveHook, keyFields: KeyFields, { models }: SaveHookOptions): object {
   const results: Record<string, object> = {};
   for (const [model, { fields }] of Object.entries(dataModel.models)) {
-    const told = models?.[model]?.id as string | ((row: Row) => unknown) | undefined;
-    const id = idField(model);
+    const { id = idAt(keyFields(model)), tenant = () => hook.tenant } = models?.[model] ?? {};
     const type = hook.typeOf(model);
-    if (typeof told !== 'function' && id === undefined) continue;
-    const needed =
-      typeof told === 'function' ? fields.filter(({ kind }) => kind !== 'object') : [{ name: id as string }];
+    if (id === undefined) continue;
+    const isTold = [models?.[model]?.id, models?.[model]?.tenant].some((told) => typeof told === 'function');
+    const needed = isTold
+      ? fields.filter(({ kind }) => kind !== 'object').map(({ name }) => name)
+      : [...keyFields(model), ...(typeof tenant === 'string' ? [tenant] : [])];
     results[methodsOf(model)] = {
       cacheIdentity: {
-        needs: Object.fromEntries(needed.map(({ name }) => [name, true])),
-        compute: (row: Row) => new RowIdentity(type, typeof told === 'function' ? told(row) : row[id as string]),
+        needs: Object.fromEntries(needed.map((name) => [name, true])),
+        compute: (row: Row) => new RowIdentity(type, valueAt(row, id), valueAt(row, tenant)),
       },
     };
   }
   return results;
 }
 
-function idFieldOf({ models }: DataModel, model: string, told: unknown): string | undefined {
-  if (typeof told === 'string') return told;
-  if (typeof told === 'function') return undefined;
-  return ['id', '_id', 'pk'].find((name) => models[model]?.fields.some((field) => field.name === name));
+function valueAt(row: Row, at: string | ((row: never) => unknown)): unknown {
+  return typeof at === 'function' ? at(row as never) : row[at];
+}
+
+function keysOf({ _engineConfig: config }: Client, { models }: DataModel, options: SaveHookOptions): KeyFields {
+  const keys = keysOfSchema(config?.inlineSchema ?? '');
+  return (model) => {
+    const told = options.models?.[model]?.id;
+    if (told !== undefined) return typeof told === 'string' ? [told] : [];
+    const id = ID_ATTRIBUTES.find((name) => models[model]?.fields.some((field) => field.name === name));
+    return keys.get(model) ?? (id === undefined ? [] : [id]);
+  };
+}
+
+/** Where the rows are, as far as clients tell: those that share a connection, or say the same of it. */
+function placesOf(client: Client, { models }: DataModel, hook: SaveHook): readonly Place[] {
+  const { adapter = client._engineConfig ?? client } = client._engineConfig ?? {};
+  const { config } = adapter as { readonly config?: unknown };
+  let table: unknown = adapter;
+  try {
+    if (typeof config === 'object' && config !== null) table = JSON.stringify(config);
+  } catch {
+    // An open connection, which is a place of its own.
+  }
+  return Object.keys(models).map((name) => ({
+    model: `Prisma ${hook.typeOf(name)}`,
+    name,
+    table,
+    isOpen: () => true,
+  }));
 }
 
 /** Returns the client's property for a model: `prisma.blogComment` for `BlogComment`. */

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, test } from 'vitest';
 import { type Postgres, postgresPrograms, startPostgres } from './postgres.ts';
 import * as prisma from './prisma/database.ts';
 import { generate } from './prisma/generate.ts';
+import { heardSuite as heardInPrisma } from './prisma/heard.ts';
 import * as sequelize from './sequelize/database.ts';
 import { heardSuite as heardInSequelize } from './sequelize/heard.ts';
 import { ormSuite } from './suite.ts';
@@ -77,6 +78,7 @@ if (programs === undefined) {
   beforeAll(async () => {
     PrismaClient = await generate('postgresql');
   });
+  heardInPrisma('Prisma on PostgreSQL', async () => new PrismaClient({ adapter: new PrismaPg(await connection()) }));
   ormSuite('Prisma on PostgreSQL', {
     heading: 'Prisma',
     writes: prisma.writesOfPrisma(() => inPrisma),
