@@ -157,8 +157,13 @@ export class SweepTransaction implements Uncommitted {
     model: unknown,
     rows: readonly { readonly now: object; readonly previous?: object | undefined }[] = [{ now: partialRow({}) }],
   ): void => {
-    const bumped = new BumpedNames(this.#owner.identifier);
-    bumped.addType(this.#owner.identifier.identity(model).type, rows);
+    const { identifier } = this.#owner;
+    const bumped = new BumpedNames(identifier);
+    // Rows of a class may be known by another type than the class.
+    const told = typeof model === 'string' ? [] : rows.map(({ now }) => identifier.toldType(now));
+    for (const type of new Set([identifier.identity(model).type, ...told])) {
+      if (type !== undefined) bumped.addType(type, rows);
+    }
     this.collect({ names: bumped.names, conditional: new Map() });
   };
 

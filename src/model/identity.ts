@@ -4,6 +4,7 @@ import { badOption } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
 import { isPlain } from '../util/plain.ts';
 import { ID_ATTRIBUTES, type KnownModel, type KnownModels, type ModelClass, ownSchema } from './known-models.ts';
+import { isUnknown } from './partial-row.ts';
 
 type IdValue = string | number | bigint;
 
@@ -84,6 +85,8 @@ export class Identifier {
    */
   readonly #claims = new LRUCache<string, Claim>({ max: MAX_CLASSES });
   readonly #orms: KnownModels[] = [];
+  /** What ORMs know of classes. That they do not know one is not remembered: it may be defined later. */
+  #knownModels = new WeakMap<ModelClass, KnownModel>();
 
   constructor(identify?: (model: unknown) => ModelIdentity | undefined) {
     this.#identify = identify;
@@ -111,6 +114,22 @@ export class Identifier {
     }
   }
 
+  /**
+   * Returns the type that the `identify` option or `cacheIdentity` gives a row, although its id may be unknown. It may be
+   * another than that of the row's class.
+   *
+   * @throws errors of these
+   */
+  toldType(row: object): string | undefined {
+    let told: unknown = this.#identify?.(row);
+    if (told === undefined && 'cacheIdentity' in row && !isPlain(row)) {
+      const { cacheIdentity: own } = row;
+      told = typeof own === 'function' ? own.call(row) : own;
+    }
+    const type = typeof told === 'object' && told !== null && 'type' in told ? told.type : undefined;
+    return typeof type === 'string' && type !== '' ? type : undefined;
+  }
+
   registration(type: string): Registration | undefined {
     return this.#types.get(type);
   }
@@ -118,6 +137,7 @@ export class Identifier {
   /** Adds what an ORM knows of its models: their keys and tables. */
   learn(models: KnownModels): void {
     this.#orms.push(models);
+    this.#knownModels = new WeakMap();
     this.#known = new WeakMap();
     this.#kinds = new WeakMap();
     this.#claims.clear();
@@ -125,9 +145,14 @@ export class Identifier {
   }
 
   #knownModel(classOrType: ModelClass | string): KnownModel | undefined {
+    if (this.#orms.length === 0) return undefined;
+    const remembered = typeof classOrType === 'string' ? undefined : this.#knownModels.get(classOrType);
+    if (remembered !== undefined) return remembered;
     for (const models of this.#orms) {
       const known = models(classOrType);
-      if (known !== undefined) return known;
+      if (known === undefined) continue;
+      if (typeof classOrType !== 'string') this.#knownModels.set(classOrType, known);
+      return known;
     }
     return undefined;
   }
@@ -283,7 +308,9 @@ export class Identifier {
       if (typeof told !== 'object' || told === null || !('type' in told && told.type === type)) return undefined;
       return checkedTenant('tenant' in told ? (told.tenant ?? null) : null, `a row of type ${type}`) ?? undefined;
     }
-    return isPlain(model) ? undefined : this.#tenantOfClass(classOf(model), type);
+    if (isPlain(model)) return undefined;
+    const modelClass = classOf(model);
+    return this.#tenantOfClass(modelClass, this.#registeredType(modelClass) ?? typeNameOf(modelClass));
   }
 
   /** Null: of no tenant. Undefined: nothing is registered that tells. */
@@ -460,6 +487,10 @@ function idOf(model: object, id?: Registration['id']): unknown {
   return undefined;
 }
 
+function said(value: unknown): string {
+  return isUnknown(value) ? 'what was not loaded' : describe(value);
+}
+
 function isUsable(id: unknown): id is IdValue {
   return (
     (typeof id === 'string' && id !== '') || typeof id === 'bigint' || (typeof id === 'number' && Number.isFinite(id))
@@ -471,7 +502,7 @@ function checkedTenant(tenant: unknown, whose: string, attribute?: Registration[
   if (isUsable(tenant)) return String(tenant);
   const name = typeof attribute === 'string' ? attribute : 'tenant';
   throw noIdentity(
-    `${whose} has no usable ${name}: expected a string, number or bigint, or null for no tenant, got ${describe(tenant)}`,
+    `${whose} has no usable ${name}: expected a string, number or bigint, or null for no tenant, got ${said(tenant)}`,
   );
 }
 
@@ -483,7 +514,7 @@ function checkedId(id: unknown, whose: string, attribute?: Registration['id']): 
   }
   const name = typeof attribute === 'string' ? attribute : 'id';
   throw noIdentity(
-    `${whose} has no usable ${name}: expected a string, number or bigint, got ${describe(id)}; ` +
+    `${whose} has no usable ${name}: expected a string, number or bigint, got ${said(id)}; ` +
       'save it first, or say where its id is with register(theClass, { id: "uuid" })',
   );
 }

@@ -38,8 +38,9 @@ export function sweepOnSave<C extends PrismaLike>(prisma: C, sweeper: CacheSweep
   hook.claim(placesOf(client, dataModel, hook));
   hook.learn({
     known: (type) => {
-      const model = Object.keys(dataModel.models).find((name) => hook.typeOf(name) === type);
-      return model === undefined ? undefined : { id: idAt(keyFields(model)), table: model };
+      const model = typeof type === 'string' ? hook.modelOf(type) : undefined;
+      if (model === undefined || !Object.hasOwn(dataModel.models, model)) return undefined;
+      return { id: idAt(keyFields(model)), table: model };
     },
     relatives: () => [],
   });

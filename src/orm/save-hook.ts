@@ -165,6 +165,12 @@ export class SaveHook {
     return this.#models.get(model)?.type ?? model;
   }
 
+  /** Returns the ORM's name of the model that templates know by this type, if it is one of the ORM's. */
+  modelOf(type: string): string | undefined {
+    for (const [name, told] of this.#models) if (told.type === type) return name;
+    return this.typeOf(type) === type ? type : undefined;
+  }
+
   /** @param parent for a savepoint: the transaction around it */
   begin(parent?: SweepTransaction): SweepTransaction {
     return this.#sweeper.beginTransaction({ parent, strict: this.#strict });

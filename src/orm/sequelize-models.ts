@@ -10,15 +10,15 @@ let instances = 0;
 /** What a Sequelize instance knows of its models. They may be defined at any time, so nothing is remembered. */
 export class SequelizeModels implements HookedOrm {
   readonly #sequelize: Sequelize;
-  readonly #typeOf: (model: string) => string;
+  readonly #modelOf: (type: string) => string | undefined;
   readonly #tenant: string | undefined;
   /** Tells the tables of this instance from those of another, which may be in another database. */
   readonly #number = ++instances;
 
-  /** @param typeOf gives the type by which templates know a model */
-  constructor(sequelize: Sequelize, typeOf: (model: string) => string, tenant: string | undefined) {
+  /** @param modelOf gives the name of the model that templates know by a type */
+  constructor(sequelize: Sequelize, modelOf: (type: string) => string | undefined, tenant: string | undefined) {
     this.#sequelize = sequelize;
-    this.#typeOf = typeOf;
+    this.#modelOf = modelOf;
     this.#tenant = tenant;
   }
 
@@ -27,13 +27,9 @@ export class SequelizeModels implements HookedOrm {
   }
 
   readonly known: KnownModels = (classOrType) => {
-    const model =
-      typeof classOrType === 'string'
-        ? this.all.find(({ name }) => this.#typeOf(name) === classOrType)
-        : this.#isOwn(classOrType)
-          ? classOrType
-          : undefined;
-    return model && this.#known(model);
+    if (typeof classOrType !== 'string') return this.#isOwn(classOrType) ? this.#known(classOrType) : undefined;
+    const name = this.#modelOf(classOrType);
+    return name !== undefined && this.#sequelize.isDefined(name) ? this.#known(this.#sequelize.model(name)) : undefined;
   };
 
   #known(model: AnyModel): KnownModel {

@@ -48,7 +48,7 @@ export function sweepOnSave(
   }
   installed.set(sequelize, told.add(sweeper));
   const transactions = new OpenTransactions(hook);
-  const models = new SequelizeModels(sequelize, (name) => hook.typeOf(name), options.tenant);
+  const models = new SequelizeModels(sequelize, (type) => hook.modelOf(type), options.tenant);
   hook.learn(models);
   listen(sequelize, new SequelizeListener(sequelize, hook, transactions, models));
   enter(sequelize, transactions);

@@ -1,6 +1,6 @@
 import type { DataSource, EntityMetadata } from 'typeorm';
 import { type KnownModel, type KnownModels, keyAttributes } from '../model/known-models.ts';
-import type { HookedOrm, Place } from './save-hook.ts';
+import type { HookedOrm, Place, SaveHook } from './save-hook.ts';
 import { anyRow } from './typeorm-rows.ts';
 
 let sources = 0;
@@ -9,35 +9,32 @@ let sources = 0;
 export class TypeOrmModels implements HookedOrm {
   readonly #dataSource: DataSource;
   readonly #nameOf: (metadata: EntityMetadata) => string;
-  readonly #typeOf: (model: string) => string;
+  readonly #hook: SaveHook;
   readonly #number = ++sources;
+  readonly #all: readonly EntityMetadata[];
+  readonly #byClass: ReadonlyMap<unknown, EntityMetadata>;
+  readonly #byName: ReadonlyMap<string, EntityMetadata>;
 
-  /**
-   * @param nameOf gives the name by which the options know an entity
-   * @param typeOf gives the type by which templates know it, if it has no class
-   */
-  constructor(dataSource: DataSource, nameOf: (metadata: EntityMetadata) => string, typeOf: (model: string) => string) {
+  /** @param nameOf gives the name by which the options know an entity */
+  constructor(dataSource: DataSource, nameOf: (metadata: EntityMetadata) => string, hook: SaveHook) {
     this.#dataSource = dataSource;
     this.#nameOf = nameOf;
-    this.#typeOf = typeOf;
-  }
-
-  get #all(): readonly EntityMetadata[] {
-    return this.#dataSource.entityMetadatas.filter(({ isJunction }) => !isJunction);
+    this.#hook = hook;
+    this.#all = dataSource.entityMetadatas.filter(({ isJunction }) => !isJunction);
+    this.#byClass = new Map(this.#all.map((each) => [each.target, each]));
+    this.#byName = new Map(this.#all.map((each) => [nameOf(each), each]));
   }
 
   readonly known: KnownModels = (classOrType) => {
-    const metadata =
-      typeof classOrType === 'string'
-        ? this.#all.find((each) => this.#typeOf(this.#nameOf(each)) === classOrType)
-        : this.#ofClass(classOrType);
+    const name = typeof classOrType === 'string' ? this.#hook.modelOf(classOrType) : undefined;
+    const metadata = typeof classOrType === 'string' ? this.#byName.get(name ?? '') : this.#ofClass(classOrType);
     return metadata && { id: keyOf(metadata), table: `${this.#number}.${metadata.tablePath}` };
   };
 
   /** The entity of a class, or of the nearest class that it extends. */
   #ofClass(modelClass: object): EntityMetadata | undefined {
     for (let at: unknown = modelClass; typeof at === 'function'; at = Object.getPrototypeOf(at)) {
-      const found = this.#all.find(({ target }) => target === at);
+      const found = this.#byClass.get(at);
       if (found !== undefined) return found;
     }
     return undefined;
@@ -55,7 +52,7 @@ export class TypeOrmModels implements HookedOrm {
   places(): readonly Place[] {
     const place = placeOf(this.#dataSource, this.#number);
     return this.#all.map((each) => ({
-      model: classOf(each) ?? `TypeORM ${this.#typeOf(this.#nameOf(each))}`,
+      model: classOf(each) ?? `TypeORM ${this.#hook.typeOf(this.#nameOf(each))}`,
       name: this.#nameOf(each),
       table: `${place} ${each.tablePath}`,
       isOpen: () => this.#dataSource.isInitialized,

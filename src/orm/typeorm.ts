@@ -73,7 +73,7 @@ export function sweepOnSave(ofTypeOrm: TypeOrmDataSource, sweeper: CacheSweeper,
       'sweepOnSave() was called for this data source and sweeper before',
     );
   }
-  const known = new TypeOrmModels(dataSource, nameOf, (name) => hook.typeOf(name));
+  const known = new TypeOrmModels(dataSource, nameOf, hook);
   hook.claim(known.places());
   hook.learn(known);
   // Put it first: TypeORM skips all subscribers behind one that throws, and committed rows must be bumped.

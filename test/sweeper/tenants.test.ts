@@ -43,6 +43,7 @@ describe('rows of two tenants with one id', () => {
       fragment('[note] 0', '"b"', '{{ note.text }}'),
       fragment('"Site" 0', '"b"', '{% depends note %}{{ note.id }}'),
       fragment('note 0 type="Note"', '"b"', '{{ note.text }}'),
+      fragment('note 0 type="Memo"', '"b"', '{{ note.text }}'),
       fragment('"Site" 0', '"b"', '{{ note.text }}'),
     ]) {
       const site = new Site(source);

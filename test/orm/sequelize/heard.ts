@@ -1,5 +1,5 @@
 import { sweepOnSave } from 'nunjucks-cachesweeper/sequelize';
-import { DataTypes, literal, type Model, type ModelStatic, type Options, Sequelize } from 'sequelize';
+import { DataTypes, literal, Model, type ModelStatic, type Options, Sequelize } from 'sequelize';
 import { afterEach, describe, expect, test } from 'vitest';
 import { fragment, Site } from '../../sweeper/site.ts';
 
@@ -22,9 +22,10 @@ function suite(open: () => Promise<Options>): void {
   });
 
   /** A site whose tags are these expressions, which are their labels. */
-  const start = async (tags: readonly string[], hook: object | 'later' = {}) => {
+  const start = async (tags: readonly string[], hook: object | 'later' = {}, options: object = {}) => {
     site = new Site(tags.map((tag) => fragment(`${tag} 0`, `'${tag}'`)).join(''), {
       onError: (error) => errors.push(error),
+      ...options,
     });
     sequelize = new Sequelize({ ...(await open()), logging: false });
     const define = (name: string, attributes: object, options: object = {}) =>
@@ -98,6 +99,20 @@ function suite(open: () => Promise<Options>): void {
       await noteA.create({ text: 'second' });
       const ran = await ranAfter(context, () => noteA.update({ text: 'new' }, { where: { text: 'second' } }));
       expect(ran).toEqual(['listA', '"Note"']);
+    });
+
+    test('a tenant that was not loaded: the type, because it may be any', async () => {
+      const define = await start(['a', 'b', '"Note"', '"Other"'], 'later');
+      const note = define('Note', { text: DataTypes.TEXT, orgId: DataTypes.INTEGER });
+      sweepOnSave(sequelize, site.sweeper, { models: { Note: { tenant: 'orgId' } } });
+      await sequelize.sync({ force: true });
+      const context = { a: await note.create({ orgId: 1 }), b: await note.create({ orgId: 2 }) };
+      await note.create({ orgId: 1 });
+      const third = async (options: object = {}) => (await note.findByPk(3, options)) as Row;
+      const partly = await third({ attributes: ['id', 'text'] });
+      expect(await ranAfter(context, () => partly.update({ text: 'new' }))).toEqual(['a', 'b', '"Note"']);
+      const loaded = await third();
+      expect(await ranAfter(context, () => loaded.update({ text: 'newer' }))).toEqual(['"Note"']);
     });
 
     test('a client for each tenant: `tenant` of the hook tells rows of the same type apart', async () => {
@@ -394,6 +409,29 @@ function suite(open: () => Promise<Options>): void {
       const [touched] = [{ type: 'Line', id: [1, 1] }];
       expect(await ranAfter(context, () => site.sweeper.invalidateCacheFor(touched))).toEqual(['line', '"Line"']);
     });
+
+    test.each(['cacheIdentity', 'identify'])(
+      'rows that %s gives another type: a write of unknown rows is of it',
+      async (by) => {
+        const identify = (row: unknown) =>
+          row instanceof Model ? { type: 'Told', id: (row as Row).slug as string } : undefined;
+        const define = await start(['row', '"Told"', '"Other"'], {}, by === 'identify' ? { identify } : {});
+        const row = define('Page', { slug: DataTypes.STRING, text: DataTypes.TEXT });
+        if (by === 'cacheIdentity') {
+          Object.defineProperty(row.prototype, 'cacheIdentity', {
+            value(this: Row) {
+              return { type: 'Told', id: this.slug };
+            },
+          });
+        }
+        await sequelize.sync({ force: true });
+        const context = { row: await row.create({ slug: 's', text: 'a' }) };
+        const update = () => row.update({ text: 'new' }, { where: { text: 'a' } });
+        expect(await ranAfter(context, update)).toEqual(['row', '"Told"']);
+        const part = (await row.findByPk(1, { attributes: ['id'] })) as Row;
+        expect(await ranAfter(context, () => part.update({ text: 'b' }))).toEqual(['row', '"Told"']);
+      },
+    );
 
     test('a model without a key: its type, and what its rows touch', async () => {
       const { log, context } = await keyed();
