@@ -79,11 +79,13 @@ export class BumpedNames {
   #asked(row: unknown, type: string, previous: object | undefined): readonly Touched[] {
     const touches = this.#identifier.registration(type)?.touches as Touches | undefined;
     if (touches === undefined) return [];
-    if (!isPartialRow(previous) && !isPartialRow(row)) {
-      return listed(touches(row, previous)).map((model) => ({ model, identity: this.#identifier.identity(model) }));
-    }
+    const named = (model: unknown): Touched => ({ model, identity: this.#identifier.identity(model) });
+    if (!isPartialRow(previous) && !isPartialRow(row)) return listed(touches(row, previous)).map(named);
     try {
-      return listed(touches(row, previous)).map((model) => this.#partlyTouched(model));
+      const touched = listed(touches(row, previous));
+      // If all that the function has read is known, a model without an id is a mistake.
+      const isUnsure = wasAsked(row) || wasAsked(previous);
+      return touched.map((model) => (isUnsure ? this.#partlyTouched(model) : named(model)));
     } catch (error) {
       if (!wasAsked(row) && !wasAsked(previous)) throw error;
       // The function fails on unknown attributes, so it may touch anything.

@@ -110,6 +110,30 @@ describe('rows of two tenants with one id', () => {
     }
   });
 
+  test('two classes under one registered type are the same only if an ORM does not know that their tables differ', () => {
+    const identifier = new Identifier();
+    class Content {
+      readonly id = 1;
+    }
+    class Post extends Content {}
+    class Question extends Content {}
+    class Draft extends Post {}
+    identifier.register(Content, { touches: () => [] });
+    expect(identifier.identity(new Question())).toEqual({ type: 'Content', id: '1' });
+    const tables = new Map<unknown, string>([
+      [Post, 'posts'],
+      [Draft, 'posts'],
+      [Question, 'questions'],
+    ]);
+    identifier.learn((of) => (tables.has(of) ? { id: 'id', table: tables.get(of) as string } : undefined));
+    for (const row of [new Post(), new Draft()]) expect(identifier.identity(row)).toEqual({ type: 'Content', id: '1' });
+    expect(() => identifier.identity(new Question())).toThrow(
+      expect.objectContaining({ code: 'CACHESWEEPER_TYPE_CONFLICT', message: expect.stringContaining('tables') }),
+    );
+    identifier.register(Question, { type: 'Question' });
+    expect(identifier.identity(new Question())).toEqual({ type: 'Question', id: '1' });
+  });
+
   test('two classes of one name that have a tenant registered are told apart by it', () => {
     const identifier = new Identifier();
     const One = (() => class Memo {})();

@@ -232,6 +232,14 @@ function suite(open: () => Promise<Options>): void {
       expect(errors.splice(0)).toMatchObject([{ message: 'no idea' }]);
     });
 
+    test('touches that name a row without an id, although all that they read is known, are reported', async () => {
+      const { comment, context } = await blog();
+      site.sweeper.register('Comment', { touches: () => ({ type: 'Article', id: undefined }) });
+      const row = (await comment.findByPk(1)) as Row;
+      expect(await ranAfter(context, () => row.update({ text: 'new' }))).toContain('"Other"');
+      expect(errors.splice(0)).toMatchObject([{ code: 'CACHESWEEPER_NO_IDENTITY' }]);
+    });
+
     test('Model.update() that changes the key itself: nobody finds the row again, so the type', async () => {
       const { comment, context } = await blog();
       await comment.create({ id: 9, text: 'b', articleId: 2 });
