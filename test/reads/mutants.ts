@@ -162,7 +162,11 @@ export const readMutants = {
   },
   'a model that is met is no dependency': {
     rule: 'a model met on the way to a read is a dependency',
-    edits: edit('render/fragment-maker.ts', 'met: (identity) => this.addModels(render, body, [identity])', 'met: () => {}'),
+    edits: edit(
+      'render/fragment-maker.ts',
+      'met: (identity) => this.addModels(render, body, [identity])',
+      'met: () => {}',
+    ),
     seed: 1,
   },
   'a model that is met is not compared by its identity': {
