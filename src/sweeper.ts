@@ -16,7 +16,6 @@ import {
 } from './invalidation/transaction.ts';
 import { Listeners } from './listeners.ts';
 import { Identifier, type ModelClass } from './model/identity.ts';
-import { KnownRows } from './model/known-rows.ts';
 import { EVERYTHING } from './model/names.ts';
 import { checkRegistration } from './model/registration.ts';
 import { type CacheSweeperOptions, checkOptions } from './options.ts';
@@ -56,6 +55,13 @@ export interface CacheSweeperStats {
   readonly notWorthCaching: readonly TagStats[];
 }
 
+const identifiers = new WeakMap<object, Identifier>();
+
+/** Returns what a sweeper knows of models, for the hooks of ORMs; undefined for one of another copy of this package. */
+export function identifierOf(sweeper: CacheSweeper): Identifier | undefined {
+  return identifiers.get(sweeper);
+}
+
 /**
  * A fragment cache for Nunjucks: a tag that renders its body once, and methods that invalidate all fragments of a
  * model.
@@ -87,7 +93,8 @@ export class CacheSweeper {
     const settings = checkOptions(options);
     this.#listeners = new Listeners(settings);
     const onError = this.#listeners.failed;
-    this.#identifier = new Identifier(settings.identify, new KnownRows(this));
+    this.#identifier = new Identifier(settings.identify);
+    identifiers.set(this, this.#identifier);
     this.#memory = settings.memoryBytes > 0 ? new MemoryTier(settings.memoryBytes) : undefined;
     this.#listener = new BumpListener(settings.onBump, onError);
     this.#shared = settings.store && new Shared(settings.store, settings, onError, this.#listener.tell);
@@ -137,7 +144,7 @@ export class CacheSweeper {
   }
 
   /**
-   * Describes a type: its name, where its id is, which other models' fragments show it, and which attribute is its
+   * Describes a type: its name, where its id and its tenant are, which other models' fragments show it, and which attribute is its
    * version.
    *
    * @example
@@ -150,6 +157,7 @@ export class CacheSweeper {
     registration: {
       readonly type?: string;
       readonly id?: string | ((model: M) => unknown);
+      readonly tenant?: string | ((model: M) => unknown);
       readonly touches?: (model: M, previous?: M) => unknown;
       readonly version?: string;
     } = {},

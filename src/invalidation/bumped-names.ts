@@ -1,6 +1,6 @@
 import type { Identifier, Identity } from '../model/identity.ts';
 import { bumpedNames, EVERYTHING } from '../model/names.ts';
-import { isPartialRow, isUnknown, partialRow } from '../model/partial-row.ts';
+import { isPartialRow, isUnknown, partialRow, wasAsked } from '../model/partial-row.ts';
 import { badOption } from '../util/check-option.ts';
 
 /** Limit of models that one invalidation may reach through `touches`. More means that it makes ever new models. */
@@ -45,28 +45,49 @@ export class BumpedNames {
       if (at.isTouched && this.#seen.has(own)) continue;
       this.#seen.add(own);
       if (at.isTouched && ++this.#touchedModels > MAX_TOUCHED) throw tooMany();
-      for (const touched of this.#touched(at.model, at.identity, at.previous)) {
+      for (const touched of this.#touched(at)) {
         if (touched === ANYTHING) this.names.add(EVERYTHING);
         else queue.push({ ...touched, previous: undefined, isTouched: true });
       }
     }
   }
 
-  #touched(model: unknown, { type, id }: Identity, previous: object | undefined): readonly Touched[] {
-    // `touches` expects a row; a class or the name of a type is none.
-    if (id === undefined && !isPartialRow(model)) return [];
-    const touches = this.#identifier.registration(type)?.touches as Touches | undefined;
-    if (touches === undefined) return [];
-    return this.#asked(model, isPartialRow(previous), () => touches(model, previous));
+  /**
+   * Adds a type as a whole, and what its changed rows touch.
+   *
+   * @param rows the rows that were changed; partial ones where nobody knows which
+   */
+  addType(type: string, rows: readonly { readonly now: object; readonly previous?: object | undefined }[]): void {
+    const identity: Identity = { type, id: undefined };
+    this.add(undefined, identity);
+    for (const { now, previous } of rows) {
+      const states = [now, ...(previous === undefined ? [] : [previous])];
+      for (const model of states) {
+        for (const touched of this.#asked(model, type, previous)) {
+          if (touched === ANYTHING) this.names.add(EVERYTHING);
+          else this.add(touched.model, touched.identity);
+        }
+      }
+    }
   }
 
-  #asked(row: unknown, isPartly: boolean, touches: () => unknown): readonly Touched[] {
-    if (!isPartly && !isPartialRow(row)) {
-      return listed(touches()).map((model) => ({ model, identity: this.#identifier.identity(model) }));
-    }
+  #touched({ model, identity: { type, id }, previous }: At): readonly Touched[] {
+    // `touches` expects a row; a class or the name of a type is none.
+    return id === undefined && !isPartialRow(model) ? [] : this.#asked(model, type, previous);
+  }
+
+  #asked(row: unknown, type: string, previous: object | undefined): readonly Touched[] {
+    const touches = this.#identifier.registration(type)?.touches as Touches | undefined;
+    if (touches === undefined) return [];
+    const named = (model: unknown): Touched => ({ model, identity: this.#identifier.identity(model) });
+    if (!isPartialRow(previous) && !isPartialRow(row)) return listed(touches(row, previous)).map(named);
     try {
-      return listed(touches()).map((model) => this.#partlyTouched(model));
-    } catch {
+      const touched = listed(touches(row, previous));
+      // If all that the function has read is known, a model without an id is a mistake.
+      const isUnsure = wasAsked(row) || wasAsked(previous);
+      return touched.map((model) => (isUnsure ? this.#partlyTouched(model) : named(model)));
+    } catch (error) {
+      if (!wasAsked(row) && !wasAsked(previous)) throw error;
       // The function fails on unknown attributes, so it may touch anything.
       return [ANYTHING];
     }
@@ -81,8 +102,10 @@ export class BumpedNames {
       return { model, identity: this.#identifier.identity(model) };
     } catch {
       const { type, constructor: made } = model as { readonly type?: unknown; readonly constructor?: unknown };
-      const named = typeof type === 'string' ? type : made;
-      if (named === Object) return ANYTHING;
+      // An instance may have an attribute of its own called `type`.
+      const named = made === Object || typeof made !== 'function' ? type : made;
+      if (typeof named !== 'string' && typeof named !== 'function') return ANYTHING;
+      if (isUnknown(named)) return ANYTHING;
       return { model: partialRow({}), identity: { type: this.#identifier.identity(named).type, id: undefined } };
     }
   }

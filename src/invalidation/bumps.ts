@@ -22,7 +22,8 @@ export class Bumps {
   }
 
   /**
-   * Bumps the names of changes. A change with a `using` attribute is skipped if that attribute is the recorded one.
+   * Bumps the names of changes. A change with a `using` attribute is skipped if that attribute is the recorded one
+   * and fine enough to tell two saves apart.
    *
    * @throws CacheSweeperError CACHESWEEPER_BUMP_FAILED when the store did not acknowledge all names
    */
@@ -36,7 +37,7 @@ export class Bumps {
     for (const [own, change] of conditional) {
       const record = recordOf(change.recorded, own, tokens);
       const isSame = record !== undefined && tokenRecord(tokens.get(own) ?? '') === record;
-      if (isSame && !names.has(own)) continue;
+      if (isSame && !change.counts && !names.has(own)) continue;
       for (const name of change.names) bumped.add(name);
       // If the model was also changed without its attribute, record nothing, because it is unknown which change was
       // last.

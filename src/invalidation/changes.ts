@@ -1,7 +1,8 @@
-import { usingValue } from '../model/attribute.ts';
+import { tellsSaves, usingValue } from '../model/attribute.ts';
 import { BoundedNames, MAX_OF_TYPE } from '../model/bounded-names.ts';
 import type { Identifier } from '../model/identity.ts';
 import { ownName } from '../model/names.ts';
+import { isUnknown } from '../model/partial-row.ts';
 import { canonicalList } from '../util/canonical.ts';
 import { badOption } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
@@ -29,6 +30,8 @@ interface Conditional {
   readonly recorded: string;
   /** All names that the change bumps, including the model's own. */
   readonly names: ReadonlySet<string>;
+  /** It counts even if the attribute is the recorded one, which may be too coarse to tell two saves apart. */
+  readonly counts: boolean;
 }
 
 /** Names to bump. They are computed when a change is reported, because the model may change again before the bump. */
@@ -57,7 +60,9 @@ export function changesOf(identifier: Identifier, models: readonly unknown[], op
     if (previous !== undefined) into.add(previous, identifier.identity(previous, type));
     if (using === undefined) continue;
     const own = ownName(identity);
-    conditional.set(own, { recorded: record(model, using), names: union(conditional.get(own)?.names, into.names) });
+    const before = conditional.get(own);
+    const counts = before?.counts === true || changesAttribute(model, previous, using);
+    conditional.set(own, { recorded: record(model, using), names: union(before?.names, into.names), counts });
   }
   return { names: bumped.names, conditional };
 }
@@ -96,7 +101,8 @@ export class CollectedChanges implements Changes {
         for (const name of change.names) this.#names.add(name);
       } else {
         // Keep the last value of the attribute, because that is what the database will have.
-        this.conditional.set(own, { recorded: change.recorded, names: union(before?.names, change.names) });
+        const counts = before?.counts === true || change.counts;
+        this.conditional.set(own, { recorded: change.recorded, names: union(before?.names, change.names), counts });
       }
     }
   }
@@ -105,6 +111,14 @@ export class CollectedChanges implements Changes {
 /** Returns the digest of the attribute that `using` names, for a token. */
 function record(model: unknown, using: string): string {
   return digest(canonicalList([using, usingValue(model, using)], 'using'), 11);
+}
+
+/** Whether a change surely or possibly gave the attribute another value. */
+function changesAttribute(model: unknown, previous: object | undefined, using: string): boolean {
+  if (!tellsSaves(usingValue(model, using))) return true;
+  const before = (previous as Readonly<Record<string, unknown>> | undefined)?.[using];
+  if (before === undefined || isUnknown(before)) return false;
+  return record(previous, using) !== record(model, using);
 }
 
 function union(a: ReadonlySet<string> | undefined, b: ReadonlySet<string>): ReadonlySet<string> {

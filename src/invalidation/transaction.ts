@@ -151,10 +151,19 @@ export class SweepTransaction implements Uncommitted {
    * Adds a change of unknown rows: bumps the type as a whole, and all types that its rows may touch.
    *
    * @param model the class, or the name of the type
+   * @param rows what is known of the rows. Default: nothing
    */
-  readonly invalidateAllOf = (model: unknown): void => {
-    const bumped = new BumpedNames(this.#owner.identifier);
-    bumped.add(partialRow({}), { type: this.#owner.identifier.identity(model).type, id: undefined });
+  readonly invalidateAllOf = (
+    model: unknown,
+    rows: readonly { readonly now: object; readonly previous?: object | undefined }[] = [{ now: partialRow({}) }],
+  ): void => {
+    const { identifier } = this.#owner;
+    const bumped = new BumpedNames(identifier);
+    // Rows of a class may be known by another type than the class.
+    const told = typeof model === 'string' ? [] : rows.map(({ now }) => identifier.toldType(now));
+    for (const type of new Set([identifier.identity(model).type, ...told])) {
+      if (type !== undefined) bumped.addType(type, rows);
+    }
     this.collect({ names: bumped.names, conditional: new Map() });
   };
 

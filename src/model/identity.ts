@@ -3,31 +3,44 @@ import { CacheSweeperError } from '../errors.ts';
 import { badOption } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
 import { isPlain } from '../util/plain.ts';
-import type { KnownRows } from './known-rows.ts';
+import { ID_ATTRIBUTES, type KnownModel, type KnownModels, type ModelClass, ownSchema } from './known-models.ts';
+import { KnownRows } from './known-rows.ts';
+import { isUnknown } from './partial-row.ts';
+
+type IdValue = string | number | bigint;
 
 /** Identifies a model to the cache. Without an `id` it means the type as a whole. */
 export interface ModelIdentity {
   readonly type: string;
-  readonly id?: string | number | bigint | undefined;
+  /** A list for a key of several attributes: their values, in the order of the key. */
+  readonly id?: IdValue | readonly IdValue[] | undefined;
+  /** Tells rows of the same type and id apart, such as those of two schemas. Default: none. */
+  readonly tenant?: IdValue | null | undefined;
 }
 
 /** The internal form of {@link ModelIdentity}: the id is text, so the ids 7, 7n and "7" name the same record. */
 export interface Identity {
   readonly type: string;
   readonly id: string | undefined;
+  readonly tenant?: string | undefined;
 }
 
-// biome-ignore lint/complexity/noBannedTypes: a class is known here only as a function with a prototype
-export type ModelClass = Function;
+export type { ModelClass } from './known-models.ts';
 
 /** Describes a type to {@link CacheSweeper.register}. */
 export interface Registration {
   /** Name of the type; default the class's own name. Give one when code is minified or two classes share a name. */
   readonly type?: string | undefined;
   /**
-   * Attribute that holds the id, or a function that returns it; default: the first of `id`, `_id` and `pk` that is set.
+   * Attribute that holds the id, or a function that returns it, as a list for a key of several attributes. Default: the
+   * key that a hooked ORM knows, or the first of `id`, `_id` and `pk` that is set.
    */
   readonly id?: string | ((model: never) => unknown) | undefined;
+  /**
+   * Attribute that holds the tenant, or a function that returns it, where rows of two tenants may have the same id. Null
+   * for a row of no tenant; undefined is an error. Default: the schema, where Sequelize derived a class for it.
+   */
+  readonly tenant?: string | ((model: never) => unknown) | undefined;
   /** Returns other models whose fragments show this one; they are bumped together with it. */
   readonly touches?: ((model: never, previous?: never) => unknown) | undefined;
   /**
@@ -40,7 +53,17 @@ export interface Registration {
 /** Type names remembered at one time. An application that makes more classes than this leaks classes. */
 const MAX_CLASSES = 10_000;
 
-const ID_ATTRIBUTES = ['id', '_id', 'pk'] as const;
+/** The type of a class, and the tenant that all of its rows belong to. */
+interface ClassType {
+  readonly type: string;
+  readonly tenant: string | undefined;
+}
+
+/** The class first seen under a type name, and its table, if an ORM knows it. */
+interface Claim {
+  readonly modelClass: ModelClass;
+  readonly table: string | undefined;
+}
 
 /**
  * Tells which model a value is. Each sweeper has its own, with its own registrations and its own list of classes seen.
@@ -56,19 +79,20 @@ export class Identifier {
   /** Caches, by prototype, whether its objects are models. Emptied whenever another type is named. */
   #kinds = new WeakMap<object, boolean>();
   /** Caches the type of each class. Emptied by each registration. */
-  #known = new WeakMap<ModelClass, string>();
+  #known = new WeakMap<ModelClass, ClassType>();
   /**
-   * The class first seen under each type name. A second class of the same name is an error: the two would share
-   * fragments.
+   * The class first seen under each type name (and tenant). A second class of the same name is an error: the two would
+   * share fragments.
    */
-  readonly #claims = new LRUCache<string, ModelClass>({ max: MAX_CLASSES });
+  readonly #claims = new LRUCache<string, Claim>({ max: MAX_CLASSES });
+  readonly #orms: KnownModels[] = [];
+  /** What ORMs know of classes. That they do not know one is not remembered: it may be defined later. */
+  #knownModels = new WeakMap<ModelClass, KnownModel>();
+  /** Rows that are plain objects, whose model is known nevertheless. */
+  readonly rows = new KnownRows();
 
-  /** Rows that are plain objects, whose type is known nevertheless. */
-  readonly #rows: KnownRows | undefined;
-
-  constructor(identify?: (model: unknown) => ModelIdentity | undefined, rows?: KnownRows) {
+  constructor(identify?: (model: unknown) => ModelIdentity | undefined) {
     this.#identify = identify;
-    this.#rows = rows;
   }
 
   /**
@@ -85,15 +109,60 @@ export class Identifier {
     } else if (typeof typeOrClass === 'function' && isClass(typeOrClass)) {
       const all = { ...this.#classes.get(typeOrClass), ...registration };
       this.#classes.set(typeOrClass, all);
-      this.#types.set(this.#typeOf(typeOrClass), all);
-      this.#name(this.#typeOf(typeOrClass));
+      const { type } = this.#typeOf(typeOrClass);
+      this.#types.set(type, all);
+      this.#name(type);
     } else {
       throw badOption('register()', 'a class or the name of a type', describe(typeOrClass));
     }
   }
 
+  /**
+   * Returns the type that the `identify` option or `cacheIdentity` gives a row, although its id may be unknown. It may be
+   * another than that of the row's class.
+   *
+   * @throws errors of these
+   */
+  toldType(row: object): string | undefined {
+    let told: unknown = this.#identify?.(row);
+    if (told === undefined && 'cacheIdentity' in row && !isPlain(row)) {
+      const { cacheIdentity: own } = row;
+      told = typeof own === 'function' ? own.call(row) : own;
+    }
+    const type = typeof told === 'object' && told !== null && 'type' in told ? told.type : undefined;
+    return typeof type === 'string' && type !== '' ? type : undefined;
+  }
+
   registration(type: string): Registration | undefined {
     return this.#types.get(type);
+  }
+
+  /** Adds what an ORM knows of its models: their keys and tables. */
+  learn(models: KnownModels): void {
+    this.#orms.push(models);
+    this.forget();
+  }
+
+  /** Forgets what follows from what ORMs know, because that has changed. */
+  forget(): void {
+    this.#knownModels = new WeakMap();
+    this.#known = new WeakMap();
+    this.#kinds = new WeakMap();
+    this.#claims.clear();
+    this.generation++;
+  }
+
+  #knownModel(classOrType: ModelClass | string): KnownModel | undefined {
+    if (this.#orms.length === 0) return undefined;
+    const remembered = typeof classOrType === 'string' ? undefined : this.#knownModels.get(classOrType);
+    if (remembered !== undefined) return remembered;
+    for (const models of this.#orms) {
+      const known = models(classOrType);
+      if (known === undefined) continue;
+      if (typeof classOrType !== 'string') this.#knownModels.set(classOrType, known);
+      return known;
+    }
+    return undefined;
   }
 
   /**
@@ -129,7 +198,7 @@ export class Identifier {
       if (!isClass(value)) return undefined;
       const type = this.#registeredType(value) ?? typeNameOf(value);
       // The name alone is not enough: any function may have that name.
-      return this.#classes.has(value) || this.#claims.peek(type) === value ? type : undefined;
+      return this.#classes.has(value) || this.#claims.peek(type)?.modelClass === value ? type : undefined;
     } catch {
       return undefined;
     }
@@ -177,7 +246,7 @@ export class Identifier {
   }
 
   #isModel(object: object): boolean {
-    if (this.#rows?.typeOf(object) !== undefined) return true;
+    if (this.rows.of(object) !== undefined) return true;
     const prototype: object | null = Object.getPrototypeOf(object);
     if (prototype === null) return Object.hasOwn(object, 'cacheIdentity');
     let isModel = this.#kinds.get(prototype);
@@ -223,15 +292,57 @@ export class Identifier {
     if (typeof model !== 'object' || model === null) {
       throw noIdentity(`type=${JSON.stringify(type)} expected a row with an id, got ${describe(model)}`);
     }
-    const id = this.#types.get(type)?.id;
-    return { type, id: checkedId(idOf(model, id), `a row of type ${type}`, id) };
+    const id = this.#types.get(type)?.id ?? this.rows.of(model)?.id ?? this.#knownOf(model, type)?.id;
+    const told = this.#registeredTenantOf(model, type);
+    const tenant = told === undefined ? this.#rowTenant(model, type) : (told ?? undefined);
+    return { type, id: checkedId(idOf(model, id), `a row of type ${type}`, id), tenant };
+  }
+
+  /** What an ORM knows of a row: by the class it was made of, or by its type. */
+  #knownOf(model: object, type: string): KnownModel | undefined {
+    if (this.#orms.length === 0) return undefined;
+    const { modelClass } = this.#claims.peek(type) ?? {};
+    return (
+      (isPlain(model) ? undefined : this.#knownModel(classOf(model))) ??
+      this.#knownModel(type) ??
+      (modelClass && this.#knownModel(modelClass))
+    );
+  }
+
+  /** The tenant that a row carries although it counts as a row of another type than its own. */
+  #rowTenant(model: object, type: string): string | undefined {
+    if ('cacheIdentity' in model) {
+      const { cacheIdentity: own } = model as { readonly cacheIdentity: unknown };
+      const told: unknown = typeof own === 'function' ? own.call(model) : own;
+      if (typeof told !== 'object' || told === null || !('type' in told && told.type === type)) return undefined;
+      return checkedTenant('tenant' in told ? (told.tenant ?? null) : null, `a row of type ${type}`) ?? undefined;
+    }
+    if (isPlain(model)) {
+      if (this.#orms.every((models) => models(type)?.tenant === undefined)) return undefined;
+      throw noIdentity(
+        `a row of type ${type} does not tell its tenant, because it is a clone or was read by other means: pass the row that ` +
+          'the ORM gave, or { type, id, tenant }',
+      );
+    }
+    const modelClass = classOf(model);
+    return this.#tenantOfClass(modelClass, this.#registeredType(modelClass) ?? typeNameOf(modelClass));
+  }
+
+  /** Null: of no tenant. Undefined: nothing is registered that tells. */
+  #registeredTenantOf(model: object, type: string): string | null | undefined {
+    const tenant =
+      this.#registeredClass(model)?.[1].tenant ?? this.#types.get(type)?.tenant ?? this.rows.of(model)?.tenant;
+    if (tenant === undefined) return undefined;
+    const value =
+      typeof tenant === 'function' ? tenant(model as never) : (model as Readonly<Record<string, unknown>>)[tenant];
+    return checkedTenant(value, `a row of type ${type}`, tenant);
   }
 
   #ofObject(model: object): Identity | undefined {
     const found = this.#ofInstance(model);
     if (found !== undefined) return found;
-    const keys = Object.keys(model);
-    if (isPlain(model) && keys.length === 2 && Object.hasOwn(model, 'type') && Object.hasOwn(model, 'id')) {
+    const keys = Object.keys(model).length - (Object.hasOwn(model, 'tenant') ? 1 : 0);
+    if (isPlain(model) && keys === 2 && Object.hasOwn(model, 'type') && Object.hasOwn(model, 'id')) {
       return checked(model as ModelIdentity, 'an object of exactly type and id has');
     }
     return undefined;
@@ -244,20 +355,28 @@ export class Identifier {
   #ofInstance(model: object): Identity | undefined {
     const registered = this.#registeredClass(model);
     if (registered !== undefined) {
-      const [modelClass, { id }] = registered;
-      const type = this.#typeOf(modelClass);
-      return { type, id: checkedId(idOf(model, id), `an instance of ${type}`, id) };
+      // The object's own class, which may be derived from the registered one for another schema.
+      return this.#instance(model, classOf(model), registered[1].id);
     }
     if ('cacheIdentity' in model) {
       const own: unknown = model.cacheIdentity;
       return checked(typeof own === 'function' ? own.call(model) : own, `cacheIdentity of ${describe(model)} gave`);
     }
-    const rowType = this.#rows?.typeOf(model);
-    if (rowType !== undefined) return this.#row(model, rowType);
-    if (isPlain(model) || !('id' in model || '_id' in model || 'pk' in model)) return undefined;
-    const type = this.#typeOf(classOf(model));
-    const id = this.#types.get(type)?.id;
-    return { type, id: checkedId(idOf(model, id), `an instance of ${type}`, id) };
+    const row = this.rows.of(model);
+    if (row !== undefined) return this.#row(model, row.type);
+    if (isPlain(model)) return undefined;
+    if ('id' in model || '_id' in model || 'pk' in model) return this.#instance(model, classOf(model));
+    if (this.#orms.length === 0) return undefined;
+    const modelClass = classOf(model);
+    return this.#knownModel(modelClass)?.id === undefined ? undefined : this.#instance(model, modelClass);
+  }
+
+  #instance(model: object, modelClass: ModelClass, registered?: Registration['id']): Identity {
+    const { type, tenant } = this.#typeOf(modelClass);
+    const id = registered ?? this.#types.get(type)?.id ?? this.#knownModel(modelClass)?.id;
+    const told = this.#registeredTenantOf(model, type);
+    const of = told === undefined ? tenant : (told ?? undefined);
+    return { type, id: checkedId(idOf(model, id), `an instance of ${type}`, id), tenant: of };
   }
 
   #registeredClass(model: object): [ModelClass, Registration] | undefined {
@@ -272,7 +391,7 @@ export class Identifier {
   /** Accepts a class or a string as a type without an id. */
   #ofType(model: unknown): Identity | undefined {
     if (typeof model === 'string' && model !== '') return { type: model, id: undefined };
-    if (typeof model === 'function' && isClass(model)) return { type: this.#typeOf(model), id: undefined };
+    if (typeof model === 'function' && isClass(model)) return { ...this.#typeOf(model), id: undefined };
     return undefined;
   }
 
@@ -286,7 +405,7 @@ export class Identifier {
     return undefined;
   }
 
-  #typeOf(modelClass: ModelClass): string {
+  #typeOf(modelClass: ModelClass): ClassType {
     const known = this.#known.get(modelClass);
     if (known !== undefined) return known;
     const type = this.#claimType(modelClass);
@@ -294,31 +413,61 @@ export class Identifier {
     return type;
   }
 
-  #claimType(modelClass: ModelClass): string {
+  #claimType(modelClass: ModelClass): ClassType {
     const type = this.#registeredType(modelClass) ?? typeNameOf(modelClass);
     if (type === '') {
       throw noIdentity(
         'expected a class with a name, got one without; register(theClass, { type: "Comment" }) names it',
       );
     }
-    // Sequelize derives classes for scopes that keep their parent's name. The topmost class of that name claims it, so
-    // derived classes count as the same class.
-    let claimant = modelClass;
-    for (let at = Object.getPrototypeOf(modelClass); typeof at === 'function'; at = Object.getPrototypeOf(at)) {
-      if ((this.#registeredType(at) ?? typeNameOf(at)) === type) claimant = at;
-    }
-    const holder = this.#claims.get(type);
+    const known = this.#knownModel(modelClass);
+    const tenant = this.#tenantOfClass(modelClass, type);
+    const claim = { modelClass: this.#topmost(modelClass, type), table: known?.table };
+    const key = tenant === undefined ? type : `${type}\n${tenant}`;
+    const holder = this.#claims.get(key);
     if (holder === undefined) {
-      this.#claims.set(type, claimant);
-    } else if (holder !== claimant) {
+      this.#claims.set(key, claim);
+    } else if (this.#registeredTenant(modelClass) === undefined && !areSame(holder, claim)) {
       throw new CacheSweeperError(
         'CACHESWEEPER_TYPE_CONFLICT',
-        `two different classes are called ${type}: their fragments would be mixed up; ` +
-          `register(theClass, { type: "Another name" }) tells one from the other`,
+        `two different ${holder.modelClass === claim.modelClass ? `tables have rows of the class ${type}` : `classes are called ${type}`}: ` +
+          'their fragments would be mixed up; register(theClass, { type: "Another name" }) tells one from the other',
       );
     }
-    return type;
+    return { type, tenant };
   }
+
+  /**
+   * The topmost class that gives its type to a class, so that derived classes count as the same: Sequelize derives
+   * classes for scopes that keep their parent's name.
+   */
+  #topmost(modelClass: ModelClass, type: string): ModelClass {
+    let topmost = modelClass;
+    for (let at = Object.getPrototypeOf(modelClass); typeof at === 'function'; at = Object.getPrototypeOf(at)) {
+      if ((this.#registeredType(at) ?? typeNameOf(at)) === type) topmost = at;
+    }
+    return topmost;
+  }
+
+  #tenantOfClass(modelClass: ModelClass, type: string): string | undefined {
+    const tenant = this.#knownModel(modelClass)?.tenant;
+    const schema = ownSchema(modelClass, this.#topmost(modelClass, type));
+    return tenant === undefined || schema === undefined ? (tenant ?? schema) : JSON.stringify([tenant, schema]);
+  }
+
+  #registeredTenant(modelClass: ModelClass): Registration['tenant'] {
+    if (this.#classes.size === 0) return undefined;
+    for (let at: unknown = modelClass; typeof at === 'function'; at = Object.getPrototypeOf(at)) {
+      const registration = this.#classes.get(at);
+      if (registration !== undefined) return registration.tenant;
+    }
+    return undefined;
+  }
+}
+
+/** Where an ORM knows the tables of both classes, these say whether their rows are the same. */
+function areSame(a: Claim, b: Claim): boolean {
+  return a.table === undefined || b.table === undefined ? a.modelClass === b.modelClass : a.table === b.table;
 }
 
 /** Mongoose names all its model classes "model"; `modelName` tells them apart. */
@@ -357,13 +506,34 @@ function idOf(model: object, id?: Registration['id']): unknown {
   return undefined;
 }
 
+function said(value: unknown): string {
+  return isUnknown(value) ? 'what was not loaded' : describe(value);
+}
+
+function isUsable(id: unknown): id is IdValue {
+  return (
+    (typeof id === 'string' && id !== '') || typeof id === 'bigint' || (typeof id === 'number' && Number.isFinite(id))
+  );
+}
+
+function checkedTenant(tenant: unknown, whose: string, attribute?: Registration['tenant']): string | null {
+  if (tenant === null) return null;
+  if (isUsable(tenant)) return String(tenant);
+  const name = typeof attribute === 'string' ? attribute : 'tenant';
+  throw noIdentity(
+    `${whose} has no usable ${name}: expected a string, number or bigint, or null for no tenant, got ${said(tenant)}`,
+  );
+}
+
 function checkedId(id: unknown, whose: string, attribute?: Registration['id']): string {
-  const usable =
-    (typeof id === 'string' && id !== '') || typeof id === 'bigint' || (typeof id === 'number' && Number.isFinite(id));
-  if (usable) return String(id);
+  if (isUsable(id)) return String(id);
+  if (Array.isArray(id) && id.length > 0) {
+    const texts = id.map((each) => (each instanceof Date ? each.toJSON() : each));
+    if (texts.every(isUsable)) return JSON.stringify(texts.map(String));
+  }
   const name = typeof attribute === 'string' ? attribute : 'id';
   throw noIdentity(
-    `${whose} has no usable ${name}: expected a string, number or bigint, got ${describe(id)}; ` +
+    `${whose} has no usable ${name}: expected a string, number or bigint, got ${said(id)}; ` +
       'save it first, or say where its id is with register(theClass, { id: "uuid" })',
   );
 }
@@ -373,7 +543,9 @@ function checked(identity: unknown, whence: string): Identity {
     const { type } = identity;
     if (typeof type === 'string' && type !== '') {
       // An id that is present but undefined belongs to an unsaved row; it does not mean the type as a whole.
-      return { type, id: 'id' in identity ? checkedId(identity.id, `${whence} an identity that`) : undefined };
+      const id = 'id' in identity ? checkedId(identity.id, `${whence} an identity that`) : undefined;
+      const told = 'tenant' in identity ? identity.tenant : null;
+      return { type, id, tenant: checkedTenant(told ?? null, `${whence} an identity that`) ?? undefined };
     }
   }
   throw noIdentity(`${whence} ${describe(identity)}: expected { type, id } with a type that is a string`);

@@ -1,31 +1,48 @@
-const rowsOfSweepers = new WeakMap<object, KnownRows>();
-/** What the first hook has told of a row. It holds for other sweepers, too, unless their own hooks tell otherwise. */
-const told = new WeakMap<object, string>();
+import type { Whereabouts } from './known-models.ts';
 
-/** Returns the rows that a sweeper knows; undefined for a sweeper of another copy of this package. */
-export function knownRowsOf(sweeper: object): KnownRows | undefined {
-  return rowsOfSweepers.get(sweeper);
+/** Of which model a plain row is: its type, and where its id and its tenant are. */
+export interface RowModel {
+  readonly type: string;
+  readonly id: Whereabouts | undefined;
+  readonly tenant: Whereabouts | undefined;
 }
 
+interface Told extends RowModel {
+  /** The sweeper's rows that a hook has told this to. */
+  readonly to: KnownRows;
+}
+
+/** What the first hook has told of a row. It holds for other sweepers, too, unless their own hooks tell otherwise. */
+const told = new WeakMap<object, Told>();
+
 /**
- * The types of rows that are plain objects. Whoever read them from the database tells them, so that the rows themselves
+ * The models of rows that are plain objects. Whoever read them from the database tells them, so that the rows themselves
  * stay as they are: they can be written back and cloned. A clone is another object, and is not known.
  */
 export class KnownRows {
-  readonly #own = new WeakMap<object, string>();
+  readonly #own = new WeakMap<object, Told>();
+  readonly #models = new WeakMap<RowModel, Told>();
 
-  /** @param sweeper whose rows these are */
-  constructor(sweeper: object) {
-    rowsOfSweepers.set(sweeper, this);
+  /** @param model the same object for all rows of a model */
+  add(row: object, model: RowModel): void {
+    const before = this.of(row);
+    const now = this.#toldOf(model);
+    if (before === now) return;
+    if (before === undefined) told.set(row, now);
+    // An extension gives a row of another client. What that was asked for is the type, but its tenant is where it was read.
+    else this.#own.set(row, before.to === this ? { ...now, tenant: before.tenant } : now);
   }
 
-  add(row: object, type: string): void {
-    const known = told.get(row);
-    if (known === undefined) told.set(row, type);
-    else if (known !== type) this.#own.set(row, type);
-  }
-
-  typeOf(row: object): string | undefined {
+  of(row: object): Told | undefined {
     return this.#own.get(row) ?? told.get(row);
+  }
+
+  #toldOf(model: RowModel): Told {
+    let known = this.#models.get(model);
+    if (known === undefined) {
+      known = { ...model, to: this };
+      this.#models.set(model, known);
+    }
+    return known;
   }
 }

@@ -8,17 +8,18 @@ export const EVERYTHING = '*';
  */
 const RESERVED = /[%:=*\s\x7f-\xa0]|[^\x21-\uffff]/g;
 
-function escapeType(type: string): string {
+function escapeText(type: string): string {
   return type.replace(RESERVED, (character) => `%${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 /**
- * The names of a type: `Comment`, on which every fragment showing a comment depends, and `Comment:*`, for its lists.
- * Cached per type so that entries share the strings.
+ * The names of a type: `Comment`, on which every fragment showing a comment depends, `Comment:*`, for its lists, and
+ * `Comment:@*`, on which lists depend that show rows of all tenants. Cached per type so that entries share the strings.
  */
 interface TypeNames {
   readonly type: string;
   readonly list: string;
+  readonly tenants: string;
 }
 
 const MAX_TYPES = 1_000;
@@ -27,32 +28,53 @@ const known = new Map<string, TypeNames>();
 function typeNames(type: string): TypeNames {
   let names = known.get(type);
   if (names === undefined) {
-    const escaped = escapeType(type);
-    names = { type: escaped, list: `${escaped}:*` };
+    const escaped = escapeText(type);
+    names = { type: escaped, list: `${escaped}:*`, tenants: `${escaped}:@*` };
     if (known.size >= MAX_TYPES) known.clear();
     known.set(type, names);
   }
   return names;
 }
 
-/** Returns the own name of a model, `Comment:=7`, or of a list, `Comment:*`. Two identities never share one. */
+/**
+ * Returns the own name of a model, `Comment:=7`, or of a list, `Comment:*`; with a tenant `Comment:@acme:=7` and
+ * `Comment:@acme:*`. Two identities never share one.
+ */
 export function ownName(identity: Identity): string {
-  const names = typeNames(identity.type);
-  return identity.id === undefined ? names.list : `${names.type}:=${identity.id}`;
+  const { tenant } = identity;
+  if (tenant === undefined) return sharedName(identity);
+  const ofTenant = `${typeNames(identity.type).type}:@${escapeText(tenant)}`;
+  return identity.id === undefined ? `${ofTenant}:*` : `${ofTenant}:=${identity.id}`;
 }
 
-/** Returns the three names that a fragment made from this model depends on, its own name last. */
-export function dependencyNames(identity: Identity): readonly [string, string, string] {
-  return [EVERYTHING, typeNames(identity.type).type, ownName(identity)];
+/** The name without the tenant. A change of which no tenant is known bumps it, so all tenants' rows depend on it. */
+function sharedName({ type, id }: Identity): string {
+  const names = typeNames(type);
+  return id === undefined ? names.list : `${names.type}:=${id}`;
 }
 
 /**
- * Returns the names that a change of this model bumps. A row bumps itself and the lists of its type; a type without an
- * id bumps the type's name, on which all its fragments depend. No other identity has the first of these names.
+ * Returns the names that a fragment made from this model depends on, its own name last. A row or list of a tenant
+ * depends on the name that it has without one as well; a list without a tenant shows rows of all tenants.
+ */
+export function dependencyNames(identity: Identity): readonly string[] {
+  const { type, tenants } = typeNames(identity.type);
+  if (identity.tenant !== undefined) return [EVERYTHING, type, sharedName(identity), ownName(identity)];
+  if (identity.id === undefined) return [EVERYTHING, type, tenants, sharedName(identity)];
+  return [EVERYTHING, type, sharedName(identity)];
+}
+
+/**
+ * Returns the names that a change of this model bumps. A row bumps itself and the lists of its type: of all tenants, or
+ * of its own and those without a tenant. A type without an id bumps the type's name, on which all its fragments depend.
+ * No other identity has the first of these names, except that of a type and all of its tenants is one.
  */
 export function bumpedNames(identity: Identity): readonly [string, ...string[]] {
-  const names = typeNames(identity.type);
-  return identity.id === undefined ? [names.type] : [`${names.type}:=${identity.id}`, names.list];
+  const { type, list, tenants } = typeNames(identity.type);
+  if (identity.id === undefined) return [type];
+  if (identity.tenant === undefined) return [sharedName(identity), list];
+  const tenantList = ownName({ ...identity, id: undefined });
+  return [ownName(identity), tenantList, sharedName(identity), tenants];
 }
 
 /** Returns the type in a name: `Comment` for `Comment:=7`, `Comment:*` and `Comment`. */

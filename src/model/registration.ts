@@ -10,6 +10,7 @@ const isFunction = (value: unknown): boolean => typeof value === 'function';
 const CHECKS: { readonly [K in keyof Registration]-?: Check } = {
   type: [isName, 'a name'],
   id: [(value) => isName(value) || isFunction(value), 'an attribute or a function'],
+  tenant: [(value) => isName(value) || isFunction(value), 'an attribute or a function'],
   touches: [isFunction, 'a function'],
   version: [isName, 'an attribute'],
 };
@@ -21,7 +22,7 @@ const CHECKS: { readonly [K in keyof Registration]-?: Check } = {
  */
 export function checkRegistration(registration: object): Registration {
   if (typeof registration !== 'object' || registration === null) {
-    throw badOption('register()', '{ type, id, touches, version }', describe(registration));
+    throw badOption('register()', '{ type, id, tenant, touches, version }', describe(registration));
   }
   checkNames('register()', registration, Object.keys(CHECKS));
   for (const [name, value] of Object.entries(registration)) {

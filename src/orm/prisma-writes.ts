@@ -1,4 +1,5 @@
 import { partialRow } from '../model/partial-row.ts';
+import { type KeyFields, keyIn } from './prisma-keys.ts';
 import type { DataModel, Followers } from './prisma-schema.ts';
 import type { Write } from './save-hook.ts';
 
@@ -11,9 +12,6 @@ export interface ModelCall {
 }
 
 export type Row = Readonly<Record<string, unknown>>;
-
-/** Returns the field that holds a model's id; undefined for ids of several fields. */
-export type IdField = (model: string) => string | undefined;
 
 /** The writing operations. `rows`: the result is the written rows. `count`: it is only their number. */
 const WRITES: ReadonlyMap<string, 'rows' | 'count'> = new Map([
@@ -36,14 +34,14 @@ export function isWrite(operation: string): boolean {
  * Returns all that one call wrote: rows of its model, rows that its `data` reaches through relations, and those that the
  * database changes because of these (`onDelete`, `onUpdate`).
  */
-export function writesOf(call: ModelCall, dataModel: DataModel, idField: IdField, followers: Followers): Write[] {
+export function writesOf(call: ModelCall, dataModel: DataModel, keyFields: KeyFields, followers: Followers): Write[] {
   const { model, operation, args } = call;
-  const writes: Write[] = [{ model, modelClass: undefined, rows: topRows(call, dataModel, idField) }];
+  const writes: Write[] = [{ model, modelClass: undefined, rows: topRows(call, dataModel, keyFields) }];
   const found = new Set<string>();
   const follow = (of: string, field?: string) => {
     for (const each of followers.of(of, field)) found.add(each);
   };
-  for (const part of [args.data, args.create, args.update]) nested(part, model, dataModel, idField, writes, follow);
+  for (const part of [args.data, args.create, args.update]) nested(part, model, dataModel, keyFields, writes, follow);
   if (operation.startsWith('delete')) follow(model);
   if (operation.startsWith('up')) {
     const where = args.where as Row | undefined;
@@ -56,30 +54,36 @@ export function writesOf(call: ModelCall, dataModel: DataModel, idField: IdField
 function topRows(
   { model, operation, args, result }: ModelCall,
   { models }: DataModel,
-  idField: IdField,
+  keyFields: KeyFields,
 ): Write['rows'] {
   if (WRITES.get(operation) !== 'rows') return undefined;
-  const id = idField(model);
+  const key = keyFields(model);
   const fields = models[model]?.fields ?? [];
   const scalars = fields.filter(({ kind }) => kind !== 'object').map(({ name }) => name);
   const changed = keysOf(operation === 'upsert' ? args.update : args.data);
   // The client does not know which attributes hold a relation's foreign key, so any of them may have changed.
-  const changesRelation = changed.some((key) => fields.some(({ name, kind }) => name === key && kind === 'object'));
+  const changesRelation = changed.some((name) =>
+    fields.some((field) => field.name === name && field.kind === 'object'),
+  );
+  const changesKey = key.some((field) => changed.includes(field));
+  // Of an upsert nobody knows whether the row was there.
+  const asked =
+    operation === 'upsert' ? undefined : keyIn(args.where, key, (name) => fields.some((field) => field.name === name));
   const rows = [];
   for (const row of Array.isArray(result) ? result : [result]) {
     const now = { ...pick(row, scalars) };
-    if (id !== undefined) now[id] ??= (args.where as Row | undefined)?.[id];
-    if (id !== undefined && now[id] === undefined) return undefined;
+    // What was selected may leave out the key.
+    for (const field of key) if (!changesKey) now[field] ??= asked?.[field];
+    if (key.some((field) => now[field] === undefined)) return undefined;
     const known = scalars.every((name) => name in now) ? now : partialRow(now);
     if (operation.startsWith('create') || operation === 'delete') {
       rows.push({ now: known });
       continue;
     }
-    if (id !== undefined && changed.includes(id) && (args.where as Row | undefined)?.[id] === undefined)
-      return undefined;
+    if (changesKey && asked === undefined) return undefined;
     const kept = changesRelation ? [] : Object.keys(now).filter((name) => !changed.includes(name));
     const before = pick(now, kept);
-    if (id !== undefined) before[id] = changed.includes(id) ? (args.where as Row)[id] : now[id];
+    for (const field of key) before[field] = changesKey ? asked?.[field] : now[field];
     rows.push({ now: known, previous: partialRow(before) });
   }
   return rows;
@@ -93,21 +97,21 @@ function nested(
   data: unknown,
   model: string,
   dataModel: DataModel,
-  idField: IdField,
+  keyFields: KeyFields,
   writes: Write[],
   follow: Follow,
 ): void {
   if (Array.isArray(data)) {
-    for (const each of data) nested(each, model, dataModel, idField, writes, follow);
+    for (const each of data) nested(each, model, dataModel, keyFields, writes, follow);
     return;
   }
   for (const [key, value] of Object.entries(isObject(data) ? data : {})) {
     const field = dataModel.models[model]?.fields.find(({ name }) => name === key);
     if (field === undefined) {
       // `create`, `data`, `update` and the like of a relation contain data of the same model.
-      nested(value, model, dataModel, idField, writes, follow);
+      nested(value, model, dataModel, keyFields, writes, follow);
     } else if (field.kind === 'object' && dataModel.models[field.type] !== undefined) {
-      relation(value, field.type, dataModel, idField, writes, follow);
+      relation(value, field.type, dataModel, keyFields, writes, follow);
     }
   }
 }
@@ -116,25 +120,26 @@ function relation(
   value: unknown,
   model: string,
   dataModel: DataModel,
-  idField: IdField,
+  keyFields: KeyFields,
   writes: Write[],
   follow: Follow,
 ): void {
+  const fields = dataModel.models[model]?.fields ?? [];
   for (const [operation, what] of Object.entries(isObject(value) ? value : {})) {
     if (what === undefined) continue;
-    const rows = operation === 'connect' ? connected(what, idField(model)) : undefined;
+    const rows = operation === 'connect' ? connected(what, keyFields(model), fields) : undefined;
     writes.push({ model, modelClass: undefined, rows });
     if (operation.startsWith('delete')) follow(model);
-    if (operation.startsWith('up')) for (const { name } of dataModel.models[model]?.fields ?? []) follow(model, name);
-    nested(what, model, dataModel, idField, writes, follow);
+    if (operation.startsWith('up')) for (const { name } of fields) follow(model, name);
+    nested(what, model, dataModel, keyFields, writes, follow);
   }
 }
 
-/** Returns rows that are named by their ids; their other attributes are unknown. Undefined if an id is missing. */
-function connected(what: unknown, id: string | undefined): Write['rows'] {
-  const all = Array.isArray(what) ? what : [what];
-  const named = all.every((each) => id !== undefined && isObject(each) && isScalar(each[id]));
-  return named ? all.map((each) => ({ now: partialRow({ [id as string]: each[id as string] }) })) : undefined;
+/** Returns rows that are named by their keys; their other attributes are unknown. Undefined if a key is missing. */
+function connected(what: unknown, key: readonly string[], fields: readonly { readonly name: string }[]): Write['rows'] {
+  const isField = (name: string) => fields.some((field) => field.name === name);
+  const named = (Array.isArray(what) ? what : [what]).map((each) => keyIn(each, key, isField));
+  return named.every((each) => each !== undefined) ? named.map((each) => ({ now: partialRow(each) })) : undefined;
 }
 
 function keysOf(data: unknown): readonly string[] {
@@ -145,10 +150,6 @@ function pick(row: unknown, names: readonly string[]): Record<string, unknown> {
   return Object.fromEntries(
     names.filter((name) => isObject(row) && name in row).map((name) => [name, (row as Row)[name]]),
   );
-}
-
-function isScalar(value: unknown): boolean {
-  return ['string', 'number', 'bigint'].includes(typeof value);
 }
 
 function isObject(value: unknown): value is Row {

@@ -1,13 +1,15 @@
 import { CacheSweeperError } from '../errors.ts';
 import type { SweepTransaction } from '../invalidation/transaction.ts';
+import { ID_ATTRIBUTES, idAt } from '../model/known-models.ts';
 import { Ambient } from '../render/ambient.ts';
 import type { CacheSweeper } from '../sweeper.ts';
 import { badOption } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
+import { type KeyFields, keysOfSchema } from './prisma-keys.ts';
 import { type Source, visitRows } from './prisma-rows.ts';
 import { type DataModel, type Followers, followersOf } from './prisma-schema.ts';
-import { type IdField, isWrite, type ModelCall, type Row, writesOf } from './prisma-writes.ts';
-import { MAX_BULK_ROWS, SaveHook, type SaveHookOptions, type Write } from './save-hook.ts';
+import { isWrite, type ModelCall, type Row, writesOf } from './prisma-writes.ts';
+import { MAX_BULK_ROWS, type Place, SaveHook, type SaveHookOptions, type Write } from './save-hook.ts';
 import { checkVersion, PRISMA } from './versions.ts';
 
 export type { HookedModel, SaveHookOptions } from './save-hook.ts';
@@ -20,6 +22,7 @@ export type { HookedModel, SaveHookOptions } from './save-hook.ts';
  *
  * @returns the same client
  * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION when this is no client of Prisma 7, or one without its data model;
+ * CACHESWEEPER_TYPE_CONFLICT when the sweeper hears a client of another database with the same models;
  * CACHESWEEPER_INSTALL when it was called for this client and sweeper before
  *
  * @example
@@ -51,10 +54,19 @@ export function sweepOnSave<C extends PrismaLike>(prisma: C, sweeper: CacheSweep
       'sweepOnSave() was called for this Prisma client and sweeper before; clients made from it with $extends are heard',
     );
   }
+  const keyFields = keysOf(root, dataModel, options);
+  hook.claim(placesOf(root, dataModel, hook));
+  hook.learn({
+    known: (type) => {
+      const model = typeof type === 'string' ? hook.modelOf(type) : undefined;
+      if (model === undefined || !Object.hasOwn(dataModel.models, model)) return undefined;
+      return { id: idAt(keyFields(model)), table: model, tenant: hook.tenant };
+    },
+    relatives: () => [],
+  });
   installed.set(root, told.add(sweeper));
-  const idField: IdField = (model) => idFieldOf(dataModel, model, options.models?.[model]?.id);
   const followers = followersOf(dataModel, root._engineConfig?.inlineSchema);
-  listen(root, new PrismaListener(client, hook, dataModel, idField, followers));
+  listen(root, new PrismaListener(client, hook, dataModel, keyFields, followers));
   return prisma;
 }
 
@@ -95,7 +107,7 @@ interface Client {
 
 /** The client that was constructed. Others are made from it. */
 interface Root {
-  readonly _engineConfig?: { readonly inlineSchema?: unknown };
+  readonly _engineConfig?: { readonly inlineSchema?: unknown; readonly adapter?: object };
   _executeRequest(this: unknown, request: Request): Promise<unknown>;
   _request(this: unknown, request: Request): Promise<unknown>;
   $transaction: Transact;
@@ -125,19 +137,19 @@ class PrismaListener {
   readonly #client: Client;
   readonly #hook: SaveHook;
   readonly #dataModel: DataModel;
-  readonly #idField: IdField;
+  readonly #keyFields: KeyFields;
   readonly #followers: Followers;
   readonly #open = new Ambient<Open>();
   readonly #all = new Set<Open>();
   /** Transactions by the client that their callback got. */
   readonly #transactions = new WeakMap<object, SweepTransaction>();
 
-  constructor(client: Client, hook: SaveHook, dataModel: DataModel, idField: IdField, followers: Followers) {
+  constructor(client: Client, hook: SaveHook, dataModel: DataModel, keyFields: KeyFields, followers: Followers) {
     this.#followers = followers;
     this.#client = client;
     this.#hook = hook;
     this.#dataModel = dataModel;
-    this.#idField = idField;
+    this.#keyFields = keyFields;
   }
 
   /** Replaces `$transaction` of all clients, and of those that its callbacks get. */
@@ -192,7 +204,7 @@ class PrismaListener {
     const open = isInside ? this.#open.current : undefined;
     const before = await this.#rows({ model, operation, args }, open);
     const result = await send();
-    const writes = writesOf({ model, operation, args, result }, this.#dataModel, this.#idField, this.#followers);
+    const writes = writesOf({ model, operation, args, result }, this.#dataModel, this.#keyFields, this.#followers);
     // The write has happened. If its rows cannot be read again, bump their type instead.
     const rows = before && (await this.#again({ model, operation, args, result }, before, open).catch(() => undefined));
     const told = writes.map((write, i) => (i === 0 && rows !== undefined ? { ...write, rows } : write));
@@ -218,7 +230,10 @@ class PrismaListener {
       return undefined;
     }
     // In the list form of `$transaction` no client can read inside the transaction.
-    if ((open !== undefined && open.client === undefined) || this.#idField(model) === undefined) return undefined;
+    if (open !== undefined && open.client === undefined) return undefined;
+    const key = this.#keyFields(model);
+    // Nobody finds a row again whose key has changed.
+    if (key.length === 0 || key.some((field) => field in ((args.data ?? {}) as Row))) return undefined;
     const rows = await this.#find(model, { where: args.where, take: MAX_BULK_ROWS + 1 }, open);
     return rows.length > MAX_BULK_ROWS ? undefined : rows;
   }
@@ -233,11 +248,18 @@ class PrismaListener {
     open: Open | undefined,
   ): Promise<Write['rows']> {
     if ((result as { readonly count?: unknown }).count !== rows.length) return undefined;
-    const id = this.#idField(model) as string;
-    const found = await this.#find(model, { where: { [id]: { in: rows.map((row) => row[id]) } } }, open);
+    const key = this.#keyFields(model);
+    const [field, ...more] = key;
+    const one = (row: Row) => Object.fromEntries(key.map((name) => [name, row[name]]));
+    const where =
+      field !== undefined && more.length === 0
+        ? { [field]: { in: rows.map((row) => row[field]) } }
+        : { OR: rows.map(one) };
+    const found = await this.#find(model, { where }, open);
     if (operation === 'updateMany' && found.length !== rows.length) return undefined;
-    const byId = new Map(found.map((row) => [row[id], row]));
-    return rows.map((row) => ({ now: byId.get(row[id]) ?? row, previous: row }));
+    const textOf = (row: Row) => JSON.stringify(key.map((name) => scalarText(row[name])));
+    const byKey = new Map(found.map((row) => [textOf(row), row]));
+    return rows.map((row) => ({ now: byKey.get(textOf(row)) ?? row, previous: row }));
   }
 
   #find(model: string, args: object, open: Open | undefined): Promise<Row[]> {
@@ -246,10 +268,41 @@ class PrismaListener {
   }
 }
 
-function idFieldOf({ models }: DataModel, model: string, told: unknown): string | undefined {
-  if (typeof told === 'string') return told;
-  if (typeof told === 'function') return undefined;
-  return ['id', '_id', 'pk'].find((name) => models[model]?.fields.some((field) => field.name === name));
+function keysOf({ _engineConfig: config }: Root, { models }: DataModel, options: SaveHookOptions): KeyFields {
+  const schema = config?.inlineSchema;
+  const keys = keysOfSchema(typeof schema === 'string' ? schema : '');
+  return (model) => {
+    const told = options.models?.[model]?.id;
+    if (told !== undefined) return typeof told === 'string' ? [told] : [];
+    const id = ID_ATTRIBUTES.find((name) => models[model]?.fields.some((field) => field.name === name));
+    return keys.get(model) ?? (id === undefined ? [] : [id]);
+  };
+}
+
+/** Where the rows are, as far as clients tell: those that share a connection, or say the same of it. */
+function placesOf(client: Root, { models }: DataModel, hook: SaveHook): readonly Place[] {
+  const { adapter = client._engineConfig ?? client } = client._engineConfig ?? {};
+  const { config } = adapter as { readonly config?: unknown };
+  let table: unknown = adapter;
+  try {
+    const text = typeof config === 'object' && config !== null ? JSON.stringify(config) : ':memory:';
+    // Each database in memory is one of its own.
+    if (!text.includes(':memory:')) table = text;
+  } catch {
+    // An open connection, which is a place of its own.
+  }
+  return Object.keys(models).map((name) => ({
+    model: `Prisma ${hook.typeOf(name)}`,
+    name,
+    table,
+    isOpen: () => true,
+    todo: 'clients of one database can share one adapter; else ',
+  }));
+}
+
+/** A Date as text has whole seconds only. */
+function scalarText(value: unknown): string {
+  return value instanceof Date ? value.toISOString() : String(value);
 }
 
 /** Returns the client's property for a model: `prisma.blogComment` for `BlogComment`. */

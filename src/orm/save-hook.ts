@@ -1,6 +1,10 @@
+import { CacheSweeperError } from '../errors.ts';
 import type { SweepTransaction } from '../invalidation/transaction.ts';
-import { knownRowsOf } from '../model/known-rows.ts';
-import type { CacheSweeper } from '../sweeper.ts';
+import type { Identifier } from '../model/identity.ts';
+import type { KnownModels } from '../model/known-models.ts';
+import type { RowModel } from '../model/known-rows.ts';
+import { isUnknown, partialRow } from '../model/partial-row.ts';
+import { type CacheSweeper, identifierOf } from '../sweeper.ts';
 import { badOption, checkNames } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
 
@@ -9,9 +13,12 @@ export interface HookedModel {
   /** Name of the type; default the class's own name. Give one when code is minified. Templates use this name, too. */
   readonly type?: string;
   /**
-   * Attribute that holds the id, or a function that returns it; default: the first of `id`, `_id` and `pk` that is set.
+   * Attribute that holds the id, or a function that returns it, as a list for a key of several attributes. Default: the
+   * key that the ORM knows.
    */
   readonly id?: string | ((row: never) => unknown);
+  /** Attribute that holds the tenant, or a function that returns it, where rows of two tenants may have the same id. */
+  readonly tenant?: string | ((row: never) => unknown);
   /**
    * Bumps a row only if this attribute (`updatedAt`, a version) differs from the one recorded at its last bump.
    * Default: always.
@@ -36,6 +43,11 @@ export interface SaveHookOptions {
    * and the types it touches. `'rows'`: up to 1,000 matching rows, which are read before the write.
    */
   readonly bulk?: 'type' | 'rows';
+  /**
+   * The tenant of all rows of this client, where each tenant has a database or client of its own. Not for TypeORM,
+   * whose data sources share their classes. Default: none.
+   */
+  readonly tenant?: string;
 }
 
 /** Limit of rows for `bulk: 'rows'`. With more, the type is bumped. */
@@ -49,7 +61,31 @@ export interface Write {
   readonly modelClass: object | undefined;
   /** The rows as they are now and, if known, were before; undefined if the rows are not known. */
   readonly rows: readonly { readonly now: object; readonly previous?: object | undefined }[] | undefined;
+  /** A row of which nothing is known, for `touches` where the rows are not known. Default: a plain one. */
+  readonly anyRow?: object | undefined;
 }
+
+/** What an ORM knows beside its writes. */
+export interface HookedOrm {
+  readonly known: KnownModels;
+  /** Returns the other models whose rows are in the table that a write was for. */
+  relatives(write: Write): readonly Omit<Write, 'rows'>[];
+}
+
+/** Where the rows of a model are. */
+export interface Place {
+  /** The model's class, or the name of its type. */
+  readonly model: object | string;
+  readonly name: string;
+  /** Equal for two sources of the same rows. */
+  readonly table: unknown;
+  /** Whether its source is in use. */
+  isOpen(): boolean;
+  /** What to do where both are the same database, which this source cannot tell. */
+  readonly todo?: string;
+}
+
+const places = new WeakMap<Identifier, Map<object | string, Place>>();
 
 /** The part that the hooks of all ORMs share: it checks options and passes writes to the sweeper. */
 export class SaveHook {
@@ -58,25 +94,84 @@ export class SaveHook {
   readonly #models: ReadonlyMap<string, HookedModel>;
   readonly #excluded: ReadonlySet<string>;
   readonly #strict: boolean;
+  readonly #identifier: Identifier;
+  readonly #named: readonly (readonly [name: string, modelClass: object | undefined])[];
+  readonly #rowModels = new Map<string, RowModel>();
+  #known: KnownModels = () => undefined;
+  #relatives: HookedOrm['relatives'] = () => [];
+  readonly tenant: string | undefined;
 
   /**
-   * @param models the ORM's models by name, with their classes if they have any
+   * @param models the ORM's models by name, with their classes if they have any; several may have one name
    * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION when an option has an unknown name or a wrong value
    */
-  constructor(sweeper: CacheSweeper, options: SaveHookOptions, models: ReadonlyMap<string, object | undefined>) {
-    checkOptions(sweeper, options, models);
+  constructor(
+    sweeper: CacheSweeper,
+    options: SaveHookOptions,
+    models: Iterable<readonly [name: string, modelClass: object | undefined]>,
+  ) {
+    const named = [...models];
+    checkOptions(sweeper, options, new Map(named));
     this.#sweeper = sweeper;
     this.#models = new Map(Object.entries(options.models ?? {}));
     this.#excluded = new Set(options.exclude);
     this.#strict = options.strict ?? false;
     this.bulk = options.bulk ?? 'type';
-    for (const [name, { type, id }] of this.#models) {
-      const registration = { ...(type === undefined ? {} : { type }), ...(id === undefined ? {} : { id }) };
-      const modelClass = models.get(name);
-      if (type !== undefined || id !== undefined) {
-        sweeper.register(typeof modelClass === 'function' ? modelClass : this.typeOf(name), registration as never);
-      }
+    this.tenant = options.tenant;
+    const identifier = identifierOf(sweeper);
+    if (identifier === undefined) {
+      throw badOption(HOOK, 'a CacheSweeper of the same copy of this package', 'one of another copy', {
+        todo: 'npm ls nunjucks-cachesweeper shows where the copies are',
+      });
     }
+    this.#identifier = identifier;
+    this.#named = named;
+  }
+
+  /**
+   * Tells the sweeper what the ORM and the options know of the models, and the hook which of them share a table.
+   *
+   * @throws CacheSweeperError CACHESWEEPER_TYPE_CONFLICT
+   */
+  learn({ known, relatives }: HookedOrm): void {
+    this.#relatives = relatives;
+    this.#known = known;
+    // Known tables first: two classes of one table may be registered under one type.
+    this.#identifier.learn(known);
+    for (const [name, modelClass] of this.#named) {
+      const { type, id, tenant } = this.#models.get(name) ?? {};
+      const told = Object.entries({ type, id, tenant }).filter(([, value]) => value !== undefined);
+      if (told.length === 0) continue;
+      const model = typeof modelClass === 'function' ? modelClass : this.typeOf(name);
+      this.#sweeper.register(model, Object.fromEntries(told));
+    }
+  }
+
+  /** Makes the sweeper ask again for what it remembers of the ORM's models. */
+  learnAgain(): void {
+    this.#rowModels.clear();
+    this.#identifier.forget();
+  }
+
+  /**
+   * Refuses models whose rows come from two sources but would be taken for the same.
+   *
+   * @throws CacheSweeperError CACHESWEEPER_TYPE_CONFLICT
+   */
+  claim(claimed: readonly Place[]): void {
+    const claims = places.get(this.#identifier) ?? new Map<object | string, Place>();
+    for (const place of claimed) {
+      const holder = claims.get(place.model);
+      const isSame = holder === undefined || holder.table === place.table || !holder.isOpen();
+      if (isSame || this.tenant !== undefined || this.#models.get(place.name)?.tenant !== undefined) continue;
+      throw new CacheSweeperError(
+        'CACHESWEEPER_TYPE_CONFLICT',
+        `${HOOK}: rows of ${place.name} come from two databases or schemas: their fragments would be mixed up; ${place.todo ?? ''}use a ` +
+          `sweeper with a namespace for each, or say the tenant: { models: { ${place.name}: { tenant: 'tenantId' } } }`,
+      );
+    }
+    for (const place of claimed) claims.set(place.model, place);
+    places.set(this.#identifier, claims);
   }
 
   hears(model: string): boolean {
@@ -88,9 +183,26 @@ export class SaveHook {
     return this.#models.get(model)?.type ?? model;
   }
 
-  /** Tells the sweeper of which type a row is that is a plain object. */
+  /** Tells the sweeper of which model a row is that is a plain object. */
   knows(row: object, model: string): void {
-    knownRowsOf(this.#sweeper)?.add(row, this.typeOf(model));
+    this.#identifier.rows.add(row, this.#rowModel(model));
+  }
+
+  #rowModel(model: string): RowModel {
+    let known = this.#rowModels.get(model);
+    if (known === undefined) {
+      const type = this.typeOf(model);
+      const { id = this.#known(type)?.id, tenant } = this.#models.get(model) ?? {};
+      known = { type, id, tenant: tenant ?? (this.tenant === undefined ? undefined : () => this.tenant) };
+      this.#rowModels.set(model, known);
+    }
+    return known;
+  }
+
+  /** Returns the ORM's name of the model that templates know by this type, if it is one of the ORM's. */
+  modelOf(type: string): string | undefined {
+    for (const [name, told] of this.#models) if (told.type === type) return name;
+    return this.typeOf(type) === type ? type : undefined;
   }
 
   /** @param parent for a savepoint: the transaction around it */
@@ -105,7 +217,9 @@ export class SaveHook {
    * @param transaction where it was written; without one, or if it is over, the bump is sent at once
    */
   async heard(writes: readonly Write[], transaction: SweepTransaction | undefined): Promise<void> {
-    const told = writes.filter(({ model }) => this.hears(model));
+    const told = withoutRepeats(writes.flatMap((write) => this.#withRelatives(write))).filter(({ model }) =>
+      this.hears(model),
+    );
     if (told.length === 0) return;
     let open = transaction;
     while (open?.isOpen === false) open = open.parent;
@@ -114,16 +228,35 @@ export class SaveHook {
     if (open === undefined) await into.commit();
   }
 
-  #collect({ model, modelClass, rows }: Write, into: SweepTransaction): void {
-    const using = this.#models.get(model)?.using;
+  /** A row is one of each model that has its table. What it has not got of another model is unknown. */
+  #withRelatives(write: Write): readonly (Write & { readonly isRelative?: true })[] {
+    const relatives = this.#relatives(write);
+    if (relatives.length === 0) return [write];
+    const rows = write.rows?.map(({ now, previous }) => ({
+      now: partialRow(now),
+      previous: previous && partialRow(previous),
+    }));
+    return [write, ...relatives.map((relative) => ({ ...relative, rows, isRelative: true as const }))];
+  }
+
+  #collect(write: Write & { readonly isRelative?: true }, into: SweepTransaction): void {
+    const { model, modelClass, rows, anyRow, isRelative } = write;
     const of = modelClass ?? this.typeOf(model);
-    const type = modelClass === undefined ? { type: this.typeOf(model) } : {};
     try {
-      if (rows === undefined) into.invalidateAllOf(of);
-      for (const { now, previous } of rows ?? []) {
+      const type = modelClass === undefined ? this.typeOf(model) : this.#typeIf(isRelative, modelClass);
+      if (rows === undefined) return into.invalidateAllOf(of, anyRow && [{ now: anyRow }]);
+      // A plain row does not tell which client it is from.
+      if (modelClass === undefined && this.tenant !== undefined) {
+        for (const row of rows.flatMap(({ now, previous }) => [now, previous])) if (row) this.knows(row, model);
+      }
+      // Without a usable key nobody knows which row it is, but its type is known, and what it touches.
+      if (!rows.every(({ now, previous }) => this.#isIdentified(now, type) && this.#isIdentified(previous, type))) {
+        return into.invalidateAllOf(of, rows);
+      }
+      for (const { now, previous } of rows) {
         into.invalidateCacheFor(now, {
-          ...type,
-          ...(using === undefined ? {} : { using }),
+          ...(type === undefined ? {} : { type }),
+          ...this.#using(model, now),
           ...(previous === undefined ? {} : { previous }),
         });
       }
@@ -131,6 +264,39 @@ export class SaveHook {
       into.fail(error);
     }
   }
+
+  /** The rows of a relative are of another class than its own. */
+  #typeIf(isRelative: true | undefined, modelClass: object): string | undefined {
+    return isRelative ? this.#identifier.identity(modelClass).type : undefined;
+  }
+
+  #isIdentified(row: object | undefined, type: string | undefined): boolean {
+    if (row === undefined) return true;
+    try {
+      this.#identifier.identity(row, type);
+      return true;
+    } catch (error) {
+      if (error instanceof CacheSweeperError && error.code === 'CACHESWEEPER_NO_IDENTITY') return false;
+      throw error;
+    }
+  }
+
+  /** An attribute that was not loaded does not tell whether it has changed, so the save counts. */
+  #using(model: string, row: object): { readonly using?: string } {
+    const using = this.#models.get(model)?.using;
+    return using === undefined || isUnknown((row as Readonly<Record<string, unknown>>)[using]) ? {} : { using };
+  }
+}
+
+/** Of a table with several models, each may be told as itself and as a relative of the others. */
+function withoutRepeats<W extends Write>(writes: readonly W[]): readonly W[] {
+  const met = new Map<string, Set<unknown>>();
+  return writes.filter(({ model, modelClass, rows }) => {
+    if (rows !== undefined) return true;
+    const classes = met.get(model) ?? new Set();
+    met.set(model, classes);
+    return !classes.has(modelClass) && classes.add(modelClass);
+  });
 }
 
 const HOOK = 'sweepOnSave()';
@@ -142,13 +308,15 @@ function checkOptions(
 ): void {
   if (typeof sweeper?.beginTransaction !== 'function') throw badOption(HOOK, 'a CacheSweeper', describe(sweeper));
   if (typeof options !== 'object' || options === null) throw badOption(HOOK, 'an object of options', describe(options));
-  checkNames(HOOK, options, ['models', 'exclude', 'strict', 'bulk']);
-  const { models = {}, exclude = [], strict = false, bulk = 'type' } = options;
+  checkNames(HOOK, options, ['models', 'exclude', 'strict', 'bulk', 'tenant']);
+  const { models = {}, exclude = [], strict = false, bulk = 'type', tenant } = options;
   if (typeof models !== 'object' || models === null)
     throw badOption(`${HOOK} models`, 'an object of options by model', describe(models));
   if (!Array.isArray(exclude)) throw badOption(`${HOOK} exclude`, 'a list of names of models', describe(exclude));
   if (typeof strict !== 'boolean') throw badOption(`${HOOK} strict`, 'true or false', describe(strict));
   if (bulk !== 'type' && bulk !== 'rows') throw badOption(`${HOOK} bulk`, '"type" or "rows"', describe(bulk));
+  if (tenant !== undefined && (typeof tenant !== 'string' || tenant === ''))
+    throw badOption(`${HOOK} tenant`, 'a name', describe(tenant));
   checkModels('models', Object.keys(models), known);
   checkModels('exclude', exclude, known);
   for (const [model, told] of Object.entries(models)) checkModelOptions(`${HOOK} models.${model}`, told);
@@ -162,11 +330,11 @@ function checkModels(option: string, names: readonly string[], known: ReadonlyMa
 }
 
 function checkModelOptions(what: string, told: unknown): void {
-  if (typeof told !== 'object' || told === null) throw badOption(what, '{ type, id, using }', describe(told));
-  checkNames(what, told, ['type', 'id', 'using']);
+  if (typeof told !== 'object' || told === null) throw badOption(what, '{ type, id, tenant, using }', describe(told));
+  checkNames(what, told, ['type', 'id', 'tenant', 'using']);
   for (const [name, value] of Object.entries(told)) {
     const isName = typeof value === 'string' && value !== '';
-    if (isName || value === undefined || (name === 'id' && typeof value === 'function')) continue;
+    if (isName || value === undefined || (['id', 'tenant'].includes(name) && typeof value === 'function')) continue;
     throw badOption(`${what}.${name}`, 'a name', describe(value));
   }
 }

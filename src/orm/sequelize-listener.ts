@@ -1,6 +1,8 @@
-import type { Model, ModelAttributeColumnOptions, ModelStatic, Sequelize, Transaction } from 'sequelize';
+import type { Model, Sequelize, Transaction } from 'sequelize';
 import type { SweepTransaction } from '../invalidation/transaction.ts';
 import { MAX_BULK_ROWS, type SaveHook, type Write } from './save-hook.ts';
+import type { AnyModel, SequelizeModels } from './sequelize-models.ts';
+import { anyRow, rowBefore, rowNow } from './sequelize-rows.ts';
 
 /** Finds the sweeper's transaction for one of Sequelize's. */
 export class OpenTransactions {
@@ -43,11 +45,23 @@ export class OpenTransactions {
 /** The part of the options that models pass to the query interface which is used here. */
 export interface QueryOptions {
   readonly transaction?: Transaction | null | undefined;
-  readonly model?: ModelStatic<Model>;
+  readonly model?: AnyModel;
 }
 
-function write(model: ModelStatic<Model>, rows: Write['rows']): Write {
-  return { model: model.name, modelClass: model, rows };
+/** What a query writes: rows of a model, or a table whose name alone is known. */
+export type Target = { readonly model: AnyModel } | { readonly table: unknown };
+
+/** The rows of a query that names none by one. */
+interface Matching {
+  readonly where: unknown;
+  /** By column, what an UPDATE sets. */
+  readonly values?: unknown;
+  /** Further models of which the database itself deletes or changes rows. */
+  readonly cascades?: boolean;
+}
+
+function write(model: AnyModel, rows: Write['rows']): Write {
+  return { model: model.name, modelClass: model, rows, anyRow: rows === undefined ? anyRow(model) : undefined };
 }
 
 /** Reports the writes of each kind of query that Sequelize's models send. */
@@ -55,88 +69,81 @@ export class SequelizeListener {
   readonly #sequelize: Sequelize;
   readonly #hook: SaveHook;
   readonly #transactions: OpenTransactions;
+  readonly #models: SequelizeModels;
 
-  constructor(sequelize: Sequelize, hook: SaveHook, transactions: OpenTransactions) {
+  constructor(sequelize: Sequelize, hook: SaveHook, transactions: OpenTransactions, models: SequelizeModels) {
     this.#sequelize = sequelize;
     this.#hook = hook;
     this.#transactions = transactions;
+    this.#models = models;
   }
 
   /** Handles a query that writes one instance. The instance still knows its values before the query. */
   async instance<T>(query: () => Promise<T>, instance: Model, options: QueryOptions | undefined): Promise<T> {
-    const model = instance.constructor as ModelStatic<Model>;
-    const previous = instance.isNewRecord ? undefined : before(instance);
+    const model = instance.constructor as AnyModel;
+    const previous = instance.isNewRecord ? undefined : rowBefore(instance);
     const result = await query();
-    await this.#heard([write(model, [{ now: instance, previous }])], options);
+    await this.#heard([write(model, [{ now: rowNow(instance), previous }])], options);
     return result;
   }
 
   /** Handles a query that deletes one instance, including rows that the database deletes or changes with it. */
   async deletion<T>(query: () => Promise<T>, instance: Model, options: QueryOptions | undefined): Promise<T> {
-    const model = instance.constructor as ModelStatic<Model>;
-    const previous = before(instance);
+    const model = instance.constructor as AnyModel;
+    const previous = rowBefore(instance);
     const result = await query();
-    await this.#heard([write(model, [{ now: instance, previous }]), ...this.#cascades(model)], options);
+    await this.#heard([write(model, [{ now: rowNow(instance), previous }]), ...this.#cascades(model)], options);
     return result;
   }
 
-  /** Like {@link deletion}, for all rows that match a condition. */
-  async deletions<T>(
-    query: () => Promise<T>,
-    model: ModelStatic<Model> | undefined,
-    where: unknown,
-    options: QueryOptions | undefined,
-  ): Promise<T> {
-    return this.matching(query, model, where, options, model && this.#cascades(model));
-  }
-
-  /**
-   * Handles a query that writes all rows that match a condition.
-   *
-   * @param others further writes of the same query
-   */
+  /** Handles a query that writes all rows that match a condition. */
   async matching<T>(
     query: () => Promise<T>,
-    model: ModelStatic<Model> | undefined,
-    where: unknown,
+    target: Target,
+    { where, values, cascades }: Matching,
     options: QueryOptions | undefined,
-    others: readonly Write[] = [],
   ): Promise<T> {
+    const [model, ...more] = this.#modelsOf(target);
     if (model === undefined) return query();
-    const previous = this.#hook.hears(model.name) ? await this.#rows(model, where, options) : undefined;
+    const others = [model, ...more].flatMap((each) => (cascades ? this.#cascades(each) : []));
+    const isOne = more.length === 0 && this.#isTableOf(model, target);
+    const previous = isOne && this.#hears(model) ? await this.#rows(model, where, options) : undefined;
     const result = await query();
     // The write has happened. If its rows cannot be read again, bump their type instead.
-    const now = previous && (await this.#again(model, previous, options).catch(() => undefined));
-    const rows = now && previous?.map((row, i) => ({ now: now[i] ?? row, previous: row }));
-    await this.#heard([write(model, rows), ...others], options);
+    const now = previous && (await this.#again(model, previous, values, options).catch(() => undefined));
+    const rows = now && previous?.map((row, i) => ({ now: rowNow(now[i] ?? row), previous: rowNow(row) }));
+    await this.#heard([write(model, rows), ...more.map((each) => write(each, undefined)), ...others], options);
     return result;
   }
 
   /** Handles a query whose rows are not known. */
-  async any<T>(
-    query: () => Promise<T>,
-    model: ModelStatic<Model> | undefined,
-    options: QueryOptions | undefined,
-  ): Promise<T> {
+  async any<T>(query: () => Promise<T>, target: Target, options: QueryOptions | undefined): Promise<T> {
     const result = await query();
-    if (model !== undefined) await this.#heard([write(model, undefined)], options);
+    await this.#heard(
+      this.#modelsOf(target).map((model) => write(model, undefined)),
+      options,
+    );
     return result;
   }
 
-  /** Returns the model of a table, for queries that do not name one. */
-  modelOf(table: unknown): ModelStatic<Model> | undefined {
-    const name = nameOf(table);
-    return Object.values(this.#sequelize.models).find((model) => nameOf(model.getTableName()) === name);
+  #modelsOf(target: Target): readonly AnyModel[] {
+    return 'model' in target ? [target.model] : this.#models.ofTable(target.table);
   }
 
-  /** Returns the writes that the database does itself when rows of a model are deleted. */
-  #cascades(model: ModelStatic<Model>, met: Set<ModelStatic<Model>> = new Set([model])): Write[] {
-    const table = nameOf(model.getTableName());
-    return Object.values(this.#sequelize.models).flatMap((other) => {
-      if (met.has(other) || !Object.values(other.getAttributes()).some((each) => goesWith(each, table))) return [];
-      met.add(other);
-      return [write(other, undefined), ...this.#cascades(other, met)];
-    });
+  /** Whether the rows can be read through this model: it may be known only by a table of another schema. */
+  #isTableOf(model: AnyModel, target: Target): boolean {
+    return 'model' in target || this.#models.hasTable(model, target.table);
+  }
+
+  #hears(model: AnyModel): boolean {
+    const relatives = this.#models.relatives(write(model, []));
+    return [model, ...relatives.map(({ modelClass }) => modelClass as AnyModel)].some(({ name }) =>
+      this.#hook.hears(name),
+    );
+  }
+
+  #cascades(model: AnyModel): Write[] {
+    return this.#models.goingWith(model).map((other) => write(other, undefined));
   }
 
   #heard(writes: readonly Write[], options: QueryOptions | undefined): Promise<void> {
@@ -152,29 +159,36 @@ export class SequelizeListener {
   }
 
   /** Returns the rows that match, if they are to be bumped one by one. */
-  async #rows(
-    model: ModelStatic<Model>,
-    where: unknown,
-    options: QueryOptions | undefined,
-  ): Promise<Model[] | undefined> {
+  async #rows(model: AnyModel, where: unknown, options: QueryOptions | undefined): Promise<Model[] | undefined> {
     if (this.#hook.bulk !== 'rows' && !namesOneRow(model, where)) return undefined;
     const rows = await this.#find(model, where, options, MAX_BULK_ROWS + 1);
     return rows.length > MAX_BULK_ROWS ? undefined : rows;
   }
 
-  /** Reads the same rows after the query; undefined for deleted ones. */
+  /**
+   * Reads the same rows after the query; each undefined if it was deleted. All are undefined where the query may have
+   * changed the key, because nobody finds a row by the key that it had.
+   */
   async #again(
-    model: ModelStatic<Model>,
-    rows: Model[],
+    model: AnyModel,
+    rows: readonly Model[],
+    values: unknown,
     options: QueryOptions | undefined,
-  ): Promise<(Model | undefined)[]> {
-    const key = model.primaryKeyAttribute;
-    const found = await this.#find(model, { [key]: rows.map((row) => row.get(key)) }, options, rows.length);
-    const byKey = new Map(found.map((row) => [String(row.get(key)), row]));
-    return rows.map((row) => byKey.get(String(row.get(key))));
+  ): Promise<readonly (Model | undefined)[] | undefined> {
+    const key = keyOf(model);
+    const set = Object.keys(typeof values === 'object' && values !== null ? values : {});
+    if (key.length === 0 || key.some(({ names }) => names.some((name) => set.includes(name)))) return undefined;
+    const { or } = (this.#sequelize.constructor as unknown as { Op: { or: symbol } }).Op;
+    const where = {
+      [or]: rows.map((row) => Object.fromEntries(key.map(({ attribute }) => [attribute, row.get(attribute)]))),
+    };
+    const found = rows.length === 0 ? [] : await this.#find(model, where, options, rows.length);
+    const textOf = (row: Model) => JSON.stringify(key.map(({ attribute }) => String(jsonOf(row.get(attribute)))));
+    const byKey = new Map(found.map((row) => [textOf(row), row]));
+    return rows.map((row) => byKey.get(textOf(row)));
   }
 
-  #find(model: ModelStatic<Model>, where: unknown, options: QueryOptions | undefined, limit: number): Promise<Model[]> {
+  #find(model: AnyModel, where: unknown, options: QueryOptions | undefined, limit: number): Promise<Model[]> {
     const transaction = this.#transaction(options) ?? null;
     return model
       .unscoped()
@@ -182,38 +196,34 @@ export class SequelizeListener {
   }
 }
 
-/** Returns the row as the database has it, before the changes are saved. */
-function before(instance: Model): Model {
-  const model = instance.constructor as ModelStatic<Model>;
-  const values = Object.fromEntries(
-    Object.keys(model.getAttributes()).map((name) => [name, instance.previous(name as never)]),
-  );
-  return model.build(values, { isNewRecord: false, raw: true });
+/** A Date as text prints whole seconds only. */
+function jsonOf(value: unknown): unknown {
+  return value instanceof Date ? value.toJSON() : value;
 }
 
-/** Whether deleting a row of the table makes the database delete or change rows with this foreign key. */
-function goesWith({ references, onDelete }: ModelAttributeColumnOptions, table: string): boolean {
-  const to =
-    typeof references === 'object' && references !== null && 'model' in references ? references.model : references;
-  return to !== undefined && nameOf(to) === table && /cascade|set/i.test(String(onDelete));
+/** The attributes of a model's primary key, each with the names by which a query may call it. */
+function keyOf(model: AnyModel): readonly { readonly attribute: string; readonly names: readonly string[] }[] {
+  const { primaryKeyAttributes = [] } = model as { primaryKeyAttributes?: readonly string[] };
+  return primaryKeyAttributes.map((attribute) => {
+    const { field = attribute } = model.getAttributes()[attribute] ?? {};
+    return { attribute, names: [attribute, field] };
+  });
 }
 
 /** Whether a condition fixes the primary key to one value, with or without further conditions. */
-function namesOneRow(model: ModelStatic<Model>, where: unknown): boolean {
-  if (typeof where !== 'object' || where === null) return false;
-  const { primaryKeyField, primaryKeyAttribute } = model as { primaryKeyField?: string; primaryKeyAttribute: string };
-  const conditions = where as Record<PropertyKey, unknown>;
-  const isOne = [primaryKeyField ?? primaryKeyAttribute, primaryKeyAttribute].some((name) =>
-    ['string', 'number', 'bigint'].includes(typeof conditions[name]),
-  );
-  // Sequelize uses `Op.and` to add the condition that leaves out soft-deleted rows.
-  const and = Reflect.ownKeys(where).find((key) => typeof key === 'symbol' && key.description === 'and');
-  const all = and === undefined ? undefined : conditions[and];
-  return isOne || (Array.isArray(all) && all.some((each) => namesOneRow(model, each)));
+function namesOneRow(model: AnyModel, where: unknown): boolean {
+  const conditions = conjunctions(where);
+  const isFixed = (name: string) =>
+    conditions.some((each) => ['string', 'number', 'bigint'].includes(typeof each[name]));
+  const key = keyOf(model);
+  return key.length > 0 && key.every(({ names }) => names.some(isFixed));
 }
 
-function nameOf(table: unknown): string {
-  if (typeof table === 'string') return table;
-  const { tableName, schema } = table as { readonly tableName?: string; readonly schema?: string };
-  return schema ? `${schema}.${tableName}` : String(tableName);
+/** Sequelize uses `Op.and` to add the condition that leaves out soft-deleted rows. */
+function conjunctions(where: unknown): readonly Readonly<Record<PropertyKey, unknown>>[] {
+  if (typeof where !== 'object' || where === null) return [];
+  const own = where as Readonly<Record<PropertyKey, unknown>>;
+  const and = Reflect.ownKeys(where).find((key) => typeof key === 'symbol' && key.description === 'and');
+  const all = and === undefined ? undefined : own[and];
+  return [own, ...(Array.isArray(all) ? all : [all]).flatMap(conjunctions)];
 }

@@ -1,4 +1,4 @@
-import type { Model, ModelStatic, Sequelize, Transaction } from 'sequelize';
+import type { Model, Sequelize, Transaction } from 'sequelize';
 import { CacheSweeperError } from '../errors.ts';
 import type { SweepTransaction } from '../invalidation/transaction.ts';
 import type { CacheSweeper } from '../sweeper.ts';
@@ -6,7 +6,8 @@ import { badOption } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
 import { SaveHook, type SaveHookOptions } from './save-hook.ts';
 import { keepsSequelizeAttributes } from './sequelize-attributes.ts';
-import { OpenTransactions, type QueryOptions, SequelizeListener } from './sequelize-listener.ts';
+import { OpenTransactions, type QueryOptions, SequelizeListener, type Target } from './sequelize-listener.ts';
+import { type AnyModel, SequelizeModels } from './sequelize-models.ts';
 import { checkVersion, SEQUELIZE } from './versions.ts';
 
 export type { HookedModel, SaveHookOptions } from './save-hook.ts';
@@ -49,10 +50,12 @@ export function sweepOnSave(
       'sweepOnSave() was called for this Sequelize instance and sweeper before',
     );
   }
+  const transactions = new OpenTransactions(hook);
+  const models = new SequelizeModels(sequelize, (type) => hook.modelOf(type), options.tenant);
+  hook.learn(models);
   installed.set(sequelize, told.add(sweeper));
   keepsSequelizeAttributes(sequelize);
-  const transactions = new OpenTransactions(hook);
-  listen(sequelize, new SequelizeListener(sequelize, hook, transactions));
+  listen(sequelize, new SequelizeListener(sequelize, hook, transactions, models));
   enter(sequelize, transactions);
 }
 
@@ -101,9 +104,9 @@ function listen(sequelize: Sequelize, listener: SequelizeListener): void {
     if (send !== undefined)
       queries[name] = ((...args: A) => heard(() => send(...args), ...args)) as unknown as AnyMethod;
   };
-  type Model_ = ModelStatic<Model>;
+  const target = (model: AnyModel | undefined, table: unknown): Target => (model ? { model } : { table });
   wrap('insert', (query, instance: Model | null, table: unknown, _values: unknown, options?: QueryOptions) =>
-    instance ? listener.instance(query, instance, options) : listener.any(query, listener.modelOf(table), options),
+    instance ? listener.instance(query, instance, options) : listener.any(query, { table }, options),
   );
   wrap('update', (query, instance: Model, _table: unknown, _values: unknown, _where: unknown, options?: QueryOptions) =>
     listener.instance(query, instance, options),
@@ -111,25 +114,25 @@ function listen(sequelize: Sequelize, listener: SequelizeListener): void {
   wrap('delete', (query, instance: Model | null, table: unknown, where: unknown, options?: QueryOptions) =>
     instance
       ? listener.deletion(query, instance, options)
-      : listener.deletions(query, listener.modelOf(table), where, options),
+      : listener.matching(query, { table }, { where, cascades: true }, options),
   );
   wrap('upsert', (query, table: unknown, _insert: unknown, _update: unknown, _where: unknown, options?: QueryOptions) =>
-    listener.any(query, options?.model ?? listener.modelOf(table), options),
+    listener.any(query, target(options?.model, table), options),
   );
   wrap('bulkInsert', (query, table: unknown, _rows: unknown, options?: QueryOptions) =>
-    listener.any(query, options?.model ?? listener.modelOf(table), options),
+    listener.any(query, target(options?.model, table), options),
   );
-  wrap('bulkUpdate', (query, table: unknown, _values: unknown, where: unknown, options?: QueryOptions) =>
-    listener.matching(query, options?.model ?? listener.modelOf(table), where, options),
+  wrap('bulkUpdate', (query, table: unknown, values: unknown, where: unknown, options?: QueryOptions) =>
+    listener.matching(query, target(options?.model, table), { where, values }, options),
   );
-  wrap('bulkDelete', (query, table: unknown, where: unknown, options?: QueryOptions, model?: Model_) =>
-    listener.deletions(query, model ?? listener.modelOf(table), where, options),
+  wrap('bulkDelete', (query, table: unknown, where: unknown, options?: QueryOptions, model?: AnyModel) =>
+    listener.matching(query, target(model, table), { where, cascades: true }, options),
   );
   for (const name of ['increment', 'decrement'] as const) {
     wrap(
       name,
-      (query, model: Model_, _table: unknown, where: unknown, _by: unknown, _more: unknown, options?: QueryOptions) =>
-        listener.matching(query, model, where, options),
+      (query, model: AnyModel, _table: unknown, where: unknown, by: unknown, _more: unknown, options?: QueryOptions) =>
+        listener.matching(query, { model }, { where, values: by }, options),
     );
   }
 }

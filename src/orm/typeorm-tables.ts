@@ -72,9 +72,10 @@ export function goingWith(
   for (const other of dataSource.entityMetadatas) {
     const goes = other.foreignKeys.some(
       ({ referencedEntityMetadata, referencedColumns, [action]: what }) =>
-        referencedEntityMetadata === metadata &&
+        referencedEntityMetadata.tablePath === metadata.tablePath &&
         /cascade|set/i.test(what ?? '') &&
-        (changed === undefined || referencedColumns.some((column) => changed.includes(column))),
+        (changed === undefined ||
+          referencedColumns.some(({ databaseName }) => changed.some((each) => each.databaseName === databaseName))),
     );
     if (!goes || other.isJunction || found.has(other)) continue;
     goingWith(dataSource, other, action, undefined, found.add(other));

@@ -48,7 +48,7 @@ export class MemoryKeys {
   /** @param using canonical text of the attributes that `using=` names */
   of(start: KeyStart, models: readonly Identity[], using: string): string {
     const [model] = models;
-    return models.length === 1 && model !== undefined && using === EMPTY_LIST
+    return models.length === 1 && model !== undefined && model.tenant === undefined && using === EMPTY_LIST
       ? this.#ofOne(start, model)
       : start.text + end(models, using);
   }

@@ -15,7 +15,9 @@ export function describe(value: unknown): string {
     case 'symbol':
       return 'a symbol';
     case 'function':
-      return value.name ? `the function ${value.name}` : 'a function without a name';
+      return typeof value.name === 'string' && value.name !== ''
+        ? `the function ${value.name}`
+        : 'a function without a name';
     default:
       return describeObject(value);
   }

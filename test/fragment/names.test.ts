@@ -1,11 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { bumpedNames, dependencyNames, EVERYTHING, ownName } from '../../src/model/names.ts';
+import type { Identity } from '../../src/model/identity.ts';
+import { bumpedNames, dependencyNames, EVERYTHING, ownName, typeOfName } from '../../src/model/names.ts';
 import { trickyText } from './values.ts';
 
 const identity = fc.record({
   type: fc.oneof(trickyText, fc.string({ unit: 'binary' })).filter((type) => type !== ''),
   id: fc.option(fc.oneof(trickyText, fc.string({ unit: 'binary' })), { nil: undefined }),
+  tenant: fc.option(fc.oneof(trickyText, fc.string({ unit: 'binary' })), { nil: undefined }),
 });
 
 describe('names', () => {
@@ -13,8 +15,36 @@ describe('names', () => {
     expect(dependencyNames({ type: 'Comment', id: '7' })).toEqual(['*', 'Comment', 'Comment:=7']);
   });
 
-  test('a type as a list has three as well', () => {
-    expect(dependencyNames({ type: 'Comment', id: undefined })).toEqual(['*', 'Comment', 'Comment:*']);
+  test('a type as a list has one more, for rows of any tenant', () => {
+    expect(dependencyNames({ type: 'Comment', id: undefined })).toEqual(['*', 'Comment', 'Comment:@*', 'Comment:*']);
+  });
+
+  test('a row of a tenant has its own, and the one that it has where no tenant is known', () => {
+    const row = { type: 'Comment', id: '7', tenant: 'acme' };
+    expect(dependencyNames(row)).toEqual(['*', 'Comment', 'Comment:=7', 'Comment:@acme:=7']);
+    const list = { type: 'Comment', id: undefined, tenant: 'acme' };
+    expect(dependencyNames(list)).toEqual(['*', 'Comment', 'Comment:*', 'Comment:@acme:*']);
+  });
+
+  const isReached = (by: Identity, reader: Identity) =>
+    bumpedNames(by).some((name) => dependencyNames(reader).includes(name));
+  const row = (tenant?: string): Identity => ({ type: 'Comment', id: '7', tenant });
+  const list = (tenant?: string): Identity => ({ type: 'Comment', id: undefined, tenant });
+
+  test('a row of a tenant bumps itself, the lists of its tenant and what names no tenant, and no list of another', () => {
+    for (const reader of [row('a'), list('a'), row(), list()]) expect(isReached(row('a'), reader)).toBe(true);
+    expect(isReached(row('a'), list('b'))).toBe(false);
+    expect(isReached(row('a'), { ...row('b'), id: '8' })).toBe(false);
+  });
+
+  test.each([
+    ['a row', row()],
+    ['a type', list()],
+    ['a type of one tenant', list('a')],
+  ])('%s without a tenant bumps those of all tenants', (_title, changed) => {
+    for (const reader of [row('a'), list('a'), row('b'), list('b'), row(), list()]) {
+      expect(isReached(changed, reader)).toBe(true);
+    }
   });
 
   test('a row bumps its own name and the lists of its type', () => {
@@ -31,12 +61,17 @@ describe('names', () => {
         const owners = new Map<string, string>();
         const types = new Set(identities.flatMap(({ type }) => bumpedNames({ type, id: undefined })));
         for (const one of identities) {
-          const who = JSON.stringify([one.type, one.id ?? null, one.id === undefined]);
+          const who = JSON.stringify([one.type, one.id ?? null, one.tenant ?? null]);
           const name = ownName(one);
           expect(owners.get(name) ?? who).toBe(who);
           owners.set(name, who);
           expect(name).not.toBe(EVERYTHING);
           expect(types).not.toContain(name);
+          // The list of all tenants is the name of no identity, and a type is found in each of its names.
+          for (const other of [...dependencyNames(one), ...bumpedNames(one)].filter((each) => each !== EVERYTHING)) {
+            expect(typeOfName(other)).toBe(bumpedNames({ type: one.type, id: undefined })[0]);
+            if (other.endsWith(':@*')) expect(ownName(one)).not.toBe(other);
+          }
         }
         expect(types.size).toBe(new Set(identities.map(({ type }) => type)).size);
         expect(types).not.toContain(EVERYTHING);
@@ -65,6 +100,22 @@ describe('names', () => {
     [
       { type: '*', id: undefined },
       { type: '', id: undefined },
+    ],
+    [
+      { type: 'A', id: '1', tenant: 'b' },
+      { type: 'A', id: '1', tenant: 'c' },
+    ],
+    [
+      { type: 'A', id: '1', tenant: '' },
+      { type: 'A', id: '1' },
+    ],
+    [
+      { type: 'A', id: '2', tenant: 'b:=1' },
+      { type: 'A', id: '1:=2', tenant: 'b' },
+    ],
+    [
+      { type: 'A', id: undefined, tenant: '*' },
+      { type: 'A', id: undefined, tenant: '%002a' },
     ],
     [
       { type: 'A ', id: '1' },

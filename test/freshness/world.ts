@@ -112,7 +112,7 @@ export class World {
 
   /** The store's names of tokens; all that this scenario can know when none are given. */
   #tokens(names: readonly string[] | undefined): string[] {
-    const all = Object.keys(models).flatMap((type) => [type, `${type}:*`, `${type}:=${this.#id}`]);
+    const all = Object.keys(models).flatMap((type) => [type, `${type}:*`, `${type}:@*`, `${type}:=${this.#id}`]);
     return (names ?? ['*', ...all]).map((name) => tokenKey(name));
   }
 

@@ -4,9 +4,12 @@ import { afterAll, beforeAll, test } from 'vitest';
 import { type Postgres, postgresPrograms, startPostgres } from './postgres.ts';
 import * as prisma from './prisma/database.ts';
 import { generate } from './prisma/generate.ts';
+import { heardSuite as heardInPrisma } from './prisma/heard.ts';
 import * as sequelize from './sequelize/database.ts';
+import { heardSuite as heardInSequelize } from './sequelize/heard.ts';
 import { ormSuite } from './suite.ts';
 import * as typeorm from './typeorm/database.ts';
+import { heardSuite as heardInTypeorm } from './typeorm/heard.ts';
 
 const programs = postgresPrograms();
 
@@ -48,6 +51,11 @@ if (programs === undefined) {
     },
   });
 
+  heardInSequelize('Sequelize on PostgreSQL', async () => {
+    const { host, user, database } = await connection();
+    return { dialect: 'postgres', dialectModule: pg, host, username: user, database };
+  });
+
   for (const [version, orm] of Object.entries(typeorm.VERSIONS)) {
     let inTypeorm: typeorm.Database;
     ormSuite(`${version} on PostgreSQL`, {
@@ -63,11 +71,17 @@ if (programs === undefined) {
     });
   }
 
+  heardInTypeorm('on PostgreSQL', async () => {
+    const { host, user, database } = await connection();
+    return { type: 'postgres', host, username: user, database };
+  });
+
   let inPrisma: prisma.Database;
   let PrismaClient: Awaited<ReturnType<typeof generate>>;
   beforeAll(async () => {
     PrismaClient = await generate('postgresql');
   });
+  heardInPrisma('Prisma on PostgreSQL', async () => new PrismaClient({ adapter: new PrismaPg(await connection()) }));
   ormSuite('Prisma on PostgreSQL', {
     heading: 'Prisma',
     writes: prisma.writesOfPrisma(() => inPrisma),

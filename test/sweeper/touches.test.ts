@@ -163,11 +163,11 @@ describe('touches', () => {
 
 describe('register() of a sweeper', () => {
   test.each<[string, unknown, string]>([
-    ['null', null, 'register(): expected { type, id, touches, version }, got null'],
+    ['null', null, 'register(): expected { type, id, tenant, touches, version }, got null'],
     [
       'an unknown name',
       { touch: () => [] },
-      'register() touch: expected one of type, id, touches, version, got an unknown name',
+      'register() touch: expected one of type, id, tenant, touches, version, got an unknown name',
     ],
     ['an empty type', { type: '' }, 'register() type: expected a name, got the string ""'],
     ['an id that is a number', { id: 5 }, 'register() id: expected an attribute or a function, got the number 5'],

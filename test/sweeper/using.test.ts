@@ -6,7 +6,7 @@ import { fragment, Site } from './site.ts';
 
 class Post {
   readonly id: number;
-  updatedAt: unknown = new Date(1_000);
+  updatedAt: unknown = new Date(1_001);
   title = 'old';
   constructor(id = 1) {
     this.id = id;
@@ -98,6 +98,61 @@ describe('invalidateCacheFor(model, { using })', () => {
     post.updatedAt = new Date(1_000);
     await one.sweeper.invalidateCacheFor(post, { using: 'updatedAt' });
     expect((await one.render({ post })).ran).toEqual(['body', 'list']);
+  });
+
+  test.each<[string, unknown]>([
+    ['a date without a fraction of a second', new Date(1_000)],
+    ['a date as SQLite writes it', '2026-11-29 10:00:00'],
+    ['a date of ISO 8601 in whole seconds', '2026-11-29T10:00:00Z'],
+    ['the same with a fraction that is nothing', '2026-11-29T10:00:00.000+01:00'],
+    ['a day', '2026-11-29'],
+    ['a minute', '2026-11-29 10:00'],
+    ['seconds since 1970', 1_795_946_400],
+    ['seconds since 1970 as text', '1795946400'],
+    ['seconds since 1970 as a bigint', 1_795_946_400n],
+    ['milliseconds of whole seconds', 1_795_946_400_000],
+    ['null', null],
+  ])('%s may be that of two saves: each of them bumps', async (_title, updatedAt) => {
+    const one = site();
+    const post = Object.assign(new Post(), { updatedAt });
+    await one.sweeper.invalidateCacheFor(post, { using: 'updatedAt' });
+    await one.render({ post });
+    await one.sweeper.invalidateCacheFor(post, { using: 'updatedAt' });
+    expect((await one.render({ post })).ran).toEqual(['body', 'list']);
+    // In a transaction too, and from another save on that had a finer one.
+    await one.sweeper.transaction(async (t) => {
+      t.invalidateCacheFor(post, { using: 'updatedAt' });
+      t.invalidateCacheFor(Object.assign(new Post(), { updatedAt }), { using: 'updatedAt' });
+    });
+    expect((await one.render({ post })).ran).toEqual(['body', 'list']);
+  });
+
+  test.each<[string, unknown]>([
+    ['a date with milliseconds', new Date(1_001)],
+    ['a date with a fraction as text', '2026-11-29 10:00:00.123456'],
+    ['a version', 7],
+    ['a large version as text', '00000000000007D1'],
+    ['milliseconds', 1_795_946_400_001],
+    ['a boolean', false],
+  ])('%s is finer than saves: the same is no change', async (_title, updatedAt) => {
+    const one = site();
+    const post = Object.assign(new Post(), { updatedAt });
+    await one.sweeper.invalidateCacheFor(post, { using: 'updatedAt' });
+    await one.render({ post });
+    await one.sweeper.invalidateCacheFor(post, { using: 'updatedAt' });
+    expect((await one.render({ post })).ran).toEqual([]);
+  });
+
+  test('a row that had another value before has changed, whatever is recorded', async () => {
+    const one = site();
+    const post = Object.assign(new Post(), { updatedAt: 2 });
+    await one.sweeper.invalidateCacheFor(post, { using: 'updatedAt' });
+    await one.render({ post });
+    const previous = Object.assign(new Post(), { updatedAt: 1 });
+    await one.sweeper.invalidateCacheFor(post, { using: 'updatedAt', previous });
+    expect((await one.render({ post })).ran).toEqual(['body', 'list']);
+    await one.sweeper.invalidateCacheFor(post, { using: 'updatedAt', previous: post });
+    expect((await one.render({ post })).ran).toEqual([]);
   });
 
   test('another attribute of the same value is not the one recorded', async () => {

@@ -13,7 +13,8 @@ import { type PrismaClient as Client, generate, type PrismaClientClass } from '.
 let database: Database | undefined;
 let PrismaClient: PrismaClientClass;
 const file = new URL('../../../build/prisma-rows.db', import.meta.url).pathname;
-const construct = () => new PrismaClient({ adapter: new PrismaLibSql({ url: `file:${file}` }) });
+const adapter = new PrismaLibSql({ url: `file:${file}` });
+const construct = () => new PrismaClient({ adapter });
 
 beforeAll(async () => {
   PrismaClient = await generate('sqlite', 'rows');
@@ -372,6 +373,18 @@ describe('extensions and other clients', () => {
     sweepOnSave(another, db.site.sweeper);
     await another.comment.update({ where: { id: 1 }, data: { text: 'newer' } });
     expect(await ran(db)).toEqual(['article 1', 'comment 1', 'list']);
+    await another.$disconnect();
+  });
+
+  test('another client whose adapter does not tell its database is refused: it may be another one', async () => {
+    const db = await blog();
+    const another = new PrismaClient({ adapter: new PrismaLibSql({ url: `file:${file}` }) });
+    expect(() => sweepOnSave(another, db.site.sweeper)).toThrow(
+      expect.objectContaining({
+        code: 'CACHESWEEPER_TYPE_CONFLICT',
+        message: expect.stringContaining('clients of one database can share one adapter'),
+      }),
+    );
     await another.$disconnect();
   });
 

@@ -32,6 +32,12 @@ export class Database implements Orm<Transaction> {
       site,
     );
     await database.sequelize.sync({ force: true });
+    // Another model of the comments' table.
+    database.sequelize.define(
+      'Reply',
+      { text: DataTypes.TEXT, articleId: DataTypes.INTEGER },
+      { tableName: 'Comments', timestamps: false },
+    );
     sweepOnSave(database.sequelize, site.sweeper, hook);
     return database;
   }
@@ -119,6 +125,21 @@ export function writesOfSequelize(open: () => Database): Record<string, Write<Tr
       run: async (transaction) => (await first()).update({ text: 'new' }, { transaction: transaction ?? null }),
       invalidates: one,
     },
+    'instance.update(), instance.destroy() of a row that was loaded in part': {
+      run: async (transaction) => {
+        const attributes = ['id', 'text'];
+        const part = await open().comment.findOne({ where: { id: 1 }, attributes, transaction: transaction ?? null });
+        await part?.update({ text: 'new' }, { transaction: transaction ?? null });
+      },
+      invalidates: [...one, 'article 2', 'article 3'],
+    },
+    'writes through another model of the same table': {
+      run: async (transaction) => {
+        const reply = await open().sequelize.models.Reply?.findByPk(1, { transaction: transaction ?? null });
+        await reply?.update({ text: 'new' }, { transaction: transaction ?? null });
+      },
+      invalidates: one,
+    },
     'Model.create()': {
       run: (transaction) => open().comment.create({ text: 'new', articleId: 3 }, { transaction: transaction ?? null }),
       invalidates: ['article 3', 'comment 5', 'list'],
@@ -166,6 +187,9 @@ export function writesOfSequelize(open: () => Database): Record<string, Write<Tr
         await open().comment.increment('likes', { where: { id: 1 }, transaction: transaction ?? null });
       },
       invalidates: [...one, 'article 3'],
+    },
+    'Model.update() that changes the primary key': {
+      run: (transaction) => open().comment.update({ id: 4 }, { where: { id: 1 }, transaction: transaction ?? null }),
     },
     'Model.upsert()': {
       run: (transaction) =>

@@ -122,16 +122,20 @@ describe('options of sweepOnSave for Sequelize', () => {
   });
 
   test.each<[string, unknown, string]>([
-    ['an unknown option', { model: {} }, ' model: expected one of models, exclude, strict, bulk, got an unknown name'],
+    [
+      'an unknown option',
+      { model: {} },
+      ' model: expected one of models, exclude, strict, bulk, tenant, got an unknown name',
+    ],
     [
       'a model that is not there',
       { exclude: ['Coment'] },
-      ' exclude: expected the name of a model (Article, Comment, Tag), got the string "Coment"',
+      ' exclude: expected the name of a model (Article, Comment, Tag, Reply), got the string "Coment"',
     ],
     [
       'a model option that is not there',
       { models: { Comment: { touches: 1 } } },
-      ' models.Comment touches: expected one of type, id, using, got an unknown name',
+      ' models.Comment touches: expected one of type, id, tenant, using, got an unknown name',
     ],
     [
       'a type that is no name',

@@ -32,6 +32,13 @@ class Comment {
   declare article: Article;
 }
 
+/** Another class of the comments' table. */
+class Reply {
+  declare id: number;
+  declare text: string;
+  declare articleId: number;
+}
+
 class Tag {
   declare id: number;
   declare name: string;
@@ -71,6 +78,13 @@ const entitiesOf = ({ EntitySchema }: TypeOrm): EntitySchema<never>[] =>
           onUpdate: 'CASCADE',
         },
       },
+    }),
+    new EntitySchema<Reply>({
+      name: 'Reply',
+      target: Reply,
+      tableName: 'comment',
+      columns: { id, text: { type: 'text' }, articleId: { type: 'integer' } },
+      synchronize: false,
     }),
     new EntitySchema<Tag>({ name: 'Tag', target: Tag, columns: { id, name: { type: 'text' } } }),
   ] as EntitySchema<never>[];
@@ -169,6 +183,10 @@ export function writesOfTypeorm(open: () => Database): Record<string, Write<Enti
     },
     'repository.save() of a part of a row': {
       run: comments((all) => all.save({ id: 1, text: 'new' })),
+      invalidates: one,
+    },
+    'writes through another class of the same table, or of its inheritance': {
+      run: comments((_all, manager) => manager.save(Reply, { id: 1, text: 'new' })),
       invalidates: one,
     },
     'repository.save(), moved to another parent by its id or by the object': {

@@ -1,0 +1,122 @@
+import type { Model, ModelAttributeColumnOptions, ModelStatic, Sequelize } from 'sequelize';
+import { idAt, type KnownModel, type KnownModels, keyAttributes } from '../model/known-models.ts';
+import type { HookedOrm } from './save-hook.ts';
+import { anyRow } from './sequelize-rows.ts';
+
+export type AnyModel = ModelStatic<Model>;
+
+let instances = 0;
+
+/** What a Sequelize instance knows of its models. They may be defined at any time, so nothing is remembered. */
+export class SequelizeModels implements HookedOrm {
+  readonly #sequelize: Sequelize;
+  readonly #modelOf: (type: string) => string | undefined;
+  readonly #tenant: string | undefined;
+  /** Tells the tables of this instance from those of another, which may be in another database. */
+  readonly #number = ++instances;
+
+  /** @param modelOf gives the name of the model that templates know by a type */
+  constructor(sequelize: Sequelize, modelOf: (type: string) => string | undefined, tenant: string | undefined) {
+    this.#sequelize = sequelize;
+    this.#modelOf = modelOf;
+    this.#tenant = tenant;
+  }
+
+  get all(): readonly AnyModel[] {
+    return Object.values(this.#sequelize.models) as AnyModel[];
+  }
+
+  readonly known: KnownModels = (classOrType) => {
+    if (typeof classOrType !== 'string') return this.#isOwn(classOrType) ? this.#known(classOrType) : undefined;
+    const name = this.#modelOf(classOrType);
+    return name !== undefined && this.#sequelize.isDefined(name) ? this.#known(this.#sequelize.model(name)) : undefined;
+  };
+
+  #known(model: AnyModel): KnownModel {
+    const { primaryKeyAttributes = [] } = model as { primaryKeyAttributes?: readonly string[] };
+    const id = idAt(keyAttributes(primaryKeyAttributes, (name) => isUnique(model, name)));
+    return { id, table: `${this.#number}.${tableOf(this.base(model))}`, tenant: this.#tenant };
+  }
+
+  #isOwn(modelClass: unknown): modelClass is AnyModel {
+    return (
+      (modelClass as { readonly sequelize?: unknown }).sequelize === this.#sequelize &&
+      'rawAttributes' in (modelClass as object)
+    );
+  }
+
+  /** The model as it was defined, for a class that was derived from it for a scope or for another schema. */
+  base(model: AnyModel): AnyModel {
+    return (this.#sequelize.models[model.name] as AnyModel | undefined) ?? model;
+  }
+
+  readonly relatives: HookedOrm['relatives'] = ({ modelClass }) => {
+    const own = this.base(modelClass as AnyModel);
+    const table = tableOf(own);
+    return this.all
+      .filter((model) => model !== own && tableOf(model) === table)
+      .map((model) => ({ model: model.name, modelClass: model, anyRow: anyRow(model) }));
+  };
+
+  /**
+   * Returns a model of a table, for queries that do not name one. If no model has exactly this table, those that have it
+   * in another schema, because nobody knows for which schemas classes were derived.
+   */
+  ofTable(table: unknown): readonly AnyModel[] {
+    const exact = this.all.find((model) => this.hasTable(model, table));
+    if (exact !== undefined) return [exact];
+    const bare = bareName(table);
+    return this.all.filter((model) => bareName(model.getTableName()) === bare);
+  }
+
+  hasTable(model: AnyModel, table: unknown): boolean {
+    return tableOf(model) === tableName(table);
+  }
+
+  /** Returns the models of which the database itself deletes or changes rows when rows of a model are deleted. */
+  goingWith(model: AnyModel, met: Set<AnyModel> = new Set([this.base(model)])): readonly AnyModel[] {
+    const table = tableOf(this.base(model));
+    return this.all.flatMap((other) => {
+      if (met.has(other) || !Object.values(other.getAttributes()).some((each) => goesWith(each, table))) return [];
+      met.add(other);
+      return [other, ...this.goingWith(other, met)];
+    });
+  }
+}
+
+function isUnique(model: AnyModel, attribute: string): boolean {
+  const { unique, field = attribute } = model.getAttributes()[attribute] ?? {};
+  if (unique === true) return true;
+  const { indexes = [] } = model.options;
+  return indexes.some(({ unique, where, fields = [] }) => {
+    const [only] = fields;
+    const name = typeof only === 'object' && 'name' in only ? only.name : only;
+    return unique === true && where === undefined && fields.length === 1 && (name === attribute || name === field);
+  });
+}
+
+/** Whether deleting a row of the table makes the database delete or change rows with this foreign key. */
+function goesWith({ references, onDelete }: ModelAttributeColumnOptions, table: string): boolean {
+  const to =
+    typeof references === 'object' && references !== null && 'model' in references ? references.model : references;
+  return to !== undefined && tableName(to) === table && /cascade|set/i.test(String(onDelete));
+}
+
+function tableOf(model: AnyModel): string {
+  return tableName(model.getTableName());
+}
+
+function tableName(table: unknown): string {
+  if (typeof table === 'string') return table;
+  const { tableName, schema } = table as { readonly tableName?: string; readonly schema?: string };
+  return schema ? `${schema}.${tableName}` : String(tableName);
+}
+
+/** The name of a table alone, however it was written. */
+function bareName(table: unknown): string {
+  const name = typeof table === 'string' ? table : String((table as { readonly tableName?: unknown }).tableName);
+  return name
+    .replace(/^.*\./, '')
+    .replace(/["'`[\]]/g, '')
+    .toLowerCase();
+}

@@ -1,0 +1,95 @@
+import type { EntityMetadata } from 'typeorm';
+import { isUnknown, markPartial, noteAsked, partialRow, unknownOf } from '../model/partial-row.ts';
+
+export type Row = Record<string, unknown>;
+type Relation = EntityMetadata['relations'][number];
+
+/**
+ * Returns the row as it is now. The saved object may have only some of its attributes, and may name another row by its
+ * object instead of its id.
+ */
+export function rowNow(metadata: EntityMetadata, before: Row, saved: Row): Row {
+  const now = copyOf(before);
+  for (const column of metadata.columns) {
+    const value: unknown = column.getEntityValue(saved);
+    if (value !== undefined) now[column.propertyName] = value;
+  }
+  for (const relation of metadata.relations) {
+    const value: unknown = relation.getEntityValue(saved);
+    if (value !== undefined) now[relation.propertyName] = value;
+  }
+  return partly(metadata, now);
+}
+
+/** Returns a row that TypeORM has loaded: all of it but relations, and columns that are not selected. */
+export function rowLoaded(metadata: EntityMetadata, row: Row): Row {
+  return partly(metadata, copyOf(row));
+}
+
+/** Returns a row of which nothing is known. */
+export function anyRow(metadata: EntityMetadata): Row {
+  return rowOf(metadata, {});
+}
+
+function copyOf(row: Row): Row {
+  return Object.assign(Object.create(Object.getPrototypeOf(row)), row);
+}
+
+/** A row of which only some attributes are known. */
+function rowOf({ target, relations }: EntityMetadata, known: object): Row {
+  const inner: Row = Object.create(typeof target === 'function' ? target.prototype : Object.prototype);
+  const row = partialRow(inner) as Row;
+  for (const relation of relations) related(inner, row, relation, undefined);
+  for (const [name, value] of Object.entries(known)) {
+    if (value !== undefined) Object.defineProperty(inner, name, { value, enumerable: true, configurable: true });
+  }
+  return row;
+}
+
+/** Makes what was not loaded of a row unknown instead of absent. */
+function partly(metadata: EntityMetadata, row: Row): Row {
+  for (const { propertyName, propertyPath, isVirtual } of metadata.columns) {
+    if (isVirtual || propertyPath !== propertyName || row[propertyName] !== undefined) continue;
+    if (metadata.relations.some((relation) => relation.propertyName === propertyName)) continue;
+    Object.defineProperty(row, propertyName, { get: () => unknownOf(row), enumerable: true, configurable: true });
+  }
+  for (const relation of metadata.relations) {
+    const loaded: unknown = relation.getEntityValue(row);
+    if (loaded === undefined || isIdsOnly(loaded, relation)) related(row, row, relation, loaded);
+  }
+  return markPartial(row);
+}
+
+/** TypeORM takes, and compares, relations as ids or plain objects of ids as well. */
+function isIdsOnly(loaded: unknown, { inverseEntityMetadata: { target } }: Relation): boolean {
+  const [first] = Array.isArray(loaded) ? loaded : [loaded];
+  if (first === undefined || first === null) return false;
+  return typeof target === 'function' && !(first instanceof target);
+}
+
+/** Defines a relation that was not loaded: rows of its type, known by the foreign key if the row has it. */
+function related(of: Row, row: Row, relation: Relation, ids: unknown): void {
+  const { inverseEntityMetadata: other, propertyName } = relation;
+  const get = (): unknown => {
+    if (Array.isArray(ids)) return ids.map((id) => rowOf(other, asObject(id, other)));
+    if (ids !== undefined) return rowOf(other, asObject(ids, other));
+    if (relation.isOneToMany || relation.isManyToMany) {
+      noteAsked(row);
+      return [rowOf(other, {})];
+    }
+    const known: Row = {};
+    for (const { propertyName: own, referencedColumn } of relation.joinColumns) {
+      const value = own === propertyName || referencedColumn === undefined ? undefined : row[own];
+      if (value === null) return null;
+      if (value !== undefined && !isUnknown(value) && referencedColumn) known[referencedColumn.propertyName] = value;
+    }
+    if (Object.keys(known).length < Math.max(1, relation.joinColumns.length)) noteAsked(row);
+    return rowOf(other, known);
+  };
+  Object.defineProperty(of, propertyName, { get, enumerable: true, configurable: true });
+}
+
+function asObject(id: unknown, { primaryColumns: [key] }: EntityMetadata): object {
+  if (typeof id === 'object' && id !== null) return id;
+  return key === undefined ? {} : { [key.propertyName]: id };
+}
