@@ -16,7 +16,7 @@ const file = new URL('../../../build/prisma-rows.db', import.meta.url).pathname;
 const construct = () => new PrismaClient({ adapter: new PrismaLibSql({ url: `file:${file}` }) });
 
 beforeAll(async () => {
-  PrismaClient = await generate('sqlite', 'rows');
+  PrismaClient = await generate('sqlite');
 });
 afterEach(async () => {
   await database?.close();
