@@ -3,10 +3,21 @@ import { mutantsPlugin } from './test/freshness/mutants-plugin.ts';
 
 const source = (path: string) => new URL(`./src/${path}`, import.meta.url).pathname;
 
+/**
+ * Folders whose files change nothing of their process, or take it back, and start no server: they run one after the other in the same two
+ * processes. Starting one and loading everything takes longer than most of these files.
+ */
+const together = ['fragment', 'reads', 'stores', 'sweeper', 'template', 'waiting'].map(
+  (folder) => `test/${folder}/*.test.ts`,
+);
+
 export default defineConfig({
   plugins: [mutantsPlugin()],
   test: {
-    include: ['test/**/*.test.ts'],
+    projects: [
+      { extends: true, test: { name: 'apart', include: ['test/**/*.test.ts'], exclude: together } },
+      { extends: true, test: { name: 'together', include: together, isolate: false } },
+    ],
     // Tests of the library import its source by the package's own names, as users would.
     alias: [
       { find: /^nunjucks-cachesweeper$/, replacement: source('index.ts') },

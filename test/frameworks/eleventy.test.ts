@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { isDeep } from '../support/long.ts';
 
 interface Built {
   readonly built: readonly { readonly pages: Record<string, string>; readonly bodies: number }[];
@@ -52,6 +53,9 @@ describe.each([
     expect(bodies).toBeGreaterThanOrEqual(DIFFERENT);
     // Pages that Eleventy renders at one moment may each render it.
     expect(bodies).toBeLessThan(SHOWN);
+    expect(first.warnings).toBe('');
+    // How the sweeper was installed makes no difference to what a later build finds: every day this one starts no process for that.
+    if (how === 'amend' && !isDeep) return;
     // The first build made the tokens: what it stored lived for maxDataAge. The second one stores for good.
     const second = await build({ how, store, minute: 1 }, nodeOptions);
     const third = await build({ how, store, minute: 2 }, nodeOptions);
@@ -59,7 +63,7 @@ describe.each([
     const invalidated = await build({ how, store, minute: 3, invalidate: 1 }, nodeOptions);
     expect(invalidated.built[0]!.pages).toEqual(pages);
     expect(invalidated.built[0]!.bodies).toBeGreaterThanOrEqual(1);
-    expect([first, second, third, invalidated].map(({ warnings }) => warnings).join('')).toBe('');
+    expect([second, third, invalidated].map(({ warnings }) => warnings).join('')).toBe('');
   });
 
   test('ends the build with an error that says what is wrong when a paired shortcode stands in a body', async () => {

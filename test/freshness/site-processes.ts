@@ -52,14 +52,16 @@ const templates = {
  * Four processes that render pages and two that save rows, on one Memcached and one database, until all pages are rendered and all of that
  * has happened which makes the run worth something: on a slow machine that takes longer. Not for ever: the report says what happened.
  *
- * @param trouble is made as long as they run, twice at least
+ * @param trouble is made as long as they run
  * @param least what they must have counted
+ * @param leastTroubles how often it is made at least
  */
 export async function runSite(
   servers: string,
   orders: Orders,
   trouble: () => Promise<void>,
   least: Counts,
+  leastTroubles: number,
 ): Promise<Report> {
   const folder = mkdtempSync(join(tmpdir(), 'freshness-'));
   try {
@@ -82,7 +84,7 @@ export async function runSite(
     for (const worker of started) worker.tell('go');
     let isOver = false;
     const making = (async () => {
-      for (let times = 0; !isOver || times < 2; times++) await trouble();
+      for (let times = 0; !isOver || times < leastTroubles; times++) await trouble();
     })();
     const isRendered = ({ renders = 0 }: Counts) => renders >= orders.renders;
     for (let waited = 0; waited < LONGEST; waited += POLLED) {

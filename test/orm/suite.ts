@@ -55,30 +55,36 @@ export function ormSuite<Tx>(
     expect([...new Set(table.values())].sort()).toEqual(['no', 'row', 'type']);
   });
 
-  for (const [name, write] of Object.entries(writes)) {
-    describe(`${title}: ${name}`, () => writeSuite({ heard: table.get(name) ?? 'no', write, begins, open }));
-  }
+  describe(title, () => {
+    let orm: Orm<Tx>;
+    // One for all writes: rows and cache are reset before each test, and a database takes longer to make than to reset.
+    beforeAll(async () => {
+      orm = await open();
+    });
+    afterAll(() => orm?.close());
+
+    for (const [name, write] of Object.entries(writes)) {
+      describe(name, () => writeSuite({ heard: table.get(name) ?? 'no', write, begins, orm: () => orm }));
+    }
+  });
 }
 
 function writeSuite<Tx>({
   heard,
   write,
   begins,
-  open,
+  orm: opened,
 }: {
   readonly heard: Heard;
   readonly write: Write<Tx>;
   readonly begins: boolean;
-  open(): Promise<Orm<Tx>>;
+  readonly orm: () => Orm<Tx>;
 }): void {
   let orm: Orm<Tx>;
   let before: Page;
 
-  beforeAll(async () => {
-    orm = await open();
-  });
-  afterAll(() => orm.close());
   beforeEach(async () => {
+    orm = opened();
     await orm.reset();
     await orm.site.reset();
     before = await orm.load();

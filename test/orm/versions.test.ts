@@ -46,7 +46,7 @@ describe('a version that nobody has tried is refused when the hook is set up', (
   });
 
   test.each(['5.22.0', '6.19.0', '8.0.0'])('Prisma %s', async (version) => {
-    const PrismaClient = await generate('sqlite', 'versions');
+    const PrismaClient = await generate('sqlite');
     const { PrismaLibSql } = await import('@prisma/adapter-libsql');
     const client = new PrismaClient({ adapter: new PrismaLibSql({ url: ':memory:' }) });
     const other = Object.create(client, { _clientVersion: { value: version } }) as typeof client;

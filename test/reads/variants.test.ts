@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, type MockInstance, test, vi } from 'vitest';
 import { Article } from '../support/models.ts';
 import { kinds, Site, T, textOf } from './support.ts';
 
@@ -122,8 +122,12 @@ describe.each(kinds)('a body that reads much, in %s', (kind) => {
 });
 
 describe.each(kinds)('a body that never repeats, in %s', (kind) => {
-  const warnings = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+  let warnings: MockInstance<typeof process.emitWarning>;
+  beforeAll(() => {
+    warnings = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+  });
   afterEach(() => warnings.mockClear());
+  afterAll(() => warnings.mockRestore());
 
   /** All that was said, wherever. */
   const said = (site: Site) =>

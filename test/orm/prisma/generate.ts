@@ -1,6 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
+
+const prisma = fileURLToPath(new URL('../../../node_modules/prisma', import.meta.url));
 
 /** What the tests use of a generated client. */
 export interface PrismaClient {
@@ -31,18 +35,33 @@ interface Methods<Row> {
 
 export type PrismaClientClass = new (options: object) => PrismaClient;
 
-/** Generates a client from the schema beside this file, as `prisma generate` does; test files run at one time, so each has its own. */
-export async function generate(provider: 'sqlite' | 'postgresql', whose = 'suite'): Promise<PrismaClientClass> {
-  const folder = new URL(`../../../build/prisma-${provider}-${whose}/`, import.meta.url);
-  mkdirSync(folder, { recursive: true });
+/**
+ * The client that `prisma generate` makes of the schema beside this file. Generating takes a second, so what was made of the same schema by
+ * the same version is taken again, whichever test file or run made it.
+ */
+export async function generate(provider: 'sqlite' | 'postgresql'): Promise<PrismaClientClass> {
   const schema = readFileSync(new URL('schema.prisma', import.meta.url), 'utf8').replace('"sqlite"', `"${provider}"`);
-  writeFileSync(new URL('schema.prisma', folder), schema);
-  const prisma = fileURLToPath(new URL('../../../node_modules/prisma/build/index.js', import.meta.url));
-  execFileSync(process.execPath, [prisma, 'generate', '--schema', fileURLToPath(new URL('schema.prisma', folder))], {
+  const version = readFileSync(`${prisma}/package.json`, 'utf8');
+  const made = createHash('sha256').update(version).update(schema).digest('hex').slice(0, 12);
+  const folder = fileURLToPath(new URL(`../../../build/prisma-${provider}-${made}`, import.meta.url));
+  if (!existsSync(folder)) make(schema, folder);
+  return ((await import(`${folder}/client/client.ts`)) as { PrismaClient: PrismaClientClass }).PrismaClient;
+}
+
+/** Test files run at one time: each makes it in a folder of its own, and who is first gives it its name. */
+function make(schema: string, folder: string): void {
+  mkdirSync(dirname(folder), { recursive: true });
+  const own = mkdtempSync(`${folder}-`);
+  writeFileSync(`${own}/schema.prisma`, schema);
+  execFileSync(process.execPath, [`${prisma}/build/index.js`, 'generate', '--schema', `${own}/schema.prisma`], {
     // Generating needs no engine, yet the command line wants to download one unless it is told that there is one.
     env: { ...process.env, PRISMA_SCHEMA_ENGINE_BINARY: process.execPath, CHECKPOINT_DISABLE: '1' },
     stdio: ['ignore', 'ignore', 'pipe'],
   });
-  return ((await import(new URL('client/client.ts', folder).pathname)) as { PrismaClient: PrismaClientClass })
-    .PrismaClient;
+  try {
+    renameSync(own, folder);
+  } catch (error) {
+    if (!existsSync(folder)) throw error;
+    rmSync(own, { recursive: true });
+  }
 }

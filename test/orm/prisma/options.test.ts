@@ -13,7 +13,7 @@ let PrismaClient: PrismaClientClass;
 const file = new URL('../../../build/prisma-options.db', import.meta.url).pathname;
 
 beforeAll(async () => {
-  PrismaClient = await generate('sqlite', 'options');
+  PrismaClient = await generate('sqlite');
 });
 afterEach(async () => {
   await database?.close();

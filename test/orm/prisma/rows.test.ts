@@ -17,7 +17,7 @@ const adapter = new PrismaLibSql({ url: `file:${file}` });
 const construct = () => new PrismaClient({ adapter });
 
 beforeAll(async () => {
-  PrismaClient = await generate('sqlite', 'rows');
+  PrismaClient = await generate('sqlite');
 });
 afterEach(async () => {
   await database?.close();
