@@ -8,7 +8,7 @@ let PrismaClient: PrismaClientClass;
 let opened = 0;
 
 beforeAll(async () => {
-  PrismaClient = await generate('sqlite', 'heard');
+  PrismaClient = await generate('sqlite');
 });
 
 heardSuite('Prisma on SQLite', async () => {
