@@ -206,8 +206,8 @@ export class Identifier {
 
   /**
    * Returns the identity of an object that a body met, or undefined if it is plain data. An object has an identity if
-   * the `identify` option or `cacheIdentity` gives one, if its class is registered, or if its type was named. Never
-   * throws.
+   * the `identify` option or `cacheIdentity` gives one, if its class is registered, if an ORM that is listened to knows it,
+   * or if its type was named. Never throws.
    */
   met(object: object): Identity | undefined {
     try {
@@ -223,12 +223,13 @@ export class Identifier {
   }
 
   /**
-   * Like {@link met}, but accepts any instance that has an id. Used for objects whose content is not compared: their
+   * Like {@link met}, but accepts any instance that has an id, and rows of models that are not listened to. Used for objects whose content is not compared: their
    * type may be named later, so the entry must depend on them already.
    */
   metAnyway(object: object): Identity | undefined {
     const named = this.met(object);
-    if (named !== undefined || typeof object === 'function' || isPlain(object)) return named;
+    if (named !== undefined || typeof object === 'function') return named;
+    if (isPlain(object) && this.rows.of(object) === undefined) return undefined;
     try {
       return this.#ofInstance(object);
     } catch {
@@ -246,7 +247,8 @@ export class Identifier {
   }
 
   #isModel(object: object): boolean {
-    if (this.rows.of(object) !== undefined) return true;
+    const row = this.rows.of(object);
+    if (row !== undefined) return this.rows.hears(object) || this.#named.has(row.type);
     const prototype: object | null = Object.getPrototypeOf(object);
     if (prototype === null) return Object.hasOwn(object, 'cacheIdentity');
     let isModel = this.#kinds.get(prototype);
@@ -261,7 +263,8 @@ export class Identifier {
     if (isPlain(object) || typeof object === 'function') return false;
     if (this.#registeredClass(object) !== undefined) return true;
     const made: unknown = Object.getPrototypeOf(object).constructor;
-    return typeof made === 'function' && this.#named.has(typeNameOf(made));
+    if (typeof made !== 'function') return false;
+    return this.#named.has(typeNameOf(made)) || this.#knownModel(made)?.isHeard === true;
   }
 
   /** Returns the identity of a key that is a class instance; undefined when it has none and is an ordinary value. */

@@ -12,6 +12,8 @@ export interface KnownModel {
   readonly table: string;
   /** The tenant that all rows of this class belong to. */
   readonly tenant?: string | undefined;
+  /** Whether all saves of its rows are heard, under its name. Then its instances are models wherever a body meets one. */
+  readonly isHeard: boolean;
 }
 
 /** An ORM's models, by class or by the name of the type. They may be defined later, so it is asked each time. */

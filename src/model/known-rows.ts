@@ -5,6 +5,8 @@ export interface RowModel {
   readonly type: string;
   readonly id: Whereabouts | undefined;
   readonly tenant: Whereabouts | undefined;
+  /** Whether saves of its rows are heard. */
+  readonly isHeard: boolean;
 }
 
 interface Told extends RowModel {
@@ -35,6 +37,12 @@ export class KnownRows {
 
   of(row: object): Told | undefined {
     return this.#own.get(row) ?? told.get(row);
+  }
+
+  /** Whether the sweeper itself hears of saves of a row. A row that it knows of another sweeper may change unheard. */
+  hears(row: object): boolean {
+    const known = this.of(row);
+    return known?.isHeard === true && known.to === this;
   }
 
   #toldOf(model: RowModel): Told {

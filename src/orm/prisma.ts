@@ -60,7 +60,7 @@ export function sweepOnSave<C extends PrismaLike>(prisma: C, sweeper: CacheSweep
     known: (type) => {
       const model = typeof type === 'string' ? hook.modelOf(type) : undefined;
       if (model === undefined || !Object.hasOwn(dataModel.models, model)) return undefined;
-      return { id: idAt(keyFields(model)), table: model, tenant: hook.tenant };
+      return { id: idAt(keyFields(model)), table: model, tenant: hook.tenant, isHeard: hook.hears(model) };
     },
     relatives: () => [],
   });

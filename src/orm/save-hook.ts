@@ -193,7 +193,8 @@ export class SaveHook {
     if (known === undefined) {
       const type = this.typeOf(model);
       const { id = this.#known(type)?.id, tenant } = this.#models.get(model) ?? {};
-      known = { type, id, tenant: tenant ?? (this.tenant === undefined ? undefined : () => this.tenant) };
+      const ofClient = this.tenant === undefined ? undefined : () => this.tenant;
+      known = { type, id, tenant: tenant ?? ofClient, isHeard: this.hears(model) };
       this.#rowModels.set(model, known);
     }
     return known;

@@ -1,6 +1,6 @@
 import type { Model, ModelAttributeColumnOptions, ModelStatic, Sequelize } from 'sequelize';
 import { idAt, type KnownModel, type KnownModels, keyAttributes } from '../model/known-models.ts';
-import type { HookedOrm } from './save-hook.ts';
+import type { HookedOrm, SaveHook } from './save-hook.ts';
 import { anyRow } from './sequelize-rows.ts';
 
 export type AnyModel = ModelStatic<Model>;
@@ -10,16 +10,13 @@ let instances = 0;
 /** What a Sequelize instance knows of its models. They may be defined at any time, so nothing is remembered. */
 export class SequelizeModels implements HookedOrm {
   readonly #sequelize: Sequelize;
-  readonly #modelOf: (type: string) => string | undefined;
-  readonly #tenant: string | undefined;
+  readonly #hook: SaveHook;
   /** Tells the tables of this instance from those of another, which may be in another database. */
   readonly #number = ++instances;
 
-  /** @param modelOf gives the name of the model that templates know by a type */
-  constructor(sequelize: Sequelize, modelOf: (type: string) => string | undefined, tenant: string | undefined) {
+  constructor(sequelize: Sequelize, hook: SaveHook) {
     this.#sequelize = sequelize;
-    this.#modelOf = modelOf;
-    this.#tenant = tenant;
+    this.#hook = hook;
   }
 
   get all(): readonly AnyModel[] {
@@ -28,14 +25,20 @@ export class SequelizeModels implements HookedOrm {
 
   readonly known: KnownModels = (classOrType) => {
     if (typeof classOrType !== 'string') return this.#isOwn(classOrType) ? this.#known(classOrType) : undefined;
-    const name = this.#modelOf(classOrType);
+    const name = this.#hook.modelOf(classOrType);
     return name !== undefined && this.#sequelize.isDefined(name) ? this.#known(this.#sequelize.model(name)) : undefined;
   };
 
   #known(model: AnyModel): KnownModel {
     const { primaryKeyAttributes = [] } = model as { primaryKeyAttributes?: readonly string[] };
     const id = idAt(keyAttributes(primaryKeyAttributes, (name) => isUnique(model, name)));
-    return { id, table: `${this.#number}.${tableOf(this.base(model))}`, tenant: this.#tenant };
+    return {
+      id,
+      table: `${this.#number}.${tableOf(this.base(model))}`,
+      tenant: this.#hook.tenant,
+      // A class that only extends a model has another name than that under which saves are heard.
+      isHeard: this.#sequelize.isDefined(model.name) && this.#hook.hears(model.name),
+    };
   }
 
   #isOwn(modelClass: unknown): modelClass is AnyModel {

@@ -51,7 +51,7 @@ export function sweepOnSave(
     );
   }
   const transactions = new OpenTransactions(hook);
-  const models = new SequelizeModels(sequelize, (type) => hook.modelOf(type), options.tenant);
+  const models = new SequelizeModels(sequelize, hook);
   hook.learn(models);
   installed.set(sequelize, told.add(sweeper));
   keepsSequelizeAttributes(sequelize);

@@ -41,7 +41,14 @@ export class TypeOrmModels implements HookedOrm {
   readonly known: KnownModels = (classOrType) => {
     const name = typeof classOrType === 'string' ? this.#hook.modelOf(classOrType) : undefined;
     const metadata = typeof classOrType === 'string' ? this.#known.byName.get(name ?? '') : this.#ofClass(classOrType);
-    return metadata && { id: keyOf(metadata), table: `${this.#number}.${metadata.tablePath}` };
+    if (metadata === undefined) return undefined;
+    // A class that only extends one is known by another name than that under which saves are heard.
+    const isItself = typeof classOrType === 'string' || metadata.target === classOrType;
+    return {
+      id: keyOf(metadata),
+      table: `${this.#number}.${metadata.tablePath}`,
+      isHeard: isItself && this.#hook.hears(this.#nameOf(metadata)),
+    };
   };
 
   /** The entity of a class, or of the nearest class that it extends. */

@@ -1,6 +1,7 @@
 import { type SaveHookOptions, sweepOnSave } from 'nunjucks-cachesweeper/prisma';
 import { afterEach, describe, expect, test } from 'vitest';
 import { fragment, Site } from '../../sweeper/site.ts';
+import { metTests } from '../met.ts';
 import type { PrismaClient } from './generate.ts';
 
 type Methods = PrismaClient['tag'];
@@ -64,6 +65,18 @@ function suite(open: () => Promise<PrismaClient>): void {
     };
     return { prisma, ranAfter, context };
   };
+
+  metTests(async (of, hook) => {
+    const prisma = (await connect()) as Client;
+    const text = (row: object) => Object.assign(row, { text: (row as { data: string }).data });
+    await prisma.session.updateMany({ where: { sid: 'y' }, data: { data: 'b' } });
+    sweepOnSave(prisma, of.sweeper, hook);
+    return {
+      name: 'Session',
+      load: async () => (await prisma.session.findMany({ orderBy: { sid: 'asc' } })).map(text),
+      save: (index, data) => prisma.session.update({ where: { sid: index === 0 ? 'x' : 'y' }, data: { data } }),
+    };
+  });
 
   test('a key by another name is the key: nothing but that row and the lists of its type', async () => {
     const { prisma, ranAfter, context } = await start();

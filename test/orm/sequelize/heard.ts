@@ -2,6 +2,7 @@ import { sweepOnSave } from 'nunjucks-cachesweeper/sequelize';
 import { DataTypes, literal, Model, type ModelStatic, type Options, Sequelize } from 'sequelize';
 import { afterEach, describe, expect, test } from 'vitest';
 import { fragment, Site } from '../../sweeper/site.ts';
+import { metTests } from '../met.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: attributes are of no matter here
 type Row = Model<any, any> & Record<string, any>;
@@ -41,6 +42,49 @@ function suite(open: () => Promise<Options>): void {
     await write();
     return (await site.render(context)).ran;
   };
+
+  describe('rows that a body meets', () => {
+    metTests(async (of, hook) => {
+      await sequelize?.close();
+      sequelize = new Sequelize({ ...(await open()), logging: false });
+      const remark = sequelize.define('Remark', { text: DataTypes.TEXT }, { timestamps: false }) as Rows;
+      await sequelize.sync({ force: true });
+      await remark.bulkCreate([{ text: 'a' }, { text: 'b' }]);
+      sweepOnSave(sequelize, of.sweeper, hook);
+      return {
+        name: 'Remark',
+        load: () => remark.findAll({ order: [['id', 'ASC']] }),
+        save: async (index, text) => (await remark.findByPk(index + 1))?.update({ text }),
+      };
+    });
+
+    test('they are models also where their model is defined after the hook, and where they are scoped', async () => {
+      const define = await start([]);
+      const remark = define('Remark', { text: DataTypes.TEXT });
+      await sequelize.sync({ force: true });
+      await remark.create({ text: 'a' });
+      const page = new Site(fragment('"Page" 0', '"page"', '{{ row.text }}'));
+      sweepOnSave(sequelize, page.sweeper);
+      const before = { row: await remark.unscoped().findByPk(1) };
+      page.settle();
+      await page.render(before);
+      expect((await page.render(before)).ran).toEqual([]);
+      await remark.update({ text: 'new' }, { where: { id: 1 } });
+      expect((await page.render(before)).ran).toEqual(['page']);
+    });
+
+    test('an instance of a class that only extends a model is data: no save is heard under its name', async () => {
+      const define = await start([]);
+      const remark = define('Remark', { text: DataTypes.TEXT });
+      const special = class Special extends remark {};
+      const page = new Site(fragment('"Page" 0', '"page"', '{{ row.text }}'));
+      sweepOnSave(sequelize, page.sweeper);
+      const of = (text: string) => ({ row: special.build({ id: 1, text }, { isNewRecord: false, raw: true }) });
+      await page.render(of('a'));
+      expect((await page.render(of('a'))).ran).toEqual([]);
+      expect((await page.render(of('b'))).ran).toEqual(['page']);
+    });
+  });
 
   describe(`two schemas with one table name`, () => {
     const tags = ['a', 'b', 'listA', 'listB', '"Note"', '"Other"'];

@@ -2,6 +2,7 @@ import { type SaveHookOptions, sweepOnSave } from 'nunjucks-cachesweeper/typeorm
 import type { DataSource, DataSourceOptions, Repository } from 'typeorm';
 import { afterEach, describe, expect, test } from 'vitest';
 import { fragment, Site } from '../../sweeper/site.ts';
+import { metTests } from '../met.ts';
 import { type TypeOrm, VERSIONS } from './database.ts';
 
 class Person {
@@ -256,6 +257,32 @@ function suite(open: () => Promise<DataSourceOptions>, orm: TypeOrm): void {
       ]);
       const named = () => site.sweeper.invalidateCacheFor({ type: 'Line', id: [1, 1] });
       expect(await ranAfter(context, named)).toEqual(['line', '"Line"']);
+    });
+  });
+
+  describe('rows that a body meets', () => {
+    metTests(async (of, hook) => {
+      if (source?.isInitialized) await source.destroy();
+      source = await connect();
+      const remarks = source.getRepository(Remark);
+      await remarks.save([remarks.create({ text: 'a' }), remarks.create({ text: 'b' })]);
+      sweepOnSave(source, of.sweeper, hook);
+      return {
+        name: 'Remark',
+        load: () => remarks.find({ order: { id: 'ASC' } }),
+        save: (index, text) => remarks.save({ id: index + 1, text }),
+      };
+    });
+
+    test('an instance of a class that only extends an entity is data: no save is heard under its name', async () => {
+      class Special extends Remark {}
+      site = new Site(fragment('"Page" 0', '"page"', '{{ row.text }}'));
+      source = await connect();
+      sweepOnSave(source, site.sweeper);
+      const of = (text: string) => ({ row: Object.assign(new Special(), { id: 1, text }) });
+      await site.render(of('a'));
+      expect((await site.render(of('a'))).ran).toEqual([]);
+      expect((await site.render(of('b'))).ran).toEqual(['page']);
     });
   });
 
