@@ -59,7 +59,7 @@ describe.each([
   ['with a store alone', () => new Site(templates, { store: slow(), memory: false })],
   ['without a store', () => new Site(templates)],
 ] as const)('200 pages of 200 visitors at one time, %s', (_title, makeSite) => {
-  test('each gets its own html, lazies and errors, cold and warm', async () => {
+  test('each gets its own html, lazies and errors, cold and warm', { timeout: 120_000 }, async () => {
     const site = makeSite();
     site.env.addGlobal('stamp', (id: number) => `s${id}`);
     for (let round = 0; round < 3; round++) {
@@ -75,7 +75,7 @@ describe.each([
     }
   });
 
-  test('while everything is invalidated all the time', async () => {
+  test('while everything is invalidated all the time', { timeout: 120_000 }, async () => {
     const site = makeSite();
     site.env.addGlobal('stamp', (id: number) => `s${id}`);
     let done = false;
