@@ -56,8 +56,8 @@ interface Matching {
   readonly where: unknown;
   /** By column, what an UPDATE sets. */
   readonly values?: unknown;
-  /** Further models of which the database itself deletes or changes rows. */
-  readonly cascades?: boolean;
+  /** Whether the rows are deleted, and others with them. */
+  readonly isDeletion?: boolean;
 }
 
 function write(model: AnyModel, rows: Write['rows']): Write {
@@ -79,11 +79,18 @@ export class SequelizeListener {
   }
 
   /** Handles a query that writes one instance. The instance still knows its values before the query. */
-  async instance<T>(query: () => Promise<T>, instance: Model, options: QueryOptions | undefined): Promise<T> {
+  async instance<T>(
+    query: () => Promise<T>,
+    instance: Model,
+    values: unknown,
+    options: QueryOptions | undefined,
+  ): Promise<T> {
     const model = instance.constructor as AnyModel;
-    const previous = instance.isNewRecord ? undefined : rowBefore(instance);
+    const { isNewRecord } = instance;
+    const previous = isNewRecord ? undefined : rowBefore(instance);
     const result = await query();
-    await this.#heard([write(model, [{ now: rowNow(instance), previous }])], options);
+    const others = isNewRecord ? [] : this.#following(model, columnsOf(values));
+    await this.#heard([write(model, [{ now: rowNow(instance), previous }]), ...others], options);
     return result;
   }
 
@@ -92,7 +99,7 @@ export class SequelizeListener {
     const model = instance.constructor as AnyModel;
     const previous = rowBefore(instance);
     const result = await query();
-    await this.#heard([write(model, [{ now: rowNow(instance), previous }]), ...this.#cascades(model)], options);
+    await this.#heard([write(model, [{ now: rowNow(instance), previous }]), ...this.#following(model)], options);
     return result;
   }
 
@@ -100,12 +107,14 @@ export class SequelizeListener {
   async matching<T>(
     query: () => Promise<T>,
     target: Target,
-    { where, values, cascades }: Matching,
+    { where, values, isDeletion }: Matching,
     options: QueryOptions | undefined,
   ): Promise<T> {
     const [model, ...more] = this.#modelsOf(target);
     if (model === undefined) return query();
-    const others = [model, ...more].flatMap((each) => (cascades ? this.#cascades(each) : []));
+    const others = [model, ...more].flatMap((each) =>
+      this.#following(each, isDeletion ? undefined : columnsOf(values)),
+    );
     const isOne = more.length === 0 && this.#isTableOf(model, target);
     const previous = isOne && this.#hears(model) ? await this.#rows(model, where, options) : undefined;
     const result = await query();
@@ -142,8 +151,8 @@ export class SequelizeListener {
     );
   }
 
-  #cascades(model: AnyModel): Write[] {
-    return this.#models.goingWith(model).map((other) => write(other, undefined));
+  #following(model: AnyModel, changed?: readonly string[]): Write[] {
+    return this.#models.goingWith(model, changed).map((other) => write(other, undefined));
   }
 
   #heard(writes: readonly Write[], options: QueryOptions | undefined): Promise<void> {
@@ -176,7 +185,7 @@ export class SequelizeListener {
     options: QueryOptions | undefined,
   ): Promise<readonly (Model | undefined)[] | undefined> {
     const key = keyOf(model);
-    const set = Object.keys(typeof values === 'object' && values !== null ? values : {});
+    const set = columnsOf(values);
     if (key.length === 0 || key.some(({ names }) => names.some((name) => set.includes(name)))) return undefined;
     const { or } = (this.#sequelize.constructor as unknown as { Op: { or: symbol } }).Op;
     const where = {
@@ -194,6 +203,10 @@ export class SequelizeListener {
       .unscoped()
       .findAll({ where: where as never, transaction, limit, paranoid: false, hooks: false } as never);
   }
+}
+
+function columnsOf(values: unknown): readonly string[] {
+  return Object.keys(typeof values === 'object' && values !== null ? values : {});
 }
 
 /** A Date as text prints whole seconds only. */

@@ -76,13 +76,19 @@ export class SequelizeModels implements HookedOrm {
     return tableOf(model) === tableName(table);
   }
 
-  /** Returns the models of which the database itself deletes or changes rows when rows of a model are deleted. */
-  goingWith(model: AnyModel, met: Set<AnyModel> = new Set([this.base(model)])): readonly AnyModel[] {
+  /**
+   * Returns the models of which the database itself deletes or changes rows when rows of a model are deleted, or get other
+   * values in some columns. The model is one of them if its rows refer to one another.
+   *
+   * @param changed the columns; undefined for deleted rows
+   */
+  goingWith(model: AnyModel, changed?: readonly string[], met: Set<AnyModel> = new Set()): readonly AnyModel[] {
     const table = tableOf(this.base(model));
     return this.all.flatMap((other) => {
-      if (met.has(other) || !Object.values(other.getAttributes()).some((each) => goesWith(each, table))) return [];
+      const goes = () => Object.values(other.getAttributes()).some((each) => goesWith(each, table, changed));
+      if (met.has(other) || !goes()) return [];
       met.add(other);
-      return [other, ...this.goingWith(other, met)];
+      return [other, ...this.goingWith(other, undefined, met)];
     });
   }
 }
@@ -98,11 +104,18 @@ function isUnique(model: AnyModel, attribute: string): boolean {
   });
 }
 
-/** Whether deleting a row of the table makes the database delete or change rows with this foreign key. */
-function goesWith({ references, onDelete }: ModelAttributeColumnOptions, table: string): boolean {
-  const to =
-    typeof references === 'object' && references !== null && 'model' in references ? references.model : references;
-  return to !== undefined && tableName(to) === table && /cascade|set/i.test(String(onDelete));
+/** Whether a deletion or change of a row of the table makes the database delete or change rows with this foreign key. */
+function goesWith(
+  { references, onDelete, onUpdate }: ModelAttributeColumnOptions,
+  table: string,
+  changed: readonly string[] | undefined,
+): boolean {
+  const isObject = typeof references === 'object' && references !== null && 'model' in references;
+  const to = isObject ? references.model : references;
+  if (to === undefined || tableName(to) !== table) return false;
+  const { key = 'id' } = isObject ? references : {};
+  if (changed !== undefined && !changed.includes(key)) return false;
+  return /cascade|set/i.test(String(changed === undefined ? onDelete : onUpdate));
 }
 
 function tableOf(model: AnyModel): string {

@@ -105,16 +105,16 @@ function listen(sequelize: Sequelize, listener: SequelizeListener): void {
       queries[name] = ((...args: A) => heard(() => send(...args), ...args)) as unknown as AnyMethod;
   };
   const target = (model: AnyModel | undefined, table: unknown): Target => (model ? { model } : { table });
-  wrap('insert', (query, instance: Model | null, table: unknown, _values: unknown, options?: QueryOptions) =>
-    instance ? listener.instance(query, instance, options) : listener.any(query, { table }, options),
+  wrap('insert', (query, instance: Model | null, table: unknown, values: unknown, options?: QueryOptions) =>
+    instance ? listener.instance(query, instance, values, options) : listener.any(query, { table }, options),
   );
-  wrap('update', (query, instance: Model, _table: unknown, _values: unknown, _where: unknown, options?: QueryOptions) =>
-    listener.instance(query, instance, options),
+  wrap('update', (query, instance: Model, _table: unknown, values: unknown, _where: unknown, options?: QueryOptions) =>
+    listener.instance(query, instance, values, options),
   );
   wrap('delete', (query, instance: Model | null, table: unknown, where: unknown, options?: QueryOptions) =>
     instance
       ? listener.deletion(query, instance, options)
-      : listener.matching(query, { table }, { where, cascades: true }, options),
+      : listener.matching(query, { table }, { where, isDeletion: true }, options),
   );
   wrap('upsert', (query, table: unknown, _insert: unknown, _update: unknown, _where: unknown, options?: QueryOptions) =>
     listener.any(query, target(options?.model, table), options),
@@ -126,7 +126,7 @@ function listen(sequelize: Sequelize, listener: SequelizeListener): void {
     listener.matching(query, target(options?.model, table), { where, values }, options),
   );
   wrap('bulkDelete', (query, table: unknown, where: unknown, options?: QueryOptions, model?: AnyModel) =>
-    listener.matching(query, target(model, table), { where, cascades: true }, options),
+    listener.matching(query, target(model, table), { where, isDeletion: true }, options),
   );
   for (const name of ['increment', 'decrement'] as const) {
     wrap(

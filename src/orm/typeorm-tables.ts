@@ -57,8 +57,8 @@ function add(map: Map<string, EntityMetadata[]>, name: string, metadata: EntityM
 }
 
 /**
- * Returns the model, and those of which the database itself deletes or changes rows when one of its rows is deleted or
- * gets another key, including those that follow from them.
+ * Returns the models of which the database itself deletes or changes rows when a row of a model is deleted or gets another
+ * key, including those that follow from them. The model is one of them if its rows refer to one another.
  *
  * @param changed the columns that were changed; undefined if they are not known
  */
@@ -67,7 +67,7 @@ export function goingWith(
   metadata: EntityMetadata,
   action: Action,
   changed?: readonly ColumnMetadata[],
-  found: Set<EntityMetadata> = new Set([metadata]),
+  found: Set<EntityMetadata> = new Set(),
 ): Set<EntityMetadata> {
   for (const other of dataSource.entityMetadatas) {
     const goes = other.foreignKeys.some(

@@ -162,15 +162,14 @@ class SaveSubscriber implements EntitySubscriberInterface, HearsTables {
   afterUpdate({ queryRunner, metadata, entity, databaseEntity, updatedColumns }: UpdateEvent<Row>): Promise<void> {
     if (databaseEntity === undefined) return this.#heard(queryRunner, metadata, undefined);
     const now = rowNow(metadata, databaseEntity, entity ?? {});
-    const going = goingWith(this.#dataSource, metadata, 'onUpdate', updatedColumns);
-    const others = [...going].filter((other) => other !== metadata);
+    const others = [...goingWith(this.#dataSource, metadata, 'onUpdate', updatedColumns)];
     return this.#heard(queryRunner, metadata, [{ now, previous: rowLoaded(metadata, databaseEntity) }], others);
   }
 
   // TypeORM removes the id from a removed `entity`; `databaseEntity`, which it loaded itself, keeps it.
   async afterRemove({ queryRunner, metadata, databaseEntity }: RemoveEvent<Row>): Promise<void> {
     if (metadata.isJunction) return this.#joined(queryRunner, metadata);
-    const others = [...goingWith(this.#dataSource, metadata, 'onDelete')].filter((other) => other !== metadata);
+    const others = [...goingWith(this.#dataSource, metadata, 'onDelete')];
     await this.#heard(queryRunner, metadata, databaseEntity && [{ now: rowLoaded(metadata, databaseEntity) }], others);
   }
 
@@ -210,8 +209,8 @@ class SaveSubscriber implements EntitySubscriberInterface, HearsTables {
   async wrote(queryRunner: QueryRunner, tables: readonly TableWrite[]): Promise<void> {
     const written = new Set<EntityMetadata>();
     for (const { metadata, action } of tables) {
-      const all = action === undefined ? [metadata] : goingWith(this.#dataSource, metadata, action);
-      for (const each of all) for (const model of modelsOf(each)) written.add(model);
+      const going = action === undefined ? [] : goingWith(this.#dataSource, metadata, action);
+      for (const each of [metadata, ...going]) for (const model of modelsOf(each)) written.add(model);
     }
     await this.#wrote(
       queryRunner,

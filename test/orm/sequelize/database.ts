@@ -241,6 +241,10 @@ export function writesOfSequelize(open: () => Database): Record<string, Write<Tr
         await article.addComment(await first(), { transaction: transaction ?? null });
       },
     },
+    'rows changed by ON UPDATE CASCADE, as their type': {
+      run: (transaction) =>
+        open().article.update({ id: 9 }, { where: { id: 2 }, transaction: transaction ?? null } as never),
+    },
     'rows deleted by ON DELETE CASCADE, as their type': {
       run: async (transaction) =>
         (await open().article.findByPk(1, { transaction: null }))?.destroy({ transaction: transaction ?? null }),

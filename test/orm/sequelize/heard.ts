@@ -86,6 +86,26 @@ function suite(open: () => Promise<Options>): void {
     });
   });
 
+  test('rows of the same table that refer to a row which is deleted or gets another key: their type', async () => {
+    const define = await start(['child', 'other', '"Tag"']);
+    const category = define('Category', { slug: { type: DataTypes.TEXT, unique: true } });
+    category.belongsTo(category, {
+      as: 'above',
+      foreignKey: 'parent',
+      targetKey: 'slug',
+      onDelete: 'SET NULL',
+      onUpdate: 'CASCADE',
+    } as never);
+    await sequelize.sync({ force: true });
+    const root = await category.create({ slug: 'root' });
+    const child = await category.create({ slug: 'child', parent: 'root' });
+    const context = { child, other: await category.create({ slug: 'other' }) };
+    expect(await ranAfter(context, () => root.update({ slug: 'top' }))).toEqual(['child', 'other']);
+    expect((await category.findByPk(child.id))?.parent).toBe('top');
+    expect(await ranAfter(context, () => root.destroy())).toEqual(['child', 'other']);
+    expect((await category.findByPk(child.id))?.parent).toBeNull();
+  });
+
   describe(`two schemas with one table name`, () => {
     const tags = ['a', 'b', 'listA', 'listB', '"Note"', '"Other"'];
     const schemas = async (hook: object = {}) => {

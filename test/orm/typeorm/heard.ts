@@ -28,6 +28,16 @@ class Remark {
   declare secret: string | null;
   declare article: Article | null;
 }
+/** Given to an employee or any other person. */
+class Badge {
+  declare id: number;
+  declare person: Person | null;
+}
+class Category {
+  declare id: number;
+  declare slug: string;
+  declare parent: Category | null;
+}
 class Session {
   declare sid: string;
   declare data: string;
@@ -75,6 +85,27 @@ const entitiesOf = ({ EntitySchema }: TypeOrm) => [
     target: Remark,
     columns: { id, text, secret: { ...text, select: false } },
     relations: { article: { type: 'many-to-one', target: 'Article', inverseSide: 'remarks', joinColumn: true } },
+  }),
+  new EntitySchema<Badge>({
+    name: 'Badge',
+    target: Badge,
+    columns: { id },
+    relations: { person: { type: 'many-to-one', target: 'Person', joinColumn: true, onDelete: 'SET NULL' } },
+  }),
+  new EntitySchema<Category>({
+    name: 'Category',
+    target: Category,
+    columns: { id, slug: { type: 'text', unique: true } },
+    relations: {
+      parent: {
+        type: 'many-to-one',
+        target: 'Category',
+        joinColumn: { name: 'parent', referencedColumnName: 'slug' },
+        nullable: true,
+        onDelete: 'SET NULL',
+        onUpdate: 'CASCADE',
+      },
+    },
   }),
   new EntitySchema<Session>({
     name: 'Session',
@@ -175,6 +206,30 @@ function suite(open: () => Promise<DataSourceOptions>, orm: TypeOrm): void {
       const { employees, context } = await people();
       site.sweeper.register('Person', { touches: () => 'Article' });
       expect(await ranAfter(context, () => employees.save({ id: 2, salary: 5 }))).toEqual([...lists, '"Article"']);
+    });
+  });
+
+  describe('rows that the database changes with others', () => {
+    test('those that refer to the row of a child class, by the foreign key to its parent: their type', async () => {
+      await start(['badge', '"Article"']);
+      const employees = source.getRepository(Employee);
+      const person = await employees.save(employees.create({ name: 'Ada' }));
+      const badges = source.getRepository(Badge);
+      const badge = await badges.save(badges.create({ person }));
+      const remove = async () => employees.remove(await employees.findOneByOrFail({ id: person.id }));
+      expect(await ranAfter({ badge }, remove)).toEqual(['badge']);
+    });
+
+    test('those of the same table: their type', async () => {
+      await start(['child', '"Article"']);
+      const categories = source.getRepository(Category);
+      const root = await categories.save(categories.create({ slug: 'root' }));
+      const child = await categories.save(categories.create({ slug: 'child', parent: root }));
+      const context = { child };
+      expect(await ranAfter(context, () => categories.save({ id: root.id, slug: 'top' }))).toEqual(['child']);
+      expect(await ranAfter(context, async () => categories.remove(root))).toEqual(['child']);
+      const after = await categories.findOneOrFail({ where: { slug: 'child' }, relations: { parent: true } });
+      expect(after.parent).toBeNull();
     });
   });
 
