@@ -1,6 +1,29 @@
 import { badOption, checkNames } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
-import type { Registration } from './identity.ts';
+import type { Whereabouts } from './known-models.ts';
+
+/** Describes a type to {@link CacheSweeper.register}. */
+export interface Registration {
+  /** Name of the type; default the class's own name. Give one when code is minified or two classes share a name. */
+  readonly type?: string | undefined;
+  /**
+   * Attribute that holds the id, or a function that returns it, as a list for a key of several attributes. Default: the
+   * key that a hooked ORM knows, or the first of `id`, `_id` and `pk` that is set.
+   */
+  readonly id?: Whereabouts | undefined;
+  /**
+   * Attribute that holds the tenant, or a function that returns it, where rows of two tenants may have the same id. Null
+   * for a row of no tenant; undefined is an error. Default: the schema, where Sequelize derived a class for it.
+   */
+  readonly tenant?: Whereabouts | undefined;
+  /** Returns other models whose fragments show this one; they are bumped together with it. */
+  readonly touches?: ((model: never, previous?: never) => unknown) | undefined;
+  /**
+   * Attribute that changes with each save, such as `updatedAt`. When a body reads a row, its id and this attribute
+   * identify the row's state.
+   */
+  readonly version?: string | undefined;
+}
 
 type Check = readonly [isValid: (value: unknown) => boolean, expected: string];
 
