@@ -1,10 +1,9 @@
-import { types } from 'node:util';
 import type { Identity } from '../model/identity.ts';
 import { digest } from '../util/digest.ts';
-import { isPlain } from '../util/plain.ts';
 import { PRESENT, type Presence, textAtom } from './atom.ts';
+import { contentsOf, isLookedInto, staticName } from './contents.ts';
 import { elementsOf } from './objects.ts';
-import { INHERITED_ACCESSOR, OWN_ACCESSOR, peek, peekOrdinary } from './peek.ts';
+import { INHERITED_ACCESSOR, OWN_ACCESSOR, peek } from './peek.ts';
 import { isPlaceholder } from './placeholder.ts';
 import { END } from './presences.ts';
 import type { ReadNode } from './shape.ts';
@@ -134,15 +133,10 @@ export class BelowModels {
     this.#written.add(value);
     let at = start;
     scratch[at++] = START_CODE;
-    if (Array.isArray(value) || value instanceof Map || value instanceof Set) {
-      for (const item of elementsOf(value)) at = this.#within(item, at);
-    } else {
-      const isProxy = types.isProxy(value);
-      const keys = Reflect.ownKeys(value);
-      for (let i = 0; i < keys.length; i++) {
-        const key = keys[i] as string | symbol;
-        at = this.#within(isProxy ? peek(value, key) : peekOrdinary(value, key), this.#name(key, at));
-      }
+    const contents = contentsOf(value);
+    for (let i = 0; i < contents.length; i += 2) {
+      const name = contents[i] as string | symbol | undefined;
+      at = this.#within(contents[i + 1], name === undefined ? at : this.#name(name, at));
     }
     scratch[at++] = END_CODE;
     return at;
@@ -152,18 +146,9 @@ export class BelowModels {
     checkRoom(start);
     const isText = typeof found === 'string' || typeof found === 'number';
     scratch[start] = isText ? PRESENT : this.#presence(found);
-    const isNew = typeof found === 'object' && found !== null && !this.#written.has(found);
-    return isNew && this.#isLookedInto(found) ? this.#allOf(found, start + 1) : start + 1;
-  }
-
-  /**
-   * Looks into plain objects, lists, maps, sets and models. Other instances may hold anything, such as a database
-   * client.
-   */
-  #isLookedInto(value: object): boolean {
-    if (isPlaceholder(value)) return false;
-    if (isPlain(value) || value instanceof Map || value instanceof Set) return true;
-    return this.#world.uncomparedIdentity(value) !== undefined;
+    if (typeof found !== 'object' || found === null || this.#written.has(found)) return start + 1;
+    if (isLookedInto(found, this.#world)) return this.#allOf(found, start + 1);
+    return this.#name(staticName(found) ?? '', start + 1);
   }
 
   #meet(value: object, type: string | undefined): void {

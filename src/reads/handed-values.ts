@@ -1,8 +1,8 @@
 import type { Identity } from '../model/identity.ts';
-import { isPlain } from '../util/plain.ts';
+import { contentsOf, isLookedInto } from './contents.ts';
 import type { KnownObjects } from './known-objects.ts';
 import { isLazy } from './lazies.ts';
-import { elementsOf, isObject } from './objects.ts';
+import { hasOwnText, isObject } from './objects.ts';
 import { isPlaceholder } from './placeholder.ts';
 import { Collector } from './sinks.ts';
 import { walkWhole } from './walk.ts';
@@ -12,6 +12,12 @@ import type { Scope } from './world.ts';
 const MAX_SCANNED = 1_000;
 /** Limit of objects searched in values that functions received, to tell whether a body sets one of them. */
 const MAX_COLLECTED = 10_000;
+
+/**
+ * Where a value is that is searched for models. In what is `compared`, only models are met. What is `below` a model, or
+ * was `given` by a function, is not compared, so whatever has an id there is met.
+ */
+type Place = 'compared' | 'below' | 'given';
 
 /**
  * The values that functions, filters and getters receive and return when a body calls them. A function may read
@@ -34,7 +40,7 @@ export class HandedValues {
    * Objects already asked for their identity although they are not compared, and objects already searched for models.
    */
   readonly #uncompared = new Set<object>();
-  readonly #walked = new Set<object>();
+  readonly #searched = new Set<object>();
   /** Objects returned by functions, and those found in them. The next page may get the same objects. */
   #fromFunctions: Set<object> | undefined;
 
@@ -52,7 +58,7 @@ export class HandedValues {
 
   /** A function, filter, test or another tag receives a value. */
   hand(value: unknown): void {
-    if (isObject(value)) this.#hand(value, { left: MAX_SCANNED });
+    if (isObject(value)) this.#hand(value, { left: MAX_SCANNED, done: new Set() });
   }
 
   /** Keeps the text of an object that may be read whole, from before anything can change it. */
@@ -63,7 +69,7 @@ export class HandedValues {
 
   /** A getter of an object is called: it may read any model in the object. */
   computed(object: object): void {
-    this.#meetModels(object, { left: MAX_SCANNED });
+    this.#search(object, this.isGiven(object) ? 'given' : 'compared', { left: MAX_SCANNED });
   }
 
   /** Records the result of a function. It may or may not have been made for this page. */
@@ -71,10 +77,21 @@ export class HandedValues {
     if (!isObject(value)) return;
     this.#fromFunctions ??= new Set();
     this.#fromFunctions.add(value);
+    this.#mayBePrinted(value, new Set());
+  }
+
+  /** Adds dependencies on the models that a value prints: of a list its elements, of an instance what its text reads. */
+  #mayBePrinted(value: object, lists: Set<object>): void {
     this.meetUncompared(value);
-    // A list may be printed, so meet the models in it.
-    if (Array.isArray(value))
-      for (const item of value.slice(0, MAX_SCANNED)) if (isObject(item)) this.meetUncompared(item);
+    if (isPlaceholder(value) || typeof value === 'function' || lists.has(value)) return;
+    if (Array.isArray(value)) {
+      lists.add(value);
+      for (const item of value) if (isObject(item)) this.#mayBePrinted(item, lists);
+    }
+    // The text of a model is its own.
+    if (hasOwnText(value) && this.#scope.world.uncomparedIdentity(value) === undefined) {
+      this.#search(value, 'given', { left: MAX_SCANNED });
+    }
   }
 
   isGiven(value: unknown): boolean {
@@ -98,8 +115,9 @@ export class HandedValues {
     return [...(this.#handed ?? NONE)].flatMap(([object, text]) => (this.#textOf(object) === text ? [] : [object]));
   }
 
-  #hand(value: object, budget: { left: number }): void {
-    if (isPlaceholder(value) || isLazy(value)) return;
+  #hand(value: object, budget: { left: number; readonly done: Set<object> }): void {
+    if (isPlaceholder(value) || isLazy(value) || budget.done.has(value)) return;
+    budget.done.add(value);
     const bound = typeof value === 'function' ? this.#scope.world.boundTo(value) : undefined;
     if (isObject(bound)) this.#hand(bound, budget);
     this.#handedAll ??= new Set();
@@ -107,15 +125,15 @@ export class HandedValues {
     const { nodes, isModel } = this.#objects.of(value);
     if (nodes.length > 0) {
       for (const node of nodes) node.whole = true;
-      if (isModel || nodes.every((node) => node.isBelow)) return this.#meetAll(value, budget);
+      if (isModel || nodes.every((node) => node.isBelow)) return this.#search(value, 'below', budget);
       this.keep(value);
-      return this.#meetModels(value, budget);
+      return this.#search(value, 'compared', budget);
     }
-    if (budget.left-- <= 0) return this.#cannotSee('', `a function is handed more than ${MAX_SCANNED} objects`);
-    if (isModel) return this.#meetAll(value, budget);
+    if (isModel) return this.#search(value, 'given', budget);
+    if (budget.left-- <= 0) return this.#tooMany(value);
     this.meetUncompared(value);
-    if (!(isPlain(value) || value instanceof Map || value instanceof Set)) return;
-    for (const item of elementsOf(value)) if (isObject(item)) this.#hand(item, budget);
+    if (typeof value === 'function') return;
+    for (const item of this.#objectsIn(value)) this.#hand(item, budget);
   }
 
   /** Adds a dependency on a model whose content is not compared, because only its token can tell that it changed. */
@@ -127,29 +145,20 @@ export class HandedValues {
     if (identity !== undefined) this.#met(identity);
   }
 
-  /**
-   * Adds dependencies on all models in a value that belongs to a model and that a function receives. The function may
-   * read any of them.
-   */
-  #meetAll(value: object, budget: { left: number }): void {
-    if (this.#walked.has(value) || isPlaceholder(value) || typeof value === 'function') return;
-    this.#walked.add(value);
+  /** Adds dependencies on the models in a value that is read whole. */
+  #search(value: object, place: Place, budget: { left: number }): void {
+    if (this.#searched.has(value) || isPlaceholder(value) || typeof value === 'function') return;
+    const at = place === 'compared' && this.#objects.isModel(value) ? 'below' : place;
+    this.#searched.add(value);
     if (budget.left-- <= 0) return this.#tooMany(value);
-    this.meetUncompared(value);
-    const { world } = this.#scope;
-    const isLookedInto =
-      isPlain(value) || value instanceof Map || value instanceof Set || world.uncomparedIdentity(value);
-    if (!isLookedInto) return;
-    for (const item of elementsOf(value)) if (isObject(item)) this.#meetAll(item, budget);
+    if (at !== 'compared') this.meetUncompared(value);
+    for (const item of this.#objectsIn(value)) this.#search(item, at, budget);
   }
 
-  /** Adds dependencies on the models in a value that a function receives, and on all models below those. */
-  #meetModels(value: object, budget: { left: number }): void {
-    if (this.#walked.has(value) || isPlaceholder(value) || typeof value === 'function') return;
-    if (this.#objects.isModel(value)) return this.#meetAll(value, budget);
-    this.#walked.add(value);
-    if (budget.left-- <= 0) return this.#tooMany(value);
-    for (const item of elementsOf(value)) if (isObject(item)) this.#meetModels(item, budget);
+  *#objectsIn(value: object): Iterable<object> {
+    for (const item of contentsOf(value)) {
+      if (isObject(item) && (typeof item === 'function' || isLookedInto(item, this.#scope.world))) yield item;
+    }
   }
 
   #tooMany(value: object): void {
@@ -169,7 +178,7 @@ function collect(value: object, objects: Set<object>): boolean {
   if (objects.has(value) || isPlaceholder(value) || typeof value === 'function') return true;
   objects.add(value);
   if (objects.size >= MAX_COLLECTED) return false;
-  for (const item of elementsOf(value)) if (isObject(item) && !collect(item, objects)) return false;
+  for (const item of contentsOf(value)) if (isObject(item) && !collect(item, objects)) return false;
   return true;
 }
 

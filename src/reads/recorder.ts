@@ -146,7 +146,10 @@ export class Recorder {
     if (nodes.length === 0) {
       this.#handed.meetUncompared(object);
       if (this.#fromGetters?.has(object)) this.cannotSee(String(key), 'it is read of what a getter made');
-      if (this.isGiven(object)) this.given(value);
+      if (this.isGiven(object)) {
+        if (hasClassGetter(object, String(key))) this.#handed.computed(object);
+        this.given(value);
+      }
       // An object that the body made may hold one from outside.
       return this.again(value);
     }
@@ -247,7 +250,7 @@ export class Recorder {
   /** Records a call of a method. Its result depends on the object, so the object counts as handed on. */
   call(object: unknown, method: unknown): void {
     if (!isObject(object) || isLazy(method) || this.#scope.world.macro(method) !== undefined) return;
-    if (this.#objects.of(object).nodes.length > 0) this.#handed.hand(object);
+    if (this.#objects.of(object).nodes.length > 0 || this.isGiven(object)) this.#handed.hand(object);
   }
 
   /**

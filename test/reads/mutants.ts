@@ -16,6 +16,16 @@ export interface ReadMutant {
 const edit = (file: string, text: string, instead: string): readonly Edit[] => [{ file, text, instead }];
 
 export const readMutants = {
+  'what instances hold is not searched for models': {
+    rule: 'one rule for what is looked into: own data, that of instances too',
+    edits: edit(
+      'reads/handed-values.ts',
+      'for (const item of this.#objectsIn(value)) this.#search(',
+      "if ('length' in value) for (const item of this.#objectsIn(value)) this.#search(",
+    ),
+    foundBy: ['attacks-instances', 'where its method is called below a model'],
+    isBlind: true,
+  },
   'a variable that is looked up is not recorded': {
     rule: 'every lookup is recorded',
     edits: edit('reads/recorder.ts', 'this.#roots.push({ kind, node });', ''),
@@ -105,7 +115,11 @@ export const readMutants = {
   },
   'an object whose method is called is not compared': {
     rule: 'for a call the read is the object it is called on',
-    edits: edit('reads/recorder.ts', 'if (this.#objects.of(object).nodes.length > 0) this.#handed.hand(object);', ''),
+    edits: edit(
+      'reads/recorder.ts',
+      'nodes.length > 0 || this.isGiven(object)) this.#handed.hand(object);',
+      'false) {}',
+    ),
     seed: 1,
   },
   'what a fragment inside looks into, the body around it looks into': {
