@@ -9,7 +9,10 @@ export function noIdentity(message: string): CacheSweeperError {
 
 /** Says what would do for a value that is no model. */
 export function refuse(model: unknown): never {
-  let remedy = 'pass a model, a class or the name of a type';
+  let remedy =
+    'pass a model, a class or the name of a type; where there may be none, write when=comment: ' +
+    '{% cachesweeper comment 500 when=comment %}';
+  if (model !== null && model !== undefined) remedy = 'pass a model, a class or the name of a type';
   if (typeof model === 'object' && model !== null && isBsonValue(model)) {
     remedy = 'it is an id alone: pass the model, or { type, id }';
   } else if (typeof model === 'object' && model !== null) {
