@@ -1,5 +1,6 @@
 import { badOption } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
+import { idText, isBsonValue } from '../util/id-text.ts';
 import { isPlain } from '../util/plain.ts';
 import { isClass, typeNameOf } from './class-names.ts';
 import { ClassTypes, MAX_CLASSES } from './class-types.ts';
@@ -206,8 +207,7 @@ export class Identifier {
   hint(value: unknown): string | undefined {
     if (typeof value !== 'object' || value === null) return undefined;
     try {
-      const id = idOf(value, this.#classes.registeredClass(value)?.[1].id);
-      return typeof id === 'string' || typeof id === 'number' || typeof id === 'bigint' ? String(id) : undefined;
+      return idText(isBsonValue(value) ? value : idOf(value, this.#classes.registeredClass(value)?.[1].id));
     } catch {
       // A getter or a proxy threw.
       return undefined;

@@ -1,9 +1,11 @@
 import { describe } from '../util/describe.ts';
+import { idText } from '../util/id-text.ts';
 import { ID_ATTRIBUTES, type Whereabouts } from './known-models.ts';
 import { noIdentity } from './no-identity.ts';
 import { isUnknown } from './partial-row.ts';
 
-type IdValue = string | number | bigint;
+/** Bytes, and MongoDB's ObjectId, UUID and Long, are ids too. */
+type IdValue = string | number | bigint | Uint8Array | { readonly _bsontype: string };
 
 /** Identifies a model to the cache. Without an `id` it means the type as a whole. */
 export interface ModelIdentity {
@@ -35,7 +37,8 @@ export function idOf(model: object, id?: Whereabouts): unknown {
 /** Returns a tenant as text; null for none. */
 export function checkedTenant(tenant: unknown, whose: string, attribute?: Whereabouts): string | null {
   if (tenant === null) return null;
-  if (isUsable(tenant)) return String(tenant);
+  const text = idText(tenant);
+  if (text !== undefined) return text;
   const name = typeof attribute === 'string' ? attribute : 'tenant';
   throw noIdentity(
     `${whose} has no usable ${name}: expected a string, number or bigint, or null for no tenant, got ${said(tenant)}`,
@@ -44,10 +47,11 @@ export function checkedTenant(tenant: unknown, whose: string, attribute?: Wherea
 
 /** Returns an id as text. Those of several attributes are a list. */
 export function checkedId(id: unknown, whose: string, attribute?: Whereabouts): string {
-  if (isUsable(id)) return String(id);
+  const text = idText(id);
+  if (text !== undefined) return text;
   if (Array.isArray(id) && id.length > 0) {
-    const texts = id.map((each) => (each instanceof Date ? each.toJSON() : each));
-    if (texts.every(isUsable)) return JSON.stringify(texts.map(String));
+    const texts = id.map((each) => idText(each instanceof Date ? each.toJSON() : each));
+    if (!texts.includes(undefined)) return JSON.stringify(texts);
   }
   const name = typeof attribute === 'string' ? attribute : 'id';
   throw noIdentity(
@@ -68,12 +72,6 @@ export function checkedIdentity(identity: unknown, whence: string): Identity {
     }
   }
   throw noIdentity(`${whence} ${describe(identity)}: expected { type, id } with a type that is a string`);
-}
-
-function isUsable(id: unknown): id is IdValue {
-  return (
-    (typeof id === 'string' && id !== '') || typeof id === 'bigint' || (typeof id === 'number' && Number.isFinite(id))
-  );
 }
 
 function said(value: unknown): string {

@@ -1,4 +1,5 @@
 import { describe } from '../util/describe.ts';
+import { isBsonValue } from '../util/id-text.ts';
 import { isPlain } from '../util/plain.ts';
 import { classOf, typeNameOf } from './class-names.ts';
 import type { ClassTypes } from './class-types.ts';
@@ -98,7 +99,7 @@ export class OwnIdentities {
     }
     const row = this.#rows.of(model);
     if (row !== undefined) return this.row(model, row.type);
-    if (isPlain(model)) return undefined;
+    if (isPlain(model) || isBsonValue(model)) return undefined;
     if ('id' in model || '_id' in model || 'pk' in model) return this.#instance(model, classOf(model));
     if (this.#orms.isEmpty) return undefined;
     const modelClass = classOf(model);

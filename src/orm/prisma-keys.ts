@@ -59,5 +59,5 @@ export function keyIn(
 const LOGIC: ReadonlySet<string> = new Set(['AND', 'OR', 'NOT']);
 
 function isScalar(value: unknown): boolean {
-  return ['string', 'number', 'bigint'].includes(typeof value) || value instanceof Date;
+  return ['string', 'number', 'bigint'].includes(typeof value) || value instanceof Date || value instanceof Uint8Array;
 }

@@ -1,5 +1,6 @@
 import { CacheSweeperError } from '../errors.ts';
 import { describe } from './describe.ts';
+import { idText, isBsonValue } from './id-text.ts';
 import { isPlain } from './plain.ts';
 
 /** Returns the text of a class instance that is not plain data (for a model, its name); undefined if it has none. */
@@ -72,7 +73,7 @@ function writeObject(value: object, writing: Writing): string {
     );
   }
   writing.path.push(value);
-  const text = writeData(value, writing) ?? writing.instanceText(value) ?? refuse(value, writing);
+  const text = writeData(value, writing) ?? writing.instanceText(value) ?? writeValue(value) ?? refuse(value, writing);
   writing.path.pop();
   return text;
 }
@@ -99,6 +100,30 @@ function writeData(value: object, writing: Writing): string | undefined {
   // Nunjucks' SafeString, returned by macros and `safe`. It prints unescaped, so it differs from an equal plain string.
   if (value instanceof String) return `Safe(${JSON.stringify(String(value))})`;
   return undefined;
+}
+
+/**
+ * Writes an instance that stands for a value: an ObjectId, or one whose `valueOf()` gives a primitive, as dates and
+ * decimals of libraries have it. Two dates of one instant may print differently, so its text counts as well.
+ */
+function writeValue(value: object): string | undefined {
+  try {
+    if (isBsonValue(value)) {
+      const text = idText(value);
+      if (text !== undefined) return `new ${(value as { _bsontype?: unknown })._bsontype}(${JSON.stringify(text)})`;
+    }
+    const primitive = writePrimitive(value.valueOf());
+    // `new` tells a class called `Set` from the built-in one.
+    return primitive && `new ${classNameOf(value)}(${primitive},${JSON.stringify(String(value))})`;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Returns a name that contains nothing that stands between values. */
+function classNameOf(value: object): string {
+  const name = String(Object.getPrototypeOf(value).constructor?.name);
+  return /^[\w$]*$/.test(name) ? name : JSON.stringify(name);
 }
 
 function refuse(value: unknown, writing: Writing): never {

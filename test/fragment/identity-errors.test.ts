@@ -15,14 +15,15 @@ const Nameless = (() => class {})();
 const row = 'for a plain row say its type: type="Comment"; or pass { type, id }';
 const instance = 'give it an id, a cacheIdentity, or register(theClass, { id })';
 const nothing = 'pass a model, a class or the name of a type';
+const none = `${nothing}; where there may be none, write when=comment: {% cachesweeper comment 500 when=comment %}`;
 const wrapped =
   'Nunjucks wraps a class that is looked up in an object: name the type, "Comment", or pass the class as a variable of its own';
 const id = 'save it first, or say where its id is with register(theClass, { id: "uuid" })';
 
 describe('a value that is no model is an error that says what was got and what would do', () => {
   test.each<[string, unknown, string]>([
-    ['null', null, `expected a model with an identity, got null; ${nothing}`],
-    ['undefined', undefined, `expected a model with an identity, got undefined; ${nothing}`],
+    ['null', null, `expected a model with an identity, got null; ${none}`],
+    ['undefined', undefined, `expected a model with an identity, got undefined; ${none}`],
     ['a number', 7, `expected a model with an identity, got the number 7; ${nothing}`],
     ['NaN', Number.NaN, `expected a model with an identity, got the number NaN; ${nothing}`],
     ['true', true, `expected a model with an identity, got the boolean true; ${nothing}`],
