@@ -1,4 +1,5 @@
 import type { Model, ModelStatic, Sequelize } from 'sequelize';
+import { namesOnlyItsClass } from '../model/class-texts.ts';
 import { keepsAttributes, NOT_KEPT } from '../model/kept-attributes.ts';
 
 /** What Sequelize's models have beside their documented methods. */
@@ -13,10 +14,12 @@ interface Internals {
 
 /**
  * Tells that Sequelize's own getter of an attribute gives what is in `dataValues`. That holds unless the site has given
- * the attribute a getter, or overrides the instance's `get()`.
+ * the attribute a getter, or overrides the instance's `get()`. Its own `toString` names the model and nothing of a row.
  */
 export function keepsSequelizeAttributes(sequelize: Sequelize): void {
-  const { get } = (sequelize.constructor as unknown as { readonly Model: Internals }).Model.prototype;
+  const base = (sequelize.constructor as unknown as { readonly Model: Internals }).Model.prototype;
+  const { get } = base;
+  namesOnlyItsClass(base.toString);
   const add = (model: ModelStatic<Model>): void => {
     keepsAttributes(model.prototype, (instance, name) => {
       const { prototype, rawAttributes } = instance.constructor as unknown as Internals;

@@ -11,15 +11,10 @@ export interface Known {
   readonly isModel: boolean;
   /** Whether it stands for a value still being loaded. If so, the page runs again after this pass. */
   readonly isPlaceholder: boolean;
-  /**
-   * Whether a JavaScript variable of a compiled template may hold it, such as a loop variable. The template then looks
-   * into it, or prints it, without looking it up.
-   */
-  readonly isHeld: boolean;
 }
 
 const NOWHERE: readonly RecordNode[] = [];
-export const PLACEHOLDER: Known = { nodes: NOWHERE, isModel: false, isPlaceholder: true, isHeld: true };
+export const PLACEHOLDER: Known = { nodes: NOWHERE, isModel: false, isPlaceholder: true };
 
 /** The objects that a body met, each with the paths on which it was found. */
 export class KnownObjects {
@@ -61,7 +56,7 @@ export class KnownObjects {
     if (known === undefined) {
       known = isPlaceholder(object)
         ? PLACEHOLDER
-        : { nodes: NOWHERE, isModel: this.isModel(object), isPlaceholder: false, isHeld: false };
+        : { nodes: NOWHERE, isModel: this.isModel(object), isPlaceholder: false };
       this.#known.set(object, known);
     }
     this.#lastObject = object;

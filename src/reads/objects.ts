@@ -1,4 +1,5 @@
 import { types } from 'node:util';
+import { isNameOfClass } from '../model/class-texts.ts';
 import { METHOD, peek } from './peek.ts';
 
 export function isObject(value: unknown): value is object {
@@ -22,7 +23,9 @@ export function hasOwnText(value: object): boolean {
   if (prototype === null) return TEXTS.some((name) => Object.hasOwn(value, name));
   return TEXTS.some((name) => {
     const found: unknown = peek(value, name);
-    return found !== undefined && (found !== METHOD || Reflect.get(value, name) !== Reflect.get(BASE, name));
+    if (found !== METHOD) return found !== undefined;
+    const method: unknown = Reflect.get(value, name);
+    return method !== Reflect.get(BASE, name) && !isNameOfClass(method);
   });
 }
 

@@ -4,7 +4,6 @@ import { isData } from './built-in.ts';
 import { HandedValues } from './handed-values.ts';
 import { type Known, KnownObjects, PLACEHOLDER } from './known-objects.ts';
 import { isLazy } from './lazies.ts';
-import { Lookups } from './lookups.ts';
 import { elementsOf, hasOwnText, isObject } from './objects.ts';
 import { hasClassGetter, INHERITED_ACCESSOR, METHOD, OWN_ACCESSOR, peek } from './peek.ts';
 import { isPlaceholder } from './placeholder.ts';
@@ -12,6 +11,7 @@ import { NOT_SEEN, type Paths, RecordNode } from './record-node.ts';
 import { SeenValues } from './seen-values.ts';
 import type { ReadNode, ReadRoot, ReadShape, RootKind } from './shape.ts';
 import type { Unseen } from './sinks.ts';
+import { asMember, asPart, BY_COMPUTED_NAME, type TextUses } from './text-uses.ts';
 import type { Scope } from './world.ts';
 
 /** Longest member name that becomes a step of a path. */
@@ -48,7 +48,9 @@ export class Recorder {
   readonly #seen = new SeenValues();
   /** The last member that was looked at before it was read. */
   #peeked: { readonly object: object; readonly step: string; readonly found: unknown } | undefined;
-  readonly #lookups = new Lookups();
+  readonly #textUses: TextUses;
+  /** Lists and objects with a text of their own that the body got where a template uses the text. */
+  #printed: Set<object> | undefined;
   /** Rows to which a tag in the body gave a type. */
   #typed: Map<object, string> | undefined;
   /** Objects returned by getters. */
@@ -60,8 +62,10 @@ export class Recorder {
   /**
    * @param met called with each model that the body meets
    * @param except paths that are not compared
+   * @param textUses of the templates that run in the body
    */
-  constructor(scope: Scope, met: (identity: Identity) => void, except: Paths) {
+  constructor(scope: Scope, met: (identity: Identity) => void, except: Paths, textUses: TextUses) {
+    this.#textUses = textUses;
     this.#scope = scope;
     this.#except = except;
     this.#objects = new KnownObjects(scope, met);
@@ -86,7 +90,7 @@ export class Recorder {
   /** Records that a variable from outside was read. */
   root(kind: RootKind, name: string, value: unknown): void {
     this.#note(this.#rootNode(kind, name), value);
-    this.#use(value);
+    this.#use(name, value);
   }
 
   #rootNode(kind: RootKind, name: string): RecordNode {
@@ -99,28 +103,12 @@ export class Recorder {
     return node;
   }
 
-  /** Records a JavaScript variable of the compiled template around the body. */
-  variable(name: string, value: unknown): void {
-    this.#note(this.#rootNode('variable', name), value);
-    this.hold(value);
-  }
-
   /**
-   * Records that a JavaScript variable of the compiled template holds a value, such as a loop variable or a macro's
-   * parameter. The template may print it without any lookup, so it counts as printed.
+   * Records that the body got a value from something of its own, which may hold an object from outside: a variable, a
+   * list, a filter.
    */
-  hold(value: unknown): void {
-    if (!isObject(value)) return;
-    const known = this.#objects.of(value);
-    if (known.isHeld) return;
-    // Lookups of models are not remembered.
-    if (!known.isModel) this.#objects.set(value, { ...known, isHeld: true });
-    this.#printed(value);
-  }
-
-  /** Records that the body read a variable of its own. It may hold an object from outside. */
-  again(value: unknown): void {
-    if (isObject(value) && this.#objects.has(value)) this.#use(value);
+  again(got: string, value: unknown): void {
+    this.#use(got, value);
   }
 
   /** Looks at `object[key]` before it is read: a getter of a class may change its object. */
@@ -151,10 +139,8 @@ export class Recorder {
         this.given(value);
       }
       // An object that the body made may hold one from outside.
-      return this.again(value);
+      return this.#useMember(String(key), value);
     }
-    // An object from a function was never recorded as looked up here.
-    if (!this.isGiven(object)) this.#lookups.lookedInto(object);
     if (nodes.length === 1 && this.#elementBelow(nodes[0] as RecordNode, key, value)) return;
     if (typeof key === 'symbol') return this.#handed.hand(object);
     const step = typeof key === 'string' ? key : String(key);
@@ -174,7 +160,7 @@ export class Recorder {
       if (isGetter) child.isData = false;
       if (i === 0 || !child.isBelow) this.#seen.member(object, child, found);
     }
-    if (!isComputed) this.#use(found);
+    if (!isComputed) this.#useMember(step, found);
     // A plain value is compared as such. Only a getter's result needs more.
     if (!isComputed || found === METHOD) return;
     // The getter may read any model in the object.
@@ -204,32 +190,32 @@ export class Recorder {
     const child = node.find(key);
     if (child === undefined || !child.isData) return false;
     if (isObject(value)) this.#note(child, value);
-    this.#use(value);
+    this.#useMember(key, value);
     return true;
   }
 
   /** Records that `for` loops over a value. */
   iterate(value: unknown): void {
     if (!isObject(value)) return;
-    this.#lookups.lookedInto(value);
-    const { nodes } = this.#objects.of(value);
-    for (const node of nodes) this.#elements(node, value);
+    for (const node of this.#objects.of(value).nodes) this.#elements(node, value, false);
     if (this.isGiven(value)) for (const element of elementsOf(value)) this.given(element);
-    else if (nodes.length === 0) for (const element of elementsOf(value)) this.hold(element);
   }
 
   /**
-   * Records `for a, b in list`. Nunjucks takes the elements apart without a lookup that could be seen, so they count as
-   * handed on.
+   * Records `for a, b in list`. Nunjucks takes the elements apart without a lookup that could be seen, so the body goes
+   * over lists among them, and others count as handed on.
    */
   destructure(value: unknown): void {
     if (!Array.isArray(value)) return;
     const isGiven = this.isGiven(value);
     for (const element of value) {
-      if (!isObject(element)) continue;
-      if (!Array.isArray(element)) this.hand(element);
-      else if (isGiven) for (const item of element) this.given(item);
-      else for (const item of element) this.hold(item);
+      if (!Array.isArray(element)) {
+        this.hand(element);
+        continue;
+      }
+      if (isGiven) this.given(element);
+      this.iterate(element);
+      for (let i = 0; i < element.length; i++) this.#use(asPart(i), element[i]);
     }
   }
 
@@ -263,7 +249,7 @@ export class Recorder {
       node.context ??= new RecordNode('()', node, node.isMany, false, []);
       this.#note(node.context.child(name), value);
     }
-    if (nodes.length > 0) this.#use(value);
+    if (nodes.length > 0) this.#use(name, value);
     return nodes.length > 0;
   }
 
@@ -322,7 +308,7 @@ export class Recorder {
 
   /** Returns what the body has read. Call it once, when the body has ended. */
   roots(): readonly ReadRoot[] {
-    for (const object of this.#lookups.printed()) this.#printed(object);
+    for (const object of this.#printed ?? NONE) this.#print(object);
     if (this.#typed !== undefined) this.#settleTypes(this.#typed);
     for (const { kind, node } of this.#roots) {
       if (!Object.is(this.#scope[kind](node.step), node.seen)) this.cannotSee(node.step, CHANGES);
@@ -360,9 +346,7 @@ export class Recorder {
    */
   repeat(shape: ReadShape, at: RepeatedAt): void {
     const budget = { left: MAX_REPEATED };
-    this.#lookups.pause(() => {
-      for (const { kind, node } of shape.roots) this.#repeat(node, at.read(kind, node.step), at, budget);
-    });
+    for (const { kind, node } of shape.roots) this.#repeat(node, at.read(kind, node.step), at, budget);
   }
 
   #repeat(node: ReadNode, value: unknown, at: RepeatedAt, budget: { left: number }): void {
@@ -423,51 +407,62 @@ export class Recorder {
     }
   }
 
-  /** Records that a lookup gave a value. If nothing is looked up in it next, it was printed. */
-  #use(value: unknown): void {
+  /** Records that the body got a value. Its text or elements count if the text of what is got so is used. */
+  #use(got: string, value: unknown): void {
+    if (isObject(value) && this.#textUses.has(got)) this.#useText(value);
+  }
+
+  #useMember(step: string, value: unknown): void {
     if (!isObject(value)) return;
-    const { nodes, isModel, isHeld } = this.#objects.of(value);
-    if (isModel) return;
-    const isRead = nodes.some(isCompared);
-    if (Array.isArray(value)) {
-      if (isRead) this.#seen.content(value);
-    } else if (!isRead || !hasOwnText(value)) {
-      return;
-    } else if (!(value instanceof String)) {
-      this.#handed.keep(value);
+    if (this.#textUses.has(asMember(step)) || this.#textUses.has(BY_COMPUTED_NAME)) this.#useText(value);
+  }
+
+  #useText(value: object): void {
+    if (isPlaceholder(value)) return;
+    if (!Array.isArray(value) && !hasOwnText(value)) return;
+    const known = this.#objects.find(value);
+    if (known?.nodes.some(isCompared)) {
+      if (Array.isArray(value)) this.#seen.content(value);
+      else if (!known.isModel && !(value instanceof String)) this.#handed.keep(value);
     }
-    if (isHeld) this.#printed(value);
-    else this.#lookups.add(value);
+    this.#printed ??= new Set();
+    this.#printed.add(value);
   }
 
   /** Records that an object was printed, or compared with a text: its text or elements count. */
-  #printed(value: object): void {
-    for (const node of this.#objects.of(value).nodes) this.#printedAt(node, value);
+  #print(value: object): void {
+    const nodes = this.#objects.find(value)?.nodes ?? NONE;
+    for (const node of nodes) this.#printedAt(node, value);
+    // A list that the body made may hold objects from outside. What is added here is printed in turn.
+    if (nodes.length > 0 || !Array.isArray(value)) return;
+    for (const element of value) if (isObject(element)) this.#printed?.add(element);
   }
 
   #printedAt(node: RecordNode, value: object): void {
-    if (Array.isArray(value)) this.#elements(node, value);
-    if (!node.isBelow && hasOwnText(value)) node.whole = true;
+    if (Array.isArray(value)) this.#elements(node, value, true);
+    // The token of the model above stands for a date.
+    if (hasOwnText(value) && !(node.isBelow && isData(value))) node.whole = true;
   }
 
-  #elements(node: RecordNode, value: object): void {
+  /** @param arePrinted whether the text of the elements counts */
+  #elements(node: RecordNode, value: object, arePrinted: boolean): void {
     if (Array.isArray(value)) {
       if (!node.isBelow && !this.#objects.of(value).isModel) {
         node.list = true;
         this.#seen.content(value);
       }
-      this.#register(node, value);
+      this.#register(node, value, arePrinted);
     } else if (isPlaceholder(value)) {
       return;
     } else if (node.isBelow || this.#objects.of(value).isModel) {
       node.entries = true;
-      this.#register(node, elementsOf(value));
+      this.#register(node, elementsOf(value), arePrinted);
     } else if (value instanceof Map || value instanceof Set) {
       node.list = true;
       this.#seen.content(value);
       // Keys are printed or handed on, so they are compared whole.
       if (value instanceof Map) for (const key of value.keys()) this.hand(key);
-      this.#register(node, value.values());
+      this.#register(node, value.values(), arePrinted);
     } else if (Symbol.iterator in value) {
       this.cannotSee(node.path.join('.'), 'going over it runs code of the page');
     } else {
@@ -476,12 +471,12 @@ export class Recorder {
       if (!isPlain(value)) node.whole = true;
       for (const key in value) {
         const found = peek(value, key);
-        if (isObject(found)) this.#register(node, [found]);
+        if (isObject(found)) this.#register(node, [found], arePrinted);
       }
     }
   }
 
-  #register(node: RecordNode, elements: Iterable<unknown>): void {
+  #register(node: RecordNode, elements: Iterable<unknown>, arePrinted: boolean): void {
     // The number of elements counts, whatever they are.
     if (node.isBelow) node.element();
     // Ordinary rows of one list share one `Known`.
@@ -490,14 +485,13 @@ export class Recorder {
       if (!isObject(element)) continue;
       const each = node.element();
       if (!this.#objects.has(element) && typeof element === 'object' && !this.#objects.isModel(element)) {
-        row ??= { nodes: [each], isModel: false, isPlaceholder: false, isHeld: true };
+        row ??= { nodes: [each], isModel: false, isPlaceholder: false };
         this.#objects.set(element, row);
         if (each.isBelow && !isPlain(element)) this.#handed.meetUncompared(element);
       } else {
         this.#found(this.#objects.of(element), each, element);
-        this.hold(element);
       }
-      this.#printedAt(each, element);
+      if (arePrinted) this.#printedAt(each, element);
     }
   }
 }
@@ -512,4 +506,5 @@ function isWhole({ whole, children }: RecordNode): boolean {
   return whole || children.some(({ isData }) => !isData);
 }
 
+const NONE: readonly never[] = [];
 const CHANGES = 'it changes while the body is rendered';

@@ -6,6 +6,7 @@ import { Emitter } from './compile/emit.ts';
 import { failAt, placeInTemplate, positionOf } from './compile/template-error.ts';
 import type { Context, Lexer, Node, Nodes, Parser, Token } from './nunjucks.ts';
 import type { TemplateEnvironment } from './run/environment.ts';
+import { goOverLists } from './run/page-runtime.ts';
 
 const TAG = 'depends';
 
@@ -53,8 +54,10 @@ export class DependsTag {
     models: readonly unknown[],
   ): string {
     if (this.#fragments.bodies.current === undefined) return '';
+    const page = this.#environment.pageOf(context);
+    if (page.reading !== undefined) goOverLists(page.reading, models);
     try {
-      this.#fragments.depend(this.#environment.pageOf(context).render, this.#keys.identities(models, type));
+      this.#fragments.depend(page.render, this.#keys.identities(models, type));
     } catch (error) {
       throw error instanceof CacheSweeperError ? placeInTemplate(error, { line, column }) : error;
     }

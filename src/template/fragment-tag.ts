@@ -13,6 +13,7 @@ import { failAt, placeInTemplate, positionOf, templateError } from './compile/te
 import type { Context, Frame, Lexer, Node, Nodes, Parser, RootFunction, Token } from './nunjucks.ts';
 import { type TemplateEnvironment, waitFor } from './run/environment.ts';
 import type { Page } from './run/page.ts';
+import { goOverLists } from './run/page-runtime.ts';
 import { TagCall } from './run/tag-call.ts';
 import type { CompiledBody } from './run/tag-place.ts';
 
@@ -130,6 +131,8 @@ export class FragmentTag {
   ): unknown {
     const page = this.#environment.pageOf(context);
     const site = this.#environment.site(page, root, baked);
+    const { reading } = page;
+    if (reading !== undefined) goOverLists(reading, [model, ...keys]);
     try {
       if (site instanceof Promise) {
         waitFor(page, site);

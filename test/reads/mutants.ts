@@ -61,10 +61,10 @@ export const readMutants = {
     seed: 1,
   },
   'a list that is only printed is not compared by its elements': {
-    rule: 'a list that is looked up and not looked into is printed',
+    rule: 'a list whose text is used is compared by its elements',
     edits: edit(
       'reads/recorder.ts',
-      'if (Array.isArray(value)) this.#elements(node, value);',
+      'if (Array.isArray(value)) this.#elements(node, value, true);',
       'if (Array.isArray(value)) return;',
     ),
     seed: 16,
@@ -122,20 +122,25 @@ export const readMutants = {
     ),
     seed: 1,
   },
-  'what a fragment inside looks into, the body around it looks into': {
-    rule: 'a print is taken back only by a look into the same lookup',
-    edits: edit('reads/lookups.ts', 'this.#waiting === undefined || this.#isPaused', 'this.#waiting === undefined'),
-    foundBy: ['attacks-prints', 'in a fragment inside, of a list'],
-    isBlind: true,
-  },
-  'what a loop variable holds is not printed': {
-    rule: 'what a JavaScript variable of a template holds counts as printed',
-    edits: edit(
-      'reads/recorder.ts',
-      'this.#objects.set(value, { ...known, isHeld: true });\n    this.#printed(value);',
-      'return;',
-    ),
+  'the text of a variable is never used': {
+    rule: 'text counts where a template uses a variable bare',
+    edits: edit('template/compile/texts.ts', 'if (isText) texts.add(String(node.value));', ''),
+    seed: 1,
     foundBy: ['attacks-prints', 'of a loop variable over a list that the body makes'],
+  },
+  'a loop variable is got without being heard': {
+    rule: 'what a JavaScript variable of a template holds was got under its name',
+    edits: edit('template/run/page-frame.ts', 'if (isObject(value)) fragments.reading?.hold(name, value);', ''),
+    foundBy: ['attacks-text-uses', 'a macro’s parameter'],
+  },
+  'a module’s text uses are forgotten where its macros are called': {
+    rule: 'all templates whose code ran in a body say what they use the text of',
+    edits: edit(
+      'template/run/body-reading.ts',
+      'new Set([macro]));\n    this.#texts.add(context);',
+      'new Set([macro]));',
+    ),
+    foundBy: ['attacks-text-uses', 'a macro of a module'],
     isBlind: true,
   },
   'an object’s kind does not say whether it prints itself': {

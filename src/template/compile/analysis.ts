@@ -6,6 +6,7 @@ import { preprocessed, withoutFactsTag } from './facts-text.ts';
 import type { PrivateNames } from './private-names.ts';
 import { boundNames, DEFINITIONS, descendants, isNode, ORDINAL } from './syntax.ts';
 import { type Position, positionOf } from './template-error.ts';
+import { textsIn } from './texts.ts';
 import { literalTemplate, type NameUse, type Uses, UsesFinder } from './uses.ts';
 import { findFragments } from './variables.ts';
 
@@ -120,7 +121,7 @@ export class Analyst {
 /** Returns facts for a template that cannot be compiled. It prints nothing until its source changes. */
 function brokenFacts(source: string): TemplateFacts {
   const page = { names: [], changes: [], templates: [] };
-  return newFacts({ digest: digest(source), references: [], page, blocks: {}, fragments: [] });
+  return newFacts({ digest: digest(source), references: [], texts: [], page, blocks: {}, fragments: [] });
 }
 
 const REFERENCES: ReadonlySet<string> = new Set(['Include', 'Import', 'FromImport', 'Extends']);
@@ -169,6 +170,7 @@ function analyseTree(
   const facts = newFacts({
     digest: sourceDigest,
     references: [...references],
+    texts: textsIn(root),
     ...(parent === undefined ? {} : { parent }),
     page: uses(root),
     blocks,

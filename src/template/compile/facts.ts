@@ -5,7 +5,7 @@ import type { Uses } from './uses.ts';
 export const FACTS_BLOCK = 'cachesweeper_facts';
 
 /** Raise this when the form of the facts changes; templates compiled with another version then have unknown facts. */
-const VERSION = 1;
+const VERSION = 2;
 
 /** Facts about a template that are found when it is compiled and written into its compiled code. */
 export interface TemplateFacts {
@@ -16,6 +16,8 @@ export interface TemplateFacts {
   readonly references: readonly string[];
   /** The template it extends, if named literally. */
   readonly parent?: string;
+  /** What it may use the text of, by how it gets it. */
+  readonly texts: readonly string[];
   /** Uses of the whole template, where it is included. */
   readonly page: Uses;
   /** Uses of each of its blocks. */
@@ -67,6 +69,7 @@ function parseFacts(printed: unknown): TemplateFacts | undefined {
     facts?.version === VERSION &&
     typeof facts.digest === 'string' &&
     areTexts(facts.references) &&
+    areTexts(facts.texts) &&
     isUses(facts.page) &&
     typeof facts.blocks === 'object' &&
     facts.blocks !== null &&

@@ -7,6 +7,7 @@ import type { Context, Frame } from '../nunjucks.ts';
 import { reportingChanges } from './made-up-methods.ts';
 import { calledIn, macroOf, methodOf, type TemplateReading } from './page-runtime.ts';
 import { recordingContext } from './recording-context.ts';
+import type { TextUsesOfRuns } from './text-uses.ts';
 
 /** The place of a body. */
 export interface Around {
@@ -40,6 +41,7 @@ function isSame(name: string, a: Variables, b: Variables): boolean {
  */
 export class BodyReading implements TemplateReading {
   readonly #recorder: Recorder;
+  readonly #texts: TextUsesOfRuns;
   readonly #around: Around;
   /** Contexts made while the body runs. */
   #copies: Map<Context, Copy> | undefined;
@@ -51,8 +53,10 @@ export class BodyReading implements TemplateReading {
   #before: { readonly variables: Variables } | undefined;
   #recording: Map<Context, Context> | undefined;
 
-  constructor(recorder: Recorder, around: Around) {
+  /** @param texts receives the contexts of the templates whose code the body runs */
+  constructor(recorder: Recorder, texts: TextUsesOfRuns, around: Around) {
     this.#recorder = recorder;
+    this.#texts = texts;
     this.#around = around;
   }
 
@@ -62,6 +66,7 @@ export class BodyReading implements TemplateReading {
   }
 
   enter(context: Context, variables: Record<string, unknown> | undefined): void {
+    this.#texts.add(context);
     // A template that extends another runs it in the same context.
     if (context === this.#around.context || this.#copies?.has(context)) return;
     this.#copies ??= new Map();
@@ -84,7 +89,7 @@ export class BodyReading implements TemplateReading {
       if (found === undefined) continue;
       if (!Object.is(found, value)) this.#recorder.cannotSee(name, MADE_UP);
       // Found in one of the body's own frames, or in the frame of a macro, which has no parent.
-      if (!isInside || at === own) this.#seen(value);
+      if (!isInside || at === own) this.#seen(name, value);
       else this.#found(name, value);
       return;
     }
@@ -117,11 +122,11 @@ export class BodyReading implements TemplateReading {
     this.#properties(called);
   }
 
-  #seen(value: unknown): void {
+  #seen(name: string, value: unknown): void {
     try {
-      this.#recorder.again(value);
+      this.#recorder.again(name, value);
     } catch {
-      this.#cannot('');
+      this.#cannot(name);
     }
   }
 
@@ -135,7 +140,7 @@ export class BodyReading implements TemplateReading {
    */
   #ofContext(from: Context, name: string, value: unknown, isInside: boolean): void {
     let context = from;
-    if (!isSame(name, context.ctx, this.#initialOf(context))) return this.#seen(value);
+    if (!isSame(name, context.ctx, this.#initialOf(context))) return this.#seen(name, value);
     while (context !== this.#around.context) {
       const copy = this.#copies?.get(context);
       if (copy === undefined) return this.#ofMacro(context, name, value);
@@ -144,7 +149,7 @@ export class BodyReading implements TemplateReading {
         if (copy.variables === undefined) return this.#isolated(context, name, value);
         return this.#recorder.cannotSee(name, 'a variable of a template that cannot be told');
       }
-      if (!isSame(name, copy.initial, this.#initialOf(parent))) return this.#seen(value);
+      if (!isSame(name, copy.initial, this.#initialOf(parent))) return this.#seen(name, value);
       context = parent;
     }
     if (isInside) this.#scope(name, value);
@@ -161,7 +166,7 @@ export class BodyReading implements TemplateReading {
   #isolated(context: Context, name: string, value: unknown): void {
     this.#around.ofComponent(name);
     if (!(name in context.ctx) && name in context.env.globals) this.#recorder.root('global', name, value);
-    else this.#seen(value);
+    else this.#seen(name, value);
   }
 
   /** A macro from outside of the body looks up a variable of its own template. */
@@ -194,8 +199,12 @@ export class BodyReading implements TemplateReading {
     // What the body made itself may be changed, and is made of what was read.
     if (!this.#recorder.isFromOutside(object)) return object;
     this.hand([object]);
-    const path = this.#recorder.pathTo(object)?.steps.join('.') ?? '';
+    const path = this.#pathOf(object);
     return reportingChanges(object, () => this.#recorder.cannotSee(path, CHANGES));
+  }
+
+  #pathOf(object: object): string {
+    return this.#recorder.pathTo(object)?.steps.join('.') ?? '';
   }
 
   iterate(value: unknown): void {
@@ -214,19 +223,21 @@ export class BodyReading implements TemplateReading {
     }
   }
 
-  hold(values: readonly unknown[]): void {
+  hold(got: string, value: unknown): void {
     try {
-      for (const value of values) this.#recorder.hold(value);
+      this.#recorder.again(got, value);
     } catch {
-      this.#cannot('');
+      this.#cannot(got);
     }
   }
 
   hand(values: readonly unknown[]): void {
-    try {
-      for (const value of values) this.#recorder.hand(value);
-    } catch {
-      this.#cannot('');
+    for (const value of values) {
+      try {
+        this.#recorder.hand(value);
+      } catch {
+        this.#cannot(isObject(value) ? this.#pathOf(value) : '');
+      }
     }
   }
 
@@ -248,7 +259,6 @@ export class BodyReading implements TemplateReading {
       }
       this.#macroCalled(macro.context, target as object);
       this.#macroCalled(macro.context, called as object);
-      this.hold(args);
       return context;
     }
     if (method !== undefined) this.#method(method.object, target);
@@ -296,8 +306,12 @@ export class BodyReading implements TemplateReading {
     this.#owners.set(context.ctx, context);
     this.#macros ??= new Map();
     const macros = this.#macros.get(context);
-    if (macros === undefined) this.#macros.set(context, new Set([macro]));
-    else macros.add(macro);
+    if (macros !== undefined) {
+      macros.add(macro);
+      return;
+    }
+    this.#macros.set(context, new Set([macro]));
+    this.#texts.add(context);
   }
 
   repeat(shape: ReadShape, at: { read(kind: RootKind, name: string): unknown }): void {

@@ -55,7 +55,7 @@ export class TemplateEnvironment implements TemplateSource {
     this.helpers = new Helpers(env, runtime, engine.functions, name);
     const fragments = engine.fragments as { readonly reading: TemplateReading | undefined };
     this.pagePrototype = pagePrototype(env, new RecordedHelpers(this.helpers, fragments));
-    this.#shared = new SharedTemplates(fragments);
+    this.#shared = new SharedTemplates(fragments, (template) => this.#readFacts(template)?.texts);
     this.privateNames = new PrivateNames(engine.settings.private);
     // A page as a whole is not compared by its reads, so the names of request objects are private too, unless the
     // option is an empty list.

@@ -1,3 +1,4 @@
+import { isObject } from '../../reads/objects.ts';
 import type { Frame, FrameClass } from '../nunjucks.ts';
 
 /** Limit of names whose steps are remembered. They are written in templates, so a site has some hundred. */
@@ -25,18 +26,17 @@ function stepsOf(name: string): readonly string[] {
  */
 export function pageFrame(
   Frame: FrameClass,
-  fragments: { readonly reading: { hold(values: readonly unknown[]): void } | undefined },
+  fragments: { readonly reading: { hold(name: string, value: unknown): void } | undefined },
 ): FrameClass {
   return class PageFrame extends Frame {
     override set(name: string, value: unknown, resolveUp?: boolean): void {
+      // A loop variable, a macro's parameter and others are JavaScript variables, which the template uses without a
+      // lookup. Most of what is set are the numbers of a loop.
+      if (isObject(value)) fragments.reading?.hold(name, value);
       const steps = stepsOf(name);
       const [first] = steps as readonly [string];
       const holder = resolveUp ? this.resolve(first, true) : undefined;
-      if (holder) {
-        // A loop variable or a macro's parameter that is set anew.
-        fragments.reading?.hold([value]);
-        return holder.set(name, value);
-      }
+      if (holder) return holder.set(name, value);
       let { variables } = this;
       for (let i = 0; i < steps.length - 1; i++) {
         const step = steps[i] as string;

@@ -1,5 +1,6 @@
 import { peekOrNothing } from '../../reads/peek.ts';
 import { isPlaceholder } from '../../reads/placeholder.ts';
+import { BY_COMPUTED_NAME } from '../../reads/text-uses.ts';
 import type { Reading } from '../../render/body.ts';
 import type { Context, Frame, Runtime } from '../nunjucks.ts';
 import { MethodWrappers } from './made-up-methods.ts';
@@ -75,8 +76,10 @@ export interface TemplateReading extends Reading {
   iterate(value: unknown): void;
   /** `for a, b in` takes apart the elements of a value. */
   destructure(value: unknown): void;
-  /** JavaScript variables of the compiled template hold values, so the template may print them without a lookup. */
-  hold(values: readonly unknown[]): void;
+  /**
+   * The template got a value without a lookup: a JavaScript variable of its code holds it, or a filter or slice gave it.
+   */
+  hold(got: string, value: unknown): void;
   /** A filter, a test, an operator or another tag receives values. */
   hand(values: readonly unknown[]): void;
   /** The body made the block of a `{% call %}`. */
@@ -190,9 +193,17 @@ export function pageRuntime(
   return Derived as unknown as MakeRuntime;
 }
 
+/** Records that a tag receives operands. Of a list, the models in it are operands. */
+export function goOverLists(reading: TemplateReading, operands: readonly unknown[]): void {
+  for (const operand of operands) if (Array.isArray(operand)) reading.iterate(operand);
+}
+
 /** Reports a slice, `list[1:3]`. Reads of the elements of a list are recorded when they are used. */
 function sliced(reading: TemplateReading, object: unknown, slice: unknown): void {
-  if (Array.isArray(object)) return reading.iterate(object);
+  if (Array.isArray(object)) {
+    reading.iterate(object);
+    return reading.hold(BY_COMPUTED_NAME, slice);
+  }
   reading.hand([object]);
   if (typeof object === 'object') reading.given(slice);
 }

@@ -11,7 +11,7 @@ export type Called = (this: unknown, ...args: unknown[]) => unknown;
 export class RecordedHelpers {
   readonly #helpers: Helpers;
   readonly #fragments: { readonly reading: TemplateReading | undefined };
-  readonly #known = new WeakMap<Called, Called>();
+  readonly #known = new WeakMap<Called, Map<string, Called>>();
 
   constructor(helpers: Helpers, fragments: { readonly reading: TemplateReading | undefined }) {
     this.#helpers = helpers;
@@ -22,15 +22,20 @@ export class RecordedHelpers {
   of(name: string, called: Called): Called {
     const isOwn = this.#helpers.isOwn(called);
     if (!isOwn) this.#fragments.reading?.helper(name, called);
-    let made = this.#known.get(called);
+    let known = this.#known.get(called);
+    if (known === undefined) {
+      known = new Map();
+      this.#known.set(called, known);
+    }
+    let made = known.get(name);
     if (made === undefined) {
-      made = isOwn ? this.#own(called) : this.#foreign(called);
-      this.#known.set(called, made);
+      made = isOwn ? this.#own(name, called) : this.#foreign(called);
+      known.set(name, made);
     }
     return made;
   }
 
-  #own(called: Called): Called {
+  #own(name: string, called: Called): Called {
     if (this.#helpers.isStructural(called)) return called;
     const isMoving = this.#helpers.isMoving(called);
     const fragments = this.#fragments;
@@ -39,9 +44,11 @@ export class RecordedHelpers {
       if (args.length === 1 && !isObject(args[0])) return called.call(this, args[0]);
       if (args.some(isObject)) {
         const { reading } = fragments;
-        if (isMoving && Array.isArray(args[0])) reading?.iterate(args[0]);
+        const isMoved = isMoving && Array.isArray(args[0]);
+        if (isMoved) reading?.iterate(args[0]);
         else reading?.hand(args);
         const value = called.apply(this, args);
+        if (isMoved) reading?.hold(name, value);
         // A value picked from a list that a function returned was returned by that function as well.
         if (args.some((arg) => reading?.isGiven(arg))) reading?.given(value);
         return value;

@@ -3,6 +3,7 @@ import type { PageEnvironment } from './page-environment.ts';
 import { PAGE } from './page-environment.ts';
 import { asPageFrame } from './page-frame.ts';
 import { isPageRuntime, type MakeRuntime, pageRuntime, type TemplateReading } from './page-runtime.ts';
+import { noteRun } from './text-uses.ts';
 
 type Run = (this: Template, ...args: unknown[]) => unknown;
 
@@ -12,11 +13,17 @@ type Run = (this: Template, ...args: unknown[]) => unknown;
  */
 export class SharedTemplates {
   readonly #fragments: { readonly reading: TemplateReading | undefined };
+  readonly #textsOf: (template: Template) => readonly string[] | undefined;
   readonly #known = new WeakMap<Template, Template>();
   readonly #runtimes = new WeakMap<Runtime, MakeRuntime>();
 
-  constructor(fragments: { readonly reading: TemplateReading | undefined }) {
+  /** @param textsOf returns what a template may use the text of; undefined when that is not known */
+  constructor(
+    fragments: { readonly reading: TemplateReading | undefined },
+    textsOf: (template: Template) => readonly string[] | undefined,
+  ) {
     this.#fragments = fragments;
+    this.#textsOf = textsOf;
   }
 
   of(template: Template): Template {
@@ -29,6 +36,14 @@ export class SharedTemplates {
   }
 
   #share(template: Template): Template {
+    let known: ReadonlySet<string> | undefined;
+    const texts = () => {
+      if (known === undefined) {
+        const found = this.#textsOf(template);
+        known = found && new Set(found);
+      }
+      return known;
+    };
     const makeRuntime = (runtime: Runtime) => this.#runtimeOf(runtime);
     const own = {
       rootRenderFunc(
@@ -39,6 +54,7 @@ export class SharedTemplates {
         runtime: Runtime,
         done: unknown,
       ) {
+        noteRun(context, texts);
         const page = (env as PageEnvironment)[PAGE];
         page?.reading?.enter(context, page.handedOn);
         if (page !== undefined) {
@@ -93,7 +109,9 @@ function handingOn(run: Run, isImport: boolean): Run {
 function holding(reading: TemplateReading, done: unknown): unknown {
   if (typeof done !== 'function') return done;
   return (error: unknown, exported: unknown) => {
-    if (typeof exported === 'object' && exported !== null) reading.hold(Object.values(exported));
+    if (typeof exported === 'object' && exported !== null) {
+      for (const [name, value] of Object.entries(exported)) reading.hold(name, value);
+    }
     return done(error, exported);
   };
 }

@@ -10,6 +10,7 @@ import { BodyReading } from './body-reading.ts';
 import { frameOfBody, PageVariables, setAround, variablesOf } from './body-scope.ts';
 import { foundReads } from './found-reads.ts';
 import type { BodyDone, TagPlace } from './tag-place.ts';
+import { TextUsesOfRuns } from './text-uses.ts';
 import { WatchedBody } from './watched-body.ts';
 
 /** The body of one use of a fragment tag. The compiled template knows it as `cb.run`. */
@@ -30,8 +31,9 @@ export class TagBody extends WatchedBody implements FragmentBody {
   }
 
   render(scope: Scope | undefined, { met, read }: BodyEvents): RenderedBody | Promise<unknown> {
-    const recorder = scope && new Recorder(scope, met, this.#at.site.except);
-    const reading = recorder && this.#reading(recorder);
+    const texts = new TextUsesOfRuns();
+    const recorder = scope && new Recorder(scope, met, this.#at.site.except, texts);
+    const reading = recorder && this.#reading(recorder, texts);
     this.reading = reading;
     const ended = (variables: readonly SetVariable[], isBack: boolean): BodyReads | undefined => {
       this.reading = undefined;
@@ -106,11 +108,12 @@ export class TagBody extends WatchedBody implements FragmentBody {
     return { html: String(html), reads };
   }
 
-  #reading(recorder: Recorder): BodyReading {
+  #reading(recorder: Recorder, texts: TextUsesOfRuns): BodyReading {
     const { context, handed, environment } = this.#at;
+    texts.add(context);
     handed.names.forEach((name, i) => {
       try {
-        recorder.variable(name, handed.values[i]);
+        recorder.root('variable', name, handed.values[i]);
       } catch {
         recorder.cannotSee(name, 'looking at it throws');
       }
@@ -118,7 +121,7 @@ export class TagBody extends WatchedBody implements FragmentBody {
     const ofComponent = (name: string): void => {
       if (environment.privateNames.privateLength([name]) !== undefined) this.uncached ??= 'private name';
     };
-    return new BodyReading(recorder, { frame: this.frame, context, ofComponent });
+    return new BodyReading(recorder, texts, { frame: this.frame, context, ofComponent });
   }
 
   end(): void {

@@ -12,6 +12,12 @@ const database = new Sequelize({
 });
 class Article extends Model {}
 class Author extends Model {}
+/** Prints what its rows hold. */
+class Note extends Model {
+  override toString(): string {
+    return `${this.get('isMine') ? 'my ' : ''}note`;
+  }
+}
 Author.init({ name: DataTypes.STRING, bio: DataTypes.STRING }, { sequelize: database });
 Article.init(
   {
@@ -27,6 +33,7 @@ Article.init(
   },
   { sequelize: database },
 );
+Note.init({ title: DataTypes.STRING, isMine: DataTypes.VIRTUAL }, { sequelize: database });
 Article.belongsTo(Author, { as: 'author', foreignKey: 'authorId' });
 
 beforeAll(async () => {
@@ -85,6 +92,24 @@ describe.each(ways)('an attribute of a Sequelize row, in %s, %s', (kind, how) =>
       expect(await site.show(await once(load))).toEqual(['hit']);
     }
   });
+  test('of a row that prints it', async () => {
+    for (const body of ['{{ x }}', '{{ x.title }}{% for y in [x] %}{{ y ~ "" }}{% endfor %}', '{{ a.x }}']) {
+      const site = new Site(T(body), kind);
+      known[how](site);
+      for (const isMine of [true, false, true, false]) {
+        const x = Note.build({ id: 1, title: 'T' }, { raw: true, isNewRecord: false }).set('isMine', isMine);
+        await site.show(() => ({ a: { cacheIdentity: { type: 'A', id: 1 }, x }, x }));
+      }
+      expect(site.outcomes).toEqual(['hit']);
+    }
+  });
+  test('of a row that prints only its class: nothing is compared', async () => {
+    const site = new Site(T('{{ article }}{{ article.title }}'), kind);
+    sweepOnSave(database, site.sweeper);
+    for (const load of [full, full, mine(true), part])
+      await site.show(await once(load, { cacheIdentity: { type: 'A', id: 1 } }));
+    expect(site.outcomes).toEqual(['hit']);
+  });
   test('of many rows: stored, and found again', async () => {
     const site = new Site(
       T('{% for article in a.list %}{{ article.title }}{{ article.teaser }}{{ article.by }}{% endfor %}'),
@@ -98,7 +123,7 @@ describe.each(ways)('an attribute of a Sequelize row, in %s, %s', (kind, how) =>
   });
 });
 
-async function once(load: Load): Promise<() => object> {
+async function once(load: Load, a?: object): Promise<() => object> {
   const article = await load();
-  return () => ({ article });
+  return () => ({ article, a });
 }

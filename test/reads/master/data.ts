@@ -27,6 +27,9 @@ export class Comment implements Shape {
   get shout(): string {
     return this.text.toUpperCase();
   }
+  toString(): string {
+    return `${this.liked ? '+' : '-'}${this.author === undefined ? '?' : ''}${this.text}`;
+  }
 }
 
 export class Article implements Shape {
@@ -73,6 +76,9 @@ export class Badge {
   }
   describe(more = ''): string {
     return `${this.label} <${this.level}> ${more}`;
+  }
+  toString(): string {
+    return `${this.label} ${this.meta.x}`;
   }
 }
 

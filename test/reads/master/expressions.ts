@@ -20,12 +20,14 @@ const FIELDS: Readonly<Partial<Record<Kind, readonly string[]>>> = {
     '.author.rank',
     '.comments | length',
     '.comments[0].text',
+    '.comments[0]',
+    '.comments',
     '.comments[0].author.name',
     '.liked',
     '.title | upper',
     '.title.replace("a", "o")',
   ],
-  comment: ['.text', '.score', '.id', '.author.name', '.author.rank', '.shout', '.text | upper', '.liked'],
+  comment: ['', '.text', '.score', '.id', '.author.name', '.author.rank', '.shout', '.text | upper', '.liked'],
   author: ['.name', '.rank', '.motto()', '.name.length', '["name"]', '.shelf.a'],
   topic: ['.label', '.n', '.loud()', '.label | lower'],
   row: ['.text', '.n', '.meta.a', '.text | upper'],
@@ -33,7 +35,7 @@ const FIELDS: Readonly<Partial<Record<Kind, readonly string[]>>> = {
   date: ['', '.toISOString()', '.getTime()'],
   hidden: ['.label', '.describe()'],
   url: ['', '.pathname', '.searchParams.get("q")', '.href'],
-  badge: ['.label', '.shout', '.describe()', '.describe(lang)', '.meta.x', '.level', '.id'],
+  badge: ['', '.label', '.shout', '.describe()', '.describe(lang)', '.meta.x', '.level', '.id'],
 };
 
 const kid = (seed: Seed, at: number): Seed => seed.kids[at] ?? { ...NOTHING, kind: seed.b, a: seed.a, b: seed.b >> 2 };

@@ -1,0 +1,25 @@
+/** Got as a member whose name is computed, or as a slice. */
+export const BY_COMPUTED_NAME = '[]';
+
+/** Got as a member of this name. */
+export function asMember(name: string): string {
+  return `.${name}`;
+}
+
+/** Got as a part of an element, as in `for a, b in list`. Nunjucks does not tell under which name it keeps one. */
+export function asPart(index: number): string {
+  return `,${index}`;
+}
+
+/** Got from a filter. */
+export function fromFilter(name: string): string {
+  return `|${name}`;
+}
+
+/**
+ * Tells what templates use the text of, by how they get it: as a variable, `x`, as a member, `.x`, and so on. Nunjucks
+ * prints and compares without a call that could be heard.
+ */
+export interface TextUses {
+  has(got: string): boolean;
+}
