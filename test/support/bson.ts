@@ -22,7 +22,7 @@ export class ObjectId extends Value {
   toHexString(): string {
     return this.#hex;
   }
-  toString(): string {
+  override toString(): string {
     return this.#hex;
   }
 }
@@ -39,7 +39,7 @@ export class NumberValue extends Value {
   get _bsontype() {
     return this.#type;
   }
-  toString(): string {
+  override toString(): string {
     return this.#text;
   }
 }
@@ -55,7 +55,7 @@ export class Binary extends Value {
   get _bsontype() {
     return 'Binary';
   }
-  toString(encoding: BufferEncoding = 'utf8'): string {
+  override toString(encoding: BufferEncoding = 'utf8'): string {
     return this.buffer.toString(encoding);
   }
 }

@@ -125,7 +125,9 @@ describe('rows of two tenants with one id', () => {
       [Draft, 'posts'],
       [Question, 'questions'],
     ]);
-    identifier.learn((of) => (tables.has(of) ? { id: 'id', table: tables.get(of) as string } : undefined));
+    identifier.learn((of) =>
+      tables.has(of) ? { id: 'id', table: tables.get(of) as string, isHeard: true } : undefined,
+    );
     for (const row of [new Post(), new Draft()]) expect(identifier.identity(row)).toEqual({ type: 'Content', id: '1' });
     expect(() => identifier.identity(new Question())).toThrow(
       expect.objectContaining({ code: 'CACHESWEEPER_TYPE_CONFLICT', message: expect.stringContaining('tables') }),
