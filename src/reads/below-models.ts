@@ -8,7 +8,7 @@ import { isPlaceholder } from './placeholder.ts';
 import { END } from './presences.ts';
 import type { ReadNode } from './shape.ts';
 import { type Sink, TooMuch } from './sink.ts';
-import type { World } from './world.ts';
+import type { Scope, World } from './world.ts';
 
 /**
  * Codes are written here before they become a string, so that nothing is allocated meanwhile. Shared by all walks: they
@@ -35,10 +35,12 @@ export class BelowModels {
   readonly #world: World;
   readonly #sink: Sink;
   readonly #presence: Presence;
+  readonly #contents: typeof contentsOf;
   /** Objects whose properties were written. Once is enough, and objects may hold each other. */
   readonly #written = new Set<object>();
 
-  constructor(world: World, sink: Sink, presence: Presence) {
+  constructor({ world, contents }: Scope, sink: Sink, presence: Presence) {
+    this.#contents = contents ?? contentsOf;
     this.#world = world;
     this.#sink = sink;
     this.#presence = presence;
@@ -133,7 +135,7 @@ export class BelowModels {
     this.#written.add(value);
     let at = start;
     scratch[at++] = START_CODE;
-    const contents = contentsOf(value);
+    const contents = this.#contents(value);
     for (let i = 0; i < contents.length; i += 2) {
       const name = contents[i] as string | symbol | undefined;
       at = this.#within(contents[i + 1], name === undefined ? at : this.#name(name, at));

@@ -1,4 +1,5 @@
 import type { Identity } from '../model/identity.ts';
+import { presence } from './atom.ts';
 import { contentsOf, isLookedInto } from './contents.ts';
 import type { KnownObjects } from './known-objects.ts';
 import { isLazy } from './lazies.ts';
@@ -41,6 +42,8 @@ export class HandedValues {
    */
   readonly #uncompared = new Set<object>();
   readonly #searched = new Set<object>();
+  /** What models, and all objects below them, held before anything could change it. */
+  readonly #before = new Map<object, readonly unknown[]>();
   /** Objects returned by functions, and those found in them. The next page may get the same objects. */
   #fromFunctions: Set<object> | undefined;
 
@@ -69,7 +72,13 @@ export class HandedValues {
 
   /** A getter of an object is called: it may read any model in the object. */
   computed(object: object): void {
-    this.#search(object, this.isGiven(object) ? 'given' : 'compared', { left: MAX_SCANNED });
+    this.#search(object, this.#placeOf(object), { left: MAX_SCANNED });
+  }
+
+  #placeOf(object: object): Place {
+    const { nodes } = this.#objects.of(object);
+    if (nodes.length === 0) return this.isGiven(object) ? 'given' : 'compared';
+    return nodes.every(({ isBelow }) => isBelow) ? 'below' : 'compared';
   }
 
   /** Records the result of a function. It may or may not have been made for this page. */
@@ -110,6 +119,17 @@ export class HandedValues {
     return objects.has(object) || objects.size >= MAX_COLLECTED;
   }
 
+  /** Returns what an object below a model held before anything could change it. An entry is stored with that. */
+  contentsBefore(object: object): readonly unknown[] {
+    return this.#before.get(object) ?? contentsOf(object);
+  }
+
+  /** Whether an object that belongs to a model has changed since a function could change it. */
+  get isBelowChanged(): boolean {
+    for (const [object, before] of this.#before) if (!isKept(before, contentsOf(object))) return true;
+    return false;
+  }
+
   /** Returns the objects that have changed since their text was kept. */
   changed(): readonly object[] {
     return [...(this.#handed ?? NONE)].flatMap(([object, text]) => (this.#textOf(object) === text ? [] : [object]));
@@ -125,15 +145,15 @@ export class HandedValues {
     const { nodes, isModel } = this.#objects.of(value);
     if (nodes.length > 0) {
       for (const node of nodes) node.whole = true;
-      if (isModel || nodes.every((node) => node.isBelow)) return this.#search(value, 'below', budget);
-      this.keep(value);
-      return this.#search(value, 'compared', budget);
+      const place = this.#placeOf(value);
+      if (place === 'compared' && !isModel) this.keep(value);
+      return this.#search(value, place, budget);
     }
     if (isModel) return this.#search(value, 'given', budget);
     if (budget.left-- <= 0) return this.#tooMany(value);
     this.meetUncompared(value);
     if (typeof value === 'function') return;
-    for (const item of this.#objectsIn(value)) this.#hand(item, budget);
+    for (const item of this.#objectsIn(contentsOf(value))) this.#hand(item, budget);
   }
 
   /** Adds a dependency on a model whose content is not compared, because only its token can tell that it changed. */
@@ -147,16 +167,19 @@ export class HandedValues {
 
   /** Adds dependencies on the models in a value that is read whole. */
   #search(value: object, place: Place, budget: { left: number }): void {
-    if (this.#searched.has(value) || isPlaceholder(value) || typeof value === 'function') return;
+    if (isPlaceholder(value) || typeof value === 'function') return;
     const at = place === 'compared' && this.#objects.isModel(value) ? 'below' : place;
-    this.#searched.add(value);
+    if ((at === 'below' ? this.#before : this.#searched).has(value)) return;
     if (budget.left-- <= 0) return this.#tooMany(value);
+    const contents = contentsOf(value);
+    if (at === 'below') this.#before.set(value, contents);
+    else this.#searched.add(value);
     if (at !== 'compared') this.meetUncompared(value);
-    for (const item of this.#objectsIn(value)) this.#search(item, at, budget);
+    for (const item of this.#objectsIn(contents)) this.#search(item, at, budget);
   }
 
-  *#objectsIn(value: object): Iterable<object> {
-    for (const item of contentsOf(value)) {
+  *#objectsIn(contents: readonly unknown[]): Iterable<object> {
+    for (const item of contents) {
       if (isObject(item) && (typeof item === 'function' || isLookedInto(item, this.#scope.world))) yield item;
     }
   }
@@ -180,6 +203,31 @@ function collect(value: object, objects: Set<object>): boolean {
   if (objects.size >= MAX_COLLECTED) return false;
   for (const item of contentsOf(value)) if (isObject(item) && !collect(item, objects)) return false;
   return true;
+}
+
+/**
+ * Whether an object below a model holds what it held. What a method or filter adds to it, or puts where nothing was, is
+ * made of the rest; not so a mark, which is a boolean.
+ */
+function isKept(before: readonly unknown[], now: readonly unknown[]): boolean {
+  let at = 0;
+  for (let i = 0; i < before.length; i += 2, at += 2) {
+    while (at < now.length && now[at] !== before[i]) {
+      if (!isAddition(now[at], now[at + 1])) return false;
+      at += 2;
+    }
+    if (at >= now.length) return false;
+    const [value, found] = [before[i + 1], now[at + 1]];
+    const isFilled = (value === undefined || value === null) && typeof found !== 'boolean' && found !== undefined;
+    if (!isFilled && presence(value) !== presence(found)) return false;
+  }
+  for (; at < now.length; at += 2) if (!isAddition(now[at], now[at + 1])) return false;
+  return true;
+}
+
+/** Elements have no name: their number counts. */
+function isAddition(name: unknown, value: unknown): boolean {
+  return name !== undefined && typeof value !== 'boolean';
 }
 
 const NONE: readonly never[] = [];

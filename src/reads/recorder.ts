@@ -114,10 +114,15 @@ export class Recorder {
   /** Looks at `object[key]` before it is read: a getter of a class may change its object. */
   before(object: object, key: string): void {
     const { nodes, isModel } = this.#objects.of(object);
-    if (isModel || !nodes.some(isCompared) || key.length > MAX_STEP) return;
+    if (nodes.length === 0 || key.length > MAX_STEP) return;
+    const isData = !isModel && nodes.some(isCompared);
+    // Most rows are plain.
+    if (!isData && isPlain(object)) return;
     const found = peek(object, key);
     this.#peeked = { object, step: key, found };
-    if (found === INHERITED_ACCESSOR) this.#handed.keep(object);
+    if (found !== INHERITED_ACCESSOR) return;
+    if (isData) this.#handed.keep(object);
+    else this.#handed.computed(object);
   }
 
   #peek(object: object, step: string): unknown {
@@ -317,6 +322,7 @@ export class Recorder {
     if (changed !== undefined) this.cannotSee(changed, CHANGES);
     if (this.#generation !== this.#scope.world.generation) this.#lookAgain();
     else this.#checkHanded();
+    this.#scope.contents = (object) => this.#handed.contentsBefore(object);
     return this.#roots;
   }
 
@@ -332,6 +338,7 @@ export class Recorder {
   }
 
   #checkHanded(): void {
+    if (this.#handed.isBelowChanged) this.cannotSee('', 'a model changes while the body is rendered');
     for (const object of this.#handed.changed()) {
       // The text of what was only looked into is not compared.
       if (isData(object) || this.#objects.of(object).nodes.some(isWhole)) {

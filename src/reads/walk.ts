@@ -92,7 +92,7 @@ class Walk {
         // Most often the sink compares without text.
         let isSame = node.whole ? undefined : this.#sink.below?.(node, model, among);
         if (isSame === undefined) {
-          below ??= new BelowModels(this.#world, this.#sink, among);
+          below ??= new BelowModels(this.#scope, this.#sink, among);
           isSame =
             (!node.whole || this.#sink.add(below.columns(model))) && this.#sink.add(below.presences(node, model));
         }

@@ -41,6 +41,11 @@ export interface Scope {
   readonly world: World;
   /** Models of the tag. Their tokens stand for what is below them. */
   readonly models: readonly object[];
+  /**
+   * Returns what an object below a model held before the body could change it. Set when the body has ended, because its
+   * entry is found by what the next page has before.
+   */
+  contents?: (object: object) => readonly unknown[];
   scope(name: string): unknown;
   variable(name: string): unknown;
   context(name: string): unknown;

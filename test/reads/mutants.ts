@@ -16,12 +16,24 @@ export interface ReadMutant {
 const edit = (file: string, text: string, instead: string): readonly Edit[] => [{ file, text, instead }];
 
 export const readMutants = {
+  'what a body changes below a model is stored as it is after that': {
+    rule: 'an entry is stored with what models held before the body, and not at all where that has changed',
+    edits: edit('reads/recorder.ts', 'if (this.#handed.isBelowChanged) this', 'if (false as boolean) this'),
+    foundBy: ['attacks-consumed', 'the report says why nothing is stored'],
+    isBlind: true,
+  },
+  'what a body adds to a model is stored with it': {
+    rule: 'an entry is stored with what models held before the body',
+    edits: edit('reads/recorder.ts', 'this.#scope.contents = (object) => this.#handed.contentsBefore(object);', ''),
+    foundBy: ['attacks-memo', 'a method of the model keeps its result'],
+    isBlind: true,
+  },
   'what instances hold is not searched for models': {
     rule: 'one rule for what is looked into: own data, that of instances too',
     edits: edit(
       'reads/handed-values.ts',
-      'for (const item of this.#objectsIn(value)) this.#search(',
-      "if ('length' in value) for (const item of this.#objectsIn(value)) this.#search(",
+      'for (const item of this.#objectsIn(contents)) this.#search(',
+      "if ('length' in value) for (const item of this.#objectsIn(contents)) this.#search(",
     ),
     foundBy: ['attacks-instances', 'where its method is called below a model'],
     isBlind: true,

@@ -13,6 +13,7 @@ export interface Handed {
 export class TagScope implements Scope {
   readonly world: World;
   readonly models: readonly object[];
+  contents?: (object: object) => readonly unknown[];
   readonly #context: Context;
   readonly #frame: Frame;
   readonly #handed: Handed;
