@@ -81,10 +81,11 @@ describe.each(kinds)('what a body takes away from a model reaches no other visit
     apart(`${news}{% endfor %}{{ mark() }}`, { comments: notes(true) }, { comments: notes(false) })());
 
   // With a store, the second use asks for another key, so the page is run again with the row that was marked.
-  test.runIf(kind === 'memory')('where a method marks the row for the next use of the tag', async () => {
-    const site = new Site(`{% for i in [1, 2] %}${F('row', '{{ row.once() }}')}{% endfor %}`, kind, { helpers });
-    for (let i = 0; i < 3; i++) await site.show(() => ({ row: new Row() }));
-  });
+  if (kind === 'memory')
+    test('where a method marks the row for the next use of the tag', async () => {
+      const site = new Site(`{% for i in [1, 2] %}${F('row', '{{ row.once() }}')}{% endfor %}`, kind, { helpers });
+      for (let i = 0; i < 3; i++) await site.show(() => ({ row: new Row() }));
+    });
   test('and the report says why nothing is stored', async () => {
     const site = new Site(F('row', '{{ row.takeNotice() }}'), kind, { helpers });
     await site.show(() => ({ row: new Row({ notice: 'Saved, Ann!' }) }));
