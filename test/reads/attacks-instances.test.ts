@@ -5,7 +5,10 @@ import { kinds, Site, T } from './support.ts';
 
 class Comment {
   id = 1;
-  constructor(readonly text: string) {}
+  readonly text: string;
+  constructor(text: string) {
+    this.text = text;
+  }
   toString() {
     return this.text;
   }
@@ -13,7 +16,10 @@ class Comment {
 
 /** An object of the site without an id, such as a paginator, a presenter or a collection. */
 class Pager {
-  constructor(readonly rows: readonly Comment[]) {}
+  readonly rows: readonly Comment[];
+  constructor(rows: readonly Comment[]) {
+    this.rows = rows;
+  }
   summary() {
     return this.rows.map(({ text }) => text).join();
   }
@@ -22,7 +28,7 @@ class Pager {
   }
 }
 class PrintedPager extends Pager {
-  toString() {
+  override toString() {
     return this.summary();
   }
 }
@@ -32,7 +38,10 @@ class Rows extends Array<Comment> {
   }
 }
 class Rights {
-  constructor(readonly canEdit: boolean) {}
+  readonly canEdit: boolean;
+  constructor(canEdit: boolean) {
+    this.canEdit = canEdit;
+  }
   label() {
     return this.canEdit ? 'edit' : 'read';
   }
@@ -114,7 +123,10 @@ describe.each(kinds)('what an instance below a model holds, in %s,', (kind) => {
   class Status {
     static readonly open = new Status(true);
     static readonly closed = new Status(false);
-    constructor(readonly canEdit: boolean) {}
+    readonly canEdit: boolean;
+    constructor(canEdit: boolean) {
+      this.canEdit = canEdit;
+    }
     label() {
       return this.canEdit ? 'open' : 'closed';
     }
@@ -133,7 +145,10 @@ describe.each(kinds)('what an instance below a model holds, in %s,', (kind) => {
     static readonly reader = new Rights(false);
     readonly cacheIdentity = { type: 'Row', id: 1 };
     readonly options = { database: Row.database };
-    constructor(readonly rights: Rights) {}
+    readonly rights: Rights;
+    constructor(rights: Rights) {
+      this.rights = rights;
+    }
   }
   test('is not searched where its class keeps it, as a client of a database', () =>
     same('{{ a | label }}', [() => ({ a: new Row(new Rights(true)) }), () => ({ a: new Row(new Rights(false)) })])());

@@ -16,7 +16,10 @@ class Row {
   readonly day = new Day();
   declare _full?: string;
   declare html?: string;
-  constructor(readonly isMine = true) {}
+  readonly isMine: boolean;
+  constructor(isMine = true) {
+    this.isMine = isMine;
+  }
   get full() {
     this._full ??= `${this.first}${this.isMine ? '!' : '?'}`;
     return this._full;
