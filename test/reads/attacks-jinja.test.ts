@@ -18,6 +18,16 @@ async function shown(site: Site, contexts: readonly (() => object)[]): Promise<r
   return outcomes;
 }
 
+/** Also takes it back when a test fails, as a mutant's does: other files run in the same process. */
+async function withJinja(run: () => Promise<unknown>): Promise<void> {
+  const uninstall = installJinjaCompat();
+  try {
+    await run();
+  } finally {
+    uninstall();
+  }
+}
+
 describe.each(kinds)('with Jinja compatibility, in %s', (kind) => {
   let uninstall: () => void;
   beforeAll(() => {
@@ -182,26 +192,21 @@ describe.each(kinds)('Jinja compatibility that comes or goes while the site runs
   test('after install, and after the first pages', async () => {
     const site = new Site(source, kind);
     for (let i = 0; i < 2; i++) await site.show(page);
-    const uninstall = installJinjaCompat();
-    for (let i = 0; i < 2; i++) await site.show(page);
-    expect(site.outcomes).toEqual(['hit']);
-    uninstall();
+    await withJinja(async () => {
+      for (let i = 0; i < 2; i++) await site.show(page);
+      expect(site.outcomes).toEqual(['hit']);
+    });
     for (let i = 0; i < 2; i++) await site.show(page);
   });
 
   test('a slice after install', async () => {
     const site = new Site(T('{{ rows[1:] }}'), kind);
-    const uninstall = installJinjaCompat();
-    await shown(site, pages({ rows: [1, 2] }, { rows: [1, 3] }));
-    uninstall();
+    await withJinja(() => shown(site, pages({ rows: [1, 2] }, { rows: [1, 3] })));
   });
 
   test('another process without it', async () => {
     const first = new Site(source, kind);
     await first.show(page);
-    const uninstall = installJinjaCompat();
-    const second = new Site(source, kind, { shared: first });
-    await second.show(page);
-    uninstall();
+    await withJinja(() => new Site(source, kind, { shared: first }).show(page));
   });
 });
