@@ -83,7 +83,12 @@ export class SharedTemplates {
 }
 
 function noteFailure({ env }: Context, error: unknown): void {
-  (env as PageEnvironment)[PAGE]?.failures.note(error);
+  const page = (env as PageEnvironment)[PAGE];
+  if (page === undefined) return;
+  page.failures.note(error);
+  // Nunjucks may report the error to the page instead of the body: an import in a macro does. The body goes on without
+  // it, and a later pass would show what is left.
+  if (page.body !== undefined) page.body.uncached ??= 'contains uncached';
 }
 
 /**
