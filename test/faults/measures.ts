@@ -88,11 +88,11 @@ export class Measures {
 /**
  * Waits for something that must come, however slow the machine is.
  *
- * @param what is waited for, in the error when it has not come after 10 s by short timers: on a busy machine they take longer
+ * @param what is waited for, in the error when it has not come after 20 s by short timers: on a busy machine they take longer
  */
 export async function until(what: string | (() => string), isThere: () => boolean): Promise<void> {
   for (let waited = 0; !isThere(); waited += 10) {
-    if (waited === 10_000) throw new Error(`waited in vain for ${typeof what === 'string' ? what : what()}`);
+    if (waited === 20_000) throw new Error(`waited in vain for ${typeof what === 'string' ? what : what()}`);
     await sleep(10);
   }
 }

@@ -13,8 +13,8 @@ export class Row {
   version = 1;
   /** The version whose bump was acknowledged: pages begun from now on show it, or a later one. */
   acknowledged = 1;
-  /** The same for the process that was told that its bump was lost. */
-  readonly lostBy: Map<object, number> = new Map();
+  /** The same for the process that was told that its bump was lost. Private, because a method may read all that a row holds. */
+  readonly #lostBy: Map<object, number> = new Map();
 
   constructor(id: number, bytes: number) {
     this.id = id;
@@ -23,7 +23,12 @@ export class Row {
 
   /** The oldest version that a page of this process may show, if it begins now. */
   oldestFor(process: object): number {
-    return Math.max(this.acknowledged, this.lostBy.get(process) ?? 0);
+    return Math.max(this.acknowledged, this.#lostBy.get(process) ?? 0);
+  }
+
+  /** A process was told that the bump of its newest version was lost. */
+  loseBump(process: object, version: number): void {
+    this.#lostBy.set(process, Math.max(this.#lostBy.get(process) ?? 0, version));
   }
 
   /** As html: what it is, and its text. */

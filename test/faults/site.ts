@@ -120,7 +120,7 @@ export class Site {
       return true;
     } catch (error) {
       done();
-      row.lostBy.set(process, Math.max(row.lostBy.get(process) ?? 0, version));
+      row.loseBump(process, version);
       const { code, names = [] } = error as CacheSweeperError;
       const lost = namesOf(row);
       if (code !== 'CACHESWEEPER_BUMP_FAILED' || !names.every((name) => lost.includes(name))) {

@@ -4,8 +4,13 @@ import { AT_ONCE, type Site, type SiteProcess } from './site.ts';
 
 /** Every deadline has passed after that, in milliseconds. */
 const PATIENCE = 3_000;
+/** A visitor who is served late waits so many times as long before the next page. */
+const RESTRAINT = 10;
 
-/** Visitors, who read pages without end, and an author who saves rows, at random. */
+/**
+ * Visitors, who read pages without end, and an author who saves rows, at random. A busy machine is asked for fewer pages: if it were asked
+ * for more than it can render, pages would miss the deadline of a store that answers.
+ */
 export class Traffic {
   readonly #site: Site;
   readonly #visitors: Promise<void>[];
@@ -43,7 +48,10 @@ export class Traffic {
     const { processes } = this.#site;
     while (!this.#isOver) {
       await this.#site.page(this.#one(processes), this.#one(articles));
-      await sleep(Math.random() * pause);
+      const asked = Math.random() * pause;
+      const started = performance.now();
+      await sleep(asked);
+      await sleep(RESTRAINT * (performance.now() - started - asked));
     }
   }
 
