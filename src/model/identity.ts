@@ -175,7 +175,7 @@ export class Identifier {
     const row = this.rows.of(object);
     if (row !== undefined) return this.rows.hears(object) || this.#named.has(row.type);
     const prototype: object | null = Object.getPrototypeOf(object);
-    if (prototype === null) return Object.hasOwn(object, 'cacheIdentity');
+    if (prototype === null || prototype === Object.prototype) return Object.hasOwn(object, 'cacheIdentity');
     let isModel = this.#kinds.get(prototype);
     if (isModel === undefined) {
       isModel = 'cacheIdentity' in prototype || this.#isNamed(object);

@@ -16,6 +16,8 @@ interface Told extends RowModel {
 
 /** What the first hook has told of a row. It holds for other sweepers, too, unless their own hooks tell otherwise. */
 const told = new WeakMap<object, Told>();
+/** Most sites have no such hook, and ask for each row that they show. */
+let isAnyTold = false;
 
 /**
  * The models of rows that are plain objects. Whoever read them from the database tells them, so that the rows themselves
@@ -28,6 +30,7 @@ export class KnownRows {
   /** @param model the same object for all rows of a model */
   add(row: object, model: RowModel): void {
     const before = this.of(row);
+    isAnyTold = true;
     const now = this.#toldOf(model);
     if (before === now) return;
     if (before === undefined) told.set(row, now);
@@ -36,7 +39,7 @@ export class KnownRows {
   }
 
   of(row: object): Told | undefined {
-    return this.#own.get(row) ?? told.get(row);
+    return isAnyTold ? (this.#own.get(row) ?? told.get(row)) : undefined;
   }
 
   /** Whether the sweeper itself hears of saves of a row. A row that it knows of another sweeper may change unheard. */

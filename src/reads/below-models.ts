@@ -37,7 +37,7 @@ export class BelowModels {
   readonly #presence: Presence;
   readonly #contents: typeof contentsOf;
   /** Objects whose properties were written. Once is enough, and objects may hold each other. */
-  readonly #written = new Set<object>();
+  #written: Set<object> | undefined;
 
   constructor({ world, contents }: Scope, sink: Sink, presence: Presence) {
     this.#contents = contents ?? contentsOf;
@@ -123,7 +123,7 @@ export class BelowModels {
   }
 
   #columns(value: object, start: number): number {
-    if (this.#written.has(value)) return start;
+    if (this.#written?.has(value)) return start;
     const written = text(this.#allOf(value, start), start);
     const short = digest(written, CHARACTERS);
     for (let i = 0; i < CHARACTERS; i++) scratch[start + i] = short.charCodeAt(i);
@@ -132,6 +132,7 @@ export class BelowModels {
 
   /** Writes the properties of an object and, once each, of the objects in it. */
   #allOf(value: object, start: number): number {
+    this.#written ??= new Set();
     this.#written.add(value);
     let at = start;
     scratch[at++] = START_CODE;
@@ -148,7 +149,7 @@ export class BelowModels {
     checkRoom(start);
     const isText = typeof found === 'string' || typeof found === 'number';
     scratch[start] = isText ? PRESENT : this.#presence(found);
-    if (typeof found !== 'object' || found === null || this.#written.has(found)) return start + 1;
+    if (typeof found !== 'object' || found === null || this.#written?.has(found)) return start + 1;
     if (isLookedInto(found, this.#world)) return this.#allOf(found, start + 1);
     return this.#name(staticName(found) ?? '', start + 1);
   }

@@ -40,10 +40,10 @@ export class HandedValues {
   /**
    * Objects already asked for their identity although they are not compared, and objects already searched for models.
    */
-  readonly #uncompared = new Set<object>();
-  readonly #searched = new Set<object>();
+  #uncompared: Set<object> | undefined;
+  #searched: Set<object> | undefined;
   /** What models, and all objects below them, held before anything could change it. */
-  readonly #before = new Map<object, readonly unknown[]>();
+  #before: Map<object, readonly unknown[]> | undefined;
   /** Objects returned by functions, and those found in them. The next page may get the same objects. */
   #fromFunctions: Set<object> | undefined;
 
@@ -121,12 +121,12 @@ export class HandedValues {
 
   /** Returns what an object below a model held before anything could change it. An entry is stored with that. */
   contentsBefore(object: object): readonly unknown[] {
-    return this.#before.get(object) ?? contentsOf(object);
+    return this.#before?.get(object) ?? contentsOf(object);
   }
 
   /** Whether an object that belongs to a model has changed since a function could change it. */
   get isBelowChanged(): boolean {
-    for (const [object, before] of this.#before) if (!isKept(before, contentsOf(object))) return true;
+    for (const [object, before] of this.#before ?? NONE) if (!isKept(before, contentsOf(object))) return true;
     return false;
   }
 
@@ -158,6 +158,7 @@ export class HandedValues {
 
   /** Adds a dependency on a model whose content is not compared, because only its token can tell that it changed. */
   meetUncompared(object: object): void {
+    this.#uncompared ??= new Set();
     if (this.#uncompared.has(object)) return;
     this.#uncompared.add(object);
     if (isPlaceholder(object)) return;
@@ -169,11 +170,13 @@ export class HandedValues {
   #search(value: object, place: Place, budget: { left: number }): void {
     if (isPlaceholder(value) || typeof value === 'function') return;
     const at = place === 'compared' && this.#objects.isModel(value) ? 'below' : place;
-    if ((at === 'below' ? this.#before : this.#searched).has(value)) return;
+    if (at === 'below') this.#before ??= new Map();
+    else this.#searched ??= new Set();
+    if ((at === 'below' ? this.#before : this.#searched)?.has(value)) return;
     if (budget.left-- <= 0) return this.#tooMany(value);
     const contents = contentsOf(value);
-    if (at === 'below') this.#before.set(value, contents);
-    else this.#searched.add(value);
+    if (at === 'below') this.#before?.set(value, contents);
+    else this.#searched?.add(value);
     if (at !== 'compared') this.meetUncompared(value);
     for (const item of this.#objectsIn(contents)) this.#search(item, at, budget);
   }

@@ -29,14 +29,22 @@ export function hasOwnText(value: object): boolean {
   });
 }
 
-/** The same for an object that inherits from `Object.prototype` only. Of a list, it takes a tenth of comparing a row. */
+/**
+ * The same for an object that inherits from `Object.prototype` only. Of a list, it takes a hundredth of comparing a row:
+ * asking whether it has the names as its own takes a tenth.
+ */
 export function hasOwnTextIfPlain(value: object): boolean {
   return (
-    Object.hasOwn(value, 'toString') ||
-    Object.hasOwn(value, 'valueOf') ||
-    Object.hasOwn(value, Symbol.toPrimitive) ||
-    Object.hasOwn(value, Symbol.toStringTag)
+    value.toString !== BASE.toString ||
+    value.valueOf !== BASE.valueOf ||
+    (value as Partial<Text>)[Symbol.toPrimitive] !== undefined ||
+    (value as Partial<Text>)[Symbol.toStringTag] !== undefined
   );
+}
+
+interface Text {
+  readonly [Symbol.toPrimitive]: unknown;
+  readonly [Symbol.toStringTag]: unknown;
 }
 
 /** Whether a proxy gave anything for a method of text but the one that every object inherits. */

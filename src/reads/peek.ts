@@ -40,7 +40,7 @@ export function peekOrdinary(object: object, key: string | symbol): unknown {
 
 /** Whether a property is read by a getter of the object's class, also where the attribute behind it is known. */
 export function hasClassGetter(object: object, key: string): boolean {
-  if (isPlain(object) || Object.hasOwn(object, key)) return false;
+  if (Object.hasOwn(object, key) || isPlain(object)) return false;
   for (let at = Reflect.getPrototypeOf(object); at !== null; at = Reflect.getPrototypeOf(at)) {
     const inherited = Reflect.getOwnPropertyDescriptor(at, key);
     if (inherited !== undefined) return !('value' in inherited);

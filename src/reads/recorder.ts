@@ -115,8 +115,9 @@ export class Recorder {
   before(object: object, key: string): void {
     const { nodes, isModel } = this.#objects.of(object);
     if (nodes.length === 0 || key.length > MAX_STEP) return;
+    // Most members are the object's own, and read by no getter of a class.
+    if (Object.hasOwn(object, key)) return;
     const isData = !isModel && nodes.some(isCompared);
-    // Most rows are plain.
     if (!isData && isPlain(object)) return;
     const found = peek(object, key);
     this.#peeked = { object, step: key, found };

@@ -169,15 +169,9 @@ class Walk {
   }
 
   #object(node: ReadNode, value: object): boolean {
-    if (
-      isRow(node, value) &&
-      !isPlaceholder(value) &&
-      !this.#scope.models.includes(value) &&
-      this.#world.identity(value) === undefined
-    ) {
-      return (
-        this.#number(value) && this.#sink.add(hasOwnTextIfPlain(value) ? OWN_TEXT : '{') && this.#members(node, value)
-      );
+    if (isRow(node, value) && !this.#scope.models.includes(value) && this.#world.identity(value) === undefined) {
+      const kind = hasOwnTextIfPlain(value) ? OWN_TEXT : '{';
+      return this.#number(value) && this.#sink.add(kind) && this.#ordinaryMembers(node, value);
     }
     const model = this.#scope.models.indexOf(value);
     if (model !== -1) return this.#sink.add(model === 0 ? 'm0,' : `m${model},`) && this.#ofModel(node, value);
@@ -204,26 +198,34 @@ class Walk {
 
   #members(node: ReadNode, value: object): boolean {
     if (node.children.length === 0) return true;
-    const isProxy = types.isProxy(value);
-    for (const child of node.children) {
-      const found = isProxy ? peek(value, child.step) : peekOrdinary(value, child.step);
+    if (!types.isProxy(value)) return this.#ordinaryMembers(node, value);
+    return node.children.every((child) => this.#member(child, peek(value, child.step), value));
+  }
+
+  #ordinaryMembers({ children }: ReadNode, value: object): boolean {
+    for (let i = 0; i < children.length; i++) {
+      const child = children[i] as ReadNode;
+      const found = peekOrdinary(value, child.step);
       // Most values are texts and numbers, and need no more.
       if (typeof found === 'string' || typeof found === 'number') {
         if (!this.#sink.addAtom(found)) return false;
-        continue;
-      }
-      this.#path.push(child.step);
-      if (found === OWN_ACCESSOR) {
-        if (!this.#unseen('it is a getter')) return false;
-      } else if (found === INHERITED_ACCESSOR) {
-        // A getter of a class computes from the object's own data, so compare all of that.
-        if (!this.#sink.add('a') || !this.#once(value, 0)) return false;
-      } else if (found === METHOD) {
-        // The object is compared where the method is called, and with it its class.
-        if (!this.#sink.add('c')) return false;
-      } else if (!this.#value(child, found)) return false;
-      this.#path.pop();
+      } else if (!this.#member(child, found, value)) return false;
     }
+    return true;
+  }
+
+  #member(child: ReadNode, found: unknown, of: object): boolean {
+    this.#path.push(child.step);
+    if (found === OWN_ACCESSOR) {
+      if (!this.#unseen('it is a getter')) return false;
+    } else if (found === INHERITED_ACCESSOR) {
+      // A getter of a class computes from the object's own data, so compare all of that.
+      if (!this.#sink.add('a') || !this.#once(of, 0)) return false;
+    } else if (found === METHOD) {
+      // The object is compared where the method is called, and with it its class.
+      if (!this.#sink.add('c')) return false;
+    } else if (!this.#value(child, found)) return false;
+    this.#path.pop();
     return true;
   }
 
@@ -427,9 +429,10 @@ function listKind(value: object): string {
   return isOrdinary ? '[' : `[${kindOf(value)}${hasOwnText(value) ? '!' : ''}`;
 }
 
-/** Short cut for the most frequent objects: plain ones of which only some members are compared. */
+/** Short cut for the most frequent objects: plain ones, no proxies, of which only some members are compared. */
 function isRow({ whole, entries, type }: ReadNode, value: object): boolean {
-  return !whole && !entries && type === undefined && Object.getPrototypeOf(value) === Object.prototype;
+  if (whole || entries || type !== undefined || Object.getPrototypeOf(value) !== Object.prototype) return false;
+  return !types.isProxy(value);
 }
 
 const NUMBERS = Array.from({ length: 256 }, (_, number) => `o${number},`);

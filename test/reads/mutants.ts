@@ -179,7 +179,7 @@ export const readMutants = {
   },
   'what a class’s getter computes from is not compared': {
     rule: 'other instances are compared by own enumerable data',
-    edits: edit('reads/walk.ts', "if (!this.#sink.add('a') || !this.#once(value, 0)) return false;", ''),
+    edits: edit('reads/walk.ts', "if (!this.#sink.add('a') || !this.#once(of, 0)) return false;", ''),
     seed: 6,
   },
   'a body may change what it reads': {
