@@ -4,7 +4,7 @@ import { isData } from './built-in.ts';
 import { HandedValues } from './handed-values.ts';
 import { type Known, KnownObjects, PLACEHOLDER } from './known-objects.ts';
 import { isLazy } from './lazies.ts';
-import { elementsOf, hasOwnText, isObject } from './objects.ts';
+import { elementsOf, hasOwnIterator, hasOwnText, isObject } from './objects.ts';
 import { hasClassGetter, INHERITED_ACCESSOR, METHOD, OWN_ACCESSOR, peek } from './peek.ts';
 import { isPlaceholder } from './placeholder.ts';
 import { NOT_SEEN, type Paths, RecordNode } from './record-node.ts';
@@ -203,7 +203,9 @@ export class Recorder {
   iterate(value: unknown): void {
     if (!isObject(value)) return;
     for (const node of this.#objects.of(value).nodes) this.#elements(node, value, false);
-    if (this.isGiven(value)) for (const element of elementsOf(value)) this.given(element);
+    if (!this.isGiven(value)) return;
+    if (hasOwnIterator(value)) this.#handed.hand(value);
+    else for (const element of elementsOf(value)) this.given(element);
   }
 
   /**
@@ -428,7 +430,9 @@ export class Recorder {
     if (isPlaceholder(value)) return;
     if (!Array.isArray(value) && !hasOwnText(value)) return;
     const known = this.#objects.find(value);
-    if (known?.nodes.some(isCompared)) {
+    // It may come from an instance that keeps it where nobody sees it.
+    if (known === undefined) this.#handed.meetUncompared(value);
+    else if (known.nodes.some(isCompared)) {
       if (Array.isArray(value)) this.#seen.content(value);
       else if (!known.isModel && !(value instanceof String)) this.#handed.keep(value);
     }
@@ -463,6 +467,7 @@ export class Recorder {
       return;
     } else if (node.isBelow || this.#objects.of(value).isModel) {
       node.entries = true;
+      if (hasOwnIterator(value)) this.#goneOver(node, value);
       this.#register(node, elementsOf(value), arePrinted);
     } else if (value instanceof Map || value instanceof Set) {
       node.list = true;
@@ -481,6 +486,12 @@ export class Recorder {
         if (isObject(found)) this.#register(node, [found], arePrinted);
       }
     }
+  }
+
+  /** Records that code of a class goes over its instance, as a method does. */
+  #goneOver(node: RecordNode, value: object): void {
+    if ('next' in value) this.cannotSee(node.path.join('.'), 'going over it uses it up');
+    this.#handed.hand(value);
   }
 
   #register(node: RecordNode, elements: Iterable<unknown>, arePrinted: boolean): void {
