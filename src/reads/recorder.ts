@@ -51,6 +51,8 @@ export class Recorder {
   readonly #textUses: TextUses;
   /** Lists and objects with a text of their own that the body got where a template uses the text. */
   #printed: Set<object> | undefined;
+  /** Objects that the body made and called methods of. */
+  #called: Set<object> | undefined;
   /** Rows to which a tag in the body gave a type. */
   #typed: Map<object, string> | undefined;
   /** Objects returned by getters. */
@@ -240,10 +242,17 @@ export class Recorder {
     this.#handed.hand(value);
   }
 
-  /** Records a call of a method. Its result depends on the object, so the object counts as handed on. */
+  /**
+   * Records a call of a method. Its result depends on the object, so the object counts as handed on. One that the body
+   * made, such as a list of authors that it joins, may get more until the body ends.
+   */
   call(object: unknown, method: unknown): void {
     if (!isObject(object) || isLazy(method) || this.#scope.world.macro(method) !== undefined) return;
-    if (this.#objects.of(object).nodes.length > 0 || this.isGiven(object)) this.#handed.hand(object);
+    if (this.#called?.has(object)) return;
+    this.#handed.hand(object);
+    if (this.isFromOutside(object)) return;
+    this.#called ??= new Set();
+    this.#called.add(object);
   }
 
   /**
@@ -315,6 +324,7 @@ export class Recorder {
 
   /** Returns what the body has read. Call it once, when the body has ended. */
   roots(): readonly ReadRoot[] {
+    for (const object of this.#called ?? NONE) this.#handed.hand(object);
     for (const object of this.#printed ?? NONE) this.#print(object);
     if (this.#typed !== undefined) this.#settleTypes(this.#typed);
     for (const { kind, node } of this.#roots) {
