@@ -17,6 +17,8 @@ import type { Scope, World } from './world.ts';
 const scratch = new Uint16Array(32_768);
 const START_CODE = '{'.charCodeAt(0);
 const END_CODE = END.charCodeAt(0);
+/** A name begins with this code and its length. Presences, ends and digests have lower codes: a page may choose names. */
+const FIRST_NAME = 0xe000;
 /** Characters of a digest. */
 const CHARACTERS = 22;
 /** Names that are written as they are, behind their length: short ones without halves of surrogate pairs. */
@@ -110,7 +112,7 @@ export class BelowModels {
     const name = typeof key === 'string' && SHORT_NAME.test(key) ? key : textAtom('k', String(key));
     checkRoom(start + name.length);
     let at = start;
-    scratch[at++] = name.length;
+    scratch[at++] = FIRST_NAME + name.length;
     for (let i = 0; i < name.length; i++) scratch[at++] = name.charCodeAt(i);
     return at;
   }

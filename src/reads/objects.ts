@@ -54,6 +54,11 @@ function isOwnText(found: unknown, name: string | symbol): boolean {
 
 const TEXTS: readonly (string | symbol)[] = [Symbol.toPrimitive, Symbol.toStringTag, 'toString', 'valueOf'];
 
+/** Whether code of its class decides what `for` gets of an object. */
+export function hasOwnIterator(value: object): boolean {
+  return !(Array.isArray(value) || value instanceof Map || value instanceof Set) && Symbol.iterator in value;
+}
+
 /**
  * Iterates over the elements of a list or set, the keys and values of a map, or the property values of another object.
  */

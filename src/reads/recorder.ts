@@ -4,7 +4,7 @@ import { isData } from './built-in.ts';
 import { HandedValues } from './handed-values.ts';
 import { type Known, KnownObjects, PLACEHOLDER } from './known-objects.ts';
 import { isLazy } from './lazies.ts';
-import { elementsOf, hasOwnText, isObject } from './objects.ts';
+import { elementsOf, hasOwnIterator, hasOwnText, isObject } from './objects.ts';
 import { hasClassGetter, INHERITED_ACCESSOR, METHOD, OWN_ACCESSOR, peek } from './peek.ts';
 import { isPlaceholder } from './placeholder.ts';
 import { NOT_SEEN, type Paths, RecordNode } from './record-node.ts';
@@ -51,6 +51,8 @@ export class Recorder {
   readonly #textUses: TextUses;
   /** Lists and objects with a text of their own that the body got where a template uses the text. */
   #printed: Set<object> | undefined;
+  /** Objects that the body made and called methods of. */
+  #called: Set<object> | undefined;
   /** Rows to which a tag in the body gave a type. */
   #typed: Map<object, string> | undefined;
   /** Objects returned by getters. */
@@ -204,7 +206,9 @@ export class Recorder {
   iterate(value: unknown): void {
     if (!isObject(value)) return;
     for (const node of this.#objects.of(value).nodes) this.#elements(node, value, false);
-    if (this.isGiven(value)) for (const element of elementsOf(value)) this.given(element);
+    if (!this.isGiven(value)) return;
+    if (hasOwnIterator(value)) this.#handed.hand(value);
+    else for (const element of elementsOf(value)) this.given(element);
   }
 
   /**
@@ -239,10 +243,17 @@ export class Recorder {
     this.#handed.hand(value);
   }
 
-  /** Records a call of a method. Its result depends on the object, so the object counts as handed on. */
+  /**
+   * Records a call of a method. Its result depends on the object, so the object counts as handed on. One that the body
+   * made, such as a list of authors that it joins, may get more until the body ends.
+   */
   call(object: unknown, method: unknown): void {
     if (!isObject(object) || isLazy(method) || this.#scope.world.macro(method) !== undefined) return;
-    if (this.#objects.of(object).nodes.length > 0 || this.isGiven(object)) this.#handed.hand(object);
+    if (this.#called?.has(object)) return;
+    this.#handed.hand(object);
+    if (this.isFromOutside(object)) return;
+    this.#called ??= new Set();
+    this.#called.add(object);
   }
 
   /**
@@ -314,6 +325,7 @@ export class Recorder {
 
   /** Returns what the body has read. Call it once, when the body has ended. */
   roots(): readonly ReadRoot[] {
+    for (const object of this.#called ?? NONE) this.#handed.hand(object);
     for (const object of this.#printed ?? NONE) this.#print(object);
     if (this.#typed !== undefined) this.#settleTypes(this.#typed);
     for (const { kind, node } of this.#roots) {
@@ -429,7 +441,9 @@ export class Recorder {
     if (isPlaceholder(value)) return;
     if (!Array.isArray(value) && !hasOwnText(value)) return;
     const known = this.#objects.find(value);
-    if (known?.nodes.some(isCompared)) {
+    // It may come from an instance that keeps it where nobody sees it.
+    if (known === undefined) this.#handed.meetUncompared(value);
+    else if (known.nodes.some(isCompared)) {
       if (Array.isArray(value)) this.#seen.content(value);
       else if (!known.isModel && !(value instanceof String)) this.#handed.keep(value);
     }
@@ -464,6 +478,7 @@ export class Recorder {
       return;
     } else if (node.isBelow || this.#objects.of(value).isModel) {
       node.entries = true;
+      if (hasOwnIterator(value)) this.#goneOver(node, value);
       this.#register(node, elementsOf(value), arePrinted);
     } else if (value instanceof Map || value instanceof Set) {
       node.list = true;
@@ -482,6 +497,12 @@ export class Recorder {
         if (isObject(found)) this.#register(node, [found], arePrinted);
       }
     }
+  }
+
+  /** Records that code of a class goes over its instance, as a method does. */
+  #goneOver(node: RecordNode, value: object): void {
+    if ('next' in value) this.cannotSee(node.path.join('.'), 'going over it uses it up');
+    this.#handed.hand(value);
   }
 
   #register(node: RecordNode, elements: Iterable<unknown>, arePrinted: boolean): void {

@@ -1,6 +1,7 @@
 import type { Entries } from '../cache/entries.ts';
-import { MAX_DEPENDENCIES } from '../cache/entry.ts';
+import { type Entry, MAX_DEPENDENCIES } from '../cache/entry.ts';
 import type { StoredKey } from '../cache/key.ts';
+import { MAX_VARIANTS } from '../cache/memory-tier.ts';
 import { newEntry } from '../cache/new-entry.ts';
 import { PENDING, UNKNOWN } from '../cache/token-reader.ts';
 import type { Identity } from '../model/identity.ts';
@@ -76,6 +77,7 @@ export class FragmentMaker {
     // A gap stays a gap even if the answer has come in the meantime: text captured before the answer may be in this
     // body.
     let reason = body.uncached ?? (render.isOpen ? 'pending' : undefined);
+    let why: string | undefined;
     if (reason === undefined && dependencies.tokens.size > MAX_DEPENDENCIES) reason = 'too many dependencies';
     if (reason === undefined && 'reads' in found) {
       const entry = newEntry(
@@ -86,12 +88,15 @@ export class FragmentMaker {
       );
       if (entry.expires <= this.#settings.now()) reason = 'expired';
       else if (!this.#entries.fits(key.memoryKey, entry)) reason = 'too large';
-      else addTo(kept, key.memoryKey, { entry, stored, metBy: pass });
+      else {
+        addTo(kept, key.memoryKey, { entry, stored, metBy: pass });
+        why = this.#whyPushedOut(use, entry);
+      }
       // A body without paths reads only models, and their identity is in the key, so no value of it can vary.
       if (entry.reads.shape.paths.length > 0) this.changing.missed(key.memoryKey, render.token, entry, values);
     }
     if (reason === 'pending') pass.hasGap = true;
-    const why = 'why' in found && reason === found.uncached ? found.why : undefined;
+    if ('why' in found && reason === found.uncached) why = found.why;
     const reads = 'reads' in found ? found.reads : undefined;
     reportFragment(render, call, reason === undefined ? 'miss' : 'uncached', {
       reason,
@@ -101,6 +106,19 @@ export class FragmentMaker {
       reads,
     });
     return rendered.html;
+  }
+
+  /**
+   * Returns why another entry has to go for a new one although it is valid: without a store, a fragment that is shown in
+   * more variants in turn would miss each time.
+   */
+  #whyPushedOut({ render, key }: Use, { reads }: Entry): string | undefined {
+    if (!render.reader.knowsAll) return undefined;
+    const others = this.#entries.inMemory(key.memoryKey);
+    if (others.length < MAX_VARIANTS || !others.every((other) => this.#entries.judge(other, render.reader) === 'valid'))
+      return undefined;
+    const paths = reads.shape.paths.map((path) => `\`${path}\``).join(', ');
+    return `memory keeps ${MAX_VARIANTS} variants of it, and one of them goes for this one; name what varies among ${paths} as a key of the tag`;
   }
 
   /** Renders the body and measures it, in milliseconds; undefined when the pass has to be repeated for it. */

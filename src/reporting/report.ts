@@ -34,6 +34,7 @@ export interface FragmentReport {
   readonly reads: readonly string[];
   /**
    * For the reasons `unseen`, `reads too much` and `changes always`: what could not be compared, where, and what to do.
+   * For a miss: that memory has no room for one more variant, and what to do.
    */
   readonly unseen?: string | undefined;
   /** Milliseconds that rendering the body took; for a hit, when it was stored. */

@@ -7,10 +7,11 @@ import { readPage } from './code-blocks.ts';
 /** What README.md says can still be wrong: it has each of these sentences. */
 const LIMITS = {
   newRow: 'A new row in what a lazy loads, or below a model, is not seen where nothing touches the fragment',
-  decorated: 'A value that the page puts on a model is not compared',
+  decorated: 'A value that the page or a function puts on a model is not compared',
   trusted: 'What a trusted function reads by itself is not seen',
   closures: 'Two processes take helpers of one name and one source for the same',
   weakMap: 'What a class keeps in a WeakMap is not compared where its instances have other data',
+  hidden: 'What only code reaches below a model is not compared',
   identity: 'Whether two objects below models are one object is not compared',
   outward: 'What a function does to the outside happens on a miss and not on a hit',
   defined: 'A macro or an import that a body defines ends with the body',
@@ -60,6 +61,28 @@ describe.each(kinds)('in %s', (kind) => {
       await shown.show(() => ({ a: a({ score: 3, isLiked: false }) }));
       expect(await shown.show(() => ({ a: a({ score: 3, isLiked: true }) }))).toEqual(['miss']);
       expect(await shown.show(() => ({ a: a({ isLiked: true }) }))).toEqual(['miss']);
+    });
+
+    test('the first that a function keeps there is shown', async () => {
+      let times = 0;
+      const helpers: SiteOptions['helpers'] = (env) =>
+        void env.addFilter('memo', (row: { memo?: string }) => {
+          row.memo ??= `memo ${++times}`;
+          return '';
+        });
+      const shown = new Site(T('{{ a | memo }}{{ a.memo }}'), kind, { helpers });
+      for (let i = 0; i < 2; i++) expect(await shown.cached({ a: a({ memo: 'one' }) })).toBe('one');
+      expect(await shown.cached({ a: a({ memo: 'two' }) })).toBe('one');
+    });
+
+    test('nor is a boolean, or whether it is there, on what a lazy loads', async () => {
+      const shown = new Site(T('{% for c in comments() %}{{ "liked" if c.isLiked }}{% endfor %}'), kind);
+      const page = (more: object) => ({
+        a: a(),
+        comments: lazy(async () => [Object.assign(new Comment(1, 'x'), more)]),
+      });
+      expect(await shown.cached(page({ isLiked: true }))).toBe('liked');
+      for (const more of [{ isLiked: false }, {}]) expect(await shown.cached(page(more))).toBe('liked');
     });
 
     test('beside the model it is', async () => {
@@ -137,6 +160,59 @@ describe.each(kinds)('in %s', (kind) => {
     test('without other data it is not stored', async () => {
       const site = new Site(T('{{ m }}'), kind);
       for (const n of [1, 1, 2]) expect(await site.show(() => ({ a: a(), m: new Money(n, {}) }))).toEqual(['unseen']);
+    });
+  });
+
+  describe(LIMITS.hidden, () => {
+    class Private {
+      readonly #isMine: boolean;
+      constructor(isMine: boolean) {
+        this.#isMine = isMine;
+      }
+      get isMine() {
+        return this.#isMine;
+      }
+    }
+    class Rights {
+      readonly isMine: boolean;
+      constructor(isMine: boolean) {
+        this.isMine = isMine;
+      }
+    }
+    class Row {
+      static rights: Rights;
+      readonly own = 1;
+      get isMine() {
+        return Row.rights.isMine;
+      }
+    }
+    const made: [string, (isMine: boolean) => object][] = [
+      ['in a private field', (isMine) => new Private(isMine)],
+      ['in a closure', (isMine) => Object.defineProperty({}, 'isMine', { get: () => isMine, enumerable: true })],
+      [
+        'in a static member of its class',
+        (isMine) => {
+          Row.rights = new Rights(isMine);
+          return new Row();
+        },
+      ],
+      ['in a proxy', (isMine) => new Proxy({}, { get: (_target, name) => name === 'isMine' && isMine })],
+    ];
+    const helpers: SiteOptions['helpers'] = (env) =>
+      void env.addFilter('mine', ({ own }: { own: { isMine: boolean } }) => (own.isMine ? 'mine' : 'not'));
+
+    test.each(made)('%s: the first is shown', async (_where, make) => {
+      const site = new Site(T('{{ a | mine }}'), kind, { helpers });
+      for (const isMine of [true, true, false]) expect(await site.cached({ a: a({ own: make(isMine) }) })).toBe('mine');
+    });
+
+    test.each(made)('%s: beside the model it is compared, or not stored', async (where, make) => {
+      const site = new Site(T('{{ p | mine }}'), kind, { helpers });
+      for (let i = 0; i < 2; i++) {
+        const isStatic = where.includes('static');
+        for (const isMine of isStatic ? [true] : [true, false])
+          await site.show(() => ({ a: a(), p: { own: make(isMine) } }));
+      }
     });
   });
 

@@ -76,6 +76,15 @@ describe.each(kinds)('%s', (kind) => {
       () => ({ a: a({ child: { parent: a({}) } }), o: { x: 1 } }),
     ]);
   });
+  test('names that look like what follows an object', () => {
+    const name = 'n'.repeat(56);
+    return same(
+      T('{{ a | names }}'),
+      // In 59 characters: the length of the other name, the name, and what begins a list.
+      [() => ({ a: a({ box: { [`8${name}p{`]: true } }) }), () => ({ a: a({ box: {}, [name]: [true] }) })],
+      (env) => void env.addFilter('names', ({ box }: { box: object }) => Object.keys(box).length),
+    );
+  });
   test('a symbol below a model is one of the page', () => {
     return same(T("{{ 'same' if a.symbol === symbol else 'other' }}"), [
       () => {

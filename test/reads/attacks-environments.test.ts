@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { ObjectLoader } from '../support/loaders.ts';
 import { Article } from '../support/models.ts';
 import { renderPage } from '../support/render.ts';
-import { T } from './support.ts';
+import { kinds, Site, T } from './support.ts';
 
 test('two processes that install the sweeper in other environments, or in another order, do not share html', async () => {
   const now = () => 1_800_000_000_000;
@@ -64,6 +64,19 @@ test('environments with a name share html with those of that name, whatever the 
   expect([await second.show(0), await second.show(1)]).toEqual(['mail', 'site']);
   expect(second.sweeper.stats().tags.map(({ hits }) => hits)).toEqual([2]);
 });
+
+test.each(kinds)(
+  'pages before and after an option of the environment is changed do not share html, in %s',
+  async (kind) => {
+    const site = new Site(T('{{ html }}'), kind);
+    for (const autoescape of [true, false, true]) {
+      for (const { opts } of [site.env, site.plain] as unknown as { opts: { autoescape: boolean } }[])
+        opts.autoescape = autoescape;
+      await site.show(() => ({ a: new Article(1), html: '<' }));
+    }
+    expect(site.outcomes).toEqual(['hit']);
+  },
+);
 
 test.each([7, '', {}])('a name that is no text is refused: %s', (name) => {
   const install = () => new CacheSweeper().install(new nunjucks.Environment(null), { name: name as string });

@@ -37,6 +37,21 @@ class Rows extends Array<Comment> {
     return this.map(({ text }) => text).join();
   }
 }
+class Collection extends Pager {
+  *[Symbol.iterator]() {
+    yield* this.rows;
+  }
+}
+class ClosedCollection {
+  readonly #rows: readonly Comment[];
+  readonly name = 'closed';
+  constructor(rows: readonly Comment[]) {
+    this.#rows = rows;
+  }
+  *[Symbol.iterator]() {
+    yield* this.#rows;
+  }
+}
 class Rights {
   readonly canEdit: boolean;
   constructor(canEdit: boolean) {
@@ -61,6 +76,8 @@ const helpers = (env: nunjucks.Environment) => {
   env.addGlobal('made', () => new Pager(now));
   env.addGlobal('nested', () => [[now]]);
   env.addGlobal('printed', () => new PrintedPager(now));
+  env.addGlobal('collection', () => new Collection(now));
+  env.addGlobal('closedCollection', () => new ClosedCollection(now));
   env.addGlobal('inMap', () => new Map([['pager', new Pager(now)]]));
 };
 
@@ -106,6 +123,14 @@ describe.each(kinds)('a bump of a model that an instance without an id holds, in
   test('is seen where a global gives it, and it is printed', heard('{{ printed() }}', ofGlobal));
   test('is seen where the body makes an object around it', () =>
     heard('{% set o = {p: made()} %}{{ o | dump | length and o.p | texts }}', ofGlobal)());
+  test('is seen where a global gives it, and its class goes over it', () =>
+    heard('{% for c in collection() %}{{ c }}{% endfor %}', ofGlobal)());
+  test('is seen where a global gives it, and its class goes over what it hides', () =>
+    heard('{% for c in closedCollection() %}{{ c }}{% endfor %}', ofGlobal)());
+  test('is seen where its class goes over it below a model', () =>
+    heard('{% for c in a.pager %}{{ c }}{% endfor %}', (comments) => ({
+      a: a({ pager: new Collection(comments) }),
+    }))());
   test('is seen where an ordinary object holds it, from which the one below the model inherits', () =>
     heard('{{ a.box | below }}', (comments) => ({ a: a({ box: Object.create({ pager: new Pager(comments) }) }) }))());
 });
@@ -119,6 +144,39 @@ describe.each(kinds)('what an instance below a model holds, in %s,', (kind) => {
   const rights = (canEdit: boolean) => () => ({ a: a({ rights: new Rights(canEdit) }) });
   test('counts by its booleans where a filter receives the model', () =>
     same('{{ a | label }}', [rights(true), rights(false)])());
+
+  class Marked {
+    readonly rows: readonly object[];
+    constructor(rows: readonly object[]) {
+      this.rows = rows;
+    }
+    *[Symbol.iterator]() {
+      yield* this.rows;
+    }
+  }
+  const marked = (...marks: readonly boolean[]) => {
+    const rows = () => marks.map((isMine) => ({ isMine }));
+    return () => ({
+      a: Object.assign(
+        new Marked(rows()),
+        a({ list: new Marked(rows()), pairs: new Marked(rows().map((row) => [1, row])) }),
+      ),
+    });
+  };
+  test.each([
+    ['', '{% for row in a.list %}{{ "my" if row.isMine }}{% endfor %}'],
+    [', taken apart', '{% for n, row in a.pairs %}{{ "my" if row.isMine }}{% endfor %}'],
+    [', which is the model', '{% for row in a %}{{ "my" if row.isMine }}{% endfor %}'],
+    [', and by how much it is', '{% for row in a.list %}-{% endfor %}'],
+  ])('counts by its booleans where its class goes over it%s', (_where, body) =>
+    same(body, [marked(true), marked(false), marked(true, false)])(),
+  );
+  test('is not stored where going over it uses it up', async () => {
+    const site = new Site(T('{% for n in a.rows %}{{ n }}{% endfor %}'), kind, { helpers });
+    for (const rows of [[1], [1, 2], [1]])
+      expect(await site.show(() => ({ a: a({ rows: rows.values() }) }))).toEqual(['unseen']);
+    expect(site.unseen).toContain('a.rows: going over it uses it up');
+  });
 
   class Status {
     static readonly open = new Status(true);

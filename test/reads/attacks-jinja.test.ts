@@ -7,6 +7,17 @@ import { F, kinds, Site, T } from './support.ts';
 const installJinjaCompat = (): (() => void) =>
   (nunjucks as unknown as { installJinjaCompat(): () => void }).installJinjaCompat();
 
+class Flag {
+  readonly isOn: boolean;
+  constructor(isOn: boolean) {
+    this.isOn = isOn;
+  }
+  toString(): string {
+    return `${this.isOn}`;
+  }
+}
+const [on, off] = [new Flag(true), new Flag(false)];
+
 const a = (more: object = {}) => Object.assign(new Article(1), more);
 const pages = (...contexts: readonly object[]) => contexts.map((context) => () => ({ a: a(), ...context }));
 
@@ -87,6 +98,8 @@ describe.each(kinds)('with Jinja compatibility, in %s', (kind) => {
       ],
       ['{{ m.get("x") }}', { m: new Map([['x', 1]]) }, { m: new Map([['x', 2]]) }],
       ['{{ text.replace("a", "b") }}', { text: 'aa' }, { text: 'ab' }],
+      ['{% set d = { k: flag } %}{{ d.items() }}{{ d.get("k") }}{{ d.pop("k") }}', { flag: on }, { flag: off }],
+      ['{% set l = [] %}{% set _ = l.append(flag) %}{{ l }}{{ l.pop() }}', { flag: on }, { flag: off }],
     ]; // prettier-ignore
     test.each(cases)('%s', async (source, one, other) => {
       const site = new Site(T(source), kind);

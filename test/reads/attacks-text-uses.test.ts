@@ -45,6 +45,35 @@ describe.each(kinds)('%s: the text of what is not used bare does not count', (ki
   });
 });
 
+describe.each(kinds)('%s: what a test of Nunjucks computes with counts', (kind) => {
+  class Price {
+    readonly cents: number;
+    constructor(cents: number) {
+      this.cents = cents;
+    }
+    valueOf(): number {
+      return this.cents;
+    }
+    toLowerCase(): unknown {
+      return this.cents > 5 ? this : undefined;
+    }
+    toUpperCase(): unknown {
+      return this.toLowerCase();
+    }
+  }
+  const tests = ['gt(5)', 'ge(5)', 'lt(5)', 'le(5)', 'odd', 'even', 'divisibleby(2)', 'lower', 'upper'];
+  test.each([...tests.map((name) => `x is ${name}`), '5 is gt(x)', 'p.m is odd', 'a.m is odd'])('%s', async (asked) => {
+    const site = new Site(T(`{{ "y" if ${asked} else "n" }}`), kind);
+    for (let i = 0; i < 2; i++) {
+      for (const cents of [1, 8]) {
+        const x = Object.assign(new Price(cents), { isOdd: cents === 1 });
+        await site.show(() => page(x));
+      }
+    }
+    expect(site.outcomes).toEqual(['hit']);
+  });
+});
+
 describe.each(kinds)('%s: a list of models that a tag in the body receives counts', (kind) => {
   test.each([
     ['depends', T('{% depends list %}same')],

@@ -129,8 +129,8 @@ export const readMutants = {
     rule: 'for a call the read is the object it is called on',
     edits: edit(
       'reads/recorder.ts',
-      'nodes.length > 0 || this.isGiven(object)) this.#handed.hand(object);',
-      'false) {}',
+      'this.#handed.hand(object);\n    if (this.isFromOutside',
+      'if (this.isFromOutside',
     ),
     seed: 1,
   },

@@ -14,6 +14,27 @@ describe('the memory tier', () => {
     expect(await site.show(page({ lang: 0 }))).toEqual(['miss']);
   });
 
+  test('tells when a variant pushes out another, and what to do', async () => {
+    const site = new Site(`\n${LANG}`, 'memory');
+    const told = async (lang: number) => {
+      expect(await site.show(page({ lang }))).toEqual(['miss']);
+      return site.unseen;
+    };
+    for (const lang of numbers(8)) expect(await told(lang)).toBe('');
+    for (const lang of [8, 0, 1])
+      expect(await told(lang)).toMatch(/^page\.njk:2: memory keeps 8 variants .* `lang` as a key/);
+    // What can never be served again makes room.
+    await site.sweeper.invalidateCacheFor(new Article(1));
+    for (const lang of numbers(8)) expect(await told(lang)).toBe('');
+  });
+
+  test('keeps 8 variants of each key', async () => {
+    const site = new Site(T('{{ lang }}', 'lang'), 'memory');
+    for (const round of ['miss', 'hit', 'hit'])
+      for (const lang of numbers(20)) expect(await site.show(page({ lang }))).toEqual([round]);
+    expect(site.unseen).toBe('');
+  });
+
   test('keeps 8 of each model, and of each tag', async () => {
     const site = new Site(`${LANG}{% cachesweeper b 500 %}{{ lang }}{% endcachesweeper %}`, 'memory');
     for (const round of ['miss', 'hit']) {
@@ -28,6 +49,7 @@ describe.each(kinds.filter((kind) => kind !== 'memory'))('variants in %s', (kind
   test('are all there for another process', async () => {
     const first = new Site(LANG, kind);
     for (const lang of numbers(12)) expect(await first.show(page({ lang }))).toEqual(['miss']);
+    expect(first.unseen).toBe('');
     const second = new Site(LANG, kind, { shared: first });
     for (const lang of numbers(12)) expect(await second.show(page({ lang }))).toEqual(['hit']);
     for (const lang of numbers(12)) expect(await first.show(page({ lang }))).toEqual(['hit']);

@@ -196,9 +196,9 @@ export class BodyReading implements TemplateReading {
 
   madeUp(object: unknown): unknown {
     if (!isObject(object)) return object;
+    this.#method(object, undefined);
     // What the body made itself may be changed, and is made of what was read.
     if (!this.#recorder.isFromOutside(object)) return object;
-    this.hand([object]);
     const path = this.#pathOf(object);
     return reportingChanges(object, () => this.#recorder.cannotSee(path, CHANGES));
   }

@@ -159,7 +159,7 @@ export class Helpers {
     return this.#own.moving.has(called);
   }
 
-  /** Whether a test only looks at the type of a value, never inside it. Most of Nunjucks' own tests do. */
+  /** Whether a test of Nunjucks reads nothing of what it receives. */
   isStructural(called: unknown): boolean {
     return this.#own.structural.has(called);
   }
@@ -257,8 +257,24 @@ interface Own {
 /** Nunjucks' own filters that look at no element of the list they receive. */
 const MOVING = ['length', 'first', 'last', 'reverse', 'slice', 'batch', 'default'];
 
-/** The only test that reads a property of its value. */
-const LOOKS_INSIDE = 'iterable';
+/**
+ * Whether a test reads nothing of what it receives, and so tells only types and identities apart. Others read a property
+ * or use the text, as `is gt(5)` does.
+ */
+function readsNothing(test: (...args: unknown[]) => unknown): boolean {
+  let hasRead = false;
+  const read = (): undefined => {
+    hasRead = true;
+  };
+  const probe = new Proxy({}, { get: read });
+  try {
+    test(probe, 1);
+    test(1, probe);
+  } catch {
+    // It called a method, and the probe has none.
+  }
+  return !hasRead;
+}
 
 /** Finds Nunjucks' own tests and filters, in a new environment without additions. */
 function ownOf(env: Environment): Own {
@@ -284,7 +300,7 @@ function ownOf(env: Environment): Own {
         ),
       ),
       tests: new Set(Object.values(tests)),
-      structural: new Set(Object.keys(tests).flatMap((name) => (name === LOOKS_INSIDE ? [] : [tests[name]]))),
+      structural: new Set(Object.values(tests).filter((test) => readsNothing(test as never))),
       filters: new Set(Object.values(filters)),
       moving: new Set(MOVING.map((name) => filters[name])),
       safe: Object.getPrototypeOf((filters.safe as (text: string) => object)('')),

@@ -42,13 +42,17 @@ interface Kept {
   readonly templateDigest: TemplateDigest;
   readonly parts: readonly Part[];
   readonly manner: string;
+  readonly options: string;
 }
 
 /** Computes digests, once per version of a template. */
 export class TemplateDigests {
   readonly #env: Environment;
   readonly #factsOf: (template: Template) => TemplateFacts | undefined;
-  readonly #options: string;
+  /** The options that are read while a page is rendered, as they were last, and the text of all. */
+  #autoescape: unknown;
+  #throwOnUndefined: unknown;
+  #options: string | undefined;
   readonly #mannerOf: () => string;
   readonly #kept = new WeakMap<Template, Kept>();
   readonly #names = new LRUCache<string, string>({ max: MAX_NAMES });
@@ -60,8 +64,6 @@ export class TemplateDigests {
    *   from helpers, which are recorded as reads
    */
   constructor(env: Environment, factsOf: (template: Template) => TemplateFacts | undefined, manner: () => string) {
-    const { autoescape, throwOnUndefined, trimBlocks, lstripBlocks, tags } = env.opts;
-    this.#options = JSON.stringify([autoescape, throwOnUndefined, trimBlocks, lstripBlocks, tags ?? null]);
     this.#mannerOf = manner;
     this.#env = env;
     this.#factsOf = factsOf;
@@ -73,12 +75,26 @@ export class TemplateDigests {
   of(template: Template, load: Load): TemplateDigest | Promise<unknown> {
     const kept = this.#kept.get(template);
     const manner = this.#mannerOf();
-    if (kept !== undefined && kept.manner === manner && this.#isCurrent(kept, load)) return kept.templateDigest;
+    const options = this.#optionsText();
+    const isSame = kept !== undefined && kept.manner === manner && kept.options === options;
+    if (isSame && this.#isCurrent(kept, load)) return kept.templateDigest;
     const { parts, waiting } = this.#collect(template, load);
     if (waiting.length > 0) return Promise.all(waiting);
-    const templateDigest = this.#templateDigest(template, parts, manner);
-    this.#kept.set(template, { templateDigest, parts, manner });
+    const templateDigest = this.#templateDigest(template, parts, `${options}${manner}`);
+    this.#kept.set(template, { templateDigest, parts, manner, options });
     return templateDigest;
+  }
+
+  /** Returns the text of the environment's options. A site may change some of them between two pages. */
+  #optionsText(): string {
+    const { autoescape, throwOnUndefined, trimBlocks, lstripBlocks, tags } = this.#env.opts;
+    const isSame = autoescape === this.#autoescape && throwOnUndefined === this.#throwOnUndefined;
+    if (this.#options === undefined || !isSame) {
+      this.#autoescape = autoescape;
+      this.#throwOnUndefined = throwOnUndefined;
+      this.#options = JSON.stringify([autoescape, throwOnUndefined, trimBlocks, lstripBlocks, tags ?? null]);
+    }
+    return this.#options;
   }
 
   /** Whether loading each part would return the same template as before, or one with the same source. */
@@ -133,7 +149,7 @@ export class TemplateDigests {
     }
     return {
       name,
-      digest: digest(`${name}\n${this.#options}${manner}\n${text}`, DIGEST_CHARACTERS),
+      digest: digest(`${name}\n${manner}\n${text}`, DIGEST_CHARACTERS),
       isKnown,
       path: template.path,
       paths,

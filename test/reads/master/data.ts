@@ -368,8 +368,9 @@ export class World {
     else await sweeper.invalidateCacheFor(type === 'row' ? 'Row' : CLASSES[type]);
   }
 
-  #load(page: Map<string, object>, type: ModelType, at: number): never {
-    const name = `${type} ${at}`;
+  /** @param isLate whether a lazy loads it. Of that nothing is compared, so the page puts nothing on it. */
+  #load(page: Map<string, object>, type: ModelType, at: number, isLate = false): never {
+    const name = `${type} ${at}${isLate ? ' late' : ''}`;
     const objects = this.#instances === 'same' ? this.#kept : page;
     let object = objects.get(name);
     if (object === undefined || this.#instances === 'many') object = Object.create(CLASSES[type].prototype) as object;
@@ -378,11 +379,11 @@ export class World {
     page.set(name, object);
     const { author, comments, ...data } = this.rows[type][at] as { author?: number; comments?: number[] };
     const more: Record<string, unknown> = structuredClone(data);
-    if (author !== undefined) more.author = this.#load(page, 'author', author);
-    if (comments !== undefined) more.comments = comments.map((comment) => this.#load(page, 'comment', comment));
-    this.#leaveOut(type, more);
+    if (author !== undefined) more.author = this.#load(page, 'author', author, isLate);
+    if (comments !== undefined) more.comments = comments.map((comment) => this.#load(page, 'comment', comment, isLate));
+    if (!isLate) this.#leaveOut(type, more);
     const { liked } = this.vars;
-    if (liked > 0 && (type === 'article' || type === 'comment')) more.liked = liked === 1;
+    if (!isLate && liked > 0 && (type === 'article' || type === 'comment')) more.liked = liked === 1;
     for (const key of Object.keys(object)) if (!(key in more)) Reflect.deleteProperty(object, key);
     return Object.assign(object, more) as never;
   }
@@ -442,9 +443,9 @@ export class World {
       t: (key: 'hello' | 'bye') => labels[lang]?.[key],
       format: (value: number) => value * number,
       here: () => `/${lang}`,
-      replies: late(() => all('comment', rows.replies)),
+      replies: late(() => rows.replies.map((at) => this.#load(page, 'comment', at, true))),
       total: late(() => rows.replies.length),
-      writerOf: late((id: number) => one('author', id - 1)),
+      writerOf: late((id: number) => this.#load(page, 'author', id - 1, true)),
     };
   }
 }
