@@ -1,6 +1,6 @@
 import type { Model, Sequelize, Transaction } from 'sequelize';
 import type { SweepTransaction } from '../invalidation/transaction.ts';
-import { MAX_BULK_ROWS, type SaveHook, type Write } from './save-hook.ts';
+import { MAX_BULK_ROWS, type SaveHook, type Write, type WrittenRow } from './save-hook.ts';
 import type { AnyModel, SequelizeModels } from './sequelize-models.ts';
 import { anyRow, rowBefore, rowNow } from './sequelize-rows.ts';
 
@@ -90,7 +90,9 @@ export class SequelizeListener {
     const previous = isNewRecord ? undefined : rowBefore(instance);
     const result = await query();
     const others = isNewRecord ? [] : this.#following(model, columnsOf(values));
-    await this.#heard([write(model, [{ now: rowNow(instance), previous }]), ...others], options);
+    const now = rowNow(instance);
+    const comesOrGoes = changesDeletion(model, now, previous);
+    await this.#heard([write(model, [{ now, previous, comesOrGoes }]), ...others], options);
     return result;
   }
 
@@ -99,7 +101,8 @@ export class SequelizeListener {
     const model = instance.constructor as AnyModel;
     const previous = rowBefore(instance);
     const result = await query();
-    await this.#heard([write(model, [{ now: rowNow(instance), previous }]), ...this.#following(model)], options);
+    const row = { now: rowNow(instance), previous, comesOrGoes: true };
+    await this.#heard([write(model, [row]), ...this.#following(model)], options);
     return result;
   }
 
@@ -120,7 +123,7 @@ export class SequelizeListener {
     const result = await query();
     // The write has happened. If its rows cannot be read again, bump their type instead.
     const now = previous && (await this.#again(model, previous, values, options).catch(() => undefined));
-    const rows = now && previous?.map((row, i) => ({ now: rowNow(now[i] ?? row), previous: rowNow(row) }));
+    const rows = now && previous?.map((row, i) => written(model, now[i], row));
     await this.#heard([write(model, rows), ...more.map((each) => write(each, undefined)), ...others], options);
     return result;
   }
@@ -203,6 +206,19 @@ export class SequelizeListener {
       .unscoped()
       .findAll({ where: where as never, transaction, limit, paranoid: false, hooks: false } as never);
   }
+}
+
+/** @param now undefined if the row was deleted */
+function written(model: AnyModel, now: Model | undefined, previous: Model): WrittenRow {
+  const [after, before] = [rowNow(now ?? previous), rowNow(previous)];
+  return { now: after, previous: before, comesOrGoes: now === undefined || changesDeletion(model, after, before) };
+}
+
+/** Whether a write has deleted or restored a row that stays in its table (`paranoid`). */
+function changesDeletion(model: AnyModel, now: Model, previous: Model | undefined): boolean {
+  const { deletedAt } = (model as { _timestampAttributes?: { deletedAt?: string } })._timestampAttributes ?? {};
+  if (deletedAt === undefined || previous === undefined) return false;
+  return jsonOf(now.get(deletedAt)) !== jsonOf(previous.get(deletedAt));
 }
 
 function columnsOf(values: unknown): readonly string[] {
