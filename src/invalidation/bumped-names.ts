@@ -1,6 +1,6 @@
 import type { Identifier, Identity } from '../model/identity.ts';
 import { bumpedNames, EVERYTHING } from '../model/names.ts';
-import { isPartialRow, isUnknown, partialRow, wasAsked } from '../model/partial-row.ts';
+import { asIfAbsent, isPartialRow, isUnknown, partialRow, timesAsked } from '../model/partial-row.ts';
 import { badOption } from '../util/check-option.ts';
 
 /** Limit of models that one invalidation may reach through `touches`. More means that it makes ever new models. */
@@ -81,13 +81,22 @@ export class BumpedNames {
     if (touches === undefined) return [];
     const named = (model: unknown): Touched => ({ model, identity: this.#identifier.identity(model) });
     if (!isPartialRow(previous) && !isPartialRow(row)) return listed(touches(row, previous)).map(named);
+    const before = timesAsked();
     try {
       const touched = listed(touches(row, previous));
       // If all that the function has read is known, a model without an id is a mistake.
-      const isUnsure = wasAsked(row) || wasAsked(previous);
-      return touched.map((model) => (isUnsure ? this.#partlyTouched(model) : named(model)));
+      if (timesAsked() === before) {
+        return touched.map((model) => (isPartialRow(model) ? this.#partlyTouched(model) : named(model)));
+      }
+      const otherwise = touchedIfAbsent(touches, row, previous);
+      const all = [
+        ...touched.map((model) => this.#partlyTouched(model)),
+        ...otherwise.map((model) => this.#partlyTouched(model)),
+      ];
+      // It has decided by something unknown that it touches nothing. Nobody knows what it would touch otherwise.
+      return all.length === 0 ? [ANYTHING] : all;
     } catch (error) {
-      if (!wasAsked(row) && !wasAsked(previous)) throw error;
+      if (timesAsked() === before) throw error;
       // The function fails on unknown attributes, so it may touch anything.
       return [ANYTHING];
     }
@@ -108,6 +117,15 @@ export class BumpedNames {
       if (isUnknown(named)) return ANYTHING;
       return { model: partialRow({}), identity: { type: this.#identifier.identity(named).type, id: undefined } };
     }
+  }
+}
+
+/** What a function names for a row whose unknown attributes are absent. If it fails on that, it has said all before. */
+function touchedIfAbsent(touches: Touches, row: unknown, previous: object | undefined): readonly unknown[] {
+  try {
+    return asIfAbsent(() => listed(touches(row, previous)).filter((model) => model !== undefined && model !== null));
+  } catch {
+    return [];
   }
 }
 

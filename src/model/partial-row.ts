@@ -9,46 +9,53 @@ const unknown: object = new Proxy(function unknown() {}, {
 });
 
 const rows = new WeakSet<object>();
-const asked = new WeakSet<object>();
+let asked = 0;
 
 /** Wraps `known` so that every other attribute reads as unknown. */
 export function partialRow(known: object): object {
   const row: object = new Proxy(known, {
-    get: (target, name, receiver) => {
-      if (typeof name !== 'symbol' && !(name in target)) return unknownOf(row);
-      const value: unknown = Reflect.get(target, name, receiver);
-      // The row in it may be a partial one as well.
-      if (asked.has(target)) asked.add(row);
-      return value;
-    },
+    get: (target, name, receiver) =>
+      typeof name === 'symbol' || name in target ? Reflect.get(target, name, receiver) : unknownValue(),
   });
   return markPartial(row);
 }
 
-/** Marks a row whose unknown attributes are getters that give {@link unknownOf} it. */
+/** Marks a row whose unknown attributes are getters that give {@link unknownValue}. */
 export function markPartial<T extends object>(row: T): T {
   rows.add(row);
   return row;
 }
 
-/** Returns the value of an unknown attribute, and remembers that somebody has read one of this row. */
-export function unknownOf(row: object): object {
-  asked.add(row);
-  return unknown;
+/** Returns the value of an unknown attribute, and notes that somebody has read one. */
+export function unknownValue(): object | undefined {
+  noteAsked();
+  return isAbsent ? undefined : unknown;
 }
 
-/** Remembers that somebody has read something of the row that was not loaded. */
-export function noteAsked(row: object): void {
-  asked.add(row);
+let isAbsent = false;
+
+/** Runs a function for which unknown attributes are absent: where it decides by one, it goes the other way. */
+export function asIfAbsent<T>(run: () => T): T {
+  isAbsent = true;
+  try {
+    return run();
+  } finally {
+    isAbsent = false;
+  }
+}
+
+/** Notes that somebody has read something of a row that was not loaded. */
+export function noteAsked(): void {
+  asked++;
+}
+
+/** How often something unknown was read. If it grows while a function runs, what comes out of that may be wrong. */
+export function timesAsked(): number {
+  return asked;
 }
 
 export function isPartialRow(row: unknown): boolean {
   return typeof row === 'object' && row !== null && rows.has(row);
-}
-
-/** Whether an unknown attribute of the row was read, so that what came out of it may be wrong. */
-export function wasAsked(row: unknown): boolean {
-  return typeof row === 'object' && row !== null && asked.has(row);
 }
 
 export function isUnknown(value: unknown): boolean {

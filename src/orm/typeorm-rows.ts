@@ -1,5 +1,5 @@
 import type { EntityMetadata } from 'typeorm';
-import { isUnknown, markPartial, noteAsked, partialRow, unknownOf } from '../model/partial-row.ts';
+import { isUnknown, markPartial, noteAsked, partialRow, unknownValue } from '../model/partial-row.ts';
 
 export type Row = Record<string, unknown>;
 type Relation = EntityMetadata['relations'][number];
@@ -68,7 +68,7 @@ function rowOf({ target, relations }: EntityMetadata, known: object): Row {
   const inner: Row = Object.create(typeof target === 'function' ? target.prototype : Object.prototype);
   const row = partialRow(inner) as Row;
   // What is embedded is unknown as a whole.
-  for (const relation of relations) if (!relation.embeddedMetadata) related(inner, row, relation, undefined);
+  for (const relation of relations) if (!relation.embeddedMetadata) related(inner, relation, undefined);
   for (const [name, value] of Object.entries(known)) {
     if (value !== undefined) Object.defineProperty(inner, name, { value, enumerable: true, configurable: true });
   }
@@ -82,11 +82,11 @@ function partly(metadata: EntityMetadata, row: Row): Row {
     if (isVirtual || metadata.relations.some((relation) => relation.propertyPath === propertyPath)) continue;
     const holder = holderOf(row, column);
     if (holder[propertyName] !== undefined) continue;
-    Object.defineProperty(holder, propertyName, { get: () => unknownOf(row), enumerable: true, configurable: true });
+    Object.defineProperty(holder, propertyName, { get: () => unknownValue(), enumerable: true, configurable: true });
   }
   for (const relation of metadata.relations) {
     const loaded: unknown = relation.getEntityValue(row);
-    if (loaded === undefined || isIdsOnly(loaded, relation)) related(holderOf(row, relation), row, relation, loaded);
+    if (loaded === undefined || isIdsOnly(loaded, relation)) related(holderOf(row, relation), relation, loaded);
   }
   return markPartial(row);
 }
@@ -103,13 +103,13 @@ function isIdsOnly(loaded: unknown, { inverseEntityMetadata: { target } }: Relat
  *
  * @param of the object that holds it: the row, or what is embedded in it
  */
-function related(of: Row, row: Row, relation: Relation, ids: unknown): void {
+function related(of: Row, relation: Relation, ids: unknown): void {
   const { inverseEntityMetadata: other, propertyName } = relation;
   const get = (): unknown => {
     if (Array.isArray(ids)) return ids.map((id) => rowOf(other, asObject(id, other)));
     if (ids !== undefined) return rowOf(other, asObject(ids, other));
     if (relation.isOneToMany || relation.isManyToMany) {
-      noteAsked(row);
+      noteAsked();
       return [rowOf(other, {})];
     }
     const known: Row = {};
@@ -118,7 +118,7 @@ function related(of: Row, row: Row, relation: Relation, ids: unknown): void {
       if (value === null) return null;
       if (value !== undefined && !isUnknown(value) && referencedColumn) known[referencedColumn.propertyName] = value;
     }
-    if (Object.keys(known).length < Math.max(1, relation.joinColumns.length)) noteAsked(row);
+    if (Object.keys(known).length < Math.max(1, relation.joinColumns.length)) noteAsked();
     return rowOf(other, known);
   };
   Object.defineProperty(of, propertyName, { get, enumerable: true, configurable: true });

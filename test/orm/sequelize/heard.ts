@@ -284,6 +284,21 @@ function suite(open: () => Promise<Options>): void {
       expect(await ranAfter(context, () => loaded.update({ title: 'newer' }))).toEqual(['two']);
     });
 
+    const article = (row: Row) => ({ type: 'Article', id: row.articleId });
+    test.each<[string, (row: Row) => unknown, readonly string[]]>([
+      ['is true', (row) => (row.likes ? article(row) : []), ['one', 'comment', '"Comment"']],
+      ['is not', (row) => (row.likes ? [] : article(row)), ['one', 'comment', '"Comment"']],
+      ['is or is not', (row) => (row.likes ? 'Other' : article(row)), ['one', 'comment', '"Comment"', '"Other"']],
+      ['has one value', (row) => (row.likes === 0 ? article(row) : []), [...all, '"Other"']],
+    ])('touches that decide whether an unknown attribute %s: all that it may be', async (_title, touches, ran) => {
+      const { comment, context } = await blog();
+      site.sweeper.register('Comment', { touches: touches as never });
+      const row = await part(comment, ['id', 'text', 'articleId']);
+      expect(await ranAfter(context, () => row.update({ text: 'new' }))).toEqual(ran);
+      const update = () => comment.update({ text: 'b' }, { where: { text: 'new' } });
+      expect(await ranAfter(context, update)).toEqual(expect.arrayContaining(all));
+    });
+
     test('touches that throw although all that they read is known are reported', async () => {
       const { comment, context } = await blog();
       site.sweeper.register('Comment', {
