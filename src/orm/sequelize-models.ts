@@ -1,6 +1,6 @@
 import type { Model, ModelAttributeColumnOptions, ModelStatic, Sequelize } from 'sequelize';
-import { idAt, type KnownModel, type KnownModels, keyAttributes } from '../model/known-models.ts';
-import type { HookedOrm, SaveHook } from './save-hook.ts';
+import { idAt, type KnownModel, type KnownModels, keyAttributes, ownSchema } from '../model/known-models.ts';
+import type { HookedOrm, Place, SaveHook } from './save-hook.ts';
 import { anyRow } from './sequelize-rows.ts';
 
 export type AnyModel = ModelStatic<Model>;
@@ -13,6 +13,9 @@ export class SequelizeModels implements HookedOrm {
   readonly #hook: SaveHook;
   /** Tells the tables of this instance from those of another, which may be in another database. */
   readonly #number = ++instances;
+
+  /** Names of the models of which rows were read from another schema. */
+  readonly #ofSchemas = new Set<string>();
 
   constructor(sequelize: Sequelize, hook: SaveHook) {
     this.#sequelize = sequelize;
@@ -36,9 +39,21 @@ export class SequelizeModels implements HookedOrm {
       id,
       table: `${this.#number}.${tableOf(this.base(model))}`,
       tenant: this.#hook.tenant,
+      hasTenants: () => this.#ofSchemas.has(model.name),
       // A class that only extends a model has another name than that under which saves are heard.
       isHeard: this.#sequelize.isDefined(model.name) && this.#hook.hears(model.name),
     };
+  }
+
+  /** Where the rows of each model are. Instances are taken for other databases, because plain rows do not tell theirs. */
+  places(names: readonly string[]): readonly Place[] {
+    return names.map((name) => ({
+      model: `Sequelize ${this.#hook.typeOf(name)}`,
+      name,
+      table: this.#number,
+      isOpen: () => true,
+      todo: "give each instance a tenant: { tenant: 'a' }; else ",
+    }));
   }
 
   #isOwn(modelClass: unknown): modelClass is AnyModel {
@@ -46,6 +61,11 @@ export class SequelizeModels implements HookedOrm {
       (modelClass as { readonly sequelize?: unknown }).sequelize === this.#sequelize &&
       'rawAttributes' in (modelClass as object)
     );
+  }
+
+  /** Notes of which models rows are read. */
+  reads(model: AnyModel): void {
+    if (ownSchema(model, this.base(model)) !== undefined) this.#ofSchemas.add(model.name);
   }
 
   /** The model as it was defined, for a class that was derived from it for a scope or for another schema. */

@@ -25,8 +25,8 @@ export interface SequelizeInstance {
  * which are not.
  *
  * @param ofSequelize a `Sequelize` instance; if options name models, define these first
- * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION; CACHESWEEPER_INSTALL when it was called for this instance and
- * sweeper before
+ * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION; CACHESWEEPER_TYPE_CONFLICT when the sweeper hears another instance
+ * with the same models; CACHESWEEPER_INSTALL when it was called for this instance and sweeper before
  *
  * @example
  * sweepOnSave(sequelize, sweeper, { models: { Comment: { using: 'updatedAt' } }, exclude: ['Session'] });
@@ -52,10 +52,12 @@ export function sweepOnSave(
   }
   const transactions = new OpenTransactions(hook);
   const models = new SequelizeModels(sequelize, hook);
+  hook.claim(models.places(Object.keys(sequelize.models)));
   hook.learn(models);
   installed.set(sequelize, told.add(sweeper));
   keepsSequelizeAttributes(sequelize);
-  listen(sequelize, new SequelizeListener(sequelize, hook, transactions, models));
+  claimLater(sequelize, (name) => hook.claim(models.places([name])));
+  listen(sequelize, new SequelizeListener(sequelize, hook, transactions, models), models);
   enter(sequelize, transactions);
 }
 
@@ -88,13 +90,32 @@ function enter(sequelize: Sequelize, transactions: OpenTransactions): void {
   sequelize.transaction = entered as typeof sequelize.transaction;
 }
 
+/** Claims models that are defined later. Errors of the hooks `beforeDefine` and `afterDefine` would reach nobody. */
+function claimLater({ modelManager }: Sequelize, claim: (name: string) => void): void {
+  const manager = modelManager as unknown as { addModel(model: AnyModel): unknown };
+  const addModel = manager.addModel.bind(manager);
+  manager.addModel = (model) => {
+    claim(model.name);
+    return addModel(model);
+  };
+}
+
+interface Including {
+  readonly include?: readonly ({ readonly model?: AnyModel } & Including)[];
+}
+
+/** The models of which a query reads rows. */
+function modelsRead(model: AnyModel | undefined, { include = [] }: Including = {}): readonly AnyModel[] {
+  return [...(model ? [model] : []), ...include.flatMap((each) => modelsRead(each.model, each))];
+}
+
 type AnyMethod = (...args: never[]) => Promise<unknown>;
 
 /**
  * Wraps the methods through which all models send their queries. Sequelize's hooks will not do: they are not called for
  * `increment` or with `hooks: false`, and after a save they do not know the row before it.
  */
-function listen(sequelize: Sequelize, listener: SequelizeListener): void {
+function listen(sequelize: Sequelize, listener: SequelizeListener, models: SequelizeModels): void {
   const queries = sequelize.getQueryInterface() as unknown as Record<string, AnyMethod | undefined>;
   const wrap = <A extends unknown[]>(
     name: string,
@@ -105,6 +126,10 @@ function listen(sequelize: Sequelize, listener: SequelizeListener): void {
       queries[name] = ((...args: A) => heard(() => send(...args), ...args)) as unknown as AnyMethod;
   };
   const target = (model: AnyModel | undefined, table: unknown): Target => (model ? { model } : { table });
+  wrap('select', (query, model: AnyModel, _table: unknown, options?: Including) => {
+    for (const each of modelsRead(model, options)) models.reads(each);
+    return query();
+  });
   wrap('insert', (query, instance: Model | null, table: unknown, values: unknown, options?: QueryOptions) =>
     instance ? listener.instance(query, instance, values, options) : listener.any(query, { table }, options),
   );

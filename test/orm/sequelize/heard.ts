@@ -165,6 +165,20 @@ function suite(open: () => Promise<Options>): void {
       expect(ran).toEqual(['listA', '"Note"']);
     });
 
+    test('plain rows of a schema are refused with type=: they do not tell it', async () => {
+      const { noteA, noteB, context } = await schemas();
+      const shown = new Site('{% cachesweeper row 0 type="Note" %}{{ row.text }}{% endcachesweeper %}');
+      sweepOnSave(sequelize, shown.sweeper);
+      const [a, b] = [await noteA.findByPk(1, { raw: true }), await noteB.findByPk(1, { raw: true })];
+      for (const row of [a, b, { ...(a as object) }]) {
+        await expect(shown.render({ row })).rejects.toThrow('does not tell its tenant');
+      }
+      expect((await shown.render({ row: context.a })).html).toBe('of a');
+      expect((await shown.render({ row: context.b })).html).toBe('of b');
+      shown.sweeper.register('Note', { tenant: () => null });
+      expect((await shown.render({ row: a })).html).toBe('of a');
+    });
+
     test('a tenant that was not loaded: the type, because it may be any', async () => {
       const define = await start(['a', 'b', '"Note"', '"Other"'], 'later');
       const note = define('Note', { text: DataTypes.TEXT, orgId: DataTypes.INTEGER });
@@ -196,6 +210,22 @@ function suite(open: () => Promise<Options>): void {
         await ofB.close();
       }
     });
+  });
+
+  test('two instances with a model of one name are refused: plain rows do not tell which of them they are from', async () => {
+    const define = await start([]);
+    define('Note', { text: DataTypes.TEXT });
+    const other = new Sequelize({ ...(await open()), logging: false });
+    try {
+      other.define('Note', { text: DataTypes.TEXT });
+      const conflict = { code: 'CACHESWEEPER_TYPE_CONFLICT' };
+      expect(() => sweepOnSave(other, site.sweeper)).toThrow(expect.objectContaining(conflict));
+      sweepOnSave(other, site.sweeper, { models: { Note: { type: 'Memo' } } });
+      other.define('Letter', {});
+      expect(() => define('Letter', {})).toThrow(expect.objectContaining(conflict));
+    } finally {
+      await other.close();
+    }
   });
 
   describe(`rows that were loaded in part`, () => {
