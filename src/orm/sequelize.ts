@@ -6,8 +6,9 @@ import { badOption } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
 import { SaveHook, type SaveHookOptions } from './save-hook.ts';
 import { keepsSequelizeAttributes } from './sequelize-attributes.ts';
-import { OpenTransactions, type QueryOptions, SequelizeListener, type Target } from './sequelize-listener.ts';
+import { columnsOf, type QueryOptions, SequelizeListener, type Target } from './sequelize-listener.ts';
 import { type AnyModel, SequelizeModels } from './sequelize-models.ts';
+import { OpenTransactions } from './sequelize-transactions.ts';
 import { checkVersion, SEQUELIZE } from './versions.ts';
 
 export type { HookedModel, SaveHookOptions } from './save-hook.ts';
@@ -141,18 +142,21 @@ function listen(sequelize: Sequelize, listener: SequelizeListener, models: Seque
       ? listener.deletion(query, instance, options)
       : listener.matching(query, { table }, { where, isDeletion: true }, options),
   );
-  wrap('upsert', (query, table: unknown, _insert: unknown, _update: unknown, _where: unknown, options?: QueryOptions) =>
-    listener.any(query, target(options?.model, table), options),
+  wrap('upsert', (query, table: unknown, _insert: unknown, update: unknown, _where: unknown, options?: QueryOptions) =>
+    listener.any(query, target(options?.model, table), options, columnsOf(update)),
   );
   wrap('bulkInsert', (query, table: unknown, _rows: unknown, options?: QueryOptions) =>
-    listener.any(query, target(options?.model, table), options),
+    listener.any(query, target(options?.model, table), options, options?.updateOnDuplicate),
   );
   wrap('bulkUpdate', (query, table: unknown, values: unknown, where: unknown, options?: QueryOptions) =>
     listener.matching(query, target(options?.model, table), { where, values }, options),
   );
   wrap('bulkDelete', (query, table: unknown, where: unknown, options?: QueryOptions, model?: AnyModel) =>
-    listener.matching(query, target(model, table), { where, isDeletion: true }, options),
+    options?.truncate
+      ? listener.emptied(query, target(model, table), options)
+      : listener.matching(query, target(model, table), { where, isDeletion: true }, options),
   );
+  wrap('dropTable', (query, table: unknown, options?: QueryOptions) => listener.emptied(query, { table }, options));
   for (const name of ['increment', 'decrement'] as const) {
     wrap(
       name,

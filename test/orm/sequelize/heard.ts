@@ -106,6 +106,59 @@ function suite(open: () => Promise<Options>): void {
     expect((await category.findByPk(child.id))?.parent).toBeNull();
   });
 
+  describe('rows that go with those of another table', () => {
+    const files = async () => {
+      const define = await start(['file', 'entry', '"Other"']);
+      const code = { type: DataTypes.INTEGER, unique: true };
+      const folder = define('Folder', {
+        slug: { type: DataTypes.STRING, unique: true },
+        code,
+        title: DataTypes.STRING,
+      });
+      const file = define('File', { text: DataTypes.TEXT });
+      const entry = define('Entry', { text: DataTypes.TEXT });
+      file.belongsTo(folder, { foreignKey: 'slug', targetKey: 'slug', onUpdate: 'CASCADE' } as never);
+      entry.belongsTo(folder, { onUpdate: 'CASCADE', onDelete: 'NO ACTION' });
+      await sequelize.sync({ force: true });
+      const { id } = await folder.create({ slug: 'a', code: 1 });
+      const context = { file: await file.create({ slug: 'a' }), entry: await entry.create({ FolderId: id }) };
+      return { folder, file, context };
+    };
+
+    test.each<[string, (folder: Rows) => Promise<unknown>]>([
+      ['upsert()', (folder) => folder.upsert({ slug: 'b', code: 1 }, { conflictFields: ['code'] } as never)],
+      [
+        'bulkCreate()',
+        (folder) =>
+          folder.bulkCreate([{ slug: 'b', code: 1 }], {
+            updateOnDuplicate: ['slug', 'code'],
+            conflictAttributes: ['code'],
+          } as never),
+      ],
+    ])('%s that changes what a foreign key refers to: the rows of that key, as their type', async (_title, upsert) => {
+      const { folder, file, context } = await files();
+      expect(await ranAfter(context, () => upsert(folder))).toEqual(['file']);
+      expect((await file.findByPk(1))?.slug).toBe('b');
+      const other = () => folder.upsert({ code: 1, title: 'new' }, { conflictFields: ['code'] } as never);
+      expect(await ranAfter(context, other)).toEqual([]);
+      expect(await ranAfter(context, () => folder.upsert({ id: 1, title: 'newer' }))).toEqual([]);
+    });
+
+    test('truncate({ cascade: true }): all tables, whatever their foreign keys say', async () => {
+      const { folder, file, context } = await files();
+      const isPostgres = sequelize.getDialect() === 'postgres'; // SQLite empties one table
+      if (!isPostgres) await sequelize.query('PRAGMA foreign_keys = OFF');
+      expect(await ranAfter(context, () => folder.truncate({ cascade: true }))).toEqual(['file', 'entry']);
+      if (isPostgres) expect(await file.count()).toBe(0);
+    });
+
+    test('a table that is dropped or made anew', async () => {
+      const { file, context } = await files();
+      expect(await ranAfter(context, () => sequelize.sync({ force: true }))).toEqual(['file', 'entry']);
+      expect(await ranAfter(context, () => file.drop())).toEqual(['file']);
+    });
+  });
+
   describe(`two schemas with one table name`, () => {
     const tags = ['a', 'b', 'listA', 'listB', '"Note"', '"Other"'];
     const schemas = async (hook: object = {}) => {
