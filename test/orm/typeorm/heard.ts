@@ -38,6 +38,15 @@ class Category {
   declare slug: string;
   declare parent: Category | null;
 }
+class Group {
+  declare id: number;
+  declare slug: string;
+  declare code: number;
+}
+class Membership {
+  declare id: number;
+  declare group: Group | null;
+}
 class Session {
   declare sid: string;
   declare data: string;
@@ -110,6 +119,25 @@ const entitiesOf = ({ EntitySchema }: TypeOrm) => [
         joinColumn: { name: 'parent', referencedColumnName: 'slug' },
         nullable: true,
         onDelete: 'SET NULL',
+        onUpdate: 'CASCADE',
+      },
+    },
+  }),
+  new EntitySchema<Group>({
+    name: 'Group',
+    target: Group,
+    tableName: 'groupings',
+    columns: { id, slug: { type: 'text', unique: true }, code: { type: 'integer', unique: true } },
+  }),
+  new EntitySchema<Membership>({
+    name: 'Membership',
+    target: Membership,
+    columns: { id },
+    relations: {
+      group: {
+        type: 'many-to-one',
+        target: 'Group',
+        joinColumn: { name: 'slug', referencedColumnName: 'slug' },
         onUpdate: 'CASCADE',
       },
     },
@@ -255,6 +283,18 @@ function suite(open: () => Promise<DataSourceOptions>, orm: TypeOrm): void {
       expect(await ranAfter(context, async () => categories.remove(root))).toEqual(['child']);
       const after = await categories.findOneOrFail({ where: { slug: 'child' }, relations: { parent: true } });
       expect(after.parent).toBeNull();
+    });
+
+    test('those of another table after an upsert: their type', async () => {
+      await start(['membership', '"Article"']);
+      const groups = source.getRepository(Group);
+      const group = await groups.save(groups.create({ slug: 'a', code: 1 }));
+      const memberships = source.getRepository(Membership);
+      const context = { membership: await memberships.save(memberships.create({ group })) };
+      expect(await ranAfter(context, () => groups.upsert({ slug: 'b', code: 1 }, ['code']))).toEqual(['membership']);
+      const [{ group: now } = { group: null }] = await memberships.find({ relations: { group: true } });
+      expect(now?.slug).toBe('b');
+      expect(await ranAfter(context, () => groups.insert({ slug: 'c', code: 2 }))).toEqual([]);
     });
   });
 
