@@ -63,6 +63,11 @@ export class SequelizeModels implements HookedOrm {
     );
   }
 
+  /** The table of a model, and that of the model from which it was derived for a schema. */
+  #tablesOf(model: AnyModel): readonly string[] {
+    return [tableOf(model), tableOf(this.base(model))];
+  }
+
   /** Notes of which models rows are read. */
   reads(model: AnyModel): void {
     if (ownSchema(model, this.base(model)) !== undefined) this.#ofSchemas.add(model.name);
@@ -75,9 +80,11 @@ export class SequelizeModels implements HookedOrm {
 
   readonly relatives: HookedOrm['relatives'] = ({ modelClass }) => {
     const own = this.base(modelClass as AnyModel);
-    const table = tableOf(own);
+    const tables = this.#tablesOf(modelClass as AnyModel);
+    // Of a model that is read by schemas nobody knows all tables.
+    const isDerived = (model: AnyModel) => this.#ofSchemas.has(model.name) && bareNameOf(model) === bareNameOf(own);
     return this.all
-      .filter((model) => model !== own && tableOf(model) === table)
+      .filter((model) => model !== own && (tables.includes(tableOf(model)) || isDerived(model)))
       .map((model) => ({ model: model.name, modelClass: model, anyRow: anyRow(model) }));
   };
 
@@ -89,7 +96,7 @@ export class SequelizeModels implements HookedOrm {
     const exact = this.all.find((model) => this.hasTable(model, table));
     if (exact !== undefined) return [exact];
     const bare = bareName(table);
-    return this.all.filter((model) => bareName(model.getTableName()) === bare);
+    return this.all.filter((model) => bareNameOf(model) === bare);
   }
 
   hasTable(model: AnyModel, table: unknown): boolean {
@@ -103,9 +110,9 @@ export class SequelizeModels implements HookedOrm {
    * @param changed the columns; undefined for deleted rows
    */
   goingWith(model: AnyModel, changed?: readonly string[], met: Set<AnyModel> = new Set()): readonly AnyModel[] {
-    const table = tableOf(this.base(model));
+    const tables = this.#tablesOf(model);
     return this.all.flatMap((other) => {
-      const goes = () => Object.values(other.getAttributes()).some((each) => goesWith(each, table, changed));
+      const goes = () => Object.values(other.getAttributes()).some((each) => goesWith(each, tables, changed));
       if (met.has(other) || !goes()) return [];
       met.add(other);
       return [other, ...this.goingWith(other, undefined, met)];
@@ -124,15 +131,15 @@ function isUnique(model: AnyModel, attribute: string): boolean {
   });
 }
 
-/** Whether a deletion or change of a row of the table makes the database delete or change rows with this foreign key. */
+/** Whether a deletion or change of a row of the tables makes the database delete or change rows with this foreign key. */
 function goesWith(
   { references, onDelete, onUpdate }: ModelAttributeColumnOptions,
-  table: string,
+  tables: readonly string[],
   changed: readonly string[] | undefined,
 ): boolean {
   const isObject = typeof references === 'object' && references !== null && 'model' in references;
   const to = isObject ? references.model : references;
-  if (to === undefined || tableName(to) !== table) return false;
+  if (to === undefined || !tables.includes(tableName(to))) return false;
   const { key = 'id' } = isObject ? references : {};
   if (changed !== undefined && !changed.includes(key)) return false;
   return /cascade|set/i.test(String(changed === undefined ? onDelete : onUpdate));
@@ -146,6 +153,10 @@ function tableName(table: unknown): string {
   if (typeof table === 'string') return table;
   const { tableName, schema } = table as { readonly tableName?: string; readonly schema?: string };
   return schema ? `${schema}.${tableName}` : String(tableName);
+}
+
+function bareNameOf(model: AnyModel): string {
+  return bareName(model.getTableName());
 }
 
 /** The name of a table alone, however it was written. */

@@ -447,6 +447,28 @@ function suite(open: () => Promise<Options>): void {
       expect(await ranAfter(context, () => write(employee))).toEqual(one);
     });
 
+    test('one of them by its schema, the other by a class derived for it', async () => {
+      const define = await start(['note', 'memo', 'link', '"Other"']);
+      const note = define('Note', { text: DataTypes.TEXT }, { tableName: 'notes' }).schema('tenant_a') as Rows;
+      const memo = define('Memo', { text: DataTypes.TEXT }, { tableName: 'notes', schema: 'tenant_a' });
+      if (sequelize.getDialect() === 'postgres') await sequelize.query('CREATE SCHEMA tenant_a');
+      await note.sync({ force: true });
+      const link = define('Link', {
+        noteId: {
+          type: DataTypes.INTEGER,
+          references: { model: { tableName: 'notes', schema: 'tenant_a' }, key: 'id' },
+          onDelete: 'CASCADE',
+        },
+      });
+      await link.sync({ force: true });
+      const row = await note.create({ text: 'a' });
+      const context = { note: row, memo: await memo.findByPk(1), link: await link.create({ noteId: 1 }) };
+      await note.findByPk(1);
+      expect(await ranAfter(context, () => row.update({ text: 'b' }))).toEqual(['note', 'memo']);
+      expect(await ranAfter(context, () => (context.memo as Row).update({ text: 'c' }))).toEqual(['note', 'memo']);
+      expect(await ranAfter(context, () => row.destroy())).toEqual(['note', 'memo', 'link']);
+    });
+
     test('a model that is excluded does not silence the other', async () => {
       const { employee, context } = await people({ exclude: ['Employee'] });
       const first = (await employee.findByPk(1)) as Row;
