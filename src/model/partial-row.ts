@@ -9,13 +9,14 @@ const unknown: object = new Proxy(function unknown() {}, {
 });
 
 const rows = new WeakSet<object>();
-let asked = 0;
+/** The function that runs now: what it has read of what is unknown, and which of that is absent for it. */
+let running: { readonly asked: Set<string>; readonly absent: ReadonlySet<string> } | undefined;
 
 /** Wraps `known` so that every other attribute reads as unknown. */
 export function partialRow(known: object): object {
   const row: object = new Proxy(known, {
     get: (target, name, receiver) =>
-      typeof name === 'symbol' || name in target ? Reflect.get(target, name, receiver) : unknownValue(),
+      typeof name === 'symbol' || name in target ? Reflect.get(target, name, receiver) : unknownValue(name),
   });
   return markPartial(row);
 }
@@ -26,32 +27,31 @@ export function markPartial<T extends object>(row: T): T {
   return row;
 }
 
-/** Returns the value of an unknown attribute, and notes that somebody has read one. */
-export function unknownValue(): object | undefined {
-  noteAsked();
-  return isAbsent ? undefined : unknown;
+/** Returns the value of an unknown attribute, and notes that somebody has read it. */
+export function unknownValue(name: string): object | undefined {
+  noteAsked(name);
+  return running?.absent.has(name) ? undefined : unknown;
 }
 
-let isAbsent = false;
+/** Notes that somebody has read something that was not loaded. */
+export function noteAsked(name: string): void {
+  running?.asked.add(name);
+}
 
-/** Runs a function for which unknown attributes are absent: where it decides by one, it goes the other way. */
-export function asIfAbsent<T>(run: () => T): T {
-  isAbsent = true;
+/**
+ * Runs a function that may read what is unknown.
+ *
+ * @param asked gets the names of all that it has read. If there are any, what comes out of it may be wrong.
+ * @param absent names that are absent for it instead of unknown: where it decides by one, it goes the other way
+ */
+export function noteWhatAsks<T>(run: () => T, asked: Set<string>, absent: ReadonlySet<string> = new Set()): T {
+  const before = running;
+  running = { asked, absent };
   try {
     return run();
   } finally {
-    isAbsent = false;
+    running = before;
   }
-}
-
-/** Notes that somebody has read something of a row that was not loaded. */
-export function noteAsked(): void {
-  asked++;
-}
-
-/** How often something unknown was read. If it grows while a function runs, what comes out of that may be wrong. */
-export function timesAsked(): number {
-  return asked;
 }
 
 export function isPartialRow(row: unknown): boolean {

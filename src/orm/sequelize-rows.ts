@@ -46,7 +46,7 @@ function partly(
   const known: Record<string, unknown> = { ...values };
   for (const [name, { type }] of Object.entries(model.getAttributes())) {
     if (isVirtual(type) || (known[name] !== undefined && !isComputed(known[name], model))) continue;
-    Object.defineProperty(known, name, { get: () => unknownValue(), enumerable: true, configurable: true });
+    Object.defineProperty(known, name, { get: () => unknownValue(name), enumerable: true, configurable: true });
   }
   Object.defineProperty(inner, 'dataValues', { value: known });
   for (const association of Object.values(model.associations)) {
@@ -70,7 +70,7 @@ function associated(row: Model, association: Association, loaded: unknown): unkn
     return isSame ? loaded : rowOf(target, { [targetKey]: key });
   }
   if (loaded !== undefined) return loaded;
-  noteAsked();
+  noteAsked(association.as);
   return associationType === 'HasOne' ? rowOf(target, {}) : [rowOf(target, {})];
 }
 

@@ -82,7 +82,11 @@ function partly(metadata: EntityMetadata, row: Row): Row {
     if (isVirtual || metadata.relations.some((relation) => relation.propertyPath === propertyPath)) continue;
     const holder = holderOf(row, column);
     if (holder[propertyName] !== undefined) continue;
-    Object.defineProperty(holder, propertyName, { get: () => unknownValue(), enumerable: true, configurable: true });
+    Object.defineProperty(holder, propertyName, {
+      get: () => unknownValue(propertyName),
+      enumerable: true,
+      configurable: true,
+    });
   }
   for (const relation of metadata.relations) {
     const loaded: unknown = relation.getEntityValue(row);
@@ -109,7 +113,7 @@ function related(of: Row, relation: Relation, ids: unknown): void {
     if (Array.isArray(ids)) return ids.map((id) => rowOf(other, asObject(id, other)));
     if (ids !== undefined) return rowOf(other, asObject(ids, other));
     if (relation.isOneToMany || relation.isManyToMany) {
-      noteAsked();
+      noteAsked(propertyName);
       return [rowOf(other, {})];
     }
     const known: Row = {};
@@ -118,7 +122,7 @@ function related(of: Row, relation: Relation, ids: unknown): void {
       if (value === null) return null;
       if (value !== undefined && !isUnknown(value) && referencedColumn) known[referencedColumn.propertyName] = value;
     }
-    if (Object.keys(known).length < Math.max(1, relation.joinColumns.length)) noteAsked();
+    if (Object.keys(known).length < Math.max(1, relation.joinColumns.length)) noteAsked(propertyName);
     return rowOf(other, known);
   };
   Object.defineProperty(of, propertyName, { get, enumerable: true, configurable: true });

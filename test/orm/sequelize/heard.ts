@@ -285,7 +285,11 @@ function suite(open: () => Promise<Options>): void {
     const blog = async () => {
       const define = await start(['one', 'two', 'comment', '"Comment"', '"Other"']);
       const article = define('Article', { title: DataTypes.TEXT });
-      const comment = define('Comment', { text: DataTypes.TEXT, likes: DataTypes.INTEGER });
+      const comment = define('Comment', {
+        text: DataTypes.TEXT,
+        likes: DataTypes.INTEGER,
+        hidden: DataTypes.BOOLEAN,
+      });
       comment.belongsTo(article, { foreignKey: 'articleId', as: 'article' });
       article.hasMany(comment, { foreignKey: 'articleId', as: 'comments' });
       await sequelize.sync({ force: true });
@@ -371,6 +375,12 @@ function suite(open: () => Promise<Options>): void {
     test.each<[string, (row: Row) => unknown, readonly string[]]>([
       ['is true', (row) => (row.likes ? article(row) : []), ['one', 'comment', '"Comment"']],
       ['is not', (row) => (row.likes ? [] : article(row)), ['one', 'comment', '"Comment"']],
+      [
+        'is true and another is not',
+        (row) => (row.likes && !row.hidden ? article(row) : []),
+        ['one', 'comment', '"Comment"'],
+      ],
+      ['and others are not', (row) => (!row.likes && !row.hidden ? article(row) : []), ['one', 'comment', '"Comment"']],
       ['is or is not', (row) => (row.likes ? 'Other' : article(row)), ['one', 'comment', '"Comment"', '"Other"']],
       ['has one value', (row) => (row.likes === 0 ? article(row) : []), [...all, '"Other"']],
     ])('touches that decide whether an unknown attribute %s: all that it may be', async (_title, touches, ran) => {
