@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { sweepOnSave } from 'nunjucks-cachesweeper/sequelize';
 import { DataTypes, literal, Model, type ModelStatic, type Options, Sequelize } from 'sequelize';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -230,6 +231,22 @@ function suite(open: () => Promise<Options>): void {
       expect((await shown.render({ row: context.b })).html).toBe('of b');
       shown.sweeper.register('Note', { tenant: () => null });
       expect((await shown.render({ row: a })).html).toBe('of a');
+    });
+
+    test('a tenant that only the request knows: a function tells it, for pages and for saves', async () => {
+      const current = new AsyncLocalStorage<string>();
+      const define = await start([], 'later');
+      const note = define('Note', { text: DataTypes.TEXT });
+      await sequelize.sync({ force: true });
+      const shown = new Site('{% cachesweeper note 0 %}{{ note.text }}{% endcachesweeper %}');
+      sweepOnSave(sequelize, shown.sweeper, { models: { Note: { tenant: () => current.getStore() } } });
+      const of = (tenant: string) =>
+        note.build({ id: 1, text: `of ${tenant}` }, { isNewRecord: false, raw: true }) as Row;
+      const html = (tenant: string) => current.run(tenant, async () => (await shown.render({ note: of(tenant) })).html);
+      expect([await html('a'), await html('b'), await html('a')]).toEqual(['of a', 'of b', 'of a']);
+      await expect(shown.render({ note: of('a') })).rejects.toThrow('no usable tenant');
+      await current.run('a', () => of('a').update({ text: 'new' }));
+      expect(errors).toEqual([]);
     });
 
     test('a tenant that was not loaded: the type, because it may be any', async () => {
