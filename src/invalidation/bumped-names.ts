@@ -1,10 +1,13 @@
 import type { Identifier, Identity } from '../model/identity.ts';
 import { bumpedNames, EVERYTHING } from '../model/names.ts';
-import { isPartialRow, isUnknown, partialRow, wasAsked } from '../model/partial-row.ts';
+import { isPartialRow, isUnknown, noteWhatAsks, partialRow } from '../model/partial-row.ts';
 import { badOption } from '../util/check-option.ts';
 
 /** Limit of models that one invalidation may reach through `touches`. More means that it makes ever new models. */
 const MAX_TOUCHED = 100_000;
+
+/** Limit of times that `touches` is asked again of one row. */
+const MAX_WAYS = 100;
 
 /** `touches` of a partial row returned something unknown, which may mean any model. */
 const ANYTHING: unique symbol = Symbol('anything');
@@ -81,13 +84,18 @@ export class BumpedNames {
     if (touches === undefined) return [];
     const named = (model: unknown): Touched => ({ model, identity: this.#identifier.identity(model) });
     if (!isPartialRow(previous) && !isPartialRow(row)) return listed(touches(row, previous)).map(named);
+    const asked = new Set<string>();
     try {
-      const touched = listed(touches(row, previous));
+      const touched = noteWhatAsks(() => listed(touches(row, previous)), asked);
       // If all that the function has read is known, a model without an id is a mistake.
-      const isUnsure = wasAsked(row) || wasAsked(previous);
-      return touched.map((model) => (isUnsure ? this.#partlyTouched(model) : named(model)));
+      if (asked.size === 0) {
+        return touched.map((model) => (isPartialRow(model) ? this.#partlyTouched(model) : named(model)));
+      }
+      const all = [...touched, ...touchedOtherwise(() => listed(touches(row, previous)), asked)];
+      // It has decided by something unknown that it touches nothing. Nobody knows what it would touch otherwise.
+      return all.length === 0 ? [ANYTHING] : all.map((model) => this.#partlyTouched(model));
     } catch (error) {
-      if (!wasAsked(row) && !wasAsked(previous)) throw error;
+      if (asked.size === 0) throw error;
       // The function fails on unknown attributes, so it may touch anything.
       return [ANYTHING];
     }
@@ -109,6 +117,27 @@ export class BumpedNames {
       return { model: partialRow({}), identity: { type: this.#identifier.identity(named).type, id: undefined } };
     }
   }
+}
+
+/**
+ * What a function names where one of the unknown attributes that it reads is absent, or all of them. If it fails on that, it
+ * has said all before.
+ *
+ * @param asked the attributes; gets those that it reads only then
+ */
+function touchedOtherwise(touches: () => readonly unknown[], asked: Set<string>): readonly unknown[] {
+  const found: unknown[] = [];
+  const ask = (absent: ReadonlySet<string>) => {
+    try {
+      found.push(...noteWhatAsks(touches, asked, absent).filter((model) => model !== undefined && model !== null));
+    } catch {
+      // Absent, it cannot be what the function goes on with.
+    }
+  };
+  let ways = 0;
+  for (const name of asked) if (++ways < MAX_WAYS) ask(new Set([name]));
+  ask(asked);
+  return found;
 }
 
 function listed(touched: unknown): readonly unknown[] {

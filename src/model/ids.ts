@@ -4,8 +4,8 @@ import { ID_ATTRIBUTES, type Whereabouts } from './known-models.ts';
 import { noIdentity } from './no-identity.ts';
 import { isUnknown } from './partial-row.ts';
 
-/** Bytes, and MongoDB's ObjectId, UUID and Long, are ids too. */
-type IdValue = string | number | bigint | Uint8Array | { readonly _bsontype: string };
+/** Dates, bytes, and MongoDB's ObjectId, UUID and Long, are ids too. */
+type IdValue = string | number | bigint | Date | Uint8Array | { readonly _bsontype: string };
 
 /** Identifies a model to the cache. Without an `id` it means the type as a whole. */
 export interface ModelIdentity {
@@ -47,10 +47,11 @@ export function checkedTenant(tenant: unknown, whose: string, attribute?: Wherea
 
 /** Returns an id as text. Those of several attributes are a list. */
 export function checkedId(id: unknown, whose: string, attribute?: Whereabouts): string {
-  const text = idText(id);
+  const textOf = (part: unknown) => idText(part instanceof Date ? part.toJSON() : part);
+  const text = textOf(id);
   if (text !== undefined) return text;
   if (Array.isArray(id) && id.length > 0) {
-    const texts = id.map((each) => idText(each instanceof Date ? each.toJSON() : each));
+    const texts = id.map(textOf);
     if (!texts.includes(undefined)) return JSON.stringify(texts);
   }
   const name = typeof attribute === 'string' ? attribute : 'id';

@@ -12,6 +12,8 @@ export interface KnownModel {
   readonly table: string;
   /** The tenant that all rows of this class belong to. */
   readonly tenant?: string | undefined;
+  /** Whether rows of several tenants are read under its type, of which those that are plain objects do not tell theirs. */
+  hasTenants?(): boolean;
   /** Whether all saves of its rows are heard, under its name. Then its instances are models wherever a body meets one. */
   readonly isHeard: boolean;
 }

@@ -33,8 +33,11 @@ export class OrmModels {
     return undefined;
   }
 
-  /** Whether a client of its own has rows of this type for each tenant. */
-  hasTenants(type: string): boolean {
-    return this.#orms.some((models) => models(type)?.tenant !== undefined);
+  /** Whether rows of this type are of several tenants: each has a client, or a schema, of its own. */
+  hasTenants(classOrType: ModelClass | string): boolean {
+    return this.#orms.some((models) => {
+      const known = models(classOrType);
+      return known?.tenant !== undefined || known?.hasTenants?.() === true;
+    });
   }
 }

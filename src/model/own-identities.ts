@@ -60,7 +60,7 @@ export class OwnIdentities {
       return checkedTenant('tenant' in told ? (told.tenant ?? null) : null, `a row of type ${type}`) ?? undefined;
     }
     if (isPlain(model)) {
-      if (!this.#orms.hasTenants(type)) return undefined;
+      if (![type, this.#classes.seen(type)].some((each) => each && this.#orms.hasTenants(each))) return undefined;
       throw noIdentity(
         `a row of type ${type} does not tell its tenant, because it is a clone or was read by other means: pass the row that ` +
           'the ORM gave, or { type, id, tenant }',

@@ -9,46 +9,53 @@ const unknown: object = new Proxy(function unknown() {}, {
 });
 
 const rows = new WeakSet<object>();
-const asked = new WeakSet<object>();
+/** The function that runs now: what it has read of what is unknown, and which of that is absent for it. */
+let running: { readonly asked: Set<string>; readonly absent: ReadonlySet<string> } | undefined;
 
 /** Wraps `known` so that every other attribute reads as unknown. */
 export function partialRow(known: object): object {
   const row: object = new Proxy(known, {
-    get: (target, name, receiver) => {
-      if (typeof name !== 'symbol' && !(name in target)) return unknownOf(row);
-      const value: unknown = Reflect.get(target, name, receiver);
-      // The row in it may be a partial one as well.
-      if (asked.has(target)) asked.add(row);
-      return value;
-    },
+    get: (target, name, receiver) =>
+      typeof name === 'symbol' || name in target ? Reflect.get(target, name, receiver) : unknownValue(name),
   });
   return markPartial(row);
 }
 
-/** Marks a row whose unknown attributes are getters that give {@link unknownOf} it. */
+/** Marks a row whose unknown attributes are getters that give {@link unknownValue}. */
 export function markPartial<T extends object>(row: T): T {
   rows.add(row);
   return row;
 }
 
-/** Returns the value of an unknown attribute, and remembers that somebody has read one of this row. */
-export function unknownOf(row: object): object {
-  asked.add(row);
-  return unknown;
+/** Returns the value of an unknown attribute, and notes that somebody has read it. */
+export function unknownValue(name: string): object | undefined {
+  noteAsked(name);
+  return running?.absent.has(name) ? undefined : unknown;
 }
 
-/** Remembers that somebody has read something of the row that was not loaded. */
-export function noteAsked(row: object): void {
-  asked.add(row);
+/** Notes that somebody has read something that was not loaded. */
+export function noteAsked(name: string): void {
+  running?.asked.add(name);
+}
+
+/**
+ * Runs a function that may read what is unknown.
+ *
+ * @param asked gets the names of all that it has read. If there are any, what comes out of it may be wrong.
+ * @param absent names that are absent for it instead of unknown: where it decides by one, it goes the other way
+ */
+export function noteWhatAsks<T>(run: () => T, asked: Set<string>, absent: ReadonlySet<string> = new Set()): T {
+  const before = running;
+  running = { asked, absent };
+  try {
+    return run();
+  } finally {
+    running = before;
+  }
 }
 
 export function isPartialRow(row: unknown): boolean {
   return typeof row === 'object' && row !== null && rows.has(row);
-}
-
-/** Whether an unknown attribute of the row was read, so that what came out of it may be wrong. */
-export function wasAsked(row: unknown): boolean {
-  return typeof row === 'object' && row !== null && asked.has(row);
 }
 
 export function isUnknown(value: unknown): boolean {

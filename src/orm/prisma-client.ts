@@ -36,12 +36,13 @@ export interface Request extends Source {
 /** Returns where the keys of a client's models are. */
 export function keysOf({ _engineConfig: config }: Root, { models }: DataModel, options: SaveHookOptions): KeyFields {
   const schema = config?.inlineSchema;
-  const keys = keysOfSchema(typeof schema === 'string' ? schema : '');
+  const keys = typeof schema === 'string' ? keysOfSchema(schema) : undefined;
   return (model) => {
     const told = options.models?.[model]?.id;
     if (told !== undefined) return typeof told === 'string' ? [told] : [];
+    if (keys !== undefined) return keys.get(model) ?? [];
     const id = ID_ATTRIBUTES.find((name) => models[model]?.fields.some((field) => field.name === name));
-    return keys.get(model) ?? (id === undefined ? [] : [id]);
+    return id === undefined ? [] : [id];
   };
 }
 

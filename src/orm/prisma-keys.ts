@@ -10,18 +10,23 @@ export type KeyFields = (model: string) => readonly string[];
 export function keysOfSchema(schema: string): ReadonlyMap<string, readonly string[]> {
   const keys = new Map<string, readonly string[]>();
   for (const [, name = '', body = ''] of schema.matchAll(/^[ \t]*(?:model|view)\s+(\w+)\s*\{([\s\S]*?)^[ \t]*\}/gm)) {
+    const code = withoutTexts(body);
     const primary: string[] = [];
     const unique: (readonly string[])[] = [];
     const required = new Set<string>();
-    for (const line of body.split('\n').map(withoutTexts)) {
-      const [, block, list = ''] = /^\s*@@(id|unique)\s*\(\s*(?:fields:\s*)?\[([^\]]*)\]/.exec(line) ?? [];
-      const fields = list.split(',').map((field) => /^\s*(\w*)/.exec(field)?.[1] ?? '');
+    // A list of fields may go over several lines, and stand behind other arguments.
+    for (const [, kind, args = ''] of code.matchAll(/@@(id|unique)\s*\(((?:[^()]|\([^()]*\))*)\)/g)) {
+      const [, list = ''] = /\[([^\]]*)\]/.exec(args.replace(/\([^()]*\)/g, '')) ?? [];
+      const fields = list.match(/\w+/g) ?? [];
+      if (kind === 'id') primary.push(...fields);
+      else if (fields.length > 0 && !IS_PARTIAL.test(args)) unique.push(fields);
+    }
+    for (const line of code.split('\n')) {
       const [, field, optional] = /^\s*(\w+)\s+\w+(\?|\[)?/.exec(line) ?? [];
-      if (field !== undefined && optional === undefined) required.add(field);
-      if (block === 'id') primary.push(...fields);
-      else if (block === 'unique') unique.push(fields);
-      else if (field !== undefined && /\s@id\b/.test(line)) primary.push(field);
-      else if (field !== undefined && /\s@unique\b/.test(line)) unique.push([field]);
+      if (field === undefined) continue;
+      if (optional === undefined) required.add(field);
+      if (/\s@id\b/.test(line)) primary.push(field);
+      else if (/\s@unique\b/.test(line) && !IS_PARTIAL.test(line)) unique.push([field]);
     }
     // Without a primary key Prisma tells rows apart by what is unique and never empty.
     const key = primary.length > 0 ? primary : unique.find((each) => each.every((field) => required.has(field)));
@@ -31,9 +36,13 @@ export function keysOfSchema(schema: string): ReadonlyMap<string, readonly strin
   return keys;
 }
 
-function withoutTexts(line: string): string {
-  return line.replace(/"(?:[^"\\]|\\.)*"/g, '""').replace(/\/\/.*$/, '');
+/** Drops what is in texts and comments. */
+function withoutTexts(code: string): string {
+  return code.replace(/"(?:[^"\\\n]|\\.)*"|\/\/.*$/gm, (found) => (found.startsWith('"') ? '""' : ''));
 }
+
+/** Says of an index that it holds for some rows only. */
+const IS_PARTIAL = /\bwhere:/;
 
 /**
  * Finds the values of a key in the condition for one row: beside other fields, or together under the name that Prisma

@@ -145,7 +145,10 @@ export class PrismaListener {
     if (operation === 'updateMany' && found.length !== rows.length) return undefined;
     const textOf = (row: Row) => JSON.stringify(key.map((name) => scalarText(row[name])));
     const byKey = new Map(found.map((row) => [textOf(row), row]));
-    return rows.map((row) => ({ now: byKey.get(textOf(row)) ?? row, previous: row }));
+    return rows.map((row) => {
+      const now = byKey.get(textOf(row));
+      return { now: now ?? row, previous: row, comesOrGoes: now === undefined };
+    });
   }
 
   #find(model: string, args: object, open: Open | undefined): Promise<Row[]> {

@@ -77,7 +77,7 @@ function topRows(
     if (key.some((field) => now[field] === undefined)) return undefined;
     const known = scalars.every((name) => name in now) ? now : partialRow(now);
     if (operation.startsWith('create') || operation === 'delete') {
-      rows.push({ now: known });
+      rows.push({ now: known, comesOrGoes: operation === 'delete' });
       continue;
     }
     if (changesKey && asked === undefined) return undefined;

@@ -15,14 +15,22 @@ export type { Place } from './places.ts';
 /** Limit of rows for `bulk: 'rows'`. With more, the type is bumped. */
 export const MAX_BULK_ROWS = 1_000;
 
+/** A row as it is now and, if known, was before. */
+export interface WrittenRow {
+  readonly now: object;
+  readonly previous?: object | undefined;
+  /** Whether it was deleted or restored. That counts whatever the attribute of `using` is, which stays the same. */
+  readonly comesOrGoes?: boolean;
+}
+
 /** One write, as an ORM's hook saw it. */
 export interface Write {
   /** The ORM's name of the model. */
   readonly model: string;
   /** The model's class; undefined for models whose rows are plain objects. */
   readonly modelClass: object | undefined;
-  /** The rows as they are now and, if known, were before; undefined if the rows are not known. */
-  readonly rows: readonly { readonly now: object; readonly previous?: object | undefined }[] | undefined;
+  /** Undefined if the rows are not known. */
+  readonly rows: readonly WrittenRow[] | undefined;
   /** A row of which nothing is known, for `touches` where the rows are not known. Default: a plain one. */
   readonly anyRow?: object | undefined;
 }
@@ -170,7 +178,8 @@ export class SaveHook {
   #withRelatives(write: Write): readonly (Write & { readonly isRelative?: true })[] {
     const relatives = this.#relatives(write);
     if (relatives.length === 0) return [write];
-    const rows = write.rows?.map(({ now, previous }) => ({
+    const rows = write.rows?.map(({ now, previous, ...more }) => ({
+      ...more,
       now: partialRow(now),
       previous: previous && partialRow(previous),
     }));
@@ -191,10 +200,10 @@ export class SaveHook {
       if (!rows.every(({ now, previous }) => this.#isIdentified(now, type) && this.#isIdentified(previous, type))) {
         return into.invalidateAllOf(of, rows);
       }
-      for (const { now, previous } of rows) {
+      for (const { now, previous, comesOrGoes } of rows) {
         into.invalidateCacheFor(now, {
           ...(type === undefined ? {} : { type }),
-          ...this.#using(model, now),
+          ...(comesOrGoes ? {} : this.#using(model, now)),
           ...(previous === undefined ? {} : { previous }),
         });
       }

@@ -1,51 +1,19 @@
 import type { Model, Sequelize, Transaction } from 'sequelize';
-import type { SweepTransaction } from '../invalidation/transaction.ts';
-import { MAX_BULK_ROWS, type SaveHook, type Write } from './save-hook.ts';
+import { MAX_BULK_ROWS, type SaveHook, type Write, type WrittenRow } from './save-hook.ts';
 import type { AnyModel, SequelizeModels } from './sequelize-models.ts';
 import { anyRow, rowBefore, rowNow } from './sequelize-rows.ts';
-
-/** Finds the sweeper's transaction for one of Sequelize's. */
-export class OpenTransactions {
-  readonly #hook: SaveHook;
-  readonly #known = new WeakMap<object, SweepTransaction>();
-
-  constructor(hook: SaveHook) {
-    this.#hook = hook;
-  }
-
-  of(transaction: Transaction): SweepTransaction {
-    const known = this.#known.get(transaction);
-    if (known !== undefined) return known;
-    const { parent } = transaction as { parent?: Transaction | null };
-    const begun = this.#hook.begin(parent ? this.of(parent) : undefined);
-    this.#known.set(transaction, begun);
-    // Sequelize calls this for savepoints, too, and even when COMMIT fails. Then too much is bumped, which costs only
-    // renders.
-    transaction.afterCommit(async () => {
-      await this.#endSavepoints(transaction);
-      await begun.commit();
-    });
-    return begun;
-  }
-
-  /**
-   * Commits savepoints that were neither committed nor rolled back, because the database commits them with the
-   * transaction.
-   */
-  async #endSavepoints(transaction: object): Promise<void> {
-    const { savepoints = [] } = transaction as { savepoints?: readonly (Transaction & { finished?: string })[] };
-    for (const savepoint of savepoints) {
-      if (savepoint.finished === 'rollback') continue;
-      await this.#endSavepoints(savepoint);
-      await this.#known.get(savepoint)?.commit();
-    }
-  }
-}
+import type { OpenTransactions } from './sequelize-transactions.ts';
 
 /** The part of the options that models pass to the query interface which is used here. */
 export interface QueryOptions {
   readonly transaction?: Transaction | null | undefined;
   readonly model?: AnyModel;
+  readonly truncate?: boolean;
+  readonly cascade?: boolean;
+  readonly updateOnDuplicate?: readonly string[];
+  /** The columns by which an upsert finds the row that is there already. */
+  readonly conflictFields?: readonly string[];
+  readonly upsertKeys?: readonly string[];
 }
 
 /** What a query writes: rows of a model, or a table whose name alone is known. */
@@ -90,7 +58,9 @@ export class SequelizeListener {
     const previous = isNewRecord ? undefined : rowBefore(instance);
     const result = await query();
     const others = isNewRecord ? [] : this.#following(model, columnsOf(values));
-    await this.#heard([write(model, [{ now: rowNow(instance), previous }]), ...others], options);
+    const now = rowNow(instance);
+    const comesOrGoes = changesDeletion(model, now, previous);
+    await this.#heard([write(model, [{ now, previous, comesOrGoes }]), ...others], options);
     return result;
   }
 
@@ -99,7 +69,8 @@ export class SequelizeListener {
     const model = instance.constructor as AnyModel;
     const previous = rowBefore(instance);
     const result = await query();
-    await this.#heard([write(model, [{ now: rowNow(instance), previous }]), ...this.#following(model)], options);
+    const row = { now: rowNow(instance), previous, comesOrGoes: true };
+    await this.#heard([write(model, [row]), ...this.#following(model)], options);
     return result;
   }
 
@@ -120,19 +91,48 @@ export class SequelizeListener {
     const result = await query();
     // The write has happened. If its rows cannot be read again, bump their type instead.
     const now = previous && (await this.#again(model, previous, values, options).catch(() => undefined));
-    const rows = now && previous?.map((row, i) => ({ now: rowNow(now[i] ?? row), previous: rowNow(row) }));
+    const rows = now && previous?.map((row, i) => written(model, now[i], row));
     await this.#heard([write(model, rows), ...more.map((each) => write(each, undefined)), ...others], options);
     return result;
   }
 
-  /** Handles a query whose rows are not known. */
-  async any<T>(query: () => Promise<T>, target: Target, options: QueryOptions | undefined): Promise<T> {
+  /**
+   * Handles a query whose rows are not known.
+   *
+   * @param set the columns that an upsert sets in rows that are there already
+   */
+  async any<T>(
+    query: () => Promise<T>,
+    target: Target,
+    options: QueryOptions | undefined,
+    set: readonly string[] = [],
+  ): Promise<T> {
+    const models = this.#modelsOf(target);
     const result = await query();
-    await this.#heard(
-      this.#modelsOf(target).map((model) => write(model, undefined)),
-      options,
-    );
+    const others = models.flatMap((model) => this.#following(model, this.#changed(model, set, options)));
+    await this.#heard([...models.map((model) => write(model, undefined)), ...others], options);
     return result;
+  }
+
+  /** Handles a query that empties or drops a table, or all that refer to it as well, whatever their foreign keys say. */
+  async emptied<T>(query: () => Promise<T>, target: Target, options: QueryOptions | undefined): Promise<T> {
+    const models = options?.cascade ? this.#models.all : this.#modelsOf(target);
+    const result = await query();
+    const others = models.flatMap((model) => this.#following(model));
+    await this.#heard([...models.map((model) => write(model, undefined)), ...others], options);
+    return result;
+  }
+
+  /** An upsert does not change the columns by which it found the row; MySQL finds it by any, whatever it is told. */
+  #changed(model: AnyModel, set: readonly string[], options: QueryOptions | undefined): readonly string[] {
+    const { supports } = (
+      this.#sequelize as unknown as { dialect: { supports: { inserts: { conflictFields?: boolean } } } }
+    ).dialect;
+    if (!supports.inserts.conflictFields) return set;
+    const key = keyOf(model).flatMap(({ names }) => names);
+    const { conflictFields = key.some((name) => set.includes(name)) ? key : [], upsertKeys = conflictFields } =
+      options ?? {};
+    return set.filter((column) => !upsertKeys.includes(column));
   }
 
   #modelsOf(target: Target): readonly AnyModel[] {
@@ -205,7 +205,20 @@ export class SequelizeListener {
   }
 }
 
-function columnsOf(values: unknown): readonly string[] {
+/** @param now undefined if the row was deleted */
+function written(model: AnyModel, now: Model | undefined, previous: Model): WrittenRow {
+  const [after, before] = [rowNow(now ?? previous), rowNow(previous)];
+  return { now: after, previous: before, comesOrGoes: now === undefined || changesDeletion(model, after, before) };
+}
+
+/** Whether a write has deleted or restored a row that stays in its table (`paranoid`). */
+function changesDeletion(model: AnyModel, now: Model, previous: Model | undefined): boolean {
+  const { deletedAt } = (model as { _timestampAttributes?: { deletedAt?: string } })._timestampAttributes ?? {};
+  if (deletedAt === undefined || previous === undefined) return false;
+  return jsonOf(now.get(deletedAt)) !== jsonOf(previous.get(deletedAt));
+}
+
+export function columnsOf(values: unknown): readonly string[] {
   return Object.keys(typeof values === 'object' && values !== null ? values : {});
 }
 

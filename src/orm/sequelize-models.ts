@@ -1,6 +1,6 @@
 import type { Model, ModelAttributeColumnOptions, ModelStatic, Sequelize } from 'sequelize';
-import { idAt, type KnownModel, type KnownModels, keyAttributes } from '../model/known-models.ts';
-import type { HookedOrm, SaveHook } from './save-hook.ts';
+import { idAt, type KnownModel, type KnownModels, keyAttributes, ownSchema } from '../model/known-models.ts';
+import type { HookedOrm, Place, SaveHook } from './save-hook.ts';
 import { anyRow } from './sequelize-rows.ts';
 
 export type AnyModel = ModelStatic<Model>;
@@ -13,6 +13,9 @@ export class SequelizeModels implements HookedOrm {
   readonly #hook: SaveHook;
   /** Tells the tables of this instance from those of another, which may be in another database. */
   readonly #number = ++instances;
+
+  /** Names of the models of which rows were read from another schema. */
+  readonly #ofSchemas = new Set<string>();
 
   constructor(sequelize: Sequelize, hook: SaveHook) {
     this.#sequelize = sequelize;
@@ -36,9 +39,21 @@ export class SequelizeModels implements HookedOrm {
       id,
       table: `${this.#number}.${tableOf(this.base(model))}`,
       tenant: this.#hook.tenant,
+      hasTenants: () => this.#ofSchemas.has(model.name),
       // A class that only extends a model has another name than that under which saves are heard.
       isHeard: this.#sequelize.isDefined(model.name) && this.#hook.hears(model.name),
     };
+  }
+
+  /** Where the rows of each model are. Instances are taken for other databases, because plain rows do not tell theirs. */
+  places(names: readonly string[]): readonly Place[] {
+    return names.map((name) => ({
+      model: `Sequelize ${this.#hook.typeOf(name)}`,
+      name,
+      table: this.#number,
+      isOpen: () => true,
+      todo: "give each instance a tenant: { tenant: 'a' }; else ",
+    }));
   }
 
   #isOwn(modelClass: unknown): modelClass is AnyModel {
@@ -48,6 +63,16 @@ export class SequelizeModels implements HookedOrm {
     );
   }
 
+  /** The table of a model, and that of the model from which it was derived for a schema. */
+  #tablesOf(model: AnyModel): readonly string[] {
+    return [tableOf(model), tableOf(this.base(model))];
+  }
+
+  /** Notes of which models rows are read. */
+  reads(model: AnyModel): void {
+    if (ownSchema(model, this.base(model)) !== undefined) this.#ofSchemas.add(model.name);
+  }
+
   /** The model as it was defined, for a class that was derived from it for a scope or for another schema. */
   base(model: AnyModel): AnyModel {
     return (this.#sequelize.models[model.name] as AnyModel | undefined) ?? model;
@@ -55,9 +80,11 @@ export class SequelizeModels implements HookedOrm {
 
   readonly relatives: HookedOrm['relatives'] = ({ modelClass }) => {
     const own = this.base(modelClass as AnyModel);
-    const table = tableOf(own);
+    const tables = this.#tablesOf(modelClass as AnyModel);
+    // Of a model that is read by schemas nobody knows all tables.
+    const isDerived = (model: AnyModel) => this.#ofSchemas.has(model.name) && bareNameOf(model) === bareNameOf(own);
     return this.all
-      .filter((model) => model !== own && tableOf(model) === table)
+      .filter((model) => model !== own && (tables.includes(tableOf(model)) || isDerived(model)))
       .map((model) => ({ model: model.name, modelClass: model, anyRow: anyRow(model) }));
   };
 
@@ -69,7 +96,7 @@ export class SequelizeModels implements HookedOrm {
     const exact = this.all.find((model) => this.hasTable(model, table));
     if (exact !== undefined) return [exact];
     const bare = bareName(table);
-    return this.all.filter((model) => bareName(model.getTableName()) === bare);
+    return this.all.filter((model) => bareNameOf(model) === bare);
   }
 
   hasTable(model: AnyModel, table: unknown): boolean {
@@ -83,9 +110,9 @@ export class SequelizeModels implements HookedOrm {
    * @param changed the columns; undefined for deleted rows
    */
   goingWith(model: AnyModel, changed?: readonly string[], met: Set<AnyModel> = new Set()): readonly AnyModel[] {
-    const table = tableOf(this.base(model));
+    const tables = this.#tablesOf(model);
     return this.all.flatMap((other) => {
-      const goes = () => Object.values(other.getAttributes()).some((each) => goesWith(each, table, changed));
+      const goes = () => Object.values(other.getAttributes()).some((each) => goesWith(each, tables, changed));
       if (met.has(other) || !goes()) return [];
       met.add(other);
       return [other, ...this.goingWith(other, undefined, met)];
@@ -104,15 +131,15 @@ function isUnique(model: AnyModel, attribute: string): boolean {
   });
 }
 
-/** Whether a deletion or change of a row of the table makes the database delete or change rows with this foreign key. */
+/** Whether a deletion or change of a row of the tables makes the database delete or change rows with this foreign key. */
 function goesWith(
   { references, onDelete, onUpdate }: ModelAttributeColumnOptions,
-  table: string,
+  tables: readonly string[],
   changed: readonly string[] | undefined,
 ): boolean {
   const isObject = typeof references === 'object' && references !== null && 'model' in references;
   const to = isObject ? references.model : references;
-  if (to === undefined || tableName(to) !== table) return false;
+  if (to === undefined || !tables.includes(tableName(to))) return false;
   const { key = 'id' } = isObject ? references : {};
   if (changed !== undefined && !changed.includes(key)) return false;
   return /cascade|set/i.test(String(changed === undefined ? onDelete : onUpdate));
@@ -126,6 +153,10 @@ function tableName(table: unknown): string {
   if (typeof table === 'string') return table;
   const { tableName, schema } = table as { readonly tableName?: string; readonly schema?: string };
   return schema ? `${schema}.${tableName}` : String(tableName);
+}
+
+function bareNameOf(model: AnyModel): string {
+  return bareName(model.getTableName());
 }
 
 /** The name of a table alone, however it was written. */

@@ -1,5 +1,5 @@
 import type { Association, Model, ModelStatic } from 'sequelize';
-import { isUnknown, markPartial, noteAsked, partialRow, unknownOf } from '../model/partial-row.ts';
+import { isUnknown, markPartial, noteAsked, partialRow, unknownValue } from '../model/partial-row.ts';
 
 type AnyModel = ModelStatic<Model>;
 type Values = Readonly<Record<string, unknown>>;
@@ -46,7 +46,7 @@ function partly(
   const known: Record<string, unknown> = { ...values };
   for (const [name, { type }] of Object.entries(model.getAttributes())) {
     if (isVirtual(type) || (known[name] !== undefined && !isComputed(known[name], model))) continue;
-    Object.defineProperty(known, name, { get: () => unknownOf(row), enumerable: true, configurable: true });
+    Object.defineProperty(known, name, { get: () => unknownValue(name), enumerable: true, configurable: true });
   }
   Object.defineProperty(inner, 'dataValues', { value: known });
   for (const association of Object.values(model.associations)) {
@@ -70,7 +70,7 @@ function associated(row: Model, association: Association, loaded: unknown): unkn
     return isSame ? loaded : rowOf(target, { [targetKey]: key });
   }
   if (loaded !== undefined) return loaded;
-  noteAsked(row);
+  noteAsked(association.as);
   return associationType === 'HasOne' ? rowOf(target, {}) : [rowOf(target, {})];
 }
 

@@ -6,8 +6,9 @@ import { badOption } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
 import { SaveHook, type SaveHookOptions } from './save-hook.ts';
 import { keepsSequelizeAttributes } from './sequelize-attributes.ts';
-import { OpenTransactions, type QueryOptions, SequelizeListener, type Target } from './sequelize-listener.ts';
+import { columnsOf, type QueryOptions, SequelizeListener, type Target } from './sequelize-listener.ts';
 import { type AnyModel, SequelizeModels } from './sequelize-models.ts';
+import { OpenTransactions } from './sequelize-transactions.ts';
 import { checkVersion, SEQUELIZE } from './versions.ts';
 
 export type { HookedModel, SaveHookOptions } from './save-hook.ts';
@@ -25,8 +26,8 @@ export interface SequelizeInstance {
  * which are not.
  *
  * @param ofSequelize a `Sequelize` instance; if options name models, define these first
- * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION; CACHESWEEPER_INSTALL when it was called for this instance and
- * sweeper before
+ * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION; CACHESWEEPER_TYPE_CONFLICT when the sweeper hears another instance
+ * with the same models; CACHESWEEPER_INSTALL when it was called for this instance and sweeper before
  *
  * @example
  * sweepOnSave(sequelize, sweeper, { models: { Comment: { using: 'updatedAt' } }, exclude: ['Session'] });
@@ -52,10 +53,12 @@ export function sweepOnSave(
   }
   const transactions = new OpenTransactions(hook);
   const models = new SequelizeModels(sequelize, hook);
+  hook.claim(models.places(Object.keys(sequelize.models)));
   hook.learn(models);
   installed.set(sequelize, told.add(sweeper));
   keepsSequelizeAttributes(sequelize);
-  listen(sequelize, new SequelizeListener(sequelize, hook, transactions, models));
+  claimLater(sequelize, (name) => hook.claim(models.places([name])));
+  listen(sequelize, new SequelizeListener(sequelize, hook, transactions, models), models);
   enter(sequelize, transactions);
 }
 
@@ -88,13 +91,32 @@ function enter(sequelize: Sequelize, transactions: OpenTransactions): void {
   sequelize.transaction = entered as typeof sequelize.transaction;
 }
 
+/** Claims models that are defined later. Errors of the hooks `beforeDefine` and `afterDefine` would reach nobody. */
+function claimLater({ modelManager }: Sequelize, claim: (name: string) => void): void {
+  const manager = modelManager as unknown as { addModel(model: AnyModel): unknown };
+  const addModel = manager.addModel.bind(manager);
+  manager.addModel = (model) => {
+    claim(model.name);
+    return addModel(model);
+  };
+}
+
+interface Including {
+  readonly include?: readonly ({ readonly model?: AnyModel } & Including)[];
+}
+
+/** The models of which a query reads rows. */
+function modelsRead(model: AnyModel | undefined, { include = [] }: Including = {}): readonly AnyModel[] {
+  return [...(model ? [model] : []), ...include.flatMap((each) => modelsRead(each.model, each))];
+}
+
 type AnyMethod = (...args: never[]) => Promise<unknown>;
 
 /**
  * Wraps the methods through which all models send their queries. Sequelize's hooks will not do: they are not called for
  * `increment` or with `hooks: false`, and after a save they do not know the row before it.
  */
-function listen(sequelize: Sequelize, listener: SequelizeListener): void {
+function listen(sequelize: Sequelize, listener: SequelizeListener, models: SequelizeModels): void {
   const queries = sequelize.getQueryInterface() as unknown as Record<string, AnyMethod | undefined>;
   const wrap = <A extends unknown[]>(
     name: string,
@@ -105,6 +127,10 @@ function listen(sequelize: Sequelize, listener: SequelizeListener): void {
       queries[name] = ((...args: A) => heard(() => send(...args), ...args)) as unknown as AnyMethod;
   };
   const target = (model: AnyModel | undefined, table: unknown): Target => (model ? { model } : { table });
+  wrap('select', (query, model: AnyModel, _table: unknown, options?: Including) => {
+    for (const each of modelsRead(model, options)) models.reads(each);
+    return query();
+  });
   wrap('insert', (query, instance: Model | null, table: unknown, values: unknown, options?: QueryOptions) =>
     instance ? listener.instance(query, instance, values, options) : listener.any(query, { table }, options),
   );
@@ -116,18 +142,21 @@ function listen(sequelize: Sequelize, listener: SequelizeListener): void {
       ? listener.deletion(query, instance, options)
       : listener.matching(query, { table }, { where, isDeletion: true }, options),
   );
-  wrap('upsert', (query, table: unknown, _insert: unknown, _update: unknown, _where: unknown, options?: QueryOptions) =>
-    listener.any(query, target(options?.model, table), options),
+  wrap('upsert', (query, table: unknown, _insert: unknown, update: unknown, _where: unknown, options?: QueryOptions) =>
+    listener.any(query, target(options?.model, table), options, columnsOf(update)),
   );
   wrap('bulkInsert', (query, table: unknown, _rows: unknown, options?: QueryOptions) =>
-    listener.any(query, target(options?.model, table), options),
+    listener.any(query, target(options?.model, table), options, options?.updateOnDuplicate),
   );
   wrap('bulkUpdate', (query, table: unknown, values: unknown, where: unknown, options?: QueryOptions) =>
     listener.matching(query, target(options?.model, table), { where, values }, options),
   );
   wrap('bulkDelete', (query, table: unknown, where: unknown, options?: QueryOptions, model?: AnyModel) =>
-    listener.matching(query, target(model, table), { where, isDeletion: true }, options),
+    options?.truncate
+      ? listener.emptied(query, target(model, table), options)
+      : listener.matching(query, target(model, table), { where, isDeletion: true }, options),
   );
+  wrap('dropTable', (query, table: unknown, options?: QueryOptions) => listener.emptied(query, { table }, options));
   for (const name of ['increment', 'decrement'] as const) {
     wrap(
       name,

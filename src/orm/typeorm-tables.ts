@@ -18,6 +18,8 @@ const WRITE = new RegExp(
     `(?:\\s+only)?\\s+(${NAME}(?:\\s*\\.\\s*${NAME})*)`,
   'gi',
 );
+/** What makes an insert an upsert, which may change what others refer to. */
+const UPSERT = /\b(?:do|key)\s+update\b|^\s*(?:upsert|merge)\b/i;
 /** Most queries are these, and write nothing. */
 const READ = /^\s*(?:\/\*[\s\S]*?\*\/\s*)*select\b/i;
 
@@ -43,8 +45,9 @@ export class Tables {
   /** Returns what a statement writes; nothing if it only reads, or if its tables belong to no model. */
   writtenBy(sql: string): readonly TableWrite[] {
     if (READ.test(sql)) return [];
+    const isUpsert = UPSERT.test(sql);
     return Array.from(sql.matchAll(WRITE)).flatMap(([, deletion, update, path = '']) => {
-      const action = deletion !== undefined ? 'onDelete' : update !== undefined ? 'onUpdate' : undefined;
+      const action = deletion !== undefined ? 'onDelete' : update !== undefined || isUpsert ? 'onUpdate' : undefined;
       return this.of(path).map((metadata) => ({ metadata, action }) as const);
     });
   }

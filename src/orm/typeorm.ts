@@ -110,6 +110,10 @@ function enter(dataSource: DataSource, subscriber: SaveSubscriber): void {
 
 const installed = new WeakMap<object, WeakSet<object>>();
 
+function comingOrGoing(metadata: EntityMetadata, row: Row | undefined): Write['rows'] {
+  return row && [{ now: rowLoaded(metadata, row), comesOrGoes: true }];
+}
+
 class SaveSubscriber implements EntitySubscriberInterface, HearsTables {
   readonly #dataSource: DataSource;
   readonly #hook: SaveHook;
@@ -163,22 +167,28 @@ class SaveSubscriber implements EntitySubscriberInterface, HearsTables {
     if (databaseEntity === undefined) return this.#heard(queryRunner, metadata, undefined);
     const now = rowNow(metadata, databaseEntity, entity ?? {});
     const others = [...goingWith(this.#dataSource, metadata, 'onUpdate', updatedColumns)];
-    return this.#heard(queryRunner, metadata, [{ now, previous: rowLoaded(metadata, databaseEntity) }], others);
+    const comesOrGoes = updatedColumns.some(({ isDeleteDate }) => isDeleteDate);
+    return this.#heard(
+      queryRunner,
+      metadata,
+      [{ now, previous: rowLoaded(metadata, databaseEntity), comesOrGoes }],
+      others,
+    );
   }
 
   // TypeORM removes the id from a removed `entity`; `databaseEntity`, which it loaded itself, keeps it.
   async afterRemove({ queryRunner, metadata, databaseEntity }: RemoveEvent<Row>): Promise<void> {
     if (metadata.isJunction) return this.#joined(queryRunner, metadata);
     const others = [...goingWith(this.#dataSource, metadata, 'onDelete')];
-    await this.#heard(queryRunner, metadata, databaseEntity && [{ now: rowLoaded(metadata, databaseEntity) }], others);
+    await this.#heard(queryRunner, metadata, comingOrGoing(metadata, databaseEntity), others);
   }
 
   afterSoftRemove({ queryRunner, metadata, databaseEntity }: SoftRemoveEvent<Row>): Promise<void> {
-    return this.#heard(queryRunner, metadata, databaseEntity && [{ now: rowLoaded(metadata, databaseEntity) }]);
+    return this.#heard(queryRunner, metadata, comingOrGoing(metadata, databaseEntity));
   }
 
   afterRecover({ queryRunner, metadata, databaseEntity }: RecoverEvent<Row>): Promise<void> {
-    return this.#heard(queryRunner, metadata, databaseEntity && [{ now: rowLoaded(metadata, databaseEntity) }]);
+    return this.#heard(queryRunner, metadata, comingOrGoing(metadata, databaseEntity));
   }
 
   afterTransactionStart({ queryRunner }: TransactionStartEvent): void {

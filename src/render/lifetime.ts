@@ -7,13 +7,14 @@ type Times = Pick<Operands, 'ttl' | 'until'>;
 
 /**
  * Whether a fragment must not be cached because its time is over: a template may compute a ttl from a date that has
- * passed (negative), or from one that is missing or invalid (NaN).
+ * passed (negative, or -0: what rounding up makes of the last second), or from one that is missing or invalid (NaN).
  *
  * @param now returns milliseconds since 1970
  * @throws CacheSweeperError CACHESWEEPER_BAD_TTL
  */
 export function isOver({ ttl, until }: Times, now: () => number): boolean {
-  if (!(ttlOrNothing(ttl) >= 0)) return true;
+  const lifetime = ttlOrNothing(ttl);
+  if (!(lifetime >= 0) || Object.is(lifetime, -0)) return true;
   return isGiven(until) && !(timeOf(until) > now());
 }
 

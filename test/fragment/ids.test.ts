@@ -33,6 +33,15 @@ describe('ids that are no text and no number', () => {
     },
   );
 
+  test('a date is an id, alone and as a part of a key; one that is none is not', () => {
+    const of = (model: unknown, type?: string) => new Identifier().identity(model, type);
+    const time = '2026-01-01T00:00:00.123Z';
+    expect(of({ id: new Date(time) }, 'Event')).toEqual({ type: 'Event', id: time, tenant: undefined });
+    expect(of({ type: 'Event', id: new Date(time) })).toEqual(of({ type: 'Event', id: time }));
+    expect(of({ type: 'Event', id: [1, new Date(time)] })).toEqual(of({ type: 'Event', id: [1, time] }));
+    expect(() => of({ type: 'Event', id: new Date(Number.NaN) })).toThrow(/no usable id/);
+  });
+
   test.each<[string, unknown]>([
     ['bytes without any', new Uint8Array()],
     ['bytes of MongoDB without any', new Binary('')],

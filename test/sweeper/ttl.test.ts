@@ -111,6 +111,7 @@ describe('the ttl', () => {
 
   test.each([
     ['below 0', -1],
+    ['below 0 and rounded up to 0', Math.ceil(-0.5)],
     ['a little below 0', -0.001],
     ['minus infinity', Number.NEGATIVE_INFINITY],
     ['NaN, from a date that is none', Number.NaN],

@@ -70,6 +70,18 @@ describe('options of sweepOnSave for Prisma', () => {
     expect(await ran(db)).toEqual([]);
   });
 
+  test.each<[string, SaveHookOptions, (db: Database) => Promise<unknown>]>([
+    ['delete()', {}, (db) => db.prisma.comment.delete({ where: { id: 1 } })],
+    ['deleteMany()', { bulk: 'rows' }, (db) => db.prisma.comment.deleteMany({ where: { id: 1 } })],
+  ])('models.using: %s is heard although the attribute stays the same', async (_title, hook, write) => {
+    const db = await blog({ ...hook, models: { Comment: { using: 'likes' } } });
+    await db.prisma.comment.update({ where: { id: 1 }, data: { likes: 1 } });
+    db.site.now += 60_000;
+    await ran(db);
+    await write(db);
+    expect(await ran(db)).toEqual(['article 1', 'list']);
+  });
+
   test("bulk: 'rows' invalidates the rows that match, as they were and as they are, in transactions too", async () => {
     const db = await blog({ bulk: 'rows' });
     await db.prisma.comment.updateMany({ where: { text: 'a' }, data: { articleId: 3 } });

@@ -241,6 +241,9 @@ export function writesOfSequelize(open: () => Database): Record<string, Write<Tr
         await article.addComment(await first(), { transaction: transaction ?? null });
       },
     },
+    'Model.truncate()': {
+      run: (transaction) => open().comment.truncate({ transaction: transaction ?? null }),
+    },
     'rows changed by ON UPDATE CASCADE, as their type': {
       run: (transaction) =>
         open().article.update({ id: 9 }, { where: { id: 2 }, transaction: transaction ?? null } as never),

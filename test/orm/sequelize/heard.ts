@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { sweepOnSave } from 'nunjucks-cachesweeper/sequelize';
 import { DataTypes, literal, Model, type ModelStatic, type Options, Sequelize } from 'sequelize';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -106,6 +107,59 @@ function suite(open: () => Promise<Options>): void {
     expect((await category.findByPk(child.id))?.parent).toBeNull();
   });
 
+  describe('rows that go with those of another table', () => {
+    const files = async () => {
+      const define = await start(['file', 'entry', '"Other"']);
+      const code = { type: DataTypes.INTEGER, unique: true };
+      const folder = define('Folder', {
+        slug: { type: DataTypes.STRING, unique: true },
+        code,
+        title: DataTypes.STRING,
+      });
+      const file = define('File', { text: DataTypes.TEXT });
+      const entry = define('Entry', { text: DataTypes.TEXT });
+      file.belongsTo(folder, { foreignKey: 'slug', targetKey: 'slug', onUpdate: 'CASCADE' } as never);
+      entry.belongsTo(folder, { onUpdate: 'CASCADE', onDelete: 'NO ACTION' });
+      await sequelize.sync({ force: true });
+      const { id } = await folder.create({ slug: 'a', code: 1 });
+      const context = { file: await file.create({ slug: 'a' }), entry: await entry.create({ FolderId: id }) };
+      return { folder, file, context };
+    };
+
+    test.each<[string, (folder: Rows) => Promise<unknown>]>([
+      ['upsert()', (folder) => folder.upsert({ slug: 'b', code: 1 }, { conflictFields: ['code'] } as never)],
+      [
+        'bulkCreate()',
+        (folder) =>
+          folder.bulkCreate([{ slug: 'b', code: 1 }], {
+            updateOnDuplicate: ['slug', 'code'],
+            conflictAttributes: ['code'],
+          } as never),
+      ],
+    ])('%s that changes what a foreign key refers to: the rows of that key, as their type', async (_title, upsert) => {
+      const { folder, file, context } = await files();
+      expect(await ranAfter(context, () => upsert(folder))).toEqual(['file']);
+      expect((await file.findByPk(1))?.slug).toBe('b');
+      const other = () => folder.upsert({ code: 1, title: 'new' }, { conflictFields: ['code'] } as never);
+      expect(await ranAfter(context, other)).toEqual([]);
+      expect(await ranAfter(context, () => folder.upsert({ id: 1, title: 'newer' }))).toEqual([]);
+    });
+
+    test('truncate({ cascade: true }): all tables, whatever their foreign keys say', async () => {
+      const { folder, file, context } = await files();
+      const isPostgres = sequelize.getDialect() === 'postgres'; // SQLite empties one table
+      if (!isPostgres) await sequelize.query('PRAGMA foreign_keys = OFF');
+      expect(await ranAfter(context, () => folder.truncate({ cascade: true }))).toEqual(['file', 'entry']);
+      if (isPostgres) expect(await file.count()).toBe(0);
+    });
+
+    test('a table that is dropped or made anew', async () => {
+      const { file, context } = await files();
+      expect(await ranAfter(context, () => sequelize.sync({ force: true }))).toEqual(['file', 'entry']);
+      expect(await ranAfter(context, () => file.drop())).toEqual(['file']);
+    });
+  });
+
   describe(`two schemas with one table name`, () => {
     const tags = ['a', 'b', 'listA', 'listB', '"Note"', '"Other"'];
     const schemas = async (hook: object = {}) => {
@@ -165,6 +219,36 @@ function suite(open: () => Promise<Options>): void {
       expect(ran).toEqual(['listA', '"Note"']);
     });
 
+    test('plain rows of a schema are refused with type=: they do not tell it', async () => {
+      const { noteA, noteB, context } = await schemas();
+      const shown = new Site('{% cachesweeper row 0 type="Note" %}{{ row.text }}{% endcachesweeper %}');
+      sweepOnSave(sequelize, shown.sweeper);
+      const [a, b] = [await noteA.findByPk(1, { raw: true }), await noteB.findByPk(1, { raw: true })];
+      for (const row of [a, b, { ...(a as object) }]) {
+        await expect(shown.render({ row })).rejects.toThrow('does not tell its tenant');
+      }
+      expect((await shown.render({ row: context.a })).html).toBe('of a');
+      expect((await shown.render({ row: context.b })).html).toBe('of b');
+      shown.sweeper.register('Note', { tenant: () => null });
+      expect((await shown.render({ row: a })).html).toBe('of a');
+    });
+
+    test('a tenant that only the request knows: a function tells it, for pages and for saves', async () => {
+      const current = new AsyncLocalStorage<string>();
+      const define = await start([], 'later');
+      const note = define('Note', { text: DataTypes.TEXT });
+      await sequelize.sync({ force: true });
+      const shown = new Site('{% cachesweeper note 0 %}{{ note.text }}{% endcachesweeper %}');
+      sweepOnSave(sequelize, shown.sweeper, { models: { Note: { tenant: () => current.getStore() } } });
+      const of = (tenant: string) =>
+        note.build({ id: 1, text: `of ${tenant}` }, { isNewRecord: false, raw: true }) as Row;
+      const html = (tenant: string) => current.run(tenant, async () => (await shown.render({ note: of(tenant) })).html);
+      expect([await html('a'), await html('b'), await html('a')]).toEqual(['of a', 'of b', 'of a']);
+      await expect(shown.render({ note: of('a') })).rejects.toThrow('no usable tenant');
+      await current.run('a', () => of('a').update({ text: 'new' }));
+      expect(errors).toEqual([]);
+    });
+
     test('a tenant that was not loaded: the type, because it may be any', async () => {
       const define = await start(['a', 'b', '"Note"', '"Other"'], 'later');
       const note = define('Note', { text: DataTypes.TEXT, orgId: DataTypes.INTEGER });
@@ -198,11 +282,31 @@ function suite(open: () => Promise<Options>): void {
     });
   });
 
+  test('two instances with a model of one name are refused: plain rows do not tell which of them they are from', async () => {
+    const define = await start([]);
+    define('Note', { text: DataTypes.TEXT });
+    const other = new Sequelize({ ...(await open()), logging: false });
+    try {
+      other.define('Note', { text: DataTypes.TEXT });
+      const conflict = { code: 'CACHESWEEPER_TYPE_CONFLICT' };
+      expect(() => sweepOnSave(other, site.sweeper)).toThrow(expect.objectContaining(conflict));
+      sweepOnSave(other, site.sweeper, { models: { Note: { type: 'Memo' } } });
+      other.define('Letter', {});
+      expect(() => define('Letter', {})).toThrow(expect.objectContaining(conflict));
+    } finally {
+      await other.close();
+    }
+  });
+
   describe(`rows that were loaded in part`, () => {
     const blog = async () => {
       const define = await start(['one', 'two', 'comment', '"Comment"', '"Other"']);
       const article = define('Article', { title: DataTypes.TEXT });
-      const comment = define('Comment', { text: DataTypes.TEXT, likes: DataTypes.INTEGER });
+      const comment = define('Comment', {
+        text: DataTypes.TEXT,
+        likes: DataTypes.INTEGER,
+        hidden: DataTypes.BOOLEAN,
+      });
       comment.belongsTo(article, { foreignKey: 'articleId', as: 'article' });
       article.hasMany(comment, { foreignKey: 'articleId', as: 'comments' });
       await sequelize.sync({ force: true });
@@ -284,6 +388,27 @@ function suite(open: () => Promise<Options>): void {
       expect(await ranAfter(context, () => loaded.update({ title: 'newer' }))).toEqual(['two']);
     });
 
+    const article = (row: Row) => ({ type: 'Article', id: row.articleId });
+    test.each<[string, (row: Row) => unknown, readonly string[]]>([
+      ['is true', (row) => (row.likes ? article(row) : []), ['one', 'comment', '"Comment"']],
+      ['is not', (row) => (row.likes ? [] : article(row)), ['one', 'comment', '"Comment"']],
+      [
+        'is true and another is not',
+        (row) => (row.likes && !row.hidden ? article(row) : []),
+        ['one', 'comment', '"Comment"'],
+      ],
+      ['and others are not', (row) => (!row.likes && !row.hidden ? article(row) : []), ['one', 'comment', '"Comment"']],
+      ['is or is not', (row) => (row.likes ? 'Other' : article(row)), ['one', 'comment', '"Comment"', '"Other"']],
+      ['has one value', (row) => (row.likes === 0 ? article(row) : []), [...all, '"Other"']],
+    ])('touches that decide whether an unknown attribute %s: all that it may be', async (_title, touches, ran) => {
+      const { comment, context } = await blog();
+      site.sweeper.register('Comment', { touches: touches as never });
+      const row = await part(comment, ['id', 'text', 'articleId']);
+      expect(await ranAfter(context, () => row.update({ text: 'new' }))).toEqual(ran);
+      const update = () => comment.update({ text: 'b' }, { where: { text: 'new' } });
+      expect(await ranAfter(context, update)).toEqual(expect.arrayContaining(all));
+    });
+
     test('touches that throw although all that they read is known are reported', async () => {
       const { comment, context } = await blog();
       site.sweeper.register('Comment', {
@@ -347,6 +472,28 @@ function suite(open: () => Promise<Options>): void {
     ])('%s is of both types', async (_title, write) => {
       const { employee, context } = await people();
       expect(await ranAfter(context, () => write(employee))).toEqual(one);
+    });
+
+    test('one of them by its schema, the other by a class derived for it', async () => {
+      const define = await start(['note', 'memo', 'link', '"Other"']);
+      const note = define('Note', { text: DataTypes.TEXT }, { tableName: 'notes' }).schema('tenant_a') as Rows;
+      const memo = define('Memo', { text: DataTypes.TEXT }, { tableName: 'notes', schema: 'tenant_a' });
+      if (sequelize.getDialect() === 'postgres') await sequelize.query('CREATE SCHEMA tenant_a');
+      await note.sync({ force: true });
+      const link = define('Link', {
+        noteId: {
+          type: DataTypes.INTEGER,
+          references: { model: { tableName: 'notes', schema: 'tenant_a' }, key: 'id' },
+          onDelete: 'CASCADE',
+        },
+      });
+      await link.sync({ force: true });
+      const row = await note.create({ text: 'a' });
+      const context = { note: row, memo: await memo.findByPk(1), link: await link.create({ noteId: 1 }) };
+      await note.findByPk(1);
+      expect(await ranAfter(context, () => row.update({ text: 'b' }))).toEqual(['note', 'memo']);
+      expect(await ranAfter(context, () => (context.memo as Row).update({ text: 'c' }))).toEqual(['note', 'memo']);
+      expect(await ranAfter(context, () => row.destroy())).toEqual(['note', 'memo', 'link']);
     });
 
     test('a model that is excluded does not silence the other', async () => {

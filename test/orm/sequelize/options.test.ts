@@ -20,6 +20,16 @@ async function blog(hook: SaveHookOptions = {}, site = new OrmSite()): Promise<D
 
 const ran = async (db: Database) => (await db.site.render(await db.load())).ran;
 
+/** The first comment, deleted but in its table. */
+async function deleted(db: Database) {
+  const [comment] = await db.comments(1);
+  await comment?.destroy();
+  await ran(db);
+  db.site.now += 60_000;
+  await ran(db);
+  return comment;
+}
+
 describe('options of sweepOnSave for Sequelize', () => {
   test('exclude: writes of that model are not heard', async () => {
     const db = await blog({ exclude: ['Comment'] });
@@ -49,6 +59,21 @@ describe('options of sweepOnSave for Sequelize', () => {
     expect(await ran(db)).toEqual([]);
     await comment?.update({ version: 2 });
     expect(await ran(db)).toEqual(['article 1', 'comment 1', 'list']);
+  });
+
+  test.each<[string, (db: Database) => Promise<unknown>]>([
+    ['instance.destroy()', async (db) => (await db.comments(1))[0]?.destroy({ force: true })],
+    ['instance.destroy(), paranoid', async (db) => (await db.comments(1))[0]?.destroy()],
+    ['instance.restore()', async (db) => (await deleted(db))?.restore()],
+    ['Model.destroy() of one row', (db) => db.comment.destroy({ where: { id: 1 }, force: true })],
+    ['Model.destroy() of one row, paranoid', (db) => db.comment.destroy({ where: { id: 1 } })],
+  ])('models.using: %s is heard although the attribute stays the same', async (_title, write) => {
+    const db = await blog({ models: { Comment: { using: 'version' } } });
+    await (await db.comments(1))[0]?.update({ version: 1 });
+    db.site.now += 60_000;
+    await ran(db);
+    await write(db);
+    expect(await ran(db)).toEqual(expect.arrayContaining(['article 1', 'list']));
   });
 
   test("bulk: 'rows' invalidates the rows that match, as they were and as they are", async () => {

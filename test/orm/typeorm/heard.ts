@@ -38,9 +38,25 @@ class Category {
   declare slug: string;
   declare parent: Category | null;
 }
+class Group {
+  declare id: number;
+  declare slug: string;
+  declare code: number;
+}
+class Membership {
+  declare id: number;
+  declare group: Group | null;
+}
 class Session {
   declare sid: string;
   declare data: string;
+}
+/** Has columns in an object that is embedded in it, one of them called as its own key is. */
+class Post {
+  declare id: number;
+  declare text: string;
+  declare version: number;
+  declare meta: { id: number | null; articleId: number | null; secret?: string };
 }
 class Line {
   declare tenantId: number;
@@ -107,10 +123,47 @@ const entitiesOf = ({ EntitySchema }: TypeOrm) => [
       },
     },
   }),
+  new EntitySchema<Group>({
+    name: 'Group',
+    target: Group,
+    tableName: 'groupings',
+    columns: { id, slug: { type: 'text', unique: true }, code: { type: 'integer', unique: true } },
+  }),
+  new EntitySchema<Membership>({
+    name: 'Membership',
+    target: Membership,
+    columns: { id },
+    relations: {
+      group: {
+        type: 'many-to-one',
+        target: 'Group',
+        joinColumn: { name: 'slug', referencedColumnName: 'slug' },
+        onUpdate: 'CASCADE',
+      },
+    },
+  }),
   new EntitySchema<Session>({
     name: 'Session',
     target: Session,
     columns: { sid: { type: 'text', primary: true }, data: text },
+  }),
+  new EntitySchema<Post>({
+    name: 'Post',
+    target: Post,
+    columns: { id, text, version: { type: 'integer', version: true } },
+    embeddeds: {
+      meta: {
+        schema: new EntitySchema<Post['meta']>({
+          name: 'Meta',
+          columns: {
+            id: { type: 'integer', nullable: true },
+            articleId: { type: 'integer', nullable: true },
+            secret: { ...text, select: false },
+          },
+        }),
+        prefix: 'meta_',
+      },
+    },
   }),
   new EntitySchema<Line>({
     name: 'Line',
@@ -231,6 +284,18 @@ function suite(open: () => Promise<DataSourceOptions>, orm: TypeOrm): void {
       const after = await categories.findOneOrFail({ where: { slug: 'child' }, relations: { parent: true } });
       expect(after.parent).toBeNull();
     });
+
+    test('those of another table after an upsert: their type', async () => {
+      await start(['membership', '"Article"']);
+      const groups = source.getRepository(Group);
+      const group = await groups.save(groups.create({ slug: 'a', code: 1 }));
+      const memberships = source.getRepository(Membership);
+      const context = { membership: await memberships.save(memberships.create({ group })) };
+      expect(await ranAfter(context, () => groups.upsert({ slug: 'b', code: 1 }, ['code']))).toEqual(['membership']);
+      const [{ group: now } = { group: null }] = await memberships.find({ relations: { group: true } });
+      expect(now?.slug).toBe('b');
+      expect(await ranAfter(context, () => groups.insert({ slug: 'c', code: 2 }))).toEqual([]);
+    });
   });
 
   describe('relations and columns that were not loaded', () => {
@@ -280,6 +345,48 @@ function suite(open: () => Promise<DataSourceOptions>, orm: TypeOrm): void {
     test('a column that is not selected is unknown', async () => {
       const { remarks, context } = await blog(({ secret }) => (secret ? [{ type: 'Article', id: 2 }] : []));
       expect(await ranAfter(context, () => remarks.save({ id: 1, text: 'new' }))).toContain('two');
+    });
+  });
+
+  describe('columns of an embedded object', () => {
+    const all = ['one', 'two', 'post', '"Post"'];
+    const blog = async (touches: (post: Post) => unknown, hook: SaveHookOptions = {}) => {
+      await start([...all, '"Person"'], hook);
+      site.sweeper.register('Post', { touches: (row: unknown) => touches(row as Post) });
+      const posts = source.getRepository(Post);
+      const [one, two] = await source.manager.save([1, 2].map((id) => Object.assign(new Article(), { id })));
+      const post = await posts.save(posts.create({ text: 'a', meta: { id: 7, articleId: 1 } }));
+      return { posts, context: { one, two, post } };
+    };
+    const ofArticle = ({ meta }: Post) => (meta?.articleId ? [{ type: 'Article', id: meta.articleId }] : []);
+
+    test('touches see them as they were and as they are', async () => {
+      const { posts, context } = await blog(ofArticle);
+      expect(await ranAfter(context, () => posts.save({ id: 1, text: 'new' }))).toEqual(['one', 'post', '"Post"']);
+      expect(await ranAfter(context, () => posts.save({ id: 1, meta: { articleId: 2 } }))).toEqual(all);
+      expect(await ranAfter(context, () => posts.update(1, { text: 'bulk' }))).toEqual(all);
+      const remove = async () => posts.remove(await posts.findOneByOrFail({ id: 1 }));
+      expect(await ranAfter(context, remove)).toEqual(['two', 'post', '"Post"']);
+    });
+
+    test('one with the name of the key is not the key', async () => {
+      const { posts, context } = await blog(() => []);
+      expect(await ranAfter(context, () => posts.save(posts.create({ text: 'b', meta: { id: 1 } })))).toEqual([
+        '"Post"',
+      ]);
+    });
+
+    test('one that is not selected is unknown', async () => {
+      const { posts, context } = await blog(({ meta }) => (meta?.secret ? 'Article' : []));
+      expect(await ranAfter(context, () => posts.save({ id: 1, text: 'new' }))).toEqual(all);
+    });
+
+    test('using a version that was not read again (`reload: false`): the save counts', async () => {
+      const { posts, context } = await blog(() => [], { models: { Post: { using: 'version' } } });
+      for (const text of ['b', 'c', 'd']) {
+        const save = () => posts.save({ id: 1, text }, { reload: false });
+        expect(await ranAfter(context, save)).toEqual(['post', '"Post"']);
+      }
     });
   });
 

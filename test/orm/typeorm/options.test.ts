@@ -25,6 +25,18 @@ async function blog(hook: SaveHookOptions = {}, site = new OrmSite()): Promise<D
 const ran = async (db: Database) => (await db.site.render(await db.load())).ran;
 const save = (db: Database, row: object) => db.source.manager.save('Comment', row);
 
+const first = (db: Database): Promise<object> => db.source.manager.findOneByOrFail('Comment', { id: 1 });
+
+/** The first comment, deleted but in its table. */
+async function deleted(db: Database): Promise<object> {
+  const comment = await first(db);
+  await db.source.manager.softRemove(comment);
+  await ran(db);
+  db.site.now += 60_000;
+  await ran(db);
+  return comment;
+}
+
 describe('options of sweepOnSave for TypeORM', () => {
   test('exclude: writes of that model are not heard', async () => {
     const db = await blog({ exclude: ['Comment'] });
@@ -49,6 +61,20 @@ describe('options of sweepOnSave for TypeORM', () => {
     await ran(db);
     await save(db, { id: 1, text: 'new' });
     expect(await ran(db)).toEqual([]);
+  });
+
+  test.each<[string, (db: Database) => Promise<unknown>]>([
+    ['remove()', async (db) => db.source.manager.remove(await first(db))],
+    ['softRemove()', async (db) => db.source.manager.softRemove(await first(db))],
+    ['save() of a deletion date', (db) => save(db, { id: 1, deletedAt: new Date() })],
+    ['recover()', async (db) => db.source.manager.recover(await deleted(db))],
+  ])('models.using: %s is heard although the attribute stays the same', async (_title, write) => {
+    const db = await blog({ models: { Comment: { using: 'likes' } } });
+    await save(db, { id: 1, likes: 1 });
+    db.site.now += 60_000;
+    await ran(db);
+    await write(db);
+    expect(await ran(db)).toEqual(expect.arrayContaining(['article 1', 'list']));
   });
 
   test('strict: the promise of a save rejects when its bump fails, and the row is saved', async () => {

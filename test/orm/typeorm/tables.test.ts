@@ -20,11 +20,13 @@ const written = (sql: string) =>
 describe('the tables that a statement writes', () => {
   test.each<[string, readonly string[]]>([
     ['INSERT INTO "comment"("id") VALUES (?)', ['comment']],
-    ['INSERT INTO "comment"("id") VALUES (?) ON CONFLICT ("id") DO UPDATE SET "text" = ?', ['comment']],
-    ['INSERT IGNORE INTO `comment`(`id`) VALUES (?) ON DUPLICATE KEY UPDATE `text` = ?', ['comment']],
+    ['INSERT INTO "comment"("id") VALUES (?) ON CONFLICT ("id") DO UPDATE SET "text" = ?', ['comment updated']],
+    ['INSERT INTO "comment"("id") VALUES (?) ON CONFLICT DO NOTHING', ['comment']],
+    ['INSERT IGNORE INTO `comment`(`id`) VALUES (?) ON DUPLICATE KEY UPDATE `text` = ?', ['comment updated']],
     ['INSERT OR IGNORE INTO comment(id) VALUES (?)', ['comment']],
     ['REPLACE INTO `comment` VALUES (?)', ['comment']],
-    ['UPSERT INTO "comment" VALUES (?)', ['comment']],
+    ['UPSERT INTO "comment" VALUES (?)', ['comment updated']],
+    ['MERGE INTO "comment" USING (SELECT 1) ON 1 WHEN MATCHED THEN UPDATE SET "text" = 1', ['comment updated']],
     ['UPDATE "comment" SET "text" = ? WHERE "articleId" IN (SELECT "id" FROM "article")', ['comment updated']],
     ['UPDATE ONLY comment SET text = ?', ['comment updated']],
     ['/* why */ UPDATE [dbo].[comment] SET text = ?', ['comment updated']],

@@ -1,0 +1,41 @@
+import type { Transaction } from 'sequelize';
+import type { SweepTransaction } from '../invalidation/transaction.ts';
+import type { SaveHook } from './save-hook.ts';
+
+/** Finds the sweeper's transaction for one of Sequelize's. */
+export class OpenTransactions {
+  readonly #hook: SaveHook;
+  readonly #known = new WeakMap<object, SweepTransaction>();
+
+  constructor(hook: SaveHook) {
+    this.#hook = hook;
+  }
+
+  of(transaction: Transaction): SweepTransaction {
+    const known = this.#known.get(transaction);
+    if (known !== undefined) return known;
+    const { parent } = transaction as { parent?: Transaction | null };
+    const begun = this.#hook.begin(parent ? this.of(parent) : undefined);
+    this.#known.set(transaction, begun);
+    // Sequelize calls this for savepoints, too, and even when COMMIT fails. Then too much is bumped, which costs only
+    // renders.
+    transaction.afterCommit(async () => {
+      await this.#endSavepoints(transaction);
+      await begun.commit();
+    });
+    return begun;
+  }
+
+  /**
+   * Commits savepoints that were neither committed nor rolled back, because the database commits them with the
+   * transaction.
+   */
+  async #endSavepoints(transaction: object): Promise<void> {
+    const { savepoints = [] } = transaction as { savepoints?: readonly (Transaction & { finished?: string })[] };
+    for (const savepoint of savepoints) {
+      if (savepoint.finished === 'rollback') continue;
+      await this.#endSavepoints(savepoint);
+      await this.#known.get(savepoint)?.commit();
+    }
+  }
+}
