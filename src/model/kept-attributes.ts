@@ -3,9 +3,9 @@ export const NOT_KEPT: unique symbol = Symbol('not kept');
 
 /**
  * Reads an attribute where an instance keeps it, without calling the getter of its class. Returns {@link NOT_KEPT} where
- * the getter computes something.
+ * the getter computes something, or the site has replaced it.
  */
-export type AttributeReader = (instance: object, name: string) => unknown;
+export type AttributeReader = (instance: object, name: string, getter: unknown) => unknown;
 
 const readers = new WeakMap<object, AttributeReader>();
 
@@ -20,7 +20,7 @@ export function keepsAttributes(prototype: object, reader: AttributeReader): voi
 }
 
 /** Returns the attribute that a getter of this prototype gives; {@link NOT_KEPT} where that is not known. */
-export function keptAttribute(prototype: object, instance: object, name: string | symbol): unknown {
+export function keptAttribute(prototype: object, instance: object, name: string | symbol, getter: unknown): unknown {
   const reader = typeof name === 'string' ? readers.get(prototype) : undefined;
-  return reader === undefined ? NOT_KEPT : reader(instance, name as string);
+  return reader === undefined ? NOT_KEPT : reader(instance, name as string, getter);
 }

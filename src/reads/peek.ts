@@ -30,7 +30,7 @@ export function peekOrdinary(object: object, key: string | symbol): unknown {
     const inherited = Reflect.getOwnPropertyDescriptor(at, key);
     if (inherited === undefined) continue;
     if (!('value' in inherited)) {
-      const kept = keptAttribute(at, object, key);
+      const kept = keptAttribute(at, object, key, inherited.get);
       return kept === NOT_KEPT ? INHERITED_ACCESSOR : kept;
     }
     return typeof inherited.value === 'function' && isOfClass(at) ? METHOD : inherited.value;

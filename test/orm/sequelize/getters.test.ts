@@ -34,6 +34,14 @@ Article.init(
   { sequelize: database },
 );
 Note.init({ title: DataTypes.STRING, isMine: DataTypes.VIRTUAL }, { sequelize: database });
+class Post extends Model {}
+Post.init({ title: DataTypes.STRING, isMine: DataTypes.VIRTUAL }, { sequelize: database });
+// As a plugin does.
+Object.defineProperty(Post.prototype, 'title', {
+  get(this: Post) {
+    return `${this.getDataValue('isMine') === true ? 'my post' : this.getDataValue('title')}`;
+  },
+});
 Article.belongsTo(Author, { as: 'author', foreignKey: 'authorId' });
 
 beforeAll(async () => {
@@ -102,6 +110,15 @@ describe.each(ways)('an attribute of a Sequelize row, in %s, %s', (kind, how) =>
       }
       expect(site.outcomes).toEqual(['hit']);
     }
+  });
+  test('whose getter was replaced', async () => {
+    const site = new Site(F('post', '{{ post.title }}'), kind);
+    known[how](site);
+    for (const isMine of [false, true, false, true]) {
+      const post = Post.build({ id: 1, title: 'T' }, { raw: true, isNewRecord: false }).set('isMine', isMine);
+      await site.show(() => ({ post }));
+    }
+    expect(site.outcomes).toEqual(['hit']);
   });
   test('of a row that prints only its class: nothing is compared', async () => {
     const site = new Site(T('{{ article }}{{ article.title }}'), kind);
