@@ -213,9 +213,12 @@ export class Fragments {
   #judge({ render, call, scope }: Use, entry: Entry): Verdict | 'not here' {
     // The entry may have been made with a later `until=`.
     if (entry.expires > latest(call.operands.until)) return 'invalid';
+    // Asking a store for the tokens of each variant would be dear. Without one, they tell sooner than the reads.
+    const known = render.reader.knowsAll ? this.#entries.judge(entry, render.reader) : undefined;
+    if (known === 'invalid') return known;
     const compared = compare(entry.reads, scope);
     if (compared !== 'same') return compared === 'pending' ? 'not here' : 'invalid';
-    const verdict = this.#entries.judge(entry, render.reader);
+    const verdict = known ?? this.#entries.judge(entry, render.reader);
     if (verdict === 'invalid' || entry.templates.length === 0) return verdict;
     return entry.templates.every((template) => call.templateDigest(template) === template.digest) ? verdict : 'invalid';
   }
