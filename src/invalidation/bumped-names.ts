@@ -2,6 +2,7 @@ import type { Identifier, Identity } from '../model/identity.ts';
 import { bumpedNames, EVERYTHING } from '../model/names.ts';
 import { isPartialRow, isUnknown, noteWhatAsks, partialRow } from '../model/partial-row.ts';
 import { badOption } from '../util/check-option.ts';
+import { isPlain } from '../util/plain.ts';
 
 /** Limit of models that one invalidation may reach through `touches`. More means that it makes ever new models. */
 const MAX_TOUCHED = 100_000;
@@ -37,7 +38,10 @@ export class BumpedNames {
    * @throws CacheSweeperError CACHESWEEPER_NO_IDENTITY, CACHESWEEPER_TYPE_CONFLICT, CACHESWEEPER_BAD_OPTION
    */
   add(model: unknown, identity: Identity, previous?: object): void {
-    const queue: At[] = [{ model, identity, previous, isTouched: false }];
+    this.#addAll([{ model: asLoaded(model), identity, previous: asLoaded(previous), isTouched: false }]);
+  }
+
+  #addAll(queue: At[]): void {
     // Touched models are appended while the loop runs.
     for (const at of queue) {
       const bumped = bumpedNames(at.identity);
@@ -66,9 +70,9 @@ export class BumpedNames {
     for (const { now, previous } of rows) {
       const states = [now, ...(previous === undefined ? [] : [previous])];
       for (const model of states) {
-        for (const touched of this.#asked(model, type, previous)) {
+        for (const touched of this.#asked(asLoaded(model), type, asLoaded(previous))) {
           if (touched === ANYTHING) this.names.add(EVERYTHING);
-          else this.add(touched.model, touched.identity);
+          else this.#addAll([{ ...touched, previous: undefined, isTouched: true }]);
         }
       }
     }
@@ -138,6 +142,12 @@ function touchedOtherwise(touches: () => readonly unknown[], asked: Set<string>)
   for (const name of asked) if (++ways < MAX_WAYS) ask(new Set([name]));
   ask(asked);
   return found;
+}
+
+/** A plain row has what was selected of it, and `{ type, id }` nothing but these: what it has not got is unknown. */
+function asLoaded<T>(row: T): T {
+  const isRow = typeof row === 'object' && row !== null && isPlain(row) && !isPartialRow(row);
+  return isRow ? (partialRow(row) as T) : row;
 }
 
 function listed(touched: unknown): readonly unknown[] {

@@ -98,6 +98,39 @@ describe('touches', () => {
     },
   );
 
+  test.each<[string, object, string | undefined, readonly string[]]>([
+    ['type and id alone', { type: 'Reply', id: 7 }, undefined, ['one', 'two']],
+    ['a plain row of which a part was selected', { id: 7 }, 'Reply', ['one', 'two']],
+    ['a plain row', { id: 7, articleId: 1 }, 'Reply', ['one']],
+    ['a plain row without an article', { id: 7, articleId: null }, 'Reply', []],
+  ])('of %s: what it has not got is unknown, not absent', async (_title, row, type, ran) => {
+    const site = new Site(fragment('one 0', '"one"') + fragment('two 0', '"two"'));
+    site.sweeper.register('Reply', {
+      touches: ({ articleId }: Reply) => (articleId ? [{ type: 'Article', id: articleId }] : []),
+    });
+    const context = { one: new Article(1), two: new Article(2) };
+    await site.render(context);
+    await site.sweeper.invalidateCacheFor(row, type === undefined ? {} : { type });
+    expect((await site.render(context)).ran).toEqual(ran);
+    site.settle();
+    await site.render(context);
+    await site.sweeper.transaction((t) => t.invalidateCacheFor(row, type === undefined ? {} : { type }));
+    expect((await site.render(context)).ran).toEqual(ran);
+  });
+
+  test('of a row that another touches by type and id are asked with these alone', async () => {
+    const site = new Site(fragment('"Author" 0', '"authors"'));
+    site.sweeper.register(Reply, { touches: toArticle });
+    site.sweeper.register('Article', {
+      touches: (article: { authorId?: number }) => (article.authorId ? { type: 'Author', id: article.authorId } : []),
+    });
+    await site.render();
+    await site.sweeper.invalidateCacheFor(new Reply(7, 1));
+    expect((await site.render()).ran).toEqual([]);
+    await site.sweeper.invalidateCacheFor({ type: 'Article', id: 1 });
+    expect((await site.render()).ran).toEqual(['authors']);
+  });
+
   test('in a circle come to an end', async () => {
     const site = new Site(templates);
     site.sweeper.register(Reply, { touches: toArticle });

@@ -401,6 +401,15 @@ describe('extensions and other clients', () => {
   });
 });
 
+test('a relation that was not loaded is unknown to touches, not absent', async () => {
+  const db = await blog();
+  db.site.sweeper.register('Comment', {
+    touches: ({ article }: { article?: { id: number } }) => (article ? { type: 'Article', id: article.id } : []),
+  });
+  await db.prisma.comment.update({ where: { id: 1 }, data: { text: 'new' } });
+  expect(await ran(db)).toEqual(['article 1', 'article 2', 'article 3', 'comment 1', 'list']);
+});
+
 describe('rows that follow others', () => {
   test('another key of an article: its comments have another articleId', async () => {
     const db = await blog();
