@@ -351,7 +351,8 @@ export class Recorder {
   }
 
   #checkHanded(): void {
-    if (this.#handed.isBelowChanged) this.cannotSee('', 'a model changes while the body is rendered');
+    const changed = this.#handed.changedBelow();
+    if (changed !== undefined) this.cannotSee('', `a model changes while the body is rendered: ${changed}`);
     for (const object of this.#handed.changed()) {
       // The text of what was only looked into is not compared.
       if (isData(object) || this.#objects.of(object).nodes.some(isWhole)) {
