@@ -14,8 +14,15 @@ export interface Site {
   close(): Promise<unknown>;
 }
 
-/** The route of the examples; a site that shows articles in another way as well does so on a route of its own. */
-const ARTICLES = '/articles';
+/** How a framework differs from others. */
+interface Differences {
+  /** The route of the articles; a site that shows them in another way as well does so on a route of its own. */
+  readonly articles?: string;
+  /** Whether it reads the templates itself and renders their text, which has no name. */
+  readonly rendersText?: boolean;
+  /** What it says of a template that is not there. */
+  readonly missing?: string;
+}
 
 /** Serves on a free port of this machine. */
 export async function serve(listener: RequestListener): Promise<Site> {
@@ -49,7 +56,14 @@ export interface Parts {
  * comments fail), `/missing` (a template that is not there) and `/wrong` (wrong.njk); an error handler notes what it gets
  * and answers 500 with the message.
  */
-export function testFramework(name: string, start: (parts: Parts) => Promise<Site>, articles = ARTICLES): void {
+export function testFramework(
+  name: string,
+  start: (parts: Parts) => Promise<Site>,
+  { articles = '/articles', rendersText = false, missing = 'template not found: missing.njk' }: Differences = {},
+): void {
+  const named = (template: string) => (rendersText ? '(string)' : template);
+  const placed = (template: string) => (rendersText ? 'unknown path' : template);
+
   describe.each(kinds)(`${name}, %s`, (_kind, options) => {
     let open: { site: Site; sweeper: CacheSweeper } | undefined;
     afterEach(async () => {
@@ -86,8 +100,8 @@ export function testFramework(name: string, start: (parts: Parts) => Promise<Sit
       expect(await get(`${articles}/7`)).toEqual(page);
       expect(blog.loaded).toEqual([7]);
       expect(reports.map(({ template, fragments }) => [template, fragments.map(({ outcome }) => outcome)])).toEqual([
-        ['article.njk', ['miss', 'miss', 'miss', 'miss']],
-        ['article.njk', ['hit']],
+        [named('article.njk'), ['miss', 'miss', 'miss', 'miss']],
+        [named('article.njk'), ['hit']],
       ]);
     });
 
@@ -105,23 +119,24 @@ export function testFramework(name: string, start: (parts: Parts) => Promise<Sit
       const { errors, get } = await running();
       expect(await get('/failing')).toMatchObject({
         status: 500,
-        html: expect.stringMatching(/article\.njk[\s\S]*the database is away/),
+        html: expect.stringContaining('the database is away'),
       });
-      expect(errors).toHaveLength(1);
+      expect(errors).toEqual([expect.objectContaining({ message: expect.stringContaining(placed('article.njk')) })]);
     });
 
     test('hands a missing template to the error handler, once', async () => {
       const { errors, get } = await running();
       expect(await get('/missing')).toMatchObject({
         status: 500,
-        html: expect.stringContaining('template not found: missing.njk'),
+        html: expect.stringContaining(missing),
       });
       expect(errors).toHaveLength(1);
     });
 
     test('hands a wrong tag to the error handler, once and with its place', async () => {
       const { errors, get } = await running();
-      expect(await get('/wrong')).toMatchObject({ status: 500, html: expect.stringMatching(/wrong\.njk.*Line 2/) });
+      const place = new RegExp(`${placed('wrong.njk')}.*Line 2`);
+      expect(await get('/wrong')).toMatchObject({ status: 500, html: expect.stringMatching(place) });
       expect(errors).toEqual([expect.objectContaining({ code: 'CACHESWEEPER_BAD_TAG' })]);
     });
 
