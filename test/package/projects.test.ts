@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { beforeAll, expect, test } from 'vitest';
 import { isDeep } from '../support/long.ts';
 import { pack, root, run } from './packed.ts';
@@ -31,6 +31,24 @@ async function testCommand(name: string, script: string): Promise<string> {
     ({ stdout, stderr }) => `${stdout}${stderr}`,
   );
 }
+
+test('docs/frameworks.md names every kind', () => {
+  const [, section = ''] = readFileSync(`${root}docs/frameworks.md`, 'utf8').split('\n## Modules, TypeScript, tests\n');
+  const [table] = section.split('\n## ');
+  for (const name of [
+    '`require`',
+    '`import`',
+    'Jest',
+    'TypeScript',
+    '`node10`',
+    'ts-jest',
+    'Vitest',
+    'Mocha',
+    'Nest',
+  ]) {
+    expect(table).toContain(name);
+  }
+});
 
 test.each(isDeep ? [...EVERYDAY, ...OTHERS] : EVERYDAY)(
   'a project of the kind %s passes its own tests with the packed package',
