@@ -44,7 +44,7 @@ async function node(name: string, source: string): Promise<string> {
 const load = (how: string) => `
   try {
     const exported = ${how};
-    console.log(JSON.stringify(Object.keys(exported).filter((name) => !['__esModule', 'module.exports'].includes(name)).sort()));
+    console.log(JSON.stringify(Object.keys(exported).filter((name) => !['__esModule', 'default', 'module.exports'].includes(name)).sort()));
   } catch (error) { console.log(JSON.stringify(error.message)); }`;
 
 describe('installed into an empty folder', () => {
@@ -54,6 +54,47 @@ describe('installed into an empty folder', () => {
     expect(required).toEqual(imported);
     if (typeof imported === 'string') expect(imported).toMatch(/npm install \S+/);
     else expect(imported.length).toBeGreaterThan(0);
+  });
+
+  test('an application that says import here and require there has one copy of everything', async () => {
+    const source = `
+      import { createRequire } from 'node:module';
+      const require = createRequire(import.meta.url);
+      const names = [];
+      for (const entry of ${JSON.stringify(entryPoints)}) {
+        const required = require(entry);
+        for (const [name, value] of Object.entries(await import(entry))) {
+          if (['default', 'module.exports'].includes(name)) continue;
+          if (value !== required[name]) throw new Error(entry + ' has two of ' + name);
+          names.push(name);
+        }
+      }
+      console.log(JSON.stringify(names));`;
+    const names: string[] = JSON.parse(await node('same.mjs', source));
+    for (const name of ['CacheSweeper', 'CacheSweeperError', 'lazy', 'MemcachedStore', 'cacheView', 'sweepOnSave']) {
+      expect(names).toContain(name);
+    }
+    expect(names.filter((name) => name === 'sweepOnSave')).toHaveLength(3);
+  });
+
+  test('what is required and what is imported work on one state', async () => {
+    const source = `
+      import { createRequire } from 'node:module';
+      import nunjucks from 'nunjucks';
+      import { CacheSweeperError, lazy } from 'nunjucks-cachesweeper';
+      import { cacheView } from 'nunjucks-cachesweeper/express';
+      const { CacheSweeper } = createRequire(import.meta.url)('nunjucks-cachesweeper');
+      const sweeper = new CacheSweeper();
+      const env = sweeper.install(new nunjucks.Environment(null));
+      let isOne = false;
+      try { new CacheSweeper({ maxDataAge: 3 }); } catch (error) { isOne = error instanceof CacheSweeperError; }
+      const html = await new Promise((resolve, reject) => env.renderString(
+        '{% cachesweeper "Comment" 500 %}{{ load() }}{% endcachesweeper %}',
+        { load: lazy(async () => 'loaded') },
+        (error, html) => (error ? reject(error) : resolve(html)),
+      ));
+      console.log(JSON.stringify([isOne, html, typeof cacheView({ sweeper, ttl: 300, name: 'view' })]));`;
+    expect(JSON.parse(await node('state.mjs', source))).toEqual([true, 'loaded', 'function']);
   });
 
   const page = `
