@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 
 const root = new URL('../../', import.meta.url);
@@ -14,19 +15,18 @@ test('installing the package installs no ORM: they are optional peers, and no de
 });
 
 test.each(['sequelize', 'typeorm', 'prisma'])('the entry point ./%s loads where no ORM is installed', (name) => {
-  const entry = new URL(described.exports[`./${name}`].default, root);
-  // Every import of it that is no file of the package fails, as where nothing is installed.
-  const hooks = `data:text/javascript,${encodeURIComponent(`
-    export async function resolve(specifier, context, next) {
-      if (/sequelize$|typeorm$|prisma/.test(specifier) && !/^[./]|^file:/.test(specifier)) throw new Error('asked for ' + specifier);
-      return next(specifier, context);
-    }`)}`;
+  const entry = new URL(described.exports[`./${name}`].require.default, root);
+  // Each module of it that is no file of the package fails to load, as where nothing is installed.
   const program = `
-    import { register } from 'node:module';
-    register(${JSON.stringify(hooks)});
-    const { sweepOnSave } = await import(${JSON.stringify(entry.href)});
+    const Module = require('node:module');
+    const resolve = Module._resolveFilename;
+    Module._resolveFilename = function (specifier, ...rest) {
+      if (/sequelize$|typeorm$|prisma/.test(specifier) && !/^[./]/.test(specifier)) throw new Error('asked for ' + specifier);
+      return resolve.call(this, specifier, ...rest);
+    };
+    const { sweepOnSave } = require(${JSON.stringify(fileURLToPath(entry))});
     console.log(typeof sweepOnSave);`;
-  const output = execFileSync(process.execPath, ['--input-type=module', '--eval', program], {
+  const output = execFileSync(process.execPath, ['--input-type=commonjs', '--eval', program], {
     encoding: 'utf8',
     cwd: root,
   });

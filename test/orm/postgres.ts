@@ -66,7 +66,7 @@ export async function startPostgres(programs: string): Promise<Postgres> {
     host,
     user,
     createDatabase: (name) => query(`CREATE DATABASE ${name}`),
-    emptyDatabase: (name) => query('DROP SCHEMA public CASCADE; CREATE SCHEMA public', name),
+    emptyDatabase: (name) => query(EMPTY, name),
     async stop() {
       server.kill('SIGINT');
       await ended;
@@ -74,6 +74,13 @@ export async function startPostgres(programs: string): Promise<Postgres> {
     },
   };
 }
+
+/** Tests make schemas of their own. */
+const EMPTY = `DO $$ DECLARE name text; BEGIN
+  FOR name IN SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' LOOP
+    EXECUTE format('DROP SCHEMA %I CASCADE', name);
+  END LOOP;
+END $$; CREATE SCHEMA public`;
 
 /** PostgreSQL refuses to run as root. */
 function unprivileged(): { uid: number; gid: number } | undefined {

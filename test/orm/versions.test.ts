@@ -85,12 +85,3 @@ test('a data source of TypeORM 0.3 is one by its types, too', () => {
   const source = new DataSource03({ type: 'postgres', entities: [] });
   expect(refusal(() => onTypeorm(source, new CacheSweeper()))).toMatchObject(refused('initialize() first'));
 });
-
-test('the peer dependencies are the versions that the hooks take', () => {
-  const { peerDependencies } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
-  expect(peerDependencies).toMatchObject({
-    sequelize: '^6.37.0',
-    typeorm: '^0.3.20 || ^1.0.0',
-    '@prisma/client': '^7.0.0',
-  });
-});
