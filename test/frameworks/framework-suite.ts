@@ -14,6 +14,9 @@ export interface Site {
 /** The route of the examples; a site that shows articles in another way as well does so on a route of its own. */
 const ARTICLES = '/articles';
 
+/** What is said of a template that is not there; a framework that looks for files itself says it in its own words. */
+const MISSING = 'template not found: missing.njk';
+
 /** Serves on a free port of this machine. */
 export async function serve(listener: RequestListener): Promise<Site> {
   const server: Server = createServer(listener);
@@ -46,7 +49,12 @@ export interface Parts {
  * comments fail), `/missing` (a template that is not there) and `/wrong` (wrong.njk); an error handler notes what it gets
  * and answers 500 with the message.
  */
-export function testFramework(name: string, start: (parts: Parts) => Promise<Site>, articles = ARTICLES): void {
+export function testFramework(
+  name: string,
+  start: (parts: Parts) => Promise<Site>,
+  articles = ARTICLES,
+  missing = MISSING,
+): void {
   describe.each(kinds)(`${name}, %s`, (_kind, options) => {
     let open: { site: Site; sweeper: CacheSweeper } | undefined;
     afterEach(async () => {
@@ -111,7 +119,7 @@ export function testFramework(name: string, start: (parts: Parts) => Promise<Sit
       const { errors, get } = await running();
       expect(await get('/missing')).toMatchObject({
         status: 500,
-        html: expect.stringContaining('template not found: missing.njk'),
+        html: expect.stringContaining(missing),
       });
       expect(errors).toHaveLength(1);
     });
