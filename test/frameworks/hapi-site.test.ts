@@ -1,8 +1,12 @@
-import type { Server } from '@hapi/hapi';
+import hapi, { type Server } from '@hapi/hapi';
+import vision from '@hapi/vision';
+import nunjucks from 'nunjucks';
 import { CacheSweeper, type RenderReport } from 'nunjucks-cachesweeper';
 import { MemcachedStore } from 'nunjucks-cachesweeper/memcached';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { Memcached } from '../support/memcached.ts';
+import { templates } from './blog.ts';
+import { ownCompile } from './examples/hapi-own-compile.ts';
 import { engines, type Way } from './hapi/config/nunjucks.ts';
 import { Comment, createServer, Database } from './hapi/server.ts';
 
@@ -143,4 +147,21 @@ test.each(ways)('a fragment that would read the form token is refused, with %s',
   expect(errors).toEqual([expect.objectContaining({ message: expect.stringMatching(/crumb.*private/s) })]);
   expect((await server.inject('/articles/1')).statusCode).toBe(200);
   await sweeper.close();
+});
+
+test.each([
+  ['without the sweeper', (env: nunjucks.Environment) => env],
+  ['with it', (env: nunjucks.Environment) => new CacheSweeper().install(env)],
+])('vision renders with the globals that were there when the views were set up, %s', async (_name, install) => {
+  const env = install(nunjucks.configure(templates)).addGlobal('visitor', 'Ann');
+  const server = hapi.server();
+  await server.register(vision);
+  server.views({
+    engines: { njk: ownCompile },
+    compileMode: 'async',
+    compileOptions: { environment: env },
+    path: templates,
+  });
+  env.addGlobal('visitor', 'Bob');
+  expect(await server.render('page')).toContain('<title>Ann</title>');
 });
