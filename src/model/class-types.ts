@@ -1,5 +1,5 @@
-import { LRUCache } from 'lru-cache';
 import { CacheSweeperError } from '../errors.ts';
+import { lru } from '../util/lru.ts';
 import { typeNameOf } from './class-names.ts';
 import { type ModelClass, ownSchema } from './known-models.ts';
 import { noIdentity } from './no-identity.ts';
@@ -28,7 +28,7 @@ export class ClassTypes {
   /** Caches the type of each class. Emptied by each registration. */
   #known = new WeakMap<ModelClass, ClassType>();
   /** The class first seen under each type name (and tenant). */
-  readonly #claims = new LRUCache<string, Claim>({ max: MAX_CLASSES });
+  readonly #claims = lru<Claim>(MAX_CLASSES);
 
   constructor(orms: OrmModels) {
     this.#orms = orms;

@@ -124,10 +124,13 @@ export class HandedValues {
     return this.#before?.get(object) ?? contentsOf(object);
   }
 
-  /** Whether an object that belongs to a model has changed since a function could change it. */
-  get isBelowChanged(): boolean {
-    for (const [object, before] of this.#before ?? NONE) if (!isKept(before, contentsOf(object))) return true;
-    return false;
+  /** Returns what has changed below a model since a function could change it: a property, and the class of its object. */
+  changedBelow(): string | undefined {
+    for (const [object, before] of this.#before ?? NONE) {
+      const name = changedName(before, contentsOf(object));
+      if (name !== undefined) return `\`${String(name)}\` of ${classNameOf(object)}`;
+    }
+    return undefined;
   }
 
   /** Returns the objects that have changed since their text was kept. */
@@ -209,28 +212,33 @@ function collect(value: object, objects: Set<object>): boolean {
 }
 
 /**
- * Whether an object below a model holds what it held. What a method or filter adds to it, or puts where nothing was, is
- * made of the rest; not so a mark, which is a boolean.
+ * Returns the name of what an object below a model no longer holds as it did; of an element, its number. What a method or
+ * filter adds to it, or puts where nothing was, is made of the rest; not so a mark, which is a boolean.
  */
-function isKept(before: readonly unknown[], now: readonly unknown[]): boolean {
+function changedName(before: readonly unknown[], now: readonly unknown[]): unknown {
   let at = 0;
   for (let i = 0; i < before.length; i += 2, at += 2) {
     while (at < now.length && now[at] !== before[i]) {
-      if (!isAddition(now[at], now[at + 1])) return false;
+      if (!isAddition(now[at], now[at + 1])) return now[at] ?? at / 2;
       at += 2;
     }
-    if (at >= now.length) return false;
     const [value, found] = [before[i + 1], now[at + 1]];
     const isFilled = (value === undefined || value === null) && typeof found !== 'boolean' && found !== undefined;
-    if (!isFilled && presence(value) !== presence(found)) return false;
+    if (at >= now.length || (!isFilled && presence(value) !== presence(found))) return before[i] ?? i / 2;
   }
-  for (; at < now.length; at += 2) if (!isAddition(now[at], now[at + 1])) return false;
-  return true;
+  for (; at < now.length; at += 2) if (!isAddition(now[at], now[at + 1])) return now[at] ?? at / 2;
+  return undefined;
 }
 
 /** Elements have no name: their number counts. */
 function isAddition(name: unknown, value: unknown): boolean {
   return name !== undefined && typeof value !== 'boolean';
+}
+
+function classNameOf(object: object): string {
+  const prototype: object | null = Reflect.getPrototypeOf(object);
+  const made: unknown = prototype && Reflect.getOwnPropertyDescriptor(prototype, 'constructor')?.value;
+  return typeof made === 'function' && made.name !== '' ? made.name : 'an object';
 }
 
 const NONE: readonly never[] = [];

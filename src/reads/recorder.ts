@@ -9,7 +9,7 @@ import { hasClassGetter, INHERITED_ACCESSOR, METHOD, OWN_ACCESSOR, peek } from '
 import { isPlaceholder } from './placeholder.ts';
 import { NOT_SEEN, type Paths, RecordNode } from './record-node.ts';
 import { SeenValues } from './seen-values.ts';
-import type { ReadNode, ReadRoot, ReadShape, RootKind } from './shape.ts';
+import type { ReadRoot, RootKind } from './shape.ts';
 import type { Unseen } from './sinks.ts';
 import { asMember, asPart, BY_COMPUTED_NAME, type TextUses } from './text-uses.ts';
 import type { Scope } from './world.ts';
@@ -18,15 +18,6 @@ import type { Scope } from './world.ts';
 const MAX_STEP = 200;
 /** Limit of paths recorded for one object. */
 const MAX_NODES = 16;
-/** Limit of steps taken to repeat the reads of a fragment inside the body. */
-const MAX_REPEATED = 20_000;
-
-/** Looks variables up for the body around a fragment, as the fragment's body did. */
-export interface RepeatedAt {
-  read(kind: RootKind, name: string): unknown;
-  /** A variable of the template that a macro of the body's own stands in. */
-  readOfMacro(macro: object, name: string, value: unknown): void;
-}
 
 interface Root {
   readonly kind: RootKind;
@@ -351,44 +342,13 @@ export class Recorder {
   }
 
   #checkHanded(): void {
-    if (this.#handed.isBelowChanged) this.cannotSee('', 'a model changes while the body is rendered');
+    const changed = this.#handed.changedBelow();
+    if (changed !== undefined) this.cannotSee('', `a model changes while the body is rendered: ${changed}`);
     for (const object of this.#handed.changed()) {
       // The text of what was only looked into is not compared.
       if (isData(object) || this.#objects.of(object).nodes.some(isWhole)) {
         this.cannotSee(this.#objects.pathOf(object), CHANGES);
       }
-    }
-  }
-
-  /**
-   * Records the reads of a fragment inside the body, which was served or rendered here: the body depends on the same
-   * values. What the fragment printed, its shape says.
-   */
-  repeat(shape: ReadShape, at: RepeatedAt): void {
-    const budget = { left: MAX_REPEATED };
-    for (const { kind, node } of shape.roots) this.#repeat(node, at.read(kind, node.step), at, budget);
-  }
-
-  #repeat(node: ReadNode, value: unknown, at: RepeatedAt, budget: { left: number }): void {
-    if (!isObject(value)) return;
-    if (budget.left-- <= 0) return this.cannotSee(node.step, 'a fragment in the body reads too much');
-    if (node.type !== undefined) this.typed(value, node.type);
-    if (node.whole) this.hand(value);
-    if (node.list || node.entries || node.each !== undefined) this.iterate(value);
-    for (const child of node.children) {
-      const found = peek(value, child.step);
-      this.member(value, child.step, found);
-      if (typeof found !== 'symbol') this.#repeat(child, found, at, budget);
-    }
-    if (node.each !== undefined) {
-      for (const element of elementsOf(value)) this.#repeat(node.each, element, at, budget);
-    }
-    if (node.context === undefined) return;
-    for (const child of node.context.children) {
-      const found = this.#scope.ofMacro(value, child.step);
-      if (found === undefined) continue;
-      if (!this.ofMacro(value, child.step, found.value)) at.readOfMacro(value, child.step, found.value);
-      this.#repeat(child, found.value, at, budget);
     }
   }
 

@@ -1,10 +1,10 @@
-import { LRUCache } from 'lru-cache';
 import type { Entry } from '../cache/entry.ts';
 import { leaves, type ReadShape } from '../reads/shape.ts';
 import { Collector } from '../reads/sinks.ts';
 import { walk } from '../reads/walk.ts';
 import type { Scope } from '../reads/world.ts';
 import { digest } from '../util/digest.ts';
+import { lru } from '../util/lru.ts';
 
 /** Misses in a row, each with another value of the same path, after which a fragment is no longer stored. */
 const MANY = 20;
@@ -34,7 +34,7 @@ interface Watched {
  */
 export class Changing {
   readonly #now: () => number;
-  readonly #watched = new LRUCache<string, Watched>({ max: MAX_WATCHED });
+  readonly #watched = lru<Watched>(MAX_WATCHED);
 
   constructor(now: () => number) {
     this.#now = now;

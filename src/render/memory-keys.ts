@@ -1,8 +1,8 @@
-import { LRUCache } from 'lru-cache';
 import { keyStart } from '../cache/key.ts';
 import type { Identity } from '../model/identity.ts';
 import { ownName } from '../model/names.ts';
 import type { Settings } from '../options.ts';
+import { lru } from '../util/lru.ts';
 import type { Place } from './place.ts';
 
 /** Canonical text of a list without elements. */
@@ -29,7 +29,7 @@ type Remembered = Map<string, Map<string | undefined, string>>;
 export class MemoryKeys {
   readonly #settings: Settings;
   /** Numbers of tags. No number is used twice, so entries under a forgotten number are never found again. */
-  readonly #numbers = new LRUCache<string, number>({ max: MAX_NUMBERS });
+  readonly #numbers = lru<number>(MAX_NUMBERS);
   #nextNumber = 0;
   /** The maps that have something in them, and how much there is in all. */
   readonly #filled = new Set<Remembered>();

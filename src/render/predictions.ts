@@ -8,6 +8,7 @@ import { KeyCollector } from '../reads/sinks.ts';
 import { walk } from '../reads/walk.ts';
 import type { Scope, World } from '../reads/world.ts';
 import { digest } from '../util/digest.ts';
+import { lru } from '../util/lru.ts';
 import type { Render } from './render.ts';
 
 /** The names and keys that one page asked the store for. */
@@ -49,7 +50,7 @@ export class Predictions {
     sizeCalculation: ({ names, entries }) => names.length + entries.length + 1,
   });
 
-  readonly #shapes = new LRUCache<string, ReadShape>({ max: MAX_SHAPES });
+  readonly #shapes = lru<ReadShape>(MAX_SHAPES);
 
   constructor(identifier: Identifier, entries: Entries) {
     this.#identifier = identifier;

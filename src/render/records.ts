@@ -1,5 +1,5 @@
-import { LRUCache } from 'lru-cache';
 import { MAX_PATHS, NO_READS, type ReadShape, union } from '../reads/shape.ts';
+import { lru } from '../util/lru.ts';
 
 /** Limit of tags whose paths are kept. */
 const MAX_RECORDS = 10_000;
@@ -10,7 +10,7 @@ const MAX_RECORDS = 10_000;
  * record that is lost, old or overwritten leads to another key, and so to a miss.
  */
 export class Records {
-  readonly #shapes = new LRUCache<string, ReadShape>({ max: MAX_RECORDS });
+  readonly #shapes = lru<ReadShape>(MAX_RECORDS);
 
   /** @param tag the key that stands for the tag */
   known(tag: string): ReadShape | undefined {

@@ -41,6 +41,11 @@ declare const blog: {
   comments(article: Article): Promise<Comment[]>;
 };
 
+declare module 'koa-nunjucks-2' {
+  const views: (options: object) => import('koa').Middleware;
+  export default views;
+}
+
 declare module 'govuk-prototype-kit' {
   export const requests: { setupRouter(): import('express').Router };
 }
@@ -54,5 +59,6 @@ declare const store: import('nunjucks-cachesweeper').Store;
 declare function purge(keys: readonly string[]): Promise<void>;
 
 declare const dataSource: import('typeorm').DataSource;
+declare const AppModule: import('@nestjs/common').Type;
 declare const PrismaClient: new (options: object) => { $extends: unknown; $transaction: unknown };
 declare const adapter: object;

@@ -1,4 +1,5 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import express from 'express';
 import nunjucks from 'nunjucks';
@@ -7,7 +8,7 @@ import { CacheSweeper, type CacheSweeperOptions, lazy } from 'nunjucks-cacheswee
 import { expect, test } from 'vitest';
 import { ObjectLoader, type Templates } from '../support/loaders.ts';
 import { renderPage } from '../support/render.ts';
-import { blocksOf, codeBlocks } from './code-blocks.ts';
+import { blocksOf, codeBlocks, readPage } from './code-blocks.ts';
 
 /** The blocks of a recipe. */
 const recipe = (name: string, language: string) =>
@@ -42,6 +43,34 @@ test('monitoring: the subscribers of the recipe count the fragments of every ren
     'template="monitored.njk",outcome="hit"': 2,
     'template="monitored.njk",outcome="when"': 1,
   });
+});
+
+test('precompiled templates: the script makes a module, whose fragments are cached', async () => {
+  const folder = new URL('../../build/docs/precompiled/', import.meta.url);
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(new URL('views/', folder), { recursive: true });
+  const [script] = recipe('Precompiled templates', 'js');
+  const [made, imported] = Array.from(
+    readPage('docs/recipes.md').matchAll(/`(new nunj.*templates\)\)|import templates .*)`/g),
+  );
+  const site = `
+    import { subscribe } from 'node:diagnostics_channel';
+    import nunjucks from 'nunjucks';
+    import { CacheSweeper } from 'nunjucks-cachesweeper';
+    ${imported?.[1]}
+    const env = new CacheSweeper().install(${made?.[1]});
+    subscribe('nunjucks-cachesweeper:render', ({ fragments: [{ outcome, reason }] }) => console.log(reason ?? outcome));
+    for (let i = 0; i < 2; i++) console.log(env.render('page.njk', { title: 'T' }));`;
+  const files = {
+    'views/page.njk': '{% cachesweeper "T" 500 %}{% include "part.njk" %}{% endcachesweeper %}',
+    'views/part.njk': '{{ title }}',
+    'precompile.mjs': script as string,
+    'site.mjs': site,
+  };
+  for (const [name, text] of Object.entries(files)) writeFileSync(new URL(name, folder), text);
+  const run = (file: string) => execFileSync(process.execPath, [file], { cwd: folder, encoding: 'utf8' });
+  run('precompile.mjs');
+  expect(run('site.mjs').trim().split('\n')).toEqual(['miss', 'T', 'hit', 'T']);
 });
 
 test('languages: each has its own fragments', async () => {

@@ -1,9 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { until } from './measures.ts';
 import type { Article, Row } from './rows.ts';
 import { AT_ONCE, type Site, type SiteProcess } from './site.ts';
 
-/** Every deadline has passed after that, in milliseconds. */
-const PATIENCE = 3_000;
 /** A visitor who is served late waits so many times as long before the next page. */
 const RESTRAINT = 10;
 
@@ -36,12 +35,18 @@ export class Traffic {
     this.#isSaving = false;
   }
 
-  /** Resolved when the last page and bump are there; a fault if they do not come. */
+  /**
+   * Resolved when the last page and bump are there.
+   *
+   * @throws when they do not come
+   */
   async stop(): Promise<void> {
     this.#isOver = true;
-    const last = Promise.all([...this.#visitors, this.#author]).then(() => true);
-    if (!(await Promise.race([last, sleep(PATIENCE, false)])))
-      this.#site.faults.push('a page or a bump is still pending');
+    let isDone = false;
+    void Promise.all([...this.#visitors, this.#author]).then(() => {
+      isDone = true;
+    });
+    await until('the last pages and bumps', () => isDone);
   }
 
   async #visit(pause: number, articles: readonly Article[]): Promise<void> {

@@ -1,7 +1,7 @@
+import { Binary, Decimal128, Double, Long, MinKey, ObjectId, UUID } from 'bson';
 import { describe, expect, test } from 'vitest';
 import { Identifier } from '../../src/model/identity.ts';
 import { canonicalList } from '../../src/util/canonical.ts';
-import { Binary, MinKey, NumberValue, ObjectId, UUID } from '../support/bson.ts';
 import { fragment, Site } from '../sweeper/site.ts';
 
 const hex = '65a1b2c3d4e5f60718293a4b';
@@ -12,10 +12,10 @@ describe('ids that are no text and no number', () => {
   test.each<[string, unknown, string]>([
     ['an ObjectId', new ObjectId(hex), hex],
     ['a UUID', new UUID(uuidHex), uuid],
-    ['a UUID as a driver reads it', new Binary(uuidHex, 4), uuid],
-    ['bytes of MongoDB', new Binary('00ff'), '00ff'],
-    ['a Long', new NumberValue('Long', '9007199254740993'), '9007199254740993'],
-    ['a Decimal128', new NumberValue('Decimal128', '7'), '7'],
+    ['a UUID as a driver reads it', Binary.createFromHexString(uuidHex, 4), uuid],
+    ['bytes of MongoDB', Binary.createFromHexString('00ff'), '00ff'],
+    ['a Long', Long.fromString('9007199254740993'), '9007199254740993'],
+    ['a Decimal128', Decimal128.fromString('7'), '7'],
     ['a Buffer', Buffer.from([0, 255]), '00ff'],
     ['bytes', new Uint8Array([0, 255]), '00ff'],
   ])(
@@ -44,9 +44,9 @@ describe('ids that are no text and no number', () => {
 
   test.each<[string, unknown]>([
     ['bytes without any', new Uint8Array()],
-    ['bytes of MongoDB without any', new Binary('')],
-    ['a Double that is no number', new NumberValue('Double', 'NaN')],
-    ['a Double without end', new NumberValue('Double', '-Infinity')],
+    ['bytes of MongoDB without any', new Binary()],
+    ['a Double that is no number', new Double(Number.NaN)],
+    ['a Double without end', new Double(Number.NEGATIVE_INFINITY)],
     ['a MinKey', new MinKey()],
     ['plain data that pretends to be one', { _bsontype: 'ObjectId', id: hex }],
   ])('%s is no id', (_title, id) => {

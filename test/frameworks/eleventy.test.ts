@@ -54,8 +54,9 @@ describe.each([
     // Pages that Eleventy renders at one moment may each render it.
     expect(bodies).toBeLessThan(SHOWN);
     expect(first.warnings).toBe('');
-    // How the sweeper was installed makes no difference to what a later build finds: every day this one starts no process for that.
-    if (how === 'amend' && !isDeep) return;
+    // How the sweeper was installed, and on which Nunjucks, makes no difference to what a later build finds: every day only the first
+    // starts processes for that.
+    if ((how === 'amend' || nodeOptions.length > 0) && !isDeep) return;
     // The first build made the tokens: what it stored lived for maxDataAge. The second one stores for good.
     const second = await build({ how, store, minute: 1 }, nodeOptions);
     const third = await build({ how, store, minute: 2 }, nodeOptions);
@@ -66,11 +67,15 @@ describe.each([
     expect([second, third, invalidated].map(({ warnings }) => warnings).join('')).toBe('');
   });
 
-  test('ends the build with an error that says what is wrong when a paired shortcode stands in a body', async () => {
-    const failed = await build({ how, broken: true }, nodeOptions).catch((error: { stderr: string }) => error.stderr);
-    expect(failed).toContain('do that part outside the fragment');
-    expect(failed).toContain('broken.njk');
-  });
+  // Every day each Nunjucks has one process for that.
+  test.skipIf(how === 'amend' && !isDeep)(
+    'ends the build with an error that says what is wrong when a paired shortcode stands in a body',
+    async () => {
+      const failed = await build({ how, broken: true }, nodeOptions).catch((error: { stderr: string }) => error.stderr);
+      expect(failed).toContain('do that part outside the fragment');
+      expect(failed).toContain('broken.njk');
+    },
+  );
 });
 
 test('a dev server that invalidates everything before each build shows what changed', async () => {

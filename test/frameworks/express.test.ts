@@ -23,7 +23,7 @@ testFramework(
     });
     return served(app, parts);
   },
-  '/shown',
+  { articles: '/shown' },
 );
 
 testFramework(
@@ -37,7 +37,7 @@ testFramework(
     });
     return served(app, parts);
   },
-  '/shown',
+  { articles: '/shown' },
 );
 
 type Show = (path: string, template: string, context: (id: number) => object) => void;

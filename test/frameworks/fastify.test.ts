@@ -25,7 +25,7 @@ testFramework(
     });
     return served(app, parts);
   },
-  '/shown',
+  { articles: '/shown' },
 );
 
 testFramework(
@@ -40,7 +40,7 @@ testFramework(
     });
     return served(app, parts);
   },
-  '/shown',
+  { articles: '/shown' },
 );
 
 testFramework(
@@ -70,7 +70,7 @@ testFramework(
     });
     return served(app, parts);
   },
-  '/shown',
+  { articles: '/shown' },
 );
 
 /** The same routes as the example's, under `/shown`, and those that fail. */

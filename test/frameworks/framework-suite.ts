@@ -3,7 +3,10 @@ import type { AddressInfo } from 'node:net';
 import { CacheSweeper, type CacheSweeperOptions, type RenderReport } from 'nunjucks-cachesweeper';
 import { TestingStore } from 'nunjucks-cachesweeper/testing';
 import { afterEach, describe, expect, test } from 'vitest';
+import { sized } from '../support/long.ts';
 import { Blog, Comment, squeezed } from './blog.ts';
+
+const REQUESTS = sized(40, 100, 100);
 
 /** A site that is listening. */
 export interface Site {
@@ -11,11 +14,15 @@ export interface Site {
   close(): Promise<unknown>;
 }
 
-/** The route of the examples; a site that shows articles in another way as well does so on a route of its own. */
-const ARTICLES = '/articles';
-
-/** What is said of a template that is not there; a framework that looks for files itself says it in its own words. */
-const MISSING = 'template not found: missing.njk';
+/** How a framework differs from others. */
+interface Differences {
+  /** The route of the articles; a site that shows them in another way as well does so on a route of its own. */
+  readonly articles?: string;
+  /** Whether it reads the templates itself and renders their text, which has no name. */
+  readonly rendersText?: boolean;
+  /** What it says of a template that is not there. */
+  readonly missing?: string;
+}
 
 /** Serves on a free port of this machine. */
 export async function serve(listener: RequestListener): Promise<Site> {
@@ -52,9 +59,11 @@ export interface Parts {
 export function testFramework(
   name: string,
   start: (parts: Parts) => Promise<Site>,
-  articles = ARTICLES,
-  missing = MISSING,
+  { articles = '/articles', rendersText = false, missing = 'template not found: missing.njk' }: Differences = {},
 ): void {
+  const named = (template: string) => (rendersText ? '(string)' : template);
+  const placed = (template: string) => (rendersText ? 'unknown path' : template);
+
   describe.each(kinds)(`${name}, %s`, (_kind, options) => {
     let open: { site: Site; sweeper: CacheSweeper } | undefined;
     afterEach(async () => {
@@ -91,8 +100,8 @@ export function testFramework(
       expect(await get(`${articles}/7`)).toEqual(page);
       expect(blog.loaded).toEqual([7]);
       expect(reports.map(({ template, fragments }) => [template, fragments.map(({ outcome }) => outcome)])).toEqual([
-        ['article.njk', ['miss', 'miss', 'miss', 'miss']],
-        ['article.njk', ['hit']],
+        [named('article.njk'), ['miss', 'miss', 'miss', 'miss']],
+        [named('article.njk'), ['hit']],
       ]);
     });
 
@@ -110,9 +119,9 @@ export function testFramework(
       const { errors, get } = await running();
       expect(await get('/failing')).toMatchObject({
         status: 500,
-        html: expect.stringMatching(/article\.njk[\s\S]*the database is away/),
+        html: expect.stringContaining('the database is away'),
       });
-      expect(errors).toHaveLength(1);
+      expect(errors).toEqual([expect.objectContaining({ message: expect.stringContaining(placed('article.njk')) })]);
     });
 
     test('hands a missing template to the error handler, once', async () => {
@@ -126,13 +135,14 @@ export function testFramework(
 
     test('hands a wrong tag to the error handler, once and with its place', async () => {
       const { errors, get } = await running();
-      expect(await get('/wrong')).toMatchObject({ status: 500, html: expect.stringMatching(/wrong\.njk.*Line 2/) });
+      const place = new RegExp(`${placed('wrong.njk')}.*Line 2`);
+      expect(await get('/wrong')).toMatchObject({ status: 500, html: expect.stringMatching(place) });
       expect(errors).toEqual([expect.objectContaining({ code: 'CACHESWEEPER_BAD_TAG' })]);
     });
 
-    test('keeps a hundred requests apart', async () => {
+    test(`keeps ${REQUESTS} requests apart`, async () => {
       const { blog, get } = await running();
-      const ids = Array.from({ length: 100 }, (_, i) => (i % 40) + 1);
+      const ids = Array.from({ length: REQUESTS }, (_, i) => (i % (REQUESTS * 0.4)) + 1);
       for (let round = 0; round < 2; round++) {
         const pages = await Promise.all(ids.map((id) => get(`${articles}/${id}`)));
         expect(pages.map(({ html }) => html)).toEqual(ids.map((id) => blog.html(id)));

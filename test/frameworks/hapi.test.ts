@@ -21,8 +21,7 @@ testFramework(
     show('/wrong', 'wrong', () => ({}));
     return served(server, parts);
   },
-  undefined,
-  'View file not found: `missing.njk`',
+  { missing: 'View file not found: `missing.njk`' },
 );
 
 async function served(server: hapi.Server, { errors }: Parts): Promise<Site> {

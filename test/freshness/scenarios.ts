@@ -45,17 +45,20 @@ const all = {
   'one reader, a save, the token is lost, 2 s pass': {
     actors: [reader('a'), save('b'), loss, twoSeconds],
     fewPages: ['plain'],
+    fewStarts: ['warm'],
     pages: ['plain', 'nested', 'depends'],
     morePages: everyPage,
   },
   'one reader, a save, the token is lost': {
     actors: [reader('a'), save('b'), loss],
+    fewPages: ['using'],
     pages: ['using', 'lazy'],
   },
   'one reader that knows since when, a save, the token is lost, 2 s pass': {
     actors: [reader('a', { since: true }), save('b'), loss, twoSeconds],
     pages: ['plain'],
     morePages: everyPage,
+    fewStarts: ['warm'],
   },
   'one reader, two saves': { actors: [reader('a'), save('b'), save('c')], pages: ['plain'], morePages: everyPage },
   'one reader, two saves, all tokens are lost': {
@@ -76,11 +79,13 @@ const all = {
   },
   'one reader, its class is invalidated, 2 s pass': {
     actors: [reader('a'), save('b', 'Article', 'class'), twoSeconds],
+    fewPages: ['plain'],
     pages: ['nested'],
     morePages: everyPage,
   },
   'one reader, everything is invalidated, 2 s pass': {
     actors: [reader('a'), save('b', 'Article', 'all'), twoSeconds],
+    fewPages: ['plain'],
     pages: ['nested'],
     morePages: everyPage,
   },
@@ -127,6 +132,7 @@ const all = {
   },
   'one reader that knows since when, a save by a clock that is a second late, 2 s pass': {
     actors: [reader('a', { since: true }), save('b'), twoSeconds],
+    fewPages: ['plain'],
     pages: ['plain', 'nested'],
     more: { clocks: { b: -1_000 } },
   },
@@ -138,6 +144,7 @@ const all = {
   },
   'two readers, a save': {
     actors: [reader('a'), reader('b'), save('c')],
+    fewPages: ['using', 'nested', 'lazy', 'depends'],
     pages: everyPage,
     starts: ['warm'],
   },

@@ -10,6 +10,8 @@ export interface Postgres {
   readonly host: string;
   readonly user: string;
   createDatabase(name: string): Promise<void>;
+  /** As if it had just been created. */
+  emptyDatabase(name: string): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -45,8 +47,8 @@ export async function startPostgres(programs: string): Promise<Postgres> {
     stdio: 'ignore',
   });
   const ended = new Promise((resolve) => server.once('exit', resolve));
-  const query = async (sql: string): Promise<void> => {
-    const client = new pg.Client({ host, user, database: 'postgres' });
+  const query = async (sql: string, database = 'postgres'): Promise<void> => {
+    const client = new pg.Client({ host, user, database });
     await client.connect();
     await client.query(sql);
     await client.end();
@@ -64,6 +66,7 @@ export async function startPostgres(programs: string): Promise<Postgres> {
     host,
     user,
     createDatabase: (name) => query(`CREATE DATABASE ${name}`),
+    emptyDatabase: (name) => query('DROP SCHEMA public CASCADE; CREATE SCHEMA public', name),
     async stop() {
       server.kill('SIGINT');
       await ended;

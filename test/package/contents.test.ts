@@ -2,6 +2,11 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { entryPoints, manifest, type Packed, pack, root, run } from './packed.ts';
 
+/** The files that the entry points name. */
+function promised(): readonly string[] {
+  return JSON.stringify(manifest.exports).match(/(?<="\.\/)dist\/[^"]+/g) ?? [];
+}
+
 let packed: Packed;
 beforeAll(async () => {
   packed = await pack('packed');
@@ -15,6 +20,8 @@ describe('the packed tarball', () => {
     const built = sources.flatMap((path) =>
       ['.js', '.js.map', '.d.ts', '.d.ts.map'].map((end) => `dist/${path.replace(/\.ts$/, end)}`),
     );
+    // An ES module beside the CommonJS of each entry point, and what says that the rest is CommonJS.
+    const entries = promised().filter((path) => /\.m[jt]s$/.test(path));
     const docs = readdirSync(`${root}docs`).map((name) => `docs/${name}`);
     expect([...packed.paths].sort()).toEqual(
       [
@@ -22,7 +29,9 @@ describe('the packed tarball', () => {
         'LICENSE',
         'README.md',
         'package.json',
+        'dist/package.json',
         ...built,
+        ...entries,
         ...docs,
         ...sources.map((path) => `src/${path}`),
       ].sort(),
@@ -30,9 +39,23 @@ describe('the packed tarball', () => {
   });
 
   test('has all that package.json promises', () => {
-    const promised = JSON.stringify(manifest.exports).match(/(?<="\.\/)dist\/[^"]+/g) ?? [];
-    expect(promised.length).toBe(2 * entryPoints.length);
-    for (const path of promised) expect(packed.paths).toContain(path);
+    expect(promised().length).toBe(4 * entryPoints.length);
+    for (const path of [...promised(), manifest.main.slice(2), manifest.types.slice(2)]) {
+      expect(packed.paths).toContain(path);
+    }
+  });
+
+  test('tells compilers that know no exports where the types of an entry point are', () => {
+    const types = Object.entries(manifest.exports).map(([path, entry]) => [path.slice(2), [entry.require?.types]]);
+    const others = types.filter(([path]) => path !== '' && path !== 'package.json');
+    expect(manifest.typesVersions).toEqual({ '*': Object.fromEntries(others) });
+    expect(manifest.exports['.']?.require).toEqual({ types: manifest.types, default: manifest.main });
+  });
+
+  test('can be installed beside any version of what is not always needed: hooks look at versions themselves', () => {
+    const optional = Object.keys(manifest.peerDependenciesMeta);
+    expect(optional).toEqual(Object.keys(manifest.peerDependencies).filter((name) => name !== 'nunjucks'));
+    for (const name of optional) expect(manifest.peerDependencies[name]).toBe('*');
   });
 
   test('passes publint', async () => {
@@ -40,10 +63,11 @@ describe('the packed tarball', () => {
     expect(stdout).toContain('All good!');
   });
 
-  test('passes arethetypeswrong for ES modules', async () => {
+  test('passes arethetypeswrong in every kind of module and module resolution', async () => {
     const cli = `${root}node_modules/@arethetypeswrong/cli/dist/index.js`;
-    const { stdout } = await run(process.execPath, [cli, packed.file, '--profile', 'esm-only', '--format', 'json']);
+    const { stdout } = await run(process.execPath, [cli, packed.file, '--format', 'json']);
     const { analysis } = JSON.parse(stdout); // it would have exited with an error for a problem
+    expect(analysis.problems).toEqual([]);
     expect(analysis.types).toMatchObject({ kind: 'included' });
     expect(Object.keys(analysis.entrypoints).sort()).toEqual(Object.keys(manifest.exports).sort());
   });
@@ -60,7 +84,10 @@ describe('what the package needs at run time', () => {
   });
 
   test('and what development needs is named there too', () => {
-    const others = [...Object.keys(manifest.devDependencies), ...Object.keys(manifest.peerDependencies)];
+    const { devDependencies: ofProjects } = JSON.parse(
+      readFileSync(`${root}test/package/projects/package.json`, 'utf8'),
+    );
+    const others = [manifest.devDependencies, manifest.peerDependencies, ofProjects].flatMap(Object.keys);
     const unnamed = others.filter((name) => !name.startsWith('@types/') && !section.toLowerCase().includes(name));
     expect(unnamed).toEqual([]);
   });

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { isDeep } from '../support/long.ts';
 import { entryPoints, manifest, pack, root, run } from './packed.ts';
 
 const LICENCES = ['MIT', 'ISC', 'BSD-2-Clause', 'BSD-3-Clause', 'Apache-2.0', 'BlueOak-1.0.0'];
@@ -40,20 +41,78 @@ async function node(name: string, source: string): Promise<string> {
   return stdout;
 }
 
-/** Loads an entry point, and prints what it exports or why it cannot be loaded. */
-const load = (how: string) => `
+type Loaded = readonly string[] | string;
+
+/** Loads entry points, each by the source that is made of its name, and returns what it exports or why it cannot be loaded. */
+async function load(file: string, names: readonly string[], how: (name: string) => string): Promise<Loaded[]> {
+  const sources = names.map(
+    (name) => `
   try {
-    const exported = ${how};
-    console.log(JSON.stringify(Object.keys(exported).filter((name) => !['__esModule', 'module.exports'].includes(name)).sort()));
-  } catch (error) { console.log(JSON.stringify(error.message)); }`;
+    const exported = ${how(name)};
+    console.log(JSON.stringify(Object.keys(exported).filter((name) => !['__esModule', 'default', 'module.exports'].includes(name)).sort()));
+  } catch (error) { console.log(JSON.stringify(error.message)); }`,
+  );
+  const lines = (await node(file, sources.join('\n'))).trimEnd().split('\n');
+  return lines.map((line) => JSON.parse(line));
+}
+
+/** Entry points that one process loads: every day all, in CI each has a process of its own. */
+const loadedTogether = isDeep ? entryPoints.map((name) => [name]) : [entryPoints];
 
 describe('installed into an empty folder', () => {
-  test.each(entryPoints)('%s is loaded by import and by require, or says what to install', async (name) => {
-    const imported = JSON.parse(await node('load.mjs', load(`await import('${name}')`)));
-    const required = JSON.parse(await node('load.cjs', load(`require('${name}')`)));
-    expect(required).toEqual(imported);
-    if (typeof imported === 'string') expect(imported).toMatch(/npm install \S+/);
-    else expect(imported.length).toBeGreaterThan(0);
+  test.each(loadedTogether.map((names) => [names.join(', '), names] as const))(
+    '%s: loaded by import and by require, or it is said what to install',
+    async (_names, names) => {
+      const imported = await load('load.mjs', names, (name) => `await import('${name}')`);
+      const required = await load('load.cjs', names, (name) => `require('${name}')`);
+      expect(required).toEqual(imported);
+      expect(imported).toHaveLength(names.length);
+      for (const one of imported) {
+        if (typeof one === 'string') expect(one).toMatch(/npm install \S+/);
+        else expect(one.length).toBeGreaterThan(0);
+      }
+    },
+  );
+
+  test('an application that says import here and require there has one copy of everything', async () => {
+    const source = `
+      import { createRequire } from 'node:module';
+      const require = createRequire(import.meta.url);
+      const names = [];
+      for (const entry of ${JSON.stringify(entryPoints)}) {
+        const required = require(entry);
+        for (const [name, value] of Object.entries(await import(entry))) {
+          if (['default', 'module.exports'].includes(name)) continue;
+          if (value !== required[name]) throw new Error(entry + ' has two of ' + name);
+          names.push(name);
+        }
+      }
+      console.log(JSON.stringify(names));`;
+    const names: string[] = JSON.parse(await node('same.mjs', source));
+    for (const name of ['CacheSweeper', 'CacheSweeperError', 'lazy', 'MemcachedStore', 'cacheView', 'sweepOnSave']) {
+      expect(names).toContain(name);
+    }
+    expect(names.filter((name) => name === 'sweepOnSave')).toHaveLength(3);
+  });
+
+  test('what is required and what is imported work on one state', async () => {
+    const source = `
+      import { createRequire } from 'node:module';
+      import nunjucks from 'nunjucks';
+      import { CacheSweeperError, lazy } from 'nunjucks-cachesweeper';
+      import { cacheView } from 'nunjucks-cachesweeper/express';
+      const { CacheSweeper } = createRequire(import.meta.url)('nunjucks-cachesweeper');
+      const sweeper = new CacheSweeper();
+      const env = sweeper.install(new nunjucks.Environment(null));
+      let isOne = false;
+      try { new CacheSweeper({ maxDataAge: 3 }); } catch (error) { isOne = error instanceof CacheSweeperError; }
+      const html = await new Promise((resolve, reject) => env.renderString(
+        '{% cachesweeper "Comment" 500 %}{{ load() }}{% endcachesweeper %}',
+        { load: lazy(async () => 'loaded') },
+        (error, html) => (error ? reject(error) : resolve(html)),
+      ));
+      console.log(JSON.stringify([isOne, html, typeof cacheView({ sweeper, ttl: 300, name: 'view' })]));`;
+    expect(JSON.parse(await node('state.mjs', source))).toEqual([true, 'loaded', 'function']);
   });
 
   const page = `

@@ -6,13 +6,22 @@ import { promisify } from 'node:util';
 export const root = fileURLToPath(new URL('../../', import.meta.url));
 export const run = promisify(execFile);
 
+interface Files {
+  readonly types: string;
+  readonly default: string;
+}
+
 export interface Manifest {
   readonly name: string;
   readonly scripts: Readonly<Record<string, string>>;
-  readonly exports: Readonly<Record<string, unknown>>;
+  readonly exports: Readonly<Record<string, { readonly import?: Files; readonly require?: Files }>>;
+  readonly main: string;
+  readonly types: string;
+  readonly typesVersions: unknown;
   readonly dependencies: Readonly<Record<string, string>>;
   readonly devDependencies: Readonly<Record<string, string>>;
   readonly peerDependencies: Readonly<Record<string, string>>;
+  readonly peerDependenciesMeta: Readonly<Record<string, unknown>>;
 }
 
 export const manifest: Manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));

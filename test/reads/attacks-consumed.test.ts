@@ -90,6 +90,28 @@ describe.each(kinds)('what a body takes away from a model reaches no other visit
     const site = new Site(F('row', '{{ row.takeNotice() }}'), kind, { helpers });
     await site.show(() => ({ row: new Row({ notice: 'Saved, Ann!' }) }));
     expect(site.outcomes).toEqual(['unseen']);
-    expect(site.unseen).toMatch('a model changes while the body is rendered');
+    expect(site.unseen).toMatch('a model changes while the body is rendered: `notice` of Row;');
+  });
+
+  test('not so what the row keeps in a private field, such as a log that goes on', async () => {
+    const log: string[] = [];
+    class Logged {
+      readonly id = 1;
+      readonly #log = log;
+      title() {
+        return `Title ${this.#log.push('title') > 0}`;
+      }
+    }
+    class Logging extends Logged {
+      readonly log = log;
+    }
+    for (const [row, outcome] of [
+      [new Logged(), 'hit'],
+      [new Logging(), 'unseen'],
+    ] as const) {
+      const site = new Site(F('row', '{{ row.title() }}'), kind, { helpers });
+      for (let i = 0; i < 2; i++) await site.show(() => ({ row }));
+      expect(site.outcomes).toEqual([outcome]);
+    }
   });
 });

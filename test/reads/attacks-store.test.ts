@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { Sealer } from '../../src/cache/seal.ts';
 import { parseReads, writeReads } from '../../src/reads/reads.ts';
 import { ObjectLoader } from '../support/loaders.ts';
+import { sized } from '../support/long.ts';
 import { Article } from '../support/models.ts';
 import { renderPage } from '../support/render.ts';
 import { kinds, Site, T } from './support.ts';
@@ -147,6 +148,8 @@ describe.each(stored)('entries that somebody forged in %s without a secret', (ki
 describe('the memory tier', () => {
   test('counts what its entries read', async () => {
     const maxBytes = 2_000_000;
+    /** More than twice as many as fit. */
+    const PAGES = sized(150, 500, 500);
     const site = new Site(T('{{ list | lengthOf }}'), 'memory', {
       sweeper: { memory: { maxBytes } },
       helpers: (env) => env.addFilter('lengthOf', (list: readonly number[]) => list.join().length),
@@ -154,7 +157,7 @@ describe('the memory tier', () => {
     const list = Array.from({ length: 6_000 }, (_, i) => 10_000 + i);
     const least = list.join('').length;
     const page = (id: number) => ({ a: new Article(id), list: [...list, id] });
-    for (let id = 1; id <= 500; id++) {
+    for (let id = 1; id <= PAGES; id++) {
       await site.cached(page(id));
       const { bytes, entries } = site.sweeper.stats().memory;
       expect(bytes).toBeLessThanOrEqual(maxBytes);
@@ -162,7 +165,7 @@ describe('the memory tier', () => {
       expect(entries * least).toBeLessThanOrEqual(maxBytes);
     }
     expect(site.sweeper.stats().memory.entries).toBeGreaterThan(1);
-    await site.show(() => page(500));
+    await site.show(() => page(PAGES));
     expect(site.outcomes).toEqual(['hit']);
   });
 });

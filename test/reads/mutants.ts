@@ -18,7 +18,11 @@ const edit = (file: string, text: string, instead: string): readonly Edit[] => [
 export const readMutants = {
   'what a body changes below a model is stored as it is after that': {
     rule: 'an entry is stored with what models held before the body, and not at all where that has changed',
-    edits: edit('reads/recorder.ts', 'if (this.#handed.isBelowChanged) this', 'if (this.#roots === undefined) this'),
+    edits: edit(
+      'reads/recorder.ts',
+      'const changed = this.#handed.changedBelow();',
+      'const changed = undefined as string | undefined;',
+    ),
     foundBy: ['attacks-consumed', 'the report says why nothing is stored'],
     isBlind: true,
   },

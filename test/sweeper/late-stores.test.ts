@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { sized } from '../support/long.ts';
 import { Article, Comment } from '../support/models.ts';
 import { fragment, Site } from './site.ts';
 
@@ -293,7 +294,7 @@ describe('promise 2', () => {
           if (shown !== undefined && !ran.includes('outer') && late) expect(Number(shown)).toBe(current);
         }
       }),
-      { numRuns: 300 },
+      { numRuns: sized(120, 300, 300) },
     );
   });
 });

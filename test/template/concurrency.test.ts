@@ -1,11 +1,12 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { describe, expect, test } from 'vitest';
 import { AsyncObjectLoader, ObjectLoader } from '../support/loaders.ts';
+import { sized } from '../support/long.ts';
 import { Article, Comment } from '../support/models.ts';
 import { fragment, type Site, site } from './site.ts';
 
 const f = fragment;
-const RENDERS = 300;
+const RENDERS = sized(80, 300, 300);
 
 const templates = {
   'page.njk':
@@ -52,7 +53,7 @@ describe.each([
   ['at once', () => new ObjectLoader(templates)],
   ['later', () => new AsyncObjectLoader(templates)],
   ['later, each time anew', () => new AsyncObjectLoader(templates, true)],
-])('hundreds of pages at a time, with a loader that answers %s', (_when, loader) => {
+])('many pages at a time, with a loader that answers %s', (_when, loader) => {
   test('see nothing of each other', async () => {
     const { env, render } = busySite(loader());
     const caller = new AsyncLocalStorage<number>();

@@ -5,6 +5,7 @@ import { TestingStore } from 'nunjucks-cachesweeper/testing';
 import { afterEach, describe, expect, test } from 'vitest';
 import { Blog } from '../frameworks/blog.ts';
 import type { Site } from '../frameworks/framework-suite.ts';
+import { isDeep } from '../support/long.ts';
 import { type Answer, ask } from './client.ts';
 import { frameworks, type Plan, type Route, startExpress, streamOf } from './sites.ts';
 
@@ -158,7 +159,8 @@ describe.each(sites)('%s: a hundred requests', (_name, start, plan) => {
     const plain = await open(false);
     const cached = await open(true);
     const outcomes = new Map<unknown, number>();
-    for (const _round of ['cold', 'warm', 'warm']) {
+    const rounds = ['cold', 'warm', ...(isDeep ? ['warm'] : [])];
+    for (const _round of rounds) {
       for (const { path, method, headers } of requests()) {
         const asked = { method: method ?? 'GET', headers: { Host: 'site.example', ...headers } };
         const [expected, got] = [await ask(plain.site.url + path, asked), await ask(cached.site.url + path, asked)];
@@ -169,7 +171,7 @@ describe.each(sites)('%s: a hundred requests', (_name, start, plan) => {
       }
     }
     // It was the cache that answered.
-    expect(outcomes.get('hit')).toBeGreaterThan(180);
+    expect(outcomes.get('hit')).toBeGreaterThan(60 * rounds.length);
     // Another process, with the same store and nothing in memory.
     const second = await open(true);
     for (const { path, method, headers } of requests()) {

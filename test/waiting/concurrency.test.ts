@@ -1,8 +1,11 @@
 import { lazy } from 'nunjucks-cachesweeper';
 import { TestingStore } from 'nunjucks-cachesweeper/testing';
 import { describe, expect, test } from 'vitest';
+import { sized } from '../support/long.ts';
 import { Article, Comment } from '../support/models.ts';
 import { Site } from './support.ts';
+
+const VISITORS = sized(60, 200, 200);
 
 const templates = {
   'base.njk': '{% block head %}{% endblock %}|{% block body %}{% endblock %}',
@@ -58,13 +61,13 @@ describe.each([
   ['with a store', () => new Site(templates, { store: slow() })],
   ['with a store alone', () => new Site(templates, { store: slow(), memory: false })],
   ['without a store', () => new Site(templates)],
-] as const)('200 pages of 200 visitors at one time, %s', (_title, makeSite) => {
+] as const)(`${VISITORS} pages of ${VISITORS} visitors at one time, %s`, (_title, makeSite) => {
   test('each gets its own html, lazies and errors, cold and warm', { timeout: 120_000 }, async () => {
     const site = makeSite();
     site.env.addGlobal('stamp', (id: number) => `s${id}`);
     for (let round = 0; round < 3; round++) {
       await Promise.all(
-        Array.from({ length: 200 }, async (_, id) => {
+        Array.from({ length: VISITORS }, async (_, id) => {
           const { context, html, isBroken, me } = visit(id);
           await random(5);
           const page = await site.page(context).catch((error: Error) => error);
@@ -87,7 +90,7 @@ describe.each([
       }
     })();
     await Promise.all(
-      Array.from({ length: 200 }, async (_, id) => {
+      Array.from({ length: VISITORS }, async (_, id) => {
         const { context, html, isBroken } = visit(id);
         await random(20);
         const page = await site.page(context).catch(() => 'failed');

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import type { CacheSweeperOptions } from 'nunjucks-cachesweeper';
 import { TestingStore } from 'nunjucks-cachesweeper/testing';
 import { describe, expect, test } from 'vitest';
+import { sized } from '../support/long.ts';
 import { Article, Comment } from '../support/models.ts';
 import { Clock, operationsOf, SETTLED, Site } from './support.ts';
 
@@ -191,7 +192,7 @@ test('whatever is saved, evicted, flushed and rendered in whatever order, html i
         } else clock.advance(one.milliseconds);
       }
     }),
-    { numRuns: 150 },
+    { numRuns: sized(60, 150, 150) },
   );
 });
 

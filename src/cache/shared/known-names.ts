@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache';
+import { lru } from '../../util/lru.ts';
 import { safeKey } from '../key.ts';
 import type { Sealer } from '../seal.ts';
 import { isToken, type Token } from '../token.ts';
@@ -19,7 +19,7 @@ export interface KnownName {
 export class KnownNames {
   readonly #sealer: Sealer;
   readonly #scope: { readonly namespace: string; readonly version: number };
-  readonly #kept = new LRUCache<string, KnownName>({ max: MAX_KEPT });
+  readonly #kept = lru<KnownName>(MAX_KEPT);
 
   constructor(sealer: Sealer, scope: { readonly namespace: string; readonly version: number }) {
     this.#sealer = sealer;

@@ -1,5 +1,5 @@
-import { LRUCache } from 'lru-cache';
 import { digest } from '../../util/digest.ts';
+import { lru } from '../../util/lru.ts';
 import type { Environment, Lexer, Node, ParserClass } from '../nunjucks.ts';
 import { newFacts, type TemplateFacts } from './facts.ts';
 import { preprocessed, withoutFactsTag } from './facts-text.ts';
@@ -50,7 +50,7 @@ export class Analyst {
   readonly #env: Environment;
   readonly #toolkit: Toolkit;
   readonly #privateNames: PrivateNames;
-  readonly #kept = new LRUCache<string, TemplateAnalysis>({ max: MAX_ANALYSES });
+  readonly #kept = lru<TemplateAnalysis>(MAX_ANALYSES);
   /** While true, tags return their bodies and compile nothing. */
   #analysing = false;
 

@@ -2,6 +2,7 @@ import { isLazy } from '../../reads/lazies.ts';
 import { isObject } from '../../reads/objects.ts';
 import { peek } from '../../reads/peek.ts';
 import type { Recorder } from '../../reads/recorder.ts';
+import { repeatReads } from '../../reads/repeated-reads.ts';
 import type { ReadShape, RootKind } from '../../reads/shape.ts';
 import type { Context, Frame } from '../nunjucks.ts';
 import { reportingChanges } from './made-up-methods.ts';
@@ -315,11 +316,14 @@ export class BodyReading implements TemplateReading {
   }
 
   repeat(shape: ReadShape, at: { read(kind: RootKind, name: string): unknown }): void {
-    this.#recorder.repeat(shape, {
+    repeatReads(this.#recorder, shape, {
       read: (kind, name) => at.read(kind, name),
-      readOfMacro: (macro, name, value) => {
-        const found = macroOf(macro);
-        if (found !== undefined) this.#ofContext(found.context, name, value, false);
+      ofMacro: (macro, name) => {
+        const context = macroOf(macro)?.context;
+        if (context === undefined) return undefined;
+        const value = context.lookup(name);
+        if (!this.#recorder.ofMacro(macro, name, value)) this.#ofContext(context, name, value, false);
+        return { value };
       },
     });
   }

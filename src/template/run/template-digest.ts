@@ -1,6 +1,6 @@
 import { isAbsolute, relative, resolve, sep } from 'node:path';
-import { LRUCache } from 'lru-cache';
 import { digest } from '../../util/digest.ts';
+import { lru } from '../../util/lru.ts';
 import type { TemplateFacts } from '../compile/facts.ts';
 import type { Environment, Template } from '../nunjucks.ts';
 
@@ -55,7 +55,7 @@ export class TemplateDigests {
   #options: string | undefined;
   readonly #mannerOf: () => string;
   readonly #kept = new WeakMap<Template, Kept>();
-  readonly #names = new LRUCache<string, string>({ max: MAX_NAMES });
+  readonly #names = lru<string>(MAX_NAMES);
 
   /**
    * Makes the digests of one environment's templates.
