@@ -8,7 +8,7 @@ import { Memcached } from '../support/memcached.ts';
 import { templates } from './blog.ts';
 import { ownCompile } from './examples/hapi-own-compile.ts';
 import { engines, type Way } from './hapi/config/nunjucks.ts';
-import { Comment, createServer, Database } from './hapi/server.ts';
+import { type Article, Comment, createServer, Database } from './hapi/server.ts';
 
 const PAGES = ['/', '/articles/1', '/articles/2', '/form/1'];
 
@@ -104,7 +104,7 @@ describe.each(kinds)('a hapi site with sessions and form tokens, %s', (kind, sto
       }
 
       test('two visitors in turn get each page as without the sweeper: first, warm and after a bump', async () => {
-        const { site, database, reports, pair } = await running();
+        const { site, sweeper, database, reports, pair } = await running();
         const visitors = [await loggedIn(site, 'Ann'), await loggedIn(site, 'Bob')] as const;
         const [ann] = visitors;
         const round = async () => {
@@ -131,6 +131,10 @@ describe.each(kinds)('a hapi site with sessions and form tokens, %s', (kind, sto
         ann.keep(set);
         expect(database.comments.at(-1)?.text).toBe('What <b>Ann</b> says');
         expect((await pair(ann, '/articles/1')).mine.html).toContain('What &lt;b&gt;Ann&lt;/b&gt; says');
+        const [article] = database.articles as [Article];
+        article.title = 'edited';
+        await sweeper.invalidateCacheFor(article);
+        expect((await pair(ann, '/articles/1')).mine.html).toContain('<h1>Edited</h1>');
         await round();
         expect(new Set(await round())).toEqual(new Set(warm));
       });
