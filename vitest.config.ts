@@ -23,7 +23,7 @@ export default defineConfig({
       { find: /^nunjucks-cachesweeper$/, replacement: source('index.ts') },
       { find: /^nunjucks-cachesweeper\/memcached$/, replacement: source('stores/memcached/index.ts') },
       { find: /^nunjucks-cachesweeper\/testing$/, replacement: source('testing/index.ts') },
-      { find: /^nunjucks-cachesweeper\/(express|fastify|koa)$/, replacement: source('views/$1.ts') },
+      { find: /^nunjucks-cachesweeper\/(express|fastify|koa|hapi)$/, replacement: source('views/$1.ts') },
       { find: /^nunjucks-cachesweeper\/(sequelize|typeorm|prisma)$/, replacement: source('orm/$1.ts') },
     ],
     // As many as the cores of a small machine, and of CI; some tests mostly wait.

@@ -17,6 +17,11 @@ export class Ambient<T> {
     return storage.getStore()?.get(this) as T | undefined;
   }
 
+  /** Sets the value for the code that is running, and for what runs later because of it. */
+  enter(value: T): void {
+    storage.enterWith(new Map(storage.getStore() ?? NONE).set(this, value));
+  }
+
   /** Runs a function with another value; undefined for none. */
   run<R>(value: T | undefined, inside: () => R): R {
     return storage.run(new Map(storage.getStore() ?? NONE).set(this, value), inside);
@@ -102,6 +107,14 @@ const starts = new Ambient<number>();
 /** Runs a request's handlers. Renders in them know that their data was read after the request began. */
 export function inRequest<T>(start: number, run: () => T): T {
   return starts.run(start, run);
+}
+
+/**
+ * Does the same for the code that is running, up to its end, and for what runs later because of it: for servers that
+ * call listeners and let none call the next.
+ */
+export function enterRequest(start: number): void {
+  starts.enter(start);
 }
 
 /** Returns when the request being handled began, in milliseconds since 1970, if that is known. */

@@ -10,7 +10,11 @@ import { goOverLists } from './run/page-runtime.ts';
 
 const TAG = 'depends';
 
-/** `{% depends author, "sidebar" [type="Author"] %}` adds dependencies to the fragments around it. */
+/**
+ * `{% depends author, "sidebar" [type="Author"] %}` adds dependencies to the fragments around it.
+ *
+ * What Nunjucks calls are functions bound to this object, because a clone of it has no private fields.
+ */
 export class DependsTag {
   readonly tags = [TAG];
   readonly autoescape = false;
@@ -25,7 +29,7 @@ export class DependsTag {
   }
 
   /** Called by Nunjucks when it compiles a template. */
-  parse(parser: Parser, nodes: Nodes, lexer: Lexer): Node {
+  readonly parse = (parser: Parser, nodes: Nodes, lexer: Lexer): Node => {
     const tag = parser.nextToken() as Token;
     const { operands, keywords } = parseArguments(parser, lexer, tag, ['type']);
     if (operands.length === 0) {
@@ -40,10 +44,10 @@ export class DependsTag {
       keywords.get('type') ?? emitter.literal(null),
       emitter.array(operands),
     ]);
-  }
+  };
 
   /** Called by the compiled template. */
-  run(
+  readonly run = (
     context: Context,
     _root: unknown,
     _frame: unknown,
@@ -52,7 +56,7 @@ export class DependsTag {
     column: number,
     type: unknown,
     models: readonly unknown[],
-  ): string {
+  ): string => {
     if (this.#fragments.bodies.current === undefined) return '';
     const page = this.#environment.pageOf(context);
     if (page.reading !== undefined) goOverLists(page.reading, models);
@@ -62,5 +66,5 @@ export class DependsTag {
       throw error instanceof CacheSweeperError ? placeInTemplate(error, { line, column }) : error;
     }
     return '';
-  }
+  };
 }

@@ -33,7 +33,11 @@ type Values = readonly [
   until: unknown,
 ];
 
-/** `{% cachesweeper model ttl key… [type=] [using=] [when=] [until=] [except=] %} … {% endcachesweeper %}` */
+/**
+ * `{% cachesweeper model ttl key… [type=] [using=] [when=] [until=] [except=] %} … {% endcachesweeper %}`
+ *
+ * What Nunjucks calls are functions bound to this object, because a clone of it has no private fields.
+ */
 export class FragmentTag {
   readonly tags = [TAG, END_TAG];
   /** The html is escaped already. */
@@ -49,7 +53,7 @@ export class FragmentTag {
   }
 
   /** Called by Nunjucks when it compiles a template. */
-  parse(parser: Parser, nodes: Nodes, lexer: Lexer): Node {
+  readonly parse = (parser: Parser, nodes: Nodes, lexer: Lexer): Node => {
     const tag = parser.nextToken() as Token;
     if (tag.value === END_TAG) failAt(tag, `${END_TAG} without the ${TAG} it ends`);
     const met = this.#met.get(parser) ?? { fragments: 0, depth: 0 };
@@ -71,7 +75,7 @@ export class FragmentTag {
     const node = emitter.call(this, [...args.operands, ...args.keywords.values()], body);
     (node as Record<string, unknown>)[ORDINAL] = ordinal;
     return node;
-  }
+  };
 
   #compile(emitter: Emitter, parser: Parser, tag: Token, ordinal: number, args: TagArguments, body: Node): Node {
     const { operands, keywords } = args;
@@ -119,7 +123,7 @@ export class FragmentTag {
   }
 
   /** Called by the compiled template. */
-  run(
+  readonly run = (
     context: Context,
     root: RootFunction,
     frame: Frame,
@@ -128,7 +132,7 @@ export class FragmentTag {
     [model, ttl, keys, type, using, when, until]: Values,
     handed: readonly unknown[],
     body: CompiledBody,
-  ): unknown {
+  ): unknown => {
     const page = this.#environment.pageOf(context);
     const site = this.#environment.site(page, root, baked);
     const { reading } = page;
@@ -158,7 +162,7 @@ export class FragmentTag {
       if (!(error instanceof CacheSweeperError) || 'lineno' in error) throw error;
       throw placeInTemplate(error, site instanceof Promise ? (JSON.parse(baked) as BakedTagSite) : site);
     }
-  }
+  };
 
   #runAs(page: Page, call: TagCall): string {
     return runAs(page, () => this.#fragments.run(page.render, call));

@@ -2,9 +2,7 @@ import { CacheSweeperError } from '../errors.ts';
 import type { Engine } from '../render/engine.ts';
 import { describe } from '../util/describe.ts';
 import type { Toolkit } from './compile/analysis.ts';
-import { factsTag } from './compile/facts-tag.ts';
-import { DependsTag } from './depends-tag.ts';
-import { FragmentTag } from './fragment-tag.ts';
+import { Installation } from './installation.ts';
 import type {
   Done,
   Environment,
@@ -15,14 +13,8 @@ import type {
   Runtime,
   Template,
 } from './nunjucks.ts';
-import { TemplateEnvironment } from './run/environment.ts';
-import { type NunjucksRender, Renders } from './run/renders.ts';
+import type { NunjucksRender, Renders } from './run/renders.ts';
 import { WatchedBody } from './run/watched-body.ts';
-
-/** Property of an environment that holds the sweeper's engine and the object that renders the environment's pages. */
-const INSTALLED: unique symbol = Symbol.for('nunjucks-cachesweeper installed');
-
-type InstalledEnvironment = Environment & { [INSTALLED]?: { readonly engine: Engine; readonly renders: Renders } };
 
 /**
  * Adds the tags to an environment, and renders its pages in passes.
@@ -35,37 +27,32 @@ export function install(target: NunjucksEnvironment, engine: Engine, { name }: {
   const env = checkedEnvironment(target);
   if (name !== undefined && (typeof name !== 'string' || name === ''))
     throw failed(`install() name: expected a text, got ${describe(name)}`);
-  const installed = env[INSTALLED];
+  const installed = Installation.of(env);
   if (installed !== undefined) {
     if (installed.engine === engine) return;
     throw failed('this environment already has another sweeper: use one sweeper, or another environment');
   }
   const { prototype, toolkit, runtime } = probe(env);
-  const environment = new TemplateEnvironment(env, toolkit, runtime, engine, name ?? '');
-  const renders = new Renders(environment, engine, hookRender(prototype));
-  Object.defineProperty(env, INSTALLED, { value: { engine, renders } });
-  renderByName(env, renders);
+  const installation = Installation.begin(env, engine, { toolkit, runtime, render: hookRender(prototype) }, name ?? '');
+  renderByName(env, installation.renders);
   noteTemplates(env, engine);
-  env.addExtension('nunjucks-cachesweeper', new FragmentTag(environment, engine.fragments));
-  env.addExtension('nunjucks-cachesweeper-facts', factsTag(env, environment.analyst));
-  env.addExtension('nunjucks-cachesweeper-depends', new DependsTag(environment, engine.fragments, engine.keys));
 }
 
 /** Returns the object that renders the pages of an environment with this sweeper. */
 export function rendersOf(target: NunjucksEnvironment, engine: Engine): Renders {
-  const installed = (target as InstalledEnvironment)[INSTALLED];
+  const installed = Installation.of(target as Environment);
   if (installed?.engine === engine) return installed.renders;
   throw failed('this environment does not have this sweeper: call sweeper.install(env) first');
 }
 
-function checkedEnvironment(target: NunjucksEnvironment): InstalledEnvironment {
-  const env = target as Partial<InstalledEnvironment> | null | undefined;
+function checkedEnvironment(target: NunjucksEnvironment): Environment {
+  const env = target as Partial<Environment> | null | undefined;
   if (
     typeof env?.getTemplate === 'function' &&
     typeof env.addExtension === 'function' &&
     Array.isArray(env.extensionsList)
   ) {
-    return env as InstalledEnvironment;
+    return env as Environment;
   }
   throw failed(
     `install(): expected a nunjucks Environment, as nunjucks.configure() returns it, got ${describe(target)}`,
@@ -188,9 +175,9 @@ function hookRender(prototype: TemplatePrototype): NunjucksRender {
   prototype.render = function render(this: Template, context: unknown, frame: unknown, done: unknown): string | null {
     // Includes are the most frequent callers, so tell them from pages without looking at the environment.
     const isPart = frame !== null && typeof frame === 'object';
-    const installed = isPart ? undefined : (this.env as InstalledEnvironment)[INSTALLED];
+    const installed = isPart ? undefined : Installation.of(this.env);
     // Another copy of this package may have replaced the same method; leave its environments to it.
-    if (!(installed?.renders instanceof Renders)) return original.call(this, context, frame, done);
+    if (!(installed instanceof Installation)) return original.call(this, context, frame, done);
     const callback = [context, frame, done].find((value) => typeof value === 'function') as Done<string> | undefined;
     return installed.renders.render(this, typeof context === 'function' ? {} : (context as object), callback);
   } as TemplatePrototype['render'];

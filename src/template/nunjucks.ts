@@ -21,8 +21,8 @@ export interface Environment extends NunjucksEnvironment {
   readonly loaders: readonly Loader[];
   readonly filters: Readonly<Record<string, unknown>>;
   readonly tests: Readonly<Record<string, unknown>>;
-  readonly extensions: Readonly<Record<string, Extension>>;
-  readonly extensionsList: readonly Extension[];
+  extensions: Readonly<Record<string, Extension>>;
+  extensionsList: readonly Extension[];
   readonly asyncFilters: readonly string[];
   globals: object;
   getExtension(name: string): object;

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { setImmediate as later } from 'node:timers/promises';
+import type { ResponseToolkit } from '@hapi/hapi';
 import nunjucks from 'nunjucks';
 import { CacheSweeper, type RenderReport } from 'nunjucks-cachesweeper';
 import { requestStart } from 'nunjucks-cachesweeper/express';
@@ -7,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Article, Blog, squeezed } from './blog.ts';
 import { expressSite } from './examples/express.ts';
 import { fastifySite } from './examples/fastify.ts';
+import { hapiSite } from './examples/hapi.ts';
 import { koaSite } from './examples/koa.ts';
 import { kinds, type Site, serve } from './framework-suite.ts';
 
@@ -17,6 +19,20 @@ const starts: readonly (readonly [string, (sweeper: CacheSweeper, blog: Blog) =>
     async (sweeper, blog) => {
       const app = await fastifySite(sweeper, blog);
       return { url: await app.listen({ host: '127.0.0.1', port: 0 }), close: () => app.close() };
+    },
+  ],
+  [
+    'hapi',
+    async (sweeper, blog) => {
+      const server = await hapiSite(sweeper, blog);
+      // As another plugin may, that is registered before.
+      const wait = async (_request: unknown, h: ResponseToolkit) => {
+        await later();
+        return h.continue;
+      };
+      server.ext('onRequest', wait, { before: 'nunjucks-cachesweeper' });
+      await server.start();
+      return { url: server.info.uri, close: () => server.stop({ timeout: 0 }) };
     },
   ],
   ['Koa', async (sweeper, blog) => serve(koaSite(sweeper, blog).callback())],

@@ -24,6 +24,12 @@ export interface TagSite extends BakedTagSite, Place {
   readonly templateDigest: TemplateDigest | undefined;
 }
 
+/** What an environment needs of the copy of Nunjucks that it belongs to. */
+export interface NunjucksParts {
+  readonly toolkit: Toolkit;
+  readonly runtime: Runtime;
+}
+
 const OF_REQUESTS: readonly string[] = ['req', 'request', 'cookies', 'visitor', 'current_user'];
 
 /** Rounds of loading before templates count as changed. Each round loads the templates that the last one includes. */
@@ -46,13 +52,22 @@ export class TemplateEnvironment implements TemplateSource {
   /** The templates being compiled for a page, innermost last. */
   readonly #compiling: Template[] = [];
   readonly #sites = new WeakMap<TemplateDigest, Map<string, TagSite>>();
-  readonly #warned = new Set<string>();
+  readonly #nunjucks: NunjucksParts;
+  readonly #name: string;
+  readonly #warned: Set<string>;
 
-  /** @param name name of the environment, if it has one */
-  constructor(env: Environment, toolkit: Toolkit, runtime: Runtime, engine: Engine, name: string) {
+  /**
+   * @param name name of the environment; empty if it has none
+   * @param original the environment that this one is a clone of
+   */
+  constructor(env: Environment, nunjucks: NunjucksParts, engine: Engine, name: string, original?: TemplateEnvironment) {
+    const { toolkit, runtime } = nunjucks;
     this.env = env;
     this.#engine = engine;
-    this.helpers = new Helpers(env, runtime, engine.functions, name);
+    this.#nunjucks = nunjucks;
+    this.#name = name;
+    this.#warned = original === undefined ? new Set() : original.#warned;
+    this.helpers = new Helpers(env, runtime, engine.functions, name, original?.helpers);
     const fragments = engine.fragments as { readonly reading: TemplateReading | undefined };
     this.pagePrototype = pagePrototype(env, new RecordedHelpers(this.helpers, fragments));
     this.#shared = new SharedTemplates(fragments, (template) => this.#readFacts(template)?.texts);
@@ -70,6 +85,11 @@ export class TemplateEnvironment implements TemplateSource {
       () => this.helpers.manner,
     );
     engine.addEnvironment(this);
+  }
+
+  /** Looks after a clone of the environment. */
+  ofClone(env: Environment): TemplateEnvironment {
+    return new TemplateEnvironment(env, this.#nunjucks, this.#engine, this.#name, this);
   }
 
   get identifier(): Identifier {
@@ -115,7 +135,7 @@ export class TemplateEnvironment implements TemplateSource {
     return new Page(this, this.#engine.newRender(context.ctx, false));
   }
 
-  /** Warns once for each code. */
+  /** Warns once for each code, for an environment and its clones. */
   warn(message: string, options: { readonly type: string; readonly code: string }): void {
     if (this.#warned.has(options.code)) return;
     this.#warned.add(options.code);

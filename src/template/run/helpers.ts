@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Functions } from '../../render/functions.ts';
 import { digest } from '../../util/digest.ts';
 import { isPlain } from '../../util/plain.ts';
@@ -40,18 +41,29 @@ export class Helpers {
   readonly #known = new WeakMap<object, Known | undefined>();
   /** The function found at each place; `REPLACED` once there were two. */
   readonly #holders = new Map<string, unknown>();
-  readonly #first = new WeakSet<object>();
+  readonly #first: WeakSet<object>;
   readonly #own: Own;
+  /** The helpers of the environment that this one is a clone of; these ones, if it is none. */
+  readonly #original: Helpers;
+  /** Extensions already looked up in the original environment. */
+  readonly #originals = new WeakMap<object, object>();
   /** Text of an environment in which nothing was added or replaced. */
   #bareManner: string | undefined;
 
-  /** @param of name of the environment, if it has one */
-  constructor(env: Environment, runtime: Runtime, functions: Functions, of: string) {
+  /**
+   * @param of name of the environment, if it has one
+   * @param original helpers of the environment that this one is a clone of. Only those that were there when the sweeper
+   *   was installed in the original are taken for helpers: others may have been added for one request
+   */
+  constructor(env: Environment, runtime: Runtime, functions: Functions, of: string, original?: Helpers) {
     this.#env = env;
     this.#runtime = new RuntimeText(runtime);
     this.#functions = functions;
     this.#of = of;
-    this.#own = ownOf(env);
+    this.#original = original === undefined ? this : original.#original;
+    this.#own = original === undefined ? ownOf(env) : original.#own;
+    this.#first = original === undefined ? new WeakSet() : original.#first;
+    if (original !== undefined) return;
     functions.whenSettled(() => {
       for (const [, called] of this.#all()) {
         this.#first.add(called);
@@ -123,12 +135,25 @@ export class Helpers {
     const others = Object.entries(extensions).flatMap(([name, extension]) => {
       if (name.startsWith('nunjucks-cachesweeper')) return [];
       const text = `e${JSON.stringify([name])}${extensionText(extension)}`;
-      const isOnly = this.#functions.isOnly(`${this.#of}\n${text}`, extension);
-      return [isOnly ? text : `${text}${this.#functions.mark(extension)}`];
+      const original = this.#originalOf(name, extension);
+      const isOnly = this.#functions.isOnly(`${this.#of}\n${text}`, original);
+      return [isOnly ? text : `${text}${this.#functions.mark(original)}`];
     });
     const manner = JSON.stringify([this.#of, this.#runtime.text, replaced, others]);
     if (replaced.length === 0 && this.#isBare()) this.#bareManner = manner;
     return manner;
+  }
+
+  /** Returns the extension of the original environment that an extension of a clone equals; without one, itself. */
+  #originalOf(name: string, extension: object): object {
+    if (this.#original === this) return extension;
+    let original = this.#originals.get(extension);
+    if (original === undefined) {
+      const there = this.#original.#env.extensions[name];
+      original = there !== undefined && isDeepStrictEqual(there, extension) ? there : extension;
+      this.#originals.set(extension, original);
+    }
+    return original;
   }
 
   /** Whether all of Nunjucks' own filters and tests are in place, and no extension but ours is there. */
