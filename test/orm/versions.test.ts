@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { CacheSweeper } from 'nunjucks-cachesweeper';
 import { sweepOnSave as onPrisma } from 'nunjucks-cachesweeper/prisma';
 import { sweepOnSave as onSequelize } from 'nunjucks-cachesweeper/sequelize';
