@@ -41,6 +41,11 @@ declare const blog: {
   comments(article: Article): Promise<Comment[]>;
 };
 
+declare module '@ladjs/consolidate' {
+  const consolidate: { nunjucks(path: string, options: object, done: (error: unknown, html?: string) => void): void };
+  export default consolidate;
+}
+
 declare module 'koa-nunjucks-2' {
   const views: (options: object) => import('koa').Middleware;
   export default views;
