@@ -10,9 +10,9 @@ const slow = () => new TestingStore({ now, script: () => ({ delay: Math.floor(Ma
 testConstructs('in-process', (options) => new CacheSweeper({ now, ...options }), true);
 testConstructs(
   'asynchronous store and memory tier',
-  (options) => new CacheSweeper({ store: slow(), timeout: '10s', now, ...options }),
+  (options) => new CacheSweeper({ store: slow(), timeout: '10m', now, ...options }),
 );
 testConstructs(
   'asynchronous store alone',
-  (options) => new CacheSweeper({ store: slow(), memory: false, timeout: '10s', now, ...options }),
+  (options) => new CacheSweeper({ store: slow(), memory: false, timeout: '10m', now, ...options }),
 );

@@ -15,7 +15,7 @@ beforeAll(async () => {
 /** Each sweeper a site of its own on one server. */
 function site(options: object): CacheSweeper {
   const namespace = `site${++sites}`;
-  return new CacheSweeper({ store: new MemcachedStore(server.address), namespace, timeout: '10s', now, ...options });
+  return new CacheSweeper({ store: new MemcachedStore(server.address), namespace, timeout: '10m', now, ...options });
 }
 
 testConstructs('Memcached and memory tier', site);
