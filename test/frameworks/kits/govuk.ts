@@ -28,15 +28,17 @@ const MANAGEMENT = ['', '/clear-data', '/password', '/templates', '/templates/po
 const templatesOf = (modules: string, plugin: string): string[] =>
   readdirSync(join(modules, '@govuk-prototype-kit', plugin, 'templates'));
 
-/** Previews of the plugins' templates: the kit makes an environment for each. */
+/** Previews, one of each plugin: the kit makes an environment for each, which watches all folders of templates for ever. */
 const previews = (modules: string): string[] =>
   PLUGINS.flatMap((plugin) =>
-    templatesOf(modules, plugin).flatMap((name) =>
-      ['view', 'install'].map(
-        (action) =>
-          `/manage-prototype/templates/${action}?package=@govuk-prototype-kit/${plugin}&template=/templates/${name}`,
+    templatesOf(modules, plugin)
+      .slice(0, 1)
+      .flatMap((name) =>
+        ['view', 'install'].map(
+          (action) =>
+            `/manage-prototype/templates/${action}?package=@govuk-prototype-kit/${plugin}&template=/templates/${name}`,
+        ),
       ),
-    ),
   );
 
 /** A layout with fragments around the kit's own header and footer, and a macro that pages use without importing it. */

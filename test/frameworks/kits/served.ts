@@ -64,7 +64,11 @@ export class Served {
 
   async get(path: string, cookie = ''): Promise<Answer> {
     try {
-      const response = await fetch(this.#url + path, { headers: { cookie }, redirect: 'manual', signal: AbortSignal.timeout(ANSWER_MS) });
+      const response = await fetch(this.#url + path, {
+        headers: { cookie },
+        redirect: 'manual',
+        signal: AbortSignal.timeout(ANSWER_MS),
+      });
       return { status: response.status, html: await response.text() };
     } catch (cause) {
       throw new Error(`${path} was not answered: ${this.log.slice(-2_000)}`, { cause });
