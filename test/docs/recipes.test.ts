@@ -125,19 +125,33 @@ test('GOV.UK Prototype Kit: the lines of the recipe cache pages, and keep form d
     'page.njk': recipe('GOV.UK Prototype Kit', 'njk')[0] as string,
     'wrong.njk': '{% cachesweeper "T" 500 %}{{ data.name }}{% endcachesweeper %}',
   };
-  const env = new nunjucks.Environment(new ObjectLoader(templates) as nunjucks.ILoader);
-  env.express(app); // as the kit does
-  const kit = { requests: { setupRouter: () => app } };
-  const require = (name: string) => (name === 'govuk-prototype-kit' ? kit : cachesweeper);
+  const newEnv = () =>
+    new nunjucks.Environment(new ObjectLoader(templates) as nunjucks.ILoader).addGlobal(
+      'checked',
+      function (this: { ctx: { data: Record<string, unknown> } }, name: string, value: string) {
+        return this.ctx.data[name] === value ? 'checked' : '';
+      },
+    );
+  newEnv().express(app); // as the kit does
+  const modules: Record<string, object> = {
+    'govuk-prototype-kit': { requests: { setupRouter: () => app } },
+    'govuk-prototype-kit/lib/nunjucks/nunjucksConfiguration': { getNunjucksAppEnv: newEnv },
+    'nunjucks-cachesweeper': cachesweeper,
+  };
+  const require = (name: string) => modules[name];
   new Function('require', recipe('GOV.UK Prototype Kit', 'js')[0] as string)(require);
   app.get('/:name', (req, res) => res.render(`${req.params.name}.njk`, { data: req.query }));
   const server = app.listen(0);
   const { port } = server.address() as AddressInfo;
   const get = async (path: string) => (await fetch(`http://localhost:${port}/${path}`)).text();
-  expect(await get('page?postcode=SW1A')).toContain('<p>SW1A</p>');
-  expect(await get('page?postcode=N1')).toContain('<p>N1</p>');
+  expect(await get('page?postcode=SW1A&drinks=tea')).toMatch(/<p>SW1A<\/p>\s*<input.* checked>/);
+  expect(await get('page?postcode=N1&drinks=milk')).toMatch(/<p>N1<\/p>\s*<input.* >/);
   expect(await get('wrong?name=Ann')).toContain('this fragment uses data.name');
   server.close();
+  const { getNunjucksAppEnv } = modules['govuk-prototype-kit/lib/nunjucks/nunjucksConfiguration'] as {
+    getNunjucksAppEnv(): nunjucks.Environment;
+  };
+  expect(getNunjucksAppEnv().render('page.njk', { data: { postcode: 'E1' } })).toContain('<p>E1</p>');
 });
 
 test('migration from Rails: with an identity as the model and a lazy for the rest, a hit loads nothing', async () => {
