@@ -26,9 +26,11 @@ afterAll(() => {
   if (isDeep) rmSync(folder, { recursive: true });
 });
 
-const IN_MEMORY = ['in memory', 'memory', MEMORY, NAMED] as const;
-const IN_STORE = ['in a store', 'store', STORE, NAMED] as const;
-const WITHOUT_ARGUMENTS = ['in memory, without arguments', 'compared', COMPARED, ''] as const;
+/** What a test is called, its site is, the sweeper's options and the tags' arguments. */
+type Kind = readonly [title: string, name: string, options: string, args: string];
+const IN_MEMORY: Kind = ['in memory', 'memory', MEMORY, NAMED];
+const IN_STORE: Kind = ['in a store', 'store', STORE, NAMED];
+const WITHOUT_ARGUMENTS: Kind = ['in memory, without arguments', 'compared', COMPARED, ''];
 
 const isComponent = (path: string) => path.startsWith('/components/');
 const all = () => true;
@@ -70,7 +72,7 @@ describe.skipIf(!isDeep).each(asked)('%s', (title, write, packages, mode, isAske
   }, 200_000);
   afterAll(() => Promise.all(running.map((one) => one.stop())));
 
-  test.each(kinds)(
+  test.each<Kind>(kinds)(
     'shows every page to every visitor as it does without a sweeper: %s',
     { timeout: 150_000 },
     async (...kind) => {
