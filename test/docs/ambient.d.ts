@@ -55,6 +55,20 @@ declare module 'govuk-prototype-kit' {
   export const requests: { setupRouter(): import('express').Router };
 }
 
+declare module 'govuk-prototype-kit/lib/nunjucks/nunjucksConfiguration' {
+  const configuration: { getNunjucksAppEnv(...views: unknown[]): import('nunjucks').Environment };
+  export = configuration;
+}
+
+declare module 'nhsuk-prototype-kit' {
+  interface Prototype {
+    readonly nunjucks?: import('nunjucks').Environment;
+    start(port?: number): void;
+  }
+  const kit: { init(options: object): Promise<Prototype> };
+  export = kit;
+}
+
 declare const sequelize: import('sequelize').Sequelize;
 declare const handler: import('express').RequestHandler;
 declare const session: typeof import('express-session');

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { CacheSweeperStats } from 'nunjucks-cachesweeper';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { isDeep } from '../support/long.ts';
+import { isDeep, isLong } from '../support/long.ts';
 import { differences, type Pages, type Running, start } from './kits/compare.ts';
 import { PACKAGES, writeGovuk } from './kits/govuk.ts';
 import { install } from './kits/install.ts';
@@ -26,29 +26,30 @@ afterAll(() => {
   if (isDeep) rmSync(folder, { recursive: true });
 });
 
-const IN_MEMORY = ['in memory', 'memory', MEMORY, NAMED] as const;
-const IN_STORE = ['in a store', 'store', STORE, NAMED] as const;
-const WITHOUT_ARGUMENTS = ['in memory, without arguments', 'compared', COMPARED, ''] as const;
+/** What a test is called, its site is, the sweeper's options and the tags' arguments. */
+type Kind = readonly [title: string, name: string, options: string, args: string];
+const IN_MEMORY: Kind = ['in memory', 'memory', MEMORY, NAMED];
+const IN_STORE: Kind = ['in a store', 'store', STORE, NAMED];
+const WITHOUT_ARGUMENTS: Kind = ['in memory, without arguments', 'compared', COMPARED, ''];
 
 const isComponent = (path: string) => path.startsWith('/components/');
 const all = () => true;
 /** Without its cache the kit compiles a component's template for each call of its macro: in development, leave those pages out. */
 const others = (path: string) => !isComponent(path);
 
+/** What only `npm run test:long` has time for. */
+const long = isLong ? [IN_MEMORY, IN_STORE] : [];
+
 const SITES = [
-  ['GOV.UK Prototype Kit, in development', writeGovuk, PACKAGES, 'development', others, [IN_MEMORY, IN_STORE]],
-  [
-    'GOV.UK Prototype Kit, in production',
-    writeGovuk,
-    PACKAGES,
-    'production',
-    all,
-    [IN_MEMORY, IN_STORE, WITHOUT_ARGUMENTS],
-  ],
-  ['NHS components, laid out as the NHS kit', writeNhs, NHS_PACKAGES, 'production', all, [IN_MEMORY, IN_STORE]],
+  ['GOV.UK Prototype Kit, in production', writeGovuk, PACKAGES, 'production', all, [IN_MEMORY, IN_STORE]],
+  ['GOV.UK Prototype Kit, all compared', writeGovuk, PACKAGES, 'production', all, isLong ? [WITHOUT_ARGUMENTS] : []],
+  ['GOV.UK Prototype Kit, in development', writeGovuk, PACKAGES, 'development', others, long],
+  ['NHS components, laid out as the NHS kit', writeNhs, NHS_PACKAGES, 'production', all, isLong ? long : [IN_MEMORY]],
 ] as const;
 
-describe.skipIf(!isDeep).each(SITES)('%s', (title, write, packages, mode, isAsked, kinds) => {
+const asked = SITES.filter(([, , , , , kinds]) => kinds.length > 0);
+
+describe.skipIf(!isDeep).each(asked)('%s', (title, write, packages, mode, isAsked, kinds) => {
   const env = { NODE_ENV: mode, USE_AUTH: 'false', USE_HTTPS: 'false', USE_BROWSER_SYNC: 'false' };
   const running: Running[] = [];
   let modules: string | undefined;
@@ -71,7 +72,7 @@ describe.skipIf(!isDeep).each(SITES)('%s', (title, write, packages, mode, isAske
   }, 200_000);
   afterAll(() => Promise.all(running.map((one) => one.stop())));
 
-  test.each(kinds)(
+  test.each<Kind>(kinds)(
     'shows every page to every visitor as it does without a sweeper: %s',
     { timeout: 150_000 },
     async (...kind) => {

@@ -4,11 +4,15 @@ import type { Site } from './site.ts';
 const ANN = { name: 'Ann <b>', answer: 'yes', drinks: ['tea', 'water'], 'address[town]': 'Leeds' };
 const BOB = { name: 'Bob', answer: 'no', drinks: ['milk', 'water'], 'address[town]': 'York' };
 
-/** What differs from site to site: its folder, and in pages of errors the stack and the lines around the error, which show the tag. */
+/**
+ * What differs from site to site: its folder, in pages of errors the stack and the lines around the error, and whether the kit finds that the
+ * source of the home page was edited, as it is with a tag.
+ */
 const normal = (html: string, site: Site): string =>
   html
     .replaceAll(site.folder, 'SITE')
     .replaceAll(/<pre[^>]*id="govuk-prototype-kit-error-(?:block|stack)"[\s\S]*?<\/pre>/g, '')
+    .replaceAll(/(?<=task-list__tag">\s*)(?:To do|Done)/g, '')
     .replaceAll(/\(line \d+\)/g, '')
     .replaceAll(/(?:SITE\S*\) )?\[Line \d+, Column \d+\]/g, '[Line]');
 
