@@ -82,9 +82,9 @@ describe.skipIf(!isLong).each(SITES)('%s', (title, write, packages, mode, isAske
       expect(differences(without, await site.round()), 'after invalidateAll').toEqual([]);
       const after = await stats(site);
       if (SHOW) console.log(title, name, `${without.size} pages`, before, after);
-      // Each visitor's own fragments hit in the second round, and are made anew in the third.
-      expect(before.hits).toBeGreaterThan(before.misses);
-      expect(after.misses).toBeGreaterThan(before.misses * 1.5);
+      // How many depends on the time: what a store keeps right after its tokens were made lives for `maxDataAge` only.
+      expect(before.hits).toBeGreaterThan(before.tags / 2);
+      expect(after.misses).toBeGreaterThan(before.misses);
     },
   );
 });
