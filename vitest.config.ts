@@ -4,10 +4,10 @@ import { mutantsPlugin } from './test/freshness/mutants-plugin.ts';
 const source = (path: string) => new URL(`./src/${path}`, import.meta.url).pathname;
 
 /**
- * Folders whose files change nothing of their process, or take it back, and start no server: they run one after the other in the same two
+ * Folders whose files change nothing of their process, or take it back, and end what they start: they run one after the other in the same two
  * processes. Starting one and loading everything takes longer than most of these files.
  */
-const together = ['fragment', 'reads', 'stores', 'sweeper', 'template', 'waiting'].map(
+const together = ['docs', 'fragment', 'reads', 'stores', 'sweeper', 'template', 'views', 'waiting'].map(
   (folder) => `test/${folder}/*.test.ts`,
 );
 
