@@ -4,6 +4,7 @@ import { currentPart, inRequest } from '../render/ambient.ts';
 import { checkFreshOptions, type FreshOptions, isFresh } from './fresh.ts';
 import { watchCsrf } from './http/csrf.ts';
 import type { Exchange, Reply } from './http/exchange.ts';
+import { standFirst, watchResponses } from './http/last-word.ts';
 import { headersOf } from './http/recorder.ts';
 import { checkViewOptions, type ViewOptions } from './options.ts';
 import { dependOn, serveView } from './serve-view.ts';
@@ -50,7 +51,11 @@ type Next = (error?: unknown) => void;
  * app.use(requestStart());
  */
 export function requestStart(): (request: unknown, response: unknown, next: () => void) => void {
-  return (_request, _response, next) => inRequest(Date.now(), next);
+  watchResponses();
+  return (_request, response, next) => {
+    standFirst(response as ServerResponse);
+    inRequest(Date.now(), next);
+  };
 }
 
 /**
@@ -66,6 +71,7 @@ export function cacheView<R extends ExpressRequest = RoutedRequest>(
   options: ViewOptions<R>,
 ): (request: ExpressRequest, response: ExpressResponse, next: Next) => void {
   const settings = checkViewOptions(options);
+  watchResponses();
   const { name, path, views } = settings;
   if (name !== undefined && path !== undefined) views.routes.learn(name, path);
   return (request, response, next) => {

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { inRequest } from '../render/ambient.ts';
 import { checkFreshOptions, type FreshOptions, isFresh } from './fresh.ts';
 import type { Exchange, Reply } from './http/exchange.ts';
+import { standFirst, watchResponses } from './http/last-word.ts';
 import { headersOf } from './http/recorder.ts';
 import { checkViewOptions, type ViewOptions } from './options.ts';
 import { dependOn, serveView } from './serve-view.ts';
@@ -43,7 +44,11 @@ interface RoutedContext extends KoaContext {
  * app.use(requestStart());
  */
 export function requestStart(): (context: unknown, next: () => Promise<unknown>) => Promise<unknown> {
-  return (_context, next) => inRequest(Date.now(), next);
+  watchResponses();
+  return (context, next) => {
+    standFirst((context as KoaContext).res);
+    return inRequest(Date.now(), next);
+  };
 }
 
 /**
@@ -59,6 +64,7 @@ export function cacheView<C extends KoaContext = KoaContext>(
   options: ViewOptions<C>,
 ): (context: C, next: () => Promise<unknown>) => Promise<unknown> {
   const settings = checkViewOptions(options);
+  watchResponses();
   const { name, path, views } = settings;
   if (name !== undefined && path !== undefined) views.routes.learn(name, path);
   return (context, next) =>
