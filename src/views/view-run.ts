@@ -39,7 +39,7 @@ export type MissReason =
 const DESCRIBES = /^(?:content-.*|etag|last-modified|expires|vary|cache-control)$/;
 
 /** Reasons to refuse a view that concern one visitor: proxies must not store such an answer either. */
-const PERSONAL: ReadonlySet<MissReason> = new Set<MissReason>(['skip option', 'csrf token', 'nested view']);
+const PERSONAL: ReadonlySet<MissReason> = new Set<MissReason>(['skip option', 'csrf token']);
 
 /** Watches a handler make a view: collects what it sends and the dependencies of that. */
 export class ViewRun implements ResponseEvents, Asked {

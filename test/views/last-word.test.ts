@@ -1,8 +1,11 @@
 import { OutgoingMessage, type ServerResponse } from 'node:http';
 import { connect } from 'node:http2';
 import cookieSession from 'cookie-session';
+import type { RequestHandler } from 'express';
 import session from 'express-session';
 import koaSession from 'koa-session';
+import { CacheSweeper } from 'nunjucks-cachesweeper';
+import * as forExpress from 'nunjucks-cachesweeper/express';
 import * as forFastify from 'nunjucks-cachesweeper/fastify';
 import { describe, expect, test } from 'vitest';
 import { sites } from './running.ts';
@@ -158,6 +161,25 @@ describe.each([
       expect(answer.headers['set-cookie']).toBeDefined();
       expectPrivate(answer);
     }
+  });
+});
+
+describe('Express: sessions that set no cookie for guests', () => {
+  const running = sites(startExpress, without);
+
+  test('leave a page to the CDN, although they stand in line to write its head', async () => {
+    const { get } = await running([{ path: '/', handler: news }], {
+      express: (app) => void app.use(session({ secret: 'secret', resave: false, saveUninitialized: false })),
+    });
+    for (const cache of ['miss', 'hit']) expect(await get('/')).toMatchObject({ cache, headers: SHARED });
+  });
+
+  test('a view inside another: its rules were not asked, so it is for nobody on the way', async () => {
+    const sweeper = new CacheSweeper();
+    const inside = forExpress.cacheView({ sweeper, ttl: 60, skip: () => true });
+    const { get } = await running([{ path: '/', handler: news }], { expressInside: inside as RequestHandler });
+    expectPrivate(await get('/'));
+    await sweeper.close();
   });
 });
 
