@@ -94,7 +94,7 @@ function inHtml(bytes: Buffer, start: number): Escape | undefined {
 function named(bytes: Buffer, start: number): Escape | undefined {
   let end = start;
   while (end - start < LONGEST_NAME && isLetter(bytes[end])) end++;
-  const plain = NAMED.get(bytes.latin1Slice(start, end).toLowerCase());
+  const plain = NAMED.get(bytes.toString('latin1', start, end).toLowerCase());
   return plain === undefined ? undefined : ended(bytes, { code: sign(plain), end });
 }
 
