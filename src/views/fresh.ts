@@ -56,7 +56,7 @@ export async function isFresh(exchange: Exchange, models: unknown, options: Fres
   const kind = canonicalList(
     [
       [namespace, version],
-      [address.host, address.path, address.query],
+      [address.host, ...address.urls],
       tokens,
       mayBeLate(views, tokens),
       NEGOTIATED.map((name) => incoming.headers[name] ?? null),

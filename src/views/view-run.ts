@@ -1,8 +1,9 @@
 import type { ServerResponse } from 'node:http';
 import type { Identity } from '../model/identity.ts';
-import { currentPart, type Part } from '../render/ambient.ts';
+import { currentPart, type PageWatch, type Part } from '../render/ambient.ts';
 import type { Body } from '../render/body.ts';
 import type { UncachedReason } from '../reporting/report.ts';
+import type { Address } from './http/address.ts';
 import { isStrong, tagCodings } from './http/conditional.ts';
 import { repeatsSecret } from './http/csrf.ts';
 import type { Exchange, Headers } from './http/exchange.ts';
@@ -13,6 +14,11 @@ import { type ResponseReason, responseReason, varyNames } from './http/response-
 import { surrogateValue } from './http/surrogate.ts';
 import { isLoggedIn, sessionText } from './http/visitor.ts';
 import type { ViewSettings } from './options.ts';
+import { headerRead, type ReadName } from './reads/read-names.ts';
+import { describeRead } from './reads/read-report.ts';
+import { type ReadReason, RequestReads } from './reads/request-reads.ts';
+import type { RequestValues, ValueText } from './reads/request-values.ts';
+import { RequestWindow } from './reads/request-window.ts';
 import { ViewBody } from './view-body.ts';
 import type { ViewSlot } from './view-slot.ts';
 
@@ -21,6 +27,8 @@ export type MissReason =
   | SkipReason
   | ResponseReason
   | UncachedReason
+  | ReadReason
+  | 'repeats host'
   | 'head request'
   | 'request no-store'
   | 'session changed'
@@ -46,12 +54,15 @@ const PERSONAL: ReadonlySet<string> = new Set<MissReason>([
   'session changed',
   'csrf token',
   'private name',
+  'personal',
 ]);
 
 /** Watches a handler make a view: collects what it sends and the dependencies of that. */
-export class ViewRun implements ResponseEvents {
+export class ViewRun implements ResponseEvents, PageWatch {
   /** Whatever is rendered in this part belongs to the view. */
   readonly part: Part;
+  /** What the handler reads of the request. */
+  readonly reads: RequestReads;
   readonly #exchange: Exchange;
   readonly #settings: ViewSettings;
   readonly #slot: ViewSlot;
@@ -61,9 +72,11 @@ export class ViewRun implements ResponseEvents {
   readonly #session: string | undefined;
   readonly #started = performance.now();
   readonly #expires: number;
-  readonly #done: (reason: MissReason | undefined) => void;
+  readonly #done: (reason: MissReason | undefined, detail: string | undefined) => void;
   /** Calls of {@link depend} whose tokens are not yet read. */
   readonly #asking = new Set<Promise<void>>();
+  readonly #values: RequestValues;
+  readonly #window: RequestWindow;
   #refused: MissReason | undefined;
   /** State at the time the framework got the answer, if it sends it later. */
   #handedOver: { readonly headers: Headers; readonly isSame: (body: Buffer | undefined) => boolean } | undefined;
@@ -71,15 +84,23 @@ export class ViewRun implements ResponseEvents {
   #added: string | undefined;
 
   /**
+   * Begins to record what the handler reads.
+   *
    * @param parts `own`: dependencies that the view has in any case; `since`: earliest time its data was read, in
-   * milliseconds since 1970
+   * milliseconds since 1970; `address`: what the handler is given; `values`: what reads find
    * @param done called when the view is stored, or with the reason why not
    */
   constructor(
     exchange: Exchange,
     settings: ViewSettings,
-    parts: { readonly slot: ViewSlot; readonly own: Body; readonly since: number },
-    done: (reason: MissReason | undefined) => void,
+    parts: {
+      readonly slot: ViewSlot;
+      readonly own: Body;
+      readonly since: number;
+      readonly address: Address;
+      readonly values: RequestValues;
+    },
+    done: (reason: MissReason | undefined, detail: string | undefined) => void,
   ) {
     this.#exchange = exchange;
     this.#settings = settings;
@@ -87,12 +108,16 @@ export class ViewRun implements ResponseEvents {
     this.#done = done;
     this.#body = new ViewBody();
     this.#body.include(parts.own);
-    this.part = { body: this.#body, since: parts.since, mayMissPrivate: true };
     this.#before = exchange.headers();
     this.#session = sessionText(exchange.visitors);
+    this.#values = parts.values;
+    if (/no-store/i.test(exchange.incoming.headers['cache-control'] ?? '')) this.#refused = 'request no-store';
+    const tell = settings.debug ? describeRead : undefined;
+    this.reads = new RequestReads(parts.values, settings.counts, tell);
+    this.#window = new RequestWindow(exchange, parts.address, this.reads);
+    this.part = { body: this.#body, since: parts.since, mayMissPrivate: true, watch: this };
     const now = settings.views.engine.settings.now();
     this.#expires = settings.lifetime === 0 ? Number.POSITIVE_INFINITY : now + settings.lifetime;
-    if (/no-store/i.test(exchange.incoming.headers['cache-control'] ?? '')) this.#refused = 'request no-store';
   }
 
   /** Keeps the view from being stored. */
@@ -108,13 +133,34 @@ export class ViewRun implements ResponseEvents {
     this.#asking.delete(asking);
   }
 
+  pageBegins(): void {
+    this.reads.pageBegins();
+  }
+
+  lookedUp(name: string): void {
+    this.#window.lookedUp(name);
+  }
+
+  lookedUpAll(): void {
+    this.#window.lookedUpAll();
+  }
+
+  outside<T>(run: () => T): T {
+    return this.reads.silently(run);
+  }
+
+  /** The handler has handed over its answer. What runs from now on sees the request as it came. */
+  ending(): void {
+    this.#window.close();
+  }
+
   head({ status, headers, body }: Head): void {
     this.#guarded(() => {
       const { response } = this.#exchange;
       const { cacheControl, surrogate, debug } = this.#settings;
       const reason = this.#reason(status, headers) ?? this.#bodyReason(headers, body);
       if (reason !== undefined) this.refuse(reason);
-      response.setHeader('X-Cache', debug && reason !== undefined ? `miss (${reason})` : 'miss');
+      response.setHeader('X-Cache', debug && reason !== undefined ? `miss (${reason}${this.#detail(reason)})` : 'miss');
       if (reason !== undefined) return keepPrivate(response, reason, this.#settings);
       if (headers['cache-control'] === undefined && cacheControl !== undefined) {
         this.#added = cacheControl;
@@ -152,14 +198,19 @@ export class ViewRun implements ResponseEvents {
   }
 
   sent(sent: Sent): void {
-    void this.#keep(sent).then(this.#done, (error) => {
-      this.#settings.views.report(error);
-      this.#done('error');
-    });
+    this.#window.close();
+    void this.#keep(sent).then(
+      (reason) => this.#done(reason, reason === this.reads.reason ? this.reads.detail : undefined),
+      (error) => {
+        this.#settings.views.report(error);
+        this.#done('error', undefined);
+      },
+    );
   }
 
   /** Runs synchronously unless there is something to wait for, so that the next request finds the view. */
   async #keep({ status, headers, sentHeaders, body, fault }: Sent): Promise<MissReason | undefined> {
+    if (this.#values.models.length > 0) void this.depend(this.#values.models);
     if (this.#asking.size > 0) await Promise.all(this.#asking);
     const skip = this.#settings.skip?.(this.#exchange.request);
     if (skip instanceof Promise ? await skip : skip) return 'skip option';
@@ -169,6 +220,7 @@ export class ViewRun implements ResponseEvents {
     if (body === undefined) return 'too large';
     if (repeatsSecret(headers['content-encoding'] === undefined ? body : undefined, this.#exchange))
       return 'csrf token';
+    if (this.#settings.ignoreHost && body.includes(this.#exchange.host)) return 'repeats host';
     const { surrogate } = this.#settings;
     // Now all dependencies are known.
     const named = surrogate && { [surrogate.header.toLowerCase()]: this.#surrogate(surrogate, true) };
@@ -178,7 +230,7 @@ export class ViewRun implements ResponseEvents {
         this.#before,
         this.#settings.views.engine.settings.now(),
       ),
-      vary: this.#varyNames(headers),
+      reads: this.#allReads(headers),
       dependencies: this.#body.dependencies,
       since: this.part.since,
       expires: this.#expires,
@@ -189,7 +241,7 @@ export class ViewRun implements ResponseEvents {
   /** Returns why the view must not be stored, as far as is known by now. */
   #reason(status: number, headers: Headers): MissReason | undefined {
     const { visitors } = this.#exchange;
-    const response = this.#refused ?? this.#responseReason(status, headers) ?? this.#body.uncached;
+    const response = this.reads.reason ?? this.#refused ?? this.#responseReason(status, headers) ?? this.#body.uncached;
     if (response !== undefined) return response;
     // Middleware behind this one may have identified the visitor.
     if (isLoggedIn(visitors)) return 'logged in';
@@ -222,10 +274,21 @@ export class ViewRun implements ResponseEvents {
     return surrogateValue([...this.#body.dependencies.tokens.keys()], surrogate, isComplete);
   }
 
-  /** A compressed body is only for clients that accept its coding, even if Vary does not say so. */
-  #varyNames(headers: Headers): readonly string[] {
+  /** Returns what was read, and the request headers that the response names in its Vary. */
+  #allReads(headers: Headers): ReadonlyMap<ReadName, ValueText> {
+    const all = new Map(this.reads.found);
+    // A compressed body is only for clients that accept its coding, even if Vary does not say so.
     const isCoded = headers['content-encoding'] !== undefined || this.#exchange.mayCompress;
-    return isCoded ? ['accept-encoding', ...varyNames(headers)] : varyNames(headers);
+    for (const name of isCoded ? ['accept-encoding', ...varyNames(headers)] : varyNames(headers)) {
+      const read = headerRead(name);
+      if (!all.has(read)) all.set(read, this.#values.text(read));
+    }
+    return all;
+  }
+
+  #detail(reason: MissReason): string {
+    const { reads } = this;
+    return reason === reads.reason && reads.detail !== undefined ? `: ${reads.detail}` : '';
   }
 
   /** Ignores the Cache-Control that came from our options: it addresses browsers and proxies, not this cache. */
@@ -237,7 +300,7 @@ export class ViewRun implements ResponseEvents {
 
   #guarded(run: () => void): void {
     try {
-      run();
+      this.reads.silently(run);
     } catch (error) {
       this.refuse('error');
       this.#settings.views.report(error);

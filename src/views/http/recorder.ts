@@ -27,6 +27,10 @@ export interface ResponseEvents {
   head(head: Head): void;
   /** Called with each chunk, in the asynchronous context of the code that sends it. */
   chunk(): void;
+  /** Runs what stood in the response's methods before this recorder: middleware outside, and Node. */
+  outside<T>(run: () => T): T;
+  /** Called when the handler has written all of its answer. */
+  ending(): void;
   /** Called once, when the response has ended or the connection is lost. */
   sent(sent: Sent): void;
 }
@@ -97,7 +101,8 @@ export function record(response: ServerResponse, maxBytes: number, events: Respo
       return this;
     }
     try {
-      return original.writeHead.call(this, status, ...(rest.length === 0 && message !== undefined ? [message] : rest));
+      const given = rest.length === 0 && message !== undefined ? [message] : rest;
+      return events.outside(() => original.writeHead.call(this, status, ...given));
     } finally {
       sentHeaders = headersOf(this);
     }
@@ -114,7 +119,7 @@ export function record(response: ServerResponse, maxBytes: number, events: Respo
     // HTTP/2 writes the last chunk through this method.
     if (!isEnding) take(toBuffer(args[0], args[1]));
     begin();
-    return original.write.apply(this, args);
+    return events.outside(() => original.write.apply(this, args));
   } as ServerResponse['write'];
   response.write = write;
 
@@ -125,13 +130,14 @@ export function record(response: ServerResponse, maxBytes: number, events: Respo
     if (head === undefined) whole = last ?? Buffer.alloc(0);
     isEnding = true;
     begin();
+    events.ending();
     return original.end.apply(this, args);
   } as ServerResponse['end'];
   response.end = end;
 
   const flushHeaders: ServerResponse['flushHeaders'] = function (this: ServerResponse) {
     begin();
-    original.flushHeaders.call(this);
+    events.outside(() => original.flushHeaders.call(this));
   };
   response.flushHeaders = flushHeaders;
 
