@@ -5,6 +5,7 @@ import { checkFreshOptions, type FreshOptions, isFresh } from './fresh.ts';
 import { type Address, queryOf } from './http/address.ts';
 import type { Exchange, Reply } from './http/exchange.ts';
 import { codeOf } from './http/handlers.ts';
+import { standFirst, watchResponses } from './http/last-word.ts';
 import { headersOf } from './http/recorder.ts';
 import { checkViewOptions, type ViewOptions } from './options.ts';
 import { ownOfRequest } from './reads/pristine.ts';
@@ -52,7 +53,11 @@ type Next = (error?: unknown) => void;
  * app.use(requestStart());
  */
 export function requestStart(): (request: unknown, response: unknown, next: () => void) => void {
-  return (_request, _response, next) => inRequest(Date.now(), next);
+  watchResponses();
+  return (_request, response, next) => {
+    standFirst(response as ServerResponse);
+    inRequest(Date.now(), next);
+  };
 }
 
 /**
@@ -68,6 +73,7 @@ export function cacheView<R extends ExpressRequest = RoutedRequest>(
   options: ViewOptions<R>,
 ): (request: ExpressRequest, response: ExpressResponse, next: Next) => void {
   const settings = checkViewOptions(options);
+  watchResponses();
   const { name, path, views } = settings;
   if (name !== undefined && path !== undefined) views.routes.learn(name, path);
   const number = views.nextNumber();

@@ -11,6 +11,7 @@ import { type Address, queryOf } from './http/address.ts';
 import { watchCsrf } from './http/csrf.ts';
 import type { Exchange, Headers, Reply } from './http/exchange.ts';
 import { codeOf } from './http/handlers.ts';
+import { standFirst, watchResponses } from './http/last-word.ts';
 import { checkViewOptions, type ViewOptions, type ViewSettings } from './options.ts';
 import { ownOfRequest } from './reads/pristine.ts';
 import { dependOn, serveView } from './serve-view.ts';
@@ -71,8 +72,12 @@ export interface FastifyRoutes {
  * await fastify.register(requestStart());
  */
 export function requestStart(): (fastify: FastifyHooks, options: unknown, done: () => void) => void {
+  watchResponses();
   return forAll((fastify: FastifyHooks, _options, done) => {
-    fastify.addHook('onRequest', (_request, _reply, next) => inRequest(Date.now(), next));
+    fastify.addHook('onRequest', (_request, reply, next) => {
+      standFirst((reply as FastifyReplyLike).raw as ServerResponse);
+      inRequest(Date.now(), next);
+    });
     done();
   });
 }
@@ -107,6 +112,7 @@ export function cacheView<R extends FastifyRequestLike = FastifyRequestLike>(
   options: PluginOptions<R>,
 ): (fastify: FastifyRoutes, options: unknown, done: () => void) => void {
   checkViewOptions(typeof options === 'object' ? { ttl: 0, ...options } : options);
+  watchResponses();
   return forAll((fastify: FastifyRoutes, _options, done) => {
     fastify.addHook('onRoute', (route) => {
       const own = (route.config as { readonly cacheView?: unknown } | undefined)?.cacheView;

@@ -5,6 +5,7 @@ import { checkFreshOptions, type FreshOptions, isFresh } from './fresh.ts';
 import type { Address } from './http/address.ts';
 import type { Exchange, Headers, ReadRecorder, Reply } from './http/exchange.ts';
 import { codeOf } from './http/handlers.ts';
+import { standFirst, watchResponses } from './http/last-word.ts';
 import { headersOf } from './http/recorder.ts';
 import { checkViewOptions, type ViewOptions } from './options.ts';
 import { ownOfRequest } from './reads/pristine.ts';
@@ -51,7 +52,11 @@ interface RoutedContext extends KoaContext {
  * app.use(requestStart());
  */
 export function requestStart(): (context: unknown, next: () => Promise<unknown>) => Promise<unknown> {
-  return (_context, next) => inRequest(Date.now(), next);
+  watchResponses();
+  return (context, next) => {
+    standFirst((context as KoaContext).res);
+    return inRequest(Date.now(), next);
+  };
 }
 
 /**
@@ -67,6 +72,7 @@ export function cacheView<C extends KoaContext = KoaContext>(
   options: ViewOptions<C>,
 ): (context: C, next: () => Promise<unknown>) => Promise<unknown> {
   const settings = checkViewOptions(options);
+  watchResponses();
   const { name, path, views } = settings;
   if (name !== undefined && path !== undefined) views.routes.learn(name, path);
   const number = views.nextNumber();

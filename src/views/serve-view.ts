@@ -4,14 +4,16 @@ import { inPart, requestStarted } from '../render/ambient.ts';
 import { addressOf } from './http/address.ts';
 import { tagCodings } from './http/conditional.ts';
 import type { Exchange } from './http/exchange.ts';
+import { answerFor, markPersonal } from './http/last-word.ts';
 import { record } from './http/recorder.ts';
 import { forVisitor, replyWith } from './http/reply.ts';
 import { type SkipReason, skipReason } from './http/request-rules.ts';
+import { Visit } from './http/visit.ts';
 import type { ViewSettings } from './options.ts';
 import type { ReadReason } from './reads/request-reads.ts';
 import { RequestValues } from './reads/request-values.ts';
 import { viewIdentities } from './view-names.ts';
-import { keepPrivate, type MissReason, ViewRun } from './view-run.ts';
+import { type MissReason, ViewRun } from './view-run.ts';
 import { ViewSlot } from './view-slot.ts';
 
 /** Outcome of one request for a view; published on the `diagnostics_channel` `nunjucks-cachesweeper:view`. */
@@ -82,7 +84,10 @@ export async function serveView<T>(
   const outer = settingsOfRequests.get(incoming);
   if (outer !== undefined) {
     // The outer view's entry would be served without checking the rules of this one, so do not store it.
-    if (outer !== settings) runOf(incoming)?.refuse('nested view');
+    if (outer !== settings) {
+      runOf(incoming)?.refuse('nested view');
+      markPersonal(exchange.response);
+    }
     return await handler(undefined);
   }
   settingsOfRequests.set(incoming, settings);
@@ -99,6 +104,7 @@ export async function serveView<T>(
     return await handler(undefined);
   }
   const run = found;
+  answerFor(exchange.response, run);
   runs.set(incoming, run);
   record(exchange.response, settings.maxBytes, run);
   return await inPart(run.part, () => handler(run));
@@ -135,6 +141,7 @@ async function answer(exchange: Exchange, settings: ViewSettings): Promise<ViewR
   if (view === 'personal' || view === 'unseen') return view;
   if (view !== undefined) {
     const reply = forVisitor(replyWith(view, incoming, now()), exchange.headers(), settings.cacheControl);
+    answerFor(exchange.response);
     report(exchange, settings, 'hit', undefined);
     tagCodings(exchange.response);
     exchange.send({ ...reply, headers: { ...reply.headers, 'X-Cache': 'hit' } });
@@ -146,11 +153,25 @@ async function answer(exchange: Exchange, settings: ViewSettings): Promise<ViewR
   );
 }
 
+/**
+ * Reasons that concern one visitor, or leave open whether they do. What the request carries and what the handler finds
+ * out is asked apart from the reason.
+ */
+const PERSONAL: ReadonlySet<MissReason> = new Set<MissReason>([
+  'skip option',
+  'error',
+  'request body',
+  'personal',
+  'unseen',
+]);
+
 /** Sets X-Cache on the response to a request in which the cache takes no part, and reports it. */
 function note(exchange: Exchange, settings: ViewSettings, outcome: 'miss' | 'skip', reason: MissReason): void {
   const { response } = exchange;
   response.setHeader('X-Cache', settings.debug ? `${outcome} (${reason})` : outcome);
-  keepPrivate(response, reason, settings);
+  const visit = new Visit(exchange, settings.cookies);
+  if (PERSONAL.has(reason)) visit.mark();
+  answerFor(response, visit);
   report(exchange, settings, outcome, reason);
 }
 

@@ -20,7 +20,7 @@ export class PageBody extends WatchedBody {
     this.#part = part;
     // A page that is kept as a whole must not show private values.
     const found = (_name: string, value: unknown): void => {
-      if (isThere(value) || !part.mayMissPrivate) this.uncached ??= 'private name';
+      if (isThere(value) || !part.mayMissPrivate) this.refuse('private name');
     };
     this.reading = new PageReading(environment.pagePrivateNames, found, part.watch);
     part.watch?.pageBegins();
@@ -32,7 +32,7 @@ export class PageBody extends WatchedBody {
 
   /** Adds the page's dependencies to the lazy or view. */
   end({ path }: Template): void {
-    if (!this.#page.render.enabled) this.uncached ??= 'disabled';
+    if (!this.#page.render.enabled) this.refuse('disabled');
     const digest = path ? this.digestOf(path, undefined) : undefined;
     if (path && digest !== undefined && digest !== UNKNOWN)
       this.dependencies.addTemplate({ name: path, parent: undefined, digest });
