@@ -95,6 +95,10 @@ export class ViewRun implements ResponseEvents {
     if (/no-store/i.test(exchange.incoming.headers['cache-control'] ?? '')) this.#refused = 'request no-store';
   }
 
+  get wantsBody(): boolean {
+    return this.#refused === undefined;
+  }
+
   /** Keeps the view from being stored. */
   refuse(reason: MissReason): void {
     this.#refused ??= reason;
@@ -164,7 +168,7 @@ export class ViewRun implements ResponseEvents {
     const skip = this.#settings.skip?.(this.#exchange.request);
     if (skip instanceof Promise ? await skip : skip) return 'skip option';
     // Headers that others set later, until the head was sent, count as well.
-    const reason = fault ?? this.#reason(status, headers) ?? this.#responseReason(status, sentHeaders);
+    const reason = this.#refused ?? fault ?? this.#reason(status, headers) ?? this.#responseReason(status, sentHeaders);
     if (reason !== undefined) return reason;
     if (body === undefined) return 'too large';
     if (repeatsSecret(headers['content-encoding'] === undefined ? body : undefined, this.#exchange))

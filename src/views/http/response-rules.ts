@@ -1,7 +1,14 @@
 import type { Headers } from './exchange.ts';
 
 /** Reasons in the response itself why it is not stored. */
-export type ResponseReason = 'status' | 'set-cookie' | 'cache-control' | 'vary' | 'csp nonce' | 'partial';
+export type ResponseReason =
+  | 'status'
+  | 'set-cookie'
+  | 'cache-control'
+  | 'vary'
+  | 'csp nonce'
+  | 'partial'
+  | 'event stream';
 
 /** Cache-Control directives that forbid storing a response for others. */
 const FORBIDDEN = /\b(?:private|no-store|no-cache)\b/i;
@@ -24,6 +31,9 @@ export function responseReason(
   // A nonce must be new for each answer; a stored one would be the same for all.
   if (POLICIES.some((name) => /'nonce-/i.test(text(headers[name])))) return 'csp nonce';
   if (headers['content-range'] !== undefined) return 'partial';
+  // It ends with its visit, if it ends at all.
+  if (/^(?:text\/event-stream|multipart\/x-mixed-replace)\b/i.test(text(headers['content-type'])))
+    return 'event stream';
   return undefined;
 }
 
