@@ -126,7 +126,8 @@ async function answer(
   const own = await slot.open();
   if (own.uncached !== undefined) return 'unknown token';
   const view = await slot.find();
-  if (view !== undefined) {
+  // Whoever stored it may have had other options.
+  if (view !== undefined && settings.statuses.has(view.status) && view.body.length <= settings.maxBytes) {
     const reply = forVisitor(replyWith(view, incoming, now()), exchange.headers(), settings.cacheControl);
     report(exchange, settings, 'hit', undefined);
     tagCodings(exchange.response);

@@ -11,6 +11,7 @@ import type { Engine } from '../render/engine.ts';
 import type { UncachedReason } from '../reporting/report.ts';
 import { canonicalList } from '../util/canonical.ts';
 import type { Address } from './http/address.ts';
+import { isSmall } from './http/sound-view.ts';
 import { readView, type StoredView, writeVary, writeView } from './http/stored-view.ts';
 import { VIEW_TYPE } from './view-names.ts';
 
@@ -102,6 +103,7 @@ export class ViewSlot {
   keep({ view, vary, dependencies, since, expires, cost }: MadeView): UncachedReason | undefined {
     const { settings, entries } = this.#engine;
     if (dependencies.tokens.size > MAX_DEPENDENCIES) return 'too many dependencies';
+    if (!isSmall(view)) return 'too large';
     dependencies.expires = Math.min(dependencies.expires, expires);
     const headers = [...new Set([...this.#varied, ...vary])].sort();
     const { memoryKey, ...stored } = this.#key(headers);

@@ -3,29 +3,7 @@ import { digest } from '../../util/digest.ts';
 import { isStrong, validatorMet } from './conditional.ts';
 import type { Headers, Reply } from './exchange.ts';
 import { text } from './response-rules.ts';
-import type { StoredView } from './stored-view.ts';
-
-/**
- * Headers that belong to one connection, one message or one moment: RFC 9110, section 7.6.1, and RFC 9111, section 3.1.
- * Headers named by Connection are left out as well.
- */
-const NOT_STORED: readonly string[] = [
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'proxy-authenticate',
-  'proxy-authentication-info',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-  'date',
-  'age',
-  'set-cookie',
-  'content-length',
-  'etag',
-  'x-cache',
-];
+import { NOT_STORED, type StoredView } from './sound-view.ts';
 
 /** Cache-Control for answers that belong to one visitor. */
 export const PRIVATE = 'private, no-cache';

@@ -1,19 +1,7 @@
 import { isUtf8 } from 'node:buffer';
-import type { Headers } from './exchange.ts';
+import { isName, isSound, type StoredView } from './sound-view.ts';
 
-/** A view in the form that an entry's text holds. */
-export interface StoredView {
-  readonly status: number;
-  /** Headers that the handler set or changed. */
-  readonly headers: Headers;
-  /** Headers that the handler removed. */
-  readonly removed: readonly string[];
-  /** A strong entity tag. */
-  readonly etag: string;
-  /** Milliseconds since 1970. */
-  readonly created: number;
-  readonly body: Buffer;
-}
+export type { StoredView } from './sound-view.ts';
 
 /** The request headers on which the views of a url depend. */
 export interface VaryRecord {
@@ -30,23 +18,21 @@ export function writeVary(record: VaryRecord): string {
   return `${JSON.stringify(record)}\n`;
 }
 
+/** Most names in a record of {@link VaryRecord}. */
+const MAX_VARIED = 100;
+
 /** Reads what {@link writeView} or {@link writeVary} wrote; undefined for anything else. */
 export function readView(text: string): StoredView | VaryRecord | undefined {
   const end = text.indexOf('\n');
   try {
     const head = JSON.parse(text.slice(0, end)) as Record<string, unknown>;
-    if (Array.isArray(head.vary)) return { vary: head.vary.map(String) };
-    const { status, headers, removed, etag, created } = head;
-    const isView =
-      typeof status === 'number' &&
-      typeof headers === 'object' &&
-      headers !== null &&
-      Array.isArray(removed) &&
-      typeof etag === 'string' &&
-      typeof created === 'number';
-    if (!isView) return undefined;
+    const { vary, status, headers, removed, etag, created } = head;
+    if (vary !== undefined) {
+      return Array.isArray(vary) && vary.length <= MAX_VARIED && vary.every(isName) ? { vary } : undefined;
+    }
     const body = Buffer.from(text.slice(end + 1), head.text === true ? 'utf8' : 'base64');
-    return { status, headers: headers as Headers, removed: removed.map(String), etag, created, body };
+    const view = { status, headers, removed, etag, created, body };
+    return isSound(view) ? view : undefined;
   } catch {
     return undefined;
   }
