@@ -1,6 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { currentPart, inRequest } from '../render/ambient.ts';
+import { watchErrors } from './express-errors.ts';
 import { checkFreshOptions, type FreshOptions, isFresh } from './fresh.ts';
 import { watchCsrf } from './http/csrf.ts';
 import type { Exchange, Reply } from './http/exchange.ts';
@@ -144,6 +145,7 @@ function send(response: ServerResponse, { status, headers, removed, body }: Repl
 /** Watches the handler for CSRF tokens, and keeps its `render` inside the view. */
 function prepare(request: object, response: ExpressResponse, run: ViewRun): void {
   watchCsrf(request, 'csrfToken', () => run.refuse('csrf token'));
+  watchErrors(request, () => run.failed());
   // A database driver may call back in another asynchronous context. A page rendered there still belongs to this view.
   const { render } = response;
   const context = new AsyncResource('NUNJUCKS_CACHESWEEPER_VIEW');

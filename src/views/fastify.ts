@@ -201,6 +201,8 @@ function prepare(reply: FastifyReplyLike, run: ViewRun): void {
   const { send } = reply;
   const sent = function (this: FastifyReplyLike, payload?: unknown) {
     run.answering();
+    // Fastify passes it to the error handler next.
+    if (payload instanceof Error || isFailed(this)) run.failed();
     // `onSend` hooks run next and may change the body. Only text and bytes can be compared with the result; streams and
     // objects cannot.
     const given = typeof payload === 'string' || payload instanceof Uint8Array ? Buffer.from(payload) : undefined;
@@ -208,6 +210,12 @@ function prepare(reply: FastifyReplyLike, run: ViewRun): void {
     return send.call(this, payload);
   };
   reply.send = sent;
+}
+
+/** Whether Fastify has marked a reply because its handler threw, which need not be an instance of Error. */
+function isFailed(reply: object): boolean {
+  const mark = Object.getOwnPropertySymbols(reply).find(({ description }) => description === 'fastify.reply.isError');
+  return mark !== undefined && Reflect.get(reply, mark) === true;
 }
 
 function exchangeOf(request: FastifyRequestLike, reply: FastifyReplyLike): Exchange {

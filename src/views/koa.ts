@@ -67,6 +67,9 @@ export function cacheView<C extends KoaContext = KoaContext>(
       watchBody(context.response, () => run.answering());
       try {
         return await next();
+      } catch (error) {
+        run.failed();
+        throw error;
       } finally {
         const given = context.body;
         run.handOver(() => context.body === given);

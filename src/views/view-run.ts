@@ -6,6 +6,7 @@ import type { UncachedReason } from '../reporting/report.ts';
 import { isStrong, tagCodings } from './http/conditional.ts';
 import { repeatsSecret } from './http/csrf.ts';
 import type { Exchange, Headers } from './http/exchange.ts';
+import { lifetimeOf } from './http/lifetime.ts';
 import type { Head, ResponseEvents, Sent } from './http/recorder.ts';
 import { PRIVATE, storedView, strongTag } from './http/reply.ts';
 import type { SkipReason } from './http/request-rules.ts';
@@ -28,6 +29,7 @@ export type MissReason =
   | 'lost context'
   | 'changed outside'
   | 'nested view'
+  | 'error page'
   | 'too large'
   | 'aborted'
   | 'incomplete'
@@ -61,10 +63,13 @@ export class ViewRun implements ResponseEvents {
   readonly #session: string | undefined;
   readonly #started = performance.now();
   readonly #expires: number;
+  /** When the handler answered, in milliseconds since 1970. Its lifetimes count from then. */
+  #answered: number;
   readonly #done: (reason: MissReason | undefined) => void;
   /** Calls of {@link depend} whose tokens are not yet read. */
   readonly #asking = new Set<Promise<void>>();
   #refused: MissReason | undefined;
+  #hasFailed = false;
   /** State at the time the framework got the answer, if it sends it later. */
   #handedOver: { readonly headers: Headers; readonly isSame: (body: Buffer | undefined) => boolean } | undefined;
   /** Cache-Control that this class added from the options. */
@@ -91,6 +96,7 @@ export class ViewRun implements ResponseEvents {
     this.#before = exchange.headers();
     this.#session = sessionText(exchange.visitors);
     const now = settings.views.engine.settings.now();
+    this.#answered = now;
     this.#expires = settings.lifetime === 0 ? Number.POSITIVE_INFINITY : now + settings.lifetime;
     if (/no-store/i.test(exchange.incoming.headers['cache-control'] ?? '')) this.#refused = 'request no-store';
   }
@@ -104,6 +110,11 @@ export class ViewRun implements ResponseEvents {
     this.#refused ??= reason;
   }
 
+  /** Notes that the handler failed. Whatever is answered then is an error page, whatever its status. */
+  failed(): void {
+    this.#hasFailed = true;
+  }
+
   /** Adds models to the dependencies. Resolves when their tokens are known. */
   async depend(models: readonly Identity[]): Promise<void> {
     const asking = this.#slot.depend(models).then((body) => this.#body.include(body));
@@ -114,6 +125,7 @@ export class ViewRun implements ResponseEvents {
 
   head({ status, headers, body }: Head): void {
     this.#guarded(() => {
+      this.#answered = this.#settings.views.engine.settings.now();
       const { response } = this.#exchange;
       const { cacheControl, surrogate, debug } = this.#settings;
       const reason = this.#reason(status, headers) ?? this.#bodyReason(headers, body);
@@ -174,6 +186,7 @@ export class ViewRun implements ResponseEvents {
     if (repeatsSecret(headers['content-encoding'] === undefined ? body : undefined, this.#exchange))
       return 'csrf token';
     const { surrogate } = this.#settings;
+    const lifetime = lifetimeOf(this.#withoutOurs(headers), this.#answered);
     // Now all dependencies are known.
     const named = surrogate && { [surrogate.header.toLowerCase()]: this.#surrogate(surrogate, true) };
     return this.#slot.keep({
@@ -185,7 +198,7 @@ export class ViewRun implements ResponseEvents {
       vary: this.#varyNames(headers),
       dependencies: this.#body.dependencies,
       since: this.part.since,
-      expires: this.#expires,
+      expires: Math.min(this.#expires, lifetime === undefined ? Number.POSITIVE_INFINITY : this.#answered + lifetime),
       cost: performance.now() - this.#started,
     });
   }
@@ -195,6 +208,7 @@ export class ViewRun implements ResponseEvents {
     const { visitors } = this.#exchange;
     const response = this.#refused ?? this.#responseReason(status, headers) ?? this.#body.uncached;
     if (response !== undefined) return response;
+    if (this.#hasFailed) return 'error page';
     // Middleware behind this one may have identified the visitor.
     if (isLoggedIn(visitors)) return 'logged in';
     const session = sessionText(visitors);
@@ -232,11 +246,14 @@ export class ViewRun implements ResponseEvents {
     return isCoded ? ['accept-encoding', ...varyNames(headers)] : varyNames(headers);
   }
 
-  /** Ignores the Cache-Control that came from our options: it addresses browsers and proxies, not this cache. */
   #responseReason(status: number, headers: Headers): ResponseReason | undefined {
+    return responseReason(status, this.#withoutOurs(headers), this.#settings.statuses, this.#answered);
+  }
+
+  /** Leaves out the Cache-Control that came from our options: it addresses browsers and proxies, not this cache. */
+  #withoutOurs(headers: Headers): Headers {
     const { 'cache-control': cacheControl, ...others } = headers;
-    const isOurs = this.#added !== undefined && cacheControl === this.#added;
-    return responseReason(status, isOurs ? others : headers, this.#settings.statuses);
+    return this.#added !== undefined && cacheControl === this.#added ? others : headers;
   }
 
   #guarded(run: () => void): void {

@@ -2,7 +2,8 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { digest } from '../../util/digest.ts';
 import { isStrong, validatorMet } from './conditional.ts';
 import type { Headers, Reply } from './exchange.ts';
-import { text } from './response-rules.ts';
+import { text } from './header-text.ts';
+import { ageOf } from './lifetime.ts';
 import { NOT_STORED, type StoredView } from './sound-view.ts';
 
 /** Cache-Control for answers that belong to one visitor. */
@@ -43,7 +44,7 @@ export function storedView(
   );
   const removed = Object.keys(before).filter((name) => !(name in headers) && !dropped.has(name));
   const etag = isStrong(headers.etag) ? headers.etag : strongTag(headers, body);
-  return { status, headers: Object.fromEntries(changed), removed, etag, created, body };
+  return { status, headers: Object.fromEntries(changed), removed, etag, created, age: ageOf(headers), body };
 }
 
 /** Returns an entity tag that depends only on the body, its type and its coding, so that all processes agree on it. */
@@ -63,7 +64,7 @@ export function replyWith(
     ...view.headers,
     ETag: view.etag,
     ...(modified === undefined ? {} : { 'Last-Modified': modified }),
-    Age: Math.max(0, Math.floor((now - view.created) / 1_000)),
+    Age: view.age + Math.max(0, Math.floor((now - view.created) / 1_000)),
     'Accept-Ranges': 'none',
   };
   const { removed, status, body } = view;

@@ -1,4 +1,6 @@
 import type { Headers } from './exchange.ts';
+import { text } from './header-text.ts';
+import { isForbidden, lifetimeOf } from './lifetime.ts';
 
 /** Reasons in the response itself why it is not stored. */
 export type ResponseReason =
@@ -10,22 +12,22 @@ export type ResponseReason =
   | 'partial'
   | 'event stream';
 
-/** Cache-Control directives that forbid storing a response for others. */
-const FORBIDDEN = /\b(?:private|no-store|no-cache)\b/i;
 const POLICIES = ['content-security-policy', 'content-security-policy-report-only'] as const;
 /** A page with more names in Vary has almost as many forms as visitors. */
 const MAX_VARY = 10;
 /** Headers that identify a visitor. An answer that varies by one belongs to that visitor. */
 const PERSONAL_VARY: ReadonlySet<string> = new Set(['*', 'cookie', 'authorization']);
 
+/** @param now milliseconds since 1970 */
 export function responseReason(
   status: number,
   headers: Headers,
   statuses: ReadonlySet<number>,
+  now: number,
 ): ResponseReason | undefined {
   if (!statuses.has(status)) return 'status';
   if (headers['set-cookie'] !== undefined) return 'set-cookie';
-  if (FORBIDDEN.test(text(headers['cache-control'])) || /no-cache/i.test(text(headers.pragma))) return 'cache-control';
+  if (isForbidden(headers) || lifetimeOf(headers, now) === 0) return 'cache-control';
   const vary = varyNames(headers);
   if (vary.length > MAX_VARY || vary.some((name) => PERSONAL_VARY.has(name))) return 'vary';
   // A nonce must be new for each answer; a stored one would be the same for all.
@@ -44,9 +46,4 @@ export function varyNames(headers: Headers): string[] {
     .map((name) => name.trim().toLowerCase())
     .filter((name) => name !== '');
   return [...new Set(names)].sort();
-}
-
-export function text(header: Headers[string] | undefined): string {
-  if (header === undefined) return '';
-  return Array.isArray(header) ? header.join(', ') : String(header);
 }

@@ -13,6 +13,8 @@ export interface StoredView {
   readonly etag: string;
   /** Milliseconds since 1970. */
   readonly created: number;
+  /** Seconds for which another cache had kept it before. */
+  readonly age: number;
   readonly body: Buffer;
 }
 
@@ -51,6 +53,9 @@ const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 /** The last time that a `Date` can hold. */
 const MAX_TIME = 8_640_000_000_000_000;
 
+/** Larger ages are written like this one: RFC 9111, section 1.2.2. */
+const MAX_AGE = 2 ** 31;
+
 /** The headers that a view adds and removes. */
 type Changes = Pick<StoredView, 'headers' | 'removed'>;
 
@@ -69,10 +74,11 @@ export function isSmall({ headers, removed }: Changes): boolean {
  * @param view of any content
  */
 export function isSound(view: { readonly [K in keyof StoredView]: unknown }): view is StoredView {
-  const { status, headers, removed, etag, created, body } = view;
+  const { status, headers, removed, etag, created, age, body } = view;
   if (!(CACHED_STATUSES as readonly unknown[]).includes(status)) return false;
   if (!isStrong(etag) || etag.length > MAX_HEADER_BYTES) return false;
   if (!Number.isInteger(created) || (created as number) < 0 || (created as number) > MAX_TIME) return false;
+  if (!Number.isInteger(age) || (age as number) < 0 || (age as number) > MAX_AGE) return false;
   if (!(body instanceof Buffer) || body.length > MAX_INFLATED) return false;
   if (typeof headers !== 'object' || headers === null || Array.isArray(headers)) return false;
   if (!Array.isArray(removed) || !removed.every(isName)) return false;

@@ -26,12 +26,12 @@ export function readView(text: string): StoredView | VaryRecord | undefined {
   const end = text.indexOf('\n');
   try {
     const head = JSON.parse(text.slice(0, end)) as Record<string, unknown>;
-    const { vary, status, headers, removed, etag, created } = head;
+    const { vary, status, headers, removed, etag, created, age } = head;
     if (vary !== undefined) {
       return Array.isArray(vary) && vary.length <= MAX_VARIED && vary.every(isName) ? { vary } : undefined;
     }
     const body = Buffer.from(text.slice(end + 1), head.text === true ? 'utf8' : 'base64');
-    const view = { status, headers, removed, etag, created, body };
+    const view = { status, headers, removed, etag, created, age, body };
     return isSound(view) ? view : undefined;
   } catch {
     return undefined;
