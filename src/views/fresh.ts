@@ -10,8 +10,9 @@ import { addressOf } from './http/address.ts';
 import { validatorMet } from './http/conditional.ts';
 import { policiesOf } from './http/csp.ts';
 import type { Exchange, Reply } from './http/exchange.ts';
+import { text } from './http/header-text.ts';
 import { answerFor, watchResponses } from './http/last-word.ts';
-import { PRIVATE, text } from './http/personal-headers.ts';
+import { PRIVATE } from './http/personal-headers.ts';
 import { visitorText } from './http/visitor.ts';
 import { runOf, settingsOf } from './serve-view.ts';
 import { type SweeperLike, type Views, viewsOf } from './views.ts';
@@ -57,7 +58,7 @@ export async function isFresh(exchange: Exchange, models: unknown, options: Fres
   const kind = canonicalList(
     [
       [namespace, version],
-      [address.host, address.path, address.query],
+      [address.host, ...address.urls],
       tokens,
       mayBeLate(views, tokens),
       NEGOTIATED.map((name) => incoming.headers[name] ?? null),

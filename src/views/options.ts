@@ -2,13 +2,15 @@ import { ttlMilliseconds } from '../render/lifetime.ts';
 import { badOption, checkNames } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
 import { DEFAULT_COOKIES } from './http/session-cookies.ts';
+import { CACHED_STATUSES } from './http/sound-view.ts';
+import { countingReads } from './reads/read-names.ts';
 import { type SweeperLike, type Views, viewsOf } from './views.ts';
 
 /** A header that lists for a CDN the names a page depends on. */
 export type SurrogateHeader = 'Surrogate-Key' | 'Cache-Tag' | 'xkey';
 
 /** Statuses that may be cached. */
-export type CachedStatus = 200 | 301 | 308 | 404 | 410;
+export type CachedStatus = (typeof CACHED_STATUSES)[number];
 
 /**
  * Options of `cacheView`, the same for all frameworks.
@@ -33,6 +35,11 @@ export interface ViewOptions<R = unknown> {
    * none.
    */
   readonly vary?: (request: R) => readonly unknown[];
+  /**
+   * Names of what the handler may read of the request without that counting, because `vary` returns another value for
+   * it or because no page shows it: `['t', 'cookies.theme']`. Default: none beside loggers and the framework's parts.
+   */
+  readonly except?: readonly string[];
   /** Returns true for requests that must neither be answered from the cache nor fill it. Default: none. */
   readonly skip?: (request: R) => boolean | Promise<boolean>;
   /**
@@ -67,6 +74,8 @@ export interface ViewSettings {
   readonly ignoreHost: boolean;
   readonly query: readonly string[] | undefined;
   readonly vary: ((request: unknown) => readonly unknown[]) | undefined;
+  /** Whether a read counts. */
+  readonly counts: (read: string) => boolean;
   readonly skip: ((request: unknown) => boolean | Promise<boolean>) | undefined;
   readonly cookies: readonly string[];
   readonly models: ((request: unknown) => unknown) | undefined;
@@ -77,7 +86,7 @@ export interface ViewSettings {
   readonly debug: boolean;
 }
 
-const STATUSES: ReadonlySet<unknown> = new Set<CachedStatus>([200, 301, 308, 404, 410]);
+const STATUSES: ReadonlySet<unknown> = new Set(CACHED_STATUSES);
 const SURROGATES: ReadonlySet<unknown> = new Set<SurrogateHeader>(['Surrogate-Key', 'Cache-Tag', 'xkey']);
 const DEFAULT_MAX_BYTES = 524_288;
 /** Servers and CDNs accept at least 8 KB in a header line. */
@@ -99,6 +108,7 @@ const CHECKS: { readonly [K in keyof ViewOptions]-?: readonly [Check, expected: 
   ignoreHost: [isBoolean, 'true or false'],
   query: [areTexts, 'a list of parameters'],
   vary: [isFunction, 'a function of the request that returns a list'],
+  except: [areTexts, 'a list of names of reads, such as "t" or "cookies.theme"'],
   skip: [isFunction, 'a function of the request'],
   cookies: [areTexts, 'a list of names of cookies'],
   models: [isFunction, 'a function of the request that returns models'],
@@ -140,6 +150,7 @@ export function checkViewOptions<R>(given: ViewOptions<R>, where = 'cacheView()'
     ignoreHost: given.ignoreHost ?? false,
     query: given.query && [...given.query],
     vary,
+    counts: countingReads(given.except ?? []),
     skip,
     cookies: [...(given.cookies ?? DEFAULT_COOKIES)],
     models,

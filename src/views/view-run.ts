@@ -1,12 +1,14 @@
 import type { Identity } from '../model/identity.ts';
-import { currentPart, type Part } from '../render/ambient.ts';
+import { currentPart, type PageWatch, type Part } from '../render/ambient.ts';
 import type { Body } from '../render/body.ts';
 import type { UncachedReason } from '../reporting/report.ts';
+import type { Address } from './http/address.ts';
 import { isStrong, tagCodings, type Validators, validatorMet } from './http/conditional.ts';
 import { varyByOrigin } from './http/cors.ts';
 import type { Exchange, Headers } from './http/exchange.ts';
+import { text } from './http/header-text.ts';
 import type { Asked } from './http/last-word.ts';
-import { text } from './http/personal-headers.ts';
+import { lifetimeOf } from './http/lifetime.ts';
 import type { Head, ResponseEvents, Sent } from './http/recorder.ts';
 import { bringsSecret, isCoded, repeatsSecret } from './http/reflection.ts';
 import { storedView, strongTag } from './http/reply.ts';
@@ -15,6 +17,11 @@ import { type ResponseReason, responseReason, varyNames } from './http/response-
 import { surrogateValue } from './http/surrogate.ts';
 import { Visit } from './http/visit.ts';
 import type { ViewSettings } from './options.ts';
+import { headerRead, type ReadName } from './reads/read-names.ts';
+import { describeRead } from './reads/read-report.ts';
+import { type ReadReason, RequestReads } from './reads/request-reads.ts';
+import type { RequestValues, ValueText } from './reads/request-values.ts';
+import { RequestWindow } from './reads/request-window.ts';
 import { ViewBody } from './view-body.ts';
 import type { ViewSlot } from './view-slot.ts';
 
@@ -23,6 +30,8 @@ export type MissReason =
   | SkipReason
   | ResponseReason
   | UncachedReason
+  | ReadReason
+  | 'repeats host'
   | 'head request'
   | 'request no-store'
   | 'session changed'
@@ -30,6 +39,7 @@ export type MissReason =
   | 'lost context'
   | 'changed outside'
   | 'nested view'
+  | 'error page'
   | 'too large'
   | 'aborted'
   | 'incomplete'
@@ -42,9 +52,11 @@ const DESCRIBES = /^(?:content-.*|etag|last-modified|expires|vary|cache-control)
 const PERSONAL: ReadonlySet<MissReason> = new Set<MissReason>(['skip option', 'csrf token']);
 
 /** Watches a handler make a view: collects what it sends and the dependencies of that. */
-export class ViewRun implements ResponseEvents, Asked {
+export class ViewRun implements ResponseEvents, PageWatch, Asked {
   /** Whatever is rendered in this part belongs to the view. */
   readonly part: Part;
+  /** What the handler reads of the request. */
+  readonly reads: RequestReads;
   readonly #exchange: Exchange;
   readonly #settings: ViewSettings;
   readonly #slot: ViewSlot;
@@ -56,10 +68,15 @@ export class ViewRun implements ResponseEvents, Asked {
   readonly #validators: Validators;
   readonly #started = performance.now();
   readonly #expires: number;
-  readonly #done: (reason: MissReason | undefined) => void;
+  /** When the handler answered, in milliseconds since 1970. Its lifetimes count from then. */
+  #answered: number;
+  readonly #done: (reason: MissReason | undefined, detail: string | undefined) => void;
   /** Calls of {@link depend} whose tokens are not yet read. */
   readonly #asking = new Set<Promise<void>>();
+  readonly #values: RequestValues;
+  readonly #window: RequestWindow;
   #refused: MissReason | undefined;
+  #hasFailed = false;
   /** State at the time the framework got the answer, if it sends it later. */
   #handedOver: { readonly headers: Headers; readonly isSame: (body: Buffer | undefined) => boolean } | undefined;
   /** Cache-Control that this class added from the options. */
@@ -72,15 +89,23 @@ export class ViewRun implements ResponseEvents, Asked {
   #lastControl: Headers[string] | undefined;
 
   /**
+   * Begins to record what the handler reads.
+   *
    * @param parts `own`: dependencies that the view has in any case; `since`: earliest time its data was read, in
-   * milliseconds since 1970
+   * milliseconds since 1970; `address`: what the handler is given; `values`: what reads find
    * @param done called when the view is stored, or with the reason why not
    */
   constructor(
     exchange: Exchange,
     settings: ViewSettings,
-    parts: { readonly slot: ViewSlot; readonly own: Body; readonly since: number },
-    done: (reason: MissReason | undefined) => void,
+    parts: {
+      readonly slot: ViewSlot;
+      readonly own: Body;
+      readonly since: number;
+      readonly address: Address;
+      readonly values: RequestValues;
+    },
+    done: (reason: MissReason | undefined, detail: string | undefined) => void,
   ) {
     this.#exchange = exchange;
     this.#settings = settings;
@@ -88,20 +113,34 @@ export class ViewRun implements ResponseEvents, Asked {
     this.#done = done;
     this.#body = new ViewBody();
     this.#body.include(parts.own);
-    this.part = { body: this.#body, since: parts.since, mayMissPrivate: true };
     this.#before = exchange.headers();
+    this.#values = parts.values;
+    if (/no-store/i.test(exchange.incoming.headers['cache-control'] ?? '')) this.#refused = 'request no-store';
     this.#visit = new Visit(exchange, settings.cookies);
     const { 'if-none-match': noneMatch, 'if-modified-since': since } = exchange.incoming.headers;
     this.#validators = { 'if-none-match': noneMatch, 'if-modified-since': since };
+    const tell = settings.debug ? describeRead : undefined;
+    this.reads = new RequestReads(parts.values, settings.counts, tell);
+    this.#window = new RequestWindow(exchange, parts.address, this.reads);
+    this.part = { body: this.#body, since: parts.since, mayMissPrivate: true, watch: this };
     const now = settings.views.engine.settings.now();
+    this.#answered = now;
     this.#expires = settings.lifetime === 0 ? Number.POSITIVE_INFINITY : now + settings.lifetime;
-    if (/no-store/i.test(exchange.incoming.headers['cache-control'] ?? '')) this.#refused = 'request no-store';
+  }
+
+  get wantsBody(): boolean {
+    return this.#refused === undefined;
   }
 
   /** Keeps the view from being stored. */
   refuse(reason: MissReason): void {
     if (PERSONAL.has(reason)) this.#visit.mark();
     this.#refused ??= reason;
+  }
+
+  /** Notes that the handler failed. Whatever is answered then is an error page, whatever its status. */
+  failed(): void {
+    this.#hasFailed = true;
   }
 
   /** Says that the answer belongs to one visitor, apart from whether it is stored. */
@@ -111,7 +150,8 @@ export class ViewRun implements ResponseEvents, Asked {
 
   isPersonal(): boolean {
     this.#lastControl = this.#exchange.response.getHeader('cache-control');
-    return this.#body.isPersonal || this.#visit.isPersonal();
+    if (this.#body.isPersonal || this.reads.reason === 'personal') return true;
+    return this.reads.silently(() => this.#visit.isPersonal());
   }
 
   /** Adds models to the dependencies. Resolves when their tokens are known. */
@@ -122,11 +162,34 @@ export class ViewRun implements ResponseEvents, Asked {
     this.#asking.delete(asking);
   }
 
+  pageBegins(): void {
+    this.reads.pageBegins();
+  }
+
+  lookedUp(name: string): void {
+    this.#window.lookedUp(name);
+  }
+
+  lookedUpAll(): void {
+    this.#window.lookedUpAll();
+  }
+
+  outside<T>(run: () => T): T {
+    return this.reads.silently(run);
+  }
+
+  /** The handler has handed over its answer. What runs from now on sees the request as it came. */
+  ending(): void {
+    this.#window.close();
+  }
+
   head(head: Head): boolean {
     try {
-      this.#askSkip();
-      this.#prepareHead(head);
-      return this.#isNotModified(head);
+      return this.reads.silently(() => {
+        this.#askSkip();
+        this.#prepareHead(head);
+        return this.#isNotModified(head);
+      });
     } catch (error) {
       this.#fail(error);
       return false;
@@ -134,12 +197,13 @@ export class ViewRun implements ResponseEvents, Asked {
   }
 
   #prepareHead({ status, headers, body }: Head): void {
+    this.#answered = this.#settings.views.engine.settings.now();
     const { response, incoming } = this.#exchange;
     const { cacheControl, surrogate, debug } = this.#settings;
     varyByOrigin(response, incoming.headers.origin);
     const reason = this.#reason(status, headers) ?? this.#bodyReason(headers, body);
     if (reason !== undefined) this.refuse(reason);
-    response.setHeader('X-Cache', debug && reason !== undefined ? `miss (${reason})` : 'miss');
+    response.setHeader('X-Cache', debug && reason !== undefined ? `miss (${reason}${this.#detail(reason)})` : 'miss');
     if (reason !== undefined) return;
     if (headers['cache-control'] === undefined && cacheControl !== undefined) {
       this.#added = cacheControl;
@@ -200,24 +264,31 @@ export class ViewRun implements ResponseEvents, Asked {
   }
 
   sent(sent: Sent): void {
-    void this.#keep(sent).then(this.#done, (error) => {
-      this.#settings.views.report(error);
-      this.#done('error');
-    });
+    this.#window.close();
+    void this.#keep(sent).then(
+      (reason) => this.#done(reason, reason === this.reads.reason ? this.reads.detail : undefined),
+      (error) => {
+        this.#settings.views.report(error);
+        this.#done('error', undefined);
+      },
+    );
   }
 
   /** Runs synchronously unless there is something to wait for, so that the next request finds the view. */
   async #keep({ status, headers, sentHeaders, body, fault }: Sent): Promise<MissReason | undefined> {
+    if (this.#values.models.length > 0) void this.depend(this.#values.models);
     if (this.#asking.size > 0) await Promise.all(this.#asking);
     if (this.#skip instanceof Promise ? await this.#skip : this.#skip) return 'skip option';
     // Headers that others set later, until the head was sent, count as well.
     const last = { ...sentHeaders, 'cache-control': this.#lastControl ?? '' };
-    const reason = fault ?? this.#reason(status, headers) ?? this.#responseReason(status, last);
+    const reason = this.#refused ?? fault ?? this.#reason(status, headers) ?? this.#responseReason(status, last);
     if (reason !== undefined) return reason;
     if (body === undefined) return 'too large';
     const parts = [{ headers, body: this.#isSearched ? undefined : body }, { headers: sentHeaders }];
     if (repeatsSecret(this.#exchange, parts)) return 'csrf token';
+    if (this.#settings.ignoreHost && body.includes(this.#exchange.host)) return 'repeats host';
     const { surrogate } = this.#settings;
+    const lifetime = lifetimeOf(this.#withoutOurs(headers), this.#answered);
     // Now all dependencies are known.
     const named = surrogate && { [surrogate.header.toLowerCase()]: this.#surrogate(surrogate, true) };
     return this.#slot.keep({
@@ -226,17 +297,19 @@ export class ViewRun implements ResponseEvents, Asked {
         this.#before,
         this.#settings.views.engine.settings.now(),
       ),
-      vary: this.#varyNames(headers),
+      reads: this.#allReads(headers),
       dependencies: this.#body.dependencies,
       since: this.part.since,
-      expires: this.#expires,
+      expires: Math.min(this.#expires, lifetime === undefined ? Number.POSITIVE_INFINITY : this.#answered + lifetime),
       cost: performance.now() - this.#started,
     });
   }
 
   /** Returns why the view must not be stored, as far as is known by now. */
   #reason(status: number, headers: Headers): MissReason | undefined {
-    return this.#refused ?? this.#responseReason(status, headers) ?? this.#body.uncached ?? this.#visit.foundOut();
+    const { reason } = this.reads;
+    const known = reason ?? this.#refused ?? this.#responseReason(status, headers) ?? this.#body.uncached;
+    return known ?? (this.#hasFailed ? 'error page' : this.#visit.foundOut());
   }
 
   /** Checks the body. An outer compression may change it; any other outer change may be for this visitor alone. */
@@ -267,17 +340,31 @@ export class ViewRun implements ResponseEvents, Asked {
     return surrogateValue([...this.#body.dependencies.tokens.keys()], surrogate, isComplete);
   }
 
-  /** A compressed body is only for clients that accept its coding, even if Vary does not say so. */
-  #varyNames(headers: Headers): readonly string[] {
+  /** Returns what was read, and the request headers that the response names in its Vary. */
+  #allReads(headers: Headers): ReadonlyMap<ReadName, ValueText> {
+    const all = new Map(this.reads.found);
+    // A compressed body is only for clients that accept its coding, even if Vary does not say so.
     const maybeCoded = isCoded(headers) || this.#exchange.mayCompress;
-    return maybeCoded ? ['accept-encoding', ...varyNames(headers)] : varyNames(headers);
+    for (const name of maybeCoded ? ['accept-encoding', ...varyNames(headers)] : varyNames(headers)) {
+      const read = headerRead(name);
+      if (!all.has(read)) all.set(read, this.#values.text(read));
+    }
+    return all;
   }
 
-  /** Ignores the Cache-Control that came from our options: it addresses browsers and proxies, not this cache. */
+  #detail(reason: MissReason): string {
+    const { reads } = this;
+    return reason === reads.reason && reads.detail !== undefined ? `: ${reads.detail}` : '';
+  }
+
   #responseReason(status: number, headers: Headers): ResponseReason | undefined {
+    return responseReason(status, this.#withoutOurs(headers), this.#settings.statuses, this.#answered);
+  }
+
+  /** Leaves out the Cache-Control that came from our options: it addresses browsers and proxies, not this cache. */
+  #withoutOurs(headers: Headers): Headers {
     const { 'cache-control': cacheControl, ...others } = headers;
-    const isOurs = this.#added !== undefined && cacheControl === this.#added;
-    return responseReason(status, isOurs ? others : headers, this.#settings.statuses);
+    return this.#added !== undefined && cacheControl === this.#added ? others : headers;
   }
 
   #fail(error: unknown): void {

@@ -19,9 +19,11 @@ export class PageBody extends WatchedBody {
     this.#page = page;
     this.#part = part;
     // A page that is kept as a whole must not show private values.
-    this.reading = new PageReading(environment.pagePrivateNames, (_name, value) => {
+    const found = (_name: string, value: unknown): void => {
       if (isThere(value) || !part.mayMissPrivate) this.refuse('private name');
-    });
+    };
+    this.reading = new PageReading(environment.pagePrivateNames, found, part.watch);
+    part.watch?.pageBegins();
   }
 
   protected digestOf(name: string, parent: string | undefined): string | undefined {
