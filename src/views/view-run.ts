@@ -150,7 +150,8 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
 
   isPersonal(): boolean {
     this.#lastControl = this.#exchange.response.getHeader('cache-control');
-    if (this.#body.isPersonal || this.reads.reason === 'personal') return true;
+    // What was read as a whole may hold a visitor's own.
+    if (this.#body.isPersonal || this.reads.reason !== undefined) return true;
     return this.reads.silently(() => this.#visit.isPersonal());
   }
 

@@ -3,6 +3,7 @@ import { connect } from 'node:http2';
 import cookieSession from 'cookie-session';
 import type { RequestHandler } from 'express';
 import session from 'express-session';
+import { fastify } from 'fastify';
 import koaSession from 'koa-session';
 import { CacheSweeper } from 'nunjucks-cachesweeper';
 import * as forExpress from 'nunjucks-cachesweeper/express';
@@ -241,6 +242,25 @@ describe('Express: heads that are written by hand', () => {
   });
 });
 
+test('Fastify: what inject() answers is what a client would get', async () => {
+  const sweeper = new CacheSweeper();
+  const app = fastify();
+  await app.register(forFastify.cacheView({ sweeper }));
+  app.addHook('onSend', async (request, reply) => {
+    if (request.headers['x-late']) reply.header('Set-Cookie', 'visit=1');
+  });
+  app.get('/', { config: { cacheView: { ttl: 60 } } }, async (_request, reply) => {
+    reply.headers(SHARED).type('text/html').send('news');
+    return reply;
+  });
+  for (const cache of ['miss', 'hit']) {
+    expect((await app.inject('/')).headers).toMatchObject({ ...SHARED, 'x-cache': cache });
+    expectPrivate(await app.inject({ url: '/', headers: { 'x-late': '1' } }));
+  }
+  await app.close();
+  await sweeper.close();
+});
+
 describe('HTTP/2, where Node announces no requests', () => {
   const running = sites(startFastify, without);
   const ask = (url: string, headers: Record<string, string> = {}) =>
@@ -347,6 +367,13 @@ describe.each(frameworks)(
             (times) => () =>
               times++ > 0
           )(0),
+        },
+      ],
+      [
+        'a handler that looks at all headers at once',
+        (call) => {
+          JSON.stringify({ ...(call.raw as { headers: object }).headers });
+          return news(call);
         },
       ],
       ['a request with a body', news, {}, { 'Transfer-Encoding': 'chunked' }],
