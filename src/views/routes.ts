@@ -24,13 +24,17 @@ export class Routes {
    */
   urls(name: string, params: Params): string[] {
     return Array.from(this.#patterns.get(name) ?? [], (pattern) => {
+      const written = portable(pattern);
+      // hapi has several segments in one text.
+      const severals = new Set(Array.from(written.matchAll(/\*"([^"]+)"/g), ([, key]) => key));
       const values = Object.fromEntries(
         Object.entries(params)
           .filter(([, value]) => value !== undefined)
-          .map(([key, value]) => [key, Array.isArray(value) ? value.map(String) : String(value)]),
+          .map(([key, value]) => [key, Array.isArray(value) ? value.map(String) : String(value)] as const)
+          .map(([key, value]) => [key, severals.has(key) && typeof value === 'string' ? value.split('/') : value]),
       );
       try {
-        return compile(portable(pattern))(values);
+        return compile(written)(values);
       } catch (error) {
         const expected = `the parameters of the view ${JSON.stringify(name)}, whose route is ${pattern}`;
         const why = `${describe(params)}: ${error instanceof Error ? error.message : error}`;
@@ -46,9 +50,9 @@ export class Routes {
  */
 function portable(pattern: string): string {
   return pattern
-    .replace(/:(\w+)(?:\((?:[^()\\]|\\.|\([^()]*\))*\))?(\?)?/g, (_all, name: string, optional?: string) =>
+    .replace(/(?<!\\):(\w+)(?:\((?:[^()\\]|\\.|\([^()]*\))*\))?(\?)?/g, (_all, name: string, optional?: string) =>
       optional === undefined ? `:"${name}"` : `{:"${name}"}`,
     )
-    .replace(/\*(?![\w"])/g, '*"*"')
+    .replace(/(?<!\\)\*(?![\w"])/g, '*"*"')
     .replace(/\/\{(:"\w+")\}/g, '{/$1}');
 }

@@ -12,7 +12,7 @@ export interface Outside {
 }
 
 /** Middleware in front of the cache, for each framework. */
-export function outside(run: (at: Outside) => void): Pick<Plan, 'express' | 'fastify' | 'koa'> {
+export function outside(run: (at: Outside) => void): Pick<Plan, 'express' | 'fastify' | 'hapi' | 'koa'> {
   return {
     express: (app) => {
       app.use((request, response, next) => {
@@ -25,6 +25,12 @@ export function outside(run: (at: Outside) => void): Pick<Plan, 'express' | 'fas
         const locals = {};
         Object.assign(reply, { locals });
         run({ request: request as never, locals, headers: request.headers as never });
+      });
+    },
+    hapi: (server) => {
+      server.ext('onRequest', (request, h) => {
+        run({ request: request as never, locals: request.app as Values, headers: request.headers as never });
+        return h.continue;
       });
     },
     koa: (app) => {

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import type { ReadRecorder } from '../http/exchange.ts';
 import { ALL_HEADERS, headerRead } from './read-names.ts';
 import type { RequestReads } from './request-reads.ts';
 
@@ -42,7 +43,8 @@ export function watchHeaders(incoming: object, headers: IncomingHttpHeaders, rea
   };
 }
 
-function watchedHeaders(headers: IncomingHttpHeaders, reads: RequestReads): IncomingHttpHeaders {
+/** Returns headers that record each read of one of them. */
+export function watchedHeaders(headers: IncomingHttpHeaders, reads: ReadRecorder): IncomingHttpHeaders {
   /** Headers that code behind the cache has set. */
   const made = new Set<string>();
   /** Returns whether the header is to be shown. */
