@@ -229,6 +229,13 @@ test('a shallow copy that was made before the sweeper was installed can have it,
   for (const one of [env, copy, env]) expect(one.render('page.njk', shown('One'))).toBe(bare(shown('One')));
 });
 
+test('a frozen environment renders as without the sweeper', async () => {
+  const { env, page } = installed();
+  Object.freeze(env);
+  expect(await page(env, shown('One'))).toEqual([bare(shown('One')), 'miss,miss']);
+  expect(await page(env, shown('One'))).toEqual([bare(shown('One')), 'hit']);
+});
+
 test('an extension that differs in a clone renders html of its own', async () => {
   const { env, page } = installed();
   const copy = lodash.cloneDeep(env);
