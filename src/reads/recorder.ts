@@ -451,7 +451,8 @@ export class Recorder {
     } else {
       node.entries = true;
       this.#seen.content(value);
-      if (!isPlain(value)) node.whole = true;
+      // `for` counts to a length, and its names do not show all that is read then.
+      if (!isPlain(value) || 'length' in value) node.whole = true;
       for (const key in value) {
         const found = peek(value, key);
         if (isObject(found)) this.#register(node, [found], arePrinted);

@@ -31,6 +31,17 @@ describe.each(kinds)('%s', (kind) => {
     expect(site.outcomes).toEqual(['hit']);
   });
 
+  describe('what a loop counts to the length of', () => {
+    const loop = '{% for x in o %}{{ x }}{% endfor %}';
+    const hidden = (x: string) => Object.defineProperty({ length: 1 }, 0, { value: x });
+    test('has elements that no loop over names shows', () => told(loop, [hidden('A'), hidden('B')]));
+    test('has a length that is an object', () =>
+      told(
+        loop,
+        [0, 1, 2].map((length) => ({ 0: 'A', 1: 'B', length: { valueOf: () => length } })),
+      ));
+  });
+
   test('a hole in a list is not undefined', () => told('{{ nothing in o }}', [new Array(1), [undefined]]));
   test('a frozen, a sealed and another object to which nothing can be added', () =>
     told(
