@@ -42,6 +42,19 @@ describe.each(kinds)('%s', (kind) => {
       ));
   });
 
+  /** Values with elements, and a property whose name looks like one of another. */
+  const numbered: readonly (readonly [string, (extra: string) => object])[] = [
+    ['a list, 01', (extra) => Object.assign(['x', 'y'], { '01': extra })],
+    ['a list, 4294967295', (extra) => Object.assign(['x', 'y'], { '4294967295': extra })],
+    ['bytes, 01', (extra) => Object.assign(new Uint8Array(2), { '01': extra })],
+    ['a text, 7', (extra) => Object.assign(new String('xy'), { 7: extra })],
+  ];
+  test.each(numbered)(
+    'what is added to a value under a name that looks like the index of an element: %s',
+    (name, made) =>
+      told('{{ tell(o) }}', [made('A'), made('B')], (o: Record<string, string>) => o[name.split(', ')[1] as string]),
+  );
+
   test('a hole in a list is not undefined', () => told('{{ nothing in o }}', [new Array(1), [undefined]]));
   test('a frozen, a sealed and another object to which nothing can be added', () =>
     told(
