@@ -112,7 +112,8 @@ export class HandedValues {
     if (isPlaceholder(value) || typeof value === 'function' || lists.has(value)) return;
     if (Array.isArray(value)) {
       lists.add(value);
-      for (const item of value) if (isObject(item)) this.#textRead(item, { ...text, place: this.#placeIn(item, place) });
+      for (const item of value)
+        if (isObject(item)) this.#textRead(item, { ...text, place: this.#placeIn(item, place) });
     }
     // Most models that a function returns are not printed.
     const mayRead = isUsed || this.#scope.world.uncomparedIdentity(value) === undefined;

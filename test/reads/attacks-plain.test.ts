@@ -51,8 +51,10 @@ describe.each(kinds)('%s', (kind) => {
   ];
   test.each(numbered)(
     'what is added to a value under a name that looks like the index of an element: %s',
-    (name, made) =>
-      told('{{ tell(o) }}', [made('A'), made('B')], (o: Record<string, string>) => o[name.split(', ')[1] as string]),
+    async (name, made) => {
+      const added = name.split(', ')[1] as string;
+      await told('{{ tell(o) }}', [made('A'), made('B')], (o: Record<string, string>) => o[added]);
+    },
   );
 
   test('a hole in a list is not undefined', () => told('{{ nothing in o }}', [new Array(1), [undefined]]));

@@ -75,4 +75,33 @@ describe.each(kinds)('a model that a text reads is met, in %s', (kind) => {
     heard('{% for row in a.rows %}{{ row.byline }}{% endfor %}', (author) => ({
       rows: [{ byline: 'by' }, got(author)],
     })));
+
+  // The text of a model that a function returned is searched only where it is used.
+  test.each([
+    '{{ by() }}',
+    '{{ site.by() }}',
+    '{{ site["by"]() }}',
+    '{{ (by or a)() }}',
+    '{{ all()[0]() }}',
+    '{{ 1 | by }}',
+  ])('of a model that a function returns: %s', async (body) => {
+    let author = new Author('old');
+    class Post extends Byline {
+      readonly cacheIdentity = { type: 'Post', id: 3 };
+    }
+    const by = () => new Post(author);
+    const site = new Site(T(body), kind, {
+      helpers: (env) =>
+        env
+          .addGlobal('by', by)
+          .addGlobal('site', { by })
+          .addGlobal('all', () => [by])
+          .addFilter('by', by),
+    });
+    const page = () => ({ a: { cacheIdentity: { type: 'A', id: 1 } } });
+    for (let i = 0; i < 3; i++) await site.show(page);
+    author = new Author('new');
+    await site.sweeper.invalidateCacheFor(author);
+    await site.show(page);
+  });
 });
