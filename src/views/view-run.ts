@@ -168,10 +168,12 @@ export class ViewRun implements ResponseEvents {
   }
 
   sent(sent: Sent): void {
-    void this.#keep(sent).then(this.#done, (error) => {
-      this.#settings.views.report(error);
-      this.#done('error');
-    });
+    const keep = () =>
+      this.#keep(sent).then(this.#done, (error) => {
+        this.#settings.views.report(error);
+        this.#done('error');
+      });
+    if (!this.#settings.views.engine.entries.inBackground(keep)) this.#done('too large');
   }
 
   /** Runs synchronously unless there is something to wait for, so that the next request finds the view. */
@@ -237,7 +239,8 @@ export class ViewRun implements ResponseEvents {
   }
 
   #surrogate(surrogate: NonNullable<ViewSettings['surrogate']>, isComplete: boolean): string {
-    return surrogateValue([...this.#body.dependencies.tokens.keys()], surrogate, isComplete);
+    const names = new Set([...this.#body.dependencies.tokens.keys(), ...this.#slot.newNames]);
+    return surrogateValue([...names], surrogate, isComplete);
   }
 
   /** A compressed body is only for clients that accept its coding, even if Vary does not say so. */

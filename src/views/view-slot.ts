@@ -3,9 +3,11 @@ import { Dependencies } from '../cache/dependencies.ts';
 import { type Entry, MAX_DEPENDENCIES } from '../cache/entry.ts';
 import { canonicalKey, type KeyModel, type KeyParts, type StoredKey, safeKey } from '../cache/key.ts';
 import { newEntry } from '../cache/new-entry.ts';
+import type { Token } from '../cache/token.ts';
 import { PENDING, type TokenReader, UNKNOWN } from '../cache/token-reader.ts';
 import type { Identity } from '../model/identity.ts';
 import { dependencyNames, ownName } from '../model/names.ts';
+import { guardOf, VIEW_TYPE } from '../model/sparse-names.ts';
 import { Body } from '../render/body.ts';
 import type { Engine } from '../render/engine.ts';
 import type { UncachedReason } from '../reporting/report.ts';
@@ -13,7 +15,6 @@ import { canonicalList } from '../util/canonical.ts';
 import type { Address } from './http/address.ts';
 import { isSmall } from './http/sound-view.ts';
 import { readView, type StoredView, writeVary, writeView } from './http/stored-view.ts';
-import { VIEW_TYPE } from './view-names.ts';
 
 type RequestHeaders = Pick<IncomingHttpHeaders, string>;
 
@@ -34,6 +35,11 @@ export interface MadeView {
   readonly cost: number;
 }
 
+/** Longest time that a view's token is kept for it, and what is added for views stored later, in seconds. */
+const MAX_CLAIM = 29 * 24 * 60 * 60;
+const CLAIM_MARGIN = 24 * 60 * 60;
+const NONE: ReadonlyMap<string, never> = new Map<string, never>();
+
 /** Finds and stores one view, for one request. */
 export class ViewSlot {
   readonly #engine: Engine;
@@ -43,6 +49,8 @@ export class ViewSlot {
   readonly #address: Address;
   readonly #values: readonly unknown[];
   readonly #headers: RequestHeaders;
+  /** The view's names that have no token, each with the token of its guard. */
+  readonly #guards = new Map<string, Token>();
   /** Request headers on which views of this url are known to depend. */
   #varied: readonly string[] = [];
 
@@ -75,6 +83,7 @@ export class ViewSlot {
     for (const name of names) this.#reader.token(name);
     while (this.#reader.isPending) await this.#reader.ask();
     for (const name of names) {
+      if (this.#reader.isMissing(name)) continue;
       // The name was changed in the transaction around, which no other connection can see yet.
       const token = this.#engine.isUncommitted(name) ? UNKNOWN : this.#reader.token(name);
       if (typeof token === 'string') body.dependencies.add(name, token);
@@ -83,15 +92,27 @@ export class ViewSlot {
     return body;
   }
 
-  /** Returns the dependencies that the view has in any case. Call this first. */
-  open(): Promise<Body> {
-    return this.depend([...this.#identities, ...this.#models]);
+  /**
+   * Returns the dependencies that the view has in any case. Call this first. Names of the view that have no token get
+   * one when the view is stored, and join its dependencies then.
+   */
+  async open(): Promise<Body> {
+    const body = await this.depend([...this.#identities, ...this.#models]);
+    const missing = this.#identities.map(ownName).filter((name) => this.#reader.isMissing(name));
+    for (const name of missing) this.#reader.token(guardOf(name));
+    while (this.#reader.isPending) await this.#reader.ask();
+    for (const name of missing) {
+      const guard = this.#reader.token(guardOf(name));
+      if (typeof guard === 'string') this.#guards.set(name, guard);
+      else body.uncached ??= 'unknown token';
+    }
+    return body;
   }
 
   /** Returns the view that may be served now, if there is one. */
   async find(): Promise<StoredView | undefined> {
-    // This request made the token, so nothing can be stored under it.
-    if (this.#identities.some((identity) => this.#reader.isFresh(ownName(identity)))) return undefined;
+    // Without a token nothing can be stored.
+    if (this.#guards.size > 0) return undefined;
     const found = await this.#read(this.#key([]));
     if (found === undefined || 'body' in found) return found;
     this.#varied = found.vary;
@@ -99,21 +120,47 @@ export class ViewSlot {
     return varied !== undefined && 'body' in varied ? varied : undefined;
   }
 
-  /** Stores a view; returns the reason if it is not stored. */
-  keep({ view, vary, dependencies, since, expires, cost }: MadeView): UncachedReason | undefined {
-    const { settings, entries } = this.#engine;
-    if (dependencies.tokens.size > MAX_DEPENDENCIES) return 'too many dependencies';
+  /** The view's own names that have no token yet. */
+  get newNames(): Iterable<string> {
+    return this.#guards.keys();
+  }
+
+  /** Stores a view; returns the reason if it is not stored. Needs no time unless names need tokens. */
+  keep(made: MadeView): UncachedReason | undefined | Promise<UncachedReason | undefined> {
+    const { view, dependencies, expires } = made;
+    if (dependencies.tokens.size + this.#guards.size > MAX_DEPENDENCIES) return 'too many dependencies';
     if (!isSmall(view)) return 'too large';
     dependencies.expires = Math.min(dependencies.expires, expires);
+    // The tokens of guards tell when something was bumped last; those made for this view do not.
+    let youngest = dependencies.youngest();
+    for (const guard of this.#guards.values()) if (guard > youngest) youngest = guard;
+    if (this.#guards.size === 0) return this.#store(made, youngest);
+    return this.#claim(dependencies).then((isClaimed) =>
+      isClaimed ? this.#store(made, youngest) : 'bumped meanwhile',
+    );
+  }
+
+  /** Makes tokens for the names that have none; false if one of them was bumped since the request began. */
+  async #claim(dependencies: Dependencies): Promise<boolean> {
+    const left = (dependencies.expires - this.#engine.settings.now()) / 1_000;
+    if (left <= 0) return false;
+    const ttl = Math.ceil(Math.min(left, MAX_CLAIM) + CLAIM_MARGIN);
+    if (!(await this.#reader.claim(this.#guards, ttl))) return false;
+    for (const name of this.#guards.keys()) dependencies.add(name, this.#token(name));
+    return true;
+  }
+
+  #store({ view, vary, dependencies, since, cost }: MadeView, youngest: Token): UncachedReason | undefined {
+    const { settings, entries } = this.#engine;
     const headers = [...new Set([...this.#varied, ...vary])].sort();
     const { memoryKey, ...stored } = this.#key(headers);
-    const entry = newEntry(settings, { html: writeView(view), cost, since }, dependencies);
+    const entry = newEntry(settings, { html: writeView(view), cost, since, youngest }, dependencies);
     if (entry.expires <= settings.now()) return 'expired';
     if (!entries.fits(memoryKey, entry)) return 'too large';
     const kept = new Map([[memoryKey, [{ entry, stored }]]]);
     if (headers.length > 0) {
       const { memoryKey: plain, ...base } = this.#key([]);
-      const made = { html: writeVary({ vary: headers }), cost: 0, since };
+      const made = { html: writeVary({ vary: headers }), cost: 0, since, youngest };
       kept.set(plain, [{ entry: newEntry(settings, made, this.#ownDependencies(entry.expires)), stored: base }]);
     }
     entries.keep({ kept, found: NONE, records: NONE, reader: this.#reader });
@@ -187,5 +234,3 @@ export class ViewSlot {
     return token === PENDING || token === UNKNOWN ? '' : token;
   }
 }
-
-const NONE: ReadonlyMap<string, never> = new Map<string, never>();
