@@ -1,26 +1,25 @@
 import { Dependencies } from '../cache/dependencies.ts';
 import { type Entry, MAX_DEPENDENCIES } from '../cache/entry.ts';
-import { canonicalKey, type KeyModel, type KeyParts, type StoredKey, safeKey } from '../cache/key.ts';
+import type { StoredKey } from '../cache/key.ts';
 import { newEntry } from '../cache/new-entry.ts';
 import type { Token } from '../cache/token.ts';
 import { PENDING, type TokenReader, UNKNOWN } from '../cache/token-reader.ts';
 import type { Identity } from '../model/identity.ts';
-import { dependencyNames, ownName } from '../model/names.ts';
-import { guardOf, VIEW_TYPE } from '../model/sparse-names.ts';
+import { dependencyNames } from '../model/names.ts';
+import { guardOf } from '../model/sparse-names.ts';
 import { Body } from '../render/body.ts';
 import type { Engine } from '../render/engine.ts';
 import type { UncachedReason } from '../reporting/report.ts';
-import { canonicalList } from '../util/canonical.ts';
 import { digest } from '../util/digest.ts';
-import type { Address } from './http/address.ts';
 import { isSmall } from './http/sound-view.ts';
-import { type AddressRecord, readView, type StoredView, writeRecord, writeView } from './http/stored-view.ts';
+import { type AddressRecord, type StoredView, viewOf, writeRecord, writeView } from './http/stored-view.ts';
 import type { ReadName } from './reads/read-names.ts';
 import type { ReadReason } from './reads/request-reads.ts';
 import { PERSONAL, type RequestValues, UNSEEN, type ValueText } from './reads/request-values.ts';
+import { type AddressKeys, memoryKeyOf, storedKeyOf } from './view-keys.ts';
 
-/** Keys in the store and in the memory tier. */
-type ViewKey = StoredKey & { readonly memoryKey: string };
+/** What a process has for a request without asking the store. */
+type Here = StoredView | ReadReason | undefined;
 
 /** Reads, with the texts of what was found. */
 type Found = readonly (readonly [ReadName, string])[];
@@ -53,11 +52,8 @@ const CLAIM_MARGIN = 24 * 60 * 60;
 export class ViewSlot {
   readonly #engine: Engine;
   readonly #reader: TokenReader;
-  readonly #identities: readonly Identity[];
+  readonly #keys: AddressKeys;
   readonly #models: readonly Identity[];
-  readonly #address: Address;
-  readonly #kind: readonly string[];
-  readonly #values: readonly unknown[];
   readonly #request: RequestValues;
   /** The view's names that have no token, each with the token of its guard. */
   readonly #guards = new Map<string, Token>();
@@ -66,29 +62,58 @@ export class ViewSlot {
   /** What this request has for the reads of the record. */
   #found: Found = [];
 
-  /**
-   * @param view `identities`: those of the view itself; `models`: those it shows; `kind`: texts that tell the route, and
-   * what middleware left, from others; `values`: result of the `vary` option; `request`: what reads find
-   */
+  /** @param view `keys`: of its address; `models`: those it shows; `request`: what reads find */
   constructor(
     engine: Engine,
-    view: {
-      readonly identities: readonly Identity[];
-      readonly models: readonly Identity[];
-      readonly address: Address;
-      readonly kind: readonly string[];
-      readonly values: readonly unknown[];
-      readonly request: RequestValues;
-    },
+    view: { readonly keys: AddressKeys; readonly models: readonly Identity[]; readonly request: RequestValues },
   ) {
     this.#engine = engine;
     this.#reader = engine.reader(true);
-    this.#identities = view.identities;
+    this.#keys = view.keys;
     this.#models = view.models;
-    this.#address = view.address;
-    this.#kind = view.kind;
-    this.#values = view.values;
     this.#request = view.request;
+  }
+
+  /**
+   * Returns the view if this process has it and it may be served now, a reason as {@link find} does, and undefined if the
+   * store has to be asked. Where tokens are in this process, nothing is waited for.
+   */
+  findHere(): Here | Promise<Here> {
+    const record = this.#here([]);
+    if (record === undefined) return undefined;
+    const view = viewOf(record);
+    if (view === undefined || !('reads' in view)) return this.#judged([record], view);
+    const found = this.#foundFor(view);
+    if (typeof found === 'string') return this.#judged([record], found);
+    const varied = this.#here(found);
+    const own = varied && viewOf(varied);
+    return varied === undefined || own === undefined || 'reads' in own
+      ? undefined
+      : this.#judged([record, varied], own);
+  }
+
+  #here(found: Found): Entry | undefined {
+    return this.#engine.entries.inMemory(memoryKeyOf(this.#keys, textOf(found)))[0];
+  }
+
+  /** Returns what was found in entries if all of them may be served now. */
+  #judged(entries: readonly Entry[], found: Here): Here | Promise<Here> {
+    const verdicts = entries.map((entry) => this.#engine.entries.judge(entry, this.#reader));
+    if (verdicts.includes('invalid')) return undefined;
+    const isKnown = !verdicts.includes('pending') && entries.every(({ templates }) => templates.length === 0);
+    return isKnown ? found : this.#judgedLater(entries, found);
+  }
+
+  async #judgedLater(entries: readonly Entry[], found: Here): Promise<Here> {
+    // All tokens are asked for in one round trip.
+    for (const entry of entries) if (!(await this.#isValid(entry))) return undefined;
+    return found;
+  }
+
+  /** Returns what this request has for the reads of a record, or why it goes past the cache. */
+  #foundFor({ reads }: AddressRecord): Found | ReadReason {
+    const texts = reads.map((name) => [name, this.#request.text(name)] as const);
+    return reasonOf(texts) ?? (texts as unknown as Found);
   }
 
   /** Returns a body with the tokens of all names that the models depend on. */
@@ -112,8 +137,8 @@ export class ViewSlot {
    * one when the view is stored, and join its dependencies then.
    */
   async open(): Promise<Body> {
-    const body = await this.depend([...this.#identities, ...this.#models]);
-    const missing = this.#identities.map(ownName).filter((name) => this.#reader.isMissing(name));
+    const body = await this.depend([...this.#keys.identities, ...this.#models]);
+    const missing = this.#keys.names.filter((name) => this.#reader.isMissing(name));
     for (const name of missing) this.#reader.token(guardOf(name));
     while (this.#reader.isPending) await this.#reader.ask();
     for (const name of missing) {
@@ -131,14 +156,13 @@ export class ViewSlot {
   async find(): Promise<StoredView | ReadReason | undefined> {
     // Without a token nothing can be stored.
     if (this.#guards.size > 0) return undefined;
-    const found = await this.#read(this.#key([]));
-    if (found === undefined || 'body' in found) return found;
-    this.#record = found;
-    const texts = found.reads.map((name) => [name, this.#request.text(name)] as const);
-    const reason = reasonOf(texts);
-    if (reason !== undefined) return reason;
-    this.#found = texts as Found;
-    const varied = await this.#read(this.#key(this.#found));
+    const record = await this.#read([]);
+    if (record === undefined || 'body' in record) return record;
+    this.#record = record;
+    const found = this.#foundFor(record);
+    if (typeof found === 'string') return found;
+    this.#found = found;
+    const varied = await this.#read(found);
     return varied !== undefined && 'body' in varied ? varied : undefined;
   }
 
@@ -185,15 +209,16 @@ export class ViewSlot {
     record: AddressRecord,
   ): NotStored | undefined {
     const { settings, entries } = this.#engine;
-    const { memoryKey, ...stored } = this.#key(found);
+    const memoryKey = memoryKeyOf(this.#keys, textOf(found));
+    const stored = this.#stored(found);
     const entry = newEntry(settings, { html: writeView(view), cost, since, youngest }, dependencies);
     if (entry.expires <= settings.now()) return 'expired';
     if (!entries.fits(memoryKey, entry)) return 'too large';
     const kept = new Map([[memoryKey, [{ entry, stored }]]]);
     if (record !== this.#record) {
-      const { memoryKey: plain, ...base } = this.#key([]);
       const made = { html: writeRecord(record), cost: 0, since, youngest };
-      kept.set(plain, [{ entry: newEntry(settings, made, this.#ownDependencies(entry.expires)), stored: base }]);
+      const base = newEntry(settings, made, this.#ownDependencies(entry.expires));
+      kept.set(this.#keys.memoryKey, [{ entry: base, stored: this.#stored([]) }]);
     }
     entries.keep({ kept, found: NONE, records: NONE, reader: this.#reader });
     return undefined;
@@ -211,15 +236,16 @@ export class ViewSlot {
 
   #ownDependencies(expires: number): Dependencies {
     const own = new Dependencies();
-    for (const name of new Set(this.#identities.flatMap(dependencyNames))) own.add(name, this.#token(name));
+    for (const name of new Set(this.#keys.identities.flatMap(dependencyNames))) own.add(name, this.#token(name));
     own.expires = expires;
     return own;
   }
 
-  async #read({ memoryKey, ...stored }: ViewKey) {
+  async #read(found: Found): Promise<StoredView | AddressRecord | undefined> {
     const { entries } = this.#engine;
-    const [here] = entries.inMemory(memoryKey);
-    if (here !== undefined && (await this.#isValid(here))) return readView(here.html);
+    const here = this.#here(found);
+    if (here !== undefined && (await this.#isValid(here))) return viewOf(here);
+    const stored = this.#stored(found);
     const { key, canonical } = stored;
     let entry = this.#reader.entry(key, canonical);
     if (entry === PENDING) {
@@ -229,11 +255,11 @@ export class ViewSlot {
     if (entry === PENDING || entry === undefined || !(await this.#isValid(entry))) return undefined;
     entries.keep({
       kept: NONE,
-      found: new Map([[memoryKey, [{ entry, stored }]]]),
+      found: new Map([[memoryKeyOf(this.#keys, textOf(found)), [{ entry, stored }]]]),
       records: NONE,
       reader: this.#reader,
     });
-    return readView(entry.html);
+    return viewOf(entry);
   }
 
   async #isValid(entry: Entry): Promise<boolean> {
@@ -245,30 +271,8 @@ export class ViewSlot {
     return verdict === 'valid' && (await this.#engine.areCurrent(entry.templates));
   }
 
-  /** @param found what the request has for the reads of the view */
-  #key(found: Found): ViewKey {
-    const { namespace, version } = this.#engine.settings;
-    const { host, path, query, urls } = this.#address;
-    const models: KeyModel[] = this.#identities.map((identity) => {
-      const name = ownName(identity);
-      return { type: identity.type, id: identity.id, name, token: this.#token(name) };
-    });
-    const parts: KeyParts = {
-      namespace,
-      version,
-      template: VIEW_TYPE,
-      digest: 'GET',
-      ordinal: 0,
-      models,
-      keys: canonicalList([host, path, query, others(urls), this.#kind], 'address'),
-      using: '[]',
-      vary: canonicalList([this.#values], 'vary value'),
-      reads: found.length === 0 ? '' : JSON.stringify(found),
-    };
-    const canonical = canonicalKey(parts);
-    // The memory key has no tokens, so that a newer view replaces an older one.
-    const memoryKey = canonicalKey({ ...parts, models: models.map((model) => ({ ...model, token: '' })) });
-    return { memoryKey, key: safeKey(canonical, parts), canonical };
+  #stored(found: Found): StoredKey {
+    return storedKeyOf(this.#keys, textOf(found), (name) => this.#token(name));
   }
 
   #token(name: string): string {
@@ -277,9 +281,9 @@ export class ViewSlot {
   }
 }
 
-/** Returns the urls that differ from the first, which is in the key anyway. */
-function others([first, ...rest]: readonly string[]): readonly (string | 0)[] {
-  return rest.every((url) => url === first) ? [] : rest.map((url) => (url === first ? 0 : url));
+/** Returns what the keys have for the reads of a view. */
+function textOf(found: Found): string {
+  return found.length === 0 ? '' : JSON.stringify(found);
 }
 
 /** Returns why a key cannot hold these. */
