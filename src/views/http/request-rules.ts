@@ -40,8 +40,13 @@ function hasBody({ headers, stream }: Exchange['incoming']): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) !== 0;
 }
 
+/** Tests for lists of names. A list belongs to a `cacheView`, and each request is compared with it. */
+const matchers = new WeakMap<readonly string[], (name: string) => boolean>();
+
 /** Whether a request carries one of these cookies; a final `*` matches any ending. */
 export function hasCookie(header: string | undefined, names: readonly string[]): boolean {
-  const isNamed = matcher(names);
+  if (header === undefined) return false;
+  const isNamed = matchers.get(names) ?? matcher(names);
+  matchers.set(names, isNamed);
   return cookiesOf(header).some(([name]) => isNamed(name) || isNamed(bareName(name)));
 }
