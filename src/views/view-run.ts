@@ -116,7 +116,7 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
     this.#before = exchange.headers();
     this.#values = parts.values;
     if (/no-store/i.test(exchange.incoming.headers['cache-control'] ?? '')) this.#refused = 'request no-store';
-    this.#visit = new Visit(exchange, settings.cookies);
+    this.#visit = new Visit(exchange, settings.isSession);
     const { 'if-none-match': noneMatch, 'if-modified-since': since } = exchange.incoming.headers;
     this.#validators = { 'if-none-match': noneMatch, 'if-modified-since': since };
     const tell = settings.debug ? describeRead : undefined;
