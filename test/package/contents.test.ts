@@ -52,6 +52,18 @@ describe('the packed tarball', () => {
     expect(manifest.exports['.']?.require).toEqual({ types: manifest.types, default: manifest.main });
   });
 
+  test('has what docs/frameworks.md maps the entry points to, for tools that know no exports', () => {
+    const docs = readFileSync(`${root}docs/frameworks.md`, 'utf8');
+    const [, pattern, target] = /moduleNameMapper: \{ '(.+?)': 'nunjucks-cachesweeper\/(.+?)' \}/.exec(docs) ?? [];
+    const mapped = entryPoints.filter((name) => new RegExp(pattern as string).test(name));
+    expect(mapped.length).toBeGreaterThan(3);
+    for (const name of mapped) {
+      const path = name.replace(new RegExp(pattern as string), target as string);
+      expect(`./${path}`).toBe(manifest.exports[name.replace(manifest.name, '.')]?.require?.default);
+      expect(packed.paths).toContain(path);
+    }
+  });
+
   test('can be installed beside any version of what is not always needed: hooks look at versions themselves', () => {
     const optional = Object.keys(manifest.peerDependenciesMeta);
     expect(optional).toEqual(Object.keys(manifest.peerDependencies).filter((name) => name !== 'nunjucks'));
