@@ -56,7 +56,7 @@ test('docs/frameworks.md names every kind', () => {
     'ts-jest',
     'Vitest',
     'Mocha',
-    'Nest',
+    'Nest 11',
     'esbuild',
     'rollup',
     'webpack 5',
