@@ -65,6 +65,12 @@ test('docs/frameworks.md names every kind', () => {
   }
 });
 
+test('docs/frameworks.md has the line without which an ES module of esbuild finds no module of Node', () => {
+  const bundlers = readFileSync(`${projects}bundle/bundlers.js`, 'utf8');
+  const [, line] = /const REQUIRE = "(.+)";/.exec(bundlers) ?? [];
+  expect(readFileSync(`${root}docs/frameworks.md`, 'utf8')).toContain(`banner: { js: "${line}" }`);
+});
+
 test.each(isDeep ? [...EVERYDAY, ...OTHERS] : EVERYDAY)(
   'a project of the kind %s passes its own tests with the packed package',
   async (kind) => {
