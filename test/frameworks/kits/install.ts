@@ -17,7 +17,7 @@ export async function install(folder: string, packages: readonly string[]): Prom
   try {
     await run('npm', ['install', ...OPTIONS, '--fetch-retry-mintimeout=1000', ...packages, tarball], {
       cwd: folder,
-      timeout: 150_000,
+      timeout: 600_000,
     });
   } catch (error) {
     if (!UNREACHABLE.test((error as { stderr: string }).stderr)) throw error;
