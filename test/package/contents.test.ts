@@ -9,7 +9,7 @@ function promised(): readonly string[] {
 
 let packed: Packed;
 beforeAll(async () => {
-  packed = await pack('packed');
+  packed = await pack();
 });
 
 describe('the packed tarball', () => {
