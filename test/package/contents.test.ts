@@ -12,7 +12,7 @@ const SLOW = 120_000;
 
 let packed: Packed;
 beforeAll(async () => {
-  packed = await pack('packed');
+  packed = await pack();
 });
 
 describe('the packed tarball', () => {

@@ -22,7 +22,7 @@ const OTHERS = [
 const projects = `${root}test/package/projects/`;
 let tarball = '';
 beforeAll(async () => {
-  tarball = (await pack('projects')).file;
+  tarball = (await pack()).file;
 });
 
 /** What this run tells its own tests is not meant for theirs. */

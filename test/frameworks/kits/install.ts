@@ -13,7 +13,7 @@ export async function install(folder: string, packages: readonly string[]): Prom
   mkdirSync(folder, { recursive: true });
   const file = join(folder, 'package.json');
   if (!existsSync(file)) writeFileSync(file, '{ "name": "prototype", "dependencies": {} }');
-  const { file: tarball } = await pack('kits');
+  const { file: tarball } = await pack();
   try {
     await run('npm', ['install', ...OPTIONS, '--fetch-retry-mintimeout=1000', ...packages, tarball], {
       cwd: folder,
