@@ -80,7 +80,7 @@ export async function isFresh(exchange: Exchange, models: unknown, options: Fres
       status: 304,
       headers: { ETag: met, 'Cache-Control': cacheControl },
       removed: ['content-type', 'content-length'],
-      body: Buffer.alloc(0),
+      body: '',
     };
   }
   // A view that is being cached gets its own validator.

@@ -1,4 +1,3 @@
-import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { inRequest } from '../render/ambient.ts';
 import { checkFreshOptions, type FreshOptions, isFresh } from './fresh.ts';
@@ -310,7 +309,7 @@ function send(context: KoaContext, { status, headers, removed, body }: Reply): v
   }
   const hadType = context.res.hasHeader('Content-Type');
   // Pass text on as text and data as data, because outer middleware may work on it.
-  context.body = status === 304 ? null : isUtf8(body) ? dataOf(body.toString(), headers) : body;
+  context.body = status === 304 ? null : typeof body === 'string' ? dataOf(body, headers) : body;
   // Koa sets a type for every body.
   if (!hadType && !('content-type' in headers)) context.remove('Content-Type');
   for (const name of removed) context.remove(name);

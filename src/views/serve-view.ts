@@ -1,6 +1,7 @@
 import { channel } from 'node:diagnostics_channel';
 import type { Identity } from '../model/identity.ts';
 import { inPart, requestStarted } from '../render/ambient.ts';
+import type { Body } from '../render/body.ts';
 import { addressOf } from './http/address.ts';
 import { tagCodings } from './http/conditional.ts';
 import type { Exchange } from './http/exchange.ts';
@@ -12,7 +13,6 @@ import { Visit } from './http/visit.ts';
 import type { ViewSettings } from './options.ts';
 import type { ReadReason } from './reads/request-reads.ts';
 import { RequestValues } from './reads/request-values.ts';
-import { viewIdentities } from './view-names.ts';
 import { type MissReason, ViewRun } from './view-run.ts';
 import { ViewSlot } from './view-slot.ts';
 
@@ -119,7 +119,8 @@ async function answer(exchange: Exchange, settings: ViewSettings): Promise<ViewR
   if (name !== undefined && settings.path === undefined && exchange.pattern !== undefined) {
     views.routes.learn(name, exchange.pattern);
   }
-  const skipped = await skipReason(exchange, settings);
+  const asked = skipReason(exchange, settings);
+  const skipped = asked instanceof Promise ? await asked : asked;
   if (skipped !== undefined) return skipped;
   if (!views.isEnabled) return 'disabled';
   const address = addressOf(exchange, settings);
@@ -127,20 +128,29 @@ async function answer(exchange: Exchange, settings: ViewSettings): Promise<ViewR
   const { now, maxDataAge } = views.engine.settings;
   const since = requestStarted() ?? now() - maxDataAge;
   const request = new RequestValues(exchange, views);
-  const slot = new ViewSlot(views.engine, {
-    identities: viewIdentities({ host: settings.ignoreHost ? undefined : host, path: address.path, name, params }),
-    models: settings.models === undefined ? [] : views.identities(await settings.models(exchange.request)),
+  const part = {
     address,
-    values: settings.vary?.(exchange.request) ?? [],
+    host: settings.ignoreHost ? undefined : host,
+    name,
+    params,
     kind: [exchange.route, request.kind()],
+    values: settings.vary?.(exchange.request) ?? [],
+  };
+  const slot = new ViewSlot(views.engine, {
+    keys: views.keys.of(part),
+    models: settings.models === undefined ? [] : views.identities(await settings.models(exchange.request)),
     request,
   });
-  const own = await slot.open();
-  if (own.uncached !== undefined) return 'unknown token';
-  const view = await slot.find();
+  const here = slot.findHere();
+  let view = here instanceof Promise ? await here : here;
+  let own: Body | undefined;
+  if (view === undefined) {
+    own = await slot.open();
+    if (own.uncached === undefined) view = await slot.find();
+  }
   if (view === 'personal' || view === 'unseen') return view;
   // Whoever stored it may have had other options.
-  if (view !== undefined && settings.statuses.has(view.status) && view.body.length <= settings.maxBytes) {
+  if (view !== undefined && settings.statuses.has(view.status) && view.bytes <= settings.maxBytes) {
     const reply = forVisitor(replyWith(view, incoming, now()), exchange.headers(), settings.cacheControl);
     answerFor(exchange.response);
     report(exchange, settings, 'hit', undefined);
@@ -149,6 +159,8 @@ async function answer(exchange: Exchange, settings: ViewSettings): Promise<ViewR
     return 'answered';
   }
   if (incoming.method === 'HEAD') return 'head request';
+  own ??= await slot.open();
+  if (own.uncached !== undefined) return 'unknown token';
   return new ViewRun(exchange, settings, { slot, own, since, address, values: request }, (reason, detail) =>
     report(exchange, settings, 'miss', reason, detail),
   );

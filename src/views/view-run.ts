@@ -292,13 +292,16 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
 
   sent(sent: Sent): void {
     this.#window.close();
-    void this.#keep(sent).then(
-      (reason) => this.#done(reason, reason === this.reads.reason ? this.reads.detail : undefined),
-      (error) => {
-        this.#settings.views.report(error);
-        this.#done('error', undefined);
-      },
-    );
+    const { views } = this.#settings;
+    const keep = () =>
+      this.#keep(sent).then(
+        (reason) => this.#done(reason, reason === this.reads.reason ? this.reads.detail : undefined),
+        (error) => {
+          views.report(error);
+          this.#done('error', undefined);
+        },
+      );
+    if (!views.engine.entries.inBackground(keep)) this.#done('too large', undefined);
   }
 
   /** Runs synchronously unless there is something to wait for, so that the next request finds the view. */
@@ -366,7 +369,8 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
   }
 
   #surrogate(surrogate: NonNullable<ViewSettings['surrogate']>, isComplete: boolean): string {
-    return surrogateValue([...this.#body.dependencies.tokens.keys()], surrogate, isComplete);
+    const names = new Set([...this.#body.dependencies.tokens.keys(), ...this.#slot.newNames]);
+    return surrogateValue([...names], surrogate, isComplete);
   }
 
   /** Returns what was read, and the request headers that the response names in its Vary. */

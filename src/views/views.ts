@@ -4,6 +4,7 @@ import { PrivateNames } from '../reads/private-names.ts';
 import type { Engine } from '../render/engine.ts';
 import { type ExpiredViews, expiredBy, type ViewTarget } from './expire.ts';
 import { Routes } from './routes.ts';
+import { ViewKeys } from './view-keys.ts';
 
 /** A `CacheSweeper`. */
 export interface SweeperLike {
@@ -22,6 +23,7 @@ export function viewsOf(sweeper: unknown): Views | undefined {
 export class Views {
   readonly engine: Engine;
   readonly routes: Routes = new Routes();
+  readonly keys: ViewKeys;
   /** Reports an error of work that no caller waits for. */
   readonly report: (error: unknown) => void;
   readonly #bump: (names: ReadonlySet<string>) => Promise<void>;
@@ -40,6 +42,7 @@ export class Views {
     this.engine = parts.engine;
     this.report = parts.report;
     this.#bump = parts.bump;
+    this.keys = new ViewKeys(parts.engine.settings);
     this.#privateNames = new PrivateNames(parts.engine.settings.private);
   }
 

@@ -101,5 +101,5 @@ export interface Reply {
   readonly headers: Headers;
   /** Headers that were set before the handler ran and that the handler removed. */
   readonly removed: readonly string[];
-  readonly body: Buffer;
+  readonly body: Buffer | string;
 }

@@ -23,18 +23,19 @@ export type SkipReason =
   | 'error';
 
 /** Returns why the answer to a request may be for one visitor only; undefined if nothing suggests it. */
-export async function skipReason(
+export function skipReason(
   exchange: Exchange,
   { isSession, skip }: RequestRules,
-): Promise<SkipReason | undefined> {
+): SkipReason | undefined | Promise<SkipReason | undefined> {
   const { method, headers } = exchange.incoming;
   if (method !== 'GET' && method !== 'HEAD') return 'method';
   if (hasBody(exchange.incoming)) return 'request body';
   if (headers.authorization !== undefined) return 'authorization';
   if (hasSession(headers.cookie, isSession)) return 'session cookie';
   if (isLoggedIn(exchange.visitors)) return 'logged in';
-  if (await skip?.(exchange.request)) return 'skip option';
-  return undefined;
+  const isSkipped = skip?.(exchange.request);
+  if (isSkipped instanceof Promise) return isSkipped.then((skips) => (skips ? 'skip option' : undefined));
+  return isSkipped ? 'skip option' : undefined;
 }
 
 /** HTTP/2 requests may have a body without a header that says so. */
@@ -45,5 +46,5 @@ function hasBody({ headers, stream }: Exchange['incoming']): boolean {
 
 /** Whether a request carries a cookie that identifies a visitor. */
 export function hasSession(header: string | undefined, isSession: IsSession): boolean {
-  return cookiesOf(header).some(([name, value]) => isSession(name, value));
+  return header !== undefined && cookiesOf(header).some(([name, value]) => isSession(name, value));
 }

@@ -50,14 +50,14 @@ export class RequestValues {
    * looked for in vain is not there on a hit either.
    */
   kind(): string {
-    const names = this.#exchange.holders.map(({ name, object, isOwn }) => [
-      name,
-      Object.keys(object)
-        .filter((key) => !isOwn(key))
-        .sort(),
-    ]);
-    const locals = Object.keys(this.#locals ?? {}).sort();
-    return short(JSON.stringify([...names, locals]));
+    let text = '';
+    for (const { name, object, isOwn } of this.#exchange.holders) {
+      text += `/${name}`;
+      for (const key of Object.keys(object)) if (!isOwn(key)) text += ` ${isWord(key) ? key : JSON.stringify(key)}`;
+    }
+    text += '/';
+    for (const key of Object.keys(this.#locals ?? {})) text += ` ${isWord(key) ? key : JSON.stringify(key)}`;
+    return short(text);
   }
 
   /** Returns what a read finds on the request before its handler runs. */
@@ -113,6 +113,11 @@ export class RequestValues {
     const text = sessionText(this.#exchange.visitors);
     return text === undefined ? UNSEEN : text === '' ? ABSENT : PERSONAL;
   }
+}
+
+/** Whether a name is written without quotes. */
+function isWord(name: string): boolean {
+  return /^[\w$]+$/.test(name);
 }
 
 function short(text: string): string {
