@@ -1,4 +1,3 @@
-import { isUtf8 } from 'node:buffer';
 import type { Headers, Reply } from '../http/exchange.ts';
 import type { HapiResponse, HapiToolkit, WholeRequest } from './lifecycle.ts';
 
@@ -18,15 +17,14 @@ export function responseOf(
 }
 
 /** Text is passed on as text and data as data, because validations and extensions outside may work on it. */
-function sourceOf({ route }: WholeRequest, headers: Headers, body: Buffer): unknown {
-  if (!isUtf8(body)) return body;
-  const text = body.toString();
+function sourceOf({ route }: WholeRequest, headers: Headers, body: Buffer | string): unknown {
+  if (typeof body !== 'string') return body;
   const isFormatted = Object.values(route.settings.json ?? {}).some((setting) => setting !== null && setting !== false);
-  if (isFormatted || !/^application\/json\b/.test(String(headers['content-type'] ?? ''))) return text;
+  if (isFormatted || !/^application\/json\b/.test(String(headers['content-type'] ?? ''))) return body;
   try {
-    const data: unknown = JSON.parse(text);
-    return typeof data === 'object' && data !== null && JSON.stringify(data) === text ? data : text;
+    const data: unknown = JSON.parse(body);
+    return typeof data === 'object' && data !== null && JSON.stringify(data) === body ? data : body;
   } catch {
-    return text;
+    return body;
   }
 }
