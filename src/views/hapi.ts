@@ -18,7 +18,7 @@ import type {
 } from './hapi/lifecycle.ts';
 import { MadeView } from './hapi/made-view.ts';
 import { patternOf } from './hapi/pattern.ts';
-import { responseOf } from './hapi/reply-response.ts';
+import { hideConditions, responseOf } from './hapi/reply-response.ts';
 import type { Reply } from './http/exchange.ts';
 import { codeOf } from './http/handlers.ts';
 import { answerFor, standFirst, watchResponses } from './http/last-word.ts';
@@ -71,6 +71,9 @@ declare module '@hapi/hapi' {
 /** Property of a request: stands for its view in all that the request runs. */
 const LATE: unique symbol = Symbol('nunjucks-cachesweeper.part');
 
+/** What becomes of requests: a view that is being made, or an answer from the cache. */
+type Views = WeakMap<object, MadeView | 'hit'>;
+
 interface CachedRoute {
   readonly settings: ViewSettings;
   /** Tells routes apart. */
@@ -101,7 +104,7 @@ export function cacheView<R extends HapiRequest = HapiRequest>(options: PluginOp
     register(given) {
       const server = given as HapiServer;
       const routes = new WeakMap<object, CachedRoute>();
-      const made = new WeakMap<object, MadeView>();
+      const made: Views = new WeakMap();
       const prepare = (route: HapiRoute): void => {
         const found = settingsOf(route, options as PluginOptions<unknown>);
         if (found === undefined) return;
@@ -177,12 +180,13 @@ function settingsOf(route: HapiRoute, options: PluginOptions<unknown>): CachedRo
   }
   const checked = checkViewOptions({ path, ...options, ...(own === true ? {} : own) } as ViewOptions, where);
   const { name, views } = checked;
-  if (name !== undefined) views.routes.learn(name, patternOf(checked.path ?? path));
+  const pattern = checked.path ?? path;
+  if (name !== undefined) views.routes.learn(name, pattern, patternOf(pattern));
   return { settings: checked, text: `${path} ${String(vhost)} ${codeOf([settings.handler])}` };
 }
 
 /** Lets the view of a request know of its handler. */
-function watchHandler({ settings }: HapiRoute, made: WeakMap<object, MadeView>): void {
+function watchHandler({ settings }: HapiRoute, made: Views): void {
   // The cache answers with whole pages only.
   settings.response = { ...settings.response, ranges: false };
   const handler = settings.handler as Handler;
@@ -190,14 +194,14 @@ function watchHandler({ settings }: HapiRoute, made: WeakMap<object, MadeView>):
   const watched: Handler = function (request, h) {
     const view = made.get(request);
     const run = () => handler.call(this, request, h);
-    return view === undefined ? run() : view.handle(run);
+    return view instanceof MadeView ? view.handle(run) : run();
   };
   // hapi's own messages name it.
   settings.handler = Object.defineProperty(watched, 'name', { value: handler.name });
 }
 
 /** Adds the extensions, so that they stand behind those of all others. */
-function extend(server: HapiServer, routes: WeakMap<object, CachedRoute>, made: WeakMap<object, MadeView>): void {
+function extend(server: HapiServer, routes: WeakMap<object, CachedRoute>, made: Views): void {
   let latest = 0;
   const add = (): void => {
     latest += 1;
@@ -207,11 +211,14 @@ function extend(server: HapiServer, routes: WeakMap<object, CachedRoute>, made: 
       return route === undefined ? h.continue : lookUp(request, h, route, made);
     });
     server.ext('onPostHandler', (request, h) => {
-      if (own === latest) made.get(request)?.handOver();
+      const view = own === latest ? made.get(request) : undefined;
+      if (view instanceof MadeView) view.handOver();
       return h.continue;
     });
     server.ext('onPreResponse', (request, h) => {
-      if (own === latest) made.get(request)?.send();
+      const view = own === latest ? made.get(request) : undefined;
+      if (view instanceof MadeView) view.send();
+      else if (view === 'hit') hideConditions(request);
       return h.continue;
     });
   };
@@ -224,18 +231,24 @@ async function lookUp(
   request: WholeRequest,
   h: HapiToolkit,
   { settings, text }: CachedRoute,
-  made: WeakMap<object, MadeView>,
+  made: Views,
 ): Promise<symbol | HapiResponse> {
   let answer: Reply | undefined;
   const send = (reply: Reply): void => {
     answer = reply;
   };
-  const exchange = exchangeOf(request, send, text, () => made.get(request)?.coding());
+  const coding = () => {
+    const view = made.get(request);
+    return view instanceof MadeView ? view.coding() : undefined;
+  };
+  const exchange = exchangeOf(request, send, text, coding);
   await serveView(exchange, settings, (run) => {
     if (run === undefined) return;
     const late = (request as { readonly [LATE]?: LatePart })[LATE];
     if (late !== undefined) late.part = run.part;
     made.set(request, new MadeView(request, run, exchange));
   });
-  return answer === undefined ? h.continue : responseOf(request, h, answer);
+  if (answer === undefined) return h.continue;
+  made.set(request, 'hit');
+  return responseOf(request, h, answer);
 }

@@ -8,13 +8,16 @@ const MAX_ROUTES = 10_000;
 
 /** Patterns of named views, as far as this process has learnt them. */
 export class Routes {
-  readonly #patterns = new Map<string, Set<string>>();
+  readonly #patterns = new Map<string, Map<string, string>>();
 
-  /** @param pattern in the syntax of the framework's router */
-  learn(name: string, pattern: string): void {
+  /**
+   * @param pattern in the syntax of the framework's router
+   * @param written the same in the syntax of path-to-regexp
+   */
+  learn(name: string, pattern: string, written: string = portable(pattern)): void {
     const patterns = this.#patterns.get(name);
-    if (patterns !== undefined) patterns.add(pattern);
-    else if (this.#patterns.size < MAX_ROUTES) this.#patterns.set(name, new Set([pattern]));
+    if (patterns !== undefined) patterns.set(pattern, written);
+    else if (this.#patterns.size < MAX_ROUTES) this.#patterns.set(name, new Map([[pattern, written]]));
   }
 
   /**
@@ -23,8 +26,7 @@ export class Routes {
    * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION when the parameters do not fit the pattern
    */
   urls(name: string, params: Params): string[] {
-    return Array.from(this.#patterns.get(name) ?? [], (pattern) => {
-      const written = portable(pattern);
+    return Array.from(this.#patterns.get(name) ?? [], ([pattern, written]) => {
       // hapi has several segments in one text.
       const severals = new Set(Array.from(written.matchAll(/\*"([^"]+)"/g), ([, key]) => key));
       const values = Object.fromEntries(
@@ -50,9 +52,9 @@ export class Routes {
  */
 function portable(pattern: string): string {
   return pattern
-    .replace(/(?<!\\):(\w+)(?:\((?:[^()\\]|\\.|\([^()]*\))*\))?(\?)?/g, (_all, name: string, optional?: string) =>
+    .replace(/:(\w+)(?:\((?:[^()\\]|\\.|\([^()]*\))*\))?(\?)?/g, (_all, name: string, optional?: string) =>
       optional === undefined ? `:"${name}"` : `{:"${name}"}`,
     )
-    .replace(/(?<!\\)\*(?![\w"])/g, '*"*"')
+    .replace(/\*(?![\w"])/g, '*"*"')
     .replace(/\/\{(:"\w+")\}/g, '{/$1}');
 }

@@ -41,3 +41,23 @@ export function outside(run: (at: Outside) => void): Pick<Plan, 'express' | 'fas
     },
   };
 }
+
+interface Identified {
+  user?: unknown;
+  state?: { user?: unknown };
+  readonly auth?: { credentials?: unknown; isAuthenticated?: boolean };
+}
+
+/** Says who the visitor is, as middleware does that looks into a session or a token. */
+export function logIn(request: object, user: object): void {
+  const known = request as Identified;
+  if (known.auth !== undefined) Object.assign(known.auth, { credentials: user, isAuthenticated: true });
+  else if (known.state !== undefined) known.state.user = user;
+  else known.user = user;
+}
+
+/** Who the visitor is, if somebody has said so. */
+export function userOf(request: object): object | undefined {
+  const { auth, state, user } = request as Identified;
+  return (auth?.credentials ?? user ?? state?.user ?? undefined) as object | undefined;
+}

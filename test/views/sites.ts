@@ -356,6 +356,8 @@ function hapiCall(
       given = h.response(stream);
     },
     parts: (parts, ending) => {
+      // As hapi says of all that it may compress.
+      request.raw.res.setHeader('Vary', 'accept-encoding');
       for (const [name, value] of headers) request.raw.res.setHeader(name, value);
       request.raw.res.statusCode = code ?? 200;
       writeParts(request.raw.res, parts, ending);

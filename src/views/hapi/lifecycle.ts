@@ -39,6 +39,7 @@ export interface HapiResponse {
   readonly headers: Record<string, string | number | string[] | undefined>;
   readonly statusCode: number;
   readonly settings: { readonly ttl: number | null };
+  charset(charset: string): HapiResponse;
   code(status: number): HapiResponse;
   header(name: string, value: unknown): HapiResponse;
   takeover(): HapiResponse;

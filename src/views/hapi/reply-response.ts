@@ -1,4 +1,5 @@
 import type { Headers, Reply } from '../http/exchange.ts';
+import { withoutConditions } from '../reads/watched-headers.ts';
 import type { HapiResponse, HapiToolkit, WholeRequest } from './lifecycle.ts';
 
 /** Returns the response with which hapi answers in place of the handler. */
@@ -13,7 +14,26 @@ export function responseOf(
     // hapi counts by itself: it may compress, or change data.
     if (name.toLowerCase() !== 'content-length') response.header(name, value);
   }
-  return response.code(status).takeover();
+  // hapi has defaults for these, and would not look at what extensions have set on Node's response.
+  for (const name of ['cache-control', 'content-type']) {
+    const before = request.raw.res.getHeader(name);
+    if (before !== undefined && response.headers[name] === undefined) response.header(name, before);
+  }
+  // The type is written as it was.
+  return response.charset('').code(status).takeover();
+}
+
+/** Hides the request's conditions from hapi, which would look at them again, whatever the status. */
+export function hideConditions(request: WholeRequest): void {
+  const { headers } = request;
+  const shown = withoutConditions(headers);
+  const to = request as { headers: object };
+  to.headers = shown;
+  const restore = (): void => {
+    if (to.headers === shown) to.headers = headers;
+  };
+  request.raw.res.once('finish', restore);
+  request.raw.res.once('close', restore);
 }
 
 /** Text is passed on as text and data as data, because validations and extensions outside may work on it. */

@@ -17,6 +17,11 @@ const HIDDEN: ReadonlySet<string> = new Set([
   'cache-control',
   'pragma',
 ]);
+/** Returns the headers of a request without those that the cache answers for. */
+export function withoutConditions(headers: IncomingHttpHeaders): IncomingHttpHeaders {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !HIDDEN.has(name)));
+}
+
 /** In the key of every view. */
 const IN_KEY = 'host';
 
