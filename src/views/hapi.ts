@@ -108,7 +108,8 @@ export function cacheView<R extends HapiRequest = HapiRequest>(options: PluginOp
       const prepare = (route: HapiRoute): void => {
         const found = settingsOf(route, options as PluginOptions<unknown>);
         if (found === undefined) return;
-        routes.set(route, found);
+        // A table has other objects for its routes than requests have, with the same settings.
+        routes.set(route.settings, found);
         watchHandler(route, made);
       };
       for (const route of server.table()) prepare(route);
@@ -207,7 +208,7 @@ function extend(server: HapiServer, routes: WeakMap<object, CachedRoute>, made: 
     latest += 1;
     const own = latest;
     server.ext('onPreHandler', async (request, h) => {
-      const route = own === latest ? routes.get(request.route) : undefined;
+      const route = own === latest ? routes.get(request.route.settings) : undefined;
       return route === undefined ? h.continue : lookUp(request, h, route, made);
     });
     server.ext('onPostHandler', (request, h) => {

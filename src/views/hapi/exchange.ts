@@ -109,7 +109,14 @@ const OWN_OF_REQUEST: ReadonlySet<string> = new Set([
 const isOwnOfRequest = (name: string) => name.startsWith('_') || OWN_OF_REQUEST.has(name);
 
 /** In the key, watched elsewhere, or times. */
-const OWN_OF_INFO: ReadonlySet<string> = new Set(['acceptEncoding', 'completed', 'host', 'received', 'responded']);
+const OWN_OF_INFO: ReadonlySet<string> = new Set([
+  'acceptEncoding',
+  'completed',
+  'host',
+  'id',
+  'received',
+  'responded',
+]);
 const isOwnOfInfo = (name: string) => name.startsWith('_') || OWN_OF_INFO.has(name);
 
 const isOwnOfRaw = ownOfRequest([]);

@@ -23,7 +23,8 @@ export class MadeView {
   readonly #request: WholeRequest;
   readonly #run: ViewRun;
   readonly #exchange: HapiExchange;
-  #hasHandled = false;
+  /** What the handler returned. */
+  #result: unknown;
   #given: Given | undefined;
   #sending: HapiResponse | undefined;
 
@@ -38,7 +39,7 @@ export class MadeView {
     const failed = () => this.#run.failed();
     const handled = (result: unknown) => {
       if (result instanceof Error) failed();
-      else this.#hasHandled = true;
+      else this.#result = result;
     };
     try {
       const result = inPart(this.#run.part, handler);
@@ -74,9 +75,9 @@ export class MadeView {
     const { response } = this.#request;
     const run = this.#run;
     if (!isAnswer(response)) return run.failed();
-    // The handler, or what comes before it, may end the lifecycle by itself.
     if (this.#given === undefined) {
-      if (!this.#hasHandled) run.failed();
+      // A handler may take over. Any other answer without those extensions stands for an error.
+      if (this.#result !== response) run.failed();
       this.handOver();
     }
     this.#compare(response);
