@@ -133,7 +133,7 @@ async function answer(exchange: Exchange, settings: ViewSettings): Promise<ViewR
     host: settings.ignoreHost ? undefined : host,
     name,
     params,
-    kind: [exchange.route, request.kind()],
+    kind: [request.kind(), exchange.route] as const,
     values: settings.vary?.(exchange.request) ?? [],
   };
   const slot = new ViewSlot(views.engine, {
