@@ -9,6 +9,7 @@ import { headersOf } from './http/recorder.ts';
 import { checkViewOptions, type ViewOptions } from './options.ts';
 import { dependOn, serveView } from './serve-view.ts';
 import type { ViewRun } from './view-run.ts';
+import { expireOnWrite, mayWrite, watchWrite } from './writes.ts';
 
 export type { FreshOptions } from './fresh.ts';
 export { DEFAULT_COOKIES } from './http/session-cookies.ts';
@@ -51,7 +52,17 @@ type Next = (error?: unknown) => void;
  * app.use(requestStart());
  */
 export function requestStart(): (request: unknown, response: unknown, next: () => void) => void {
-  return (_request, _response, next) => inRequest(Date.now(), next);
+  return (request, response, next) => {
+    watch(request as RoutedRequest, response as ExpressResponse);
+    inRequest(Date.now(), next);
+  };
+}
+
+/** Expires the views that an unsafe request changes. */
+function watch(request: RoutedRequest, response: ExpressResponse): void {
+  if (!mayWrite(request.method)) return;
+  const write = () => ({ ...exchangeOf(request, response), method: request.method });
+  watchWrite(response, write, () => headersOf(response));
 }
 
 /**
@@ -69,7 +80,9 @@ export function cacheView<R extends ExpressRequest = RoutedRequest>(
   const settings = checkViewOptions(options);
   const { name, path, views } = settings;
   if (name !== undefined && path !== undefined) views.routes.learn(name, path);
+  expireOnWrite(settings);
   return (request, response, next) => {
+    watch(request as RoutedRequest, response);
     serveView(exchangeOf(request as RoutedRequest, response), settings, (run) => {
       if (run !== undefined) prepare(request, response, run);
       next();

@@ -12,6 +12,7 @@ import type { Exchange, Headers, Reply } from './http/exchange.ts';
 import { checkViewOptions, type ViewOptions, type ViewSettings } from './options.ts';
 import { dependOn, serveView } from './serve-view.ts';
 import type { ViewRun } from './view-run.ts';
+import { expireOnWrite, expireWritten, isUnsafe, mayWrite } from './writes.ts';
 
 export type { FreshOptions } from './fresh.ts';
 export { DEFAULT_COOKIES } from './http/session-cookies.ts';
@@ -31,6 +32,7 @@ export interface FastifyRequestLike {
 /** The part of Fastify's reply that is used here. */
 export interface FastifyReplyLike {
   readonly raw: object;
+  readonly statusCode: number;
   code(status: number): unknown;
   header(name: string, value: unknown): unknown;
   removeHeader(name: string): unknown;
@@ -44,7 +46,9 @@ type Hook = (request: FastifyRequestLike, reply: FastifyReplyLike, done: (error?
 export interface FastifyRouteLike {
   readonly url: string;
   readonly config?: object;
+  readonly method?: string | readonly string[];
   preHandler?: unknown;
+  onSend?: unknown;
 }
 
 /** The part of a Fastify instance that {@link requestStart} uses. */
@@ -103,6 +107,9 @@ export function cacheView<R extends FastifyRequestLike = FastifyRequestLike>(
   checkViewOptions(typeof options === 'object' ? { ttl: 0, ...options } : options);
   return forAll((fastify: FastifyRoutes, _options, done) => {
     fastify.addHook('onRoute', (route) => {
+      if (listOf(route.method).some((method) => isUnsafe(String(method)))) {
+        route.onSend = [...listOf(route.onSend), expireBeforeSending];
+      }
       const own = (route.config as { readonly cacheView?: unknown } | undefined)?.cacheView;
       if (own === undefined || own === false) return;
       if (own !== true && (typeof own !== 'object' || own === null)) {
@@ -111,6 +118,7 @@ export function cacheView<R extends FastifyRequestLike = FastifyRequestLike>(
       const given = { path: route.url, ...options, ...(own === true ? {} : own) } as ViewOptions<R>;
       const settings = checkViewOptions(given, `config.cacheView of ${route.url}`);
       if (settings.name !== undefined) settings.views.routes.learn(settings.name, settings.path ?? route.url);
+      expireOnWrite(settings);
       putLast(route, settings);
     });
     done();
@@ -151,6 +159,14 @@ export async function fresh(
   const answer = await isFresh(exchangeOf(request, reply), models, options);
   if (answer !== undefined) send(reply, answer);
   return answer !== undefined;
+}
+
+/** Expires the views that an unsafe request has changed, before its answer is sent. */
+async function expireBeforeSending(request: FastifyRequestLike, reply: FastifyReplyLike): Promise<void> {
+  const { method } = request.raw as IncomingMessage;
+  if (!mayWrite(method)) return;
+  const { protocol, host, originalUrl: target } = request;
+  await expireWritten({ method, protocol, host, target }, reply.statusCode, reply.getHeaders() as Headers);
 }
 
 const ours = new WeakSet<object>();

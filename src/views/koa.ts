@@ -6,6 +6,7 @@ import type { Exchange, Reply } from './http/exchange.ts';
 import { headersOf } from './http/recorder.ts';
 import { checkViewOptions, type ViewOptions } from './options.ts';
 import { dependOn, serveView } from './serve-view.ts';
+import { expireOnWrite, expireWritten, mayWrite } from './writes.ts';
 
 export type { FreshOptions } from './fresh.ts';
 export { DEFAULT_COOKIES } from './http/session-cookies.ts';
@@ -43,8 +44,21 @@ interface RoutedContext extends KoaContext {
  * app.use(requestStart());
  */
 export function requestStart(): (context: unknown, next: () => Promise<unknown>) => Promise<unknown> {
-  return (_context, next) => inRequest(Date.now(), next);
+  return (context, next) => inRequest(Date.now(), () => expiring(context as RoutedContext, next));
 }
+
+/** Runs the middleware behind, then expires the views that an unsafe request has changed, before Koa answers. */
+function expiring(context: RoutedContext, next: () => Promise<unknown>): Promise<unknown> {
+  const { method } = context.req;
+  if (!mayWrite(method) || written.has(context)) return next();
+  written.add(context);
+  return next().then(async (result) => {
+    await expireWritten({ ...exchangeOf(context), method }, context.status, headersOf(context.res));
+    return result;
+  });
+}
+
+const written = new WeakSet<object>();
 
 /**
  * Middleware that stores what the handlers behind it answer, and serves that until it expires or a name it was made
@@ -61,9 +75,10 @@ export function cacheView<C extends KoaContext = KoaContext>(
   const settings = checkViewOptions(options);
   const { name, path, views } = settings;
   if (name !== undefined && path !== undefined) views.routes.learn(name, path);
+  expireOnWrite(settings);
   return (context, next) =>
     serveView(exchangeOf(context), settings, async (run) => {
-      if (run === undefined) return next();
+      if (run === undefined) return expiring(context, next);
       watchBody(context.response, () => run.answering());
       try {
         return await next();
