@@ -4,12 +4,25 @@ import { mutantsPlugin } from './test/freshness/mutants-plugin.ts';
 const source = (path: string) => new URL(`./src/${path}`, import.meta.url).pathname;
 
 /**
- * Folders whose files change nothing of their process, or take it back, and end what they start: they run one after the other in the same two
+ * Folders whose files change nothing of their process, or take it back, and end what they start: they run one after the other in the same
  * processes. Starting one and loading everything takes longer than most of these files.
  */
-const together = ['docs', 'fragment', 'reads', 'stores', 'sweeper', 'template', 'views', 'waiting'].map(
-  (folder) => `test/${folder}/*.test.ts`,
-);
+const together = [
+  'constructs',
+  'docs',
+  'fragment',
+  'frameworks',
+  'memcached',
+  'orm',
+  'package',
+  'reads',
+  'stores',
+  'sweeper',
+  'template',
+  'types',
+  'views',
+  'waiting',
+].map((folder) => `test/${folder}/**/*.test.ts`);
 
 export default defineConfig({
   plugins: [mutantsPlugin()],
@@ -18,6 +31,7 @@ export default defineConfig({
       { extends: true, test: { name: 'apart', include: ['test/**/*.test.ts'], exclude: together } },
       { extends: true, test: { name: 'together', include: together, isolate: false } },
     ],
+    setupFiles: ['test/support/ended-servers.ts'],
     // Tests of the library import its source by the package's own names, as users would.
     alias: [
       { find: /^nunjucks-cachesweeper$/, replacement: source('index.ts') },
@@ -26,8 +40,8 @@ export default defineConfig({
       { find: /^nunjucks-cachesweeper\/(express|fastify|koa|hapi)$/, replacement: source('views/$1.ts') },
       { find: /^nunjucks-cachesweeper\/(sequelize|typeorm|prisma)$/, replacement: source('orm/$1.ts') },
     ],
-    // As many as the cores of a small machine, and of CI; some tests mostly wait.
-    maxWorkers: 2,
+    // One more than the cores of a small machine, and of CI: some tests mostly wait, for a server that is away or for a process of their own.
+    maxWorkers: 3,
     testTimeout: 20_000,
     hookTimeout: 60_000,
   },

@@ -1,31 +1,36 @@
-import type { IncomingHttpHeaders } from 'node:http';
 import { Dependencies } from '../cache/dependencies.ts';
 import { type Entry, MAX_DEPENDENCIES } from '../cache/entry.ts';
-import { canonicalKey, type KeyModel, type KeyParts, type StoredKey, safeKey } from '../cache/key.ts';
+import type { StoredKey } from '../cache/key.ts';
 import { newEntry } from '../cache/new-entry.ts';
 import type { Token } from '../cache/token.ts';
 import { PENDING, type TokenReader, UNKNOWN } from '../cache/token-reader.ts';
 import type { Identity } from '../model/identity.ts';
-import { dependencyNames, ownName } from '../model/names.ts';
-import { guardOf, VIEW_TYPE } from '../model/sparse-names.ts';
+import { dependencyNames } from '../model/names.ts';
+import { guardOf } from '../model/sparse-names.ts';
 import { Body } from '../render/body.ts';
 import type { Engine } from '../render/engine.ts';
 import type { UncachedReason } from '../reporting/report.ts';
-import { canonicalList } from '../util/canonical.ts';
-import type { Address } from './http/address.ts';
+import { digest } from '../util/digest.ts';
 import { isSmall } from './http/sound-view.ts';
-import { readView, type StoredView, writeVary, writeView } from './http/stored-view.ts';
+import { type AddressRecord, type StoredView, viewOf, writeRecord, writeView } from './http/stored-view.ts';
+import type { ReadName } from './reads/read-names.ts';
+import type { ReadReason } from './reads/request-reads.ts';
+import { PERSONAL, type RequestValues, UNSEEN, type ValueText } from './reads/request-values.ts';
+import { type AddressKeys, memoryKeyOf, storedKeyOf } from './view-keys.ts';
 
-type RequestHeaders = Pick<IncomingHttpHeaders, string>;
+/** What a process has for a request without asking the store. */
+type Here = StoredView | ReadReason | undefined;
 
-/** Keys in the store and in the memory tier. */
-type ViewKey = StoredKey & { readonly memoryKey: string };
+/** Reads, with the texts of what was found. */
+type Found = readonly (readonly [ReadName, string])[];
+
+type NotStored = UncachedReason | ReadReason;
 
 /** A view that a handler has just made. */
 export interface MadeView {
   readonly view: StoredView;
-  /** Request headers that its Vary names. */
-  readonly vary: readonly string[];
+  /** What was read of the request to make it, with the texts of what was found. */
+  readonly reads: ReadonlyMap<ReadName, ValueText>;
   /** All that it was made from, including the view's own names. */
   readonly dependencies: Dependencies;
   /** Earliest time its data was read, and its expiry, in milliseconds since 1970. */
@@ -35,45 +40,80 @@ export interface MadeView {
   readonly cost: number;
 }
 
+/** An address whose handlers read more than this is not cached: looking a view up would cost too much. */
+const MAX_READS = 50;
+/** An address with more views has almost as many as visitors. */
+const MAX_VALUES = 64;
 /** Longest time that a view's token is kept for it, and what is added for views stored later, in seconds. */
 const MAX_CLAIM = 29 * 24 * 60 * 60;
 const CLAIM_MARGIN = 24 * 60 * 60;
-const NONE: ReadonlyMap<string, never> = new Map<string, never>();
 
 /** Finds and stores one view, for one request. */
 export class ViewSlot {
   readonly #engine: Engine;
   readonly #reader: TokenReader;
-  readonly #identities: readonly Identity[];
+  readonly #keys: AddressKeys;
   readonly #models: readonly Identity[];
-  readonly #address: Address;
-  readonly #values: readonly unknown[];
-  readonly #headers: RequestHeaders;
+  readonly #request: RequestValues;
   /** The view's names that have no token, each with the token of its guard. */
   readonly #guards = new Map<string, Token>();
-  /** Request headers on which views of this url are known to depend. */
-  #varied: readonly string[] = [];
+  /** What is known of the address. */
+  #record: AddressRecord = { reads: [], stored: [] };
+  /** What this request has for the reads of the record. */
+  #found: Found = [];
 
-  /**
-   * @param view `identities`: those of the view itself; `models`: those it shows; `values`: result of the `vary` option
-   */
+  /** @param view `keys`: of its address; `models`: those it shows; `request`: what reads find */
   constructor(
     engine: Engine,
-    view: {
-      readonly identities: readonly Identity[];
-      readonly models: readonly Identity[];
-      readonly address: Address;
-      readonly values: readonly unknown[];
-      readonly headers: RequestHeaders;
-    },
+    view: { readonly keys: AddressKeys; readonly models: readonly Identity[]; readonly request: RequestValues },
   ) {
     this.#engine = engine;
     this.#reader = engine.reader(true);
-    this.#identities = view.identities;
+    this.#keys = view.keys;
     this.#models = view.models;
-    this.#address = view.address;
-    this.#values = view.values;
-    this.#headers = view.headers;
+    this.#request = view.request;
+  }
+
+  /**
+   * Returns the view if this process has it and it may be served now, a reason as {@link find} does, and undefined if the
+   * store has to be asked. Where tokens are in this process, nothing is waited for.
+   */
+  findHere(): Here | Promise<Here> {
+    const record = this.#here([]);
+    if (record === undefined) return undefined;
+    const view = viewOf(record);
+    if (view === undefined || !('reads' in view)) return this.#judged([record], view);
+    const found = this.#foundFor(view);
+    if (typeof found === 'string') return this.#judged([record], found);
+    const varied = this.#here(found);
+    const own = varied && viewOf(varied);
+    return varied === undefined || own === undefined || 'reads' in own
+      ? undefined
+      : this.#judged([record, varied], own);
+  }
+
+  #here(found: Found): Entry | undefined {
+    return this.#engine.entries.inMemory(memoryKeyOf(this.#keys, textOf(found)))[0];
+  }
+
+  /** Returns what was found in entries if all of them may be served now. */
+  #judged(entries: readonly Entry[], found: Here): Here | Promise<Here> {
+    const verdicts = entries.map((entry) => this.#engine.entries.judge(entry, this.#reader));
+    if (verdicts.includes('invalid')) return undefined;
+    const isKnown = !verdicts.includes('pending') && entries.every(({ templates }) => templates.length === 0);
+    return isKnown ? found : this.#judgedLater(entries, found);
+  }
+
+  async #judgedLater(entries: readonly Entry[], found: Here): Promise<Here> {
+    // All tokens are asked for in one round trip.
+    for (const entry of entries) if (!(await this.#isValid(entry))) return undefined;
+    return found;
+  }
+
+  /** Returns what this request has for the reads of a record, or why it goes past the cache. */
+  #foundFor({ reads }: AddressRecord): Found | ReadReason {
+    const texts = reads.map((name) => [name, this.#request.text(name)] as const);
+    return reasonOf(texts) ?? (texts as unknown as Found);
   }
 
   /** Returns a body with the tokens of all names that the models depend on. */
@@ -97,8 +137,8 @@ export class ViewSlot {
    * one when the view is stored, and join its dependencies then.
    */
   async open(): Promise<Body> {
-    const body = await this.depend([...this.#identities, ...this.#models]);
-    const missing = this.#identities.map(ownName).filter((name) => this.#reader.isMissing(name));
+    const body = await this.depend([...this.#keys.identities, ...this.#models]);
+    const missing = this.#keys.names.filter((name) => this.#reader.isMissing(name));
     for (const name of missing) this.#reader.token(guardOf(name));
     while (this.#reader.isPending) await this.#reader.ask();
     for (const name of missing) {
@@ -109,14 +149,20 @@ export class ViewSlot {
     return body;
   }
 
-  /** Returns the view that may be served now, if there is one. */
-  async find(): Promise<StoredView | undefined> {
+  /**
+   * Returns the view that may be served now, if there is one; a reason if handlers of this address read what belongs to
+   * this visitor or cannot be compared.
+   */
+  async find(): Promise<StoredView | ReadReason | undefined> {
     // Without a token nothing can be stored.
     if (this.#guards.size > 0) return undefined;
-    const found = await this.#read(this.#key([]));
-    if (found === undefined || 'body' in found) return found;
-    this.#varied = found.vary;
-    const varied = await this.#read(this.#key(this.#varied));
+    const record = await this.#read([]);
+    if (record === undefined || 'body' in record) return record;
+    this.#record = record;
+    const found = this.#foundFor(record);
+    if (typeof found === 'string') return found;
+    this.#found = found;
+    const varied = await this.#read(found);
     return varied !== undefined && 'body' in varied ? varied : undefined;
   }
 
@@ -126,18 +172,24 @@ export class ViewSlot {
   }
 
   /** Stores a view; returns the reason if it is not stored. Needs no time unless names need tokens. */
-  keep(made: MadeView): UncachedReason | undefined | Promise<UncachedReason | undefined> {
-    const { view, dependencies, expires } = made;
+  keep(made: MadeView): NotStored | undefined | Promise<NotStored | undefined> {
+    const { view, reads, dependencies, expires } = made;
     if (dependencies.tokens.size + this.#guards.size > MAX_DEPENDENCIES) return 'too many dependencies';
+    const reason = reasonOf([...reads]);
+    if (reason !== undefined) return reason;
+    const found = [...new Map([...this.#found, ...(reads as ReadonlyMap<ReadName, string>)])].sort(([a], [b]) =>
+      a < b ? -1 : 1,
+    );
+    const record = this.#recordWith(found);
+    if (record === undefined) return 'reads too much';
     if (!isSmall(view)) return 'too large';
     dependencies.expires = Math.min(dependencies.expires, expires);
     // The tokens of guards tell when something was bumped last; those made for this view do not.
     let youngest = dependencies.youngest();
     for (const guard of this.#guards.values()) if (guard > youngest) youngest = guard;
-    if (this.#guards.size === 0) return this.#store(made, youngest);
-    return this.#claim(dependencies).then((isClaimed) =>
-      isClaimed ? this.#store(made, youngest) : 'bumped meanwhile',
-    );
+    const store = () => this.#store(made, youngest, found, record);
+    if (this.#guards.size === 0) return store();
+    return this.#claim(dependencies).then((isClaimed) => (isClaimed ? store() : 'bumped meanwhile'));
   }
 
   /** Makes tokens for the names that have none; false if one of them was bumped since the request began. */
@@ -150,34 +202,50 @@ export class ViewSlot {
     return true;
   }
 
-  #store({ view, vary, dependencies, since, cost }: MadeView, youngest: Token): UncachedReason | undefined {
+  #store(
+    { view, dependencies, since, cost }: MadeView,
+    youngest: Token,
+    found: Found,
+    record: AddressRecord,
+  ): NotStored | undefined {
     const { settings, entries } = this.#engine;
-    const headers = [...new Set([...this.#varied, ...vary])].sort();
-    const { memoryKey, ...stored } = this.#key(headers);
+    const memoryKey = memoryKeyOf(this.#keys, textOf(found));
+    const stored = this.#stored(found);
     const entry = newEntry(settings, { html: writeView(view), cost, since, youngest }, dependencies);
     if (entry.expires <= settings.now()) return 'expired';
     if (!entries.fits(memoryKey, entry)) return 'too large';
     const kept = new Map([[memoryKey, [{ entry, stored }]]]);
-    if (headers.length > 0) {
-      const { memoryKey: plain, ...base } = this.#key([]);
-      const made = { html: writeVary({ vary: headers }), cost: 0, since, youngest };
-      kept.set(plain, [{ entry: newEntry(settings, made, this.#ownDependencies(entry.expires)), stored: base }]);
+    if (record !== this.#record) {
+      const made = { html: writeRecord(record), cost: 0, since, youngest };
+      const base = newEntry(settings, made, this.#ownDependencies(entry.expires));
+      kept.set(this.#keys.memoryKey, [{ entry: base, stored: this.#stored([]) }]);
     }
     entries.keep({ kept, found: NONE, records: NONE, reader: this.#reader });
     return undefined;
   }
 
+  /** Returns the record with one more view; undefined if the address has too many. */
+  #recordWith(found: Found): AddressRecord | undefined {
+    if (found.length === 0) return this.#record;
+    const values = digest(JSON.stringify(found), 12);
+    const { reads, stored } = this.#record;
+    if (found.length === reads.length && stored.includes(values)) return this.#record;
+    if (found.length > MAX_READS || stored.length >= MAX_VALUES) return undefined;
+    return { reads: found.map(([name]) => name), stored: [...new Set([...stored, values])] };
+  }
+
   #ownDependencies(expires: number): Dependencies {
     const own = new Dependencies();
-    for (const name of new Set(this.#identities.flatMap(dependencyNames))) own.add(name, this.#token(name));
+    for (const name of new Set(this.#keys.identities.flatMap(dependencyNames))) own.add(name, this.#token(name));
     own.expires = expires;
     return own;
   }
 
-  async #read({ memoryKey, ...stored }: ViewKey) {
+  async #read(found: Found): Promise<StoredView | AddressRecord | undefined> {
     const { entries } = this.#engine;
-    const [here] = entries.inMemory(memoryKey);
-    if (here !== undefined && (await this.#isValid(here))) return readView(here.html);
+    const here = this.#here(found);
+    if (here !== undefined && (await this.#isValid(here))) return viewOf(here);
+    const stored = this.#stored(found);
     const { key, canonical } = stored;
     let entry = this.#reader.entry(key, canonical);
     if (entry === PENDING) {
@@ -187,11 +255,11 @@ export class ViewSlot {
     if (entry === PENDING || entry === undefined || !(await this.#isValid(entry))) return undefined;
     entries.keep({
       kept: NONE,
-      found: new Map([[memoryKey, [{ entry, stored }]]]),
+      found: new Map([[memoryKeyOf(this.#keys, textOf(found)), [{ entry, stored }]]]),
       records: NONE,
       reader: this.#reader,
     });
-    return readView(entry.html);
+    return viewOf(entry);
   }
 
   async #isValid(entry: Entry): Promise<boolean> {
@@ -203,30 +271,8 @@ export class ViewSlot {
     return verdict === 'valid' && (await this.#engine.areCurrent(entry.templates));
   }
 
-  /** @param vary request headers to include in the key */
-  #key(vary: readonly string[]): ViewKey {
-    const { namespace, version } = this.#engine.settings;
-    const { host, path, query } = this.#address;
-    const models: KeyModel[] = this.#identities.map((identity) => {
-      const name = ownName(identity);
-      return { type: identity.type, id: identity.id, name, token: this.#token(name) };
-    });
-    const parts: KeyParts = {
-      namespace,
-      version,
-      template: VIEW_TYPE,
-      digest: 'GET',
-      ordinal: 0,
-      models,
-      keys: canonicalList([host, path, query], 'address'),
-      using: '[]',
-      vary: canonicalList([this.#values, vary.map((name) => [name, this.#headers[name] ?? null])], 'vary value'),
-      reads: '',
-    };
-    const canonical = canonicalKey(parts);
-    // The memory key has no tokens, so that a newer view replaces an older one.
-    const memoryKey = canonicalKey({ ...parts, models: models.map((model) => ({ ...model, token: '' })) });
-    return { memoryKey, key: safeKey(canonical, parts), canonical };
+  #stored(found: Found): StoredKey {
+    return storedKeyOf(this.#keys, textOf(found), (name) => this.#token(name));
   }
 
   #token(name: string): string {
@@ -234,3 +280,16 @@ export class ViewSlot {
     return token === PENDING || token === UNKNOWN ? '' : token;
   }
 }
+
+/** Returns what the keys have for the reads of a view. */
+function textOf(found: Found): string {
+  return found.length === 0 ? '' : JSON.stringify(found);
+}
+
+/** Returns why a key cannot hold these. */
+function reasonOf(texts: readonly (readonly [ReadName, ValueText])[]): ReadReason | undefined {
+  if (texts.some(([, text]) => text === PERSONAL)) return 'personal';
+  return texts.some(([, text]) => text === UNSEEN) ? 'unseen' : undefined;
+}
+
+const NONE: ReadonlyMap<string, never> = new Map<string, never>();

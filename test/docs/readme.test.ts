@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { codeBlocks } from './code-blocks.ts';
+import { codeBlocks, readPage } from './code-blocks.ts';
 
 const folder = new URL('../../build/readme/', import.meta.url);
 
@@ -17,8 +17,11 @@ describe("README's first example", () => {
     writeFileSync(new URL('templates/comment.njk', folder), comment ?? '');
     // The same lines, on a free port that it tells.
     const listening = 'const server = app.listen(0, () => console.log(server.address().port));';
-    writeFileSync(new URL('app.mjs', folder), (server ?? '').replace('app.listen(3000);', listening));
-    app = spawn(process.execPath, ['app.mjs'], { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] });
+    // The name that the README gives it: `npm init` makes a package of CommonJS.
+    const [, name] = /## First example\n\n`(.+?)`/.exec(readPage('README.md'))!;
+    expect(name).toMatch(/\.mjs$/);
+    writeFileSync(new URL(name as string, folder), (server ?? '').replace('app.listen(3000);', listening));
+    app = spawn(process.execPath, [name as string], { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] });
     address = await new Promise((resolve, reject) => {
       app.once('exit', () => reject(new Error('the example ended: build the package first (npm run build)')));
       app.stdout?.once('data', (port) => resolve(`http://localhost:${String(port).trim()}`));

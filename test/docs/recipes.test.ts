@@ -45,32 +45,48 @@ test('monitoring: the subscribers of the recipe count the fragments of every ren
   });
 });
 
-test('precompiled templates: the script makes a module, whose fragments are cached', async () => {
-  const folder = new URL('../../build/docs/precompiled/', import.meta.url);
+test.each([
+  ['an ES module', 'mjs', (text: string) => text],
+  // As the recipe says for `require`.
+  ['CommonJS', 'cjs', (text: string) => text.replace('export default', 'module.exports =')],
+])('precompiled templates: the script makes %s of all folders, whose fragments are cached', (_kind, end, changed) => {
+  const folder = new URL(`../../build/docs/precompiled-${end}/`, import.meta.url);
   rmSync(folder, { recursive: true, force: true });
-  mkdirSync(new URL('views/', folder), { recursive: true });
   const [script] = recipe('Precompiled templates', 'js');
   const [made, imported] = Array.from(
-    readPage('docs/recipes.md').matchAll(/`(new nunj.*templates\)\)|import templates .*)`/g),
+    readPage('docs/recipes.md').matchAll(/`(new nunj[^`]*templates\)\)|import templates [^`]*)`/g),
+    ([, code]) => code as string,
   );
   const site = `
-    import { subscribe } from 'node:diagnostics_channel';
-    import nunjucks from 'nunjucks';
-    import { CacheSweeper } from 'nunjucks-cachesweeper';
-    ${imported?.[1]}
-    const env = new CacheSweeper().install(${made?.[1]});
+    ${end === 'mjs' ? imported : "const templates = require('./templates.cjs');"}
+    const env = new CacheSweeper().install(${made});
     subscribe('nunjucks-cachesweeper:render', ({ fragments: [{ outcome, reason }] }) => console.log(reason ?? outcome));
-    for (let i = 0; i < 2; i++) console.log(env.render('page.njk', { title: 'T' }));`;
+    for (let i = 0; i < 2; i++) console.log(env.render('pages/page.njk', { title: 'T' }));
+    try { env.render('pages/relative.njk'); } catch (error) { console.log(error.message.includes('template not found')); }`;
+  const names = ['{ subscribe }', 'nunjucks', '{ CacheSweeper }'];
+  const modules = ['node:diagnostics_channel', 'nunjucks', 'nunjucks-cachesweeper'];
+  const loaded = modules.map((from, i) =>
+    end === 'mjs' ? `import ${names[i]} from '${from}';` : `const ${names[i]} = require('${from}');`,
+  );
   const files = {
-    'views/page.njk': '{% cachesweeper "T" 500 %}{% include "part.njk" %}{% endcachesweeper %}',
-    'views/part.njk': '{{ title }}',
-    'precompile.mjs': script as string,
-    'site.mjs': site,
+    'views/layouts/base.njk': '<main>{% block content %}{% endblock %}</main>',
+    'views/pages/page.njk':
+      '{% extends "layouts/base.njk" %}{% block content %}{% cachesweeper "T" 500 %}{% include "pages/part.njk" %}{% include "card.njk" %}{% endcachesweeper %}{% endblock %}',
+    'views/pages/part.njk': '{{ title }}',
+    'views/pages/relative.njk': '{% include "./part.njk" %}',
+    'views/card.njk': ' of the first folder',
+    'components/card.njk': ' of the second folder',
+    'precompile.mjs': changed((script as string).replaceAll('templates.mjs', `templates.${end}`)),
+    [`site.${end}`]: loaded.join('\n') + site,
   };
-  for (const [name, text] of Object.entries(files)) writeFileSync(new URL(name, folder), text);
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(new URL('.', new URL(name, folder)), { recursive: true });
+    writeFileSync(new URL(name, folder), text);
+  }
   const run = (file: string) => execFileSync(process.execPath, [file], { cwd: folder, encoding: 'utf8' });
   run('precompile.mjs');
-  expect(run('site.mjs').trim().split('\n')).toEqual(['miss', 'T', 'hit', 'T']);
+  const page = '<main>T of the first folder</main>';
+  expect(run(`site.${end}`).trim().split('\n')).toEqual(['miss', page, 'hit', page, 'true']);
 });
 
 test('languages: each has its own fragments', async () => {

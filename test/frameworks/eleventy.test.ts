@@ -1,11 +1,12 @@
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { blocksOf } from '../docs/code-blocks.ts';
 import { isDeep } from '../support/long.ts';
 
 interface Built {
@@ -76,6 +77,23 @@ describe.each([
       expect(failed).toContain('broken.njk');
     },
   );
+});
+
+test("the recipe's own lines render a body once for many pages, and anew in the next build", async () => {
+  const [config] = blocksOf('docs/recipes.md').filter(
+    ({ section, language }) => section === 'Eleventy' && language === 'js',
+  );
+  const docs = new URL('../../build/docs/', import.meta.url);
+  mkdirSync(docs, { recursive: true });
+  const recipe = new URL('eleventy.config.mjs', docs);
+  writeFileSync(recipe, config!.code);
+  const { built, warnings } = await build({ how: 'recipe', recipe: recipe.href, builds: 2 });
+  for (const { pages, bodies } of built) {
+    expect(Object.keys(pages)).toHaveLength(5);
+    expect(bodies).toBeGreaterThanOrEqual(DIFFERENT);
+    expect(bodies).toBeLessThan(SHOWN);
+  }
+  expect(warnings).toBe('');
 });
 
 test('a dev server that invalidates everything before each build shows what changed', async () => {

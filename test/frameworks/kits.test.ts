@@ -65,12 +65,12 @@ describe.skipIf(!isLong).each(SITES)('%s', (title, write, packages, mode, isAske
     // Pages that differ without a sweeper as well would say nothing.
     expect(differences(without, await plain.round())).toEqual([]);
     expect([...without.values()].filter((page) => page.startsWith('200')).length).toBeGreaterThan(50);
-  }, 200_000);
+  }, 900_000);
   afterAll(() => Promise.all(running.map((one) => one.stop())));
 
   test.each<Kind>(kinds)(
     'shows every page to every visitor as it does without a sweeper: %s',
-    { timeout: 150_000 },
+    { timeout: 900_000 },
     async (...kind) => {
       if (modules === undefined) return console.warn(`${title}: not tested, the registry cannot be reached`);
       const [, name, options, args] = kind;

@@ -1,7 +1,10 @@
 import 'reflect-metadata';
+import { readFileSync } from 'node:fs';
 import type { INestApplication } from '@nestjs/common';
-import { type ArgumentsHost, Catch, Controller, Get, Module, Param, Render } from '@nestjs/common';
-import { lazy } from 'nunjucks-cachesweeper';
+import { type ArgumentsHost, Catch, Controller, Get, Inject, Module, Param, Render } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { CacheSweeper, lazy } from 'nunjucks-cachesweeper';
+import { expect, test } from 'vitest';
 import type { Blog } from './blog.ts';
 import { nestSite } from './examples/nest.ts';
 import { nestFastifySite } from './examples/nest-fastify.ts';
@@ -69,3 +72,24 @@ async function served(
   await app.listen(0, '127.0.0.1');
   return { url: await app.getUrl(), close: () => app.close() };
 }
+
+test('the provider of the docs gives services the sweeper that renders', async () => {
+  const [, provider] = /`(\{ provide: .*?\})`/.exec(
+    readFileSync(new URL('../../docs/frameworks.md', import.meta.url), 'utf8'),
+  )!;
+  const sweeper = new CacheSweeper();
+  class Comments {
+    readonly sweeper: CacheSweeper;
+    constructor(given: CacheSweeper) {
+      this.sweeper = given;
+    }
+  }
+  Inject(CacheSweeper)(Comments, undefined, 0);
+  class AppModule {}
+  const made = new Function('CacheSweeper', 'sweeper', `return ${provider}`)(CacheSweeper, sweeper);
+  Module({ providers: [Comments, made] })(AppModule);
+  const app = await NestFactory.createApplicationContext(AppModule, { logger: false });
+  expect(app.get(Comments).sweeper).toBe(sweeper);
+  expect(app.get(CacheSweeper)).toBe(sweeper);
+  await app.close();
+});

@@ -103,7 +103,7 @@ export const mutants = {
     foundBy: 'one reader, saves of a row and of one inside',
     protection: 'what a body was made from, the fragment around it was made from',
     file: 'render/fragment-maker.ts',
-    text: "if (!('reads' in found)) body.uncached ??= found.uncached;\n    body.close();",
+    text: "if (!('reads' in found)) body.refuse(found.uncached);\n    body.close();",
     instead: '',
   },
   'an unknown token is taken for missing': {

@@ -24,7 +24,7 @@ beforeAll(async () => {
     join(folder, 'package.json'),
     '{ "name": "user", "version": "1.0.0", "private": true, "type": "module" }',
   );
-  const { file } = await pack('installed');
+  const { file } = await pack();
   const args = ['install', file, '--prefer-offline', '--no-audit', '--no-fund'];
   await run('npm', args, { cwd: folder });
   // Whoever writes TypeScript for Node has its types.

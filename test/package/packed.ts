@@ -38,9 +38,15 @@ export interface Packed {
   readonly paths: readonly string[];
 }
 
-/** Packs what was built, as `npm publish` would. */
-export async function pack(folder: string): Promise<Packed> {
-  const destination = `${root}build/${folder}`;
+let packed: Promise<Packed> | undefined;
+
+/** Packs what was built, as `npm publish` would: once for all test files of a process. */
+export function pack(): Promise<Packed> {
+  packed ??= packInto(`${root}build/packed-${process.env.VITEST_POOL_ID}`);
+  return packed;
+}
+
+async function packInto(destination: string): Promise<Packed> {
   mkdirSync(destination, { recursive: true });
   const args = ['pack', '--json', '--ignore-scripts', '--pack-destination', destination];
   const { stdout } = await run('npm', args, { cwd: root });

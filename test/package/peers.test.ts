@@ -9,7 +9,7 @@ let folder = '';
 let tarball = '';
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'cachesweeper-peers-'));
-  tarball = (await pack('peers')).file;
+  tarball = (await pack()).file;
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

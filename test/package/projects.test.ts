@@ -15,13 +15,14 @@ const OTHERS = [
   'ts-jest',
   'vitest',
   'mocha',
+  'bundle',
   'nest',
 ];
 
 const projects = `${root}test/package/projects/`;
 let tarball = '';
 beforeAll(async () => {
-  tarball = (await pack('projects')).file;
+  tarball = (await pack()).file;
 });
 
 /** What this run tells its own tests is not meant for theirs. */
@@ -55,10 +56,19 @@ test('docs/frameworks.md names every kind', () => {
     'ts-jest',
     'Vitest',
     'Mocha',
-    'Nest',
+    'Nest 11',
+    'esbuild',
+    'rollup',
+    'webpack 5',
   ]) {
     expect(table).toContain(name);
   }
+});
+
+test('docs/frameworks.md has the line without which an ES module of esbuild finds no module of Node', () => {
+  const bundlers = readFileSync(`${projects}bundle/bundlers.js`, 'utf8');
+  const [, line] = /const REQUIRE = "(.+)";/.exec(bundlers) ?? [];
+  expect(readFileSync(`${root}docs/frameworks.md`, 'utf8')).toContain(`banner: { js: "${line}" }`);
 });
 
 test.each(isDeep ? [...EVERYDAY, ...OTHERS] : EVERYDAY)(
@@ -67,5 +77,5 @@ test.each(isDeep ? [...EVERYDAY, ...OTHERS] : EVERYDAY)(
     const [name = '', script = 'test'] = kind.split(' ');
     expect(await testCommand(name, script)).toBe('passed');
   },
-  120_000,
+  300_000,
 );

@@ -2,15 +2,17 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll } from 'vitest';
 
 const COMMAND = process.env.MEMCACHED ?? 'memcached';
 
 const started: Memcached[] = [];
-// Here, because vitest forgets those that are registered by a running test or hook.
-afterAll(() => Promise.all(started.map((server) => server.kill())));
 
-/** A real Memcached on a loopback port of its own, ended with the test file that imports this. */
+/** Ends those that were started, and waits until they are gone: `ended-servers.ts` does it after every test file. */
+export async function endServers(): Promise<void> {
+  await Promise.all(started.splice(0).map((server) => server.kill()));
+}
+
+/** A real Memcached on a loopback port of its own, ended with the test file that starts it. */
 export class Memcached {
   readonly port: number;
   readonly #options: readonly string[];

@@ -72,7 +72,7 @@ describe.each(frameworks)('%s: what stands around the cache', (_name, start) => 
     const handler: Handler = (call) => call.send(`ticket ${call.header('cookie')}`);
     const { get } = await running([{ path: '/', handler, options: { cacheControl: shared } }]);
     const { headers, cache } = await get('/', { Cookie: 'ticket=0123456789abcdef' });
-    expect([cache, headers['cache-control']]).toEqual(['miss (csrf token)', 'private, no-cache']);
+    expect([cache, headers['cache-control']]).toEqual(['miss (personal: headers.cookie)', 'private, no-cache']);
   });
 
   test.each([
@@ -81,7 +81,8 @@ describe.each(frameworks)('%s: what stands around the cache', (_name, start) => 
     ['in quotes', 'ticket="0123456789abcdefgh"', '0123456789abcdefgh'],
     ['escaped for html', 'who=Ann%20%26%20Ben%20%22B%22%20Smith', 'Ann &amp; Ben &quot;B&quot; Smith'],
   ])('a page that repeats a cookie’s value, %s, is not stored', async (_how, cookie, shown) => {
-    const { get } = await running([{ path: '/', handler: (call) => call.send(`<p>${shown}</p>`) }]);
+    const handler: Handler = (call) => call.send(`<p>${shown}</p>`);
+    const { get } = await running([{ path: '/', handler, options: { cookies: [] } }]);
     expect((await get('/', { Cookie: cookie })).cache).toBe('miss (csrf token)');
     expect((await get('/')).cache).toBe('miss');
   });

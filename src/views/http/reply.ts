@@ -6,9 +6,6 @@ import { text } from './header-text.ts';
 import { ageOf } from './lifetime.ts';
 import { NOT_STORED, type StoredView } from './sound-view.ts';
 
-/** Cache-Control for answers that belong to one visitor. */
-export const PRIVATE = 'private, no-cache';
-
 /** Headers that a 304 repeats: RFC 9110, section 15.4.5. */
 const NOT_MODIFIED: readonly string[] = [
   'cache-control',
@@ -44,7 +41,16 @@ export function storedView(
   );
   const removed = Object.keys(before).filter((name) => !(name in headers) && !dropped.has(name));
   const etag = isStrong(headers.etag) ? headers.etag : strongTag(headers, body);
-  return { status, headers: Object.fromEntries(changed), removed, etag, created, age: ageOf(headers), body };
+  return {
+    status,
+    headers: Object.fromEntries(changed),
+    removed,
+    etag,
+    created,
+    age: ageOf(headers),
+    body,
+    bytes: body.length,
+  };
 }
 
 /** Returns an entity tag that depends only on the body, its type and its coding, so that all processes agree on it. */
@@ -67,7 +73,7 @@ export function replyWith(
     Age: view.age + Math.max(0, Math.floor((now - view.created) / 1_000)),
     'Accept-Ranges': 'none',
   };
-  const { removed, status, body } = view;
+  const { removed, status, body, bytes } = view;
   const met = status === 200 ? validatorMet(request.headers, view.etag, modified) : undefined;
   if (met !== undefined) {
     const kept = Object.entries(view.headers).filter(([name]) => NOT_MODIFIED.includes(name));
@@ -75,15 +81,14 @@ export function replyWith(
       status: 304,
       headers: { ...Object.fromEntries(kept), ETag: met },
       removed: [...removed, 'content-type', 'content-length'],
-      body: Buffer.alloc(0),
+      body: '',
     };
   }
-  return { status, headers: { ...headers, 'Content-Length': body.length }, removed, body };
+  return { status, headers: { ...headers, 'Content-Length': bytes }, removed, body };
 }
 
 /**
- * Adapts a reply's Cache-Control to the visitor. The value from the options is only for pages that are the same for
- * all: a stricter value already set stays, and with a Set-Cookie the answer becomes private.
+ * Leaves a Cache-Control that middleware has set for this request in place of the one from the options.
  *
  * @param before headers set so far for this request
  * @param ours Cache-Control of the options
@@ -91,8 +96,7 @@ export function replyWith(
 export function forVisitor(reply: Reply, before: Headers, ours: string | undefined): Reply {
   const { 'cache-control': own, ...others } = reply.headers;
   if (ours === undefined || own !== ours) return reply;
-  if (before['cache-control'] !== undefined) return { ...reply, headers: others };
-  return before['set-cookie'] === undefined ? reply : { ...reply, headers: { ...others, 'cache-control': PRIVATE } };
+  return before['cache-control'] === undefined ? reply : { ...reply, headers: others };
 }
 
 /**
@@ -101,5 +105,10 @@ export function forVisitor(reply: Reply, before: Headers, ours: string | undefin
  */
 function lastModified({ created }: StoredView, now: number): string | undefined {
   const second = Math.floor(created / 1_000);
-  return Math.floor(now / 1_000) > second ? new Date(second * 1_000).toUTCString() : undefined;
+  if (Math.floor(now / 1_000) <= second) return undefined;
+  // Views of one moment follow each other, and writing a date takes long.
+  if (lastDate.second !== second) lastDate = { second, text: new Date(second * 1_000).toUTCString() };
+  return lastDate.text;
 }
+
+let lastDate = { second: Number.NaN, text: '' };

@@ -1,22 +1,22 @@
+import { hasNonce } from './csp.ts';
 import type { Headers } from './exchange.ts';
 import { text } from './header-text.ts';
 import { isForbidden, lifetimeOf } from './lifetime.ts';
+import { speaksToOne, variesByVisitor } from './personal-headers.ts';
 
 /** Reasons in the response itself why it is not stored. */
 export type ResponseReason =
   | 'status'
   | 'set-cookie'
+  | 'personal header'
   | 'cache-control'
   | 'vary'
   | 'csp nonce'
   | 'partial'
   | 'event stream';
 
-const POLICIES = ['content-security-policy', 'content-security-policy-report-only'] as const;
 /** A page with more names in Vary has almost as many forms as visitors. */
 const MAX_VARY = 10;
-/** Headers that identify a visitor. An answer that varies by one belongs to that visitor. */
-const PERSONAL_VARY: ReadonlySet<string> = new Set(['*', 'cookie', 'authorization']);
 
 /** @param now milliseconds since 1970 */
 export function responseReason(
@@ -26,12 +26,12 @@ export function responseReason(
   now: number,
 ): ResponseReason | undefined {
   if (!statuses.has(status)) return 'status';
-  if (headers['set-cookie'] !== undefined) return 'set-cookie';
+  const personal = speaksToOne((name) => headers[name] !== undefined);
+  if (personal !== undefined) return personal;
   if (isForbidden(headers) || lifetimeOf(headers, now) === 0) return 'cache-control';
-  const vary = varyNames(headers);
-  if (vary.length > MAX_VARY || vary.some((name) => PERSONAL_VARY.has(name))) return 'vary';
+  if (varyNames(headers).length > MAX_VARY || variesByVisitor(text(headers.vary))) return 'vary';
   // A nonce must be new for each answer; a stored one would be the same for all.
-  if (POLICIES.some((name) => /'nonce-/i.test(text(headers[name])))) return 'csp nonce';
+  if (hasNonce(headers)) return 'csp nonce';
   if (headers['content-range'] !== undefined) return 'partial';
   // It ends with its visit, if it ends at all.
   if (/^(?:text\/event-stream|multipart\/x-mixed-replace)\b/i.test(text(headers['content-type'])))

@@ -15,7 +15,10 @@ export interface StoredView {
   readonly created: number;
   /** Seconds for which another cache had kept it before. */
   readonly age: number;
-  readonly body: Buffer;
+  /** Text where it is UTF-8. */
+  readonly body: Buffer | string;
+  /** Length of the body in bytes. */
+  readonly bytes: number;
 }
 
 /**
@@ -74,12 +77,12 @@ export function isSmall({ headers, removed }: Changes): boolean {
  * @param view of any content
  */
 export function isSound(view: { readonly [K in keyof StoredView]: unknown }): view is StoredView {
-  const { status, headers, removed, etag, created, age, body } = view;
+  const { status, headers, removed, etag, created, age, body, bytes } = view;
   if (!(CACHED_STATUSES as readonly unknown[]).includes(status)) return false;
   if (!isStrong(etag) || etag.length > MAX_HEADER_BYTES) return false;
   if (!Number.isInteger(created) || (created as number) < 0 || (created as number) > MAX_TIME) return false;
   if (!Number.isInteger(age) || (age as number) < 0 || (age as number) > MAX_AGE) return false;
-  if (!(body instanceof Buffer) || body.length > MAX_INFLATED) return false;
+  if (!(body instanceof Buffer || typeof body === 'string') || (bytes as number) > MAX_INFLATED) return false;
   if (typeof headers !== 'object' || headers === null || Array.isArray(headers)) return false;
   if (!Array.isArray(removed) || !removed.every(isName)) return false;
   const areSound = Object.entries(headers).every(

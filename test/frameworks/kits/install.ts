@@ -13,11 +13,11 @@ export async function install(folder: string, packages: readonly string[]): Prom
   mkdirSync(folder, { recursive: true });
   const file = join(folder, 'package.json');
   if (!existsSync(file)) writeFileSync(file, '{ "name": "prototype", "dependencies": {} }');
-  const { file: tarball } = await pack('kits');
+  const { file: tarball } = await pack();
   try {
     await run('npm', ['install', ...OPTIONS, '--fetch-retry-mintimeout=1000', ...packages, tarball], {
       cwd: folder,
-      timeout: 150_000,
+      timeout: 600_000,
     });
   } catch (error) {
     if (!UNREACHABLE.test((error as { stderr: string }).stderr)) throw error;

@@ -1,54 +1,85 @@
 import 'reflect-metadata';
 import assert from 'node:assert/strict';
-import type { AddressInfo } from 'node:net';
-import express, { type Request, type Response } from 'express';
+import { Controller, Get, type INestApplication, Injectable, Module, Post, Render } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import nunjucks from 'nunjucks';
 import { CacheSweeper, CacheSweeperError } from 'nunjucks-cachesweeper';
-import { requestStart } from 'nunjucks-cachesweeper/express';
+import * as onExpress from 'nunjucks-cachesweeper/express';
+import * as onFastify from 'nunjucks-cachesweeper/fastify';
 import { sweepOnSave } from 'nunjucks-cachesweeper/typeorm';
 import type { DataSource } from 'typeorm';
 
-/** As Nest: what the constructor of a class is given is read from the types that the compiler writes down. */
-const Injectable = (): ClassDecorator => () => undefined;
-const given = new Map<unknown, unknown>();
-function make<T>(made: new (...args: never[]) => T): T {
-  const types: unknown[] = Reflect.getMetadata('design:paramtypes', made) ?? [];
-  return new made(...(types.map((type) => given.get(type)) as never[]));
+// Nest 11, which is CommonJS as most of its sites are.
+@Injectable()
+class Comments {
+  constructor(private readonly sweeper: CacheSweeper) {}
+
+  save(): Promise<void> {
+    return this.sweeper.invalidateCacheFor('Comment');
+  }
 }
 
-@Injectable()
-class PageController {
-  private readonly env = new nunjucks.Environment(new nunjucks.FileSystemLoader(__dirname));
-  private renders = 0;
+let renders = 0;
 
-  constructor(private readonly sweeper: CacheSweeper) {
-    this.env.addGlobal('count', () => ++this.renders);
-    this.sweeper.install(this.env);
+@Controller()
+class Pages {
+  constructor(private readonly comments: Comments) {}
+
+  @Get()
+  @Render('page.njk')
+  page(): object {
+    return { count: () => ++renders };
   }
 
-  async show(_request: Request, response: Response): Promise<void> {
-    response.send(await this.sweeper.render(this.env, 'page.njk', {}));
+  @Post()
+  async save(): Promise<string> {
+    await this.comments.save();
+    return 'saved';
   }
+}
+
+function modules(sweeper: CacheSweeper): new () => object {
+  @Module({ controllers: [Pages], providers: [Comments, { provide: CacheSweeper, useValue: sweeper }] })
+  class AppModule {}
+  return AppModule;
+}
+
+async function expressSite(sweeper: CacheSweeper): Promise<INestApplication> {
+  const app = await NestFactory.create<NestExpressApplication>(modules(sweeper), { logger: false });
+  app.use(onExpress.requestStart());
+  app.get(CacheSweeper).install(nunjucks.configure(__dirname, { express: app.getHttpAdapter().getInstance() }));
+  return app;
+}
+
+async function fastifySite(sweeper: CacheSweeper): Promise<INestApplication> {
+  const adapter = new FastifyAdapter();
+  const app = await NestFactory.create<NestFastifyApplication>(modules(sweeper), adapter, { logger: false });
+  await app.register(onFastify.requestStart());
+  app.setViewEngine({
+    engine: { nunjucks },
+    templates: __dirname,
+    options: { onConfigure: (env: nunjucks.Environment) => app.get(CacheSweeper).install(env) },
+  });
+  return app;
 }
 
 async function main(): Promise<void> {
-  const sweeper = new CacheSweeper();
-  given.set(CacheSweeper, sweeper);
-  const controller = make(PageController);
-  const app = express();
-  app.use(requestStart());
-  app.get('/', (request, response) => controller.show(request, response));
-  const server = app.listen(0);
-  const { port } = server.address() as AddressInfo;
-  const page = async (): Promise<string> => (await fetch(`http://127.0.0.1:${port}/`)).text();
-  assert.equal(await page(), '1\n');
-  assert.equal(await page(), '1\n');
-  await sweeper.invalidateCacheFor('Comment');
-  assert.equal(await page(), '2\n');
-  server.close();
+  for (const site of [expressSite, fastifySite]) {
+    renders = 0;
+    const app = await site(new CacheSweeper());
+    await app.listen(0, '127.0.0.1');
+    const ask = async (method: string): Promise<string> => (await fetch(await app.getUrl(), { method })).text();
+    assert.equal(await ask('GET'), '1\n');
+    assert.equal(await ask('GET'), '1\n', site.name);
+    assert.equal(await ask('POST'), 'saved');
+    assert.equal(await ask('GET'), '2\n', site.name);
+    await app.close();
+  }
 
   const isNoSource = { isInitialized: false } as DataSource;
-  assert.throws(() => sweepOnSave(isNoSource, sweeper), CacheSweeperError);
+  assert.throws(() => sweepOnSave(isNoSource, new CacheSweeper()), CacheSweeperError);
 }
 
 void main();

@@ -1,0 +1,4 @@
+const { CacheSweeper } = require('nunjucks-cachesweeper');
+const { cacheView } = require('nunjucks-cachesweeper/express');
+
+module.exports = { CacheSweeper, cacheView };
