@@ -1,5 +1,6 @@
 import type { Row } from './row.ts';
 import type { Scenario } from './scenario.ts';
+import * as admission from './scenarios/admission.ts';
 import * as alternatives from './scenarios/alternatives.ts';
 import * as growth from './scenarios/growth.ts';
 import * as invalidate from './scenarios/invalidate.ts';
@@ -25,4 +26,5 @@ export const groups: Readonly<Record<string, Group>> = {
   invalidate,
   views,
   alternatives,
+  admission,
 };

@@ -128,7 +128,7 @@ export class Entries {
     if (entry.provisional) {
       // A provisional entry never replaces a valid one that read the same.
       const { shape, text } = entry.reads;
-      const there = this.#memory.get(memoryKey).find(({ reads }) => reads.shape === shape && reads.text === text);
+      const there = this.#memory.peek(memoryKey).find(({ reads }) => reads.shape === shape && reads.text === text);
       if (there !== undefined && this.judge(there, reader) !== 'invalid') return;
     }
     this.#memory.set(memoryKey, entry, (variant) => this.#isDead(variant, reader));

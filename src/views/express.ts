@@ -12,6 +12,7 @@ import { checkViewOptions, type ViewOptions } from './options.ts';
 import { ownOfRequest } from './reads/pristine.ts';
 import { dependOn, serveView } from './serve-view.ts';
 import type { ViewRun } from './view-run.ts';
+import { expireOnWrite, mayWrite, type Write, watchWrite } from './writes.ts';
 
 export type { FreshOptions } from './fresh.ts';
 export { type CookieName, DEFAULT_COOKIES } from './http/session-cookies.ts';
@@ -55,10 +56,23 @@ type Next = (error?: unknown) => void;
  */
 export function requestStart(): (request: unknown, response: unknown, next: () => void) => void {
   watchResponses();
-  return (_request, response, next) => {
+  return (request, response, next) => {
     standFirst(response as ServerResponse);
+    watch(request as RoutedRequest, response as ExpressResponse);
     inRequest(Date.now(), next);
   };
+}
+
+/** Expires the views that an unsafe request changes. */
+function watch(request: RoutedRequest, response: ExpressResponse): void {
+  if (!mayWrite(request.method)) return;
+  const write = (): Write => ({
+    method: request.method,
+    protocol: request.protocol,
+    host: request.host ?? request.headers.host ?? '',
+    target: request.originalUrl,
+  });
+  watchWrite(response, write, () => headersOf(response));
 }
 
 /**
@@ -77,8 +91,10 @@ export function cacheView<R extends ExpressRequest = RoutedRequest>(
   watchResponses();
   const { name, path, views } = settings;
   if (name !== undefined && path !== undefined) views.routes.learn(name, path);
+  expireOnWrite(settings);
   const number = views.nextNumber();
   return (request, response, next) => {
+    watch(request as RoutedRequest, response);
     serveView(exchangeOf(request as RoutedRequest, response, number), settings, (run) => {
       if (run !== undefined) prepare(request, response, run);
       next();
