@@ -141,7 +141,7 @@ const header = fc
     return values.length === 0 ? undefined : [name, values[value % values.length] as string];
   });
 
-const asked: fc.Arbitrary<Asked> = fc.record({
+export const asked: fc.Arbitrary<Asked> = fc.record({
   method: weighted<Asked['method']>([12, 'GET'], [1, 'HEAD']),
   path: paths,
   query: queries,

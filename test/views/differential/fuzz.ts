@@ -54,7 +54,7 @@ export async function survey(framework: Framework, seed: number, size: number, r
   return found;
 }
 
-async function withDoors(run: (doors: Doors) => Promise<void>): Promise<void> {
+export async function withDoors(run: (doors: Doors) => Promise<void>): Promise<void> {
   const doors = await openDoors(() => Door.open());
   try {
     await run(doors);
