@@ -83,6 +83,17 @@ export interface Part {
   readonly since: number;
   /** Whether its pages may look up private names outside of fragments, as long as these have no value. */
   readonly mayMissPrivate: boolean;
+  /** Told of what its pages look up, outside of fragments and in those that were compared. */
+  readonly watch?: PageWatch;
+}
+
+/** Watches the pages of a view. */
+export interface PageWatch {
+  pageBegins(): void;
+  /** A page looked up a variable. */
+  lookedUp(name: string): void;
+  /** A function of a page asked for all variables. */
+  lookedUpAll(): void;
 }
 
 const parts = new Ambient<Part>();

@@ -2,6 +2,19 @@ import { Dependencies } from '../cache/dependencies.ts';
 import type { ReadShape, RootKind } from '../reads/shape.ts';
 import type { UncachedReason } from '../reporting/report.ts';
 
+/**
+ * Reasons after which a body may hold one visitor's own: it reads a private name, or somebody says that this page is
+ * not to be cached.
+ */
+const PERSONAL: ReadonlySet<UncachedReason> = new Set<UncachedReason>(['private name', 'when', 'disabled']);
+
+/** What a body takes over from a part of it. */
+export interface BodyPart {
+  readonly dependencies: Dependencies;
+  readonly uncached: UncachedReason | undefined;
+  readonly isPersonal: boolean;
+}
+
 /** Records what a body looks up in Nunjucks. */
 export interface Reading {
   /** A fragment in the body was compared by these paths, so the body is compared by them too. */
@@ -14,23 +27,32 @@ export interface Reading {
  * A fragment's body, a lazy, a view, or a page that belongs to one of these, while it is being rendered: what it depends
  * on, what records its reads and, for those that Nunjucks renders, what watches them (`template/run/watched-body.ts`).
  */
-export class Body {
+export class Body implements BodyPart {
   /** The body around it. */
   readonly parent: Body | undefined;
   readonly dependencies: Dependencies = new Dependencies();
   /** Why it must not be stored; undefined if it may be. */
   uncached: UncachedReason | undefined;
+  /** Whether it may hold one visitor's own, also where another reason was found first. */
+  isPersonal = false;
   /** Records its reads; undefined when they are not recorded. */
   reading: Reading | undefined;
 
   constructor(parent?: Body, uncached?: UncachedReason) {
     this.parent = parent;
-    this.uncached = uncached;
+    if (uncached !== undefined) this.refuse(uncached);
+  }
+
+  /** Keeps the body from being stored. The first reason stays, because the others may follow from it. */
+  refuse(reason: UncachedReason): void {
+    if (PERSONAL.has(reason)) this.isPersonal = true;
+    this.uncached ??= reason;
   }
 
   /** Adds the dependencies of a part, such as a lazy's value, to this body. */
-  include(part: { readonly dependencies: Dependencies; readonly uncached: UncachedReason | undefined }): void {
+  include(part: BodyPart): void {
     this.dependencies.addAll(part.dependencies);
+    if (part.isPersonal) this.isPersonal = true;
     if (part.uncached !== undefined) this.uncached ??= 'contains uncached';
   }
 

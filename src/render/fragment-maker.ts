@@ -71,7 +71,7 @@ export class FragmentMaker {
     const { dependencies } = body;
     dependencies.expires = Math.min(dependencies.expires, expiryOf(call.operands, started));
     const found = rendered.reads ?? { reads: NOTHING_READ };
-    if (!('reads' in found)) body.uncached ??= found.uncached;
+    if (!('reads' in found)) body.refuse(found.uncached);
     body.close();
 
     // A gap stays a gap even if the answer has come in the meantime: text captured before the answer may be in this

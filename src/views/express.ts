@@ -2,10 +2,13 @@ import { AsyncResource } from 'node:async_hooks';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { currentPart, inRequest } from '../render/ambient.ts';
 import { checkFreshOptions, type FreshOptions, isFresh } from './fresh.ts';
-import { watchCsrf } from './http/csrf.ts';
+import { type Address, queryOf } from './http/address.ts';
 import type { Exchange, Reply } from './http/exchange.ts';
+import { codeOf } from './http/handlers.ts';
+import { standFirst, watchResponses } from './http/last-word.ts';
 import { headersOf } from './http/recorder.ts';
 import { checkViewOptions, type ViewOptions } from './options.ts';
+import { ownOfRequest } from './reads/pristine.ts';
 import { dependOn, serveView } from './serve-view.ts';
 import type { ViewRun } from './view-run.ts';
 
@@ -50,7 +53,11 @@ type Next = (error?: unknown) => void;
  * app.use(requestStart());
  */
 export function requestStart(): (request: unknown, response: unknown, next: () => void) => void {
-  return (_request, _response, next) => inRequest(Date.now(), next);
+  watchResponses();
+  return (_request, response, next) => {
+    standFirst(response as ServerResponse);
+    inRequest(Date.now(), next);
+  };
 }
 
 /**
@@ -66,11 +73,13 @@ export function cacheView<R extends ExpressRequest = RoutedRequest>(
   options: ViewOptions<R>,
 ): (request: ExpressRequest, response: ExpressResponse, next: Next) => void {
   const settings = checkViewOptions(options);
+  watchResponses();
   const { name, path, views } = settings;
   if (name !== undefined && path !== undefined) views.routes.learn(name, path);
+  const number = views.nextNumber();
   return (request, response, next) => {
-    serveView(exchangeOf(request as RoutedRequest, response), settings, (run) => {
-      if (run !== undefined) prepare(request, response, run);
+    serveView(exchangeOf(request as RoutedRequest, response, number), settings, (run) => {
+      if (run !== undefined) prepare(response, run);
       next();
     }).catch(next);
   };
@@ -112,13 +121,23 @@ export async function fresh(
   return reply !== undefined;
 }
 
-function exchangeOf(request: RoutedRequest, response: ExpressResponse): Exchange {
+/** @param number tells one `cacheView` from another */
+function exchangeOf(request: RoutedRequest, response: ExpressResponse, number = 0): Exchange {
   const { route, baseUrl } = request;
   return {
     request,
     incoming: request,
     response,
     target: request.originalUrl,
+    urls: [request.originalUrl, request.url ?? ''],
+    route: `${number} ${String(route?.path)} ${codeOf(stackOf(route))}`,
+    holders: [{ name: 'req', object: request, isOwn }],
+    localsAt: { object: response, key: 'locals', read: 'locals' },
+    derived: [
+      { object: request, names: ['protocol', 'secure', 'host', 'hostname', 'subdomains'] },
+      { object: request, names: ['ip', 'ips'], read: 'ip' },
+    ],
+    rewrite: (address) => rewrite(request, address),
     protocol: request.protocol,
     host: request.host ?? request.headers.host ?? '',
     params: request.params ?? {},
@@ -133,6 +152,45 @@ function exchangeOf(request: RoutedRequest, response: ExpressResponse): Exchange
   };
 }
 
+/** Express' own properties of a request. All but the address are the same for every request. */
+const isOwn = ownOfRequest([
+  'res',
+  'route',
+  'next',
+  'baseUrl',
+  'originalUrl',
+  'params',
+  'query',
+  'body',
+  '_parsedUrl',
+  '_parsedOriginalUrl',
+]);
+
+function stackOf(route: unknown): unknown[] {
+  const { stack } = (route ?? {}) as { readonly stack?: readonly { readonly handle?: unknown }[] };
+  return Array.isArray(stack) ? stack.map(({ handle }) => handle) : [];
+}
+
+/** Gives the handler the address that is in the key. */
+function rewrite(request: RoutedRequest, address: Address): () => void {
+  const { url, originalUrl } = request;
+  const to = request as { url: string; originalUrl: string; query: object };
+  // Express 5 reads the query from the address each time. Express 4 and other middleware keep what they read.
+  const query = Object.getOwnPropertyDescriptor(request, 'query');
+  const isKept = query !== undefined && typeof query.value === 'object' && query.value !== null;
+  const [target = '', entry = ''] = address.urls;
+  if (url === entry && originalUrl === target && address.order === undefined) return () => {};
+  to.url = entry;
+  to.originalUrl = target;
+  if (isKept) to.query = queryOf(query.value as object, address);
+  return () => {
+    // A router may be in the middle of its own change.
+    if (to.url === entry) to.url = url as string;
+    to.originalUrl = originalUrl;
+    if (isKept) Object.defineProperty(request, 'query', query);
+  };
+}
+
 function send(response: ServerResponse, { status, headers, removed, body }: Reply): void {
   for (const name of removed) response.removeHeader(name);
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
@@ -141,15 +199,14 @@ function send(response: ServerResponse, { status, headers, removed, body }: Repl
   else response.end(body);
 }
 
-/** Watches the handler for CSRF tokens, and keeps its `render` inside the view. */
-function prepare(request: object, response: ExpressResponse, run: ViewRun): void {
-  watchCsrf(request, 'csrfToken', () => run.refuse('csrf token'));
+/** Keeps the handler's `render` inside the view. */
+function prepare(response: ExpressResponse, run: ViewRun): void {
   // A database driver may call back in another asynchronous context. A page rendered there still belongs to this view.
   const { render } = response;
   const context = new AsyncResource('NUNJUCKS_CACHESWEEPER_VIEW');
   const rendered = function (this: ExpressResponse, ...args: never[]): unknown {
-    if (currentPart() === run.part) return render.apply(this, args);
-    return context.runInAsyncScope(() => render.apply(this, args));
+    const copying = () => run.reads.whileCopying(() => render.apply(this, args));
+    return currentPart() === run.part ? copying() : context.runInAsyncScope(copying);
   };
   response.render = rendered;
 }

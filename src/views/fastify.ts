@@ -7,9 +7,13 @@ import { inRequest } from '../render/ambient.ts';
 import { badOption } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
 import { checkFreshOptions, type FreshOptions, isFresh } from './fresh.ts';
+import { type Address, queryOf } from './http/address.ts';
 import { watchCsrf } from './http/csrf.ts';
 import type { Exchange, Headers, Reply } from './http/exchange.ts';
+import { codeOf } from './http/handlers.ts';
+import { standFirst, watchResponses } from './http/last-word.ts';
 import { checkViewOptions, type ViewOptions, type ViewSettings } from './options.ts';
+import { ownOfRequest } from './reads/pristine.ts';
 import { dependOn, serveView } from './serve-view.ts';
 import type { ViewRun } from './view-run.ts';
 
@@ -35,6 +39,7 @@ export interface FastifyReplyLike {
   header(name: string, value: unknown): unknown;
   removeHeader(name: string): unknown;
   getHeaders(): object;
+  serialize(payload: unknown): unknown;
   send(payload?: unknown): unknown;
 }
 
@@ -44,6 +49,8 @@ type Hook = (request: FastifyRequestLike, reply: FastifyReplyLike, done: (error?
 export interface FastifyRouteLike {
   readonly url: string;
   readonly config?: object;
+  readonly constraints?: object;
+  readonly handler?: unknown;
   preHandler?: unknown;
 }
 
@@ -65,8 +72,12 @@ export interface FastifyRoutes {
  * await fastify.register(requestStart());
  */
 export function requestStart(): (fastify: FastifyHooks, options: unknown, done: () => void) => void {
+  watchResponses();
   return forAll((fastify: FastifyHooks, _options, done) => {
-    fastify.addHook('onRequest', (_request, _reply, next) => inRequest(Date.now(), next));
+    fastify.addHook('onRequest', (_request, reply, next) => {
+      standFirst((reply as FastifyReplyLike).raw as ServerResponse);
+      inRequest(Date.now(), next);
+    });
     done();
   });
 }
@@ -101,6 +112,7 @@ export function cacheView<R extends FastifyRequestLike = FastifyRequestLike>(
   options: PluginOptions<R>,
 ): (fastify: FastifyRoutes, options: unknown, done: () => void) => void {
   checkViewOptions(typeof options === 'object' ? { ttl: 0, ...options } : options);
+  watchResponses();
   return forAll((fastify: FastifyRoutes, _options, done) => {
     fastify.addHook('onRoute', (route) => {
       const own = (route.config as { readonly cacheView?: unknown } | undefined)?.cacheView;
@@ -162,7 +174,7 @@ const ours = new WeakSet<object>();
 function putLast(route: FastifyRouteLike, settings: ViewSettings): void {
   let hooks = listOf(route.preHandler);
   // Fastify's own route for HEAD comes with the hook of the route for GET.
-  const own = hooks.find(isOurs) ?? hookOf(settings);
+  const own = hooks.find(isOurs) ?? hookOf(settings, textOfRoute(route));
   Object.defineProperty(route, 'preHandler', {
     configurable: true,
     enumerable: true,
@@ -185,9 +197,9 @@ function isOurs(hook: unknown): boolean {
   return typeof hook === 'function' && ours.has(hook);
 }
 
-function hookOf(settings: ViewSettings): Hook {
+function hookOf(settings: ViewSettings, route: string): Hook {
   const hook: Hook = (request, reply, done) => {
-    serveView(exchangeOf(request, reply), settings, (run) => {
+    serveView(exchangeOf(request, reply, route), settings, (run) => {
       if (run !== undefined) prepare(reply, run);
       done();
     }).catch(done);
@@ -198,24 +210,71 @@ function hookOf(settings: ViewSettings): Hook {
 
 function prepare(reply: FastifyReplyLike, run: ViewRun): void {
   watchCsrf(reply, 'generateCsrf', () => run.refuse('csrf token'));
+  for (const name of ['view', 'viewAsync'] as const) copyFor(reply as Renderer, name, run);
   const { send } = reply;
   const sent = function (this: FastifyReplyLike, payload?: unknown) {
     run.answering();
-    // `onSend` hooks run next and may change the body. Only text and bytes can be compared with the result; streams and
-    // objects cannot.
-    const given = typeof payload === 'string' || payload instanceof Uint8Array ? Buffer.from(payload) : undefined;
-    run.handOver((body) => given === undefined || body === undefined || given.equals(body));
+    // Hooks run next and may change what is sent. What a stream sends cannot be compared.
+    if (isStream(payload)) run.handOver(() => true);
+    else {
+      const given = bytesOf(this, payload);
+      run.handOver((body) => body === undefined || given?.equals(body) === true);
+      run.ending();
+    }
     return send.call(this, payload);
   };
   reply.send = sent;
 }
 
-function exchangeOf(request: FastifyRequestLike, reply: FastifyReplyLike): Exchange {
+type Renderer = FastifyReplyLike & { [Name in 'view' | 'viewAsync']?: (...args: unknown[]) => unknown };
+
+/** What a renderer copies for a page counts only as far as the page looks it up. */
+function copyFor(reply: Renderer, name: 'view' | 'viewAsync', run: ViewRun): void {
+  const render = reply[name];
+  if (typeof render !== 'function') return;
+  const copying = function (this: Renderer, ...args: unknown[]): unknown {
+    return run.reads.whileCopying(() => render.apply(this, args));
+  };
+  reply[name] = copying;
+}
+
+function isStream(payload: unknown): boolean {
+  if (typeof payload !== 'object' || payload === null) return false;
+  return 'pipe' in payload || 'getReader' in payload || payload instanceof Response;
+}
+
+/** Returns the bytes that Fastify sends for a payload if no hook changes it; undefined if that cannot be told. */
+function bytesOf(reply: FastifyReplyLike, payload: unknown): Buffer | undefined {
+  if (payload === undefined || payload === null) return Buffer.alloc(0);
+  if (typeof payload === 'string' || payload instanceof Uint8Array) return Buffer.from(payload);
+  try {
+    // A hook may change the payload itself, so write it down now.
+    return Buffer.from(String(reply.serialize(payload)));
+  } catch {
+    return undefined;
+  }
+}
+
+/** @param route tells routes apart */
+function exchangeOf(request: FastifyRequestLike, reply: FastifyReplyLike, route = ''): Exchange {
+  const raw = request.raw as IncomingMessage;
   return {
     request,
-    incoming: request.raw as IncomingMessage,
+    incoming: raw,
     response: reply.raw as ServerResponse,
     target: request.originalUrl,
+    urls: [request.originalUrl, raw.url ?? ''],
+    route,
+    holders: [
+      { name: 'request', object: request, isOwn: isOwnOfRequest },
+      { name: 'raw', object: raw, isOwn: isOwnOfRaw },
+    ],
+    localsAt: { object: reply, key: 'locals', read: 'locals' },
+    derived: [
+      { object: request, names: ['protocol', 'host', 'hostname', 'port'] },
+      { object: request, names: ['ip', 'ips'], read: 'ip' },
+    ],
+    rewrite: (address) => rewrite(request, raw, address),
     protocol: request.protocol,
     host: request.host,
     params: (request.params ?? {}) as Readonly<Record<string, unknown>>,
@@ -230,6 +289,33 @@ function exchangeOf(request: FastifyRequestLike, reply: FastifyReplyLike): Excha
     mayCompress: 'compress' in reply,
     headers: () => reply.getHeaders() as OutgoingHttpHeaders as Headers,
     send: (answer) => send(reply, answer),
+  };
+}
+
+const isOwnOfRequest = (name: string) => ['params', 'raw', 'query', 'log', 'body'].includes(name);
+const isOwnOfRaw = ownOfRequest(['originalUrl']);
+
+/** Routes may share a pattern and differ by constraints, such as the host or a version. */
+function textOfRoute({ url, constraints, handler }: FastifyRouteLike): string {
+  return `${url} ${JSON.stringify(constraints ?? {}, (_, value) => (value instanceof RegExp ? String(value) : value))} ${codeOf([handler])}`;
+}
+
+/** Gives the handler the address that is in the key. */
+function rewrite(request: FastifyRequestLike, raw: IncomingMessage, address: Address): () => void {
+  const [target = '', url = ''] = address.urls;
+  const to = request as { query?: unknown; originalUrl: string };
+  const before = { query: to.query, url: raw.url, target: request.originalUrl };
+  if (before.url === url && before.target === target && address.order === undefined) return () => {};
+  raw.url = url;
+  if ('originalUrl' in raw) raw.originalUrl = target;
+  // Fastify keeps the first answer of its own getter.
+  Object.defineProperty(request, 'originalUrl', { configurable: true, value: target });
+  if (typeof before.query === 'object' && before.query !== null) to.query = queryOf(before.query, address);
+  return () => {
+    if (before.url !== undefined) raw.url = before.url;
+    if ('originalUrl' in raw) raw.originalUrl = before.target;
+    Reflect.deleteProperty(request, 'originalUrl');
+    to.query = before.query;
   };
 }
 

@@ -8,9 +8,10 @@ import { describe } from '../util/describe.ts';
 import { digest } from '../util/digest.ts';
 import { addressOf } from './http/address.ts';
 import { validatorMet } from './http/conditional.ts';
+import { policiesOf } from './http/csp.ts';
 import type { Exchange, Reply } from './http/exchange.ts';
-import { PRIVATE } from './http/reply.ts';
-import { text } from './http/response-rules.ts';
+import { answerFor, watchResponses } from './http/last-word.ts';
+import { PRIVATE, text } from './http/personal-headers.ts';
 import { visitorText } from './http/visitor.ts';
 import { runOf, settingsOf } from './serve-view.ts';
 import { type SweeperLike, type Views, viewsOf } from './views.ts';
@@ -56,17 +57,20 @@ export async function isFresh(exchange: Exchange, models: unknown, options: Fres
   const kind = canonicalList(
     [
       [namespace, version],
-      [address.host, address.path, address.query],
+      [address.host, ...address.urls],
       tokens,
       mayBeLate(views, tokens),
       NEGOTIATED.map((name) => incoming.headers[name] ?? null),
       visitor,
+      policiesOf(exchange.headers()),
       settings?.vary?.(exchange.request) ?? [],
       options.keys ?? [],
     ],
     'key',
     (instance) => views.nameOfInstance(instance),
   );
+  watchResponses();
+  answerFor(response);
   const etag = `W/"${digest(kind, 27)}"`;
   const cacheControl = text(exchange.headers()['cache-control']) || PRIVATE;
   const met = validatorMet({ 'if-none-match': incoming.headers['if-none-match'] }, etag, undefined);

@@ -2,10 +2,16 @@ import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { inRequest } from '../render/ambient.ts';
 import { checkFreshOptions, type FreshOptions, isFresh } from './fresh.ts';
-import type { Exchange, Reply } from './http/exchange.ts';
+import type { Address } from './http/address.ts';
+import type { Exchange, Headers, ReadRecorder, Reply } from './http/exchange.ts';
+import { codeOf } from './http/handlers.ts';
+import { standFirst, watchResponses } from './http/last-word.ts';
 import { headersOf } from './http/recorder.ts';
 import { checkViewOptions, type ViewOptions } from './options.ts';
+import { ownOfRequest } from './reads/pristine.ts';
+import { cookieRead } from './reads/read-names.ts';
 import { dependOn, serveView } from './serve-view.ts';
+import type { ViewRun } from './view-run.ts';
 
 export type { FreshOptions } from './fresh.ts';
 export { DEFAULT_COOKIES } from './http/session-cookies.ts';
@@ -17,6 +23,7 @@ export type { ViewReport } from './serve-view.ts';
 export interface KoaContext {
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
+  readonly request: object;
   /** Koa's response; setting the context's `body` sets this one's. */
   readonly response: object;
   readonly originalUrl: string;
@@ -33,6 +40,8 @@ export interface KoaContext {
 interface RoutedContext extends KoaContext {
   readonly params?: Readonly<Record<string, unknown>>;
   readonly _matchedRoute?: unknown;
+  readonly routerPath?: string;
+  readonly matched?: readonly { readonly stack?: readonly unknown[] }[];
 }
 
 /**
@@ -43,7 +52,11 @@ interface RoutedContext extends KoaContext {
  * app.use(requestStart());
  */
 export function requestStart(): (context: unknown, next: () => Promise<unknown>) => Promise<unknown> {
-  return (_context, next) => inRequest(Date.now(), next);
+  watchResponses();
+  return (context, next) => {
+    standFirst((context as KoaContext).res);
+    return inRequest(Date.now(), next);
+  };
 }
 
 /**
@@ -59,17 +72,25 @@ export function cacheView<C extends KoaContext = KoaContext>(
   options: ViewOptions<C>,
 ): (context: C, next: () => Promise<unknown>) => Promise<unknown> {
   const settings = checkViewOptions(options);
+  watchResponses();
   const { name, path, views } = settings;
   if (name !== undefined && path !== undefined) views.routes.learn(name, path);
+  const number = views.nextNumber();
   return (context, next) =>
-    serveView(exchangeOf(context), settings, async (run) => {
+    serveView(exchangeOf(context, number), settings, async (run) => {
       if (run === undefined) return next();
       watchBody(context.response, () => run.answering());
+      copyFor(context, run);
       try {
         return await next();
       } finally {
         const given = context.body;
-        run.handOver(() => context.body === given);
+        const text = textOf(given);
+        run.handOver(
+          (body) => context.body === given && (text === undefined || body === undefined || body.equals(text)),
+        );
+        // A stream is read later, in the handler's code.
+        if (!isStream(given)) run.ending();
       }
     });
 }
@@ -105,13 +126,33 @@ export async function fresh(context: KoaContext, models: unknown, options: Fresh
   return reply !== undefined;
 }
 
-function exchangeOf(context: RoutedContext): Exchange {
-  const { req, res, state, _matchedRoute: pattern } = context;
+/** @param number tells one `cacheView` from another */
+function exchangeOf(context: RoutedContext, number = 0): Exchange {
+  const { req, res, request, state, _matchedRoute: pattern } = context;
+  // Koa inside of Express: what is before Koa is the original.
+  const target = (req as { readonly originalUrl?: string }).originalUrl ?? context.originalUrl;
   return {
     request: context,
     incoming: req,
     response: res,
-    target: context.originalUrl,
+    target,
+    urls: [target, req.url ?? '', context.originalUrl],
+    route: `${number} ${String(pattern)} ${codeOf((context.matched ?? []).flatMap(({ stack }) => stack ?? []))}`,
+    holders: [
+      { name: 'ctx', object: context, isOwn: isOwnOfContext },
+      { name: 'request', object: request, isOwn: isOwnOfKoaRequest },
+      { name: 'req', object: req, isOwn: isOwnOfReq },
+    ],
+    localsAt: { object: context, key: 'state', read: 'state' },
+    derived: [
+      ...[context, request].flatMap((object) => [
+        { object, names: ['protocol', 'secure', 'host', 'hostname', 'subdomains', 'origin', 'href', 'URL'] },
+        { object, names: ['ip', 'ips'], read: 'ip' },
+      ]),
+      { object: context, names: ['session'], read: 'session' },
+    ],
+    watchCookies: (reads) => watchCookies(context, reads),
+    rewrite: (address) => rewrite(context, address),
     protocol: context.protocol,
     host: context.host,
     params: context.params ?? {},
@@ -124,6 +165,123 @@ function exchangeOf(context: RoutedContext): Exchange {
     headers: () => headersOf(res),
     send: (reply) => send(context, reply),
   };
+}
+
+const isOwnOfContext = ownOf([
+  'app',
+  'req',
+  'res',
+  'request',
+  'response',
+  'originalUrl',
+  'state',
+  'respond',
+  'params',
+  'router',
+  'routerPath',
+  'routerName',
+  'matched',
+  'captures',
+  '_matchedRoute',
+  '_matchedRouteName',
+]);
+const isOwnOfKoaRequest = ownOf([
+  'app',
+  'req',
+  'res',
+  'ctx',
+  'response',
+  'originalUrl',
+  'memoizedURL',
+  '_querycache',
+  'params',
+]);
+const isOwnOfReq = ownOfRequest(['originalUrl', 'baseUrl', '_parsedUrl']);
+
+function ownOf(names: readonly string[]): (name: string) => boolean {
+  const own = new Set(names);
+  return (name) => own.has(name);
+}
+
+/** Gives the handler the address that is in the key. */
+function rewrite(context: RoutedContext, { urls }: Address): () => void {
+  const [target = '', url = '', own = ''] = urls;
+  const { req, originalUrl, request } = context as RoutedContext & {
+    originalUrl: string;
+    readonly request: { originalUrl: string; memoizedURL?: unknown };
+    readonly req: { url: string; originalUrl?: string };
+  };
+  const before = { url: req.url, target: req.originalUrl, memoized: request.memoizedURL };
+  if (before.url === url && originalUrl === own) return () => {};
+  const set = (to: { url: string; own: string; target: string | undefined; memoized: unknown }): void => {
+    req.url = to.url;
+    (context as { originalUrl: string }).originalUrl = to.own;
+    request.originalUrl = to.own;
+    if (before.target !== undefined) req.originalUrl = to.target as string;
+    request.memoizedURL = to.memoized;
+  };
+  set({ url, own, target, memoized: undefined });
+  return () => set({ ...before, own: originalUrl });
+}
+
+/** Koa reads cookies from the header that holds them all. Each is recorded by its own name. */
+function watchCookies(context: object, reads: ReadRecorder): () => void {
+  const parent = Object.getPrototypeOf(context) as object;
+  const get = (): unknown => {
+    const cookies = reads.silently(() => Reflect.get(parent, 'cookies', context)) as Cookies;
+    if (!reads.isRecording) return cookies;
+    return Object.create(cookies, {
+      get: {
+        value(name: string, options?: object) {
+          reads.read(cookieRead(name));
+          return reads.silently(() => cookies.get(name, options));
+        },
+      },
+    });
+  };
+  if (Object.hasOwn(context, 'cookies') || !('cookies' in context)) return () => {};
+  Object.defineProperty(context, 'cookies', { configurable: true, get });
+  return () => void Reflect.deleteProperty(context, 'cookies');
+}
+
+interface Cookies {
+  get(name: string, options?: object): unknown;
+}
+
+/** What a renderer copies for a page counts only as far as the page looks it up. */
+function copyFor(context: object, run: ViewRun): void {
+  const render = run.reads.silently(() => (context as { readonly render?: unknown }).render);
+  if (typeof render !== 'function') return;
+  const copying = function (this: unknown, ...args: unknown[]): unknown {
+    return run.reads.whileCopying(() => render.apply(this, args));
+  };
+  (context as { render: unknown }).render = copying;
+}
+
+function isStream(body: unknown): boolean {
+  if (typeof body !== 'object' || body === null) return false;
+  return 'pipe' in body || 'getReader' in body || body instanceof Blob || body instanceof Response;
+}
+
+/** Returns what Koa sends for an object if no middleware changes it; undefined for other bodies. */
+function textOf(body: unknown): Buffer | undefined {
+  if (typeof body !== 'object' || body === null || body instanceof Uint8Array || isStream(body)) return undefined;
+  try {
+    return Buffer.from(JSON.stringify(body));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Returns the data that a handler gave for a body, if that is written as Koa writes it. */
+function dataOf(text: string, headers: Headers): unknown {
+  if (!/^application\/json\b/.test(String(headers['content-type'] ?? ''))) return text;
+  try {
+    const data: unknown = JSON.parse(text);
+    return typeof data === 'object' && data !== null && JSON.stringify(data) === text ? data : text;
+  } catch {
+    return text;
+  }
 }
 
 /** Calls `given` whenever the response gets a body. */
@@ -148,8 +306,8 @@ function send(context: KoaContext, { status, headers, removed, body }: Reply): v
     context.set(name, Array.isArray(value) ? value : String(value));
   }
   const hadType = context.res.hasHeader('Content-Type');
-  // Pass text on as text, because outer middleware may work on it.
-  context.body = status === 304 ? null : isUtf8(body) ? body.toString() : body;
+  // Pass text on as text and data as data, because outer middleware may work on it.
+  context.body = status === 304 ? null : isUtf8(body) ? dataOf(body.toString(), headers) : body;
   // Koa sets a type for every body.
   if (!hadType && !('content-type' in headers)) context.remove('Content-Type');
   for (const name of removed) context.remove(name);

@@ -2,6 +2,7 @@ import { ttlMilliseconds } from '../render/lifetime.ts';
 import { badOption, checkNames } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
 import { DEFAULT_COOKIES } from './http/session-cookies.ts';
+import { countingReads } from './reads/read-names.ts';
 import { type SweeperLike, type Views, viewsOf } from './views.ts';
 
 /** A header that lists for a CDN the names a page depends on. */
@@ -33,6 +34,11 @@ export interface ViewOptions<R = unknown> {
    * none.
    */
   readonly vary?: (request: R) => readonly unknown[];
+  /**
+   * Names of what the handler may read of the request without that counting, because `vary` returns another value for
+   * it or because no page shows it: `['t', 'cookies.theme']`. Default: none beside loggers and the framework's parts.
+   */
+  readonly except?: readonly string[];
   /** Returns true for requests that must neither be answered from the cache nor fill it. Default: none. */
   readonly skip?: (request: R) => boolean | Promise<boolean>;
   /**
@@ -67,6 +73,8 @@ export interface ViewSettings {
   readonly ignoreHost: boolean;
   readonly query: readonly string[] | undefined;
   readonly vary: ((request: unknown) => readonly unknown[]) | undefined;
+  /** Whether a read counts. */
+  readonly counts: (read: string) => boolean;
   readonly skip: ((request: unknown) => boolean | Promise<boolean>) | undefined;
   readonly cookies: readonly string[];
   readonly models: ((request: unknown) => unknown) | undefined;
@@ -99,6 +107,7 @@ const CHECKS: { readonly [K in keyof ViewOptions]-?: readonly [Check, expected: 
   ignoreHost: [isBoolean, 'true or false'],
   query: [areTexts, 'a list of parameters'],
   vary: [isFunction, 'a function of the request that returns a list'],
+  except: [areTexts, 'a list of names of reads, such as "t" or "cookies.theme"'],
   skip: [isFunction, 'a function of the request'],
   cookies: [areTexts, 'a list of names of cookies'],
   models: [isFunction, 'a function of the request that returns models'],
@@ -140,6 +149,7 @@ export function checkViewOptions<R>(given: ViewOptions<R>, where = 'cacheView()'
     ignoreHost: given.ignoreHost ?? false,
     query: given.query && [...given.query],
     vary,
+    counts: countingReads(given.except ?? []),
     skip,
     cookies: [...(given.cookies ?? DEFAULT_COOKIES)],
     models,

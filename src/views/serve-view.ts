@@ -4,12 +4,16 @@ import { inPart, requestStarted } from '../render/ambient.ts';
 import { addressOf } from './http/address.ts';
 import { tagCodings } from './http/conditional.ts';
 import type { Exchange } from './http/exchange.ts';
+import { answerFor, markPersonal } from './http/last-word.ts';
 import { record } from './http/recorder.ts';
 import { forVisitor, replyWith } from './http/reply.ts';
 import { type SkipReason, skipReason } from './http/request-rules.ts';
+import { Visit } from './http/visit.ts';
 import type { ViewSettings } from './options.ts';
+import type { ReadReason } from './reads/request-reads.ts';
+import { RequestValues } from './reads/request-values.ts';
 import { viewIdentities } from './view-names.ts';
-import { keepPrivate, type MissReason, ViewRun } from './view-run.ts';
+import { type MissReason, ViewRun } from './view-run.ts';
 import { ViewSlot } from './view-slot.ts';
 
 /** Outcome of one request for a view; published on the `diagnostics_channel` `nunjucks-cachesweeper:view`. */
@@ -23,6 +27,8 @@ export interface ViewReport {
    */
   readonly outcome: 'hit' | 'miss' | 'skip';
   readonly reason?: MissReason;
+  /** The read that is the reason, such as `session` or `locals.t`. Only where the option `debug` is on, who read it. */
+  readonly detail?: string;
 }
 
 const viewChannel = channel('nunjucks-cachesweeper:view');
@@ -78,11 +84,14 @@ export async function serveView<T>(
   const outer = settingsOfRequests.get(incoming);
   if (outer !== undefined) {
     // The outer view's entry would be served without checking the rules of this one, so do not store it.
-    if (outer !== settings) runOf(incoming)?.refuse('nested view');
+    if (outer !== settings) {
+      runOf(incoming)?.refuse('nested view');
+      markPersonal(exchange.response);
+    }
     return await handler(undefined);
   }
   settingsOfRequests.set(incoming, settings);
-  let found: ViewRun | SkipReason | 'answered' | 'head request';
+  let found: ViewRun | Passed | 'answered';
   try {
     found = await answer(exchange, settings);
   } catch (error) {
@@ -95,15 +104,16 @@ export async function serveView<T>(
     return await handler(undefined);
   }
   const run = found;
+  answerFor(exchange.response, run);
   runs.set(incoming, run);
   record(exchange.response, settings.maxBytes, run);
   return await inPart(run.part, () => handler(run));
 }
 
-async function answer(
-  exchange: Exchange,
-  settings: ViewSettings,
-): Promise<ViewRun | SkipReason | 'answered' | 'head request'> {
+/** Why the cache takes no part. */
+type Passed = SkipReason | ReadReason | 'head request';
+
+async function answer(exchange: Exchange, settings: ViewSettings): Promise<ViewRun | Passed | 'answered'> {
   const { views, name } = settings;
   const { incoming, host, params } = exchange;
   if (name !== undefined && settings.path === undefined && exchange.pattern !== undefined) {
@@ -116,32 +126,52 @@ async function answer(
   if (address === undefined) return 'target';
   const { now, maxDataAge } = views.engine.settings;
   const since = requestStarted() ?? now() - maxDataAge;
+  const request = new RequestValues(exchange, views);
   const slot = new ViewSlot(views.engine, {
     identities: viewIdentities({ host: settings.ignoreHost ? undefined : host, path: address.path, name, params }),
     models: settings.models === undefined ? [] : views.identities(await settings.models(exchange.request)),
     address,
     values: settings.vary?.(exchange.request) ?? [],
-    headers: incoming.headers,
+    kind: [exchange.route, request.kind()],
+    request,
   });
   const own = await slot.open();
   if (own.uncached !== undefined) return 'unknown token';
   const view = await slot.find();
+  if (view === 'personal' || view === 'unseen') return view;
   if (view !== undefined) {
     const reply = forVisitor(replyWith(view, incoming, now()), exchange.headers(), settings.cacheControl);
+    answerFor(exchange.response);
     report(exchange, settings, 'hit', undefined);
     tagCodings(exchange.response);
     exchange.send({ ...reply, headers: { ...reply.headers, 'X-Cache': 'hit' } });
     return 'answered';
   }
   if (incoming.method === 'HEAD') return 'head request';
-  return new ViewRun(exchange, settings, { slot, own, since }, (reason) => report(exchange, settings, 'miss', reason));
+  return new ViewRun(exchange, settings, { slot, own, since, address, values: request }, (reason, detail) =>
+    report(exchange, settings, 'miss', reason, detail),
+  );
 }
+
+/**
+ * Reasons that concern one visitor, or leave open whether they do. What the request carries and what the handler finds
+ * out is asked apart from the reason.
+ */
+const PERSONAL: ReadonlySet<MissReason> = new Set<MissReason>([
+  'skip option',
+  'error',
+  'request body',
+  'personal',
+  'unseen',
+]);
 
 /** Sets X-Cache on the response to a request in which the cache takes no part, and reports it. */
 function note(exchange: Exchange, settings: ViewSettings, outcome: 'miss' | 'skip', reason: MissReason): void {
   const { response } = exchange;
   response.setHeader('X-Cache', settings.debug ? `${outcome} (${reason})` : outcome);
-  keepPrivate(response, reason, settings);
+  const visit = new Visit(exchange, settings.cookies);
+  if (PERSONAL.has(reason)) visit.mark();
+  answerFor(response, visit);
   report(exchange, settings, outcome, reason);
 }
 
@@ -150,8 +180,10 @@ function report(
   { name }: ViewSettings,
   outcome: ViewReport['outcome'],
   reason: MissReason | undefined,
+  detail?: string,
 ): void {
   if (!viewChannel.hasSubscribers) return;
-  const told: ViewReport = { target, name, outcome, ...(reason === undefined ? {} : { reason }) };
+  const why = { ...(reason === undefined ? {} : { reason }), ...(detail === undefined ? {} : { detail }) };
+  const told: ViewReport = { target, name, outcome, ...why };
   viewChannel.publish(told);
 }

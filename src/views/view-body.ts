@@ -1,10 +1,8 @@
-import type { Dependencies } from '../cache/dependencies.ts';
-import { Body } from '../render/body.ts';
-import type { UncachedReason } from '../reporting/report.ts';
+import { Body, type BodyPart } from '../render/body.ts';
 
 /** A whole view while its handler runs. Several renders may add to it, each with the tokens that it read. */
 export class ViewBody extends Body {
-  override include(part: { readonly dependencies: Dependencies; readonly uncached: UncachedReason | undefined }): void {
+  override include(part: BodyPart): void {
     for (const [name, token] of part.dependencies.tokens) {
       const known = this.dependencies.tokens.get(name);
       // Two renders saw different tokens: one shows the state before a bump, the other the state after.

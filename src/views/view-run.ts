@@ -1,18 +1,26 @@
-import type { ServerResponse } from 'node:http';
 import type { Identity } from '../model/identity.ts';
-import { currentPart, type Part } from '../render/ambient.ts';
+import { currentPart, type PageWatch, type Part } from '../render/ambient.ts';
 import type { Body } from '../render/body.ts';
 import type { UncachedReason } from '../reporting/report.ts';
-import { isStrong, tagCodings } from './http/conditional.ts';
-import { repeatsSecret } from './http/csrf.ts';
+import type { Address } from './http/address.ts';
+import { isStrong, tagCodings, type Validators, validatorMet } from './http/conditional.ts';
+import { varyByOrigin } from './http/cors.ts';
 import type { Exchange, Headers } from './http/exchange.ts';
+import type { Asked } from './http/last-word.ts';
+import { text } from './http/personal-headers.ts';
 import type { Head, ResponseEvents, Sent } from './http/recorder.ts';
-import { PRIVATE, storedView, strongTag } from './http/reply.ts';
+import { bringsSecret, isCoded, repeatsSecret } from './http/reflection.ts';
+import { storedView, strongTag } from './http/reply.ts';
 import type { SkipReason } from './http/request-rules.ts';
 import { type ResponseReason, responseReason, varyNames } from './http/response-rules.ts';
 import { surrogateValue } from './http/surrogate.ts';
-import { isLoggedIn, sessionText } from './http/visitor.ts';
+import { Visit } from './http/visit.ts';
 import type { ViewSettings } from './options.ts';
+import { headerRead, type ReadName } from './reads/read-names.ts';
+import { describeRead } from './reads/read-report.ts';
+import { type ReadReason, RequestReads } from './reads/request-reads.ts';
+import type { RequestValues, ValueText } from './reads/request-values.ts';
+import { RequestWindow } from './reads/request-window.ts';
 import { ViewBody } from './view-body.ts';
 import type { ViewSlot } from './view-slot.ts';
 
@@ -21,6 +29,8 @@ export type MissReason =
   | SkipReason
   | ResponseReason
   | UncachedReason
+  | ReadReason
+  | 'repeats host'
   | 'head request'
   | 'request no-store'
   | 'session changed'
@@ -36,50 +46,61 @@ export type MissReason =
 /** Headers that describe the body as it is sent. */
 const DESCRIBES = /^(?:content-.*|etag|last-modified|expires|vary|cache-control)$/;
 
-/** Reasons that concern one visitor. Such an answer must not be stored by proxies either. */
-const PERSONAL: ReadonlySet<string> = new Set<MissReason>([
-  'authorization',
-  'logged in',
-  'session cookie',
-  'skip option',
-  'set-cookie',
-  'session changed',
-  'csrf token',
-  'private name',
-]);
+/** Reasons to refuse a view that concern one visitor: proxies must not store such an answer either. */
+const PERSONAL: ReadonlySet<MissReason> = new Set<MissReason>(['skip option', 'csrf token', 'nested view']);
 
 /** Watches a handler make a view: collects what it sends and the dependencies of that. */
-export class ViewRun implements ResponseEvents {
+export class ViewRun implements ResponseEvents, PageWatch, Asked {
   /** Whatever is rendered in this part belongs to the view. */
   readonly part: Part;
+  /** What the handler reads of the request. */
+  readonly reads: RequestReads;
   readonly #exchange: Exchange;
   readonly #settings: ViewSettings;
   readonly #slot: ViewSlot;
   readonly #body: ViewBody;
-  /** Headers and session before the handler ran. */
+  readonly #visit: Visit;
+  /** Headers before the handler ran. */
   readonly #before: Headers;
-  readonly #session: string | undefined;
+  /** What the client says about the answer that it has, whatever the handler sees of it. */
+  readonly #validators: Validators;
   readonly #started = performance.now();
   readonly #expires: number;
-  readonly #done: (reason: MissReason | undefined) => void;
+  readonly #done: (reason: MissReason | undefined, detail: string | undefined) => void;
   /** Calls of {@link depend} whose tokens are not yet read. */
   readonly #asking = new Set<Promise<void>>();
+  readonly #values: RequestValues;
+  readonly #window: RequestWindow;
   #refused: MissReason | undefined;
   /** State at the time the framework got the answer, if it sends it later. */
   #handedOver: { readonly headers: Headers; readonly isSame: (body: Buffer | undefined) => boolean } | undefined;
   /** Cache-Control that this class added from the options. */
   #added: string | undefined;
+  /** Result of the option `skip`, asked again when the head is sent. */
+  #skip: boolean | Promise<boolean> = false;
+  /** Whether the body was searched for secrets when the head was sent. */
+  #isSearched = false;
+  /** Cache-Control as all others left it, before a personal answer was made private. */
+  #lastControl: Headers[string] | undefined;
 
   /**
+   * Begins to record what the handler reads.
+   *
    * @param parts `own`: dependencies that the view has in any case; `since`: earliest time its data was read, in
-   * milliseconds since 1970
+   * milliseconds since 1970; `address`: what the handler is given; `values`: what reads find
    * @param done called when the view is stored, or with the reason why not
    */
   constructor(
     exchange: Exchange,
     settings: ViewSettings,
-    parts: { readonly slot: ViewSlot; readonly own: Body; readonly since: number },
-    done: (reason: MissReason | undefined) => void,
+    parts: {
+      readonly slot: ViewSlot;
+      readonly own: Body;
+      readonly since: number;
+      readonly address: Address;
+      readonly values: RequestValues;
+    },
+    done: (reason: MissReason | undefined, detail: string | undefined) => void,
   ) {
     this.#exchange = exchange;
     this.#settings = settings;
@@ -87,17 +108,35 @@ export class ViewRun implements ResponseEvents {
     this.#done = done;
     this.#body = new ViewBody();
     this.#body.include(parts.own);
-    this.part = { body: this.#body, since: parts.since, mayMissPrivate: true };
     this.#before = exchange.headers();
-    this.#session = sessionText(exchange.visitors);
+    this.#values = parts.values;
+    if (/no-store/i.test(exchange.incoming.headers['cache-control'] ?? '')) this.#refused = 'request no-store';
+    this.#visit = new Visit(exchange, settings.cookies);
+    const { 'if-none-match': noneMatch, 'if-modified-since': since } = exchange.incoming.headers;
+    this.#validators = { 'if-none-match': noneMatch, 'if-modified-since': since };
+    const tell = settings.debug ? describeRead : undefined;
+    this.reads = new RequestReads(parts.values, settings.counts, tell);
+    this.#window = new RequestWindow(exchange, parts.address, this.reads);
+    this.part = { body: this.#body, since: parts.since, mayMissPrivate: true, watch: this };
     const now = settings.views.engine.settings.now();
     this.#expires = settings.lifetime === 0 ? Number.POSITIVE_INFINITY : now + settings.lifetime;
-    if (/no-store/i.test(exchange.incoming.headers['cache-control'] ?? '')) this.#refused = 'request no-store';
   }
 
   /** Keeps the view from being stored. */
   refuse(reason: MissReason): void {
+    if (PERSONAL.has(reason)) this.#visit.mark();
     this.#refused ??= reason;
+  }
+
+  /** Says that the answer belongs to one visitor, apart from whether it is stored. */
+  markPersonal(): void {
+    this.#visit.mark();
+  }
+
+  isPersonal(): boolean {
+    this.#lastControl = this.#exchange.response.getHeader('cache-control');
+    if (this.#body.isPersonal || this.reads.reason === 'personal') return true;
+    return this.reads.silently(() => this.#visit.isPersonal());
   }
 
   /** Adds models to the dependencies. Resolves when their tokens are known. */
@@ -108,23 +147,80 @@ export class ViewRun implements ResponseEvents {
     this.#asking.delete(asking);
   }
 
-  head({ status, headers, body }: Head): void {
-    this.#guarded(() => {
-      const { response } = this.#exchange;
-      const { cacheControl, surrogate, debug } = this.#settings;
-      const reason = this.#reason(status, headers) ?? this.#bodyReason(headers, body);
-      if (reason !== undefined) this.refuse(reason);
-      response.setHeader('X-Cache', debug && reason !== undefined ? `miss (${reason})` : 'miss');
-      if (reason !== undefined) return keepPrivate(response, reason, this.#settings);
-      if (headers['cache-control'] === undefined && cacheControl !== undefined) {
-        this.#added = cacheControl;
-        response.setHeader('Cache-Control', cacheControl);
-      }
-      response.setHeader('Accept-Ranges', 'none');
-      if (body !== undefined && !isStrong(headers.etag)) response.setHeader('ETag', strongTag(headers, body));
-      if (surrogate !== undefined) response.setHeader(surrogate.header, this.#surrogate(surrogate, body !== undefined));
-      tagCodings(response);
-    });
+  pageBegins(): void {
+    this.reads.pageBegins();
+  }
+
+  lookedUp(name: string): void {
+    this.#window.lookedUp(name);
+  }
+
+  lookedUpAll(): void {
+    this.#window.lookedUpAll();
+  }
+
+  outside<T>(run: () => T): T {
+    return this.reads.silently(run);
+  }
+
+  /** The handler has handed over its answer. What runs from now on sees the request as it came. */
+  ending(): void {
+    this.#window.close();
+  }
+
+  head(head: Head): boolean {
+    try {
+      return this.reads.silently(() => {
+        this.#askSkip();
+        this.#prepareHead(head);
+        return this.#isNotModified(head);
+      });
+    } catch (error) {
+      this.#fail(error);
+      return false;
+    }
+  }
+
+  #prepareHead({ status, headers, body }: Head): void {
+    const { response, incoming } = this.#exchange;
+    const { cacheControl, surrogate, debug } = this.#settings;
+    varyByOrigin(response, incoming.headers.origin);
+    const reason = this.#reason(status, headers) ?? this.#bodyReason(headers, body);
+    if (reason !== undefined) this.refuse(reason);
+    response.setHeader('X-Cache', debug && reason !== undefined ? `miss (${reason}${this.#detail(reason)})` : 'miss');
+    if (reason !== undefined) return;
+    if (headers['cache-control'] === undefined && cacheControl !== undefined) {
+      this.#added = cacheControl;
+      response.setHeader('Cache-Control', cacheControl);
+    }
+    response.setHeader('Accept-Ranges', 'none');
+    if (body !== undefined && !isStrong(headers.etag)) response.setHeader('ETag', strongTag(headers, body));
+    if (surrogate !== undefined) response.setHeader(surrogate.header, this.#surrogate(surrogate, body !== undefined));
+    tagCodings(response);
+  }
+
+  /** Whether the client has exactly what is about to be sent, stored or not; if so, sets the tag that it knows. */
+  #isNotModified({ status, body }: Head): boolean {
+    if (status !== 200 || body === undefined) return false;
+    const { response } = this.#exchange;
+    const etag = text(response.getHeader('etag') as Headers[string]);
+    const met = validatorMet(this.#validators, etag, text(response.getHeader('last-modified')) || undefined);
+    if (met === undefined) return false;
+    if (met !== '') response.setHeader('ETag', met);
+    return true;
+  }
+
+  /** Asks the option `skip` again: the handler may have found out what it goes by. */
+  #askSkip(): void {
+    try {
+      this.#skip = this.#settings.skip?.(this.#exchange.request) ?? false;
+      if (this.#skip === true) this.refuse('skip option');
+      // Await it when the response has ended; until then, a rejection is nobody's.
+      else if (this.#skip instanceof Promise) this.#skip.catch(() => {});
+    } catch (error) {
+      this.#visit.mark();
+      this.#fail(error);
+    }
   }
 
   /**
@@ -152,23 +248,29 @@ export class ViewRun implements ResponseEvents {
   }
 
   sent(sent: Sent): void {
-    void this.#keep(sent).then(this.#done, (error) => {
-      this.#settings.views.report(error);
-      this.#done('error');
-    });
+    this.#window.close();
+    void this.#keep(sent).then(
+      (reason) => this.#done(reason, reason === this.reads.reason ? this.reads.detail : undefined),
+      (error) => {
+        this.#settings.views.report(error);
+        this.#done('error', undefined);
+      },
+    );
   }
 
   /** Runs synchronously unless there is something to wait for, so that the next request finds the view. */
   async #keep({ status, headers, sentHeaders, body, fault }: Sent): Promise<MissReason | undefined> {
+    if (this.#values.models.length > 0) void this.depend(this.#values.models);
     if (this.#asking.size > 0) await Promise.all(this.#asking);
-    const skip = this.#settings.skip?.(this.#exchange.request);
-    if (skip instanceof Promise ? await skip : skip) return 'skip option';
+    if (this.#skip instanceof Promise ? await this.#skip : this.#skip) return 'skip option';
     // Headers that others set later, until the head was sent, count as well.
-    const reason = fault ?? this.#reason(status, headers) ?? this.#responseReason(status, sentHeaders);
+    const last = { ...sentHeaders, 'cache-control': this.#lastControl ?? '' };
+    const reason = fault ?? this.#reason(status, headers) ?? this.#responseReason(status, last);
     if (reason !== undefined) return reason;
     if (body === undefined) return 'too large';
-    if (repeatsSecret(headers['content-encoding'] === undefined ? body : undefined, this.#exchange))
-      return 'csrf token';
+    const parts = [{ headers, body: this.#isSearched ? undefined : body }, { headers: sentHeaders }];
+    if (repeatsSecret(this.#exchange, parts)) return 'csrf token';
+    if (this.#settings.ignoreHost && body.includes(this.#exchange.host)) return 'repeats host';
     const { surrogate } = this.#settings;
     // Now all dependencies are known.
     const named = surrogate && { [surrogate.header.toLowerCase()]: this.#surrogate(surrogate, true) };
@@ -178,7 +280,7 @@ export class ViewRun implements ResponseEvents {
         this.#before,
         this.#settings.views.engine.settings.now(),
       ),
-      vary: this.#varyNames(headers),
+      reads: this.#allReads(headers),
       dependencies: this.#body.dependencies,
       since: this.part.since,
       expires: this.#expires,
@@ -188,13 +290,10 @@ export class ViewRun implements ResponseEvents {
 
   /** Returns why the view must not be stored, as far as is known by now. */
   #reason(status: number, headers: Headers): MissReason | undefined {
-    const { visitors } = this.#exchange;
-    const response = this.#refused ?? this.#responseReason(status, headers) ?? this.#body.uncached;
-    if (response !== undefined) return response;
-    // Middleware behind this one may have identified the visitor.
-    if (isLoggedIn(visitors)) return 'logged in';
-    const session = sessionText(visitors);
-    return session === undefined || session !== this.#session ? 'session changed' : undefined;
+    const { reason } = this.reads;
+    return (
+      reason ?? this.#refused ?? this.#responseReason(status, headers) ?? this.#body.uncached ?? this.#visit.foundOut()
+    );
   }
 
   /** Checks the body. An outer compression may change it; any other outer change may be for this visitor alone. */
@@ -202,9 +301,12 @@ export class ViewRun implements ResponseEvents {
     const { engine } = this.#settings.views;
     // Check here, because the sending code is still in its transaction.
     if ([...this.#body.dependencies.tokens.keys()].some((name) => engine.isUncommitted(name))) return 'unknown token';
-    const isCoded = headers['content-encoding'] !== undefined;
-    if (!isCoded && this.#handedOver?.isSame(body) === false) return 'changed outside';
-    return repeatsSecret(isCoded ? undefined : body, this.#exchange) ? 'csrf token' : undefined;
+    if (!isCoded(headers) && this.#handedOver?.isSame(body) === false) return 'changed outside';
+    this.#isSearched = body !== undefined;
+    if (repeatsSecret(this.#exchange, [{ headers, body }])) return 'csrf token';
+    // What the rest of the body repeats cannot be taken back from a proxy.
+    if (body === undefined && bringsSecret(this.#exchange)) this.markPersonal();
+    return undefined;
   }
 
   /** Leaves out headers that others added after the answer was handed over, except those that describe the body. */
@@ -222,10 +324,21 @@ export class ViewRun implements ResponseEvents {
     return surrogateValue([...this.#body.dependencies.tokens.keys()], surrogate, isComplete);
   }
 
-  /** A compressed body is only for clients that accept its coding, even if Vary does not say so. */
-  #varyNames(headers: Headers): readonly string[] {
-    const isCoded = headers['content-encoding'] !== undefined || this.#exchange.mayCompress;
-    return isCoded ? ['accept-encoding', ...varyNames(headers)] : varyNames(headers);
+  /** Returns what was read, and the request headers that the response names in its Vary. */
+  #allReads(headers: Headers): ReadonlyMap<ReadName, ValueText> {
+    const all = new Map(this.reads.found);
+    // A compressed body is only for clients that accept its coding, even if Vary does not say so.
+    const maybeCoded = isCoded(headers) || this.#exchange.mayCompress;
+    for (const name of maybeCoded ? ['accept-encoding', ...varyNames(headers)] : varyNames(headers)) {
+      const read = headerRead(name);
+      if (!all.has(read)) all.set(read, this.#values.text(read));
+    }
+    return all;
+  }
+
+  #detail(reason: MissReason): string {
+    const { reads } = this;
+    return reason === reads.reason && reads.detail !== undefined ? `: ${reads.detail}` : '';
   }
 
   /** Ignores the Cache-Control that came from our options: it addresses browsers and proxies, not this cache. */
@@ -235,18 +348,8 @@ export class ViewRun implements ResponseEvents {
     return responseReason(status, isOurs ? others : headers, this.#settings.statuses);
   }
 
-  #guarded(run: () => void): void {
-    try {
-      run();
-    } catch (error) {
-      this.refuse('error');
-      this.#settings.views.report(error);
-    }
+  #fail(error: unknown): void {
+    this.refuse('error');
+    this.#settings.views.report(error);
   }
-}
-
-/** Marks an answer as private if its reason concerns one visitor, because proxies know the address only. */
-export function keepPrivate(response: ServerResponse, reason: string, { cacheControl }: ViewSettings): void {
-  const isPersonal = PERSONAL.has(reason) && cacheControl !== undefined;
-  if (isPersonal && !response.hasHeader('Cache-Control')) response.setHeader('Cache-Control', PRIVATE);
 }

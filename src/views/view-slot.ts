@@ -1,4 +1,3 @@
-import type { IncomingHttpHeaders } from 'node:http';
 import { Dependencies } from '../cache/dependencies.ts';
 import { type Entry, MAX_DEPENDENCIES } from '../cache/entry.ts';
 import { canonicalKey, type KeyModel, type KeyParts, type StoredKey, safeKey } from '../cache/key.ts';
@@ -10,11 +9,13 @@ import { Body } from '../render/body.ts';
 import type { Engine } from '../render/engine.ts';
 import type { UncachedReason } from '../reporting/report.ts';
 import { canonicalList } from '../util/canonical.ts';
+import { digest } from '../util/digest.ts';
 import type { Address } from './http/address.ts';
-import { readView, type StoredView, writeVary, writeView } from './http/stored-view.ts';
+import { type AddressRecord, readView, type StoredView, writeRecord, writeView } from './http/stored-view.ts';
+import type { ReadName } from './reads/read-names.ts';
+import type { ReadReason } from './reads/request-reads.ts';
+import { PERSONAL, type RequestValues, UNSEEN, type ValueText } from './reads/request-values.ts';
 import { VIEW_TYPE } from './view-names.ts';
-
-type RequestHeaders = Pick<IncomingHttpHeaders, string>;
 
 /** Keys in the store and in the memory tier. */
 type ViewKey = StoredKey & { readonly memoryKey: string };
@@ -22,8 +23,8 @@ type ViewKey = StoredKey & { readonly memoryKey: string };
 /** A view that a handler has just made. */
 export interface MadeView {
   readonly view: StoredView;
-  /** Request headers that its Vary names. */
-  readonly vary: readonly string[];
+  /** What was read of the request to make it, with the texts of what was found. */
+  readonly reads: ReadonlyMap<ReadName, ValueText>;
   /** All that it was made from, including the view's own names. */
   readonly dependencies: Dependencies;
   /** Earliest time its data was read, and its expiry, in milliseconds since 1970. */
@@ -33,6 +34,11 @@ export interface MadeView {
   readonly cost: number;
 }
 
+/** An address whose handlers read more than this is not cached: looking a view up would cost too much. */
+const MAX_READS = 50;
+/** An address with more views has almost as many as visitors. */
+const MAX_VALUES = 64;
+
 /** Finds and stores one view, for one request. */
 export class ViewSlot {
   readonly #engine: Engine;
@@ -40,13 +46,17 @@ export class ViewSlot {
   readonly #identities: readonly Identity[];
   readonly #models: readonly Identity[];
   readonly #address: Address;
+  readonly #kind: readonly string[];
   readonly #values: readonly unknown[];
-  readonly #headers: RequestHeaders;
-  /** Request headers on which views of this url are known to depend. */
-  #varied: readonly string[] = [];
+  readonly #request: RequestValues;
+  /** What is known of the address. */
+  #record: AddressRecord = { reads: [], stored: [] };
+  /** What this request has for the reads of the record. */
+  #found: readonly (readonly [ReadName, string])[] = [];
 
   /**
-   * @param view `identities`: those of the view itself; `models`: those it shows; `values`: result of the `vary` option
+   * @param view `identities`: those of the view itself; `models`: those it shows; `kind`: texts that tell the route, and
+   * what middleware left, from others; `values`: result of the `vary` option; `request`: what reads find
    */
   constructor(
     engine: Engine,
@@ -54,8 +64,9 @@ export class ViewSlot {
       readonly identities: readonly Identity[];
       readonly models: readonly Identity[];
       readonly address: Address;
+      readonly kind: readonly string[];
       readonly values: readonly unknown[];
-      readonly headers: RequestHeaders;
+      readonly request: RequestValues;
     },
   ) {
     this.#engine = engine;
@@ -63,8 +74,9 @@ export class ViewSlot {
     this.#identities = view.identities;
     this.#models = view.models;
     this.#address = view.address;
+    this.#kind = view.kind;
     this.#values = view.values;
-    this.#headers = view.headers;
+    this.#request = view.request;
   }
 
   /** Returns a body with the tokens of all names that the models depend on. */
@@ -87,35 +99,58 @@ export class ViewSlot {
     return this.depend([...this.#identities, ...this.#models]);
   }
 
-  /** Returns the view that may be served now, if there is one. */
-  async find(): Promise<StoredView | undefined> {
+  /**
+   * Returns the view that may be served now, if there is one; a reason if handlers of this address read what belongs to
+   * this visitor or cannot be compared.
+   */
+  async find(): Promise<StoredView | ReadReason | undefined> {
     // This request made the token, so nothing can be stored under it.
     if (this.#identities.some((identity) => this.#reader.isFresh(ownName(identity)))) return undefined;
     const found = await this.#read(this.#key([]));
     if (found === undefined || 'body' in found) return found;
-    this.#varied = found.vary;
-    const varied = await this.#read(this.#key(this.#varied));
+    this.#record = found;
+    const texts = found.reads.map((name) => [name, this.#request.text(name)] as const);
+    const reason = reasonOf(texts);
+    if (reason !== undefined) return reason;
+    this.#found = texts as readonly (readonly [ReadName, string])[];
+    const varied = await this.#read(this.#key(this.#found));
     return varied !== undefined && 'body' in varied ? varied : undefined;
   }
 
   /** Stores a view; returns the reason if it is not stored. */
-  keep({ view, vary, dependencies, since, expires, cost }: MadeView): UncachedReason | undefined {
+  keep({ view, reads, dependencies, since, expires, cost }: MadeView): UncachedReason | ReadReason | undefined {
     const { settings, entries } = this.#engine;
     if (dependencies.tokens.size > MAX_DEPENDENCIES) return 'too many dependencies';
+    const reason = reasonOf([...reads]);
+    if (reason !== undefined) return reason;
+    const found = [...new Map([...this.#found, ...(reads as ReadonlyMap<ReadName, string>)])].sort(([a], [b]) =>
+      a < b ? -1 : 1,
+    );
+    const record = this.#recordWith(found);
+    if (record === undefined) return 'reads too much';
     dependencies.expires = Math.min(dependencies.expires, expires);
-    const headers = [...new Set([...this.#varied, ...vary])].sort();
-    const { memoryKey, ...stored } = this.#key(headers);
+    const { memoryKey, ...stored } = this.#key(found);
     const entry = newEntry(settings, { html: writeView(view), cost, since }, dependencies);
     if (entry.expires <= settings.now()) return 'expired';
     if (!entries.fits(memoryKey, entry)) return 'too large';
     const kept = new Map([[memoryKey, [{ entry, stored }]]]);
-    if (headers.length > 0) {
+    if (record !== this.#record) {
       const { memoryKey: plain, ...base } = this.#key([]);
-      const made = { html: writeVary({ vary: headers }), cost: 0, since };
+      const made = { html: writeRecord(record), cost: 0, since };
       kept.set(plain, [{ entry: newEntry(settings, made, this.#ownDependencies(entry.expires)), stored: base }]);
     }
     entries.keep({ kept, found: NONE, records: NONE, reader: this.#reader });
     return undefined;
+  }
+
+  /** Returns the record with one more view; undefined if the address has too many. */
+  #recordWith(found: readonly (readonly [ReadName, string])[]): AddressRecord | undefined {
+    if (found.length === 0) return this.#record;
+    const values = digest(JSON.stringify(found), 12);
+    const { reads, stored } = this.#record;
+    if (found.length === reads.length && stored.includes(values)) return this.#record;
+    if (found.length > MAX_READS || stored.length >= MAX_VALUES) return undefined;
+    return { reads: found.map(([name]) => name), stored: [...new Set([...stored, values])] };
   }
 
   #ownDependencies(expires: number): Dependencies {
@@ -154,10 +189,10 @@ export class ViewSlot {
     return verdict === 'valid' && (await this.#engine.areCurrent(entry.templates));
   }
 
-  /** @param vary request headers to include in the key */
-  #key(vary: readonly string[]): ViewKey {
+  /** @param found what the request has for the reads of the view */
+  #key(found: readonly (readonly [ReadName, string])[]): ViewKey {
     const { namespace, version } = this.#engine.settings;
-    const { host, path, query } = this.#address;
+    const { host, path, query, urls } = this.#address;
     const models: KeyModel[] = this.#identities.map((identity) => {
       const name = ownName(identity);
       return { type: identity.type, id: identity.id, name, token: this.#token(name) };
@@ -169,10 +204,10 @@ export class ViewSlot {
       digest: 'GET',
       ordinal: 0,
       models,
-      keys: canonicalList([host, path, query], 'address'),
+      keys: canonicalList([host, path, query, others(urls), this.#kind], 'address'),
       using: '[]',
-      vary: canonicalList([this.#values, vary.map((name) => [name, this.#headers[name] ?? null])], 'vary value'),
-      reads: '',
+      vary: canonicalList([this.#values], 'vary value'),
+      reads: found.length === 0 ? '' : JSON.stringify(found),
     };
     const canonical = canonicalKey(parts);
     // The memory key has no tokens, so that a newer view replaces an older one.
@@ -184,6 +219,17 @@ export class ViewSlot {
     const token = this.#reader.token(name);
     return token === PENDING || token === UNKNOWN ? '' : token;
   }
+}
+
+/** Returns the urls that differ from the first, which is in the key anyway. */
+function others([first, ...rest]: readonly string[]): readonly (string | 0)[] {
+  return rest.every((url) => url === first) ? [] : rest.map((url) => (url === first ? 0 : url));
+}
+
+/** Returns why a key cannot hold these. */
+function reasonOf(texts: readonly (readonly [ReadName, ValueText])[]): ReadReason | undefined {
+  if (texts.some(([, text]) => text === PERSONAL)) return 'personal';
+  return texts.some(([, text]) => text === UNSEEN) ? 'unseen' : undefined;
 }
 
 const NONE: ReadonlyMap<string, never> = new Map<string, never>();

@@ -1,5 +1,6 @@
 import type { Identity } from '../model/identity.ts';
 import { ownName } from '../model/names.ts';
+import { PrivateNames } from '../reads/private-names.ts';
 import type { Engine } from '../render/engine.ts';
 import { type ExpiredViews, expiredBy, type ViewTarget } from './expire.ts';
 import { Routes } from './routes.ts';
@@ -24,6 +25,8 @@ export class Views {
   /** Reports an error of work that no caller waits for. */
   readonly report: (error: unknown) => void;
   readonly #bump: (names: ReadonlySet<string>) => Promise<void>;
+  readonly #privateNames: PrivateNames;
+  #count = 0;
 
   constructor(
     sweeper: SweeperLike,
@@ -37,6 +40,7 @@ export class Views {
     this.engine = parts.engine;
     this.report = parts.report;
     this.#bump = parts.bump;
+    this.#privateNames = new PrivateNames(parts.engine.settings.private);
   }
 
   /** Whether anything may be cached. */
@@ -65,9 +69,25 @@ export class Views {
     return Array.isArray(models) ? keys.identities(models, undefined) : [keys.identity(models, undefined)];
   }
 
+  /** Whether a value of this name belongs to a visitor. */
+  isPrivate(name: string): boolean {
+    return this.#privateNames.privateLength([name]) !== undefined;
+  }
+
+  /** Returns the identity of an instance, if it is a model. */
+  identityOf(instance: object): Identity | undefined {
+    return this.engine.keys.identityOfInstance(instance);
+  }
+
+  /** Returns a number for a `cacheView`. It is the same in all processes that make theirs in the same order. */
+  nextNumber(): number {
+    this.#count += 1;
+    return this.#count;
+  }
+
   /** Returns the text that stands for an instance in a key, if the instance has an identity. */
   nameOfInstance(instance: object): string | undefined {
-    const identity = this.engine.keys.identityOfInstance(instance);
+    const identity = this.identityOf(instance);
     return identity && `Model(${JSON.stringify(ownName(identity))})`;
   }
 }

@@ -1,6 +1,6 @@
 import { DEFAULT_PRIVATE_NAMES } from 'nunjucks-cachesweeper';
 import { describe, expect, test } from 'vitest';
-import { PrivateNames } from '../../src/template/compile/private-names.ts';
+import { PrivateNames } from '../../src/reads/private-names.ts';
 import { Article } from '../support/models.ts';
 import { failure, site } from './site.ts';
 

@@ -72,7 +72,7 @@ describe.each(frameworks)('%s: what stands around the cache', (_name, start) => 
     const handler: Handler = (call) => call.send(`ticket ${call.header('cookie')}`);
     const { get } = await running([{ path: '/', handler, options: { cacheControl: shared } }]);
     const { headers, cache } = await get('/', { Cookie: 'ticket=0123456789abcdef' });
-    expect([cache, headers['cache-control']]).toEqual(['miss (csrf token)', 'private, no-cache']);
+    expect([cache, headers['cache-control']]).toEqual(['miss (personal: headers.cookie)', 'private, no-cache']);
   });
 
   test.each([

@@ -1,9 +1,9 @@
+import type { PrivateNames } from '../../reads/private-names.ts';
 import { digest } from '../../util/digest.ts';
 import { lru } from '../../util/lru.ts';
 import type { Environment, Lexer, Node, ParserClass } from '../nunjucks.ts';
 import { newFacts, type TemplateFacts } from './facts.ts';
 import { preprocessed, withoutFactsTag } from './facts-text.ts';
-import type { PrivateNames } from './private-names.ts';
 import { boundNames, DEFINITIONS, descendants, isNode, ORDINAL } from './syntax.ts';
 import { type Position, positionOf } from './template-error.ts';
 import { textsIn } from './texts.ts';

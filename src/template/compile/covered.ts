@@ -1,5 +1,5 @@
+import type { PrivateNames } from '../../reads/private-names.ts';
 import type { Node } from '../nunjucks.ts';
-import type { PrivateNames } from './private-names.ts';
 import { childNodes, pathOf } from './syntax.ts';
 
 type Path = readonly string[];

@@ -1,5 +1,5 @@
+import type { PrivateNames } from '../../reads/private-names.ts';
 import type { Node, Token } from '../nunjucks.ts';
-import type { PrivateNames } from './private-names.ts';
 import { childNodes } from './syntax.ts';
 import { failAt, positionOf, templateError } from './template-error.ts';
 

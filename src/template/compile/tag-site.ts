@@ -1,6 +1,6 @@
+import type { PrivateNames } from '../../reads/private-names.ts';
 import { type BodyReading, type Find, readBody } from './body-uses.ts';
 import { type Allowed, isCovered } from './covered.ts';
-import type { PrivateNames } from './private-names.ts';
 import { type Position, templateError } from './template-error.ts';
 import type { Uses } from './uses.ts';
 

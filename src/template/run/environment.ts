@@ -1,12 +1,12 @@
 import type { TemplateDependency } from '../../cache/entry.ts';
 import type { Identifier } from '../../model/identity.ts';
+import { PrivateNames } from '../../reads/private-names.ts';
 import type { Engine, TemplateSource } from '../../render/engine.ts';
 import type { Functions } from '../../render/functions.ts';
 import type { Place } from '../../render/place.ts';
 import { Analyst, type Toolkit } from '../compile/analysis.ts';
 import type { Find, Found } from '../compile/body-uses.ts';
 import { factsOf, type TemplateFacts } from '../compile/facts.ts';
-import { PrivateNames } from '../compile/private-names.ts';
 import { type BakedTagSite, checkBody, type Rules } from '../compile/tag-site.ts';
 import type { Context, Environment, RootFunction, Runtime, Template } from '../nunjucks.ts';
 import { asyncBody } from './async-body.ts';

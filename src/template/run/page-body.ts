@@ -19,9 +19,11 @@ export class PageBody extends WatchedBody {
     this.#page = page;
     this.#part = part;
     // A page that is kept as a whole must not show private values.
-    this.reading = new PageReading(environment.pagePrivateNames, (_name, value) => {
-      if (isThere(value) || !part.mayMissPrivate) this.uncached ??= 'private name';
-    });
+    const found = (_name: string, value: unknown): void => {
+      if (isThere(value) || !part.mayMissPrivate) this.refuse('private name');
+    };
+    this.reading = new PageReading(environment.pagePrivateNames, found, part.watch);
+    part.watch?.pageBegins();
   }
 
   protected digestOf(name: string, parent: string | undefined): string | undefined {
@@ -30,7 +32,7 @@ export class PageBody extends WatchedBody {
 
   /** Adds the page's dependencies to the lazy or view. */
   end({ path }: Template): void {
-    if (!this.#page.render.enabled) this.uncached ??= 'disabled';
+    if (!this.#page.render.enabled) this.refuse('disabled');
     const digest = path ? this.digestOf(path, undefined) : undefined;
     if (path && digest !== undefined && digest !== UNKNOWN)
       this.dependencies.addTemplate({ name: path, parent: undefined, digest });

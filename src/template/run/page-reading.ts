@@ -1,4 +1,6 @@
-import type { PrivateNames } from '../compile/private-names.ts';
+import type { PrivateNames } from '../../reads/private-names.ts';
+import type { ReadShape } from '../../reads/shape.ts';
+import type { PageWatch } from '../../render/ambient.ts';
 import type { Context, Frame } from '../nunjucks.ts';
 import type { TemplateReading } from './page-runtime.ts';
 import { recordingContext } from './recording-context.ts';
@@ -10,6 +12,7 @@ import { recordingContext } from './recording-context.ts';
 export class PageReading implements TemplateReading {
   readonly #privateNames: PrivateNames;
   readonly #found: (name: string, value: unknown) => void;
+  readonly #watch: PageWatch | undefined;
   /** Objects that may have private values as members, each with its path. */
   readonly #carriers = new Map<object, readonly string[]>();
 
@@ -17,13 +20,20 @@ export class PageReading implements TemplateReading {
    * Looks for the given private names.
    *
    * @param found called with each private value that is read, and its name
+   * @param watch told of all variables that are looked up
    */
-  constructor(privateNames: PrivateNames, found: (name: string, value: unknown) => void) {
+  constructor(privateNames: PrivateNames, found: (name: string, value: unknown) => void, watch: PageWatch | undefined) {
     this.#privateNames = privateNames;
     this.#found = found;
+    this.#watch = watch;
   }
 
   lookup(_context: Context, _frame: Frame, name: string, value: unknown): void {
+    this.#lookUp(name, value);
+  }
+
+  #lookUp(name: string, value: unknown): void {
+    this.#watch?.lookedUp(name);
     this.#look([name], value);
   }
 
@@ -46,7 +56,7 @@ export class PageReading implements TemplateReading {
   enter(): void {}
 
   lookupPast(_kind: 'context' | 'global', _context: Context, name: string, value: unknown): void {
-    this.#look([name], value);
+    this.#lookUp(name, value);
   }
 
   helper(): void {}
@@ -85,17 +95,21 @@ export class PageReading implements TemplateReading {
   recording(context: Context): Context {
     return recordingContext(context, {
       read: (name, value) => {
-        this.#look([name], value);
+        this.#lookUp(name, value);
         this.iterate(value);
       },
       unsure: () => {},
       all: () => {
+        this.#watch?.lookedUpAll();
         for (const [name, value] of Object.entries(context.ctx)) this.#look([name], value);
       },
     });
   }
 
-  repeat(): void {}
+  /** A fragment that was compared hides nothing: its body would have looked these up. */
+  repeat({ roots }: ReadShape): void {
+    for (const { kind, node } of roots) if (kind !== 'helper') this.#watch?.lookedUp(node.step);
+  }
 
   typed(): void {}
 }

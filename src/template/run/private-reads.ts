@@ -1,8 +1,8 @@
 import { peekOrNothing } from '../../reads/peek.ts';
+import type { PrivateNames } from '../../reads/private-names.ts';
 import type { ReadNode, ReadRoot, ReadShape } from '../../reads/shape.ts';
 import type { Scope, World } from '../../reads/world.ts';
 import { isPlain } from '../../util/plain.ts';
-import type { PrivateNames } from '../compile/private-names.ts';
 
 /**
  * Whether one of the keys that name a visitor's value is empty, for example because the visitor is not logged in. Such

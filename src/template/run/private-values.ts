@@ -1,8 +1,8 @@
 import { isObject } from '../../reads/objects.ts';
 import { peekOrNothing } from '../../reads/peek.ts';
+import type { PrivateNames } from '../../reads/private-names.ts';
 import type { ReadNode, ReadRoot } from '../../reads/shape.ts';
 import type { Scope, World } from '../../reads/world.ts';
-import type { PrivateNames } from '../compile/private-names.ts';
 import { elementsRead, isAllowed, isThere } from './private-reads.ts';
 
 /** Limit of objects searched for private ones, where a function receives a value that `except=` excludes. */

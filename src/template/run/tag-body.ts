@@ -119,7 +119,7 @@ export class TagBody extends WatchedBody implements FragmentBody {
       }
     });
     const ofComponent = (name: string): void => {
-      if (environment.privateNames.privateLength([name]) !== undefined) this.uncached ??= 'private name';
+      if (environment.privateNames.privateLength([name]) !== undefined) this.refuse('private name');
     };
     return new BodyReading(recorder, texts, { frame: this.frame, context, ofComponent });
   }

@@ -1,10 +1,16 @@
 /** The parts of a request's address that tell views apart. */
 export interface Address {
-  /** Scheme and host; '' where all hosts share views. */
+  /** Scheme and host; only the scheme where all hosts share views. */
   readonly host: string;
   readonly path: string;
-  /** Query without parameters that do not count, sorted by name. */
+  /** With its question mark; '' for none. */
   readonly query: string;
+  /** All urls of the request, as the handler is given them; first the original one. */
+  readonly urls: readonly string[];
+  /** Names of parameters that were left out. */
+  readonly dropped: readonly string[];
+  /** Names of the only parameters that count, if they are listed. */
+  readonly order: readonly string[] | undefined;
 }
 
 /** Parameters that tell where a visitor came from. Pages do not depend on them. A final `*` matches any ending. */
@@ -34,43 +40,105 @@ const TRACKING: readonly string[] = [
 ];
 const isTracking = matcher(TRACKING);
 
+/** Parsers of queries stop at some number of parameters, the strictest at this one. */
+const MAX_PARAMETERS = 100;
+
 /**
- * Returns the address of a request; undefined if it asks for no path of this site (`*`, or another site's address).
+ * Returns the address of a request; undefined if it asks for no path of this site (`*`, or another site's address), or
+ * if parsers may disagree about what it says.
  *
  * @param query names of the only query parameters that count; undefined for all except those that track visitors
  */
 export function addressOf(
-  { target, protocol, host }: { readonly target: string; readonly protocol: string; readonly host: string },
+  {
+    urls,
+    protocol,
+    host,
+    incoming,
+  }: {
+    readonly urls: readonly string[];
+    readonly protocol: string;
+    readonly host: string;
+    readonly incoming: { readonly headers: { readonly host?: string | undefined } };
+  },
   { ignoreHost, query }: { readonly ignoreHost: boolean; readonly query: readonly string[] | undefined },
 ): Address | undefined {
-  if (!target.startsWith('/')) return undefined;
-  const end = target.search(/[?#]/);
-  const path = end === -1 ? target : target.slice(0, end);
-  const search = end === -1 || target[end] === '#' ? '' : (target.slice(end + 1).split('#')[0] ?? '');
-  const allowed = query && new Set(query);
-  const counts = (name: string) => (allowed === undefined ? !isTracking(name) : allowed.has(name));
+  const all: Normalized[] = [];
+  for (const url of urls) {
+    const found = normalized(url, query);
+    if (found === undefined) return undefined;
+    all.push(found);
+  }
+  const { url: target } = all[0] as Normalized;
+  const raw = incoming.headers.host ?? '';
+  // The framework may take the host from another header, or read this one otherwise than a handler.
+  const hosts = raw === host ? host : `${host} ${raw}`;
+  const end = target.indexOf('?');
   return {
-    host: ignoreHost ? '' : `${protocol}://${host.toLowerCase()}`,
-    path,
-    query: sortedQuery(search, counts),
+    host: ignoreHost ? `${protocol}://` : `${protocol}://${hosts}`,
+    path: end === -1 ? target : target.slice(0, end),
+    query: end === -1 ? '' : target.slice(end),
+    urls: all.map(({ url }) => url),
+    dropped: [...new Set(all.flatMap(({ dropped }) => dropped))],
+    order: query,
   };
 }
 
+/** A target without the parameters that do not count. */
+interface Normalized {
+  readonly url: string;
+  /** Names of parameters that were left out. */
+  readonly dropped: readonly string[];
+}
+
 /**
- * Sorts the pairs by name and keeps their spelling. Pairs of one name keep their order, as do `a` and `a[]`, which
- * servers read into one list.
+ * Leaves out parameters that do not count. The others stay as they were sent; if their names are listed, they stand in
+ * the order of the list.
  */
-function sortedQuery(search: string, counts: (name: string) => boolean): string {
-  const pairs: { readonly base: string; readonly text: string }[] = [];
-  for (const text of search.split('&')) {
-    if (text === '') continue;
+function normalized(target: string, query: readonly string[] | undefined): Normalized | undefined {
+  if (!target.startsWith('/') || target.includes('#')) return undefined;
+  const start = target.indexOf('?');
+  if (start === -1) return { url: target, dropped: [] };
+  const pairs = target.slice(start + 1).split('&');
+  if (pairs.length > MAX_PARAMETERS) return undefined;
+  const kept: { readonly place: number; readonly text: string }[] = [];
+  const dropped: string[] = [];
+  for (const text of pairs) {
     const name = decoded((text.split('=', 1)[0] ?? '').replaceAll('+', ' '));
+    // Some parsers read `[page]` as `page`, and `;` as `&`.
+    if (name.startsWith('[') || text.includes(';')) return undefined;
     const base = name.split('[', 1)[0] ?? '';
-    // Some servers treat a semicolon as a separator, so the pair may contain another parameter that counts.
-    if (counts(name) || (base !== name && counts(base)) || text.includes(';')) pairs.push({ base, text });
+    const place =
+      query === undefined ? (isTracking(base) ? -1 : 0) : query.findIndex((one) => one === name || one === base);
+    if (place !== -1) kept.push({ place, text });
+    else if (text !== '') {
+      if (!SIMPLE_NAME.test(base)) return undefined;
+      dropped.push(base);
+    }
   }
-  pairs.sort((a, b) => (a.base < b.base ? -1 : a.base > b.base ? 1 : 0));
-  return pairs.map(({ text }) => text).join('&');
+  if (dropped.length === 0 && query === undefined) return { url: target, dropped };
+  kept.sort((a, b) => a.place - b.place);
+  const search = kept.map(({ text }) => text).join('&');
+  return { url: target.slice(0, start) + (search === '' ? '' : `?${search}`), dropped };
+}
+
+/** All parsers agree on such a name. */
+const SIMPLE_NAME = /^[\w.~ -]+$/;
+
+/** Returns a parsed query without the parameters that were left out of the address, in the address' order. */
+export function queryOf(parsed: object, { dropped, order }: Address): object {
+  const copy = Object.assign(Object.create(Object.getPrototypeOf(parsed) as object | null), parsed) as Record<
+    string,
+    unknown
+  >;
+  for (const name of dropped) Reflect.deleteProperty(copy, name);
+  if (order === undefined) return copy;
+  const rank = (key: string) => {
+    const place = order.indexOf(key);
+    return place === -1 ? order.length : place;
+  };
+  const entries = Object.entries(copy).sort(([a], [b]) => rank(a) - rank(b));
+  return Object.assign(Object.create(Object.getPrototypeOf(parsed) as object | null), Object.fromEntries(entries));
 }
 
 /** Decodes a percent-encoded text; returns it unchanged if it is malformed. */

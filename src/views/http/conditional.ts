@@ -1,5 +1,8 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 
+/** What a client says about the answer that it has. */
+export type Validators = Pick<IncomingHttpHeaders, 'if-none-match' | 'if-modified-since'>;
+
 /** An entity tag in If-None-Match: RFC 9110, section 8.8.3. */
 const ENTITY_TAG = /(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"/g;
 
@@ -10,11 +13,7 @@ const ENTITY_TAG = /(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"/g;
  * @param etag strong or weak; an outer compression may have added its coding to the tag that the client got
  * @param modified Last-Modified of the answer, if it has one
  */
-export function validatorMet(
-  headers: Pick<IncomingHttpHeaders, 'if-none-match' | 'if-modified-since'>,
-  etag: string,
-  modified: string | undefined,
-): string | undefined {
+export function validatorMet(headers: Validators, etag: string, modified: string | undefined): string | undefined {
   const noneMatch = headers['if-none-match'];
   if (noneMatch !== undefined) {
     if (noneMatch.trim() === '*') return etag;
@@ -22,6 +21,17 @@ export function validatorMet(
   }
   const since = Date.parse(headers['if-modified-since'] ?? '');
   return modified !== undefined && Date.parse(modified) <= since ? etag : undefined;
+}
+
+/** Headers of a body, which a 304 does not have. */
+const OF_BODIES = ['content-type', 'content-length', 'content-encoding', 'content-language', 'transfer-encoding'];
+
+/** Turns a response that is about to be sent into the 304 for it. */
+export function makeNotModified(response: ServerResponse): void {
+  response.statusCode = 304;
+  // HTTP/2 has no messages. An own one, such as Koa's "OK", was for the status before.
+  if (Object.hasOwn(response, 'statusMessage')) response.statusMessage = '';
+  for (const name of OF_BODIES) response.removeHeader(name);
 }
 
 /**

@@ -1,4 +1,39 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeader, ServerResponse } from 'node:http';
+import type { Address } from './address.ts';
+
+/** An object of the framework on which middleware leaves values. */
+export interface Holder {
+  /** Begins the names of reads: `req`, `ctx`. */
+  readonly name: string;
+  readonly object: object;
+  /** Whether a property is Node's or the framework's own, and says nothing that is not in the key. */
+  readonly isOwn: (name: string) => boolean;
+}
+
+/** Where the framework keeps variables for templates. */
+export interface LocalsAt {
+  readonly object: object;
+  readonly key: string;
+  /** Begins the names of reads: `locals`, `state`. */
+  readonly read: string;
+}
+
+/** Getters of the framework whose result is in the key, or belongs to the visitor. */
+export interface Derived {
+  readonly object: object;
+  readonly names: readonly string[];
+  /** Name of the read; undefined where the result is in the key. */
+  readonly read?: string;
+}
+
+/** Records what a handler reads. */
+export interface ReadRecorder {
+  readonly isRecording: boolean;
+  /** Records a read of something that the request itself holds. */
+  read(name: string): void;
+  /** Runs code whose reads do not count. */
+  silently<T>(run: () => T): T;
+}
 
 /** One request and its response, in terms that all web frameworks share. */
 export interface Exchange {
@@ -31,6 +66,23 @@ export interface Exchange {
   readonly answersInContext: boolean;
   /** Whether there may be a compression that does not always say so in Vary. */
   readonly mayCompress: boolean;
+  /**
+   * All urls that a handler may see: the target first, then those at the place of this middleware. A mounted router sees
+   * a part of the path, and middleware may rewrite urls.
+   */
+  readonly urls: readonly string[];
+  /** Tells apart the routes that can answer one url. It is the same in all processes. */
+  readonly route: string;
+  /** Objects on which middleware leaves values. */
+  readonly holders: readonly Holder[];
+  /** Where variables for templates are kept. */
+  readonly localsAt: LocalsAt | undefined;
+  /** Getters whose result is in the key, or belongs to the visitor. */
+  readonly derived: readonly Derived[];
+  /** Records reads by the framework's own reader of cookies, until the function that it returns is called. */
+  watchCookies?(reads: ReadRecorder): () => void;
+  /** Gives the handler an address, until the function that it returns is called. */
+  rewrite(address: Address): () => void;
   /** Headers set so far. */
   headers(): Headers;
   /** Answers in place of the handler. */

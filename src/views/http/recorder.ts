@@ -1,5 +1,7 @@
-import type { OutgoingHttpHeader, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
+import { makeNotModified } from './conditional.ts';
 import type { Headers } from './exchange.ts';
+import { isHeadSent, setGiven } from './raw-head.ts';
 
 /** A response that is about to be sent. */
 export interface Head {
@@ -23,10 +25,18 @@ export interface Sent {
 }
 
 export interface ResponseEvents {
-  /** Called once before the head is sent; may still set headers. */
-  head(head: Head): void;
+  /**
+   * Called once before the head is sent; may still set headers.
+   *
+   * @returns whether the client has this answer already, so that it is sent 304
+   */
+  head(head: Head): boolean;
   /** Called with each chunk, in the asynchronous context of the code that sends it. */
   chunk(): void;
+  /** Runs what stood in the response's methods before this recorder: middleware outside, and Node. */
+  outside<T>(run: () => T): T;
+  /** Called when the handler has written all of its answer. */
+  ending(): void;
   /** Called once, when the response has ended or the connection is lost. */
   sent(sent: Sent): void;
 }
@@ -56,6 +66,7 @@ export function record(response: ServerResponse, maxBytes: number, events: Respo
   let whole: Buffer | undefined;
   let message: string | undefined;
   let isHeadWritten = false;
+  let isNotModified = false;
   let isEnding = false;
   let hasTrailers = false;
   let isDone = false;
@@ -71,33 +82,27 @@ export function record(response: ServerResponse, maxBytes: number, events: Respo
     else chunks.push(chunk);
   };
 
-  const isHeadSent = (): boolean => Reflect.get(Object.getPrototypeOf(response) as object, 'headersSent', response);
-
   /** Reports the head before anything is sent, and before outer middleware changes it. */
   const begin = (): void => {
-    if (head !== undefined || isHeadSent()) return;
+    if (head !== undefined || isHeadSent(response)) return;
     // Inner middleware that changes the head in `writeHead` does so now.
     if (!isHeadWritten) response.writeHead(response.statusCode);
     // Node calls `writeHead` once more; inner middleware must not run twice.
     response.writeHead = writeHead;
-    events.head({ status: response.statusCode, headers: headersOf(response), body: whole });
+    isNotModified = events.head({ status: response.statusCode, headers: headersOf(response), body: whole });
     head = { status: response.statusCode, headers: headersOf(response) };
   };
 
   const writeHead = function writeHead(this: ServerResponse, status: number, ...rest: unknown[]) {
-    if (head === undefined && !isHeadSent()) {
+    if (head === undefined && !isHeadSent(response)) {
       // Hold the head back until the first chunk. If that is the whole body, the head can include its validator.
       isHeadWritten = true;
-      if (typeof rest[0] === 'string') message = rest.shift() as string;
-      setAll(
-        this,
-        rest.find((part) => typeof part === 'object' && part !== null),
-      );
-      this.statusCode = status;
+      [this.statusCode, message] = setGiven(this, [status, ...rest]);
       return this;
     }
     try {
-      return original.writeHead.call(this, status, ...(rest.length === 0 && message !== undefined ? [message] : rest));
+      const given = rest.length === 0 && message !== undefined ? [message] : rest;
+      return events.outside(() => original.writeHead.call(this, status, ...given));
     } finally {
       sentHeaders = headersOf(this);
     }
@@ -107,14 +112,14 @@ export function record(response: ServerResponse, maxBytes: number, events: Respo
   Object.defineProperty(response, 'headersSent', {
     configurable: true,
     enumerable: true,
-    get: () => (isHeadWritten && head === undefined) || isHeadSent(),
+    get: () => (isHeadWritten && head === undefined) || isHeadSent(response),
   });
 
   const write = function (this: ServerResponse, ...args: unknown[]) {
     // HTTP/2 writes the last chunk through this method.
     if (!isEnding) take(toBuffer(args[0], args[1]));
     begin();
-    return original.write.apply(this, args);
+    return events.outside(() => original.write.apply(this, args));
   } as ServerResponse['write'];
   response.write = write;
 
@@ -125,13 +130,20 @@ export function record(response: ServerResponse, maxBytes: number, events: Respo
     if (head === undefined) whole = last ?? Buffer.alloc(0);
     isEnding = true;
     begin();
-    return original.end.apply(this, args);
+    events.ending();
+    if (!isNotModified) return original.end.apply(this, args);
+    makeNotModified(this);
+    message = undefined;
+    return original.end.apply(
+      this,
+      args.filter((argument) => typeof argument === 'function'),
+    );
   } as ServerResponse['end'];
   response.end = end;
 
   const flushHeaders: ServerResponse['flushHeaders'] = function (this: ServerResponse) {
     begin();
-    original.flushHeaders.call(this);
+    events.outside(() => original.flushHeaders.call(this));
   };
   response.flushHeaders = flushHeaders;
 
@@ -164,30 +176,6 @@ export function record(response: ServerResponse, maxBytes: number, events: Respo
 /** Returns all headers set so far, with names in lower case. */
 export function headersOf(response: ServerResponse): Headers {
   return { ...response.getHeaders() } as Headers;
-}
-
-/** Sets headers given in any form that `writeHead` accepts. */
-function setAll(response: ServerResponse, given: unknown): void {
-  if (typeof given !== 'object' || given === null) return;
-  for (const [name, value] of pairsOf(given)) response.setHeader(name, value);
-}
-
-function pairsOf(given: object): Iterable<[string, OutgoingHttpHeader]> {
-  if (!Array.isArray(given)) {
-    return Object.entries(given as Record<string, OutgoingHttpHeader | undefined>).filter(
-      (pair): pair is [string, OutgoingHttpHeader] => pair[1] !== undefined,
-    );
-  }
-  const pairs: [string, OutgoingHttpHeader][] = Array.isArray(given[0])
-    ? (given as [string, OutgoingHttpHeader][])
-    : Array.from({ length: given.length / 2 }, (_, i) => [String(given[2 * i]), given[2 * i + 1]]);
-  // A flat list names a header with several lines once for each.
-  const all = new Map<string, [string, OutgoingHttpHeader]>();
-  for (const [name, value] of pairs) {
-    const before = all.get(name.toLowerCase())?.[1];
-    all.set(name.toLowerCase(), [name, before === undefined ? value : ([before, value].flat() as string[])]);
-  }
-  return all.values();
 }
 
 function toBuffer(chunk: unknown, encoding: unknown): Buffer | undefined {

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { digest } from '../../util/digest.ts';
 import { isStrong, validatorMet } from './conditional.ts';
 import type { Headers, Reply } from './exchange.ts';
-import { text } from './response-rules.ts';
+import { text } from './personal-headers.ts';
 import type { StoredView } from './stored-view.ts';
 
 /**
@@ -26,9 +26,6 @@ const NOT_STORED: readonly string[] = [
   'etag',
   'x-cache',
 ];
-
-/** Cache-Control for answers that belong to one visitor. */
-export const PRIVATE = 'private, no-cache';
 
 /** Headers that a 304 repeats: RFC 9110, section 15.4.5. */
 const NOT_MODIFIED: readonly string[] = [
@@ -103,8 +100,7 @@ export function replyWith(
 }
 
 /**
- * Adapts a reply's Cache-Control to the visitor. The value from the options is only for pages that are the same for
- * all: a stricter value already set stays, and with a Set-Cookie the answer becomes private.
+ * Leaves a Cache-Control that middleware has set for this request in place of the one from the options.
  *
  * @param before headers set so far for this request
  * @param ours Cache-Control of the options
@@ -112,8 +108,7 @@ export function replyWith(
 export function forVisitor(reply: Reply, before: Headers, ours: string | undefined): Reply {
   const { 'cache-control': own, ...others } = reply.headers;
   if (ours === undefined || own !== ours) return reply;
-  if (before['cache-control'] !== undefined) return { ...reply, headers: others };
-  return before['set-cookie'] === undefined ? reply : { ...reply, headers: { ...others, 'cache-control': PRIVATE } };
+  return before['cache-control'] === undefined ? reply : { ...reply, headers: others };
 }
 
 /**

@@ -40,7 +40,8 @@ function hasBody({ headers, stream }: Exchange['incoming']): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) !== 0;
 }
 
-function hasCookie(header: string | undefined, names: readonly string[]): boolean {
+/** Whether a request carries one of these cookies; a final `*` matches any ending. */
+export function hasCookie(header: string | undefined, names: readonly string[]): boolean {
   const isNamed = matcher(names);
   return cookiesOf(header).some(([name]) => isNamed(name) || isNamed(bareName(name)));
 }

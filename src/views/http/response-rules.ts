@@ -1,15 +1,21 @@
+import { hasNonce } from './csp.ts';
 import type { Headers } from './exchange.ts';
+import { speaksToOne, text, variesByVisitor } from './personal-headers.ts';
 
 /** Reasons in the response itself why it is not stored. */
-export type ResponseReason = 'status' | 'set-cookie' | 'cache-control' | 'vary' | 'csp nonce' | 'partial';
+export type ResponseReason =
+  | 'status'
+  | 'set-cookie'
+  | 'personal header'
+  | 'cache-control'
+  | 'vary'
+  | 'csp nonce'
+  | 'partial';
 
 /** Cache-Control directives that forbid storing a response for others. */
 const FORBIDDEN = /\b(?:private|no-store|no-cache)\b/i;
-const POLICIES = ['content-security-policy', 'content-security-policy-report-only'] as const;
 /** A page with more names in Vary has almost as many forms as visitors. */
 const MAX_VARY = 10;
-/** Headers that identify a visitor. An answer that varies by one belongs to that visitor. */
-const PERSONAL_VARY: ReadonlySet<string> = new Set(['*', 'cookie', 'authorization']);
 
 export function responseReason(
   status: number,
@@ -17,12 +23,12 @@ export function responseReason(
   statuses: ReadonlySet<number>,
 ): ResponseReason | undefined {
   if (!statuses.has(status)) return 'status';
-  if (headers['set-cookie'] !== undefined) return 'set-cookie';
+  const personal = speaksToOne((name) => headers[name] !== undefined);
+  if (personal !== undefined) return personal;
   if (FORBIDDEN.test(text(headers['cache-control'])) || /no-cache/i.test(text(headers.pragma))) return 'cache-control';
-  const vary = varyNames(headers);
-  if (vary.length > MAX_VARY || vary.some((name) => PERSONAL_VARY.has(name))) return 'vary';
+  if (varyNames(headers).length > MAX_VARY || variesByVisitor(text(headers.vary))) return 'vary';
   // A nonce must be new for each answer; a stored one would be the same for all.
-  if (POLICIES.some((name) => /'nonce-/i.test(text(headers[name])))) return 'csp nonce';
+  if (hasNonce(headers)) return 'csp nonce';
   if (headers['content-range'] !== undefined) return 'partial';
   return undefined;
 }
@@ -34,9 +40,4 @@ export function varyNames(headers: Headers): string[] {
     .map((name) => name.trim().toLowerCase())
     .filter((name) => name !== '');
   return [...new Set(names)].sort();
-}
-
-export function text(header: Headers[string] | undefined): string {
-  if (header === undefined) return '';
-  return Array.isArray(header) ? header.join(', ') : String(header);
 }

@@ -15,9 +15,12 @@ export interface StoredView {
   readonly body: Buffer;
 }
 
-/** The request headers on which the views of a url depend. */
-export interface VaryRecord {
-  readonly vary: readonly string[];
+/** What is known of all views of one address. */
+export interface AddressRecord {
+  /** Names of all that handlers were seen to read. */
+  readonly reads: readonly string[];
+  /** Digests of the values with which views were stored. */
+  readonly stored: readonly string[];
 }
 
 /** Writes a view as a line of JSON and the body; bytes that are not UTF-8 become base64. */
@@ -26,16 +29,17 @@ export function writeView({ body, ...rest }: StoredView): string {
   return `${JSON.stringify({ ...rest, text: isText })}\n${body.toString(isText ? 'utf8' : 'base64')}`;
 }
 
-export function writeVary(record: VaryRecord): string {
+export function writeRecord(record: AddressRecord): string {
   return `${JSON.stringify(record)}\n`;
 }
 
-/** Reads what {@link writeView} or {@link writeVary} wrote; undefined for anything else. */
-export function readView(text: string): StoredView | VaryRecord | undefined {
+/** Reads what {@link writeView} or {@link writeRecord} wrote; undefined for anything else. */
+export function readView(text: string): StoredView | AddressRecord | undefined {
   const end = text.indexOf('\n');
   try {
     const head = JSON.parse(text.slice(0, end)) as Record<string, unknown>;
-    if (Array.isArray(head.vary)) return { vary: head.vary.map(String) };
+    if (Array.isArray(head.reads) && Array.isArray(head.stored))
+      return { reads: head.reads.map(String), stored: head.stored.map(String) };
     const { status, headers, removed, etag, created } = head;
     const isView =
       typeof status === 'number' &&

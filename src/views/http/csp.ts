@@ -1,0 +1,27 @@
+import type { ServerResponse } from 'node:http';
+import type { Headers } from './exchange.ts';
+import { text } from './personal-headers.ts';
+
+const POLICIES = ['content-security-policy', 'content-security-policy-report-only'] as const;
+const NONCE = /'nonce-[^']*'/gi;
+
+/** Whether a policy names a nonce, which must be new for each answer. */
+export function hasNonce(headers: Headers): boolean {
+  return POLICIES.some((name) => text(headers[name]).search(NONCE) !== -1);
+}
+
+/** Returns the policies without their nonces: what stays the same from answer to answer. */
+export function policiesOf(headers: Headers): readonly string[] {
+  return POLICIES.map((name) => text(headers[name]).replace(NONCE, "'nonce-'"));
+}
+
+/**
+ * Removes the policies that name a nonce from a 304. Headers of a 304 replace those that the browser has stored (RFC
+ * 9111, section 3.2): with a new nonce it would block all scripts of the html that it keeps.
+ */
+export function dropNonces(response: ServerResponse): void {
+  for (const name of POLICIES) {
+    // Remove the whole header, because the rest of it would replace the stored policy as well.
+    if (text(response.getHeader(name)).search(NONCE) !== -1) response.removeHeader(name);
+  }
+}

@@ -1,0 +1,100 @@
+import { subscribe } from 'node:diagnostics_channel';
+import type { ServerResponse } from 'node:http';
+import { dropNonces } from './csp.ts';
+import { makePrivate, speaksToOne, text, variesByVisitor } from './personal-headers.ts';
+import { isHeadSent, setGiven } from './raw-head.ts';
+
+/** Knows whether an answer belongs to one visitor. */
+export interface Asked {
+  /** Called when the head is written, after all other code has changed it. */
+  isPersonal(): boolean;
+}
+
+const ONE_VISITOR: Asked = { isPersonal: () => true };
+const EVERYBODY: Asked = { isPersonal: () => false };
+
+/**
+ * Property of a response in which ours is the innermost `writeHead`: whom to ask, or null as long as the response is
+ * none of our business. Registered, so that two copies of this package in one process agree.
+ */
+const LAST_WORD: unique symbol = Symbol.for('nunjucks-cachesweeper.lastWord') as never;
+
+type Watched = ServerResponse & { [LAST_WORD]?: Asked | null };
+type HeadArguments = [status: number, ...rest: unknown[]];
+type WriteHead = (this: ServerResponse, ...args: HeadArguments) => ServerResponse;
+
+/** The own `writeHead` of every response. One function for all, because each request of the process gets it. */
+const lastWord = function writeHead(this: ServerResponse, ...args: HeadArguments): ServerResponse {
+  return speak(this, (Object.getPrototypeOf(this) as { writeHead: WriteHead }).writeHead, args);
+};
+
+let isWatching = false;
+
+/**
+ * Gives each response of this process an own `writeHead` before any code sees the request. Middleware that adds a
+ * cookie as the head is written wraps the `writeHead` that it finds, and so runs before ours. Only for HTTP/1: for
+ * HTTP/2, Node announces no requests.
+ */
+export function watchResponses(): void {
+  if (isWatching) return;
+  isWatching = true;
+  subscribe('http.server.request.start', (message) => {
+    standFirst((message as { readonly response: ServerResponse }).response);
+  });
+}
+
+/** Puts our `writeHead` on a response, if nobody has put one there. Call this as early as possible. */
+export function standFirst(response: ServerResponse): void {
+  const watched = response as Watched;
+  if (watched[LAST_WORD] !== undefined || Object.hasOwn(response, 'writeHead')) return;
+  watched[LAST_WORD] = null;
+  response.writeHead = lastWord as ServerResponse['writeHead'];
+}
+
+/**
+ * Answers for a response: as its head is written, whatever makes it personal makes it private, and a 304 loses policies
+ * with a nonce. Where others own `writeHead` and we were not there before them, they may add a cookie after us, so that
+ * nothing but a private answer is safe.
+ *
+ * @param asked told when the head is written whether the answer is personal; by default only its headers tell
+ */
+export function answerFor(response: ServerResponse, asked: Asked = EVERYBODY): void {
+  standFirst(response);
+  const watched = response as Watched;
+  const before = watched[LAST_WORD];
+  if (before === undefined) {
+    const inner = response.writeHead as WriteHead;
+    const outermost = function writeHead(this: ServerResponse, ...args: HeadArguments) {
+      return speak(this, inner, args);
+    };
+    response.writeHead = outermost as ServerResponse['writeHead'];
+    watched[LAST_WORD] = ONE_VISITOR;
+  } else if (before === null) watched[LAST_WORD] = asked;
+  else if (asked !== EVERYBODY) watched[LAST_WORD] = { isPersonal: () => before.isPersonal() || asked.isPersonal() };
+}
+
+/** Says that an answer belongs to one visitor. Does nothing once the head is written. */
+export function markPersonal(response: ServerResponse): void {
+  answerFor(response, ONE_VISITOR);
+}
+
+function speak(response: ServerResponse, inner: WriteHead, args: HeadArguments): ServerResponse {
+  const asked = (response as Watched)[LAST_WORD];
+  if (asked === undefined || asked === null || isHeadSent(response)) return inner.apply(response, args);
+  const [status, ...message] = setGiven(response, args);
+  if (isForOne(response, asked)) makePrivate(response);
+  if (status === 304) dropNonces(response);
+  return inner.call(response, status, ...message);
+}
+
+function isForOne(response: ServerResponse, asked: Asked): boolean {
+  try {
+    if (asked.isPersonal()) return true;
+  } catch {
+    // What cannot be told is taken to be personal.
+    return true;
+  }
+  return (
+    speaksToOne((name) => response.hasHeader(name)) !== undefined || variesByVisitor(text(response.getHeader('vary')))
+  );
+}

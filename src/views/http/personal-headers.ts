@@ -1,0 +1,45 @@
+import type { ServerResponse } from 'node:http';
+
+/** Cache-Control for answers that belong to one visitor. */
+export const PRIVATE = 'private, no-cache';
+
+/** Response headers that speak to one visitor: whoever else got them would have that session, or would lose theirs. */
+const FOR_ONE_VISITOR = ['set-cookie', 'clear-site-data', 'www-authenticate', 'authentication-info'] as const;
+
+/** Response headers that speak to one visitor, other than Set-Cookie. */
+export function speaksToOne(has: (name: string) => boolean): 'set-cookie' | 'personal header' | undefined {
+  const name = FOR_ONE_VISITOR.find(has);
+  return name === undefined || name === 'set-cookie' ? name : 'personal header';
+}
+
+/** Names in Vary that stand for a visitor. An answer that varies by one belongs to that visitor. */
+const PERSONAL_VARY = /(?:^|[\s,])(?:\*|cookie|authorization)(?:$|[\s,])/i;
+
+/** Whether an answer with this Vary belongs to one visitor. */
+export function variesByVisitor(vary: string): boolean {
+  return PERSONAL_VARY.test(vary);
+}
+
+/**
+ * Headers that let proxies and CDNs keep an answer whatever its Cache-Control says, or that tell them under which tags:
+ * those of RFC 9213, Fastly, Cloudflare, Varnish, Akamai, nginx, LiteSpeed and others.
+ */
+const FOR_SHARED_CACHES =
+  /^(?:expires|surrogate-.+|(?:.+-)?cdn-cache-control|(?:.+-)?cache-tags?|xkey|edge-control|x-accel-expires|x-litespeed-(?:cache-control|tag))$/;
+
+/** Directives that keep proxies away; with a list of fields (`private="x"`) only these are meant. */
+const KEEPS_AWAY = /(?:^|,)\s*(?:private|no-store)\s*(?:$|,)/i;
+
+/** Marks an answer as one visitor's own, for all caches on the way. A Cache-Control that says so already stays. */
+export function makePrivate(response: ServerResponse): void {
+  if (!KEEPS_AWAY.test(text(response.getHeader('cache-control')))) response.setHeader('Cache-Control', PRIVATE);
+  for (const name of response.getHeaderNames()) {
+    if (FOR_SHARED_CACHES.test(name.toLowerCase())) response.removeHeader(name);
+  }
+}
+
+/** Returns a header's value as one text, '' for none. */
+export function text(header: number | string | readonly string[] | undefined): string {
+  if (header === undefined) return '';
+  return typeof header === 'object' ? header.join(', ') : String(header);
+}

@@ -1,0 +1,36 @@
+import type { OutgoingHttpHeader, ServerResponse } from 'node:http';
+
+type GivenHead = readonly [status: number, ...rest: unknown[]];
+
+/**
+ * Sets the headers that are among the arguments of `writeHead`, in any form that it accepts, and returns the other
+ * arguments: the status, and the message if there is one.
+ */
+export function setGiven(response: ServerResponse, [status, ...rest]: GivenHead): [status: number, message?: string] {
+  const headers = rest.find((part) => typeof part === 'object' && part !== null);
+  if (headers !== undefined) for (const [name, value] of pairsOf(headers as object)) response.setHeader(name, value);
+  return typeof rest[0] === 'string' ? [status, rest[0]] : [status];
+}
+
+/** Whether the head has really been sent, whatever the response's own property says. */
+export function isHeadSent(response: ServerResponse): boolean {
+  return Reflect.get(Object.getPrototypeOf(response) as object, 'headersSent', response);
+}
+
+function pairsOf(given: object): Iterable<[string, OutgoingHttpHeader]> {
+  if (!Array.isArray(given)) {
+    return Object.entries(given as Record<string, OutgoingHttpHeader | undefined>).filter(
+      (pair): pair is [string, OutgoingHttpHeader] => pair[1] !== undefined,
+    );
+  }
+  const pairs: [string, OutgoingHttpHeader][] = Array.isArray(given[0])
+    ? (given as [string, OutgoingHttpHeader][])
+    : Array.from({ length: given.length / 2 }, (_, i) => [String(given[2 * i]), given[2 * i + 1]]);
+  // A list names a header with several lines once for each.
+  const all = new Map<string, [string, OutgoingHttpHeader]>();
+  for (const [name, value] of pairs) {
+    const before = all.get(name.toLowerCase())?.[1];
+    all.set(name.toLowerCase(), [name, before === undefined ? value : ([before, value].flat() as string[])]);
+  }
+  return all.values();
+}

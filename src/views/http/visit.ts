@@ -1,0 +1,40 @@
+import type { Exchange } from './exchange.ts';
+import { hasCookie } from './request-rules.ts';
+import { isLoggedIn, sessionText } from './visitor.ts';
+
+/**
+ * What shows of the visitor while a request is handled. It is asked anew each time, because middleware behind the cache
+ * may find out who the visitor is.
+ */
+export class Visit {
+  readonly #exchange: Exchange;
+  readonly #isNamed: boolean;
+  /** The session before the handler ran. */
+  readonly #session: string | undefined;
+  #isMarked = false;
+
+  /** @param cookies names of the cookies that identify a visitor */
+  constructor(exchange: Exchange, cookies: readonly string[]) {
+    const { authorization, cookie } = exchange.incoming.headers;
+    this.#exchange = exchange;
+    this.#isNamed = authorization !== undefined || hasCookie(cookie, cookies);
+    this.#session = sessionText(exchange.visitors);
+  }
+
+  /** Says that the answer belongs to this visitor. */
+  mark(): void {
+    this.#isMarked = true;
+  }
+
+  /** Returns what the handler, or middleware behind the cache, has found out about the visitor or left in the session. */
+  foundOut(): 'logged in' | 'session changed' | undefined {
+    const { visitors } = this.#exchange;
+    if (isLoggedIn(visitors)) return 'logged in';
+    const session = sessionText(visitors);
+    return session === undefined || session !== this.#session ? 'session changed' : undefined;
+  }
+
+  isPersonal(): boolean {
+    return this.#isMarked || this.#isNamed || this.foundOut() !== undefined;
+  }
+}

@@ -1,0 +1,46 @@
+/**
+ * Names of what a handler can read of a request, as they stand in keys, reports and the option `except`:
+ * `headers.accept-language`, `cookies.theme`, `cookies` (all of them), `session`, `ip`, and, below the framework's
+ * objects, what middleware left there: `req.lang`, `ctx.lang`, `locals.lang`, `state.lang`.
+ */
+export type ReadName = string;
+
+export const COOKIES = 'cookies';
+export const SESSION = 'session';
+export const IP = 'ip';
+export const CERTIFICATE = 'certificate';
+export const ALL_HEADERS = 'headers';
+
+const HEADERS = 'headers.';
+
+export function headerRead(name: string): ReadName {
+  return `${HEADERS}${name}`;
+}
+
+export function cookieRead(name: string): ReadName {
+  return `${COOKIES}.${name}`;
+}
+
+/** Splits a name at its first dot. */
+export function splitRead(name: ReadName): readonly [first: string, rest: string] {
+  const dot = name.indexOf('.');
+  return dot === -1 ? [name, ''] : [name.slice(0, dot), name.slice(dot + 1)];
+}
+
+/** What cannot shape a page: the framework's own parts, and loggers. */
+const NEVER_COUNT: readonly string[] = ['log', 'app', 'res', 'next', 'route'];
+
+/**
+ * Returns a test whether a read counts.
+ *
+ * @param except names of reads that do not count: `theme` for any object's, `cookies.theme` for one, `cookies` for all
+ */
+export function countingReads(except: readonly string[]): (name: ReadName) => boolean {
+  const left = new Set([...NEVER_COUNT, ...except]);
+  return (name) => {
+    if (left.has(name)) return false;
+    const [first, rest] = splitRead(name);
+    if (rest === '') return true;
+    return !left.has(first) && (first === COOKIES || first === 'headers' || !left.has(rest));
+  };
+}

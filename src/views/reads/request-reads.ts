@@ -1,0 +1,141 @@
+import { Ambient } from '../../render/ambient.ts';
+import { type ReadName, splitRead } from './read-names.ts';
+import { PERSONAL, type RequestValues, UNSEEN, type ValueText } from './request-values.ts';
+
+/** Why a page that was made from certain reads is not stored. */
+export type ReadReason = 'personal' | 'unseen';
+
+/** Values that a renderer copied for a template, whichever of them the template uses. */
+interface Copies {
+  /** Names not yet copied since the renderer asked for all names. */
+  left: Set<string>;
+  readonly copied: Map<ReadName, unknown>;
+}
+
+const copying = new Ambient<Copies>();
+
+/**
+ * Records what a handler reads of its request, from its start until it has handed over its answer. Each read is
+ * recorded once, with the value that it found first.
+ */
+export class RequestReads {
+  /** What was read, with the text of what was found. */
+  readonly found: Map<ReadName, ValueText> = new Map();
+  readonly #values: RequestValues;
+  readonly #counts: (name: ReadName) => boolean;
+  readonly #tell: ((name: ReadName) => string) | undefined;
+  /** Copies whose template has not begun. */
+  readonly #copies = new Set<Copies>();
+  #quiet = 0;
+  #isClosed = false;
+  #reason: ReadReason | undefined;
+  #detail: string | undefined;
+
+  /** @param tell describes a read in a report; left out where nobody looks at reports */
+  constructor(
+    values: RequestValues,
+    counts: (name: ReadName) => boolean,
+    tell: ((name: ReadName) => string) | undefined,
+  ) {
+    this.#values = values;
+    this.#counts = counts;
+    this.#tell = tell;
+  }
+
+  /** Why the page must not be stored, if the reads are a reason. */
+  get reason(): ReadReason | undefined {
+    return this.#reason;
+  }
+
+  /** The read that is the reason. */
+  get detail(): string | undefined {
+    return this.#detail;
+  }
+
+  get isRecording(): boolean {
+    return this.#quiet === 0 && !this.#isClosed;
+  }
+
+  /** Records a read of something that the request itself holds. */
+  read(name: ReadName): void {
+    if (this.#isNew(name)) this.#note(name, this.#values.text(name));
+  }
+
+  /** Records a read of a value that middleware left. */
+  readValue(name: ReadName, value: unknown): void {
+    if (this.#isNew(name)) this.silently(() => this.#note(name, this.#values.textOf(splitRead(name)[1], value)));
+  }
+
+  /** Records that the handler read what no key can hold. */
+  readAll(name: ReadName): void {
+    if (this.#isNew(name)) this.#note(name, UNSEEN);
+  }
+
+  /** Runs code whose reads do not count: it is not the handler's, or its result is in the key. */
+  silently<T>(run: () => T): T {
+    this.#quiet += 1;
+    try {
+      return run();
+    } finally {
+      this.#quiet -= 1;
+    }
+  }
+
+  /** Runs a renderer. What it copies for a page of ours counts only as far as the page looks it up. */
+  whileCopying<T>(run: () => T): T {
+    const copies: Copies = { left: new Set(), copied: new Map() };
+    this.#copies.add(copies);
+    return copying.run(copies, run);
+  }
+
+  /** A renderer, or the handler, asked for all names of the page's variables. */
+  copies(names: Iterable<string>): void {
+    const copies = copying.current;
+    if (copies !== undefined && this.#copies.has(copies)) copies.left = new Set(names);
+  }
+
+  /** Records a read of a variable that middleware left for templates. */
+  readLocal(read: string, name: string, value: unknown): void {
+    const copies = copying.current;
+    // A renderer copies each variable once. Whoever asks again wants to know its value.
+    if (copies !== undefined && this.#copies.has(copies) && copies.left.delete(name))
+      copies.copied.set(`${read}.${name}`, value);
+    else this.readValue(`${read}.${name}`, value);
+  }
+
+  /** Records that the handler looked whether there is a variable, unless a renderer is about to copy it. */
+  askLocal(read: string, name: string, value: unknown): void {
+    const copies = copying.current;
+    const isCopying = copies !== undefined && this.#copies.has(copies) && copies.left.has(name);
+    if (!isCopying) this.readValue(`${read}.${name}`, value);
+  }
+
+  /** A page of ours begins, and records by itself what it looks up. */
+  pageBegins(): void {
+    const copies = copying.current;
+    if (copies !== undefined) this.#copies.delete(copies);
+  }
+
+  /** Ends the recording. */
+  close(): void {
+    if (this.#isClosed) return;
+    // Templates of others may have used all that was copied for them.
+    for (const { copied } of this.#copies) for (const [name, value] of copied) this.readValue(name, value);
+    this.#copies.clear();
+    this.#isClosed = true;
+  }
+
+  #isNew(name: ReadName): boolean {
+    return this.isRecording && !this.found.has(name) && this.#counts(name);
+  }
+
+  #note(name: ReadName, text: ValueText): void {
+    this.found.set(name, text);
+    if (typeof text === 'string') return;
+    const reason = text === PERSONAL ? 'personal' : 'unseen';
+    // What belongs to the visitor must be known even if something else came first.
+    if (this.#reason === 'personal' || this.#reason === reason) return;
+    this.#reason = reason;
+    this.#detail = this.#tell?.(name) ?? name;
+  }
+}

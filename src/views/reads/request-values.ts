@@ -1,0 +1,128 @@
+import type { Identity } from '../../model/identity.ts';
+import { canonicalList } from '../../util/canonical.ts';
+import { digest } from '../../util/digest.ts';
+import type { Exchange } from '../http/exchange.ts';
+import { cookiesOf } from '../http/session-cookies.ts';
+import { sessionText } from '../http/visitor.ts';
+import type { Views } from '../views.ts';
+import { CERTIFICATE, COOKIES, IP, type ReadName, SESSION, splitRead } from './read-names.ts';
+
+/** The value belongs to one visitor. */
+export const PERSONAL: unique symbol = Symbol('personal');
+/** No key can hold the value: a function, an instance of an unknown class, or too much data. */
+export const UNSEEN: unique symbol = Symbol('unseen');
+
+/** What stands for a value in a key. */
+export type ValueText = string | typeof PERSONAL | typeof UNSEEN;
+
+/** Characters of one value. A longer one would cost more to compare than most pages to render. */
+const MAX_TEXT = 16_384;
+/** Longer texts are written as a digest. */
+const MAX_WRITTEN = 200;
+
+const ABSENT = '-';
+/** Headers that name or prove who the visitor is. */
+const PERSONAL_HEADERS: ReadonlySet<string> = new Set(['cookie', 'authorization', 'proxy-authorization']);
+
+/**
+ * Tells what a read finds on a request. A view is found by the same texts by which it was stored, so both sides ask
+ * here.
+ */
+export class RequestValues {
+  readonly #exchange: Exchange;
+  readonly #views: Views;
+  readonly #headers: Exchange['incoming']['headers'];
+  readonly #locals: object | undefined;
+  #cookies: ReadonlySet<string> | undefined;
+  /** Models that were met in values. */
+  readonly models: Identity[] = [];
+
+  constructor(exchange: Exchange, views: Views) {
+    this.#exchange = exchange;
+    this.#views = views;
+    // Keep them as they are before the handler runs: while it does, others stand in their places.
+    this.#headers = exchange.incoming.headers;
+    this.#locals = exchange.locals()[0];
+  }
+
+  /**
+   * Returns the names of all that middleware left on the request. They are in the key, so that a name that a handler
+   * looked for in vain is not there on a hit either.
+   */
+  kind(): string {
+    const names = this.#exchange.holders.map(({ name, object, isOwn }) => [
+      name,
+      Object.keys(object)
+        .filter((key) => !isOwn(key))
+        .sort(),
+    ]);
+    const locals = Object.keys(this.#locals ?? {}).sort();
+    return short(JSON.stringify([...names, locals]));
+  }
+
+  /** Returns what a read finds on the request before its handler runs. */
+  text(read: ReadName): ValueText {
+    const [first, rest] = splitRead(read);
+    if (first === 'headers') return this.#header(rest);
+    if (first === COOKIES) return this.#cookie(rest);
+    if (first === IP || first === CERTIFICATE) return PERSONAL;
+    if (first === SESSION) return this.#session();
+    const { localsAt, holders } = this.#exchange;
+    const holder = first === localsAt?.read ? this.#locals : holders.find(({ name }) => name === first)?.object;
+    if (holder === undefined) return ABSENT;
+    try {
+      return this.textOf(rest, (holder as Readonly<Record<string, unknown>>)[rest]);
+    } catch {
+      return UNSEEN;
+    }
+  }
+
+  /** Returns what stands for a value that middleware left under a name. */
+  textOf(name: string, value: unknown): ValueText {
+    if (name === SESSION) return this.#session();
+    if (this.#views.isPrivate(name) && isThere(value)) return PERSONAL;
+    if (value === undefined) return ABSENT;
+    try {
+      const text = canonicalList([value], name, (instance) => {
+        const identity = this.#views.identityOf(instance);
+        if (identity !== undefined) this.models.push(identity);
+        return this.#views.nameOfInstance(instance);
+      });
+      return text.length > MAX_TEXT ? UNSEEN : short(text);
+    } catch {
+      return UNSEEN;
+    }
+  }
+
+  #header(name: string): ValueText {
+    const value = this.#headers[name];
+    if (value === undefined) return ABSENT;
+    return PERSONAL_HEADERS.has(name) ? PERSONAL : short(JSON.stringify(value));
+  }
+
+  #cookie(name: string): ValueText {
+    const { cookie } = this.#headers;
+    if (cookie === undefined) return ABSENT;
+    if (name === '') return PERSONAL;
+    this.#cookies ??= new Set(cookiesOf(cookie).map(([own]) => own));
+    return this.#cookies.has(name) ? PERSONAL : ABSENT;
+  }
+
+  /** A session that holds nothing yet tells no visitors apart. */
+  #session(): ValueText {
+    const text = sessionText(this.#exchange.visitors);
+    return text === undefined ? UNSEEN : text === '' ? ABSENT : PERSONAL;
+  }
+}
+
+function short(text: string): string {
+  return text.length > MAX_WRITTEN ? `#${digest(text, 27)}` : text;
+}
+
+/** Whether a private name has a value. Undefined, null, false, empty text and an empty object stand for no visitor. */
+function isThere(value: unknown): boolean {
+  if (typeof value === 'object' && value !== null) {
+    return Object.getPrototypeOf(value) !== Object.prototype || Object.keys(value).length > 0;
+  }
+  return value !== undefined && value !== null && value !== false && value !== '';
+}

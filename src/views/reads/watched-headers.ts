@@ -1,0 +1,73 @@
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import { ALL_HEADERS, headerRead } from './read-names.ts';
+import type { RequestReads } from './request-reads.ts';
+
+/**
+ * Headers that the cache answers for: a handler that saw them would make a part of the page, or none. It makes the
+ * whole page, and the cache compares validators itself.
+ */
+const HIDDEN: ReadonlySet<string> = new Set([
+  'if-none-match',
+  'if-modified-since',
+  'if-match',
+  'if-unmodified-since',
+  'if-range',
+  'range',
+  'cache-control',
+  'pragma',
+]);
+/** In the key of every view. */
+const IN_KEY = 'host';
+
+/** Records reads of a request's headers, until the function that it returns is called. */
+export function watchHeaders(incoming: object, headers: IncomingHttpHeaders, reads: RequestReads): () => void {
+  const watched = watchedHeaders(headers, reads);
+  const { rawHeaders } = incoming as IncomingMessage;
+  const own = Object.getOwnPropertyDescriptor(incoming, 'rawHeaders');
+  Object.defineProperty(incoming, 'headers', { configurable: true, enumerable: true, writable: true, value: watched });
+  Object.defineProperty(incoming, 'rawHeaders', {
+    configurable: true,
+    enumerable: true,
+    get() {
+      reads.readAll(ALL_HEADERS);
+      return rawHeaders;
+    },
+  });
+  return () => {
+    Reflect.deleteProperty(incoming, 'headers');
+    if (own === undefined) Reflect.deleteProperty(incoming, 'rawHeaders');
+    else Object.defineProperty(incoming, 'rawHeaders', own);
+  };
+}
+
+function watchedHeaders(headers: IncomingHttpHeaders, reads: RequestReads): IncomingHttpHeaders {
+  /** Headers that code behind the cache has set. */
+  const made = new Set<string>();
+  /** Returns whether the header is to be shown. */
+  const note = (name: string | symbol): boolean => {
+    if (typeof name !== 'string' || !reads.isRecording || made.has(name)) return true;
+    if (HIDDEN.has(name)) return false;
+    const isInherited = name in Object.prototype && !Object.hasOwn(headers, name);
+    if (name !== IN_KEY && !isInherited) reads.read(headerRead(name));
+    return true;
+  };
+  return new Proxy(headers, {
+    get: (target, name, receiver) => (note(name) ? Reflect.get(target, name, receiver) : undefined),
+    has: (target, name) => note(name) && Reflect.has(target, name),
+    getOwnPropertyDescriptor: (target, name) =>
+      note(name) ? Reflect.getOwnPropertyDescriptor(target, name) : undefined,
+    ownKeys(target) {
+      if (!reads.isRecording) return Reflect.ownKeys(target);
+      reads.readAll(ALL_HEADERS);
+      return Reflect.ownKeys(target).filter((name) => !HIDDEN.has(name as string));
+    },
+    set(target, name, value) {
+      if (typeof name === 'string') made.add(name);
+      return Reflect.set(target, name, value);
+    },
+    deleteProperty(target, name) {
+      if (typeof name === 'string') made.add(name);
+      return Reflect.deleteProperty(target, name);
+    },
+  });
+}
