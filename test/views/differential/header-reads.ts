@@ -6,7 +6,8 @@ const PERSONAL: ReadonlySet<string> = new Set(['cookie', 'authorization']);
 /** Reads one header, or finds out something about it, in one of many ways. */
 export function headerRead(scope: Scope, holder: Dict, name: string, by: string): unknown {
   const value = found(scope, holder, name, by);
-  if (PERSONAL.has(name) && isFound(value)) tracePersonal(name);
+  const isThere = by === 'size' || by === 'destructured' ? rawOf(holder, name).length > 0 : isFound(value);
+  if (PERSONAL.has(name) && isThere) tracePersonal(name);
   return value;
 }
 

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { isDeep, sized } from '../../support/long.ts';
 import { asked } from './cases.ts';
 import type { Case, OuterForm, Program, Read, Step } from './program.ts';
 import { WAYS } from './reads.ts';
@@ -29,14 +30,19 @@ const FORMS: readonly OuterForm[] = [
   'closure',
 ];
 
+/** Variants of each: two of when it reads and how it answers, on two of the framework's objects. */
+const VARIANTS = sized([0], [0, 1, 2, 3], [0, 3]);
+const REQUESTS = sized(8, 16, 12);
+
 /** One program for each way of reading, alone in its handler, with what outer middleware left in each form. */
 export function everyWay(): { readonly name: string; readonly cases: readonly Case[] }[] {
   return Object.entries(WAYS).flatMap(([of, ways]) =>
-    ways.map((by) => {
+    ways.map((by, i) => {
       const kind = of as Read['of'];
-      const forms = kind === 'locals' || kind === 'property' ? FORMS : (['text'] as const);
+      const isLeft = (kind === 'locals' || kind === 'property') && (isDeep || by === 'index' || by === 'call');
+      const forms = isLeft ? FORMS : (['text'] as const);
       const programs = NAMES[kind].flatMap((name) =>
-        forms.flatMap((form) => [0, 1, 2, 3].map((at) => alone({ of: kind, name, by, at }, form, at))),
+        forms.flatMap((form) => VARIANTS.map((at) => alone({ of: kind, name, by, at: at + i }, form, (at + i) % 4))),
       );
       return { name: `${of} by ${by}`, cases: programs.map((program, i) => ({ program, asked: simple(i) })) };
     }),
@@ -45,7 +51,7 @@ export function everyWay(): { readonly name: string; readonly cases: readonly Ca
 
 /** Visitors of an address or two, who differ in their headers, cookies, sessions and hosts. */
 function simple(seed: number): Case['asked'] {
-  return fc.sample(asked, { numRuns: 12, seed }).map((one) => ({
+  return fc.sample(asked, { numRuns: REQUESTS, seed }).map((one) => ({
     ...one,
     path: '/shop/1',
     query: one.query.filter((pair) => /^(?:page|utm_source)=/.test(pair)),
