@@ -31,6 +31,9 @@ export interface Entry {
 /** An entry with more names than this is not stored, because checking them would cost more than rendering. */
 export const MAX_DEPENDENCIES = 1_000;
 
+/** Most templates that a stored entry may name: each is looked up before the entry is served. */
+const MAX_TEMPLATES = 1_000;
+
 /** Bytes of an entry beside its strings: objects, arrays and the map's slot, measured on Node 20 and rounded up. */
 const OVERHEAD = 300;
 const DEPENDENCY_OVERHEAD = 16;
@@ -125,10 +128,12 @@ function isEntry({ html, dependencies, templates, expires, provisional, microsec
     dependencies.length % 2 === 0 &&
     dependencies.length <= 2 * MAX_DEPENDENCIES &&
     Array.isArray(templates) &&
+    templates.length <= MAX_TEMPLATES &&
     templates.every(isTemplateDependency) &&
     typeof expires === 'number' &&
     typeof provisional === 'boolean' &&
-    typeof microseconds === 'number'
+    Number.isSafeInteger(microseconds) &&
+    microseconds >= 0
   );
 }
 

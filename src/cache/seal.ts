@@ -11,8 +11,8 @@ const MARK_CHARACTERS = 22;
 /** Offset of the covered text, behind the format and the mark with a dot each. */
 const COVERED = DIGEST_FORMAT.length + 1 + MARK_CHARACTERS + 1;
 
-/** The kind is part of the seal, so that a stored token cannot pass for an entry. */
-export type SealedKind = 'token' | 'entry';
+/** The kind is part of the seal, so that a stored token cannot pass for an entry. `packed`: a compressed entry. */
+export type SealedKind = 'token' | 'entry' | 'packed';
 
 /**
  * Seals values for a store and opens them again. A format and a mark come first; the mark covers kind, key and payload,
@@ -31,16 +31,25 @@ export class Sealer {
   }
 
   /** @param key printable ASCII */
-  seal(kind: SealedKind, key: string, payload: string): Uint8Array {
-    const covered = nameOf(kind, key) + payload;
+  seal(kind: SealedKind, key: string, payload: string | Buffer): Uint8Array {
+    const name = nameOf(kind, key);
+    const covered =
+      typeof payload === 'string' ? name + payload : Buffer.concat([Buffer.from(name, 'latin1'), payload]);
     const secret = this.#secrets[0];
-    const format = secret === undefined ? DIGEST_FORMAT : HMAC_FORMAT;
-    return Buffer.from(`${format}.${markOf(covered, secret)}.${covered}`, 'utf8');
+    const head = `${secret === undefined ? DIGEST_FORMAT : HMAC_FORMAT}.${markOf(covered, secret)}.`;
+    return typeof covered === 'string'
+      ? Buffer.from(head + covered, 'utf8')
+      : Buffer.concat([Buffer.from(head, 'latin1'), covered]);
   }
 
-  /** Returns the payload; undefined if the value was not sealed for this kind and key with one of the secrets. */
+  /** Returns the payload as text; undefined if the value was not sealed for this kind and key with one of the secrets. */
   unseal(kind: SealedKind, key: string, sealed: Uint8Array): string | undefined {
-    const value = Buffer.isBuffer(sealed) ? sealed : Buffer.from(sealed.buffer, sealed.byteOffset, sealed.byteLength);
+    return this.unsealBytes(kind, key, sealed)?.toString('utf8');
+  }
+
+  /** Like {@link unseal}; the bytes are a view of the sealed ones. */
+  unsealBytes(kind: SealedKind, key: string, sealed: Uint8Array): Buffer | undefined {
+    const value = bufferOf(sealed);
     const name = nameOf(kind, key);
     const start = COVERED + name.length;
     const head = value.toString('latin1', 0, start);
@@ -49,8 +58,17 @@ export class Sealer {
       this.#secrets.length === 0
         ? head === `${DIGEST_FORMAT}.${markOf(covered, undefined)}.${name}`
         : this.#secrets.some((secret) => isSame(head, `${HMAC_FORMAT}.${markOf(covered, secret)}.${name}`));
-    return isOwn ? value.toString('utf8', start) : undefined;
+    return isOwn ? value.subarray(start) : undefined;
   }
+
+  /** Whether a value says that it is of this kind. Only unsealing tells whether that is true. */
+  isOfKind(kind: SealedKind, sealed: Uint8Array): boolean {
+    return bufferOf(sealed).toString('latin1', COVERED, COVERED + kind.length + 1) === `${kind}:`;
+  }
+}
+
+function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 /** Compares in constant time, so that the time does not tell how many characters are right. */

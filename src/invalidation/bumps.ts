@@ -5,6 +5,7 @@ import { CacheSweeperError } from '../errors.ts';
 import { EVERYTHING, typeOfName } from '../model/names.ts';
 import type { Settings } from '../options.ts';
 import { digest } from '../util/digest.ts';
+import { shownNames } from '../util/shown.ts';
 import type { BumpListener } from './bump-listener.ts';
 import type { Changes } from './changes.ts';
 
@@ -99,7 +100,5 @@ function recordOf(attribute: string, own: string, tokens: ReadonlyMap<string, To
 }
 
 export function bumpFailed(names: readonly string[], why: string): CacheSweeperError {
-  const shown = names.slice(0, 10).join(', ');
-  const more = names.length > 10 ? ` and ${names.length - 10} more` : '';
-  return new CacheSweeperError('CACHESWEEPER_BUMP_FAILED', `${shown}${more}: ${why}`, { names });
+  return new CacheSweeperError('CACHESWEEPER_BUMP_FAILED', `${shownNames(names)}: ${why}`, { names });
 }

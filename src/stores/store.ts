@@ -40,6 +40,8 @@ export interface StoreCall {
  * The contract suite in `nunjucks-cachesweeper/testing` checks an implementation.
  */
 export interface Store {
+  /** Optional. Entries of at least this many bytes come compressed. Default: none. */
+  readonly compressFrom?: number;
   getMany(kind: Kind, keys: readonly string[], call: StoreCall): Promise<readonly Lookup[]>;
   /** Sets values. True for each one acknowledged; false for each that failed or may have failed. */
   setMany(kind: Kind, items: readonly StoreItem[], call: StoreCall): Promise<readonly boolean[]>;

@@ -1,6 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { currentPart, inRequest } from '../render/ambient.ts';
+import { watchErrors } from './express-errors.ts';
 import { checkFreshOptions, type FreshOptions, isFresh } from './fresh.ts';
 import { type Address, queryOf } from './http/address.ts';
 import type { Exchange, Reply } from './http/exchange.ts';
@@ -79,7 +80,7 @@ export function cacheView<R extends ExpressRequest = RoutedRequest>(
   const number = views.nextNumber();
   return (request, response, next) => {
     serveView(exchangeOf(request as RoutedRequest, response, number), settings, (run) => {
-      if (run !== undefined) prepare(response, run);
+      if (run !== undefined) prepare(request, response, run);
       next();
     }).catch(next);
   };
@@ -199,8 +200,9 @@ function send(response: ServerResponse, { status, headers, removed, body }: Repl
   else response.end(body);
 }
 
-/** Keeps the handler's `render` inside the view. */
-function prepare(response: ExpressResponse, run: ViewRun): void {
+/** Watches the handler for errors, and keeps its `render` inside the view. */
+function prepare(request: object, response: ExpressResponse, run: ViewRun): void {
+  watchErrors(request, () => run.failed());
   // A database driver may call back in another asynchronous context. A page rendered there still belongs to this view.
   const { render } = response;
   const context = new AsyncResource('NUNJUCKS_CACHESWEEPER_VIEW');

@@ -214,6 +214,8 @@ function prepare(reply: FastifyReplyLike, run: ViewRun): void {
   const { send } = reply;
   const sent = function (this: FastifyReplyLike, payload?: unknown) {
     run.answering();
+    // Fastify passes it to the error handler next.
+    if (payload instanceof Error || isFailed(this)) run.failed();
     // Hooks run next and may change what is sent. What a stream sends cannot be compared.
     if (isStream(payload)) run.handOver(() => true);
     else {
@@ -253,6 +255,12 @@ function bytesOf(reply: FastifyReplyLike, payload: unknown): Buffer | undefined 
   } catch {
     return undefined;
   }
+}
+
+/** Whether Fastify has marked a reply because its handler threw, which need not be an instance of Error. */
+function isFailed(reply: object): boolean {
+  const mark = Object.getOwnPropertySymbols(reply).find(({ description }) => description === 'fastify.reply.isError');
+  return mark !== undefined && Reflect.get(reply, mark) === true;
 }
 
 /** @param route tells routes apart */

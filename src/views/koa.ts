@@ -83,6 +83,9 @@ export function cacheView<C extends KoaContext = KoaContext>(
       copyFor(context, run);
       try {
         return await next();
+      } catch (error) {
+        run.failed();
+        throw error;
       } finally {
         const given = context.body;
         const text = textOf(given);

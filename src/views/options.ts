@@ -2,6 +2,7 @@ import { ttlMilliseconds } from '../render/lifetime.ts';
 import { badOption, checkNames } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
 import { DEFAULT_COOKIES } from './http/session-cookies.ts';
+import { CACHED_STATUSES } from './http/sound-view.ts';
 import { countingReads } from './reads/read-names.ts';
 import { type SweeperLike, type Views, viewsOf } from './views.ts';
 
@@ -9,7 +10,7 @@ import { type SweeperLike, type Views, viewsOf } from './views.ts';
 export type SurrogateHeader = 'Surrogate-Key' | 'Cache-Tag' | 'xkey';
 
 /** Statuses that may be cached. */
-export type CachedStatus = 200 | 301 | 308 | 404 | 410;
+export type CachedStatus = (typeof CACHED_STATUSES)[number];
 
 /**
  * Options of `cacheView`, the same for all frameworks.
@@ -85,7 +86,7 @@ export interface ViewSettings {
   readonly debug: boolean;
 }
 
-const STATUSES: ReadonlySet<unknown> = new Set<CachedStatus>([200, 301, 308, 404, 410]);
+const STATUSES: ReadonlySet<unknown> = new Set(CACHED_STATUSES);
 const SURROGATES: ReadonlySet<unknown> = new Set<SurrogateHeader>(['Surrogate-Key', 'Cache-Tag', 'xkey']);
 const DEFAULT_MAX_BYTES = 524_288;
 /** Servers and CDNs accept at least 8 KB in a header line. */

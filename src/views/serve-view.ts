@@ -139,7 +139,8 @@ async function answer(exchange: Exchange, settings: ViewSettings): Promise<ViewR
   if (own.uncached !== undefined) return 'unknown token';
   const view = await slot.find();
   if (view === 'personal' || view === 'unseen') return view;
-  if (view !== undefined) {
+  // Whoever stored it may have had other options.
+  if (view !== undefined && settings.statuses.has(view.status) && view.body.length <= settings.maxBytes) {
     const reply = forVisitor(replyWith(view, incoming, now()), exchange.headers(), settings.cacheControl);
     answerFor(exchange.response);
     report(exchange, settings, 'hit', undefined);

@@ -6,8 +6,9 @@ import type { Address } from './http/address.ts';
 import { isStrong, tagCodings, type Validators, validatorMet } from './http/conditional.ts';
 import { varyByOrigin } from './http/cors.ts';
 import type { Exchange, Headers } from './http/exchange.ts';
+import { text } from './http/header-text.ts';
 import type { Asked } from './http/last-word.ts';
-import { text } from './http/personal-headers.ts';
+import { lifetimeOf } from './http/lifetime.ts';
 import type { Head, ResponseEvents, Sent } from './http/recorder.ts';
 import { bringsSecret, isCoded, repeatsSecret } from './http/reflection.ts';
 import { storedView, strongTag } from './http/reply.ts';
@@ -38,6 +39,7 @@ export type MissReason =
   | 'lost context'
   | 'changed outside'
   | 'nested view'
+  | 'error page'
   | 'too large'
   | 'aborted'
   | 'incomplete'
@@ -66,12 +68,15 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
   readonly #validators: Validators;
   readonly #started = performance.now();
   readonly #expires: number;
+  /** When the handler answered, in milliseconds since 1970. Its lifetimes count from then. */
+  #answered: number;
   readonly #done: (reason: MissReason | undefined, detail: string | undefined) => void;
   /** Calls of {@link depend} whose tokens are not yet read. */
   readonly #asking = new Set<Promise<void>>();
   readonly #values: RequestValues;
   readonly #window: RequestWindow;
   #refused: MissReason | undefined;
+  #hasFailed = false;
   /** State at the time the framework got the answer, if it sends it later. */
   #handedOver: { readonly headers: Headers; readonly isSame: (body: Buffer | undefined) => boolean } | undefined;
   /** Cache-Control that this class added from the options. */
@@ -119,13 +124,23 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
     this.#window = new RequestWindow(exchange, parts.address, this.reads);
     this.part = { body: this.#body, since: parts.since, mayMissPrivate: true, watch: this };
     const now = settings.views.engine.settings.now();
+    this.#answered = now;
     this.#expires = settings.lifetime === 0 ? Number.POSITIVE_INFINITY : now + settings.lifetime;
+  }
+
+  get wantsBody(): boolean {
+    return this.#refused === undefined;
   }
 
   /** Keeps the view from being stored. */
   refuse(reason: MissReason): void {
     if (PERSONAL.has(reason)) this.#visit.mark();
     this.#refused ??= reason;
+  }
+
+  /** Notes that the handler failed. Whatever is answered then is an error page, whatever its status. */
+  failed(): void {
+    this.#hasFailed = true;
   }
 
   /** Says that the answer belongs to one visitor, apart from whether it is stored. */
@@ -182,6 +197,7 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
   }
 
   #prepareHead({ status, headers, body }: Head): void {
+    this.#answered = this.#settings.views.engine.settings.now();
     const { response, incoming } = this.#exchange;
     const { cacheControl, surrogate, debug } = this.#settings;
     varyByOrigin(response, incoming.headers.origin);
@@ -265,13 +281,14 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
     if (this.#skip instanceof Promise ? await this.#skip : this.#skip) return 'skip option';
     // Headers that others set later, until the head was sent, count as well.
     const last = { ...sentHeaders, 'cache-control': this.#lastControl ?? '' };
-    const reason = fault ?? this.#reason(status, headers) ?? this.#responseReason(status, last);
+    const reason = this.#refused ?? fault ?? this.#reason(status, headers) ?? this.#responseReason(status, last);
     if (reason !== undefined) return reason;
     if (body === undefined) return 'too large';
     const parts = [{ headers, body: this.#isSearched ? undefined : body }, { headers: sentHeaders }];
     if (repeatsSecret(this.#exchange, parts)) return 'csrf token';
     if (this.#settings.ignoreHost && body.includes(this.#exchange.host)) return 'repeats host';
     const { surrogate } = this.#settings;
+    const lifetime = lifetimeOf(this.#withoutOurs(headers), this.#answered);
     // Now all dependencies are known.
     const named = surrogate && { [surrogate.header.toLowerCase()]: this.#surrogate(surrogate, true) };
     return this.#slot.keep({
@@ -283,7 +300,7 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
       reads: this.#allReads(headers),
       dependencies: this.#body.dependencies,
       since: this.part.since,
-      expires: this.#expires,
+      expires: Math.min(this.#expires, lifetime === undefined ? Number.POSITIVE_INFINITY : this.#answered + lifetime),
       cost: performance.now() - this.#started,
     });
   }
@@ -291,9 +308,8 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
   /** Returns why the view must not be stored, as far as is known by now. */
   #reason(status: number, headers: Headers): MissReason | undefined {
     const { reason } = this.reads;
-    return (
-      reason ?? this.#refused ?? this.#responseReason(status, headers) ?? this.#body.uncached ?? this.#visit.foundOut()
-    );
+    const known = reason ?? this.#refused ?? this.#responseReason(status, headers) ?? this.#body.uncached;
+    return known ?? (this.#hasFailed ? 'error page' : this.#visit.foundOut());
   }
 
   /** Checks the body. An outer compression may change it; any other outer change may be for this visitor alone. */
@@ -341,11 +357,14 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
     return reason === reads.reason && reads.detail !== undefined ? `: ${reads.detail}` : '';
   }
 
-  /** Ignores the Cache-Control that came from our options: it addresses browsers and proxies, not this cache. */
   #responseReason(status: number, headers: Headers): ResponseReason | undefined {
+    return responseReason(status, this.#withoutOurs(headers), this.#settings.statuses, this.#answered);
+  }
+
+  /** Leaves out the Cache-Control that came from our options: it addresses browsers and proxies, not this cache. */
+  #withoutOurs(headers: Headers): Headers {
     const { 'cache-control': cacheControl, ...others } = headers;
-    const isOurs = this.#added !== undefined && cacheControl === this.#added;
-    return responseReason(status, isOurs ? others : headers, this.#settings.statuses);
+    return this.#added !== undefined && cacheControl === this.#added ? others : headers;
   }
 
   #fail(error: unknown): void {

@@ -11,6 +11,7 @@ import type { UncachedReason } from '../reporting/report.ts';
 import { canonicalList } from '../util/canonical.ts';
 import { digest } from '../util/digest.ts';
 import type { Address } from './http/address.ts';
+import { isSmall } from './http/sound-view.ts';
 import { type AddressRecord, readView, type StoredView, writeRecord, writeView } from './http/stored-view.ts';
 import type { ReadName } from './reads/read-names.ts';
 import type { ReadReason } from './reads/request-reads.ts';
@@ -128,6 +129,7 @@ export class ViewSlot {
     );
     const record = this.#recordWith(found);
     if (record === undefined) return 'reads too much';
+    if (!isSmall(view)) return 'too large';
     dependencies.expires = Math.min(dependencies.expires, expires);
     const { memoryKey, ...stored } = this.#key(found);
     const entry = newEntry(settings, { html: writeView(view), cost, since }, dependencies);

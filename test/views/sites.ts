@@ -65,6 +65,8 @@ export interface Plan {
   readonly expressInside?: express.RequestHandler;
   readonly koaInside?: Koa.Middleware;
   /** What the site does with errors: by default 500 with the message. */
+  readonly expressErrors?: express.ErrorRequestHandler;
+  readonly fastifyErrors?: (error: Error, request: FastifyRequest, reply: FastifyReply) => unknown;
   readonly http2?: boolean;
 }
 
@@ -76,6 +78,10 @@ export async function startExpress({
   cached = true,
   express: before,
   expressInside,
+  expressErrors = (error: Error, _req: Request, res: Response, next: NextFunction) => {
+    if (res.headersSent) next(error);
+    else res.status(500).send(error.message);
+  },
 }: Plan): Promise<Site> {
   const app = express();
   const env = nunjucks.configure(templates, { autoescape: true, express: app });
@@ -89,10 +95,7 @@ export async function startExpress({
       await handler(expressCall(req, res));
     });
   }
-  app.use((error: Error, _req: Request, res: Response, next: NextFunction) => {
-    if (res.headersSent) next(error);
-    else res.status(500).send(error.message);
-  });
+  app.use(expressErrors);
   return serve(app);
 }
 
@@ -148,8 +151,9 @@ export async function startFastify(plan: Plan): Promise<Site> {
       },
     );
   }
-  app.setErrorHandler((error: Error, _request, reply) =>
-    reply.code(500).type('text/html; charset=utf-8').send(error.message),
+  app.setErrorHandler(
+    plan.fastifyErrors ??
+      ((error: Error, _request, reply) => reply.code(500).type('text/html; charset=utf-8').send(error.message)),
   );
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
   return {

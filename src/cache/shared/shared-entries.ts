@@ -1,6 +1,6 @@
 import type { Kind } from '../../stores/store.ts';
 import { readEntry, type StoredEntry, writeEntry } from '../entry.ts';
-import type { Sealer } from '../seal.ts';
+import type { Packing } from './packing.ts';
 import type { SafeStore } from './safe-store.ts';
 
 /** Called with the keys, or token names, of stored values that fail the seal check or cannot be parsed. */
@@ -17,15 +17,15 @@ export interface OutgoingEntry extends StoredEntry {
 /** An entry, `damaged` for a value that cannot be opened or parsed, or undefined for none. */
 export type Answered = StoredEntry | 'damaged' | undefined;
 
-/** Reads and writes entries in the store, sealed. */
+/** Reads and writes entries in the store, packed and sealed. */
 export class SharedEntries {
   readonly #store: SafeStore;
-  readonly #sealer: Sealer;
+  readonly #packing: Packing;
   readonly #onDamaged: OnDamaged;
 
-  constructor(store: SafeStore, sealer: Sealer, onDamaged: OnDamaged) {
+  constructor(store: SafeStore, packing: Packing, onDamaged: OnDamaged) {
     this.#store = store;
-    this.#sealer = sealer;
+    this.#packing = packing;
     this.#onDamaged = onDamaged;
   }
 
@@ -33,10 +33,13 @@ export class SharedEntries {
   async read(keys: readonly string[], timeout: number): Promise<readonly Answered[]> {
     const damaged: string[] = [];
     const answers = await this.#store.getMany('entry', keys, timeout);
+    const unpack = this.#packing.unpacking();
+    const texts = await Promise.all(
+      answers.map((answer, i) => (answer.state === 'found' ? unpack(keys[i] as string, answer.value) : undefined)),
+    );
     const entries = keys.map((key, i): Answered => {
-      const answer = answers[i];
-      if (answer?.state !== 'found') return undefined;
-      const text = this.#sealer.unseal('entry', key, answer.value);
+      if (answers[i]?.state !== 'found') return undefined;
+      const text = texts[i];
       const stored = text === undefined ? undefined : readEntry(text, key);
       if (stored === undefined) damaged.push(key);
       return stored ?? 'damaged';
@@ -49,16 +52,16 @@ export class SharedEntries {
    * Writes entries. A provisional one is only added where the store has nothing, unless it may replace what is there.
    */
   async write(entries: readonly OutgoingEntry[], timeout: number): Promise<void> {
-    const item = ({ key, canonical, entry, ttl }: OutgoingEntry) => ({
+    const item = async ({ key, canonical, entry, ttl }: OutgoingEntry) => ({
       key,
-      value: this.#sealer.seal('entry', key, writeEntry({ canonical, entry }, key)),
+      value: await this.#packing.pack(key, writeEntry({ canonical, entry }, key)),
       ttl,
     });
     const lasting = entries.filter(({ entry, isReplacing }) => !entry.provisional || isReplacing);
     const provisional = entries.filter(({ entry, isReplacing }) => entry.provisional && !isReplacing);
     await Promise.all([
-      this.#store.setMany('entry', lasting.map(item), timeout),
-      this.#store.addMany('entry', provisional.map(item), timeout),
+      this.#store.setMany('entry', await Promise.all(lasting.map(item)), timeout),
+      this.#store.addMany('entry', await Promise.all(provisional.map(item)), timeout),
     ]);
   }
 }

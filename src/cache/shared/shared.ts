@@ -1,12 +1,11 @@
 import { CacheSweeperError } from '../../errors.ts';
 import type { Kind, Store } from '../../stores/store.ts';
+import { shownNames } from '../../util/shown.ts';
 import { Sealer } from '../seal.ts';
+import { Packing } from './packing.ts';
 import { SafeStore } from './safe-store.ts';
 import { SharedEntries } from './shared-entries.ts';
 import { SharedTokens } from './shared-tokens.ts';
-
-/** Most names that one error lists. */
-const MAX_SHOWN = 10;
 
 /** The part of a sweeper that talks to its store: tokens and entries. */
 export class Shared {
@@ -35,7 +34,11 @@ export class Shared {
     const sealer = new Sealer(settings.secrets);
     const onDamaged = (kind: Kind, names: readonly string[]) => this.#reportDamaged(kind, names);
     this.tokens = new SharedTokens(this.#safe, sealer, settings, settings.now, onDamaged, delivered);
-    this.entries = new SharedEntries(this.#safe, sealer, onDamaged);
+    this.entries = new SharedEntries(
+      this.#safe,
+      new Packing(sealer, store.compressFrom ?? Number.POSITIVE_INFINITY),
+      onDamaged,
+    );
     store.onError?.(onError);
   }
 
@@ -56,12 +59,10 @@ export class Shared {
 
   #reportDamaged(kind: Kind, names: readonly string[]): void {
     this.#damaged += names.length;
-    const shown = names.slice(0, MAX_SHOWN).join(', ');
-    const more = names.length > MAX_SHOWN ? ` and ${names.length - MAX_SHOWN} more` : '';
     this.#onError(
       new CacheSweeperError(
         'CACHESWEEPER_STORE_DAMAGED',
-        `the store gave back a damaged ${kind} for ${shown}${more}: not served. Stored with another secret, by another ` +
+        `the store gave back a damaged ${kind} for ${shownNames(names)}: not served. Stored with another secret, by another ` +
           'version of this package, or changed by someone else',
       ),
     );

@@ -3,7 +3,6 @@ import { describe } from '../../util/describe.ts';
 import { digest } from '../../util/digest.ts';
 import { isPrintable } from '../../util/printable.ts';
 import type { Added, Kind, Lookup, Store, StoreCall, StoreItem } from '../store.ts';
-import { type Compressed, compress, inflated } from './compression.ts';
 import { checkMemcachedOptions, type MemcachedOptions, type MemcachedSettings } from './options.ts';
 import { type Batch, Remote, type RemoteStats } from './remote.ts';
 import { Spread } from './spread.ts';
@@ -14,9 +13,6 @@ const MAX_VALUE_BYTES = 1_000_000;
 const MAX_KEY_BYTES = 250;
 /** Memcached takes a longer ttl, in seconds, for a date. */
 const MAX_TTL = 30 * 24 * 60 * 60;
-
-/** A value's flags hold its size before compression; this means it is not compressed. */
-const NOT_COMPRESSED = 0;
 
 const MISSING: Lookup = { state: 'missing' };
 const UNKNOWN: Lookup = { state: 'unknown' };
@@ -61,13 +57,7 @@ export class MemcachedStore implements Store {
   /** Values may be views of the receive buffer, which stays in memory with them; copy a value to keep it for long. */
   async getMany(kind: Kind, keys: readonly string[], { timeout }: StoreCall): Promise<readonly Lookup[]> {
     const requests = keys.map((key) => ({ key: storedKey(kind, key) }));
-    const answers = await this.#run<Compressed | Lookup>(kind, requests, {
-      opcode: Opcode.getk,
-      nothing: { state: 'unknown' },
-      read: found,
-      timeout,
-    });
-    return inflated(answers);
+    return this.#run<Lookup>(kind, requests, { opcode: Opcode.getk, nothing: UNKNOWN, read: found, timeout });
   }
 
   /** Does not send values over 1,000,000 bytes, because Memcached would refuse them and delete the old value. */
@@ -90,6 +80,11 @@ export class MemcachedStore implements Store {
 
   async close(): Promise<void> {
     for (const remote of this.#remotes) remote.close();
+  }
+
+  /** Entries of at least this many bytes come compressed. */
+  get compressFrom(): number {
+    return this.#settings.compressFrom;
   }
 
   /** Called by the sweeper. The store reports servers that fail to this function. */
@@ -117,16 +112,12 @@ export class MemcachedStore implements Store {
     { timeout }: StoreCall,
     how: Pick<Batch<T>, 'opcode' | 'nothing' | 'read'> & { readonly isVital?: boolean },
   ): Promise<readonly T[]> {
-    const until = performance.now() + timeout;
-    const isLarge = ({ value }: StoreItem) => kind === 'entry' && value.length >= this.#settings.compressFrom;
-    const packed = items.some(isLarge)
-      ? await Promise.all(items.map(async (item) => (isLarge(item) ? packCompressed(kind, item) : pack(kind, item))))
-      : items.map((item) => pack(kind, item));
+    const packed = items.map((item) => pack(kind, item));
     const sent = packed.filter(({ value }) => value.length <= MAX_VALUE_BYTES);
     this.#tooLarge += packed.length - sent.length;
     const answers = await this.#run(kind, sent, {
       ...how,
-      timeout: Math.max(1, until - performance.now()),
+      timeout,
       isRevocable: kind === 'token',
     });
     let next = 0;
@@ -161,23 +152,16 @@ export class MemcachedStore implements Store {
   }
 }
 
-function found(packet: Packet): Compressed | Lookup {
-  if (packet.status === Status.missing) return MISSING;
-  if (packet.status !== Status.ok) return UNKNOWN;
-  const size = packet.flags ?? NOT_COMPRESSED;
-  const { value } = packet;
-  return size === NOT_COMPRESSED ? { state: 'found', value } : { state: 'compressed', value, size };
+function found({ status, value }: Packet): Lookup {
+  if (status === Status.missing) return MISSING;
+  return status === Status.ok ? { state: 'found', value } : UNKNOWN;
 }
 
-function pack(kind: Kind, { key, value, ttl }: StoreItem, flags = NOT_COMPRESSED): WriteRequest {
-  // Memcached forgets after 30 days at most. That is safe: entries carry their own expiry, and tokens have none.
+function pack(kind: Kind, { key, value, ttl }: StoreItem): WriteRequest {
+  // Memcached forgets after 30 days at most. That is safe: entries carry their own expiry, and a token that is gone
+  // makes no entry valid.
   const expires = ttl === 0 ? 0 : Math.max(1, Math.min(Math.ceil(ttl), MAX_TTL));
-  return { key: storedKey(kind, key), value, flags, expires };
-}
-
-async function packCompressed(kind: Kind, item: StoreItem): Promise<WriteRequest> {
-  const value = await compress(item.value);
-  return value === undefined ? pack(kind, item) : pack(kind, { ...item, value }, item.value.length);
+  return { key: storedKey(kind, key), value, expires };
 }
 
 /** Prefixes the key with the kind, so that a token and an entry of one key are two values. */

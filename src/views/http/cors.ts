@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { text } from './personal-headers.ts';
+import { text } from './header-text.ts';
 import { varyNames } from './response-rules.ts';
 
 /**

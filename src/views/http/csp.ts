@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { Headers } from './exchange.ts';
-import { text } from './personal-headers.ts';
+import { text } from './header-text.ts';
 
 const POLICIES = ['content-security-policy', 'content-security-policy-report-only'] as const;
 const NONCE = /'nonce-[^']*'/gi;

@@ -1,7 +1,8 @@
 import { subscribe } from 'node:diagnostics_channel';
 import type { ServerResponse } from 'node:http';
 import { dropNonces } from './csp.ts';
-import { makePrivate, speaksToOne, text, variesByVisitor } from './personal-headers.ts';
+import { text } from './header-text.ts';
+import { makePrivate, speaksToOne, variesByVisitor } from './personal-headers.ts';
 import { isHeadSent, setGiven } from './raw-head.ts';
 
 /** Knows whether an answer belongs to one visitor. */

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { text } from './header-text.ts';
 
 /** Cache-Control for answers that belong to one visitor. */
 export const PRIVATE = 'private, no-cache';
@@ -36,10 +37,4 @@ export function makePrivate(response: ServerResponse): void {
   for (const name of response.getHeaderNames()) {
     if (FOR_SHARED_CACHES.test(name.toLowerCase())) response.removeHeader(name);
   }
-}
-
-/** Returns a header's value as one text, '' for none. */
-export function text(header: number | string | readonly string[] | undefined): string {
-  if (header === undefined) return '';
-  return typeof header === 'object' ? header.join(', ') : String(header);
 }

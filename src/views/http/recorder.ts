@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { CollectedBody } from './collected-body.ts';
 import { makeNotModified } from './conditional.ts';
 import type { Headers } from './exchange.ts';
 import { isHeadSent, setGiven } from './raw-head.ts';
@@ -18,13 +19,15 @@ export interface Sent {
   readonly headers: Headers;
   /** Headers when the head had been sent; outer middleware may have changed them. */
   readonly sentHeaders: Headers;
-  /** Undefined if it was larger than the limit. */
+  /** Undefined if it was larger than the limit, or not wanted. */
   readonly body: Buffer | undefined;
   /** Undefined if the response is complete. */
   readonly fault: 'aborted' | 'incomplete' | 'trailers' | undefined;
 }
 
 export interface ResponseEvents {
+  /** Whether the body may still be stored. Once it is false, the body is forgotten. */
+  readonly wantsBody: boolean;
   /**
    * Called once before the head is sent; may still set headers.
    *
@@ -59,8 +62,7 @@ export function record(response: ServerResponse, maxBytes: number, events: Respo
     flushHeaders: response.flushHeaders,
     addTrailers: response.addTrailers,
   };
-  let chunks: Buffer[] | undefined = [];
-  let bytes = 0;
+  const collected = new CollectedBody(maxBytes);
   let head: { readonly status: number; readonly headers: Headers } | undefined;
   let sentHeaders: Headers = {};
   let whole: Buffer | undefined;
@@ -76,10 +78,8 @@ export function record(response: ServerResponse, maxBytes: number, events: Respo
 
   const take = (chunk: Buffer | undefined): void => {
     events.chunk();
-    if (chunk === undefined || chunks === undefined) return;
-    bytes += chunk.length;
-    if (bytes > maxBytes) chunks = undefined;
-    else chunks.push(chunk);
+    if (!events.wantsBody) collected.drop();
+    if (chunk !== undefined) collected.add(chunk);
   };
 
   /** Reports the head before anything is sent, and before outer middleware changes it. */
@@ -91,6 +91,7 @@ export function record(response: ServerResponse, maxBytes: number, events: Respo
     response.writeHead = writeHead;
     isNotModified = events.head({ status: response.statusCode, headers: headersOf(response), body: whole });
     head = { status: response.statusCode, headers: headersOf(response) };
+    if (!events.wantsBody) collected.drop();
   };
 
   const writeHead = function writeHead(this: ServerResponse, status: number, ...rest: unknown[]) {
@@ -156,8 +157,7 @@ export function record(response: ServerResponse, maxBytes: number, events: Respo
   const done = (isFlushed: boolean): void => {
     if (isDone) return;
     isDone = true;
-    const body = chunks && Buffer.concat(chunks);
-    chunks = undefined;
+    const body = collected.take();
     const { status, headers } = head ?? { status: response.statusCode, headers: {} };
     // HTTP/2 emits `finish` whatever ended the stream.
     const { stream } = response as { readonly stream?: { readonly aborted?: boolean; readonly rstCode?: number } };
@@ -165,7 +165,8 @@ export function record(response: ServerResponse, maxBytes: number, events: Respo
     const isLost = stream === undefined ? socket?.destroyed === true : stream.aborted === true || stream.rstCode !== 0;
     const isAborted = !isFlushed || isLost;
     const length = headers['content-length'];
-    const isIncomplete = !isEnding || head === undefined || (length !== undefined && Number(length) !== bytes);
+    const isIncomplete =
+      !isEnding || head === undefined || (length !== undefined && Number(length) !== collected.bytes);
     const fault = isAborted ? 'aborted' : isIncomplete ? 'incomplete' : hasTrailers ? 'trailers' : undefined;
     events.sent({ status, headers, sentHeaders, body, fault });
   };

@@ -1,5 +1,5 @@
 import type { Exchange, Headers } from './exchange.ts';
-import { text } from './personal-headers.ts';
+import { text } from './header-text.ts';
 import { secretsOf } from './secrets.ts';
 import { inBase64, unescaped } from './spellings.ts';
 

@@ -2,30 +2,9 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { digest } from '../../util/digest.ts';
 import { isStrong, validatorMet } from './conditional.ts';
 import type { Headers, Reply } from './exchange.ts';
-import { text } from './personal-headers.ts';
-import type { StoredView } from './stored-view.ts';
-
-/**
- * Headers that belong to one connection, one message or one moment: RFC 9110, section 7.6.1, and RFC 9111, section 3.1.
- * Headers named by Connection are left out as well.
- */
-const NOT_STORED: readonly string[] = [
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'proxy-authenticate',
-  'proxy-authentication-info',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-  'date',
-  'age',
-  'set-cookie',
-  'content-length',
-  'etag',
-  'x-cache',
-];
+import { text } from './header-text.ts';
+import { ageOf } from './lifetime.ts';
+import { NOT_STORED, type StoredView } from './sound-view.ts';
 
 /** Headers that a 304 repeats: RFC 9110, section 15.4.5. */
 const NOT_MODIFIED: readonly string[] = [
@@ -62,7 +41,7 @@ export function storedView(
   );
   const removed = Object.keys(before).filter((name) => !(name in headers) && !dropped.has(name));
   const etag = isStrong(headers.etag) ? headers.etag : strongTag(headers, body);
-  return { status, headers: Object.fromEntries(changed), removed, etag, created, body };
+  return { status, headers: Object.fromEntries(changed), removed, etag, created, age: ageOf(headers), body };
 }
 
 /** Returns an entity tag that depends only on the body, its type and its coding, so that all processes agree on it. */
@@ -82,7 +61,7 @@ export function replyWith(
     ...view.headers,
     ETag: view.etag,
     ...(modified === undefined ? {} : { 'Last-Modified': modified }),
-    Age: Math.max(0, Math.floor((now - view.created) / 1_000)),
+    Age: view.age + Math.max(0, Math.floor((now - view.created) / 1_000)),
     'Accept-Ranges': 'none',
   };
   const { removed, status, body } = view;

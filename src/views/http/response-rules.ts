@@ -1,6 +1,8 @@
 import { hasNonce } from './csp.ts';
 import type { Headers } from './exchange.ts';
-import { speaksToOne, text, variesByVisitor } from './personal-headers.ts';
+import { text } from './header-text.ts';
+import { isForbidden, lifetimeOf } from './lifetime.ts';
+import { speaksToOne, variesByVisitor } from './personal-headers.ts';
 
 /** Reasons in the response itself why it is not stored. */
 export type ResponseReason =
@@ -10,26 +12,30 @@ export type ResponseReason =
   | 'cache-control'
   | 'vary'
   | 'csp nonce'
-  | 'partial';
+  | 'partial'
+  | 'event stream';
 
-/** Cache-Control directives that forbid storing a response for others. */
-const FORBIDDEN = /\b(?:private|no-store|no-cache)\b/i;
 /** A page with more names in Vary has almost as many forms as visitors. */
 const MAX_VARY = 10;
 
+/** @param now milliseconds since 1970 */
 export function responseReason(
   status: number,
   headers: Headers,
   statuses: ReadonlySet<number>,
+  now: number,
 ): ResponseReason | undefined {
   if (!statuses.has(status)) return 'status';
   const personal = speaksToOne((name) => headers[name] !== undefined);
   if (personal !== undefined) return personal;
-  if (FORBIDDEN.test(text(headers['cache-control'])) || /no-cache/i.test(text(headers.pragma))) return 'cache-control';
+  if (isForbidden(headers) || lifetimeOf(headers, now) === 0) return 'cache-control';
   if (varyNames(headers).length > MAX_VARY || variesByVisitor(text(headers.vary))) return 'vary';
   // A nonce must be new for each answer; a stored one would be the same for all.
   if (hasNonce(headers)) return 'csp nonce';
   if (headers['content-range'] !== undefined) return 'partial';
+  // It ends with its visit, if it ends at all.
+  if (/^(?:text\/event-stream|multipart\/x-mixed-replace)\b/i.test(text(headers['content-type'])))
+    return 'event stream';
   return undefined;
 }
 

@@ -1,19 +1,7 @@
 import { isUtf8 } from 'node:buffer';
-import type { Headers } from './exchange.ts';
+import { isSound, type StoredView } from './sound-view.ts';
 
-/** A view in the form that an entry's text holds. */
-export interface StoredView {
-  readonly status: number;
-  /** Headers that the handler set or changed. */
-  readonly headers: Headers;
-  /** Headers that the handler removed. */
-  readonly removed: readonly string[];
-  /** A strong entity tag. */
-  readonly etag: string;
-  /** Milliseconds since 1970. */
-  readonly created: number;
-  readonly body: Buffer;
-}
+export type { StoredView } from './sound-view.ts';
 
 /** What is known of all views of one address. */
 export interface AddressRecord {
@@ -33,24 +21,25 @@ export function writeRecord(record: AddressRecord): string {
   return `${JSON.stringify(record)}\n`;
 }
 
+/** Most names in a record. */
+const MAX_NAMES = 100;
+/** A name, or a digest, in a record. */
+const WORD = /^\P{Cc}{1,500}$/u;
+
+function areWords(values: unknown): values is string[] {
+  return Array.isArray(values) && values.length <= MAX_NAMES && values.every((value) => WORD.test(String(value)));
+}
+
 /** Reads what {@link writeView} or {@link writeRecord} wrote; undefined for anything else. */
 export function readView(text: string): StoredView | AddressRecord | undefined {
   const end = text.indexOf('\n');
   try {
     const head = JSON.parse(text.slice(0, end)) as Record<string, unknown>;
-    if (Array.isArray(head.reads) && Array.isArray(head.stored))
-      return { reads: head.reads.map(String), stored: head.stored.map(String) };
-    const { status, headers, removed, etag, created } = head;
-    const isView =
-      typeof status === 'number' &&
-      typeof headers === 'object' &&
-      headers !== null &&
-      Array.isArray(removed) &&
-      typeof etag === 'string' &&
-      typeof created === 'number';
-    if (!isView) return undefined;
+    const { reads, stored, status, headers, removed, etag, created, age } = head;
+    if (reads !== undefined) return areWords(reads) && areWords(stored) ? { reads, stored } : undefined;
     const body = Buffer.from(text.slice(end + 1), head.text === true ? 'utf8' : 'base64');
-    return { status, headers: headers as Headers, removed: removed.map(String), etag, created, body };
+    const view = { status, headers, removed, etag, created, age, body };
+    return isSound(view) ? view : undefined;
   } catch {
     return undefined;
   }
