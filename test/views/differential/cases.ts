@@ -130,9 +130,21 @@ function mayIgnoreHost({ outer, steps }: Program): boolean {
   return !told && !kept && !steps.some(({ read }) => read.name === 'x-forwarded-host' || read.of === 'property');
 }
 
+/** What stands outside sees the request as it came, conditions and all parameters: it reads what is the same for the handler. */
+function seenOutside({ of, name, by }: Read): boolean {
+  if (of === 'query' || of === 'address' || by === 'href') return false;
+  return of !== 'header' || (!ALL.has(by) && !/^(?:if-.*|range|cache-control|pragma)$/.test(name));
+}
+
 const program: fc.Arbitrary<Program> = fc
   .record({ outer: some(outer, 0, 2), steps: some(step, 1, 4), answer, site })
-  .map((made) => ({ ...made, site: { ...made.site, ignoreHost: made.site.ignoreHost && mayIgnoreHost(made) } }));
+  .map((made) => {
+    const steps = made.steps.map((one): Step => {
+      const isOutside = one.stage === 'param' || one.stage === 'after';
+      return isOutside && !seenOutside(one.read) ? { ...one, stage: 'handler' } : one;
+    });
+    return { ...made, steps, site: { ...made.site, ignoreHost: made.site.ignoreHost && mayIgnoreHost(made) } };
+  });
 
 const header = fc
   .record({ name: headerNames, value: fc.nat(2) })

@@ -1,4 +1,5 @@
 import { cookiesOf } from '../../../src/views/http/session-cookies.ts';
+import { outside, type Real } from './door.ts';
 import type { Outer } from './program.ts';
 import type { Dict } from './reads.ts';
 
@@ -27,6 +28,12 @@ export class Country {
  * @param own the framework's
  */
 export function leave(outer: readonly Outer[], incoming: Dict, own: Dict, locals: Dict): void {
+  outside((real) => put(outer, real ?? incoming, own, locals));
+}
+
+type Incoming = Dict | Real;
+
+function put(outer: readonly Outer[], incoming: Incoming, own: Dict, locals: Dict): void {
   for (const { put, name, from, as, otherwise } of outer) {
     const holder = put === 'locals' ? locals : own;
     const find = () => foundIn(incoming, from);
@@ -40,7 +47,7 @@ export function leave(outer: readonly Outer[], incoming: Dict, own: Dict, locals
   }
 }
 
-function formed(value: string, as: Outer['as'], incoming: Dict): unknown {
+function formed(value: string, as: Outer['as'], incoming: Incoming): unknown {
   switch (as) {
     case 'object':
       return { value, more: { value: `${value}!` } };
@@ -65,7 +72,7 @@ function formed(value: string, as: Outer['as'], incoming: Dict): unknown {
   }
 }
 
-function foundIn(incoming: Dict, { of, name }: Outer['from']): string | undefined {
+function foundIn(incoming: Incoming, { of, name }: Outer['from']): string | undefined {
   const headers = incoming.headers as Record<string, string | undefined>;
   if (of === 'header') return headers[name];
   if (of === 'cookie') return cookiesOf(headers.cookie).find(([own]) => own === name)?.[1];

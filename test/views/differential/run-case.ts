@@ -3,7 +3,7 @@ import { difference, type Expected, fieldOf } from './compare.ts';
 import type { Door } from './door.ts';
 import { type Asked, type Case, type Framework, shown } from './program.ts';
 import { build } from './site.ts';
-import { Held, headOf, withoutConditions } from './visitors.ts';
+import { Held, headOf, realOf, withoutConditions } from './visitors.ts';
 import { type Answer, Wire } from './wire.ts';
 
 /** Two servers, and a connection to each. */
@@ -57,14 +57,16 @@ export async function runCase(
   doors.cached.door.listener = cached.listener;
   const held = new Held();
   const known = new Map<string, Expected>();
-  const expect: Expect = async (asked) => {
+  const expect: Expect = async (asked, real) => {
     const head = headOf(framework, asked);
-    const before = known.get(head);
+    const key = `${head} ${headOf(framework, real)}`;
+    const before = known.get(key);
     if (before !== undefined) return before;
     const { wire, door } = doors.plain;
+    door.real = realOf(framework, real);
     const answer = await wire.ask(head, asked.method === 'HEAD');
     const expected = { answer, trace: door.traceOf(wire.localPort) };
-    known.set(head, expected);
+    known.set(key, expected);
     return expected;
   };
   tally.cases++;
@@ -84,7 +86,8 @@ export async function runCase(
   }
 }
 
-type Expect = (asked: Asked) => Promise<Expected>;
+/** Asks without the cache. Code outside of it sees `real`, the request as it came. */
+type Expect = (asked: Asked, real: Asked) => Promise<Expected>;
 
 /**
  * A page from the cache, or one that is kept, is the one for the address as documented, without conditions. An answer in which the cache took
@@ -108,7 +111,7 @@ async function wrongWith(
   if (got.status === 304) wanted.push(...wanted.map((one): Asked => ({ ...one, method: 'GET' })));
   let first: string | undefined;
   for (const one of wanted) {
-    const found = difference(await expect(one), got, bodyHeld);
+    const found = difference(await expect(one, asked), got, bodyHeld);
     if (found === undefined) return undefined;
     first ??= found;
   }
@@ -130,7 +133,7 @@ async function told(
 ): Promise<string> {
   const victim = asked[at] as Asked;
   const address = normalised(victim, program.site) ?? victim;
-  const wanted = (await expect(withoutConditions(address))).answer;
+  const wanted = (await expect(withoutConditions(address), victim)).answer;
   const fills = asked.slice(0, at).filter((one) => {
     return targetOf(normalised(one, program.site) ?? one) === targetOf(address);
   });

@@ -1,3 +1,4 @@
+import { outside } from './door.ts';
 import type { Program, Stage, Step } from './program.ts';
 import { isFound, read, type Scope, text } from './reads.ts';
 
@@ -79,5 +80,10 @@ export function locationOf(run: Run): string {
 
 /** What code outside of the cache says of a request on its answer. */
 export function afterLines(program: Program, scope: Scope): string {
-  return encodeURIComponent(new Run(program, scope).stage('after').join(' ')).slice(0, 500);
+  return encodeURIComponent(outsideLines(program, scope, 'after')).slice(0, 500);
+}
+
+/** What is found outside of the cache, or where that cannot be told. */
+export function outsideLines(program: Program, scope: Scope, stage: 'param' | 'after'): string {
+  return outside(() => new Run(program, scope).stage(stage).join(' '));
 }

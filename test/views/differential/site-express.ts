@@ -8,7 +8,7 @@ import { cookiesOf } from '../../../src/views/http/session-cookies.ts';
 import { leave } from './outer.ts';
 import type { Framework, Program } from './program.ts';
 import type { Dict, Scope } from './reads.ts';
-import { afterLines, has, headersOf, later, locationOf, pieces, prepare, Run } from './run.ts';
+import { afterLines, has, headersOf, later, locationOf, outsideLines, pieces, prepare, Run } from './run.ts';
 import { COOKIE, SECRET, sessionOf } from './sessions.ts';
 import type { Built, ViewOptions } from './site.ts';
 import { environmentOf } from './templates.ts';
@@ -106,8 +106,8 @@ function route(
   if (placed === 'app' && cache) app.use(cache);
   if (has(program, 'param')) {
     router.param('item', (request, response, next) => {
-      const seen = new Run(program, scopeOf(framework, request, response)).stage('param');
-      Object.assign(request, { fromParam: seen.join(' ') });
+      const seen = outsideLines(program, scopeOf(framework, request, response), 'param');
+      Object.assign(request, { fromParam: seen });
       next();
     });
   }

@@ -9,7 +9,7 @@ import { cacheView, requestStart } from 'nunjucks-cachesweeper/fastify';
 import { leave } from './outer.ts';
 import type { Program } from './program.ts';
 import type { Dict, Scope } from './reads.ts';
-import { afterLines, has, headersOf, later, locationOf, pieces, prepare, Run } from './run.ts';
+import { afterLines, has, headersOf, later, locationOf, outsideLines, pieces, prepare, Run } from './run.ts';
 import { COOKIE, SECRET, sessionOf } from './sessions.ts';
 import type { Built, ViewOptions } from './site.ts';
 import { environmentOf } from './templates.ts';
@@ -39,8 +39,8 @@ export async function buildFastify(
   if (site.session) await app.register(fastifySession, sessions);
   if (has(program, 'param')) {
     app.addHook('preHandler', async (request, reply) => {
-      const seen = new Run(program, scopeOf(request, reply)).stage('param');
-      Object.assign(request, { fromParam: seen.join(' ') });
+      const seen = outsideLines(program, scopeOf(request, reply), 'param');
+      Object.assign(request, { fromParam: seen });
     });
   }
   if (has(program, 'after')) sayAfter(program, app);
@@ -100,7 +100,10 @@ async function answer(program: Program, request: FastifyRequest, reply: FastifyR
   if (by === 'redirect') return reply.redirect(locationOf(run), 301);
   if (by === 'render') return reply.view('page.njk', run.context());
   reply.type('text/html; charset=utf-8');
-  if (by === 'pipe') return reply.send(Readable.from(pieces(program, run), { objectMode: false }));
+  // Hooks that add to an answer do not run where the handler has taken it over, but they do on a hit.
+  const isHooked = program.site.session || has(program, 'after');
+  if (by === 'pipe' || (by === 'write' && isHooked))
+    return reply.send(Readable.from(pieces(program, run), { objectMode: false }));
   if (by === 'send') return reply.send(run.lines.join('\n'));
   reply.hijack();
   const { raw } = reply;

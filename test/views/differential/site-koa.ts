@@ -8,7 +8,7 @@ import { cacheView, requestStart } from 'nunjucks-cachesweeper/koa';
 import { leave } from './outer.ts';
 import type { Program } from './program.ts';
 import type { Dict, Scope } from './reads.ts';
-import { afterLines, has, headersOf, later, locationOf, pieces, prepare, Run } from './run.ts';
+import { afterLines, has, headersOf, later, locationOf, outsideLines, pieces, prepare, Run } from './run.ts';
 import { COOKIE } from './sessions.ts';
 import type { Built, ViewOptions } from './site.ts';
 import { environmentOf } from './templates.ts';
@@ -40,8 +40,8 @@ export async function buildKoa(program: Program, sweeper: CacheSweeper, view: Vi
   const runs = new WeakMap<object, Run>();
   if (has(program, 'param')) {
     router.param('item', (_item, ctx, next) => {
-      const seen = new Run(program, scopeOf(ctx as unknown as Koa.Context)).stage('param');
-      Object.assign(ctx, { fromParam: seen.join(' ') });
+      const seen = outsideLines(program, scopeOf(ctx as unknown as Koa.Context), 'param');
+      Object.assign(ctx, { fromParam: seen });
       return next();
     });
   }

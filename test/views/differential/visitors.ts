@@ -1,10 +1,21 @@
 import { targetOf } from './address.ts';
+import type { Real } from './door.ts';
 import type { Asked, Framework } from './program.ts';
 import { sessionCookie } from './sessions.ts';
 import type { Answer } from './wire.ts';
 
 /** Headers that a cache answers by itself, and hides from the handler whose page it wants to keep. */
 const HIDDEN = /^(?:if-.*|range|cache-control|pragma)$/;
+
+/** What code outside of the cache sees of a request. */
+export function realOf(framework: Framework, asked: Asked): Real {
+  const lines = headOf(framework, asked).split('\r\n').slice(1, -2);
+  const pairs = lines.map((line) => [
+    line.slice(0, line.indexOf(':')).toLowerCase(),
+    line.slice(line.indexOf(':') + 2),
+  ]);
+  return { url: targetOf(asked), headers: Object.fromEntries(pairs) };
+}
 
 /** A request as bytes. */
 export function headOf(framework: Framework, asked: Asked): string {
@@ -28,9 +39,9 @@ export class Held {
   /** The headers by which a client asks whether its copy is still good. */
   conditions(asked: Asked): readonly (readonly [string, string])[] {
     const latest = this.#latest.get(urlOf(asked));
-    if (asked.conditional === 'unknown tag') return [['If-None-Match', '"unknown"']];
-    if (asked.conditional === 'tag' && latest?.tag) return [['If-None-Match', latest.tag]];
-    if (asked.conditional === 'date' && latest?.date) return [['If-Modified-Since', latest.date]];
+    if (asked.conditional === 'unknown tag') return [['if-none-match', '"unknown"']];
+    if (asked.conditional === 'tag' && latest?.tag) return [['if-none-match', latest.tag]];
+    if (asked.conditional === 'date' && latest?.date) return [['if-modified-since', latest.date]];
     return [];
   }
 
