@@ -7,6 +7,7 @@ import * as memory from './scenarios/memory.ts';
 import * as network from './scenarios/network.ts';
 import * as reads from './scenarios/reads.ts';
 import * as store from './scenarios/store.ts';
+import * as views from './scenarios/views.ts';
 
 export interface Group {
   readonly scenarios: readonly Scenario[];
@@ -22,5 +23,6 @@ export const groups: Readonly<Record<string, Group>> = {
   network,
   growth,
   invalidate,
+  views,
   alternatives,
 };

@@ -1,6 +1,5 @@
-import { CacheSweeper, type CacheSweeperOptions, type RenderReport, type Store } from 'nunjucks-cachesweeper';
-import { MemcachedStore } from 'nunjucks-cachesweeper/memcached';
-import { HOST } from './memcached.ts';
+import { CacheSweeper, type CacheSweeperOptions, type RenderReport } from 'nunjucks-cachesweeper';
+import { listeningStore } from './listening-store.ts';
 import { comments, contextOf, environment, type Kind, sent } from './page.ts';
 import type { Made } from './scenario.ts';
 
@@ -22,18 +21,7 @@ export async function warmSite(
   options: CacheSweeperOptions = {},
   { kind = 'cached', variables = [{}], roundTrips }: WarmPage = {},
 ): Promise<Made> {
-  const asked = { token: [] as string[], entry: [] as string[] };
-  let isRecording = false;
-  const client = new MemcachedStore(`${HOST}:${port}`);
-  const store: Store = {
-    getMany: (kind, keys, call) => {
-      if (isRecording) asked[kind].push(...keys.map((key) => `${kind[0]}:${key}`));
-      return client.getMany(kind, keys, call);
-    },
-    setMany: (kind, items, call) => client.setMany(kind, items, call),
-    addMany: (kind, items, call) => client.addMany(kind, items, call),
-    close: () => client.close(),
-  };
+  const { store, asked, record } = listeningStore(port);
   let passed = 0;
   let made: number | undefined;
   const told = (report: RenderReport): void => {
@@ -58,9 +46,7 @@ export async function warmSite(
     // Longer than maxDataAge: what is rendered from now on is stored for good.
     passed += 10_000;
   }
-  isRecording = true;
-  await page();
-  isRecording = false;
+  await record(page);
   made = undefined;
   for (let i = 0; i < contexts.length; i++) await page();
   if (made !== roundTrips) throw new Error(`a warm page makes ${made} round trips, not ${roundTrips}`);

@@ -118,6 +118,11 @@ export class Entries {
     this.#write(this.#shared, written);
   }
 
+  /** Starts a job that {@link CacheSweeper.idle} waits for; false if too many are running. */
+  inBackground(job: () => Promise<unknown>): boolean {
+    return this.#background.start(job);
+  }
+
   #remember(memoryKey: string, entry: Entry, reader: TokenReader): void {
     if (this.#memory === undefined) return;
     if (entry.provisional) {

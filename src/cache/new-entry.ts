@@ -11,16 +11,16 @@ export const CLOCK_SKEW = 1_000;
  * have been read before.
  *
  * @param made `cost`: milliseconds the rendering took; `since`: earliest time its data was read, in milliseconds since
- * 1970
+ * 1970; `youngest`: token of the last bump, if the dependencies have younger ones that no bump has made
  */
 export function newEntry(
   { store, maxDataAge }: { readonly store?: object | undefined; readonly maxDataAge: number },
-  made: { readonly html: string; readonly cost: number; readonly since: number },
+  made: { readonly html: string; readonly cost: number; readonly since: number; readonly youngest?: Token },
   dependencies: Dependencies,
   reads: Reads = NOTHING_READ,
 ): Entry {
   const { html, cost, since } = made;
-  const youngest = tokenTime(dependencies.youngest());
+  const youngest = tokenTime(made.youngest ?? dependencies.youngest());
   // Promise 2: a name was bumped so late that the data may have been read before the bump.
   const isLate = youngest >= since - (store === undefined ? 0 : CLOCK_SKEW);
   return {

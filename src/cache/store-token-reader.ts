@@ -1,7 +1,7 @@
 import type { Entry, StoredEntry } from './entry.ts';
 import type { StoredKey } from './key.ts';
 import type { SharedEntries } from './shared/shared-entries.ts';
-import type { SharedTokens } from './shared/shared-tokens.ts';
+import { BUMP_TIMEOUT, type SharedTokens } from './shared/shared-tokens.ts';
 import type { Token } from './token.ts';
 import {
   type Guess,
@@ -40,6 +40,8 @@ export class StoreTokenReader implements TokenReader, Prefetching {
   readonly #guesses = new Map<string, StoredKey[]>();
   /** Names whose token this render made. */
   readonly #fresh = new Set<string>();
+  /** Sparse names without a token. */
+  readonly #missing = new Set<string>();
   /** Questions not yet sent. */
   #askedNames: NameKnown[] = [];
   #askedKeys: KeyKnown[] = [];
@@ -112,6 +114,19 @@ export class StoreTokenReader implements TokenReader, Prefetching {
 
   isFresh(name: string): boolean {
     return this.#fresh.has(name);
+  }
+
+  isMissing(name: string): boolean {
+    return this.#missing.has(name);
+  }
+
+  async claim(guards: ReadonlyMap<string, Token>, ttl: number): Promise<boolean> {
+    const claimed = await this.#sharedTokens.claim(guards, ttl, BUMP_TIMEOUT);
+    for (const [name, token] of claimed ?? []) {
+      this.#names.set(name, { name, token, isNeeded: true });
+      this.#missing.delete(name);
+    }
+    return claimed !== undefined;
   }
 
   entry(key: string, canonical: string): Entry | typeof PENDING | undefined {
@@ -189,9 +204,10 @@ export class StoreTokenReader implements TokenReader, Prefetching {
   async #learnTokens(asked: readonly NameKnown[]): Promise<void> {
     if (asked.length === 0) return;
     const names = asked.map(({ name }) => name);
-    const { tokens, fresh } = await this.#sharedTokens.read(names, this.#left);
+    const { tokens, fresh, missing } = await this.#sharedTokens.read(names, this.#left);
     for (const known of asked) known.token = tokens.get(known.name) ?? UNKNOWN;
     for (const name of fresh) this.#fresh.add(name);
+    for (const name of missing) this.#missing.add(name);
   }
 
   async #learnEntries(asked: readonly KeyKnown[]): Promise<void> {

@@ -38,6 +38,16 @@ export interface TokenReader {
   knownToken(name: string): Token | undefined;
   /** Whether this render made the name's token. If so, no entry can have been stored under it. */
   isFresh(name: string): boolean;
+  /** Whether the store was reached and has no token for this sparse name. Its token is then unknown. */
+  isMissing(name: string): boolean;
+  /**
+   * Makes tokens for sparse names that are missing, to store something under them.
+   *
+   * @param guards the names, each with the token that its guard had before the data was read
+   * @param ttl seconds
+   * @returns false if one of the names was bumped meanwhile, or if that is not known
+   */
+  claim(guards: ReadonlyMap<string, Token>, ttl: number): Promise<boolean>;
   /** Returns the store's entry for a key; undefined when it has none that can be used. */
   entry(key: string, canonical: string): Entry | typeof PENDING | undefined;
   /** Like {@link entry}, but returns only what was already read; never asks. */
@@ -72,6 +82,14 @@ export abstract class StorelessTokenReader implements TokenReader {
 
   isFresh(): boolean {
     return false;
+  }
+
+  isMissing(): boolean {
+    return false;
+  }
+
+  async claim(): Promise<boolean> {
+    return true;
   }
 
   entry(): undefined {

@@ -44,6 +44,14 @@ export class UncommittedTokenReader implements TokenReader {
     return this.#outside.isFresh(name);
   }
 
+  isMissing(name: string): boolean {
+    return this.#outside.isMissing(name);
+  }
+
+  claim(guards: ReadonlyMap<string, Token>, ttl: number): Promise<boolean> {
+    return this.#outside.claim(guards, ttl);
+  }
+
   entry(key: string, canonical: string): Entry | typeof PENDING | undefined {
     return this.#outside.entry(key, canonical);
   }

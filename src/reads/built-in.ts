@@ -58,15 +58,20 @@ export function isBuiltInClass(value: object): boolean {
 export function ownExtras(value: object): readonly (string | symbol)[] {
   if (value instanceof Uint8Array && value.length > MAX_BYTES) return [];
   const keys = Reflect.ownKeys(value);
-  // Own keys keep their order, so anything added to a list comes after `length`.
-  if (Array.isArray(value)) return keys.at(-1) === 'length' ? [] : keys.filter((key) => !isIndex(key));
-  if (types.isStringObject(value)) return keys.filter((key) => !isIndex(key));
+  // The indexes of a list come first, then its `length`, then what was added to it.
+  if (Array.isArray(value)) return keys.at(-1) === 'length' ? [] : keys.slice(keys.lastIndexOf('length') + 1);
+  // A text and an array of numbers have all their indexes, and these come first.
+  if (types.isStringObject(value)) return keys.slice(lengthOf(value)).filter((key) => key !== 'length');
   // A string that Nunjucks marks as safe keeps its text in `val`.
   if (value instanceof String) return keys.filter((key) => key !== 'val' && key !== 'length');
-  if (ArrayBuffer.isView(value)) return keys.filter((key) => !isIndex(key));
+  if (types.isTypedArray(value)) return keys.slice(LENGTH.call(value));
   return value instanceof RegExp ? keys.filter((key) => key !== 'lastIndex') : keys;
 }
 
-function isIndex(key: string | symbol): boolean {
-  return typeof key === 'string' && (key === 'length' || /^\d+$/.test(key));
+function lengthOf(text: object): number {
+  return String.prototype.valueOf.call(text).length;
 }
+
+/** Returns the length of an array of numbers, whatever its class says. */
+const LENGTH = Reflect.getOwnPropertyDescriptor(Reflect.getPrototypeOf(Uint8Array.prototype) as object, 'length')
+  ?.get as () => number;

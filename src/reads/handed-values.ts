@@ -20,6 +20,15 @@ const MAX_COLLECTED = 10_000;
  */
 type Place = 'compared' | 'below' | 'given';
 
+/** A value whose text may be read. */
+interface TextRead {
+  readonly place: Place;
+  /** Whether the text is used, and not only what a function returned. */
+  readonly isUsed: boolean;
+  /** Lists that it stands in. */
+  readonly lists: Set<object>;
+}
+
 /**
  * The values that functions, filters and getters receive and return when a body calls them. A function may read
  * everything that it receives.
@@ -86,21 +95,34 @@ export class HandedValues {
     if (!isObject(value)) return;
     this.#fromFunctions ??= new Set();
     this.#fromFunctions.add(value);
-    this.#mayBePrinted(value, new Set());
+    this.#textRead(value, { place: 'given', isUsed: false, lists: new Set() });
   }
 
-  /** Adds dependencies on the models that a value prints: of a list its elements, of an instance what its text reads. */
-  #mayBePrinted(value: object, lists: Set<object>): void {
-    this.meetUncompared(value);
+  /** The text of a value is used: it may be printed, or compared with another. */
+  printed(value: object): void {
+    // What nobody has seen may come from an instance that keeps it where nobody looks.
+    const place = this.#objects.find(value) === undefined ? 'given' : this.#placeOf(value);
+    this.#textRead(value, { place, isUsed: true, lists: new Set() });
+  }
+
+  /** Adds dependencies on the models that a text may read: of a list those of its elements, of an instance any in it. */
+  #textRead(value: object, text: TextRead): void {
+    const { place, isUsed, lists } = text;
+    if (place === 'given') this.meetUncompared(value);
     if (isPlaceholder(value) || typeof value === 'function' || lists.has(value)) return;
     if (Array.isArray(value)) {
       lists.add(value);
-      for (const item of value) if (isObject(item)) this.#mayBePrinted(item, lists);
+      for (const item of value)
+        if (isObject(item)) this.#textRead(item, { ...text, place: this.#placeIn(item, place) });
     }
-    // The text of a model is its own.
-    if (hasOwnText(value) && this.#scope.world.uncomparedIdentity(value) === undefined) {
-      this.#search(value, 'given', { left: MAX_SCANNED });
-    }
+    // Most models that a function returns are not printed.
+    const mayRead = isUsed || this.#scope.world.uncomparedIdentity(value) === undefined;
+    if (mayRead && hasOwnText(value)) this.#search(value, place, { left: MAX_SCANNED });
+  }
+
+  /** The place of an element of a list. */
+  #placeIn(element: object, ofList: Place): Place {
+    return this.#objects.find(element)?.nodes.length ? this.#placeOf(element) : ofList;
   }
 
   isGiven(value: unknown): boolean {

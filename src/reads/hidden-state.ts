@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { isOfEngine } from './built-in.ts';
 
 /**
@@ -27,6 +28,8 @@ export function hasHiddenState(prototype: object): boolean {
 }
 
 function isHiding(prototype: object): boolean {
+  // A proxy gives instances what it likes.
+  if (types.isProxy(prototype)) return true;
   const above: object | null = Object.getPrototypeOf(prototype);
   // Object.prototype of any realm, or a built-in class whose content is compared.
   if (above === null || isOfEngine(prototype)) return false;

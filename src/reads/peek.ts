@@ -22,11 +22,13 @@ export function peekOrNothing(object: object, key: string | symbol): unknown {
   }
 }
 
-/** As {@link peek}, for an object that is no proxy, where many of its properties are read. */
+/** As {@link peek}, for an object that is itself no proxy, where many of its properties are read. */
 export function peekOrdinary(object: object, key: string | symbol): unknown {
   const own = Reflect.getOwnPropertyDescriptor(object, key);
   if (own !== undefined) return 'value' in own ? own.value : OWN_ACCESSOR;
   for (let at = Reflect.getPrototypeOf(object); at !== null; at = Reflect.getPrototypeOf(at)) {
+    // What a proxy says that it holds may differ from what it gives.
+    if (types.isProxy(at)) return Reflect.get(at, key, object);
     const inherited = Reflect.getOwnPropertyDescriptor(at, key);
     if (inherited === undefined) continue;
     if (!('value' in inherited)) {

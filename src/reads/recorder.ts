@@ -140,7 +140,7 @@ export class Recorder {
       // An object that the body made may hold one from outside.
       return this.#useMember(String(key), value);
     }
-    if (nodes.length === 1 && this.#elementBelow(nodes[0] as RecordNode, key, value)) return;
+    if (nodes.length === 1 && this.#elementBelow(nodes[0] as RecordNode, object, key, value)) return;
     if (typeof key === 'symbol') return this.#handed.hand(object);
     const step = typeof key === 'string' ? key : String(key);
     // A visitor may have chosen a long name, such as a search term, so do not put it into the shape.
@@ -184,10 +184,12 @@ export class Recorder {
    * Short cut for further elements of a list below a model: only their presence will be compared. Returns whether it
    * applied.
    */
-  #elementBelow(node: RecordNode, key: unknown, value: unknown): boolean {
+  #elementBelow(node: RecordNode, object: object, key: unknown, value: unknown): boolean {
     if (!node.isBelow || !node.isMany || typeof key !== 'string') return false;
     const child = node.find(key);
     if (child === undefined || !child.isData) return false;
+    // A getter may read any model in its object. One of a class was looked at before.
+    if (Reflect.getOwnPropertyDescriptor(object, key)?.get !== undefined) return false;
     if (isObject(value)) this.#note(child, value);
     this.#useMember(key, value);
     return true;
@@ -401,9 +403,8 @@ export class Recorder {
     if (isPlaceholder(value)) return;
     if (!Array.isArray(value) && !hasOwnText(value)) return;
     const known = this.#objects.find(value);
-    // It may come from an instance that keeps it where nobody sees it.
-    if (known === undefined) this.#handed.meetUncompared(value);
-    else if (known.nodes.some(isCompared)) {
+    this.#handed.printed(value);
+    if (known?.nodes.some(isCompared)) {
       if (Array.isArray(value)) this.#seen.content(value);
       else if (!known.isModel && !(value instanceof String)) this.#handed.keep(value);
     }
@@ -451,7 +452,8 @@ export class Recorder {
     } else {
       node.entries = true;
       this.#seen.content(value);
-      if (!isPlain(value)) node.whole = true;
+      // `for` counts to a length, and its names do not show all that is read then.
+      if (!isPlain(value) || 'length' in value) node.whole = true;
       for (const key in value) {
         const found = peek(value, key);
         if (isObject(found)) this.#register(node, [found], arePrinted);

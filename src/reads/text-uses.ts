@@ -16,6 +16,19 @@ export function fromFilter(name: string): string {
   return `|${name}`;
 }
 
+/** Got from a call of something whose name the compiler and the code that runs may write differently. */
+export const BY_CALL = '()';
+const SIMPLE_NAME = /^[\w$["\]]{1,200}$/;
+
+/**
+ * Got from a call.
+ *
+ * @param name of what is called, as Nunjucks has it: `f`, or `o["f"]`
+ */
+export function fromCall(name: string): string {
+  return SIMPLE_NAME.test(name) ? `()${name}` : BY_CALL;
+}
+
 /**
  * Tells what templates use the text of, by how they get it: as a variable, `x`, as a member, `.x`, and so on. Nunjucks
  * prints and compares without a call that could be heard.

@@ -4,6 +4,7 @@ import { DependsTag } from './depends-tag.ts';
 import { FragmentTag } from './fragment-tag.ts';
 import type { Environment, Extension } from './nunjucks.ts';
 import { type NunjucksParts, TemplateEnvironment } from './run/environment.ts';
+import { PAGE } from './run/page-environment.ts';
 import { type NunjucksRender, Renders } from './run/renders.ts';
 
 /**
@@ -37,20 +38,22 @@ export class Installation {
     this.#env = env;
     this.#environment = environment;
     this.#nunjucks = nunjucks;
-    Object.defineProperty(env, INSTALLED, { value: () => this, enumerable: true, configurable: true });
+    // Writable, because a site may merge one environment into another, as vision does with options.
+    Object.defineProperty(env, INSTALLED, { value: () => this, enumerable: true, configurable: true, writable: true });
   }
 
   /** @param name name of the environment; empty if it has none */
   static begin(env: Environment, engine: Engine, nunjucks: Nunjucks, name: string): Installation {
     const environment = new TemplateEnvironment(env, nunjucks, engine, name);
     const installation = new Installation(env, environment, engine, nunjucks);
-    for (const [tag, extension] of Object.entries(installation.#tags())) env.addExtension(tag, extension);
+    installation.#addTags();
     return installation;
   }
 
   /**
    * Returns what the sweeper keeps for an environment. A clone of an installed environment becomes one of its own here,
-   * with the same sweeper: its globals and filters may differ from the original's.
+   * with the same sweeper, and so does one that derives from it: its loaders, globals and filters may differ from the
+   * original's.
    */
   static of(env: Environment): Installation | undefined {
     const installed = (env as InstalledEnvironment)[INSTALLED]?.();
@@ -59,21 +62,37 @@ export class Installation {
     return installed.#inClone(env);
   }
 
-  /** Whether it is for this environment, or for one that this one derives from, as a page's does. */
+  /** Whether it is for this environment, or for one that it made for a page. */
   #isFor(env: Environment): boolean {
-    return this.#env === env || Object.prototype.isPrototypeOf.call(this.#env, env);
+    return this.#env === env || PAGE in env;
   }
 
   #inClone(env: Environment): Installation {
     const environment = this.#environment.ofClone(env);
     const installation = new Installation(env, environment, this.engine, this.#nunjucks);
-    for (const [name, extension] of Object.entries(installation.#tags())) {
-      const cloned = env.extensions[name];
-      // A shallow clone has the lists of its original, which must stay as they are.
-      env.extensionsList = env.extensionsList.map((one) => (one === cloned ? extension : one));
+    installation.#addTags();
+    return installation;
+  }
+
+  /**
+   * Adds the tags to the environment, in place of those that it has as a copy of another one. It then gets lists of its
+   * own, because a shallow copy has those of its original, which must stay as they are.
+   */
+  #addTags(): void {
+    const env = this.#env;
+    for (const [name, extension] of Object.entries(this.#tags())) {
+      // Compare names: an environment into which another was merged has other objects in its list, and some twice.
+      const first = env.extensionsList.find(({ __name }) => __name === name);
+      if (first === undefined) {
+        env.addExtension(name, extension);
+        continue;
+      }
+      env.extensionsList = env.extensionsList.flatMap((one) => {
+        if (one.__name !== name) return [one];
+        return one === first ? [extension] : [];
+      });
       env.extensions = { ...env.extensions, [name]: Object.assign(extension, { __name: name }) };
     }
-    return installation;
   }
 
   #tags(): Record<string, Extension> {

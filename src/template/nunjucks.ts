@@ -46,6 +46,8 @@ export interface Loader {
 }
 
 export interface Extension {
+  /** The name by which the environment knows it; set by Nunjucks. */
+  readonly __name?: string;
   readonly tags?: readonly string[];
   readonly preprocess?: (source: string) => string;
   readonly parse?: (parser: Parser, nodes: Nodes, lexer: Lexer) => Node;

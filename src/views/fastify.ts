@@ -18,7 +18,7 @@ import { dependOn, serveView } from './serve-view.ts';
 import type { ViewRun } from './view-run.ts';
 
 export type { FreshOptions } from './fresh.ts';
-export { DEFAULT_COOKIES } from './http/session-cookies.ts';
+export { type CookieName, DEFAULT_COOKIES } from './http/session-cookies.ts';
 export { surrogateKeys } from './http/surrogate.ts';
 export type { CachedStatus, SurrogateHeader, ViewOptions } from './options.ts';
 export type { ViewReport } from './serve-view.ts';

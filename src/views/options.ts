@@ -1,7 +1,7 @@
 import { ttlMilliseconds } from '../render/lifetime.ts';
 import { badOption, checkNames } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
-import { DEFAULT_COOKIES } from './http/session-cookies.ts';
+import { type CookieName, DEFAULT_COOKIES, type IsSession, identifies } from './http/session-cookies.ts';
 import { CACHED_STATUSES } from './http/sound-view.ts';
 import { countingReads } from './reads/read-names.ts';
 import { type SweeperLike, type Views, viewsOf } from './views.ts';
@@ -43,10 +43,11 @@ export interface ViewOptions<R = unknown> {
   /** Returns true for requests that must neither be answered from the cache nor fill it. Default: none. */
   readonly skip?: (request: R) => boolean | Promise<boolean>;
   /**
-   * Cookies that make a request skip the cache; a final `*` matches any ending. Default: the usual session cookies.
-   * `[]` for none.
+   * Cookies with which a request goes past the cache whatever its handler reads; a final `*` matches any ending, and a
+   * value that was signed for a visitor counts too. Default: those whose names speak of sessions, logins or tokens.
+   * `[]` for none: then only what handlers read counts.
    */
-  readonly cookies?: readonly string[];
+  readonly cookies?: readonly CookieName[];
   /** Returns models that the page shows outside of fragments. Called before the handler runs. */
   readonly models?: (request: R) => unknown;
   /** Statuses that are cached. Default `[200]`. */
@@ -77,7 +78,8 @@ export interface ViewSettings {
   /** Whether a read counts. */
   readonly counts: (read: string) => boolean;
   readonly skip: ((request: unknown) => boolean | Promise<boolean>) | undefined;
-  readonly cookies: readonly string[];
+  /** Whether a cookie identifies a visitor. */
+  readonly isSession: IsSession;
   readonly models: ((request: unknown) => unknown) | undefined;
   readonly statuses: ReadonlySet<number>;
   readonly maxBytes: number;
@@ -110,7 +112,10 @@ const CHECKS: { readonly [K in keyof ViewOptions]-?: readonly [Check, expected: 
   vary: [isFunction, 'a function of the request that returns a list'],
   except: [areTexts, 'a list of names of reads, such as "t" or "cookies.theme"'],
   skip: [isFunction, 'a function of the request'],
-  cookies: [areTexts, 'a list of names of cookies'],
+  cookies: [
+    (value) => Array.isArray(value) && value.every((one) => isText(one) || one instanceof RegExp),
+    'a list of names of cookies, or patterns for them',
+  ],
   models: [isFunction, 'a function of the request that returns models'],
   statuses: [
     (value) => Array.isArray(value) && value.length > 0 && value.every((one) => STATUSES.has(one)),
@@ -152,7 +157,7 @@ export function checkViewOptions<R>(given: ViewOptions<R>, where = 'cacheView()'
     vary,
     counts: countingReads(given.except ?? []),
     skip,
-    cookies: [...(given.cookies ?? DEFAULT_COOKIES)],
+    isSession: identifies([...(given.cookies ?? DEFAULT_COOKIES)]),
     models,
     statuses: new Set<number>(given.statuses ?? [200]),
     maxBytes: given.maxBytes ?? DEFAULT_MAX_BYTES,

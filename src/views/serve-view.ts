@@ -170,7 +170,7 @@ const PERSONAL: ReadonlySet<MissReason> = new Set<MissReason>([
 function note(exchange: Exchange, settings: ViewSettings, outcome: 'miss' | 'skip', reason: MissReason): void {
   const { response } = exchange;
   response.setHeader('X-Cache', settings.debug ? `${outcome} (${reason})` : outcome);
-  const visit = new Visit(exchange, settings.cookies);
+  const visit = new Visit(exchange, settings.isSession);
   if (PERSONAL.has(reason)) visit.mark();
   answerFor(response, visit);
   report(exchange, settings, outcome, reason);

@@ -1,8 +1,10 @@
 import type { Identity } from '../model/identity.ts';
+import { VIEW_TYPE } from '../model/sparse-names.ts';
+import { digest } from '../util/digest.ts';
 import { decoded } from './http/address.ts';
 
-/** Type of all whole views. No class can have this name. */
-export const VIEW_TYPE = '@view';
+/** Most characters of an id as they are. A visitor can make any path and host, and names stay in memory. */
+const MAX_READABLE = 200;
 
 /** Parameters of a route. */
 export type Params = Readonly<Record<string, unknown>>;
@@ -39,7 +41,7 @@ export function byPath(path: string): string {
     .toLowerCase()
     .replace(/\/{2,}/g, '/')
     .replace(/\/$/, '');
-  return `path:${clean === '' ? '/' : clean}`;
+  return `path:${clean === '' ? '/' : bounded(clean)}`;
 }
 
 export function byName(name: string): string {
@@ -51,10 +53,15 @@ export function byParams(name: string, params: Params): string {
     .filter(([, value]) => value !== undefined)
     .map(([key, value]) => [key, Array.isArray(value) ? value.join('/') : String(value)])
     .sort(([a], [b]) => ((a as string) < (b as string) ? -1 : 1));
-  return `${byName(name)}${JSON.stringify(pairs)}`;
+  return `${byName(name)}${bounded(JSON.stringify(pairs))}`;
 }
 
 /** Leaves out default ports, as browsers do. */
 export function onHost(host: string, id: string): string {
-  return `host:${host.toLowerCase().replace(/:(80|443)$/, '')}:${id}`;
+  return `host:${bounded(host.toLowerCase().replace(/:(80|443)$/, ''))}:${id}`;
+}
+
+/** Texts that begin with "sha256:" are neither paths nor parameters, and a host of that name shares with others at worst. */
+function bounded(text: string): string {
+  return text.length <= MAX_READABLE ? text : `sha256:${digest(text)}`;
 }

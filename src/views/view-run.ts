@@ -49,7 +49,7 @@ export type MissReason =
 const DESCRIBES = /^(?:content-.*|etag|last-modified|expires|vary|cache-control)$/;
 
 /** Reasons to refuse a view that concern one visitor: proxies must not store such an answer either. */
-const PERSONAL: ReadonlySet<MissReason> = new Set<MissReason>(['skip option', 'csrf token', 'nested view']);
+const PERSONAL: ReadonlySet<MissReason> = new Set<MissReason>(['skip option', 'csrf token']);
 
 /** Watches a handler make a view: collects what it sends and the dependencies of that. */
 export class ViewRun implements ResponseEvents, PageWatch, Asked {
@@ -116,7 +116,7 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
     this.#before = exchange.headers();
     this.#values = parts.values;
     if (/no-store/i.test(exchange.incoming.headers['cache-control'] ?? '')) this.#refused = 'request no-store';
-    this.#visit = new Visit(exchange, settings.cookies);
+    this.#visit = new Visit(exchange, settings.isSession);
     const { 'if-none-match': noneMatch, 'if-modified-since': since } = exchange.incoming.headers;
     this.#validators = { 'if-none-match': noneMatch, 'if-modified-since': since };
     const tell = settings.debug ? describeRead : undefined;
@@ -150,7 +150,8 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
 
   isPersonal(): boolean {
     this.#lastControl = this.#exchange.response.getHeader('cache-control');
-    if (this.#body.isPersonal || this.reads.reason === 'personal') return true;
+    // What was read as a whole may hold a visitor's own.
+    if (this.#body.isPersonal || this.reads.reason !== undefined) return true;
     return this.reads.silently(() => this.#visit.isPersonal());
   }
 
@@ -265,13 +266,16 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
 
   sent(sent: Sent): void {
     this.#window.close();
-    void this.#keep(sent).then(
-      (reason) => this.#done(reason, reason === this.reads.reason ? this.reads.detail : undefined),
-      (error) => {
-        this.#settings.views.report(error);
-        this.#done('error', undefined);
-      },
-    );
+    const { views } = this.#settings;
+    const keep = () =>
+      this.#keep(sent).then(
+        (reason) => this.#done(reason, reason === this.reads.reason ? this.reads.detail : undefined),
+        (error) => {
+          views.report(error);
+          this.#done('error', undefined);
+        },
+      );
+    if (!views.engine.entries.inBackground(keep)) this.#done('too large', undefined);
   }
 
   /** Runs synchronously unless there is something to wait for, so that the next request finds the view. */
@@ -337,7 +341,8 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
   }
 
   #surrogate(surrogate: NonNullable<ViewSettings['surrogate']>, isComplete: boolean): string {
-    return surrogateValue([...this.#body.dependencies.tokens.keys()], surrogate, isComplete);
+    const names = new Set([...this.#body.dependencies.tokens.keys(), ...this.#slot.newNames]);
+    return surrogateValue([...names], surrogate, isComplete);
   }
 
   /** Returns what was read, and the request headers that the response names in its Vary. */

@@ -2,9 +2,11 @@ import { Dependencies } from '../cache/dependencies.ts';
 import { type Entry, MAX_DEPENDENCIES } from '../cache/entry.ts';
 import { canonicalKey, type KeyModel, type KeyParts, type StoredKey, safeKey } from '../cache/key.ts';
 import { newEntry } from '../cache/new-entry.ts';
+import type { Token } from '../cache/token.ts';
 import { PENDING, type TokenReader, UNKNOWN } from '../cache/token-reader.ts';
 import type { Identity } from '../model/identity.ts';
 import { dependencyNames, ownName } from '../model/names.ts';
+import { guardOf, VIEW_TYPE } from '../model/sparse-names.ts';
 import { Body } from '../render/body.ts';
 import type { Engine } from '../render/engine.ts';
 import type { UncachedReason } from '../reporting/report.ts';
@@ -16,10 +18,14 @@ import { type AddressRecord, readView, type StoredView, writeRecord, writeView }
 import type { ReadName } from './reads/read-names.ts';
 import type { ReadReason } from './reads/request-reads.ts';
 import { PERSONAL, type RequestValues, UNSEEN, type ValueText } from './reads/request-values.ts';
-import { VIEW_TYPE } from './view-names.ts';
 
 /** Keys in the store and in the memory tier. */
 type ViewKey = StoredKey & { readonly memoryKey: string };
+
+/** Reads, with the texts of what was found. */
+type Found = readonly (readonly [ReadName, string])[];
+
+type NotStored = UncachedReason | ReadReason;
 
 /** A view that a handler has just made. */
 export interface MadeView {
@@ -39,6 +45,9 @@ export interface MadeView {
 const MAX_READS = 50;
 /** An address with more views has almost as many as visitors. */
 const MAX_VALUES = 64;
+/** Longest time that a view's token is kept for it, and what is added for views stored later, in seconds. */
+const MAX_CLAIM = 29 * 24 * 60 * 60;
+const CLAIM_MARGIN = 24 * 60 * 60;
 
 /** Finds and stores one view, for one request. */
 export class ViewSlot {
@@ -50,10 +59,12 @@ export class ViewSlot {
   readonly #kind: readonly string[];
   readonly #values: readonly unknown[];
   readonly #request: RequestValues;
+  /** The view's names that have no token, each with the token of its guard. */
+  readonly #guards = new Map<string, Token>();
   /** What is known of the address. */
   #record: AddressRecord = { reads: [], stored: [] };
   /** What this request has for the reads of the record. */
-  #found: readonly (readonly [ReadName, string])[] = [];
+  #found: Found = [];
 
   /**
    * @param view `identities`: those of the view itself; `models`: those it shows; `kind`: texts that tell the route, and
@@ -87,6 +98,7 @@ export class ViewSlot {
     for (const name of names) this.#reader.token(name);
     while (this.#reader.isPending) await this.#reader.ask();
     for (const name of names) {
+      if (this.#reader.isMissing(name)) continue;
       // The name was changed in the transaction around, which no other connection can see yet.
       const token = this.#engine.isUncommitted(name) ? UNKNOWN : this.#reader.token(name);
       if (typeof token === 'string') body.dependencies.add(name, token);
@@ -95,9 +107,21 @@ export class ViewSlot {
     return body;
   }
 
-  /** Returns the dependencies that the view has in any case. Call this first. */
-  open(): Promise<Body> {
-    return this.depend([...this.#identities, ...this.#models]);
+  /**
+   * Returns the dependencies that the view has in any case. Call this first. Names of the view that have no token get
+   * one when the view is stored, and join its dependencies then.
+   */
+  async open(): Promise<Body> {
+    const body = await this.depend([...this.#identities, ...this.#models]);
+    const missing = this.#identities.map(ownName).filter((name) => this.#reader.isMissing(name));
+    for (const name of missing) this.#reader.token(guardOf(name));
+    while (this.#reader.isPending) await this.#reader.ask();
+    for (const name of missing) {
+      const guard = this.#reader.token(guardOf(name));
+      if (typeof guard === 'string') this.#guards.set(name, guard);
+      else body.uncached ??= 'unknown token';
+    }
+    return body;
   }
 
   /**
@@ -105,23 +129,28 @@ export class ViewSlot {
    * this visitor or cannot be compared.
    */
   async find(): Promise<StoredView | ReadReason | undefined> {
-    // This request made the token, so nothing can be stored under it.
-    if (this.#identities.some((identity) => this.#reader.isFresh(ownName(identity)))) return undefined;
+    // Without a token nothing can be stored.
+    if (this.#guards.size > 0) return undefined;
     const found = await this.#read(this.#key([]));
     if (found === undefined || 'body' in found) return found;
     this.#record = found;
     const texts = found.reads.map((name) => [name, this.#request.text(name)] as const);
     const reason = reasonOf(texts);
     if (reason !== undefined) return reason;
-    this.#found = texts as readonly (readonly [ReadName, string])[];
+    this.#found = texts as Found;
     const varied = await this.#read(this.#key(this.#found));
     return varied !== undefined && 'body' in varied ? varied : undefined;
   }
 
-  /** Stores a view; returns the reason if it is not stored. */
-  keep({ view, reads, dependencies, since, expires, cost }: MadeView): UncachedReason | ReadReason | undefined {
-    const { settings, entries } = this.#engine;
-    if (dependencies.tokens.size > MAX_DEPENDENCIES) return 'too many dependencies';
+  /** The view's own names that have no token yet. */
+  get newNames(): Iterable<string> {
+    return this.#guards.keys();
+  }
+
+  /** Stores a view; returns the reason if it is not stored. Needs no time unless names need tokens. */
+  keep(made: MadeView): NotStored | undefined | Promise<NotStored | undefined> {
+    const { view, reads, dependencies, expires } = made;
+    if (dependencies.tokens.size + this.#guards.size > MAX_DEPENDENCIES) return 'too many dependencies';
     const reason = reasonOf([...reads]);
     if (reason !== undefined) return reason;
     const found = [...new Map([...this.#found, ...(reads as ReadonlyMap<ReadName, string>)])].sort(([a], [b]) =>
@@ -131,14 +160,39 @@ export class ViewSlot {
     if (record === undefined) return 'reads too much';
     if (!isSmall(view)) return 'too large';
     dependencies.expires = Math.min(dependencies.expires, expires);
+    // The tokens of guards tell when something was bumped last; those made for this view do not.
+    let youngest = dependencies.youngest();
+    for (const guard of this.#guards.values()) if (guard > youngest) youngest = guard;
+    const store = () => this.#store(made, youngest, found, record);
+    if (this.#guards.size === 0) return store();
+    return this.#claim(dependencies).then((isClaimed) => (isClaimed ? store() : 'bumped meanwhile'));
+  }
+
+  /** Makes tokens for the names that have none; false if one of them was bumped since the request began. */
+  async #claim(dependencies: Dependencies): Promise<boolean> {
+    const left = (dependencies.expires - this.#engine.settings.now()) / 1_000;
+    if (left <= 0) return false;
+    const ttl = Math.ceil(Math.min(left, MAX_CLAIM) + CLAIM_MARGIN);
+    if (!(await this.#reader.claim(this.#guards, ttl))) return false;
+    for (const name of this.#guards.keys()) dependencies.add(name, this.#token(name));
+    return true;
+  }
+
+  #store(
+    { view, dependencies, since, cost }: MadeView,
+    youngest: Token,
+    found: Found,
+    record: AddressRecord,
+  ): NotStored | undefined {
+    const { settings, entries } = this.#engine;
     const { memoryKey, ...stored } = this.#key(found);
-    const entry = newEntry(settings, { html: writeView(view), cost, since }, dependencies);
+    const entry = newEntry(settings, { html: writeView(view), cost, since, youngest }, dependencies);
     if (entry.expires <= settings.now()) return 'expired';
     if (!entries.fits(memoryKey, entry)) return 'too large';
     const kept = new Map([[memoryKey, [{ entry, stored }]]]);
     if (record !== this.#record) {
       const { memoryKey: plain, ...base } = this.#key([]);
-      const made = { html: writeRecord(record), cost: 0, since };
+      const made = { html: writeRecord(record), cost: 0, since, youngest };
       kept.set(plain, [{ entry: newEntry(settings, made, this.#ownDependencies(entry.expires)), stored: base }]);
     }
     entries.keep({ kept, found: NONE, records: NONE, reader: this.#reader });
@@ -146,7 +200,7 @@ export class ViewSlot {
   }
 
   /** Returns the record with one more view; undefined if the address has too many. */
-  #recordWith(found: readonly (readonly [ReadName, string])[]): AddressRecord | undefined {
+  #recordWith(found: Found): AddressRecord | undefined {
     if (found.length === 0) return this.#record;
     const values = digest(JSON.stringify(found), 12);
     const { reads, stored } = this.#record;
@@ -192,7 +246,7 @@ export class ViewSlot {
   }
 
   /** @param found what the request has for the reads of the view */
-  #key(found: readonly (readonly [ReadName, string])[]): ViewKey {
+  #key(found: Found): ViewKey {
     const { namespace, version } = this.#engine.settings;
     const { host, path, query, urls } = this.#address;
     const models: KeyModel[] = this.#identities.map((identity) => {

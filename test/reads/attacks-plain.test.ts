@@ -31,6 +31,32 @@ describe.each(kinds)('%s', (kind) => {
     expect(site.outcomes).toEqual(['hit']);
   });
 
+  describe('what a loop counts to the length of', () => {
+    const loop = '{% for x in o %}{{ x }}{% endfor %}';
+    const hidden = (x: string) => Object.defineProperty({ length: 1 }, 0, { value: x });
+    test('has elements that no loop over names shows', () => told(loop, [hidden('A'), hidden('B')]));
+    test('has a length that is an object', () =>
+      told(
+        loop,
+        [0, 1, 2].map((length) => ({ 0: 'A', 1: 'B', length: { valueOf: () => length } })),
+      ));
+  });
+
+  /** Values with elements, and a property whose name looks like one of another. */
+  const numbered: readonly (readonly [string, (extra: string) => object])[] = [
+    ['a list, 01', (extra) => Object.assign(['x', 'y'], { '01': extra })],
+    ['a list, 4294967295', (extra) => Object.assign(['x', 'y'], { '4294967295': extra })],
+    ['bytes, 01', (extra) => Object.assign(new Uint8Array(2), { '01': extra })],
+    ['a text, 7', (extra) => Object.assign(new String('xy'), { 7: extra })],
+  ];
+  test.each(numbered)(
+    'what is added to a value under a name that looks like the index of an element: %s',
+    async (name, made) => {
+      const added = name.split(', ')[1] as string;
+      await told('{{ tell(o) }}', [made('A'), made('B')], (o: Record<string, string>) => o[added]);
+    },
+  );
+
   test('a hole in a list is not undefined', () => told('{{ nothing in o }}', [new Array(1), [undefined]]));
   test('a frozen, a sealed and another object to which nothing can be added', () =>
     told(

@@ -1,3 +1,4 @@
+import type nunjucks from 'nunjucks';
 import { describe, test } from 'vitest';
 import { Article } from '../support/models.ts';
 import { kinds, Site, T } from './support.ts';
@@ -11,5 +12,34 @@ describe.each(kinds)('a proxy that gives the data of its target until it does no
     const site = new Site(T(body), kind);
     for (const own of [{}, {}, { title: 'Hallo' }])
       await site.show(() => ({ a: new Article(1), labels: labelsWith(own) }));
+  });
+});
+
+/** Texts that fall back to those of a proxy which they inherit from, directly or by their class. */
+const inheriting: readonly (readonly [string, (own: Record<string, string>) => object])[] = [
+  ['an object', (own) => Object.create(labelsWith(own))],
+  ['an object of an object', (own) => Object.create(Object.create(labelsWith(own)))],
+];
+
+describe.each(kinds)('a proxy that %s inherits from gives another value, in a page', (kind) => {
+  test.each(inheriting)('%s', async (_name, made) => {
+    const site = new Site(T('{{ labels.other }}'), kind);
+    for (const own of [{}, {}, { other: 'Hallo' }, {}])
+      await site.show(() => ({ a: new Article(1), labels: made(own) }));
+  });
+
+  test('an instance that a filter receives', async () => {
+    let other = 'Hi';
+    class Labels {
+      readonly language = 'en';
+    }
+    Object.setPrototypeOf(
+      Labels.prototype,
+      new Proxy({}, { get: (_all, key) => (key === 'other' ? other : undefined) }),
+    );
+    const helpers = (env: nunjucks.Environment) =>
+      void env.addFilter('other', (labels: { readonly other: string }) => labels.other);
+    const site = new Site(T('{{ labels | other }}'), kind, { helpers });
+    for (other of ['Hi', 'Hi', 'Hallo']) await site.show(() => ({ a: new Article(1), labels: new Labels() }));
   });
 });

@@ -22,13 +22,25 @@ export class Intruder {
 
   /** Every key there is. */
   async keys(): Promise<string[]> {
+    return (await this.#dumped()).map(({ key }) => key);
+  }
+
+  /** The keys with this beginning that do not expire. */
+  async withoutExpiry(beginning: string): Promise<string[]> {
+    return (await this.#dumped())
+      .filter(({ key, rest }) => key.startsWith(beginning) && rest.includes('exp=-1'))
+      .map(({ key }) => key);
+  }
+
+  async #dumped(): Promise<{ readonly key: string; readonly rest: readonly string[] }[]> {
     this.#socket.write('lru_crawler metadump all\r\n');
-    const keys: string[] = [];
+    const dumped: { key: string; rest: string[] }[] = [];
     for (;;) {
       const line = await this.#line();
-      if (line === 'END') return keys.sort();
-      if (line.startsWith('key=')) keys.push(decodeURIComponent(line.slice('key='.length).split(' ')[0] as string));
-      else throw new Error(`the server said ${line}`);
+      if (line === 'END') return dumped.sort((a, b) => (a.key < b.key ? -1 : 1));
+      if (!line.startsWith('key=')) throw new Error(`the server said ${line}`);
+      const [key = '', ...rest] = line.slice('key='.length).split(' ');
+      dumped.push({ key: decodeURIComponent(key), rest });
     }
   }
 

@@ -1,4 +1,4 @@
-import { clone as hoekClone } from '@hapi/hoek';
+import { clone as hoekClone, merge } from '@hapi/hoek';
 import lodash from 'lodash';
 import nunjucks from 'nunjucks';
 import { CacheSweeper, type CacheSweeperOptions, type RenderReport } from 'nunjucks-cachesweeper';
@@ -179,6 +179,61 @@ test('a function that is added to the clone of one request is not shared with th
     copy.addGlobal('say', (text: string) => `${language}: ${text}`);
     expect((await page(copy, shown('One')))[0]).toBe(`${language}: One`);
   }
+});
+
+/** What a site may have in place of the environment's own. */
+const replacements: readonly (readonly [string, object, (html: string) => string])[] = [
+  ['globals', { globals: { site: { name: 'Shop' } } }, (html) => html.replaceAll('Blog', 'Shop')],
+  ['filters', { filters: { mark: (text: string) => `+${text}+` } }, (html) => html.replaceAll('*', '+')],
+  ['options', { opts: { autoescape: false } }, (html) => html.replaceAll('&lt;', '<')],
+  [
+    'templates',
+    { 'macros.njk': '{% macro heading(text) %}<h2>{{ text | mark }}</h2>{% endmacro %}' },
+    (html) => html.replaceAll('h1>', 'h2>'),
+  ],
+];
+
+test.each(replacements)(
+  'an environment that derives from one with the sweeper, with its own %s, renders with these',
+  async (_name, own, changed) => {
+    const { env, page } = installed();
+    const derived = Object.create(env);
+    // A loader keeps templates of whichever environment asked first.
+    derived.loaders = [Object.assign(new ObjectLoader({ ...templates, ...own } as Templates), { cache: {} })];
+    for (const name of ['globals', 'filters', 'opts'] as const)
+      derived[name] = { ...derived[name], ...(own as Record<typeof name, object | undefined>)[name] };
+    const expected = bare(shown('<One'));
+    expect(changed(expected)).not.toBe(expected);
+    for (let i = 0; i < 3; i++) {
+      expect((await page(env, shown('<One')))[0]).toBe(expected);
+      expect((await page(derived, shown('<One')))[0]).toBe(changed(expected));
+    }
+    expect(await page(derived, shown('<One'))).toEqual([changed(expected), 'hit']);
+  },
+);
+
+test('an environment into which another was merged, its lists too, renders as before', async () => {
+  const { env, page } = installed();
+  // Its own tag is in the list twice, without the sweeper too.
+  const merged = merge(hoekClone(env), env) as Environment;
+  for (let i = 0; i < 2; i++) expect((await page(merged, shown('One')))[0]).toBe(bare(shown('One')));
+  const rendered = lodash.cloneDeep(env);
+  await page(rendered, shown('One'));
+  expect((await page(Object.assign(rendered, env), shown('One')))[0]).toBe(bare(shown('One')));
+});
+
+test('a shallow copy that was made before the sweeper was installed can have it, too', async () => {
+  const env = furnished(templates);
+  const copy = Object.assign(Object.create(Object.getPrototypeOf(env)), env);
+  for (const one of [env, copy]) new CacheSweeper().install(one);
+  for (const one of [env, copy, env]) expect(one.render('page.njk', shown('One'))).toBe(bare(shown('One')));
+});
+
+test('a frozen environment renders as without the sweeper', async () => {
+  const { env, page } = installed();
+  Object.freeze(env);
+  expect(await page(env, shown('One'))).toEqual([bare(shown('One')), 'miss,miss']);
+  expect(await page(env, shown('One'))).toEqual([bare(shown('One')), 'hit']);
 });
 
 test('an extension that differs in a clone renders html of its own', async () => {

@@ -3,6 +3,7 @@ import { Agent, type IncomingHttpHeaders, request } from 'node:http';
 /** What came over the wire, nothing of it decoded. */
 export interface Answer {
   readonly status: number;
+  readonly message: string | undefined;
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
   /** Whether all of the body came. */
@@ -23,7 +24,13 @@ export function ask(
       response.on('error', () => {});
       response.on('close', () => {
         const { statusCode: status = 0, complete } = response;
-        resolve({ status, headers: response.headers, body: Buffer.concat(chunks), complete });
+        resolve({
+          status,
+          message: response.statusMessage,
+          headers: response.headers,
+          body: Buffer.concat(chunks),
+          complete,
+        });
       });
     });
     asked.on('error', reject);

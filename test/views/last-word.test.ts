@@ -1,8 +1,12 @@
 import { OutgoingMessage, type ServerResponse } from 'node:http';
 import { connect } from 'node:http2';
 import cookieSession from 'cookie-session';
+import type { RequestHandler } from 'express';
 import session from 'express-session';
+import { fastify } from 'fastify';
 import koaSession from 'koa-session';
+import { CacheSweeper } from 'nunjucks-cachesweeper';
+import * as forExpress from 'nunjucks-cachesweeper/express';
 import * as forFastify from 'nunjucks-cachesweeper/fastify';
 import { describe, expect, test } from 'vitest';
 import { sites } from './running.ts';
@@ -161,6 +165,25 @@ describe.each([
   });
 });
 
+describe('Express: sessions that set no cookie for guests', () => {
+  const running = sites(startExpress, without);
+
+  test('leave a page to the CDN, although they stand in line to write its head', async () => {
+    const { get } = await running([{ path: '/', handler: news }], {
+      express: (app) => void app.use(session({ secret: 'secret', resave: false, saveUninitialized: false })),
+    });
+    for (const cache of ['miss', 'hit']) expect(await get('/')).toMatchObject({ cache, headers: SHARED });
+  });
+
+  test('a view inside another: its rules were not asked, so it is for nobody on the way', async () => {
+    const sweeper = new CacheSweeper();
+    const inside = forExpress.cacheView({ sweeper, ttl: 60, skip: () => true });
+    const { get } = await running([{ path: '/', handler: news }], { expressInside: inside as RequestHandler });
+    expectPrivate(await get('/'));
+    await sweeper.close();
+  });
+});
+
 describe('Express: heads that are written by hand', () => {
   const running = sites(startExpress, without);
   const cookie = ['Set-Cookie', 'visit=1'] as const;
@@ -217,6 +240,25 @@ describe('Express: heads that are written by hand', () => {
       expect(headers).not.toHaveProperty('cdn-cache-control');
     }
   });
+});
+
+test('Fastify: what inject() answers is what a client would get', async () => {
+  const sweeper = new CacheSweeper();
+  const app = fastify();
+  await app.register(forFastify.cacheView({ sweeper }));
+  app.addHook('onSend', async (request, reply) => {
+    if (request.headers['x-late']) reply.header('Set-Cookie', 'visit=1');
+  });
+  app.get('/', { config: { cacheView: { ttl: 60 } } }, async (_request, reply) => {
+    reply.headers(SHARED).type('text/html').send('news');
+    return reply;
+  });
+  for (const cache of ['miss', 'hit']) {
+    expect((await app.inject('/')).headers).toMatchObject({ ...SHARED, 'x-cache': cache });
+    expectPrivate(await app.inject({ url: '/', headers: { 'x-late': '1' } }));
+  }
+  await app.close();
+  await sweeper.close();
 });
 
 describe('HTTP/2, where Node announces no requests', () => {
@@ -325,6 +367,13 @@ describe.each(frameworks)(
             (times) => () =>
               times++ > 0
           )(0),
+        },
+      ],
+      [
+        'a handler that looks at all headers at once',
+        (call) => {
+          JSON.stringify({ ...(call.raw as { headers: object }).headers });
+          return news(call);
         },
       ],
       ['a request with a body', news, {}, { 'Transfer-Encoding': 'chunked' }],

@@ -16,7 +16,7 @@ describe.each(frameworks)('%s: a client that has the page already', (_name, star
       const { etag = '' } = (await get('/')).headers;
       await sweeper.invalidateAll();
       const again = await get('/', { 'If-None-Match': `"x", ${etag}` });
-      expect(again).toMatchObject({ status: 304, text: '', cache: 'miss', headers: { etag } });
+      expect(again).toMatchObject({ status: 304, message: 'Not Modified', text: '', cache: 'miss', headers: { etag } });
       for (const name of ['content-type', 'content-length', 'transfer-encoding']) {
         expect(again.headers).not.toHaveProperty(name);
       }
@@ -123,7 +123,11 @@ describe('a 304 on a miss', () => {
     };
     let calls = 0;
     const { get } = await inExpress([{ path: '/', handler }]);
-    expect(await get('/', { 'If-None-Match': '"mine"' })).toMatchObject({ status: 304, text: '' });
+    expect(await get('/', { 'If-None-Match': '"mine"' })).toMatchObject({
+      status: 304,
+      message: 'Not Modified',
+      text: '',
+    });
     expect(await get('/')).toMatchObject({ status: 200, text: 'page', cache: 'hit' });
     expect(calls).toBe(1);
   });

@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { inBase64, unescaped } from '../../src/views/http/spellings.ts';
+import { inBase64, unescaped as undone } from '../../src/views/http/spellings.ts';
 import { sites } from './running.ts';
 import { frameworks, type Handler, type Plan, startExpress, streamOf } from './sites.ts';
 
@@ -184,6 +184,7 @@ describe('Express: what a visitor brings beside cookies', () => {
 });
 
 describe('spellings', () => {
+  const unescaped = (given: string) => undone(Buffer.from(given)).toString();
   const text = fc.string({ unit: 'grapheme-ascii', minLength: 8, maxLength: 40 });
 
   test('a text is found again in what base64 makes of a longer one', () => {
@@ -216,7 +217,22 @@ describe('spellings', () => {
   });
 
   test('what is no escape stays', () => {
-    for (const given of ['100 %', '%zz', '&nope;', '&#99999999;', '&#x110000;', 'a && b', '\\q', '\\u12']) {
+    for (const given of [
+      '100 %',
+      '%zz',
+      '&nope;',
+      '&#99999999;',
+      '&#x110000;',
+      'a && b',
+      '\\q',
+      '\\u12',
+      '\\u{12',
+      '&',
+      '&#',
+      '%',
+      '%4',
+      '\\',
+    ]) {
       expect(unescaped(given)).toBe(given);
     }
   });

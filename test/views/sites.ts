@@ -3,6 +3,7 @@ import fastifyCookie from '@fastify/cookie';
 import fastifyView from '@fastify/view';
 import Router from '@koa/router';
 import express, { type NextFunction, type Request, type Response } from 'express';
+import express4 from 'express4';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import Koa from 'koa';
 import nunjucks from 'nunjucks';
@@ -72,18 +73,24 @@ export interface Plan {
 
 const OPTIONS: Options = { ttl: 300 };
 
-export async function startExpress({
-  sweeper,
-  routes,
-  cached = true,
-  express: before,
-  expressInside,
-  expressErrors = (error: Error, _req: Request, res: Response, next: NextFunction) => {
-    if (res.headersSent) next(error);
-    else res.status(500).send(error.message);
-  },
-}: Plan): Promise<Site> {
-  const app = express();
+export const startExpress = (plan: Plan): Promise<Site> => startWith(express, plan);
+export const startExpress4 = (plan: Plan): Promise<Site> => startWith(express4, plan);
+
+async function startWith(
+  framework: typeof express,
+  {
+    sweeper,
+    routes,
+    cached = true,
+    express: before,
+    expressInside,
+    expressErrors = (error: Error, _req: Request, res: Response, next: NextFunction) => {
+      if (res.headersSent) next(error);
+      else res.status(500).send(error.message);
+    },
+  }: Plan,
+): Promise<Site> {
+  const app = framework();
   const env = nunjucks.configure(templates, { autoescape: true, express: app });
   sweeper.install(env);
   before?.(app);
@@ -91,8 +98,11 @@ export async function startExpress({
     const view = { sweeper, ...OPTIONS, ...options } as unknown as forExpress.ViewOptions<Request>;
     const middleware: express.RequestHandler[] = cached ? [forExpress.cacheView(view)] : [];
     if (expressInside) middleware.push(expressInside);
-    app.get(path, ...middleware, async (req, res) => {
-      await handler(expressCall(req, res));
+    // Express 4 does not catch what an asynchronous handler throws, and has other names for the rest of a path.
+    app.get(framework === express ? path : path.replace('{*rest}', '*'), ...middleware, (req, res, next) => {
+      Promise.resolve()
+        .then(() => handler(expressCall(req, res)))
+        .catch(next);
     });
   }
   app.use(expressErrors);
@@ -297,6 +307,14 @@ export function streamOf(parts: readonly (string | Buffer)[], error?: Error): Re
     { objectMode: false },
   );
 }
+
+/** All, where it matters how the framework keeps its request: Express 4 and 5 do so differently. */
+export const allFrameworks = [
+  ['Express 4', (plan: Plan) => startExpress4(plan)],
+  ['Express 5', (plan: Plan) => startExpress(plan)],
+  ['Fastify', (plan: Plan) => startFastify(plan)],
+  ['Koa', (plan: Plan) => startKoa(plan)],
+] as const;
 
 export const frameworks = [
   ['Express', startExpress],

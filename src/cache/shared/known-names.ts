@@ -1,10 +1,12 @@
-import { lru } from '../../util/lru.ts';
+import { LRUCache } from 'lru-cache';
 import { safeKey } from '../key.ts';
 import type { Sealer } from '../seal.ts';
 import { isToken, type Token } from '../token.ts';
 
-/** Names kept; about 500 bytes each. */
-const MAX_KEPT = 10_000;
+/** Limit of all names kept, in bytes. */
+const MAX_BYTES = 5 * 1024 * 1024;
+/** Bytes of a name beside its characters: its key, its token, sealed and plain, and the map's slot. */
+const OVERHEAD = 500;
 
 /** The key of a name's token, and the value that the store last gave for it. */
 export interface KnownName {
@@ -19,7 +21,7 @@ export interface KnownName {
 export class KnownNames {
   readonly #sealer: Sealer;
   readonly #scope: { readonly namespace: string; readonly version: number };
-  readonly #kept = lru<KnownName>(MAX_KEPT);
+  readonly #kept = new LRUCache<string, KnownName>({ maxSize: MAX_BYTES });
 
   constructor(sealer: Sealer, scope: { readonly namespace: string; readonly version: number }) {
     this.#sealer = sealer;
@@ -27,12 +29,7 @@ export class KnownNames {
   }
 
   get(name: string): KnownName {
-    let known = this.#kept.get(name);
-    if (known === undefined) {
-      known = { key: this.#key(name), last: undefined };
-      this.#kept.set(name, known);
-    }
-    return known;
+    return this.#kept.get(name) ?? { key: this.#key(name), last: undefined };
   }
 
   /** Returns the key of a name's token without adding the name to those remembered. */
@@ -46,17 +43,19 @@ export class KnownNames {
   }
 
   /**
-   * Opens a sealed token.
+   * Opens a sealed token, and remembers its name. A name without a token is not remembered: a visitor may have made it
+   * up.
    *
    * @param sealed the store's value under the name's key; undefined is returned when it is no token
    */
-  open(known: KnownName, sealed: Uint8Array): Token | undefined {
+  open(name: string, known: KnownName, sealed: Uint8Array): Token | undefined {
     const { key, last } = known;
     if (last !== undefined && Buffer.compare(last.sealed, sealed) === 0) return last.token;
     const token = this.#sealer.unseal('token', key, sealed);
     if (!isToken(token)) return undefined;
     // Copy the bytes: the store may reuse its buffer.
     known.last = { sealed: new Uint8Array(sealed), token };
+    this.#kept.set(name, known, { size: OVERHEAD + 2 * name.length });
     return token;
   }
 }

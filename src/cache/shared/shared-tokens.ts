@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EVERYTHING } from '../../model/names.ts';
+import { guardOf, isSparse } from '../../model/sparse-names.ts';
 import type { StoreItem } from '../../stores/store.ts';
 import type { Sealer } from '../seal.ts';
 import { mintToken, type Token } from '../token.ts';
@@ -19,11 +20,19 @@ const FIRST_RETRY = 50;
  */
 const LAST_RETRY = 1_000;
 
+/**
+ * Seconds for which a store keeps the token that a bump gives to a sparse name. When it is gone, what was stored under
+ * it is made anew.
+ */
+const SPARSE_TTL = 24 * 60 * 60;
+
 /** Result of reading tokens. A name that is missing in `tokens` could not be read. */
 export interface TokensRead {
   readonly tokens: ReadonlyMap<string, Token>;
   /** Names whose token this read made. Nothing can have been stored under these tokens. */
   readonly fresh: ReadonlySet<string>;
+  /** Sparse names that have no token. */
+  readonly missing: ReadonlySet<string>;
 }
 
 const NONE: ReadonlySet<string> = new Set();
@@ -77,7 +86,7 @@ export class SharedTokens {
     return this.#bumping.size + this.#lost.size === 0 ? [] : names.filter((name) => this.isUncertain(name));
   }
 
-  /** Reads tokens; a name without one gets a new one. */
+  /** Reads tokens; a name without one gets a new one, unless it is sparse. */
   async read(names: readonly string[], timeout: number): Promise<TokensRead> {
     const tokens = new Map<string, Token>();
     // Check before and after reading. A retry may succeed meanwhile; the token read before it is old but would look
@@ -85,10 +94,43 @@ export class SharedTokens {
     const uncertain = this.#uncertainOf(names);
     const until = performance.now() + timeout;
     const { missing, damaged } = await this.#get(names, tokens, timeout);
-    const hasAll = missing.length === 0 && damaged.length === 0;
-    const fresh = hasAll ? NONE : await this.#make(missing, damaged, tokens, until);
+    const made = missing.filter((name) => !isSparse(name));
+    const hasAll = made.length === 0 && damaged.length === 0;
+    const fresh = hasAll ? NONE : await this.#make(made, damaged, tokens, until);
     for (const name of [...uncertain, ...this.#uncertainOf(names)]) tokens.delete(name);
-    return { tokens, fresh };
+    const without = missing.filter((name) => isSparse(name) && !uncertain.includes(name) && !this.isUncertain(name));
+    return { tokens, fresh, missing: new Set(without) };
+  }
+
+  /**
+   * Makes tokens for sparse names that had none, to store something under them.
+   *
+   * @param guards the names, each with the token that its guard had before the data was read
+   * @param ttl seconds
+   * @returns undefined if one of the names was bumped meanwhile, or if that is not known
+   */
+  async claim(
+    guards: ReadonlyMap<string, Token>,
+    ttl: number,
+    timeout: number,
+  ): Promise<ReadonlyMap<string, Token> | undefined> {
+    const names = [...guards.keys()];
+    const until = performance.now() + timeout;
+    const tokens = new Map<string, Token>();
+    const making = this.#mint(names);
+    const added = await this.#store.addMany('token', this.#items(names, making, ttl), timeout);
+    const others: string[] = [];
+    names.forEach((name, i) => {
+      if (added[i] === 'added') tokens.set(name, making[i] as Token);
+      else if (added[i] === 'exists') others.push(name);
+    });
+    // Read the guards only now. A bump writes the guard before the name: if it came before our token, the guard has
+    // changed; if it came later, our token is gone.
+    const asked = [...others, ...new Set(names.map(guardOf))];
+    await this.#get(asked, tokens, Math.ceil(until - performance.now()));
+    const isSame = names.every((name) => tokens.has(name) && tokens.get(guardOf(name)) === guards.get(name));
+    if (!isSame || this.#uncertainOf(names).length > 0) return undefined;
+    return new Map(names.map((name) => [name, tokens.get(name) as Token]));
   }
 
   /**
@@ -108,7 +150,7 @@ export class SharedTokens {
     const writing = Math.min(left(), BUMP_TIMEOUT);
     const [added, repaired] = await Promise.all([
       this.#store.addMany('token', this.#items(missing, making), writing),
-      this.#store.setMany('token', this.#items(damaged, repairing), writing),
+      this.#store.setMany('token', this.#items(damaged, repairing, SPARSE_TTL), writing),
     ]);
     const lostRace: string[] = [];
     const take = (name: string, token: Token | undefined): void => {
@@ -141,7 +183,7 @@ export class SharedTokens {
   ): Promise<readonly string[]> {
     for (const name of names) this.#bumping.add(name);
     const made = this.#mint(names, records);
-    const acknowledged = await this.#store.setMany('token', this.#items(names, made), timeout);
+    const acknowledged = await this.#write(names, made, timeout);
     const lost = names.filter((_, i) => !acknowledged[i]);
     // Mark as lost before unmarking as in flight, so that no name looks certain in between.
     this.#lose(lost);
@@ -179,7 +221,7 @@ export class SharedTokens {
       const answer = answers[i];
       if (answer?.state === 'missing') missing.push(name);
       if (answer?.state !== 'found') return;
-      const token = this.#known.open(known[i] as KnownName, answer.value);
+      const token = this.#known.open(name, known[i] as KnownName, answer.value);
       if (token === undefined) damaged.push(name);
       else into.set(name, token);
     });
@@ -219,11 +261,22 @@ export class SharedTokens {
   async #deliverLost(): Promise<void> {
     const trying = [...this.#lost];
     const names = trying.map(([name]) => name);
-    const acknowledged = await this.#store.setMany('token', this.#items(names, this.#mint(names)), BUMP_TIMEOUT);
+    const acknowledged = await this.#write(names, this.#mint(names), BUMP_TIMEOUT);
     trying.forEach(([name, loss], i) => {
       if (acknowledged[i] && this.#lost.get(name) === loss) this.#lost.delete(name);
     });
     this.#delivered(names.filter((_, i) => acknowledged[i]));
+  }
+
+  /** Writes tokens, those of guards first. A sparse name counts as acknowledged only together with its guard. */
+  async #write(names: readonly string[], tokens: readonly Token[], timeout: number): Promise<readonly boolean[]> {
+    const guards = [...new Set(names.filter(isSparse).map(guardOf))];
+    const items = [...this.#items(guards, this.#mint(guards)), ...this.#items(names, tokens, SPARSE_TTL)];
+    const written = await this.#store.setMany('token', items, timeout);
+    const acknowledged = written.slice(guards.length);
+    if (guards.length === 0) return acknowledged;
+    const lost = new Set(guards.filter((_, i) => !written[i]));
+    return acknowledged.map((done, i) => done && !lost.has(guardOf(names[i] as string)));
   }
 
   #mint(names: readonly string[], records?: ReadonlyMap<string, string>): readonly Token[] {
@@ -231,10 +284,11 @@ export class SharedTokens {
     return names.map((name) => mintToken(now, records?.get(name)));
   }
 
-  #items(names: readonly string[], tokens: readonly Token[]): StoreItem[] {
+  /** @param ttl seconds for sparse names; others have none */
+  #items(names: readonly string[], tokens: readonly Token[], ttl = 0): StoreItem[] {
     return names.map((name, i) => {
       const key = this.#known.key(name);
-      return { key, value: this.#sealer.seal('token', key, tokens[i] as Token), ttl: 0 };
+      return { key, value: this.#sealer.seal('token', key, tokens[i] as Token), ttl: isSparse(name) ? ttl : 0 };
     });
   }
 }

@@ -5,7 +5,7 @@ import type { Uses } from './uses.ts';
 export const FACTS_BLOCK = 'cachesweeper_facts';
 
 /** Raise this when the form of the facts changes; templates compiled with another version then have unknown facts. */
-const VERSION = 2;
+const VERSION = 3;
 
 /** Facts about a template that are found when it is compiled and written into its compiled code. */
 export interface TemplateFacts {

@@ -1,4 +1,4 @@
-import { asMember, asPart, BY_COMPUTED_NAME, fromFilter } from '../../reads/text-uses.ts';
+import { asMember, asPart, BY_COMPUTED_NAME, fromCall, fromFilter } from '../../reads/text-uses.ts';
 import type { Node } from '../nunjucks.ts';
 import { childNodes, descendants, isNode, scopeNames } from './syntax.ts';
 
@@ -39,6 +39,7 @@ function walk(node: unknown, isText: boolean, texts: Set<string>): void {
       if (isText) texts.add(fromFilter(String((node.name as Node).value)));
       return all(node.args, false);
     case 'FunCall':
+      if (isText) texts.add(fromCall(nameOf(node.name as Node)));
       one(node.name, false);
       return all(node.args, false);
     case 'Is':
@@ -89,4 +90,10 @@ function walk(node: unknown, isText: boolean, texts: Set<string>): void {
     default:
       return all(node, true);
   }
+}
+
+/** Returns the name of what is called, as Nunjucks' compiler writes it for what is a variable, or a member of one. */
+function nameOf({ typename, value, target, val }: Node): string {
+  if (typename === 'LookupVal') return `${nameOf(target as Node)}["${nameOf(val as Node)}"]`;
+  return typename === 'Symbol' || typename === 'Literal' ? String(value) : '--expression--';
 }

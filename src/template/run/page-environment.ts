@@ -43,7 +43,11 @@ type Optional<T> = T | null | undefined;
  * for a page; the page's own environment adds the page and the most frequent lookups.
  */
 export function pagePrototype(base: Environment, recorded: RecordedHelpers): Environment {
-  return Object.assign(Object.create(base) as Environment, {
+  const own = {
+    // Each page has its own. They stand here, too, because nothing can be assigned over a property of a frozen environment.
+    globals: base.globals,
+    opts: base.opts,
+    filters: base.filters,
     getTemplate(
       this: Environment & { readonly [PAGE]: EnvironmentPage },
       name: string | Template,
@@ -73,7 +77,8 @@ export function pagePrototype(base: Environment, recorded: RecordedHelpers): Env
       const extension = base.getExtension(name);
       return name.startsWith('nunjucks-cachesweeper') ? extension : continuedExtension(this[PAGE], extension);
     },
-  });
+  };
+  return Object.create(base, Object.getOwnPropertyDescriptors(own)) as Environment;
 }
 
 export function environmentOf(page: EnvironmentPage): Environment {

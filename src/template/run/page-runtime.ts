@@ -1,6 +1,6 @@
 import { peekOrNothing } from '../../reads/peek.ts';
 import { isPlaceholder } from '../../reads/placeholder.ts';
-import { BY_COMPUTED_NAME } from '../../reads/text-uses.ts';
+import { BY_CALL, BY_COMPUTED_NAME, fromCall } from '../../reads/text-uses.ts';
 import type { Reading } from '../../render/body.ts';
 import type { Context, Frame, Runtime } from '../nunjucks.ts';
 import { MethodWrappers } from './made-up-methods.ts';
@@ -77,7 +77,8 @@ export interface TemplateReading extends Reading {
   /** `for a, b in` takes apart the elements of a value. */
   destructure(value: unknown): void;
   /**
-   * The template got a value without a lookup: a JavaScript variable of its code holds it, or a filter or slice gave it.
+   * The template got a value without a lookup: a JavaScript variable of its code holds it, or a filter, slice or call gave
+   * it.
    */
   hold(got: string, value: unknown): void;
   /** A filter, a test, an operator or another tag receives values. */
@@ -174,7 +175,11 @@ export function pageRuntime(
       const reading = fragments.reading;
       if (reading === undefined) return runtime.callWrap.call(this, called, name, context, args);
       const value = runtime.callWrap.call(this, called, name, reading.called(called, context, args), args);
-      if (!isMethodOfText(called)) reading.given(value);
+      if (isMethodOfText(called)) return value;
+      reading.given(value);
+      // A macro returns its html.
+      if (typeof value !== 'object' || value instanceof String) return value;
+      for (const got of [fromCall(name), BY_CALL]) reading.hold(got, value);
       return value;
     },
     handleError(error, line, column) {

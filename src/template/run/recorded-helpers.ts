@@ -29,7 +29,7 @@ export class RecordedHelpers {
     }
     let made = known.get(name);
     if (made === undefined) {
-      made = isOwn ? this.#own(name, called) : this.#foreign(called);
+      made = isOwn ? this.#own(name, called) : this.#foreign(name, called);
       known.set(name, made);
     }
     return made;
@@ -58,7 +58,7 @@ export class RecordedHelpers {
   }
 
   /** Makes one that gets a recording context. */
-  #foreign(called: Called): Called {
+  #foreign(name: string, called: Called): Called {
     const fragments = this.#fragments;
     return function handed(this: unknown, ...args: unknown[]) {
       const { reading } = fragments;
@@ -66,6 +66,7 @@ export class RecordedHelpers {
       reading.hand(args);
       const value = called.apply(isContext(this) ? reading.recording(this) : this, args);
       reading.given(value);
+      reading.hold(name, value);
       return value;
     };
   }

@@ -21,7 +21,7 @@ export function repeatsSecret(exchange: Exchange, parts: readonly Sent[]): boole
   if (secrets === 'too many') return true;
   if (secrets.length === 0) return false;
   if (parts.some(({ headers, body }) => body !== undefined && isCoded(headers))) return true;
-  const plain = spaced(unescaped(parts.map(sentText).join('\n')));
+  const plain = spaced(unescaped(Buffer.concat(parts.flatMap(bytesOf))).toString('latin1'));
   return secrets.some((secret) => formsOf(secret).some((form) => plain.includes(form)));
 }
 
@@ -34,9 +34,9 @@ function spaced(text: string): string {
   return text.replaceAll('+', ' ');
 }
 
-/** Returns what is sent, each byte as one character. */
-function sentText({ headers, body }: Sent): string {
-  return `${Object.values(headers).map(text).join('\n')}\n${body?.toString('latin1') ?? ''}`;
+function bytesOf({ headers, body }: Sent): readonly Uint8Array[] {
+  const values = Buffer.from(`${Object.values(headers).map(text).join('\n')}\n`);
+  return body === undefined ? [values] : [values, body];
 }
 
 /** Whether a visitor brings anything that an answer could repeat. */

@@ -1,11 +1,11 @@
-import { matcher } from './address.ts';
 import type { Exchange } from './exchange.ts';
-import { bareName, cookiesOf } from './session-cookies.ts';
+import { cookiesOf, type IsSession } from './session-cookies.ts';
 import { isLoggedIn } from './visitor.ts';
 
 /** The options that decide which requests skip the cache. */
 export interface RequestRules {
-  readonly cookies: readonly string[];
+  /** Whether a cookie identifies a visitor. */
+  readonly isSession: IsSession;
   readonly skip: ((request: unknown) => boolean | Promise<boolean>) | undefined;
 }
 
@@ -23,12 +23,15 @@ export type SkipReason =
   | 'error';
 
 /** Returns why the answer to a request may be for one visitor only; undefined if nothing suggests it. */
-export async function skipReason(exchange: Exchange, { cookies, skip }: RequestRules): Promise<SkipReason | undefined> {
+export async function skipReason(
+  exchange: Exchange,
+  { isSession, skip }: RequestRules,
+): Promise<SkipReason | undefined> {
   const { method, headers } = exchange.incoming;
   if (method !== 'GET' && method !== 'HEAD') return 'method';
   if (hasBody(exchange.incoming)) return 'request body';
   if (headers.authorization !== undefined) return 'authorization';
-  if (cookies.length > 0 && hasCookie(headers.cookie, cookies)) return 'session cookie';
+  if (hasSession(headers.cookie, isSession)) return 'session cookie';
   if (isLoggedIn(exchange.visitors)) return 'logged in';
   if (await skip?.(exchange.request)) return 'skip option';
   return undefined;
@@ -40,8 +43,7 @@ function hasBody({ headers, stream }: Exchange['incoming']): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) !== 0;
 }
 
-/** Whether a request carries one of these cookies; a final `*` matches any ending. */
-export function hasCookie(header: string | undefined, names: readonly string[]): boolean {
-  const isNamed = matcher(names);
-  return cookiesOf(header).some(([name]) => isNamed(name) || isNamed(bareName(name)));
+/** Whether a request carries a cookie that identifies a visitor. */
+export function hasSession(header: string | undefined, isSession: IsSession): boolean {
+  return cookiesOf(header).some(([name, value]) => isSession(name, value));
 }

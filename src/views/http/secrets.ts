@@ -1,6 +1,6 @@
 import type { Exchange } from './exchange.ts';
 import { cookiesOf } from './session-cookies.ts';
-import { bytesOf, unescaped } from './spellings.ts';
+import { unescaped } from './spellings.ts';
 
 /** Names under which the usual middleware keeps CSRF tokens, in sessions and for templates. */
 const CSRF_NAMES = ['_csrf', 'csrf', 'csrfToken', '_csrfToken', 'csrf_token', 'csrfSecret', 'xsrfToken'] as const;
@@ -36,7 +36,7 @@ export function secretsOf(exchange: Exchange): readonly string[] | 'too many' {
 
 function add(found: Set<string>, value: unknown, min: number): void {
   if (typeof value !== 'string') return;
-  const plain = unescaped(bytesOf(value));
+  const plain = unescaped(Buffer.from(value)).toString('latin1');
   const core = unsigned(plain);
   const secret = core.length >= min ? core : plain;
   if (secret.length >= min) found.add(secret);

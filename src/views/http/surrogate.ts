@@ -1,6 +1,6 @@
+import { VIEW_TYPE } from '../../model/sparse-names.ts';
 import { digest } from '../../util/digest.ts';
 import type { SurrogateHeader } from '../options.ts';
-import { VIEW_TYPE } from '../view-names.ts';
 
 /** Key of pages whose names did not fit into the header. Every bump purges it. */
 const COARSE = 'cachesweeper-any';

@@ -1,5 +1,6 @@
 import type { Exchange } from './exchange.ts';
-import { hasCookie } from './request-rules.ts';
+import { hasSession } from './request-rules.ts';
+import type { IsSession } from './session-cookies.ts';
 import { isLoggedIn, sessionText } from './visitor.ts';
 
 /**
@@ -13,11 +14,11 @@ export class Visit {
   readonly #session: string | undefined;
   #isMarked = false;
 
-  /** @param cookies names of the cookies that identify a visitor */
-  constructor(exchange: Exchange, cookies: readonly string[]) {
+  /** @param isSession whether a cookie identifies a visitor */
+  constructor(exchange: Exchange, isSession: IsSession) {
     const { authorization, cookie } = exchange.incoming.headers;
     this.#exchange = exchange;
-    this.#isNamed = authorization !== undefined || hasCookie(cookie, cookies);
+    this.#isNamed = authorization !== undefined || hasSession(cookie, isSession);
     this.#session = sessionText(exchange.visitors);
   }
 

@@ -69,7 +69,7 @@ export class RequestValues {
     if (first === SESSION) return this.#session();
     const { localsAt, holders } = this.#exchange;
     const holder = first === localsAt?.read ? this.#locals : holders.find(({ name }) => name === first)?.object;
-    if (holder === undefined) return ABSENT;
+    if (holder === undefined || !Object.hasOwn(holder, rest)) return ABSENT;
     try {
       return this.textOf(rest, (holder as Readonly<Record<string, unknown>>)[rest]);
     } catch {
@@ -95,7 +95,7 @@ export class RequestValues {
   }
 
   #header(name: string): ValueText {
-    const value = this.#headers[name];
+    const value = Object.hasOwn(this.#headers, name) ? this.#headers[name] : undefined;
     if (value === undefined) return ABSENT;
     return PERSONAL_HEADERS.has(name) ? PERSONAL : short(JSON.stringify(value));
   }

@@ -23,7 +23,8 @@ const IN_KEY = 'host';
 export function watchHeaders(incoming: object, headers: IncomingHttpHeaders, reads: RequestReads): () => void {
   const watched = watchedHeaders(headers, reads);
   const { rawHeaders } = incoming as IncomingMessage;
-  const own = Object.getOwnPropertyDescriptor(incoming, 'rawHeaders');
+  // Node's request inherits its headers; those that tests and adapters make have their own.
+  const own = ['headers', 'rawHeaders'].map((name) => [name, Object.getOwnPropertyDescriptor(incoming, name)] as const);
   Object.defineProperty(incoming, 'headers', { configurable: true, enumerable: true, writable: true, value: watched });
   Object.defineProperty(incoming, 'rawHeaders', {
     configurable: true,
@@ -34,9 +35,10 @@ export function watchHeaders(incoming: object, headers: IncomingHttpHeaders, rea
     },
   });
   return () => {
-    Reflect.deleteProperty(incoming, 'headers');
-    if (own === undefined) Reflect.deleteProperty(incoming, 'rawHeaders');
-    else Object.defineProperty(incoming, 'rawHeaders', own);
+    for (const [name, property] of own) {
+      if (property === undefined) Reflect.deleteProperty(incoming, name);
+      else Object.defineProperty(incoming, name, property);
+    }
   };
 }
 
