@@ -32,6 +32,6 @@ describe.each(chosen)('%s: random handlers and random visitors', (framework) => 
 
   test.runIf(SURVEY !== undefined)('what does not hold yet', { timeout: 3_600_000 }, async () => {
     const found = await survey(framework, Number(SEED ?? 1), Number(SURVEY), 400);
-    console.log([`===== ${framework}: ${found.length}`, ...found].join('\n\n'));
+    console.log(`===== ${framework}: ${found.length}`);
   });
 });

@@ -48,7 +48,9 @@ export async function survey(framework: Framework, seed: number, size: number, r
       const checked = await fc.check<[Case]>(property, { numRuns: PORTION, seed: next });
       if (!checked.failed) continue;
       const { errorInstance: error } = checked;
-      found.push(`seed ${next}: ${error instanceof Mismatch ? error.message : String((error as Error)?.stack)}`);
+      const text = `seed ${next}: ${error instanceof Mismatch ? error.message : String((error as Error)?.stack)}`;
+      console.log(text);
+      found.push(text);
     }
   });
   return found;
