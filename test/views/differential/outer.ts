@@ -28,21 +28,25 @@ export class Country {
  * @param own the framework's
  */
 export function leave(outer: readonly Outer[], incoming: Dict, own: Dict, locals: Dict): void {
-  outside((real) => put(outer, real ?? incoming, own, locals));
+  outside((real) => put(outer, { seen: real ?? incoming, incoming }, own, locals));
 }
 
 type Incoming = Dict | Real;
 
-function put(outer: readonly Outer[], incoming: Incoming, own: Dict, locals: Dict): void {
+function put(
+  outer: readonly Outer[],
+  { seen, incoming }: { readonly seen: Incoming; readonly incoming: Incoming },
+  own: Dict,
+  locals: Dict,
+): void {
   for (const { put, name, from, as, otherwise } of outer) {
     const holder = put === 'locals' ? locals : own;
-    const find = () => foundIn(incoming, from);
     if (as === 'getter') {
-      Object.defineProperty(holder, name, { configurable: true, enumerable: true, get: find });
+      Object.defineProperty(holder, name, { configurable: true, enumerable: true, get: () => foundIn(incoming, from) });
       continue;
     }
-    const value = find();
-    if (value !== undefined) holder[name] = formed(value, as, incoming);
+    const value = foundIn(seen, from);
+    if (value !== undefined) holder[name] = formed(value, as, seen);
     else if (otherwise === 'null') holder[name] = null;
   }
 }

@@ -52,7 +52,8 @@ export async function* pieces(program: Program, run: Run): AsyncGenerator<string
   for (const line of run.lines) yield `${line}\n`;
   if (has(program, 'stream')) {
     await later();
-    for (const line of run.stage('stream')) yield `${line}\n`;
+    // The head is on its way, so nobody can be told any more whose page this is.
+    for (const line of outside(() => run.stage('stream'))) yield `${line}\n`;
   }
   yield 'end';
 }

@@ -86,11 +86,12 @@ async function answer(
   } else if (by === 'render') {
     ctx.body = await sweeper.render(env, 'page.njk', { ...ctx.state, ...run.context() });
     ctx.type = 'html';
-  } else if (by === 'pipe') {
-    ctx.body = Readable.from(pieces(program, run), { objectMode: false });
-    ctx.type = 'html';
   } else if (by === 'send') {
     ctx.body = run.lines.join('\n');
+    ctx.type = 'html';
+  } else if (by === 'pipe' || has(program, 'after')) {
+    // Who answers by hand has sent the head before middleware outside could add to it, as it does on a hit.
+    ctx.body = Readable.from(pieces(program, run), { objectMode: false });
     ctx.type = 'html';
   } else {
     ctx.type = 'html';
