@@ -10,7 +10,10 @@ export const ROOM = 1.2 * POPULAR;
  *
  * @param ask asks for an address; returns whether it was kept
  */
-export function hitRatio(ask: (address: string) => boolean): number {
+export async function hitRatio(
+  ask: (address: string) => boolean | Promise<boolean>,
+  addresses = ADDRESSES,
+): Promise<number> {
   let seed = 1;
   // Numerical Recipes' linear congruential generator.
   const random = () => {
@@ -19,13 +22,13 @@ export function hitRatio(ask: (address: string) => boolean): number {
   };
   const popular = () => ask(`/popular/${Math.floor(random() * POPULAR)}`);
   // A day without a crawler.
-  for (let i = 0; i < 20 * POPULAR; i++) popular();
+  for (let i = 0; i < 20 * POPULAR; i++) await popular();
   let hits = 0;
-  for (let i = 0; i < ADDRESSES; i++) {
-    if (popular()) hits++;
-    ask(`/crawled/${i}`);
+  for (let i = 0; i < addresses; i++) {
+    if (await popular()) hits++;
+    await ask(`/crawled/${i}`);
   }
-  return hits / ADDRESSES;
+  return hits / addresses;
 }
 
 /** Returns what {@link hitRatio} asks, for a cache that is filled by whoever does not find something. */

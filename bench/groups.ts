@@ -13,7 +13,7 @@ import * as views from './scenarios/views.ts';
 export interface Group {
   readonly scenarios: readonly Scenario[];
   /** Rows that compare no times. */
-  readonly rows?: () => readonly Row[];
+  readonly rows?: () => readonly Row[] | Promise<readonly Row[]>;
 }
 
 /** Under a minute each. */

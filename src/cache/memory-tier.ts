@@ -8,7 +8,7 @@ export const MAX_VARIANTS = 8;
 
 const NONE: readonly Entry[] = [];
 
-/** Keeps entries in this process, up to a number of bytes. Those used once go first, then the least recently used. */
+/** Keeps entries in this process, up to a number of bytes. The least recently used go first, but those that are protected last. */
 export class MemoryTier {
   readonly #variants: SegmentedLru<readonly Entry[]>;
   readonly #largest: number;
@@ -32,6 +32,11 @@ export class MemoryTier {
   /** Returns the variants of a tag and its models. Youngest first, but provisional ones after the others. */
   get(key: string): readonly Entry[] {
     return this.#variants.get(key) ?? NONE;
+  }
+
+  /** Like {@link get}, and protects what it finds from what is used once. */
+  protect(key: string): readonly Entry[] {
+    return this.#variants.protect(key) ?? NONE;
   }
 
   /** Like {@link get}, but does not count as a use. */

@@ -5,7 +5,7 @@ const PROBATION = 0.2;
 
 /**
  * A map bounded in size that drops what was used once before what was used again: a segmented lru. A value begins on
- * probation and is protected from its first use on. So a crawler, which asks for each address once, pushes out what it
+ * probation; whoever uses it again may protect it. So a crawler, which asks for each address once, pushes out what it
  * has asked for itself, and not the pages that visitors come back to.
  */
 export class SegmentedLru<V extends object> {
@@ -34,6 +34,11 @@ export class SegmentedLru<V extends object> {
 
   /** Returns a value, which counts as a use. */
   get(key: string): V | undefined {
+    return this.#protected.get(key) ?? this.#probation.get(key);
+  }
+
+  /** Returns a value, and protects it from now on. */
+  protect(key: string): V | undefined {
     const value = this.#protected.get(key);
     if (value !== undefined || !this.#probation.has(key)) return value;
     const waiting = this.#probation.peek(key) as V;
