@@ -169,7 +169,7 @@ function exchangeOf(context: RoutedContext, number = 0): Exchange {
       ]),
       { object: context, names: ['session'], read: 'session' },
     ],
-    watchCookies: (reads) => watchCookies(context, reads),
+    watchOwn: (reads) => watchCookies(context, reads),
     rewrite: (address) => rewrite(context, address),
     protocol: context.protocol,
     host: context.host,

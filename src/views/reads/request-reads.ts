@@ -27,6 +27,8 @@ export class RequestReads {
   /** Copies whose template has not begun. */
   readonly #copies = new Set<Copies>();
   #quiet = 0;
+  /** Tells the handler's code from code of others that runs meanwhile; undefined where all code is the handler's. */
+  #isHandler: (() => boolean) | undefined;
   #isClosed = false;
   #reason: ReadReason | undefined;
   #detail: string | undefined;
@@ -53,7 +55,12 @@ export class RequestReads {
   }
 
   get isRecording(): boolean {
-    return this.#quiet === 0 && !this.#isClosed;
+    return this.#quiet === 0 && !this.#isClosed && this.#isHandler?.() !== false;
+  }
+
+  /** From now on counts only reads of code for which the test says yes; without a test, all reads. */
+  countOnly(isHandler: (() => boolean) | undefined): void {
+    this.#isHandler = isHandler;
   }
 
   /** Records a read of something that the request itself holds. */

@@ -1,4 +1,4 @@
-import type { Derived, Holder, LocalsAt } from '../http/exchange.ts';
+import type { Derived, Holder, LocalsAt, ReadRecorder } from '../http/exchange.ts';
 import { cookieRead } from './read-names.ts';
 import type { RequestReads } from './request-reads.ts';
 
@@ -70,7 +70,8 @@ function watchProperty(
 
 const DATA = { configurable: true, enumerable: true, writable: true } as const;
 
-function watchedCookies(cookies: object, reads: RequestReads): object {
+/** Returns an object of cookies that records each read of one of them. */
+export function watchedCookies(cookies: object, reads: ReadRecorder): object {
   const note = (name: string | symbol): void => {
     if (typeof name === 'string' && !(name in Object.prototype)) reads.read(cookieRead(name));
   };
