@@ -100,7 +100,7 @@ export async function serveView<T>(
   }
   if (found === 'answered') return undefined;
   if (!(found instanceof ViewRun)) {
-    note(exchange, settings, found === 'head request' ? 'miss' : 'skip', found);
+    note(exchange, settings, found);
     return await handler(undefined);
   }
   const run = found;
@@ -111,7 +111,7 @@ export async function serveView<T>(
 }
 
 /** Why the cache takes no part. */
-type Passed = SkipReason | ReadReason | 'head request';
+type Passed = SkipReason | ReadReason;
 
 async function answer(exchange: Exchange, settings: ViewSettings): Promise<ViewRun | Passed | 'answered'> {
   const { views, name } = settings;
@@ -133,7 +133,7 @@ async function answer(exchange: Exchange, settings: ViewSettings): Promise<ViewR
     host: settings.ignoreHost ? undefined : host,
     name,
     params,
-    kind: [exchange.route, request.kind()],
+    kind: [request.kind(), exchange.route] as const,
     values: settings.vary?.(exchange.request) ?? [],
   };
   const slot = new ViewSlot(views.engine, {
@@ -158,7 +158,6 @@ async function answer(exchange: Exchange, settings: ViewSettings): Promise<ViewR
     exchange.send({ ...reply, headers: { ...reply.headers, 'X-Cache': 'hit' } });
     return 'answered';
   }
-  if (incoming.method === 'HEAD') return 'head request';
   own ??= await slot.open();
   if (own.uncached !== undefined) return 'unknown token';
   return new ViewRun(exchange, settings, { slot, own, since, address, values: request }, (reason, detail) =>
@@ -179,13 +178,13 @@ const PERSONAL: ReadonlySet<MissReason> = new Set<MissReason>([
 ]);
 
 /** Sets X-Cache on the response to a request in which the cache takes no part, and reports it. */
-function note(exchange: Exchange, settings: ViewSettings, outcome: 'miss' | 'skip', reason: MissReason): void {
+function note(exchange: Exchange, settings: ViewSettings, reason: Passed): void {
   const { response } = exchange;
-  response.setHeader('X-Cache', settings.debug ? `${outcome} (${reason})` : outcome);
+  response.setHeader('X-Cache', settings.debug ? `skip (${reason})` : 'skip');
   const visit = new Visit(exchange, settings.isSession);
   if (PERSONAL.has(reason)) visit.mark();
   answerFor(response, visit);
-  report(exchange, settings, outcome, reason);
+  report(exchange, settings, 'skip', reason);
 }
 
 function report(

@@ -14,8 +14,8 @@ export interface ViewPart {
   readonly host: string | undefined;
   readonly name: string | undefined;
   readonly params: Params;
-  /** Texts that tell the route, and what middleware left, from others. */
-  readonly kind: readonly string[];
+  /** Texts that tell what middleware left, and the route, from others. */
+  readonly kind: readonly [left: string, route: string];
   /** Result of the option `vary`. */
   readonly values: readonly unknown[];
 }
@@ -49,12 +49,19 @@ export class ViewKeys {
   of(part: ViewPart): AddressKeys {
     const { address, host, name, params, kind, values } = part;
     const { host: site, urls } = address;
-    const keys = canonicalList([site, address.path, address.query, others(urls), kind], 'address');
-    const vary = values.length === 0 ? '' : canonicalList([values], 'vary value');
-    const named = name === undefined ? '' : JSON.stringify([name, params]);
-    const text = `${keys}${vary}${named}${host ?? ''}`;
+    const vary = canonicalList([values], 'vary value');
+    // No part but the last one can hold a line break.
+    const text = [
+      site,
+      host ?? '',
+      ...urls,
+      vary,
+      name === undefined ? '' : JSON.stringify([name, params]),
+      ...kind,
+    ].join('\n');
     const known = this.#known.get(text);
     if (known !== undefined) return known;
+    const keys = canonicalList([site, address.path, address.query, others(urls), kind], 'address');
     const identities = viewIdentities({ host, path: address.path, name, params });
     const parts = {
       ...this.#settings,
@@ -63,7 +70,7 @@ export class ViewKeys {
       ordinal: 0,
       keys,
       using: '[]',
-      vary: canonicalList([values], 'vary value'),
+      vary,
     };
     const models = identities.map((identity) => modelOf(identity, ''));
     const made = {

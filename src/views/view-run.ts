@@ -121,6 +121,8 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
     this.#body.include(parts.own);
     this.#before = exchange.headers();
     this.#values = parts.values;
+    // It has no body. What it reads tells whether its head may be kept by proxies.
+    if (exchange.incoming.method === 'HEAD') this.#refused = 'head request';
     if (/no-store/i.test(exchange.incoming.headers['cache-control'] ?? '')) this.#refused = 'request no-store';
     this.#visit = new Visit(exchange, settings.isSession);
     const { 'if-none-match': noneMatch, 'if-modified-since': since } = exchange.incoming.headers;

@@ -61,13 +61,17 @@ function codedTag(etag: string, coding: string): string {
 export function tagCodings(response: ServerResponse): void {
   const { setHeader } = response;
   const tagged: ServerResponse['setHeader'] = function (this: ServerResponse, name, value) {
-    const etag = this.getHeader('etag');
-    const isCoding = name.toLowerCase() === 'content-encoding' && typeof value === 'string' && value !== 'identity';
-    if (isCoding && isStrong(etag)) setHeader.call(this, 'ETag', codedTag(etag, value));
+    if (name.length === CONTENT_ENCODING.length && name.toLowerCase() === CONTENT_ENCODING) {
+      const etag = this.getHeader('etag');
+      const isCoding = typeof value === 'string' && value !== 'identity';
+      if (isCoding && isStrong(etag)) setHeader.call(this, 'ETag', codedTag(etag, value));
+    }
     return setHeader.call(this, name, value);
   };
   response.setHeader = tagged;
 }
+
+const CONTENT_ENCODING = 'content-encoding';
 
 export function isStrong(etag: unknown): etag is string {
   return typeof etag === 'string' && /^"[\x21\x23-\x7e\x80-\xff]*"$/.test(etag);

@@ -1,9 +1,9 @@
 import { subscribe } from 'node:diagnostics_channel';
-import type { ServerResponse } from 'node:http';
+import type { OutgoingHttpHeader, ServerResponse } from 'node:http';
 import { dropNonces } from './csp.ts';
 import { text } from './header-text.ts';
 import { makePrivate, speaksToOne, variesByVisitor } from './personal-headers.ts';
-import { isHeadSent, setGiven } from './raw-head.ts';
+import { givenHeaders, isHeadSent, setGiven } from './raw-head.ts';
 
 /** Knows whether an answer belongs to one visitor. */
 export interface Asked {
@@ -82,20 +82,27 @@ export function markPersonal(response: ServerResponse): void {
 function speak(response: ServerResponse, inner: WriteHead, args: HeadArguments): ServerResponse {
   const asked = (response as Watched)[LAST_WORD];
   if (asked === undefined || asked === null || isHeadSent(response)) return inner.apply(response, args);
+  const given = givenHeaders(args);
+  // Most answers are for all, and their headers need not be taken apart.
+  if (args[0] !== 304 && !Array.isArray(given) && !isForOne(response, asked, given)) return inner.apply(response, args);
   const [status, ...message] = setGiven(response, args);
-  if (isForOne(response, asked)) makePrivate(response);
+  if (isForOne(response, asked, undefined)) makePrivate(response);
   if (status === 304) dropNonces(response);
   return inner.call(response, status, ...message);
 }
 
-function isForOne(response: ServerResponse, asked: Asked): boolean {
+/** @param given headers among the arguments of `writeHead` that are not yet set */
+function isForOne(response: ServerResponse, asked: Asked, given: object | undefined): boolean {
   try {
     if (asked.isPersonal()) return true;
   } catch {
     // What cannot be told is taken to be personal.
     return true;
   }
+  const own = new Map<string, OutgoingHttpHeader>();
+  if (given !== undefined) for (const [name, value] of Object.entries(given)) own.set(name.toLowerCase(), value);
   return (
-    speaksToOne((name) => response.hasHeader(name)) !== undefined || variesByVisitor(text(response.getHeader('vary')))
+    speaksToOne((name) => own.has(name) || response.hasHeader(name)) !== undefined ||
+    variesByVisitor(text(own.get('vary') ?? response.getHeader('vary')))
   );
 }

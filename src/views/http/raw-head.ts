@@ -6,10 +6,17 @@ type GivenHead = readonly [status: number, ...rest: unknown[]];
  * Sets the headers that are among the arguments of `writeHead`, in any form that it accepts, and returns the other
  * arguments: the status, and the message if there is one.
  */
-export function setGiven(response: ServerResponse, [status, ...rest]: GivenHead): [status: number, message?: string] {
-  const headers = rest.find((part) => typeof part === 'object' && part !== null);
-  if (headers !== undefined) for (const [name, value] of pairsOf(headers as object)) response.setHeader(name, value);
-  return typeof rest[0] === 'string' ? [status, rest[0]] : [status];
+export function setGiven(response: ServerResponse, given: GivenHead): [status: number, message?: string] {
+  const headers = givenHeaders(given);
+  if (headers !== undefined) for (const [name, value] of pairsOf(headers)) response.setHeader(name, value);
+  const [status, message] = given;
+  return typeof message === 'string' ? [status, message] : [status];
+}
+
+/** Returns the headers among the arguments of `writeHead`. */
+export function givenHeaders([, first, second]: GivenHead): object | undefined {
+  if (typeof first === 'object' && first !== null) return first;
+  return typeof second === 'object' && second !== null ? second : undefined;
 }
 
 /** Whether the head has really been sent, whatever the response's own property says. */

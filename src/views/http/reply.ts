@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingHttpHeaders, OutgoingHttpHeader } from 'node:http';
 import { digest } from '../../util/digest.ts';
 import { isStrong, validatorMet } from './conditional.ts';
 import type { Headers, Reply } from './exchange.ts';
@@ -65,18 +65,11 @@ export function replyWith(
   request: { readonly method?: string | undefined; readonly headers: IncomingHttpHeaders },
   now: number,
 ): Reply {
-  const modified = text(view.headers['last-modified']) || lastModified(view, now);
-  const headers: Headers = {
-    ...view.headers,
-    ETag: view.etag,
-    ...(modified === undefined ? {} : { 'Last-Modified': modified }),
-    Age: view.age + Math.max(0, Math.floor((now - view.created) / 1_000)),
-    'Accept-Ranges': 'none',
-  };
-  const { removed, status, body, bytes } = view;
-  const met = status === 200 ? validatorMet(request.headers, view.etag, modified) : undefined;
+  const { headers, etag, created, age, removed, status, body, bytes } = view;
+  const modified = text(headers['last-modified']) || lastModified(view, now);
+  const met = status === 200 ? validatorMet(request.headers, etag, modified) : undefined;
   if (met !== undefined) {
-    const kept = Object.entries(view.headers).filter(([name]) => NOT_MODIFIED.includes(name));
+    const kept = Object.entries(headers).filter(([name]) => NOT_MODIFIED.includes(name));
     return {
       status: 304,
       headers: { ...Object.fromEntries(kept), ETag: met },
@@ -84,7 +77,15 @@ export function replyWith(
       body: '',
     };
   }
-  return { status, headers: { ...headers, 'Content-Length': bytes }, removed, body };
+  const all: Record<string, OutgoingHttpHeader> = {
+    ...headers,
+    ETag: etag,
+    'Accept-Ranges': 'none',
+    'Content-Length': bytes,
+  };
+  if (modified !== undefined) all['Last-Modified'] = modified;
+  all.Age = age + Math.max(0, Math.floor((now - created) / 1_000));
+  return { status, headers: all, removed, body };
 }
 
 /**

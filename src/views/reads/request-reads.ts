@@ -70,7 +70,9 @@ export class RequestReads {
 
   /** Records a read of a value that middleware left. */
   readValue(name: ReadName, value: unknown): void {
-    if (this.#isNew(name)) this.silently(() => this.#note(name, this.#values.textOf(splitRead(name)[1], value)));
+    if (!this.#isNew(name)) return;
+    const [first, rest] = splitRead(name);
+    this.silently(() => this.#note(name, this.#values.textOf(rest === '' ? first : rest, value)));
   }
 
   /** Records that the handler read what no key can hold. */

@@ -14,6 +14,8 @@ export function watchProperties({ name: holder, object, isOwn }: Holder, reads: 
     if (isOwn(key)) continue;
     const read = key === 'session' ? key : `${holder}.${key}`;
     const original = Object.getOwnPropertyDescriptor(object, key) as PropertyDescriptor;
+    // A tracer has put its own in the place of a method. What that reads of the request is recorded.
+    if (typeof original.value === 'function' && key in Object.getPrototypeOf(object)) continue;
     if (!original.configurable) {
       // It cannot be watched, so take it as read.
       reads.readValue(read, (object as Values)[key]);
