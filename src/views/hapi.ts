@@ -16,14 +16,15 @@ import type {
   HapiToolkit,
   WholeRequest,
 } from './hapi/lifecycle.ts';
-import { MadeView } from './hapi/made-view.ts';
+import { isAnswer, MadeView } from './hapi/made-view.ts';
 import { patternOf } from './hapi/pattern.ts';
 import { hideConditions, responseOf } from './hapi/reply-response.ts';
-import type { Reply } from './http/exchange.ts';
+import type { Headers, Reply } from './http/exchange.ts';
 import { codeOf } from './http/handlers.ts';
 import { answerFor, standFirst, watchResponses } from './http/last-word.ts';
 import { checkViewOptions, type ViewOptions, type ViewSettings } from './options.ts';
 import { dependOn, serveView } from './serve-view.ts';
+import { expireOnWrite, expireWritten, mayWrite } from './writes.ts';
 
 export type { FreshOptions } from './fresh.ts';
 export type { HapiPlugin, HapiRequest } from './hapi/lifecycle.ts';
@@ -183,6 +184,7 @@ function settingsOf(route: HapiRoute, options: PluginOptions<unknown>): CachedRo
   const { name, views } = checked;
   const pattern = checked.path ?? path;
   if (name !== undefined) views.routes.learn(name, pattern, patternOf(pattern));
+  expireOnWrite(checked);
   return { settings: checked, text: `${path} ${String(vhost)} ${codeOf([settings.handler])}` };
 }
 
@@ -220,12 +222,24 @@ function extend(server: HapiServer, routes: WeakMap<object, CachedRoute>, made: 
       const view = own === latest ? made.get(request) : undefined;
       if (view instanceof MadeView) view.send();
       else if (view === 'hit') hideConditions(request);
+      else if (own === latest && mayWrite(request.raw.req.method)) return expireChanged(request, h);
       return h.continue;
     });
   };
   add();
   // By then all others have theirs. A server that only answers `inject` may never start.
   server.ext('onPreStart', add);
+}
+
+/** Expires the views that an unsafe request has changed, before its answer is sent. */
+async function expireChanged(request: WholeRequest, h: HapiToolkit): Promise<symbol> {
+  const { response, raw, server, info } = request;
+  if (isAnswer(response)) {
+    const { method, url: target = '' } = raw.req;
+    const write = { method, protocol: server.info.protocol, host: info.host, target };
+    await expireWritten(write, response.statusCode, response.headers as Headers);
+  }
+  return h.continue;
 }
 
 async function lookUp(

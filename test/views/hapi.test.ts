@@ -815,4 +815,81 @@ describe('visitors', () => {
       expect((await get(path)).text).not.toContain(ann.Cookie.replace('crumb=', ''));
     }
   });
+
+  test('two visitors and nobody, in turn and at once: byte for byte as without the cache', async () => {
+    const build = async (server: hapi.Server) => {
+      const cookieOptions = { password, isSecure: false };
+      await server.register({ plugin: yar, options: { storeBlank: false, cookieOptions } } as never);
+      await server.register({ plugin: crumb.plugin, options: { cookieOptions: { isSecure: false } } });
+      type Session = { get(name: string): unknown; set(name: string, value: unknown): void };
+      const session = (request: hapi.Request) => request.yar as unknown as Session;
+      route(server, '/news', (_request, h) => h.view('page', { text: 'news' }));
+      route(server, '/form', (_request, h) => h.view('form'));
+      route(server, '/greeting', async (_request, h) => {
+        await sleep(2);
+        return h.view('greeting', { text: 'Hello' });
+      });
+      route(server, '/basket', (request) => `basket ${JSON.stringify(session(request).get('basket'))}`);
+      route(server, '/theme', ({ state }) => `theme ${state.theme ?? 'none'}`);
+      route(server, '/lang', ({ headers }) => `lang ${headers['accept-language'] ?? 'none'}`);
+      route(server, '/query', ({ query, url }) => JSON.stringify([query, url.search]));
+      route(server, '/add/{what}', (request) => {
+        session(request).set('basket', request.params.what);
+        return 'added';
+      });
+    };
+    const context = (request: hapi.Request | null) => ({
+      visitor: (request?.yar as unknown as { get(name: string): unknown } | undefined)?.get('basket'),
+      theme: request?.state.theme,
+    });
+    const view = { cookies: [], cacheControl: 'no-cache, s-maxage=600' };
+    const [cached, plain] = [await site(build, { context, view }), await site(build, { context, cached: false })];
+    const visitors = ['Ann', 'Ben', 'nobody'].map((name) => ({
+      name,
+      jars: [new Map<string, string>(), new Map<string, string>()] as const,
+    }));
+    let seed = 7;
+    const random = (below: number) => {
+      seed = (seed * 48271) % 2147483647;
+      return seed % below;
+    };
+    const paths = ['/news', '/news', '/form', '/greeting', '/basket', '/theme', '/lang', '/query?a=1', '/query?a=2'];
+    const seen: unknown[] = [];
+    let mayAdd = true;
+    const visit = async () => {
+      const { name, jars } = visitors[random(3)]!;
+      const path =
+        mayAdd && random(12) === 0 && name !== 'nobody' ? `/add/${name}-${random(5)}` : paths[random(paths.length)]!;
+      const theme = name === 'nobody' ? [] : [`theme=of-${name}`];
+      const language = ['en', 'de'][random(2)]!;
+      const answers = await Promise.all(
+        [cached, plain].map(async ({ get }, i) => {
+          const jar = jars[i]!;
+          const own = Array.from(jar, ([key, value]) => `${key}=${value}`);
+          const { headers, text, status, cache } = await get(path, {
+            'Accept-Language': language,
+            ...(name === 'nobody' && own.length === 0 ? {} : { Cookie: [...own, ...theme].join('; ') }),
+          });
+          const set = (headers['set-cookie'] ?? []).map((line) => /^([^=]+)=([^;]*)/.exec(line)!);
+          if (name !== 'nobody') for (const [, key, value] of set) jar.set(key!, value!);
+          if (set.length > 0 && i === 0) expect(headers['cache-control']).toBe('private, no-cache');
+          for (const other of visitors) {
+            const token = other.jars[i]!.get('crumb');
+            if (other.name !== name && token !== undefined) expect(text).not.toContain(token);
+          }
+          seen.push(cache);
+          const token = jar.get('crumb');
+          const plainText =
+            token === undefined ? text.replace(/value="[^"]+"/, 'value="?"') : text.replaceAll(token, '?');
+          return [status, headers['content-type'], plainText];
+        }),
+      );
+      expect([name, path, answers[0]]).toEqual([name, path, answers[1]]);
+    };
+    // In turn, so that each visitor has the tokens of both sites.
+    for (let i = 0; i < 150; i++) await visit();
+    mayAdd = false;
+    for (let i = 0; i < 10; i++) await Promise.all(Array.from({ length: 12 }, visit));
+    expect(seen.filter((cache) => cache === 'hit').length).toBeGreaterThan(20);
+  });
 });

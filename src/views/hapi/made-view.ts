@@ -110,7 +110,8 @@ export class MadeView {
   }
 }
 
-function isAnswer(response: WholeRequest['response']): response is HapiResponse {
+/** Whether a response is neither an error nor left to the handler. */
+export function isAnswer(response: WholeRequest['response']): response is HapiResponse {
   return typeof response === 'object' && response !== null && response.isBoom === undefined;
 }
 
