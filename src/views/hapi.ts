@@ -5,7 +5,7 @@ import { enterLatePart, enterRequest, type LatePart } from '../render/ambient.ts
 import { badOption } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
 import { checkFreshOptions, type FreshOptions, isFresh } from './fresh.ts';
-import { exchangeOf } from './hapi/exchange.ts';
+import { exchangeOf, learnInternal } from './hapi/exchange.ts';
 import type {
   Handler,
   HapiPlugin,
@@ -116,9 +116,18 @@ export function cacheView<R extends HapiRequest = HapiRequest>(options: PluginOp
       for (const route of server.table()) prepare(route);
       server.events.on('route', prepare);
       // hapi has no step that calls all others, so name the view of a request before its first step.
-      const begin = ({ raw }: WholeRequest): LatePart => {
-        standFirst(raw.res);
-        return enterLatePart();
+      let isFirst = true;
+      const begin = (request: WholeRequest): LatePart => {
+        const { res } = request.raw;
+        if (isFirst) learnInternal(request);
+        isFirst = false;
+        standFirst(res);
+        const late = enterLatePart();
+        // Connections that wait for their next request keep the context of the last one.
+        res.once('close', () => {
+          late.part = undefined;
+        });
+        return late;
       };
       server.decorate('request', LATE, begin, { apply: true });
       extend(server, routes, made);

@@ -6,7 +6,7 @@ import hapi from '@hapi/hapi';
 import vision from '@hapi/vision';
 import yar from '@hapi/yar';
 import nunjucks from 'nunjucks';
-import { CacheSweeper } from 'nunjucks-cachesweeper';
+import { CacheSweeper, lazy } from 'nunjucks-cachesweeper';
 import { cacheView, depend, fresh, viewEngine } from 'nunjucks-cachesweeper/hapi';
 import { afterEach, describe, expect, test } from 'vitest';
 import { ask } from './client.ts';
@@ -15,6 +15,7 @@ const PAGES: Readonly<Record<string, string>> = {
   page: '<p>{{ text }}</p>',
   greeting: '<p>{{ text }} {{ visitor.name if visitor else "nobody" }} {{ theme }}</p>',
   who: '<p>{{ text }} {{ reader.name }}</p>',
+  later: '<p>{{ text }} {{ name() }}</p>',
   form: '<form><input name="crumb" value="{{ crumb }}"></form>',
   fragment: '{% cachesweeper article 100 %}<p>{{ article.title }}</p>{% endcachesweeper %}',
 };
@@ -420,8 +421,10 @@ describe('vision', () => {
         if ('isBoom' in response || (response.variety as string) !== 'view') return h.continue;
         const source = response.source as { context?: Record<string, unknown> };
         source.context = { ...source.context, theme: headers['x-theme'] };
+        Object.assign((source.context.reader as object | undefined) ?? {}, { name: headers['x-theme'] });
         return h.continue;
       });
+      route(server, '/within', (_request, h) => h.view('who', { text: 'x', reader: { name: 'nobody' } }));
       route(server, '/shown', (_request, h) => h.view('greeting', { text: 'x' }));
       route(server, '/not-shown', (_request, h) => h.view('page', { text: 'x' }));
     });
@@ -430,6 +433,8 @@ describe('vision', () => {
       'miss (changed outside)',
     ]);
     expect((await get('/shown', { 'X-Theme': 'light' })).text).toContain('light');
+    expect((await get('/within', { 'X-Theme': 'dark' })).text).toBe('<p>x dark</p>');
+    expect((await get('/within', { 'X-Theme': 'light' })).text).toBe('<p>x light</p>');
     expect(await outcomes(get, '/not-shown', { 'X-Theme': 'dark' })).toEqual(['miss', 'hit']);
   });
 
@@ -440,12 +445,8 @@ describe('vision', () => {
         return h.continue;
       });
       route(server, '/', async (request, h) => {
-        const reader: { name?: string } = {};
-        const later = sleep(15).then(() => {
-          reader.name = String(request.headers['x-name']);
-        });
-        void later;
-        return h.view('who', { text: 'x', reader });
+        const name = sleep(15).then(() => String(request.headers['x-name']));
+        return h.view('later', { text: 'x', name: lazy(() => name) });
       });
     });
     for (const name of ['Ann', 'Ben']) {

@@ -3,6 +3,7 @@ import { sendInOnePiece } from '../http/one-piece.ts';
 import type { ViewRun } from '../view-run.ts';
 import type { HapiExchange } from './exchange.ts';
 import type { HapiResponse, WholeRequest } from './lifecycle.ts';
+import { Variables } from './variables.ts';
 
 /** An answer as the handler gave it. */
 interface Given {
@@ -11,7 +12,7 @@ interface Given {
   /** What extensions may replace in it. */
   readonly content: unknown;
   /** A view's variables. */
-  readonly context: Readonly<Record<string, unknown>>;
+  readonly variables: Variables;
 }
 
 /**
@@ -62,7 +63,7 @@ export class MadeView {
       response,
       variety: response.variety,
       content: contentOf(response),
-      context: { ...contextOf(response) },
+      variables: new Variables(contextOf(response)),
     };
     // What the handler has begun, such as a promise among the page's variables, may still read.
     const { part } = this.#run;
@@ -103,10 +104,8 @@ export class MadeView {
     const isSame =
       given.response === response && given.variety === response.variety && isEqual(given.content, contentOf(response));
     if (!isSame) this.#run.refuse('changed outside');
-    const context = contextOf(response);
-    const names = [...Object.keys(given.context), ...Object.keys(context)];
-    const changed = names.filter((name) => !Object.is(given.context[name], context[name]));
-    if (changed.length > 0) this.#run.givenOutside(new Set(changed));
+    const changed = given.variables.changed(contextOf(response));
+    if (changed.size > 0) this.#run.givenOutside(changed);
   }
 }
 
