@@ -20,7 +20,7 @@ describe.each(chosen)('%s: random handlers and random visitors', (framework) => 
     const report = isLong ? (_: unknown, next: number) => console.log(`${framework}: next SEED=${next}`) : undefined;
     const tally = await fuzz(framework, seed, requests, { longest, report });
     console.log(`${framework}: ${tally}`);
-    expect(tally.hits / tally.requests).toBeGreaterThan(0.1);
+    expect(tally.hits / tally.requests).toBeGreaterThan(0.06);
     expect(tally.unmodified).toBeGreaterThan(0);
   });
 
