@@ -160,12 +160,9 @@ async function answer(exchange: Exchange, settings: ViewSettings): Promise<ViewR
   }
   own ??= await slot.open();
   if (own.uncached !== undefined) return 'unknown token';
-  const run = new ViewRun(exchange, settings, { slot, own, since, address, values: request }, (reason, detail) =>
+  return new ViewRun(exchange, settings, { slot, own, since, address, values: request }, (reason, detail) =>
     report(exchange, settings, 'miss', reason, detail),
   );
-  // There is no page to store, but whether the answer is personal has to be known as well.
-  if (incoming.method === 'HEAD') run.refuse('head request');
-  return run;
 }
 
 /**
