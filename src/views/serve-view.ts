@@ -150,7 +150,7 @@ async function answer(exchange: Exchange, settings: ViewSettings): Promise<ViewR
   }
   if (view === 'personal' || view === 'unseen') return view;
   // Whoever stored it may have had other options.
-  if (view !== undefined && settings.statuses.has(view.status) && view.bytes <= settings.maxBytes) {
+  if (view !== undefined && settings.statuses.has(view.status) && view.body.length <= settings.maxBytes) {
     const reply = forVisitor(replyWith(view, incoming, now()), exchange.headers(), settings.cacheControl);
     answerFor(exchange.response);
     report(exchange, settings, 'hit', undefined);

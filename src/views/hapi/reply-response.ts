@@ -6,10 +6,10 @@ import type { HapiResponse, HapiToolkit, WholeRequest } from './lifecycle.ts';
 export function responseOf(
   request: WholeRequest,
   h: HapiToolkit,
-  { status, headers, removed, body }: Reply,
+  { status, headers, removed, body, text }: Reply,
 ): HapiResponse {
   for (const name of removed) request.raw.res.removeHeader(name);
-  const response = h.response(status === 304 || body.length === 0 ? undefined : sourceOf(request, headers, body));
+  const response = h.response(status === 304 || body.length === 0 ? undefined : sourceOf(request, headers, text ?? body));
   for (const [name, value] of Object.entries(headers)) {
     // hapi counts by itself: it may compress, or change data.
     if (name.toLowerCase() !== 'content-length') response.header(name, value);

@@ -101,5 +101,7 @@ export interface Reply {
   readonly headers: Headers;
   /** Headers that were set before the handler ran and that the handler removed. */
   readonly removed: readonly string[];
-  readonly body: Buffer | string;
+  readonly body: Buffer;
+  /** The body as text, where it is UTF-8. */
+  readonly text: string | undefined;
 }

@@ -15,17 +15,17 @@ describe.each(chosen)('%s: random handlers and random visitors', (framework) => 
   test('nobody gets a byte that the same request would not have got without the cache', {
     timeout: isLong ? 3_600_000 : 300_000,
   }, async () => {
-    const seed = SEED === undefined ? (fc.sample(fc.nat(), 1)[0] as number) : Number(SEED);
+    const seed = SEED === undefined ? (fc.sample(fc.noBias(fc.nat()), 1)[0] as number) : Number(SEED);
     console.log(`${framework}: SEED=${seed}`);
     const report = isLong ? (_: unknown, next: number) => console.log(`${framework}: next SEED=${next}`) : undefined;
     const tally = await fuzz(framework, seed, requests, { longest, report });
     console.log(`${framework}: ${tally}`);
-    expect(tally.hits / tally.requests).toBeGreaterThan(0.1);
+    expect(tally.hits / tally.requests).toBeGreaterThan(0.06);
     expect(tally.unmodified).toBeGreaterThan(0);
   });
 
   test('without a cache there is no difference', { timeout: 300_000 }, async () => {
-    const seed = SEED === undefined ? (fc.sample(fc.nat(), 1)[0] as number) : Number(SEED);
+    const seed = SEED === undefined ? (fc.sample(fc.noBias(fc.nat()), 1)[0] as number) : Number(SEED);
     console.log(`${framework}: SEED=${seed}`);
     await fuzz(framework, seed, sized(200, 2_000, 500), { isCached: false });
   });
