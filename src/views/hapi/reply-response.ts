@@ -9,7 +9,9 @@ export function responseOf(
   { status, headers, removed, body, text }: Reply,
 ): HapiResponse {
   for (const name of removed) request.raw.res.removeHeader(name);
-  const response = h.response(status === 304 || body.length === 0 ? undefined : sourceOf(request, headers, text ?? body));
+  const response = h.response(
+    status === 304 || body.length === 0 ? undefined : sourceOf(request, headers, text ?? body),
+  );
   for (const [name, value] of Object.entries(headers)) {
     // hapi counts by itself: it may compress, or change data.
     if (name.toLowerCase() !== 'content-length') response.header(name, value);
