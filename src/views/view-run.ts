@@ -320,7 +320,7 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
   #bodyReason(headers: Headers, body: Buffer | undefined): MissReason | undefined {
     const { engine } = this.#settings.views;
     // Check here, because the sending code is still in its transaction.
-    if ([...this.#body.dependencies.tokens.keys()].some((name) => engine.isUncommitted(name))) return 'unknown token';
+    if (this.#names.some((name) => engine.isUncommitted(name))) return 'unknown token';
     if (!isCoded(headers) && this.#handedOver?.isSame(body) === false) return 'changed outside';
     this.#isSearched = body !== undefined;
     if (repeatsSecret(this.#exchange, [{ headers, body }])) return 'csrf token';
@@ -341,8 +341,12 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
   }
 
   #surrogate(surrogate: NonNullable<ViewSettings['surrogate']>, isComplete: boolean): string {
-    const names = new Set([...this.#body.dependencies.tokens.keys(), ...this.#slot.newNames]);
-    return surrogateValue([...names], surrogate, isComplete);
+    return surrogateValue([...new Set(this.#names)], surrogate, isComplete);
+  }
+
+  /** All names that the view depends on, as far as is known. */
+  get #names(): readonly string[] {
+    return [...this.#body.dependencies.tokens.keys(), ...this.#slot.newNames];
   }
 
   /** Returns what was read, and the request headers that the response names in its Vary. */
