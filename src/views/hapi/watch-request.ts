@@ -36,7 +36,7 @@ export function watchRequest(
   const get = () => {
     const chosen = coding();
     if (chosen !== undefined) return chosen;
-    reads.read(headerRead('accept-encoding'));
+    reads.readHeader('accept-encoding');
     return acceptEncoding;
   };
   undo.push(replace(info, 'acceptEncoding', { get }));

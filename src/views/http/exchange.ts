@@ -31,6 +31,8 @@ export interface ReadRecorder {
   readonly isRecording: boolean;
   /** Records a read of something that the request itself holds. */
   read(name: string): void;
+  /** Records a read of a header. */
+  readHeader(name: string): void;
   /** Records that the handler read what no key can hold. */
   readAll(name: string): void;
   /** Runs code whose reads do not count. */

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { ReadRecorder } from '../http/exchange.ts';
-import { ALL_HEADERS, headerRead } from './read-names.ts';
+import { ALL_HEADERS } from './read-names.ts';
 import type { RequestReads } from './request-reads.ts';
 
 /**
@@ -54,10 +54,10 @@ export function watchedHeaders(headers: IncomingHttpHeaders, reads: ReadRecorder
   const made = new Set<string>();
   /** Returns whether the header is to be shown. */
   const note = (name: string | symbol): boolean => {
-    if (typeof name !== 'string' || !reads.isRecording || made.has(name)) return true;
-    if (HIDDEN.has(name)) return false;
+    if (typeof name !== 'string' || made.has(name)) return true;
+    if (HIDDEN.has(name)) return !reads.isRecording;
     const isInherited = name in Object.prototype && !Object.hasOwn(headers, name);
-    if (name !== IN_KEY && !isInherited) reads.read(headerRead(name));
+    if (name !== IN_KEY && !isInherited) reads.readHeader(name);
     return true;
   };
   return new Proxy(headers, {

@@ -47,7 +47,7 @@ function watchProperty(
   const get = function (this: unknown): unknown {
     if (made !== undefined) return made.value;
     // A getter of middleware may look at the whole request; what it returns is what counts.
-    const value = original.get === undefined ? original.value : reads.silently(() => original.get?.call(object));
+    const value = original.get === undefined ? original.value : reads.deriving(() => original.get?.call(object));
     if (!reads.isRecording) return value;
     if (COOKIE_OBJECTS.has(key) && typeof value === 'object' && value !== null) {
       cookies ??= watchedCookies(value, reads);
@@ -102,7 +102,7 @@ export function watchDerived({ object, names, read }: Derived, reads: RequestRea
     const parent = Object.getPrototypeOf(object) as object;
     const get = (): unknown => {
       if (read !== undefined) reads.read(read);
-      return reads.silently(() => Reflect.get(parent, name, object));
+      return reads.deriving(() => Reflect.get(parent, name, object));
     };
     const set = (value: unknown) => void Object.defineProperty(object, name, { ...DATA, value });
     Object.defineProperty(object, name, { configurable: true, enumerable: false, get, set });
