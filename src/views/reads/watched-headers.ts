@@ -56,8 +56,9 @@ export function watchedHeaders(headers: IncomingHttpHeaders, reads: ReadRecorder
   const note = (name: string | symbol): boolean => {
     if (typeof name !== 'string' || !reads.isRecording || made.has(name)) return true;
     if (HIDDEN.has(name)) return false;
-    const isInherited = name in Object.prototype && !Object.hasOwn(headers, name);
-    if (name !== IN_KEY && !isInherited) reads.read(headerRead(name));
+    // Node writes names in lower case, so that no client can send the name of a method of objects but `constructor`.
+    const isMethod = name in Object.prototype && name !== 'constructor' && !Object.hasOwn(headers, name);
+    if (name !== IN_KEY && !isMethod) reads.read(headerRead(name));
     return true;
   };
   return new Proxy(headers, {
