@@ -79,6 +79,11 @@ export interface Exchange {
   readonly urls: readonly string[];
   /** Tells apart the routes that can answer one url. It is the same in all processes. */
   readonly route: string;
+  /**
+   * Returns what the framework made of the address and the body: query, parameters, body. They are objects that
+   * middleware may have changed, so they are in the key as they are.
+   */
+  given?(address: Address): readonly unknown[];
   /** Objects on which middleware leaves values. */
   readonly holders: readonly Holder[];
   /** Where variables for templates are kept. */

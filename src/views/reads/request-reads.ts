@@ -1,5 +1,5 @@
 import { Ambient } from '../../render/ambient.ts';
-import { headerRead, type ReadName, splitRead } from './read-names.ts';
+import { headerRead, isTool, type ReadName, splitRead } from './read-names.ts';
 import { isPersonalHeader, PERSONAL, type RequestValues, UNSEEN, type ValueText } from './request-values.ts';
 
 /** Why a page that was made from certain reads is not stored. */
@@ -31,6 +31,8 @@ export class RequestReads {
   readonly #tell: ((name: ReadName) => string) | undefined;
   /** Copies whose template has not begun. */
   readonly #copies = new Set<Copies>();
+  /** Reads of loggers and the framework's parts. */
+  readonly #tools = new Set<ReadName>();
   #quiet = 0;
   /** Tells the handler's code from code of others that runs meanwhile; undefined where all code is the handler's. */
   #isHandler: (() => boolean) | undefined;
@@ -84,7 +86,7 @@ export class RequestReads {
 
   /** Records a read of something that the request itself holds. */
   read(name: ReadName): void {
-    if (this.#isNew(name)) this.#note(name, this.#values.text(name));
+    if (this.#isNew(name)) this.silently(() => this.#note(name, this.#values.text(name)));
   }
 
   /** Records a read of a value that middleware left. */
@@ -164,10 +166,14 @@ export class RequestReads {
   }
 
   #isNew(name: ReadName): boolean {
-    return this.isRecording && !this.found.has(name) && this.#counts(name);
+    return this.isRecording && !this.found.has(name) && !this.#tools.has(name) && this.#counts(name);
   }
 
   #note(name: ReadName, text: ValueText): void {
+    if (text === UNSEEN && isTool(name)) {
+      this.#tools.add(name);
+      return;
+    }
     this.found.set(name, text);
     if (typeof text === 'string') return;
     const reason = text === PERSONAL ? 'personal' : 'unseen';

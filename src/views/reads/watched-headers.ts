@@ -56,8 +56,9 @@ export function watchedHeaders(headers: IncomingHttpHeaders, reads: ReadRecorder
   const note = (name: string | symbol): boolean => {
     if (typeof name !== 'string' || made.has(name)) return true;
     if (HIDDEN.has(name)) return !reads.isRecording;
-    const isInherited = name in Object.prototype && !Object.hasOwn(headers, name);
-    if (name !== IN_KEY && !isInherited) reads.readHeader(name);
+    // Node writes names in lower case, so that no client can send the name of a method of objects but `constructor`.
+    const isMethod = name in Object.prototype && name !== 'constructor' && !Object.hasOwn(headers, name);
+    if (name !== IN_KEY && !isMethod) reads.readHeader(name);
     return true;
   };
   return new Proxy(headers, {
