@@ -112,10 +112,25 @@ const OWN_OF_REQUEST: ReadonlySet<string> = new Set([
   'state',
   'yar',
 ]);
-const isOwnOfRequest = (name: string) => name.startsWith('_') || OWN_OF_REQUEST.has(name);
+const isOwnOfRequest = (name: string) => OWN_OF_REQUEST.has(name) || internal.has(name);
+
+/** Names that hapi has for itself. */
+const internal = new Set<string>();
+
+/** Learns from a new request, which no extension has seen yet, which names hapi has for itself. */
+export function learnInternal(request: object): void {
+  for (const name of Object.keys(request)) if (name.startsWith('_')) internal.add(name);
+}
 
 /** In the key, watched elsewhere, or times. */
-const OWN_OF_INFO: ReadonlySet<string> = new Set(['acceptEncoding', 'completed', 'host', 'received', 'responded']);
+const OWN_OF_INFO: ReadonlySet<string> = new Set([
+  'acceptEncoding',
+  'completed',
+  'host',
+  'id',
+  'received',
+  'responded',
+]);
 const isOwnOfInfo = (name: string) => name.startsWith('_') || OWN_OF_INFO.has(name);
 
 const isOwnOfRaw = ownOfRequest([]);

@@ -2,13 +2,14 @@ import type { WholeRequest } from './lifecycle.ts';
 
 /** Returns the objects that show who the visitor is, under the names that all frameworks share. */
 export function visitorsOf(request: WholeRequest): readonly object[] {
+  const { yar } = request;
   const known = Object.create(request, {
     // hapi's own object, which is there for everybody.
     auth: { value: undefined },
     user: { get: () => request.auth.credentials ?? (request as { readonly user?: unknown }).user },
     isAuthenticated: { get: () => request.auth.isAuthenticated },
   }) as object;
-  if (request.yar !== undefined) Object.defineProperty(known, 'session', { get: () => sessionOf(request.yar) });
+  if (yar !== undefined) Object.defineProperty(known, 'session', { get: () => sessionOf(yar) });
   return [known, request.app];
 }
 
