@@ -9,7 +9,7 @@ import { codeOf } from './http/handlers.ts';
 import { standFirst, watchResponses } from './http/last-word.ts';
 import { headersOf } from './http/recorder.ts';
 import { checkViewOptions, type ViewOptions } from './options.ts';
-import { ownOfRequest } from './reads/pristine.ts';
+import { ownOfRequest, ownOfResponse } from './reads/pristine.ts';
 import { dependOn, serveView } from './serve-view.ts';
 import type { ViewRun } from './view-run.ts';
 import { expireOnWrite, mayWrite, type Write, watchWrite } from './writes.ts';
@@ -158,7 +158,11 @@ function exchangeOf(request: RoutedRequest, response: ExpressResponse, number = 
     target: request.originalUrl,
     urls: [request.originalUrl, request.url ?? ''],
     route: `${number} ${String(route?.path)} ${codeOf(stackOf(route))}`,
-    holders: [{ name: 'req', object: request, isOwn }],
+    given: (address) => [request.params, own(request, 'query', address), own(request, 'body', address)],
+    holders: [
+      { name: 'req', object: request, isOwn },
+      { name: 'res', object: response, isOwn: isOwnOfResponse },
+    ],
     localsAt: { object: response, key: 'locals', read: 'locals' },
     derived: [
       { object: request, names: ['protocol', 'secure', 'host', 'hostname', 'subdomains'] },
@@ -192,6 +196,15 @@ const isOwn = ownOfRequest([
   '_parsedUrl',
   '_parsedOriginalUrl',
 ]);
+
+const isOwnOfResponse = ownOfResponse(['locals']);
+
+/** Returns what Express 4 or middleware keeps on a request, without the parameters that are left out. */
+function own(request: object, name: 'query' | 'body', address: Address): unknown {
+  const kept: unknown = Object.getOwnPropertyDescriptor(request, name)?.value;
+  if (typeof kept !== 'object' || kept === null) return kept;
+  return { ...(name === 'query' ? queryOf(kept, address) : kept) };
+}
 
 function stackOf(route: unknown): unknown[] {
   const { stack } = (route ?? {}) as { readonly stack?: readonly { readonly handle?: unknown }[] };

@@ -5,7 +5,7 @@ import type { Body } from '../render/body.ts';
 import { addressOf } from './http/address.ts';
 import { tagCodings } from './http/conditional.ts';
 import type { Exchange } from './http/exchange.ts';
-import { answerFor, markPersonal } from './http/last-word.ts';
+import { answerFor, markPersonal, NOT_SHARED } from './http/last-word.ts';
 import { record } from './http/recorder.ts';
 import { forVisitor, replyWith } from './http/reply.ts';
 import { type SkipReason, skipReason } from './http/request-rules.ts';
@@ -128,12 +128,14 @@ async function answer(exchange: Exchange, settings: ViewSettings): Promise<ViewR
   const { now, maxDataAge } = views.engine.settings;
   const since = requestStarted() ?? now() - maxDataAge;
   const request = new RequestValues(exchange, views);
+  const given = request.given(exchange.given?.(address) ?? []);
+  if (given === undefined) return 'unseen';
   const part = {
     address,
     host: settings.ignoreHost ? undefined : host,
     name,
     params,
-    kind: [request.kind(), exchange.route] as const,
+    kind: [request.kind(), given, exchange.route] as const,
     values: settings.vary?.(exchange.request) ?? [],
   };
   const slot = new ViewSlot(views.engine, {
@@ -159,10 +161,12 @@ async function answer(exchange: Exchange, settings: ViewSettings): Promise<ViewR
     return 'answered';
   }
   own ??= await slot.open();
-  if (own.uncached !== undefined) return 'unknown token';
-  return new ViewRun(exchange, settings, { slot, own, since, address, values: request }, (reason, detail) =>
+  const run = new ViewRun(exchange, settings, { slot, own, since, address, values: request }, (reason, detail) =>
     report(exchange, settings, 'miss', reason, detail),
   );
+  // What the handler reads is asked for all the same: caches on the way are told.
+  if (own.uncached !== undefined) run.refuse('unknown token');
+  return run;
 }
 
 /**
@@ -177,6 +181,9 @@ const PERSONAL: ReadonlySet<MissReason> = new Set<MissReason>([
   'unseen',
 ]);
 
+/** Reasons for which nobody looks at what the handler reads, although others may be answered from the cache. */
+const UNWATCHED: ReadonlySet<MissReason> = new Set<MissReason>(['target']);
+
 /** Sets X-Cache on the response to a request in which the cache takes no part, and reports it. */
 function note(exchange: Exchange, settings: ViewSettings, reason: Passed): void {
   const { response } = exchange;
@@ -184,6 +191,7 @@ function note(exchange: Exchange, settings: ViewSettings, reason: Passed): void 
   const visit = new Visit(exchange, settings.isSession);
   if (PERSONAL.has(reason)) visit.mark();
   answerFor(response, visit);
+  if (UNWATCHED.has(reason)) answerFor(response, NOT_SHARED);
   report(exchange, settings, 'skip', reason);
 }
 

@@ -1,3 +1,4 @@
+import { queryOf } from '../http/address.ts';
 import type { Exchange, Headers, Reply } from '../http/exchange.ts';
 import { headersOf } from '../http/recorder.ts';
 import { ownOfRequest } from '../reads/pristine.ts';
@@ -35,6 +36,11 @@ export function exchangeOf(
     urls: [req.url ?? '', ownUrl(request)],
     // Options of `server.inject` may have made what a client cannot.
     route: `${request.isInjected} ${route}`,
+    given: (to) => [
+      { ...request.params },
+      { ...queryOf(request.query, to) },
+      (request as { readonly payload?: unknown }).payload,
+    ],
     holders: [
       { name: 'request', object: request, isOwn: isOwnOfRequest },
       { name: 'info', object: info, isOwn: isOwnOfInfo },

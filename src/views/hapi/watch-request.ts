@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { ReadRecorder } from '../http/exchange.ts';
-import { headerRead, SESSION } from '../reads/read-names.ts';
+import { SESSION } from '../reads/read-names.ts';
+import { watchedCookies } from '../reads/watched-cookies.ts';
 import { watchedHeaders } from '../reads/watched-headers.ts';
-import { watchedCookies } from '../reads/watched-objects.ts';
 import type { WholeRequest } from './lifecycle.ts';
 
 /**
@@ -43,7 +43,7 @@ export function watchRequest(
   const get = () => {
     const chosen = coding();
     if (chosen !== undefined) return chosen;
-    reads.read(headerRead('accept-encoding'));
+    reads.readHeader('accept-encoding');
     return acceptEncoding;
   };
   undo.push(replace(info, 'acceptEncoding', { get }));

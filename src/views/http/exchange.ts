@@ -31,6 +31,8 @@ export interface ReadRecorder {
   readonly isRecording: boolean;
   /** Records a read of something that the request itself holds. */
   read(name: string): void;
+  /** Records a read of a header. */
+  readHeader(name: string): void;
   /** Records that the handler read what no key can hold. */
   readAll(name: string): void;
   /** Runs code whose reads do not count. */
@@ -77,6 +79,11 @@ export interface Exchange {
   readonly urls: readonly string[];
   /** Tells apart the routes that can answer one url. It is the same in all processes. */
   readonly route: string;
+  /**
+   * Returns what the framework made of the address and the body: query, parameters, body. They are objects that
+   * middleware may have changed, so they are in the key as they are.
+   */
+  given?(address: Address): readonly unknown[];
   /** Objects on which middleware leaves values. */
   readonly holders: readonly Holder[];
   /** Where variables for templates are kept. */

@@ -3,7 +3,8 @@ import type { Exchange } from '../http/exchange.ts';
 import { watchClient } from './client-address.ts';
 import type { RequestReads } from './request-reads.ts';
 import { watchHeaders } from './watched-headers.ts';
-import { type WatchedLocals, watchDerived, watchLocals, watchProperties } from './watched-objects.ts';
+import { type WatchedLocals, watchLocals } from './watched-locals.ts';
+import { watchDerived, watchProperties } from './watched-objects.ts';
 
 /**
  * The time in which a handler makes its answer. As long as it is open, the handler is given the address that is in the
@@ -18,7 +19,8 @@ export class RequestWindow {
     this.reads = reads;
     const { incoming, holders, derived, localsAt } = exchange;
     this.#undo.push(exchange.rewrite(address));
-    for (const holder of holders) this.#undo.push(watchProperties(holder, reads));
+    for (const holder of holders)
+      this.#undo.push(watchProperties(holder, exchange.visitors.includes(holder.object), reads));
     for (const one of derived) this.#undo.push(watchDerived(one, reads));
     this.#undo.push(exchange.watchOwn?.(reads) ?? (() => {}));
     this.#undo.push(watchHeaders(incoming, incoming.headers, reads), watchClient(incoming, reads));

@@ -3,12 +3,11 @@ import { describe, expect, test } from 'vitest';
 import { isLong, longest, sized } from '../../support/long.ts';
 import { frameworks } from './cases.ts';
 import { fuzz, survey } from './fuzz.ts';
-import { express4 } from './site-express.ts';
 
 const { SEED, SURVEY, FRAMEWORK, REQUESTS } = process.env;
 const requests = REQUESTS === undefined ? sized(400, 100_000, 3_000) : Number(REQUESTS);
 const chosen = frameworks.filter((name) => {
-  return (FRAMEWORK === undefined || FRAMEWORK === name) && (name !== 'express4' || express4() !== undefined);
+  return FRAMEWORK === undefined || FRAMEWORK === name;
 });
 
 describe.each(chosen)('%s: random handlers and random visitors', (framework) => {
