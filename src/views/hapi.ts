@@ -261,9 +261,9 @@ async function lookUp(
   const send = (reply: Reply): void => {
     answer = reply;
   };
-  const coding = () => {
+  const coding = (asked: string | null) => {
     const view = made.get(request);
-    return view instanceof MadeView ? view.coding() : undefined;
+    return view instanceof MadeView ? view.coding(asked) : undefined;
   };
   const exchange = exchangeOf(request, send, text, coding);
   await serveView(exchange, settings, (run) => {

@@ -1,11 +1,11 @@
 import { queryOf } from '../http/address.ts';
 import type { Exchange, Headers, Reply } from '../http/exchange.ts';
 import { headersOf } from '../http/recorder.ts';
-import { ownOfRequest } from '../reads/pristine.ts';
+import { ownOfRequest, ownOfResponse } from '../reads/pristine.ts';
 import { AddressSwap } from './address-swap.ts';
 import type { HapiRequest, WholeRequest } from './lifecycle.ts';
 import { tokensOf, visitorsOf } from './visitor.ts';
-import { watchRequest } from './watch-request.ts';
+import { type Coding, watchRequest } from './watch-request.ts';
 
 /** What an exchange has of its own under hapi. */
 export interface HapiExchange extends Exchange {
@@ -16,13 +16,13 @@ export interface HapiExchange extends Exchange {
 /**
  * @param route tells routes apart
  * @param send answers in place of the handler
- * @param coding returns the coding that hapi is to choose; undefined for that which the client asks for
+ * @param coding chooses the coding of the answer
  */
 export function exchangeOf(
   asked: HapiRequest,
   send: (reply: Reply) => void,
   route = '',
-  coding: () => string | null | undefined = () => undefined,
+  coding: Coding = () => undefined,
 ): HapiExchange {
   const request = asked as WholeRequest;
   const { info, app, plugins, auth } = request;
@@ -48,6 +48,7 @@ export function exchangeOf(
       { name: 'app', object: app, isOwn: () => false },
       { name: 'plugins', object: plugins, isOwn: () => false },
       { name: 'req', object: req, isOwn: isOwnOfRaw },
+      { name: 'res', object: res, isOwn: isOwnOfResponse },
     ],
     localsAt: undefined,
     derived: [{ object: info, names: ['remoteAddress', 'remotePort'], read: 'ip' }],
@@ -115,6 +116,7 @@ const OWN_OF_REQUEST: ReadonlySet<string> = new Set([
   'route',
   'server',
   'state',
+  'url',
   'yar',
 ]);
 const isOwnOfRequest = (name: string) => OWN_OF_REQUEST.has(name) || internal.has(name);
@@ -134,8 +136,10 @@ const OWN_OF_INFO: ReadonlySet<string> = new Set([
   'host',
   'id',
   'received',
+  'referrer',
   'responded',
 ]);
 const isOwnOfInfo = (name: string) => name.startsWith('_') || OWN_OF_INFO.has(name);
 
 const isOwnOfRaw = ownOfRequest([]);
+const isOwnOfResponse = ownOfResponse([]);

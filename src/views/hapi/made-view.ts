@@ -93,9 +93,9 @@ export class MadeView {
    * Returns the coding that hapi is to choose. What is stored is not coded, because hapi codes each answer from the
    * cache as its client asks.
    */
-  coding(): string | undefined {
+  coding(asked: string | null): string | null | undefined {
     if (this.#sending === undefined) return undefined;
-    return this.#run.mayStore(this.#sending.statusCode, this.#exchange.headers()) ? 'identity' : undefined;
+    return this.#run.mayStore(this.#sending.statusCode, this.#exchange.headers()) ? 'identity' : asked;
   }
 
   /** Looks for what `onPreResponse` extensions have changed. */

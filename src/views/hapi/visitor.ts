@@ -51,7 +51,7 @@ class Visitor implements Named {
 
 /** Returns the objects that show who the visitor is. */
 export function visitorsOf(request: WholeRequest): readonly object[] {
-  return [new Visitor(request), request.app];
+  return [new Visitor(request), request.app, request.raw.req];
 }
 
 /** Returns the objects that hold tokens against forgery. */

@@ -5,17 +5,16 @@ import { watchedCookies } from '../reads/watched-cookies.ts';
 import { watchedHeaders } from '../reads/watched-headers.ts';
 import type { WholeRequest } from './lifecycle.ts';
 
+/** Chooses the coding of an answer; undefined as long as the handler asks. */
+export type Coding = (asked: string | null) => string | null | undefined;
+
 /**
  * Records reads of what hapi keeps apart from Node's request: headers, cookies, the session, and these as they were
  * before a validation.
  *
- * @param coding returns the coding that hapi is to choose, once the handler has answered
+ * @param coding returns the coding that hapi is to choose, once the handler has answered, of those that the client takes
  */
-export function watchRequest(
-  request: WholeRequest,
-  coding: () => string | null | undefined,
-  reads: ReadRecorder,
-): () => void {
+export function watchRequest(request: WholeRequest, coding: Coding, reads: ReadRecorder): () => void {
   const { headers, state, orig, info, yar } = request;
   const undo = [replace(request, 'headers', { value: watchedHeaders(headers, reads), writable: true })];
   if (state !== null) undo.push(replace(request, 'state', { value: watchedCookies(state, reads), writable: true }));
@@ -38,10 +37,17 @@ export function watchRequest(
     reads.readAll('info.id');
     return id;
   };
-  undo.push(replace(info, 'id', { get: getId }), silenceLog(request, reads));
+  // It was made from these.
+  const { referrer } = info;
+  const getReferrer = () => {
+    for (const name of ['referrer', 'referer']) reads.readHeader(name);
+    return referrer;
+  };
+  undo.push(replace(info, 'id', { get: getId }), replace(info, 'referrer', { get: getReferrer }));
+  undo.push(silenceLog(request, reads));
   const { acceptEncoding } = info;
   const get = () => {
-    const chosen = coding();
+    const chosen = coding(acceptEncoding);
     if (chosen !== undefined) return chosen;
     reads.readHeader('accept-encoding');
     return acceptEncoding;
