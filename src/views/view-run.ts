@@ -7,6 +7,7 @@ import { isStrong, tagCodings, type Validators, validatorMet } from './http/cond
 import { varyByOrigin } from './http/cors.ts';
 import type { Exchange, Headers } from './http/exchange.ts';
 import { text } from './http/header-text.ts';
+import { repeatsHost } from './http/hosts.ts';
 import type { Asked } from './http/last-word.ts';
 import { lifetimeOf } from './http/lifetime.ts';
 import type { Head, ResponseEvents, Sent } from './http/recorder.ts';
@@ -133,7 +134,7 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
     this.#validators = { 'if-none-match': noneMatch, 'if-modified-since': since };
     const tell = settings.debug ? describeRead : undefined;
     this.reads = new RequestReads(parts.values, settings.counts, tell);
-    this.#window = new RequestWindow(exchange, parts.address, this.reads);
+    this.#window = new RequestWindow(exchange, { address: parts.address, set: this.#before }, this.reads);
     this.part = { body: this.#body, since: parts.since, mayMissPrivate: true, watch: this };
     const now = settings.views.engine.settings.now();
     this.#answered = now;
@@ -179,9 +180,9 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
     this.#asking.delete(asking);
   }
 
-  pageBegins(): void {
+  pageBegins(variables: object): void {
     this.#hasPage = true;
-    this.reads.pageBegins();
+    this.reads.pageBegins(variables);
   }
 
   lookedUp(name: string): void {
@@ -313,7 +314,7 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
    * piece
    */
   handOver(isSame: (body: Buffer | undefined) => boolean): void {
-    this.#handedOver = { headers: this.#exchange.headers(), isSame };
+    this.#handedOver = { headers: this.reads.silently(() => this.#exchange.headers()), isSame };
   }
 
   sent(sent: Sent): void {
@@ -342,7 +343,7 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
     if (body === undefined) return 'too large';
     const parts = [{ headers, body: this.#isSearched ? undefined : body }, { headers: sentHeaders }];
     if (repeatsSecret(this.#exchange, parts)) return 'csrf token';
-    if (this.#settings.ignoreHost && body.includes(this.#exchange.host)) return 'repeats host';
+    if (this.#settings.ignoreHost && repeatsHost(this.#exchange, headers, body)) return 'repeats host';
     const { surrogate } = this.#settings;
     const lifetime = lifetimeOf(this.#withoutOurs(headers), this.#answered);
     // Now all dependencies are known, and all reads.

@@ -150,10 +150,15 @@ export class RequestReads {
     if (!isCopying) this.readValue(`${read}.${name}`, value);
   }
 
-  /** A page of ours begins, and records by itself what it looks up. */
-  pageBegins(): void {
+  /**
+   * A page of ours begins, and records by itself what it looks up. If it was not given all that was copied, the copies
+   * are another's, whose template calls ours.
+   */
+  pageBegins(variables: object): void {
     const copies = copying.current;
-    if (copies !== undefined) this.#copies.delete(copies);
+    if (copies === undefined) return;
+    const names = [...copies.copied.keys()].map((read) => splitRead(read)[1]);
+    if (names.every((name) => name in variables)) this.#copies.delete(copies);
   }
 
   /** Ends the recording. */
