@@ -75,8 +75,13 @@ export function exchangeOf(
 }
 
 /** The address as hapi has it: in its own spelling of the path, and with what an extension made of it. */
-function ownUrl({ path, url }: WholeRequest): string {
-  return `${path}${url?.search ?? ''}`;
+function ownUrl(request: WholeRequest): string {
+  const { path, raw } = request;
+  // As long as nobody has asked for the whole url, it is the one that was sent, and parsing it takes long.
+  if ((request as { readonly _url?: unknown })._url !== null) return `${path}${request.url?.search ?? ''}`;
+  const sent = raw.req.url ?? '';
+  const start = sent.indexOf('?');
+  return start === -1 ? path : path + sent.slice(start);
 }
 
 /** Headers of a response that hapi has not yet begun to send. */

@@ -17,6 +17,12 @@ const HIDDEN: ReadonlySet<string> = new Set([
   'cache-control',
   'pragma',
 ]);
+/** Whether a request has headers that the cache answers for. */
+export function hasConditions(headers: IncomingHttpHeaders): boolean {
+  for (const name of HIDDEN) if (name in headers) return true;
+  return false;
+}
+
 /** Returns the headers of a request without those that the cache answers for. */
 export function withoutConditions(headers: IncomingHttpHeaders): IncomingHttpHeaders {
   return Object.fromEntries(Object.entries(headers).filter(([name]) => !HIDDEN.has(name)));
