@@ -133,7 +133,7 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
     const { 'if-none-match': noneMatch, 'if-modified-since': since } = exchange.incoming.headers;
     this.#validators = { 'if-none-match': noneMatch, 'if-modified-since': since };
     const tell = settings.debug ? describeRead : undefined;
-    this.reads = new RequestReads(parts.values, settings.counts, tell);
+    this.reads = new RequestReads(parts.values, settings.counts, tell, () => this.#dependOnMet());
     this.#window = new RequestWindow(exchange, { address: parts.address, set: this.#before }, this.reads);
     this.part = { body: this.#body, since: parts.since, mayMissPrivate: true, watch: this };
     const now = settings.views.engine.settings.now();
@@ -178,6 +178,13 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
     this.#asking.add(asking);
     await asking;
     this.#asking.delete(asking);
+  }
+
+  /** Adds models that were met in what the handler read. */
+  #dependOnMet(): void {
+    const models = this.#values.models.splice(0);
+    // Whoever keeps the view waits for it, and reports an error.
+    if (models.length > 0) this.depend(models).catch(() => {});
   }
 
   pageBegins(variables: object): void {
@@ -333,7 +340,7 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
 
   /** Runs synchronously unless there is something to wait for, so that the next request finds the view. */
   async #keep({ status, headers, sentHeaders, body, fault }: Sent): Promise<MissReason | undefined> {
-    if (this.#values.models.length > 0) void this.depend(this.#values.models);
+    this.#dependOnMet();
     if (this.#asking.size > 0) await Promise.all(this.#asking);
     if (this.#skip instanceof Promise ? await this.#skip : this.#skip) return 'skip option';
     // Headers that others set later, until the head was sent, count as well.

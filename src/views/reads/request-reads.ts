@@ -33,6 +33,7 @@ export class RequestReads {
   readonly #copies = new Set<Copies>();
   /** Reads of loggers and the framework's parts. */
   readonly #tools = new Set<ReadName>();
+  readonly #met: () => void;
   #quiet = 0;
   /** Tells the handler's code from code of others that runs meanwhile; undefined where all code is the handler's. */
   #isHandler: (() => boolean) | undefined;
@@ -42,12 +43,16 @@ export class RequestReads {
   #reason: ReadReason | undefined;
   #detail: string | undefined;
 
-  /** @param tell describes a read in a report; left out where nobody looks at reports */
+  /** @param tell describes a read in a report; left out where nobody looks at reports
+   * @param met called when a value was a model: its token must be asked for now, before it changes
+   */
   constructor(
     values: RequestValues,
     counts: (name: ReadName) => boolean,
     tell: ((name: ReadName) => string) | undefined,
+    met: () => void = () => {},
   ) {
+    this.#met = met;
     this.#values = values;
     this.#counts = counts;
     this.#tell = tell;
@@ -93,7 +98,9 @@ export class RequestReads {
   readValue(name: ReadName, value: unknown): void {
     if (!this.#isNew(name)) return;
     const [first, rest] = splitRead(name);
+    const { length } = this.#values.models;
     this.silently(() => this.#note(name, this.#values.textOf(rest === '' ? first : rest, value)));
+    if (this.#values.models.length > length) this.#met();
   }
 
   /** Records that the handler read what no key can hold. */
