@@ -1,5 +1,6 @@
 import type { Row } from './row.ts';
 import type { Scenario } from './scenario.ts';
+import * as admission from './scenarios/admission.ts';
 import * as alternatives from './scenarios/alternatives.ts';
 import * as growth from './scenarios/growth.ts';
 import * as invalidate from './scenarios/invalidate.ts';
@@ -12,7 +13,7 @@ import * as views from './scenarios/views.ts';
 export interface Group {
   readonly scenarios: readonly Scenario[];
   /** Rows that compare no times. */
-  readonly rows?: () => readonly Row[];
+  readonly rows?: () => readonly Row[] | Promise<readonly Row[]>;
 }
 
 /** Under a minute each. */
@@ -25,4 +26,5 @@ export const groups: Readonly<Record<string, Group>> = {
   invalidate,
   views,
   alternatives,
+  admission,
 };

@@ -58,6 +58,14 @@ export class Entries {
     return this.#memory?.get(memoryKey) ?? NONE;
   }
 
+  /**
+   * Like {@link inMemory}; what is found here stays in memory longer than what is asked for once. For views, whose
+   * addresses a crawler asks for.
+   */
+  protectedInMemory(memoryKey: string): readonly Entry[] {
+    return this.#memory?.protect(memoryKey) ?? NONE;
+  }
+
   /** Removes an entry from the memory tier, so that this process does not serve it again. */
   drop(memoryKey: string, entry: Entry): void {
     this.#memory?.delete(memoryKey, entry);
@@ -128,7 +136,7 @@ export class Entries {
     if (entry.provisional) {
       // A provisional entry never replaces a valid one that read the same.
       const { shape, text } = entry.reads;
-      const there = this.#memory.get(memoryKey).find(({ reads }) => reads.shape === shape && reads.text === text);
+      const there = this.#memory.peek(memoryKey).find(({ reads }) => reads.shape === shape && reads.text === text);
       if (there !== undefined && this.judge(there, reader) !== 'invalid') return;
     }
     this.#memory.set(memoryKey, entry, (variant) => this.#isDead(variant, reader));

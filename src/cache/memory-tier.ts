@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache';
+import { SegmentedLru } from '../util/segmented-lru.ts';
 import { type Entry, entryBytes } from './entry.ts';
 
 /** An entry larger than this share of the tier is not kept, because it would push out most others. */
@@ -8,15 +8,15 @@ export const MAX_VARIANTS = 8;
 
 const NONE: readonly Entry[] = [];
 
-/** Keeps entries in this process, up to a number of bytes. The least recently used go first. */
+/** Keeps entries in this process, up to a number of bytes. The least recently used go first, but those that are protected last. */
 export class MemoryTier {
-  readonly #variants: LRUCache<string, readonly Entry[]>;
+  readonly #variants: SegmentedLru<readonly Entry[]>;
   readonly #largest: number;
 
   /** @param maxBytes limit for all entries together, in bytes */
   constructor(maxBytes: number) {
     this.#largest = Math.max(1, Math.floor(maxBytes * LARGEST_SHARE));
-    this.#variants = new LRUCache({ maxSize: maxBytes });
+    this.#variants = new SegmentedLru(maxBytes);
   }
 
   get size(): number {
@@ -32,6 +32,16 @@ export class MemoryTier {
   /** Returns the variants of a tag and its models. Youngest first, but provisional ones after the others. */
   get(key: string): readonly Entry[] {
     return this.#variants.get(key) ?? NONE;
+  }
+
+  /** Like {@link get}, and protects what it finds from what is used once. */
+  protect(key: string): readonly Entry[] {
+    return this.#variants.protect(key) ?? NONE;
+  }
+
+  /** Like {@link get}, but does not count as a use. */
+  peek(key: string): readonly Entry[] {
+    return this.#variants.peek(key) ?? NONE;
   }
 
   /** Whether an entry is small enough to be kept. Measuring also flattens its strings, which saves memory later. */
@@ -56,13 +66,14 @@ export class MemoryTier {
     for (const other of kept) size += entryBytes('', other);
     while (size > this.#largest) size -= entryBytes('', kept.pop() as Entry);
     const variants = entry.provisional ? [...kept, entry] : [entry, ...kept];
-    this.#variants.set(key, variants, { size });
+    this.#variants.set(key, variants, size);
   }
 
   delete(key: string, entry: Entry): void {
     const variants = (this.#variants.peek(key) ?? NONE).filter((variant) => variant !== entry);
-    this.#variants.delete(key);
-    for (const variant of [...variants].reverse()) this.set(key, variant);
+    if (variants.length === 0) return this.#variants.delete(key);
+    const size = variants.reduce((sum, variant, i) => sum + entryBytes(i === 0 ? key : '', variant), 0);
+    this.#variants.set(key, variants, size);
   }
 
   clear(): void {

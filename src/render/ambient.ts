@@ -96,11 +96,32 @@ export interface PageWatch {
   lookedUpAll(): void;
 }
 
-const parts = new Ambient<Part>();
+/** Stands for the view that a request's code will belong to, once it is known whether there is one. */
+export class LatePart {
+  part: Part | undefined;
+}
+
+const parts = new Ambient<Part | LatePart>();
 
 /** Returns the lazy or view that pages rendered by the running code belong to, if any. */
 export function currentPart(): Part | undefined {
-  return parts.current;
+  const { current } = parts;
+  return current instanceof LatePart ? current.part : current;
+}
+
+/** Whether {@link inPart} called the running code, or code because of which it runs. */
+export function isInside(part: Part): boolean {
+  return parts.current === part;
+}
+
+/**
+ * From here on, the running code and what runs later because of it belongs to a view that is named later: for servers
+ * whose steps do not call each other.
+ */
+export function enterLatePart(): LatePart {
+  const late = new LatePart();
+  parts.enter(late);
+  return late;
 }
 
 /** Runs a function whose pages belong to no lazy and no view. */

@@ -1,10 +1,10 @@
+import { LRUCache } from 'lru-cache';
 import type { Entry } from '../cache/entry.ts';
 import { leaves, type ReadShape } from '../reads/shape.ts';
 import { Collector } from '../reads/sinks.ts';
 import { walk } from '../reads/walk.ts';
 import type { Scope } from '../reads/world.ts';
 import { digest } from '../util/digest.ts';
-import { lru } from '../util/lru.ts';
 
 /** Misses in a row, each with another value of the same path, after which a fragment is no longer stored. */
 const MANY = 20;
@@ -14,6 +14,8 @@ const PAUSE = 60_000;
 const DIGEST_CHARACTERS = 12;
 /** Limit of watched fragments. A fragment is watched from a miss until its next hit. */
 const MAX_WATCHED = 1_000;
+/** Characters that each of them may have for its key; a longer key takes the place of several. */
+const MIN_KEY = 1_000;
 
 interface Watched {
   /** The page on which a use of the tag was last counted. */
@@ -34,7 +36,11 @@ interface Watched {
  */
 export class Changing {
   readonly #now: () => number;
-  readonly #watched = lru<Watched>(MAX_WATCHED);
+  readonly #watched = new LRUCache<string, Watched>({
+    maxSize: MAX_WATCHED * MIN_KEY,
+    // A visitor can make long keys.
+    sizeCalculation: (_watched, key) => Math.max(MIN_KEY, key.length),
+  });
 
   constructor(now: () => number) {
     this.#now = now;

@@ -8,6 +8,7 @@ import type { FragmentDraft } from '../reporting/report.ts';
 import { canonicalList } from '../util/canonical.ts';
 import { badOption } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
+import { askedContext } from './asked-context.ts';
 import type { Bodies } from './body.ts';
 import type { Watch } from './verify/watch.ts';
 
@@ -184,13 +185,13 @@ export class Render {
   /** The value of the `enabled` option for this page; asked once. */
   get enabled(): boolean {
     const { enabled } = this.#settings;
-    this.#enabled ??= typeof enabled === 'function' ? isEnabled(enabled(this.context)) : enabled;
+    this.#enabled ??= typeof enabled === 'function' ? isEnabled(enabled(askedContext(this.context))) : enabled;
     return this.#enabled;
   }
 
   /** Canonical text of the `vary` option's values for this page; asked once. */
   get vary(): string {
-    this.#vary ??= varyText(this.#settings.vary?.(this.context));
+    this.#vary ??= varyText(this.#settings.vary?.(askedContext(this.context)));
     return this.#vary;
   }
 }

@@ -12,6 +12,7 @@ import { checkViewOptions, type ViewOptions } from './options.ts';
 import { ownOfRequest } from './reads/pristine.ts';
 import { dependOn, serveView } from './serve-view.ts';
 import type { ViewRun } from './view-run.ts';
+import { expireOnWrite, mayWrite, type Write, watchWrite } from './writes.ts';
 
 export type { FreshOptions } from './fresh.ts';
 export { type CookieName, DEFAULT_COOKIES } from './http/session-cookies.ts';
@@ -24,8 +25,8 @@ export interface ExpressRequest extends IncomingMessage {
   readonly originalUrl: string;
   readonly baseUrl: string;
   readonly protocol: string;
-  /** In Express 5 with the port. */
-  readonly host: string;
+  /** Without the port. */
+  readonly hostname: string;
 }
 
 /**
@@ -55,10 +56,33 @@ type Next = (error?: unknown) => void;
  */
 export function requestStart(): (request: unknown, response: unknown, next: () => void) => void {
   watchResponses();
-  return (_request, response, next) => {
+  return (request, response, next) => {
     standFirst(response as ServerResponse);
+    watch(request as RoutedRequest, response as ExpressResponse);
     inRequest(Date.now(), next);
   };
+}
+
+/**
+ * Returns host and port of the header that Express took the hostname from: it knows which proxies to trust. Only
+ * Express 5 has a getter for both.
+ */
+function hostOf({ hostname = '', headers }: RoutedRequest): string {
+  const [forwarded = ''] = String(headers['x-forwarded-host'] ?? '').split(',');
+  const isIts = (host: string) => host === hostname || host.startsWith(`${hostname}:`);
+  return [headers.host ?? '', forwarded.trim()].find(isIts) ?? hostname;
+}
+
+/** Expires the views that an unsafe request changes. */
+function watch(request: RoutedRequest, response: ExpressResponse): void {
+  if (!mayWrite(request.method)) return;
+  const write = (): Write => ({
+    method: request.method,
+    protocol: request.protocol,
+    host: hostOf(request),
+    target: request.originalUrl,
+  });
+  watchWrite(response, write, () => headersOf(response));
 }
 
 /**
@@ -77,8 +101,10 @@ export function cacheView<R extends ExpressRequest = RoutedRequest>(
   watchResponses();
   const { name, path, views } = settings;
   if (name !== undefined && path !== undefined) views.routes.learn(name, path);
+  expireOnWrite(settings);
   const number = views.nextNumber();
   return (request, response, next) => {
+    watch(request as RoutedRequest, response);
     serveView(exchangeOf(request as RoutedRequest, response, number), settings, (run) => {
       if (run !== undefined) prepare(request, response, run);
       next();
@@ -140,7 +166,7 @@ function exchangeOf(request: RoutedRequest, response: ExpressResponse, number = 
     ],
     rewrite: (address) => rewrite(request, address),
     protocol: request.protocol,
-    host: request.host ?? request.headers.host ?? '',
+    host: hostOf(request),
     params: request.params ?? {},
     // In a mounted router only the current address is known, not the whole pattern.
     pattern: baseUrl === '' && typeof route?.path === 'string' ? route.path : undefined,

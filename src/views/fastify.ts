@@ -16,6 +16,7 @@ import { checkViewOptions, type ViewOptions, type ViewSettings } from './options
 import { ownOfRequest } from './reads/pristine.ts';
 import { dependOn, serveView } from './serve-view.ts';
 import type { ViewRun } from './view-run.ts';
+import { expireOnWrite, expireWritten, isUnsafe, mayWrite } from './writes.ts';
 
 export type { FreshOptions } from './fresh.ts';
 export { type CookieName, DEFAULT_COOKIES } from './http/session-cookies.ts';
@@ -35,6 +36,7 @@ export interface FastifyRequestLike {
 /** The part of Fastify's reply that is used here. */
 export interface FastifyReplyLike {
   readonly raw: object;
+  readonly statusCode: number;
   code(status: number): unknown;
   header(name: string, value: unknown): unknown;
   removeHeader(name: string): unknown;
@@ -49,9 +51,11 @@ type Hook = (request: FastifyRequestLike, reply: FastifyReplyLike, done: (error?
 export interface FastifyRouteLike {
   readonly url: string;
   readonly config?: object;
+  readonly method?: string | readonly string[];
   readonly constraints?: object;
   readonly handler?: unknown;
   preHandler?: unknown;
+  onSend?: unknown;
 }
 
 /** The part of a Fastify instance that {@link requestStart} uses. */
@@ -115,6 +119,9 @@ export function cacheView<R extends FastifyRequestLike = FastifyRequestLike>(
   watchResponses();
   return forAll((fastify: FastifyRoutes, _options, done) => {
     fastify.addHook('onRoute', (route) => {
+      if (listOf(route.method).some((method) => isUnsafe(String(method)))) {
+        route.onSend = [...listOf(route.onSend), expireBeforeSending];
+      }
       const own = (route.config as { readonly cacheView?: unknown } | undefined)?.cacheView;
       if (own === undefined || own === false) return;
       if (own !== true && (typeof own !== 'object' || own === null)) {
@@ -123,6 +130,7 @@ export function cacheView<R extends FastifyRequestLike = FastifyRequestLike>(
       const given = { path: route.url, ...options, ...(own === true ? {} : own) } as ViewOptions<R>;
       const settings = checkViewOptions(given, `config.cacheView of ${route.url}`);
       if (settings.name !== undefined) settings.views.routes.learn(settings.name, settings.path ?? route.url);
+      expireOnWrite(settings);
       putLast(route, settings);
     });
     done();
@@ -163,6 +171,14 @@ export async function fresh(
   const answer = await isFresh(exchangeOf(request, reply), models, options);
   if (answer !== undefined) send(reply, answer);
   return answer !== undefined;
+}
+
+/** Expires the views that an unsafe request has changed, before its answer is sent. */
+async function expireBeforeSending(request: FastifyRequestLike, reply: FastifyReplyLike): Promise<void> {
+  const { method } = request.raw as IncomingMessage;
+  if (!mayWrite(method)) return;
+  const { protocol, host, originalUrl: target } = request;
+  await expireWritten({ method, protocol, host, target }, reply.statusCode, reply.getHeaders() as Headers);
 }
 
 const ours = new WeakSet<object>();

@@ -1,18 +1,37 @@
-import { enterRequest } from '../render/ambient.ts';
+// biome-ignore lint/suspicious/noTsIgnore: users without hapi compile the declarations, too
+/** @ts-ignore an optional peer: only for the type of `plugins.cacheView` */
+import type { Request } from '@hapi/hapi';
+import { enterLatePart, enterRequest, type LatePart } from '../render/ambient.ts';
 import { badOption } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
+import { checkFreshOptions, type FreshOptions, isFresh } from './fresh.ts';
+import { exchangeOf } from './hapi/exchange.ts';
+import type {
+  Handler,
+  HapiPlugin,
+  HapiRequest,
+  HapiResponse,
+  HapiRoute,
+  HapiServer,
+  HapiToolkit,
+  WholeRequest,
+} from './hapi/lifecycle.ts';
+import { MadeView } from './hapi/made-view.ts';
+import { patternOf } from './hapi/pattern.ts';
+import { hideConditions, responseOf } from './hapi/reply-response.ts';
+import type { Reply } from './http/exchange.ts';
+import { codeOf } from './http/handlers.ts';
+import { answerFor, standFirst, watchResponses } from './http/last-word.ts';
+import { checkViewOptions, type ViewOptions, type ViewSettings } from './options.ts';
+import { dependOn, serveView } from './serve-view.ts';
 
-/** The part of a hapi server that is used here. */
-export interface HapiServer {
-  readonly listener: { prependListener(event: 'request', heard: () => void): unknown };
-}
-
-/** A plugin, as `server.register` takes it. */
-export interface HapiPlugin {
-  readonly name: string;
-  readonly once: boolean;
-  register(server: HapiServer): void;
-}
+export type { FreshOptions } from './fresh.ts';
+export type { HapiPlugin, HapiRequest } from './hapi/lifecycle.ts';
+export { type CompileOptions, type NunjucksEnvironment, type ViewEngine, viewEngine } from './hapi/view-engine.ts';
+export { type CookieName, DEFAULT_COOKIES } from './http/session-cookies.ts';
+export { surrogateKeys } from './http/surrogate.ts';
+export type { CachedStatus, SurrogateHeader, ViewOptions } from './options.ts';
+export type { ViewReport } from './serve-view.ts';
 
 /**
  * A plugin that notes when a request began. Data read for its page is not older than that, however long it takes. It
@@ -22,87 +41,214 @@ export interface HapiPlugin {
  * await server.register(requestStart());
  */
 export function requestStart(): HapiPlugin {
+  watchResponses();
   return {
     name: 'nunjucks-cachesweeper',
     once: true,
     register(server) {
       // An `onRequest` extension would be too late: what it puts into the asynchronous context is gone behind it, if
       // another extension has waited before.
-      server.listener.prependListener('request', () => enterRequest(Date.now()));
+      (server as HapiServer).listener.prependListener('request', () => enterRequest(Date.now()));
     },
   };
 }
 
-type Rendered = (error: Error | null, html: string | null) => void;
-type RenderAtOnce = (context: object) => string | null;
-type RenderLater = (context: object, options: unknown, done: Rendered) => void;
+/** Options of the plugin. They apply where a route does not give its own. */
+export type PluginOptions<R> = Omit<ViewOptions<R>, 'ttl' | 'name' | 'path'> & Partial<Pick<ViewOptions<R>, 'ttl'>>;
 
-/** What vision takes as an engine. */
-export interface ViewEngine {
-  readonly compile: {
-    (source: string, options: CompileOptions): RenderAtOnce;
-    (source: string, options: CompileOptions, done: (error: null, render: RenderLater) => void): void;
-  };
+/** Options of a route, under `plugins.cacheView`; `true` for the plugin's options, `false` for no caching. */
+export type RouteViewOptions<R> = Partial<Omit<ViewOptions<R>, 'sweeper'>> | boolean;
+
+// biome-ignore lint/suspicious/noTsIgnore: as above
+/** @ts-ignore as above */
+declare module '@hapi/hapi' {
+  interface PluginSpecificConfiguration {
+    /** Whether and how the route's answers are cached. */
+    cacheView?: RouteViewOptions<Request>;
+  }
 }
 
-/** The part of vision's `compileOptions` that is used here. */
-export interface CompileOptions {
-  /** The path of the template's file. */
-  readonly filename?: string;
-}
+/** Property of a request: stands for its view in all that the request runs. */
+const LATE: unique symbol = Symbol('nunjucks-cachesweeper.part');
 
-/** The part of a Nunjucks environment that is used here. */
-export interface NunjucksEnvironment {
-  getTemplate(name: string, eager?: boolean): unknown;
-}
+/** What becomes of requests: a view that is being made, or an answer from the cache. */
+type Views = WeakMap<object, MadeView | 'hit'>;
 
-interface Template {
-  render(context: object, done?: Rendered): string | null;
+interface CachedRoute {
+  readonly settings: ViewSettings;
+  /** Tells routes apart. */
+  readonly text: string;
 }
 
 /**
- * An engine for @hapi/vision that renders with a Nunjucks environment. With `compileMode: 'async'` a page can wait: for
- * the store, and for what a `lazy` loads.
+ * A plugin that stores the answers of routes that ask for it, and serves them until they expire or a name they were
+ * made from is bumped. It looks behind all `onPreHandler` extensions, because those may identify the visitor, and
+ * before the route's `pre` methods, because those load data.
  *
- * @param environment in which the sweeper is installed
- * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION when it is no environment
+ * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION, CACHESWEEPER_BAD_TTL
  *
  * @example
- * const env = sweeper.install(nunjucks.configure('templates'));
- * server.views({ engines: { njk: viewEngine(env) }, compileMode: 'async', path: 'templates' });
+ * await server.register(cacheView({ sweeper }));
+ * server.route({
+ *   method: 'GET',
+ *   path: '/articles/{slug}',
+ *   options: { plugins: { cacheView: { ttl: 300, name: 'post-detail' } } },
+ *   handler,
+ * });
  */
-export function viewEngine(environment: NunjucksEnvironment): ViewEngine {
-  const Template = templateClass(environment);
-  const compile = (
-    source: string,
-    { filename }: CompileOptions,
-    done?: (error: null, render: RenderLater) => void,
-  ): RenderAtOnce | undefined => {
-    const template = new Template(source, environment, filename);
-    if (done === undefined) return (context) => template.render(context);
-    done(null, (context, _options, rendered) => void template.render(context, rendered));
-    return undefined;
+export function cacheView<R extends HapiRequest = HapiRequest>(options: PluginOptions<R>): HapiPlugin {
+  checkViewOptions(typeof options === 'object' ? { ttl: 0, ...options } : options);
+  watchResponses();
+  return {
+    name: 'nunjucks-cachesweeper-views',
+    register(given) {
+      const server = given as HapiServer;
+      const routes = new WeakMap<object, CachedRoute>();
+      const made: Views = new WeakMap();
+      const prepare = (route: HapiRoute): void => {
+        const found = settingsOf(route, options as PluginOptions<unknown>);
+        if (found === undefined) return;
+        routes.set(route, found);
+        watchHandler(route, made);
+      };
+      for (const route of server.table()) prepare(route);
+      server.events.on('route', prepare);
+      // hapi has no step that calls all others, so name the view of a request before its first step.
+      const begin = ({ raw }: WholeRequest): LatePart => {
+        standFirst(raw.res);
+        return enterLatePart();
+      };
+      server.decorate('request', LATE, begin, { apply: true });
+      extend(server, routes, made);
+    },
   };
-  return { compile: compile as ViewEngine['compile'] };
 }
 
-/** Finds the class of an environment's templates: without loaders, the environment makes up an empty one. */
-function templateClass(
-  environment: NunjucksEnvironment,
-): new (
-  source: string,
-  environment: object,
-  path: string | undefined,
-) => Template {
-  if (typeof environment?.getTemplate !== 'function') {
-    throw badOption(
-      'viewEngine()',
-      'a nunjucks Environment, as nunjucks.configure() returns it',
-      describe(environment),
-    );
+/**
+ * Adds models to the dependencies of a request's view. Call it for models that the handler shows outside of fragments.
+ *
+ * @returns resolved when their tokens are known; there is no need to wait for it
+ * @throws CacheSweeperError CACHESWEEPER_NO_IDENTITY, CACHESWEEPER_TYPE_CONFLICT
+ *
+ * @example
+ * depend(request, article);
+ */
+export function depend({ raw }: { readonly raw: { readonly req: object } }, models: unknown): Promise<void> {
+  return dependOn(raw.req, models);
+}
+
+/**
+ * Tells from the models' tokens alone whether the client already has the answer. If so, it returns the response 304,
+ * which the handler should return. Otherwise it sets the validator that the client will send next time.
+ *
+ * @param models models that the answer is made from
+ * @param options `keys`: other values the answer depends on; `sweeper`: needed if the route has no `cacheView`
+ * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION, CACHESWEEPER_NO_IDENTITY, CACHESWEEPER_BAD_KEY
+ *
+ * @example
+ * const unchanged = await fresh(request, h, [{ type: 'Article', id: request.params.id }]);
+ * if (unchanged) return unchanged;
+ */
+export async function fresh<H extends { response(source?: never): unknown }>(
+  request: HapiRequest,
+  h: H,
+  models: unknown,
+  options: FreshOptions = {},
+): Promise<ReturnType<H['response']> | undefined> {
+  checkFreshOptions(options);
+  const exchange = exchangeOf(request, () => {});
+  const answer = await isFresh(exchange, models, options);
+  if (answer !== undefined) {
+    const response = responseOf(request as WholeRequest, h as unknown as HapiToolkit, answer);
+    return response as ReturnType<H['response']>;
   }
-  const bare = Object.create(environment, { loaders: { value: [] } }) as {
-    getTemplate(name: string, eager: boolean, parent: null, ignoreMissing: boolean): object;
+  // hapi replaces the Cache-Control that was set for this by its own, where the handler gives none.
+  const { response } = exchange;
+  if (response.hasHeader('etag')) {
+    answerFor(response, { isPersonal: () => response.getHeader('cache-control') === 'no-cache' });
+  }
+  return undefined;
+}
+
+function settingsOf(route: HapiRoute, options: PluginOptions<unknown>): CachedRoute | undefined {
+  const { method, path, vhost, settings } = route;
+  const own = settings.plugins?.cacheView;
+  if (own === undefined || own === false) return undefined;
+  const where = `plugins.cacheView of ${method.toUpperCase()} ${path}`;
+  if (own !== true && (typeof own !== 'object' || own === null)) {
+    throw badOption(where, 'options of cacheView, true or false', describe(own));
+  }
+  const checked = checkViewOptions({ path, ...options, ...(own === true ? {} : own) } as ViewOptions, where);
+  const { name, views } = checked;
+  const pattern = checked.path ?? path;
+  if (name !== undefined) views.routes.learn(name, pattern, patternOf(pattern));
+  return { settings: checked, text: `${path} ${String(vhost)} ${codeOf([settings.handler])}` };
+}
+
+/** Lets the view of a request know of its handler. */
+function watchHandler({ settings }: HapiRoute, made: Views): void {
+  // The cache answers with whole pages only.
+  settings.response = { ...settings.response, ranges: false };
+  const handler = settings.handler as Handler;
+  if (typeof handler !== 'function') return;
+  const watched: Handler = function (request, h) {
+    const view = made.get(request);
+    const run = () => handler.call(this, request, h);
+    return view instanceof MadeView ? view.handle(run) : run();
   };
-  return Object.getPrototypeOf(bare.getTemplate('none', false, null, true)).constructor;
+  // hapi's own messages name it.
+  settings.handler = Object.defineProperty(watched, 'name', { value: handler.name });
+}
+
+/** Adds the extensions, so that they stand behind those of all others. */
+function extend(server: HapiServer, routes: WeakMap<object, CachedRoute>, made: Views): void {
+  let latest = 0;
+  const add = (): void => {
+    latest += 1;
+    const own = latest;
+    server.ext('onPreHandler', async (request, h) => {
+      const route = own === latest ? routes.get(request.route) : undefined;
+      return route === undefined ? h.continue : lookUp(request, h, route, made);
+    });
+    server.ext('onPostHandler', (request, h) => {
+      const view = own === latest ? made.get(request) : undefined;
+      if (view instanceof MadeView) view.handOver();
+      return h.continue;
+    });
+    server.ext('onPreResponse', (request, h) => {
+      const view = own === latest ? made.get(request) : undefined;
+      if (view instanceof MadeView) view.send();
+      else if (view === 'hit') hideConditions(request);
+      return h.continue;
+    });
+  };
+  add();
+  // By then all others have theirs. A server that only answers `inject` may never start.
+  server.ext('onPreStart', add);
+}
+
+async function lookUp(
+  request: WholeRequest,
+  h: HapiToolkit,
+  { settings, text }: CachedRoute,
+  made: Views,
+): Promise<symbol | HapiResponse> {
+  let answer: Reply | undefined;
+  const send = (reply: Reply): void => {
+    answer = reply;
+  };
+  const coding = () => {
+    const view = made.get(request);
+    return view instanceof MadeView ? view.coding() : undefined;
+  };
+  const exchange = exchangeOf(request, send, text, coding);
+  await serveView(exchange, settings, (run) => {
+    if (run === undefined) return;
+    const late = (request as { readonly [LATE]?: LatePart })[LATE];
+    if (late !== undefined) late.part = run.part;
+    made.set(request, new MadeView(request, run, exchange));
+  });
+  if (answer === undefined) return h.continue;
+  made.set(request, 'hit');
+  return responseOf(request, h, answer);
 }

@@ -11,6 +11,7 @@ import { ownOfRequest } from './reads/pristine.ts';
 import { cookieRead } from './reads/read-names.ts';
 import { dependOn, serveView } from './serve-view.ts';
 import type { ViewRun } from './view-run.ts';
+import { expireOnWrite, expireWritten, mayWrite } from './writes.ts';
 
 export type { FreshOptions } from './fresh.ts';
 export { type CookieName, DEFAULT_COOKIES } from './http/session-cookies.ts';
@@ -54,9 +55,23 @@ export function requestStart(): (context: unknown, next: () => Promise<unknown>)
   watchResponses();
   return (context, next) => {
     standFirst((context as KoaContext).res);
-    return inRequest(Date.now(), next);
+    return inRequest(Date.now(), () => expiring(context as RoutedContext, next));
   };
 }
+
+/** Runs the middleware behind, then expires the views that an unsafe request has changed, before Koa answers. */
+function expiring(context: RoutedContext, next: () => Promise<unknown>): Promise<unknown> {
+  const { method } = context.req;
+  if (!mayWrite(method) || written.has(context)) return next();
+  written.add(context);
+  return next().then(async (result) => {
+    const { protocol, host, originalUrl: target } = context;
+    await expireWritten({ method, protocol, host, target }, context.status, headersOf(context.res));
+    return result;
+  });
+}
+
+const written = new WeakSet<object>();
 
 /**
  * Middleware that stores what the handlers behind it answer, and serves that until it expires or a name it was made
@@ -75,9 +90,10 @@ export function cacheView<C extends KoaContext = KoaContext>(
   const { name, path, views } = settings;
   if (name !== undefined && path !== undefined) views.routes.learn(name, path);
   const number = views.nextNumber();
+  expireOnWrite(settings);
   return (context, next) =>
     serveView(exchangeOf(context, number), settings, async (run) => {
-      if (run === undefined) return next();
+      if (run === undefined) return expiring(context, next);
       watchBody(context.response, () => run.answering());
       copyFor(context, run);
       try {
@@ -153,7 +169,7 @@ function exchangeOf(context: RoutedContext, number = 0): Exchange {
       ]),
       { object: context, names: ['session'], read: 'session' },
     ],
-    watchCookies: (reads) => watchCookies(context, reads),
+    watchOwn: (reads) => watchCookies(context, reads),
     rewrite: (address) => rewrite(context, address),
     protocol: context.protocol,
     host: context.host,
@@ -302,14 +318,14 @@ function watchBody(response: object, given: () => void): void {
   });
 }
 
-function send(context: KoaContext, { status, headers, removed, body }: Reply): void {
+function send(context: KoaContext, { status, headers, removed, body, text }: Reply): void {
   context.status = status;
   for (const [name, value] of Object.entries(headers)) {
     context.set(name, Array.isArray(value) ? value : String(value));
   }
   const hadType = context.res.hasHeader('Content-Type');
   // Pass text on as text and data as data, because outer middleware may work on it.
-  context.body = status === 304 ? null : typeof body === 'string' ? dataOf(body, headers) : body;
+  context.body = status === 304 ? null : text === undefined ? body : dataOf(text, headers);
   // Koa sets a type for every body.
   if (!hadType && !('content-type' in headers)) context.remove('Content-Type');
   for (const name of removed) context.remove(name);

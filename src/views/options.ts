@@ -61,6 +61,11 @@ export interface ViewOptions<R = unknown> {
   readonly cacheControl?: string | false;
   /** Header that lists for a CDN the names a page depends on. Default: none. */
   readonly surrogate?: SurrogateHeader | { readonly header: SurrogateHeader; readonly maxBytes?: number };
+  /**
+   * Whether a successful POST, PUT, PATCH or DELETE expires the views of its address, and of those that its answer names
+   * in Location. Default `true`.
+   */
+  readonly invalidateOnWrite?: boolean;
   /** Whether X-Cache gives reasons. Default: true unless NODE_ENV is "production". */
   readonly debug?: boolean;
 }
@@ -85,6 +90,7 @@ export interface ViewSettings {
   readonly maxBytes: number;
   readonly cacheControl: string | undefined;
   readonly surrogate: { readonly header: SurrogateHeader; readonly maxBytes: number } | undefined;
+  readonly invalidateOnWrite: boolean;
   readonly debug: boolean;
 }
 
@@ -127,6 +133,7 @@ const CHECKS: { readonly [K in keyof ViewOptions]-?: readonly [Check, expected: 
     'the text of a header, or false',
   ],
   surrogate: [isSurrogate, '"Surrogate-Key", "Cache-Tag", "xkey" or { header, maxBytes }'],
+  invalidateOnWrite: [isBoolean, 'true or false'],
   debug: [isBoolean, 'true or false'],
 };
 
@@ -163,6 +170,7 @@ export function checkViewOptions<R>(given: ViewOptions<R>, where = 'cacheView()'
     maxBytes: given.maxBytes ?? DEFAULT_MAX_BYTES,
     cacheControl: given.cacheControl === false ? undefined : (given.cacheControl ?? 'no-cache'),
     surrogate: surrogate && { maxBytes: DEFAULT_SURROGATE_BYTES, ...surrogate },
+    invalidateOnWrite: given.invalidateOnWrite ?? true,
     debug: given.debug ?? process.env.NODE_ENV !== 'production',
   });
 }

@@ -8,13 +8,16 @@ const MAX_ROUTES = 10_000;
 
 /** Patterns of named views, as far as this process has learnt them. */
 export class Routes {
-  readonly #patterns = new Map<string, Set<string>>();
+  readonly #patterns = new Map<string, Map<string, string>>();
 
-  /** @param pattern in the syntax of the framework's router */
-  learn(name: string, pattern: string): void {
+  /**
+   * @param pattern in the syntax of the framework's router
+   * @param written the same in the syntax of path-to-regexp
+   */
+  learn(name: string, pattern: string, written: string = portable(pattern)): void {
     const patterns = this.#patterns.get(name);
-    if (patterns !== undefined) patterns.add(pattern);
-    else if (this.#patterns.size < MAX_ROUTES) this.#patterns.set(name, new Set([pattern]));
+    if (patterns !== undefined) patterns.set(pattern, written);
+    else if (this.#patterns.size < MAX_ROUTES) this.#patterns.set(name, new Map([[pattern, written]]));
   }
 
   /**
@@ -23,14 +26,17 @@ export class Routes {
    * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION when the parameters do not fit the pattern
    */
   urls(name: string, params: Params): string[] {
-    return Array.from(this.#patterns.get(name) ?? [], (pattern) => {
+    return Array.from(this.#patterns.get(name) ?? [], ([pattern, written]) => {
+      // hapi has several segments in one text.
+      const severals = new Set(Array.from(written.matchAll(/\*"([^"]+)"/g), ([, key]) => key));
       const values = Object.fromEntries(
         Object.entries(params)
           .filter(([, value]) => value !== undefined)
-          .map(([key, value]) => [key, Array.isArray(value) ? value.map(String) : String(value)]),
+          .map(([key, value]) => [key, Array.isArray(value) ? value.map(String) : String(value)] as const)
+          .map(([key, value]) => [key, severals.has(key) && typeof value === 'string' ? value.split('/') : value]),
       );
       try {
-        return compile(portable(pattern))(values);
+        return compile(written)(values);
       } catch (error) {
         const expected = `the parameters of the view ${JSON.stringify(name)}, whose route is ${pattern}`;
         const why = `${describe(params)}: ${error instanceof Error ? error.message : error}`;

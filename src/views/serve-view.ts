@@ -100,7 +100,7 @@ export async function serveView<T>(
   }
   if (found === 'answered') return undefined;
   if (!(found instanceof ViewRun)) {
-    note(exchange, settings, found === 'head request' ? 'miss' : 'skip', found);
+    note(exchange, settings, found);
     return await handler(undefined);
   }
   const run = found;
@@ -111,7 +111,7 @@ export async function serveView<T>(
 }
 
 /** Why the cache takes no part. */
-type Passed = SkipReason | ReadReason | 'head request';
+type Passed = SkipReason | ReadReason;
 
 async function answer(exchange: Exchange, settings: ViewSettings): Promise<ViewRun | Passed | 'answered'> {
   const { views, name } = settings;
@@ -150,7 +150,7 @@ async function answer(exchange: Exchange, settings: ViewSettings): Promise<ViewR
   }
   if (view === 'personal' || view === 'unseen') return view;
   // Whoever stored it may have had other options.
-  if (view !== undefined && settings.statuses.has(view.status) && view.bytes <= settings.maxBytes) {
+  if (view !== undefined && settings.statuses.has(view.status) && view.body.length <= settings.maxBytes) {
     const reply = forVisitor(replyWith(view, incoming, now()), exchange.headers(), settings.cacheControl);
     answerFor(exchange.response);
     report(exchange, settings, 'hit', undefined);
@@ -158,7 +158,6 @@ async function answer(exchange: Exchange, settings: ViewSettings): Promise<ViewR
     exchange.send({ ...reply, headers: { ...reply.headers, 'X-Cache': 'hit' } });
     return 'answered';
   }
-  if (incoming.method === 'HEAD') return 'head request';
   own ??= await slot.open();
   const run = new ViewRun(exchange, settings, { slot, own, since, address, values: request }, (reason, detail) =>
     report(exchange, settings, 'miss', reason, detail),
@@ -180,18 +179,16 @@ const PERSONAL: ReadonlySet<MissReason> = new Set<MissReason>([
   'unseen',
 ]);
 
-/** Reasons for which nobody looks at what the handler reads, although others may be answered from the cache. */
-const UNWATCHED: ReadonlySet<MissReason> = new Set<MissReason>(['target', 'head request']);
-
 /** Sets X-Cache on the response to a request in which the cache takes no part, and reports it. */
-function note(exchange: Exchange, settings: ViewSettings, outcome: 'miss' | 'skip', reason: MissReason): void {
+function note(exchange: Exchange, settings: ViewSettings, reason: Passed): void {
   const { response } = exchange;
-  response.setHeader('X-Cache', settings.debug ? `${outcome} (${reason})` : outcome);
+  response.setHeader('X-Cache', settings.debug ? `skip (${reason})` : 'skip');
   const visit = new Visit(exchange, settings.isSession);
   if (PERSONAL.has(reason)) visit.mark();
   answerFor(response, visit);
-  if (UNWATCHED.has(reason)) answerFor(response, NOT_SHARED);
-  report(exchange, settings, outcome, reason);
+  // Nobody looks at what the handler reads.
+  if (reason === 'target') answerFor(response, NOT_SHARED);
+  report(exchange, settings, 'skip', reason);
 }
 
 function report(

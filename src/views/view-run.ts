@@ -80,6 +80,12 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
   #hasFailed = false;
   /** State at the time the framework got the answer, if it sends it later. */
   #handedOver: { readonly headers: Headers; readonly isSame: (body: Buffer | undefined) => boolean } | undefined;
+  /** Variables that others have given to the page, after the handler. */
+  #foreign: ReadonlySet<string> = new Set();
+  /** Whether a page of ours has begun since then. */
+  #hasPage = false;
+  /** Cache-Control that the framework sends where nobody says anything. */
+  #default: string | undefined;
   /** Cache-Control that this class added from the options. */
   #added: string | undefined;
   /** Result of the option `skip`, asked again when the head is sent. */
@@ -119,6 +125,8 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
     this.#body.include(parts.own);
     this.#before = exchange.headers();
     this.#values = parts.values;
+    // It has no body. What it reads tells whether its head may be kept by proxies.
+    if (exchange.incoming.method === 'HEAD') this.#refused = 'head request';
     if (/no-store/i.test(exchange.incoming.headers['cache-control'] ?? '')) this.#refused = 'request no-store';
     this.#visit = new Visit(exchange, settings.isSession);
     const { 'if-none-match': noneMatch, 'if-modified-since': since } = exchange.incoming.headers;
@@ -172,15 +180,34 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
   }
 
   pageBegins(): void {
+    this.#hasPage = true;
     this.reads.pageBegins();
   }
 
   lookedUp(name: string): void {
+    if (this.#foreign.has(name)) this.refuse('changed outside');
     this.#window.lookedUp(name);
   }
 
   lookedUpAll(): void {
+    if (this.#foreign.size > 0) this.refuse('changed outside');
     this.#window.lookedUpAll();
+  }
+
+  /** Others have given variables to the page, which is rendered from now on. A page that uses one is not stored. */
+  givenOutside(names: ReadonlySet<string>): void {
+    this.#foreign = names;
+    this.#hasPage = false;
+  }
+
+  /** Tells which Cache-Control the framework sends where nobody says anything. It forbids no storing. */
+  sendsByDefault(cacheControl: string | undefined): void {
+    this.#default = cacheControl;
+  }
+
+  /** Whether the answer may be stored, as far as that is known before its head is written. */
+  mayStore(status: number, headers: Headers): boolean {
+    return this.reads.silently(() => this.#reason(status, headers)) === undefined;
   }
 
   outside<T>(run: () => T): T {
@@ -216,7 +243,8 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
     if (reason !== undefined) this.refuse(reason);
     response.setHeader('X-Cache', debug && reason !== undefined ? `miss (${reason}${this.#detail(reason)})` : 'miss');
     if (reason !== undefined) return;
-    if (headers['cache-control'] === undefined && cacheControl !== undefined) {
+    const said = headers['cache-control'];
+    if ((said === undefined || said === this.#default) && cacheControl !== undefined) {
       this.#added = cacheControl;
       response.setHeader('Cache-Control', cacheControl);
     }
@@ -337,6 +365,8 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
   /** Returns why the view must not be stored, as far as is known by now. */
   #reason(status: number, headers: Headers): MissReason | undefined {
     const { reason } = this.reads;
+    // Templates of others do not say which variables they use.
+    if (this.#foreign.size > 0 && !this.#hasPage) this.refuse('changed outside');
     const known = reason ?? this.#refused ?? this.#responseReason(status, headers) ?? this.#body.uncached;
     return known ?? (this.#hasFailed ? 'error page' : this.#visit.foundOut());
   }
@@ -381,6 +411,7 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
     const maybeCoded = isCoded(headers) || this.#exchange.mayCompress;
     const named = varyNames(this.#withoutOurs(headers));
     for (const name of maybeCoded ? ['accept-encoding', ...named] : named) {
+      if (name === 'accept-encoding' && !maybeCoded && this.#exchange.compressesAnswers === true) continue;
       const read = headerRead(name);
       if (!all.has(read)) all.set(read, this.#values.text(read));
     }
@@ -396,14 +427,18 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
     return responseReason(status, this.#withoutOurs(headers), this.#settings.statuses, this.#answered);
   }
 
-  /** Leaves out what came from us: it addresses browsers and proxies, not this cache. */
+  /**
+   * Leaves out what came from us, which addresses browsers and proxies and not this cache, and the Cache-Control of the
+   * framework.
+   */
   #withoutOurs(headers: Headers): Headers {
     const { 'cache-control': cacheControl, vary, ...others } = headers;
+    const isOurs = cacheControl === this.#added || cacheControl === this.#default;
     const { headers: read } = this.reads;
     const left = varyNames(headers).filter((name) => !read.has(name) || this.#ownVary.has(name));
     return {
       ...others,
-      ...(cacheControl === undefined || cacheControl === this.#added ? {} : { 'cache-control': cacheControl }),
+      ...(cacheControl === undefined || isOurs ? {} : { 'cache-control': cacheControl }),
       ...(vary === undefined || left.length === 0 ? {} : { vary: left.join(', ') }),
     };
   }

@@ -93,7 +93,7 @@ export class ViewSlot {
   }
 
   #here(found: Found): Entry | undefined {
-    return this.#engine.entries.inMemory(memoryKeyOf(this.#keys, textOf(found)))[0];
+    return this.#engine.entries.protectedInMemory(memoryKeyOf(this.#keys, textOf(found)))[0];
   }
 
   /** Returns what was found in entries if all of them may be served now. */

@@ -5,6 +5,7 @@ import type { Engine } from '../render/engine.ts';
 import { type ExpiredViews, expiredBy, type ViewTarget } from './expire.ts';
 import { Routes } from './routes.ts';
 import { ViewKeys } from './view-keys.ts';
+import { byPath, onHost, viewIdentity } from './view-names.ts';
 
 /** A `CacheSweeper`. */
 export interface SweeperLike {
@@ -60,6 +61,20 @@ export class Views {
     const expired = expiredBy(target, this.routes);
     await this.#bump(new Set(expired.names));
     return expired;
+  }
+
+  /**
+   * Expires the views of some paths after a write, on one host or on all. Its errors are reported: the write itself has
+   * succeeded.
+   */
+  async expireWritten(paths: Iterable<string>, host: string | undefined): Promise<void> {
+    const ids = Array.from(paths, byPath);
+    const names = (host === undefined ? ids : ids.map((id) => onHost(host, id))).map((id) => ownName(viewIdentity(id)));
+    try {
+      await this.#bump(new Set(names));
+    } catch (error) {
+      this.report(error);
+    }
   }
 
   /**

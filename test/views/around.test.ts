@@ -19,6 +19,13 @@ function setBefore(headersFor: (cookie: string | undefined) => Record<string, st
     fastify: (app) => {
       app.addHook('onRequest', async (request, reply) => void reply.headers(headersFor(request.headers.cookie)));
     },
+    hapi: (server) => {
+      server.ext('onRequest', ({ raw, headers }, h) => {
+        for (const [name, value] of Object.entries(headersFor(headers.cookie as string)))
+          raw.res.setHeader(name, value);
+        return h.continue;
+      });
+    },
     koa: (app) => {
       app.use((ctx, next) => {
         ctx.set(headersFor(ctx.get('cookie') || undefined));

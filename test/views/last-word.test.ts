@@ -9,6 +9,7 @@ import { CacheSweeper } from 'nunjucks-cachesweeper';
 import * as forExpress from 'nunjucks-cachesweeper/express';
 import * as forFastify from 'nunjucks-cachesweeper/fastify';
 import { describe, expect, test } from 'vitest';
+import { logIn } from './outside.ts';
 import { sites } from './running.ts';
 import { frameworks, type Handler, type Plan, type Route, startExpress, startFastify, streamOf } from './sites.ts';
 
@@ -60,6 +61,14 @@ const late: Partial<Plan> = {
   fastify: (app) => {
     app.addHook('onSend', async (request, reply) => {
       if (request.headers['x-late']) reply.header('Set-Cookie', 'visit=1');
+    });
+  },
+  // Written when hapi has rendered the page.
+  hapi: (server) => {
+    server.state('visit', { isSecure: false, isHttpOnly: false, isSameSite: false });
+    server.ext('onPreResponse', (request, h) => {
+      if (request.headers['x-late']) h.state('visit', '1');
+      return h.continue;
     });
   },
   koa: (app) => {
@@ -315,11 +324,7 @@ describe.each(frameworks)(
   (_name, start) => {
     const running = sites(start, without);
 
-    const login: Handler = (call) => {
-      const request = call.request as { user?: object; state?: { user?: object } };
-      if (request.state) request.state.user = { name: 'Ann' };
-      else request.user = { name: 'Ann' };
-    };
+    const login: Handler = (call) => logIn(call.request, { name: 'Ann' });
     const shared = (call: Parameters<Handler>[0]) => {
       for (const [name, value] of Object.entries(SHARED)) call.set(name, value);
     };

@@ -12,7 +12,7 @@ export interface Outside {
 }
 
 /** Middleware in front of the cache, for each framework. */
-export function outside(run: (at: Outside) => void): Pick<Plan, 'express' | 'fastify' | 'koa'> {
+export function outside(run: (at: Outside) => void): Pick<Plan, 'express' | 'fastify' | 'hapi' | 'koa'> {
   return {
     express: (app) => {
       app.use((request, response, next) => {
@@ -27,6 +27,12 @@ export function outside(run: (at: Outside) => void): Pick<Plan, 'express' | 'fas
         run({ request: request as never, locals, headers: request.headers as never });
       });
     },
+    hapi: (server) => {
+      server.ext('onRequest', (request, h) => {
+        run({ request: request as never, locals: request.app as Values, headers: request.headers as never });
+        return h.continue;
+      });
+    },
     koa: (app) => {
       app.use((ctx, next) => {
         run({ request: ctx as never, locals: ctx.state, headers: ctx.headers as never });
@@ -34,4 +40,24 @@ export function outside(run: (at: Outside) => void): Pick<Plan, 'express' | 'fas
       });
     },
   };
+}
+
+interface Identified {
+  user?: unknown;
+  state?: { user?: unknown };
+  readonly auth?: { credentials?: unknown; isAuthenticated?: boolean };
+}
+
+/** Says who the visitor is, as middleware does that looks into a session or a token. */
+export function logIn(request: object, user: object): void {
+  const known = request as Identified;
+  if (known.auth !== undefined) Object.assign(known.auth, { credentials: user, isAuthenticated: true });
+  else if (known.state !== undefined) known.state.user = user;
+  else known.user = user;
+}
+
+/** Who the visitor is, if somebody has said so. */
+export function userOf(request: object): object | undefined {
+  const { auth, state, user } = request as Identified;
+  return (auth?.credentials ?? user ?? state?.user ?? undefined) as object | undefined;
 }

@@ -26,6 +26,12 @@ function nonces(rest: () => string = () => ''): Partial<Plan> {
     fastify: (app) => {
       app.addHook('onRequest', async (_request, reply) => void reply.headers(headers()));
     },
+    hapi: (server) => {
+      server.ext('onRequest', ({ raw }, h) => {
+        for (const [name, value] of Object.entries(headers())) raw.res.setHeader(name, value);
+        return h.continue;
+      });
+    },
     koa: (app) => {
       app.use((ctx, next) => {
         ctx.set(headers());

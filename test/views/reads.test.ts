@@ -6,13 +6,16 @@ import { allFrameworks, type Call, type Handler } from './sites.ts';
 type Values = Record<string, unknown>;
 const values = (call: Call) => call.request as Values;
 const localsOf = (call: Call) => {
-  const holder = values(call) as { res?: { locals?: Values }; state?: Values };
+  const holder = values(call) as { res?: { locals?: Values }; state?: Values; app?: Values; setUrl?: unknown };
+  if (holder.setUrl !== undefined) return holder.app ?? {};
   return holder.state ?? holder.res?.locals ?? {};
 };
 
 describe.each(allFrameworks)('%s: what a handler reads is in the key', (name, start) => {
   const running = sites(start, () => ({}));
-  const holder = name === 'Koa' ? 'ctx' : name === 'Fastify' ? 'request' : 'req';
+  const holder = name === 'Koa' ? 'ctx' : name === 'Fastify' || name === 'hapi' ? 'request' : 'req';
+  /** Whether the handler itself, or the site, copies all variables for a template. */
+  const copies = name === 'Koa' || name === 'hapi';
 
   describe('headers', () => {
     // What public research has poisoned caches with, and what handlers have chosen pages by.
@@ -145,7 +148,13 @@ describe.each(allFrameworks)('%s: what a handler reads is in the key', (name, st
     });
 
     test('the address of the client', async () => {
-      const { get } = await running([{ path: '/', handler: (call) => call.send(`${values(call).ip}`) }]);
+      const { get } = await running([
+        {
+          path: '/',
+          handler: (call) =>
+            call.send(`${name === 'hapi' ? (values(call).info as Values).remoteAddress : values(call).ip}`),
+        },
+      ]);
       await get('/');
       expect((await get('/')).cache).toBe('miss (personal: ip)');
     });
@@ -215,15 +224,15 @@ describe.each(allFrameworks)('%s: what a handler reads is in the key', (name, st
         at.lang = headers['x-lang'];
         at.isOffice = false;
         at.theme = headers['x-theme'];
-        if (name !== 'Koa') at.t = () => 'a function that no page uses';
+        if (!copies) at.t = () => 'a function that no page uses';
       });
       const { get } = await running([{ path: '/', handler }], set);
       expect(await get('/', { 'X-Lang': 'en' })).toMatchObject({ text: '<p>Good day en</p>\n', cache: 'miss' });
       expect(await get('/', { 'X-Lang': 'de' })).toMatchObject({ text: '<p>Good day de</p>\n', cache: 'miss' });
       expect(await get('/', { 'X-Lang': 'en' })).toMatchObject({ text: '<p>Good day en</p>\n', cache: 'hit' });
-      // Koa has no renderer of its own, so that the handler itself copies all variables.
+      // Koa has no renderer of its own, so that the handler itself copies all variables; under hapi, the site does.
       const themed = await get('/', { 'X-Lang': 'en', 'X-Theme': 'dark' });
-      expect(themed.cache).toBe(name === 'Koa' ? 'miss' : 'hit');
+      expect(themed.cache).toBe(copies ? 'miss' : 'hit');
     });
 
     test('a fragment that hits hides nothing of what its body read', async () => {
@@ -316,11 +325,12 @@ describe.each(allFrameworks)('%s: what a handler reads is in the key', (name, st
     test('code outside sees the request as it came, when it has been answered', async () => {
       const seen: unknown[] = [];
       const finished = outside(({ request }) => {
-        const raw = (request.raw ?? request.req ?? request) as { url: string; headers: Values; res?: never };
-        const response = (request.res ?? (request as { server?: unknown }).server) as
+        const { req, res } = (name === 'hapi' ? request.raw : request) as Values;
+        const raw = (req ?? request.raw ?? request) as { url: string; headers: Values; res?: never };
+        const response = (res ?? (request as { server?: unknown }).server) as
           | { once?(event: string, done: () => void): void }
           | undefined;
-        response?.once?.('finish', () => seen.push([request.originalUrl, raw.headers['if-none-match']]));
+        response?.once?.('finish', () => seen.push([request.originalUrl ?? raw.url, raw.headers['if-none-match']]));
       });
       const { get } = await running([{ path: '/', handler: (call) => call.send('x') }], finished);
       await get('/?utm_a=1', { 'If-None-Match': '"x"' });
@@ -328,7 +338,8 @@ describe.each(allFrameworks)('%s: what a handler reads is in the key', (name, st
     });
 
     test('two urls that middleware made of one are two pages', async () => {
-      const handler: Handler = (call) => call.send(`for ${(call.raw as { url: string }).url}`);
+      const handler: Handler = (call) =>
+        call.send(`for ${name === 'hapi' ? call.path : (call.raw as { url: string }).url}`);
       const { get } = await running(
         [
           { path: '/a', handler },
@@ -337,7 +348,10 @@ describe.each(allFrameworks)('%s: what a handler reads is in the key', (name, st
         name === 'Fastify'
           ? {}
           : outside(({ request, headers }) => {
-              if (headers['x-to'] !== undefined) request.url = headers['x-to'];
+              const to = headers['x-to'];
+              if (to === undefined) return;
+              if (name === 'hapi') (request.setUrl as (to: string) => void)(to);
+              else request.url = to;
             }),
       );
       if (name === 'Fastify') return;

@@ -1,6 +1,8 @@
 import { Readable } from 'node:stream';
 import fastifyCookie from '@fastify/cookie';
 import fastifyView from '@fastify/view';
+import hapi from '@hapi/hapi';
+import vision from '@hapi/vision';
 import Router from '@koa/router';
 import express, { type NextFunction, type Request, type Response } from 'express';
 import express4 from 'express4';
@@ -10,6 +12,7 @@ import nunjucks from 'nunjucks';
 import type { CacheSweeper } from 'nunjucks-cachesweeper';
 import * as forExpress from 'nunjucks-cachesweeper/express';
 import * as forFastify from 'nunjucks-cachesweeper/fastify';
+import * as forHapi from 'nunjucks-cachesweeper/hapi';
 import * as forKoa from 'nunjucks-cachesweeper/koa';
 import { type Site, serve } from '../frameworks/framework-suite.ts';
 
@@ -62,6 +65,7 @@ export interface Plan {
   readonly express?: (app: express.Express) => void;
   readonly fastify?: (app: FastifyInstance) => unknown;
   readonly koa?: (app: Koa) => void;
+  readonly hapi?: (server: hapi.Server) => unknown;
   /** What stands between the cache and the handler. */
   readonly expressInside?: express.RequestHandler;
   readonly koaInside?: Koa.Middleware;
@@ -279,6 +283,103 @@ function koaCall(ctx: Koa.Context, sweeper: CacheSweeper, env: nunjucks.Environm
   };
 }
 
+export async function startHapi(plan: Plan): Promise<Site> {
+  const { sweeper, routes, cached = true, hapi: before } = plan;
+  const server = hapi.server({ host: '127.0.0.1', debug: false, routes: { response: { emptyStatusCode: 200 } } });
+  const env = sweeper.install(nunjucks.configure(templates, { autoescape: true }));
+  // As sites hand to all pages what their extensions found out.
+  const context = (request: hapi.Request | null) => ({ ...request?.app });
+  await server.register(vision);
+  server.views({ engines: { njk: forHapi.viewEngine(env) }, compileMode: 'async', path: templates, context });
+  await before?.(server);
+  if (cached) await server.register(forHapi.cacheView({ sweeper }));
+  for (const { path, handler, options } of routes) {
+    server.route({
+      method: 'GET',
+      path: path.replace(/:(\w+)/g, '{$1}').replace('{*rest}', '{rest*}'),
+      options: { plugins: { cacheView: { ...OPTIONS, ...options } as object } },
+      handler: async (request, h) => {
+        const { call, answer } = hapiCall(request, h);
+        await handler(call);
+        return answer();
+      },
+    });
+  }
+  server.ext('onPreResponse', ({ response }, h) => {
+    if (!('isBoom' in response) || response.output.statusCode !== 500) return h.continue;
+    // vision hands the error of a template on as the data of its own.
+    return h
+      .response((response.data ?? response).message)
+      .code(500)
+      .type('text/html');
+  });
+  await server.start();
+  return {
+    url: server.info.uri,
+    close: () => {
+      server.listener.closeAllConnections();
+      return server.stop({ timeout: 0 });
+    },
+  };
+}
+
+/** hapi's handlers return their answer. */
+function hapiCall(
+  request: hapi.Request,
+  h: hapi.ResponseToolkit,
+): { call: Call; answer: () => hapi.Lifecycle.ReturnValue } {
+  const headers = new Map<string, string>();
+  let code: number | undefined;
+  let given: hapi.ResponseObject | symbol = h.response();
+  const call: Call = {
+    path: request.path,
+    params: request.params as Record<string, string>,
+    query: request.query,
+    header: (name) => request.headers[name.toLowerCase()] as string | undefined,
+    set: (name, value) => void headers.set(name, value),
+    status: (status) => {
+      code = status;
+    },
+    render: async (template, context = {}) => {
+      given = h.view(template, context);
+    },
+    send: (body) => {
+      given = h.response(body);
+    },
+    redirect: (to, status) => {
+      given = h.redirect(to).code(status);
+    },
+    end: () => {
+      given = h.response();
+    },
+    stream: (stream) => {
+      given = h.response(stream);
+    },
+    parts: (parts, ending) => {
+      // As hapi says of all that it may compress.
+      request.raw.res.setHeader('Vary', 'accept-encoding');
+      for (const [name, value] of headers) request.raw.res.setHeader(name, value);
+      request.raw.res.statusCode = code ?? 200;
+      writeParts(request.raw.res, parts, ending);
+      given = h.abandon;
+    },
+    depend: (models) => forHapi.depend(request, models),
+    fresh: async (models, options) => {
+      const unchanged = await forHapi.fresh(request, h, models, options);
+      if (unchanged !== undefined) given = unchanged;
+      return unchanged !== undefined;
+    },
+    request,
+    raw: request.raw.req,
+  };
+  const answer = () => {
+    if (typeof given === 'symbol') return given;
+    for (const [name, value] of headers) given.header(name, value);
+    return code === undefined ? given : given.code(code);
+  };
+  return { call, answer };
+}
+
 /** The part of every response that a handler may write to itself. */
 interface Writable {
   write(chunk: string | Buffer): unknown;
@@ -314,10 +415,12 @@ export const allFrameworks = [
   ['Express 5', (plan: Plan) => startExpress(plan)],
   ['Fastify', (plan: Plan) => startFastify(plan)],
   ['Koa', (plan: Plan) => startKoa(plan)],
+  ['hapi', (plan: Plan) => startHapi(plan)],
 ] as const;
 
 export const frameworks = [
   ['Express', startExpress],
   ['Fastify', startFastify],
   ['Koa', startKoa],
+  ['hapi', startHapi],
 ] as const;

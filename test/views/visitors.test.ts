@@ -8,16 +8,14 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import koaSession from 'koa-session';
 import passport from 'passport';
 import { describe, expect, test } from 'vitest';
+import { logIn, userOf } from './outside.ts';
 import { sites } from './running.ts';
 import { type Call, frameworks, type Handler, type Plan, type Route, startExpress, startFastify } from './sites.ts';
 
 const without = () => ({});
 
 /** A page that greets whoever is there, made by whatever the call's request says. */
-const greeting: Handler = (call) => {
-  const { user, state } = call.request as { user?: object; state?: { user?: object } };
-  return call.render('greeting.njk', { user: user ?? state?.user });
-};
+const greeting: Handler = (call) => call.render('greeting.njk', { user: userOf(call.request) });
 
 /** Signs in whoever sends `X-User`, as middleware does that looks into a session or a token. */
 const signIn: Partial<Plan> = {
@@ -33,6 +31,13 @@ const signIn: Partial<Plan> = {
     app.addHook('onRequest', async (request) => {
       const name = request.headers['x-user'];
       if (name) Object.assign(request, { user: { id: name, name } });
+    });
+  },
+  hapi: (server) => {
+    server.ext('onPreAuth', (request, h) => {
+      const name = request.headers['x-user'];
+      if (name) logIn(request, { id: name, name });
+      return h.continue;
     });
   },
   koa: (app) => {
@@ -66,11 +71,7 @@ describe.each(frameworks)('%s: one visitor’s page is never another’s', (_nam
   test('a page that found out behind the cache who it is, is not stored', async () => {
     const handler: Handler = (call) => {
       const name = call.header('x-user');
-      if (name) {
-        const request = call.request as { user?: object; state?: { user?: object } };
-        if (request.state) request.state.user = { name };
-        else request.user = { name };
-      }
+      if (name) logIn(call.request, { name });
       call.send(name ?? 'nobody');
     };
     const { get } = await running([{ path: '/', handler }], {

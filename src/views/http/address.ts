@@ -112,8 +112,9 @@ function normalized(target: string, query: readonly string[] | undefined): Norma
       query === undefined ? (isTracking(base) ? -1 : 0) : query.findIndex((one) => one === name || one === base);
     if (place !== -1) kept.push({ place, text });
     else if (text !== '') {
-      if (!SIMPLE_NAME.test(base)) return undefined;
-      dropped.push(base);
+      if (!SIMPLE_NAME.test(base) || !SIMPLE_BRACKETS.test(name.slice(base.length))) return undefined;
+      // Parsers that know no brackets keep the whole name.
+      dropped.push(...new Set([base, name]));
     }
   }
   if (dropped.length === 0 && query === undefined) return { url: target, dropped };
@@ -124,6 +125,7 @@ function normalized(target: string, query: readonly string[] | undefined): Norma
 
 /** All parsers agree on such a name. */
 const SIMPLE_NAME = /^[\w.~ -]+$/;
+const SIMPLE_BRACKETS = /^[\w.~ [\]-]*$/;
 
 /** Returns a parsed query without the parameters that were left out of the address, in the address' order. */
 export function queryOf(parsed: object, { dropped, order }: Address): object {

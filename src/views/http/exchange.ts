@@ -31,6 +31,10 @@ export interface ReadRecorder {
   readonly isRecording: boolean;
   /** Records a read of something that the request itself holds. */
   read(name: string): void;
+  /** Records a read of a header, by the header's name. */
+  readHeader(name: string): void;
+  /** Records that the handler read what no key can hold. */
+  readAll(name: string): void;
   /** Runs code whose reads do not count. */
   silently<T>(run: () => T): T;
 }
@@ -66,6 +70,8 @@ export interface Exchange {
   readonly answersInContext: boolean;
   /** Whether there may be a compression that does not always say so in Vary. */
   readonly mayCompress: boolean;
+  /** Whether the framework itself compresses each answer, of a hit too, and says so in Vary. */
+  readonly compressesAnswers?: boolean;
   /**
    * All urls that a handler may see: the target first, then those at the place of this middleware. A mounted router sees
    * a part of the path, and middleware may rewrite urls.
@@ -79,8 +85,8 @@ export interface Exchange {
   readonly localsAt: LocalsAt | undefined;
   /** Getters whose result is in the key, or belongs to the visitor. */
   readonly derived: readonly Derived[];
-  /** Records reads by the framework's own reader of cookies, until the function that it returns is called. */
-  watchCookies?(reads: ReadRecorder): () => void;
+  /** Records reads of what only this framework has, such as its cookies, until the function that it returns is called. */
+  watchOwn?(reads: ReadRecorder): () => void;
   /** Gives the handler an address, until the function that it returns is called. */
   rewrite(address: Address): () => void;
   /** Headers set so far. */
@@ -97,5 +103,7 @@ export interface Reply {
   readonly headers: Headers;
   /** Headers that were set before the handler ran and that the handler removed. */
   readonly removed: readonly string[];
-  readonly body: Buffer | string;
+  readonly body: Buffer;
+  /** The body as text, where it is UTF-8. */
+  readonly text: string | undefined;
 }

@@ -36,11 +36,13 @@ const NEVER_COUNT: readonly string[] = ['log', 'app', 'res', 'next', 'route'];
  * @param except names of reads that do not count: `theme` for any object's, `cookies.theme` for one, `cookies` for all
  */
 export function countingReads(except: readonly string[]): (name: ReadName) => boolean {
+  const given = new Set(except);
   const left = new Set([...NEVER_COUNT, ...except]);
   return (name) => {
     if (left.has(name)) return false;
     const [first, rest] = splitRead(name);
     if (rest === '') return true;
-    return !left.has(first) && (first === COOKIES || first === 'headers' || !left.has(rest));
+    // hapi has an object `app` on which middleware leaves values.
+    return !given.has(first) && (first === COOKIES || first === 'headers' || !left.has(rest));
   };
 }

@@ -34,6 +34,8 @@ export class RequestReads {
   #quiet = 0;
   /** Calls under way whose reads do not even shape the answer. */
   #foreign = 0;
+  /** Tells the handler's code from code of others that runs meanwhile; undefined where all code is the handler's. */
+  #isHandler: (() => boolean) | undefined;
   #isClosed = false;
   #reason: ReadReason | undefined;
   #detail: string | undefined;
@@ -60,7 +62,12 @@ export class RequestReads {
   }
 
   get isRecording(): boolean {
-    return this.#quiet === 0 && !this.#isClosed;
+    return this.#quiet === 0 && !this.#isClosed && this.#isHandler?.() !== false;
+  }
+
+  /** From now on counts only reads of code for which the test says yes; without a test, all reads. */
+  countOnly(isHandler: (() => boolean) | undefined): void {
+    this.#isHandler = isHandler;
   }
 
   /** Whether all reads are known. */
@@ -70,7 +77,7 @@ export class RequestReads {
 
   /** Records a read of a header, also in code whose result stands for it in the key. */
   readHeader(name: string): void {
-    if (this.#foreign > 0 || this.#isClosed) return;
+    if (this.#foreign > 0 || this.#isClosed || this.#isHandler?.() === false) return;
     if (!isPersonalHeader(name)) this.headers.add(name.toLowerCase());
     this.read(headerRead(name));
   }
@@ -82,7 +89,9 @@ export class RequestReads {
 
   /** Records a read of a value that middleware left. */
   readValue(name: ReadName, value: unknown): void {
-    if (this.#isNew(name)) this.silently(() => this.#note(name, this.#values.textOf(splitRead(name)[1], value)));
+    if (!this.#isNew(name)) return;
+    const [first, rest] = splitRead(name);
+    this.silently(() => this.#note(name, this.#values.textOf(rest === '' ? first : rest, value)));
   }
 
   /** Records that the handler read what no key can hold. */

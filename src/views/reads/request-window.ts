@@ -20,7 +20,7 @@ export class RequestWindow {
     this.#undo.push(exchange.rewrite(address));
     for (const holder of holders) this.#undo.push(watchProperties(holder, reads));
     for (const one of derived) this.#undo.push(watchDerived(one, reads));
-    this.#undo.push(exchange.watchCookies?.(reads) ?? (() => {}));
+    this.#undo.push(exchange.watchOwn?.(reads) ?? (() => {}));
     this.#undo.push(watchHeaders(incoming, incoming.headers, reads), watchClient(incoming, reads));
     this.#locals = localsAt && watchLocals(localsAt, reads);
   }

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import type { ReadRecorder } from '../http/exchange.ts';
 import { ALL_HEADERS } from './read-names.ts';
 import type { RequestReads } from './request-reads.ts';
 
@@ -16,6 +17,11 @@ const HIDDEN: ReadonlySet<string> = new Set([
   'cache-control',
   'pragma',
 ]);
+/** Returns the headers of a request without those that the cache answers for. */
+export function withoutConditions(headers: IncomingHttpHeaders): IncomingHttpHeaders {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !HIDDEN.has(name)));
+}
+
 /** In the key of every view. */
 const IN_KEY = 'host';
 
@@ -42,7 +48,8 @@ export function watchHeaders(incoming: object, headers: IncomingHttpHeaders, rea
   };
 }
 
-function watchedHeaders(headers: IncomingHttpHeaders, reads: RequestReads): IncomingHttpHeaders {
+/** Returns headers that record each read of one of them. */
+export function watchedHeaders(headers: IncomingHttpHeaders, reads: ReadRecorder): IncomingHttpHeaders {
   /** Headers that code behind the cache has set. */
   const made = new Set<string>();
   /** Returns whether the header is to be shown. */

@@ -1,4 +1,4 @@
-import type { Derived, Holder, LocalsAt } from '../http/exchange.ts';
+import type { Derived, Holder, LocalsAt, ReadRecorder } from '../http/exchange.ts';
 import { cookieRead } from './read-names.ts';
 import type { RequestReads } from './request-reads.ts';
 
@@ -14,6 +14,8 @@ export function watchProperties({ name: holder, object, isOwn }: Holder, reads: 
     if (isOwn(key)) continue;
     const read = key === 'session' ? key : `${holder}.${key}`;
     const original = Object.getOwnPropertyDescriptor(object, key) as PropertyDescriptor;
+    // A tracer has put its own in the place of a method. What that reads of the request is recorded.
+    if (typeof original.value === 'function' && key in Object.getPrototypeOf(object)) continue;
     if (!original.configurable) {
       // It cannot be watched, so take it as read.
       reads.readValue(read, (object as Values)[key]);
@@ -68,7 +70,8 @@ function watchProperty(
 
 const DATA = { configurable: true, enumerable: true, writable: true } as const;
 
-function watchedCookies(cookies: object, reads: RequestReads): object {
+/** Returns an object of cookies that records each read of one of them. */
+export function watchedCookies(cookies: object, reads: ReadRecorder): object {
   const note = (name: string | symbol): void => {
     if (typeof name === 'string' && !(name in Object.prototype)) reads.read(cookieRead(name));
   };

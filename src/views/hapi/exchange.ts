@@ -1,0 +1,115 @@
+import type { Exchange, Headers, Reply } from '../http/exchange.ts';
+import { headersOf } from '../http/recorder.ts';
+import { ownOfRequest } from '../reads/pristine.ts';
+import { AddressSwap } from './address-swap.ts';
+import type { HapiRequest, WholeRequest } from './lifecycle.ts';
+import { tokensOf, visitorsOf } from './visitor.ts';
+import { watchRequest } from './watch-request.ts';
+
+/** What an exchange has of its own under hapi. */
+export interface HapiExchange extends Exchange {
+  /** The handler's address, while there is a handler. */
+  readonly address: AddressSwap | undefined;
+}
+
+/**
+ * @param route tells routes apart
+ * @param send answers in place of the handler
+ * @param coding returns the coding that hapi is to choose; undefined for that which the client asks for
+ */
+export function exchangeOf(
+  asked: HapiRequest,
+  send: (reply: Reply) => void,
+  route = '',
+  coding: () => string | null | undefined = () => undefined,
+): HapiExchange {
+  const request = asked as WholeRequest;
+  const { info, app, plugins, auth } = request;
+  const { req, res } = request.raw;
+  let address: AddressSwap | undefined;
+  return {
+    request,
+    incoming: req,
+    response: res,
+    target: req.url ?? '',
+    urls: [req.url ?? '', ownUrl(request)],
+    // Options of `server.inject` may have made what a client cannot.
+    route: `${request.isInjected} ${route}`,
+    holders: [
+      { name: 'request', object: request, isOwn: isOwnOfRequest },
+      { name: 'info', object: info, isOwn: isOwnOfInfo },
+      { name: 'auth', object: auth, isOwn: () => false },
+      { name: 'app', object: app, isOwn: () => false },
+      { name: 'plugins', object: plugins, isOwn: () => false },
+      { name: 'req', object: req, isOwn: isOwnOfRaw },
+    ],
+    localsAt: undefined,
+    derived: [{ object: info, names: ['remoteAddress', 'remotePort'], read: 'ip' }],
+    watchOwn: (reads) => watchRequest(request, coding, reads),
+    rewrite(to) {
+      address = new AddressSwap(request, to);
+      address.show();
+      return () => address?.hide();
+    },
+    get address() {
+      return address;
+    },
+    protocol: request.server.info.protocol,
+    host: info.host,
+    params: request.params as Readonly<Record<string, unknown>>,
+    pattern: undefined,
+    visitors: visitorsOf(request),
+    locals: () => tokensOf(request),
+    answersInContext: true,
+    mayCompress: false,
+    compressesAnswers: true,
+    headers: () => ({ ...headersOf(res), ...ownHeaders(request) }),
+    send,
+  };
+}
+
+/** The address as hapi has it: in its own spelling of the path, and with what an extension made of it. */
+function ownUrl({ path, url }: WholeRequest): string {
+  return `${path}${url?.search ?? ''}`;
+}
+
+/** Headers of a response that hapi has not yet begun to send. */
+function ownHeaders({ response }: WholeRequest): Headers {
+  if (typeof response !== 'object' || response === null || response.isBoom) return {};
+  return Object.fromEntries(Object.entries(response.headers).filter(([, value]) => value !== undefined)) as Headers;
+}
+
+/** hapi's own properties of a request, and loggers. What tells of the client is watched at its own place. */
+const OWN_OF_REQUEST: ReadonlySet<string> = new Set([
+  'app',
+  'auth',
+  'headers',
+  'info',
+  'jsonp',
+  'logger',
+  'logs',
+  'method',
+  'mime',
+  'orig',
+  'params',
+  'paramsArray',
+  'path',
+  'payload',
+  'plugins',
+  'pre',
+  'preResponses',
+  'query',
+  'raw',
+  'response',
+  'route',
+  'server',
+  'state',
+  'yar',
+]);
+const isOwnOfRequest = (name: string) => name.startsWith('_') || OWN_OF_REQUEST.has(name);
+
+/** In the key, watched elsewhere, or times. */
+const OWN_OF_INFO: ReadonlySet<string> = new Set(['acceptEncoding', 'completed', 'host', 'received', 'responded']);
+const isOwnOfInfo = (name: string) => name.startsWith('_') || OWN_OF_INFO.has(name);
+
+const isOwnOfRaw = ownOfRequest([]);

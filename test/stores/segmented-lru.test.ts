@@ -1,0 +1,69 @@
+import fc from 'fast-check';
+import { LRUCache } from 'lru-cache';
+import { expect, test } from 'vitest';
+import { asking, hitRatio, ROOM } from '../../bench/crawl.ts';
+import { SegmentedLru } from '../../src/util/segmented-lru.ts';
+
+test('a crawler that asks for 100,000 addresses leaves popular pages where they are', async () => {
+  const segmented = new SegmentedLru(ROOM);
+  const ask = asking({ get: (key) => segmented.protect(key), set: (key, value) => segmented.set(key, value, 1) });
+  expect(await hitRatio(ask)).toBeGreaterThan(0.95);
+  expect(await hitRatio(asking(new LRUCache<string, object>({ max: ROOM })))).toBeLessThan(0.6);
+});
+
+test('as long as nothing is asked for twice, all of the room is used, and the oldest goes first', () => {
+  const cache = new SegmentedLru(10);
+  for (let i = 0; i < 12; i++) cache.set(String(i), { i }, 1);
+  expect([...cache.values()].map((value) => (value as { i: number }).i).sort((a, b) => a - b)).toEqual([
+    2, 3, 4, 5, 6, 7, 8, 9, 10, 11,
+  ]);
+});
+
+test('what was used again stays, until others were and it was not', () => {
+  const cache = new SegmentedLru(10);
+  cache.set('first', {}, 1);
+  cache.protect('first');
+  for (let i = 0; i < 100; i++) cache.set(`once ${i}`, {}, 1);
+  expect(cache.peek('first')).toBeDefined();
+  for (let i = 0; i < 10; i++) {
+    cache.set(`twice ${i}`, {}, 1);
+    cache.protect(`twice ${i}`);
+  }
+  for (let i = 0; i < 10; i++) cache.set(`once ${i}`, {}, 1);
+  expect(cache.peek('first')).toBeUndefined();
+  expect(cache.peek('twice 9')).toBeDefined();
+});
+
+const step = fc.record({
+  do: fc.constantFrom('get' as const, 'protect' as const, 'set' as const, 'peek' as const, 'delete' as const),
+  key: fc.nat(12).map(String),
+  size: fc.integer({ min: 1, max: 12 }),
+});
+
+test('it never takes more than its room, gives back what was set last, and keeps the newest', () => {
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const cache = new SegmentedLru(10);
+      const last = new Map<string, object>();
+      for (const { do: what, key, size } of steps) {
+        if (what === 'set') {
+          const value = { size };
+          cache.set(key, value, size);
+          last.set(key, value);
+          expect(cache.peek(key)).toBe(size <= 10 ? value : undefined);
+        } else if (what === 'delete') {
+          cache.delete(key);
+          last.delete(key);
+        } else {
+          const found = cache[what](key);
+          if (found !== undefined) expect(found).toBe(last.get(key));
+          expect(cache.peek(key)).toBe(found);
+        }
+        const sizes = [...cache.values()].map((value) => (value as { size: number }).size);
+        const sum = sizes.reduce((all, one) => all + one, 0);
+        expect(cache.calculatedSize).toBe(sum);
+        expect(sum).toBeLessThanOrEqual(10);
+      }
+    }),
+  );
+});
