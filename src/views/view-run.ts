@@ -436,17 +436,17 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
   }
 
   /**
-   * Leaves out what came from us, because it addresses browsers and proxies and not this cache, and the Cache-Control of
-   * the framework.
+   * Leaves out what came from us, which addresses browsers and proxies and not this cache, and the Cache-Control of the
+   * framework.
    */
   #withoutOurs(headers: Headers): Headers {
     const { 'cache-control': cacheControl, vary, ...others } = headers;
+    const isOurs = cacheControl === this.#added || cacheControl === this.#default;
     const { headers: read } = this.reads;
-    const isOurs = cacheControl === undefined || cacheControl === this.#added || cacheControl === this.#default;
     const left = varyNames(headers).filter((name) => !read.has(name) || this.#ownVary.has(name));
     return {
       ...others,
-      ...(isOurs ? {} : { 'cache-control': cacheControl }),
+      ...(cacheControl === undefined || isOurs ? {} : { 'cache-control': cacheControl }),
       ...(vary === undefined || left.length === 0 ? {} : { vary: left.join(', ') }),
     };
   }

@@ -31,7 +31,7 @@ export interface ReadRecorder {
   readonly isRecording: boolean;
   /** Records a read of something that the request itself holds. */
   read(name: string): void;
-  /** Records a read of a header. */
+  /** Records a read of a header, by the header's name. */
   readHeader(name: string): void;
   /** Records that the handler read what no key can hold. */
   readAll(name: string): void;

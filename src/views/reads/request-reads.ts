@@ -35,10 +35,10 @@ export class RequestReads {
   readonly #tools = new Set<ReadName>();
   readonly #met: () => void;
   #quiet = 0;
-  /** Tells the handler's code from code of others that runs meanwhile; undefined where all code is the handler's. */
-  #isHandler: (() => boolean) | undefined;
   /** Calls under way whose reads do not even shape the answer. */
   #foreign = 0;
+  /** Tells the handler's code from code of others that runs meanwhile; undefined where all code is the handler's. */
+  #isHandler: (() => boolean) | undefined;
   #isClosed = false;
   #reason: ReadReason | undefined;
   #detail: string | undefined;
