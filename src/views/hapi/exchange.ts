@@ -115,6 +115,7 @@ const OWN_OF_REQUEST: ReadonlySet<string> = new Set([
   'route',
   'server',
   'state',
+  'url',
   'yar',
 ]);
 const isOwnOfRequest = (name: string) => OWN_OF_REQUEST.has(name) || internal.has(name);
