@@ -83,16 +83,20 @@ function writeObject(value: object, writing: Writing): string {
     );
   }
   writing.path.push(value);
-  const text = writeWhole(value, writing) ?? writing.instanceText(value) ?? writeValue(value) ?? refuse(value, writing);
+  const text =
+    whole(value, writeData(value, writing), writing) ??
+    writing.instanceText(value) ??
+    whole(value, writeValue(value), writing) ??
+    refuse(value, writing);
   writing.path.pop();
   return text;
 }
 
-function writeWhole(value: object, writing: Writing): string | undefined {
-  const more = writing.beside(value);
+/** Adds to the text of a value what it holds beside; undefined if that cannot be told. */
+function whole(value: object, text: string | undefined, writing: Writing): string | undefined {
+  const more = text === undefined ? undefined : writing.beside(value);
   if (more === 'unknown') return undefined;
-  const text = writeData(value, writing);
-  return text === undefined || more === undefined ? text : `${text}&${write(more, writing)}`;
+  return more === undefined ? text : `${text}&${write(more, writing)}`;
 }
 
 /** Writes plain data and built-in values whose whole state is known; returns undefined for any other instance. */

@@ -286,6 +286,7 @@ function exchangeOf(request: FastifyRequestLike, reply: FastifyReplyLike, route 
     request,
     incoming: raw,
     response: reply.raw as ServerResponse,
+    reply,
     target: request.originalUrl,
     urls: [request.originalUrl, raw.url ?? ''],
     route,

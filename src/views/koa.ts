@@ -248,7 +248,8 @@ function rewrite(context: RoutedContext, { urls }: Address): () => void {
     (context as { originalUrl: string }).originalUrl = to.own;
     request.originalUrl = to.own;
     if (before.target !== undefined) req.originalUrl = to.target as string;
-    request.memoizedURL = to.memoized;
+    if (to.memoized === undefined) Reflect.deleteProperty(request, 'memoizedURL');
+    else request.memoizedURL = to.memoized;
   };
   set({ url, own, target, memoized: undefined });
   return () => set({ ...before, own: originalUrl });
@@ -293,9 +294,11 @@ function isStream(body: unknown): boolean {
   return 'pipe' in body || 'getReader' in body || body instanceof Blob || body instanceof Response;
 }
 
-/** Returns what Koa sends for an object if no middleware changes it; undefined for other bodies. */
+/** Returns what Koa sends for an object or bytes if no middleware changes them; undefined for other bodies. */
 function textOf(body: unknown): Buffer | undefined {
-  if (typeof body !== 'object' || body === null || body instanceof Uint8Array || isStream(body)) return undefined;
+  if (typeof body !== 'object' || body === null || isStream(body)) return undefined;
+  // Middleware outside may change the bytes in their place.
+  if (body instanceof Uint8Array) return Buffer.from(body);
   try {
     return Buffer.from(JSON.stringify(body));
   } catch {

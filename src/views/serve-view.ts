@@ -181,9 +181,6 @@ const PERSONAL: ReadonlySet<MissReason> = new Set<MissReason>([
   'unseen',
 ]);
 
-/** Reasons for which nobody looks at what the handler reads, although others may be answered from the cache. */
-const UNWATCHED: ReadonlySet<MissReason> = new Set<MissReason>(['target']);
-
 /** Sets X-Cache on the response to a request in which the cache takes no part, and reports it. */
 function note(exchange: Exchange, settings: ViewSettings, reason: Passed): void {
   const { response } = exchange;
@@ -191,7 +188,8 @@ function note(exchange: Exchange, settings: ViewSettings, reason: Passed): void 
   const visit = new Visit(exchange, settings.isSession);
   if (PERSONAL.has(reason)) visit.mark();
   answerFor(response, visit);
-  if (UNWATCHED.has(reason)) answerFor(response, NOT_SHARED);
+  // Nobody looks at what the handler reads.
+  if (reason === 'target') answerFor(response, NOT_SHARED);
   report(exchange, settings, 'skip', reason);
 }
 

@@ -201,6 +201,32 @@ describe.each(allFrameworks.filter(([name]) => name !== 'hapi'))(
         (who) => Object.defineProperty({}, 'toString', { value: () => who ?? 'nobody' }),
       ],
       ['an object with a symbol', (who) => ({ [Symbol.toPrimitive]: () => who ?? 'nobody' })],
+      [
+        'an object that answers for any name',
+        (who) => new Proxy({}, { get: (_, key) => (key === 'toString' ? () => who ?? 'nobody' : undefined) }),
+      ],
+      [
+        'an object with such an object in it',
+        (who) => [new Proxy({}, { get: (_, key) => (key === 'toString' ? () => who ?? 'nobody' : undefined) })],
+      ],
+      [
+        'a date of a library, with a language',
+        (who) => {
+          class Day {
+            readonly lang = who;
+            valueOf() {
+              return 0;
+            }
+            toString() {
+              return 'day';
+            }
+            [Symbol.toPrimitive]() {
+              return this.lang ?? 'nobody';
+            }
+          }
+          return new Day();
+        },
+      ],
       ['text with an owner', (who) => Object.assign(new String('x'), { toString: () => who ?? 'nobody' })],
     ];
     test.each(instances)('%s', async (_what, make) => {

@@ -31,7 +31,7 @@ export interface ReadRecorder {
   readonly isRecording: boolean;
   /** Records a read of something that the request itself holds. */
   read(name: string): void;
-  /** Records a read of a header. */
+  /** Records a read of a header, by the header's name. */
   readHeader(name: string): void;
   /** Records that the handler read what no key can hold. */
   readAll(name: string): void;
@@ -51,6 +51,8 @@ export interface Exchange {
   };
   /** Node's own response; everything that is sent passes through it. */
   readonly response: ServerResponse;
+  /** The framework's own, if that keeps headers of its own. */
+  readonly reply?: object;
   /** Path and query of the original request, even in a mounted router. */
   readonly target: string;
   /** Scheme and host as the framework reports them; it knows which proxies to trust. */

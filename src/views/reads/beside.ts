@@ -1,4 +1,7 @@
+import { types } from 'node:util';
 import { isPlain } from '../../util/plain.ts';
+
+const { isProxy } = types;
 
 /** Built-in classes whose instances are written by their content. */
 const BUILT_IN: readonly { readonly prototype: object }[] = [Map, Set, URL, RegExp, String, Buffer, Uint8Array];
@@ -10,6 +13,8 @@ const BY_NATURE: ReadonlySet<string | symbol> = new Set(['length', 'lastIndex'])
  * of built-in objects. Somebody may have written there for whom the value is.
  */
 export function beside(value: object): readonly unknown[] | 'unknown' | undefined {
+  // What a proxy answers is not what it holds.
+  if (isProxy(value)) return 'unknown';
   if (Array.isArray(value)) {
     const names = Reflect.ownKeys(value);
     return names.length === value.length + 1
@@ -28,7 +33,9 @@ export function beside(value: object): readonly unknown[] | 'unknown' | undefine
     );
   }
   const kind = BUILT_IN.find(({ prototype }) => prototype.isPrototypeOf(value));
-  if (kind === undefined || kind === String) return undefined;
+  if (kind === String) return undefined;
+  // An instance of another class, which stands for a primitive.
+  if (kind === undefined) return pairs(value, Reflect.ownKeys(value));
   if (Object.getPrototypeOf(value) !== kind.prototype) return 'unknown';
   // The bytes are written already.
   return value instanceof Uint8Array ? undefined : pairs(value, Reflect.ownKeys(value));

@@ -10,11 +10,17 @@ export const SESSION = 'session';
 export const IP = 'ip';
 export const CERTIFICATE = 'certificate';
 export const ALL_HEADERS = 'headers';
+export const SET = 'set';
 
 const HEADERS = 'headers.';
 
 export function headerRead(name: string): ReadName {
   return `${HEADERS}${name}`;
+}
+
+/** Name of a read of a response header that middleware has set. */
+export function setRead(name: string): ReadName {
+  return `${SET}.${name}`;
 }
 
 export function cookieRead(name: string): ReadName {

@@ -33,21 +33,26 @@ export class RequestReads {
   readonly #copies = new Set<Copies>();
   /** Reads of loggers and the framework's parts. */
   readonly #tools = new Set<ReadName>();
+  readonly #met: () => void;
   #quiet = 0;
-  /** Tells the handler's code from code of others that runs meanwhile; undefined where all code is the handler's. */
-  #isHandler: (() => boolean) | undefined;
   /** Calls under way whose reads do not even shape the answer. */
   #foreign = 0;
+  /** Tells the handler's code from code of others that runs meanwhile; undefined where all code is the handler's. */
+  #isHandler: (() => boolean) | undefined;
   #isClosed = false;
   #reason: ReadReason | undefined;
   #detail: string | undefined;
 
-  /** @param tell describes a read in a report; left out where nobody looks at reports */
+  /** @param tell describes a read in a report; left out where nobody looks at reports
+   * @param met called when a value was a model: its token must be asked for now, before it changes
+   */
   constructor(
     values: RequestValues,
     counts: (name: ReadName) => boolean,
     tell: ((name: ReadName) => string) | undefined,
+    met: () => void = () => {},
   ) {
+    this.#met = met;
     this.#values = values;
     this.#counts = counts;
     this.#tell = tell;
@@ -93,7 +98,9 @@ export class RequestReads {
   readValue(name: ReadName, value: unknown): void {
     if (!this.#isNew(name)) return;
     const [first, rest] = splitRead(name);
+    const { length } = this.#values.models;
     this.silently(() => this.#note(name, this.#values.textOf(rest === '' ? first : rest, value)));
+    if (this.#values.models.length > length) this.#met();
   }
 
   /** Records that the handler read what no key can hold. */
@@ -150,10 +157,15 @@ export class RequestReads {
     if (!isCopying) this.readValue(`${read}.${name}`, value);
   }
 
-  /** A page of ours begins, and records by itself what it looks up. */
-  pageBegins(): void {
+  /**
+   * A page of ours begins, and records by itself what it looks up. If it was not given all that was copied, the copies
+   * are another's, whose template calls ours.
+   */
+  pageBegins(variables: object): void {
     const copies = copying.current;
-    if (copies !== undefined) this.#copies.delete(copies);
+    if (copies === undefined) return;
+    const names = [...copies.copied.keys()].map((read) => splitRead(read)[1]);
+    if (names.every((name) => name in variables)) this.#copies.delete(copies);
   }
 
   /** Ends the recording. */

@@ -7,8 +7,9 @@ import { sessionText } from '../http/visitor.ts';
 import type { Views } from '../views.ts';
 import { beside } from './beside.ts';
 import { hasVariable, leftOn, variablesOf } from './left-behind.ts';
-import { CERTIFICATE, COOKIES, IP, type ReadName, SESSION, splitRead } from './read-names.ts';
+import { CERTIFICATE, COOKIES, IP, type ReadName, SESSION, SET, splitRead } from './read-names.ts';
 import { cookieObjectsOf } from './watched-cookies.ts';
+import { NOT_IN_KEY } from './watched-response.ts';
 
 /** The value belongs to one visitor. */
 export const PERSONAL: unique symbol = Symbol('personal');
@@ -65,6 +66,7 @@ export class RequestValues {
     }
     text += '/';
     for (const key of variablesOf(this.#locals ?? {})) text += ` ${isWord(key) ? key : JSON.stringify(key)}`;
+    for (const name of Object.keys(this.#exchange.headers())) if (!NOT_IN_KEY.has(name)) text += ` ${name}`;
     return short(`${text} ${this.#exchange.response.statusCode}`);
   }
 
@@ -87,6 +89,7 @@ export class RequestValues {
     if (first === COOKIES) return this.#cookie(rest);
     if (first === IP || first === CERTIFICATE) return PERSONAL;
     if (first === SESSION) return this.#session();
+    if (first === SET) return this.textOf(rest, this.#exchange.headers()[rest]);
     const { localsAt, holders } = this.#exchange;
     const holder = first === localsAt?.read ? this.#locals : holders.find(({ name }) => name === first)?.object;
     if (holder === undefined || !hasVariable(holder, rest)) return ABSENT;

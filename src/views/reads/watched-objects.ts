@@ -86,6 +86,9 @@ export function watchDerived({ object, names, read }: Derived, reads: RequestRea
     const parent = Object.getPrototypeOf(object) as object;
     const get = (): unknown => {
       if (read !== undefined) reads.read(read);
+      const now = Object.getPrototypeOf(object) as object;
+      // A mounted application may trust other proxies, so that it finds something else than what is in the key.
+      if (now !== parent) return Reflect.get(now, name, object);
       return reads.deriving(() => Reflect.get(parent, name, object));
     };
     const set = (value: unknown) => void Object.defineProperty(object, name, { ...DATA, value });

@@ -1,4 +1,4 @@
-import { tracePersonal } from './door.ts';
+import { traceHeader, tracePersonal } from './door.ts';
 import { type Dict, distinctOf, isFound, nodes, rawOf, type Scope } from './reads.ts';
 
 const PERSONAL: ReadonlySet<string> = new Set(['cookie', 'authorization']);
@@ -8,6 +8,7 @@ export function headerRead(scope: Scope, holder: Dict, name: string, by: string)
   const value = found(scope, holder, name, by);
   const isThere = by === 'size' || by === 'destructured' ? rawOf(holder, name).length > 0 : isFound(value);
   if (PERSONAL.has(name) && isThere) tracePersonal(name);
+  traceHeader(name);
   return value;
 }
 
