@@ -160,7 +160,8 @@ describe.each(allFrameworks.filter(([name]) => name !== 'hapi'))(
         (call) => call.send(`for ${(values(call).signedCookies as Values)?.constructor ?? 'nobody'}`),
         ({ request, headers }) => {
           request.signedCookies = Object.create(null);
-          if (headers['x-who'] !== undefined) (request.signedCookies as Values).constructor = headers['x-who'];
+          if (headers['x-who'] !== undefined)
+            Object.assign(request.signedCookies as Values, { constructor: headers['x-who'] });
         },
       );
     });

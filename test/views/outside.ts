@@ -44,7 +44,13 @@ export function outside(run: (at: Outside) => void): Pick<Plan, 'express' | 'fas
     },
     hapi: (server) => {
       server.ext('onRequest', (request, h) => {
-        run({ request: request as never, locals: request.app as Values, headers: request.headers as never });
+        run({
+          request: request as never,
+          locals: request.app as Values,
+          headers: request.headers as never,
+          response: request.raw.res as never,
+          rawResponse: request.raw.res as never,
+        });
         return h.continue;
       });
     },

@@ -223,7 +223,7 @@ describe('Express: what a stranger sends', () => {
           const { render } = res;
           res.render = function (this: express.Response, file: string) {
             const all = { ...res.locals };
-            render.call(this, file, { text: all.mobile ? 'small' : 'large' });
+            render.call(this, file, { text: all.mobile ? 'small' : 'large' } as never);
           } as express.Response['render'];
           next();
         });

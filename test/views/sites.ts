@@ -391,6 +391,9 @@ function hapiCall(
     },
     request,
     raw: request.raw.req,
+    response: request.raw.res,
+    rawResponse: request.raw.res,
+    locals: request.app,
   };
   const answer = () => {
     if (typeof given === 'symbol') return given;
