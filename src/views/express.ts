@@ -26,8 +26,8 @@ export interface ExpressRequest extends IncomingMessage {
   readonly originalUrl: string;
   readonly baseUrl: string;
   readonly protocol: string;
-  /** In Express 5 with the port. */
-  readonly host: string;
+  /** Without the port. */
+  readonly hostname: string;
 }
 
 /**
@@ -65,13 +65,23 @@ export function requestStart(): (request: unknown, response: unknown, next: () =
   };
 }
 
+/**
+ * Returns host and port of the header that Express took the hostname from: it knows which proxies to trust. Only
+ * Express 5 has a getter for both.
+ */
+function hostOf({ hostname = '', headers }: RoutedRequest): string {
+  const [forwarded = ''] = String(headers['x-forwarded-host'] ?? '').split(',');
+  const isIts = (host: string) => host === hostname || host.startsWith(`${hostname}:`);
+  return [headers.host ?? '', forwarded.trim()].find(isIts) ?? hostname;
+}
+
 /** Expires the views that an unsafe request changes. */
 function watch(request: RoutedRequest, response: ExpressResponse): void {
   if (!mayWrite(request.method)) return;
   const write = (): Write => ({
     method: request.method,
     protocol: request.protocol,
-    host: request.host ?? request.headers.host ?? '',
+    host: hostOf(request),
     target: request.originalUrl,
   });
   watchWrite(response, write, () => headersOf(response));
@@ -162,7 +172,7 @@ function exchangeOf(request: RoutedRequest, response: ExpressResponse, number = 
     ],
     rewrite: (address) => rewrite(request, address),
     protocol: request.protocol,
-    host: request.host ?? request.headers.host ?? '',
+    host: hostOf(request),
     params: request.params ?? {},
     // In a mounted router only the current address is known, not the whole pattern.
     pattern: baseUrl === '' && typeof route?.path === 'string' ? route.path : undefined,

@@ -80,7 +80,8 @@ export async function isFresh(exchange: Exchange, models: unknown, options: Fres
       status: 304,
       headers: { ETag: met, 'Cache-Control': cacheControl },
       removed: ['content-type', 'content-length'],
-      body: '',
+      body: Buffer.alloc(0),
+      text: undefined,
     };
   }
   // A view that is being cached gets its own validator.

@@ -333,14 +333,14 @@ function watchBody(response: object, given: () => void): void {
   });
 }
 
-function send(context: KoaContext, { status, headers, removed, body }: Reply): void {
+function send(context: KoaContext, { status, headers, removed, body, text }: Reply): void {
   context.status = status;
   for (const [name, value] of Object.entries(headers)) {
     context.set(name, Array.isArray(value) ? value : String(value));
   }
   const hadType = context.res.hasHeader('Content-Type');
   // Pass text on as text and data as data, because outer middleware may work on it.
-  context.body = status === 304 ? null : typeof body === 'string' ? dataOf(body, headers) : body;
+  context.body = status === 304 ? null : text === undefined ? body : dataOf(text, headers);
   // Koa sets a type for every body.
   if (!hadType && !('content-type' in headers)) context.remove('Content-Type');
   for (const name of removed) context.remove(name);

@@ -5,7 +5,7 @@ import type { Body } from '../render/body.ts';
 import { addressOf } from './http/address.ts';
 import { tagCodings } from './http/conditional.ts';
 import type { Exchange } from './http/exchange.ts';
-import { answerFor, markPersonal } from './http/last-word.ts';
+import { answerFor, markPersonal, NOT_SHARED } from './http/last-word.ts';
 import { record } from './http/recorder.ts';
 import { forVisitor, replyWith } from './http/reply.ts';
 import { type SkipReason, skipReason } from './http/request-rules.ts';
@@ -152,7 +152,7 @@ async function answer(exchange: Exchange, settings: ViewSettings): Promise<ViewR
   }
   if (view === 'personal' || view === 'unseen') return view;
   // Whoever stored it may have had other options.
-  if (view !== undefined && settings.statuses.has(view.status) && view.bytes <= settings.maxBytes) {
+  if (view !== undefined && settings.statuses.has(view.status) && view.body.length <= settings.maxBytes) {
     const reply = forVisitor(replyWith(view, incoming, now()), exchange.headers(), settings.cacheControl);
     answerFor(exchange.response);
     report(exchange, settings, 'hit', undefined);
@@ -161,10 +161,12 @@ async function answer(exchange: Exchange, settings: ViewSettings): Promise<ViewR
     return 'answered';
   }
   own ??= await slot.open();
-  if (own.uncached !== undefined) return 'unknown token';
-  return new ViewRun(exchange, settings, { slot, own, since, address, values: request }, (reason, detail) =>
+  const run = new ViewRun(exchange, settings, { slot, own, since, address, values: request }, (reason, detail) =>
     report(exchange, settings, 'miss', reason, detail),
   );
+  // What the handler reads is asked for all the same: caches on the way are told.
+  if (own.uncached !== undefined) run.refuse('unknown token');
+  return run;
 }
 
 /**
@@ -186,6 +188,8 @@ function note(exchange: Exchange, settings: ViewSettings, reason: Passed): void 
   const visit = new Visit(exchange, settings.isSession);
   if (PERSONAL.has(reason)) visit.mark();
   answerFor(response, visit);
+  // Nobody looks at what the handler reads.
+  if (reason === 'target') answerFor(response, NOT_SHARED);
   report(exchange, settings, 'skip', reason);
 }
 

@@ -16,6 +16,7 @@ import { storedView, strongTag } from './http/reply.ts';
 import type { SkipReason } from './http/request-rules.ts';
 import { type ResponseReason, responseReason, varyNames } from './http/response-rules.ts';
 import { surrogateValue } from './http/surrogate.ts';
+import { addVary, varyWith } from './http/vary.ts';
 import { Visit } from './http/visit.ts';
 import type { ViewSettings } from './options.ts';
 import { headerRead, type ReadName } from './reads/read-names.ts';
@@ -92,6 +93,9 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
   #skip: boolean | Promise<boolean> = false;
   /** Whether the body was searched for secrets when the head was sent. */
   #isSearched = false;
+  /** Vary before this class added what the handler read. */
+  #ownVary: ReadonlySet<string> = new Set();
+  #mayBeShared = true;
   /** Cache-Control as all others left it, before a personal answer was made private. */
   #lastControl: Headers[string] | undefined;
 
@@ -164,6 +168,10 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
     return this.reads.silently(() => this.#visit.isPersonal());
   }
 
+  mayBeShared(): boolean {
+    return this.#mayBeShared;
+  }
+
   /** Adds models to the dependencies. Resolves when their tokens are known. */
   async depend(models: readonly Identity[]): Promise<void> {
     const asking = this.#slot.depend(models).then((body) => this.#body.include(body));
@@ -227,6 +235,7 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
         return this.#isNotModified(head);
       });
     } catch (error) {
+      this.#mayBeShared = false;
       this.#fail(error);
       return false;
     }
@@ -237,6 +246,7 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
     const { response, incoming } = this.#exchange;
     const { cacheControl, surrogate, debug } = this.#settings;
     varyByOrigin(response, incoming.headers.origin);
+    this.#varyByReads(body !== undefined);
     const reason = this.#reason(status, headers) ?? this.#bodyReason(headers, body);
     if (reason !== undefined) this.refuse(reason);
     response.setHeader('X-Cache', debug && reason !== undefined ? `miss (${reason}${this.#detail(reason)})` : 'miss');
@@ -250,6 +260,20 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
     if (body !== undefined && !isStrong(headers.etag)) response.setHeader('ETag', strongTag(headers, body));
     if (surrogate !== undefined) response.setHeader(surrogate.header, this.#surrogate(surrogate, body !== undefined));
     tagCodings(response);
+  }
+
+  /**
+   * Tells caches on the way by which request headers the handler chose this answer. Of an answer that is sent before the
+   * handler has read all, that is not known.
+   *
+   * @param isWhole whether the handler has given all of its answer
+   */
+  #varyByReads(isWhole: boolean): void {
+    const { headers, isClosed } = this.reads;
+    const { response } = this.#exchange;
+    this.#ownVary = new Set(varyNames({ vary: text(response.getHeader('vary')) }));
+    addVary(response, headers);
+    if (!isWhole && !isClosed) this.#mayBeShared = false;
   }
 
   /** Whether the client has exactly what is about to be sent, stored or not; if so, sets the tag that it knows. */
@@ -329,11 +353,12 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
     if (this.#settings.ignoreHost && repeatsHost(this.#exchange, headers, body)) return 'repeats host';
     const { surrogate } = this.#settings;
     const lifetime = lifetimeOf(this.#withoutOurs(headers), this.#answered);
-    // Now all dependencies are known.
+    // Now all dependencies are known, and all reads.
     const named = surrogate && { [surrogate.header.toLowerCase()]: this.#surrogate(surrogate, true) };
+    const vary = varyWith(text(headers.vary), this.reads.headers);
     return this.#slot.keep({
       view: storedView(
-        { status, headers: { ...this.#ownHeaders(headers), ...named }, body },
+        { status, headers: { ...this.#ownHeaders(headers), ...named, ...(vary === '' ? {} : { vary }) }, body },
         this.#before,
         this.#settings.views.engine.settings.now(),
       ),
@@ -358,7 +383,7 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
   #bodyReason(headers: Headers, body: Buffer | undefined): MissReason | undefined {
     const { engine } = this.#settings.views;
     // Check here, because the sending code is still in its transaction.
-    if ([...this.#body.dependencies.tokens.keys()].some((name) => engine.isUncommitted(name))) return 'unknown token';
+    if (this.#names.some((name) => engine.isUncommitted(name))) return 'unknown token';
     if (!isCoded(headers) && this.#handedOver?.isSame(body) === false) return 'changed outside';
     this.#isSearched = body !== undefined;
     if (repeatsSecret(this.#exchange, [{ headers, body }])) return 'csrf token';
@@ -379,8 +404,12 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
   }
 
   #surrogate(surrogate: NonNullable<ViewSettings['surrogate']>, isComplete: boolean): string {
-    const names = new Set([...this.#body.dependencies.tokens.keys(), ...this.#slot.newNames]);
-    return surrogateValue([...names], surrogate, isComplete);
+    return surrogateValue([...new Set(this.#names)], surrogate, isComplete);
+  }
+
+  /** All names that the view depends on, as far as is known. */
+  get #names(): readonly string[] {
+    return [...this.#body.dependencies.tokens.keys(), ...this.#slot.newNames];
   }
 
   /** Returns what was read, and the request headers that the response names in its Vary. */
@@ -388,7 +417,8 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
     const all = new Map(this.reads.found);
     // A compressed body is only for clients that accept its coding, even if Vary does not say so.
     const maybeCoded = isCoded(headers) || this.#exchange.mayCompress;
-    for (const name of maybeCoded ? ['accept-encoding', ...varyNames(headers)] : varyNames(headers)) {
+    const named = varyNames(this.#withoutOurs(headers));
+    for (const name of maybeCoded ? ['accept-encoding', ...named] : named) {
       if (name === 'accept-encoding' && !maybeCoded && this.#exchange.compressesAnswers === true) continue;
       const read = headerRead(name);
       if (!all.has(read)) all.set(read, this.#values.text(read));
@@ -406,13 +436,19 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
   }
 
   /**
-   * Leaves out the Cache-Control that came from our options, which addresses browsers and proxies and not this cache, and
-   * that of the framework.
+   * Leaves out what came from us, which addresses browsers and proxies and not this cache, and the Cache-Control of the
+   * framework.
    */
   #withoutOurs(headers: Headers): Headers {
-    const { 'cache-control': cacheControl, ...others } = headers;
-    const isOurs = cacheControl !== undefined && (cacheControl === this.#added || cacheControl === this.#default);
-    return isOurs ? others : headers;
+    const { 'cache-control': cacheControl, vary, ...others } = headers;
+    const isOurs = cacheControl === this.#added || cacheControl === this.#default;
+    const { headers: read } = this.reads;
+    const left = varyNames(headers).filter((name) => !read.has(name) || this.#ownVary.has(name));
+    return {
+      ...others,
+      ...(cacheControl === undefined || isOurs ? {} : { 'cache-control': cacheControl }),
+      ...(vary === undefined || left.length === 0 ? {} : { vary: left.join(', ') }),
+    };
   }
 
   #fail(error: unknown): void {

@@ -55,7 +55,7 @@ export class ViewSlot {
   readonly #keys: AddressKeys;
   readonly #models: readonly Identity[];
   readonly #request: RequestValues;
-  /** The view's names that have no token, each with the token of its guard. */
+  /** Names that the view depends on and that have no token, each with the token of its guard. */
   readonly #guards = new Map<string, Token>();
   /** What is known of the address. */
   #record: AddressRecord = { reads: [], stored: [] };
@@ -116,37 +116,32 @@ export class ViewSlot {
     return reasonOf(texts) ?? (texts as unknown as Found);
   }
 
-  /** Returns a body with the tokens of all names that the models depend on. */
+  /**
+   * Returns a body with the tokens of all names that the models depend on. Names that have no token get one when the view
+   * is stored, and join its dependencies then.
+   */
   async depend(models: readonly Identity[]): Promise<Body> {
     const names = new Set(models.flatMap(dependencyNames));
     const body = new Body();
     for (const name of names) this.#reader.token(name);
     while (this.#reader.isPending) await this.#reader.ask();
+    const missing = new Set([...names].filter((name) => this.#reader.isMissing(name)));
+    for (const name of missing) this.#reader.token(guardOf(name));
+    while (this.#reader.isPending) await this.#reader.ask();
     for (const name of names) {
-      if (this.#reader.isMissing(name)) continue;
+      const isMissing = missing.has(name);
       // The name was changed in the transaction around, which no other connection can see yet.
-      const token = this.#engine.isUncommitted(name) ? UNKNOWN : this.#reader.token(name);
-      if (typeof token === 'string') body.dependencies.add(name, token);
-      else body.uncached ??= 'unknown token';
+      const token = this.#engine.isUncommitted(name) ? UNKNOWN : this.#reader.token(isMissing ? guardOf(name) : name);
+      if (typeof token !== 'string') body.uncached ??= 'unknown token';
+      else if (isMissing) this.#guards.set(name, token);
+      else body.dependencies.add(name, token);
     }
     return body;
   }
 
-  /**
-   * Returns the dependencies that the view has in any case. Call this first. Names of the view that have no token get
-   * one when the view is stored, and join its dependencies then.
-   */
-  async open(): Promise<Body> {
-    const body = await this.depend([...this.#keys.identities, ...this.#models]);
-    const missing = this.#keys.names.filter((name) => this.#reader.isMissing(name));
-    for (const name of missing) this.#reader.token(guardOf(name));
-    while (this.#reader.isPending) await this.#reader.ask();
-    for (const name of missing) {
-      const guard = this.#reader.token(guardOf(name));
-      if (typeof guard === 'string') this.#guards.set(name, guard);
-      else body.uncached ??= 'unknown token';
-    }
-    return body;
+  /** Returns the dependencies that the view has in any case. Call this first. */
+  open(): Promise<Body> {
+    return this.depend([...this.#keys.identities, ...this.#models]);
   }
 
   /**
@@ -154,7 +149,7 @@ export class ViewSlot {
    * this visitor or cannot be compared.
    */
   async find(): Promise<StoredView | ReadReason | undefined> {
-    // Without a token nothing can be stored.
+    // What is stored depends on all these names, and has their tokens.
     if (this.#guards.size > 0) return undefined;
     const record = await this.#read([]);
     if (record === undefined || 'body' in record) return record;
@@ -166,7 +161,7 @@ export class ViewSlot {
     return varied !== undefined && 'body' in varied ? varied : undefined;
   }
 
-  /** The view's own names that have no token yet. */
+  /** Names that the view depends on and that have no token yet. */
   get newNames(): Iterable<string> {
     return this.#guards.keys();
   }

@@ -28,3 +28,12 @@ test('docs/views.md names every parameter that tracks visitors', () => {
   const tracking = /const TRACKING[\s\S]*?\];/.exec(read('src/views/http/address.ts'))?.[0] ?? '';
   for (const [, name] of tracking.matchAll(/^ {2}'([^']+)',$/gm)) expect(guide).toContain(`\`${name}\``);
 });
+
+test('docs/views.md names for each threat tests that are there', () => {
+  const rows = [...section('Threats').matchAll(/^\| .* \| .* \| ([\w/-]+): (.*) \|$/gm)];
+  expect(rows.length).toBeGreaterThan(15);
+  for (const [, file, titles = ''] of rows) {
+    const code = read(`test/views/${file}.test.ts`);
+    for (const [, title = ''] of titles.matchAll(/"([^"]+)"/g)) expect(code).toContain(title);
+  }
+});

@@ -163,7 +163,7 @@ describe.each(kinds)('requestStart() %s', (_kind, options) => {
     const start = requestStart();
     const request = (article: Article): Promise<string> =>
       new Promise((resolve, reject) => {
-        start(undefined, undefined, () => {
+        start({ method: 'GET' }, {}, () => {
           env.render('page.njk', { article }, (error, html) => (error ? reject(error) : resolve(html ?? '')));
         });
       });
@@ -188,7 +188,7 @@ describe.each(kinds)('requestStart() %s', (_kind, options) => {
     pass(10_000);
     // The second request answers for the first as well.
     await new Promise<void>((resolve) => {
-      start(undefined, undefined, () => {
+      start({ method: 'GET' }, {}, () => {
         answerAll();
         resolve();
       });

@@ -292,7 +292,7 @@ describe.each(frameworks)('%s: a store that fails', (_name, start) => {
       for (let i = 0; i < 2; i++) {
         expect(await get('/articles/7')).toMatchObject({
           status: 200,
-          cache: 'skip (unknown token)',
+          cache: 'miss (unknown token)',
           text: expect.stringContaining('Edited elsewhere'),
         });
       }

@@ -125,7 +125,8 @@ describe.each(frameworks)('%s: an answer with a cookie is for nobody on the way'
     };
     const { get } = await running([{ path: '/', handler }], late);
     expectPrivate(await get('/', own));
-    expect(await get('/')).toMatchObject({ headers: SHARED });
+    expect(await get('/')).toMatchObject({ cache: 'miss', headers: { 'cache-control': 'private' } });
+    expect(await get('/')).toMatchObject({ cache: 'hit', headers: SHARED });
   });
 });
 
@@ -225,6 +226,8 @@ describe('Express: heads that are written by hand', () => {
     };
     const { get } = await running([{ path: '/', handler }], late);
     expect((await get('/', { 'X-Late': '1' })).headers['cache-control']).toBe('private, no-cache');
+    // What the handler reads now cannot be named in the head any more.
+    expect((await get('/')).headers['cache-control']).toBe('private');
     expect((await get('/')).headers['cache-control']).toBe(shared[1]);
   });
 

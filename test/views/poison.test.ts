@@ -223,7 +223,9 @@ describe('Express: what a stranger sends', () => {
           const { render } = res;
           res.render = function (this: express.Response, file: string) {
             const all = { ...res.locals };
-            render.call(this, file, { text: all.mobile ? 'small' : 'large' } as never);
+            (render as (file: string, options: object) => void).call(this, file, {
+              text: all.mobile ? 'small' : 'large',
+            });
           } as express.Response['render'];
           next();
         });

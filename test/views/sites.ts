@@ -393,7 +393,7 @@ function hapiCall(
     raw: request.raw.req,
     response: request.raw.res,
     rawResponse: request.raw.res,
-    locals: request.app,
+    locals: request.app as Record<string, unknown>,
   };
   const answer = () => {
     if (typeof given === 'symbol') return given;

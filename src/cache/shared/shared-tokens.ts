@@ -124,10 +124,12 @@ export class SharedTokens {
       if (added[i] === 'added') tokens.set(name, making[i] as Token);
       else if (added[i] === 'exists') others.push(name);
     });
-    // Read the guards only now. A bump writes the guard before the name: if it came before our token, the guard has
-    // changed; if it came later, our token is gone.
-    const asked = [...others, ...new Set(names.map(guardOf))];
-    await this.#get(asked, tokens, Math.ceil(until - performance.now()));
+    // Read the guards last. A bump writes the guard before the name: if it came before the token that we have, the guard
+    // has changed; if it came later, that token is gone. Each takes a call of its own, because a store may carry out a
+    // batch in any order.
+    const left = () => Math.ceil(until - performance.now());
+    if (others.length > 0) await this.#get(others, tokens, left());
+    await this.#get([...new Set(names.map(guardOf))], tokens, left());
     const isSame = names.every((name) => tokens.has(name) && tokens.get(guardOf(name)) === guards.get(name));
     if (!isSame || this.#uncertainOf(names).length > 0) return undefined;
     return new Map(names.map((name) => [name, tokens.get(name) as Token]));
@@ -268,15 +270,27 @@ export class SharedTokens {
     this.#delivered(names.filter((_, i) => acknowledged[i]));
   }
 
-  /** Writes tokens, those of guards first. A sparse name counts as acknowledged only together with its guard. */
+  /**
+   * Writes tokens; sparse names only when the store has answered for their guards, because it may carry out a batch in
+   * any order. A sparse name counts as acknowledged only together with its guard.
+   */
   async #write(names: readonly string[], tokens: readonly Token[], timeout: number): Promise<readonly boolean[]> {
+    const items = this.#items(names, tokens, SPARSE_TTL);
     const guards = [...new Set(names.filter(isSparse).map(guardOf))];
-    const items = [...this.#items(guards, this.#mint(guards)), ...this.#items(names, tokens, SPARSE_TTL)];
-    const written = await this.#store.setMany('token', items, timeout);
-    const acknowledged = written.slice(guards.length);
-    if (guards.length === 0) return acknowledged;
-    const lost = new Set(guards.filter((_, i) => !written[i]));
-    return acknowledged.map((done, i) => done && !lost.has(guardOf(names[i] as string)));
+    if (guards.length === 0) return this.#store.setMany('token', items, timeout);
+    const until = performance.now() + timeout;
+    const sparse = items.filter((_, i) => isSparse(names[i] as string));
+    const others = items.filter((_, i) => !isSparse(names[i] as string));
+    const first = [...this.#items(guards, this.#mint(guards)), ...others];
+    const answers = await this.#store.setMany('token', first, timeout);
+    const bumped = new Set(guards.filter((_, i) => answers[i]));
+    // Write them even without their guards, so that what is stored under them goes at once.
+    const written = await this.#store.setMany('token', sparse, Math.ceil(until - performance.now()));
+    const done = new Set<StoreItem>([
+      ...others.filter((_, i) => answers[guards.length + i]),
+      ...sparse.filter((_, i) => written[i]),
+    ]);
+    return names.map((name, i) => done.has(items[i] as StoreItem) && (!isSparse(name) || bumped.has(guardOf(name))));
   }
 
   #mint(names: readonly string[], records?: ReadonlyMap<string, string>): readonly Token[] {

@@ -1,15 +1,17 @@
 import type { Headers, Reply } from '../http/exchange.ts';
-import { withoutConditions } from '../reads/watched-headers.ts';
+import { hasConditions, withoutConditions } from '../reads/watched-headers.ts';
 import type { HapiResponse, HapiToolkit, WholeRequest } from './lifecycle.ts';
 
 /** Returns the response with which hapi answers in place of the handler. */
 export function responseOf(
   request: WholeRequest,
   h: HapiToolkit,
-  { status, headers, removed, body }: Reply,
+  { status, headers, removed, body, text }: Reply,
 ): HapiResponse {
   for (const name of removed) request.raw.res.removeHeader(name);
-  const response = h.response(status === 304 || body.length === 0 ? undefined : sourceOf(request, headers, body));
+  const response = h.response(
+    status === 304 || body.length === 0 ? undefined : sourceOf(request, headers, text ?? body),
+  );
   for (const [name, value] of Object.entries(headers)) {
     // hapi counts by itself: it may compress, or change data.
     if (name.toLowerCase() !== 'content-length') response.header(name, value);
@@ -26,6 +28,7 @@ export function responseOf(
 /** Hides the request's conditions from hapi, which would look at them again, whatever the status. */
 export function hideConditions(request: WholeRequest): void {
   const { headers } = request;
+  if (!hasConditions(headers)) return;
   const shown = withoutConditions(headers);
   const to = request as { headers: object };
   to.headers = shown;

@@ -31,6 +31,8 @@ export interface ReadRecorder {
   readonly isRecording: boolean;
   /** Records a read of something that the request itself holds. */
   read(name: string): void;
+  /** Records a read of a header, by the header's name. */
+  readHeader(name: string): void;
   /** Records that the handler read what no key can hold. */
   readAll(name: string): void;
   /** Runs code whose reads do not count. */
@@ -108,5 +110,7 @@ export interface Reply {
   readonly headers: Headers;
   /** Headers that were set before the handler ran and that the handler removed. */
   readonly removed: readonly string[];
-  readonly body: Buffer | string;
+  readonly body: Buffer;
+  /** The body as text, where it is UTF-8. */
+  readonly text: string | undefined;
 }

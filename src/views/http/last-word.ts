@@ -2,16 +2,20 @@ import { subscribe } from 'node:diagnostics_channel';
 import type { OutgoingHttpHeader, ServerResponse } from 'node:http';
 import { dropNonces } from './csp.ts';
 import { text } from './header-text.ts';
-import { makePrivate, speaksToOne, variesByVisitor } from './personal-headers.ts';
+import { keepFromShared, makePrivate, speaksToOne, variesByVisitor } from './personal-headers.ts';
 import { givenHeaders, isHeadSent, setGiven } from './raw-head.ts';
 
 /** Knows whether an answer belongs to one visitor. */
 export interface Asked {
   /** Called when the head is written, after all other code has changed it. */
   isPersonal(): boolean;
+  /** Whether caches on the way may keep an answer that is not personal; by default they may. */
+  mayBeShared?(): boolean;
 }
 
 const ONE_VISITOR: Asked = { isPersonal: () => true };
+/** An answer for all, of which is not known by which request headers it was chosen. */
+export const NOT_SHARED: Asked = { isPersonal: () => false, mayBeShared: () => false };
 const EVERYBODY: Asked = { isPersonal: () => false };
 
 /**
@@ -71,7 +75,18 @@ export function answerFor(response: ServerResponse, asked: Asked = EVERYBODY): v
     response.writeHead = outermost as ServerResponse['writeHead'];
     watched[LAST_WORD] = ONE_VISITOR;
   } else if (before === null) watched[LAST_WORD] = asked;
-  else if (asked !== EVERYBODY) watched[LAST_WORD] = { isPersonal: () => before.isPersonal() || asked.isPersonal() };
+  else if (asked !== EVERYBODY) watched[LAST_WORD] = both(before, asked);
+}
+
+function both(one: Asked, other: Asked): Asked {
+  return {
+    isPersonal: () => one.isPersonal() || other.isPersonal(),
+    mayBeShared: () => mayBeShared(one) && mayBeShared(other),
+  };
+}
+
+function mayBeShared(asked: Asked): boolean {
+  return asked.mayBeShared?.() ?? true;
 }
 
 /** Says that an answer belongs to one visitor. Does nothing once the head is written. */
@@ -84,9 +99,11 @@ function speak(response: ServerResponse, inner: WriteHead, args: HeadArguments):
   if (asked === undefined || asked === null || isHeadSent(response)) return inner.apply(response, args);
   const given = givenHeaders(args);
   // Most answers are for all, and their headers need not be taken apart.
-  if (args[0] !== 304 && !Array.isArray(given) && !isForOne(response, asked, given)) return inner.apply(response, args);
+  const isPlain = args[0] !== 304 && !Array.isArray(given) && mayBeShared(asked);
+  if (isPlain && !isForOne(response, asked, given)) return inner.apply(response, args);
   const [status, ...message] = setGiven(response, args);
   if (isForOne(response, asked, undefined)) makePrivate(response);
+  else if (!mayBeShared(asked)) keepFromShared(response);
   if (status === 304) dropNonces(response);
   return inner.call(response, status, ...message);
 }

@@ -22,11 +22,11 @@ export function variesByVisitor(vary: string): boolean {
 }
 
 /**
- * Headers that let proxies and CDNs keep an answer whatever its Cache-Control says, or that tell them under which tags:
+ * Headers that let only proxies and CDNs keep an answer, whatever its Cache-Control says, or that tell them under which tags:
  * those of RFC 9213, Fastly, Cloudflare, Varnish, Akamai, nginx, LiteSpeed and others.
  */
 const FOR_SHARED_CACHES =
-  /^(?:expires|surrogate-.+|(?:.+-)?cdn-cache-control|(?:.+-)?cache-tags?|xkey|edge-control|x-accel-expires|x-litespeed-(?:cache-control|tag))$/;
+  /^(?:surrogate-.+|(?:.+-)?cdn-cache-control|(?:.+-)?cache-tags?|xkey|edge-control|x-accel-expires|x-litespeed-(?:cache-control|tag))$/;
 
 /** Directives that keep proxies away; with a list of fields (`private="x"`) only these are meant. */
 const KEEPS_AWAY = /(?:^|,)\s*(?:private|no-store)\s*(?:$|,)/i;
@@ -34,6 +34,26 @@ const KEEPS_AWAY = /(?:^|,)\s*(?:private|no-store)\s*(?:$|,)/i;
 /** Marks an answer as one visitor's own, for all caches on the way. A Cache-Control that says so already stays. */
 export function makePrivate(response: ServerResponse): void {
   if (!KEEPS_AWAY.test(text(response.getHeader('cache-control')))) response.setHeader('Cache-Control', PRIVATE);
+  dropForShared(response);
+  response.removeHeader('Expires');
+}
+
+/** A directive, with its argument. */
+const DIRECTIVE = /(?:[^,"]|"(?:[^"\\]|\\.)*")+/g;
+/** Directives that speak to shared caches. */
+const SHARED = /^\s*(?:public|s-maxage|proxy-revalidate|private)\s*(?:=|$)/i;
+
+/** Leaves an answer to browsers alone: for as long as it says, but no cache on the way may keep it. */
+export function keepFromShared(response: ServerResponse): void {
+  const control = text(response.getHeader('cache-control'));
+  if (!KEEPS_AWAY.test(control)) {
+    const kept = (control.match(DIRECTIVE) ?? []).filter((directive) => !SHARED.test(directive));
+    response.setHeader('Cache-Control', ['private', ...kept.map((directive) => directive.trim())].join(', '));
+  }
+  dropForShared(response);
+}
+
+function dropForShared(response: ServerResponse): void {
   for (const name of response.getHeaderNames()) {
     if (FOR_SHARED_CACHES.test(name.toLowerCase())) response.removeHeader(name);
   }

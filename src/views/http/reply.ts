@@ -6,6 +6,8 @@ import { text } from './header-text.ts';
 import { ageOf } from './lifetime.ts';
 import { NOT_STORED, type StoredView } from './sound-view.ts';
 
+const EMPTY = Buffer.alloc(0);
+
 /** Headers that a 304 repeats: RFC 9110, section 15.4.5. */
 const NOT_MODIFIED: readonly string[] = [
   'cache-control',
@@ -49,7 +51,7 @@ export function storedView(
     created,
     age: ageOf(headers),
     body,
-    bytes: body.length,
+    text: undefined,
   };
 }
 
@@ -65,7 +67,7 @@ export function replyWith(
   request: { readonly method?: string | undefined; readonly headers: IncomingHttpHeaders },
   now: number,
 ): Reply {
-  const { headers, etag, created, age, removed, status, body, bytes } = view;
+  const { headers, etag, created, age, removed, status, body } = view;
   const modified = text(headers['last-modified']) || lastModified(view, now);
   const met = status === 200 ? validatorMet(request.headers, etag, modified) : undefined;
   if (met !== undefined) {
@@ -74,18 +76,19 @@ export function replyWith(
       status: 304,
       headers: { ...Object.fromEntries(kept), ETag: met },
       removed: [...removed, 'content-type', 'content-length'],
-      body: '',
+      body: EMPTY,
+      text: undefined,
     };
   }
   const all: Record<string, OutgoingHttpHeader> = {
     ...headers,
     ETag: etag,
     'Accept-Ranges': 'none',
-    'Content-Length': bytes,
+    'Content-Length': body.length,
   };
   if (modified !== undefined) all['Last-Modified'] = modified;
   all.Age = age + Math.max(0, Math.floor((now - created) / 1_000));
-  return { status, headers: all, removed, body };
+  return { status, headers: all, removed, body, text: view.text };
 }
 
 /**

@@ -15,10 +15,9 @@ export interface StoredView {
   readonly created: number;
   /** Seconds for which another cache had kept it before. */
   readonly age: number;
-  /** Text where it is UTF-8. */
-  readonly body: Buffer | string;
-  /** Length of the body in bytes. */
-  readonly bytes: number;
+  readonly body: Buffer;
+  /** The body as text, where it is UTF-8. */
+  readonly text: string | undefined;
 }
 
 /**
@@ -77,12 +76,12 @@ export function isSmall({ headers, removed }: Changes): boolean {
  * @param view of any content
  */
 export function isSound(view: { readonly [K in keyof StoredView]: unknown }): view is StoredView {
-  const { status, headers, removed, etag, created, age, body, bytes } = view;
+  const { status, headers, removed, etag, created, age, body } = view;
   if (!(CACHED_STATUSES as readonly unknown[]).includes(status)) return false;
   if (!isStrong(etag) || etag.length > MAX_HEADER_BYTES) return false;
   if (!Number.isInteger(created) || (created as number) < 0 || (created as number) > MAX_TIME) return false;
   if (!Number.isInteger(age) || (age as number) < 0 || (age as number) > MAX_AGE) return false;
-  if (!(body instanceof Buffer || typeof body === 'string') || (bytes as number) > MAX_INFLATED) return false;
+  if (!(body instanceof Buffer) || body.length > MAX_INFLATED) return false;
   if (typeof headers !== 'object' || headers === null || Array.isArray(headers)) return false;
   if (!Array.isArray(removed) || !removed.every(isName)) return false;
   const areSound = Object.entries(headers).every(

@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { LRUCache } from 'lru-cache';
 import type { Entry } from '../../cache/entry.ts';
 import { isSound, type StoredView } from './sound-view.ts';
 
@@ -13,8 +14,8 @@ export interface AddressRecord {
 }
 
 /** Writes a view as a line of JSON and the body; bytes that are not UTF-8 become base64. */
-export function writeView({ body, ...rest }: StoredView): string {
-  const isText = typeof body === 'string' || isUtf8(body);
+export function writeView({ body, text: _, ...rest }: StoredView): string {
+  const isText = isUtf8(body);
   return `${JSON.stringify({ ...rest, text: isText })}\n${body.toString(isText ? 'utf8' : 'base64')}`;
 }
 
@@ -31,15 +32,24 @@ function areWords(values: unknown): values is string[] {
   return Array.isArray(values) && values.length <= MAX_NAMES && values.every((value) => WORD.test(String(value)));
 }
 
-/** What the entries of this process hold, so that it is read and checked once. Bytes are not kept twice. */
-const known = new WeakMap<Pick<Entry, 'html'>, StoredView | AddressRecord>();
+/** Bytes of all views that are kept ready to be sent, beside the memory tier, which holds them as text. */
+const READY_BYTES = 8 * 1_024 * 1_024;
+/** About what the parts of a view take beside its body. */
+const OVERHEAD = 1_024;
+
+/** The views that are served most, ready to be sent: reading one takes longer than all else that a hit needs. */
+const ready = new LRUCache<Pick<Entry, 'html'>, StoredView | AddressRecord>({
+  maxSize: READY_BYTES,
+  maxEntrySize: READY_BYTES / 8,
+  sizeCalculation: (view) => OVERHEAD + ('body' in view ? view.body.length : 0),
+});
 
 /** Returns what an entry holds; undefined if this package cannot have stored it. */
 export function viewOf(entry: Pick<Entry, 'html'>): StoredView | AddressRecord | undefined {
-  const before = known.get(entry);
+  const before = ready.get(entry);
   if (before !== undefined) return before;
   const view = readView(entry.html);
-  if (view !== undefined && !('body' in view && view.body instanceof Buffer)) known.set(entry, view);
+  if (view !== undefined) ready.set(entry, view);
   return view;
 }
 
@@ -51,9 +61,8 @@ export function readView(text: string): StoredView | AddressRecord | undefined {
     const { reads, stored, status, headers, removed, etag, created, age } = head;
     if (reads !== undefined) return areWords(reads) && areWords(stored) ? { reads, stored } : undefined;
     const rest = text.slice(end + 1);
-    // Text stays text: Node sends it together with the head.
-    const body = head.text === true ? rest : Buffer.from(rest, 'base64');
-    const view = { status, headers, removed, etag, created, age, body, bytes: Buffer.byteLength(body) };
+    const body = Buffer.from(rest, head.text === true ? 'utf8' : 'base64');
+    const view = { status, headers, removed, etag, created, age, body, text: head.text === true ? rest : undefined };
     return isSound(view) ? view : undefined;
   } catch {
     return undefined;

@@ -1,6 +1,6 @@
 import { Ambient } from '../../render/ambient.ts';
-import { isTool, type ReadName, splitRead } from './read-names.ts';
-import { PERSONAL, type RequestValues, UNSEEN, type ValueText } from './request-values.ts';
+import { headerRead, isTool, type ReadName, splitRead } from './read-names.ts';
+import { isPersonalHeader, PERSONAL, type RequestValues, UNSEEN, type ValueText } from './request-values.ts';
 
 /** Why a page that was made from certain reads is not stored. */
 export type ReadReason = 'personal' | 'unseen';
@@ -21,6 +21,11 @@ const copying = new Ambient<Copies>();
 export class RequestReads {
   /** What was read, with the text of what was found. */
   readonly found: Map<ReadName, ValueText> = new Map();
+  /**
+   * Names of all request headers that the answer depends on, for its Vary. Some are in the key only as what was made of
+   * them.
+   */
+  readonly headers: Set<string> = new Set();
   readonly #values: RequestValues;
   readonly #counts: (name: ReadName) => boolean;
   readonly #tell: ((name: ReadName) => string) | undefined;
@@ -30,6 +35,8 @@ export class RequestReads {
   readonly #tools = new Set<ReadName>();
   readonly #met: () => void;
   #quiet = 0;
+  /** Calls under way whose reads do not even shape the answer. */
+  #foreign = 0;
   /** Tells the handler's code from code of others that runs meanwhile; undefined where all code is the handler's. */
   #isHandler: (() => boolean) | undefined;
   #isClosed = false;
@@ -70,6 +77,18 @@ export class RequestReads {
     this.#isHandler = isHandler;
   }
 
+  /** Whether all reads are known. */
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /** Records a read of a header, also in code whose result stands for it in the key. */
+  readHeader(name: string): void {
+    if (this.#foreign > 0 || this.#isClosed || this.#isHandler?.() === false) return;
+    if (!isPersonalHeader(name)) this.headers.add(name.toLowerCase());
+    this.read(headerRead(name));
+  }
+
   /** Records a read of something that the request itself holds. */
   read(name: ReadName): void {
     if (this.#isNew(name)) this.silently(() => this.#note(name, this.#values.text(name)));
@@ -89,8 +108,18 @@ export class RequestReads {
     if (this.#isNew(name)) this.#note(name, UNSEEN);
   }
 
-  /** Runs code whose reads do not count: it is not the handler's, or its result is in the key. */
+  /** Runs code whose reads do not count, because it is not the handler's. */
   silently<T>(run: () => T): T {
+    this.#foreign += 1;
+    try {
+      return this.deriving(run);
+    } finally {
+      this.#foreign -= 1;
+    }
+  }
+
+  /** Runs code whose result is in the key, in place of what it reads. */
+  deriving<T>(run: () => T): T {
     this.#quiet += 1;
     try {
       return run();

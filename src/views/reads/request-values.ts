@@ -28,6 +28,11 @@ const ABSENT = '-';
 /** Headers that name or prove who the visitor is. */
 const PERSONAL_HEADERS: ReadonlySet<string> = new Set(['cookie', 'authorization', 'proxy-authorization']);
 
+/** Whether a header names or proves who the visitor is. */
+export function isPersonalHeader(name: string): boolean {
+  return PERSONAL_HEADERS.has(name);
+}
+
 /**
  * Tells what a read finds on a request. A view is found by the same texts by which it was stored, so both sides ask
  * here.
@@ -124,7 +129,7 @@ export class RequestValues {
   #header(name: string): ValueText {
     const value = Object.hasOwn(this.#headers, name) ? this.#headers[name] : undefined;
     if (value === undefined) return ABSENT;
-    return PERSONAL_HEADERS.has(name) ? PERSONAL : short(JSON.stringify(value));
+    return isPersonalHeader(name) ? PERSONAL : short(JSON.stringify(value));
   }
 
   #cookie(name: string): ValueText {

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { ReadRecorder } from '../http/exchange.ts';
-import { ALL_HEADERS, headerRead } from './read-names.ts';
+import { ALL_HEADERS } from './read-names.ts';
 import type { RequestReads } from './request-reads.ts';
 
 /**
@@ -17,6 +17,12 @@ const HIDDEN: ReadonlySet<string> = new Set([
   'cache-control',
   'pragma',
 ]);
+/** Whether a request has headers that the cache answers for. */
+export function hasConditions(headers: IncomingHttpHeaders): boolean {
+  for (const name of HIDDEN) if (name in headers) return true;
+  return false;
+}
+
 /** Returns the headers of a request without those that the cache answers for. */
 export function withoutConditions(headers: IncomingHttpHeaders): IncomingHttpHeaders {
   return Object.fromEntries(Object.entries(headers).filter(([name]) => !HIDDEN.has(name)));
@@ -54,11 +60,11 @@ export function watchedHeaders(headers: IncomingHttpHeaders, reads: ReadRecorder
   const made = new Set<string>();
   /** Returns whether the header is to be shown. */
   const note = (name: string | symbol): boolean => {
-    if (typeof name !== 'string' || !reads.isRecording || made.has(name)) return true;
-    if (HIDDEN.has(name)) return false;
+    if (typeof name !== 'string' || made.has(name)) return true;
+    if (HIDDEN.has(name)) return !reads.isRecording;
     // Node writes names in lower case, so that no client can send the name of a method of objects but `constructor`.
     const isMethod = name in Object.prototype && name !== 'constructor' && !Object.hasOwn(headers, name);
-    if (name !== IN_KEY && !isMethod) reads.read(headerRead(name));
+    if (name !== IN_KEY && !isMethod) reads.readHeader(name);
     return true;
   };
   return new Proxy(headers, {

@@ -70,7 +70,7 @@ function watchProperty(
 /** Calls a getter of middleware. One that fails shows the handler something, too. */
 function got(read: string, get: () => unknown, reads: RequestReads): unknown {
   try {
-    return reads.silently(get);
+    return reads.deriving(get);
   } catch (error) {
     reads.readAll(read);
     throw error;
@@ -89,7 +89,7 @@ export function watchDerived({ object, names, read }: Derived, reads: RequestRea
       const now = Object.getPrototypeOf(object) as object;
       // A mounted application may trust other proxies, so that it finds something else than what is in the key.
       if (now !== parent) return Reflect.get(now, name, object);
-      return reads.silently(() => Reflect.get(parent, name, object));
+      return reads.deriving(() => Reflect.get(parent, name, object));
     };
     const set = (value: unknown) => void Object.defineProperty(object, name, { ...DATA, value });
     Object.defineProperty(object, name, { configurable: true, enumerable: false, get, set });

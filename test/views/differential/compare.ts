@@ -28,6 +28,11 @@ export function difference({ answer, trace }: Expected, got: Answer, held: strin
   if (unshared && !isUntouched) {
     return `read ${unshared}, and yet any cache may keep it: ${fieldOf(got, 'cache-control') || 'no Cache-Control'}`;
   }
+  const named = fieldOf(got, 'vary').toLowerCase().split(/, */);
+  const untold = [...trace.headers].find((name) => isNamable(name) && !named.includes(name));
+  if (untold !== undefined && mayBeShared(got) && !tookNoPart && fieldOf(got, 'vary') !== '*') {
+    return `read ${untold}, and Vary does not say so: ${fieldOf(got, 'vary')}`;
+  }
   if (got.status === 304) {
     if (answer.status === 304) return undefined;
     if (held === undefined) return 'a 304 for a page that nobody was sent';
@@ -60,8 +65,23 @@ function headerDifference(expected: Answer, got: Answer): string | undefined {
 const cookieNames = ({ headers }: Answer) => (headers.get('set-cookie') ?? []).map((one) => one.split('=')[0]).join();
 
 function cacheControlDifference(expected: string, got: string): string | undefined {
-  const isFine = got === expected || got === 'private, no-cache' || (expected === '' && got === 'no-cache');
+  const browsersOnly = [
+    'private',
+    ...expected.split(/, */).filter((one) => !/^(?:public|s-maxage.*|)$/.test(one)),
+  ].join(', ');
+  const isFine =
+    got === expected || ['private, no-cache', browsersOnly].includes(got) || (expected === '' && got === 'no-cache');
   return isFine ? undefined : `Cache-Control ${got} instead of ${expected}`;
+}
+
+/** In the key of every cache, answered by the cache itself, or such that the page is private where they are there. */
+const NOT_NAMED: ReadonlySet<string> = new Set([
+  ...['host', 'cookie', 'authorization', 'if-none-match', 'if-modified-since', 'cache-control', 'pragma', 'range'],
+  ...['if-match', 'if-unmodified-since', 'if-range', 'proxy-authorization'],
+]);
+
+function isNamable(name: string): boolean {
+  return !NOT_NAMED.has(name) && /^[\w.!#$%&'*+^`|~-]{1,200}$/.test(name) && !(name in Object.prototype);
 }
 
 function mayBeShared(answer: Answer): boolean {

@@ -3,29 +3,28 @@ import { describe, expect, test } from 'vitest';
 import { isLong, longest, sized } from '../../support/long.ts';
 import { frameworks } from './cases.ts';
 import { fuzz, survey } from './fuzz.ts';
-import { express4 } from './site-express.ts';
 
 const { SEED, SURVEY, FRAMEWORK, REQUESTS } = process.env;
 const requests = REQUESTS === undefined ? sized(400, 100_000, 3_000) : Number(REQUESTS);
 const chosen = frameworks.filter((name) => {
-  return (FRAMEWORK === undefined || FRAMEWORK === name) && (name !== 'express4' || express4() !== undefined);
+  return FRAMEWORK === undefined || FRAMEWORK === name;
 });
 
 describe.each(chosen)('%s: random handlers and random visitors', (framework) => {
   test('nobody gets a byte that the same request would not have got without the cache', {
     timeout: isLong ? 3_600_000 : 300_000,
   }, async () => {
-    const seed = SEED === undefined ? (fc.sample(fc.nat(), 1)[0] as number) : Number(SEED);
+    const seed = SEED === undefined ? (fc.sample(fc.noBias(fc.nat()), 1)[0] as number) : Number(SEED);
     console.log(`${framework}: SEED=${seed}`);
     const report = isLong ? (_: unknown, next: number) => console.log(`${framework}: next SEED=${next}`) : undefined;
     const tally = await fuzz(framework, seed, requests, { longest, report });
     console.log(`${framework}: ${tally}`);
-    expect(tally.hits / tally.requests).toBeGreaterThan(0.1);
+    expect(tally.hits / tally.requests).toBeGreaterThan(0.06);
     expect(tally.unmodified).toBeGreaterThan(0);
   });
 
   test('without a cache there is no difference', { timeout: 300_000 }, async () => {
-    const seed = SEED === undefined ? (fc.sample(fc.nat(), 1)[0] as number) : Number(SEED);
+    const seed = SEED === undefined ? (fc.sample(fc.noBias(fc.nat()), 1)[0] as number) : Number(SEED);
     console.log(`${framework}: SEED=${seed}`);
     await fuzz(framework, seed, sized(200, 2_000, 500), { isCached: false });
   });

@@ -5,6 +5,8 @@ import type { AddressInfo } from 'node:net';
 /** What the handler of one request took from its visitor, which no shared cache may keep. */
 export interface Trace {
   personal: string | undefined;
+  /** Names of headers that it has read, whether they are there or not. */
+  headers: ReadonlySet<string>;
   /** The request as it came, where this one stands for it. */
   readonly real: Real | undefined;
 }
@@ -23,12 +25,18 @@ export function tracePersonal(what: string): void {
   if (trace !== undefined) trace.personal ??= what;
 }
 
+/** Notes that the current request's handler has read a header. */
+export function traceHeader(name: string): void {
+  const trace = traces.getStore();
+  if (trace !== undefined) trace.headers = new Set([...trace.headers, name.toLowerCase()]);
+}
+
 /** Runs what stands outside of the cache: what that reads does not make a page personal. */
 export function outside<T>(run: (real: Real | undefined) => T): T {
   const trace = traces.getStore();
-  const before = trace?.personal;
+  const before = { ...trace };
   const result = run(trace?.real);
-  if (trace !== undefined) trace.personal = before;
+  if (trace !== undefined) Object.assign(trace, before);
   return result;
 }
 
@@ -46,7 +54,7 @@ export class Door {
 
   static async open(): Promise<Door> {
     const server = createServer((request, response) => {
-      const trace: Trace = { personal: undefined, real: door.real };
+      const trace: Trace = { personal: undefined, headers: new Set(), real: door.real };
       door.#traces.set(request.socket.remotePort ?? 0, trace);
       traces.run(trace, () => door.listener(request, response));
     });
@@ -62,7 +70,7 @@ export class Door {
 
   /** What the latest request of a connection has left. */
   traceOf(localPort: number | undefined): Trace {
-    return this.#traces.get(localPort ?? 0) ?? { personal: undefined, real: undefined };
+    return this.#traces.get(localPort ?? 0) ?? { personal: undefined, headers: new Set(), real: undefined };
   }
 
   close(): Promise<void> {

@@ -1,4 +1,4 @@
-import { tracePersonal } from './door.ts';
+import { traceHeader, tracePersonal } from './door.ts';
 import { type Dict, distinctOf, isFound, nodes, rawOf, type Scope } from './reads.ts';
 
 const PERSONAL: ReadonlySet<string> = new Set(['cookie', 'authorization']);
@@ -8,6 +8,7 @@ export function headerRead(scope: Scope, holder: Dict, name: string, by: string)
   const value = found(scope, holder, name, by);
   const isThere = by === 'size' || by === 'destructured' ? rawOf(holder, name).length > 0 : isFound(value);
   if (PERSONAL.has(name) && isThere) tracePersonal(name);
+  traceHeader(name);
   return value;
 }
 
@@ -16,7 +17,7 @@ function found(scope: Scope, holder: Dict, name: string, by: string): unknown {
   const headers = holder.headers as Record<string, string>;
   switch (by) {
     case 'get': {
-      if (framework === 'fastify') return headers[name];
+      if (framework === 'fastify' || framework === 'hapi') return headers[name];
       return (request.get as (name: string) => unknown).call(request, name);
     }
     case 'in':
@@ -68,7 +69,7 @@ function found(scope: Scope, holder: Dict, name: string, by: string): unknown {
 
 /** What Express and Koa say that a request would like. */
 function accepted({ framework, request }: Scope, name: string): unknown {
-  if (framework === 'fastify') return undefined;
+  if (framework === 'fastify' || framework === 'hapi') return undefined;
   const ask = (method: string, ...args: string[]) =>
     (request[method] as (...args: string[]) => unknown).call(request, ...args);
   if (name === 'accept-language') return ask('acceptsLanguages', 'en', 'de');

@@ -98,7 +98,7 @@ export const queries: fc.Arbitrary<readonly string[]> = weighted<readonly string
 );
 
 export const hosts = weighted(
-  [24, 'shop.example'],
+  [40, 'shop.example'],
   [2, 'SHOP.example'],
   [2, 'other.example'],
   [2, 'shop.example:8080'],
@@ -108,7 +108,7 @@ export const hosts = weighted(
 );
 
 export const paths = weighted(
-  [16, '/shop/1'],
+  [30, '/shop/1'],
   [6, '/shop/2'],
   [1, '/shop/1/'],
   [1, '/SHOP/1'],

@@ -1,7 +1,7 @@
-import { createRequire } from 'node:module';
 import { Readable } from 'node:stream';
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
 import session, { type SessionData } from 'express-session';
+import express4 from 'express4';
 import type { CacheSweeper } from 'nunjucks-cachesweeper';
 import { cacheView, requestStart } from 'nunjucks-cachesweeper/express';
 import { cookiesOf } from '../../../src/views/http/session-cookies.ts';
@@ -15,19 +15,13 @@ import { environmentOf } from './templates.ts';
 
 type Use = (request: Request, response: Response, next: NextFunction) => void;
 
-/** Express 4, where it can be found: a folder with it is named in the environment. */
-export function express4(): typeof express | undefined {
-  const folder = process.env.EXPRESS4;
-  return folder === undefined ? undefined : (createRequire(`${folder}/`)('express') as typeof express);
-}
-
 export async function buildExpress(
   framework: Framework,
   program: Program,
   sweeper: CacheSweeper,
   view: ViewOptions | undefined,
 ): Promise<Built> {
-  const make = framework === 'express4' ? (express4() as typeof express) : express;
+  const make = framework === 'express4' ? express4 : express;
   const { site } = program;
   const app = make();
   app.set('trust proxy', site.trustProxy);

@@ -2,12 +2,9 @@ import { expect, test } from 'vitest';
 import { frameworks } from './cases.ts';
 import { withDoors } from './fuzz.ts';
 import { runCase, Tally } from './run-case.ts';
-import { express4 } from './site-express.ts';
 import { everyWay } from './ways.ts';
 
-const here = frameworks.filter((name) => name !== 'express4' || express4() !== undefined);
-
-test.each(here)(
+test.each(frameworks)(
   '%s: whatever way a handler reads, nobody gets another’s page',
   { timeout: 120_000 },
   async (framework) => {
