@@ -36,6 +36,7 @@ export interface FastifyRequestLike {
 /** The part of Fastify's reply that is used here. */
 export interface FastifyReplyLike {
   readonly raw: object;
+  readonly request: object;
   readonly statusCode: number;
   code(status: number): unknown;
   header(name: string, value: unknown): unknown;
@@ -232,8 +233,8 @@ function prepare(reply: FastifyReplyLike, run: ViewRun): void {
     run.answering();
     // Fastify passes it to the error handler next.
     if (payload instanceof Error || isFailed(this)) run.failed();
-    // Hooks run next and may change what is sent. What a stream sends cannot be compared.
-    if (isStream(payload)) run.handOver(() => true);
+    // Hooks run next and may change what is sent. What a stream sends cannot be compared, but where it goes can.
+    if (isStream(payload)) run.handOver(passedOn(payload, this));
     else {
       const given = bytesOf(this, payload);
       run.handOver((body) => body === undefined || given?.equals(body) === true);
@@ -256,9 +257,33 @@ function copyFor(reply: Renderer, name: 'view' | 'viewAsync', run: ViewRun): voi
   reply[name] = copying;
 }
 
-function isStream(payload: unknown): boolean {
+function isStream(payload: unknown): payload is object {
   if (typeof payload !== 'object' || payload === null) return false;
   return 'pipe' in payload || 'getReader' in payload || payload instanceof Response;
+}
+
+/** Returns a test whether a stream was given to the response itself, and not to a hook that sends another. */
+function passedOn(stream: object, reply: FastifyReplyLike): () => boolean {
+  const { pipe } = stream as { readonly pipe?: unknown };
+  if (typeof pipe !== 'function') {
+    // Fastify reads others as a hook does, so that they can be told only where there is no hook.
+    const isPassedOn = !hasHooks(reply);
+    return () => isPassedOn;
+  }
+  let isPassedOn = false;
+  const piping = function (this: unknown, to: unknown, ...rest: unknown[]): unknown {
+    if (to === reply.raw) isPassedOn = true;
+    return pipe.call(this, to, ...rest);
+  };
+  Object.defineProperty(stream, 'pipe', { configurable: true, writable: true, value: piping });
+  return () => isPassedOn;
+}
+
+/** Whether there may be hooks that change what a reply sends. */
+function hasHooks({ request }: FastifyReplyLike): boolean {
+  const mark = Object.getOwnPropertySymbols(request).find(({ description }) => description === 'fastify.context');
+  const context = mark && (Reflect.get(request, mark) as { readonly onSend?: unknown } | undefined);
+  return context?.onSend !== null;
 }
 
 /** Returns the bytes that Fastify sends for a payload if no hook changes it; undefined if that cannot be told. */
@@ -301,6 +326,9 @@ function exchangeOf(request: FastifyRequestLike, reply: FastifyReplyLike, route 
     derived: [
       { object: request, names: ['protocol', 'host', 'hostname', 'port'] },
       { object: request, names: ['ip', 'ips'], read: 'ip' },
+      // Only in HTTP/2, whose clients may send another host beside.
+      { object: raw, names: ['authority'], read: 'headers.:authority' },
+      { object: raw, names: ['scheme'], read: 'headers.:scheme' },
     ],
     rewrite: (address) => rewrite(request, raw, address),
     protocol: request.protocol,

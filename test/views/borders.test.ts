@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import express from 'express';
 import express4 from 'express4';
 import nunjucks from 'nunjucks';
@@ -105,6 +106,27 @@ describe.each(allFrameworks.filter(([name]) => name !== 'hapi'))('%s: at the bor
     }
     expect(shapes[1]).toBe(shapes[0]);
   });
+
+  if (name === 'Fastify') {
+    test.each([
+      ['a stream', () => Readable.from(['page'])],
+      ['a web stream', () => new Response('page').body as object],
+    ])('a hook that sends another stream in the place of %s', async (_what, make) => {
+      const who = new WeakMap<object, string>();
+      const handler: Handler = (call) => call.stream(make() as Readable);
+      const { get } = await running([{ path: '/', handler }], {
+        fastify: (app) => {
+          app.addHook('onRequest', async (request) => void who.set(request, String(request.headers['x-who'])));
+          app.addHook('onSend', async (request, _reply, payload) => {
+            const parts: Buffer[] = [];
+            for await (const part of payload as Readable) parts.push(Buffer.from(part as Buffer));
+            return Readable.from([`${Buffer.concat(parts)} for ${who.get(request)}`]);
+          });
+        },
+      });
+      for (const name of ['Ann', 'Ben']) expect((await get('/', { 'X-Who': name })).text).toBe(`page for ${name}`);
+    });
+  }
 
   if (name === 'Koa') {
     test('bytes that middleware outside has changed in place are not stored', async () => {

@@ -85,4 +85,16 @@ describe('Fastify over HTTP/2', () => {
     client.close();
     expect((await ask(site.url, '/')).body.toString()).toBe('whole');
   });
+
+  test('a host that comes beside the one in the key counts if the handler reads it', async () => {
+    const route: Route = {
+      path: '/',
+      handler: (call) => call.send(`at ${(call.raw as { authority: string }).authority}`),
+    };
+    const { site } = await running([route], { http2: true });
+    for (const host of ['evil.example', 'good.example']) {
+      const { body } = await ask(site.url, '/', { ':authority': host, host: 'shop.example' });
+      expect(`${body}`).toBe(`at ${host}`);
+    }
+  });
 });

@@ -11,6 +11,7 @@ const TELLING: ReadonlyMap<string, string> = new Map([
   ['getPeerCertificate', CERTIFICATE],
   ['getPeerX509Certificate', CERTIFICATE],
   ['authorized', CERTIFICATE],
+  ['servername', CERTIFICATE],
 ]);
 
 /** Requests that are being handled on each connection. HTTP/1 clients may send several at once. */
