@@ -1,6 +1,7 @@
 import { MAX_INFLATED } from '../../cache/shared/compression.ts';
 import { isStrong } from './conditional.ts';
 import type { Headers } from './exchange.ts';
+import { headersReason } from './response-rules.ts';
 
 /** A view in the form that an entry's text holds. */
 export interface StoredView {
@@ -88,7 +89,7 @@ export function isSound(view: { readonly [K in keyof StoredView]: unknown }): vi
     ([name, value]) =>
       isName(name) && !NOT_STORED.has(name) && (isValue(value) || (Array.isArray(value) && value.every(isText))),
   );
-  return areSound && isSmall({ headers, removed } as Changes);
+  return areSound && isSmall({ headers, removed } as Changes) && headersReason(headers as Headers) === undefined;
 }
 
 export function isName(name: unknown): name is string {

@@ -29,7 +29,8 @@ const MAX_NAMES = 100;
 const WORD = /^\P{Cc}{1,500}$/u;
 
 function areWords(values: unknown): values is string[] {
-  return Array.isArray(values) && values.length <= MAX_NAMES && values.every((value) => WORD.test(String(value)));
+  const isWord = (value: unknown) => typeof value === 'string' && WORD.test(value);
+  return Array.isArray(values) && values.length <= MAX_NAMES && values.every(isWord);
 }
 
 /** Bytes of all views that are kept ready to be sent, and of their entries, which may be gone from the memory tier. */
