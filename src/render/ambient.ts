@@ -89,7 +89,8 @@ export interface Part {
 
 /** Watches the pages of a view. */
 export interface PageWatch {
-  pageBegins(): void;
+  /** @param variables what the page was given */
+  pageBegins(variables: object): void;
   /** A page looked up a variable. */
   lookedUp(name: string): void;
   /** A function of a page asked for all variables. */

@@ -1,12 +1,11 @@
 import type { PageContext } from '../options.ts';
-import { currentPart } from './ambient.ts';
+import type { PageWatch } from './ambient.ts';
 
 /**
- * Returns a page's variables for a function among the options. In a view, what the function reads of them counts as if
- * the page had looked it up.
+ * Returns a page's variables for the functions among the options. In a view, what they read of them counts as if the
+ * page had looked it up.
  */
-export function askedContext(context: PageContext): PageContext {
-  const watch = currentPart()?.watch;
+export function askedContext(context: PageContext, watch: PageWatch | undefined): PageContext {
   if (watch === undefined) return context;
   const note = (name: string | symbol): void => {
     if (typeof name === 'string') watch.lookedUp(name);

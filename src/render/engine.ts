@@ -8,6 +8,7 @@ import type { PageContext, Settings } from '../options.ts';
 import type { UnfinishedReport } from '../reporting/report.ts';
 import type { Verified } from '../reporting/stats.ts';
 import { currentPart, requestStarted } from './ambient.ts';
+import { askedContext } from './asked-context.ts';
 import { KeyMaker } from './fragment-key.ts';
 import { Fragments } from './fragments.ts';
 import { Functions } from './functions.ts';
@@ -102,6 +103,7 @@ export class Engine {
       since: oldest(since, currentPart()?.since),
       isTimed: this.#renders++ % TIMED_RENDERS === 0,
       watch: this.settings.verify > 0 ? this.#newWatch() : undefined,
+      asked: askedContext(context, currentPart()?.watch),
     });
   }
 

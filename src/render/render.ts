@@ -8,7 +8,6 @@ import type { FragmentDraft } from '../reporting/report.ts';
 import { canonicalList } from '../util/canonical.ts';
 import { badOption } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
-import { askedContext } from './asked-context.ts';
 import type { Bodies } from './body.ts';
 import type { Watch } from './verify/watch.ts';
 
@@ -73,6 +72,7 @@ export class Render {
   /** The render of the delivered page, if this one is its shadow; otherwise this render. */
   readonly original: Render;
   readonly #settings: Settings;
+  readonly #asked: PageContext;
   #enabled: boolean | undefined;
   #vary: string | undefined;
   readonly #lazyCalls = new Map<unknown, Map<string, never>>();
@@ -89,18 +89,22 @@ export class Render {
       isTimed,
       watch,
       original,
+      asked = context,
     }: {
       readonly canWait: boolean;
       readonly since: number | undefined;
       readonly isTimed: boolean;
       readonly watch?: Watch | undefined;
       readonly original?: Render;
+      /** The page's variables for the functions among the options. */
+      readonly asked?: PageContext;
     },
   ) {
     this.#settings = settings;
     this.reader = reader;
     this.bodies = bodies;
     this.context = context;
+    this.#asked = asked;
     this.canWait = canWait;
     this.isTimed = isTimed;
     this.watch = watch;
@@ -185,13 +189,13 @@ export class Render {
   /** The value of the `enabled` option for this page; asked once. */
   get enabled(): boolean {
     const { enabled } = this.#settings;
-    this.#enabled ??= typeof enabled === 'function' ? isEnabled(enabled(askedContext(this.context))) : enabled;
+    this.#enabled ??= typeof enabled === 'function' ? isEnabled(enabled(this.#asked)) : enabled;
     return this.#enabled;
   }
 
   /** Canonical text of the `vary` option's values for this page; asked once. */
   get vary(): string {
-    this.#vary ??= varyText(this.#settings.vary?.(askedContext(this.context)));
+    this.#vary ??= varyText(this.#settings.vary?.(this.#asked));
     return this.#vary;
   }
 }

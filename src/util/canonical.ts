@@ -6,6 +6,12 @@ import { isPlain } from './plain.ts';
 /** Returns the text of a class instance that is not plain data (for a model, its name); undefined if it has none. */
 export type InstanceText = (instance: object) => string | undefined;
 
+/**
+ * Returns what a value holds beside the data that is written for it, as a list; undefined if there is nothing, 'unknown'
+ * if that cannot be told.
+ */
+export type Beside = (value: object) => readonly unknown[] | 'unknown' | undefined;
+
 const noInstances: InstanceText = () => undefined;
 
 /**
@@ -14,6 +20,7 @@ const noInstances: InstanceText = () => undefined;
  * they are printed.
  *
  * @param what name of the values in error messages: "key 2" for `what = "key"`
+ * @param beside tells what else counts; by default nothing
  * @throws CacheSweeperError CACHESWEEPER_BAD_KEY for values without such a text: functions, symbols, circular values,
  * instances of unknown classes
  *
@@ -23,11 +30,13 @@ export function canonicalList(
   values: readonly unknown[],
   what: string,
   instanceText: InstanceText = noInstances,
+  beside: Beside = () => undefined,
 ): string {
   let text = '[';
   for (let i = 0; i < values.length; i++) {
     if (i > 0) text += ',';
-    text += writePrimitive(values[i]) ?? write(values[i], { label: `${what} ${i + 1}`, instanceText, path: [] });
+    text +=
+      writePrimitive(values[i]) ?? write(values[i], { label: `${what} ${i + 1}`, instanceText, beside, path: [] });
   }
   return `${text}]`;
 }
@@ -37,6 +46,7 @@ const MAX_DEPTH = 100;
 interface Writing {
   readonly label: string;
   readonly instanceText: InstanceText;
+  readonly beside: Beside;
   /** Objects being written, outermost first. Meeting one of them again means that the value is circular. */
   readonly path: object[];
 }
@@ -73,9 +83,20 @@ function writeObject(value: object, writing: Writing): string {
     );
   }
   writing.path.push(value);
-  const text = writeData(value, writing) ?? writing.instanceText(value) ?? writeValue(value) ?? refuse(value, writing);
+  const text =
+    whole(value, writeData(value, writing), writing) ??
+    writing.instanceText(value) ??
+    whole(value, writeValue(value), writing) ??
+    refuse(value, writing);
   writing.path.pop();
   return text;
+}
+
+/** Adds to the text of a value what it holds beside; undefined if that cannot be told. */
+function whole(value: object, text: string | undefined, writing: Writing): string | undefined {
+  const more = text === undefined ? undefined : writing.beside(value);
+  if (more === 'unknown') return undefined;
+  return more === undefined ? text : `${text}&${write(more, writing)}`;
 }
 
 /** Writes plain data and built-in values whose whole state is known; returns undefined for any other instance. */
@@ -89,7 +110,8 @@ function writeData(value: object, writing: Writing): string | undefined {
       .map((key) => `${JSON.stringify(key)}:${inner(record[key])}`);
     return `{${pairs.join(',')}}`;
   }
-  if (value instanceof Date) return `Date(${value.getTime()})`;
+  // A subclass may print the same instant for another zone.
+  if (value instanceof Date && value.constructor?.name === 'Date') return `Date(${value.getTime()})`;
   if (value instanceof Map)
     return `Map(${Array.from(value, ([key, item]) => `${inner(key)}:${inner(item)}`).join(',')})`;
   if (value instanceof Set) return `Set(${Array.from(value, inner).join(',')})`;

@@ -2,6 +2,7 @@ import { AsyncResource } from 'node:async_hooks';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { currentPart, inRequest } from '../render/ambient.ts';
 import { watchErrors } from './express-errors.ts';
+import { placeOf } from './express-routes.ts';
 import { checkFreshOptions, type FreshOptions, isFresh } from './fresh.ts';
 import { type Address, queryOf } from './http/address.ts';
 import type { Exchange, Reply } from './http/exchange.ts';
@@ -9,9 +10,9 @@ import { codeOf } from './http/handlers.ts';
 import { standFirst, watchResponses } from './http/last-word.ts';
 import { headersOf } from './http/recorder.ts';
 import { checkViewOptions, type ViewOptions } from './options.ts';
-import { ownOfRequest } from './reads/pristine.ts';
+import { ownOfRequest, ownOfResponse } from './reads/pristine.ts';
 import { dependOn, serveView } from './serve-view.ts';
-import type { ViewRun } from './view-run.ts';
+import { ViewRun } from './view-run.ts';
 import { expireOnWrite, mayWrite, type Write, watchWrite } from './writes.ts';
 
 export type { FreshOptions } from './fresh.ts';
@@ -37,6 +38,7 @@ export interface RoutedRequest extends ExpressRequest {
   readonly params: Readonly<Record<string, unknown>>;
   readonly query: Readonly<Record<string, unknown>>;
   readonly route?: { readonly path?: unknown };
+  readonly app?: object;
 }
 
 /** The part of Express' response that is used here. */
@@ -157,8 +159,12 @@ function exchangeOf(request: RoutedRequest, response: ExpressResponse, number = 
     response,
     target: request.originalUrl,
     urls: [request.originalUrl, request.url ?? ''],
-    route: `${number} ${String(route?.path)} ${codeOf(stackOf(route))}`,
-    holders: [{ name: 'req', object: request, isOwn }],
+    route: `${number} ${String(route?.path)} ${placeOf(route, request.app)} ${codeOf(stackOf(route))}`,
+    given: (address) => [request.params, own(request, 'query', address), own(request, 'body', address)],
+    holders: [
+      { name: 'req', object: request, isOwn },
+      { name: 'res', object: response, isOwn: isOwnOfResponse },
+    ],
     localsAt: { object: response, key: 'locals', read: 'locals' },
     derived: [
       { object: request, names: ['protocol', 'secure', 'host', 'hostname', 'subdomains'] },
@@ -192,6 +198,15 @@ const isOwn = ownOfRequest([
   '_parsedUrl',
   '_parsedOriginalUrl',
 ]);
+
+const isOwnOfResponse = ownOfResponse(['locals']);
+
+/** Returns what Express 4 or middleware keeps on a request, without the parameters that are left out. */
+function own(request: object, name: 'query' | 'body', address: Address): unknown {
+  const kept: unknown = Object.getOwnPropertyDescriptor(request, name)?.value;
+  if (typeof kept !== 'object' || kept === null) return kept;
+  return { ...(name === 'query' ? queryOf(kept, address) : kept) };
+}
 
 function stackOf(route: unknown): unknown[] {
   const { stack } = (route ?? {}) as { readonly stack?: readonly { readonly handle?: unknown }[] };
@@ -233,8 +248,29 @@ function prepare(request: object, response: ExpressResponse, run: ViewRun): void
   const { render } = response;
   const context = new AsyncResource('NUNJUCKS_CACHESWEEPER_VIEW');
   const rendered = function (this: ExpressResponse, ...args: never[]): unknown {
-    const copying = () => run.reads.whileCopying(() => render.apply(this, args));
-    return currentPart() === run.part ? copying() : context.runInAsyncScope(copying);
+    watchRenderer((this.req as { readonly app?: object }).app);
+    const rendering = () => render.apply(this, args);
+    return currentPart() === run.part ? rendering() : context.runInAsyncScope(rendering);
   };
   response.render = rendered;
+}
+
+const watchedRenderers = new WeakSet<object>();
+
+/**
+ * What an application copies for a page counts only as far as the page looks it up. What middleware copies in a
+ * `res.render` of its own counts whole, because it may choose by it.
+ */
+function watchRenderer(app: object | undefined): void {
+  if (app === undefined) return;
+  const own = app as { render: (...args: unknown[]) => unknown };
+  const { render } = own;
+  if (watchedRenderers.has(render)) return;
+  const copying = function (this: unknown, ...args: unknown[]): unknown {
+    const watch = currentPart()?.watch;
+    const rendering = () => render.apply(this, args);
+    return watch instanceof ViewRun ? watch.reads.whileCopying(rendering) : rendering();
+  };
+  watchedRenderers.add(copying);
+  own.render = copying;
 }

@@ -13,7 +13,7 @@ import type { Exchange, Headers, Reply } from './http/exchange.ts';
 import { codeOf } from './http/handlers.ts';
 import { standFirst, watchResponses } from './http/last-word.ts';
 import { checkViewOptions, type ViewOptions, type ViewSettings } from './options.ts';
-import { ownOfRequest } from './reads/pristine.ts';
+import { ownOfRequest, ownOfResponse } from './reads/pristine.ts';
 import { dependOn, serveView } from './serve-view.ts';
 import type { ViewRun } from './view-run.ts';
 import { expireOnWrite, expireWritten, isUnsafe, mayWrite } from './writes.ts';
@@ -286,12 +286,16 @@ function exchangeOf(request: FastifyRequestLike, reply: FastifyReplyLike, route 
     request,
     incoming: raw,
     response: reply.raw as ServerResponse,
+    reply,
     target: request.originalUrl,
     urls: [request.originalUrl, raw.url ?? ''],
     route,
+    given: (address) => givenOf(request as WithParts, address),
     holders: [
       { name: 'request', object: request, isOwn: isOwnOfRequest },
       { name: 'raw', object: raw, isOwn: isOwnOfRaw },
+      { name: 'reply', object: reply, isOwn: isOwnOfReply },
+      { name: 'res', object: reply.raw, isOwn: isOwnOfResponse },
     ],
     localsAt: { object: reply, key: 'locals', read: 'locals' },
     derived: [
@@ -305,7 +309,7 @@ function exchangeOf(request: FastifyRequestLike, reply: FastifyReplyLike, route 
     pattern: undefined,
     // Getters, because hooks that run later may set these.
     get visitors() {
-      return [request, localsOf(reply)];
+      return [request, raw, localsOf(reply)];
     },
     locals: () => [localsOf(reply)],
     answersInContext: false,
@@ -318,6 +322,20 @@ function exchangeOf(request: FastifyRequestLike, reply: FastifyReplyLike, route 
 
 const isOwnOfRequest = (name: string) => ['params', 'raw', 'query', 'log', 'body'].includes(name);
 const isOwnOfRaw = ownOfRequest(['originalUrl']);
+const isOwnOfReply = (name: string) => ['request', 'raw', 'log', 'locals'].includes(name);
+const isOwnOfResponse = ownOfResponse([]);
+
+interface WithParts {
+  readonly params?: unknown;
+  readonly query?: unknown;
+  readonly body?: unknown;
+}
+
+function givenOf({ params, query, body }: WithParts, address: Address): readonly unknown[] {
+  const asked = typeof query === 'object' && query !== null ? queryOf(query, address) : query;
+  // Parsers make objects of classes of their own.
+  return [params, asked, body].map((one) => (typeof one === 'object' && one !== null ? { ...one } : one));
+}
 
 /** Routes may share a pattern and differ by constraints, such as the host or a version. */
 function textOfRoute({ url, constraints, handler }: FastifyRouteLike): string {

@@ -5,7 +5,7 @@ import { enterLatePart, enterRequest, type LatePart } from '../render/ambient.ts
 import { badOption } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
 import { checkFreshOptions, type FreshOptions, isFresh } from './fresh.ts';
-import { exchangeOf } from './hapi/exchange.ts';
+import { exchangeOf, learnInternal } from './hapi/exchange.ts';
 import type {
   Handler,
   HapiPlugin,
@@ -16,14 +16,15 @@ import type {
   HapiToolkit,
   WholeRequest,
 } from './hapi/lifecycle.ts';
-import { MadeView } from './hapi/made-view.ts';
+import { isAnswer, MadeView } from './hapi/made-view.ts';
 import { patternOf } from './hapi/pattern.ts';
 import { hideConditions, responseOf } from './hapi/reply-response.ts';
-import type { Reply } from './http/exchange.ts';
+import type { Headers, Reply } from './http/exchange.ts';
 import { codeOf } from './http/handlers.ts';
 import { answerFor, standFirst, watchResponses } from './http/last-word.ts';
 import { checkViewOptions, type ViewOptions, type ViewSettings } from './options.ts';
 import { dependOn, serveView } from './serve-view.ts';
+import { expireOnWrite, expireWritten, mayWrite } from './writes.ts';
 
 export type { FreshOptions } from './fresh.ts';
 export type { HapiPlugin, HapiRequest } from './hapi/lifecycle.ts';
@@ -108,15 +109,25 @@ export function cacheView<R extends HapiRequest = HapiRequest>(options: PluginOp
       const prepare = (route: HapiRoute): void => {
         const found = settingsOf(route, options as PluginOptions<unknown>);
         if (found === undefined) return;
-        routes.set(route, found);
+        // A table has other objects for its routes than requests have, with the same settings.
+        routes.set(route.settings, found);
         watchHandler(route, made);
       };
       for (const route of server.table()) prepare(route);
       server.events.on('route', prepare);
       // hapi has no step that calls all others, so name the view of a request before its first step.
-      const begin = ({ raw }: WholeRequest): LatePart => {
-        standFirst(raw.res);
-        return enterLatePart();
+      let isFirst = true;
+      const begin = (request: WholeRequest): LatePart => {
+        const { res } = request.raw;
+        if (isFirst) learnInternal(request);
+        isFirst = false;
+        standFirst(res);
+        const late = enterLatePart();
+        // Connections that wait for their next request keep the context of the last one.
+        res.once('close', () => {
+          late.part = undefined;
+        });
+        return late;
       };
       server.decorate('request', LATE, begin, { apply: true });
       extend(server, routes, made);
@@ -182,6 +193,7 @@ function settingsOf(route: HapiRoute, options: PluginOptions<unknown>): CachedRo
   const { name, views } = checked;
   const pattern = checked.path ?? path;
   if (name !== undefined) views.routes.learn(name, pattern, patternOf(pattern));
+  expireOnWrite(checked);
   return { settings: checked, text: `${path} ${String(vhost)} ${codeOf([settings.handler])}` };
 }
 
@@ -207,7 +219,7 @@ function extend(server: HapiServer, routes: WeakMap<object, CachedRoute>, made: 
     latest += 1;
     const own = latest;
     server.ext('onPreHandler', async (request, h) => {
-      const route = own === latest ? routes.get(request.route) : undefined;
+      const route = own === latest ? routes.get(request.route.settings) : undefined;
       return route === undefined ? h.continue : lookUp(request, h, route, made);
     });
     server.ext('onPostHandler', (request, h) => {
@@ -219,12 +231,24 @@ function extend(server: HapiServer, routes: WeakMap<object, CachedRoute>, made: 
       const view = own === latest ? made.get(request) : undefined;
       if (view instanceof MadeView) view.send();
       else if (view === 'hit') hideConditions(request);
+      else if (own === latest && mayWrite(request.raw.req.method)) return expireChanged(request, h);
       return h.continue;
     });
   };
   add();
   // By then all others have theirs. A server that only answers `inject` may never start.
   server.ext('onPreStart', add);
+}
+
+/** Expires the views that an unsafe request has changed, before its answer is sent. */
+async function expireChanged(request: WholeRequest, h: HapiToolkit): Promise<symbol> {
+  const { response, raw, server, info } = request;
+  if (isAnswer(response)) {
+    const { method, url: target = '' } = raw.req;
+    const write = { method, protocol: server.info.protocol, host: info.host, target };
+    await expireWritten(write, response.statusCode, response.headers as Headers);
+  }
+  return h.continue;
 }
 
 async function lookUp(

@@ -7,7 +7,7 @@ import { codeOf } from './http/handlers.ts';
 import { standFirst, watchResponses } from './http/last-word.ts';
 import { headersOf } from './http/recorder.ts';
 import { checkViewOptions, type ViewOptions } from './options.ts';
-import { ownOfRequest } from './reads/pristine.ts';
+import { ownOfRequest, ownOfResponse } from './reads/pristine.ts';
 import { cookieRead } from './reads/read-names.ts';
 import { dependOn, serveView } from './serve-view.ts';
 import type { ViewRun } from './view-run.ts';
@@ -156,10 +156,13 @@ function exchangeOf(context: RoutedContext, number = 0): Exchange {
     target,
     urls: [target, req.url ?? '', context.originalUrl],
     route: `${number} ${String(pattern)} ${codeOf((context.matched ?? []).flatMap(({ stack }) => stack ?? []))}`,
+    given: ({ urls: [, url = ''] }) => [context.params, keptQuery(request, url)],
     holders: [
       { name: 'ctx', object: context, isOwn: isOwnOfContext },
       { name: 'request', object: request, isOwn: isOwnOfKoaRequest },
       { name: 'req', object: req, isOwn: isOwnOfReq },
+      { name: 'response', object: context.response, isOwn: isOwnOfKoaResponse },
+      { name: 'res', object: res, isOwn: isOwnOfResponse },
     ],
     localsAt: { object: context, key: 'state', read: 'state' },
     derived: [
@@ -175,7 +178,7 @@ function exchangeOf(context: RoutedContext, number = 0): Exchange {
     host: context.host,
     params: context.params ?? {},
     pattern: typeof pattern === 'string' ? pattern : undefined,
-    visitors: [context, state, req],
+    visitors: [context, state, req, request],
     locals: () => [state],
     // Koa sends after all middleware, outside of any handler's asynchronous context.
     answersInContext: false,
@@ -214,11 +217,20 @@ const isOwnOfKoaRequest = ownOf([
   '_querycache',
   'params',
 ]);
+const isOwnOfKoaResponse = ownOf(['app', 'req', 'res', 'ctx', 'request', '_explicitStatus', '_explicitNullBody']);
+const isOwnOfResponse = ownOfResponse([]);
 const isOwnOfReq = ownOfRequest(['originalUrl', 'baseUrl', '_parsedUrl']);
 
 function ownOf(names: readonly string[]): (name: string) => boolean {
   const own = new Set(names);
   return (name) => own.has(name);
+}
+
+/** Returns the query of a url if Koa has parsed it already. It keeps the object, which middleware may have changed. */
+function keptQuery(request: object, url: string): unknown {
+  const kept = (request as { readonly _querycache?: Readonly<Record<string, object>> })._querycache;
+  const end = url.indexOf('?');
+  return { ...kept?.[end === -1 ? '' : url.slice(end + 1)] };
 }
 
 /** Gives the handler the address that is in the key. */
@@ -236,7 +248,8 @@ function rewrite(context: RoutedContext, { urls }: Address): () => void {
     (context as { originalUrl: string }).originalUrl = to.own;
     request.originalUrl = to.own;
     if (before.target !== undefined) req.originalUrl = to.target as string;
-    request.memoizedURL = to.memoized;
+    if (to.memoized === undefined) Reflect.deleteProperty(request, 'memoizedURL');
+    else request.memoizedURL = to.memoized;
   };
   set({ url, own, target, memoized: undefined });
   return () => set({ ...before, own: originalUrl });
@@ -281,9 +294,11 @@ function isStream(body: unknown): boolean {
   return 'pipe' in body || 'getReader' in body || body instanceof Blob || body instanceof Response;
 }
 
-/** Returns what Koa sends for an object if no middleware changes it; undefined for other bodies. */
+/** Returns what Koa sends for an object or bytes if no middleware changes them; undefined for other bodies. */
 function textOf(body: unknown): Buffer | undefined {
-  if (typeof body !== 'object' || body === null || body instanceof Uint8Array || isStream(body)) return undefined;
+  if (typeof body !== 'object' || body === null || isStream(body)) return undefined;
+  // Middleware outside may change the bytes in their place.
+  if (body instanceof Uint8Array) return Buffer.from(body);
   try {
     return Buffer.from(JSON.stringify(body));
   } catch {

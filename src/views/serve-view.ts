@@ -128,12 +128,14 @@ async function answer(exchange: Exchange, settings: ViewSettings): Promise<ViewR
   const { now, maxDataAge } = views.engine.settings;
   const since = requestStarted() ?? now() - maxDataAge;
   const request = new RequestValues(exchange, views);
+  const given = request.given(exchange.given?.(address) ?? []);
+  if (given === undefined) return 'unseen';
   const part = {
     address,
     host: settings.ignoreHost ? undefined : host,
     name,
     params,
-    kind: [request.kind(), exchange.route] as const,
+    kind: [request.kind(), given, exchange.route] as const,
     values: settings.vary?.(exchange.request) ?? [],
   };
   const slot = new ViewSlot(views.engine, {

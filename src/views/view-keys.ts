@@ -15,7 +15,7 @@ export interface ViewPart {
   readonly name: string | undefined;
   readonly params: Params;
   /** Texts that tell what middleware left, and the route, from others. */
-  readonly kind: readonly [left: string, route: string];
+  readonly kind: readonly [left: string, given: string, route: string];
   /** Result of the option `vary`. */
   readonly values: readonly unknown[];
 }

@@ -7,6 +7,7 @@ import { isStrong, tagCodings, type Validators, validatorMet } from './http/cond
 import { varyByOrigin } from './http/cors.ts';
 import type { Exchange, Headers } from './http/exchange.ts';
 import { text } from './http/header-text.ts';
+import { repeatsHost } from './http/hosts.ts';
 import type { Asked } from './http/last-word.ts';
 import { lifetimeOf } from './http/lifetime.ts';
 import type { Head, ResponseEvents, Sent } from './http/recorder.ts';
@@ -132,8 +133,8 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
     const { 'if-none-match': noneMatch, 'if-modified-since': since } = exchange.incoming.headers;
     this.#validators = { 'if-none-match': noneMatch, 'if-modified-since': since };
     const tell = settings.debug ? describeRead : undefined;
-    this.reads = new RequestReads(parts.values, settings.counts, tell);
-    this.#window = new RequestWindow(exchange, parts.address, this.reads);
+    this.reads = new RequestReads(parts.values, settings.counts, tell, () => this.#dependOnMet());
+    this.#window = new RequestWindow(exchange, { address: parts.address, set: this.#before }, this.reads);
     this.part = { body: this.#body, since: parts.since, mayMissPrivate: true, watch: this };
     const now = settings.views.engine.settings.now();
     this.#answered = now;
@@ -179,9 +180,16 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
     this.#asking.delete(asking);
   }
 
-  pageBegins(): void {
+  /** Adds models that were met in what the handler read. */
+  #dependOnMet(): void {
+    const models = this.#values.models.splice(0);
+    // Whoever keeps the view waits for it, and reports an error.
+    if (models.length > 0) this.depend(models).catch(() => {});
+  }
+
+  pageBegins(variables: object): void {
     this.#hasPage = true;
-    this.reads.pageBegins();
+    this.reads.pageBegins(variables);
   }
 
   lookedUp(name: string): void {
@@ -313,7 +321,7 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
    * piece
    */
   handOver(isSame: (body: Buffer | undefined) => boolean): void {
-    this.#handedOver = { headers: this.#exchange.headers(), isSame };
+    this.#handedOver = { headers: this.reads.silently(() => this.#exchange.headers()), isSame };
   }
 
   sent(sent: Sent): void {
@@ -332,7 +340,7 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
 
   /** Runs synchronously unless there is something to wait for, so that the next request finds the view. */
   async #keep({ status, headers, sentHeaders, body, fault }: Sent): Promise<MissReason | undefined> {
-    if (this.#values.models.length > 0) void this.depend(this.#values.models);
+    this.#dependOnMet();
     if (this.#asking.size > 0) await Promise.all(this.#asking);
     if (this.#skip instanceof Promise ? await this.#skip : this.#skip) return 'skip option';
     // Headers that others set later, until the head was sent, count as well.
@@ -342,7 +350,7 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
     if (body === undefined) return 'too large';
     const parts = [{ headers, body: this.#isSearched ? undefined : body }, { headers: sentHeaders }];
     if (repeatsSecret(this.#exchange, parts)) return 'csrf token';
-    if (this.#settings.ignoreHost && body.includes(this.#exchange.host)) return 'repeats host';
+    if (this.#settings.ignoreHost && repeatsHost(this.#exchange, headers, body)) return 'repeats host';
     const { surrogate } = this.#settings;
     const lifetime = lifetimeOf(this.#withoutOurs(headers), this.#answered);
     // Now all dependencies are known, and all reads.

@@ -9,6 +9,9 @@ export interface Outside {
   /** Variables for templates: `res.locals`, `reply.locals` or `ctx.state`. */
   readonly locals: Values;
   readonly headers: Record<string, string | undefined>;
+  /** The framework's response: `res`, `reply` or `ctx.response`, and Node's own. */
+  readonly response: Values;
+  readonly rawResponse: Values;
 }
 
 /** Middleware in front of the cache, for each framework. */
@@ -16,7 +19,13 @@ export function outside(run: (at: Outside) => void): Pick<Plan, 'express' | 'fas
   return {
     express: (app) => {
       app.use((request, response, next) => {
-        run({ request: request as never, locals: response.locals, headers: request.headers as never });
+        run({
+          request: request as never,
+          locals: response.locals,
+          headers: request.headers as never,
+          response: response as never,
+          rawResponse: response as never,
+        });
         next();
       });
     },
@@ -24,18 +33,36 @@ export function outside(run: (at: Outside) => void): Pick<Plan, 'express' | 'fas
       app.addHook('onRequest', async (request, reply) => {
         const locals = {};
         Object.assign(reply, { locals });
-        run({ request: request as never, locals, headers: request.headers as never });
+        run({
+          request: request as never,
+          locals,
+          headers: request.headers as never,
+          response: reply as never,
+          rawResponse: reply.raw as never,
+        });
       });
     },
     hapi: (server) => {
       server.ext('onRequest', (request, h) => {
-        run({ request: request as never, locals: request.app as Values, headers: request.headers as never });
+        run({
+          request: request as never,
+          locals: request.app as Values,
+          headers: request.headers as never,
+          response: request.raw.res as never,
+          rawResponse: request.raw.res as never,
+        });
         return h.continue;
       });
     },
     koa: (app) => {
       app.use((ctx, next) => {
-        run({ request: ctx as never, locals: ctx.state, headers: ctx.headers as never });
+        run({
+          request: ctx as never,
+          locals: ctx.state,
+          headers: ctx.headers as never,
+          response: ctx.response as never,
+          rawResponse: ctx.res as never,
+        });
         return next();
       });
     },

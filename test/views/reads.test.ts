@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { outside } from './outside.ts';
 import { sites } from './running.ts';
@@ -68,6 +69,8 @@ describe.each(allFrameworks)('%s: what a handler reads is in the key', (name, st
       ['takes their names', (raw) => Object.keys(raw.headers)],
       ['takes the raw ones', (raw) => raw.rawHeaders],
       ['takes the distinct ones', (raw) => raw.headersDistinct['x-a']],
+      ['prints them', (raw) => inspect(raw.headers)],
+      ['prints the request', (raw) => inspect(raw)],
     ];
     test.each(alls)('a page whose handler %s is not stored', async (_way, read) => {
       const handler: Handler = (call) => {

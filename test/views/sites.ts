@@ -39,6 +39,11 @@ export interface Call {
   /** The framework's request, for what middleware leaves there. */
   readonly request: object;
   readonly raw: object;
+  /** The framework's response: `res`, `reply` or `ctx.response`, and Node's own. */
+  readonly response: object;
+  readonly rawResponse: object;
+  /** Variables for templates: `res.locals`, `reply.locals` or `ctx.state`. */
+  readonly locals: object;
 }
 
 export type Handler = (call: Call) => unknown;
@@ -141,6 +146,11 @@ function expressCall(req: Request, res: Response): Call {
     fresh: (models, options) => forExpress.fresh(req, res, models, options),
     request: req,
     raw: req,
+    response: res,
+    rawResponse: res,
+    get locals() {
+      return res.locals;
+    },
   };
 }
 
@@ -210,6 +220,11 @@ function fastifyCall(request: FastifyRequest, reply: FastifyReply): Call {
     fresh: (models, options) => forFastify.fresh(request, reply, models, options),
     request,
     raw: request.raw,
+    response: reply,
+    rawResponse: reply.raw,
+    get locals() {
+      return (reply as { locals?: object }).locals ?? {};
+    },
   };
 }
 
@@ -280,6 +295,11 @@ function koaCall(ctx: Koa.Context, sweeper: CacheSweeper, env: nunjucks.Environm
     fresh: (models, options) => forKoa.fresh(ctx, models, options),
     request: ctx,
     raw: ctx.req,
+    response: ctx.response,
+    rawResponse: ctx.res,
+    get locals() {
+      return ctx.state;
+    },
   };
 }
 
@@ -371,6 +391,9 @@ function hapiCall(
     },
     request,
     raw: request.raw.req,
+    response: request.raw.res,
+    rawResponse: request.raw.res,
+    locals: request.app as Record<string, unknown>,
   };
   const answer = () => {
     if (typeof given === 'symbol') return given;

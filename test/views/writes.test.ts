@@ -1,9 +1,11 @@
+import hapi from '@hapi/hapi';
 import express, { type Express } from 'express';
 import { fastify } from 'fastify';
 import Koa from 'koa';
 import { CacheSweeper, type CacheSweeperOptions } from 'nunjucks-cachesweeper';
 import * as forExpress from 'nunjucks-cachesweeper/express';
 import * as forFastify from 'nunjucks-cachesweeper/fastify';
+import * as forHapi from 'nunjucks-cachesweeper/hapi';
 import * as forKoa from 'nunjucks-cachesweeper/koa';
 import { TestingStore } from 'nunjucks-cachesweeper/testing';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -82,10 +84,33 @@ async function startKoa(sweeper: CacheSweeper, { status = 200, headers = {}, opt
   return serve(app.callback());
 }
 
+async function startHapi(sweeper: CacheSweeper, { status = 200, headers = {}, options }: Plan): Promise<Site> {
+  const server = hapi.server({ host: '127.0.0.1', debug: false });
+  await server.register(forHapi.cacheView({ sweeper, ...VIEW, ...options }));
+  server.route({
+    method: 'GET',
+    path: '/{rest*}',
+    handler: () => 'page',
+    options: { plugins: { cacheView: true } },
+  });
+  server.route({
+    method: ['POST', 'PUT', 'PATCH', 'DELETE'],
+    path: '/{rest*}',
+    handler: (_request, h) => {
+      const response = h.response('done').code(status);
+      for (const [name, value] of Object.entries(headers)) response.header(name, value);
+      return response;
+    },
+  });
+  await server.start();
+  return { url: server.info.uri, close: () => server.stop({ timeout: 0 }) };
+}
+
 describe.each([
   ['Express', startExpress, [false, true]],
   ['Fastify', startFastify, [false]],
   ['Koa', startKoa, [false, true]],
+  ['hapi', startHapi, [false]],
 ] as const)('%s: an unsafe request that succeeds', (_name, start, mounts) => {
   async function running(plan: Plan = {}) {
     const errors: unknown[] = [];

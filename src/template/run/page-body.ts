@@ -13,7 +13,8 @@ export class PageBody extends WatchedBody {
   readonly #page: Page;
   readonly #part: Part;
 
-  constructor(environment: TemplateEnvironment, page: Page, part: Part) {
+  /** @param variables what the page was given */
+  constructor(environment: TemplateEnvironment, page: Page, part: Part, variables: object) {
     super();
     this.#environment = environment;
     this.#page = page;
@@ -23,7 +24,7 @@ export class PageBody extends WatchedBody {
       if (isThere(value) || !part.mayMissPrivate) this.refuse('private name');
     };
     this.reading = new PageReading(environment.pagePrivateNames, found, part.watch);
-    part.watch?.pageBegins();
+    part.watch?.pageBegins(variables);
   }
 
   protected digestOf(name: string, parent: string | undefined): string | undefined {

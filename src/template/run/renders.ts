@@ -88,7 +88,7 @@ export class Renders {
   #atOnce(page: Page, template: Template, context: object | null | undefined): string | null {
     const started = performance.now();
     const part = currentPart();
-    const body = part && new PageBody(this.#environment, page, part);
+    const body = part && new PageBody(this.#environment, page, part, context ?? {});
     try {
       const html = this.#pass(page, template, context, undefined, body);
       body?.end(template);
@@ -124,7 +124,7 @@ export class Renders {
       answer(null, html);
     };
     const pass = (): void => {
-      const body = part && new PageBody(this.#environment, page, part);
+      const body = part && new PageBody(this.#environment, page, part, context ?? {});
       let answered = false;
       const finish: Done<string> = (error, html) => {
         if (answered) return;

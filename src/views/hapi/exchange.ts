@@ -1,3 +1,4 @@
+import { queryOf } from '../http/address.ts';
 import type { Exchange, Headers, Reply } from '../http/exchange.ts';
 import { headersOf } from '../http/recorder.ts';
 import { ownOfRequest } from '../reads/pristine.ts';
@@ -35,6 +36,11 @@ export function exchangeOf(
     urls: [req.url ?? '', ownUrl(request)],
     // Options of `server.inject` may have made what a client cannot.
     route: `${request.isInjected} ${route}`,
+    given: (to) => [
+      { ...request.params },
+      { ...queryOf(request.query, to) },
+      (request as { readonly payload?: unknown }).payload,
+    ],
     holders: [
       { name: 'request', object: request, isOwn: isOwnOfRequest },
       { name: 'info', object: info, isOwn: isOwnOfInfo },
@@ -69,8 +75,13 @@ export function exchangeOf(
 }
 
 /** The address as hapi has it: in its own spelling of the path, and with what an extension made of it. */
-function ownUrl({ path, url }: WholeRequest): string {
-  return `${path}${url?.search ?? ''}`;
+function ownUrl(request: WholeRequest): string {
+  const { path, raw } = request;
+  // As long as nobody has asked for the whole url, it is the one that was sent, and parsing it takes long.
+  if ((request as { readonly _url?: unknown })._url !== null) return `${path}${request.url?.search ?? ''}`;
+  const sent = raw.req.url ?? '';
+  const start = sent.indexOf('?');
+  return start === -1 ? path : path + sent.slice(start);
 }
 
 /** Headers of a response that hapi has not yet begun to send. */
@@ -104,12 +115,28 @@ const OWN_OF_REQUEST: ReadonlySet<string> = new Set([
   'route',
   'server',
   'state',
+  'url',
   'yar',
 ]);
-const isOwnOfRequest = (name: string) => name.startsWith('_') || OWN_OF_REQUEST.has(name);
+const isOwnOfRequest = (name: string) => OWN_OF_REQUEST.has(name) || internal.has(name);
+
+/** Names that hapi has for itself. */
+const internal = new Set<string>();
+
+/** Learns from a new request, which no extension has seen yet, which names hapi has for itself. */
+export function learnInternal(request: object): void {
+  for (const name of Object.keys(request)) if (name.startsWith('_')) internal.add(name);
+}
 
 /** In the key, watched elsewhere, or times. */
-const OWN_OF_INFO: ReadonlySet<string> = new Set(['acceptEncoding', 'completed', 'host', 'received', 'responded']);
+const OWN_OF_INFO: ReadonlySet<string> = new Set([
+  'acceptEncoding',
+  'completed',
+  'host',
+  'id',
+  'received',
+  'responded',
+]);
 const isOwnOfInfo = (name: string) => name.startsWith('_') || OWN_OF_INFO.has(name);
 
 const isOwnOfRaw = ownOfRequest([]);

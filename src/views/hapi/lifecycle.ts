@@ -24,7 +24,8 @@ export interface WholeRequest extends HapiRequest {
   readonly state: object | null;
   /** What was there before a validation changed it. */
   readonly orig: { readonly headers?: object; readonly state?: object; readonly query?: object };
-  readonly info: HapiRequest['info'] & { readonly acceptEncoding: string | null };
+  readonly info: HapiRequest['info'] & { readonly acceptEncoding: string | null; readonly id: string };
+  log(...args: unknown[]): unknown;
   readonly response: HapiResponse | HapiError | symbol | null;
   readonly route: HapiRoute;
   /** The session of @hapi/yar. */

@@ -3,6 +3,7 @@ import { sendInOnePiece } from '../http/one-piece.ts';
 import type { ViewRun } from '../view-run.ts';
 import type { HapiExchange } from './exchange.ts';
 import type { HapiResponse, WholeRequest } from './lifecycle.ts';
+import { Variables } from './variables.ts';
 
 /** An answer as the handler gave it. */
 interface Given {
@@ -11,7 +12,7 @@ interface Given {
   /** What extensions may replace in it. */
   readonly content: unknown;
   /** A view's variables. */
-  readonly context: Readonly<Record<string, unknown>>;
+  readonly variables: Variables;
 }
 
 /**
@@ -23,7 +24,8 @@ export class MadeView {
   readonly #request: WholeRequest;
   readonly #run: ViewRun;
   readonly #exchange: HapiExchange;
-  #hasHandled = false;
+  /** What the handler returned. */
+  #result: unknown;
   #given: Given | undefined;
   #sending: HapiResponse | undefined;
 
@@ -38,7 +40,7 @@ export class MadeView {
     const failed = () => this.#run.failed();
     const handled = (result: unknown) => {
       if (result instanceof Error) failed();
-      else this.#hasHandled = true;
+      else this.#result = result;
     };
     try {
       const result = inPart(this.#run.part, handler);
@@ -61,7 +63,7 @@ export class MadeView {
       response,
       variety: response.variety,
       content: contentOf(response),
-      context: { ...contextOf(response) },
+      variables: new Variables(contextOf(response)),
     };
     // What the handler has begun, such as a promise among the page's variables, may still read.
     const { part } = this.#run;
@@ -74,9 +76,9 @@ export class MadeView {
     const { response } = this.#request;
     const run = this.#run;
     if (!isAnswer(response)) return run.failed();
-    // The handler, or what comes before it, may end the lifecycle by itself.
     if (this.#given === undefined) {
-      if (!this.#hasHandled) run.failed();
+      // A handler may take over. Any other answer without those extensions stands for an error.
+      if (this.#result !== response) run.failed();
       this.handOver();
     }
     this.#compare(response);
@@ -102,14 +104,13 @@ export class MadeView {
     const isSame =
       given.response === response && given.variety === response.variety && isEqual(given.content, contentOf(response));
     if (!isSame) this.#run.refuse('changed outside');
-    const context = contextOf(response);
-    const names = [...Object.keys(given.context), ...Object.keys(context)];
-    const changed = names.filter((name) => !Object.is(given.context[name], context[name]));
-    if (changed.length > 0) this.#run.givenOutside(new Set(changed));
+    const changed = given.variables.changed(contextOf(response));
+    if (changed.size > 0) this.#run.givenOutside(changed);
   }
 }
 
-function isAnswer(response: WholeRequest['response']): response is HapiResponse {
+/** Whether a response is neither an error nor left to the handler. */
+export function isAnswer(response: WholeRequest['response']): response is HapiResponse {
   return typeof response === 'object' && response !== null && response.isBoom === undefined;
 }
 

@@ -1,5 +1,5 @@
 import type { Headers, Reply } from '../http/exchange.ts';
-import { withoutConditions } from '../reads/watched-headers.ts';
+import { hasConditions, withoutConditions } from '../reads/watched-headers.ts';
 import type { HapiResponse, HapiToolkit, WholeRequest } from './lifecycle.ts';
 
 /** Returns the response with which hapi answers in place of the handler. */
@@ -28,6 +28,7 @@ export function responseOf(
 /** Hides the request's conditions from hapi, which would look at them again, whatever the status. */
 export function hideConditions(request: WholeRequest): void {
   const { headers } = request;
+  if (!hasConditions(headers)) return;
   const shown = withoutConditions(headers);
   const to = request as { headers: object };
   to.headers = shown;

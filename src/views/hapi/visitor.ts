@@ -1,15 +1,57 @@
 import type { WholeRequest } from './lifecycle.ts';
 
-/** Returns the objects that show who the visitor is, under the names that all frameworks share. */
+/** Names under which extensions leave a visitor or a session on the request itself. */
+interface Named {
+  readonly user?: unknown;
+  readonly currentUser?: unknown;
+  readonly account?: unknown;
+  readonly session?: unknown;
+  readonly sessionID?: unknown;
+  readonly sessionId?: unknown;
+}
+
+/** Who the visitor of a request is, under the names that all frameworks share. */
+class Visitor implements Named {
+  readonly #request: WholeRequest & Named;
+  readonly #yar: unknown;
+
+  constructor(request: WholeRequest) {
+    this.#request = request;
+    this.#yar = request.yar;
+  }
+
+  get user(): unknown {
+    return this.#request.auth.credentials ?? this.#request.user;
+  }
+
+  get isAuthenticated(): boolean {
+    return this.#request.auth.isAuthenticated;
+  }
+
+  get currentUser(): unknown {
+    return this.#request.currentUser;
+  }
+
+  get account(): unknown {
+    return this.#request.account;
+  }
+
+  get session(): unknown {
+    return this.#yar === undefined ? this.#request.session : sessionOf(this.#yar);
+  }
+
+  get sessionID(): unknown {
+    return this.#request.sessionID;
+  }
+
+  get sessionId(): unknown {
+    return this.#request.sessionId;
+  }
+}
+
+/** Returns the objects that show who the visitor is. */
 export function visitorsOf(request: WholeRequest): readonly object[] {
-  const known = Object.create(request, {
-    // hapi's own object, which is there for everybody.
-    auth: { value: undefined },
-    user: { get: () => request.auth.credentials ?? (request as { readonly user?: unknown }).user },
-    isAuthenticated: { get: () => request.auth.isAuthenticated },
-  }) as object;
-  if (request.yar !== undefined) Object.defineProperty(known, 'session', { get: () => sessionOf(request.yar) });
-  return [known, request.app];
+  return [new Visitor(request), request.app];
 }
 
 /** Returns the objects that hold tokens against forgery. */

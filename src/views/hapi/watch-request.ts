@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { ReadRecorder } from '../http/exchange.ts';
 import { SESSION } from '../reads/read-names.ts';
+import { watchedCookies } from '../reads/watched-cookies.ts';
 import { watchedHeaders } from '../reads/watched-headers.ts';
-import { watchedCookies } from '../reads/watched-objects.ts';
 import type { WholeRequest } from './lifecycle.ts';
 
 /**
@@ -32,6 +32,13 @@ export function watchRequest(
     };
     undo.push(replace(request, 'yar', { get }));
   }
+  // It is another for each request.
+  const { id } = info;
+  const getId = () => {
+    reads.readAll('info.id');
+    return id;
+  };
+  undo.push(replace(info, 'id', { get: getId }), silenceLog(request, reads));
   const { acceptEncoding } = info;
   const get = () => {
     const chosen = coding();
@@ -42,6 +49,17 @@ export function watchRequest(
   undo.push(replace(info, 'acceptEncoding', { get }));
   return () => {
     for (const one of undo) one();
+  };
+}
+
+/** What is read for an entry of the log shapes no page. */
+function silenceLog(request: WholeRequest, reads: ReadRecorder): () => void {
+  const { log } = request;
+  if (Object.hasOwn(request, 'log') || typeof log !== 'function') return () => {};
+  const value = (...args: unknown[]) => reads.silently(() => log.apply(request, args));
+  Object.defineProperty(request, 'log', { configurable: true, writable: true, value });
+  return () => {
+    if (Object.getOwnPropertyDescriptor(request, 'log')?.value === value) Reflect.deleteProperty(request, 'log');
   };
 }
 

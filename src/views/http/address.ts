@@ -128,19 +128,31 @@ const SIMPLE_NAME = /^[\w.~ -]+$/;
 const SIMPLE_BRACKETS = /^[\w.~ [\]-]*$/;
 
 /** Returns a parsed query without the parameters that were left out of the address, in the address' order. */
-export function queryOf(parsed: object, { dropped, order }: Address): object {
+export function queryOf(parsed: object, address: Address): object {
+  if (parsed instanceof URLSearchParams) return searchOf(parsed, address);
+  const { dropped, order } = address;
   const copy = Object.assign(Object.create(Object.getPrototypeOf(parsed) as object | null), parsed) as Record<
     string,
     unknown
   >;
   for (const name of dropped) Reflect.deleteProperty(copy, name);
   if (order === undefined) return copy;
+  const entries = Object.entries(copy).sort(byOrder(order));
+  return Object.assign(Object.create(Object.getPrototypeOf(parsed) as object | null), Object.fromEntries(entries));
+}
+
+function searchOf(parsed: URLSearchParams, { dropped, order }: Address): URLSearchParams {
+  const kept = [...parsed].filter(([name]) => !dropped.includes(name));
+  return new URLSearchParams(order === undefined ? kept : kept.sort(byOrder(order)));
+}
+
+/** Compares pairs of a query by the place of their names in a list. */
+function byOrder(order: readonly string[]) {
   const rank = (key: string) => {
     const place = order.indexOf(key);
     return place === -1 ? order.length : place;
   };
-  const entries = Object.entries(copy).sort(([a], [b]) => rank(a) - rank(b));
-  return Object.assign(Object.create(Object.getPrototypeOf(parsed) as object | null), Object.fromEntries(entries));
+  return ([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number => rank(a) - rank(b);
 }
 
 /** Decodes a percent-encoded text; returns it unchanged if it is malformed. */

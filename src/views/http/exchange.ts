@@ -51,6 +51,8 @@ export interface Exchange {
   };
   /** Node's own response; everything that is sent passes through it. */
   readonly response: ServerResponse;
+  /** The framework's own, if that keeps headers of its own. */
+  readonly reply?: object;
   /** Path and query of the original request, even in a mounted router. */
   readonly target: string;
   /** Scheme and host as the framework reports them; it knows which proxies to trust. */
@@ -79,6 +81,11 @@ export interface Exchange {
   readonly urls: readonly string[];
   /** Tells apart the routes that can answer one url. It is the same in all processes. */
   readonly route: string;
+  /**
+   * Returns what the framework made of the address and the body: query, parameters, body. They are objects that
+   * middleware may have changed, so they are in the key as they are.
+   */
+  given?(address: Address): readonly unknown[];
   /** Objects on which middleware leaves values. */
   readonly holders: readonly Holder[];
   /** Where variables for templates are kept. */

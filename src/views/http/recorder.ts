@@ -176,7 +176,9 @@ export function record(response: ServerResponse, maxBytes: number, events: Respo
 
 /** Returns all headers set so far, with names in lower case. */
 export function headersOf(response: ServerResponse): Headers {
-  return { ...response.getHeaders() } as Headers;
+  // An own method may be one that records what handlers read.
+  const { getHeaders } = Object.getPrototypeOf(response) as ServerResponse;
+  return { ...getHeaders.call(response) } as Headers;
 }
 
 function toBuffer(chunk: unknown, encoding: unknown): Buffer | undefined {

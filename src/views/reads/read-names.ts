@@ -10,11 +10,17 @@ export const SESSION = 'session';
 export const IP = 'ip';
 export const CERTIFICATE = 'certificate';
 export const ALL_HEADERS = 'headers';
+export const SET = 'set';
 
 const HEADERS = 'headers.';
 
 export function headerRead(name: string): ReadName {
   return `${HEADERS}${name}`;
+}
+
+/** Name of a read of a response header that middleware has set. */
+export function setRead(name: string): ReadName {
+  return `${SET}.${name}`;
 }
 
 export function cookieRead(name: string): ReadName {
@@ -27,8 +33,14 @@ export function splitRead(name: ReadName): readonly [first: string, rest: string
   return dot === -1 ? [name, ''] : [name.slice(0, dot), name.slice(dot + 1)];
 }
 
-/** What cannot shape a page: the framework's own parts, and loggers. */
-const NEVER_COUNT: readonly string[] = ['log', 'app', 'res', 'next', 'route'];
+/** Names of the framework's own parts, and of loggers. */
+const TOOLS: ReadonlySet<string> = new Set(['log', 'app', 'res', 'next', 'route']);
+
+/** Whether a read found what cannot shape a page, if no key can hold it. Plain data of such a name can. */
+export function isTool(name: ReadName): boolean {
+  const [first, rest] = splitRead(name);
+  return first !== COOKIES && first !== 'headers' && TOOLS.has(rest);
+}
 
 /**
  * Returns a test whether a read counts.
@@ -36,13 +48,11 @@ const NEVER_COUNT: readonly string[] = ['log', 'app', 'res', 'next', 'route'];
  * @param except names of reads that do not count: `theme` for any object's, `cookies.theme` for one, `cookies` for all
  */
 export function countingReads(except: readonly string[]): (name: ReadName) => boolean {
-  const given = new Set(except);
-  const left = new Set([...NEVER_COUNT, ...except]);
+  const left = new Set(except);
   return (name) => {
     if (left.has(name)) return false;
     const [first, rest] = splitRead(name);
     if (rest === '') return true;
-    // hapi has an object `app` on which middleware leaves values.
-    return !given.has(first) && (first === COOKIES || first === 'headers' || !left.has(rest));
+    return !left.has(first) && (first === COOKIES || first === 'headers' || !left.has(rest));
   };
 }

@@ -7,11 +7,15 @@ export function describeRead(name: ReadName): string {
   return reader === undefined ? 'all headers' : `${reader} read all headers inside; put it before cacheView`;
 }
 
-/** Returns the package nearest to the read, apart from this one. */
+/** Returns the package whose code read them; undefined for code of the site, which knows what it does. */
 function readerOf(stack: string): string | undefined {
-  for (const line of stack.split('\n')) {
+  for (const line of stack.split('\n').slice(1)) {
+    if (!/[\\/]/.test(line) || /node:/.test(line) || OURS.test(line)) continue;
     const found = [...line.matchAll(/node_modules[\\/]((?:@[^\\/]+[\\/])?[^\\/]+)[\\/]/g)].at(-1)?.[1];
-    if (found !== undefined && found !== 'nunjucks-cachesweeper') return found.replace('\\', '/');
+    return found?.replace('\\', '/');
   }
   return undefined;
 }
+
+/** Lines of this folder, whatever the package is installed as. */
+const OURS = /[\\/]reads[\\/](?:read-report|request-\w+|watched-\w+)\.[cm]?[jt]s/;

@@ -1,5 +1,5 @@
 import { Ambient } from '../../render/ambient.ts';
-import { headerRead, type ReadName, splitRead } from './read-names.ts';
+import { headerRead, isTool, type ReadName, splitRead } from './read-names.ts';
 import { isPersonalHeader, PERSONAL, type RequestValues, UNSEEN, type ValueText } from './request-values.ts';
 
 /** Why a page that was made from certain reads is not stored. */
@@ -31,6 +31,9 @@ export class RequestReads {
   readonly #tell: ((name: ReadName) => string) | undefined;
   /** Copies whose template has not begun. */
   readonly #copies = new Set<Copies>();
+  /** Reads of loggers and the framework's parts. */
+  readonly #tools = new Set<ReadName>();
+  readonly #met: () => void;
   #quiet = 0;
   /** Calls under way whose reads do not even shape the answer. */
   #foreign = 0;
@@ -40,12 +43,16 @@ export class RequestReads {
   #reason: ReadReason | undefined;
   #detail: string | undefined;
 
-  /** @param tell describes a read in a report; left out where nobody looks at reports */
+  /** @param tell describes a read in a report; left out where nobody looks at reports
+   * @param met called when a value was a model: its token must be asked for now, before it changes
+   */
   constructor(
     values: RequestValues,
     counts: (name: ReadName) => boolean,
     tell: ((name: ReadName) => string) | undefined,
+    met: () => void = () => {},
   ) {
+    this.#met = met;
     this.#values = values;
     this.#counts = counts;
     this.#tell = tell;
@@ -84,14 +91,16 @@ export class RequestReads {
 
   /** Records a read of something that the request itself holds. */
   read(name: ReadName): void {
-    if (this.#isNew(name)) this.#note(name, this.#values.text(name));
+    if (this.#isNew(name)) this.silently(() => this.#note(name, this.#values.text(name)));
   }
 
   /** Records a read of a value that middleware left. */
   readValue(name: ReadName, value: unknown): void {
     if (!this.#isNew(name)) return;
     const [first, rest] = splitRead(name);
+    const { length } = this.#values.models;
     this.silently(() => this.#note(name, this.#values.textOf(rest === '' ? first : rest, value)));
+    if (this.#values.models.length > length) this.#met();
   }
 
   /** Records that the handler read what no key can hold. */
@@ -148,10 +157,15 @@ export class RequestReads {
     if (!isCopying) this.readValue(`${read}.${name}`, value);
   }
 
-  /** A page of ours begins, and records by itself what it looks up. */
-  pageBegins(): void {
+  /**
+   * A page of ours begins, and records by itself what it looks up. If it was not given all that was copied, the copies
+   * are another's, whose template calls ours.
+   */
+  pageBegins(variables: object): void {
     const copies = copying.current;
-    if (copies !== undefined) this.#copies.delete(copies);
+    if (copies === undefined) return;
+    const names = [...copies.copied.keys()].map((read) => splitRead(read)[1]);
+    if (names.every((name) => name in variables)) this.#copies.delete(copies);
   }
 
   /** Ends the recording. */
@@ -164,10 +178,14 @@ export class RequestReads {
   }
 
   #isNew(name: ReadName): boolean {
-    return this.isRecording && !this.found.has(name) && this.#counts(name);
+    return this.isRecording && !this.found.has(name) && !this.#tools.has(name) && this.#counts(name);
   }
 
   #note(name: ReadName, text: ValueText): void {
+    if (text === UNSEEN && isTool(name)) {
+      this.#tools.add(name);
+      return;
+    }
     this.found.set(name, text);
     if (typeof text === 'string') return;
     const reason = text === PERSONAL ? 'personal' : 'unseen';

@@ -5,7 +5,11 @@ import type { Exchange } from '../http/exchange.ts';
 import { cookiesOf } from '../http/session-cookies.ts';
 import { sessionText } from '../http/visitor.ts';
 import type { Views } from '../views.ts';
-import { CERTIFICATE, COOKIES, IP, type ReadName, SESSION, splitRead } from './read-names.ts';
+import { beside } from './beside.ts';
+import { hasVariable, leftOn, variablesOf } from './left-behind.ts';
+import { CERTIFICATE, COOKIES, IP, type ReadName, SESSION, SET, splitRead } from './read-names.ts';
+import { cookieObjectsOf } from './watched-cookies.ts';
+import { NOT_IN_KEY } from './watched-response.ts';
 
 /** The value belongs to one visitor. */
 export const PERSONAL: unique symbol = Symbol('personal');
@@ -56,13 +60,26 @@ export class RequestValues {
    */
   kind(): string {
     let text = '';
-    for (const { name, object, isOwn } of this.#exchange.holders) {
-      text += `/${name}`;
-      for (const key of Object.keys(object)) if (!isOwn(key)) text += ` ${isWord(key) ? key : JSON.stringify(key)}`;
+    for (const holder of this.#exchange.holders) {
+      text += `/${holder.name}`;
+      for (const key of leftOn(holder)) text += ` ${isWord(key) ? key : JSON.stringify(key)}`;
     }
     text += '/';
-    for (const key of Object.keys(this.#locals ?? {})) text += ` ${isWord(key) ? key : JSON.stringify(key)}`;
-    return short(text);
+    for (const key of variablesOf(this.#locals ?? {})) text += ` ${isWord(key) ? key : JSON.stringify(key)}`;
+    for (const name of Object.keys(this.#exchange.headers())) if (!NOT_IN_KEY.has(name)) text += ` ${name}`;
+    return short(`${text} ${this.#exchange.response.statusCode}`);
+  }
+
+  /** Returns a text for what the framework made of the address; undefined if middleware put there what no key can hold. */
+  given(values: readonly unknown[]): string | undefined {
+    if (values.every(isEmpty)) return '';
+    try {
+      // The usual framework has texts only, which are written faster so.
+      const text = values.every(hasTexts) ? JSON.stringify(values) : this.#canonical(values, 'given');
+      return text.length > MAX_TEXT ? undefined : short(text);
+    } catch {
+      return undefined;
+    }
   }
 
   /** Returns what a read finds on the request before its handler runs. */
@@ -72,9 +89,10 @@ export class RequestValues {
     if (first === COOKIES) return this.#cookie(rest);
     if (first === IP || first === CERTIFICATE) return PERSONAL;
     if (first === SESSION) return this.#session();
+    if (first === SET) return this.textOf(rest, this.#exchange.headers()[rest]);
     const { localsAt, holders } = this.#exchange;
     const holder = first === localsAt?.read ? this.#locals : holders.find(({ name }) => name === first)?.object;
-    if (holder === undefined || !Object.hasOwn(holder, rest)) return ABSENT;
+    if (holder === undefined || !hasVariable(holder, rest)) return ABSENT;
     try {
       return this.textOf(rest, (holder as Readonly<Record<string, unknown>>)[rest]);
     } catch {
@@ -84,19 +102,28 @@ export class RequestValues {
 
   /** Returns what stands for a value that middleware left under a name. */
   textOf(name: string, value: unknown): ValueText {
-    if (name === SESSION) return this.#session();
+    if (name === SESSION) return sessionValue(sessionText([{ session: value }]));
     if (this.#views.isPrivate(name) && isThere(value)) return PERSONAL;
     if (value === undefined) return ABSENT;
     try {
-      const text = canonicalList([value], name, (instance) => {
-        const identity = this.#views.identityOf(instance);
-        if (identity !== undefined) this.models.push(identity);
-        return this.#views.nameOfInstance(instance);
-      });
+      const text = this.#canonical([value], name);
       return text.length > MAX_TEXT ? UNSEEN : short(text);
     } catch {
       return UNSEEN;
     }
+  }
+
+  #canonical(values: readonly unknown[], what: string): string {
+    return canonicalList(
+      values,
+      what,
+      (instance) => {
+        const identity = this.#views.identityOf(instance);
+        if (identity !== undefined) this.models.push(identity);
+        return this.#views.nameOfInstance(instance);
+      },
+      beside,
+    );
   }
 
   #header(name: string): ValueText {
@@ -107,22 +134,37 @@ export class RequestValues {
 
   #cookie(name: string): ValueText {
     const { cookie } = this.#headers;
-    if (cookie === undefined) return ABSENT;
-    if (name === '') return PERSONAL;
+    // Middleware may have added some that no header holds.
+    const objects = this.#exchange.holders.flatMap(({ object }) => cookieObjectsOf(object));
+    if (name === '') {
+      return cookie === undefined && objects.every((own) => Object.keys(own).length === 0) ? ABSENT : PERSONAL;
+    }
     this.#cookies ??= new Set(cookiesOf(cookie).map(([own]) => own));
-    return this.#cookies.has(name) ? PERSONAL : ABSENT;
+    return this.#cookies.has(name) || objects.some((own) => Object.hasOwn(own, name)) ? PERSONAL : ABSENT;
   }
 
   /** A session that holds nothing yet tells no visitors apart. */
   #session(): ValueText {
-    const text = sessionText(this.#exchange.visitors);
-    return text === undefined ? UNSEEN : text === '' ? ABSENT : PERSONAL;
+    return sessionValue(sessionText(this.#exchange.visitors));
   }
+}
+
+function sessionValue(text: string | undefined): ValueText {
+  return text === undefined ? UNSEEN : text === '' ? ABSENT : PERSONAL;
 }
 
 /** Whether a name is written without quotes. */
 function isWord(name: string): boolean {
   return /^[\w$]+$/.test(name);
+}
+
+function isEmpty(value: unknown): boolean {
+  return value === undefined || (typeof value === 'object' && value !== null && Object.keys(value).length === 0);
+}
+
+function hasTexts(value: unknown): boolean {
+  if (value === undefined) return true;
+  return typeof value === 'object' && value !== null && Object.values(value).every((one) => typeof one === 'string');
 }
 
 function short(text: string): string {

@@ -1,9 +1,14 @@
 import type { Address } from '../http/address.ts';
-import type { Exchange } from '../http/exchange.ts';
+import type { Exchange, Headers } from '../http/exchange.ts';
 import { watchClient } from './client-address.ts';
+import { ALL_HEADERS } from './read-names.ts';
 import type { RequestReads } from './request-reads.ts';
+import { cookieObjectsOf } from './watched-cookies.ts';
 import { watchHeaders } from './watched-headers.ts';
-import { type WatchedLocals, watchDerived, watchLocals, watchProperties } from './watched-objects.ts';
+import { watchInspection } from './watched-inspection.ts';
+import { type WatchedLocals, watchLocals } from './watched-locals.ts';
+import { watchDerived, watchProperties } from './watched-objects.ts';
+import { watchResponse } from './watched-response.ts';
 
 /**
  * The time in which a handler makes its answer. As long as it is open, the handler is given the address that is in the
@@ -14,14 +19,25 @@ export class RequestWindow {
   readonly #undo: (() => void)[] = [];
   readonly #locals: WatchedLocals | undefined;
 
-  constructor(exchange: Exchange, address: Address, reads: RequestReads) {
+  /** @param given `address`: what the handler is given; `set`: headers that middleware has set on the response */
+  constructor(exchange: Exchange, given: { readonly address: Address; readonly set: Headers }, reads: RequestReads) {
     this.reads = reads;
     const { incoming, holders, derived, localsAt } = exchange;
-    this.#undo.push(exchange.rewrite(address));
-    for (const holder of holders) this.#undo.push(watchProperties(holder, reads));
+    const locals = localsAt && (Reflect.get(localsAt.object, localsAt.key) as unknown);
+    const { headers } = incoming;
+    this.#undo.push(exchange.rewrite(given.address));
+    for (const one of [headers, locals, ...holders.flatMap(({ object }) => [object, ...cookieObjectsOf(object)])]) {
+      // What holds the request shows its headers as well.
+      if (isObject(one)) this.#undo.push(watchInspection(one, () => reads.readAll(ALL_HEADERS)));
+    }
+    for (const holder of holders)
+      this.#undo.push(watchProperties(holder, exchange.visitors.includes(holder.object), reads));
     for (const one of derived) this.#undo.push(watchDerived(one, reads));
     this.#undo.push(exchange.watchOwn?.(reads) ?? (() => {}));
-    this.#undo.push(watchHeaders(incoming, incoming.headers, reads), watchClient(incoming, reads));
+    this.#undo.push(watchHeaders(incoming, headers, reads), watchClient(incoming, reads));
+    for (const one of [exchange.response, exchange.reply]) {
+      if (one !== undefined) this.#undo.push(watchResponse(one, given.set, reads));
+    }
     this.#locals = localsAt && watchLocals(localsAt, reads);
   }
 
@@ -39,4 +55,8 @@ export class RequestWindow {
     this.#locals?.undo();
     for (const undo of this.#undo.splice(0).reverse()) undo();
   }
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
 }

@@ -17,6 +17,12 @@ const HIDDEN: ReadonlySet<string> = new Set([
   'cache-control',
   'pragma',
 ]);
+/** Whether a request has headers that the cache answers for. */
+export function hasConditions(headers: IncomingHttpHeaders): boolean {
+  for (const name of HIDDEN) if (name in headers) return true;
+  return false;
+}
+
 /** Returns the headers of a request without those that the cache answers for. */
 export function withoutConditions(headers: IncomingHttpHeaders): IncomingHttpHeaders {
   return Object.fromEntries(Object.entries(headers).filter(([name]) => !HIDDEN.has(name)));
@@ -56,8 +62,9 @@ export function watchedHeaders(headers: IncomingHttpHeaders, reads: ReadRecorder
   const note = (name: string | symbol): boolean => {
     if (typeof name !== 'string' || made.has(name)) return true;
     if (HIDDEN.has(name)) return !reads.isRecording;
-    const isInherited = name in Object.prototype && !Object.hasOwn(headers, name);
-    if (name !== IN_KEY && !isInherited) reads.readHeader(name);
+    // Node writes names in lower case, so that no client can send the name of a method of objects but `constructor`.
+    const isMethod = name in Object.prototype && name !== 'constructor' && !Object.hasOwn(headers, name);
+    if (name !== IN_KEY && !isMethod) reads.readHeader(name);
     return true;
   };
   return new Proxy(headers, {

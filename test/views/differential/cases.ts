@@ -177,4 +177,4 @@ export const asked: fc.Arbitrary<Asked> = fc.record({
 /** A handler, and the requests that one visitor after the other sends. */
 export const cases: fc.Arbitrary<Case> = fc.record({ program, asked: some(asked, 1, 40) });
 
-export const frameworks: readonly Framework[] = ['express5', 'fastify', 'koa', 'express4'];
+export const frameworks: readonly Framework[] = ['express5', 'fastify', 'koa', 'hapi', 'express4'];

@@ -17,7 +17,7 @@ function found(scope: Scope, holder: Dict, name: string, by: string): unknown {
   const headers = holder.headers as Record<string, string>;
   switch (by) {
     case 'get': {
-      if (framework === 'fastify') return headers[name];
+      if (framework === 'fastify' || framework === 'hapi') return headers[name];
       return (request.get as (name: string) => unknown).call(request, name);
     }
     case 'in':
@@ -69,7 +69,7 @@ function found(scope: Scope, holder: Dict, name: string, by: string): unknown {
 
 /** What Express and Koa say that a request would like. */
 function accepted({ framework, request }: Scope, name: string): unknown {
-  if (framework === 'fastify') return undefined;
+  if (framework === 'fastify' || framework === 'hapi') return undefined;
   const ask = (method: string, ...args: string[]) =>
     (request[method] as (...args: string[]) => unknown).call(request, ...args);
   if (name === 'accept-language') return ask('acceptsLanguages', 'en', 'de');

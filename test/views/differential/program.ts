@@ -6,7 +6,7 @@ export interface Program {
   readonly site: SiteOptions;
 }
 
-export type Framework = 'express4' | 'express5' | 'fastify' | 'koa';
+export type Framework = 'express4' | 'express5' | 'fastify' | 'koa' | 'hapi';
 
 /** What middleware outside of the cache leaves for the handler. */
 export interface Outer {

@@ -15,6 +15,8 @@ export function sessionCookie(framework: Framework, visitor: string): string {
   if (framework === 'koa') {
     return `${COOKIE}=${Buffer.from(JSON.stringify(sessionOf(visitor))).toString('base64')}`;
   }
+  // What the site makes of it is not signed.
+  if (framework === 'hapi') return `${COOKIE}=${visitor}`;
   const sign = createHmac('sha256', SECRET).update(visitor).digest('base64').replace(/=+$/, '');
   const prefix = framework === 'fastify' ? '' : 's:';
   return `${COOKIE}=${encodeURIComponent(`${prefix}${visitor}.${sign}`)}`;

@@ -5,6 +5,7 @@ import { Country } from './outer.ts';
 import type { Framework, Program } from './program.ts';
 import { buildExpress } from './site-express.ts';
 import { buildFastify } from './site-fastify.ts';
+import { buildHapi } from './site-hapi.ts';
 import { buildKoa } from './site-koa.ts';
 
 export interface Built {
@@ -47,7 +48,9 @@ export async function build(framework: Framework, program: Program, isCached: bo
     ? buildFastify(program, sweeper, view)
     : framework === 'koa'
       ? buildKoa(program, sweeper, view)
-      : buildExpress(framework, program, sweeper, view));
+      : framework === 'hapi'
+        ? buildHapi(program, sweeper, view)
+        : buildExpress(framework, program, sweeper, view));
   return {
     listener: built.listener,
     settled: () => sweeper.idle(),

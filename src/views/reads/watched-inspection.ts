@@ -1,0 +1,18 @@
+import { inspect } from 'node:util';
+
+/**
+ * Tells when `util.inspect` shows an object, until the function that it returns is called. It looks through proxies and
+ * past getters, and asks nobody but a method of this name.
+ */
+export function watchInspection(object: object, shown: () => void): () => void {
+  if (inspect.custom in object || !Object.isExtensible(object)) return () => {};
+  const custom = function (this: object): object {
+    shown();
+    return this;
+  };
+  Object.defineProperty(object, inspect.custom, { configurable: true, value: custom });
+  return () => {
+    if (Object.getOwnPropertyDescriptor(object, inspect.custom)?.value === custom)
+      Reflect.deleteProperty(object, inspect.custom);
+  };
+}

@@ -1,0 +1,74 @@
+import type { OutgoingHttpHeader } from 'node:http';
+import type { Headers } from '../http/exchange.ts';
+import { setRead } from './read-names.ts';
+import type { RequestReads } from './request-reads.ts';
+
+type Method = (this: object, ...args: unknown[]) => unknown;
+/** Methods of a response whose first argument is the name of a header that they tell of. */
+const OF_ONE = ['getHeader', 'hasHeader', 'appendHeader'] as const;
+
+/** Headers that middleware sets for some visitors, and that stay as they are on a hit. Their names are in no key. */
+export const NOT_IN_KEY: ReadonlySet<string> = new Set(['set-cookie', 'cache-control']);
+
+/**
+ * Records reads of headers that middleware has set on the response, until the function that it returns is called.
+ *
+ * @param before the headers, with names in lower case
+ */
+export function watchResponse(response: object, before: Headers, reads: RequestReads): () => void {
+  const note = (name: unknown): void => {
+    const key = String(name).toLowerCase();
+    // An answer that sets a cookie is not stored. Of other headers the names are in the key.
+    if (key === 'set-cookie') return;
+    if (NOT_IN_KEY.has(key) || Object.hasOwn(before, key)) reads.readValue(setRead(key), before[key]);
+  };
+  const undo = OF_ONE.map((name) =>
+    replace(response, name, (original) => {
+      return function (...args) {
+        note(args[0]);
+        return original.apply(this, args);
+      };
+    }),
+  );
+  undo.push(
+    replace(response, 'getHeaders', (original) => {
+      return function () {
+        const all = original.call(this) as Record<string, OutgoingHttpHeader>;
+        return reads.isRecording ? watched(all, note) : all;
+      };
+    }),
+  );
+  return () => {
+    for (const one of undo) one();
+  };
+}
+
+function watched(all: object, note: (name: unknown) => void): object {
+  return new Proxy(all, {
+    get(target, name) {
+      note(name);
+      return Reflect.get(target, name) as unknown;
+    },
+    has(target, name) {
+      note(name);
+      return Reflect.has(target, name);
+    },
+    getOwnPropertyDescriptor(target, name) {
+      note(name);
+      return Reflect.getOwnPropertyDescriptor(target, name);
+    },
+  });
+}
+
+function replace(response: object, name: string, make: (original: Method) => Method): () => void {
+  const original = (response as Readonly<Record<string, unknown>>)[name];
+  if (typeof original !== 'function') return () => {};
+  const own = Object.getOwnPropertyDescriptor(response, name);
+  const method = make(original as Method);
+  Object.defineProperty(response, name, { configurable: true, writable: true, value: method });
+  return () => {
+    if (Object.getOwnPropertyDescriptor(response, name)?.value !== method) return;
+    if (own === undefined) Reflect.deleteProperty(response, name);
+    else Object.defineProperty(response, name, own);
+  };
+}
