@@ -26,10 +26,17 @@ export function responseReason(
   now: number,
 ): ResponseReason | undefined {
   if (!statuses.has(status)) return 'status';
+  const reason = headersReason(headers);
+  if (reason === 'set-cookie' || reason === 'personal header') return reason;
+  if (isForbidden(headers) || lifetimeOf(headers, now) === 0) return 'cache-control';
+  return varyNames(headers).length > MAX_VARY ? 'vary' : reason;
+}
+
+/** Returns why an answer with these headers is never stored, whatever its lifetime is. */
+export function headersReason(headers: Headers): ResponseReason | undefined {
   const personal = speaksToOne((name) => headers[name] !== undefined);
   if (personal !== undefined) return personal;
-  if (isForbidden(headers) || lifetimeOf(headers, now) === 0) return 'cache-control';
-  if (varyNames(headers).length > MAX_VARY || variesByVisitor(text(headers.vary))) return 'vary';
+  if (variesByVisitor(text(headers.vary))) return 'vary';
   // A nonce must be new for each answer; a stored one would be the same for all.
   if (hasNonce(headers)) return 'csp nonce';
   if (headers['content-range'] !== undefined) return 'partial';

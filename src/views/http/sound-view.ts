@@ -1,6 +1,7 @@
 import { MAX_INFLATED } from '../../cache/shared/compression.ts';
 import { isStrong } from './conditional.ts';
 import type { Headers } from './exchange.ts';
+import { headersReason } from './response-rules.ts';
 
 /** A view in the form that an entry's text holds. */
 export interface StoredView {
@@ -34,12 +35,30 @@ export const NOT_STORED: ReadonlySet<string> = new Set([
   'trailer',
   'transfer-encoding',
   'upgrade',
+  'http2-settings',
   'date',
   'age',
   'set-cookie',
   'content-length',
   'etag',
   'x-cache',
+]);
+
+/** Headers that Node sends once only over HTTP/2: a list of values for one of them would fail in the middle of an answer. */
+const SENT_ONCE: ReadonlySet<string> = new Set([
+  ...['access-control-allow-credentials', 'access-control-max-age', 'access-control-request-method', 'authorization'],
+  ...[
+    'content-encoding',
+    'content-language',
+    'content-location',
+    'content-md5',
+    'content-range',
+    'content-type',
+    'dnt',
+  ],
+  ...['expires', 'from', 'host', 'if-match', 'if-modified-since', 'if-none-match', 'if-range', 'if-unmodified-since'],
+  ...['last-modified', 'location', 'max-forwards', 'proxy-authorization', 'range', 'referer', 'retry-after', 'tk'],
+  ...['upgrade-insecure-requests', 'user-agent', 'x-content-type-options'],
 ]);
 
 /** Statuses that may be cached. */
@@ -86,9 +105,9 @@ export function isSound(view: { readonly [K in keyof StoredView]: unknown }): vi
   if (!Array.isArray(removed) || !removed.every(isName)) return false;
   const areSound = Object.entries(headers).every(
     ([name, value]) =>
-      isName(name) && !NOT_STORED.has(name) && (isValue(value) || (Array.isArray(value) && value.every(isText))),
+      isName(name) && !NOT_STORED.has(name) && (isValue(value) || (!SENT_ONCE.has(name) && isList(value))),
   );
-  return areSound && isSmall({ headers, removed } as Changes);
+  return areSound && isSmall({ headers, removed } as Changes) && headersReason(headers as Headers) === undefined;
 }
 
 export function isName(name: unknown): name is string {
@@ -97,6 +116,10 @@ export function isName(name: unknown): name is string {
 
 function isValue(value: unknown): boolean {
   return typeof value === 'number' || isText(value);
+}
+
+function isList(value: unknown): boolean {
+  return Array.isArray(value) && value.every(isText);
 }
 
 function isText(value: unknown): boolean {

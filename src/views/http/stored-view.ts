@@ -29,20 +29,31 @@ const MAX_NAMES = 100;
 const WORD = /^\P{Cc}{1,500}$/u;
 
 function areWords(values: unknown): values is string[] {
-  return Array.isArray(values) && values.length <= MAX_NAMES && values.every((value) => WORD.test(String(value)));
+  const isWord = (value: unknown) => typeof value === 'string' && WORD.test(value);
+  return Array.isArray(values) && values.length <= MAX_NAMES && values.every(isWord);
 }
 
-/** Bytes of all views that are kept ready to be sent, beside the memory tier, which holds them as text. */
+/** Bytes of all views that are kept ready to be sent, and of their entries, which may be gone from the memory tier. */
 const READY_BYTES = 8 * 1_024 * 1_024;
-/** About what the parts of a view take beside its body. */
+/** About what the objects of a view take. */
 const OVERHEAD = 1_024;
 
 /** The views that are served most, ready to be sent: reading one takes longer than all else that a hit needs. */
 const ready = new LRUCache<Pick<Entry, 'html'>, StoredView | AddressRecord>({
   maxSize: READY_BYTES,
   maxEntrySize: READY_BYTES / 8,
-  sizeCalculation: (view) => OVERHEAD + ('body' in view ? view.body.length : 0),
+  sizeCalculation: bytesOf,
 });
+
+/** Estimates the bytes of a view and its entry. A visitor may choose what is in a head, such as a long Location. */
+function bytesOf(view: StoredView | AddressRecord, { html }: Pick<Entry, 'html'>): number {
+  const head = html.indexOf('\n');
+  if (!('body' in view)) return OVERHEAD + html.length + head;
+  const { body, text } = view;
+  // V8 takes two bytes for each character once one is beyond Latin-1.
+  const isWide = text !== undefined && text.length !== body.length;
+  return OVERHEAD + (html.length + head) * (isWide ? 2 : 1) + body.length;
+}
 
 /** Returns what an entry holds; undefined if this package cannot have stored it. */
 export function viewOf(entry: Pick<Entry, 'html'>): StoredView | AddressRecord | undefined {
