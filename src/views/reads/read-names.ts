@@ -56,3 +56,6 @@ export function countingReads(except: readonly string[]): (name: ReadName) => bo
     return !left.has(first) && (first === COOKIES || first === 'headers' || !left.has(rest));
   };
 }
+
+/** Headers that middleware sets for some visitors, and that stay as they are on a hit. Their names are in no key. */
+export const NOT_IN_KEY: ReadonlySet<string> = new Set(['set-cookie', 'cache-control']);

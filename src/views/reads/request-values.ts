@@ -7,9 +7,8 @@ import { sessionText } from '../http/visitor.ts';
 import type { Views } from '../views.ts';
 import { beside } from './beside.ts';
 import { hasVariable, leftOn, variablesOf } from './left-behind.ts';
-import { CERTIFICATE, COOKIES, IP, type ReadName, SESSION, SET, splitRead } from './read-names.ts';
+import { CERTIFICATE, COOKIES, IP, NOT_IN_KEY, type ReadName, SESSION, SET, splitRead } from './read-names.ts';
 import { cookieObjectsOf } from './watched-cookies.ts';
-import { NOT_IN_KEY } from './watched-response.ts';
 
 /** The value belongs to one visitor. */
 export const PERSONAL: unique symbol = Symbol('personal');

@@ -1,14 +1,11 @@
 import type { OutgoingHttpHeader } from 'node:http';
 import type { Headers } from '../http/exchange.ts';
-import { setRead } from './read-names.ts';
+import { NOT_IN_KEY, setRead } from './read-names.ts';
 import type { RequestReads } from './request-reads.ts';
 
 type Method = (this: object, ...args: unknown[]) => unknown;
 /** Methods of a response whose first argument is the name of a header that they tell of. */
 const OF_ONE = ['getHeader', 'hasHeader', 'appendHeader'] as const;
-
-/** Headers that middleware sets for some visitors, and that stay as they are on a hit. Their names are in no key. */
-export const NOT_IN_KEY: ReadonlySet<string> = new Set(['set-cookie', 'cache-control']);
 
 /**
  * Records reads of headers that middleware has set on the response, until the function that it returns is called.
