@@ -6,8 +6,9 @@ import { inspect } from 'node:util';
  */
 export function watchInspection(object: object, shown: () => void): () => void {
   if (inspect.custom in object || !Object.isExtensible(object)) return () => {};
-  const custom = function (this: object): object {
-    shown();
+  const custom = function (this: object, depth: number | null): object {
+    // Node's warning of too many listeners names the object and shows nothing of it.
+    if (depth === null || depth >= 0) shown();
     return this;
   };
   Object.defineProperty(object, inspect.custom, { configurable: true, value: custom });
