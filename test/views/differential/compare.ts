@@ -49,7 +49,9 @@ function headerDifference(expected: Answer, got: Answer): string | undefined {
     return `header ${name}: ${fieldOf(got, name)} instead of ${fieldOf(expected, name)}`;
   }
   const lengths = [expected, got].map((answer) => fieldOf(answer, 'content-length'));
-  if (lengths[0] && lengths[1] && lengths[0] !== lengths[1])
+  // Express' own page for what is not found names the method: HEAD has one byte more.
+  const namesMethod = expected.status === 404 && expected.body === '';
+  if (lengths[0] && lengths[1] && lengths[0] !== lengths[1] && !namesMethod)
     return `content-length ${lengths[1]} instead of ${lengths[0]}`;
   const named = fieldOf(got, 'vary').toLowerCase().split(/, */);
   const missing = fieldOf(expected, 'vary')

