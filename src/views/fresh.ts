@@ -81,7 +81,7 @@ export async function isFresh(exchange: Exchange, models: unknown, options: Fres
       headers: { ETag: met, 'Cache-Control': cacheControl },
       removed: ['content-type', 'content-length'],
       body: Buffer.alloc(0),
-      text: undefined,
+      isText: false,
     };
   }
   // A view that is being cached gets its own validator.

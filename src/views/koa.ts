@@ -6,6 +6,7 @@ import type { Exchange, Headers, ReadRecorder, Reply } from './http/exchange.ts'
 import { codeOf } from './http/handlers.ts';
 import { standFirst, watchResponses } from './http/last-word.ts';
 import { headersOf } from './http/recorder.ts';
+import { textOf as bodyText } from './http/stored-view.ts';
 import { checkViewOptions, type ViewOptions } from './options.ts';
 import { ownOfRequest, ownOfResponse } from './reads/pristine.ts';
 import { cookieRead } from './reads/read-names.ts';
@@ -333,14 +334,14 @@ function watchBody(response: object, given: () => void): void {
   });
 }
 
-function send(context: KoaContext, { status, headers, removed, body, text }: Reply): void {
+function send(context: KoaContext, { status, headers, removed, body, isText }: Reply): void {
   context.status = status;
   for (const [name, value] of Object.entries(headers)) {
     context.set(name, Array.isArray(value) ? value : String(value));
   }
   const hadType = context.res.hasHeader('Content-Type');
   // Pass text on as text and data as data, because outer middleware may work on it.
-  context.body = status === 304 ? null : text === undefined ? body : dataOf(text, headers);
+  context.body = status === 304 ? null : isText ? dataOf(bodyText(body), headers) : body;
   // Koa sets a type for every body.
   if (!hadType && !('content-type' in headers)) context.remove('Content-Type');
   for (const name of removed) context.remove(name);

@@ -7,7 +7,7 @@ import { tagCodings } from './http/conditional.ts';
 import type { Exchange } from './http/exchange.ts';
 import { answerFor, markPersonal, NOT_SHARED } from './http/last-word.ts';
 import { record } from './http/recorder.ts';
-import { forVisitor, replyWith } from './http/reply.ts';
+import { replyWith } from './http/reply.ts';
 import { type SkipReason, skipReason } from './http/request-rules.ts';
 import { Visit } from './http/visit.ts';
 import type { ViewSettings } from './options.ts';
@@ -153,11 +153,12 @@ async function answer(exchange: Exchange, settings: ViewSettings): Promise<ViewR
   if (view === 'personal' || view === 'unseen') return view;
   // Whoever stored it may have had other options.
   if (view !== undefined && settings.statuses.has(view.status) && view.body.length <= settings.maxBytes) {
-    const reply = forVisitor(replyWith(view, incoming, now()), exchange.headers(), settings.cacheControl);
+    const control = { before: exchange.headers()['cache-control'], ours: settings.cacheControl };
+    const reply = replyWith(view, incoming, now(), control);
     answerFor(exchange.response);
     report(exchange, settings, 'hit', undefined);
     tagCodings(exchange.response);
-    exchange.send({ ...reply, headers: { ...reply.headers, 'X-Cache': 'hit' } });
+    exchange.send(reply);
     return 'answered';
   }
   own ??= await slot.open();

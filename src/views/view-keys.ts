@@ -49,7 +49,7 @@ export class ViewKeys {
   of(part: ViewPart): AddressKeys {
     const { address, host, name, params, kind, values } = part;
     const { host: site, urls } = address;
-    const vary = canonicalList([values], 'vary value');
+    const vary = values.length === 0 ? '[[]]' : canonicalList([values], 'vary value');
     // No part but the last one can hold a line break.
     const text = [
       site,

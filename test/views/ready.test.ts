@@ -30,7 +30,7 @@ const view = (headers: Record<string, string>, text: string): StoredView => ({
   created: 0,
   age: 0,
   body: Buffer.from(text),
-  text,
+  isText: true,
 });
 
 test.each([

@@ -1,4 +1,5 @@
 import type { Headers, Reply } from '../http/exchange.ts';
+import { textOf } from '../http/stored-view.ts';
 import { hasConditions, withoutConditions } from '../reads/watched-headers.ts';
 import type { HapiResponse, HapiToolkit, WholeRequest } from './lifecycle.ts';
 
@@ -6,11 +7,11 @@ import type { HapiResponse, HapiToolkit, WholeRequest } from './lifecycle.ts';
 export function responseOf(
   request: WholeRequest,
   h: HapiToolkit,
-  { status, headers, removed, body, text }: Reply,
+  { status, headers, removed, body, isText }: Reply,
 ): HapiResponse {
   for (const name of removed) request.raw.res.removeHeader(name);
   const response = h.response(
-    status === 304 || body.length === 0 ? undefined : sourceOf(request, headers, text ?? body),
+    status === 304 || body.length === 0 ? undefined : sourceOf(request, headers, isText ? textOf(body) : body),
   );
   for (const [name, value] of Object.entries(headers)) {
     // hapi counts by itself: it may compress, or change data.

@@ -111,6 +111,6 @@ export interface Reply {
   /** Headers that were set before the handler ran and that the handler removed. */
   readonly removed: readonly string[];
   readonly body: Buffer;
-  /** The body as text, where it is UTF-8. */
-  readonly text: string | undefined;
+  /** Whether the body is UTF-8. */
+  readonly isText: boolean;
 }

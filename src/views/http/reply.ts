@@ -9,7 +9,7 @@ import { NOT_STORED, type StoredView } from './sound-view.ts';
 const EMPTY = Buffer.alloc(0);
 
 /** Headers that a 304 repeats: RFC 9110, section 15.4.5. */
-const NOT_MODIFIED: readonly string[] = [
+const NOT_MODIFIED: ReadonlySet<string> = new Set([
   'cache-control',
   'content-location',
   'expires',
@@ -19,7 +19,7 @@ const NOT_MODIFIED: readonly string[] = [
   'xkey',
   'surrogate-control',
   'cdn-cache-control',
-];
+]);
 
 /**
  * Returns the part of a response that the handler made.
@@ -51,7 +51,7 @@ export function storedView(
     created,
     age: ageOf(headers),
     body,
-    text: undefined,
+    isText: false,
   };
 }
 
@@ -61,46 +61,47 @@ export function strongTag(headers: Headers, body: Buffer): string {
   return `"${digest(`${kind}\n${body.toString('latin1')}`, 27)}"`;
 }
 
-/** Returns the answer to a request from a stored view: the view, or a 304. */
+/**
+ * Returns the answer to a request from a stored view: the view, or a 304. A Cache-Control that middleware has set for
+ * this request stays in place of the one from the options.
+ *
+ * @param now milliseconds since 1970
+ * @param control Cache-Control that is set already, and that of the options
+ */
 export function replyWith(
   view: StoredView,
   request: { readonly method?: string | undefined; readonly headers: IncomingHttpHeaders },
   now: number,
+  control: { readonly before: Headers[string] | undefined; readonly ours: string | undefined },
 ): Reply {
   const { headers, etag, created, age, removed, status, body } = view;
   const modified = text(headers['last-modified']) || lastModified(view, now);
   const met = status === 200 ? validatorMet(request.headers, etag, modified) : undefined;
+  const isReplaced =
+    control.before !== undefined && control.ours !== undefined && headers['cache-control'] === control.ours;
+  const all: Record<string, OutgoingHttpHeader> = {};
+  // Copy by hand: this is the longest step of a hit.
+  for (const name in headers) {
+    if (isReplaced && name === 'cache-control') continue;
+    if (met === undefined || NOT_MODIFIED.has(name)) all[name] = headers[name] as OutgoingHttpHeader;
+  }
+  all['X-Cache'] = 'hit';
   if (met !== undefined) {
-    const kept = Object.entries(headers).filter(([name]) => NOT_MODIFIED.includes(name));
+    all.ETag = met;
     return {
       status: 304,
-      headers: { ...Object.fromEntries(kept), ETag: met },
+      headers: all,
       removed: [...removed, 'content-type', 'content-length'],
       body: EMPTY,
-      text: undefined,
+      isText: false,
     };
   }
-  const all: Record<string, OutgoingHttpHeader> = {
-    ...headers,
-    ETag: etag,
-    'Accept-Ranges': 'none',
-    'Content-Length': body.length,
-  };
+  all.ETag = etag;
+  all['Accept-Ranges'] = 'none';
+  all['Content-Length'] = body.length;
   if (modified !== undefined) all['Last-Modified'] = modified;
   all.Age = age + Math.max(0, Math.floor((now - created) / 1_000));
-  return { status, headers: all, removed, body, text: view.text };
-}
-
-/**
- * Leaves a Cache-Control that middleware has set for this request in place of the one from the options.
- *
- * @param before headers set so far for this request
- * @param ours Cache-Control of the options
- */
-export function forVisitor(reply: Reply, before: Headers, ours: string | undefined): Reply {
-  const { 'cache-control': own, ...others } = reply.headers;
-  if (ours === undefined || own !== ours) return reply;
-  return before['cache-control'] === undefined ? reply : { ...reply, headers: others };
+  return { status, headers: all, removed, body, isText: view.isText };
 }
 
 /**

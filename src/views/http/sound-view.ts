@@ -17,8 +17,8 @@ export interface StoredView {
   /** Seconds for which another cache had kept it before. */
   readonly age: number;
   readonly body: Buffer;
-  /** The body as text, where it is UTF-8. */
-  readonly text: string | undefined;
+  /** Whether the body was stored as text. */
+  readonly isText: boolean;
 }
 
 /**

@@ -14,7 +14,7 @@ export interface AddressRecord {
 }
 
 /** Writes a view as a line of JSON and the body; bytes that are not UTF-8 become base64. */
-export function writeView({ body, text: _, ...rest }: StoredView): string {
+export function writeView({ body, isText: _, ...rest }: StoredView): string {
   const isText = isUtf8(body);
   return `${JSON.stringify({ ...rest, text: isText })}\n${body.toString(isText ? 'utf8' : 'base64')}`;
 }
@@ -49,10 +49,12 @@ const ready = new LRUCache<Pick<Entry, 'html'>, StoredView | AddressRecord>({
 function bytesOf(view: StoredView | AddressRecord, { html }: Pick<Entry, 'html'>): number {
   const head = html.indexOf('\n');
   if (!('body' in view)) return OVERHEAD + html.length + head;
-  const { body, text } = view;
+  const { body, isText } = view;
   // V8 takes two bytes for each character once one is beyond Latin-1.
-  const isWide = text !== undefined && text.length !== body.length;
-  return OVERHEAD + (html.length + head) * (isWide ? 2 : 1) + body.length;
+  const isWide = isText && html.length - head - 1 !== body.length;
+  // Some frameworks are given the text of the body, which is then kept as well.
+  const texts = isText ? 2 : 1;
+  return OVERHEAD + (html.length * texts + head) * (isWide ? 2 : 1) + body.length;
 }
 
 /** Returns what an entry holds; undefined if this package cannot have stored it. */
@@ -73,9 +75,21 @@ export function readView(text: string): StoredView | AddressRecord | undefined {
     if (reads !== undefined) return areWords(reads) && areWords(stored) ? { reads, stored } : undefined;
     const rest = text.slice(end + 1);
     const body = Buffer.from(rest, head.text === true ? 'utf8' : 'base64');
-    const view = { status, headers, removed, etag, created, age, body, text: head.text === true ? rest : undefined };
+    const view = { status, headers, removed, etag, created, age, body, isText: head.text === true };
     return isSound(view) ? view : undefined;
   } catch {
     return undefined;
   }
+}
+
+const texts = new WeakMap<Buffer, string>();
+
+/** Returns the text of a body that is kept ready. It is one piece of memory, which is sent faster than a part of another. */
+export function textOf(body: Buffer): string {
+  let text = texts.get(body);
+  if (text === undefined) {
+    text = body.toString();
+    texts.set(body, text);
+  }
+  return text;
 }
