@@ -5,7 +5,7 @@ import { HOST } from './memcached.ts';
 import type { Side } from './scenario.ts';
 
 /** Visitors at a time, each with a connection that is kept. */
-const CONNECTIONS = 8;
+export const CONNECTIONS = 8;
 /** Requests of one run. */
 const REQUESTS = 64;
 
