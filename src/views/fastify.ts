@@ -1,63 +1,30 @@
-import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
-import { Readable } from 'node:stream';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 // biome-ignore lint/suspicious/noTsIgnore: users without Fastify compile the declarations, too
 /** @ts-ignore an optional peer: only for the type of `config.cacheView` */
 import type { FastifyRequest } from 'fastify';
 import { inRequest } from '../render/ambient.ts';
 import { badOption } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
+import type { FastifyReplyLike, FastifyRequestLike, FastifyRouteLike } from './fastify/contract.ts';
+import { exchangeOf, send, textOfRoute } from './fastify/exchange.ts';
+import { bytesOf, isFailed, isStream, passedOn } from './fastify/payload.ts';
 import { checkFreshOptions, type FreshOptions, isFresh } from './fresh.ts';
-import { type Address, queryOf } from './http/address.ts';
 import { watchCsrf } from './http/csrf.ts';
-import type { Exchange, Headers, Reply } from './http/exchange.ts';
-import { codeOf } from './http/handlers.ts';
+import type { Headers } from './http/exchange.ts';
 import { standFirst, watchResponses } from './http/last-word.ts';
 import { checkViewOptions, type ViewOptions, type ViewSettings } from './options.ts';
-import { ownOfRequest, ownOfResponse } from './reads/pristine.ts';
 import { dependOn, serveView } from './serve-view.ts';
 import type { ViewRun } from './view-run.ts';
 import { expireOnWrite, expireWritten, isUnsafe, mayWrite } from './writes.ts';
 
+export type { FastifyReplyLike, FastifyRequestLike, FastifyRouteLike } from './fastify/contract.ts';
 export type { FreshOptions } from './fresh.ts';
 export { type CookieName, DEFAULT_COOKIES } from './http/session-cookies.ts';
 export { surrogateKeys } from './http/surrogate.ts';
 export type { CachedStatus, SurrogateHeader, ViewOptions } from './options.ts';
 export type { ViewReport } from './serve-view.ts';
 
-/** The part of Fastify's request that is used here. */
-export interface FastifyRequestLike {
-  readonly raw: object;
-  readonly originalUrl: string;
-  readonly protocol: string;
-  readonly host: string;
-  readonly params: unknown;
-}
-
-/** The part of Fastify's reply that is used here. */
-export interface FastifyReplyLike {
-  readonly raw: object;
-  readonly request: object;
-  readonly statusCode: number;
-  code(status: number): unknown;
-  header(name: string, value: unknown): unknown;
-  removeHeader(name: string): unknown;
-  getHeaders(): object;
-  serialize(payload: unknown): unknown;
-  send(payload?: unknown): unknown;
-}
-
 type Hook = (request: FastifyRequestLike, reply: FastifyReplyLike, done: (error?: Error) => void) => void;
-
-/** The part of a route's options that is used here. */
-export interface FastifyRouteLike {
-  readonly url: string;
-  readonly config?: object;
-  readonly method?: string | readonly string[];
-  readonly constraints?: object;
-  readonly handler?: unknown;
-  preHandler?: unknown;
-  onSend?: unknown;
-}
 
 /** The part of a Fastify instance that {@link requestStart} uses. */
 export interface FastifyHooks {
@@ -255,152 +222,6 @@ function copyFor(reply: Renderer, name: 'view' | 'viewAsync', run: ViewRun): voi
     return run.reads.whileCopying(() => render.apply(this, args));
   };
   reply[name] = copying;
-}
-
-function isStream(payload: unknown): payload is object {
-  if (typeof payload !== 'object' || payload === null) return false;
-  return 'pipe' in payload || 'getReader' in payload || payload instanceof Response;
-}
-
-/** Returns a test whether a stream was given to the response itself, and not to a hook that sends another. */
-function passedOn(stream: object, reply: FastifyReplyLike): () => boolean {
-  const { pipe } = stream as { readonly pipe?: unknown };
-  if (typeof pipe !== 'function') {
-    // Fastify reads others as a hook does, so that they can be told only where there is no hook.
-    const isPassedOn = !hasHooks(reply);
-    return () => isPassedOn;
-  }
-  let isPassedOn = false;
-  const piping = function (this: unknown, to: unknown, ...rest: unknown[]): unknown {
-    if (to === reply.raw) isPassedOn = true;
-    return pipe.call(this, to, ...rest);
-  };
-  Object.defineProperty(stream, 'pipe', { configurable: true, writable: true, value: piping });
-  return () => isPassedOn;
-}
-
-/** Whether there may be hooks that change what a reply sends. */
-function hasHooks({ request }: FastifyReplyLike): boolean {
-  const mark = Object.getOwnPropertySymbols(request).find(({ description }) => description === 'fastify.context');
-  const context = mark && (Reflect.get(request, mark) as { readonly onSend?: unknown } | undefined);
-  return context?.onSend !== null;
-}
-
-/** Returns the bytes that Fastify sends for a payload if no hook changes it; undefined if that cannot be told. */
-function bytesOf(reply: FastifyReplyLike, payload: unknown): Buffer | undefined {
-  if (payload === undefined || payload === null) return Buffer.alloc(0);
-  if (typeof payload === 'string' || payload instanceof Uint8Array) return Buffer.from(payload);
-  try {
-    // A hook may change the payload itself, so write it down now.
-    return Buffer.from(String(reply.serialize(payload)));
-  } catch {
-    return undefined;
-  }
-}
-
-/** Whether Fastify has marked a reply because its handler threw, which need not be an instance of Error. */
-function isFailed(reply: object): boolean {
-  const mark = Object.getOwnPropertySymbols(reply).find(({ description }) => description === 'fastify.reply.isError');
-  return mark !== undefined && Reflect.get(reply, mark) === true;
-}
-
-/** @param route tells routes apart */
-function exchangeOf(request: FastifyRequestLike, reply: FastifyReplyLike, route = ''): Exchange {
-  const raw = request.raw as IncomingMessage;
-  return {
-    request,
-    incoming: raw,
-    response: reply.raw as ServerResponse,
-    reply,
-    target: request.originalUrl,
-    urls: [request.originalUrl, raw.url ?? ''],
-    route,
-    given: (address) => givenOf(request as WithParts, address),
-    holders: [
-      { name: 'request', object: request, isOwn: isOwnOfRequest },
-      { name: 'raw', object: raw, isOwn: isOwnOfRaw },
-      { name: 'reply', object: reply, isOwn: isOwnOfReply },
-      { name: 'res', object: reply.raw, isOwn: isOwnOfResponse },
-    ],
-    localsAt: { object: reply, key: 'locals', read: 'locals' },
-    derived: [
-      { object: request, names: ['protocol', 'host', 'hostname', 'port'] },
-      { object: request, names: ['ip', 'ips'], read: 'ip' },
-      // Only in HTTP/2, whose clients may send another host beside.
-      { object: raw, names: ['authority'], read: 'headers.:authority' },
-      { object: raw, names: ['scheme'], read: 'headers.:scheme' },
-    ],
-    rewrite: (address) => rewrite(request, raw, address),
-    protocol: request.protocol,
-    host: request.host,
-    params: (request.params ?? {}) as Readonly<Record<string, unknown>>,
-    pattern: undefined,
-    // Getters, because hooks that run later may set these.
-    get visitors() {
-      return [request, raw, localsOf(reply)];
-    },
-    locals: () => [localsOf(reply)],
-    answersInContext: false,
-    // @fastify/compress sets no Vary where it does not compress.
-    mayCompress: 'compress' in reply,
-    headers: () => reply.getHeaders() as OutgoingHttpHeaders as Headers,
-    send: (answer) => send(reply, answer),
-  };
-}
-
-const isOwnOfRequest = (name: string) => ['params', 'raw', 'query', 'log', 'body'].includes(name);
-const isOwnOfRaw = ownOfRequest(['originalUrl']);
-const isOwnOfReply = (name: string) => ['request', 'raw', 'log', 'locals'].includes(name);
-const isOwnOfResponse = ownOfResponse([]);
-
-interface WithParts {
-  readonly params?: unknown;
-  readonly query?: unknown;
-  readonly body?: unknown;
-}
-
-function givenOf({ params, query, body }: WithParts, address: Address): readonly unknown[] {
-  const asked = typeof query === 'object' && query !== null ? queryOf(query, address) : query;
-  // Parsers make objects of classes of their own.
-  return [params, asked, body].map((one) => (typeof one === 'object' && one !== null ? { ...one } : one));
-}
-
-/** Routes may share a pattern and differ by constraints, such as the host or a version. */
-function textOfRoute({ url, constraints, handler }: FastifyRouteLike): string {
-  return `${url} ${JSON.stringify(constraints ?? {}, (_, value) => (value instanceof RegExp ? String(value) : value))} ${codeOf([handler])}`;
-}
-
-/** Gives the handler the address that is in the key. */
-function rewrite(request: FastifyRequestLike, raw: IncomingMessage, address: Address): () => void {
-  const [target = '', url = ''] = address.urls;
-  const to = request as { query?: unknown; originalUrl: string };
-  const before = { query: to.query, url: raw.url, target: request.originalUrl };
-  if (before.url === url && before.target === target && address.order === undefined) return () => {};
-  raw.url = url;
-  if ('originalUrl' in raw) raw.originalUrl = target;
-  // Fastify keeps the first answer of its own getter.
-  Object.defineProperty(request, 'originalUrl', { configurable: true, value: target });
-  if (typeof before.query === 'object' && before.query !== null) to.query = queryOf(before.query, address);
-  return () => {
-    if (before.url !== undefined) raw.url = before.url;
-    if ('originalUrl' in raw) raw.originalUrl = before.target;
-    Reflect.deleteProperty(request, 'originalUrl');
-    to.query = before.query;
-  };
-}
-
-/** Returns `reply.locals`, where plugins leave values for templates. */
-function localsOf(reply: object): object {
-  return ('locals' in reply ? (reply.locals as object | undefined) : undefined) ?? {};
-}
-
-function send(reply: FastifyReplyLike, { status, headers, removed, body }: Reply): void {
-  for (const name of removed) reply.removeHeader(name);
-  for (const [name, value] of Object.entries(headers)) reply.header(name, value);
-  reply.code(status);
-  if (status === 304 || body.length === 0) reply.send();
-  // Fastify adds a content type to every buffer but to no stream.
-  else reply.send('content-type' in headers ? body : Readable.from([body]));
 }
 
 /** Makes a plugin's hooks apply to all routes, not only to those of its own encapsulated context. */
