@@ -44,8 +44,10 @@ test(
     expect(site.faults).toEqual([]);
     expect(site.measures.latestPage).toBeLessThan(MARGIN);
     expect(site.measures.latestBump).toBeLessThan(MARGIN);
-    expect(Object.keys(site.reported)).toEqual(['CACHESWEEPER_STORE_UNREACHABLE']);
-    expect(site.reported.CACHESWEEPER_STORE_UNREACHABLE).toBeLessThanOrEqual(PAUSES * site.processes.length);
+    // Whether a pause is noticed depends on what is asked for in it; nothing else is reported.
+    const { CACHESWEEPER_STORE_UNREACHABLE: noticed = 0, ...others } = site.reported;
+    expect(others).toEqual({});
+    expect(noticed).toBeLessThanOrEqual(PAUSES * site.processes.length);
   },
   PAUSES * 3_000 + 60_000,
 );
