@@ -35,23 +35,39 @@ const IN_KEY = 'host';
 export function watchHeaders(incoming: object, headers: IncomingHttpHeaders, reads: RequestReads): () => void {
   const watched = watchedHeaders(headers, reads);
   const { rawHeaders } = incoming as IncomingMessage;
+  const parent = Object.getPrototypeOf(incoming) as object;
   // Node's request inherits its headers; those that tests and adapters make have their own.
-  const own = ['headers', 'rawHeaders'].map((name) => [name, Object.getOwnPropertyDescriptor(incoming, name)] as const);
+  const names = ['headers', 'rawHeaders', 'headersDistinct'];
+  const own = names.map((name) => [name, Object.getOwnPropertyDescriptor(incoming, name)] as const);
   Object.defineProperty(incoming, 'headers', { configurable: true, enumerable: true, writable: true, value: watched });
-  Object.defineProperty(incoming, 'rawHeaders', {
-    configurable: true,
-    enumerable: true,
-    get() {
-      reads.readAll(ALL_HEADERS);
-      return rawHeaders;
-    },
-  });
+  watchAll(incoming, 'rawHeaders', reads, () => rawHeaders, rawWithoutConditions);
+  // Node makes it of the raw headers when it is asked first, and keeps it.
+  const distinct = () => Reflect.get(parent, 'headersDistinct', incoming) as IncomingHttpHeaders | undefined;
+  if ('headersDistinct' in incoming)
+    watchAll(incoming, 'headersDistinct', reads, distinct, (all) => all && withoutConditions(all));
   return () => {
     for (const [name, property] of own) {
       if (property === undefined) Reflect.deleteProperty(incoming, name);
       else Object.defineProperty(incoming, name, property);
     }
   };
+}
+
+/** Puts a getter of all headers in the place of another. While reads are recorded, it leaves out conditions. */
+function watchAll<T>(incoming: object, name: string, reads: RequestReads, all: () => T, shown: (all: T) => T): void {
+  Object.defineProperty(incoming, name, {
+    configurable: true,
+    enumerable: name === 'rawHeaders',
+    get() {
+      if (!reads.isRecording) return all();
+      reads.readAll(ALL_HEADERS);
+      return shown(reads.silently(all));
+    },
+  });
+}
+
+function rawWithoutConditions(raw: string[]): string[] {
+  return raw.filter((_, i) => !HIDDEN.has((raw[i - (i % 2)] as string).toLowerCase()));
 }
 
 /** Returns headers that record each read of one of them. */

@@ -42,7 +42,9 @@ function put(
   for (const { put, name, from, as, otherwise } of outer) {
     const holder = put === 'locals' ? locals : own;
     if (as === 'getter') {
-      Object.defineProperty(holder, name, { configurable: true, enumerable: true, get: () => foundIn(incoming, from) });
+      // What code outside finds in conditions is in the key with its result, and not hidden from it.
+      const at = from.of === 'header' ? seen : incoming;
+      Object.defineProperty(holder, name, { configurable: true, enumerable: true, get: () => foundIn(at, from) });
       continue;
     }
     const value = foundIn(seen, from);
