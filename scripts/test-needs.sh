@@ -21,6 +21,7 @@ need() { # command, Debian packages…
 }
 
 [ -n "${MEMCACHED:-}" ] || need memcached memcached libsasl2-modules
+need openssl openssl
 
 # A Chrome or Chromium that is already here serves as well; CHROMIUM names one elsewhere.
 if [ -z "${CHROMIUM:-}" ] && ! command -v google-chrome >/dev/null 2>&1; then

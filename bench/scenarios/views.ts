@@ -27,34 +27,40 @@ interface Cached {
   readonly now?: () => number;
 }
 
-type Start = (cached: Cached | undefined, before?: Before) => Promise<Server>;
+type Start = (cached: Cached | undefined, before?: Before, control?: string) => Promise<Server>;
 
-const startExpress: Start = async (cached, before) => {
+/** What a handler says of a page that is rendered for each visitor. */
+const NO_STORE = 'no-store';
+
+const startExpress: Start = async (cached, before, control) => {
   const app = express();
   const view = cached && [forExpress.cacheView({ sweeper: new CacheSweeper(cached), ttl: 0 })];
   app.get('/page', ...(view ?? []), async (_request, response) => {
     await before?.();
+    if (control !== undefined) response.set('Cache-Control', control);
     response.type('html').send(html);
   });
   return listening(app);
 };
 
-const startFastify: Start = async (cached, before) => {
+const startFastify: Start = async (cached, before, control) => {
   const app = fastify();
   if (cached) await app.register(forFastify.cacheView({ sweeper: new CacheSweeper(cached), ttl: 0 }));
   app.get('/page', { config: { cacheView: cached !== undefined } }, async (_request, reply) => {
     await before?.();
+    if (control !== undefined) reply.header('Cache-Control', control);
     return reply.type('text/html; charset=utf-8').send(html);
   });
   await app.listen({ port: 0, host: HOST });
   return app.server as Server;
 };
 
-const startKoa: Start = async (cached, before) => {
+const startKoa: Start = async (cached, before, control) => {
   const app = new Koa();
   if (cached) app.use(forKoa.cacheView({ sweeper: new CacheSweeper(cached), ttl: 0 }));
   app.use(async (context) => {
     await before?.();
+    if (control !== undefined) context.set('Cache-Control', control);
     context.type = 'html';
     context.body = html;
   });
@@ -124,6 +130,13 @@ export const scenarios: readonly Scenario[] = FRAMEWORKS.flatMap(([name, start])
     ...(name in REASONS ? { reason: REASONS[name] as string } : {}),
     ours: async () => asked(await start({})),
     other: async () => asked(await start(undefined)),
+  },
+  {
+    ...COMMON,
+    scenario: `${name}, a miss: the handler is watched, and says that its page is not to be stored`,
+    floor: `${name} sends the same page`,
+    ours: async () => asked(await start({}, undefined, NO_STORE)),
+    other: async () => asked(await start(undefined, undefined, NO_STORE)),
   },
   {
     ...COMMON,

@@ -85,6 +85,11 @@ export class Entries {
     ]);
   }
 
+  /** Whether entries are kept in a store as well. */
+  get areShared(): boolean {
+    return this.#shared !== undefined;
+  }
+
   /** Whether an entry is small enough for the memory tier. With a store, or without a memory tier, every entry fits. */
   fits(memoryKey: string, entry: Entry): boolean {
     return this.#memory === undefined || this.#shared !== undefined || this.#memory.fits(memoryKey, entry);

@@ -1,4 +1,5 @@
 import type { PageContext } from '../options.ts';
+import { watched } from '../util/watched.ts';
 import type { PageWatch } from './ambient.ts';
 
 /**
@@ -7,25 +8,8 @@ import type { PageWatch } from './ambient.ts';
  */
 export function askedContext(context: PageContext, watch: PageWatch | undefined): PageContext {
   if (watch === undefined) return context;
-  const note = (name: string | symbol): void => {
-    if (typeof name === 'string') watch.lookedUp(name);
-  };
-  return new Proxy(context, {
-    get(target, name) {
-      note(name);
-      return Reflect.get(target, name);
-    },
-    has(target, name) {
-      note(name);
-      return Reflect.has(target, name);
-    },
-    getOwnPropertyDescriptor(target, name) {
-      note(name);
-      return Reflect.getOwnPropertyDescriptor(target, name);
-    },
-    ownKeys(target) {
-      watch.lookedUpAll();
-      return Reflect.ownKeys(target);
-    },
+  return watched(context, {
+    member: (name) => watch.lookedUp(name),
+    all: () => watch.lookedUpAll(),
   });
 }

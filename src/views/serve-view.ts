@@ -10,10 +10,11 @@ import { record } from './http/recorder.ts';
 import { replyWith } from './http/reply.ts';
 import { type SkipReason, skipReason } from './http/request-rules.ts';
 import { Visit } from './http/visit.ts';
+import type { MissReason } from './miss-reason.ts';
 import type { ViewSettings } from './options.ts';
 import type { ReadReason } from './reads/request-reads.ts';
 import { RequestValues } from './reads/request-values.ts';
-import { type MissReason, ViewRun } from './view-run.ts';
+import { ViewRun } from './view-run.ts';
 import { ViewSlot } from './view-slot.ts';
 
 /** Outcome of one request for a view; published on the `diagnostics_channel` `nunjucks-cachesweeper:view`. */

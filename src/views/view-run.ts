@@ -1,7 +1,7 @@
 import type { Identity } from '../model/identity.ts';
 import { currentPart, type PageWatch, type Part } from '../render/ambient.ts';
 import type { Body } from '../render/body.ts';
-import type { UncachedReason } from '../reporting/report.ts';
+import { AnswerHead } from './answer-head.ts';
 import type { Address } from './http/address.ts';
 import { isStrong, tagCodings, type Validators, validatorMet } from './http/conditional.ts';
 import { varyByOrigin } from './http/cors.ts';
@@ -13,42 +13,19 @@ import { lifetimeOf } from './http/lifetime.ts';
 import type { Head, ResponseEvents, Sent } from './http/recorder.ts';
 import { bringsSecret, isCoded, repeatsSecret } from './http/reflection.ts';
 import { storedView, strongTag } from './http/reply.ts';
-import type { SkipReason } from './http/request-rules.ts';
 import { type ResponseReason, responseReason, varyNames } from './http/response-rules.ts';
 import { surrogateValue } from './http/surrogate.ts';
-import { addVary, varyWith } from './http/vary.ts';
 import { Visit } from './http/visit.ts';
+import type { MissReason } from './miss-reason.ts';
 import type { ViewSettings } from './options.ts';
 import { headerRead, type ReadName } from './reads/read-names.ts';
 import { describeRead } from './reads/read-report.ts';
-import { type ReadReason, RequestReads } from './reads/request-reads.ts';
+import { RequestReads } from './reads/request-reads.ts';
 import type { RequestValues, ValueText } from './reads/request-values.ts';
 import { RequestWindow } from './reads/request-window.ts';
+import { VariablesOutside } from './variables-outside.ts';
 import { ViewBody } from './view-body.ts';
 import type { ViewSlot } from './view-slot.ts';
-
-/** Why a view was rendered and not stored. */
-export type MissReason =
-  | SkipReason
-  | ResponseReason
-  | UncachedReason
-  | ReadReason
-  | 'repeats host'
-  | 'head request'
-  | 'request no-store'
-  | 'session changed'
-  | 'csrf token'
-  | 'lost context'
-  | 'changed outside'
-  | 'nested view'
-  | 'error page'
-  | 'too large'
-  | 'aborted'
-  | 'incomplete'
-  | 'trailers';
-
-/** Headers that describe the body as it is sent. */
-const DESCRIBES = /^(?:content-.*|etag|last-modified|expires|vary|cache-control)$/;
 
 /** Reasons to refuse a view that concern one visitor: proxies must not store such an answer either. */
 const PERSONAL: ReadonlySet<MissReason> = new Set<MissReason>(['skip option', 'csrf token']);
@@ -79,22 +56,14 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
   readonly #window: RequestWindow;
   #refused: MissReason | undefined;
   #hasFailed = false;
-  /** State at the time the framework got the answer, if it sends it later. */
-  #handedOver: { readonly headers: Headers; readonly isSame: (body: Buffer | undefined) => boolean } | undefined;
-  /** Variables that others have given to the page, after the handler. */
-  #foreign: ReadonlySet<string> = new Set();
-  /** Whether a page of ours has begun since then. */
-  #hasPage = false;
-  /** Cache-Control that the framework sends where nobody says anything. */
-  #default: string | undefined;
-  /** Cache-Control that this class added from the options. */
-  #added: string | undefined;
+  readonly #head: AnswerHead;
+  readonly #outside = new VariablesOutside();
+  /** Whether a body is still what the framework was given, if it sends it later. */
+  #isSame: ((body: Buffer | undefined) => boolean) | undefined;
   /** Result of the option `skip`, asked again when the head is sent. */
   #skip: boolean | Promise<boolean> = false;
   /** Whether the body was searched for secrets when the head was sent. */
   #isSearched = false;
-  /** Vary before this class added what the handler read. */
-  #ownVary: ReadonlySet<string> = new Set();
   #mayBeShared = true;
   /** Cache-Control as all others left it, before a personal answer was made private. */
   #lastControl: Headers[string] | undefined;
@@ -134,6 +103,7 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
     this.#validators = { 'if-none-match': noneMatch, 'if-modified-since': since };
     const tell = settings.debug ? describeRead : undefined;
     this.reads = new RequestReads(parts.values, settings.counts, tell, () => this.#dependOnMet());
+    this.#head = new AnswerHead(exchange.response, this.reads);
     this.#window = new RequestWindow(exchange, { address: parts.address, set: this.#before }, this.reads);
     this.part = { body: this.#body, since: parts.since, mayMissPrivate: true, watch: this };
     const now = settings.views.engine.settings.now();
@@ -188,29 +158,28 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
   }
 
   pageBegins(variables: object): void {
-    this.#hasPage = true;
+    this.#outside.pageBegins();
     this.reads.pageBegins(variables);
   }
 
   lookedUp(name: string): void {
-    if (this.#foreign.has(name)) this.refuse('changed outside');
+    if (this.#outside.has(name)) this.refuse('changed outside');
     this.#window.lookedUp(name);
   }
 
   lookedUpAll(): void {
-    if (this.#foreign.size > 0) this.refuse('changed outside');
+    if (this.#outside.areThere) this.refuse('changed outside');
     this.#window.lookedUpAll();
   }
 
   /** Others have given variables to the page, which is rendered from now on. A page that uses one is not stored. */
   givenOutside(names: ReadonlySet<string>): void {
-    this.#foreign = names;
-    this.#hasPage = false;
+    this.#outside.given(names);
   }
 
   /** Tells which Cache-Control the framework sends where nobody says anything. It forbids no storing. */
   sendsByDefault(cacheControl: string | undefined): void {
-    this.#default = cacheControl;
+    this.#head.sendsByDefault(cacheControl);
   }
 
   /** Whether the answer may be stored, as far as that is known before its head is written. */
@@ -246,34 +215,16 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
     const { response, incoming } = this.#exchange;
     const { cacheControl, surrogate, debug } = this.#settings;
     varyByOrigin(response, incoming.headers.origin);
-    this.#varyByReads(body !== undefined);
+    if (!this.#head.varyByReads(body !== undefined)) this.#mayBeShared = false;
     const reason = this.#reason(status, headers) ?? this.#bodyReason(headers, body);
     if (reason !== undefined) this.refuse(reason);
     response.setHeader('X-Cache', debug && reason !== undefined ? `miss (${reason}${this.#detail(reason)})` : 'miss');
     if (reason !== undefined) return;
-    const said = headers['cache-control'];
-    if ((said === undefined || said === this.#default) && cacheControl !== undefined) {
-      this.#added = cacheControl;
-      response.setHeader('Cache-Control', cacheControl);
-    }
+    this.#head.addControl(headers['cache-control'], cacheControl);
     response.setHeader('Accept-Ranges', 'none');
     if (body !== undefined && !isStrong(headers.etag)) response.setHeader('ETag', strongTag(headers, body));
     if (surrogate !== undefined) response.setHeader(surrogate.header, this.#surrogate(surrogate, body !== undefined));
     tagCodings(response);
-  }
-
-  /**
-   * Tells caches on the way by which request headers the handler chose this answer. Of an answer that is sent before the
-   * handler has read all, that is not known.
-   *
-   * @param isWhole whether the handler has given all of its answer
-   */
-  #varyByReads(isWhole: boolean): void {
-    const { headers, isClosed } = this.reads;
-    const { response } = this.#exchange;
-    this.#ownVary = new Set(varyNames({ vary: text(response.getHeader('vary')) }));
-    addVary(response, headers);
-    if (!isWhole && !isClosed) this.#mayBeShared = false;
   }
 
   /** Whether the client has exactly what is about to be sent, stored or not; if so, sets the tag that it knows. */
@@ -310,7 +261,7 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
 
   /** Call this where an answer is given, in the asynchronous context of the code that gives it. */
   answering(): void {
-    if (this.#handedOver === undefined && currentPart() !== this.part) this.refuse('lost context');
+    if (this.#isSame === undefined && currentPart() !== this.part) this.refuse('lost context');
   }
 
   /**
@@ -321,7 +272,8 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
    * piece
    */
   handOver(isSame: (body: Buffer | undefined) => boolean): void {
-    this.#handedOver = { headers: this.reads.silently(() => this.#exchange.headers()), isSame };
+    this.#head.handOver(this.reads.silently(() => this.#exchange.headers()));
+    this.#isSame = isSame;
   }
 
   sent(sent: Sent): void {
@@ -352,13 +304,12 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
     if (repeatsSecret(this.#exchange, parts)) return 'csrf token';
     if (this.#settings.ignoreHost && repeatsHost(this.#exchange, headers, body)) return 'repeats host';
     const { surrogate } = this.#settings;
-    const lifetime = lifetimeOf(this.#withoutOurs(headers), this.#answered);
+    const lifetime = lifetimeOf(this.#head.said(headers), this.#answered);
     // Now all dependencies are known, and all reads.
     const named = surrogate && { [surrogate.header.toLowerCase()]: this.#surrogate(surrogate, true) };
-    const vary = varyWith(text(headers.vary), this.reads.headers);
     return this.#slot.keep({
       view: storedView(
-        { status, headers: { ...this.#ownHeaders(headers), ...named, ...(vary === '' ? {} : { vary }) }, body },
+        { status, headers: { ...this.#head.stored(headers), ...named }, body },
         this.#before,
         this.#settings.views.engine.settings.now(),
       ),
@@ -373,8 +324,7 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
   /** Returns why the view must not be stored, as far as is known by now. */
   #reason(status: number, headers: Headers): MissReason | undefined {
     const { reason } = this.reads;
-    // Templates of others do not say which variables they use.
-    if (this.#foreign.size > 0 && !this.#hasPage) this.refuse('changed outside');
+    if (this.#outside.mayBeUsed) this.refuse('changed outside');
     const known = reason ?? this.#refused ?? this.#responseReason(status, headers) ?? this.#body.uncached;
     return known ?? (this.#hasFailed ? 'error page' : this.#visit.foundOut());
   }
@@ -384,23 +334,12 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
     const { engine } = this.#settings.views;
     // Check here, because the sending code is still in its transaction.
     if (this.#names.some((name) => engine.isUncommitted(name))) return 'unknown token';
-    if (!isCoded(headers) && this.#handedOver?.isSame(body) === false) return 'changed outside';
+    if (!isCoded(headers) && this.#isSame?.(body) === false) return 'changed outside';
     this.#isSearched = body !== undefined;
     if (repeatsSecret(this.#exchange, [{ headers, body }])) return 'csrf token';
     // What the rest of the body repeats cannot be taken back from a proxy.
     if (body === undefined && bringsSecret(this.#exchange)) this.markPersonal();
     return undefined;
-  }
-
-  /** Leaves out headers that others added after the answer was handed over, except those that describe the body. */
-  #ownHeaders(headers: Headers): Headers {
-    if (this.#handedOver === undefined) return headers;
-    const { headers: handed } = this.#handedOver;
-    const own = Object.entries(headers).flatMap(([name, value]) => {
-      const kept = DESCRIBES.test(name) ? value : handed[name];
-      return kept === undefined ? [] : [[name, kept] as const];
-    });
-    return Object.fromEntries(own);
   }
 
   #surrogate(surrogate: NonNullable<ViewSettings['surrogate']>, isComplete: boolean): string {
@@ -417,7 +356,7 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
     const all = new Map(this.reads.found);
     // A compressed body is only for clients that accept its coding, even if Vary does not say so.
     const maybeCoded = isCoded(headers) || this.#exchange.mayCompress;
-    const named = varyNames(this.#withoutOurs(headers));
+    const named = varyNames(this.#head.said(headers));
     for (const name of maybeCoded ? ['accept-encoding', ...named] : named) {
       if (name === 'accept-encoding' && !maybeCoded && this.#exchange.compressesAnswers === true) continue;
       const read = headerRead(name);
@@ -432,23 +371,7 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
   }
 
   #responseReason(status: number, headers: Headers): ResponseReason | undefined {
-    return responseReason(status, this.#withoutOurs(headers), this.#settings.statuses, this.#answered);
-  }
-
-  /**
-   * Leaves out what came from us, which addresses browsers and proxies and not this cache, and the Cache-Control of the
-   * framework.
-   */
-  #withoutOurs(headers: Headers): Headers {
-    const { 'cache-control': cacheControl, vary, ...others } = headers;
-    const isOurs = cacheControl === this.#added || cacheControl === this.#default;
-    const { headers: read } = this.reads;
-    const left = varyNames(headers).filter((name) => !read.has(name) || this.#ownVary.has(name));
-    return {
-      ...others,
-      ...(cacheControl === undefined || isOurs ? {} : { 'cache-control': cacheControl }),
-      ...(vary === undefined || left.length === 0 ? {} : { vary: left.join(', ') }),
-    };
+    return responseReason(status, this.#head.said(headers), this.#settings.statuses, this.#answered);
   }
 
   #fail(error: unknown): void {

@@ -240,6 +240,7 @@ export class ViewSlot {
     const { entries } = this.#engine;
     const here = this.#here(found);
     if (here !== undefined && (await this.#isValid(here))) return viewOf(here);
+    if (!entries.areShared) return undefined;
     const stored = this.#stored(found);
     const { key, canonical } = stored;
     let entry = this.#reader.entry(key, canonical);

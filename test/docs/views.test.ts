@@ -17,7 +17,7 @@ test('docs/views.md names every reason of X-Cache', () => {
   const types = [
     read('src/views/http/request-rules.ts'),
     read('src/views/http/response-rules.ts'),
-    read('src/views/view-run.ts'),
+    read('src/views/miss-reason.ts'),
   ];
   const reasons = types.flatMap((text) => [...text.matchAll(/^ {2}\| '([\w -]+)'/gm)].map(([, reason]) => reason));
   const text = /^Reasons: [\s\S]*?\n\n/m.exec(guide)?.[0] ?? '';

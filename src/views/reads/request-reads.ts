@@ -43,7 +43,8 @@ export class RequestReads {
   #reason: ReadReason | undefined;
   #detail: string | undefined;
 
-  /** @param tell describes a read in a report; left out where nobody looks at reports
+  /**
+   * @param tell describes a read in a report; left out where nobody looks at reports
    * @param met called when a value was a model: its token must be asked for now, before it changes
    */
   constructor(
@@ -171,6 +172,9 @@ export class RequestReads {
   /** Ends the recording. */
   close(): void {
     if (this.#isClosed) return;
+    // Whatever code is running now, the copies were the handler's.
+    this.#quiet = 0;
+    this.#isHandler = undefined;
     // Templates of others may have used all that was copied for them.
     for (const { copied } of this.#copies) for (const [name, value] of copied) this.readValue(name, value);
     this.#copies.clear();

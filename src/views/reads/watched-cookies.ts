@@ -1,3 +1,4 @@
+import { watched } from '../../util/watched.ts';
 import type { ReadRecorder } from '../http/exchange.ts';
 import { COOKIES, cookieRead } from './read-names.ts';
 
@@ -17,38 +18,10 @@ export function cookieObjectsOf(object: object): object[] {
   });
 }
 
-/** Returns an object of cookies that records each read of one of them. */
+/** Returns an object of cookies that records each read of one of them. A cookie may have the name of a method. */
 export function watchedCookies(cookies: object, reads: ReadRecorder): object {
-  /** Those that code behind the cache has set. */
-  const made = new Set<string | symbol>();
-  const note = (name: string | symbol): void => {
-    // A cookie may have the name of a method.
-    if (typeof name === 'string' && !made.has(name)) reads.read(cookieRead(name));
-  };
-  return new Proxy(cookies, {
-    get(target, name, receiver) {
-      note(name);
-      return Reflect.get(target, name, receiver);
-    },
-    has(target, name) {
-      note(name);
-      return Reflect.has(target, name);
-    },
-    getOwnPropertyDescriptor(target, name) {
-      note(name);
-      return Reflect.getOwnPropertyDescriptor(target, name);
-    },
-    ownKeys(target) {
-      reads.read(COOKIES);
-      return Reflect.ownKeys(target);
-    },
-    set(target, name, value) {
-      made.add(name);
-      return Reflect.set(target, name, value);
-    },
-    deleteProperty(target, name) {
-      made.add(name);
-      return Reflect.deleteProperty(target, name);
-    },
+  return watched(cookies, {
+    member: (name) => reads.read(cookieRead(name)),
+    all: () => reads.read(COOKIES),
   });
 }

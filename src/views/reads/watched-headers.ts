@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import { watched } from '../../util/watched.ts';
 import type { ReadRecorder } from '../http/exchange.ts';
 import { ALL_HEADERS } from './read-names.ts';
 import type { RequestReads } from './request-reads.ts';
@@ -33,13 +34,13 @@ const IN_KEY = 'host';
 
 /** Records reads of a request's headers, until the function that it returns is called. */
 export function watchHeaders(incoming: object, headers: IncomingHttpHeaders, reads: RequestReads): () => void {
-  const watched = watchedHeaders(headers, reads);
+  const shown = watchedHeaders(headers, reads);
   const { rawHeaders } = incoming as IncomingMessage;
   const parent = Object.getPrototypeOf(incoming) as object;
   // Node's request inherits its headers; those that tests and adapters make have their own.
   const names = ['headers', 'rawHeaders', 'headersDistinct'];
   const own = names.map((name) => [name, Object.getOwnPropertyDescriptor(incoming, name)] as const);
-  Object.defineProperty(incoming, 'headers', { configurable: true, enumerable: true, writable: true, value: watched });
+  Object.defineProperty(incoming, 'headers', { configurable: true, enumerable: true, writable: true, value: shown });
   watchAll(incoming, 'rawHeaders', reads, () => rawHeaders, rawWithoutConditions);
   // Node makes it of the raw headers when it is asked first, and keeps it.
   const distinct = () => Reflect.get(parent, 'headersDistinct', incoming) as IncomingHttpHeaders | undefined;
@@ -72,34 +73,13 @@ function rawWithoutConditions(raw: string[]): string[] {
 
 /** Returns headers that record each read of one of them. */
 export function watchedHeaders(headers: IncomingHttpHeaders, reads: ReadRecorder): IncomingHttpHeaders {
-  /** Headers that code behind the cache has set. */
-  const made = new Set<string>();
-  /** Returns whether the header is to be shown. */
-  const note = (name: string | symbol): boolean => {
-    if (typeof name !== 'string' || made.has(name)) return true;
-    if (HIDDEN.has(name)) return !reads.isRecording;
-    // Node writes names in lower case, so that no client can send the name of a method of objects but `constructor`.
-    const isMethod = name in Object.prototype && name !== 'constructor' && !Object.hasOwn(headers, name);
-    if (name !== IN_KEY && !isMethod) reads.readHeader(name);
-    return true;
-  };
-  return new Proxy(headers, {
-    get: (target, name, receiver) => (note(name) ? Reflect.get(target, name, receiver) : undefined),
-    has: (target, name) => note(name) && Reflect.has(target, name),
-    getOwnPropertyDescriptor: (target, name) =>
-      note(name) ? Reflect.getOwnPropertyDescriptor(target, name) : undefined,
-    ownKeys(target) {
-      if (!reads.isRecording) return Reflect.ownKeys(target);
-      reads.readAll(ALL_HEADERS);
-      return Reflect.ownKeys(target).filter((name) => !HIDDEN.has(name as string));
+  return watched(headers, {
+    member(name) {
+      // Node writes names in lower case, so that no client can send the name of a method of objects but `constructor`.
+      const isMethod = name in Object.prototype && name !== 'constructor' && !Object.hasOwn(headers, name);
+      if (name !== IN_KEY && !isMethod) reads.readHeader(name);
     },
-    set(target, name, value) {
-      if (typeof name === 'string') made.add(name);
-      return Reflect.set(target, name, value);
-    },
-    deleteProperty(target, name) {
-      if (typeof name === 'string') made.add(name);
-      return Reflect.deleteProperty(target, name);
-    },
+    all: () => reads.readAll(ALL_HEADERS),
+    isHidden: (name) => HIDDEN.has(name) && reads.isRecording,
   });
 }

@@ -1,3 +1,4 @@
+import { changes } from '../../util/watched.ts';
 import type { LocalsAt } from '../http/exchange.ts';
 import { hasVariable, variablesOf } from './left-behind.ts';
 import type { RequestReads } from './request-reads.ts';
@@ -26,6 +27,7 @@ export function watchLocals({ object, key, read }: LocalsAt, reads: RequestReads
     for (const name of variablesOf(locals)) lookedUp(name);
   };
   const watched = new Proxy(locals, {
+    ...changes(made),
     get(target, name, receiver) {
       if (!counts(name)) return Reflect.get(target, name, receiver) as unknown;
       const value = valueAt(target, name, reads);
@@ -41,18 +43,6 @@ export function watchLocals({ object, key, read }: LocalsAt, reads: RequestReads
       const names = Reflect.ownKeys(target);
       if (reads.isRecording) reads.copies(names.filter(counts));
       return names;
-    },
-    set(target, name, value) {
-      made.add(name);
-      return Reflect.set(target, name, value);
-    },
-    defineProperty(target, name, descriptor) {
-      made.add(name);
-      return Reflect.defineProperty(target, name, descriptor);
-    },
-    deleteProperty(target, name) {
-      made.add(name);
-      return Reflect.deleteProperty(target, name);
     },
   });
   const undo = put(object, key, watched);

@@ -1,4 +1,5 @@
 import type { OutgoingHttpHeader } from 'node:http';
+import { watched } from '../../util/watched.ts';
 import type { Headers } from '../http/exchange.ts';
 import { NOT_IN_KEY, setRead } from './read-names.ts';
 import type { RequestReads } from './request-reads.ts';
@@ -31,30 +32,13 @@ export function watchResponse(response: object, before: Headers, reads: RequestR
     replace(response, 'getHeaders', (original) => {
       return function () {
         const all = original.call(this) as Record<string, OutgoingHttpHeader>;
-        return reads.isRecording ? watched(all, note) : all;
+        return reads.isRecording ? watched(all, { member: note, all() {} }) : all;
       };
     }),
   );
   return () => {
     for (const one of undo) one();
   };
-}
-
-function watched(all: object, note: (name: unknown) => void): object {
-  return new Proxy(all, {
-    get(target, name) {
-      note(name);
-      return Reflect.get(target, name) as unknown;
-    },
-    has(target, name) {
-      note(name);
-      return Reflect.has(target, name);
-    },
-    getOwnPropertyDescriptor(target, name) {
-      note(name);
-      return Reflect.getOwnPropertyDescriptor(target, name);
-    },
-  });
 }
 
 function replace(response: object, name: string, make: (original: Method) => Method): () => void {

@@ -1,0 +1,24 @@
+import type { UncachedReason } from '../reporting/report.ts';
+import type { SkipReason } from './http/request-rules.ts';
+import type { ResponseReason } from './http/response-rules.ts';
+import type { ReadReason } from './reads/request-reads.ts';
+
+/** Why a view was rendered and not stored. */
+export type MissReason =
+  | SkipReason
+  | ResponseReason
+  | UncachedReason
+  | ReadReason
+  | 'repeats host'
+  | 'head request'
+  | 'request no-store'
+  | 'session changed'
+  | 'csrf token'
+  | 'lost context'
+  | 'changed outside'
+  | 'nested view'
+  | 'error page'
+  | 'too large'
+  | 'aborted'
+  | 'incomplete'
+  | 'trailers';
