@@ -415,6 +415,30 @@ describe('vision', () => {
     }
   });
 
+  test('what they put into a page of another engine is not stored, because that does not say what it uses', async () => {
+    const { get } = await site(async (server) => {
+      const path = new URL('hapi-pages', import.meta.url).pathname;
+      const compile = (_source: string, _options: object, next: (error: null, page: unknown) => void) =>
+        next(null, (data: { who?: string }, _more: object, done: (error: null, html: string) => void) =>
+          done(null, `for ${data.who ?? 'all'}`),
+        );
+      await server.register({
+        name: 'other',
+        register(own) {
+          own.views({ engines: { njk: { compile: compile as never } }, compileMode: 'async', path });
+          route(own, '/', (_request, h) => h.view('page', {}));
+        },
+      });
+      server.ext('onPreResponse', ({ response, headers }, h) => {
+        const { source } = response as unknown as { source: { context: object } };
+        if (headers['x-who'] !== undefined) source.context = { ...source.context, who: headers['x-who'] };
+        return h.continue;
+      });
+    });
+    expect((await get('/', { 'X-Who': 'ann' })).text).toBe('for ann');
+    expect(await get('/')).toMatchObject({ text: 'for all', cache: 'miss' });
+  });
+
   test('what onPreResponse extensions put into the page is not stored, where it shows', async () => {
     const { get } = await site((server) => {
       server.ext('onPreResponse', ({ response, headers }, h) => {

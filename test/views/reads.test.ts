@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { outside } from './outside.ts';
@@ -94,6 +95,36 @@ describe.each(allFrameworks)('%s: what a handler reads is in the key', (name, st
       expect(first).toMatchObject({ status: 200, text: '-----', cache: 'miss' });
       expect(await get('/')).toMatchObject({ text: '-----', cache: 'hit' });
       expect(ran).toBe(1);
+    });
+
+    test('conditions are hidden among all headers as well, and are there again for code outside', async () => {
+      const after: unknown[] = [];
+      const all = (raw: IncomingMessage) => JSON.stringify([raw.headers, raw.rawHeaders, raw.headersDistinct]);
+      const { get } = await running([
+        {
+          path: '/',
+          handler: (call) => {
+            const raw = call.raw as IncomingMessage;
+            (call.rawResponse as ServerResponse).once('close', () => after.push(all(raw)));
+            call.send(all(raw));
+          },
+        },
+      ]);
+      const { text } = await get('/', { 'If-None-Match': '"condition"', 'X-Other': 'shown' });
+      expect(text).not.toContain('condition');
+      expect(text.match(/shown/g)).toHaveLength(3);
+      expect(String(after[0]).match(/condition/g)).toHaveLength(3);
+    });
+
+    test('a header that the handler has set is its own', async () => {
+      const handler: Handler = (call) => {
+        const { headers } = call.raw as IncomingMessage;
+        headers['x-made'] = 'inside';
+        call.send(`${headers['x-made']}`);
+      };
+      const { get } = await running([{ path: '/', handler }]);
+      await get('/', { 'X-Made': 'a' });
+      expect(await get('/', { 'X-Made': 'b' })).toMatchObject({ text: 'inside', cache: 'hit' });
     });
 
     test('whoever has the page gets 304, on a miss too', async () => {

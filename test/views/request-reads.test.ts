@@ -1,0 +1,42 @@
+import { expect, test } from 'vitest';
+import { RequestReads } from '../../src/views/reads/request-reads.ts';
+import { PERSONAL, type RequestValues } from '../../src/views/reads/request-values.ts';
+
+/** Everything that is read belongs to a visitor. */
+const values = { models: [], text: () => PERSONAL, textOf: () => PERSONAL } as unknown as RequestValues;
+
+function reads(): RequestReads {
+  return new RequestReads(values, () => true, undefined);
+}
+
+test('what was copied for a page of ours counts only as far as the page looks it up', () => {
+  const recorded = reads();
+  recorded.whileCopying(() => {
+    recorded.copies(['user']);
+    recorded.readLocal('locals', 'user', 'ann');
+    recorded.pageBegins({ user: 'ann' });
+  });
+  recorded.close();
+  expect(recorded.reason).toBeUndefined();
+});
+
+test('what was copied and never rendered by us counts whole, whatever code ends the recording', () => {
+  const recorded = reads();
+  recorded.whileCopying(() => {
+    recorded.copies(['user']);
+    recorded.readLocal('locals', 'user', 'ann');
+  });
+  recorded.silently(() => recorded.close());
+  expect([recorded.reason, recorded.detail]).toEqual(['personal', 'locals.user']);
+});
+
+test('whoever asks once more than a renderer does wants to know', () => {
+  const recorded = reads();
+  recorded.whileCopying(() => {
+    recorded.copies(['user']);
+    recorded.readLocal('locals', 'user', 'ann');
+    recorded.readLocal('locals', 'user', 'ann');
+    recorded.pageBegins({ user: 'ann' });
+  });
+  expect(recorded.reason).toBe('personal');
+});
