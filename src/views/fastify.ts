@@ -6,10 +6,10 @@ import { inRequest } from '../render/ambient.ts';
 import { badOption } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
 import type { FastifyReplyLike, FastifyRequestLike, FastifyRouteLike } from './fastify/contract.ts';
+import { watchGenerateCsrf } from './fastify/csrf.ts';
 import { exchangeOf, send, textOfRoute } from './fastify/exchange.ts';
 import { bytesOf, isFailed, isStream, passedOn } from './fastify/payload.ts';
 import { checkFreshOptions, type FreshOptions, isFresh } from './fresh.ts';
-import { watchCsrf } from './http/csrf.ts';
 import type { Headers } from './http/exchange.ts';
 import { standFirst, watchResponses } from './http/last-word.ts';
 import { checkViewOptions, type ViewOptions, type ViewSettings } from './options.ts';
@@ -193,7 +193,7 @@ function hookOf(settings: ViewSettings, route: string): Hook {
 }
 
 function prepare(reply: FastifyReplyLike, run: ViewRun): void {
-  watchCsrf(reply, 'generateCsrf', () => run.refuse('csrf token'));
+  watchGenerateCsrf(reply, () => run.refuse('csrf token'));
   for (const name of ['view', 'viewAsync'] as const) copyFor(reply as Renderer, name, run);
   const { send } = reply;
   const sent = function (this: FastifyReplyLike, payload?: unknown) {

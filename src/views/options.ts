@@ -31,8 +31,8 @@ export interface ViewOptions<R = unknown> {
   /** The only query parameters that count. Default: all except those that track visitors (`utm_*`, `gclid`…). */
   readonly query?: readonly string[];
   /**
-   * Returns values that the page depends on beside its address, such as a language from a cookie, or a theme. Default:
-   * none.
+   * Returns values that the page depends on beside what its handler reads, such as a theme from a cookie that `except`
+   * leaves out, or a global locale. Default: none.
    */
   readonly vary?: (request: R) => readonly unknown[];
   /**

@@ -67,7 +67,7 @@ export function viewOf(entry: Pick<Entry, 'html'>): StoredView | AddressRecord |
 }
 
 /** Reads what {@link writeView} or {@link writeRecord} wrote; undefined for anything else. */
-export function readView(text: string): StoredView | AddressRecord | undefined {
+function readView(text: string): StoredView | AddressRecord | undefined {
   const end = text.indexOf('\n');
   try {
     const head = JSON.parse(text.slice(0, end)) as Record<string, unknown>;
