@@ -43,7 +43,7 @@ export class SegmentedLru<V extends object> {
     if (value !== undefined || !this.#probation.has(key)) return value;
     const waiting = this.#probation.peek(key) as V;
     move(key, this.#probation, this.#protected);
-    this.#shrink();
+    this.#shrink(key);
     return waiting;
   }
 
@@ -56,7 +56,7 @@ export class SegmentedLru<V extends object> {
   set(key: string, value: V, size: number): void {
     if (size > this.#maxSize) return this.delete(key);
     (this.#protected.has(key) ? this.#protected : this.#probation).set(key, value, { size });
-    this.#shrink();
+    this.#shrink(key);
   }
 
   delete(key: string): void {
@@ -69,21 +69,24 @@ export class SegmentedLru<V extends object> {
     this.#probation.clear();
   }
 
-  #shrink(): void {
+  /** @param newest key of the value that stays in any case */
+  #shrink(newest: string): void {
     // What was used longest ago has to prove itself again.
     while (this.#protected.calculatedSize > this.#maxProtected) {
-      move(oldest(this.#protected), this.#protected, this.#probation);
+      move(oldest(this.#protected) as string, this.#protected, this.#probation);
     }
     while (this.calculatedSize > this.#maxSize) {
-      // The newest value stays in any case.
-      const segment = this.#probation.size > 1 || this.#protected.size === 0 ? this.#probation : this.#protected;
-      segment.delete(oldest(segment));
+      const waiting = oldest(this.#probation);
+      const isOther = waiting !== undefined && waiting !== newest;
+      const segment = isOther || this.#protected.size === 0 ? this.#probation : this.#protected;
+      segment.delete(oldest(segment) as string);
     }
   }
 }
 
-function oldest<V extends object>(segment: LRUCache<string, V>): string {
-  return segment.rkeys().next().value as string;
+function oldest<V extends object>(segment: LRUCache<string, V>): string | undefined {
+  const first = segment.rkeys().next();
+  return first.done === true ? undefined : first.value;
 }
 
 function move<V extends object>(key: string, from: LRUCache<string, V>, to: LRUCache<string, V>): void {

@@ -16,7 +16,7 @@ const use = fc.record({
 
 test('memory keys are equal for the same tag, models and attributes, and only then, remembered or not', () => {
   fc.assert(
-    fc.property(fc.array(use, { maxLength: 40 }), (uses) => {
+    fc.property(fc.array(use, { maxLength: 40, size: 'max' }), (uses) => {
       const keys = new MemoryKeys(settings);
       const starts = [0, 1, 2].map((ordinal) => keys.start(place(ordinal), '[]', '[]'));
       const inputs = new Map<string, string>();
