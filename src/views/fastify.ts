@@ -15,7 +15,7 @@ import { standFirst, watchResponses } from './http/last-word.ts';
 import { checkViewOptions, type ViewOptions, type ViewSettings } from './options.ts';
 import { dependOn, serveView } from './serve-view.ts';
 import type { ViewRun } from './view-run.ts';
-import { expireOnWrite, expireWritten, isUnsafe, mayWrite } from './writes.ts';
+import { expireOnWrite, expireWritten, isUnsafe, mayWrite, watchWrite } from './writes.ts';
 
 export type { FastifyReplyLike, FastifyRequestLike, FastifyRouteLike } from './fastify/contract.ts';
 export type { FreshOptions } from './fresh.ts';
@@ -142,11 +142,19 @@ export async function fresh(
 }
 
 /** Expires the views that an unsafe request has changed, before its answer is sent. */
-async function expireBeforeSending(request: FastifyRequestLike, reply: FastifyReplyLike): Promise<void> {
+async function expireBeforeSending(
+  request: FastifyRequestLike,
+  reply: FastifyReplyLike,
+  payload: unknown,
+): Promise<void> {
   const { method } = request.raw as IncomingMessage;
   if (!mayWrite(method)) return;
   const { protocol, host, originalUrl: target } = request;
-  await expireWritten({ method, protocol, host, target }, reply.statusCode, reply.getHeaders() as Headers);
+  const write = { method, protocol, host, target };
+  const headers = () => reply.getHeaders() as Headers;
+  await expireWritten(write, reply.statusCode, headers());
+  // What a stream is made of may be written only while it is sent.
+  if (isStream(payload)) watchWrite(reply.raw as ServerResponse, () => write, headers);
 }
 
 const ours = new WeakSet<object>();

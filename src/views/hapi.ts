@@ -24,7 +24,7 @@ import { codeOf } from './http/handlers.ts';
 import { answerFor, standFirst, watchResponses } from './http/last-word.ts';
 import { checkViewOptions, type ViewOptions, type ViewSettings } from './options.ts';
 import { dependOn, serveView } from './serve-view.ts';
-import { expireOnWrite, expireWritten, mayWrite } from './writes.ts';
+import { expireOnWrite, expireWritten, mayWrite, watchWrite } from './writes.ts';
 
 export type { FreshOptions } from './fresh.ts';
 export type { HapiPlugin, HapiRequest } from './hapi/lifecycle.ts';
@@ -246,7 +246,16 @@ async function expireChanged(request: WholeRequest, h: HapiToolkit): Promise<sym
   if (isAnswer(response)) {
     const { method, url: target = '' } = raw.req;
     const write = { method, protocol: server.info.protocol, host: info.host, target };
-    await expireWritten(write, response.statusCode, response.headers as Headers);
+    const headers = response.headers as Headers;
+    await expireWritten(write, response.statusCode, headers);
+    // What a stream is made of may be written only while it is sent.
+    if (response.variety === 'stream') {
+      watchWrite(
+        raw.res,
+        () => write,
+        () => headers,
+      );
+    }
   }
   return h.continue;
 }
