@@ -98,16 +98,18 @@ interface CachedRoute {
  * });
  */
 export function cacheView<R extends HapiRequest = HapiRequest>(options: PluginOptions<R>): HapiPlugin {
-  checkViewOptions(typeof options === 'object' ? { ttl: 0, ...options } : options);
+  const { views } = checkViewOptions(typeof options === 'object' ? { ttl: 0, ...options } : options);
   watchResponses();
   return {
     name: 'nunjucks-cachesweeper-views',
     register(given) {
       const server = given as HapiServer;
+      // Another server of this process may have the same routes, with handlers of the same code that know other things.
+      const number = views.nextNumber();
       const routes = new WeakMap<object, CachedRoute>();
       const made: Views = new WeakMap();
       const prepare = (route: HapiRoute): void => {
-        const found = settingsOf(route, options as PluginOptions<unknown>);
+        const found = settingsOf(route, options as PluginOptions<unknown>, number);
         if (found === undefined) return;
         // A table has other objects for its routes than requests have, with the same settings.
         routes.set(route.settings, found);
@@ -181,7 +183,7 @@ export async function fresh<H extends { response(source?: never): unknown }>(
   return undefined;
 }
 
-function settingsOf(route: HapiRoute, options: PluginOptions<unknown>): CachedRoute | undefined {
+function settingsOf(route: HapiRoute, options: PluginOptions<unknown>, number: number): CachedRoute | undefined {
   const { method, path, vhost, settings } = route;
   const own = settings.plugins?.cacheView;
   if (own === undefined || own === false) return undefined;
@@ -194,7 +196,7 @@ function settingsOf(route: HapiRoute, options: PluginOptions<unknown>): CachedRo
   const pattern = checked.path ?? path;
   if (name !== undefined) views.routes.learn(name, pattern, patternOf(pattern));
   expireOnWrite(checked);
-  return { settings: checked, text: `${path} ${String(vhost)} ${codeOf([settings.handler])}` };
+  return { settings: checked, text: `${number} ${path} ${String(vhost)} ${codeOf([settings.handler])}` };
 }
 
 /** Lets the view of a request know of its handler. */
