@@ -119,10 +119,12 @@ export function cacheView<R extends HapiRequest = HapiRequest>(options: PluginOp
       server.events.on('route', prepare);
       // hapi has no step that calls all others, so name the view of a request before its first step.
       let isFirst = true;
+      const stayLast = extend(server, routes, made);
       const begin = (request: WholeRequest): LatePart => {
         const { res } = request.raw;
         if (isFirst) learnInternal(request);
         isFirst = false;
+        stayLast(request);
         standFirst(res);
         const late = enterLatePart();
         // Connections that wait for their next request keep the context of the last one.
@@ -132,7 +134,6 @@ export function cacheView<R extends HapiRequest = HapiRequest>(options: PluginOp
         return late;
       };
       server.decorate('request', LATE, begin, { apply: true });
-      extend(server, routes, made);
     },
   };
 }
@@ -214,32 +215,44 @@ function watchHandler({ settings }: HapiRoute, made: Views): void {
   settings.handler = Object.defineProperty(watched, 'name', { value: handler.name });
 }
 
-/** Adds the extensions, so that they stand behind those of all others. */
-function extend(server: HapiServer, routes: WeakMap<object, CachedRoute>, made: Views): void {
+/**
+ * Adds the extensions. The function that it returns puts them behind those of all others again, if there are new ones:
+ * of plugins that came later, at a server that runs already as well, and of routes. Call it before a request's first step.
+ */
+function extend(server: HapiServer, routes: WeakMap<object, CachedRoute>, made: Views): (request: object) => void {
   let latest = 0;
+  /** Which of ours count for a request: those that were the last when it began. */
+  const counting = new WeakMap<object, number>();
+  /** How many extensions there have been: hapi counts them to keep their order. */
+  let count: number | undefined;
   const add = (): void => {
     latest += 1;
     const own = latest;
     server.ext('onPreHandler', async (request, h) => {
-      const route = own === latest ? routes.get(request.route.settings) : undefined;
+      const route = counting.get(request) === own ? routes.get(request.route.settings) : undefined;
       return route === undefined ? h.continue : lookUp(request, h, route, made);
     });
     server.ext('onPostHandler', (request, h) => {
-      const view = own === latest ? made.get(request) : undefined;
+      const view = counting.get(request) === own ? made.get(request) : undefined;
       if (view instanceof MadeView) view.handOver();
       return h.continue;
     });
     server.ext('onPreResponse', (request, h) => {
-      const view = own === latest ? made.get(request) : undefined;
+      const view = counting.get(request) === own ? made.get(request) : undefined;
       if (view instanceof MadeView) view.send();
       else if (view === 'hit') hideConditions(request);
-      else if (own === latest && mayWrite(request.raw.req.method)) return expireChanged(request, h);
+      else if (counting.get(request) === own && mayWrite(request.raw.req.method)) return expireChanged(request, h);
       return h.continue;
     });
+    count = server._core?.extensionsSeq;
   };
   add();
-  // By then all others have theirs. A server that only answers `inject` may never start.
+  // Most have theirs by then, so that no request has to wait for it.
   server.ext('onPreStart', add);
+  return (request) => {
+    if (count !== server._core?.extensionsSeq) add();
+    counting.set(request, latest);
+  };
 }
 
 /** Expires the views that an unsafe request has changed, before its answer is sent. */

@@ -194,6 +194,27 @@ describe('the route option', () => {
     expect(await get('/', { 'X-Lang': 'de' })).toMatchObject({ text: 'data of de', cache: 'miss' });
   });
 
+  test('also behind those that came when the server had started, of the server and of a route', async () => {
+    const known = new WeakSet<object>();
+    const refuse = (request: hapi.Request, h: hapi.ResponseToolkit) =>
+      known.has(request) ? h.continue : h.response('refused').code(403).takeover();
+    const { server, get } = await site((inner) => {
+      inner.ext('onRequest', (request, h) => {
+        if (request.headers['x-known'] !== undefined) known.add(request);
+        return h.continue;
+      });
+      route(inner, '/early', () => 'secret');
+    });
+    await get('/early');
+    route(server, '/late', () => 'secret', { ext: { onPreHandler: { method: refuse } } });
+    expect(await get('/late', { 'X-Known': '1' })).toMatchObject({ text: 'secret', cache: 'miss' });
+    expect(await get('/late', { 'X-Known': '1' })).toMatchObject({ text: 'secret', cache: 'hit' });
+    expect(await get('/late')).toMatchObject({ text: 'refused', status: 403 });
+    server.ext('onPreHandler', refuse);
+    expect(await get('/early', { 'X-Known': '1' })).toMatchObject({ text: 'secret', cache: 'hit' });
+    expect(await get('/early')).toMatchObject({ text: 'refused', status: 403 });
+  });
+
   test('a server that only answers inject caches as well', async () => {
     const { server, sweeper } = await site(
       (inner) =>
@@ -476,6 +497,21 @@ describe('extensions around', () => {
     expect(await get('/')).toMatchObject({ cache: 'hit', headers: { 'x-number': '2' } });
     for (const path of ['/changed', '/replaced', '/data']) {
       expect(await outcomes(get, path)).toEqual(['miss (changed outside)', 'miss (changed outside)']);
+    }
+  });
+
+  test('a body that an extension changes which came late, or wants to be behind ours, is not changed twice', async () => {
+    const sign = (request: hapi.Request, h: hapi.ResponseToolkit) =>
+      h.response(`${(request.response as hapi.ResponseObject).source}+`);
+    for (const isLate of [true, false]) {
+      const { server, get } = await site((inner) => {
+        route(inner, '/', () => 'page');
+        if (!isLate) inner.ext('onPreResponse', sign, { after: 'nunjucks-cachesweeper-views' });
+      });
+      if (isLate) server.ext('onPreResponse', sign);
+      for (let i = 0; i < 3; i++) {
+        expect(await get('/')).toMatchObject({ text: 'page+', cache: 'miss (changed outside)' });
+      }
     }
   });
 
