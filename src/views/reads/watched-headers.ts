@@ -83,7 +83,9 @@ export function watchedHeaders(headers: IncomingHttpHeaders, reads: ReadRecorder
     if (name !== IN_KEY && !isMethod) reads.readHeader(name);
     return true;
   };
-  return new Proxy(headers, {
+  // A proxy must show all that an object has which was frozen or sealed.
+  const shown = Object.isExtensible(headers) ? headers : { ...headers };
+  return new Proxy(shown, {
     get: (target, name, receiver) => (note(name) ? Reflect.get(target, name, receiver) : undefined),
     has: (target, name) => note(name) && Reflect.has(target, name),
     getOwnPropertyDescriptor: (target, name) =>
