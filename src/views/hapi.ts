@@ -16,15 +16,16 @@ import type {
   HapiToolkit,
   WholeRequest,
 } from './hapi/lifecycle.ts';
-import { isAnswer, MadeView } from './hapi/made-view.ts';
+import { MadeView } from './hapi/made-view.ts';
 import { patternOf } from './hapi/pattern.ts';
 import { hideConditions, responseOf } from './hapi/reply-response.ts';
-import type { Headers, Reply } from './http/exchange.ts';
+import { expireChanged, watchWriter } from './hapi/written.ts';
+import type { Reply } from './http/exchange.ts';
 import { codeOf } from './http/handlers.ts';
 import { answerFor, standFirst, watchResponses } from './http/last-word.ts';
 import { checkViewOptions, type ViewOptions, type ViewSettings } from './options.ts';
 import { dependOn, serveView } from './serve-view.ts';
-import { expireOnWrite, expireWritten, mayWrite, watchWrite } from './writes.ts';
+import { expireOnWrite } from './writes.ts';
 
 export type { FreshOptions } from './fresh.ts';
 export type { HapiPlugin, HapiRequest } from './hapi/lifecycle.ts';
@@ -110,6 +111,7 @@ export function cacheView<R extends HapiRequest = HapiRequest>(options: PluginOp
       const made: Views = new WeakMap();
       const prepare = (route: HapiRoute): void => {
         const found = settingsOf(route, options as PluginOptions<unknown>, number);
+        watchWriter(route);
         if (found === undefined) return;
         // A table has other objects for its routes than requests have, with the same settings.
         routes.set(route.settings, found);
@@ -241,7 +243,7 @@ function extend(server: HapiServer, routes: WeakMap<object, CachedRoute>, made: 
       const view = counting.get(request) === own ? made.get(request) : undefined;
       if (view instanceof MadeView) view.send();
       else if (view === 'hit') hideConditions(request);
-      else if (counting.get(request) === own && mayWrite(request.raw.req.method)) return expireChanged(request, h);
+      else if (counting.get(request) === own) return expireChanged(request, h);
       return h.continue;
     });
     count = server._core?.extensionsSeq;
@@ -253,26 +255,6 @@ function extend(server: HapiServer, routes: WeakMap<object, CachedRoute>, made: 
     if (count !== server._core?.extensionsSeq) add();
     counting.set(request, latest);
   };
-}
-
-/** Expires the views that an unsafe request has changed, before its answer is sent. */
-async function expireChanged(request: WholeRequest, h: HapiToolkit): Promise<symbol> {
-  const { response, raw, server, info } = request;
-  if (isAnswer(response)) {
-    const { method, url: target = '' } = raw.req;
-    const write = { method, protocol: server.info.protocol, host: info.host, target };
-    const headers = response.headers as Headers;
-    await expireWritten(write, response.statusCode, headers);
-    // What a stream is made of may be written only while it is sent.
-    if (response.variety === 'stream') {
-      watchWrite(
-        raw.res,
-        () => write,
-        () => headers,
-      );
-    }
-  }
-  return h.continue;
 }
 
 async function lookUp(

@@ -9,7 +9,7 @@ import * as forFastify from 'nunjucks-cachesweeper/fastify';
 import * as forHapi from 'nunjucks-cachesweeper/hapi';
 import * as forKoa from 'nunjucks-cachesweeper/koa';
 import { TestingStore } from 'nunjucks-cachesweeper/testing';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { type Site, serve } from '../frameworks/framework-suite.ts';
 import { ask } from './client.ts';
 
@@ -253,5 +253,63 @@ describe.each([
     store.script = undefined;
     await sweeper.idle();
     expect(await get('/a')).toBe('miss');
+  });
+});
+
+describe('hapi: a handler of an unsafe request', () => {
+  async function running(handler: hapi.Lifecycle.Method, options: hapi.RouteOptions = {}) {
+    const sweeper = new CacheSweeper();
+    const server = hapi.server({ host: '127.0.0.1', debug: false });
+    await server.register(forHapi.cacheView({ sweeper, ...VIEW }));
+    const cached = { plugins: { cacheView: true } };
+    server.route({ method: 'GET', path: '/a', handler: () => 'page', options: cached });
+    server.route({ method: 'POST', path: '/a', handler, options });
+    await server.start();
+    closing.push(
+      () => server.stop({ timeout: 0 }),
+      () => sweeper.close(),
+    );
+    const get = async () => {
+      const { headers } = await ask(`${server.info.uri}/a`);
+      await sweeper.idle();
+      return headers['x-cache'];
+    };
+    expect([await get(), await get()]).toEqual(['miss', 'hit']);
+    return { url: `${server.info.uri}/a`, get };
+  }
+
+  test('that its client did not wait for expires what it has changed', async () => {
+    const client = new AbortController();
+    const { url, get } = await running(async (request) => {
+      client.abort();
+      await new Promise((resolve) => request.raw.res.once('close', resolve));
+      return 'done';
+    });
+    await fetch(url, { method: 'POST', signal: client.signal }).catch(() => {});
+    await vi.waitFor(async () => expect(await get()).toBe('miss'));
+  });
+
+  test('that took longer than hapi waits expires what it has changed', async () => {
+    let finish = () => {};
+    const finished = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    const { url, get } = await running(() => finished.then(() => 'done'), { timeout: { server: 20 } });
+    expect((await ask(url, { method: 'POST' })).status).toBe(503);
+    expect(await get()).toBe('hit');
+    finish();
+    await vi.waitFor(async () => expect(await get()).toBe('miss'));
+  });
+
+  test('that answers by itself expires what it has changed, at the end of what it sends', async () => {
+    const { url, get } = await running(({ raw: { res } }, h) => {
+      setTimeout(() => res.end('done'), 20);
+      return h.abandon;
+    });
+    const answer = ask(url, { method: 'POST' });
+    // It is filled again while the handler goes on.
+    await get();
+    expect((await answer).body.toString()).toBe('done');
+    expect(await get()).toBe('miss');
   });
 });

@@ -29,6 +29,8 @@ export interface WholeRequest extends HapiRequest {
     readonly id: string;
     readonly referrer: string;
   };
+  /** Whether its client is still there. */
+  active(): boolean;
   log(...args: unknown[]): unknown;
   readonly response: HapiResponse | HapiError | symbol | null;
   readonly route: HapiRoute;
