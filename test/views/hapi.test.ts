@@ -524,7 +524,7 @@ describe('extensions around', () => {
 
   test('a body that an extension changes which came late, or wants to be behind ours, is not changed twice', async () => {
     const sign = (request: hapi.Request, h: hapi.ResponseToolkit) =>
-      h.response(`${(request.response as hapi.ResponseObject).source}+`);
+      h.response(`${String((request.response as hapi.ResponseObject).source)}+`);
     for (const isLate of [true, false]) {
       const { server, get } = await site((inner) => {
         route(inner, '/', () => 'page');

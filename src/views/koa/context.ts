@@ -14,7 +14,7 @@ export interface KoaContext {
   status: number;
   body: unknown;
   /** False if the handler sends its answer by itself. */
-  readonly respond?: boolean;
+  readonly respond?: boolean | undefined;
   set(name: string, value: string | string[]): void;
   remove(name: string): void;
 }
