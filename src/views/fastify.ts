@@ -15,7 +15,7 @@ import { standFirst, watchResponses } from './http/last-word.ts';
 import { checkViewOptions, type ViewOptions, type ViewSettings } from './options.ts';
 import { dependOn, serveView } from './serve-view.ts';
 import type { ViewRun } from './view-run.ts';
-import { expireOnWrite, expireWritten, isUnsafe, mayWrite } from './writes.ts';
+import { expireOnWrite, expireWritten, isUnsafe, mayWrite, watchWrite } from './writes.ts';
 
 export type { FastifyReplyLike, FastifyRequestLike, FastifyRouteLike } from './fastify/contract.ts';
 export type { FreshOptions } from './fresh.ts';
@@ -83,9 +83,11 @@ declare module 'fastify' {
 export function cacheView<R extends FastifyRequestLike = FastifyRequestLike>(
   options: PluginOptions<R>,
 ): (fastify: FastifyRoutes, options: unknown, done: () => void) => void {
-  checkViewOptions(typeof options === 'object' ? { ttl: 0, ...options } : options);
+  const { views } = checkViewOptions(typeof options === 'object' ? { ttl: 0, ...options } : options);
   watchResponses();
   return forAll((fastify: FastifyRoutes, _options, done) => {
+    // Another server of this process may have the same routes, with handlers of the same code that know other things.
+    const number = views.nextNumber();
     fastify.addHook('onRoute', (route) => {
       if (listOf(route.method).some((method) => isUnsafe(String(method)))) {
         route.onSend = [...listOf(route.onSend), expireBeforeSending];
@@ -99,7 +101,7 @@ export function cacheView<R extends FastifyRequestLike = FastifyRequestLike>(
       const settings = checkViewOptions(given, `config.cacheView of ${route.url}`);
       if (settings.name !== undefined) settings.views.routes.learn(settings.name, settings.path ?? route.url);
       expireOnWrite(settings);
-      putLast(route, settings);
+      putLast(route, settings, number);
     });
     done();
   });
@@ -142,11 +144,19 @@ export async function fresh(
 }
 
 /** Expires the views that an unsafe request has changed, before its answer is sent. */
-async function expireBeforeSending(request: FastifyRequestLike, reply: FastifyReplyLike): Promise<void> {
+async function expireBeforeSending(
+  request: FastifyRequestLike,
+  reply: FastifyReplyLike,
+  payload: unknown,
+): Promise<void> {
   const { method } = request.raw as IncomingMessage;
   if (!mayWrite(method)) return;
   const { protocol, host, originalUrl: target } = request;
-  await expireWritten({ method, protocol, host, target }, reply.statusCode, reply.getHeaders() as Headers);
+  const write = { method, protocol, host, target };
+  const headers = () => reply.getHeaders() as Headers;
+  await expireWritten(write, reply.statusCode, headers());
+  // What a stream is made of may be written only while it is sent.
+  if (isStream(payload)) watchWrite(reply.raw as ServerResponse, () => write, headers);
 }
 
 const ours = new WeakSet<object>();
@@ -155,10 +165,10 @@ const ours = new WeakSet<object>();
  * Keeps our hook behind all other hooks of the route, including those that plugins add later: they may identify the
  * visitor.
  */
-function putLast(route: FastifyRouteLike, settings: ViewSettings): void {
+function putLast(route: FastifyRouteLike, settings: ViewSettings, number: number): void {
   let hooks = listOf(route.preHandler);
   // Fastify's own route for HEAD comes with the hook of the route for GET.
-  const own = hooks.find(isOurs) ?? hookOf(settings, textOfRoute(route));
+  const own = hooks.find(isOurs) ?? hookOf(settings, `${number} ${textOfRoute(route)}`);
   Object.defineProperty(route, 'preHandler', {
     configurable: true,
     enumerable: true,

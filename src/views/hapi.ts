@@ -16,15 +16,16 @@ import type {
   HapiToolkit,
   WholeRequest,
 } from './hapi/lifecycle.ts';
-import { isAnswer, MadeView } from './hapi/made-view.ts';
+import { MadeView } from './hapi/made-view.ts';
 import { patternOf } from './hapi/pattern.ts';
 import { hideConditions, responseOf } from './hapi/reply-response.ts';
-import type { Headers, Reply } from './http/exchange.ts';
+import { expireChanged, watchWriter } from './hapi/written.ts';
+import type { Reply } from './http/exchange.ts';
 import { codeOf } from './http/handlers.ts';
 import { answerFor, standFirst, watchResponses } from './http/last-word.ts';
 import { checkViewOptions, type ViewOptions, type ViewSettings } from './options.ts';
 import { dependOn, serveView } from './serve-view.ts';
-import { expireOnWrite, expireWritten, mayWrite } from './writes.ts';
+import { expireOnWrite } from './writes.ts';
 
 export type { FreshOptions } from './fresh.ts';
 export type { HapiPlugin, HapiRequest } from './hapi/lifecycle.ts';
@@ -98,16 +99,19 @@ interface CachedRoute {
  * });
  */
 export function cacheView<R extends HapiRequest = HapiRequest>(options: PluginOptions<R>): HapiPlugin {
-  checkViewOptions(typeof options === 'object' ? { ttl: 0, ...options } : options);
+  const { views } = checkViewOptions(typeof options === 'object' ? { ttl: 0, ...options } : options);
   watchResponses();
   return {
     name: 'nunjucks-cachesweeper-views',
     register(given) {
       const server = given as HapiServer;
+      // Another server of this process may have the same routes, with handlers of the same code that know other things.
+      const number = views.nextNumber();
       const routes = new WeakMap<object, CachedRoute>();
       const made: Views = new WeakMap();
       const prepare = (route: HapiRoute): void => {
-        const found = settingsOf(route, options as PluginOptions<unknown>);
+        const found = settingsOf(route, options as PluginOptions<unknown>, number);
+        watchWriter(route);
         if (found === undefined) return;
         // A table has other objects for its routes than requests have, with the same settings.
         routes.set(route.settings, found);
@@ -117,10 +121,12 @@ export function cacheView<R extends HapiRequest = HapiRequest>(options: PluginOp
       server.events.on('route', prepare);
       // hapi has no step that calls all others, so name the view of a request before its first step.
       let isFirst = true;
+      const stayLast = extend(server, routes, made);
       const begin = (request: WholeRequest): LatePart => {
         const { res } = request.raw;
         if (isFirst) learnInternal(request);
         isFirst = false;
+        stayLast(request);
         standFirst(res);
         const late = enterLatePart();
         // Connections that wait for their next request keep the context of the last one.
@@ -130,7 +136,6 @@ export function cacheView<R extends HapiRequest = HapiRequest>(options: PluginOp
         return late;
       };
       server.decorate('request', LATE, begin, { apply: true });
-      extend(server, routes, made);
     },
   };
 }
@@ -181,7 +186,7 @@ export async function fresh<H extends { response(source?: never): unknown }>(
   return undefined;
 }
 
-function settingsOf(route: HapiRoute, options: PluginOptions<unknown>): CachedRoute | undefined {
+function settingsOf(route: HapiRoute, options: PluginOptions<unknown>, number: number): CachedRoute | undefined {
   const { method, path, vhost, settings } = route;
   const own = settings.plugins?.cacheView;
   if (own === undefined || own === false) return undefined;
@@ -194,7 +199,7 @@ function settingsOf(route: HapiRoute, options: PluginOptions<unknown>): CachedRo
   const pattern = checked.path ?? path;
   if (name !== undefined) views.routes.learn(name, pattern, patternOf(pattern));
   expireOnWrite(checked);
-  return { settings: checked, text: `${path} ${String(vhost)} ${codeOf([settings.handler])}` };
+  return { settings: checked, text: `${number} ${path} ${String(vhost)} ${codeOf([settings.handler])}` };
 }
 
 /** Lets the view of a request know of its handler. */
@@ -212,43 +217,44 @@ function watchHandler({ settings }: HapiRoute, made: Views): void {
   settings.handler = Object.defineProperty(watched, 'name', { value: handler.name });
 }
 
-/** Adds the extensions, so that they stand behind those of all others. */
-function extend(server: HapiServer, routes: WeakMap<object, CachedRoute>, made: Views): void {
+/**
+ * Adds the extensions. The function that it returns puts them behind those of all others again, if there are new ones:
+ * of plugins that came later, at a server that runs already as well, and of routes. Call it before a request's first step.
+ */
+function extend(server: HapiServer, routes: WeakMap<object, CachedRoute>, made: Views): (request: object) => void {
   let latest = 0;
+  /** Which of ours count for a request: those that were the last when it began. */
+  const counting = new WeakMap<object, number>();
+  /** How many extensions there have been: hapi counts them to keep their order. */
+  let count: number | undefined;
   const add = (): void => {
     latest += 1;
     const own = latest;
     server.ext('onPreHandler', async (request, h) => {
-      const route = own === latest ? routes.get(request.route.settings) : undefined;
+      const route = counting.get(request) === own ? routes.get(request.route.settings) : undefined;
       return route === undefined ? h.continue : lookUp(request, h, route, made);
     });
     server.ext('onPostHandler', (request, h) => {
-      const view = own === latest ? made.get(request) : undefined;
+      const view = counting.get(request) === own ? made.get(request) : undefined;
       if (view instanceof MadeView) view.handOver();
       return h.continue;
     });
     server.ext('onPreResponse', (request, h) => {
-      const view = own === latest ? made.get(request) : undefined;
+      const view = counting.get(request) === own ? made.get(request) : undefined;
       if (view instanceof MadeView) view.send();
       else if (view === 'hit') hideConditions(request);
-      else if (own === latest && mayWrite(request.raw.req.method)) return expireChanged(request, h);
+      else if (counting.get(request) === own) return expireChanged(request, h);
       return h.continue;
     });
+    count = server._core?.extensionsSeq;
   };
   add();
-  // By then all others have theirs. A server that only answers `inject` may never start.
+  // Most have theirs by then, so that no request has to wait for it.
   server.ext('onPreStart', add);
-}
-
-/** Expires the views that an unsafe request has changed, before its answer is sent. */
-async function expireChanged(request: WholeRequest, h: HapiToolkit): Promise<symbol> {
-  const { response, raw, server, info } = request;
-  if (isAnswer(response)) {
-    const { method, url: target = '' } = raw.req;
-    const write = { method, protocol: server.info.protocol, host: info.host, target };
-    await expireWritten(write, response.statusCode, response.headers as Headers);
-  }
-  return h.continue;
+  return (request) => {
+    if (count !== server._core?.extensionsSeq) add();
+    counting.set(request, latest);
+  };
 }
 
 async function lookUp(

@@ -9,7 +9,7 @@ import { exchangeOf } from './koa/exchange.ts';
 import { checkViewOptions, type ViewOptions } from './options.ts';
 import { dependOn, serveView } from './serve-view.ts';
 import type { ViewRun } from './view-run.ts';
-import { expireOnWrite, expireWritten, mayWrite } from './writes.ts';
+import { expireOnWrite, expireWritten, mayWrite, watchWrite } from './writes.ts';
 
 export type { FreshOptions } from './fresh.ts';
 export { type CookieName, DEFAULT_COOKIES } from './http/session-cookies.ts';
@@ -39,8 +39,17 @@ function expiring(context: RoutedContext, next: () => Promise<unknown>): Promise
   if (!mayWrite(method) || written.has(context)) return next();
   written.add(context);
   return next().then(async (result) => {
-    const { protocol, host, originalUrl: target } = context;
-    await expireWritten({ method, protocol, host, target }, context.status, headersOf(context.res));
+    const { protocol, host, originalUrl: target, res } = context;
+    const write = { method, protocol, host, target };
+    await expireWritten(write, context.status, headersOf(res));
+    // What a stream is made of may be written only while it is sent, and so may what a handler sends by itself.
+    if (isStream(context.body) || context.respond === false) {
+      watchWrite(
+        res,
+        () => write,
+        () => headersOf(res),
+      );
+    }
     return result;
   });
 }

@@ -72,19 +72,18 @@ const watched = new WeakSet<object>();
 
 /**
  * Holds back the end of the answer to an unsafe request until the views that it has changed are expired, so that whoever
- * has the answer sees the change. What is written before the end is not held back.
+ * has the answer sees the change. What is written before the end is not held back, and expires views as well: whoever has
+ * read the first part may ask for them. But data may be changed after it, so the end expires them in any case.
  */
 export function watchWrite(response: ServerResponse, write: () => Write, headers: () => Headers): void {
   if (watched.has(response)) return;
   watched.add(response);
   const { end, write: writeChunk } = response;
-  let expired: Promise<void> | undefined;
-  const expire = () => {
-    expired ??= expireWritten(write(), response.statusCode, headers());
-    return expired;
-  };
+  const expire = () => expireWritten(write(), response.statusCode, headers());
+  let isBegun = false;
   const written = function (this: ServerResponse, ...args: unknown[]) {
-    void expire();
+    if (!isBegun) void expire();
+    isBegun = true;
     return writeChunk.apply(this, args as never);
   };
   const ended = function (this: ServerResponse, ...args: unknown[]) {

@@ -194,6 +194,27 @@ describe('the route option', () => {
     expect(await get('/', { 'X-Lang': 'de' })).toMatchObject({ text: 'data of de', cache: 'miss' });
   });
 
+  test('also behind those that came when the server had started, of the server and of a route', async () => {
+    const known = new WeakSet<object>();
+    const refuse = (request: hapi.Request, h: hapi.ResponseToolkit) =>
+      known.has(request) ? h.continue : h.response('refused').code(403).takeover();
+    const { server, get } = await site((inner) => {
+      inner.ext('onRequest', (request, h) => {
+        if (request.headers['x-known'] !== undefined) known.add(request);
+        return h.continue;
+      });
+      route(inner, '/early', () => 'secret');
+    });
+    await get('/early');
+    route(server, '/late', () => 'secret', { ext: { onPreHandler: { method: refuse } } });
+    expect(await get('/late', { 'X-Known': '1' })).toMatchObject({ text: 'secret', cache: 'miss' });
+    expect(await get('/late', { 'X-Known': '1' })).toMatchObject({ text: 'secret', cache: 'hit' });
+    expect(await get('/late')).toMatchObject({ text: 'refused', status: 403 });
+    server.ext('onPreHandler', refuse);
+    expect(await get('/early', { 'X-Known': '1' })).toMatchObject({ text: 'secret', cache: 'hit' });
+    expect(await get('/early')).toMatchObject({ text: 'refused', status: 403 });
+  });
+
   test('a server that only answers inject caches as well', async () => {
     const { server, sweeper } = await site(
       (inner) =>
@@ -363,6 +384,28 @@ describe('what hapi keeps apart', () => {
     expect((await get('/v', { Host: 'one.test' })).text).toBe('one');
     expect((await get('/v', { Host: 'two.test' })).text).toBe('two');
   });
+
+  test('the scheme, the user and the fragment of a url that an extension set count, because handlers see them', async () => {
+    const { get } = await site((server) => {
+      server.ext('onRequest', (request, h) => {
+        const { 'x-scheme': scheme, 'x-rest': rest = '' } = request.headers;
+        if (scheme) request.setUrl(new URL(`${scheme}://${rest}`));
+        return h.continue;
+      });
+      route(server, '/', (request) => request.url.href);
+    });
+    for (const url of [
+      'https://a.test/',
+      'http://a.test/',
+      'http://ann:x@a.test/',
+      'http://a.test/#x',
+      'http://a.test/#y',
+    ]) {
+      const [scheme = '', rest = ''] = url.split('://');
+      const asked = () => get('/', { Host: 'a.test', 'X-Scheme': scheme, 'X-Rest': rest });
+      expect([(await asked()).text, (await asked()).text]).toEqual([url, url]);
+    }
+  });
 });
 
 describe('vision', () => {
@@ -500,6 +543,21 @@ describe('extensions around', () => {
     expect(await get('/')).toMatchObject({ cache: 'hit', headers: { 'x-number': '2' } });
     for (const path of ['/changed', '/replaced', '/data']) {
       expect(await outcomes(get, path)).toEqual(['miss (changed outside)', 'miss (changed outside)']);
+    }
+  });
+
+  test('a body that an extension changes which came late, or wants to be behind ours, is not changed twice', async () => {
+    const sign = (request: hapi.Request, h: hapi.ResponseToolkit) =>
+      h.response(`${String((request.response as hapi.ResponseObject).source)}+`);
+    for (const isLate of [true, false]) {
+      const { server, get } = await site((inner) => {
+        route(inner, '/', () => 'page');
+        if (!isLate) inner.ext('onPreResponse', sign, { after: 'nunjucks-cachesweeper-views' });
+      });
+      if (isLate) server.ext('onPreResponse', sign);
+      for (let i = 0; i < 3; i++) {
+        expect(await get('/')).toMatchObject({ text: 'page+', cache: 'miss (changed outside)' });
+      }
     }
   });
 
@@ -755,7 +813,7 @@ describe('visitors', () => {
 
   const password = 'a password of at least thirty-two characters';
 
-  async function withYar(options: { storeBlank: boolean }, view: object) {
+  async function withYar(options: { storeBlank: boolean; maxCookieSize?: number }, view: object) {
     return site(
       async (server) => {
         await server.register({
@@ -763,10 +821,21 @@ describe('visitors', () => {
           options: { ...options, cookieOptions: { password, isSecure: false } },
         } as never);
         const session = (request: hapi.Request) =>
-          request.yar as unknown as { id: string; get(name: string): unknown; set(name: string, value: unknown): void };
+          request.yar as unknown as {
+            id: string;
+            get(name: string): unknown;
+            set(name: string, value: unknown): void;
+            reset(): void;
+          };
         route(server, '/plain', () => 'plain');
         route(server, '/basket', (request) => `basket: ${session(request).get('basket')}`);
         route(server, '/id', (request) => `session ${session(request).id}`);
+        route(server, '/part', (request) => `part: ${session(request).id.slice(0, 6)}`);
+        route(server, '/anew', (request) => {
+          const { id } = session(request);
+          session(request).reset();
+          return `anew: ${session(request).id !== id}`;
+        });
         route(server, '/set/{what}', (request) => {
           session(request).set('basket', request.params.what);
           return 'set';
@@ -792,7 +861,18 @@ describe('visitors', () => {
     expect(await get('/plain')).toMatchObject({ text: 'plain', cache: 'hit' });
     expect(await get('/basket')).toMatchObject({ text: 'basket: null', cache: 'hit' });
     // A page may not repeat the id of a session, even of one that holds nothing.
-    for (const _ of [1, 2]) expect((await get('/id')).cache).toBe('miss (csrf token)');
+    for (const _ of [1, 2]) expect((await get('/id')).cache).toBe('miss (personal: session.id)');
+  });
+
+  test('yar: what is made of the id of a session that holds nothing is for its visitor alone', async () => {
+    const { get } = await withYar({ storeBlank: true, maxCookieSize: 0 }, { cookies: [] });
+    const [ann, ben] = [cookieOf(await get('/part')), cookieOf(await get('/part'))];
+    const texts = [];
+    for (const own of [ann, ben, ann, ben]) texts.push((await get('/part', own)).text);
+    expect(texts[0]).toMatch(/^part: \w{6}$/);
+    expect(texts[1]).not.toBe(texts[0]);
+    expect(texts.slice(2)).toEqual(texts.slice(0, 2));
+    expect((await get('/anew', ann)).text).toBe('anew: true');
   });
 
   test('yar, which gives each visitor a session: its cookie goes along with a private answer', async () => {

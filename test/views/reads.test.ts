@@ -127,6 +127,22 @@ describe.each(allFrameworks)('%s: what a handler reads is in the key', (name, st
       expect(await get('/', { 'X-Made': 'b' })).toMatchObject({ text: 'inside', cache: 'hit' });
     });
 
+    test.each(['freeze', 'seal', 'preventExtensions'] as const)(
+      'headers on which middleware calls Object.%s are hidden as well, and nobody prints them unnoticed',
+      async (fix) => {
+        const handler: Handler = (call) => {
+          const { headers } = call.raw as { headers: Values };
+          call.send(`${headers.range ?? '-'}${'if-none-match' in headers}${inspect(headers).includes('zebra')}`);
+        };
+        const middleware = outside(({ headers }) => void (Object[fix] as (object: object) => unknown)(headers));
+        const { get } = await running([{ path: '/', handler }], middleware);
+        const asked = () => get('/', { 'If-None-Match': '"old"', Range: 'bytes=0-1', 'X-Animal': 'zebra' });
+        for (const _ of [1, 2]) {
+          expect(await asked()).toMatchObject({ text: '-falsetrue', cache: 'miss (unseen: all headers)' });
+        }
+      },
+    );
+
     test('whoever has the page gets 304, on a miss too', async () => {
       const { get, sweeper } = await running([{ path: '/', handler: (call) => call.send('same') }]);
       const { etag } = (await get('/')).headers as { etag: string };

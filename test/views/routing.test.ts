@@ -1,3 +1,4 @@
+import hapi from '@hapi/hapi';
 import Router from '@koa/router';
 import express, { type RequestHandler } from 'express';
 import express4 from 'express4';
@@ -6,6 +7,7 @@ import Koa from 'koa';
 import { CacheSweeper } from 'nunjucks-cachesweeper';
 import * as forExpress from 'nunjucks-cachesweeper/express';
 import * as forFastify from 'nunjucks-cachesweeper/fastify';
+import * as forHapi from 'nunjucks-cachesweeper/hapi';
 import * as forKoa from 'nunjucks-cachesweeper/koa';
 import { afterEach, describe, expect, test } from 'vitest';
 import { serve } from '../frameworks/framework-suite.ts';
@@ -206,5 +208,35 @@ describe.each(allFrameworks)('%s: the option enabled', (_name, start) => {
     expect(await get('/')).toMatchObject({ text: '<p>old</p>\n', cache: 'hit' });
     expect((await get('/', { 'X-Preview': '1' })).text).toBe('<p>new</p>\n');
     expect(await get('/')).toMatchObject({ text: '<p>old</p>\n', cache: 'hit' });
+  });
+});
+
+describe('two servers of one process, with one sweeper and handlers of the same code', () => {
+  const makers = {
+    async Fastify(sweeper: CacheSweeper, shown: string) {
+      const app = fastify();
+      await app.register(forFastify.cacheView({ sweeper, ttl: 60 }));
+      app.get('/x', { config: { cacheView: true } }, async () => shown);
+      return async () => (await app.inject({ url: '/x', headers: { Host: 'site.example' } })).payload;
+    },
+    async hapi(sweeper: CacheSweeper, shown: string) {
+      const server = hapi.server();
+      await server.register(forHapi.cacheView({ sweeper, ttl: 60 }));
+      const options = { plugins: { cacheView: true } };
+      server.route({ method: 'GET', path: '/x', handler: () => shown, options });
+      return async () => (await server.inject({ url: '/x', headers: { Host: 'site.example' } })).payload;
+    },
+  };
+
+  test.each(['Fastify', 'hapi'] as const)('%s: each answers with its own page', async (name) => {
+    const sweeper = started();
+    const one = await makers[name](sweeper, 'one');
+    const two = await makers[name](sweeper, 'two');
+    const all: string[] = [];
+    for (const asked of [one, two, one, two]) {
+      all.push(await asked());
+      await sweeper.idle();
+    }
+    expect(all).toEqual(['one', 'two', 'one', 'two']);
   });
 });

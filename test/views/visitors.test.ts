@@ -2,7 +2,7 @@ import fastifyCsrf from '@fastify/csrf-protection';
 import fastifySession from '@fastify/session';
 import cookieSession from 'cookie-session';
 import { csrfSync } from 'csrf-sync';
-import type { RequestHandler } from 'express';
+import type { Request, RequestHandler } from 'express';
 import session from 'express-session';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import koaSession from 'koa-session';
@@ -357,6 +357,30 @@ describe('Express: Passport', () => {
       expect((await get('/')).text).toBe('<p>Log in</p>\n');
     }
     expect(await get('/')).toMatchObject({ cache: 'hit' });
+  });
+});
+
+describe('the id of a session that holds nothing', () => {
+  const running = sites(startExpress, without);
+
+  test('what is made of it is for its visitor alone, and what is not is for all', async () => {
+    const of = (call: Call) => (call.request as Request).session;
+    const { get } = await running(
+      [
+        { path: '/part', handler: (call) => call.send(of(call).id.slice(0, 6)), options: { cookies: [] } },
+        { path: '/cart', handler: (call) => call.send(`${Reflect.get(of(call), 'cart')}`), options: { cookies: [] } },
+      ],
+      { express: (app) => void app.use(session({ secret: 'secret', resave: false, saveUninitialized: true })) },
+    );
+    const visitor = async () => (await get('/part')).headers['set-cookie']![0]!.split(';')[0]!;
+    const [ann, ben] = [await visitor(), await visitor()];
+    const texts: string[] = [];
+    for (const Cookie of [ann, ben, ann, ben]) texts.push((await get('/part', { Cookie })).text);
+    expect(texts[0]).toHaveLength(6);
+    expect(texts[1]).not.toBe(texts[0]);
+    expect(texts.slice(2)).toEqual(texts.slice(0, 2));
+    expect((await get('/cart', { Cookie: ann })).cache).toBe('miss');
+    expect(await get('/cart', { Cookie: ben })).toMatchObject({ cache: 'hit', text: 'undefined' });
   });
 });
 

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import hapi from '@hapi/hapi';
 import express, { type Express } from 'express';
 import { fastify } from 'fastify';
@@ -8,7 +9,7 @@ import * as forFastify from 'nunjucks-cachesweeper/fastify';
 import * as forHapi from 'nunjucks-cachesweeper/hapi';
 import * as forKoa from 'nunjucks-cachesweeper/koa';
 import { TestingStore } from 'nunjucks-cachesweeper/testing';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { type Site, serve } from '../frameworks/framework-suite.ts';
 import { ask } from './client.ts';
 
@@ -20,6 +21,18 @@ interface Plan {
   /** Whether the cache is mounted for all methods, without `requestStart`. */
   readonly mounted?: boolean;
   readonly sweeper?: CacheSweeperOptions;
+  /** Runs while the answer is sent, if that comes in parts. */
+  during?: () => Promise<unknown>;
+}
+
+/** An answer whose second part comes when something has been done. */
+function inParts({ during }: Plan): Readable {
+  const parts = async function* () {
+    yield Buffer.from('do');
+    await during?.();
+    yield Buffer.from('ne');
+  };
+  return Readable.from(parts(), { objectMode: false });
 }
 
 const closing: (() => Promise<unknown>)[] = [];
@@ -30,10 +43,8 @@ afterEach(async () => {
 const VIEW = { ttl: 300 };
 const METHODS = ['post', 'put', 'patch', 'delete'] as const;
 
-async function startExpress(
-  sweeper: CacheSweeper,
-  { status = 200, headers = {}, options, mounted }: Plan,
-): Promise<Site> {
+async function startExpress(sweeper: CacheSweeper, plan: Plan): Promise<Site> {
+  const { status = 200, headers = {}, options, mounted } = plan;
   const app: Express = express();
   const cache = forExpress.cacheView({ sweeper, ...VIEW, ...options });
   if (mounted) app.use(cache);
@@ -45,27 +56,34 @@ async function startExpress(
       if (req.query.how === 'parts') {
         res.write('do');
         res.end('ne');
-      } else if (req.query.how === 'end') res.end('done');
+      } else if (plan.during !== undefined) inParts(plan).pipe(res);
+      else if (req.query.how === 'end') res.end('done');
       else res.send('done');
     });
   }
   return serve(app);
 }
 
-async function startFastify(sweeper: CacheSweeper, { status = 200, headers = {}, options }: Plan): Promise<Site> {
+async function startFastify(sweeper: CacheSweeper, plan: Plan): Promise<Site> {
+  const { status = 200, headers = {}, options } = plan;
   const app = fastify();
   await app.register(forFastify.cacheView({ sweeper, ...VIEW, ...options }));
   app.get('/*', { config: { cacheView: true } }, (_request, reply) => reply.type('text/html').send('page'));
   app.route({
     method: ['POST', 'PUT', 'PATCH', 'DELETE'],
     url: '/*',
-    handler: (_request, reply) => reply.code(status).headers(headers).send('done'),
+    handler: (_request, reply) =>
+      reply
+        .code(status)
+        .headers(headers)
+        .send(plan.during === undefined ? 'done' : inParts(plan)),
   });
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
   return { url, close: () => app.close() };
 }
 
-async function startKoa(sweeper: CacheSweeper, { status = 200, headers = {}, options, mounted }: Plan): Promise<Site> {
+async function startKoa(sweeper: CacheSweeper, plan: Plan): Promise<Site> {
+  const { status = 200, headers = {}, options, mounted } = plan;
   const app = new Koa();
   const cache = forKoa.cacheView({ sweeper, ...VIEW, ...options }) as Koa.Middleware;
   app.use(mounted ? cache : (forKoa.requestStart() as Koa.Middleware));
@@ -76,7 +94,7 @@ async function startKoa(sweeper: CacheSweeper, { status = 200, headers = {}, opt
     if (ctx.method !== 'GET') {
       ctx.status = status;
       ctx.set(headers);
-      ctx.body = 'done';
+      ctx.body = plan.during === undefined ? 'done' : inParts(plan);
       return;
     }
     return mounted ? page(ctx, next) : cache(ctx, () => Promise.resolve(page(ctx, next)));
@@ -84,7 +102,8 @@ async function startKoa(sweeper: CacheSweeper, { status = 200, headers = {}, opt
   return serve(app.callback());
 }
 
-async function startHapi(sweeper: CacheSweeper, { status = 200, headers = {}, options }: Plan): Promise<Site> {
+async function startHapi(sweeper: CacheSweeper, plan: Plan): Promise<Site> {
+  const { status = 200, headers = {}, options } = plan;
   const server = hapi.server({ host: '127.0.0.1', debug: false });
   await server.register(forHapi.cacheView({ sweeper, ...VIEW, ...options }));
   server.route({
@@ -97,7 +116,7 @@ async function startHapi(sweeper: CacheSweeper, { status = 200, headers = {}, op
     method: ['POST', 'PUT', 'PATCH', 'DELETE'],
     path: '/{rest*}',
     handler: (_request, h) => {
-      const response = h.response('done').code(status);
+      const response = h.response(plan.during === undefined ? 'done' : inParts(plan)).code(status);
       for (const [name, value] of Object.entries(headers)) response.header(name, value);
       return response;
     },
@@ -212,6 +231,17 @@ describe.each([
     expect(await get('/a')).toBe('miss');
   });
 
+  test('expires also what was filled between the parts of its answer: data may be written as late', async () => {
+    const plan: Plan = {};
+    const { send, get } = await running(plan);
+    const seen: unknown[] = [];
+    await get('/a');
+    plan.during = async () => seen.push(await get('/a'), await get('/a'));
+    expect(await send('POST', '/a')).toMatchObject({ text: 'done', complete: true });
+    expect(seen).toEqual(['miss', 'hit']);
+    expect(await get('/a')).toBe('miss');
+  });
+
   test('is answered also when the store fails, which is reported', async () => {
     const store = new TestingStore();
     const { send, get, errors, sweeper } = await running({ sweeper: { store, maxDataAge: '60s' } });
@@ -223,5 +253,63 @@ describe.each([
     store.script = undefined;
     await sweeper.idle();
     expect(await get('/a')).toBe('miss');
+  });
+});
+
+describe('hapi: a handler of an unsafe request', () => {
+  async function running(handler: hapi.Lifecycle.Method, options: hapi.RouteOptions = {}) {
+    const sweeper = new CacheSweeper();
+    const server = hapi.server({ host: '127.0.0.1', debug: false });
+    await server.register(forHapi.cacheView({ sweeper, ...VIEW }));
+    const cached = { plugins: { cacheView: true } };
+    server.route({ method: 'GET', path: '/a', handler: () => 'page', options: cached });
+    server.route({ method: 'POST', path: '/a', handler, options });
+    await server.start();
+    closing.push(
+      () => server.stop({ timeout: 0 }),
+      () => sweeper.close(),
+    );
+    const get = async () => {
+      const { headers } = await ask(`${server.info.uri}/a`);
+      await sweeper.idle();
+      return headers['x-cache'];
+    };
+    expect([await get(), await get()]).toEqual(['miss', 'hit']);
+    return { url: `${server.info.uri}/a`, get };
+  }
+
+  test('that its client did not wait for expires what it has changed', async () => {
+    const client = new AbortController();
+    const { url, get } = await running(async (request) => {
+      client.abort();
+      await new Promise((resolve) => request.raw.res.once('close', resolve));
+      return 'done';
+    });
+    await fetch(url, { method: 'POST', signal: client.signal }).catch(() => {});
+    await vi.waitFor(async () => expect(await get()).toBe('miss'));
+  });
+
+  test('that took longer than hapi waits expires what it has changed', async () => {
+    let finish = () => {};
+    const finished = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    const { url, get } = await running(() => finished.then(() => 'done'), { timeout: { server: 20 } });
+    expect((await ask(url, { method: 'POST' })).status).toBe(503);
+    expect(await get()).toBe('hit');
+    finish();
+    await vi.waitFor(async () => expect(await get()).toBe('miss'));
+  });
+
+  test('that answers by itself expires what it has changed, at the end of what it sends', async () => {
+    const { url, get } = await running(({ raw: { res } }, h) => {
+      setTimeout(() => res.end('done'), 20);
+      return h.abandon;
+    });
+    const answer = ask(url, { method: 'POST' });
+    // It is filled again while the handler goes on.
+    await get();
+    expect((await answer).body.toString()).toBe('done');
+    expect(await get()).toBe('miss');
   });
 });

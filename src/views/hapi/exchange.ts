@@ -61,7 +61,7 @@ export function exchangeOf(
     get address() {
       return address;
     },
-    protocol: request.server.info.protocol,
+    protocol: schemeOf(request),
     host: info.host,
     params: request.params as Readonly<Record<string, unknown>>,
     pattern: undefined,
@@ -75,11 +75,30 @@ export function exchangeOf(
   };
 }
 
+/**
+ * The whole url that an extension set, or asked for; undefined otherwise. It is the one that was sent then, and parsing it
+ * takes long.
+ */
+function knownUrl(request: WholeRequest): URL | undefined {
+  return (request as { readonly _url?: unknown })._url === null ? undefined : request.url;
+}
+
+/** The scheme, and who the url says is asking, as the handler sees them: hapi takes the host alone to its own place. */
+function schemeOf(request: WholeRequest): string {
+  const { protocol: own } = request.server.info;
+  const url = knownUrl(request);
+  if (url === undefined) return own;
+  const { protocol, username, password } = url;
+  return username === '' && password === ''
+    ? protocol.slice(0, -1)
+    : `${protocol}${JSON.stringify([username, password])}`;
+}
+
 /** The address as hapi has it: in its own spelling of the path, and with what an extension made of it. */
 function ownUrl(request: WholeRequest): string {
   const { path, raw } = request;
-  // As long as nobody has asked for the whole url, it is the one that was sent, and parsing it takes long.
-  if ((request as { readonly _url?: unknown })._url !== null) return `${path}${request.url?.search ?? ''}`;
+  const url = knownUrl(request);
+  if (url !== undefined) return path + url.search + url.hash;
   const sent = raw.req.url ?? '';
   const start = sent.indexOf('?');
   return start === -1 ? path : path + sent.slice(start);

@@ -29,6 +29,8 @@ export interface WholeRequest extends HapiRequest {
     readonly id: string;
     readonly referrer: string;
   };
+  /** Whether its client is still there. */
+  active(): boolean;
   log(...args: unknown[]): unknown;
   readonly response: HapiResponse | HapiError | symbol | null;
   readonly route: HapiRoute;
@@ -87,6 +89,8 @@ type Extension = (request: WholeRequest, h: HapiToolkit) => unknown;
 export interface HapiServer {
   readonly listener: { prependListener(event: 'request', heard: () => void): unknown };
   readonly events: { on(event: 'route', heard: (route: HapiRoute) => void): unknown };
+  /** hapi's own. */
+  readonly _core?: { readonly extensionsSeq?: number };
   table(): readonly HapiRoute[];
   ext(event: 'onPreStart', method: () => void): unknown;
   ext(event: 'onPreHandler' | 'onPostHandler' | 'onPreResponse', method: Extension): unknown;

@@ -58,7 +58,7 @@ export class MadeView {
     const { response } = this.#request;
     if (!isAnswer(response) || this.#given !== undefined) return;
     this.#run.answering();
-    this.#run.handOver(() => true);
+    this.#run.handOver(() => this.#isAsGiven(this.#request.response));
     this.#given = {
       response,
       variety: response.variety,
@@ -100,12 +100,15 @@ export class MadeView {
 
   /** Looks for what `onPreResponse` extensions have changed. */
   #compare(response: HapiResponse): void {
-    const given = this.#given as Given;
-    const isSame =
-      given.response === response && given.variety === response.variety && isEqual(given.content, contentOf(response));
-    if (!isSame) this.#run.refuse('changed outside');
-    const changed = given.variables.changed(contextOf(response));
+    if (!this.#isAsGiven(response)) this.#run.refuse('changed outside');
+    const changed = (this.#given as Given).variables.changed(contextOf(response));
     if (changed.size > 0) this.#run.givenOutside(changed);
+  }
+
+  /** Whether a response is what the handler gave. It is asked again when it is sent: an extension may want to be last. */
+  #isAsGiven(response: WholeRequest['response']): boolean {
+    const { response: own, variety, content } = this.#given as Given;
+    return own === response && variety === own.variety && isEqual(content, contentOf(own));
   }
 }
 

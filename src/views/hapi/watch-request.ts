@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { ReadRecorder } from '../http/exchange.ts';
-import { SESSION } from '../reads/read-names.ts';
+import { SESSION, SESSION_ID } from '../reads/read-names.ts';
 import { watchedCookies } from '../reads/watched-cookies.ts';
 import { watchedHeaders } from '../reads/watched-headers.ts';
 import type { WholeRequest } from './lifecycle.ts';
@@ -29,7 +29,7 @@ export function watchRequest(request: WholeRequest, coding: Coding, reads: ReadR
       reads.read(SESSION);
       return yar;
     };
-    undo.push(replace(request, 'yar', { get }));
+    undo.push(replace(request, 'yar', { get }), watchId(yar, reads));
   }
   // It is another for each request.
   const { id } = info;
@@ -55,6 +55,24 @@ export function watchRequest(request: WholeRequest, coding: Coding, reads: ReadR
   undo.push(replace(info, 'acceptEncoding', { get }));
   return () => {
     for (const one of undo) one();
+  };
+}
+
+/** Records reads of the id of yar's session, which yar itself replaces when the session begins anew. */
+function watchId(yar: unknown, reads: ReadRecorder): () => void {
+  if (typeof yar !== 'object' || yar === null || !Object.hasOwn(yar, 'id')) return () => {};
+  let { id } = yar as { id: unknown };
+  const get = () => {
+    reads.read(SESSION_ID);
+    return id;
+  };
+  const set = (given: unknown) => {
+    id = given;
+  };
+  const undo = replace(yar, 'id', { get, set });
+  return () => {
+    undo();
+    if (Object.getOwnPropertyDescriptor(yar, 'id')?.writable) (yar as { id: unknown }).id = id;
   };
 }
 

@@ -63,7 +63,8 @@ export function strongTag(headers: Headers, body: Buffer): string {
 
 /**
  * Returns the answer to a request from a stored view: the view, or a 304. A Cache-Control that middleware has set for
- * this request stays in place of the one from the options.
+ * this request stays in place of the one from the options, and where neither it nor the handler says anything, that of the
+ * options counts: the view may have been made for a request for which middleware had set one.
  *
  * @param now milliseconds since 1970
  * @param control Cache-Control that is set already, and that of the options
@@ -85,6 +86,7 @@ export function replyWith(
     if (isReplaced && name === 'cache-control') continue;
     if (met === undefined || NOT_MODIFIED.has(name)) all[name] = headers[name] as OutgoingHttpHeader;
   }
+  if (control.before === undefined && control.ours !== undefined) all['cache-control'] ??= control.ours;
   all['X-Cache'] = 'hit';
   if (met !== undefined) {
     all.ETag = met;

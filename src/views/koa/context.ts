@@ -13,6 +13,8 @@ export interface KoaContext {
   readonly state: object;
   status: number;
   body: unknown;
+  /** False if the handler sends its answer by itself. */
+  readonly respond?: boolean | undefined;
   set(name: string, value: string | string[]): void;
   remove(name: string): void;
 }

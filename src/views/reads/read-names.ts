@@ -7,6 +7,8 @@ export type ReadName = string;
 
 export const COOKIES = 'cookies';
 export const SESSION = 'session';
+/** The id of a session, which tells visitors apart also where their sessions hold nothing yet. */
+export const SESSION_ID = 'session.id';
 export const IP = 'ip';
 export const CERTIFICATE = 'certificate';
 export const ALL_HEADERS = 'headers';

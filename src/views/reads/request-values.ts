@@ -7,7 +7,17 @@ import { sessionText } from '../http/visitor.ts';
 import type { Views } from '../views.ts';
 import { beside } from './beside.ts';
 import { hasVariable, leftOn, variablesOf } from './left-behind.ts';
-import { CERTIFICATE, COOKIES, IP, NOT_IN_KEY, type ReadName, SESSION, SET, splitRead } from './read-names.ts';
+import {
+  CERTIFICATE,
+  COOKIES,
+  IP,
+  NOT_IN_KEY,
+  type ReadName,
+  SESSION,
+  SESSION_ID,
+  SET,
+  splitRead,
+} from './read-names.ts';
 import { cookieObjectsOf } from './watched-cookies.ts';
 
 /** The value belongs to one visitor. */
@@ -86,7 +96,7 @@ export class RequestValues {
     const [first, rest] = splitRead(read);
     if (first === 'headers') return this.#header(rest);
     if (first === COOKIES) return this.#cookie(rest);
-    if (first === IP || first === CERTIFICATE) return PERSONAL;
+    if (first === IP || first === CERTIFICATE || read === SESSION_ID) return PERSONAL;
     if (first === SESSION) return this.#session();
     if (first === SET) return this.textOf(rest, this.#exchange.headers()[rest]);
     const { localsAt, holders } = this.#exchange;

@@ -35,9 +35,10 @@ export class RequestWindow {
     for (const one of derived) this.#undo.push(watchDerived(one, reads));
     this.#undo.push(exchange.watchOwn?.(reads) ?? (() => {}));
     this.#undo.push(watchHeaders(incoming, headers, reads), watchClient(incoming, reads));
-    for (const one of [exchange.response, exchange.reply]) {
-      if (one !== undefined) this.#undo.push(watchResponse(one, given.set, reads));
-    }
+    const { response, reply } = exchange;
+    // Fastify sets all headers of a reply on Node's response, middleware's too, as it sends them.
+    this.#undo.push(watchResponse(response, given.set, reads, reply === undefined ? 'setHeader' : undefined));
+    if (reply !== undefined) this.#undo.push(watchResponse(reply, given.set, reads, 'header'));
     this.#locals = localsAt && watchLocals(localsAt, reads);
   }
 

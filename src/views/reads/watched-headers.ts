@@ -73,7 +73,9 @@ function rawWithoutConditions(raw: string[]): string[] {
 
 /** Returns headers that record each read of one of them. */
 export function watchedHeaders(headers: IncomingHttpHeaders, reads: ReadRecorder): IncomingHttpHeaders {
-  return watched(headers, {
+  // A proxy must show all that an object has which was frozen or sealed.
+  const shown = Object.isExtensible(headers) ? headers : { ...headers };
+  return watched(shown, {
     member(name) {
       // Node writes names in lower case, so that no client can send the name of a method of objects but `constructor`.
       const isMethod = name in Object.prototype && name !== 'constructor' && !Object.hasOwn(headers, name);

@@ -3,6 +3,7 @@ import { leftOn } from './left-behind.ts';
 import { SESSION } from './read-names.ts';
 import type { RequestReads } from './request-reads.ts';
 import { isCookieObject, watchedCookies } from './watched-cookies.ts';
+import { watchedSession } from './watched-session.ts';
 
 type Values = Record<string, unknown>;
 
@@ -42,6 +43,7 @@ function watchProperty(
 ): () => void {
   let made: { readonly value: unknown } | undefined;
   let cookies: object | undefined;
+  let session: unknown;
   const get = function (this: unknown): unknown {
     if (made !== undefined) return made.value;
     // A getter of middleware may look at the whole request; what it returns is what counts.
@@ -51,8 +53,11 @@ function watchProperty(
       cookies ??= watchedCookies(value, reads);
       return cookies;
     }
-    if (read === SESSION) reads.read(read);
-    else reads.readValue(read, value);
+    if (read === SESSION) {
+      session ??= watchedSession(value, reads);
+      return session;
+    }
+    reads.readValue(read, value);
     return value;
   };
   const set = (value: unknown): void => {
