@@ -3,26 +3,24 @@ import type { CacheSweeper, CacheSweeperOptions } from 'nunjucks-cachesweeper';
 import { describe, expect, test } from 'vitest';
 import { AsyncObjectLoader, ObjectLoader } from '../support/loaders.ts';
 import { renderPage } from '../support/render.ts';
-import { type Construct, constructs, context, isManyForAll } from './table.ts';
+import { type Construct, constructs, context } from './table.ts';
 
 /**
  * Renders every construct of the table with a sweeper: body only, cold, warm, and after a bump. Each hit is verified when its page
  * is there.
+ *
+ * @param many elements of the longest list
  */
 export function testConstructs(
   title: string,
   makeSweeper: (options: CacheSweeperOptions) => CacheSweeper,
-  isInProcess = false,
+  many?: number,
 ): void {
   describe(`every Nunjucks construct, ${title}`, () => {
-    test.each(
-      constructs
-        .filter(({ slow }) => slow !== true || isInProcess || isManyForAll)
-        .map((construct) => [construct.name, construct] as const),
-    )(
+    test.each(constructs.map((construct) => [construct.name, construct] as const))(
       '%s',
       async (_name, construct) => {
-        const page = { ...context(), runs: 0 };
+        const page = { ...context(many), runs: 0 };
         // With a loader that needs time, Nunjucks alone loses output in many constructs: the truth is without one.
         const { loader: _, ...atOnce } = construct;
         const plain = await renderPage(environment(withoutTags(atOnce), page), 'page.njk', page);
