@@ -46,7 +46,7 @@ export class Fragments {
     return watch.run({
       place: call.place,
       show: () => this.#show(render, call),
-      body: () => this.#maker.uncached(render, call, 'disabled'),
+      body: () => this.#maker.verified(render, call),
       find: (chosen) => this.#findChosen(render, call, chosen),
     });
   }
@@ -179,7 +179,9 @@ export class Fragments {
       lookup: elapsed(started),
       reads: entry.reads,
     });
-    return entry.html;
+    if (entry.holes.length === 0) return entry.html;
+    const print = () => call.print(entry.html, entry.holes);
+    return render.watch === undefined ? print() : render.watch.inHoles(print);
   }
 
   #hit({ watch }: Render, { memoryKey, place }: FragmentKey, entry: Entry): void {
@@ -219,7 +221,11 @@ export class Fragments {
     const compared = compare(entry.reads, scope);
     if (compared !== 'same') return compared === 'pending' ? 'not here' : 'invalid';
     const verdict = known ?? this.#entries.judge(entry, render.reader);
-    if (verdict === 'invalid' || entry.templates.length === 0) return verdict;
+    if (verdict === 'invalid') return verdict;
+    if (entry.holes.length > 0) {
+      const holes = call.find(entry.holes);
+      if (holes !== 'found') return holes === 'pending' ? 'not here' : 'invalid';
+    }
     return entry.templates.every((template) => call.templateDigest(template) === template.digest) ? verdict : 'invalid';
   }
 }

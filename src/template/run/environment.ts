@@ -1,4 +1,5 @@
 import type { TemplateDependency } from '../../cache/entry.ts';
+import type { HoleTemplate } from '../../cache/hole.ts';
 import type { Identifier } from '../../model/identity.ts';
 import { PrivateNames } from '../../reads/private-names.ts';
 import type { Engine, TemplateSource } from '../../render/engine.ts';
@@ -8,7 +9,7 @@ import { Analyst, type Toolkit } from '../compile/analysis.ts';
 import type { Find, Found } from '../compile/body-uses.ts';
 import { factsOf, type TemplateFacts } from '../compile/facts.ts';
 import { type BakedTagSite, checkBody, type Rules } from '../compile/tag-site.ts';
-import type { Context, Environment, RootFunction, Runtime, Template } from '../nunjucks.ts';
+import type { Context, Environment, Frame, RootFunction, Runtime, Template } from '../nunjucks.ts';
 import { asyncBody } from './async-body.ts';
 import { Helpers } from './helpers.ts';
 import { Page } from './page.ts';
@@ -17,6 +18,7 @@ import type { TemplateReading } from './page-runtime.ts';
 import { RecordedHelpers } from './recorded-helpers.ts';
 import { SharedTemplates } from './shared-templates.ts';
 import { type TemplateDigest, TemplateDigests, UNKNOWN } from './template-digest.ts';
+import { noteRun } from './text-uses.ts';
 
 /** A tag site: a tag in the present version of its template. */
 export interface TagSite extends BakedTagSite, Place {
@@ -237,6 +239,42 @@ export class TemplateEnvironment implements TemplateSource {
       this.#sites.set(templateDigest, sites);
     }
     return sites;
+  }
+
+  /** Returns the template that has this compiled function. */
+  templateOf(root: RootFunction): Template | undefined {
+    return this.#templates.get(root);
+  }
+
+  /** Returns the compiled function of a hole's template, if it is what it was; `pending` while it has to be loaded. */
+  rootOf(page: Page, { name, parent, digest }: HoleTemplate): RootFunction | 'pending' | undefined {
+    const template = page.loads.look(this.env, name, parent);
+    if (template === null) return undefined;
+    if (template instanceof Promise) {
+      waitFor(page, template);
+      return 'pending';
+    }
+    if (this.prepare(template) !== undefined || this.#readFacts(template)?.digest !== digest) return undefined;
+    return template.rootRenderFunc;
+  }
+
+  /** Notes that code of a template will run in a context. */
+  noteTemplate(context: Context, root: RootFunction): void {
+    const template = this.#templates.get(root);
+    if (template === undefined) return;
+    noteRun(context, () => {
+      const texts = this.#readFacts(template)?.texts;
+      return texts && new Set(texts);
+    });
+  }
+
+  newRuntime(context: Context): Runtime {
+    return new (this.#shared.runtimeOf(this.#nunjucks.runtime))(context);
+  }
+
+  newFrame(): Frame {
+    const { Frame } = this.#shared.runtimeOf(this.#nunjucks.runtime).prototype;
+    return new Frame();
   }
 
   /** Returns the rules that bodies are checked against. */

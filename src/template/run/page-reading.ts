@@ -1,5 +1,5 @@
-import type { PrivateNames } from '../../reads/private-names.ts';
-import type { ReadShape } from '../../reads/shape.ts';
+import { PrivateNames } from '../../reads/private-names.ts';
+import type { ReadShape, RootKind } from '../../reads/shape.ts';
 import type { PageWatch } from '../../render/ambient.ts';
 import type { Context, Frame } from '../nunjucks.ts';
 import type { TemplateReading } from './page-runtime.ts';
@@ -14,18 +14,32 @@ export class PageReading implements TemplateReading {
   readonly #found: (name: string, value: unknown) => void;
   readonly #watch: PageWatch | undefined;
   /** Objects that may have private values as members, each with its path. */
-  readonly #carriers = new Map<object, readonly string[]>();
+  readonly #carriers: Map<object, readonly string[]>;
 
   /**
    * Looks for the given private names.
    *
    * @param found called with each private value that is read, and its name
    * @param watch told of all variables that are looked up
+   * @param carriers objects that may have private values as members
    */
-  constructor(privateNames: PrivateNames, found: (name: string, value: unknown) => void, watch: PageWatch | undefined) {
+  constructor(
+    privateNames: PrivateNames,
+    found: (name: string, value: unknown) => void,
+    watch: PageWatch | undefined,
+    carriers: Map<object, readonly string[]> = new Map(),
+  ) {
     this.#privateNames = privateNames;
     this.#found = found;
     this.#watch = watch;
+    this.#carriers = carriers;
+  }
+
+  /** Returns what another one of the same page is made with. */
+  static partsOf(reading: PageReading | undefined): ConstructorParameters<typeof PageReading> {
+    return reading === undefined
+      ? [NO_PRIVATE_NAMES, () => {}, undefined]
+      : [reading.#privateNames, reading.#found, reading.#watch, reading.#carriers];
   }
 
   lookup(_context: Context, _frame: Frame, name: string, value: unknown): void {
@@ -107,12 +121,13 @@ export class PageReading implements TemplateReading {
   }
 
   /** A fragment that was compared hides nothing: its body would have looked these up. */
-  repeat({ roots }: ReadShape): void {
+  repeat({ roots }: ReadShape, _at: { read(kind: RootKind, name: string): unknown }): void {
     for (const { kind, node } of roots) if (kind !== 'helper') this.#watch?.lookedUp(node.step);
   }
 
   typed(): void {}
 }
 
+const NO_PRIVATE_NAMES = new PrivateNames([]);
 /** Path of any other object; no private name begins like this. */
 const ELSEWHERE: readonly string[] = [''];

@@ -8,7 +8,7 @@ import type { Done, Environment, Template } from '../nunjucks.ts';
 import type { TemplateEnvironment } from './environment.ts';
 import { Page } from './page.ts';
 import { PageBody } from './page-body.ts';
-import { PAGE, type PageEnvironment } from './page-environment.ts';
+import { PAGE, type PageEnvironment, withoutHoles } from './page-environment.ts';
 import { renderShadow } from './shadow-pages.ts';
 
 /** Nunjucks' own `Template.prototype.render`. */
@@ -65,7 +65,8 @@ export class Renders {
     else if (template.path) page.body?.used(template.path, undefined, template);
     page.handedOn = undefined;
     try {
-      return this.#nunjucks.call(page.adopt(template), context);
+      const render = () => this.#nunjucks.call(page.adopt(template), context);
+      return page.reading === undefined ? render() : withoutHoles(page.reading, render);
     } catch (error) {
       // The caller may show something in place of the error. No bump would invalidate that, so the body is not stored.
       if (current !== undefined) current.uncached ??= 'contains uncached';

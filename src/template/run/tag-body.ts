@@ -1,5 +1,7 @@
+import type { Hole } from '../../cache/hole.ts';
+import { CacheSweeperError } from '../../errors.ts';
 import { Recorder } from '../../reads/recorder.ts';
-import type { SetVariable } from '../../reads/variables.ts';
+import { readVariables, type SetVariable } from '../../reads/variables.ts';
 import type { Scope } from '../../reads/world.ts';
 import type { Body } from '../../render/body.ts';
 import type { BodyEvents, BodyReads, FragmentBody, RenderedBody } from '../../render/fragment-call.ts';
@@ -9,6 +11,10 @@ import { asyncBody } from './async-body.ts';
 import { BodyReading } from './body-reading.ts';
 import { frameOfBody, PageVariables, setAround, variablesOf } from './body-scope.ts';
 import { foundReads } from './found-reads.ts';
+import { type FoundHole, HoleFiller } from './hole-filler.ts';
+import type { HoleRead } from './hole-reading.ts';
+import { type HoleSpot, type Spot, spotFrom, spotThrough } from './hole-spot.ts';
+import { OpenHoles } from './open-holes.ts';
 import type { BodyDone, TagPlace } from './tag-place.ts';
 import { TextUsesOfRuns } from './text-uses.ts';
 import { WatchedBody } from './watched-body.ts';
@@ -22,7 +28,10 @@ export class TagBody extends WatchedBody implements FragmentBody {
   failure: { readonly error: unknown } | undefined;
   /** Returns the compiled template's own variable `frame`, or sets it. */
   frameVariable: ((to?: Frame) => Frame) | undefined;
+  /** Its holes, while it is rendered and if they are left open. */
+  holes: OpenHoles | undefined;
   readonly #at: TagPlace;
+  #filler: HoleFiller | undefined;
 
   constructor(at: TagPlace, parent: Body | undefined, uncached: UncachedReason | undefined) {
     super(parent, uncached);
@@ -30,8 +39,9 @@ export class TagBody extends WatchedBody implements FragmentBody {
     this.frame = frameOfBody(at.frame);
   }
 
-  render(scope: Scope | undefined, { met, read }: BodyEvents): RenderedBody | Promise<unknown> {
+  render(scope: Scope | undefined, { met, read }: BodyEvents, hasOpenHoles: boolean): RenderedBody | Promise<unknown> {
     const texts = new TextUsesOfRuns();
+    this.holes = hasOpenHoles ? new OpenHoles() : undefined;
     const recorder = scope && new Recorder(scope, met, this.#at.site.except, texts);
     const reading = recorder && this.#reading(recorder, texts);
     this.reading = reading;
@@ -105,13 +115,118 @@ export class TagBody extends WatchedBody implements FragmentBody {
     if (!this.hasEnded || this.open > 0) throw asyncBody();
     const reads = ended(variables, isBack);
     setAround(context, frame, variables);
-    return { html: String(html), reads };
+    return { reads, ...this.#cut(String(html)) };
+  }
+
+  #cut(html: string): Omit<RenderedBody, 'reads'> {
+    const { holes } = this;
+    this.holes = undefined;
+    if (holes === undefined) return { html, holes: NONE, texts: NONE, spentOnHoles: 0 };
+    const cut = holes.cut(html);
+    return { html: cut?.html ?? '', holes: cut?.holes, texts: cut?.texts ?? NONE, spentOnHoles: holes.spent };
+  }
+
+  /** Describes a place in the body as it is found from the tag; undefined if its template cannot be found again. */
+  spotOf(spot: Spot): HoleSpot | undefined {
+    return spotFrom(spot, this.#at);
+  }
+
+  /** Records that values are kept with the fragment. */
+  hand(values: readonly unknown[]): void {
+    (this.reading as BodyReading | undefined)?.hand(values);
+  }
+
+  /**
+   * Leaves a hole of a fragment inside open in this body as well. Returns its mark.
+   *
+   * @param tag where the tag of that fragment stands
+   * @param text what the hole shows, if that is known
+   */
+  passOn(hole: Hole, tag: Spot, text: string | undefined): string {
+    const { ordinal, values } = hole;
+    const spot = spotThrough(hole, tag, this.#at);
+    if (spot === undefined) {
+      this.refuse('unknown template');
+      return text ?? this.#fillAt(tag, hole);
+    }
+    const found = { ...spot, ordinal, values };
+    return text === undefined ? this.openHole(found, tag) : (this.holes as OpenHoles).open({ hole: found, text });
+  }
+
+  /** Fills a hole from the tag of a fragment in this body. */
+  #fillAt(tag: Spot, hole: Hole): string {
+    return new HoleFiller(tag).fill(hole, readVariables(hole.values, this.#at.markSafe, NOTHING), this);
+  }
+
+  /**
+   * Opens a hole and returns its mark. It is filled from where it will be filled on a hit: the tag of the outermost
+   * fragment that is to be kept.
+   *
+   * @param spot where the hole is, or the tag of a fragment inside that it belongs to
+   * @throws CacheSweeperError CACHESWEEPER_HOLE when it reads a variable that is another one there
+   */
+  openHole(hole: Omit<Hole, 'at'>, spot: Spot): string {
+    const started = performance.now();
+    const holes = this.holes as OpenHoles;
+    const chain = this.#chain(hole);
+    const { body, found } = chain.at(-1) as Link;
+    const passed = readVariables(hole.values, this.#at.markSafe, NOTHING);
+    body.#filler ??= new HoleFiller(body.#at);
+    let text: string;
+    if (this.reading === undefined) {
+      text = body.#filler.fill(found, passed, body.parent);
+    } else {
+      const noted = body.#filler.fillNoting(found, passed, body.parent);
+      text = noted.text;
+      for (const read of noted.reads) TagBody.#check(read, spot, chain);
+    }
+    const { template, ordinal, values, isFramed, sees, isInContext } = hole;
+    holes.spent += performance.now() - started;
+    return holes.open({ hole: { template, ordinal, values, isFramed, sees, isInContext }, text });
+  }
+
+  /** Returns the bodies that keep a hole, innermost first, each with the hole as it is found from its tag. */
+  #chain(hole: FoundHole): readonly Link[] {
+    const { ordinal } = hole;
+    const chain: Link[] = [{ body: this, found: hole }];
+    for (;;) {
+      const { body, found } = chain.at(-1) as Link;
+      const { parent } = body;
+      if (!(parent instanceof TagBody) || parent.holes === undefined) return chain;
+      const spot = spotThrough(found, body.#at, parent.#at);
+      if (spot === undefined) return chain;
+      chain.push({ body: parent, found: { ...spot, ordinal } });
+    }
+  }
+
+  /** Whether a variable that is looked up at a place in the body comes from outside of it. */
+  #isOutside({ context, frame, handed, root }: Spot, name: string, isFramed: boolean): boolean {
+    // Of one template the compiler knows which JavaScript variables the body binds.
+    if (isFramed && handed.names.includes(name)) return root === this.#at.root && this.#at.handed.names.includes(name);
+    return (this.reading as BodyReading).isOutside(context, isFramed ? frame : undefined, name);
+  }
+
+  /**
+   * Checks that a variable is the same at a hole as where the hole is filled.
+   *
+   * @throws CacheSweeperError CACHESWEEPER_HOLE
+   */
+  static #check({ name, value, isFramed }: HoleRead, spot: Spot, chain: readonly Link[]): void {
+    let at = spot;
+    let isSeen = isFramed;
+    for (const { body, found } of chain) {
+      if (body.reading !== undefined && !body.#isOutside(at, name, isSeen)) throw notThere(name, found);
+      at = body.#at;
+      isSeen = isFramed && found.isFramed;
+    }
+    if (!Object.is(value, valueAt(spot, name, isFramed))) throw notThere(name, (chain.at(-1) as Link).found);
   }
 
   #reading(recorder: Recorder, texts: TextUsesOfRuns): BodyReading {
-    const { context, handed, environment } = this.#at;
+    const { context, handed, environment, site } = this.#at;
     texts.add(context);
     handed.names.forEach((name, i) => {
+      if (site.handedToHoles.includes(name)) return;
       try {
         recorder.root('variable', name, handed.values[i]);
       } catch {
@@ -121,7 +236,8 @@ export class TagBody extends WatchedBody implements FragmentBody {
     const ofComponent = (name: string): void => {
       if (environment.privateNames.privateLength([name]) !== undefined) this.refuse('private name');
     };
-    return new BodyReading(recorder, texts, { frame: this.frame, context, ofComponent });
+    const around = { frame: this.frame, context, ofComponent };
+    return new BodyReading(recorder, texts, around, this.holes as OpenHoles);
   }
 
   end(): void {
@@ -156,6 +272,35 @@ export class TagBody extends WatchedBody implements FragmentBody {
     });
     return inherited ?? '';
   }
+}
+
+/** A body that keeps a hole, and the hole as it is found from the body's tag. */
+interface Link {
+  readonly body: TagBody;
+  readonly found: FoundHole;
+}
+
+const NONE: readonly never[] = [];
+/** What is passed to a hole is written by its value. */
+const NOTHING = (): undefined => undefined;
+
+function valueAt({ context, frame, handed }: Spot, name: string, isFramed: boolean): unknown {
+  const i = isFramed ? handed.names.indexOf(name) : -1;
+  if (i !== -1) return handed.values[i];
+  const own = isFramed ? frame.lookup(name) : undefined;
+  return own !== undefined ? own : context.lookup(name);
+}
+
+function notThere(name: string, { sees }: FoundHole): CacheSweeperError {
+  const remedy =
+    sees === 'nothing'
+      ? `import its macro "with context", or pass what it needs: {% uncached ${name}=${name} %}`
+      : `pass what it needs, as plain data: {% uncached ${name}_id=${name}.id %}`;
+  return new CacheSweeperError(
+    'CACHESWEEPER_HOLE',
+    `{% uncached %} reads ${name}, which is another value where it will be filled on a hit, at the tag of the fragment ` +
+      `around: the body sets it, or a template that the body uses; ${remedy}`,
+  );
 }
 
 const CAUGHT = 'something catches an error of a loop or macro in the body, which changes the scope behind the tag';

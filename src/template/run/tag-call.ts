@@ -1,3 +1,4 @@
+import type { Hole } from '../../cache/hole.ts';
 import { peek } from '../../reads/peek.ts';
 import type { Reads } from '../../reads/reads.ts';
 import type { RootKind } from '../../reads/shape.ts';
@@ -6,6 +7,8 @@ import type { Body } from '../../render/body.ts';
 import type { FragmentCall } from '../../render/fragment-call.ts';
 import type { UncachedReason } from '../../reporting/report.ts';
 import { setAround } from './body-scope.ts';
+import { HoleFiller } from './hole-filler.ts';
+import { filled } from './open-holes.ts';
 import { namesNoVisitor } from './private-reads.ts';
 import { TagBody } from './tag-body.ts';
 import type { TagPlace } from './tag-place.ts';
@@ -17,6 +20,7 @@ export class TagCall implements FragmentCall {
   readonly operands: FragmentCall['operands'];
   readonly skip: FragmentCall['skip'];
   readonly #at: TagPlace;
+  #filler: HoleFiller | undefined;
 
   constructor(at: TagPlace, operands: FragmentCall['operands'], skip: FragmentCall['skip']) {
     this.place = at.site;
@@ -33,6 +37,32 @@ export class TagCall implements FragmentCall {
 
   newBody(around: Body | undefined, uncached?: UncachedReason): TagBody {
     return new TagBody(this.#at, around, uncached);
+  }
+
+  find(holes: readonly Hole[]): 'found' | 'pending' | 'gone' {
+    let isPending = false;
+    for (const hole of holes) {
+      const found = this.#holes.find(hole);
+      if (found === undefined) return 'gone';
+      if (found === 'pending') isPending = true;
+    }
+    return isPending ? 'pending' : 'found';
+  }
+
+  print(html: string, holes: readonly Hole[], texts?: readonly string[]): string {
+    const { page, markSafe } = this.#at;
+    const around = page.render.bodies.current;
+    if (around instanceof TagBody && around.holes !== undefined) {
+      return filled(html, holes, (hole, i) => around.passOn(hole, this.#at, texts?.[i]));
+    }
+    if (texts !== undefined) return filled(html, holes, (_, i) => texts[i] as string);
+    return filled(html, holes, (hole) => this.#holes.fill(hole, readVariables(hole.values, markSafe, NOTHING), around));
+  }
+
+  /** Fills holes where the tag stands. */
+  get #holes(): HoleFiller {
+    this.#filler ??= new HoleFiller(this.#at);
+    return this.#filler;
   }
 
   set({ variables }: Reads): void {
@@ -56,6 +86,9 @@ export class TagCall implements FragmentCall {
     return this.#at.environment.templateDigest(this.#at.page, dependency);
   }
 }
+
+/** What is passed to a hole is written by its value. */
+const NOTHING = (): undefined => undefined;
 
 function memberOf(value: unknown, step: string): unknown {
   if (typeof value !== 'object' || value === null) return undefined;
