@@ -69,7 +69,7 @@ export class HoleFiller {
   #base(isFramed: boolean, passed: readonly Passed[]): Frame {
     const { environment, frame, handed } = this.#seat;
     const around = isFramed ? frame.push(true) : environment.newFrame();
-    if (isFramed) handed.names.forEach((name, i) => around.set(name, handed.values[i]));
+    if (isFramed) for (const [i, name] of handed.names.entries()) around.set(name, handed.values[i]);
     const base = around.push(true);
     for (const [name, value] of passed) base.set(name, value);
     return base;

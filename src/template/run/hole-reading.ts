@@ -14,7 +14,8 @@ export interface HoleRead {
 export class HoleReading extends PageReading {
   readonly reads: HoleRead[] = [];
   readonly #base: Frame;
-  readonly #context: Context;
+  /** The context that the hole runs in, and those of the templates that it includes, which have copies of it. */
+  readonly #contexts: Set<Context>;
 
   /**
    * @param around what notes the reads of the page; undefined if nothing does
@@ -24,7 +25,11 @@ export class HoleReading extends PageReading {
   constructor(around: PageReading | undefined, base: Frame, context: Context) {
     super(...PageReading.partsOf(around));
     this.#base = base;
-    this.#context = context;
+    this.#contexts = new Set([context]);
+  }
+
+  override enter(context?: Context, variables?: object): void {
+    if (context !== undefined && variables !== undefined) this.#contexts.add(context);
   }
 
   override lookup(context: Context, frame: Frame, name: string, value: unknown): void {
@@ -33,14 +38,20 @@ export class HoleReading extends PageReading {
     for (; at && at !== this.#base; at = at.parent) if (at.variables[name] !== undefined) return;
     if (at) {
       if (this.#base.variables[name] === undefined) this.reads.push({ name, value, isFramed: true });
-    } else if (context === this.#context) {
-      this.reads.push({ name, value, isFramed: false });
+    } else {
+      this.#ofContext(context, name, value);
     }
   }
 
   override lookupPast(kind: 'context' | 'global', context: Context, name: string, value: unknown): void {
     super.lookupPast(kind, context, name, value);
-    if (context === this.#context && kind === 'context') this.reads.push({ name, value, isFramed: false });
+    if (kind === 'context') this.#ofContext(context, name, value);
+  }
+
+  #ofContext(context: Context, name: string, value: unknown): void {
+    // What a template sets at its top it exports.
+    if (this.#contexts.has(context) && !context.exported.includes(name))
+      this.reads.push({ name, value, isFramed: false });
   }
 
   /** A fragment in the hole reads these where its tag stands, which is noted like any other lookup. */

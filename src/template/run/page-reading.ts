@@ -67,7 +67,7 @@ export class PageReading implements TemplateReading {
       this.#carriers.set(value, path);
   }
 
-  enter(): void {}
+  enter(_context?: Context, _variables?: object): void {}
 
   lookupPast(_kind: 'context' | 'global', _context: Context, name: string, value: unknown): void {
     this.#lookUp(name, value);
@@ -109,13 +109,13 @@ export class PageReading implements TemplateReading {
   recording(context: Context): Context {
     return recordingContext(context, {
       read: (name, value) => {
-        this.#lookUp(name, value);
+        this.lookupPast('context', context, name, value);
         this.iterate(value);
       },
       unsure: () => {},
       all: () => {
         this.#watch?.lookedUpAll();
-        for (const [name, value] of Object.entries(context.ctx)) this.#look([name], value);
+        for (const [name, value] of Object.entries(context.ctx)) this.lookupPast('context', context, name, value);
       },
     });
   }
