@@ -1,8 +1,8 @@
-import type { Hole } from '../../cache/hole.ts';
+import type { Hole, HoleTemplate } from '../../cache/hole.ts';
 import { CacheSweeperError } from '../../errors.ts';
 import type { Body } from '../../render/body.ts';
-import { type HoleBlock, holeBlocksOf } from '../compile/hole-blocks.ts';
-import type { Context, ContextClass, Frame, RootFunction } from '../nunjucks.ts';
+import { type HoleBlock, type HoleBlocks, holeBlocksOf } from '../compile/hole-blocks.ts';
+import type { Context, ContextClass, Frame, RootFunction, Runtime } from '../nunjucks.ts';
 import { HoleBody } from './hole-body.ts';
 import { type HoleRead, HoleReading } from './hole-reading.ts';
 import type { HoleSpot, Spot } from './hole-spot.ts';
@@ -19,97 +19,129 @@ export type Passed = readonly [name: string, value: unknown];
 export class HoleFiller {
   /** Where the tag stands that shows the holes' fragment. */
   readonly #seat: Spot;
-  /** Contexts that holes share, by what they see and their template. */
-  #shared: Map<string, Map<RootFunction, HoleContext>> | undefined;
+  /** What holes of each template share; by the template as an entry names it, or by that of the tag. */
+  #templates: Map<HoleTemplate | undefined, FilledTemplate> | undefined;
+  /** The frame below which holes are that see the variables around the tag. */
+  #frame: Frame | undefined;
 
   constructor(seat: Spot) {
     this.#seat = seat;
   }
 
-  /** Returns the template of a hole, if that is what it was; `pending` while it has to be loaded first. */
-  find({ template, ordinal }: Pick<FoundHole, 'template' | 'ordinal'>): RootFunction | 'pending' | undefined {
-    const { environment, page, root } = this.#seat;
-    const found = template === undefined ? root : environment.rootOf(page, template);
-    if (found === undefined || found === 'pending') return found;
-    return holeBlocksOf(found)?.holes.has(ordinal) ? found : undefined;
+  /** Whether a hole can be filled: its template is what it was. `pending` while that has to be loaded first. */
+  find({ template, ordinal }: Pick<FoundHole, 'template' | 'ordinal'>): 'found' | 'pending' | 'gone' {
+    const found = this.#templateOf(template);
+    if (found === 'pending') return found;
+    return found?.blocks.holes.has(ordinal) ? 'found' : 'gone';
   }
 
-  /** Returns what a hole shows. Its dependencies are those of the body around. */
-  fill(hole: FoundHole, passed: readonly Passed[], around: Body | undefined): string {
-    const { block, context, base } = this.#prepare(hole, passed);
-    return this.#run(block, context, base, around);
+  /** Returns what a hole shows. It runs in the body that is being rendered, whose dependencies are those of the hole. */
+  fill(hole: FoundHole, passed: readonly Passed[]): string {
+    const { block, base, at } = this.#prepare(hole, passed);
+    return runBlock(block.run, this.#seat.page, at.context, at.runtime, base);
   }
 
-  /** Like {@link fill}, and tells which variables from outside the hole looked up. */
+  /**
+   * Returns what a hole shows, and which variables from outside it looked up.
+   *
+   * @param around the body whose dependencies are those of the hole
+   */
   fillNoting(hole: FoundHole, passed: readonly Passed[], around: Body | undefined): Noted {
     const { environment, page } = this.#seat;
-    const { block, context, base, defined } = this.#prepare(hole, passed);
+    const { block, base, at } = this.#prepare(hole, passed);
     const outer = around?.reading;
-    const reading = new HoleReading(outer instanceof PageReading ? outer : undefined, base, context);
+    const reading = new HoleReading(outer instanceof PageReading ? outer : undefined, base, at.context);
     const body = new HoleBody(environment, page, reading);
-    const text = this.#run(block, context, base, body);
+    const text = page.render.bodies.inside(body, () => runBlock(block.run, page, at.context, at.runtime, base));
     around?.include(body);
     // Its template defines these here as well, from the same source.
-    return { text, reads: reading.reads.filter(({ name }) => !defined.has(name)) };
+    return { text, reads: reading.reads.filter(({ name }) => !at.defined.has(name)) };
   }
 
-  #prepare(hole: FoundHole, passed: readonly Passed[]) {
-    const root = this.find(hole);
-    if (root === undefined || root === 'pending') throw missing();
-    const block = holeBlocksOf(root)?.holes.get(hole.ordinal) as HoleBlock;
-    return { block, base: this.#base(hole.isFramed, passed), ...this.#contextOf(hole, root, block) };
+  #prepare(hole: FoundHole, passed: readonly Passed[]): Prepared {
+    const template = this.#templateOf(hole.template);
+    const block =
+      template === undefined || template === 'pending' ? undefined : template.blocks.holes.get(hole.ordinal);
+    if (block === undefined) throw missing();
+    return { block, at: this.#contextOf(hole, template as FilledTemplate, block), base: this.#base(hole, passed) };
   }
 
-  #run({ run }: HoleBlock, context: Context, base: Frame, body: Body | undefined): string {
-    const { environment, page } = this.#seat;
-    return page.render.bodies.inside(body, () => runBlock(run, { environment, page, context, frame: base }));
+  #templateOf(template: HoleTemplate | undefined): FilledTemplate | 'pending' | undefined {
+    const known = this.#templates?.get(template);
+    if (known !== undefined) return known;
+    const { environment, page, root: own } = this.#seat;
+    const root = template === undefined ? own : environment.rootOf(page, template);
+    if (root === 'pending') return root;
+    const blocks = root && holeBlocksOf(root);
+    if (root === undefined || blocks === undefined) return undefined;
+    const found = { root, blocks, contexts: new Map<string, HoleContext>() };
+    this.#templates ??= new Map();
+    this.#templates.set(template, found);
+    return found;
   }
 
-  /** Makes the frame with what is passed to a hole. Below it are the hole's own variables. */
-  #base(isFramed: boolean, passed: readonly Passed[]): Frame {
-    const { environment, frame, handed } = this.#seat;
-    const around = isFramed ? frame.push(true) : environment.newFrame();
-    if (isFramed) for (const [i, name] of handed.names.entries()) around.set(name, handed.values[i]);
-    const base = around.push(true);
+  /** Returns the frame with what is passed to a hole. Below it are the hole's own variables. */
+  #base({ isFramed }: FoundHole, passed: readonly Passed[]): Frame {
+    let base = isFramed ? this.#around : this.#seat.environment.newFrame();
+    if (passed.length === 0) return base;
+    base = base.push(true);
     for (const [name, value] of passed) base.set(name, value);
     return base;
   }
 
+  /** The frame with the variables around the tag, and in it those that Nunjucks keeps in JavaScript alone. */
+  get #around(): Frame {
+    if (this.#frame !== undefined) return this.#frame;
+    const { frame, handed } = this.#seat;
+    this.#frame = frame.push(true);
+    for (const [i, name] of handed.names.entries()) this.#frame.set(name, handed.values[i]);
+    return this.#frame;
+  }
+
   /** Returns the context that a hole runs in. A hole that defines macros or imports has its own. */
-  #contextOf({ isInContext, sees }: HoleSpot, root: RootFunction, { defines }: HoleBlock): HoleContext {
+  #contextOf({ isInContext, sees }: HoleSpot, template: FilledTemplate, { defines }: HoleBlock): HoleContext {
     const kind = isInContext ? 'context' : sees;
-    this.#shared ??= new Map();
-    let shared = this.#shared.get(kind);
-    if (shared === undefined) {
-      shared = new Map();
-      this.#shared.set(kind, shared);
-    }
-    const known = defines ? undefined : shared.get(root);
+    const known = defines ? undefined : template.contexts.get(kind);
     if (known !== undefined) return known;
-    const made = this.#newContext(isInContext, sees, root);
-    if (!defines) shared.set(root, made);
+    const made = this.#newContext(isInContext, sees, template);
+    if (!defines) template.contexts.set(kind, made);
     return made;
   }
 
   /** Makes a context with a copy of the page's variables, or none, and with what the template defines for its holes. */
-  #newContext(isInContext: boolean, sees: HoleSpot['sees'], root: RootFunction): HoleContext {
+  #newContext(isInContext: boolean, sees: HoleSpot['sees'], { root, blocks }: FilledTemplate): HoleContext {
     const { environment, page, context: around, root: own } = this.#seat;
     const Context = around.constructor as ContextClass;
     const context = new Context(sees === 'nothing' ? {} : around.ctx, {}, page.ownEnvironment);
     environment.noteTemplate(context, root);
     if (isInContext && root !== own) environment.noteTemplate(context, own);
-    const definitions = isInContext ? undefined : holeBlocksOf(root)?.definitions;
-    if (definitions === undefined) return { context, defined: NOTHING };
-    runBlock(definitions, { environment, page, context, frame: environment.newFrame() });
+    const runtime = environment.newRuntime(context);
+    const { definitions } = blocks;
+    if (isInContext || definitions === undefined) return { context, runtime, defined: NOTHING };
+    runBlock(definitions, page, context, runtime, environment.newFrame());
     const defined = Object.keys(context.ctx).filter((name) => context.ctx[name] !== around.ctx[name]);
-    return { context, defined: new Set(defined) };
+    return { context, runtime, defined: new Set(defined) };
   }
+}
+
+interface FilledTemplate {
+  readonly root: RootFunction;
+  readonly blocks: HoleBlocks;
+  /** Contexts that its holes share, by what they see. */
+  readonly contexts: Map<string, HoleContext>;
 }
 
 interface HoleContext {
   readonly context: Context;
+  readonly runtime: Runtime;
   /** Names that its template has defined in it. */
   readonly defined: ReadonlySet<string>;
+}
+
+interface Prepared {
+  readonly block: HoleBlock;
+  readonly base: Frame;
+  readonly at: HoleContext;
 }
 
 export interface Noted {

@@ -45,7 +45,7 @@ export class HoleUse {
   #showInPlace(): string {
     const filler = new HoleFiller(this.#spot);
     const own = spotFrom(this.#spot, this.#spot) as FoundHole;
-    return filler.fill({ ...own, ordinal: this.#baked.ordinal }, this.#passed, this.#spot.page.render.bodies.current);
+    return filler.fill({ ...own, ordinal: this.#baked.ordinal }, this.#passed);
   }
 
   /** Returns what is passed as text. It is kept in the entry, so the fragment is compared by it. */

@@ -1,13 +1,13 @@
 import type { BlockFunction } from '../compile/hole-blocks.ts';
+import type { Context, Frame, Runtime } from '../nunjucks.ts';
 import { asyncBody } from './async-body.ts';
-import type { Spot } from './hole-spot.ts';
+import type { Page } from './page.ts';
 
 /** Runs a compiled block and returns its html. */
-export function runBlock(block: BlockFunction, spot: Pick<Spot, 'environment' | 'page' | 'context' | 'frame'>): string {
-  const { environment, page, context, frame } = spot;
+export function runBlock(block: BlockFunction, page: Page, context: Context, runtime: Runtime, frame: Frame): string {
   let html: string | undefined;
   let failure: { readonly error: unknown } | undefined;
-  block(page.ownEnvironment, context, frame, environment.newRuntime(context), (error, result) => {
+  block(page.ownEnvironment, context, frame, runtime, (error, result) => {
     if (error) failure ??= { error };
     else html ??= String(result);
   });

@@ -1,7 +1,7 @@
 import type { Hole } from '../../cache/hole.ts';
 import { CacheSweeperError } from '../../errors.ts';
 import { Recorder } from '../../reads/recorder.ts';
-import { readVariables, type SetVariable } from '../../reads/variables.ts';
+import type { SetVariable } from '../../reads/variables.ts';
 import type { Scope } from '../../reads/world.ts';
 import type { Body } from '../../render/body.ts';
 import type { BodyEvents, BodyReads, FragmentBody, RenderedBody } from '../../render/fragment-call.ts';
@@ -15,6 +15,7 @@ import { type FoundHole, HoleFiller } from './hole-filler.ts';
 import type { HoleRead } from './hole-reading.ts';
 import { type HoleSpot, type Spot, spotFrom, spotThrough } from './hole-spot.ts';
 import { OpenHoles } from './open-holes.ts';
+import { passedTo } from './passed.ts';
 import type { BodyDone, TagPlace } from './tag-place.ts';
 import { TextUsesOfRuns } from './text-uses.ts';
 import { WatchedBody } from './watched-body.ts';
@@ -155,7 +156,7 @@ export class TagBody extends WatchedBody implements FragmentBody {
 
   /** Fills a hole from the tag of a fragment in this body. */
   #fillAt(tag: Spot, hole: Hole): string {
-    return new HoleFiller(tag).fill(hole, readVariables(hole.values, this.#at.markSafe, NOTHING), this);
+    return new HoleFiller(tag).fill(hole, passedTo(hole, this.#at.markSafe));
   }
 
   /**
@@ -170,11 +171,12 @@ export class TagBody extends WatchedBody implements FragmentBody {
     const holes = this.holes as OpenHoles;
     const chain = this.#chain(hole);
     const { body, found } = chain.at(-1) as Link;
-    const passed = readVariables(hole.values, this.#at.markSafe, NOTHING);
+    const passed = passedTo(hole, this.#at.markSafe);
     body.#filler ??= new HoleFiller(body.#at);
     let text: string;
     if (this.reading === undefined) {
-      text = body.#filler.fill(found, passed, body.parent);
+      const filler = body.#filler;
+      text = this.#at.page.render.bodies.inside(body.parent, () => filler.fill(found, passed));
     } else {
       const noted = body.#filler.fillNoting(found, passed, body.parent);
       text = noted.text;
@@ -281,8 +283,6 @@ interface Link {
 }
 
 const NONE: readonly never[] = [];
-/** What is passed to a hole is written by its value. */
-const NOTHING = (): undefined => undefined;
 
 function valueAt({ context, frame, handed }: Spot, name: string, isFramed: boolean): unknown {
   const i = isFramed ? handed.names.indexOf(name) : -1;

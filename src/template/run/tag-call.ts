@@ -9,6 +9,7 @@ import type { UncachedReason } from '../../reporting/report.ts';
 import { setAround } from './body-scope.ts';
 import { HoleFiller } from './hole-filler.ts';
 import { filled } from './open-holes.ts';
+import { passedTo } from './passed.ts';
 import { namesNoVisitor } from './private-reads.ts';
 import { TagBody } from './tag-body.ts';
 import type { TagPlace } from './tag-place.ts';
@@ -43,7 +44,7 @@ export class TagCall implements FragmentCall {
     let isPending = false;
     for (const hole of holes) {
       const found = this.#holes.find(hole);
-      if (found === undefined) return 'gone';
+      if (found === 'gone') return found;
       if (found === 'pending') isPending = true;
     }
     return isPending ? 'pending' : 'found';
@@ -56,7 +57,8 @@ export class TagCall implements FragmentCall {
       return filled(html, holes, (hole, i) => around.passOn(hole, this.#at, texts?.[i]));
     }
     if (texts !== undefined) return filled(html, holes, (_, i) => texts[i] as string);
-    return filled(html, holes, (hole) => this.#holes.fill(hole, readVariables(hole.values, markSafe, NOTHING), around));
+    const filler = this.#holes;
+    return filled(html, holes, (hole) => filler.fill(hole, passedTo(hole, markSafe)));
   }
 
   /** Fills holes where the tag stands. */
@@ -86,9 +88,6 @@ export class TagCall implements FragmentCall {
     return this.#at.environment.templateDigest(this.#at.page, dependency);
   }
 }
-
-/** What is passed to a hole is written by its value. */
-const NOTHING = (): undefined => undefined;
 
 function memberOf(value: unknown, step: string): unknown {
   if (typeof value !== 'object' || value === null) return undefined;
