@@ -164,21 +164,23 @@ export class BodyReading implements TemplateReading {
    * Whether a variable that is looked up at a place in the body comes from outside of it. One that the body may have set
    * does not.
    *
-   * @param frame undefined where only the page's variables are looked up
+   * @param isFramed whether it is looked up in the frames first, and not only among the page's variables
    */
-  isOutside(context: Context, frame: Frame | undefined, name: string): boolean {
+  isOutside(context: Context, frame: Frame, name: string, isFramed: boolean): boolean {
     const own = this.#around.frame;
     let isInside = false;
     for (let at: Frame | null | undefined = frame; at; at = at.parent) {
       if (at === own) isInside = true;
-      if (at.variables[name] !== undefined) return isInside && at !== own;
+      // What is set at the top of a template is a variable of the page there as well.
+      if (at.variables[name] !== undefined && (isFramed || at.topLevel)) return isInside && at !== own;
     }
     let of = context;
     if (!isSame(name, of.ctx, this.#initialOf(of))) return false;
     while (of !== this.#around.context) {
+      // What a template sets at its top it exports.
+      if (of.exported.includes(name)) return false;
       const copy = this.#copies?.get(of);
-      // A module: what it sets itself it exports.
-      if (copy?.variables === undefined) return !of.exported.includes(name);
+      if (copy?.variables === undefined) return true;
       const parent = this.#owners?.get(copy.variables);
       if (parent === undefined || !isSame(name, copy.initial, this.#initialOf(parent))) return false;
       of = parent;
