@@ -1,4 +1,6 @@
+import nunjucks from 'nunjucks';
 import { lazy } from 'nunjucks-cachesweeper';
+import { TestingStore } from 'nunjucks-cachesweeper/testing';
 import { describe, expect, test } from 'vitest';
 import type { Templates } from '../support/loaders.ts';
 import { Article, Comment } from '../support/models.ts';
@@ -123,17 +125,18 @@ describe('a hole in a fragment', () => {
   });
 
   test('is in no entry with what it shows', async () => {
-    const { store, site } = siteWithStore({
-      'page.njk': f(`a${NAME}b${f(`{% for c in comments %}c${NAME}{% endfor %}`, 'comments')}`),
-    });
     const written: string[] = [];
-    store.script = ({ values }: { values?: readonly Uint8Array[] }) => {
-      for (const value of values ?? []) written.push(Buffer.from(value).toString('latin1'));
-      return undefined;
-    };
+    class Listening extends TestingStore {
+      override setMany(...args: Parameters<TestingStore['setMany']>) {
+        for (const { value } of args[1]) written.push(Buffer.from(value).toString('latin1'));
+        return super.setMany(...args);
+      }
+    }
+    const page = f(`a${NAME}b${f(`{% for c in comments %}c${NAME}{% endfor %}`, 'comments')}`);
+    const site = new Site({ 'page.njk': page }, { store: new Listening() });
     await site.page({ article, comments, user: { name: 'SecretName' } });
+    expect(written.join()).toContain('ccc');
     expect(written.join()).not.toContain('SecretName');
-    expect(store.operations.some(({ kind }) => kind === 'entry')).toBe(true);
   });
 
   test('counts neither in the cost of the fragment nor as a read', async () => {
@@ -394,13 +397,16 @@ describe('a hole whose html is used otherwise than printed is lost', () => {
       const { env } = site;
       env.addGlobal('measure', (value: { html?: string }) => `${value.html ?? value}`.length);
       env.addFilter('ends', (text: string) => text.at(-1));
-      env.addGlobal('component', (name: string, user: object) => env.filters.safe(env.render(name, { user })));
+      env.addGlobal(
+        'component',
+        (name: string, user: object) => new nunjucks.runtime.SafeString(env.render(name, { user })),
+      );
       env.addExtension('Loud', {
         tags: ['loud'],
         parse(parser: never, nodes: never) {
           return loud(this, parser, nodes);
         },
-        run: (_context: unknown, body: () => string) => env.filters.safe(body().toUpperCase()),
+        run: (_context: unknown, body: () => string) => new nunjucks.runtime.SafeString(body().toUpperCase()),
       } as never);
       return site;
     };
