@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { inRequest } from '../render/ambient.ts';
 import { checkFreshOptions, type FreshOptions, isFresh } from './fresh.ts';
 import { standFirst, watchResponses } from './http/last-word.ts';
@@ -66,7 +66,7 @@ const written = new WeakSet<object>();
  * router.get('/articles/:slug', cacheView({ sweeper, ttl: 300, name: 'post-detail' }), handler);
  */
 export function cacheView<C extends KoaContext = KoaContext>(
-  options: ViewOptions<C>,
+  options: ViewOptions<C, ServerResponse>,
 ): (context: C, next: () => Promise<unknown>) => Promise<unknown> {
   const settings = checkViewOptions(options);
   watchResponses();
