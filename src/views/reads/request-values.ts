@@ -89,7 +89,7 @@ export class RequestValues {
     try {
       // The usual framework has texts only, which are written faster so.
       const text = values.every(hasTexts) ? JSON.stringify(values) : this.#canonical(values, 'given');
-      return text.length > MAX_TEXT ? undefined : short(text);
+      return text.length > MAX_TEXT ? undefined : short(this.#replaced?.marked(text) ?? text);
     } catch {
       return undefined;
     }

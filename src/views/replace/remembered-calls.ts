@@ -29,11 +29,13 @@ function remember({ object, name }: Place, results: Map<unknown, unknown>): () =
   if (own === undefined ? !Object.isExtensible(object) : !own.configurable || own.get !== undefined) return () => {};
   const original: unknown = Reflect.get(object, name);
   if (typeof original !== 'function') return () => {};
-  const value = function (this: unknown, ...args: unknown[]): unknown {
-    const result: unknown = Reflect.apply(original, this, args);
-    if (args.length === 0) results.set(original, result);
-    return result;
-  };
+  const value: unknown = new Proxy(original as () => unknown, {
+    apply(target, self, args: []): unknown {
+      const result = Reflect.apply(target, self, args);
+      if (args.length === 0) results.set(original, result);
+      return result;
+    },
+  });
   Object.defineProperty(object, name, {
     configurable: true,
     enumerable: own?.enumerable ?? true,

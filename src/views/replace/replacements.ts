@@ -5,7 +5,7 @@ import { type OpenPlace, placesOf } from '../http/open-places.ts';
 
 /** Shorter values may stand somewhere else on a page by chance. */
 const MIN_VALUE = 16;
-const MAX_VALUE = 4_096;
+const MAX_VALUE = 2_048;
 const MAX_NAMES = 20;
 /** Signs that stand for themselves in every body of text and in every header. */
 const VISIBLE = /^[\x21-\x7e]+$/;
@@ -18,7 +18,7 @@ type Functions = ReadonlyMap<unknown, unknown>;
 export class Replacements {
   /** Values by name, in the order of the names. */
   readonly values: ReadonlyMap<string, string>;
-  /** The names, as a text for the view's key. */
+  /** The names, each with the kind of its value, as a text for the view's key. */
   readonly key: string;
   /** Functions that middleware left and that gave one of the values, with that value. */
   readonly #functions: Functions;
@@ -27,7 +27,7 @@ export class Replacements {
 
   private constructor(values: ReadonlyMap<string, string>, functions: Functions) {
     this.values = values;
-    this.key = JSON.stringify([...values.keys()]);
+    this.key = JSON.stringify([...values].map(([name, value]) => [name, kindOf(value)]));
     this.#functions = functions;
   }
 
@@ -104,11 +104,13 @@ export class Replacements {
   shown(value: unknown, others: () => void): unknown {
     if (typeof value !== 'function' || !this.#functions.has(value)) return value;
     const result = this.#functions.get(value);
-    const again = function (this: unknown, ...args: unknown[]): unknown {
-      if (args.length === 0) return result;
-      others();
-      return Reflect.apply(value, this, args) as unknown;
-    };
+    const again = new Proxy(value as () => unknown, {
+      apply(target, self, args: []): unknown {
+        if (args.length === 0) return result;
+        others();
+        return Reflect.apply(target, self, args);
+      },
+    });
     this.#shown.set(again, result);
     return again;
   }
@@ -116,6 +118,16 @@ export class Replacements {
 
 function isTold(value: string): boolean {
   return value.length >= MIN_VALUE && value.length <= MAX_VALUE && VISIBLE.test(value);
+}
+
+/**
+ * Returns what a template, or an encoder, may go by when it writes a value: its length, the signs that are escaped somewhere,
+ * and whether it has small and capital letters. A place where one visitor's value stands as it is would have another
+ * spelling of a value of another kind.
+ */
+function kindOf(value: string): string {
+  const signs = [...new Set(value.replace(/[\w.-]/g, ''))].sort().join('');
+  return `${value.length}${/[a-z]/.test(value) ? 'a' : ''}${/[A-Z]/.test(value) ? 'A' : ''}${signs}`;
 }
 
 function areAlike(one: string, other: string): boolean {
