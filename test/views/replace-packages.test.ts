@@ -136,17 +136,15 @@ describe('Express: the packages as their READMEs use them', () => {
   test('helmet: each visitor’s page has the nonce of its policy', async () => {
     const { sweeper, ran } = made();
     const app = express();
-    let made_ = 0;
+    let count = 0;
     app.use((_req, res, next) => {
-      res.locals.cspNonce = `0123456789abcdef0123456789abcdef${String(++made_).padStart(4, '0')}`;
+      res.locals.cspNonce = `0123456789abcdef0123456789abcdef${String(++count).padStart(4, '0')}`;
       next();
     });
     const nonce = (_req: unknown, res: unknown) => `'nonce-${(res as Response).locals.cspNonce}'`;
     app.use(helmet({ contentSecurityPolicy: { directives: { scriptSrc: ["'self'", nonce] } } }));
-    const replace = (_req: unknown, res: { locals: Readonly<Record<string, unknown>> }) => ({
-      nonce: res.locals.cspNonce,
-    });
-    app.get('/form', forExpress.cacheView({ sweeper, ttl: 300, replace }), (_req, res) => {
+    const replace = (_req: Request, res: Response) => ({ nonce: res.locals.cspNonce });
+    app.get('/form', forExpress.cacheView({ sweeper, ttl: 300, replace }), (_req: Request, res: Response) => {
       ran.push('/form');
       res.send(`<script nonce="${res.locals.cspNonce}">run()</script>`);
     });
