@@ -217,7 +217,10 @@ function prepare(reply: FastifyReplyLike, run: ViewRun): void {
     if (isStream(payload)) run.handOver(passedOn(payload, this));
     else {
       const given = bytesOf(this, payload);
-      run.handOver((body) => body === undefined || given?.equals(body) === true);
+      run.handOver(
+        (body) => body === undefined || given?.equals(body) === true,
+        () => given,
+      );
       run.ending();
     }
     return send.call(this, payload);

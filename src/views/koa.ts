@@ -89,6 +89,7 @@ export function cacheView<C extends KoaContext = KoaContext>(
         const text = textOf(given);
         run.handOver(
           (body) => context.body === given && (text === undefined || body === undefined || body.equals(text)),
+          () => (typeof given === 'string' ? Buffer.from(given) : text),
         );
         // A stream is read later, in the handler's code.
         if (!isStream(given)) run.ending();

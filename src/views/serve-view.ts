@@ -113,6 +113,8 @@ export async function serveView<T>(
   return await inPart(run.part, () => handler(run));
 }
 
+const NONE: ReadonlyMap<string, string> = new Map();
+
 /** Why the cache takes no part. */
 type Passed = SkipReason | ReadReason;
 
@@ -156,7 +158,7 @@ async function answer(exchange: Exchange, settings: ViewSettings): Promise<ViewR
     if (own.uncached === undefined) view = await slot.find();
   }
   if (view === 'personal' || view === 'unseen') return view;
-  if (view !== undefined && replaced !== undefined) view = filledView(view, replaced.values);
+  if (view !== undefined) view = filledView(view, replaced?.values ?? NONE);
   // Whoever stored it may have had other options.
   if (view !== undefined && settings.statuses.has(view.status) && view.body.length <= settings.maxBytes) {
     const control = { before: exchange.headers()['cache-control'], ours: settings.cacheControl };

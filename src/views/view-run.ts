@@ -285,11 +285,12 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
    *
    * @param isSame whether the body about to be sent is still that answer; the body is undefined if it is not in one
    * piece
+   * @param given returns the body of that answer, if it is in one piece
    */
-  handOver(isSame: (body: Buffer | undefined) => boolean): void {
+  handOver(isSame: (body: Buffer | undefined) => boolean, given: () => Buffer | undefined = () => undefined): void {
     const headers = this.reads.silently(() => this.#exchange.headers());
     this.#head.handOver(headers);
-    this.#replaced?.handOver(headers);
+    this.#replaced?.handOver(headers, given());
     this.#isSame = isSame;
   }
 
@@ -308,7 +309,8 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
   }
 
   /** Runs synchronously unless there is something to wait for, so that the next request finds the view. */
-  async #keep({ status, headers, sentHeaders, body, fault }: Sent): Promise<MissReason | undefined> {
+  async #keep({ status, sentHeaders, fault, ...sent }: Sent): Promise<MissReason | undefined> {
+    const { headers, body } = this.#given(sent.headers, sent.body);
     this.#dependOnMet();
     if (this.#asking.size > 0) await Promise.all(this.#asking);
     if (this.#skip instanceof Promise ? await this.#skip : this.#skip) return 'skip option';
@@ -355,14 +357,16 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
     // Check here, because the sending code is still in its transaction.
     if (this.#names.some((name) => engine.isUncommitted(name))) return 'unknown token';
     if (!isCoded(headers) && this.#isSame?.(body) === false) return 'changed outside';
-    let searched = body;
-    if (this.#replaced !== undefined && body !== undefined) {
-      const view = this.#opened(storedView({ status, headers: this.#head.stored(headers), body }, this.#before, 0));
+    const given = this.#given(headers, body);
+    let searched = given.body;
+    if (this.#replaced !== undefined && searched !== undefined) {
+      const made = { status, headers: this.#head.stored(given.headers), body: searched };
+      const view = this.#opened(storedView(made, this.#before, 0));
       if (typeof view === 'string') return view;
       searched = view.body;
     }
-    this.#isSearched = body !== undefined;
-    if (repeatsSecret(this.#exchange, [{ headers: this.#ruled(headers), body: searched }])) return 'csrf token';
+    this.#isSearched = searched !== undefined;
+    if (repeatsSecret(this.#exchange, [{ headers: this.#ruled(given.headers), body: searched }])) return 'csrf token';
     // What the rest of the body repeats cannot be taken back from a proxy.
     if (body === undefined && bringsSecret(this.#exchange)) this.markPersonal();
     return undefined;
@@ -381,7 +385,7 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
   #allReads(headers: Headers): ReadonlyMap<ReadName, ValueText> {
     const all = new Map(this.reads.found);
     // A compressed body is only for clients that accept its coding, even if Vary does not say so.
-    const maybeCoded = isCoded(headers) || this.#exchange.mayCompress;
+    const maybeCoded = isCoded(headers) || (this.#exchange.mayCompress && this.#replaced === undefined);
     const named = varyNames(this.#head.said(headers));
     for (const name of maybeCoded ? ['accept-encoding', ...named] : named) {
       if (name === 'accept-encoding' && !maybeCoded && this.#exchange.compressesAnswers === true) continue;
@@ -404,6 +408,11 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
   /** Returns headers for the rules of what is stored. */
   #ruled(headers: Headers): Headers {
     return this.#replaced?.ruled(headers) ?? headers;
+  }
+
+  /** Returns what may be stored of an answer that is sent. */
+  #given(headers: Headers, body: Buffer | undefined): { readonly headers: Headers; readonly body: Buffer | undefined } {
+    return this.#replaced?.given(headers, body) ?? { headers, body };
   }
 
   /** Takes the values that are replaced out of a view. */

@@ -16,6 +16,7 @@ const pieces = new WeakMap<Buffer, readonly Buffer[]>();
  */
 export function filledView(view: StoredView, values: Values): StoredView | undefined {
   const { open, openHeaders, body } = view;
+  if (open.length + openHeaders.length === 0) return view;
   if (![...open, ...openHeaders].every(({ name }) => values.has(name))) return undefined;
   return {
     ...view,

@@ -1,12 +1,20 @@
 import type { ServerResponse } from 'node:http';
+import { codedTag } from '../http/conditional.ts';
 import type { Exchange, Headers } from '../http/exchange.ts';
 import { text } from '../http/header-text.ts';
 import { filledTag, type OpenBody, type OpenReason, openBody, openHeaders, openTag } from '../http/open-view.ts';
+import { isCoded } from '../http/reflection.ts';
 import type { StoredView } from '../http/sound-view.ts';
 import { isLoggedIn } from '../http/visitor.ts';
 import type { Replacements } from './replacements.ts';
 
 const SET_COOKIE = 'set-cookie';
+
+/** An answer that may be stored; without its body if that is not in one piece. */
+interface Made {
+  readonly headers: Headers;
+  readonly body: Buffer | undefined;
+}
 
 /** A view while it is made from a page in which values of one visitor stand. */
 export class ReplacedView {
@@ -20,6 +28,8 @@ export class ReplacedView {
   /** Whether the handler had set others when it handed over its answer, if it did. */
   #setsCookies: boolean | undefined;
   #opened: { readonly of: Buffer; readonly body: OpenBody | OpenReason } | undefined;
+  /** The answer when the handler had given it to the framework, if it was in one piece. */
+  #given: { readonly headers: Headers; readonly body: Buffer } | undefined;
   /** Tag of the page that is being sent, if all of it is known. */
   #tag: string | undefined;
 
@@ -32,12 +42,24 @@ export class ReplacedView {
     this.wasLoggedIn = isLoggedIn(exchange.visitors);
   }
 
-  /** Notes the cookies that are set when the framework has the answer. Those set later are of middleware outside. */
-  handOver(headers: Headers): void {
+  /**
+   * Notes what is there when the framework has the answer. Cookies set later are of middleware outside, and a body that is
+   * compressed later can be searched as it is now.
+   */
+  handOver(headers: Headers, body: Buffer | undefined): void {
+    if (body !== undefined && !isCoded(headers)) this.#given = { headers, body };
     const { cookiesToCome } = this.#exchange;
     const toCome = cookiesToCome?.();
     const areTold = cookiesToCome === undefined || toCome !== undefined;
     this.#setsCookies = !areTold || text(headers[SET_COOKIE]) !== this.#cookies || toCome !== this.#cookiesToCome;
+  }
+
+  /** Returns an answer as the handler gave it, if something outside has compressed it since. */
+  given(headers: Headers, body: Buffer | undefined): Made {
+    if (this.#given === undefined || !isCoded(headers)) return { headers, body };
+    const { 'content-encoding': _, 'content-length': __, vary: ___, ...others } = headers;
+    const { vary } = this.#given.headers;
+    return { headers: vary === undefined ? others : { ...others, vary }, body: this.#given.body };
   }
 
   /** Returns headers for the rules of what is stored: without values that are replaced, and cookies of middleware outside. */
@@ -83,7 +105,11 @@ export class ReplacedView {
   tag(response: ServerResponse): void {
     response.removeHeader('Last-Modified');
     if (this.#tag === undefined) response.removeHeader('ETag');
-    else response.setHeader('ETag', this.#tag);
+    else {
+      const coding = text(response.getHeader('content-encoding') as Headers[string] | undefined);
+      const isPlain = coding === '' || coding === 'identity';
+      response.setHeader('ETag', isPlain ? this.#tag : codedTag(this.#tag, coding));
+    }
   }
 }
 
