@@ -95,6 +95,8 @@ export interface PageWatch {
   lookedUp(name: string): void;
   /** A function of a page asked for all variables. */
   lookedUpAll(): void;
+  /** Whether a private value may be shown all the same, because each visitor's own stands in its place. */
+  isReplaced(value: unknown): boolean;
 }
 
 /** Stands for the view that a request's code will belong to, once it is known whether there is one. */

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 // biome-ignore lint/suspicious/noTsIgnore: users without hapi compile the declarations, too
 /** @ts-ignore an optional peer: only for the type of `plugins.cacheView` */
 import type { Request } from '@hapi/hapi';
@@ -56,10 +57,11 @@ export function requestStart(): HapiPlugin {
 }
 
 /** Options of the plugin. They apply where a route does not give its own. */
-export type PluginOptions<R> = Omit<ViewOptions<R>, 'ttl' | 'name' | 'path'> & Partial<Pick<ViewOptions<R>, 'ttl'>>;
+export type PluginOptions<R> = Omit<ViewOptions<R, ServerResponse>, 'ttl' | 'name' | 'path'> &
+  Partial<Pick<ViewOptions<R>, 'ttl'>>;
 
 /** Options of a route, under `plugins.cacheView`; `true` for the plugin's options, `false` for no caching. */
-export type RouteViewOptions<R> = Partial<Omit<ViewOptions<R>, 'sweeper'>> | boolean;
+export type RouteViewOptions<R> = Partial<Omit<ViewOptions<R, ServerResponse>, 'sweeper'>> | boolean;
 
 // biome-ignore lint/suspicious/noTsIgnore: as above
 /** @ts-ignore as above */

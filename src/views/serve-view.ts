@@ -5,6 +5,7 @@ import type { Body } from '../render/body.ts';
 import { addressOf } from './http/address.ts';
 import { tagCodings } from './http/conditional.ts';
 import type { Exchange } from './http/exchange.ts';
+import { filledView } from './http/filled-view.ts';
 import { answerFor, markPersonal, NOT_SHARED } from './http/last-word.ts';
 import { record } from './http/recorder.ts';
 import { replyWith } from './http/reply.ts';
@@ -14,6 +15,7 @@ import type { MissReason } from './miss-reason.ts';
 import type { ViewSettings } from './options.ts';
 import type { ReadReason } from './reads/request-reads.ts';
 import { RequestValues } from './reads/request-values.ts';
+import { askReplace } from './replace/ask-replace.ts';
 import { ViewRun } from './view-run.ts';
 import { ViewSlot } from './view-slot.ts';
 
@@ -111,6 +113,8 @@ export async function serveView<T>(
   return await inPart(run.part, () => handler(run));
 }
 
+const NONE: ReadonlyMap<string, string> = new Map();
+
 /** Why the cache takes no part. */
 type Passed = SkipReason | ReadReason;
 
@@ -128,7 +132,9 @@ async function answer(exchange: Exchange, settings: ViewSettings): Promise<ViewR
   if (address === undefined) return 'target';
   const { now, maxDataAge } = views.engine.settings;
   const since = requestStarted() ?? now() - maxDataAge;
-  const request = new RequestValues(exchange, views);
+  const replaced = settings.replace && (await askReplace(exchange, settings.replace, address.urls));
+  if (settings.replace !== undefined && replaced === undefined) return 'nothing to replace';
+  const request = new RequestValues(exchange, views, replaced);
   const given = request.given(exchange.given?.(address) ?? []);
   if (given === undefined) return 'unseen';
   const part = {
@@ -136,7 +142,7 @@ async function answer(exchange: Exchange, settings: ViewSettings): Promise<ViewR
     host: settings.ignoreHost ? undefined : host,
     name,
     params,
-    kind: [request.kind(), given, exchange.route] as const,
+    kind: [request.kind(), given, ...(replaced === undefined ? [] : [replaced.key]), exchange.route],
     values: settings.vary?.(exchange.request) ?? [],
   };
   const slot = new ViewSlot(views.engine, {
@@ -152,19 +158,24 @@ async function answer(exchange: Exchange, settings: ViewSettings): Promise<ViewR
     if (own.uncached === undefined) view = await slot.find();
   }
   if (view === 'personal' || view === 'unseen') return view;
+  if (view !== undefined) view = filledView(view, replaced?.values ?? NONE);
   // Whoever stored it may have had other options.
   if (view !== undefined && settings.statuses.has(view.status) && view.body.length <= settings.maxBytes) {
     const control = { before: exchange.headers()['cache-control'], ours: settings.cacheControl };
     const reply = replyWith(view, incoming, now(), control);
-    answerFor(exchange.response);
+    if (replaced === undefined) answerFor(exchange.response);
+    else markPersonal(exchange.response);
     report(exchange, settings, 'hit', undefined);
     tagCodings(exchange.response);
     exchange.send(reply);
     return 'answered';
   }
   own ??= await slot.open();
-  const run = new ViewRun(exchange, settings, { slot, own, since, address, values: request }, (reason, detail) =>
-    report(exchange, settings, 'miss', reason, detail),
+  const run = new ViewRun(
+    exchange,
+    settings,
+    { slot, own, since, address, values: request, replaced },
+    (reason, detail) => report(exchange, settings, 'miss', reason, detail),
   );
   // What the handler reads is asked for all the same: caches on the way are told.
   if (own.uncached !== undefined) run.refuse('unknown token');
@@ -177,6 +188,7 @@ async function answer(exchange: Exchange, settings: ViewSettings): Promise<ViewR
  */
 const PERSONAL: ReadonlySet<MissReason> = new Set<MissReason>([
   'skip option',
+  'nothing to replace',
   'error',
   'request body',
   'personal',
@@ -188,7 +200,7 @@ function note(exchange: Exchange, settings: ViewSettings, reason: Passed): void 
   const { response } = exchange;
   response.setHeader('X-Cache', settings.debug ? `skip (${reason})` : 'skip');
   const visit = new Visit(exchange, settings.isSession);
-  if (PERSONAL.has(reason)) visit.mark();
+  if (PERSONAL.has(reason) || settings.replace !== undefined) visit.mark();
   answerFor(response, visit);
   // Nobody looks at what the handler reads.
   if (reason === 'target') answerFor(response, NOT_SHARED);

@@ -21,6 +21,7 @@ export class PageBody extends WatchedBody {
     this.#part = part;
     // A page that is kept as a whole must not show private values.
     const found = (_name: string, value: unknown): void => {
+      if (part.watch?.isReplaced(value)) return;
       if (isThere(value) || !part.mayMissPrivate) this.refuse('private name');
     };
     this.reading = new PageReading(environment.pagePrivateNames, found, part.watch);

@@ -4,6 +4,7 @@ import { digest } from '../../util/digest.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { cookiesOf } from '../http/session-cookies.ts';
 import { sessionText } from '../http/visitor.ts';
+import type { Replacements } from '../replace/replacements.ts';
 import type { Views } from '../views.ts';
 import { beside } from './beside.ts';
 import { hasVariable, leftOn, variablesOf } from './left-behind.ts';
@@ -51,12 +52,15 @@ export class RequestValues {
   readonly #views: Views;
   readonly #headers: Exchange['incoming']['headers'];
   readonly #locals: object | undefined;
+  /** Values that differ from visitor to visitor and are replaced in the page. */
+  readonly #replaced: Replacements | undefined;
   #cookies: ReadonlySet<string> | undefined;
   /** Models that were met in values. */
   readonly models: Identity[] = [];
 
-  constructor(exchange: Exchange, views: Views) {
+  constructor(exchange: Exchange, views: Views, replaced?: Replacements) {
     this.#exchange = exchange;
+    this.#replaced = replaced;
     this.#views = views;
     // Keep them as they are before the handler runs: while it does, others stand in their places.
     this.#headers = exchange.incoming.headers;
@@ -85,7 +89,7 @@ export class RequestValues {
     try {
       // The usual framework has texts only, which are written faster so.
       const text = values.every(hasTexts) ? JSON.stringify(values) : this.#canonical(values, 'given');
-      return text.length > MAX_TEXT ? undefined : short(text);
+      return text.length > MAX_TEXT ? undefined : short(this.#replaced?.marked(text) ?? text);
     } catch {
       return undefined;
     }
@@ -111,15 +115,31 @@ export class RequestValues {
 
   /** Returns what stands for a value that middleware left under a name. */
   textOf(name: string, value: unknown): ValueText {
+    const replaced = this.#replaced?.textOf(value);
+    if (replaced !== undefined) return replaced;
     if (name === SESSION) return sessionValue(sessionText([{ session: value }]));
     if (this.#views.isPrivate(name) && isThere(value)) return PERSONAL;
     if (value === undefined) return ABSENT;
     try {
       const text = this.#canonical([value], name);
-      return text.length > MAX_TEXT ? UNSEEN : short(text);
+      return text.length > MAX_TEXT ? UNSEEN : short(this.#replaced?.marked(text) ?? text);
     } catch {
       return UNSEEN;
     }
+  }
+
+  /** Whether a value may be shown by a page for all: each visitor's own stands in its place. */
+  isReplaced(value: unknown): boolean {
+    return this.#replaced?.has(value) === true;
+  }
+
+  /**
+   * Returns what the handler is given for a value that middleware left.
+   *
+   * @param others called when that is a function which is used for something else than a value that is replaced
+   */
+  shown(value: unknown, others: () => void): unknown {
+    return this.#replaced?.shown(value, others) ?? value;
   }
 
   #canonical(values: readonly unknown[], what: string): string {
@@ -138,7 +158,9 @@ export class RequestValues {
   #header(name: string): ValueText {
     const value = Object.hasOwn(this.#headers, name) ? this.#headers[name] : undefined;
     if (value === undefined) return ABSENT;
-    return isPersonalHeader(name) ? PERSONAL : short(JSON.stringify(value));
+    if (isPersonalHeader(name)) return PERSONAL;
+    const text = JSON.stringify(value);
+    return this.#replaced?.textOf(value) ?? short(this.#replaced?.marked(text) ?? text);
   }
 
   #cookie(name: string): ValueText {
