@@ -171,7 +171,9 @@ export class BodyReading implements TemplateReading {
     let isInside = false;
     for (let at: Frame | null | undefined = frame; at; at = at.parent) {
       if (at === own) isInside = true;
-      if (at.variables[name] !== undefined) return isInside && at !== own;
+      // At the top of a template, `set` hides the page's variable also if it sets nothing.
+      const isSet = at.topLevel ? Object.hasOwn(at.variables, name) : at.variables[name] !== undefined;
+      if (isSet) return isInside && at !== own;
     }
     let of = context;
     if (!isSame(name, of.ctx, this.#initialOf(of))) return false;
