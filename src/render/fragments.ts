@@ -173,14 +173,19 @@ export class Fragments {
       this.#maker.repeat(use, entry.reads);
     }
     if (outcome === 'hit') this.#hit(render, key, entry);
-    if (entry.reads.variables !== '') call.set(entry.reads);
     reportFragment(render, call, outcome, {
       cost: entry.microseconds / 1_000,
       lookup: elapsed(started),
       reads: entry.reads,
     });
-    if (entry.holes.length === 0) return entry.html;
-    const print = () => call.print(entry.html, entry.holes);
+    const html = entry.holes.length === 0 ? entry.html : this.#filled(use, entry);
+    // Holes do not see what the body sets.
+    if (entry.reads.variables !== '') call.set(entry.reads);
+    return html;
+  }
+
+  #filled({ render, call }: Use, { html, holes }: Entry): string {
+    const print = () => call.print(html, holes);
     return render.watch === undefined ? print() : render.watch.inHoles(print);
   }
 

@@ -90,6 +90,8 @@ export interface Runtime {
   readonly Frame: FrameClass;
   readonly SafeString: SafeStringClass;
   markSafe(value: unknown): unknown;
+  /** Returns what is printed for a value. */
+  suppressValue(value: unknown, autoescape: boolean): unknown;
   handleError(error: unknown, line: number, column: number): unknown;
 }
 

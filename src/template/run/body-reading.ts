@@ -171,8 +171,9 @@ export class BodyReading implements TemplateReading {
     let isInside = false;
     for (let at: Frame | null | undefined = frame; at; at = at.parent) {
       if (at === own) isInside = true;
-      // What is set at the top of a template is a variable of the page there as well.
-      if (at.variables[name] !== undefined && (isFramed || at.topLevel)) return isInside && at !== own;
+      // What is set at the top of a template is a variable of the page there as well, also if it sets nothing.
+      const isSet = at.topLevel ? Object.hasOwn(at.variables, name) : isFramed && at.variables[name] !== undefined;
+      if (isSet) return isInside && at !== own;
     }
     let of = context;
     if (!isSame(name, of.ctx, this.#initialOf(of))) return false;

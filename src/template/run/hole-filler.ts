@@ -3,6 +3,7 @@ import { CacheSweeperError } from '../../errors.ts';
 import type { Body } from '../../render/body.ts';
 import { type HoleBlock, type HoleBlocks, holeBlocksOf } from '../compile/hole-blocks.ts';
 import type { Context, ContextClass, Frame, RootFunction, Runtime } from '../nunjucks.ts';
+import { isolatedFrame } from './body-scope.ts';
 import { HoleBody } from './hole-body.ts';
 import { type HoleRead, HoleReading } from './hole-reading.ts';
 import type { HoleSpot, Spot } from './hole-spot.ts';
@@ -42,28 +43,39 @@ export class HoleFiller {
   }
 
   /**
-   * Returns what a hole shows, and which variables from outside it looked up.
+   * Like {@link fill}.
    *
    * @param around the body whose dependencies are those of the hole
+   * @param check called with each variable from outside that the hole looked up, also if it has failed with that
    */
-  fillNoting(hole: FoundHole, passed: readonly Passed[], around: Body | undefined): Noted {
+  fillChecking(
+    hole: FoundHole,
+    passed: readonly Passed[],
+    around: Body | undefined,
+    check: (read: HoleRead) => void,
+  ): string {
     const { environment, page } = this.#seat;
     const { block, base, at } = this.#prepare(hole, passed);
     const outer = around?.reading;
     const reading = new HoleReading(outer instanceof PageReading ? outer : undefined, base, at.context);
     const body = new HoleBody(environment, page, reading);
-    const text = page.render.bodies.inside(body, () => runBlock(block.run, page, at.context, at.runtime, base));
-    around?.include(body);
-    // Its template defines these here as well, from the same source.
-    return { text, reads: reading.reads.filter(({ name }) => !at.defined.has(name)) };
+    try {
+      return page.render.bodies.inside(body, () => runBlock(block.run, page, at.context, at.runtime, base));
+    } finally {
+      around?.include(body);
+      // Its template defines the others here as well, from the same source.
+      for (const read of reading.reads) if (!at.defined.has(read.name)) check(read);
+    }
   }
 
   #prepare(hole: FoundHole, passed: readonly Passed[]): Prepared {
     const template = this.#templateOf(hole.template);
     const block =
       template === undefined || template === 'pending' ? undefined : template.blocks.holes.get(hole.ordinal);
-    if (block === undefined) throw missing();
-    return { block, at: this.#contextOf(hole, template as FilledTemplate, block), base: this.#base(hole, passed) };
+    if (block === undefined) throw noContent();
+    const missing = passed.filter(([, value]) => value === undefined).map(([name]) => name);
+    const at = this.#contextOf(hole, template as FilledTemplate, block, missing);
+    return { block, at, base: this.#base(hole, passed, missing) };
   }
 
   #templateOf(template: HoleTemplate | undefined): FilledTemplate | 'pending' | undefined {
@@ -81,11 +93,10 @@ export class HoleFiller {
   }
 
   /** Returns the frame with what is passed to a hole. Below it are the hole's own variables. */
-  #base({ isFramed }: FoundHole, passed: readonly Passed[]): Frame {
-    let base = isFramed ? this.#around : this.#seat.environment.newFrame();
-    if (passed.length === 0) return base;
-    base = base.push(true);
+  #base({ isFramed }: FoundHole, passed: readonly Passed[], missing: readonly string[]): Frame {
+    const base = isolatedFrame(isFramed ? this.#around : this.#seat.environment.newFrame());
     for (const [name, value] of passed) base.set(name, value);
+    if (missing.length > 0) base.lookup = lookupHere;
     return base;
   }
 
@@ -98,13 +109,23 @@ export class HoleFiller {
     return this.#frame;
   }
 
-  /** Returns the context that a hole runs in. A hole that defines macros or imports has its own. */
-  #contextOf({ isInContext, sees }: HoleSpot, template: FilledTemplate, { defines }: HoleBlock): HoleContext {
+  /**
+   * Returns the context that a hole runs in. A hole that defines macros or imports has its own, as has one that is passed
+   * nothing under some names: it does not see the page's variables of these names.
+   */
+  #contextOf(
+    { isInContext, sees }: HoleSpot,
+    template: FilledTemplate,
+    { defines }: HoleBlock,
+    missing: readonly string[],
+  ): HoleContext {
     const kind = isInContext ? 'context' : sees;
-    const known = defines ? undefined : template.contexts.get(kind);
+    const isOwn = defines || missing.length > 0;
+    const known = isOwn ? undefined : template.contexts.get(kind);
     if (known !== undefined) return known;
     const made = this.#newContext(isInContext, sees, template);
-    if (!defines) template.contexts.set(kind, made);
+    for (const name of missing) made.context.ctx[name] = undefined;
+    if (!isOwn) template.contexts.set(kind, made);
     return made;
   }
 
@@ -144,14 +165,14 @@ interface Prepared {
   readonly at: HoleContext;
 }
 
-export interface Noted {
-  readonly text: string;
-  readonly reads: readonly HoleRead[];
-}
-
 const NOTHING: ReadonlySet<string> = new Set();
 
-function missing(): CacheSweeperError {
+/** What is passed to a hole hides what is around, also if it is undefined. */
+function lookupHere(this: Frame, name: string): unknown {
+  return Object.hasOwn(this.variables, name) ? this.variables[name] : this.parent?.lookup(name);
+}
+
+function noContent(): CacheSweeperError {
   return new CacheSweeperError(
     'CACHESWEEPER_HOLE',
     'the compiled code of this template has no content for {% uncached %}: compile it with the environment that the ' +

@@ -37,7 +37,7 @@ export class HoleReading extends PageReading {
     let at: Frame | null | undefined = frame;
     for (; at && at !== this.#base; at = at.parent) if (at.variables[name] !== undefined) return;
     if (at) {
-      if (this.#base.variables[name] === undefined) this.reads.push({ name, value, isFramed: true });
+      if (!Object.hasOwn(this.#base.variables, name)) this.reads.push({ name, value, isFramed: true });
     } else {
       this.#ofContext(context, name, value);
     }

@@ -34,7 +34,7 @@ export class HoleUse {
   /** Returns what to print at its place: a mark in a body that is to be kept, and else what it shows. */
   show(): string {
     const { current } = this.#spot.page.render.bodies;
-    if (!(current instanceof TagBody) || current.holes === undefined) return this.#showInPlace();
+    if (!(current instanceof TagBody) || !current.takesHoles()) return this.#showInPlace();
     const values = this.#written(current);
     const spot = current.spotOf(this.#spot);
     if (spot !== undefined) return current.openHole({ ...spot, ordinal: this.#baked.ordinal, values }, this.#spot);

@@ -28,18 +28,18 @@ const SECRET_BYTES = 18;
  * That shows what is printed, but not what else a template does with html that holds a mark, such as asking for its
  * length. So such html reaches the template in two ways only. As text it can only be captured, by `set` or `filter`,
  * where it is looked for ({@link look}). What macros return is an object that can be printed once ({@link printable}).
+ * What code of the site renders itself is lost ({@link apart}).
  */
 export class OpenHoles {
   readonly #open: OpenHole[] = [];
   #secret: string | undefined;
   #isLost = false;
+  /** What the template prints next. */
+  #printing: unknown;
+  /** How many calls of the site's own code are running that may use html as they like. */
+  #apart = 0;
   /** Milliseconds that filling the holes took, which a hit does not save. */
   spent = 0;
-
-  /** How many holes were met. */
-  get count(): number {
-    return this.#open.length;
-  }
 
   /** Opens a hole, and returns the mark to print at its place. */
   open(hole: OpenHole): string {
@@ -57,6 +57,26 @@ export class OpenHoles {
     this.#isLost = true;
   }
 
+  /** Whether a hole met now can stay open. Code of the site that renders it would use its mark. */
+  get canOpen(): boolean {
+    return this.#apart === 0;
+  }
+
+  /** Runs code of the site that may render a part of the body, and use its html as it likes. */
+  apart<T>(run: () => T): T {
+    this.#apart++;
+    try {
+      return run();
+    } finally {
+      this.#apart--;
+    }
+  }
+
+  /** Notes what is printed next: nothing else runs before the template asks for its text. */
+  print(value: unknown): void {
+    this.#printing = value;
+  }
+
   has(text: string): boolean {
     return this.#secret !== undefined && text.includes(this.#secret);
   }
@@ -67,9 +87,8 @@ export class OpenHoles {
   }
 
   /**
-   * Returns an object in place of html that a macro has returned, marked as safe. It can be printed once: `+=` asks for
-   * its default value. Every other use, such as `length`, or a filter, which asks for the text, loses the holes. A
-   * comparison asks for the default value as well, but then the marks are not printed.
+   * Returns an object in place of html that a macro has returned, marked as safe. It can be printed once. Every other
+   * use, such as `length`, or a function or filter that asks for the text, loses the holes.
    *
    * @param safe the html as Nunjucks marks it as safe
    */
@@ -77,9 +96,10 @@ export class OpenHoles {
     if (!this.has(html)) return safe;
     let isUsed = false;
     const lost = (): void => this.lose();
-    const use = (hint: string): string => {
-      if (isUsed || hint !== 'default') lost();
+    const use = (): string => {
+      if (isUsed || this.#printing !== once) lost();
       isUsed = true;
+      this.#printing = undefined;
       return html;
     };
     const once = Object.create(Object.getPrototypeOf(safe) as object, {
@@ -99,8 +119,8 @@ export class OpenHoles {
 
   /** Returns the html of the body without its holes; undefined if one of them was lost. */
   cut(html: string): CutHtml | undefined {
-    if (this.#open.length === 0) return { html, holes: NONE, texts: NONE };
     if (this.#isLost) return undefined;
+    if (this.#open.length === 0) return { html, holes: NONE, texts: NONE };
     const holes: Hole[] = [];
     let without = '';
     let from = 0;

@@ -140,14 +140,9 @@ function continuedExtension(page: EnvironmentPage, extension: object): object {
   });
 }
 
-/** Runs code that may use html as it likes. Holes in what it was given, or has rendered, are lost. */
+/** Runs code that may render html and use it as it likes. The holes in that are lost. */
 export function withoutHoles<T>({ holes }: Pick<TemplateReading, 'holes'>, run: () => T): T {
-  const before = holes?.count;
-  try {
-    return run();
-  } finally {
-    if (holes !== undefined && holes.count !== before) holes.lose();
-  }
+  return holes === undefined ? run() : holes.apart(run);
 }
 
 function getTemplate(

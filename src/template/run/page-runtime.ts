@@ -160,6 +160,11 @@ export function pageRuntime(
       const safe = runtime.markSafe(value);
       return typeof value === 'string' ? printable(fragments, safe as object, value) : safe;
     },
+    suppressValue(value, autoescape) {
+      const shown = runtime.suppressValue.call(this, value, autoescape);
+      if (typeof shown === 'object') fragments.reading?.holes?.print(shown);
+      return shown;
+    },
     makeKeywordArgs(args) {
       const { caller } = args as { readonly caller?: unknown };
       const macro = macroOf(caller);

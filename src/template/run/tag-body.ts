@@ -127,6 +127,13 @@ export class TagBody extends WatchedBody implements FragmentBody {
     return { html: cut?.html ?? '', holes: cut?.holes, texts: cut?.texts ?? NONE, spentOnHoles: holes.spent };
   }
 
+  /** Whether a hole met now stays open in the entry. If it has to show its content at once, it is lost. */
+  takesHoles(): boolean {
+    if (this.holes === undefined) return false;
+    if (!this.holes.canOpen) this.holes.lose();
+    return this.holes.canOpen;
+  }
+
   /** Describes a place in the body as it is found from the tag; undefined if its template cannot be found again. */
   spotOf(spot: Spot): HoleSpot | undefined {
     return spotFrom(spot, this.#at);
@@ -178,9 +185,8 @@ export class TagBody extends WatchedBody implements FragmentBody {
       const filler = body.#filler;
       text = this.#at.page.render.bodies.inside(body.parent, () => filler.fill(found, passed));
     } else {
-      const noted = body.#filler.fillNoting(found, passed, body.parent);
-      text = noted.text;
-      for (const read of noted.reads) TagBody.#check(read, spot, chain);
+      const check = (read: HoleRead): void => TagBody.#check(read, spot, chain);
+      text = body.#filler.fillChecking(found, passed, body.parent, check);
     }
     const { template, ordinal, values, isFramed, sees, isInContext } = hole;
     holes.spent += performance.now() - started;
@@ -194,7 +200,7 @@ export class TagBody extends WatchedBody implements FragmentBody {
     for (;;) {
       const { body, found } = chain.at(-1) as Link;
       const { parent } = body;
-      if (!(parent instanceof TagBody) || parent.holes === undefined) return chain;
+      if (!(parent instanceof TagBody) || !parent.holes?.canOpen) return chain;
       const spot = spotThrough(found, body.#at, parent.#at);
       if (spot === undefined) return chain;
       chain.push({ body: parent, found: { ...spot, ordinal } });

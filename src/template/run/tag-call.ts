@@ -53,7 +53,7 @@ export class TagCall implements FragmentCall {
   print(html: string, holes: readonly Hole[], texts?: readonly string[]): string {
     const { page, markSafe } = this.#at;
     const around = page.render.bodies.current;
-    if (around instanceof TagBody && around.holes !== undefined) {
+    if (around instanceof TagBody && around.takesHoles()) {
       return filled(html, holes, (hole, i) => around.passOn(hole, this.#at, texts?.[i]));
     }
     if (texts !== undefined) return filled(html, holes, (_, i) => texts[i] as string);
