@@ -211,9 +211,8 @@ export class TagBody extends WatchedBody implements FragmentBody {
   #isOutside({ context, frame, handed, root }: Spot, name: string, isFramed: boolean): boolean {
     // Of one template the compiler knows which JavaScript variables the body binds.
     if (isFramed && handed.names.includes(name)) return root === this.#at.root && this.#at.handed.names.includes(name);
-    const { site, context: own } = this.#at;
-    // Its value may be that of before.
-    if (context === own && (site.assigned.includes(name) || site.defined.includes(name))) return false;
+    // Where the body has set it, its value may be that of before.
+    if (context === this.#at.context && Object.hasOwn(this.frame.variables, name)) return false;
     return (this.reading as BodyReading).isOutside(context, frame, name, isFramed);
   }
 
