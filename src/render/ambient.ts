@@ -121,6 +121,8 @@ export interface PageWatch {
 /** Stands for the view that a request's code will belong to, once it is known whether there is one. */
 export class LatePart {
   part: Part | undefined;
+  /** The visitor's variables, if there is no view. */
+  visit: Readonly<Record<string, unknown>> | undefined;
 }
 
 const visitors = new Ambient<Readonly<Record<string, unknown>>>();
@@ -132,7 +134,8 @@ export function inVisit<T>(variables: Readonly<Record<string, unknown>>, run: ()
 
 /** Returns the visitor's variables for pages of the running code. */
 export function currentVisit(): Readonly<Record<string, unknown>> | undefined {
-  return visitors.current;
+  const { current } = parts;
+  return visitors.current ?? (current instanceof LatePart ? current.visit : undefined);
 }
 
 const parts = new Ambient<Part | LatePart>();

@@ -134,6 +134,7 @@ export function cacheView<R extends HapiRequest = HapiRequest>(options: PluginOp
         // Connections that wait for their next request keep the context of the last one.
         res.once('close', () => {
           late.part = undefined;
+          late.visit = undefined;
         });
         return late;
       };
@@ -274,9 +275,12 @@ async function lookUp(
     return view instanceof MadeView ? view.coding(asked) : undefined;
   };
   const exchange = exchangeOf(request, send, text, coding);
-  await serveView(exchange, settings, (run) => {
-    if (run === undefined) return;
+  await serveView(exchange, settings, (run, visitor) => {
     const late = (request as { readonly [LATE]?: LatePart })[LATE];
+    if (run === undefined) {
+      if (late !== undefined) late.visit = visitor;
+      return;
+    }
     if (late !== undefined) late.part = run.part;
     made.set(request, new MadeView(request, run, exchange));
   });

@@ -57,6 +57,20 @@ export interface ViewOptions<R = unknown, S = unknown> {
     response: S,
   ) => Readonly<Record<string, unknown>> | Promise<Readonly<Record<string, unknown>>>;
   /**
+   * Returns the variables of the visitor, such as `user` and `csrfToken`. Pages are stored with their holes,
+   * `{% uncached %}`, open. Holes see these variables and what is passed to them, and nothing else. Outside of holes, what
+   * a template reads of them is in the view's key. Give them here in place of `render()`: they are variables of every page of
+   * the route. Visitors who are logged in or have a session are answered from the cache, too. Called before the
+   * handler. Default: none.
+   *
+   * @example
+   * holes: (req) => ({ user: req.user, csrfToken: req.csrfToken() })
+   */
+  readonly holes?: (
+    request: R,
+    response: S,
+  ) => Readonly<Record<string, unknown>> | Promise<Readonly<Record<string, unknown>>>;
+  /**
    * Cookies with which a request goes past the cache whatever its handler reads; a final `*` matches any ending, and a
    * value that was signed for a visitor counts too. Default: those whose names speak of sessions, logins or tokens.
    * `[]` for none: then only what handlers read counts.
@@ -98,6 +112,7 @@ export interface ViewSettings {
   readonly counts: (read: string) => boolean;
   readonly skip: ((request: unknown) => boolean | Promise<boolean>) | undefined;
   readonly replace: ((request: unknown, response: unknown) => unknown) | undefined;
+  readonly holes: ((request: unknown, response: unknown) => unknown) | undefined;
   /** Whether a cookie identifies a visitor. */
   readonly isSession: IsSession;
   readonly models: ((request: unknown) => unknown) | undefined;
@@ -134,6 +149,7 @@ const CHECKS: { readonly [K in keyof ViewOptions]-?: readonly [Check, expected: 
   except: [areTexts, 'a list of names of reads, such as "t" or "cookies.theme"'],
   skip: [isFunction, 'a function of the request'],
   replace: [isFunction, 'a function of the request and the response that returns an object of texts'],
+  holes: [isFunction, 'a function of the request and the response that returns an object of variables'],
   cookies: [
     (value) => Array.isArray(value) && value.every((one) => isText(one) || one instanceof RegExp),
     'a list of names of cookies, or patterns for them',
@@ -168,9 +184,9 @@ export function checkViewOptions<R, S>(given: ViewOptions<R, S>, where = 'cacheV
     if (!isMissing && !check(value)) throw badOption(`${where} ${name}`, expected, describe(value));
   }
   // Each framework's file passes requests of its own type, so the parameter type may be widened.
-  const { vary, skip, replace, models } = given as unknown as Pick<
+  const { vary, skip, replace, holes, models } = given as unknown as Pick<
     ViewSettings,
-    'vary' | 'skip' | 'replace' | 'models'
+    'vary' | 'skip' | 'replace' | 'holes' | 'models'
   >;
   const surrogate = typeof given.surrogate === 'string' ? { header: given.surrogate } : given.surrogate;
   return Object.freeze({
@@ -184,6 +200,7 @@ export function checkViewOptions<R, S>(given: ViewOptions<R, S>, where = 'cacheV
     counts: countingReads(given.except ?? []),
     skip,
     replace,
+    holes,
     isSession: identifies([...(given.cookies ?? DEFAULT_COOKIES)]),
     models,
     statuses: new Set<number>(given.statuses ?? [200]),

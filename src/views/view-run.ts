@@ -2,6 +2,8 @@ import type { Identity } from '../model/identity.ts';
 import { currentPart, type PageWatch, type Part } from '../render/ambient.ts';
 import type { Body } from '../render/body.ts';
 import { AnswerHead } from './answer-head.ts';
+import { PageHoles } from './holes/page-holes.ts';
+import { VisitorVariables } from './holes/visitor-variables.ts';
 import type { Address } from './http/address.ts';
 import { isStrong, tagCodings, type Validators, validatorMet } from './http/conditional.ts';
 import { varyByOrigin } from './http/cors.ts';
@@ -25,7 +27,7 @@ import { RequestReads } from './reads/request-reads.ts';
 import type { RequestValues, ValueText } from './reads/request-values.ts';
 import { RequestWindow } from './reads/request-window.ts';
 import { ReplacedView } from './replace/replaced-view.ts';
-import type { Replacements } from './replace/replacements.ts';
+import { Replacements } from './replace/replacements.ts';
 import { VariablesOutside } from './variables-outside.ts';
 import { ViewBody } from './view-body.ts';
 import type { ViewSlot } from './view-slot.ts';
@@ -37,6 +39,8 @@ const PERSONAL: ReadonlySet<MissReason> = new Set<MissReason>(['skip option', 'c
 export class ViewRun implements ResponseEvents, PageWatch, Asked {
   /** Whatever is rendered in this part belongs to the view. */
   readonly part: Part;
+  /** The visitor's variables, where pages are kept with holes for them. */
+  readonly visitor: VisitorVariables | undefined;
   /** What the handler reads of the request. */
   readonly reads: RequestReads;
   readonly #exchange: Exchange;
@@ -60,6 +64,7 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
   readonly #values: RequestValues;
   readonly #window: RequestWindow;
   #refused: MissReason | undefined;
+  #why: string | undefined;
   #hasFailed = false;
   readonly #head: AnswerHead;
   readonly #outside = new VariablesOutside();
@@ -91,6 +96,7 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
       readonly address: Address;
       readonly values: RequestValues;
       readonly replaced: Replacements | undefined;
+      readonly visitor: Readonly<Record<string, unknown>> | undefined;
     },
     done: (reason: MissReason | undefined, detail: string | undefined) => void,
   ) {
@@ -102,7 +108,18 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
     this.#body.include(parts.own);
     this.#before = exchange.headers();
     this.#values = parts.values;
-    this.#replaced = parts.replaced && new ReplacedView(exchange, parts.replaced, this.#before);
+    const { replaced, visitor } = parts;
+    const holes = visitor && new PageHoles();
+    this.visitor =
+      visitor &&
+      new VisitorVariables(visitor, {
+        read: (name) => this.reads.read(name),
+        differs: (name) => this.#refuseWhy('personal', `${name}: the page has another one than holes gives`),
+        made: (...page) => holes?.made(...page),
+        lost: (name) => this.#refuseWhy('hole lost', name === '' ? name : `${name} is not what holes gives`),
+      });
+    if (replaced !== undefined || visitor !== undefined)
+      this.#replaced = new ReplacedView(exchange, replaced ?? Replacements.NONE, this.#before, holes);
     // It has no body. What it reads tells whether its head may be kept by proxies.
     if (exchange.incoming.method === 'HEAD') this.#refused = 'head request';
     if (/no-store/i.test(exchange.incoming.headers['cache-control'] ?? '')) this.#refused = 'request no-store';
@@ -127,6 +144,12 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
   refuse(reason: MissReason): void {
     if (PERSONAL.has(reason)) this.#visit.mark();
     this.#refused ??= reason;
+  }
+
+  /** @param why says more about the reason, in reports */
+  #refuseWhy(reason: MissReason, why: string): void {
+    if (this.#refused === undefined && why !== '') this.#why = why;
+    this.refuse(reason);
   }
 
   /** Notes that the handler failed. Whatever is answered then is an error page, whatever its status. */
@@ -167,7 +190,7 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
   }
 
   isReplaced(value: unknown): boolean {
-    return this.#values.isReplaced(value);
+    return this.#values.isReplaced(value) || this.visitor?.has(value) === true;
   }
 
   pageBegins(variables: object): void {
@@ -177,11 +200,13 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
 
   lookedUp(name: string): void {
     if (this.#outside.has(name)) this.refuse('changed outside');
+    if (this.visitor?.lookedUp(name)) return;
     this.#window.lookedUp(name);
   }
 
   lookedUpAll(): void {
     if (this.#outside.areThere) this.refuse('changed outside');
+    this.visitor?.lookedUpAll();
     this.#window.lookedUpAll();
   }
 
@@ -299,7 +324,7 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
     const { views } = this.#settings;
     const keep = () =>
       this.#keep(sent).then(
-        (reason) => this.#done(reason, reason === this.reads.reason ? this.reads.detail : undefined),
+        (reason) => this.#done(reason, this.#detailOf(reason)),
         (error) => {
           views.report(error);
           this.#done('error', undefined);
@@ -396,8 +421,18 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
   }
 
   #detail(reason: MissReason): string {
-    const { reads } = this;
-    return reason === reads.reason && reads.detail !== undefined ? `: ${reads.detail}` : '';
+    const detail = this.#detailOf(reason);
+    return detail === undefined ? '' : `: ${detail}`;
+  }
+
+  /** Says more about a reason, if more is known. */
+  #detailOf(reason: MissReason | undefined): string | undefined {
+    const { reads, visitor } = this;
+    if (reason === undefined || (reason !== reads.reason && reason !== this.#refused)) return undefined;
+    if (reason !== reads.reason) return this.#why;
+    const name = reads.detail === undefined ? undefined : lastStep(reads.detail);
+    if (reason !== 'personal' || name === undefined || !visitor?.gives(name)) return reads.detail;
+    return `${reads.detail}; leave ${name} out: holes gives it to the template`;
   }
 
   #responseReason(status: number, headers: Headers): ResponseReason | undefined {
@@ -424,4 +459,9 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
     this.refuse('error');
     this.#settings.views.report(error);
   }
+}
+
+/** Returns the variable in a report of a read, such as `user` in `req.user (handler.js:3)`. */
+function lastStep(detail: string): string | undefined {
+  return /^[\w.$-]*?([\w$]+)(?:\s|$)/.exec(detail)?.[1];
 }

@@ -12,7 +12,7 @@ const pieces = new WeakMap<Buffer, readonly Buffer[]>();
 /**
  * Returns a stored view with values in its open places; undefined if one of them has no value.
  *
- * @param values what is put in, by name: visible ASCII
+ * @param values what is put in, by name. In headers that is visible ASCII
  */
 export function filledView(view: StoredView, values: Values): StoredView | undefined {
   const { open, openHeaders, body } = view;
@@ -33,7 +33,7 @@ function filledBody({ body, open }: StoredView, values: Values): Buffer {
     pieces.set(body, between);
   }
   let { length } = body;
-  for (const { name } of open) length += (values.get(name) as string).length;
+  for (const { name } of open) length += Buffer.byteLength(values.get(name) as string);
   const filled = Buffer.allocUnsafe(length);
   let at = 0;
   for (let i = 0; i < between.length; i++) {
@@ -41,7 +41,7 @@ function filledBody({ body, open }: StoredView, values: Values): Buffer {
     filled.set(piece, at);
     at += piece.length;
     const place = open[i];
-    if (place !== undefined) at += filled.write(values.get(place.name) as string, at, 'latin1');
+    if (place !== undefined) at += filled.write(values.get(place.name) as string, at);
   }
   return filled;
 }

@@ -18,51 +18,74 @@ export interface OpenHeader extends OpenPlace {
 /** A page with more would take long to put together. */
 export const MAX_OPEN = 1_000;
 const NAME = /^\P{Cc}{0,200}$/u;
+/** Begins the name of a place where a hole of the template is; its number follows. No value has such a name. */
+const HOLE = '\u0001';
+const HOLE_NAME = new RegExp(`^${HOLE}\\d{1,5}$`);
 
-/** Returns where some values stand, in bytes; undefined if they overlap or are too many. */
-export function placesOf(bytes: Buffer, values: ReadonlyMap<string, string>): readonly OpenPlace[] | undefined {
-  const found: OpenPlace[] = [];
+export function holeName(number: number): string {
+  return `${HOLE}${number}`;
+}
+
+/** A piece of a text that is taken out, and what stands there. */
+export interface Piece {
+  readonly at: number;
+  readonly length: number;
+  readonly name: string;
+}
+
+/**
+ * Returns where some values stand, in bytes; undefined if they overlap or are too many.
+ *
+ * @param taken pieces that are taken out in any case, in order. A value in one of them is taken out with it
+ */
+export function piecesWith(
+  bytes: Buffer,
+  values: ReadonlyMap<string, string>,
+  taken: readonly Piece[] = [],
+): readonly Piece[] | undefined {
+  const found: Piece[] = [...taken];
   for (const [name, value] of values) {
     // One byte further on each time, so that what overlaps is found.
     for (let at = bytes.indexOf(value); at !== -1; at = bytes.indexOf(value, at + 1)) {
-      if (found.length === MAX_OPEN) return undefined;
-      found.push({ at, name });
+      const { length } = value;
+      if (taken.some((piece) => piece.at <= at && at + length <= piece.at + piece.length)) continue;
+      if (found.length >= MAX_OPEN) return undefined;
+      found.push({ at, length, name });
     }
   }
   found.sort((a, b) => a.at - b.at);
-  let cut = 0;
   let end = 0;
-  const open: OpenPlace[] = [];
-  for (const { at, name } of found) {
+  for (const { at, length } of found) {
     if (at < end) return undefined;
-    open.push({ at: at - cut, name });
-    const { length } = values.get(name) as string;
-    cut += length;
     end = at + length;
   }
-  return open;
+  return found;
+}
+
+/** Takes pieces out of bytes. */
+export function without(
+  bytes: Buffer,
+  pieces: readonly Piece[],
+): { readonly rest: Buffer; readonly open: readonly OpenPlace[] } {
+  if (pieces.length === 0) return { rest: bytes, open: [] };
+  const left: Buffer[] = [];
+  const open: OpenPlace[] = [];
+  let from = 0;
+  let cut = 0;
+  for (const { at, length, name } of pieces) {
+    left.push(bytes.subarray(from, at));
+    open.push({ at: at - cut, name });
+    from = at + length;
+    cut += length;
+  }
+  left.push(bytes.subarray(from));
+  return { rest: Buffer.concat(left), open };
 }
 
 /** Returns the pieces between open places: one more than there are places. */
 export function piecesOf(rest: Buffer, open: readonly OpenPlace[]): readonly Buffer[] {
   const ends = [...open.map(({ at }) => at), rest.length];
   return ends.map((end, i) => rest.subarray(i === 0 ? 0 : ends[i - 1], end));
-}
-
-/** Takes values out of bytes, at the places that {@link placesOf} found. */
-export function cutOut(bytes: Buffer, open: readonly OpenPlace[], values: ReadonlyMap<string, string>): Buffer {
-  if (open.length === 0) return bytes;
-  const pieces: Buffer[] = [];
-  let from = 0;
-  let before = 0;
-  for (const { at, name } of open) {
-    const end = from + (at - before);
-    pieces.push(bytes.subarray(from, end));
-    from = end + (values.get(name) as string).length;
-    before = at;
-  }
-  pieces.push(bytes.subarray(from));
-  return Buffer.concat(pieces);
 }
 
 /** Whether open places that came from a store are in order and within a text of this length. */
@@ -74,7 +97,7 @@ export function areOpenPlaces(given: unknown, length: number): given is readonly
     const { at, name } = place as { readonly [K in keyof OpenPlace]?: unknown };
     if (!Number.isInteger(at) || (at as number) < last || (at as number) > length) return false;
     last = at as number;
-    return typeof name === 'string' && NAME.test(name);
+    return typeof name === 'string' && (NAME.test(name) || HOLE_NAME.test(name));
   });
 }
 

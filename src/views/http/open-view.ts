@@ -3,7 +3,7 @@ import type { OutgoingHttpHeader } from 'node:http';
 import { digest } from '../../util/digest.ts';
 import type { Replacements } from '../replace/replacements.ts';
 import type { Headers } from './exchange.ts';
-import { cutOut, MAX_OPEN, type OpenHeader, type OpenPlace } from './open-places.ts';
+import { MAX_OPEN, type OpenHeader, type OpenPlace, type Piece, without } from './open-places.ts';
 import { isCoded } from './reflection.ts';
 import { Remnants } from './remnants.ts';
 import { strongTag } from './reply.ts';
@@ -21,18 +21,28 @@ export interface OpenHeaders {
 }
 
 /** Why a page cannot be stored without the values. */
-export type OpenReason = 'value transformed';
+export type OpenReason = 'value transformed' | 'hole lost';
 
 /** Stands in the place of a value while what is left is searched, so that its neighbours make no piece of another. */
 const GAP = '\n';
 
-/** Takes the values out of a body. */
-export function openBody(headers: Headers, body: Buffer, replacements: Replacements): OpenBody | OpenReason {
+/**
+ * Takes the values out of a body.
+ *
+ * @param holes pieces of it that holes show, which are taken out as well
+ */
+export function openBody(
+  headers: Headers,
+  body: Buffer,
+  replacements: Replacements,
+  holes: readonly Piece[] = [],
+): OpenBody | OpenReason {
   // What is no text may hold them compressed, or as other bytes.
   if (isCoded(headers) || !isUtf8(body) || body.includes(0)) return 'value transformed';
-  const open = replacements.placesIn(body);
-  if (open === undefined) return 'value transformed';
-  const left = cutOut(body, open, replacements.values);
+  const pieces = replacements.piecesOf(body, holes);
+  if (pieces === undefined) return 'value transformed';
+  if (pieces.length > MAX_OPEN) return 'hole lost';
+  const { rest: left, open } = without(body, pieces);
   const remnants = new Remnants(replacements.values.values());
   return remnants.areIn(spaced(left, open)) ? 'value transformed' : { body: left, open };
 }
@@ -47,9 +57,9 @@ export function openHeaders(headers: Headers, replacements: Replacements): OpenH
     const cut: (string | number)[] = [];
     for (const [line, text] of lines.entries()) {
       const bytes = Buffer.from(String(text), 'latin1');
-      const open = replacements.placesIn(bytes);
-      if (open === undefined) return 'value transformed';
-      const rest = cutOut(bytes, open, replacements.values);
+      const pieces = replacements.piecesOf(bytes);
+      if (pieces === undefined) return 'value transformed';
+      const { rest, open } = without(bytes, pieces);
       if (remnants.areIn(spaced(rest, open))) return 'value transformed';
       for (const place of open) openHeaders.push({ header, line, ...place });
       cut.push(open.length === 0 ? (text as string | number) : rest.toString('latin1'));

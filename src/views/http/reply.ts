@@ -54,6 +54,7 @@ export function storedView(
     isText: false,
     open: [],
     openHeaders: [],
+    holes: [],
   };
 }
 

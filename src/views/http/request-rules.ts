@@ -9,6 +9,8 @@ export interface RequestRules {
   readonly skip: ((request: unknown) => boolean | Promise<boolean>) | undefined;
   /** Given where what differs between visitors is replaced in each answer. */
   readonly replace: unknown;
+  /** Given where pages are kept with holes for what differs between visitors. */
+  readonly holes: unknown;
 }
 
 /** Why a request is neither answered from the cache nor fills it. */
@@ -28,13 +30,13 @@ export type SkipReason =
 /** Returns why the answer to a request may be for one visitor only; undefined if nothing suggests it. */
 export function skipReason(
   exchange: Exchange,
-  { isSession, skip, replace }: RequestRules,
+  { isSession, skip, replace, holes }: RequestRules,
 ): SkipReason | undefined | Promise<SkipReason | undefined> {
   const { method, headers } = exchange.incoming;
   if (method !== 'GET' && method !== 'HEAD') return 'method';
   if (hasBody(exchange.incoming)) return 'request body';
   if (headers.authorization !== undefined) return 'authorization';
-  if (replace === undefined) {
+  if (replace === undefined && holes === undefined) {
     if (hasSession(headers.cookie, isSession)) return 'session cookie';
     if (isLoggedIn(exchange.visitors)) return 'logged in';
   }

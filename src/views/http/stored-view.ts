@@ -1,6 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import { LRUCache } from 'lru-cache';
 import type { Entry } from '../../cache/entry.ts';
+import { holeBytes, readHoles, writeHoles } from '../../cache/hole.ts';
+import { areVariables } from '../../reads/variables.ts';
 import { isSound, type StoredView } from './sound-view.ts';
 
 export type { StoredView } from './sound-view.ts';
@@ -14,9 +16,9 @@ export interface AddressRecord {
 }
 
 /** Writes a view as a line of JSON and the body; bytes that are not UTF-8 become base64. */
-export function writeView({ body, isText: _, open, openHeaders, ...rest }: StoredView): string {
+export function writeView({ body, isText: _, open, openHeaders, holes, ...rest }: StoredView): string {
   const isText = isUtf8(body);
-  const places = open.length + openHeaders.length === 0 ? {} : { open, openHeaders };
+  const places = open.length + openHeaders.length === 0 ? {} : { open, openHeaders, holes: writeHoles(holes) };
   return `${JSON.stringify({ ...rest, ...places, text: isText })}\n${body.toString(isText ? 'utf8' : 'base64')}`;
 }
 
@@ -53,12 +55,12 @@ const ready = new LRUCache<Pick<Entry, 'html'>, StoredView | AddressRecord>({
 function bytesOf(view: StoredView | AddressRecord, { html }: Pick<Entry, 'html'>): number {
   const head = html.indexOf('\n');
   if (!('body' in view)) return OVERHEAD + html.length + head;
-  const { body, isText, open, openHeaders } = view;
+  const { body, isText, open, openHeaders, holes } = view;
   // V8 takes two bytes for each character once one is beyond Latin-1.
   const isWide = isText && html.length - head - 1 !== body.length;
   // Some frameworks are given the text of the body, which is then kept as well.
   const texts = isText ? 2 : 1;
-  const places = (open.length + openHeaders.length) * PLACE;
+  const places = (open.length + openHeaders.length) * PLACE + holeBytes(holes);
   return OVERHEAD + places + (html.length * texts + head) * (isWide ? 2 : 1) + body.length;
 }
 
@@ -81,7 +83,8 @@ function readView(text: string): StoredView | AddressRecord | undefined {
     const rest = text.slice(end + 1);
     const body = Buffer.from(rest, head.text === true ? 'utf8' : 'base64');
     const isText = head.text === true;
-    const view = { status, headers, removed, etag, created, age, body, isText, open, openHeaders };
+    const holes = readHoles(head.holes ?? 0, rest, areVariables);
+    const view = { status, headers, removed, etag, created, age, body, isText, open, openHeaders, holes };
     return isSound(view) ? view : undefined;
   } catch {
     return undefined;

@@ -1,6 +1,7 @@
 import type { Identity } from '../../model/identity.ts';
 import { canonicalList } from '../../util/canonical.ts';
 import { digest } from '../../util/digest.ts';
+import { foundIn, isData } from '../holes/visitor-reads.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { cookiesOf } from '../http/session-cookies.ts';
 import { sessionText } from '../http/visitor.ts';
@@ -11,6 +12,7 @@ import { hasVariable, leftOn, variablesOf } from './left-behind.ts';
 import {
   CERTIFICATE,
   COOKIES,
+  HOLES,
   IP,
   NOT_IN_KEY,
   type ReadName,
@@ -43,6 +45,12 @@ export function isPersonalHeader(name: string): boolean {
   return PERSONAL_HEADERS.has(name);
 }
 
+/** What differs between visitors. */
+export interface GivenValues {
+  readonly replaced?: Replacements | undefined;
+  readonly visitor?: object | undefined;
+}
+
 /**
  * Tells what a read finds on a request. A view is found by the same texts by which it was stored, so both sides ask
  * here.
@@ -54,11 +62,14 @@ export class RequestValues {
   readonly #locals: object | undefined;
   /** Values that differ from visitor to visitor and are replaced in the page. */
   readonly #replaced: Replacements | undefined;
+  readonly #visitor: object | undefined;
   #cookies: ReadonlySet<string> | undefined;
   /** Models that were met in values. */
   readonly models: Identity[] = [];
 
-  constructor(exchange: Exchange, views: Views, replaced?: Replacements) {
+  /** @param given `replaced`: values that are replaced in the page; `visitor`: what the option `holes` gives */
+  constructor(exchange: Exchange, views: Views, { replaced, visitor }: GivenValues = {}) {
+    this.#visitor = visitor;
     this.#exchange = exchange;
     this.#replaced = replaced;
     this.#views = views;
@@ -101,6 +112,7 @@ export class RequestValues {
     if (first === 'headers') return this.#header(rest);
     if (first === COOKIES) return this.#cookie(rest);
     if (first === IP || first === CERTIFICATE || read === SESSION_ID) return PERSONAL;
+    if (first === HOLES) return this.#ofVisitor(rest);
     if (first === SESSION) return this.#session();
     if (first === SET) return this.textOf(rest, this.#exchange.headers()[rest]);
     const { localsAt, holders } = this.#exchange;
@@ -153,6 +165,20 @@ export class RequestValues {
       },
       beside,
     );
+  }
+
+  /** Returns what stands for a variable of the visitor: its content, or, if only members of it were read, its kind. */
+  #ofVisitor(rest: string): ValueText {
+    const found = foundIn(this.#visitor ?? {}, rest);
+    if (found === undefined) return ABSENT;
+    const { value, isWhole } = found;
+    if (isData(value) && !isWhole) return Array.isArray(value) ? 'list' : 'object';
+    try {
+      const text = this.#canonical([value], 'holes');
+      return text.length > MAX_TEXT ? UNSEEN : short(text);
+    } catch {
+      return UNSEEN;
+    }
   }
 
   #header(name: string): ValueText {

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { type FoundHoles, NO_HOLES, type PageHoles, textsByName } from '../holes/page-holes.ts';
 import { codedTag } from '../http/conditional.ts';
 import type { Exchange, Headers } from '../http/exchange.ts';
 import { text } from '../http/header-text.ts';
@@ -22,6 +23,7 @@ export class ReplacedView {
   readonly wasLoggedIn: boolean;
   readonly #exchange: Exchange;
   readonly #replacements: Replacements;
+  readonly #holes: PageHoles | undefined;
   /** Cookies that were set before the handler ran: by middleware, which does so for each request. */
   readonly #cookies: string;
   readonly #cookiesToCome: string | undefined;
@@ -33,8 +35,9 @@ export class ReplacedView {
   /** Tag of the page that is being sent, if all of it is known. */
   #tag: string | undefined;
 
-  /** @param before headers before the handler ran */
-  constructor(exchange: Exchange, replacements: Replacements, before: Headers) {
+  /** @param before headers before the handler ran; `holes`: those of the pages that it renders */
+  constructor(exchange: Exchange, replacements: Replacements, before: Headers, holes: PageHoles | undefined) {
+    this.#holes = holes;
     this.#exchange = exchange;
     this.#replacements = replacements;
     this.#cookies = text(before[SET_COOKIE]);
@@ -86,8 +89,10 @@ export class ReplacedView {
   /** Takes the values out of a view; returns why it cannot be stored if one cannot be found again. */
   open(view: StoredView): StoredView | OpenReason {
     const { body, headers } = view;
+    const found = this.#holes?.in(body) ?? (this.#holes === undefined ? NO_HOLES : undefined);
+    if (found === undefined) return 'hole lost';
     if (this.#opened?.of !== body) {
-      this.#opened = { of: body, body: openBody(headers, body, this.#replacements) };
+      this.#opened = { of: body, body: openBody(headers, body, this.#replacements, found.pieces) };
     }
     const opened = this.#opened.body;
     if (typeof opened === 'string') return opened;
@@ -95,10 +100,16 @@ export class ReplacedView {
     const { 'last-modified': _, ...told } = headers;
     const head = openHeaders(told, this.#replacements);
     if (typeof head === 'string') return head;
-    const left = { ...view, ...opened, ...head };
+    const left = { ...view, ...opened, ...head, holes: found.holes };
     const etag = openTag(headers, left);
-    this.#tag = filledTag(etag, [...left.open, ...left.openHeaders], this.#replacements.values);
+    this.#tag = filledTag(etag, [...left.open, ...left.openHeaders], this.#values(found));
     return { ...left, etag };
+  }
+
+  /** Returns what stands in all open places. */
+  #values({ texts }: FoundHoles): ReadonlyMap<string, string> {
+    const { values } = this.#replacements;
+    return texts.length === 0 ? values : new Map([...values, ...textsByName(texts)]);
   }
 
   /** Sets the tag of the page that is being sent, and takes all others away: they do not tell one visitor's from another's. */

@@ -1,7 +1,7 @@
 import { badOption } from '../../util/check-option.ts';
 import { describe } from '../../util/describe.ts';
 import { isPlain } from '../../util/plain.ts';
-import { type OpenPlace, placesOf } from '../http/open-places.ts';
+import { type Piece, piecesWith } from '../http/open-places.ts';
 
 /** Shorter values may stand somewhere else on a page by chance. */
 const MIN_VALUE = 16;
@@ -16,6 +16,8 @@ type Functions = ReadonlyMap<unknown, unknown>;
 
 /** The values of one visitor that are taken out of a page when it is stored, and put in when it is sent. */
 export class Replacements {
+  /** Nothing is replaced. */
+  static readonly NONE: Replacements = new Replacements(new Map(), new Map());
   /** Values by name, in the order of the names. */
   readonly values: ReadonlyMap<string, string>;
   /** The names, each with the kind of its value, as a text for the view's key. */
@@ -90,9 +92,13 @@ export class Replacements {
     return left;
   }
 
-  /** Returns where the values stand in a text; undefined if they overlap, or are more than are allowed. */
-  placesIn(bytes: Buffer): readonly OpenPlace[] | undefined {
-    return placesOf(bytes, this.values);
+  /**
+   * Returns where the values stand in a text; undefined if they overlap, or are more than are allowed.
+   *
+   * @param taken pieces that are taken out in any case
+   */
+  piecesOf(bytes: Buffer, taken?: readonly Piece[]): readonly Piece[] | undefined {
+    return piecesWith(bytes, this.values, taken);
   }
 
   /**
