@@ -3,6 +3,11 @@ import { inBase64, unescaped } from './spellings.ts';
 /** Shorter pieces of a value are met by chance. */
 const PIECE = 8;
 
+/** Capital letters as small ones, and plus signs as spaces, because forms and queries write one for the other. */
+const FOLDED = Uint8Array.from({ length: 256 }, (_, byte) =>
+  byte >= 0x41 && byte <= 0x5a ? byte + 0x20 : byte === 0x2b ? 0x20 : byte,
+);
+
 /**
  * Finds what is left of values that were cut out of a text: one of them in another spelling, or a piece of one, in any
  * case of letters. What cannot be cut out must not be stored.
@@ -16,28 +21,40 @@ export class Remnants {
     for (const value of values) {
       const hex = Buffer.from(value).toString('hex');
       const reversed = [...value].reverse().join('');
-      for (const text of [value, reversed, hex, ...inBase64(value)]) this.#add(text.toLowerCase().replaceAll('+', ' '));
+      for (const text of [value, reversed, hex, ...inBase64(value)]) this.#add(folded(Buffer.from(text, 'latin1')));
     }
   }
 
-  #add(text: string): void {
-    for (let at = 0; at + PIECE <= text.length; at++) {
-      this.#pieces.add(text.slice(at, at + PIECE));
-      this.#begins[text.charCodeAt(at) * 256 + text.charCodeAt(at + 1)] = 1;
+  #add(bytes: Buffer): void {
+    for (let at = 0; at + PIECE <= bytes.length; at++) {
+      this.#pieces.add(bytes.toString('latin1', at, at + PIECE));
+      this.#begins[beginning(bytes, at)] = 1;
     }
   }
 
   /** @param rest what is left, with something else in the place of each value */
   areIn(rest: Buffer): boolean {
-    return this.#areIn(rest) || this.#areIn(unescaped(Buffer.from(rest)));
+    if (this.#areIn(folded(rest))) return true;
+    const plain = unescaped(Buffer.from(rest));
+    // An escape is longer than what it stands for.
+    return plain.length < rest.length && this.#areIn(folded(plain));
   }
 
   #areIn(bytes: Buffer): boolean {
-    const text = bytes.toString('latin1').toLowerCase().replaceAll('+', ' ');
-    for (let at = 0; at + PIECE <= text.length; at++) {
-      const begin = text.charCodeAt(at) * 256 + text.charCodeAt(at + 1);
-      if (this.#begins[begin] === 1 && this.#pieces.has(text.slice(at, at + PIECE))) return true;
+    for (let at = 0; at + PIECE <= bytes.length; at++) {
+      if (this.#begins[beginning(bytes, at)] === 1 && this.#pieces.has(bytes.toString('latin1', at, at + PIECE)))
+        return true;
     }
     return false;
   }
+}
+
+function beginning(bytes: Buffer, at: number): number {
+  return ((bytes[at] as number) << 8) | (bytes[at + 1] as number);
+}
+
+function folded(bytes: Buffer): Buffer {
+  const to = Buffer.allocUnsafe(bytes.length);
+  for (let at = 0; at < bytes.length; at++) to[at] = FOLDED[bytes[at] as number] as number;
+  return to;
 }
