@@ -14,8 +14,8 @@ const FOLDED = Uint8Array.from({ length: 256 }, (_, byte) =>
  */
 export class Remnants {
   readonly #pieces = new Set<string>();
-  /** Whether a piece begins with two bytes: asked for each byte of a page, and mostly in vain. */
-  readonly #begins = new Uint8Array(65_536);
+  /** Whether there may be a piece that begins like this: asked for each byte of a page, and mostly in vain. */
+  readonly #beginnings = new Uint8Array(65_536);
 
   constructor(values: Iterable<string>) {
     for (const value of values) {
@@ -28,7 +28,7 @@ export class Remnants {
   #add(bytes: Buffer): void {
     for (let at = 0; at + PIECE <= bytes.length; at++) {
       this.#pieces.add(bytes.toString('latin1', at, at + PIECE));
-      this.#begins[beginning(bytes, at)] = 1;
+      this.#beginnings[slotOf(bytes.readUInt32LE(at))] = 1;
     }
   }
 
@@ -41,16 +41,21 @@ export class Remnants {
   }
 
   #areIn(bytes: Buffer): boolean {
+    if (bytes.length < PIECE) return false;
+    let beginning = bytes.readUInt32LE(0);
     for (let at = 0; at + PIECE <= bytes.length; at++) {
-      if (this.#begins[beginning(bytes, at)] === 1 && this.#pieces.has(bytes.toString('latin1', at, at + PIECE)))
+      if (this.#beginnings[slotOf(beginning)] === 1 && this.#pieces.has(bytes.toString('latin1', at, at + PIECE)))
         return true;
+      // The next four bytes.
+      beginning = (beginning >>> 8) | ((bytes[at + 4] as number) << 24);
     }
     return false;
   }
 }
 
-function beginning(bytes: Buffer, at: number): number {
-  return ((bytes[at] as number) << 8) | (bytes[at + 1] as number);
+/** Spreads four bytes over the beginnings that are noted. */
+function slotOf(fourBytes: number): number {
+  return Math.imul(fourBytes, 0x9e3779b1) >>> 16;
 }
 
 function folded(bytes: Buffer): Buffer {
