@@ -5,7 +5,6 @@ import type { Replacements } from '../replace/replacements.ts';
 import type { Headers } from './exchange.ts';
 import { cutOut, MAX_OPEN, type OpenHeader, type OpenPlace } from './open-places.ts';
 import { isCoded } from './reflection.ts';
-import { Remnants } from './remnants.ts';
 import { strongTag } from './reply.ts';
 
 /** A body without the values that are replaced. */
@@ -33,13 +32,11 @@ export function openBody(headers: Headers, body: Buffer, replacements: Replaceme
   const open = replacements.placesIn(body);
   if (open === undefined) return 'value transformed';
   const left = cutOut(body, open, replacements.values);
-  const remnants = new Remnants(replacements.values.values());
-  return remnants.areIn(spaced(left, open)) ? 'value transformed' : { body: left, open };
+  return replacements.remnants.areIn(spaced(left, open)) ? 'value transformed' : { body: left, open };
 }
 
 /** Takes the values out of headers. */
 export function openHeaders(headers: Headers, replacements: Replacements): OpenHeaders | OpenReason {
-  const remnants = new Remnants(replacements.values.values());
   const openHeaders: OpenHeader[] = [];
   const left: Record<string, OutgoingHttpHeader> = {};
   for (const [header, value] of Object.entries(headers)) {
@@ -50,7 +47,7 @@ export function openHeaders(headers: Headers, replacements: Replacements): OpenH
       const open = replacements.placesIn(bytes);
       if (open === undefined) return 'value transformed';
       const rest = cutOut(bytes, open, replacements.values);
-      if (remnants.areIn(spaced(rest, open))) return 'value transformed';
+      if (replacements.remnants.areIn(spaced(rest, open))) return 'value transformed';
       for (const place of open) openHeaders.push({ header, line, ...place });
       cut.push(open.length === 0 ? (text as string | number) : rest.toString('latin1'));
     }

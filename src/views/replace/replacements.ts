@@ -2,6 +2,7 @@ import { badOption } from '../../util/check-option.ts';
 import { describe } from '../../util/describe.ts';
 import { isPlain } from '../../util/plain.ts';
 import { type OpenPlace, placesOf } from '../http/open-places.ts';
+import { Remnants } from '../http/remnants.ts';
 
 /** Shorter values may stand somewhere else on a page by chance. */
 const MIN_VALUE = 16;
@@ -24,6 +25,7 @@ export class Replacements {
   readonly #functions: Functions;
   /** What handlers are given in the place of these functions. */
   readonly #shown = new Map<unknown, unknown>();
+  #remnants: Remnants | undefined;
 
   private constructor(values: ReadonlyMap<string, string>, functions: Functions) {
     this.values = values;
@@ -52,6 +54,12 @@ export class Replacements {
     }
     const all = new Set<unknown>(values.values());
     return new Replacements(values, new Map([...called].filter(([, result]) => all.has(result))));
+  }
+
+  /** Finds what is left of the values where they were cut out. */
+  get remnants(): Remnants {
+    this.#remnants ??= new Remnants(this.values.values());
+    return this.#remnants;
   }
 
   /** Whether a value needs no place in a key: it is one that is replaced, or a function that gives one. */
