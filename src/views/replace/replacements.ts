@@ -62,6 +62,11 @@ export class Replacements {
     return this.#remnants;
   }
 
+  /** Whether functions that middleware left have given any of them. */
+  get hasFunctions(): boolean {
+    return this.#functions.size > 0;
+  }
+
   /** Whether a value needs no place in a key: it is one that is replaced, or a function that gives one. */
   has(value: unknown): boolean {
     return this.textOf(value) !== undefined;
@@ -107,14 +112,15 @@ export class Replacements {
    * Returns what a handler is given for a value that middleware left: in the place of a function that gave one of the
    * values, one that gives it again. A token that is made anew at each call would be another than the one that is replaced.
    *
+   * @param isSame whether the visitor's session is still that of the values
    * @param others called when the function is called in another way, of which nothing is known
    */
-  shown(value: unknown, others: () => void): unknown {
+  shown(value: unknown, isSame: () => boolean, others: () => void): unknown {
     if (typeof value !== 'function' || !this.#functions.has(value)) return value;
     const result = this.#functions.get(value);
     const again = new Proxy(value as () => unknown, {
       apply(target, self, args: []): unknown {
-        if (args.length === 0) return result;
+        if (args.length === 0 && isSame()) return result;
         others();
         return Reflect.apply(target, self, args);
       },
