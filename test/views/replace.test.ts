@@ -2,12 +2,16 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import fastifyCompress from '@fastify/compress';
 import compression from 'compression';
+import express, { type Request, type Response } from 'express';
 import koaCompress from 'koa-compress';
+import { CacheSweeper } from 'nunjucks-cachesweeper';
+import * as forExpress from 'nunjucks-cachesweeper/express';
 import { MemcachedStore } from 'nunjucks-cachesweeper/memcached';
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { Site } from '../frameworks/framework-suite.ts';
+import { type Site, serve } from '../frameworks/framework-suite.ts';
 import { Memcached } from '../support/memcached.ts';
 import { Clock } from '../waiting/support.ts';
+import { ask } from './client.ts';
 import { sites } from './running.ts';
 import {
   allFrameworks,
@@ -782,6 +786,27 @@ const compressing: [string, (plan: Plan) => Promise<Site>, Partial<Plan>][] = [
   ['Koa', startKoa, { koa: (app) => void app.use(koaCompress({ threshold: 0 })) }],
   ['hapi', startHapi, {}],
 ];
+
+test('Express: a token that middleware puts among what it parsed is in no key', async () => {
+  const app = express();
+  const sweeper = new CacheSweeper();
+  let ran = 0;
+  app.use((req, _res, next) => {
+    req.body = { csrf: csrfOf(String(req.get('x-visitor'))) };
+    next();
+  });
+  const ofBody = (req: Request) => ({ csrf: req.body.csrf });
+  app.get('/', forExpress.cacheView({ sweeper, ttl: 300, replace: ofBody }), (req: Request, res: Response) => {
+    ran++;
+    res.send(`token ${req.body.csrf}`);
+  });
+  const site = await serve(app);
+  for (const who of ['ann', 'ben'])
+    expect((await ask(`${site.url}/`, { headers: visitor(who) })).body.toString()).toBe(`token ${csrfOf(who)}`);
+  expect(ran).toBe(1);
+  await site.close();
+  await sweeper.close();
+});
 
 describe.each(compressing)('%s, with a compression outside', (_name, start, plan) => {
   const running = sites(start, () => ({}));
