@@ -3,6 +3,7 @@ import type { Scenario } from './scenario.ts';
 import * as admission from './scenarios/admission.ts';
 import * as alternatives from './scenarios/alternatives.ts';
 import * as growth from './scenarios/growth.ts';
+import * as holes from './scenarios/holes.ts';
 import * as invalidate from './scenarios/invalidate.ts';
 import * as memory from './scenarios/memory.ts';
 import * as network from './scenarios/network.ts';
@@ -23,6 +24,7 @@ export const groups: Readonly<Record<string, Group>> = {
   store,
   network,
   growth,
+  holes,
   invalidate,
   views,
   alternatives,

@@ -191,6 +191,7 @@ function recordOf(shape: ReadShape): Entry {
     reads: NOTHING_READ,
     expires: Number.POSITIVE_INFINITY,
     provisional: false,
+    holes: [],
     microseconds: 0,
   };
 }

@@ -1,5 +1,7 @@
 import { LONE_SURROGATE } from '../reads/atom.ts';
 import { parseReads, type Reads, writeReads } from '../reads/reads.ts';
+import { areVariables } from '../reads/variables.ts';
+import { type Hole, holeBytes, readHoles, writeHoles } from './hole.ts';
 
 /**
  * A template that a body chose at run time. `name` is how it asked, and `digest` tells whether the template has changed
@@ -24,6 +26,8 @@ export interface Entry {
   readonly expires: number;
   /** True if the data may be older than the tokens. Such an entry lives briefly and never replaces a valid one. */
   readonly provisional: boolean;
+  /** Places in the html that are filled anew for every page, in the order of the html. */
+  readonly holes: readonly Hole[];
   /** Time to render the body. A whole number, because V8 keeps fractions as separate objects. */
   readonly microseconds: number;
 }
@@ -47,7 +51,7 @@ const LEAST_PIECES = 13;
 export function entryBytes(key: string, entry: Entry): number {
   const { text, variables } = entry.reads;
   let bytes = OVERHEAD + textBytes(entry.html) + textBytes(key) + textBytes(variables);
-  bytes += textBytes(text) * (1 + PARTS);
+  bytes += textBytes(text) * (1 + PARTS) + holeBytes(entry.holes);
   for (let i = 0; i < entry.dependencies.length; i += 2) {
     const [name, token] = [entry.dependencies[i] as string, entry.dependencies[i + 1] as string];
     bytes += DEPENDENCY_OVERHEAD + textBytes(name) + token.length;
@@ -86,7 +90,8 @@ export function writeEntry({ canonical, entry }: StoredEntry, key: string): stri
   const { html, dependencies, templates, reads, provisional, microseconds } = entry;
   const expires = entry.expires === Number.POSITIVE_INFINITY ? null : entry.expires;
   const [shape, values] = writeReads(reads);
-  const head: unknown[] = [dependencies, templates, values, expires, provisional, microseconds];
+  const holes = writeHoles(entry.holes);
+  const head: unknown[] = [dependencies, templates, values, expires, provisional, microseconds, holes];
   const isLossy = LONE_SURROGATE.test(html);
   if (canonical !== key || isLossy) head.push(canonical);
   if (isLossy) head.push(html);
@@ -99,12 +104,12 @@ export function readEntry(text: string, key: string): StoredEntry | undefined {
   const endOfShape = text.indexOf('\n', endOfHead + 1);
   if (endOfHead === -1 || endOfShape === -1) return undefined;
   try {
-    const [dependencies, templates, values, expires, provisional, microseconds, canonical = key, escaped] = JSON.parse(
-      text.slice(0, endOfHead),
-    );
+    const [dependencies, templates, values, expires, provisional, microseconds, written, canonical = key, escaped] =
+      JSON.parse(text.slice(0, endOfHead));
     const html = escaped ?? text.slice(endOfShape + 1);
     const reads = parseReads(text.slice(endOfHead + 1, endOfShape), values);
-    if (reads === undefined) return undefined;
+    const holes = typeof html === 'string' ? readHoles(written, html, areVariables) : undefined;
+    if (reads === undefined || holes === undefined) return undefined;
     // Same property order as in `newEntry`, so that V8 gives both the same hidden class.
     const entry = {
       html,
@@ -113,6 +118,7 @@ export function readEntry(text: string, key: string): StoredEntry | undefined {
       reads,
       expires: expires ?? Number.POSITIVE_INFINITY,
       provisional,
+      holes,
       microseconds,
     };
     return typeof canonical === 'string' && isEntry(entry) ? { canonical, entry } : undefined;

@@ -1,6 +1,7 @@
 import { NOTHING_READ, type Reads } from '../reads/reads.ts';
 import type { Dependencies } from './dependencies.ts';
 import type { Entry } from './entry.ts';
+import type { Hole } from './hole.ts';
 import { type Token, tokenTime } from './token.ts';
 
 /** Largest assumed difference between the clocks of two machines, in milliseconds. */
@@ -15,7 +16,13 @@ export const CLOCK_SKEW = 1_000;
  */
 export function newEntry(
   { store, maxDataAge }: { readonly store?: object | undefined; readonly maxDataAge: number },
-  made: { readonly html: string; readonly cost: number; readonly since: number; readonly youngest?: Token },
+  made: {
+    readonly html: string;
+    readonly holes?: readonly Hole[];
+    readonly cost: number;
+    readonly since: number;
+    readonly youngest?: Token;
+  },
   dependencies: Dependencies,
   reads: Reads = NOTHING_READ,
 ): Entry {
@@ -30,6 +37,7 @@ export function newEntry(
     reads,
     expires: isLate ? Math.min(dependencies.expires, youngest + maxDataAge) : dependencies.expires,
     provisional: isLate || dependencies.provisional,
+    holes: made.holes ?? NONE,
     microseconds: Math.round(cost * 1_000),
   };
 }

@@ -1,4 +1,5 @@
 import type { TemplateDependency } from '../cache/entry.ts';
+import type { Hole } from '../cache/hole.ts';
 import type { Identity } from '../model/identity.ts';
 import type { Reads } from '../reads/reads.ts';
 import type { RootKind } from '../reads/shape.ts';
@@ -26,7 +27,14 @@ export interface BodyEvents {
 
 /** A body that was rendered. */
 export interface RenderedBody {
+  /** The html, without what the holes show if they were left open. */
   readonly html: string;
+  /** Holes that were left open; undefined if one of them was lost. */
+  readonly holes: readonly Hole[] | undefined;
+  /** What each of these shows on this page. */
+  readonly texts: readonly string[];
+  /** Milliseconds that filling them took. */
+  readonly spentOnHoles: number;
   /** Undefined when reads were not recorded. */
   readonly reads: BodyReads | undefined;
 }
@@ -39,8 +47,9 @@ export interface FragmentBody extends Body {
    *
    * @param scope values that its reads are recorded for; undefined to record nothing
    * @param events called with each model that the body meets, and with its reads when it has ended
+   * @param hasOpenHoles whether its holes are left open
    */
-  render(scope: Scope | undefined, events: BodyEvents): RenderedBody | Promise<unknown>;
+  render(scope: Scope | undefined, events: BodyEvents, hasOpenHoles: boolean): RenderedBody | Promise<unknown>;
 }
 
 /** One use of a fragment tag, as the page's template makes it. */
@@ -58,6 +67,14 @@ export interface FragmentCall {
    * @param uncached why the html must not be stored
    */
   newBody(around: Body | undefined, uncached?: UncachedReason): FragmentBody;
+  /** Whether the holes of an entry can be filled here: their templates are what they were. */
+  find(holes: readonly Hole[]): 'found' | 'pending' | 'gone';
+  /**
+   * Returns html with its holes filled. In a body that is to be kept, they stay open there.
+   *
+   * @param texts what the holes show; undefined to find out
+   */
+  print(html: string, holes: readonly Hole[], texts?: readonly string[]): string;
   /** Sets the variables that the body of a served entry had set. */
   set(reads: Reads): void;
   /** Looks up a variable for the body around the tag, which records the read. */

@@ -17,11 +17,14 @@ import type { FragmentBody, FragmentCall, RenderedBody, Use } from './fragment-c
 import { elapsed, reportFragment } from './fragment-report.ts';
 import { expiryOf } from './lifetime.ts';
 import type { Render } from './render.ts';
+import type { RenderedToVerify } from './verify/watch.ts';
 
 /** Renders the bodies of fragments, and makes entries of what they give. */
 export class FragmentMaker {
   /** Finds out which fragments are another at each use. */
   readonly changing: Changing;
+  /** Tags whose bodies have lost a hole. They do so until their template is edited. */
+  readonly #lost = new WeakSet<object>();
   readonly #settings: Settings;
   readonly #entries: Entries;
   readonly #bodies: Bodies;
@@ -36,11 +39,20 @@ export class FragmentMaker {
   /** Renders the body for this page only. */
   uncached(render: Render, call: FragmentCall, reason: UncachedReason, why?: string): string {
     const body = call.newBody(this.#bodies.current, reason);
-    const rendered = this.#renderBody(render, body, undefined, ignored);
+    const rendered = this.#renderBody(render, body, undefined, ignored, false);
     if (rendered === undefined) return '';
     body.close();
     reportFragment(render, call, 'uncached', { reason, why, cost: rendered.cost, lookup: 0 });
     return rendered.html;
+  }
+
+  /** Renders the body to compare it with an entry, whose html has no holes in it. */
+  verified(render: Render, call: FragmentCall): RenderedToVerify {
+    const body = call.newBody(this.#bodies.current, 'disabled');
+    const rendered = this.#renderBody(render, body, undefined, ignored, true);
+    if (rendered?.holes === undefined) return NOTHING_RENDERED;
+    body.close();
+    return { html: rendered.html, shown: call.print(rendered.html, rendered.holes, rendered.texts) };
   }
 
   /**
@@ -51,7 +63,8 @@ export class FragmentMaker {
   miss(use: Use, keyOf: ((reads: Reads) => StoredKey | undefined) | undefined): string {
     const { render, call, key, scope } = use;
     const { pass, kept } = render;
-    if (render.watch?.isShadow) return this.uncached(render, call, 'disabled');
+    if (render.watch?.isShadow) return this.verified(render, call).shown;
+    if (this.#lost.has(call.place)) return this.uncached(render, call, 'hole lost');
     const changes = this.changing.why(key.memoryKey);
     if (changes !== undefined) return this.uncached(render, call, 'changes always', changes);
     const lookup = elapsed(use.started);
@@ -59,15 +72,25 @@ export class FragmentMaker {
     const body = call.newBody(this.#bodies.current);
     this.addModels(render, body, key.models);
     const isValid = (made: Made) => this.#entries.judge(made, render.reader) === 'valid';
+    const { length: reported } = pass.reports;
     let stored: StoredKey | undefined;
     let values: PathValues | undefined;
-    const rendered = this.#renderBody(render, body, scope, (reads) => {
+    const read = (reads: Reads): void => {
       stored = keyOf?.(reads);
       values = this.changing.values(key.memoryKey, render.token, reads.shape, scope, isValid);
       // The body around reads these paths here, before this body's variables are set.
       this.#bodies.inside(body.parent, () => this.repeat(use, reads));
-    });
+    };
+    const rendered = this.#renderBody(render, body, scope, read, true);
     if (rendered === undefined) return '';
+    const { holes, texts } = rendered;
+    if (holes === undefined) {
+      if (render.isOpen) return render.leaveOut();
+      // What the body has reported is reported again.
+      pass.reports.length = reported;
+      this.#lost.add(call.place);
+      return this.uncached(render, call, 'hole lost');
+    }
     const { dependencies } = body;
     dependencies.expires = Math.min(dependencies.expires, expiryOf(call.operands, started));
     const found = rendered.reads ?? { reads: NOTHING_READ };
@@ -82,7 +105,7 @@ export class FragmentMaker {
     if (reason === undefined && 'reads' in found) {
       const entry = newEntry(
         this.#settings,
-        { html: rendered.html, cost: rendered.cost, since: render.since },
+        { html: rendered.html, holes, cost: rendered.cost, since: render.since },
         dependencies,
         found.reads,
       );
@@ -105,7 +128,7 @@ export class FragmentMaker {
       lookup,
       reads,
     });
-    return rendered.html;
+    return holes.length === 0 ? rendered.html : call.print(rendered.html, holes, texts);
   }
 
   /**
@@ -127,13 +150,18 @@ export class FragmentMaker {
     body: FragmentBody,
     scope: Scope | undefined,
     read: (reads: Reads) => void,
+    hasOpenHoles: boolean,
   ): (RenderedBody & { readonly cost: number }) | undefined {
     const { pass } = render;
     const started = performance.now();
     this.#bodies.current = body;
     let rendered: RenderedBody | Promise<unknown>;
     try {
-      rendered = body.render(scope, { met: (identity) => this.addModels(render, body, [identity]), read });
+      rendered = body.render(
+        scope,
+        { met: (identity) => this.addModels(render, body, [identity]), read },
+        hasOpenHoles,
+      );
     } catch (error) {
       // The page will run again. Missing data may have caused this error, and the rest of the pass must still ask for
       // its data.
@@ -154,8 +182,9 @@ export class FragmentMaker {
     }
     // Round like the entry's microseconds, so that a hit reports the same cost.
     // Name each property: V8 keeps an object that was spread, and the whole page with it, alive for longer.
-    const { html, reads } = rendered;
-    return { html, reads, cost: Math.round((performance.now() - started) * 1_000) / 1_000 };
+    const { html, reads, holes, texts, spentOnHoles } = rendered;
+    const cost = Math.round((performance.now() - started - spentOnHoles) * 1_000) / 1_000;
+    return { html, reads, holes, texts, spentOnHoles, cost };
   }
 
   /** Adds models to what a body depends on. */
@@ -184,3 +213,4 @@ export class FragmentMaker {
 }
 
 const ignored = (): void => {};
+const NOTHING_RENDERED: RenderedToVerify = { html: '', shown: '' };

@@ -46,7 +46,7 @@ export class Fragments {
     return watch.run({
       place: call.place,
       show: () => this.#show(render, call),
-      body: () => this.#maker.uncached(render, call, 'disabled'),
+      body: () => this.#maker.verified(render, call),
       find: (chosen) => this.#findChosen(render, call, chosen),
     });
   }
@@ -173,13 +173,20 @@ export class Fragments {
       this.#maker.repeat(use, entry.reads);
     }
     if (outcome === 'hit') this.#hit(render, key, entry);
-    if (entry.reads.variables !== '') call.set(entry.reads);
     reportFragment(render, call, outcome, {
       cost: entry.microseconds / 1_000,
       lookup: elapsed(started),
       reads: entry.reads,
     });
-    return entry.html;
+    const html = entry.holes.length === 0 ? entry.html : this.#filled(use, entry);
+    // Holes do not see what the body sets.
+    if (entry.reads.variables !== '') call.set(entry.reads);
+    return html;
+  }
+
+  #filled({ render, call }: Use, { html, holes }: Entry): string {
+    const print = () => call.print(html, holes);
+    return render.watch === undefined ? print() : render.watch.inHoles(print);
   }
 
   #hit({ watch }: Render, { memoryKey, place }: FragmentKey, entry: Entry): void {
@@ -219,7 +226,11 @@ export class Fragments {
     const compared = compare(entry.reads, scope);
     if (compared !== 'same') return compared === 'pending' ? 'not here' : 'invalid';
     const verdict = known ?? this.#entries.judge(entry, render.reader);
-    if (verdict === 'invalid' || entry.templates.length === 0) return verdict;
+    if (verdict === 'invalid') return verdict;
+    if (entry.holes.length > 0) {
+      const holes = call.find(entry.holes);
+      if (holes !== 'found') return holes === 'pending' ? 'not here' : 'invalid';
+    }
     return entry.templates.every((template) => call.templateDigest(template) === template.digest) ? verdict : 'invalid';
   }
 }

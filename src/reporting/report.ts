@@ -12,6 +12,7 @@ export type UncachedReason =
   | 'unseen'
   | 'reads too much'
   | 'changes always'
+  | 'hole lost'
   | 'unknown template'
   | 'unknown token'
   | 'bumped meanwhile';

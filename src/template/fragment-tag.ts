@@ -82,7 +82,9 @@ export class FragmentTag {
     const [model, ttl, ...keys] = operands as [Node, Node, ...Node[]];
     const environment = this.#environment;
     const { fragments } = environment.analyst.source(parser.tokens.str);
-    const { uses, block, variables, handed, usedBehind, readBehind } = fragments[ordinal] as FragmentAnalysis;
+    const { uses, block, variables, handed, handedToHoles, usedBehind, readBehind } = fragments[
+      ordinal
+    ] as FragmentAnalysis;
     if (usedBehind !== undefined) throw usedBehindError(usedBehind);
     const except = exceptPaths(keywords.get('except'), tag, environment.privateNames);
     const covered = coverage(model, keys, keywords.get('when'), environment.privateNames);
@@ -96,6 +98,7 @@ export class FragmentTag {
       readBehind: readBehind === '*' ? readBehind : readBehind.filter((name) => assigned.includes(name)),
       defined,
       handed,
+      handedToHoles,
       ...covered,
       except,
       ...facts,
@@ -148,6 +151,7 @@ export class FragmentTag {
           environment: this.#environment,
           page,
           context,
+          root,
           site,
           frame,
           body,

@@ -1,11 +1,13 @@
 import type { Engine } from '../render/engine.ts';
 import { factsTag } from './compile/facts-tag.ts';
+import { HoleContents } from './compile/hole-blocks.ts';
 import { DependsTag } from './depends-tag.ts';
 import { FragmentTag } from './fragment-tag.ts';
 import type { Environment, Extension } from './nunjucks.ts';
 import { type NunjucksParts, TemplateEnvironment } from './run/environment.ts';
 import { PAGE } from './run/page-environment.ts';
 import { type NunjucksRender, Renders } from './run/renders.ts';
+import { UncachedTag } from './uncached-tag.ts';
 
 /**
  * Property of an environment that holds a function, which returns what the sweeper keeps for the environment.
@@ -97,10 +99,12 @@ export class Installation {
 
   #tags(): Record<string, Extension> {
     const { fragments, keys } = this.engine;
+    const contents = new HoleContents();
     return {
       'nunjucks-cachesweeper': new FragmentTag(this.#environment, fragments),
-      'nunjucks-cachesweeper-facts': factsTag(this.#env, this.#environment.analyst),
+      'nunjucks-cachesweeper-facts': factsTag(this.#env, this.#environment.analyst, contents),
       'nunjucks-cachesweeper-depends': new DependsTag(this.#environment, fragments, keys),
+      'nunjucks-cachesweeper-uncached': new UncachedTag(this.#environment, contents),
     };
   }
 }

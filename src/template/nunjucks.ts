@@ -88,6 +88,10 @@ export interface Runtime {
   inOperator(key: unknown, value: unknown): boolean;
   callWrap(called: unknown, name: string, context: Context, args: readonly unknown[]): unknown;
   readonly Frame: FrameClass;
+  readonly SafeString: SafeStringClass;
+  markSafe(value: unknown): unknown;
+  /** Returns what is printed for a value. */
+  suppressValue(value: unknown, autoescape: boolean): unknown;
   handleError(error: unknown, line: number, column: number): unknown;
 }
 
@@ -103,6 +107,14 @@ export interface Context {
   addExport(name: string): void;
   getVariables(): Record<string, unknown>;
 }
+
+export interface SafeStringClass {
+  readonly prototype: object;
+  new (text: string): object;
+}
+
+/** Its constructor copies the variables. */
+export type ContextClass = new (variables: object, blocks: object, env: Environment) => Context;
 
 export type FrameClass = new (parent?: Frame | null, isolateWrites?: boolean) => Frame;
 

@@ -23,7 +23,8 @@ const entryOf = (html: string): Entry => ({
   reads: NOTHING_READ,
   expires: Number.POSITIVE_INFINITY,
   provisional: false,
-  microseconds: 0,
+  holes: [],
+    microseconds: 0,
 });
 
 /** Counts what zlib is asked to do. */

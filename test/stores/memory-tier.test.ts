@@ -12,6 +12,7 @@ function entry(html: string, more: Partial<Entry> = {}): Entry {
     reads: NOTHING_READ,
     expires: Number.POSITIVE_INFINITY,
     provisional: false,
+    holes: [],
     microseconds: 1_000,
     ...more,
   };

@@ -24,6 +24,10 @@ export class Choosing implements Watch {
     return this.#path.inside(() => use.show());
   }
 
+  inHoles<T>(fill: () => T): T {
+    return this.#path.inHoles(fill);
+  }
+
   hit(memoryKey: string, entry: Entry, place: Place): void {
     if (Math.random() < this.#share) this.#chosen.push({ path: this.#path.text, place, memoryKey, entry });
   }

@@ -32,6 +32,8 @@ export class Shadow implements Watch {
   #chosen: ReadonlyMap<string, Chosen>;
   /** Uses whose bodies were rendered, with a chosen hit inside. */
   readonly #around: ReadonlySet<string>;
+  /** Uses that were served, with a chosen hit in one of their holes. */
+  readonly #served: ReadonlySet<string>;
   readonly #life = { hasEnded: false };
   #fresh = new Map<Chosen, Fresh>();
   #path = new UsePath();
@@ -41,7 +43,9 @@ export class Shadow implements Watch {
 
   constructor(chosen: readonly Chosen[] = []) {
     this.#chosen = new Map(chosen.map((hit) => [hit.path, hit]));
-    this.#around = new Set(chosen.flatMap(({ path }) => around(path)));
+    const found = chosen.map(({ path }) => around(path));
+    this.#served = new Set(found.flatMap(({ served }) => served));
+    this.#around = new Set(found.flatMap(({ uses }) => uses.filter((path) => !this.#served.has(path))));
   }
 
   /** Whether its result is no longer needed. */
@@ -64,12 +68,15 @@ export class Shadow implements Watch {
     return this.#path.inside(() => {
       if (this.#isInside) {
         this.#isLoose ||= use.place.except.length > 0;
-        return use.body();
+        return use.body().shown;
       }
       const path = this.#path.text;
       const chosen = this.#chosen.get(path);
-      if (chosen !== undefined) return this.#verify(use, chosen);
-      return this.#around.has(path) ? use.body() : use.show();
+      if (chosen !== undefined) {
+        const html = this.#verify(use, chosen);
+        return this.#served.has(path) ? use.show() : html;
+      }
+      return this.#around.has(path) ? use.body().shown : use.show();
     });
   }
 
@@ -80,9 +87,9 @@ export class Shadow implements Watch {
     this.#isInside = true;
     this.#isLoose = use.place.except.length > 0;
     try {
-      const html = use.body();
+      const { html, shown } = use.body();
       this.#fresh.set(chosen, { html, isLoose: this.#isLoose, stored: found.stored });
-      return html;
+      return shown;
     } finally {
       this.#isInside = false;
     }
@@ -98,6 +105,10 @@ export class Shadow implements Watch {
     this.#chosen = new Map();
     this.#fresh = new Map();
     return fresh;
+  }
+
+  inHoles<T>(fill: () => T): T {
+    return this.#path.inHoles(fill);
   }
 
   hit(): void {}

@@ -17,13 +17,21 @@ export interface Found {
   readonly stored: StoredKey | undefined;
 }
 
+/** A body that was rendered again. */
+export interface RenderedToVerify {
+  /** What an entry of it holds. */
+  readonly html: string;
+  /** What the page shows: the same, with its holes filled. */
+  readonly shown: string;
+}
+
 /** One use of a tag. */
 export interface TagUse {
   readonly place: Place;
   /** Returns the fragment's html as any page gets it. */
   show(): string;
-  /** Renders the body and returns its html. */
-  body(): string;
+  /** Renders the body. */
+  body(): RenderedToVerify;
   /** Whether the tag would be served this entry; `pending` until another pass finds out. */
   find(chosen: Chosen): Found | 'pending' | 'other';
 }
@@ -35,6 +43,8 @@ export interface Watch {
   /** Called when a pass begins. */
   begin(): void;
   run(use: TagUse): string;
+  /** Fills the holes of the entry that the current tag was served. */
+  inHoles<T>(fill: () => T): T;
   /** Called when the current tag was served an entry. */
   hit(memoryKey: string, entry: Entry, place: Place): void;
   /** Returns the hits chosen in the last pass. */

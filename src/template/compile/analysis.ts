@@ -4,7 +4,8 @@ import { lru } from '../../util/lru.ts';
 import type { Environment, Lexer, Node, ParserClass } from '../nunjucks.ts';
 import { newFacts, type TemplateFacts } from './facts.ts';
 import { preprocessed, withoutFactsTag } from './facts-text.ts';
-import { boundNames, DEFINITIONS, descendants, isNode, ORDINAL } from './syntax.ts';
+import { definitionsForHoles, findHoles, type HoleAnalysis, namesDefinedBy } from './holes.ts';
+import { boundNames, childNodes, DEFINITIONS, descendants, HOLE, isNode, ORDINAL } from './syntax.ts';
 import { type Position, positionOf } from './template-error.ts';
 import { textsIn } from './texts.ts';
 import { literalTemplate, type NameUse, type Uses, UsesFinder } from './uses.ts';
@@ -16,6 +17,10 @@ export interface TemplateAnalysis {
   readonly facts: TemplateFacts;
   /** Its fragments, by the tag's ordinal. */
   readonly fragments: readonly FragmentAnalysis[];
+  /** Its holes, by the tag's ordinal. */
+  readonly holes: readonly HoleAnalysis[];
+  /** Names of the macros and imports that its holes use. */
+  readonly definedForHoles: readonly string[];
 }
 
 export interface FragmentAnalysis {
@@ -27,6 +32,8 @@ export interface FragmentAnalysis {
   readonly variables: ReadonlySet<string>;
   /** Those of the variables that the body mentions. */
   readonly handed: readonly string[];
+  /** Those that only the holes in it mention. */
+  readonly handedToHoles: readonly string[];
   /** Names that may be read after the body or around it; `*` for any. */
   readonly readBehind: readonly string[] | '*';
   /**
@@ -53,6 +60,8 @@ export class Analyst {
   readonly #kept = lru<TemplateAnalysis>(MAX_ANALYSES);
   /** While true, tags return their bodies and compile nothing. */
   #analysing = false;
+  /** While true, a source is compiled for its definitions alone. */
+  #defining = false;
 
   constructor(env: Environment, toolkit: Toolkit, privateNames: PrivateNames) {
     this.#env = env;
@@ -98,18 +107,42 @@ export class Analyst {
     this.#kept.set(source, analysis);
   }
 
+  /** Whether a source is being compiled for {@link definitions}. */
+  get defining(): boolean {
+    return this.#defining;
+  }
+
+  /**
+   * Returns the compiled nodes of macros and imports at the top of a source. The parser that compiles a template has no
+   * way to hand out what it has read, so that the source is parsed once more.
+   *
+   * @param names names of what is wanted
+   */
+  definitions(source: string, names: readonly string[]): readonly Node[] {
+    if (names.length === 0) return [];
+    this.#defining = true;
+    try {
+      return childNodes(this.#parse(source, false)).filter(
+        (node) => DEFINITIONS.has(node.typename) && boundNames(node).some((name) => names.includes(name)),
+      );
+    } finally {
+      this.#defining = false;
+    }
+  }
+
   #analyse(source: string): TemplateAnalysis {
-    const root = this.#parse(source);
+    const root = this.#parse(source, true);
     const isPrivate = ({ path }: NameUse) => this.#privateNames.privateLength(path) !== undefined;
     return analyseTree(root, digest(withoutFactsTag(source, this.#env.opts)), this.#env.asyncFilters, isPrivate);
   }
 
-  #parse(source: string): Node {
+  /** @param analysing whether tags return their bodies and compile nothing */
+  #parse(source: string, analysing: boolean): Node {
     const { Parser, lexer } = this.#toolkit;
     const parser = new Parser(lexer.lex(source, this.#env.opts));
     parser.extensions = this.#env.extensionsList;
     const before = this.#analysing;
-    this.#analysing = true;
+    this.#analysing = analysing;
     try {
       return parser.parseAsRoot();
     } finally {
@@ -157,11 +190,13 @@ function analyseTree(
   const fragments: FragmentAnalysis[] = [];
   for (const { ordinal, body, block, variables, region } of findFragments(root)) {
     const mentioned = new Set(symbolsIn(body));
+    const read = new Set(symbolsOutsideOfHoles(body));
     fragments[ordinal] = {
       uses: uses(body, block),
       block,
       variables,
       handed: [...variables].filter((name) => mentioned.has(name)),
+      handedToHoles: [...variables].filter((name) => mentioned.has(name) && !read.has(name)),
       readBehind: behind.namesOf(body, region),
       usedBehind: usedBehind(root, body, finder),
     };
@@ -176,11 +211,20 @@ function analyseTree(
     blocks,
     fragments: fragments.map((fragment) => fragment.uses),
   });
-  return { facts, fragments };
+  const holes = findHoles(root, finder);
+  const definedForHoles = holes.length === 0 ? [] : namesDefinedBy(definitionsForHoles(root, finder));
+  return { facts, fragments, holes, definedForHoles };
 }
 
 function* symbolsIn(node: Node): Generator<string> {
   for (const { typename, value } of descendants(node)) if (typename === 'Symbol') yield String(value);
+}
+
+/** What is passed to a hole counts, because it is kept. */
+function* symbolsOutsideOfHoles(node: Node): Generator<string> {
+  if (node.typename === 'Symbol') yield String(node.value);
+  const inside = HOLE in node ? [node.args as Node] : childNodes(node);
+  for (const child of inside) yield* symbolsOutsideOfHoles(child);
 }
 
 /** Whether a node passes the variables around it to code of another template or tag. */
@@ -192,7 +236,7 @@ function handsOn(node: Node): boolean {
     node.typename === 'CallExtensionAsync'
   )
     return true;
-  if (node.typename === 'CallExtension') return !(ORDINAL in node);
+  if (node.typename === 'CallExtension') return !(ORDINAL in node || HOLE in node);
   if (node.typename === 'FunCall') return isNode(node.name) && node.name.value === 'super';
   return (node.typename === 'Import' || node.typename === 'FromImport') && node.withContext === true;
 }

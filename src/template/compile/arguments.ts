@@ -38,6 +38,31 @@ export function parseArguments(parser: Parser, lexer: Lexer, tag: Token, allowed
   return { operands, keywords };
 }
 
+/**
+ * Reads a tag's arguments, each of which has a name, up to the end of the tag, which stays unread.
+ *
+ * @throws CacheSweeperError CACHESWEEPER_BAD_TAG, with its place in the template
+ */
+export function parseNamed(parser: Parser, lexer: Lexer, tag: Token): ReadonlyMap<string, Node> {
+  const named = new Map<string, Node>();
+  for (const { keyword, tokens } of new OperandSplitter(parser, lexer, tag, 'name=value').split()) {
+    if (keyword === undefined) {
+      return failAt(
+        tokens[0] ?? tag,
+        `${tag.value} expected names with values: {% ${tag.value} comment_id=comment.id %}`,
+      );
+    }
+    const name = String(keyword.value);
+    if (named.has(name)) failAt(keyword, `the name ${name}= is given twice`);
+    if (RESERVED.has(name)) failAt(keyword, `the name ${name}= is taken: choose another one`);
+    named.set(name, parseOperand(parser, lexer, tokens));
+  }
+  return named;
+}
+
+/** Names that mean something else in a template, or to JavaScript. */
+const RESERVED: ReadonlySet<string> = new Set(['loop', 'caller', 'super', '__proto__', 'true', 'false', 'none']);
+
 /** Parses one operand with Nunjucks' own parser, giving it only the operand's tokens. */
 function parseOperand(parser: Parser, lexer: Lexer, given: readonly Token[]): Node {
   const tokens = given.filter(({ type }) => type !== lexer.TOKEN_WHITESPACE);

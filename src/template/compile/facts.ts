@@ -1,11 +1,12 @@
 import type { RootFunction, Template } from '../nunjucks.ts';
+import { takeHoleBlocks } from './hole-blocks.ts';
 import type { Uses } from './uses.ts';
 
 /** Name of the block whose function prints a template's facts. */
 export const FACTS_BLOCK = 'cachesweeper_facts';
 
 /** Raise this when the form of the facts changes; templates compiled with another version then have unknown facts. */
-const VERSION = 3;
+const VERSION = 4;
 
 /** Facts about a template that are found when it is compiled and written into its compiled code. */
 export interface TemplateFacts {
@@ -42,6 +43,7 @@ export function factsOf({ rootRenderFunc, blocks }: Template): TemplateFacts | u
   }
   // The facts were read, so remove their block, or each use of the template would carry it along as a block.
   delete (blocks as Record<string, unknown>)[FACTS_BLOCK];
+  takeHoleBlocks({ rootRenderFunc, blocks });
   return facts ?? undefined;
 }
 

@@ -3,6 +3,9 @@ import type { Node } from '../nunjucks.ts';
 /** Field that marks the node of a fragment tag while a template is analysed. The node's content is the body. */
 export const ORDINAL = 'cachesweeperOrdinal';
 
+/** Field that marks the node of a hole while a template is analysed. The node's content is what the hole shows. */
+export const HOLE = 'cachesweeperHole';
+
 /** Returns all nodes directly inside a node, including those that Nunjucks keeps outside of the declared fields. */
 export function childNodes(node: Node): readonly Node[] {
   const found: Node[] = [];

@@ -15,6 +15,8 @@ export interface BakedTagSite extends Position, BodyFacts, Allowed {
   readonly defined: readonly string[];
   /** Names in the body that are JavaScript variables around the tag. `run` gets their values in this order. */
   readonly handed: readonly string[];
+  /** Those of them that only holes mention, so that the fragment does not read them. */
+  readonly handedToHoles: readonly string[];
   /**
    * Indexes of keys that name a private value. Such a value must be present, or the key would not tell visitors apart.
    */

@@ -1,6 +1,16 @@
 import type { Node } from '../nunjucks.ts';
 import { LexicalScope } from './lexical-scope.ts';
-import { boundNames, childNodes, DEFINITIONS, descendants, isNode, pathOf, rootOf, scopeNames } from './syntax.ts';
+import {
+  boundNames,
+  childNodes,
+  DEFINITIONS,
+  descendants,
+  HOLE,
+  isNode,
+  pathOf,
+  rootOf,
+  scopeNames,
+} from './syntax.ts';
 import { type Position, positionOf } from './template-error.ts';
 
 /** A name, with lookups, that a part of a template reads from outside of itself: user.name is ["user", "name"]. */
@@ -108,8 +118,17 @@ export class UsesFinder {
   }
 
   of(piece: Node, block?: string): Uses {
+    return this.#find(piece, block, new Set());
+  }
+
+  /** Like {@link of}, but leaves out what is read by the macros that the piece calls. */
+  withoutMacros(piece: Node): Uses {
+    return this.#find(piece, undefined, new Set(this.#macros.keys()));
+  }
+
+  #find(piece: Node, block: string | undefined, followed: Set<string>): Uses {
     const uses: FoundUses = { names: [], changes: [], templates: [] };
-    this.#walk(piece, { scope: new LexicalScope(), uses, block, followed: new Set() });
+    this.#walk(piece, { scope: new LexicalScope(), uses, block, followed });
     return uses;
   }
 
@@ -179,6 +198,8 @@ export class UsesFinder {
       case 'CallExtension':
       case 'CallExtensionAsync':
         this.#walkAll([node.args], walk);
+        // What a hole reads is read anew for every page.
+        if (HOLE in node) return;
         for (const content of node.contentArgs as readonly unknown[]) this.#walkInner(content, walk);
         return;
       default:

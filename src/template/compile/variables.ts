@@ -1,5 +1,5 @@
 import type { Node } from '../nunjucks.ts';
-import { boundNames, childNodes, isNode, ORDINAL, scopeNames } from './syntax.ts';
+import { boundNames, childNodes, HOLE, isNode, ORDINAL, scopeNames } from './syntax.ts';
 
 /** A fragment tag and its surroundings. */
 export interface Around {
@@ -96,6 +96,8 @@ function* walk(node: unknown, scope: CompiledScope, place: Enclosing): Generator
       const ordinal = node[ORDINAL];
       if (typeof ordinal === 'number' && isNode(body)) yield { ordinal, body, ...place, variables: scope.names() };
       yield* walk(node.args, scope, place);
+      // A hole is compiled as a block of its own.
+      if (HOLE in node) return yield* walk(body, new CompiledScope(), { block: undefined, region: body as Node });
       for (const content of [body, ...others]) {
         // A fragment's body with definitions is compiled with a scope of its own.
         if (ordinal === undefined) yield* walkScope(content, scope, place);

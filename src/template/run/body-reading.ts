@@ -6,6 +6,7 @@ import { repeatReads } from '../../reads/repeated-reads.ts';
 import type { ReadShape, RootKind } from '../../reads/shape.ts';
 import type { Context, Frame } from '../nunjucks.ts';
 import { reportingChanges } from './made-up-methods.ts';
+import type { OpenHoles } from './open-holes.ts';
 import { calledIn, macroOf, methodOf, type TemplateReading } from './page-runtime.ts';
 import { recordingContext } from './recording-context.ts';
 import type { TextUsesOfRuns } from './text-uses.ts';
@@ -41,6 +42,7 @@ function isSame(name: string, a: Variables, b: Variables): boolean {
  * the templates it includes.
  */
 export class BodyReading implements TemplateReading {
+  readonly holes: OpenHoles;
   readonly #recorder: Recorder;
   readonly #texts: TextUsesOfRuns;
   readonly #around: Around;
@@ -55,7 +57,8 @@ export class BodyReading implements TemplateReading {
   #recording: Map<Context, Context> | undefined;
 
   /** @param texts receives the contexts of the templates whose code the body runs */
-  constructor(recorder: Recorder, texts: TextUsesOfRuns, around: Around) {
+  constructor(recorder: Recorder, texts: TextUsesOfRuns, around: Around, holes: OpenHoles) {
+    this.holes = holes;
     this.#recorder = recorder;
     this.#texts = texts;
     this.#around = around;
@@ -155,6 +158,35 @@ export class BodyReading implements TemplateReading {
     }
     if (isInside) this.#scope(name, value);
     else this.#recorder.root('context', name, value);
+  }
+
+  /**
+   * Whether a variable that is looked up at a place in the body comes from outside of it. One that the body may have set
+   * does not.
+   *
+   * @param isFramed whether it is looked up in the frames first, and not only among the page's variables
+   */
+  isOutside(context: Context, frame: Frame, name: string, isFramed: boolean): boolean {
+    const own = this.#around.frame;
+    let isInside = false;
+    for (let at: Frame | null | undefined = frame; at; at = at.parent) {
+      if (at === own) isInside = true;
+      // What is set at the top of a template is a variable of the page there as well, also if it sets nothing.
+      const isSet = at.topLevel ? Object.hasOwn(at.variables, name) : isFramed && at.variables[name] !== undefined;
+      if (isSet) return isInside && at !== own;
+    }
+    let of = context;
+    if (!isSame(name, of.ctx, this.#initialOf(of))) return false;
+    while (of !== this.#around.context) {
+      // What a template sets at its top it exports.
+      if (of.exported.includes(name)) return false;
+      const copy = this.#copies?.get(of);
+      if (copy?.variables === undefined) return true;
+      const parent = this.#owners?.get(copy.variables);
+      if (parent === undefined || !isSame(name, copy.initial, this.#initialOf(parent))) return false;
+      of = parent;
+    }
+    return true;
   }
 
   /** Returns the variables that a context had when the body began, or when it was made for the body. */

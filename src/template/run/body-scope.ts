@@ -11,20 +11,26 @@ export function setAround(context: Context, frame: Frame, variables: readonly Se
   }
 }
 
+/** Makes the frame for the variables that a body sets. */
+export function frameOfBody(outer: Frame): Frame {
+  const frame = isolatedFrame(outer);
+  frame.topLevel = outer.topLevel;
+  return frame;
+}
+
 /**
- * Makes the frame for the variables that a body sets. Nunjucks' own isolated frame does not isolate a `set` in a loop
+ * Makes a frame that keeps what is set below it. Nunjucks' own isolated frame does not isolate a `set` in a loop
  * inside it, because `resolve` forgets on its way up that it was called for writing.
  */
-export function frameOfBody(outer: Frame): Frame {
+export function isolatedFrame(outer: Frame): Frame {
   const frame = outer.push(true);
-  frame.topLevel = outer.topLevel;
-  const resolve = function (this: Frame, name: string): Frame | undefined {
-    // A variable from outside is written to this frame, where the rest of the body reads it. Outside it stays
-    // unchanged.
-    return this.variables[name] !== undefined || outer.resolve(name) !== undefined ? this : undefined;
-  };
-  frame.resolve = resolve;
+  frame.resolve = resolveHere;
   return frame;
+}
+
+/** A variable from outside is written to this frame, where what is below reads it. Outside it stays unchanged. */
+function resolveHere(this: Frame, name: string): Frame | undefined {
+  return this.variables[name] !== undefined || this.parent?.resolve(name) !== undefined ? this : undefined;
 }
 
 /**

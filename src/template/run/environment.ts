@@ -1,14 +1,16 @@
 import type { TemplateDependency } from '../../cache/entry.ts';
+import type { HoleTemplate } from '../../cache/hole.ts';
 import type { Identifier } from '../../model/identity.ts';
 import { PrivateNames } from '../../reads/private-names.ts';
-import type { Engine, TemplateSource } from '../../render/engine.ts';
+import type { MarkSafe } from '../../reads/variables.ts';
+import type { Engine } from '../../render/engine.ts';
 import type { Functions } from '../../render/functions.ts';
 import type { Place } from '../../render/place.ts';
 import { Analyst, type Toolkit } from '../compile/analysis.ts';
 import type { Find, Found } from '../compile/body-uses.ts';
 import { factsOf, type TemplateFacts } from '../compile/facts.ts';
 import { type BakedTagSite, checkBody, type Rules } from '../compile/tag-site.ts';
-import type { Context, Environment, RootFunction, Runtime, Template } from '../nunjucks.ts';
+import type { Context, ContextClass, Environment, Frame, RootFunction, Runtime, Template } from '../nunjucks.ts';
 import { asyncBody } from './async-body.ts';
 import { Helpers } from './helpers.ts';
 import { Page } from './page.ts';
@@ -17,6 +19,7 @@ import type { TemplateReading } from './page-runtime.ts';
 import { RecordedHelpers } from './recorded-helpers.ts';
 import { SharedTemplates } from './shared-templates.ts';
 import { type TemplateDigest, TemplateDigests, UNKNOWN } from './template-digest.ts';
+import { noteRun } from './text-uses.ts';
 
 /** A tag site: a tag in the present version of its template. */
 export interface TagSite extends BakedTagSite, Place {
@@ -28,6 +31,7 @@ export interface TagSite extends BakedTagSite, Place {
 export interface NunjucksParts {
   readonly toolkit: Toolkit;
   readonly runtime: Runtime;
+  readonly Context: ContextClass;
 }
 
 const OF_REQUESTS: readonly string[] = ['req', 'request', 'cookies', 'visitor', 'current_user'];
@@ -36,7 +40,7 @@ const OF_REQUESTS: readonly string[] = ['req', 'request', 'cookies', 'visitor', 
 const MAX_ROUNDS = 100;
 
 /** Looks after one environment and its templates: compiles them, and knows their facts, digests and tag sites. */
-export class TemplateEnvironment implements TemplateSource {
+export class TemplateEnvironment {
   readonly env: Environment;
   /** The prototype of the environments of all its pages. */
   readonly pagePrototype: Environment;
@@ -84,7 +88,6 @@ export class TemplateEnvironment implements TemplateSource {
       (template) => this.factsOf(template),
       () => this.helpers.manner,
     );
-    engine.addEnvironment(this);
   }
 
   /** Looks after a clone of the environment. */
@@ -239,6 +242,51 @@ export class TemplateEnvironment implements TemplateSource {
     return sites;
   }
 
+  /** Returns the template that has this compiled function. */
+  templateOf(root: RootFunction): Template | undefined {
+    return this.#templates.get(root);
+  }
+
+  /** Returns the compiled function of a hole's template, if it is what it was; `pending` while it has to be loaded. */
+  rootOf(page: Page, { name, parent, digest }: HoleTemplate): RootFunction | 'pending' | undefined {
+    const template = page.loads.look(this.env, name, parent);
+    if (template === null) return undefined;
+    if (template instanceof Promise) {
+      waitFor(page, template);
+      return 'pending';
+    }
+    if (this.prepare(template) !== undefined || this.#readFacts(template)?.digest !== digest) return undefined;
+    return template.rootRenderFunc;
+  }
+
+  get markSafe(): MarkSafe {
+    return this.#nunjucks.runtime.markSafe as MarkSafe;
+  }
+
+  newContext(page: Page, variables: object): Context {
+    const { Context } = this.#nunjucks;
+    return new Context(variables, {}, page.ownEnvironment);
+  }
+
+  /** Notes that code of a template will run in a context. */
+  noteTemplate(context: Context, root: RootFunction): void {
+    const template = this.#templates.get(root);
+    if (template === undefined) return;
+    noteRun(context, () => {
+      const texts = this.#readFacts(template)?.texts;
+      return texts && new Set(texts);
+    });
+  }
+
+  newRuntime(context: Context): Runtime {
+    return new (this.#shared.runtimeOf(this.#nunjucks.runtime))(context);
+  }
+
+  newFrame(): Frame {
+    const { Frame } = this.#shared.runtimeOf(this.#nunjucks.runtime).prototype;
+    return new Frame();
+  }
+
   /** Returns the rules that bodies are checked against. */
   rules(find: Find): Rules {
     const globals = this.env.globals as Readonly<Record<string, unknown>>;
@@ -279,6 +327,7 @@ export class TemplateEnvironment implements TemplateSource {
     return undefined;
   }
 
+  /** Returns the templates that have changed, and those that this environment cannot find. */
   async outdated(templates: readonly TemplateDependency[]): Promise<readonly TemplateDependency[]> {
     const page = new Page(this, this.#engine.newRender({}, true));
     const { pending } = page.render.pass;

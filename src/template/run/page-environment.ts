@@ -1,6 +1,6 @@
 import { RENDER } from '../../render/ambient.ts';
 import type { Pass, Render } from '../../render/render.ts';
-import type { Context, Done, Environment, Template } from '../nunjucks.ts';
+import type { Context, Done, Environment, RootFunction, Template } from '../nunjucks.ts';
 import { throwIfFailing } from './failing-template.ts';
 import type { Failures } from './failures.ts';
 import type { TemplateReading } from './page-runtime.ts';
@@ -24,6 +24,10 @@ export interface EnvironmentPage {
   readonly modules: WeakSet<Context>;
   /** Whether the next template to run is a module. */
   isImporting: boolean;
+  /** How each template was asked for. */
+  readonly asked: Map<RootFunction, { readonly name: string; readonly parent: string | undefined }>;
+  /** Variables of modules that were imported without those of the page. */
+  readonly isolated: WeakSet<object>;
   readonly adopted: ReadonlyMap<string | null | undefined, ReadonlyMap<string, Template>>;
   adopt(template: Template): Template;
   remember(from: string | null | undefined, name: string, template: Template): void;
@@ -128,11 +132,17 @@ function continuedExtension(page: EnvironmentPage, extension: object): object {
       if (typeof value !== 'function') return value;
       return continued(page, (context, ...args) => {
         const { reading } = page;
-        reading?.hand(args);
-        return value.call(target, reading === undefined ? context : reading.recording(context as Context), ...args);
+        if (reading === undefined) return value.call(target, context, ...args);
+        reading.hand(args);
+        return withoutHoles(reading, () => value.call(target, reading.recording(context as Context), ...args));
       });
     },
   });
+}
+
+/** Runs code that may render html and use it as it likes. The holes in that are lost. */
+export function withoutHoles<T>({ holes }: Pick<TemplateReading, 'holes'>, run: () => T): T {
+  return holes === undefined ? run() : holes.apart(run);
 }
 
 function getTemplate(
@@ -147,6 +157,8 @@ function getTemplate(
   const adopt = (template: Template): Template => {
     page.body?.used(name, from ?? undefined, template);
     const own = page.adopt(template);
+    if (typeof name === 'string' && template.rootRenderFunc !== undefined && !page.asked.has(template.rootRenderFunc))
+      page.asked.set(template.rootRenderFunc, { name, parent: from ?? undefined });
     if (eager) throwIfFailing(own);
     return own;
   };

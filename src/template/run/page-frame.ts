@@ -1,5 +1,6 @@
 import { isObject } from '../../reads/objects.ts';
 import type { Frame, FrameClass } from '../nunjucks.ts';
+import type { OpenHoles } from './open-holes.ts';
 
 /** Limit of names whose steps are remembered. They are written in templates, so a site has some hundred. */
 const MAX_NAMES = 1_000;
@@ -26,13 +27,18 @@ function stepsOf(name: string): readonly string[] {
  */
 export function pageFrame(
   Frame: FrameClass,
-  fragments: { readonly reading: { hold(name: string, value: unknown): void } | undefined },
+  fragments: {
+    readonly reading:
+      | { hold(name: string, value: unknown): void; readonly holes?: Pick<OpenHoles, 'look'> | undefined }
+      | undefined;
+  },
 ): FrameClass {
   return class PageFrame extends Frame {
     override set(name: string, value: unknown, resolveUp?: boolean): void {
       // A loop variable, a macro's parameter and others are JavaScript variables, which the template uses without a
       // lookup. Most of what is set are the numbers of a loop.
       if (isObject(value)) fragments.reading?.hold(name, value);
+      else if (typeof value === 'string') fragments.reading?.holes?.look(value);
       const steps = stepsOf(name);
       const [first] = steps as readonly [string];
       const holder = resolveUp ? this.resolve(first, true) : undefined;

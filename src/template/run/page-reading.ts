@@ -1,7 +1,8 @@
-import type { PrivateNames } from '../../reads/private-names.ts';
-import type { ReadShape } from '../../reads/shape.ts';
+import { PrivateNames } from '../../reads/private-names.ts';
+import type { ReadShape, RootKind } from '../../reads/shape.ts';
 import type { PageWatch } from '../../render/ambient.ts';
 import type { Context, Frame } from '../nunjucks.ts';
+import type { OpenHoles } from './open-holes.ts';
 import type { TemplateReading } from './page-runtime.ts';
 import { recordingContext } from './recording-context.ts';
 
@@ -10,22 +11,38 @@ import { recordingContext } from './recording-context.ts';
  * outside of its fragments are not compared when it is served again, so it must not be kept if it read such a value.
  */
 export class PageReading implements TemplateReading {
+  /** Holes of the page, if they are left open. */
+  holes: OpenHoles | undefined;
   readonly #privateNames: PrivateNames;
-  readonly #found: (name: string, value: unknown) => void;
+  readonly #found: (path: readonly string[], value: unknown) => void;
   readonly #watch: PageWatch | undefined;
   /** Objects that may have private values as members, each with its path. */
-  readonly #carriers = new Map<object, readonly string[]>();
+  readonly #carriers: Map<object, readonly string[]>;
 
   /**
    * Looks for the given private names.
    *
-   * @param found called with each private value that is read, and its name
+   * @param found called with each private value that is read, and its path
    * @param watch told of all variables that are looked up
+   * @param carriers objects that may have private values as members
    */
-  constructor(privateNames: PrivateNames, found: (name: string, value: unknown) => void, watch: PageWatch | undefined) {
+  constructor(
+    privateNames: PrivateNames,
+    found: (path: readonly string[], value: unknown) => void,
+    watch: PageWatch | undefined,
+    carriers: Map<object, readonly string[]> = new Map(),
+  ) {
     this.#privateNames = privateNames;
     this.#found = found;
     this.#watch = watch;
+    this.#carriers = carriers;
+  }
+
+  /** Returns what another one of the same page is made with. */
+  static partsOf(reading: PageReading | undefined): ConstructorParameters<typeof PageReading> {
+    return reading === undefined
+      ? [NO_PRIVATE_NAMES, () => {}, undefined]
+      : [reading.#privateNames, reading.#found, reading.#watch, reading.#carriers];
   }
 
   lookup(_context: Context, _frame: Frame, name: string, value: unknown): void {
@@ -48,12 +65,12 @@ export class PageReading implements TemplateReading {
   }
 
   #look(path: readonly string[], value: unknown): void {
-    if (this.#privateNames.privateLength(path) === path.length) this.#found(path.at(-1) as string, value);
+    if (this.#privateNames.privateLength(path) === path.length) this.#found(path, value);
     if (this.#privateNames.mayHold(path) && typeof value === 'object' && value !== null)
       this.#carriers.set(value, path);
   }
 
-  enter(): void {}
+  enter(_context?: Context, _variables?: object): void {}
 
   lookupPast(_kind: 'context' | 'global', _context: Context, name: string, value: unknown): void {
     this.#lookUp(name, value);
@@ -95,24 +112,25 @@ export class PageReading implements TemplateReading {
   recording(context: Context): Context {
     return recordingContext(context, {
       read: (name, value) => {
-        this.#lookUp(name, value);
+        this.lookupPast('context', context, name, value);
         this.iterate(value);
       },
       unsure: () => {},
       all: () => {
         this.#watch?.lookedUpAll();
-        for (const [name, value] of Object.entries(context.ctx)) this.#look([name], value);
+        for (const [name, value] of Object.entries(context.ctx)) this.lookupPast('context', context, name, value);
       },
     });
   }
 
   /** A fragment that was compared hides nothing: its body would have looked these up. */
-  repeat({ roots }: ReadShape): void {
+  repeat({ roots }: ReadShape, _at: { read(kind: RootKind, name: string): unknown }): void {
     for (const { kind, node } of roots) if (kind !== 'helper') this.#watch?.lookedUp(node.step);
   }
 
   typed(): void {}
 }
 
+const NO_PRIVATE_NAMES = new PrivateNames([]);
 /** Path of any other object; no private name begins like this. */
 const ELSEWHERE: readonly string[] = [''];

@@ -2,8 +2,9 @@ import { peekOrNothing } from '../../reads/peek.ts';
 import { isPlaceholder } from '../../reads/placeholder.ts';
 import { BY_CALL, BY_COMPUTED_NAME, fromCall } from '../../reads/text-uses.ts';
 import type { Reading } from '../../render/body.ts';
-import type { Context, Frame, Runtime } from '../nunjucks.ts';
+import type { Context, Frame, Runtime, SafeStringClass } from '../nunjucks.ts';
 import { MethodWrappers } from './made-up-methods.ts';
+import type { OpenHoles } from './open-holes.ts';
 import { pageFrame } from './page-frame.ts';
 
 type Called = (this: unknown, ...args: unknown[]) => unknown;
@@ -56,6 +57,8 @@ export function methodOf(value: unknown): Method | undefined {
 
 /** Receives each step that the compiled templates of a page take. */
 export interface TemplateReading extends Reading {
+  /** The holes of the body that is rendered, if it is to be kept. */
+  readonly holes?: OpenHoles | undefined;
   /** A template or module runs, with a copy of `variables`; undefined if these are not the page's. */
   enter(context: Context, variables: Record<string, unknown> | undefined): void;
   /** A variable was looked up in the frames, then in the context. */
@@ -104,7 +107,10 @@ export function isPageRuntime(runtime: Runtime): runtime is PageRuntime {
 }
 
 /** Makes the runtime of one run of a template, whose macros see `context`. */
-export type MakeRuntime = new (context: Context) => PageRuntime;
+export interface MakeRuntime {
+  readonly prototype: PageRuntime;
+  new (context: Context): PageRuntime;
+}
 
 /**
  * Makes the runtime that the templates of a page receive: Nunjucks' own, which also tells the body being rendered about
@@ -147,6 +153,17 @@ export function pageRuntime(
       const macro = runtime.makeMacro.call(this, names, keywords, body);
       (macro as { [MACRO]?: Macro })[MACRO] = { context: this.context, body, isCaller: false };
       return macro;
+    },
+    // A macro returns its html in one, as does `super()`.
+    SafeString: safeString(runtime, fragments),
+    markSafe(value) {
+      const safe = runtime.markSafe(value);
+      return typeof value === 'string' ? printable(fragments, safe as object, value) : safe;
+    },
+    suppressValue(value, autoescape) {
+      const shown = runtime.suppressValue.call(this, value, autoescape);
+      if (typeof shown === 'object') fragments.reading?.holes?.print(shown);
+      return shown;
     },
     makeKeywordArgs(args) {
       const { caller } = args as { readonly caller?: unknown };
@@ -196,6 +213,20 @@ export function pageRuntime(
   }
   Object.setPrototypeOf(Derived.prototype, Object.assign(Object.create(runtime), overrides));
   return Derived as unknown as MakeRuntime;
+}
+
+/** Makes the class of html that is not escaped. It is a function, because it may return another object. */
+function safeString(runtime: Runtime, fragments: { readonly reading: TemplateReading | undefined }): SafeStringClass {
+  const { SafeString } = runtime;
+  const made = function safe(text: string): object {
+    return printable(fragments, new SafeString(text), text);
+  };
+  made.prototype = SafeString.prototype;
+  return made as unknown as SafeStringClass;
+}
+
+function printable(fragments: { readonly reading: TemplateReading | undefined }, safe: object, html: string): object {
+  return fragments.reading?.holes?.printable(safe, html) ?? safe;
 }
 
 /** Records that a tag receives operands. Of a list, the models in it are operands. */

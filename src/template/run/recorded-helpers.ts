@@ -36,11 +36,13 @@ export class RecordedHelpers {
   }
 
   #own(name: string, called: Called): Called {
-    if (this.#helpers.isStructural(called)) return called;
+    const isStructural = this.#helpers.isStructural(called);
     const isMoving = this.#helpers.isMoving(called);
     const fragments = this.#fragments;
     return function handed(this: unknown, ...args: unknown[]) {
+      fragments.reading?.holes?.look(args[0]);
       // Fast path: most filters receive a single text or number.
+      if (isStructural) return called.apply(this, args);
       if (args.length === 1 && !isObject(args[0])) return called.call(this, args[0]);
       if (args.some(isObject)) {
         const { reading } = fragments;
@@ -63,6 +65,7 @@ export class RecordedHelpers {
     return function handed(this: unknown, ...args: unknown[]) {
       const { reading } = fragments;
       if (reading === undefined) return called.apply(this, args);
+      reading.holes?.look(args[0]);
       reading.hand(args);
       const value = called.apply(isContext(this) ? reading.recording(this) : this, args);
       reading.given(value);

@@ -44,7 +44,7 @@ export class SharedTemplates {
       }
       return known;
     };
-    const makeRuntime = (runtime: Runtime) => this.#runtimeOf(runtime);
+    const makeRuntime = (runtime: Runtime) => this.runtimeOf(runtime);
     const own = {
       rootRenderFunc(
         this: Template,
@@ -58,6 +58,8 @@ export class SharedTemplates {
         const page = (env as PageEnvironment)[PAGE];
         page?.reading?.enter(context, page.handedOn);
         if (page !== undefined) {
+          const { handedOn } = page;
+          if (handedOn === undefined ? page.isImporting : page.isolated.has(handedOn)) page.isolated.add(context.ctx);
           page.handedOn = undefined;
           if (page.isImporting) page.modules.add(context);
           page.isImporting = false;
@@ -72,7 +74,8 @@ export class SharedTemplates {
     return Object.assign(Object.create(template), own);
   }
 
-  #runtimeOf(runtime: Runtime): MakeRuntime {
+  /** Returns the class of the runtimes of pages, made of that of Nunjucks. */
+  runtimeOf(runtime: Runtime): MakeRuntime {
     let made = this.#runtimes.get(runtime);
     if (made === undefined) {
       made = pageRuntime(runtime, this.#fragments, noteFailure);
@@ -98,8 +101,8 @@ function noteFailure({ env }: Context, error: unknown): void {
 function handingOn(run: Run, isImport: boolean): Run {
   return function handed(this: Template, ...args: unknown[]) {
     const page = (this.env as PageEnvironment)[PAGE];
-    if (page !== undefined) page.isImporting = isImport;
-    if (page?.reading !== undefined) {
+    if (page !== undefined) {
+      page.isImporting = isImport;
       const [variables] = args;
       page.handedOn =
         typeof variables === 'object' && variables !== null ? (variables as Record<string, unknown>) : undefined;

@@ -1,5 +1,6 @@
+import { CacheSweeperError } from '../../errors.ts';
 import { Recorder } from '../../reads/recorder.ts';
-import type { SetVariable } from '../../reads/variables.ts';
+import type { MarkSafe, SetVariable } from '../../reads/variables.ts';
 import type { Scope } from '../../reads/world.ts';
 import type { Body } from '../../render/body.ts';
 import type { BodyEvents, BodyReads, FragmentBody, RenderedBody } from '../../render/fragment-call.ts';
@@ -9,12 +10,16 @@ import { asyncBody } from './async-body.ts';
 import { BodyReading } from './body-reading.ts';
 import { frameOfBody, PageVariables, setAround, variablesOf } from './body-scope.ts';
 import { foundReads } from './found-reads.ts';
+import { type FoundHole, HoleFiller } from './hole-filler.ts';
+import type { HoleRead } from './hole-reading.ts';
+import { type HoleSpot, type Spot, spotFrom, spotThrough } from './hole-spot.ts';
+import { KeepingBody } from './keeping-body.ts';
+import { OpenHoles } from './open-holes.ts';
 import type { BodyDone, TagPlace } from './tag-place.ts';
 import { TextUsesOfRuns } from './text-uses.ts';
-import { WatchedBody } from './watched-body.ts';
 
 /** The body of one use of a fragment tag. The compiled template knows it as `cb.run`. */
-export class TagBody extends WatchedBody implements FragmentBody {
+export class TagBody extends KeepingBody implements FragmentBody {
   /** The scope for the body's variables. */
   readonly frame: Frame;
   /** Whether every part of the body has been rendered. */
@@ -23,6 +28,7 @@ export class TagBody extends WatchedBody implements FragmentBody {
   /** Returns the compiled template's own variable `frame`, or sets it. */
   frameVariable: ((to?: Frame) => Frame) | undefined;
   readonly #at: TagPlace;
+  #filler: HoleFiller | undefined;
 
   constructor(at: TagPlace, parent: Body | undefined, uncached: UncachedReason | undefined) {
     super(parent, uncached);
@@ -30,8 +36,9 @@ export class TagBody extends WatchedBody implements FragmentBody {
     this.frame = frameOfBody(at.frame);
   }
 
-  render(scope: Scope | undefined, { met, read }: BodyEvents): RenderedBody | Promise<unknown> {
+  render(scope: Scope | undefined, { met, read }: BodyEvents, hasOpenHoles: boolean): RenderedBody | Promise<unknown> {
     const texts = new TextUsesOfRuns();
+    this.holes = hasOpenHoles ? new OpenHoles() : undefined;
     const recorder = scope && new Recorder(scope, met, this.#at.site.except, texts);
     const reading = recorder && this.#reading(recorder, texts);
     this.reading = reading;
@@ -105,13 +112,64 @@ export class TagBody extends WatchedBody implements FragmentBody {
     if (!this.hasEnded || this.open > 0) throw asyncBody();
     const reads = ended(variables, isBack);
     setAround(context, frame, variables);
-    return { html: String(html), reads };
+    return { reads, ...this.#cut(String(html)) };
+  }
+
+  #cut(html: string): Omit<RenderedBody, 'reads'> {
+    const { holes } = this;
+    this.holes = undefined;
+    if (holes === undefined) return { html, holes: NONE, texts: NONE, spentOnHoles: 0 };
+    const cut = holes.cut(html);
+    return { html: cut?.html ?? '', holes: cut?.holes, texts: cut?.texts ?? NONE, spentOnHoles: holes.spent };
+  }
+
+  get filler(): HoleFiller {
+    this.#filler ??= new HoleFiller(this.#at);
+    return this.#filler;
+  }
+
+  get tag(): Spot {
+    return this.#at;
+  }
+
+  get markSafe(): MarkSafe {
+    return this.#at.markSafe;
+  }
+
+  spotOf(spot: Spot): HoleSpot | undefined {
+    return spotFrom(spot, this.#at);
+  }
+
+  spotThrough(hole: HoleSpot, tag: Spot): HoleSpot | undefined {
+    return spotThrough(hole, tag, this.#at);
+  }
+
+  /** The fragment is compared by them. */
+  hand(values: readonly unknown[]): void {
+    (this.reading as BodyReading | undefined)?.hand(values);
+  }
+
+  isOutside({ context, frame, handed, root }: Spot, name: string, isFramed: boolean): boolean {
+    // Of one template the compiler knows which JavaScript variables the body binds.
+    if (isFramed && handed.names.includes(name)) return root === this.#at.root && this.#at.handed.names.includes(name);
+    // Where the body has set it, its value may be that of before.
+    if (context === this.#at.context && Object.hasOwn(this.frame.variables, name)) return false;
+    return (this.reading as BodyReading).isOutside(context, frame, name, isFramed);
+  }
+
+  compare({ name, value }: HoleRead, there: unknown, hole: FoundHole): void {
+    if (!Object.is(value, there)) this.refuseRead(name, hole);
+  }
+
+  protected refuseRead(name: string, hole: FoundHole): never {
+    throw notThere(name, hole);
   }
 
   #reading(recorder: Recorder, texts: TextUsesOfRuns): BodyReading {
-    const { context, handed, environment } = this.#at;
+    const { context, handed, environment, site } = this.#at;
     texts.add(context);
     handed.names.forEach((name, i) => {
+      if (site.handedToHoles.includes(name)) return;
       try {
         recorder.root('variable', name, handed.values[i]);
       } catch {
@@ -121,7 +179,8 @@ export class TagBody extends WatchedBody implements FragmentBody {
     const ofComponent = (name: string): void => {
       if (environment.privateNames.privateLength([name]) !== undefined) this.refuse('private name');
     };
-    return new BodyReading(recorder, texts, { frame: this.frame, context, ofComponent });
+    const around = { frame: this.frame, context, ofComponent };
+    return new BodyReading(recorder, texts, around, this.holes as OpenHoles);
   }
 
   end(): void {
@@ -156,6 +215,20 @@ export class TagBody extends WatchedBody implements FragmentBody {
     });
     return inherited ?? '';
   }
+}
+
+const NONE: readonly never[] = [];
+
+function notThere(name: string, { sees }: FoundHole): CacheSweeperError {
+  const remedy =
+    sees === 'nothing'
+      ? `import its macro "with context", or pass what it needs: {% uncached ${name}=${name} %}`
+      : `pass what it needs, as plain data: {% uncached ${name}_id=${name}.id %}`;
+  return new CacheSweeperError(
+    'CACHESWEEPER_HOLE',
+    `{% uncached %} reads ${name}, which is another value where it will be filled on a hit, at the tag of the fragment ` +
+      `around: the body sets it, or a template that the body uses; ${remedy}`,
+  );
 }
 
 const CAUGHT = 'something catches an error of a loop or macro in the body, which changes the scope behind the tag';

@@ -1,3 +1,4 @@
+import type { Hole } from '../../cache/hole.ts';
 import { peek } from '../../reads/peek.ts';
 import type { Reads } from '../../reads/reads.ts';
 import type { RootKind } from '../../reads/shape.ts';
@@ -6,6 +7,10 @@ import type { Body } from '../../render/body.ts';
 import type { FragmentCall } from '../../render/fragment-call.ts';
 import type { UncachedReason } from '../../reporting/report.ts';
 import { setAround } from './body-scope.ts';
+import { HoleFiller } from './hole-filler.ts';
+import { KeepingBody } from './keeping-body.ts';
+import { filled } from './open-holes.ts';
+import { passedTo } from './passed.ts';
 import { namesNoVisitor } from './private-reads.ts';
 import { TagBody } from './tag-body.ts';
 import type { TagPlace } from './tag-place.ts';
@@ -17,6 +22,7 @@ export class TagCall implements FragmentCall {
   readonly operands: FragmentCall['operands'];
   readonly skip: FragmentCall['skip'];
   readonly #at: TagPlace;
+  #filler: HoleFiller | undefined;
 
   constructor(at: TagPlace, operands: FragmentCall['operands'], skip: FragmentCall['skip']) {
     this.place = at.site;
@@ -33,6 +39,34 @@ export class TagCall implements FragmentCall {
 
   newBody(around: Body | undefined, uncached?: UncachedReason): TagBody {
     return new TagBody(this.#at, around, uncached);
+  }
+
+  find(holes: readonly Hole[]): 'found' | 'pending' | 'gone' {
+    let isPending = false;
+    for (const hole of holes) {
+      const found = this.#holes.find(hole);
+      if (found === 'gone') return found;
+      if (found === 'pending') isPending = true;
+    }
+    return isPending ? 'pending' : 'found';
+  }
+
+  print(html: string, holes: readonly Hole[], texts?: readonly string[]): string {
+    const { page, markSafe } = this.#at;
+    const around = page.render.bodies.current;
+    if (around instanceof KeepingBody && around.takesHoles()) {
+      const fill = (hole: Hole) => this.#holes.fill(hole, passedTo(hole, markSafe));
+      return filled(html, holes, (hole, i) => around.passOn(hole, this.#at, texts?.[i], () => fill(hole)));
+    }
+    if (texts !== undefined) return filled(html, holes, (_, i) => texts[i] as string);
+    const filler = this.#holes;
+    return filled(html, holes, (hole) => filler.fill(hole, passedTo(hole, markSafe)));
+  }
+
+  /** Fills holes where the tag stands. */
+  get #holes(): HoleFiller {
+    this.#filler ??= new HoleFiller(this.#at);
+    return this.#filler;
   }
 
   set({ variables }: Reads): void {

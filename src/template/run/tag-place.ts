@@ -1,5 +1,5 @@
 import type { MarkSafe } from '../../reads/variables.ts';
-import type { Context, Frame } from '../nunjucks.ts';
+import type { Context, Frame, RootFunction } from '../nunjucks.ts';
 import type { TagSite, TemplateEnvironment } from './environment.ts';
 import type { Page } from './page.ts';
 import type { Handed } from './tag-scope.ts';
@@ -19,6 +19,8 @@ export interface TagPlace {
   readonly environment: TemplateEnvironment;
   readonly page: Page;
   readonly context: Context;
+  /** Identifies the template that the tag stands in. */
+  readonly root: RootFunction;
   readonly site: TagSite;
   readonly frame: Frame;
   readonly body: CompiledBody;

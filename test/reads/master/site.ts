@@ -129,9 +129,23 @@ const NO_TAGS = {
   },
 };
 
+/** The same templates with a loop of one step in the place of each hole, which ends what is set in it. */
+function withoutHoles(templates: Templates): Templates {
+  const all = Object.entries(templates);
+  return Object.fromEntries(
+    all.map(([name, text]) => [
+      name,
+      text
+        .replace(/{% uncached %}/g, '{% for unnamed in [1] %}')
+        .replace(/{% uncached (\w+)=(.*?) %}/g, '{% for $1 in [$2] %}')
+        .replace(/{% enduncached %}/g, '{% endfor %}'),
+    ]),
+  );
+}
+
 /** Nunjucks alone. */
 export function plainEnvironment(templates: Templates, style: Style): nunjucks.Environment {
-  const all = styled(templates, style);
+  const all = styled(withoutHoles(templates), style);
   const env = new nunjucks.Environment(new ObjectLoader(all) as nunjucks.ILoader, optionsOf(style));
   return withFunctions(env.addExtension('NoTags', NO_TAGS as never), all);
 }

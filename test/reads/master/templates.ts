@@ -228,6 +228,23 @@ function callOfMacro(w: Writer, s: Seed, scope: Scope): string | undefined {
   );
 }
 
+/** Variables that no loop of the generator binds anew. */
+const IN_HOLES = PAGE.filter(({ name }) => !['article', 'comment', 'rows'].includes(name));
+
+/** What a hole shows is of the page, or passed to it. */
+function hole(w: Writer, s: Seed, scope: Scope): string {
+  const name = w.name('p');
+  const isPassing = s.b % 2 === 0;
+  const passed = isPassing ? ` ${name}=("" ~ (${expression(kid(s, 0), scope)}))` : '';
+  const place = { inBody: true, isTop: false, inLoop: false, hasParent: false };
+  const inside = new Scope({ ...scope.place, ...place }, [
+    ...(isPassing ? [only(name, 'text' as const)] : []),
+    ...(scope.place.hasPage ? IN_HOLES : STRANGE),
+  ]);
+  const shown = print(expression(kid(s, 1), inside)) + (isPassing ? print(name) : '');
+  return `{% uncached${passed} %}${shown}${w.all(s.kids, inside)}{% enduncached %}`;
+}
+
 /** Html of a fragment, in a variable. */
 function captured(w: Writer, s: Seed, scope: Scope): readonly [set: string, name: string] {
   const name = w.name('box');
@@ -455,6 +472,7 @@ const CONSTRUCTS: Readonly<Record<string, readonly [weight: number, write: Const
       return `{% for ${pick(['comment in comments', 'article in articles', 'w in words'], s.b)} %}{% include ${name} %}{% endfor %}`;
     },
   ],
+  hole: [5, hole],
   component: [
     3,
     (_w, s, scope) => {

@@ -1,0 +1,181 @@
+import type { Hole, HoleTemplate } from '../../cache/hole.ts';
+import { CacheSweeperError } from '../../errors.ts';
+import type { Body } from '../../render/body.ts';
+import { type HoleBlock, type HoleBlocks, holeBlocksOf } from '../compile/hole-blocks.ts';
+import type { Context, ContextClass, Frame, RootFunction, Runtime } from '../nunjucks.ts';
+import { isolatedFrame } from './body-scope.ts';
+import { HoleBody } from './hole-body.ts';
+import { type HoleRead, HoleReading } from './hole-reading.ts';
+import type { HoleSpot, Spot } from './hole-spot.ts';
+import { PageReading } from './page-reading.ts';
+import { runBlock } from './run-block.ts';
+
+/** The hole of a template, as it is found from a tag. */
+export type FoundHole = HoleSpot & Pick<Hole, 'ordinal'>;
+
+/** A value that is passed to a hole, with its name. */
+export type Passed = readonly [name: string, value: unknown];
+
+/** Fills holes from one place. All see the variables as they are there, and change nothing outside of themselves. */
+export class HoleFiller {
+  /** Where the tag stands that shows the holes' fragment. */
+  readonly #seat: Spot;
+  /** What holes of each template share; by the template as an entry names it, or by that of the tag. */
+  #templates: Map<HoleTemplate | undefined, FilledTemplate> | undefined;
+  /** The frame below which holes are that see the variables around the tag. */
+  #frame: Frame | undefined;
+
+  constructor(seat: Spot) {
+    this.#seat = seat;
+  }
+
+  /** Whether a hole can be filled: its template is what it was. `pending` while that has to be loaded first. */
+  find({ template, ordinal }: Pick<FoundHole, 'template' | 'ordinal'>): 'found' | 'pending' | 'gone' {
+    const found = this.#templateOf(template);
+    if (found === 'pending') return found;
+    return found?.blocks.holes.has(ordinal) ? 'found' : 'gone';
+  }
+
+  /** Returns what a hole shows. It runs in the body that is being rendered, whose dependencies are those of the hole. */
+  fill(hole: FoundHole, passed: readonly Passed[]): string {
+    const { block, base, at } = this.#prepare(hole, passed);
+    return runBlock(block.run, this.#seat.page, at.context, at.runtime, base);
+  }
+
+  /**
+   * Like {@link fill}.
+   *
+   * @param around the body whose dependencies are those of the hole
+   * @param check called with each variable from outside that the hole looked up, also if it has failed with that
+   */
+  fillChecking(
+    hole: FoundHole,
+    passed: readonly Passed[],
+    around: Body | undefined,
+    check: (read: HoleRead) => void,
+  ): string {
+    const { environment, page } = this.#seat;
+    const { block, base, at } = this.#prepare(hole, passed);
+    const outer = around?.reading;
+    const reading = new HoleReading(outer instanceof PageReading ? outer : undefined, base, at.context);
+    const body = new HoleBody(environment, page, reading);
+    try {
+      return page.render.bodies.inside(body, () => runBlock(block.run, page, at.context, at.runtime, base));
+    } finally {
+      around?.include(body);
+      // Its template defines the others here as well, from the same source.
+      for (const read of reading.reads) if (!at.defined.has(read.name)) check(read);
+    }
+  }
+
+  #prepare(hole: FoundHole, passed: readonly Passed[]): Prepared {
+    const template = this.#templateOf(hole.template);
+    const block =
+      template === undefined || template === 'pending' ? undefined : template.blocks.holes.get(hole.ordinal);
+    if (block === undefined) throw noContent();
+    const missing = passed.filter(([, value]) => value === undefined).map(([name]) => name);
+    const at = this.#contextOf(hole, template as FilledTemplate, block, missing);
+    return { block, at, base: this.#base(hole, passed, missing) };
+  }
+
+  #templateOf(template: HoleTemplate | undefined): FilledTemplate | 'pending' | undefined {
+    const known = this.#templates?.get(template);
+    if (known !== undefined) return known;
+    const { environment, page, root: own } = this.#seat;
+    const root = template === undefined ? own : environment.rootOf(page, template);
+    if (root === 'pending') return root;
+    const blocks = root && holeBlocksOf(root);
+    if (root === undefined || blocks === undefined) return undefined;
+    const found = { root, blocks, contexts: new Map<string, HoleContext>() };
+    this.#templates ??= new Map();
+    this.#templates.set(template, found);
+    return found;
+  }
+
+  /** Returns the frame with what is passed to a hole. Below it are the hole's own variables. */
+  #base({ isFramed }: FoundHole, passed: readonly Passed[], missing: readonly string[]): Frame {
+    const base = isolatedFrame(isFramed ? this.#around : this.#seat.environment.newFrame());
+    for (const [name, value] of passed) base.set(name, value);
+    if (missing.length > 0) base.lookup = lookupHere;
+    return base;
+  }
+
+  /** The frame with the variables around the tag, and in it those that Nunjucks keeps in JavaScript alone. */
+  get #around(): Frame {
+    if (this.#frame !== undefined) return this.#frame;
+    const { frame, handed } = this.#seat;
+    this.#frame = frame.push(true);
+    for (const [i, name] of handed.names.entries()) this.#frame.set(name, handed.values[i]);
+    return this.#frame;
+  }
+
+  /**
+   * Returns the context that a hole runs in. A hole that defines macros or imports has its own, as has one that is passed
+   * nothing under some names: it does not see the page's variables of these names.
+   */
+  #contextOf(
+    { isInContext, sees }: HoleSpot,
+    template: FilledTemplate,
+    { defines }: HoleBlock,
+    missing: readonly string[],
+  ): HoleContext {
+    const kind = isInContext ? 'context' : sees;
+    const isOwn = defines || missing.length > 0;
+    const known = isOwn ? undefined : template.contexts.get(kind);
+    if (known !== undefined) return known;
+    const made = this.#newContext(isInContext, sees, template);
+    for (const name of missing) made.context.ctx[name] = undefined;
+    if (!isOwn) template.contexts.set(kind, made);
+    return made;
+  }
+
+  /** Makes a context with a copy of the page's variables, or none, and with what the template defines for its holes. */
+  #newContext(isInContext: boolean, sees: HoleSpot['sees'], { root, blocks }: FilledTemplate): HoleContext {
+    const { environment, page, context: around, root: own } = this.#seat;
+    const Context = around.constructor as ContextClass;
+    const context = new Context(sees === 'nothing' ? {} : around.ctx, {}, page.ownEnvironment);
+    environment.noteTemplate(context, root);
+    if (isInContext && root !== own) environment.noteTemplate(context, own);
+    const runtime = environment.newRuntime(context);
+    const { definitions } = blocks;
+    if (isInContext || definitions === undefined) return { context, runtime, defined: NOTHING };
+    runBlock(definitions, page, context, runtime, environment.newFrame());
+    const defined = Object.keys(context.ctx).filter((name) => context.ctx[name] !== around.ctx[name]);
+    return { context, runtime, defined: new Set(defined) };
+  }
+}
+
+interface FilledTemplate {
+  readonly root: RootFunction;
+  readonly blocks: HoleBlocks;
+  /** Contexts that its holes share, by what they see. */
+  readonly contexts: Map<string, HoleContext>;
+}
+
+interface HoleContext {
+  readonly context: Context;
+  readonly runtime: Runtime;
+  /** Names that its template has defined in it. */
+  readonly defined: ReadonlySet<string>;
+}
+
+interface Prepared {
+  readonly block: HoleBlock;
+  readonly base: Frame;
+  readonly at: HoleContext;
+}
+
+const NOTHING: ReadonlySet<string> = new Set();
+
+/** What is passed to a hole hides what is around, also if it is undefined. */
+function lookupHere(this: Frame, name: string): unknown {
+  return Object.hasOwn(this.variables, name) ? this.variables[name] : this.parent?.lookup(name);
+}
+
+function noContent(): CacheSweeperError {
+  return new CacheSweeperError(
+    'CACHESWEEPER_HOLE',
+    'the compiled code of this template has no content for {% uncached %}: compile it with the environment that the ' +
+      'sweeper is installed in, by this version of nunjucks-cachesweeper',
+  );
+}
