@@ -165,7 +165,8 @@ async function answer(
   if (address === undefined) return 'target';
   const { now, maxDataAge } = views.engine.settings;
   const since = requestStarted() ?? now() - maxDataAge;
-  const replaced = settings.replace && (await askReplace(exchange, settings.replace, address.urls));
+  const values = settings.replace && askReplace(exchange, settings.replace, address.urls);
+  const replaced = values instanceof Promise ? await values : values;
   if (settings.replace !== undefined && replaced === undefined) return 'nothing to replace';
   const request = new RequestValues(exchange, views, { replaced, visitor });
   const given = request.given(exchange.given?.(address) ?? []);

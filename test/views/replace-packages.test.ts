@@ -201,6 +201,33 @@ describe('Express: the packages as their READMEs use them', () => {
   });
 });
 
+test('Express: a handler that begins another session gets the token of that', async () => {
+  const { csrfSynchronisedProtection } = csrfSync({ getTokenFromRequest: (req) => req.body?._csrf });
+  const { sweeper } = made();
+  const app = express();
+  app.use(express.urlencoded({ extended: false }), ofExpress(), csrfSynchronisedProtection);
+  const replace = (req: Request) => ({ csrf: req.csrfToken?.() });
+  app.get('/form', forExpress.cacheView({ sweeper, ttl: 300, replace }), (req: Request, res: Response, next) => {
+    req.session.regenerate((error) => {
+      if (error) return next(error);
+      res.send(`<input name="_csrf" value="${req.csrfToken?.()}">`);
+    });
+  });
+  app.post('/form', (_req, res) => void res.send('accepted'));
+  app.use((error: { status?: number }, _req: Request, res: Response, _next: unknown) => {
+    res.status(error.status ?? 500).send('refused');
+  });
+  const url = opened(await serve(app));
+  for (let i = 0; i < 2; i++) {
+    const visitor = browser(url);
+    for (let again = 0; again < 2; again++) {
+      const { text, headers } = await visitor.get();
+      expect(headers['x-cache']).toMatch(/^(miss|skip) \(/);
+      expect((await visitor.post(tokenIn(text))).status).toBe(200);
+    }
+  }
+});
+
 describe('Fastify: @fastify/csrf-protection', () => {
   test.each(['@fastify/cookie', '@fastify/session'] as const)('reply.generateCsrf() with %s', async (sessionPlugin) => {
     const { sweeper, env, ran } = made();

@@ -2,12 +2,16 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import fastifyCompress from '@fastify/compress';
 import compression from 'compression';
+import express, { type Request, type Response } from 'express';
 import koaCompress from 'koa-compress';
+import { CacheSweeper } from 'nunjucks-cachesweeper';
+import * as forExpress from 'nunjucks-cachesweeper/express';
 import { MemcachedStore } from 'nunjucks-cachesweeper/memcached';
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { Site } from '../frameworks/framework-suite.ts';
+import { type Site, serve } from '../frameworks/framework-suite.ts';
 import { Memcached } from '../support/memcached.ts';
 import { Clock } from '../waiting/support.ts';
+import { ask } from './client.ts';
 import { sites } from './running.ts';
 import {
   allFrameworks,
@@ -338,6 +342,33 @@ describe.each(allFrameworks)('%s: values that are replaced', (_name, start) => {
     }
   });
 
+  test('what goes past the cache is private as well', async () => {
+    const { route } = formPage();
+    const { get } = await running([route], tokens());
+    const { cache, headers } = await get('/?a;b', visitor('ann'));
+    expect([cache, headers['cache-control']]).toEqual(['skip (target)', 'private, no-cache']);
+  });
+
+  test('a header with a token has a tag of its own, miss and hit: a 304 would leave another’s in the browser', async () => {
+    const { route } = formPage((locals, call) => {
+      call.set('X-CSRF-Token', String(locals.csrf));
+      return 'page';
+    });
+    const { get } = await running([route], tokens());
+    const tags: unknown[] = [];
+    for (const who of ['ann', 'ann', 'ben']) tags.push((await get('/', visitor(who))).headers.etag);
+    expect(tags[0]).toBe(tags[1]);
+    expect(tags[2]).not.toBe(tags[1]);
+    expect((await get('/', visitor('ben', { 'If-None-Match': String(tags[1]) }))).status).toBe(200);
+  });
+
+  test('what stands before and behind a value is no piece of it', async () => {
+    const { ran, route } = formPage(({ csrf }) => `csrf-${csrf}ann-0`);
+    const { get } = await running([route], tokens());
+    for (let i = 0; i < 2; i++) expect((await get('/', visitor('ann'))).text).toBe(`csrf-${csrfOf('ann')}ann-0`);
+    expect(ran).toHaveLength(1);
+  });
+
   test('HEAD gets the head of the page that GET would get', async () => {
     const { route } = formPage();
     const { get } = await running([route], tokens());
@@ -350,8 +381,11 @@ describe.each(allFrameworks)('%s: values that are replaced', (_name, start) => {
 
   test('whoever has the very page is told so, and whoever has another visitor’s is not', async () => {
     const { route } = formPage(({ csrf }) => `<input value="${csrf}">`);
-    const { get } = await running([route], tokens());
-    const first = await get('/', visitor('ann'));
+    const clock = new Clock();
+    const { get } = await running([route], tokens(), { now: clock.now });
+    const first = await get('/', visitor('ann', { 'If-None-Match': '*' }));
+    expect(first.status).toBe(200);
+    clock.advance(10_000);
     const tagOf = async (who: string) => String((await get('/', visitor(who))).headers.etag);
     const [ann, ben] = [await tagOf('ann'), await tagOf('ben')];
     expect(first.headers.etag).toBe(ann);
@@ -360,7 +394,7 @@ describe.each(allFrameworks)('%s: values that are replaced', (_name, start) => {
     const others: Record<string, string>[] = [
       { 'If-None-Match': ann },
       { 'If-None-Match': '*' },
-      { 'If-Modified-Since': new Date(Date.now() + 86_400_000).toUTCString() },
+      { 'If-Modified-Since': new Date(clock.now() + 86_400_000).toUTCString() },
     ];
     for (const condition of others) {
       const { status, text } = await get('/', visitor('ben', condition));
@@ -650,6 +684,20 @@ describe.each(allFrameworks)('%s: values that are replaced', (_name, start) => {
       }
     });
 
+    test('one that replace called for something else is read as ever', async () => {
+      const { route } = formPage((_locals, call) => called(call)(), {
+        replace: (request: unknown, response: unknown) => {
+          asked(request, response);
+          return replace(request, response);
+        },
+      });
+      const { get } = await running([route], tokens(leave));
+      for (const who of ['ann', 'ben']) {
+        const { text, cache } = await get('/', visitor(who));
+        expect([text, cache]).toEqual([`token-${who}-2-0123456789abcdef`, expect.stringMatching(/unseen/)]);
+      }
+    });
+
     test('one that replace did not call keeps the page from being stored', async () => {
       const { route } = formPage((_locals, call) => called(call)());
       const { get } = await running([route], tokens(leave));
@@ -739,6 +787,27 @@ const compressing: [string, (plan: Plan) => Promise<Site>, Partial<Plan>][] = [
   ['hapi', startHapi, {}],
 ];
 
+test('Express: a token that middleware puts among what it parsed is in no key', async () => {
+  const app = express();
+  const sweeper = new CacheSweeper();
+  let ran = 0;
+  app.use((req, _res, next) => {
+    req.body = { csrf: csrfOf(String(req.get('x-visitor'))) };
+    next();
+  });
+  const ofBody = (req: Request) => ({ csrf: req.body.csrf });
+  app.get('/', forExpress.cacheView({ sweeper, ttl: 300, replace: ofBody }), (req: Request, res: Response) => {
+    ran++;
+    res.send(`token ${req.body.csrf}`);
+  });
+  const site = await serve(app);
+  for (const who of ['ann', 'ben'])
+    expect((await ask(`${site.url}/`, { headers: visitor(who) })).body.toString()).toBe(`token ${csrfOf(who)}`);
+  expect(ran).toBe(1);
+  await site.close();
+  await sweeper.close();
+});
+
 describe.each(compressing)('%s, with a compression outside', (_name, start, plan) => {
   const running = sites(start, () => ({}));
 
@@ -773,6 +842,9 @@ describe.each(compressing)('%s, with a compression outside', (_name, start, plan
     const same = { 'Accept-Encoding': 'gzip', 'If-None-Match': String(tags[1]) };
     expect((await get('/', visitor('ben', same))).status).toBe(304);
     expect((await get('/', visitor('ann', same))).status).toBe(200);
+    const plain = (await get('/', visitor('ann', { 'Accept-Encoding': 'identity' }))).headers.etag;
+    // A strong tag names one sequence of bytes.
+    expect(tags[0] === plain).toBe(start === startHapi);
   });
 });
 

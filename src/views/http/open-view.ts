@@ -5,7 +5,6 @@ import type { Replacements } from '../replace/replacements.ts';
 import type { Headers } from './exchange.ts';
 import { MAX_OPEN, type OpenHeader, type OpenPlace, type Piece, without } from './open-places.ts';
 import { isCoded } from './reflection.ts';
-import { Remnants } from './remnants.ts';
 import { strongTag } from './reply.ts';
 
 /** A body without the values that are replaced. */
@@ -43,13 +42,11 @@ export function openBody(
   if (pieces === undefined) return 'value transformed';
   if (pieces.length > MAX_OPEN) return 'hole lost';
   const { rest: left, open } = without(body, pieces);
-  const remnants = new Remnants(replacements.values.values());
-  return remnants.areIn(spaced(left, open)) ? 'value transformed' : { body: left, open };
+  return replacements.remnants.areIn(spaced(left, open)) ? 'value transformed' : { body: left, open };
 }
 
 /** Takes the values out of headers. */
 export function openHeaders(headers: Headers, replacements: Replacements): OpenHeaders | OpenReason {
-  const remnants = new Remnants(replacements.values.values());
   const openHeaders: OpenHeader[] = [];
   const left: Record<string, OutgoingHttpHeader> = {};
   for (const [header, value] of Object.entries(headers)) {
@@ -60,7 +57,7 @@ export function openHeaders(headers: Headers, replacements: Replacements): OpenH
       const pieces = replacements.piecesOf(bytes);
       if (pieces === undefined) return 'value transformed';
       const { rest, open } = without(bytes, pieces);
-      if (remnants.areIn(spaced(rest, open))) return 'value transformed';
+      if (replacements.remnants.areIn(spaced(rest, open))) return 'value transformed';
       for (const place of open) openHeaders.push({ header, line, ...place });
       cut.push(open.length === 0 ? (text as string | number) : rest.toString('latin1'));
     }

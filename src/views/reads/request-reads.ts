@@ -112,7 +112,9 @@ export class RequestReads {
 
   /** Returns what the handler is given for a value that middleware left. */
   given(name: ReadName, value: unknown): unknown {
-    return typeof value === 'function' ? this.#values.shown(value, () => this.#otherwise(name)) : value;
+    if (typeof value !== 'function') return value;
+    const silently = (run: () => boolean) => this.silently(run);
+    return this.#values.shown(value, silently, () => this.#otherwise(name));
   }
 
   /** Records that a function which gives a replaced value was used in another way, too. */

@@ -63,6 +63,8 @@ export class RequestValues {
   /** Values that differ from visitor to visitor and are replaced in the page. */
   readonly #replaced: Replacements | undefined;
   readonly #visitor: object | undefined;
+  /** The session when the values were asked for, where functions gave some. */
+  readonly #mark: string;
   #cookies: ReadonlySet<string> | undefined;
   /** Models that were met in values. */
   readonly models: Identity[] = [];
@@ -76,6 +78,7 @@ export class RequestValues {
     // Keep them as they are before the handler runs: while it does, others stand in their places.
     this.#headers = exchange.incoming.headers;
     this.#locals = exchange.locals()[0];
+    this.#mark = replaced?.hasFunctions ? this.#sessionMark() : '';
   }
 
   /**
@@ -148,10 +151,23 @@ export class RequestValues {
   /**
    * Returns what the handler is given for a value that middleware left.
    *
+   * @param silently runs code whose reads do not count
    * @param others called when that is a function which is used for something else than a value that is replaced
    */
-  shown(value: unknown, others: () => void): unknown {
-    return this.#replaced?.shown(value, others) ?? value;
+  shown(value: unknown, silently: (run: () => boolean) => boolean, others: () => void): unknown {
+    if (this.#replaced === undefined) return value;
+    const isSame = () => silently(() => this.#sessionMark() === this.#mark);
+    return this.#replaced.shown(value, isSame, others);
+  }
+
+  /** Returns a text that is another when the handler has begun another session, or has changed what it holds. */
+  #sessionMark(): string {
+    const { visitors } = this.#exchange;
+    const ids = visitors.map((visitor) => {
+      const { session } = visitor as { readonly session?: Readonly<Record<string, unknown>> | null };
+      return [session?.id, session?.sessionId].map(String);
+    });
+    return JSON.stringify([sessionText(visitors), ids]);
   }
 
   #canonical(values: readonly unknown[], what: string): string {

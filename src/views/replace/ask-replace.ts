@@ -5,30 +5,39 @@ import { type Place, rememberCalls } from './remembered-calls.ts';
 import { Replacements } from './replacements.ts';
 
 /**
- * Asks the option `replace` for the values of a request.
+ * Asks the option `replace` for the values of a request. Needs no time unless the function does.
  *
  * @param urls what the handler is given and the key holds as it is
  * @returns undefined if a page of this request has nothing that could be replaced for sure
  * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION, and what the function throws
  */
-export async function askReplace(
+export function askReplace(
   exchange: Exchange,
   replace: (request: unknown, response: unknown) => unknown,
   urls: readonly string[],
-): Promise<Replacements | undefined> {
+): Replacements | undefined | Promise<Replacements | undefined> {
   const { results, undo } = rememberCalls(placesOf(exchange));
   let given: unknown;
   try {
     given = replace(exchange.request, exchange.reply ?? exchange.response);
-    if (given instanceof Promise) given = await given;
   } finally {
-    undo();
+    if (!(given instanceof Promise)) undo();
   }
-  const replacements = Replacements.of(given, results);
-  // A page that prints its address has the value of whoever made that, and not of whoever asks.
-  const address = JSON.stringify([exchange.target, urls, exchange.params]);
-  const isInAddress = replacements?.isIn(`${address}\n${unescaped(Buffer.from(address)).toString()}`);
-  return isInAddress ? undefined : replacements;
+  const check = (values: unknown) => checked(Replacements.of(values, results), exchange, urls);
+  return given instanceof Promise ? given.finally(undo).then(check) : check(given);
+}
+
+/** A page that prints its address has the value of whoever made that, and not of whoever asks. */
+function checked(
+  replacements: Replacements | undefined,
+  { target, params }: Exchange,
+  urls: readonly string[],
+): Replacements | undefined {
+  const address = JSON.stringify([target, urls, params]);
+  const isEscaped = /[%&\\]/.test(address);
+  const isThere =
+    replacements?.isIn(address) || (isEscaped && replacements?.isIn(unescaped(Buffer.from(address)).toString()));
+  return isThere ? undefined : replacements;
 }
 
 function placesOf({ holders, locals, functions = [] }: Exchange): Place[] {

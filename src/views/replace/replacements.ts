@@ -2,6 +2,7 @@ import { badOption } from '../../util/check-option.ts';
 import { describe } from '../../util/describe.ts';
 import { isPlain } from '../../util/plain.ts';
 import { type Piece, piecesWith } from '../http/open-places.ts';
+import { Remnants } from '../http/remnants.ts';
 
 /** Shorter values may stand somewhere else on a page by chance. */
 const MIN_VALUE = 16;
@@ -26,6 +27,7 @@ export class Replacements {
   readonly #functions: Functions;
   /** What handlers are given in the place of these functions. */
   readonly #shown = new Map<unknown, unknown>();
+  #remnants: Remnants | undefined;
 
   private constructor(values: ReadonlyMap<string, string>, functions: Functions) {
     this.values = values;
@@ -54,6 +56,17 @@ export class Replacements {
     }
     const all = new Set<unknown>(values.values());
     return new Replacements(values, new Map([...called].filter(([, result]) => all.has(result))));
+  }
+
+  /** Finds what is left of the values where they were cut out. */
+  get remnants(): Remnants {
+    this.#remnants ??= new Remnants(this.values.values());
+    return this.#remnants;
+  }
+
+  /** Whether functions that middleware left have given any of them. */
+  get hasFunctions(): boolean {
+    return this.#functions.size > 0;
   }
 
   /** Whether a value needs no place in a key: it is one that is replaced, or a function that gives one. */
@@ -105,14 +118,15 @@ export class Replacements {
    * Returns what a handler is given for a value that middleware left: in the place of a function that gave one of the
    * values, one that gives it again. A token that is made anew at each call would be another than the one that is replaced.
    *
+   * @param isSame whether the visitor's session is still that of the values
    * @param others called when the function is called in another way, of which nothing is known
    */
-  shown(value: unknown, others: () => void): unknown {
+  shown(value: unknown, isSame: () => boolean, others: () => void): unknown {
     if (typeof value !== 'function' || !this.#functions.has(value)) return value;
     const result = this.#functions.get(value);
     const again = new Proxy(value as () => unknown, {
       apply(target, self, args: []): unknown {
-        if (args.length === 0) return result;
+        if (args.length === 0 && isSame()) return result;
         others();
         return Reflect.apply(target, self, args);
       },
