@@ -8,6 +8,8 @@ export interface HoleRead {
   readonly value: unknown;
   /** Whether it was looked up in the variables around the hole first, and then in those of the page. */
   readonly isFramed: boolean;
+  /** The context of the macro that looked it up, if that is not of the hole's template; it is the same on a hit. */
+  readonly macro: Context | undefined;
 }
 
 /** Notes the variables from outside that a hole looks up, beside what is noted of the page around. */
@@ -16,20 +18,27 @@ export class HoleReading extends PageReading {
   readonly #base: Frame;
   /** The context that the hole runs in, and those of the templates that it includes, which have copies of it. */
   readonly #contexts: Set<Context>;
+  /** The variables of these contexts. */
+  readonly #variables: Set<object>;
 
   /**
    * @param around what notes the reads of the page; undefined if nothing does
    * @param base the frame with what is passed to the hole. What is found there, or below, is the hole's own
    * @param context the context that the hole runs in
+   * @param definitions noted what the definitions in that context look up
    */
-  constructor(around: PageReading | undefined, base: Frame, context: Context) {
+  constructor(around: PageReading | undefined, base: Frame, context: Context, definitions?: HoleReading) {
     super(...PageReading.partsOf(around));
     this.#base = base;
-    this.#contexts = new Set([context]);
+    this.#contexts = new Set(definitions === undefined ? [context] : definitions.#contexts);
+    this.#variables = new Set(definitions === undefined ? [context.ctx] : definitions.#variables);
   }
 
   override enter(context?: Context, variables?: object): void {
-    if (context !== undefined && variables !== undefined) this.#contexts.add(context);
+    // A macro's template may be included with variables of a module.
+    if (context === undefined || variables === undefined || !this.#variables.has(variables)) return;
+    this.#contexts.add(context);
+    this.#variables.add(context.ctx);
   }
 
   override lookup(context: Context, frame: Frame, name: string, value: unknown): void {
@@ -37,7 +46,8 @@ export class HoleReading extends PageReading {
     let at: Frame | null | undefined = frame;
     for (; at && at !== this.#base; at = at.parent) if (at.variables[name] !== undefined) return;
     if (at) {
-      if (!Object.hasOwn(this.#base.variables, name)) this.reads.push({ name, value, isFramed: true });
+      if (!Object.hasOwn(this.#base.variables, name))
+        this.reads.push({ name, value, isFramed: true, macro: undefined });
     } else {
       this.#ofContext(context, name, value);
     }
@@ -49,9 +59,9 @@ export class HoleReading extends PageReading {
   }
 
   #ofContext(context: Context, name: string, value: unknown): void {
+    if (!this.#contexts.has(context)) this.reads.push({ name, value, isFramed: false, macro: context });
     // What a template sets at its top it exports.
-    if (this.#contexts.has(context) && !context.exported.includes(name))
-      this.reads.push({ name, value, isFramed: false });
+    else if (!context.exported.includes(name)) this.reads.push({ name, value, isFramed: false, macro: undefined });
   }
 
   /** A fragment in the hole reads these where its tag stands, which is noted like any other lookup. */

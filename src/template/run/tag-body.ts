@@ -115,8 +115,10 @@ export class TagBody extends WatchedBody implements FragmentBody {
     }
     if (!this.hasEnded || this.open > 0) throw asyncBody();
     const reads = ended(variables, isBack);
-    setAround(context, frame, variables);
-    return { reads, ...this.#cut(String(html)) };
+    const cut = this.#cut(String(html));
+    // A body that has lost a hole is rendered again, and must not see what it has set.
+    if (cut.holes !== undefined) setAround(context, frame, variables);
+    return { reads, ...cut };
   }
 
   #cut(html: string): Omit<RenderedBody, 'reads'> {
@@ -219,7 +221,12 @@ export class TagBody extends WatchedBody implements FragmentBody {
    *
    * @throws CacheSweeperError CACHESWEEPER_HOLE
    */
-  static #check({ name, value, isFramed }: HoleRead, spot: Spot, chain: readonly Link[]): void {
+  static #check({ name, value, isFramed, macro }: HoleRead, spot: Spot, chain: readonly Link[]): void {
+    if (macro !== undefined) {
+      const setBy = chain.find(({ body }) => (body.reading as BodyReading | undefined)?.hasSetOutside(macro, name));
+      if (setBy !== undefined) throw notThere(name, setBy.found);
+      return;
+    }
     let at = spot;
     let isSeen = isFramed;
     for (const { body, found } of chain) {
