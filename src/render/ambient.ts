@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Hole } from '../cache/hole.ts';
 import type { Body } from './body.ts';
 import type { Render } from './render.ts';
 
@@ -87,6 +88,22 @@ export interface Part {
   readonly watch?: PageWatch;
 }
 
+/** The variables of one visitor, which the pages of a view are given and its holes see alone. */
+export interface Visitor {
+  /** As holes see them. */
+  readonly variables: Readonly<Record<string, unknown>>;
+  /** Returns a page's variables with the visitor's among them, whose reads outside of holes are recorded. */
+  among(variables: object): object;
+  /** Whether a name is one of them, on pages that were not given another value of that name. */
+  gives(name: string): boolean;
+  /** Returns what stands behind a value that a page was given. */
+  plain(value: unknown): unknown;
+  /** A page with holes was made. The texts are what they show on it. */
+  made(html: string, holes: readonly Hole[], texts: readonly string[]): void;
+  /** A page cannot be kept with its holes open. */
+  lost(why: string): void;
+}
+
 /** Watches the pages of a view. */
 export interface PageWatch {
   /** @param variables what the page was given */
@@ -95,11 +112,30 @@ export interface PageWatch {
   lookedUp(name: string): void;
   /** A function of a page asked for all variables. */
   lookedUpAll(): void;
+  /** Whether a private value may be shown all the same, because each visitor's own stands in its place. */
+  isReplaced(value: unknown): boolean;
+  /** Given where pages are kept with their holes open. */
+  readonly visitor?: Visitor | undefined;
 }
 
 /** Stands for the view that a request's code will belong to, once it is known whether there is one. */
 export class LatePart {
   part: Part | undefined;
+  /** The visitor's variables, if there is no view. */
+  visit: Readonly<Record<string, unknown>> | undefined;
+}
+
+const visitors = new Ambient<Readonly<Record<string, unknown>>>();
+
+/** Runs a request that no view is made for. Its pages are given the visitor's variables all the same. */
+export function inVisit<T>(variables: Readonly<Record<string, unknown>>, run: () => T): T {
+  return visitors.run(variables, run);
+}
+
+/** Returns the visitor's variables for pages of the running code. */
+export function currentVisit(): Readonly<Record<string, unknown>> | undefined {
+  const { current } = parts;
+  return visitors.current ?? (current instanceof LatePart ? current.visit : undefined);
 }
 
 const parts = new Ambient<Part | LatePart>();

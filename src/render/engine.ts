@@ -1,5 +1,6 @@
 import type { Entries } from '../cache/entries.ts';
 import type { TemplateDependency } from '../cache/entry.ts';
+import type { Hole } from '../cache/hole.ts';
 import type { TokenReader } from '../cache/token-reader.ts';
 import type { Tokens } from '../cache/tokens.ts';
 import { type Uncommitted, UncommittedTokenReader } from '../cache/uncommitted.ts';
@@ -25,6 +26,11 @@ import type { Watch } from './verify/watch.ts';
 export interface TemplateSource {
   /** Returns the templates that have changed, and those that this environment cannot find. */
   outdated(templates: readonly TemplateDependency[]): Promise<readonly TemplateDependency[]>;
+  /**
+   * Returns what holes show where nothing is known but some variables; undefined if one of them is of another environment,
+   * or of another version of its template.
+   */
+  fill(holes: readonly Hole[], variables: PageContext): Promise<readonly string[] | undefined>;
 }
 /** One of this many renders has its lookups timed. */
 const TIMED_RENDERS = 16;
@@ -89,6 +95,15 @@ export class Engine {
       outdated = (await source.deref()?.outdated(outdated)) ?? outdated;
     }
     return outdated.length === 0;
+  }
+
+  /** Fills the holes of a page that was kept with them open; undefined if a template is not what it was. */
+  async fill(holes: readonly Hole[], variables: PageContext): Promise<readonly string[] | undefined> {
+    for (const source of this.#sources) {
+      const texts = await source.deref()?.fill(holes, variables);
+      if (texts !== undefined) return texts;
+    }
+    return undefined;
   }
 
   /**

@@ -4,6 +4,7 @@ import { describe } from '../util/describe.ts';
 import type { Toolkit } from './compile/analysis.ts';
 import { Installation } from './installation.ts';
 import type {
+  ContextClass,
   Done,
   Environment,
   Lexer,
@@ -32,8 +33,13 @@ export function install(target: NunjucksEnvironment, engine: Engine, { name }: {
     if (installed.engine === engine) return;
     throw failed('this environment already has another sweeper: use one sweeper, or another environment');
   }
-  const { prototype, toolkit, runtime } = probe(env);
-  const installation = Installation.begin(env, engine, { toolkit, runtime, render: hookRender(prototype) }, name ?? '');
+  const { prototype, toolkit, runtime, Context } = probe(env);
+  const installation = Installation.begin(
+    env,
+    engine,
+    { toolkit, runtime, Context, render: hookRender(prototype) },
+    name ?? '',
+  );
   renderByName(env, installation.renders);
   noteTemplates(env, engine);
 }
@@ -73,9 +79,15 @@ interface TemplatePrototype {
  * A derived environment without loaders makes up an empty template, an extension added to it receives the parser, and a
  * template made of compiled code receives the runtime.
  */
-function probe(env: Environment): { prototype: TemplatePrototype; toolkit: Toolkit; runtime: Runtime } {
+function probe(env: Environment): {
+  prototype: TemplatePrototype;
+  toolkit: Toolkit;
+  runtime: Runtime;
+  Context: ContextClass;
+} {
   let toolkit: Toolkit | undefined;
   let runtime: Runtime | undefined;
+  let Context: ContextClass | undefined;
   const tag = 'cachesweeperprobe';
   const extension = {
     __name: tag,
@@ -97,15 +109,21 @@ function probe(env: Environment): { prototype: TemplatePrototype; toolkit: Toolk
   } catch {
     // The template was compiled only to reach parse().
   }
-  const root = (_env: object, _context: object, _frame: object, given: Runtime, done: Done<string>): void => {
+  const root = (_env: object, context: object, _frame: object, given: Runtime, done: Done<string>): void => {
     runtime = given;
+    Context = context.constructor as ContextClass;
     done(null, '');
   };
   new prototype.constructor({ type: 'code', obj: { root } }, bare, 'probe').render({});
-  if (toolkit === undefined || runtime === undefined || typeof prototype.render !== 'function') {
+  if (
+    toolkit === undefined ||
+    runtime === undefined ||
+    Context === undefined ||
+    typeof prototype.render !== 'function'
+  ) {
     throw failed('this version of Nunjucks is not known: expected 3.2.4 or later 3.2');
   }
-  return { prototype, toolkit, runtime };
+  return { prototype, toolkit, runtime, Context };
 }
 
 /**

@@ -47,6 +47,11 @@ export interface ExpressResponse extends ServerResponse {
   render(...args: never[]): unknown;
 }
 
+/** The response as the functions among the options receive it. */
+export interface RoutedResponse extends ExpressResponse {
+  readonly locals: Readonly<Record<string, unknown>>;
+}
+
 type Next = (error?: unknown) => void;
 
 /**
@@ -96,8 +101,8 @@ function watch(request: RoutedRequest, response: ExpressResponse): void {
  * @example
  * app.get('/articles/:slug', cacheView({ sweeper, ttl: 300, name: 'post-detail' }), handler);
  */
-export function cacheView<R extends ExpressRequest = RoutedRequest>(
-  options: ViewOptions<R>,
+export function cacheView<R extends ExpressRequest = RoutedRequest, S extends ExpressResponse = RoutedResponse>(
+  options: ViewOptions<R, S>,
 ): (request: ExpressRequest, response: ExpressResponse, next: Next) => void {
   const settings = checkViewOptions(options);
   watchResponses();

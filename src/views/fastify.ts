@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 // biome-ignore lint/suspicious/noTsIgnore: users without Fastify compile the declarations, too
 /** @ts-ignore an optional peer: only for the type of `config.cacheView` */
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { inRequest } from '../render/ambient.ts';
 import { badOption } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
@@ -55,17 +55,18 @@ export function requestStart(): (fastify: FastifyHooks, options: unknown, done: 
 }
 
 /** Options of the plugin. They apply where a route does not give its own. */
-export type PluginOptions<R> = Omit<ViewOptions<R>, 'ttl' | 'name' | 'path'> & Partial<Pick<ViewOptions<R>, 'ttl'>>;
+export type PluginOptions<R, S = FastifyReplyLike> = Omit<ViewOptions<R, S>, 'ttl' | 'name' | 'path'> &
+  Partial<Pick<ViewOptions<R, S>, 'ttl'>>;
 
 /** Options of a route, under `config.cacheView`; `true` for the plugin's options, `false` for no caching. */
-export type RouteViewOptions<R> = Partial<ViewOptions<R>> | boolean;
+export type RouteViewOptions<R, S = FastifyReplyLike> = Partial<ViewOptions<R, S>> | boolean;
 
 // biome-ignore lint/suspicious/noTsIgnore: as above
 /** @ts-ignore as above */
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** Whether and how the route's answers are cached. */
-    cacheView?: RouteViewOptions<FastifyRequest>;
+    cacheView?: RouteViewOptions<FastifyRequest, FastifyReply>;
   }
 }
 
@@ -80,9 +81,10 @@ declare module 'fastify' {
  * await fastify.register(cacheView({ sweeper }));
  * fastify.get('/articles/:slug', { config: { cacheView: { ttl: 300, name: 'post-detail' } } }, handler);
  */
-export function cacheView<R extends FastifyRequestLike = FastifyRequestLike>(
-  options: PluginOptions<R>,
-): (fastify: FastifyRoutes, options: unknown, done: () => void) => void {
+export function cacheView<
+  R extends FastifyRequestLike = FastifyRequestLike,
+  S extends FastifyReplyLike = FastifyReplyLike,
+>(options: PluginOptions<R, S>): (fastify: FastifyRoutes, options: unknown, done: () => void) => void {
   const { views } = checkViewOptions(typeof options === 'object' ? { ttl: 0, ...options } : options);
   watchResponses();
   return forAll((fastify: FastifyRoutes, _options, done) => {
@@ -97,7 +99,7 @@ export function cacheView<R extends FastifyRequestLike = FastifyRequestLike>(
       if (own !== true && (typeof own !== 'object' || own === null)) {
         throw badOption(`config.cacheView of ${route.url}`, 'options of cacheView, true or false', describe(own));
       }
-      const given = { path: route.url, ...options, ...(own === true ? {} : own) } as ViewOptions<R>;
+      const given = { path: route.url, ...options, ...(own === true ? {} : own) } as ViewOptions<R, S>;
       const settings = checkViewOptions(given, `config.cacheView of ${route.url}`);
       if (settings.name !== undefined) settings.views.routes.learn(settings.name, settings.path ?? route.url);
       expireOnWrite(settings);
@@ -203,7 +205,8 @@ function hookOf(settings: ViewSettings, route: string): Hook {
 }
 
 function prepare(reply: FastifyReplyLike, run: ViewRun): void {
-  watchGenerateCsrf(reply, () => run.refuse('csrf token'));
+  const taken = () => run.refuse('csrf token');
+  watchGenerateCsrf(reply, taken, (held) => run.reads.given('reply.generateCsrf', held));
   for (const name of ['view', 'viewAsync'] as const) copyFor(reply as Renderer, name, run);
   const { send } = reply;
   const sent = function (this: FastifyReplyLike, payload?: unknown) {
@@ -214,7 +217,10 @@ function prepare(reply: FastifyReplyLike, run: ViewRun): void {
     if (isStream(payload)) run.handOver(passedOn(payload, this));
     else {
       const given = bytesOf(this, payload);
-      run.handOver((body) => body === undefined || given?.equals(body) === true);
+      run.handOver(
+        (body) => body === undefined || given?.equals(body) === true,
+        () => given,
+      );
       run.ending();
     }
     return send.call(this, payload);

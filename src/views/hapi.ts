@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 // biome-ignore lint/suspicious/noTsIgnore: users without hapi compile the declarations, too
 /** @ts-ignore an optional peer: only for the type of `plugins.cacheView` */
 import type { Request } from '@hapi/hapi';
@@ -56,10 +57,11 @@ export function requestStart(): HapiPlugin {
 }
 
 /** Options of the plugin. They apply where a route does not give its own. */
-export type PluginOptions<R> = Omit<ViewOptions<R>, 'ttl' | 'name' | 'path'> & Partial<Pick<ViewOptions<R>, 'ttl'>>;
+export type PluginOptions<R> = Omit<ViewOptions<R, ServerResponse>, 'ttl' | 'name' | 'path'> &
+  Partial<Pick<ViewOptions<R>, 'ttl'>>;
 
 /** Options of a route, under `plugins.cacheView`; `true` for the plugin's options, `false` for no caching. */
-export type RouteViewOptions<R> = Partial<Omit<ViewOptions<R>, 'sweeper'>> | boolean;
+export type RouteViewOptions<R> = Partial<Omit<ViewOptions<R, ServerResponse>, 'sweeper'>> | boolean;
 
 // biome-ignore lint/suspicious/noTsIgnore: as above
 /** @ts-ignore as above */
@@ -132,6 +134,7 @@ export function cacheView<R extends HapiRequest = HapiRequest>(options: PluginOp
         // Connections that wait for their next request keep the context of the last one.
         res.once('close', () => {
           late.part = undefined;
+          late.visit = undefined;
         });
         return late;
       };
@@ -272,9 +275,12 @@ async function lookUp(
     return view instanceof MadeView ? view.coding(asked) : undefined;
   };
   const exchange = exchangeOf(request, send, text, coding);
-  await serveView(exchange, settings, (run) => {
-    if (run === undefined) return;
+  await serveView(exchange, settings, (run, visitor) => {
     const late = (request as { readonly [LATE]?: LatePart })[LATE];
+    if (run === undefined) {
+      if (late !== undefined) late.visit = visitor;
+      return;
+    }
     if (late !== undefined) late.part = run.part;
     made.set(request, new MadeView(request, run, exchange));
   });

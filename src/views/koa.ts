@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { inRequest } from '../render/ambient.ts';
 import { checkFreshOptions, type FreshOptions, isFresh } from './fresh.ts';
 import { standFirst, watchResponses } from './http/last-word.ts';
@@ -66,7 +66,7 @@ const written = new WeakSet<object>();
  * router.get('/articles/:slug', cacheView({ sweeper, ttl: 300, name: 'post-detail' }), handler);
  */
 export function cacheView<C extends KoaContext = KoaContext>(
-  options: ViewOptions<C>,
+  options: ViewOptions<C, ServerResponse>,
 ): (context: C, next: () => Promise<unknown>) => Promise<unknown> {
   const settings = checkViewOptions(options);
   watchResponses();
@@ -89,6 +89,7 @@ export function cacheView<C extends KoaContext = KoaContext>(
         const text = textOf(given);
         run.handOver(
           (body) => context.body === given && (text === undefined || body === undefined || body.equals(text)),
+          () => (typeof given === 'string' ? Buffer.from(given) : text),
         );
         // A stream is read later, in the handler's code.
         if (!isStream(given)) run.ending();

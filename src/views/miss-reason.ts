@@ -14,6 +14,7 @@ export type MissReason =
   | 'request no-store'
   | 'session changed'
   | 'csrf token'
+  | 'value transformed'
   | 'lost context'
   | 'changed outside'
   | 'nested view'

@@ -15,9 +15,10 @@ export type CachedStatus = (typeof CACHED_STATUSES)[number];
 /**
  * Options of `cacheView`, the same for all frameworks.
  *
- * @typeParam R the framework's request: `req` of Express, `request` of Fastify, `ctx` of Koa
+ * @typeParam R the framework's request: `req` of Express, `request` of Fastify and hapi, `ctx` of Koa
+ * @typeParam S the framework's response: `res` of Express, `reply` of Fastify; Node's of Koa and hapi
  */
-export interface ViewOptions<R = unknown> {
+export interface ViewOptions<R = unknown, S = unknown> {
   /** The sweeper whose bumps invalidate these views. */
   readonly sweeper: SweeperLike;
   /** Time to live: seconds, or text such as "10m". 0: the view does not expire and ends only with a bump. */
@@ -42,6 +43,33 @@ export interface ViewOptions<R = unknown> {
   readonly except?: readonly string[];
   /** Returns true for requests that must neither be answered from the cache nor fill it. Default: none. */
   readonly skip?: (request: R) => boolean | Promise<boolean>;
+  /**
+   * Returns texts that are others for each visitor or request and that the page, or a header, shows as they are: a token
+   * against forgery, the nonce of a policy. They are taken out of the page when it is stored, and this request's are put
+   * in when it is sent. Visitors who are logged in or have a session are answered from the cache, too. Each text has
+   * at least 16 visible ASCII characters and stands nowhere else by chance. Called before the handler. Default: none.
+   *
+   * @example
+   * replace: (req, res) => ({ nonce: res.locals.cspNonce, csrf: req.csrfToken() })
+   */
+  readonly replace?: (
+    request: R,
+    response: S,
+  ) => Readonly<Record<string, unknown>> | Promise<Readonly<Record<string, unknown>>>;
+  /**
+   * Returns the variables of the visitor, such as `user` and `csrfToken`. Pages are stored with their holes,
+   * `{% uncached %}`, open. Holes see these variables and what is passed to them, and nothing else. Outside of holes, what
+   * a template reads of them is in the view's key. Give them here in place of `render()`: they are variables of every page of
+   * the route. Visitors who are logged in or have a session are answered from the cache, too. Called before the
+   * handler. Default: none.
+   *
+   * @example
+   * holes: (req) => ({ user: req.user, csrfToken: req.csrfToken() })
+   */
+  readonly holes?: (
+    request: R,
+    response: S,
+  ) => Readonly<Record<string, unknown>> | Promise<Readonly<Record<string, unknown>>>;
   /**
    * Cookies with which a request goes past the cache whatever its handler reads; a final `*` matches any ending, and a
    * value that was signed for a visitor counts too. Default: those whose names speak of sessions, logins or tokens.
@@ -83,6 +111,8 @@ export interface ViewSettings {
   /** Whether a read counts. */
   readonly counts: (read: string) => boolean;
   readonly skip: ((request: unknown) => boolean | Promise<boolean>) | undefined;
+  readonly replace: ((request: unknown, response: unknown) => unknown) | undefined;
+  readonly holes: ((request: unknown, response: unknown) => unknown) | undefined;
   /** Whether a cookie identifies a visitor. */
   readonly isSession: IsSession;
   readonly models: ((request: unknown) => unknown) | undefined;
@@ -118,6 +148,8 @@ const CHECKS: { readonly [K in keyof ViewOptions]-?: readonly [Check, expected: 
   vary: [isFunction, 'a function of the request that returns a list'],
   except: [areTexts, 'a list of names of reads, such as "t" or "cookies.theme"'],
   skip: [isFunction, 'a function of the request'],
+  replace: [isFunction, 'a function of the request and the response that returns an object of texts'],
+  holes: [isFunction, 'a function of the request and the response that returns an object of variables'],
   cookies: [
     (value) => Array.isArray(value) && value.every((one) => isText(one) || one instanceof RegExp),
     'a list of names of cookies, or patterns for them',
@@ -143,7 +175,7 @@ const CHECKS: { readonly [K in keyof ViewOptions]-?: readonly [Check, expected: 
  * @param where name of the place in error messages
  * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION, CACHESWEEPER_BAD_TTL
  */
-export function checkViewOptions<R>(given: ViewOptions<R>, where = 'cacheView()'): ViewSettings {
+export function checkViewOptions<R, S>(given: ViewOptions<R, S>, where = 'cacheView()'): ViewSettings {
   if (typeof given !== 'object' || given === null) throw badOption(where, 'an object of options', describe(given));
   checkNames(where, given, Object.keys(CHECKS));
   for (const [name, [check, expected]] of Object.entries(CHECKS)) {
@@ -152,7 +184,10 @@ export function checkViewOptions<R>(given: ViewOptions<R>, where = 'cacheView()'
     if (!isMissing && !check(value)) throw badOption(`${where} ${name}`, expected, describe(value));
   }
   // Each framework's file passes requests of its own type, so the parameter type may be widened.
-  const { vary, skip, models } = given as unknown as Pick<ViewSettings, 'vary' | 'skip' | 'models'>;
+  const { vary, skip, replace, holes, models } = given as unknown as Pick<
+    ViewSettings,
+    'vary' | 'skip' | 'replace' | 'holes' | 'models'
+  >;
   const surrogate = typeof given.surrogate === 'string' ? { header: given.surrogate } : given.surrogate;
   return Object.freeze({
     views: viewsOf(given.sweeper) as Views,
@@ -164,6 +199,8 @@ export function checkViewOptions<R>(given: ViewOptions<R>, where = 'cacheView()'
     vary,
     counts: countingReads(given.except ?? []),
     skip,
+    replace,
+    holes,
     isSession: identifies([...(given.cookies ?? DEFAULT_COOKIES)]),
     models,
     statuses: new Set<number>(given.statuses ?? [200]),

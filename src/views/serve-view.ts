@@ -1,19 +1,25 @@
 import { channel } from 'node:diagnostics_channel';
 import type { Identity } from '../model/identity.ts';
-import { inPart, requestStarted } from '../render/ambient.ts';
+import { inPart, inVisit, requestStarted } from '../render/ambient.ts';
 import type { Body } from '../render/body.ts';
+import { askVisitor } from './holes/ask-visitor.ts';
+import { textsByName } from './holes/page-holes.ts';
 import { addressOf } from './http/address.ts';
 import { tagCodings } from './http/conditional.ts';
 import type { Exchange } from './http/exchange.ts';
+import { filledView } from './http/filled-view.ts';
 import { answerFor, markPersonal, NOT_SHARED } from './http/last-word.ts';
 import { record } from './http/recorder.ts';
 import { replyWith } from './http/reply.ts';
 import { type SkipReason, skipReason } from './http/request-rules.ts';
+import type { StoredView } from './http/sound-view.ts';
 import { Visit } from './http/visit.ts';
 import type { MissReason } from './miss-reason.ts';
 import type { ViewSettings } from './options.ts';
 import type { ReadReason } from './reads/request-reads.ts';
 import { RequestValues } from './reads/request-values.ts';
+import { askReplace } from './replace/ask-replace.ts';
+import type { Replacements } from './replace/replacements.ts';
 import { ViewRun } from './view-run.ts';
 import { ViewSlot } from './view-slot.ts';
 
@@ -79,7 +85,7 @@ export function settingsOf(incoming: object): ViewSettings | undefined {
 export async function serveView<T>(
   exchange: Exchange,
   settings: ViewSettings,
-  handler: (run: ViewRun | undefined) => T,
+  handler: (run: ViewRun | undefined, visitor?: Visitor) => T,
 ): Promise<Awaited<T> | undefined> {
   const { incoming } = exchange;
   const outer = settingsOfRequests.get(incoming);
@@ -92,9 +98,11 @@ export async function serveView<T>(
     return await handler(undefined);
   }
   settingsOfRequests.set(incoming, settings);
+  // Without them no page of the route is what it should be, so an error is the request's.
+  const visitor = settings.holes && (await askVisitor(exchange, settings.holes));
   let found: ViewRun | Passed | 'answered';
   try {
-    found = await answer(exchange, settings);
+    found = await answer(exchange, settings, visitor);
   } catch (error) {
     settings.views.report(error);
     found = 'error';
@@ -102,7 +110,8 @@ export async function serveView<T>(
   if (found === 'answered') return undefined;
   if (!(found instanceof ViewRun)) {
     note(exchange, settings, found);
-    return await handler(undefined);
+    if (visitor === undefined) return await handler(undefined);
+    return await inVisit(visitor, () => handler(undefined, visitor));
   }
   const run = found;
   answerFor(exchange.response, run);
@@ -111,10 +120,38 @@ export async function serveView<T>(
   return await inPart(run.part, () => handler(run));
 }
 
+type Visitor = Readonly<Record<string, unknown>>;
+
+const NONE: ReadonlyMap<string, string> = new Map();
+
+/** Returns texts that tell what differs between visitors: its names, and not its values. */
+function kindOf(replaced: Replacements | undefined, visitor: Visitor | undefined): readonly string[] {
+  const names = visitor && `holes ${JSON.stringify(Object.keys(visitor).sort())}`;
+  return [replaced?.key, names].filter((text) => text !== undefined);
+}
+
+/** Returns a stored view with this visitor's own in it; undefined if that is not to be had without the handler. */
+async function filled(
+  view: StoredView,
+  { views }: ViewSettings,
+  replaced: Replacements | undefined,
+  visitor: Visitor | undefined,
+): Promise<StoredView | undefined> {
+  const values = replaced?.values ?? NONE;
+  if (view.holes.length === 0) return filledView(view, values);
+  // An error of a template is the page's, which the handler renders next.
+  const texts = await views.engine.fill(view.holes, visitor ?? {}).catch(() => undefined);
+  return texts && filledView(view, new Map([...values, ...textsByName(texts)]));
+}
+
 /** Why the cache takes no part. */
 type Passed = SkipReason | ReadReason;
 
-async function answer(exchange: Exchange, settings: ViewSettings): Promise<ViewRun | Passed | 'answered'> {
+async function answer(
+  exchange: Exchange,
+  settings: ViewSettings,
+  visitor: Visitor | undefined,
+): Promise<ViewRun | Passed | 'answered'> {
   const { views, name } = settings;
   const { incoming, host, params } = exchange;
   if (name !== undefined && settings.path === undefined && exchange.pattern !== undefined) {
@@ -128,7 +165,10 @@ async function answer(exchange: Exchange, settings: ViewSettings): Promise<ViewR
   if (address === undefined) return 'target';
   const { now, maxDataAge } = views.engine.settings;
   const since = requestStarted() ?? now() - maxDataAge;
-  const request = new RequestValues(exchange, views);
+  const values = settings.replace && askReplace(exchange, settings.replace, address.urls);
+  const replaced = values instanceof Promise ? await values : values;
+  if (settings.replace !== undefined && replaced === undefined) return 'nothing to replace';
+  const request = new RequestValues(exchange, views, { replaced, visitor });
   const given = request.given(exchange.given?.(address) ?? []);
   if (given === undefined) return 'unseen';
   const part = {
@@ -136,7 +176,7 @@ async function answer(exchange: Exchange, settings: ViewSettings): Promise<ViewR
     host: settings.ignoreHost ? undefined : host,
     name,
     params,
-    kind: [request.kind(), given, exchange.route] as const,
+    kind: [request.kind(), given, ...kindOf(replaced, visitor), exchange.route],
     values: settings.vary?.(exchange.request) ?? [],
   };
   const slot = new ViewSlot(views.engine, {
@@ -152,19 +192,24 @@ async function answer(exchange: Exchange, settings: ViewSettings): Promise<ViewR
     if (own.uncached === undefined) view = await slot.find();
   }
   if (view === 'personal' || view === 'unseen') return view;
+  if (view !== undefined) view = await filled(view, settings, replaced, visitor);
   // Whoever stored it may have had other options.
   if (view !== undefined && settings.statuses.has(view.status) && view.body.length <= settings.maxBytes) {
     const control = { before: exchange.headers()['cache-control'], ours: settings.cacheControl };
     const reply = replyWith(view, incoming, now(), control);
-    answerFor(exchange.response);
+    if (replaced === undefined && visitor === undefined) answerFor(exchange.response);
+    else markPersonal(exchange.response);
     report(exchange, settings, 'hit', undefined);
     tagCodings(exchange.response);
     exchange.send(reply);
     return 'answered';
   }
   own ??= await slot.open();
-  const run = new ViewRun(exchange, settings, { slot, own, since, address, values: request }, (reason, detail) =>
-    report(exchange, settings, 'miss', reason, detail),
+  const run = new ViewRun(
+    exchange,
+    settings,
+    { slot, own, since, address, values: request, replaced, visitor },
+    (reason, detail) => report(exchange, settings, 'miss', reason, detail),
   );
   // What the handler reads is asked for all the same: caches on the way are told.
   if (own.uncached !== undefined) run.refuse('unknown token');
@@ -177,6 +222,7 @@ async function answer(exchange: Exchange, settings: ViewSettings): Promise<ViewR
  */
 const PERSONAL: ReadonlySet<MissReason> = new Set<MissReason>([
   'skip option',
+  'nothing to replace',
   'error',
   'request body',
   'personal',
@@ -188,7 +234,7 @@ function note(exchange: Exchange, settings: ViewSettings, reason: Passed): void 
   const { response } = exchange;
   response.setHeader('X-Cache', settings.debug ? `skip (${reason})` : 'skip');
   const visit = new Visit(exchange, settings.isSession);
-  if (PERSONAL.has(reason)) visit.mark();
+  if (PERSONAL.has(reason) || settings.replace !== undefined || settings.holes !== undefined) visit.mark();
   answerFor(response, visit);
   // Nobody looks at what the handler reads.
   if (reason === 'target') answerFor(response, NOT_SHARED);

@@ -14,8 +14,8 @@ export interface ViewPart {
   readonly host: string | undefined;
   readonly name: string | undefined;
   readonly params: Params;
-  /** Texts that tell what middleware left, and the route, from others. */
-  readonly kind: readonly [left: string, given: string, route: string];
+  /** Texts that tell what middleware left, what is replaced, and the route from others. Only the last may have several lines. */
+  readonly kind: readonly string[];
   /** Result of the option `vary`. */
   readonly values: readonly unknown[];
 }

@@ -2,6 +2,8 @@ import type { Identity } from '../model/identity.ts';
 import { currentPart, type PageWatch, type Part } from '../render/ambient.ts';
 import type { Body } from '../render/body.ts';
 import { AnswerHead } from './answer-head.ts';
+import { PageHoles } from './holes/page-holes.ts';
+import { VisitorVariables } from './holes/visitor-variables.ts';
 import type { Address } from './http/address.ts';
 import { isStrong, tagCodings, type Validators, validatorMet } from './http/conditional.ts';
 import { varyByOrigin } from './http/cors.ts';
@@ -14,6 +16,7 @@ import type { Head, ResponseEvents, Sent } from './http/recorder.ts';
 import { bringsSecret, isCoded, repeatsSecret } from './http/reflection.ts';
 import { storedView, strongTag } from './http/reply.ts';
 import { type ResponseReason, responseReason, varyNames } from './http/response-rules.ts';
+import type { StoredView } from './http/stored-view.ts';
 import { surrogateValue } from './http/surrogate.ts';
 import { Visit } from './http/visit.ts';
 import type { MissReason } from './miss-reason.ts';
@@ -23,6 +26,8 @@ import { describeRead } from './reads/read-report.ts';
 import { RequestReads } from './reads/request-reads.ts';
 import type { RequestValues, ValueText } from './reads/request-values.ts';
 import { RequestWindow } from './reads/request-window.ts';
+import { ReplacedView } from './replace/replaced-view.ts';
+import { Replacements } from './replace/replacements.ts';
 import { VariablesOutside } from './variables-outside.ts';
 import { ViewBody } from './view-body.ts';
 import type { ViewSlot } from './view-slot.ts';
@@ -34,6 +39,8 @@ const PERSONAL: ReadonlySet<MissReason> = new Set<MissReason>(['skip option', 'c
 export class ViewRun implements ResponseEvents, PageWatch, Asked {
   /** Whatever is rendered in this part belongs to the view. */
   readonly part: Part;
+  /** The visitor's variables, where pages are kept with holes for them. */
+  readonly visitor: VisitorVariables | undefined;
   /** What the handler reads of the request. */
   readonly reads: RequestReads;
   readonly #exchange: Exchange;
@@ -41,6 +48,8 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
   readonly #slot: ViewSlot;
   readonly #body: ViewBody;
   readonly #visit: Visit;
+  /** Takes what differs between visitors out of the page, if that is replaced. */
+  readonly #replaced: ReplacedView | undefined;
   /** Headers before the handler ran. */
   readonly #before: Headers;
   /** What the client says about the answer that it has, whatever the handler sees of it. */
@@ -55,6 +64,7 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
   readonly #values: RequestValues;
   readonly #window: RequestWindow;
   #refused: MissReason | undefined;
+  #why: string | undefined;
   #hasFailed = false;
   readonly #head: AnswerHead;
   readonly #outside = new VariablesOutside();
@@ -72,7 +82,8 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
    * Begins to record what the handler reads.
    *
    * @param parts `own`: dependencies that the view has in any case; `since`: earliest time its data was read, in
-   * milliseconds since 1970; `address`: what the handler is given; `values`: what reads find
+   * milliseconds since 1970; `address`: what the handler is given; `values`: what reads find; `replaced`: what differs
+   * between visitors and stands in the page
    * @param done called when the view is stored, or with the reason why not
    */
   constructor(
@@ -84,6 +95,8 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
       readonly since: number;
       readonly address: Address;
       readonly values: RequestValues;
+      readonly replaced: Replacements | undefined;
+      readonly visitor: Readonly<Record<string, unknown>> | undefined;
     },
     done: (reason: MissReason | undefined, detail: string | undefined) => void,
   ) {
@@ -95,6 +108,18 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
     this.#body.include(parts.own);
     this.#before = exchange.headers();
     this.#values = parts.values;
+    const { replaced, visitor } = parts;
+    const holes = visitor && new PageHoles();
+    this.visitor =
+      visitor &&
+      new VisitorVariables(visitor, {
+        read: (name) => this.reads.read(name),
+        differs: (name) => this.#refuseWhy('personal', `${name}: the page has another one than holes gives`),
+        made: (...page) => holes?.made(...page),
+        lost: (name) => this.#refuseWhy('hole lost', name === '' ? name : `${name} is not what holes gives`),
+      });
+    if (replaced !== undefined || visitor !== undefined)
+      this.#replaced = new ReplacedView(exchange, replaced ?? Replacements.NONE, this.#before, holes);
     // It has no body. What it reads tells whether its head may be kept by proxies.
     if (exchange.incoming.method === 'HEAD') this.#refused = 'head request';
     if (/no-store/i.test(exchange.incoming.headers['cache-control'] ?? '')) this.#refused = 'request no-store';
@@ -121,6 +146,12 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
     this.#refused ??= reason;
   }
 
+  /** @param why says more about the reason, in reports */
+  #refuseWhy(reason: MissReason, why: string): void {
+    if (this.#refused === undefined && why !== '') this.#why = why;
+    this.refuse(reason);
+  }
+
   /** Notes that the handler failed. Whatever is answered then is an error page, whatever its status. */
   failed(): void {
     this.#hasFailed = true;
@@ -134,6 +165,7 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
   isPersonal(): boolean {
     this.#lastControl = this.#exchange.response.getHeader('cache-control');
     // What was read as a whole may hold a visitor's own.
+    if (this.#replaced !== undefined) return true;
     if (this.#body.isPersonal || this.reads.reason !== undefined) return true;
     return this.reads.silently(() => this.#visit.isPersonal());
   }
@@ -157,6 +189,10 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
     if (models.length > 0) this.depend(models).catch(() => {});
   }
 
+  isReplaced(value: unknown): boolean {
+    return this.#values.isReplaced(value) || this.visitor?.has(value) === true;
+  }
+
   pageBegins(variables: object): void {
     this.#outside.pageBegins();
     this.reads.pageBegins(variables);
@@ -164,11 +200,13 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
 
   lookedUp(name: string): void {
     if (this.#outside.has(name)) this.refuse('changed outside');
+    if (this.visitor?.lookedUp(name)) return;
     this.#window.lookedUp(name);
   }
 
   lookedUpAll(): void {
     if (this.#outside.areThere) this.refuse('changed outside');
+    this.visitor?.lookedUpAll();
     this.#window.lookedUpAll();
   }
 
@@ -216,13 +254,14 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
     const { cacheControl, surrogate, debug } = this.#settings;
     varyByOrigin(response, incoming.headers.origin);
     if (!this.#head.varyByReads(body !== undefined)) this.#mayBeShared = false;
-    const reason = this.#reason(status, headers) ?? this.#bodyReason(headers, body);
+    const reason = this.#reason(status, headers) ?? this.#bodyReason(status, headers, body);
     if (reason !== undefined) this.refuse(reason);
     response.setHeader('X-Cache', debug && reason !== undefined ? `miss (${reason}${this.#detail(reason)})` : 'miss');
     if (reason !== undefined) return;
     this.#head.addControl(headers['cache-control'], cacheControl);
     response.setHeader('Accept-Ranges', 'none');
-    if (body !== undefined && !isStrong(headers.etag)) response.setHeader('ETag', strongTag(headers, body));
+    if (this.#replaced !== undefined) this.#replaced.tag(response);
+    else if (body !== undefined && !isStrong(headers.etag)) response.setHeader('ETag', strongTag(headers, body));
     if (surrogate !== undefined) response.setHeader(surrogate.header, this.#surrogate(surrogate, body !== undefined));
     tagCodings(response);
   }
@@ -230,6 +269,7 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
   /** Whether the client has exactly what is about to be sent, stored or not; if so, sets the tag that it knows. */
   #isNotModified({ status, body }: Head): boolean {
     if (status !== 200 || body === undefined) return false;
+    if (this.#replaced !== undefined && this.#validators['if-none-match']?.trim() === '*') return false;
     const { response } = this.#exchange;
     const etag = text(response.getHeader('etag') as Headers[string]);
     const met = validatorMet(this.#validators, etag, text(response.getHeader('last-modified')) || undefined);
@@ -270,9 +310,12 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
    *
    * @param isSame whether the body about to be sent is still that answer; the body is undefined if it is not in one
    * piece
+   * @param given returns the body of that answer, if it is in one piece
    */
-  handOver(isSame: (body: Buffer | undefined) => boolean): void {
-    this.#head.handOver(this.reads.silently(() => this.#exchange.headers()));
+  handOver(isSame: (body: Buffer | undefined) => boolean, given: () => Buffer | undefined = () => undefined): void {
+    const headers = this.reads.silently(() => this.#exchange.headers());
+    this.#head.handOver(headers);
+    this.#replaced?.handOver(headers, given());
     this.#isSame = isSame;
   }
 
@@ -281,7 +324,7 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
     const { views } = this.#settings;
     const keep = () =>
       this.#keep(sent).then(
-        (reason) => this.#done(reason, reason === this.reads.reason ? this.reads.detail : undefined),
+        (reason) => this.#done(reason, this.#detailOf(reason)),
         (error) => {
           views.report(error);
           this.#done('error', undefined);
@@ -291,28 +334,30 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
   }
 
   /** Runs synchronously unless there is something to wait for, so that the next request finds the view. */
-  async #keep({ status, headers, sentHeaders, body, fault }: Sent): Promise<MissReason | undefined> {
+  async #keep({ status, sentHeaders, fault, ...sent }: Sent): Promise<MissReason | undefined> {
+    const { headers, body } = this.#given(sent.headers, sent.body);
     this.#dependOnMet();
     if (this.#asking.size > 0) await Promise.all(this.#asking);
     if (this.#skip instanceof Promise ? await this.#skip : this.#skip) return 'skip option';
     // Headers that others set later, until the head was sent, count as well.
-    const last = { ...sentHeaders, 'cache-control': this.#lastControl ?? '' };
+    const shown = this.#replaced?.sent(sentHeaders) ?? sentHeaders;
+    const last = { ...shown, 'cache-control': this.#lastControl ?? '' };
     const reason = this.#refused ?? fault ?? this.#reason(status, headers) ?? this.#responseReason(status, last);
     if (reason !== undefined) return reason;
     if (body === undefined) return 'too large';
-    const parts = [{ headers, body: this.#isSearched ? undefined : body }, { headers: sentHeaders }];
-    if (repeatsSecret(this.#exchange, parts)) return 'csrf token';
-    if (this.#settings.ignoreHost && repeatsHost(this.#exchange, headers, body)) return 'repeats host';
-    const { surrogate } = this.#settings;
-    const lifetime = lifetimeOf(this.#head.said(headers), this.#answered);
+    const { surrogate, views } = this.#settings;
     // Now all dependencies are known, and all reads.
     const named = surrogate && { [surrogate.header.toLowerCase()]: this.#surrogate(surrogate, true) };
+    const all = { ...this.#head.stored(headers), ...named };
+    const view = this.#opened(storedView({ status, headers: all, body }, this.#before, views.engine.settings.now()));
+    if (typeof view === 'string') return view;
+    const searched = this.#isSearched ? undefined : view.body;
+    const parts = [{ headers: this.#ruled(headers), body: searched }, { headers: shown }];
+    if (repeatsSecret(this.#exchange, parts)) return 'csrf token';
+    if (this.#settings.ignoreHost && repeatsHost(this.#exchange, headers, body)) return 'repeats host';
+    const lifetime = lifetimeOf(this.#head.said(headers), this.#answered);
     return this.#slot.keep({
-      view: storedView(
-        { status, headers: { ...this.#head.stored(headers), ...named }, body },
-        this.#before,
-        this.#settings.views.engine.settings.now(),
-      ),
+      view,
       reads: this.#allReads(headers),
       dependencies: this.#body.dependencies,
       since: this.part.since,
@@ -326,17 +371,27 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
     const { reason } = this.reads;
     if (this.#outside.mayBeUsed) this.refuse('changed outside');
     const known = reason ?? this.#refused ?? this.#responseReason(status, headers) ?? this.#body.uncached;
-    return known ?? (this.#hasFailed ? 'error page' : this.#visit.foundOut());
+    if (known !== undefined) return known;
+    if (this.#hasFailed) return 'error page';
+    return this.#replaced?.wasLoggedIn ? this.#visit.sessionChanged() : this.#visit.foundOut();
   }
 
   /** Checks the body. An outer compression may change it; any other outer change may be for this visitor alone. */
-  #bodyReason(headers: Headers, body: Buffer | undefined): MissReason | undefined {
+  #bodyReason(status: number, headers: Headers, body: Buffer | undefined): MissReason | undefined {
     const { engine } = this.#settings.views;
     // Check here, because the sending code is still in its transaction.
     if (this.#names.some((name) => engine.isUncommitted(name))) return 'unknown token';
     if (!isCoded(headers) && this.#isSame?.(body) === false) return 'changed outside';
-    this.#isSearched = body !== undefined;
-    if (repeatsSecret(this.#exchange, [{ headers, body }])) return 'csrf token';
+    const given = this.#given(headers, body);
+    let searched = given.body;
+    if (this.#replaced !== undefined && searched !== undefined) {
+      const made = { status, headers: this.#head.stored(given.headers), body: searched };
+      const view = this.#opened(storedView(made, this.#before, 0));
+      if (typeof view === 'string') return view;
+      searched = view.body;
+    }
+    this.#isSearched = searched !== undefined;
+    if (repeatsSecret(this.#exchange, [{ headers: this.#ruled(given.headers), body: searched }])) return 'csrf token';
     // What the rest of the body repeats cannot be taken back from a proxy.
     if (body === undefined && bringsSecret(this.#exchange)) this.markPersonal();
     return undefined;
@@ -355,7 +410,7 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
   #allReads(headers: Headers): ReadonlyMap<ReadName, ValueText> {
     const all = new Map(this.reads.found);
     // A compressed body is only for clients that accept its coding, even if Vary does not say so.
-    const maybeCoded = isCoded(headers) || this.#exchange.mayCompress;
+    const maybeCoded = isCoded(headers) || (this.#exchange.mayCompress && this.#replaced === undefined);
     const named = varyNames(this.#head.said(headers));
     for (const name of maybeCoded ? ['accept-encoding', ...named] : named) {
       if (name === 'accept-encoding' && !maybeCoded && this.#exchange.compressesAnswers === true) continue;
@@ -366,16 +421,47 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
   }
 
   #detail(reason: MissReason): string {
-    const { reads } = this;
-    return reason === reads.reason && reads.detail !== undefined ? `: ${reads.detail}` : '';
+    const detail = this.#detailOf(reason);
+    return detail === undefined ? '' : `: ${detail}`;
+  }
+
+  /** Says more about a reason, if more is known. */
+  #detailOf(reason: MissReason | undefined): string | undefined {
+    const { reads, visitor } = this;
+    if (reason === undefined || (reason !== reads.reason && reason !== this.#refused)) return undefined;
+    if (reason !== reads.reason) return this.#why;
+    const name = reads.detail === undefined ? undefined : lastStep(reads.detail);
+    if (reason !== 'personal' || name === undefined || !visitor?.gives(name)) return reads.detail;
+    return `${reads.detail}; leave ${name} out: holes gives it to the template`;
   }
 
   #responseReason(status: number, headers: Headers): ResponseReason | undefined {
-    return responseReason(status, this.#head.said(headers), this.#settings.statuses, this.#answered);
+    const said = this.#ruled(this.#head.said(headers));
+    return responseReason(status, said, this.#settings.statuses, this.#answered);
+  }
+
+  /** Returns headers for the rules of what is stored. */
+  #ruled(headers: Headers): Headers {
+    return this.#replaced?.ruled(headers) ?? headers;
+  }
+
+  /** Returns what may be stored of an answer that is sent. */
+  #given(headers: Headers, body: Buffer | undefined): { readonly headers: Headers; readonly body: Buffer | undefined } {
+    return this.#replaced?.given(headers, body) ?? { headers, body };
+  }
+
+  /** Takes the values that are replaced out of a view. */
+  #opened(view: StoredView): StoredView | MissReason {
+    return this.#replaced?.open(view) ?? view;
   }
 
   #fail(error: unknown): void {
     this.refuse('error');
     this.#settings.views.report(error);
   }
+}
+
+/** Returns the variable in a report of a read, such as `user` in `req.user (handler.js:3)`. */
+function lastStep(detail: string): string | undefined {
+  return /^[\w.$-]*?([\w$]+)(?:\s|$)/.exec(detail)?.[1];
 }

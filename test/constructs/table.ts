@@ -58,6 +58,120 @@ function page(
 /** A fragment around some template text. */
 const f = (model: string, body: string) => `{% cachesweeper ${model} 500 %}{{ ran() }}${body}{% endcachesweeper %}`;
 
+/** What every page shows anew. */
+const hole = '{% uncached %}<i>{{ visitor }}{{ html }}</i>{% enduncached %}';
+const holeOf = (id: string) => `{% uncached id=${id} %}<i>{{ id }}:{{ visitor }}</i>{% enduncached %}`;
+
+/** Holes in each construct around them. */
+function holes(): readonly Construct[] {
+  const files = {
+    'hole.njk': `[${hole}]`,
+    'holes.njk': `{% macro form(id, label="l") %}{{ label }}${holeOf('id')}{% endmacro %}{% macro twice(id) %}{{ form(id) }}{{ form(id, label="m") }}{% endmacro %}`,
+    'using.njk':
+      '{% from "holes.njk" import form with context %}{% uncached %}{{ visitor }}{{ form(visitor) }}{% enduncached %}',
+    'base.njk': `<{% block a %}base ${hole}{% endblock %}>`,
+  };
+  const hp = (name: string, source: string, more: object = {}) => page(name, source, { with: files, ...more });
+  return [
+    hp('hole', f('article', `a${hole}b`)),
+    hp('hole at both ends', f('article', `${hole}a${hole}`)),
+    hp('hole outside a body', `a${holeOf('article.id')}b`),
+    hp('empty hole', f('article', 'a{% uncached %}{% enduncached %}b')),
+    hp('hole in a loop', f('article', `{% for c in comments %}${holeOf('c.id')}{% endfor %}`)),
+    hp('hole in a loop over a record', f('article', `{% for k, c in record %}${holeOf('k')}{% endfor %}`)),
+    hp(
+      'hole in a fragment of a loop',
+      `{% for c in comments %}${f('c', `${hole}{% uncached %}{{ c.id }}{% enduncached %}`)}{% endfor %}`,
+    ),
+    hp(
+      'hole in a fragment of a loop over pairs',
+      `{% for id, c in pairs %}${f('c', '{% uncached %}{{ id }}{{ visitor }}{% enduncached %}')}{% endfor %}`,
+    ),
+    hp('hole in a condition', f('article', `{% if yes %}${hole}{% else %}-{% endif %}{% if no %}${hole}{% endif %}`)),
+    hp('hole in a switch', f('article', `{% switch kind %}{% case "a" %}A{% case "b" %}${hole}{% endswitch %}`)),
+    hp('hole in an include', f('article', 'a{% include "hole.njk" %}{% include "hole.njk" %}')),
+    hp(
+      'hole in an include in a loop',
+      f('article', '{% for c in comments %}{{ c.id }}{% include "hole.njk" %}{% endfor %}'),
+    ),
+    hp('hole in a macro', `{% macro m(id) %}(${holeOf('id')}){% endmacro %}${f('article', '{{ m(1) }}{{ m(2) }}')}`),
+    hp(
+      'hole in a macro of the body',
+      f('article', `{% macro m(id) %}(${holeOf('id')}){% endmacro %}{{ m(1) }}{{ m(2) }}`),
+    ),
+    hp('hole in an imported macro', `{% import "holes.njk" as h %}${f('article', '{{ h.form(1) }}{{ h.twice(2) }}')}`),
+    hp(
+      'hole in a macro imported with context',
+      `{% import "holes.njk" as h with context %}${f('article', '{{ h.form(1) }}{{ h.twice(2) }}')}`,
+    ),
+    hp(
+      'hole in a macro imported in the body',
+      f('article', '{% from "holes.njk" import twice with context %}{{ twice(article.id) }}'),
+    ),
+    hp(
+      'hole in what call passes in',
+      `{% macro w() %}<b>{{ caller() }}</b>{% endmacro %}${f('article', `{% call w() %}${hole}{% endcall %}`)}`,
+    ),
+    hp('hole that uses imports of its include', f('article', '{% include "using.njk" %}')),
+    hp(
+      'hole in the parent block',
+      `{% extends "base.njk" %}{% block a %}${f('article', '{{ super() }}')}{% endblock %}`,
+    ),
+    hp('hole in a block', `{% extends "base.njk" %}{% block a %}${f('article', hole)}{% endblock %}`),
+    hp(
+      'hole in a nested fragment',
+      f('article', `1${f('other', `2${hole}${f('comment', holeOf('comment.id'))}`)}${hole}`),
+    ),
+    hp(
+      'hole in a fragment that stands alone and inside',
+      `${f('other', hole)}${f('article', `{% include "one.njk" %}`)}{% include "one.njk" %}`,
+      { with: { ...files, 'one.njk': f('other', hole) } },
+    ),
+    hp(
+      'fragment in a hole',
+      f('article', `{% uncached %}{{ visitor }}${f('comment', '{{ comment.text }}')}{% enduncached %}`),
+    ),
+    hp('fragment with a hole in a hole', f('article', `{% uncached %}${f('comment', hole)}{% enduncached %}`)),
+    hp('hole in a hole', f('article', `{% uncached %}a${hole}{% enduncached %}`)),
+    hp(
+      'loop, set, include and macro in a hole',
+      f(
+        'article',
+        '{% uncached %}{% import "holes.njk" as h %}{% set n = visitor %}{% for c in comments %}{{ n }}{{ c.id }}{{ h.form(n) }}{% endfor %}{% include "hole.njk" %}{% enduncached %}',
+      ),
+    ),
+    hp(
+      'hole under other delimiters',
+      '<% cachesweeper article 500 %><$ ran() $><% uncached id=article.id %><$ id $><$ visitor $><% enduncached %><% endcachesweeper %>',
+      {
+        options: {
+          tags: {
+            blockStart: '<%',
+            blockEnd: '%>',
+            variableStart: '<$',
+            variableEnd: '$>',
+            commentStart: '<#',
+            commentEnd: '#>',
+          },
+        },
+      },
+    ),
+    hp('hole, white space control', f('article', 'a  {%- uncached -%}  {{ visitor }}  {%- enduncached -%}  b')),
+    hp(
+      'hole, trimBlocks and lstripBlocks',
+      f('article', 'a\n  {% uncached %}\n  {{ visitor }}\n  {% enduncached %}\nb'),
+      { options: { trimBlocks: true, lstripBlocks: true } },
+    ),
+    hp('hole, no autoescape', f('article', `${hole}{% include "hole.njk" %}`), { options: { autoescape: false } }),
+    hp('hole, throwOnUndefined', f('article', `${hole}`), { options: { throwOnUndefined: true } }),
+    hp(
+      'hole, async loader',
+      f('article', `{% include "hole.njk" %}{% uncached %}{% include "hole.njk" %}{% enduncached %}`),
+      { loader: 'async' },
+    ),
+  ];
+}
+
 export const constructs: readonly Construct[] = [
   page('plain', f('article', '{{ article.title }}')),
   page('text around', `a ${f('article', 'x')} b`),
@@ -287,4 +401,5 @@ export const constructs: readonly Construct[] = [
   ),
   page('depends in the body', f('article', '{% depends comment, "sidebar" %}{{ article.title }}')),
   page('depends outside a body', '{% depends comment %}x'),
+  ...holes(),
 ];

@@ -24,7 +24,7 @@ const entryOf = (html: string): Entry => ({
   expires: Number.POSITIVE_INFINITY,
   provisional: false,
   holes: [],
-    microseconds: 0,
+  microseconds: 0,
 });
 
 /** Counts what zlib is asked to do. */

@@ -31,6 +31,8 @@ const view = (headers: Record<string, string>, text: string): StoredView => ({
   age: 0,
   body: Buffer.from(text),
   isText: true,
+  open: [],
+  openHeaders: [],
 });
 
 test.each([

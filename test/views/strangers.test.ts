@@ -7,7 +7,7 @@ import { isDeep } from '../support/long.ts';
 import { Memcached } from '../support/memcached.ts';
 import { Clock } from '../waiting/support.ts';
 import { sites } from './running.ts';
-import { frameworks } from './sites.ts';
+import { type Call, frameworks } from './sites.ts';
 
 let server: Memcached;
 let intruder: Intruder;
@@ -85,6 +85,37 @@ const FORGED: Record<string, (head: Head) => unknown> = {
   nothing: () => undefined,
 };
 
+const open =
+  (...places: unknown[]) =>
+  (head: Head) => ({ ...head, open: places });
+const openHeaders =
+  (...places: unknown[]) =>
+  (head: Head) => ({ ...head, openHeaders: places });
+const at = (position: unknown, name: unknown = 'csrf') => ({ at: position, name });
+/** Places in which each visitor's own values are put. */
+const FORGED_PLACES: Record<string, (head: Head) => unknown> = {
+  'places that are no list': (head) => ({ ...head, open: { at: 0, name: 'csrf' } }),
+  'a place that is nothing': open(null),
+  'places in another order': open(at(4), at(1)),
+  'a place before the page': open(at(-1)),
+  'a place behind the page': open(at(1_000)),
+  'a place between two bytes': open(at(1.5)),
+  'a place that is no number': open(at('1')),
+  'a place for something that nobody has': open(at(1, 'session')),
+  'a place for what is no name': open(at(1, 7)),
+  'a place for an own property of objects': open(at(1, '__proto__')),
+  'very many places': open(...Array.from({ length: 1_001 }, () => at(1))),
+  'places of headers that are no list': (head) => ({ ...head, openHeaders: 7 }),
+  'a place of a header that is not there': openHeaders({ header: 'x-a', line: 0, at: 0, name: 'csrf' }),
+  'a place of a method of objects': openHeaders({ header: 'toString', line: 0, at: 0, name: 'csrf' }),
+  'a place of a line that is not there': openHeaders({ header: 'x-token', line: 1, at: 0, name: 'csrf' }),
+  'a place behind a header': openHeaders({ header: 'x-token', line: 0, at: 99, name: 'csrf' }),
+  'a place of a header for something that nobody has': openHeaders({ header: 'x-token', line: 0, at: 0, name: 'x' }),
+  'very many places of headers': openHeaders(
+    ...Array.from({ length: 1_001 }, () => ({ header: 'x-token', line: 0, at: 0, name: 'csrf' })),
+  ),
+};
+
 /** What is checked knows no framework; that each of them sends what passes is tried in CI. */
 const chosen = isDeep ? frameworks : frameworks.slice(0, 1);
 
@@ -115,6 +146,37 @@ describe.each(chosen)('%s: a stranger who can write to the store, without secret
     expect(answer).toMatchObject({ status: 200, text: 'the page', cache: 'miss' });
     expect(Object.keys(answer.headers).filter((key) => /^x-(?!cache|powered)|cookie/.test(key))).toEqual([]);
     // It is replaced.
+    expect((await get('/', host)).cache).toBe('hit');
+  });
+
+  const csrf = 'csrf-0123456789abcdef';
+  const values = { replace: () => ({ csrf }) };
+  const places = Object.entries(FORGED_PLACES).map(([what, change]) => [what, change, values] as const);
+  // Where nothing is replaced, no place is known.
+  const unknown = [['a place that is in order', open(at(1)), {}] as const];
+
+  test.each([...places, ...unknown])('puts %s there: a miss, and the page as it is', async (what, change, options) => {
+    const namespace = `${name}-${what.replaceAll(' ', '-')}`;
+    const clock = new Clock();
+    const handler = (call: Call) => {
+      call.set('X-Token', `token ${csrf}`);
+      call.send(`the page ${csrf}`);
+    };
+    const { get } = await running(
+      [{ path: '/', handler, options }],
+      {},
+      { now: clock.now, maxDataAge: '3s', namespace },
+    );
+    const host = { Host: 'site.example' };
+    await get('/', host);
+    clock.advance(10_000);
+    await get('/', host);
+    expect((await get('/', host)).cache).toBe('hit');
+    const own = await entriesOf(`e:${namespace}`);
+    for (const [key, stored] of own) await intruder.set(key, changed(key, stored, change));
+    const answer = await get('/', host);
+    expect(answer).toMatchObject({ status: 200, text: `the page ${csrf}`, cache: 'miss' });
+    expect(answer.headers['x-token']).toBe(`token ${csrf}`);
     expect((await get('/', host)).cache).toBe('hit');
   });
 });

@@ -164,23 +164,24 @@ export class BodyReading implements TemplateReading {
    * Whether a variable that is looked up at a place in the body comes from outside of it. One that the body may have set
    * does not.
    *
-   * @param frame undefined where only the page's variables are looked up
+   * @param isFramed whether it is looked up in the frames first, and not only among the page's variables
    */
-  isOutside(context: Context, frame: Frame | undefined, name: string): boolean {
+  isOutside(context: Context, frame: Frame, name: string, isFramed: boolean): boolean {
     const own = this.#around.frame;
     let isInside = false;
     for (let at: Frame | null | undefined = frame; at; at = at.parent) {
       if (at === own) isInside = true;
-      // At the top of a template, `set` hides the page's variable also if it sets nothing.
-      const isSet = at.topLevel ? Object.hasOwn(at.variables, name) : at.variables[name] !== undefined;
+      // What is set at the top of a template is a variable of the page there as well, also if it sets nothing.
+      const isSet = at.topLevel ? Object.hasOwn(at.variables, name) : isFramed && at.variables[name] !== undefined;
       if (isSet) return isInside && at !== own;
     }
     let of = context;
     if (this.#hasSet(of, name)) return false;
     while (of !== this.#around.context) {
+      // What a template sets at its top it exports.
+      if (of.exported.includes(name)) return false;
       const copy = this.#copies?.get(of);
-      // A module: what it sets itself it exports.
-      if (copy?.variables === undefined) return !of.exported.includes(name);
+      if (copy?.variables === undefined) return true;
       const parent = this.#owners?.get(copy.variables);
       if (parent === undefined || !isSame(name, copy.initial, this.#initialOf(parent)) || this.#hasSet(parent, name))
         return false;
@@ -198,9 +199,7 @@ export class BodyReading implements TemplateReading {
   #hasSet(context: Context, name: string): boolean {
     if (!isSame(name, context.ctx, this.#initialOf(context))) return true;
     const { frame, context: around } = this.#around;
-    if (context === around) return frame.topLevel && Object.hasOwn(frame.variables, name);
-    // What a template sets at its top it exports.
-    return this.#copies?.has(context) === true && context.exported.includes(name);
+    return context === around && frame.topLevel && Object.hasOwn(frame.variables, name);
   }
 
   /** Returns the variables that a context had when the body began, or when it was made for the body. */

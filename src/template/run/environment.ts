@@ -2,14 +2,15 @@ import type { TemplateDependency } from '../../cache/entry.ts';
 import type { HoleTemplate } from '../../cache/hole.ts';
 import type { Identifier } from '../../model/identity.ts';
 import { PrivateNames } from '../../reads/private-names.ts';
-import type { Engine, TemplateSource } from '../../render/engine.ts';
+import type { MarkSafe } from '../../reads/variables.ts';
+import type { Engine } from '../../render/engine.ts';
 import type { Functions } from '../../render/functions.ts';
 import type { Place } from '../../render/place.ts';
 import { Analyst, type Toolkit } from '../compile/analysis.ts';
 import type { Find, Found } from '../compile/body-uses.ts';
 import { factsOf, type TemplateFacts } from '../compile/facts.ts';
 import { type BakedTagSite, checkBody, type Rules } from '../compile/tag-site.ts';
-import type { Context, Environment, Frame, RootFunction, Runtime, Template } from '../nunjucks.ts';
+import type { Context, ContextClass, Environment, Frame, RootFunction, Runtime, Template } from '../nunjucks.ts';
 import { asyncBody } from './async-body.ts';
 import { Helpers } from './helpers.ts';
 import { Page } from './page.ts';
@@ -30,6 +31,7 @@ export interface TagSite extends BakedTagSite, Place {
 export interface NunjucksParts {
   readonly toolkit: Toolkit;
   readonly runtime: Runtime;
+  readonly Context: ContextClass;
 }
 
 const OF_REQUESTS: readonly string[] = ['req', 'request', 'cookies', 'visitor', 'current_user'];
@@ -38,7 +40,7 @@ const OF_REQUESTS: readonly string[] = ['req', 'request', 'cookies', 'visitor', 
 const MAX_ROUNDS = 100;
 
 /** Looks after one environment and its templates: compiles them, and knows their facts, digests and tag sites. */
-export class TemplateEnvironment implements TemplateSource {
+export class TemplateEnvironment {
   readonly env: Environment;
   /** The prototype of the environments of all its pages. */
   readonly pagePrototype: Environment;
@@ -86,7 +88,6 @@ export class TemplateEnvironment implements TemplateSource {
       (template) => this.factsOf(template),
       () => this.helpers.manner,
     );
-    engine.addEnvironment(this);
   }
 
   /** Looks after a clone of the environment. */
@@ -258,6 +259,15 @@ export class TemplateEnvironment implements TemplateSource {
     return template.rootRenderFunc;
   }
 
+  get markSafe(): MarkSafe {
+    return this.#nunjucks.runtime.markSafe as MarkSafe;
+  }
+
+  newContext(page: Page, variables: object): Context {
+    const { Context } = this.#nunjucks;
+    return new Context(variables, {}, page.ownEnvironment);
+  }
+
   /** Notes that code of a template will run in a context. */
   noteTemplate(context: Context, root: RootFunction): void {
     const template = this.#templates.get(root);
@@ -317,6 +327,7 @@ export class TemplateEnvironment implements TemplateSource {
     return undefined;
   }
 
+  /** Returns the templates that have changed, and those that this environment cannot find. */
   async outdated(templates: readonly TemplateDependency[]): Promise<readonly TemplateDependency[]> {
     const page = new Page(this, this.#engine.newRender({}, true));
     const { pending } = page.render.pass;

@@ -56,6 +56,24 @@ function reaches(frame: Frame, around: Frame): boolean {
   return false;
 }
 
+const NO_TEMPLATE: RootFunction = () => {};
+const NOTHING = { names: [], values: [] };
+
+/** Makes a place in no template, where nothing is known but some variables. */
+export function placeWith(environment: TemplateEnvironment, page: Page, variables: object): Spot {
+  const { markSafe } = environment;
+  const context = environment.newContext(page, variables);
+  return { environment, page, context, frame: environment.newFrame(), root: NO_TEMPLATE, markSafe, handed: NOTHING };
+}
+
+/** Describes a place as it is found without any tag, by a page that is kept as a whole. */
+export function spotAlone(spot: Spot): HoleSpot | undefined {
+  const template = templateAt(spot);
+  if (template === null) return undefined;
+  const sees = spot.page.isolated.has(spot.context.ctx) ? 'nothing' : 'page';
+  return { template, isFramed: false, sees, isInContext: false };
+}
+
 /** Returns how the template of a place is found again; null if it has no name. */
 function templateAt({ environment, page, root }: Spot): HoleTemplate | null {
   const template = environment.templateOf(root);

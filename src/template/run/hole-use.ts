@@ -3,7 +3,7 @@ import { writeVariables } from '../../reads/variables.ts';
 import type { Position } from '../compile/template-error.ts';
 import { type FoundHole, HoleFiller, type Passed } from './hole-filler.ts';
 import { type Spot, spotFrom } from './hole-spot.ts';
-import { TagBody } from './tag-body.ts';
+import { KeepingBody } from './keeping-body.ts';
 
 /** What the compiled code of a template says of a hole. */
 export interface BakedHole extends Position {
@@ -34,7 +34,7 @@ export class HoleUse {
   /** Returns what to print at its place: a mark in a body that is to be kept, and else what it shows. */
   show(): string {
     const { current } = this.#spot.page.render.bodies;
-    if (!(current instanceof TagBody) || !current.takesHoles()) return this.#showInPlace();
+    if (!(current instanceof KeepingBody) || !current.takesHoles()) return this.#showInPlace();
     const values = this.#written(current);
     const spot = current.spotOf(this.#spot);
     if (spot !== undefined) return current.openHole({ ...spot, ordinal: this.#baked.ordinal, values }, this.#spot);
@@ -49,7 +49,7 @@ export class HoleUse {
   }
 
   /** Returns what is passed as text. It is kept in the entry, so the fragment is compared by it. */
-  #written(body: TagBody): string {
+  #written(body: KeepingBody): string {
     const { page } = this.#spot;
     for (const passed of this.#passed) {
       if (writeVariables([passed], { ...PLAIN, isMarkedSafe: (value) => page.world.isMarkedSafe(value) }) !== undefined)

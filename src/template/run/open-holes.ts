@@ -22,7 +22,8 @@ const SECRET_BYTES = 18;
  * The holes of one body while it is rendered.
  *
  * At the place of each the body prints a mark, which no text of the page can equal, because it holds a secret of this
- * render. A hole counts as kept only if its mark is printed once, unchanged. The mark has characters that each usual transformation changes: `<&"'`, both cases, a line break.
+ * render. A hole counts as kept only if its mark is printed once, unchanged. The mark has characters that each usual
+ * transformation changes: `<&"'`, both cases, a line break.
  *
  * That shows what is printed, but not what else a template does with html that holds a mark, such as asking for its
  * length. So such html reaches the template in two ways only. As text it can only be captured, by `set` or `filter`,

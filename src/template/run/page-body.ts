@@ -1,34 +1,118 @@
+import type { MarkSafe } from '../../reads/variables.ts';
 import type { Part } from '../../render/ambient.ts';
 import type { Template } from '../nunjucks.ts';
 import type { TemplateEnvironment } from './environment.ts';
+import { type FoundHole, HoleFiller } from './hole-filler.ts';
+import type { HoleRead } from './hole-reading.ts';
+import { type HoleSpot, placeWith, type Spot, spotAlone } from './hole-spot.ts';
+import { KeepingBody } from './keeping-body.ts';
+import { filled, OpenHoles } from './open-holes.ts';
 import type { Page } from './page.ts';
 import { PageReading } from './page-reading.ts';
 import { isThere } from './private-reads.ts';
 import { UNKNOWN } from './template-digest.ts';
-import { WatchedBody } from './watched-body.ts';
 
 /** A whole page that belongs to a lazy or a view. */
-export class PageBody extends WatchedBody {
+export class PageBody extends KeepingBody {
   readonly #environment: TemplateEnvironment;
   readonly #page: Page;
   readonly #part: Part;
+  #filler: HoleFiller | undefined;
 
-  /** @param variables what the page was given */
-  constructor(environment: TemplateEnvironment, page: Page, part: Part, variables: object) {
+  /**
+   * @param variables what the page was given
+   * @param hasOpenHoles whether its holes stay open, if the part keeps pages so
+   */
+  constructor(environment: TemplateEnvironment, page: Page, part: Part, variables: object, hasOpenHoles: boolean) {
     super();
     this.#environment = environment;
     this.#page = page;
     this.#part = part;
+    const { watch } = part;
     // A page that is kept as a whole must not show private values.
-    const found = (_name: string, value: unknown): void => {
+    const found = (path: readonly string[], value: unknown): void => {
+      if (watch?.isReplaced(value) || watch?.visitor?.gives(path[0] as string)) return;
       if (isThere(value) || !part.mayMissPrivate) this.refuse('private name');
     };
-    this.reading = new PageReading(environment.pagePrivateNames, found, part.watch);
-    part.watch?.pageBegins(variables);
+    const reading = new PageReading(environment.pagePrivateNames, found, watch);
+    this.reading = reading;
+    if (hasOpenHoles && watch?.visitor !== undefined) {
+      this.holes = new OpenHoles();
+      reading.holes = this.holes;
+    }
+    watch?.pageBegins(variables);
   }
 
   protected digestOf(name: string, parent: string | undefined): string | undefined {
     return this.#environment.templateDigest(this.#page, { name, parent });
+  }
+
+  /** On a hit there is nothing of the page but the visitor's variables. */
+  get filler(): HoleFiller {
+    const { variables } = this.#part.watch?.visitor ?? { variables: {} };
+    this.#filler ??= new HoleFiller(placeWith(this.#environment, this.#page, variables));
+    return this.#filler;
+  }
+
+  get tag(): undefined {
+    return undefined;
+  }
+
+  get markSafe(): MarkSafe {
+    return this.#environment.markSafe;
+  }
+
+  spotOf(spot: Spot): HoleSpot | undefined {
+    return spotAlone(spot);
+  }
+
+  spotThrough(hole: HoleSpot, tag: Spot): HoleSpot | undefined {
+    const alone = spotAlone(tag);
+    if (alone === undefined) return undefined;
+    return {
+      ...alone,
+      template: hole.template ?? alone.template,
+      sees: hole.sees === 'nothing' ? 'nothing' : alone.sees,
+    };
+  }
+
+  /** What is kept with a page was read while it was made. */
+  hand(values: readonly unknown[]): void {
+    (this.reading as PageReading).hand(values);
+  }
+
+  isOutside(): boolean {
+    return true;
+  }
+
+  hasSet(): boolean {
+    return false;
+  }
+
+  compare({ name, value }: HoleRead, there: unknown): void {
+    if (Object.is(value, this.#part.watch?.visitor?.plain(there))) return;
+    this.#part.watch?.visitor?.lost(name);
+    this.holes?.lose();
+  }
+
+  protected refuseRead(name: string, _hole: FoundHole): never {
+    throw new TypeError(`a page has no variables of its own, and so not ${name}`);
+  }
+
+  /** Returns the html of the page with its holes filled; undefined if one was lost and the page has to run again. */
+  shown(html: string): string | undefined {
+    const { holes } = this;
+    if (holes === undefined) return html;
+    const cut = holes.cut(html);
+    if (cut === undefined) return undefined;
+    const shown = filled(cut.html, cut.holes, (_hole, i) => cut.texts[i] as string);
+    if (cut.holes.length > 0) this.#part.watch?.visitor?.made(shown, cut.holes, cut.texts);
+    return shown;
+  }
+
+  /** The page runs again with its holes in place. */
+  lose(): void {
+    this.#part.watch?.visitor?.lost('');
   }
 
   /** Adds the page's dependencies to the lazy or view. */

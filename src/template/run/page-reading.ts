@@ -2,6 +2,7 @@ import { PrivateNames } from '../../reads/private-names.ts';
 import type { ReadShape, RootKind } from '../../reads/shape.ts';
 import type { PageWatch } from '../../render/ambient.ts';
 import type { Context, Frame } from '../nunjucks.ts';
+import type { OpenHoles } from './open-holes.ts';
 import type { TemplateReading } from './page-runtime.ts';
 import { recordingContext } from './recording-context.ts';
 
@@ -10,8 +11,10 @@ import { recordingContext } from './recording-context.ts';
  * outside of its fragments are not compared when it is served again, so it must not be kept if it read such a value.
  */
 export class PageReading implements TemplateReading {
+  /** Holes of the page, if they are left open. */
+  holes: OpenHoles | undefined;
   readonly #privateNames: PrivateNames;
-  readonly #found: (name: string, value: unknown) => void;
+  readonly #found: (path: readonly string[], value: unknown) => void;
   readonly #watch: PageWatch | undefined;
   /** Objects that may have private values as members, each with its path. */
   readonly #carriers: Map<object, readonly string[]>;
@@ -19,13 +22,13 @@ export class PageReading implements TemplateReading {
   /**
    * Looks for the given private names.
    *
-   * @param found called with each private value that is read, and its name
+   * @param found called with each private value that is read, and its path
    * @param watch told of all variables that are looked up
    * @param carriers objects that may have private values as members
    */
   constructor(
     privateNames: PrivateNames,
-    found: (name: string, value: unknown) => void,
+    found: (path: readonly string[], value: unknown) => void,
     watch: PageWatch | undefined,
     carriers: Map<object, readonly string[]> = new Map(),
   ) {
@@ -62,7 +65,7 @@ export class PageReading implements TemplateReading {
   }
 
   #look(path: readonly string[], value: unknown): void {
-    if (this.#privateNames.privateLength(path) === path.length) this.#found(path.at(-1) as string, value);
+    if (this.#privateNames.privateLength(path) === path.length) this.#found(path, value);
     if (this.#privateNames.mayHold(path) && typeof value === 'object' && value !== null)
       this.#carriers.set(value, path);
   }

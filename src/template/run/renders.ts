@@ -1,11 +1,14 @@
 import { AsyncResource } from 'node:async_hooks';
+import type { TemplateDependency } from '../../cache/entry.ts';
+import type { Hole } from '../../cache/hole.ts';
 import { CacheSweeperError } from '../../errors.ts';
 import type { PageContext } from '../../options.ts';
-import { currentPart, inNoPart, runAs, runningNow } from '../../render/ambient.ts';
-import type { Engine } from '../../render/engine.ts';
+import { currentPart, currentVisit, inNoPart, runAs, runningNow } from '../../render/ambient.ts';
+import type { Engine, TemplateSource } from '../../render/engine.ts';
 import type { Shadow } from '../../render/verify/shadow.ts';
 import type { Done, Environment, Template } from '../nunjucks.ts';
 import type { TemplateEnvironment } from './environment.ts';
+import { filledAlone } from './filled-alone.ts';
 import { Page } from './page.ts';
 import { PageBody } from './page-body.ts';
 import { PAGE, type PageEnvironment, withoutHoles } from './page-environment.ts';
@@ -20,8 +23,24 @@ export type NunjucksRender = (this: Template, context: object | null | undefined
  */
 const MAX_PASSES = 100;
 
+function settled<T>(run: () => T): { readonly value: T } | { readonly error: unknown } {
+  try {
+    return { value: run() };
+  } catch (error) {
+    return { error };
+  }
+}
+
+/** Returns a page's variables with those of the visitor, where a view or a request gives them. */
+function withVisitor(given: object | null | undefined): object | null | undefined {
+  const part = currentPart();
+  if (part !== undefined) return part.watch?.visitor?.among(given ?? {}) ?? given;
+  const visit = currentVisit();
+  return visit === undefined ? given : { ...visit, ...given };
+}
+
 /** Renders the pages of one environment, each in one or more passes. */
-export class Renders {
+export class Renders implements TemplateSource {
   readonly #environment: TemplateEnvironment;
   readonly #engine: Engine;
   readonly #nunjucks: NunjucksRender;
@@ -30,24 +49,30 @@ export class Renders {
     this.#environment = environment;
     this.#engine = engine;
     this.#nunjucks = nunjucks;
+    engine.addEnvironment(this);
+  }
+
+  outdated(templates: readonly TemplateDependency[]): Promise<readonly TemplateDependency[]> {
+    return this.#environment.outdated(templates);
   }
 
   /** Replaces `template.render(context, done)` in an environment with the tag. */
   render(
     template: Template,
-    context: object | null | undefined,
+    given: object | null | undefined,
     done: Done<string> | undefined,
     since?: number,
   ): string | null {
     const inside = (template.env as PageEnvironment)[PAGE];
     if (inside !== undefined) {
       inside.handedOn = undefined;
-      return this.#nunjucks.call(inside.adopt(template), context, done);
+      return this.#nunjucks.call(inside.adopt(template), given, done);
     }
     const running = runningNow();
     if (done === undefined && running instanceof Page && running.render.bodies === this.#engine.fragments.bodies) {
-      return this.#part(running, template, context);
+      return this.#part(running, template, given);
     }
+    const context = withVisitor(given);
     const page = new Page(
       this.#environment,
       this.#engine.newRender((context ?? {}) as PageContext, done !== undefined, since),
@@ -89,9 +114,17 @@ export class Renders {
   #atOnce(page: Page, template: Template, context: object | null | undefined): string | null {
     const started = performance.now();
     const part = currentPart();
-    const body = part && new PageBody(this.#environment, page, part, context ?? {});
+    const bodyOf = (hasOpenHoles: boolean) =>
+      part && new PageBody(this.#environment, page, part, context ?? {}, hasOpenHoles);
+    let body = bodyOf(true);
     try {
-      const html = this.#pass(page, template, context, undefined, body);
+      let html: string | null | undefined = this.#pass(page, template, context, undefined, body);
+      if (html !== null && body !== undefined) html = body.shown(html);
+      if (html === undefined) {
+        body?.lose();
+        body = bodyOf(false);
+        html = this.#pass(page, template, context, undefined, body);
+      }
       body?.end(template);
       // Null means that the template is asynchronous: its html is lost.
       if (html !== null) this.#succeed(page, template, context, started);
@@ -118,14 +151,21 @@ export class Renders {
     };
     // Throw errors of the callback outside of any promise, as Nunjucks does: in a promise they would become rejections.
     const failLater = (error: unknown): void => queueMicrotask(() => fail(error));
-    const succeed = (html: string | undefined, body: PageBody | undefined): void => {
+    let hasOpenHoles = true;
+    const succeed = (made: string | undefined, body: PageBody | undefined): void => {
+      const html = body === undefined || made === undefined ? made : body.shown(made);
+      if (html === undefined && made !== undefined) {
+        body?.lose();
+        hasOpenHoles = false;
+        return page.inContext(pass);
+      }
       body?.end(template);
       this.#succeed(page, template, context, started);
       render.isFinished = true;
       answer(null, html);
     };
     const pass = (): void => {
-      const body = part && new PageBody(this.#environment, page, part, context ?? {});
+      const body = part && new PageBody(this.#environment, page, part, context ?? {}, hasOpenHoles);
       let answered = false;
       const finish: Done<string> = (error, html) => {
         if (answered) return;
@@ -157,6 +197,28 @@ export class Renders {
     // Wait until after the tick that writes the request to the socket. The answer then arrives while the pass runs.
     else process.nextTick(() => page.inContext(pass));
     return null;
+  }
+
+  async fill(holes: readonly Hole[], variables: PageContext): Promise<readonly string[] | undefined> {
+    const page = new Page(this.#environment, this.#engine.newRender(variables, true));
+    const { render } = page;
+    const started = performance.now();
+    try {
+      for (;;) {
+        page.beginPass(undefined);
+        const made = settled(() => runAs(page, () => filledAlone(this.#environment, page, holes, variables)));
+        if (render.isOpen) {
+          await this.#wait(page);
+          if (!this.#engine.fragments.isBorneOut(render)) continue;
+        }
+        if ('error' in made) throw page.failures.restored(made.error);
+        const name = holes[0]?.template?.name ?? '';
+        if (made.value !== undefined) this.#engine.succeed(render, name, `${name} holes`, performance.now() - started);
+        return made.value;
+      }
+    } finally {
+      render.isFinished = true;
+    }
   }
 
   async #wait({ render }: Page): Promise<void> {

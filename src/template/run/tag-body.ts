@@ -1,12 +1,11 @@
-import type { Hole } from '../../cache/hole.ts';
 import { CacheSweeperError } from '../../errors.ts';
 import { Recorder } from '../../reads/recorder.ts';
-import type { SetVariable } from '../../reads/variables.ts';
+import type { MarkSafe, SetVariable } from '../../reads/variables.ts';
 import type { Scope } from '../../reads/world.ts';
 import type { Body } from '../../render/body.ts';
 import type { BodyEvents, BodyReads, FragmentBody, RenderedBody } from '../../render/fragment-call.ts';
 import type { UncachedReason } from '../../reporting/report.ts';
-import type { Frame, Template } from '../nunjucks.ts';
+import type { Context, Frame, Template } from '../nunjucks.ts';
 import { asyncBody } from './async-body.ts';
 import { BodyReading } from './body-reading.ts';
 import { frameOfBody, PageVariables, setAround, variablesOf } from './body-scope.ts';
@@ -14,14 +13,13 @@ import { foundReads } from './found-reads.ts';
 import { type FoundHole, HoleFiller } from './hole-filler.ts';
 import type { HoleRead } from './hole-reading.ts';
 import { type HoleSpot, type Spot, spotFrom, spotThrough } from './hole-spot.ts';
+import { KeepingBody } from './keeping-body.ts';
 import { OpenHoles } from './open-holes.ts';
-import { passedTo } from './passed.ts';
 import type { BodyDone, TagPlace } from './tag-place.ts';
 import { TextUsesOfRuns } from './text-uses.ts';
-import { WatchedBody } from './watched-body.ts';
 
 /** The body of one use of a fragment tag. The compiled template knows it as `cb.run`. */
-export class TagBody extends WatchedBody implements FragmentBody {
+export class TagBody extends KeepingBody implements FragmentBody {
   /** The scope for the body's variables. */
   readonly frame: Frame;
   /** Whether every part of the body has been rendered. */
@@ -29,8 +27,6 @@ export class TagBody extends WatchedBody implements FragmentBody {
   failure: { readonly error: unknown } | undefined;
   /** Returns the compiled template's own variable `frame`, or sets it. */
   frameVariable: ((to?: Frame) => Frame) | undefined;
-  /** Its holes, while it is rendered and if they are left open. */
-  holes: OpenHoles | undefined;
   readonly #at: TagPlace;
   #filler: HoleFiller | undefined;
 
@@ -129,112 +125,48 @@ export class TagBody extends WatchedBody implements FragmentBody {
     return { html: cut?.html ?? '', holes: cut?.holes, texts: cut?.texts ?? NONE, spentOnHoles: holes.spent };
   }
 
-  /** Whether a hole met now stays open in the entry. If it has to show its content at once, it is lost. */
-  takesHoles(): boolean {
-    if (this.holes === undefined) return false;
-    if (!this.holes.canOpen) this.holes.lose();
-    return this.holes.canOpen;
+  get filler(): HoleFiller {
+    this.#filler ??= new HoleFiller(this.#at);
+    return this.#filler;
   }
 
-  /** Describes a place in the body as it is found from the tag; undefined if its template cannot be found again. */
+  get tag(): Spot {
+    return this.#at;
+  }
+
+  get markSafe(): MarkSafe {
+    return this.#at.markSafe;
+  }
+
   spotOf(spot: Spot): HoleSpot | undefined {
     return spotFrom(spot, this.#at);
   }
 
-  /** Records that values are kept with the fragment. */
+  spotThrough(hole: HoleSpot, tag: Spot): HoleSpot | undefined {
+    return spotThrough(hole, tag, this.#at);
+  }
+
+  /** The fragment is compared by them. */
   hand(values: readonly unknown[]): void {
     (this.reading as BodyReading | undefined)?.hand(values);
   }
 
-  /**
-   * Leaves a hole of a fragment inside open in this body as well. Returns its mark.
-   *
-   * @param tag where the tag of that fragment stands
-   * @param text what the hole shows, if that is known
-   */
-  passOn(hole: Hole, tag: Spot, text: string | undefined): string {
-    const { ordinal, values } = hole;
-    const spot = spotThrough(hole, tag, this.#at);
-    if (spot === undefined) {
-      this.refuse('unknown template');
-      return text ?? this.#fillAt(tag, hole);
-    }
-    const found = { ...spot, ordinal, values };
-    return text === undefined ? this.openHole(found, tag) : (this.holes as OpenHoles).open({ hole: found, text });
-  }
-
-  /** Fills a hole from the tag of a fragment in this body. */
-  #fillAt(tag: Spot, hole: Hole): string {
-    return new HoleFiller(tag).fill(hole, passedTo(hole, this.#at.markSafe));
-  }
-
-  /**
-   * Opens a hole and returns its mark. It is filled from where it will be filled on a hit: the tag of the outermost
-   * fragment that is to be kept.
-   *
-   * @param spot where the hole is, or the tag of a fragment inside that it belongs to
-   * @throws CacheSweeperError CACHESWEEPER_HOLE when it reads a variable that is another one there
-   */
-  openHole(hole: Omit<Hole, 'at'>, spot: Spot): string {
-    const started = performance.now();
-    const holes = this.holes as OpenHoles;
-    const chain = this.#chain(hole);
-    const { body, found } = chain.at(-1) as Link;
-    const passed = passedTo(hole, this.#at.markSafe);
-    body.#filler ??= new HoleFiller(body.#at);
-    let text: string;
-    if (this.reading === undefined) {
-      const filler = body.#filler;
-      text = this.#at.page.render.bodies.inside(body.parent, () => filler.fill(found, passed));
-    } else {
-      const check = (read: HoleRead): void => TagBody.#check(read, spot, chain);
-      text = body.#filler.fillChecking(found, passed, body.parent, check);
-    }
-    const { template, ordinal, values, isFramed, sees, isInContext } = hole;
-    holes.spent += performance.now() - started;
-    return holes.open({ hole: { template, ordinal, values, isFramed, sees, isInContext }, text });
-  }
-
-  /** Returns the bodies that keep a hole, innermost first, each with the hole as it is found from its tag. */
-  #chain(hole: FoundHole): readonly Link[] {
-    const { ordinal } = hole;
-    const chain: Link[] = [{ body: this, found: hole }];
-    for (;;) {
-      const { body, found } = chain.at(-1) as Link;
-      const { parent } = body;
-      if (!(parent instanceof TagBody) || !parent.holes?.canOpen) return chain;
-      const spot = spotThrough(found, body.#at, parent.#at);
-      if (spot === undefined) return chain;
-      chain.push({ body: parent, found: { ...spot, ordinal } });
-    }
-  }
-
-  /** Whether a variable that is looked up at a place in the body comes from outside of it. */
-  #isOutside({ context, frame, handed, root }: Spot, name: string, isFramed: boolean): boolean {
+  isOutside({ context, frame, handed, root }: Spot, name: string, isFramed: boolean): boolean {
     // Of one template the compiler knows which JavaScript variables the body binds.
     if (isFramed && handed.names.includes(name)) return root === this.#at.root && this.#at.handed.names.includes(name);
-    return (this.reading as BodyReading).isOutside(context, isFramed ? frame : undefined, name);
+    return (this.reading as BodyReading).isOutside(context, frame, name, isFramed);
   }
 
-  /**
-   * Checks that a variable is the same at a hole as where the hole is filled.
-   *
-   * @throws CacheSweeperError CACHESWEEPER_HOLE
-   */
-  static #check({ name, value, isFramed, macro }: HoleRead, spot: Spot, chain: readonly Link[]): void {
-    if (macro !== undefined) {
-      const setBy = chain.find(({ body }) => (body.reading as BodyReading | undefined)?.hasSetOutside(macro, name));
-      if (setBy !== undefined) throw notThere(name, setBy.found);
-      return;
-    }
-    let at = spot;
-    let isSeen = isFramed;
-    for (const { body, found } of chain) {
-      if (body.reading !== undefined && !body.#isOutside(at, name, isSeen)) throw notThere(name, found);
-      at = body.#at;
-      isSeen = isFramed && found.isFramed;
-    }
-    if (!Object.is(value, valueAt(spot, name, isFramed))) throw notThere(name, (chain.at(-1) as Link).found);
+  hasSet(context: Context, name: string): boolean {
+    return (this.reading as BodyReading | undefined)?.hasSetOutside(context, name) === true;
+  }
+
+  compare({ name, value }: HoleRead, there: unknown, hole: FoundHole): void {
+    if (!Object.is(value, there)) this.refuseRead(name, hole);
+  }
+
+  protected refuseRead(name: string, hole: FoundHole): never {
+    throw notThere(name, hole);
   }
 
   #reading(recorder: Recorder, texts: TextUsesOfRuns): BodyReading {
@@ -289,20 +221,7 @@ export class TagBody extends WatchedBody implements FragmentBody {
   }
 }
 
-/** A body that keeps a hole, and the hole as it is found from the body's tag. */
-interface Link {
-  readonly body: TagBody;
-  readonly found: FoundHole;
-}
-
 const NONE: readonly never[] = [];
-
-function valueAt({ context, frame, handed }: Spot, name: string, isFramed: boolean): unknown {
-  const i = isFramed ? handed.names.indexOf(name) : -1;
-  if (i !== -1) return handed.values[i];
-  const own = isFramed ? frame.lookup(name) : undefined;
-  return own !== undefined ? own : context.lookup(name);
-}
 
 function notThere(name: string, { sees }: FoundHole): CacheSweeperError {
   const remedy =

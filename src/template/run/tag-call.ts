@@ -8,6 +8,7 @@ import type { FragmentCall } from '../../render/fragment-call.ts';
 import type { UncachedReason } from '../../reporting/report.ts';
 import { setAround } from './body-scope.ts';
 import { HoleFiller } from './hole-filler.ts';
+import { KeepingBody } from './keeping-body.ts';
 import { filled } from './open-holes.ts';
 import { passedTo } from './passed.ts';
 import { namesNoVisitor } from './private-reads.ts';
@@ -53,8 +54,9 @@ export class TagCall implements FragmentCall {
   print(html: string, holes: readonly Hole[], texts?: readonly string[]): string {
     const { page, markSafe } = this.#at;
     const around = page.render.bodies.current;
-    if (around instanceof TagBody && around.takesHoles()) {
-      return filled(html, holes, (hole, i) => around.passOn(hole, this.#at, texts?.[i]));
+    if (around instanceof KeepingBody && around.takesHoles()) {
+      const fill = (hole: Hole) => this.#holes.fill(hole, passedTo(hole, markSafe));
+      return filled(html, holes, (hole, i) => around.passOn(hole, this.#at, texts?.[i], () => fill(hole)));
     }
     if (texts !== undefined) return filled(html, holes, (_, i) => texts[i] as string);
     const filler = this.#holes;

@@ -5,6 +5,7 @@ import type { Exchange, Headers, Reply } from '../http/exchange.ts';
 import { codeOf } from '../http/handlers.ts';
 import { ownOfRequest, ownOfResponse } from '../reads/pristine.ts';
 import type { FastifyReplyLike, FastifyRequestLike, FastifyRouteLike } from './contract.ts';
+import { GENERATE_CSRF } from './csrf.ts';
 
 /** @param route tells routes apart */
 export function exchangeOf(request: FastifyRequestLike, reply: FastifyReplyLike, route = ''): Exchange {
@@ -46,6 +47,8 @@ export function exchangeOf(request: FastifyRequestLike, reply: FastifyReplyLike,
     // @fastify/compress sets no Vary where it does not compress.
     mayCompress: 'compress' in reply,
     headers: () => reply.getHeaders() as OutgoingHttpHeaders as Headers,
+    cookiesToCome: () => cookiesOf(reply),
+    functions: [{ object: reply, name: GENERATE_CSRF }],
     send: (answer) => send(reply, answer),
   };
 }
@@ -57,6 +60,16 @@ const isOwnOfRaw = ownOfRequest(['originalUrl']);
 const isOwnOfReply = (name: string) => ['request', 'raw', 'log', 'locals'].includes(name);
 
 const isOwnOfResponse = ownOfResponse([]);
+
+/** Returns the cookies that @fastify/cookie sets in a hook; undefined if they cannot be told. */
+function cookiesOf(reply: object): string | undefined {
+  const mark = Object.getOwnPropertySymbols(reply).find(
+    ({ description }) => description === 'fastify.reply.setCookies',
+  );
+  const cookies: unknown = mark && Reflect.get(reply, mark);
+  if (cookies === undefined || cookies === null) return '';
+  return cookies instanceof Map ? JSON.stringify([...cookies.values()]) : undefined;
+}
 
 interface WithParts {
   readonly params?: unknown;

@@ -70,9 +70,19 @@ export function exchangeOf(
     answersInContext: true,
     mayCompress: false,
     compressesAnswers: true,
+    cookiesToCome: () => cookiesOf(request),
     headers: () => ({ ...headersOf(res), ...ownHeaders(request) }),
     send,
   };
+}
+
+/** Returns the cookies that hapi will set; undefined if they cannot be told. */
+function cookiesOf(request: object): string | undefined {
+  try {
+    return JSON.stringify((request as { readonly _states?: unknown })._states);
+  } catch {
+    return undefined;
+  }
 }
 
 /**

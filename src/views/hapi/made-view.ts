@@ -101,8 +101,10 @@ export class MadeView {
   /** Looks for what `onPreResponse` extensions have changed. */
   #compare(response: HapiResponse): void {
     if (!this.#isAsGiven(response)) this.#run.refuse('changed outside');
-    const changed = (this.#given as Given).variables.changed(contextOf(response));
-    if (changed.size > 0) this.#run.givenOutside(changed);
+    const context = contextOf(response);
+    const changed = [...(this.#given as Given).variables.changed(context)];
+    const others = changed.filter((name) => !this.#run.isReplaced(context[name]));
+    if (others.length > 0) this.#run.givenOutside(new Set(others));
   }
 
   /** Whether a response is what the handler gave. It is asked again when it is sent: an extension may want to be last. */

@@ -49,7 +49,7 @@ function opaque(tag: string): string {
 }
 
 /** Returns the tag of a representation after a content coding was applied. */
-function codedTag(etag: string, coding: string): string {
+export function codedTag(etag: string, coding: string): string {
   const name = coding.toLowerCase();
   return CODING.test(name) ? `${etag.slice(0, -1)}.${name}"` : `W/${etag}`;
 }

@@ -4,10 +4,12 @@ import { text } from './header-text.ts';
 
 const POLICIES = ['content-security-policy', 'content-security-policy-report-only'] as const;
 const NONCE = /'nonce-[^']*'/gi;
+/** Without a value it allows nothing. A stored policy is so where the nonce of each visitor is put in. */
+const VALID_NONCE = /'nonce-[^']+'/i;
 
 /** Whether a policy names a nonce, which must be new for each answer. */
 export function hasNonce(headers: Headers): boolean {
-  return POLICIES.some((name) => text(headers[name]).search(NONCE) !== -1);
+  return POLICIES.some((name) => VALID_NONCE.test(text(headers[name])));
 }
 
 /** Returns the policies without their nonces: what stays the same from answer to answer. */

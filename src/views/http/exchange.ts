@@ -98,6 +98,10 @@ export interface Exchange {
   rewrite(address: Address): () => void;
   /** Headers set so far. */
   headers(): Headers;
+  /** Returns a text for the cookies that the framework will add to the headers as it sends them. */
+  cookiesToCome?(): string | undefined;
+  /** Functions of the framework's objects, beside those on its holders, that give a visitor's own. */
+  readonly functions?: readonly { readonly object: object; readonly name: string }[];
   /** Answers in place of the handler. */
   send(reply: Reply): void;
 }

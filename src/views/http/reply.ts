@@ -52,6 +52,9 @@ export function storedView(
     age: ageOf(headers),
     body,
     isText: false,
+    open: [],
+    openHeaders: [],
+    holes: [],
   };
 }
 
@@ -62,7 +65,8 @@ export function strongTag(headers: Headers, body: Buffer): string {
 }
 
 /**
- * Returns the answer to a request from a stored view: the view, or a 304. A Cache-Control that middleware has set for
+ * Returns the answer to a request from a stored view: the view, or a 304. A page with values that are replaced is told by
+ * its tag alone: another may be of the same date. A Cache-Control that middleware has set for
  * this request stays in place of the one from the options, and where neither it nor the handler says anything, that of the
  * options counts: the view may have been made for a request for which middleware had set one.
  *
@@ -76,8 +80,9 @@ export function replyWith(
   control: { readonly before: Headers[string] | undefined; readonly ours: string | undefined },
 ): Reply {
   const { headers, etag, created, age, removed, status, body } = view;
-  const modified = text(headers['last-modified']) || lastModified(view, now);
-  const met = status === 200 ? validatorMet(request.headers, etag, modified) : undefined;
+  const modified = isFilled(view) ? undefined : text(headers['last-modified']) || lastModified(view, now);
+  const isAny = isFilled(view) && request.headers['if-none-match']?.trim() === '*';
+  const met = status === 200 && !isAny ? validatorMet(request.headers, etag, modified) : undefined;
   const isReplaced =
     control.before !== undefined && control.ours !== undefined && headers['cache-control'] === control.ours;
   const all: Record<string, OutgoingHttpHeader> = {};
@@ -116,6 +121,10 @@ function lastModified({ created }: StoredView, now: number): string | undefined 
   // Views of one moment follow each other, and writing a date takes long.
   if (lastDate.second !== second) lastDate = { second, text: new Date(second * 1_000).toUTCString() };
   return lastDate.text;
+}
+
+function isFilled({ open, openHeaders }: StoredView): boolean {
+  return open.length + openHeaders.length > 0;
 }
 
 let lastDate = { second: Number.NaN, text: '' };

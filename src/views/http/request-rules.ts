@@ -7,6 +7,10 @@ export interface RequestRules {
   /** Whether a cookie identifies a visitor. */
   readonly isSession: IsSession;
   readonly skip: ((request: unknown) => boolean | Promise<boolean>) | undefined;
+  /** Given where what differs between visitors is replaced in each answer. */
+  readonly replace: unknown;
+  /** Given where pages are kept with holes for what differs between visitors. */
+  readonly holes: unknown;
 }
 
 /** Why a request is neither answered from the cache nor fills it. */
@@ -18,6 +22,7 @@ export type SkipReason =
   | 'logged in'
   | 'session cookie'
   | 'skip option'
+  | 'nothing to replace'
   | 'disabled'
   | 'unknown token'
   | 'error';
@@ -25,14 +30,16 @@ export type SkipReason =
 /** Returns why the answer to a request may be for one visitor only; undefined if nothing suggests it. */
 export function skipReason(
   exchange: Exchange,
-  { isSession, skip }: RequestRules,
+  { isSession, skip, replace, holes }: RequestRules,
 ): SkipReason | undefined | Promise<SkipReason | undefined> {
   const { method, headers } = exchange.incoming;
   if (method !== 'GET' && method !== 'HEAD') return 'method';
   if (hasBody(exchange.incoming)) return 'request body';
   if (headers.authorization !== undefined) return 'authorization';
-  if (hasSession(headers.cookie, isSession)) return 'session cookie';
-  if (isLoggedIn(exchange.visitors)) return 'logged in';
+  if (replace === undefined && holes === undefined) {
+    if (hasSession(headers.cookie, isSession)) return 'session cookie';
+    if (isLoggedIn(exchange.visitors)) return 'logged in';
+  }
   const isSkipped = skip?.(exchange.request);
   if (isSkipped instanceof Promise) return isSkipped.then((skips) => (skips ? 'skip option' : undefined));
   return isSkipped ? 'skip option' : undefined;

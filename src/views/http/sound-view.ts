@@ -1,6 +1,8 @@
+import type { Hole } from '../../cache/hole.ts';
 import { MAX_INFLATED } from '../../cache/shared/compression.ts';
 import { isStrong } from './conditional.ts';
 import type { Headers } from './exchange.ts';
+import { areOpenHeaders, areOpenPlaces, type OpenHeader, type OpenPlace } from './open-places.ts';
 import { headersReason } from './response-rules.ts';
 
 /** A view in the form that an entry's text holds. */
@@ -19,6 +21,11 @@ export interface StoredView {
   readonly body: Buffer;
   /** Whether the body was stored as text. */
   readonly isText: boolean;
+  /** Places of the body, in order, and of the headers where each visitor's own values are put in. */
+  readonly open: readonly OpenPlace[];
+  readonly openHeaders: readonly OpenHeader[];
+  /** Holes of its templates, which stand in open places of the body. */
+  readonly holes: readonly Hole[];
 }
 
 /**
@@ -95,7 +102,7 @@ export function isSmall({ headers, removed }: Changes): boolean {
  * @param view of any content
  */
 export function isSound(view: { readonly [K in keyof StoredView]: unknown }): view is StoredView {
-  const { status, headers, removed, etag, created, age, body } = view;
+  const { status, headers, removed, etag, created, age, body, open, openHeaders, holes } = view;
   if (!(CACHED_STATUSES as readonly unknown[]).includes(status)) return false;
   if (!isStrong(etag) || etag.length > MAX_HEADER_BYTES) return false;
   if (!Number.isInteger(created) || (created as number) < 0 || (created as number) > MAX_TIME) return false;
@@ -107,7 +114,10 @@ export function isSound(view: { readonly [K in keyof StoredView]: unknown }): vi
     ([name, value]) =>
       isName(name) && !NOT_STORED.has(name) && (isValue(value) || (!SENT_ONCE.has(name) && isList(value))),
   );
-  return areSound && isSmall({ headers, removed } as Changes) && headersReason(headers as Headers) === undefined;
+  // Others have read the holes already.
+  if (!Array.isArray(holes)) return false;
+  if (!areSound || !areOpenPlaces(open, body.length) || !areOpenHeaders(openHeaders, headers as Headers)) return false;
+  return isSmall({ headers, removed } as Changes) && headersReason(headers as Headers) === undefined;
 }
 
 export function isName(name: unknown): name is string {

@@ -1,6 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import { LRUCache } from 'lru-cache';
 import type { Entry } from '../../cache/entry.ts';
+import { holeBytes, readHoles, writeHoles } from '../../cache/hole.ts';
+import { areVariables } from '../../reads/variables.ts';
 import { isSound, type StoredView } from './sound-view.ts';
 
 export type { StoredView } from './sound-view.ts';
@@ -14,9 +16,10 @@ export interface AddressRecord {
 }
 
 /** Writes a view as a line of JSON and the body; bytes that are not UTF-8 become base64. */
-export function writeView({ body, isText: _, ...rest }: StoredView): string {
+export function writeView({ body, isText: _, open, openHeaders, holes, ...rest }: StoredView): string {
   const isText = isUtf8(body);
-  return `${JSON.stringify({ ...rest, text: isText })}\n${body.toString(isText ? 'utf8' : 'base64')}`;
+  const places = open.length + openHeaders.length === 0 ? {} : { open, openHeaders, holes: writeHoles(holes) };
+  return `${JSON.stringify({ ...rest, ...places, text: isText })}\n${body.toString(isText ? 'utf8' : 'base64')}`;
 }
 
 export function writeRecord(record: AddressRecord): string {
@@ -38,6 +41,9 @@ const READY_BYTES = 8 * 1_024 * 1_024;
 /** About what the objects of a view take. */
 const OVERHEAD = 1_024;
 
+/** About what an open place takes, with the piece of the body before it. */
+const PLACE = 256;
+
 /** The views that are served most, ready to be sent: reading one takes longer than all else that a hit needs. */
 const ready = new LRUCache<Pick<Entry, 'html'>, StoredView | AddressRecord>({
   maxSize: READY_BYTES,
@@ -49,12 +55,13 @@ const ready = new LRUCache<Pick<Entry, 'html'>, StoredView | AddressRecord>({
 function bytesOf(view: StoredView | AddressRecord, { html }: Pick<Entry, 'html'>): number {
   const head = html.indexOf('\n');
   if (!('body' in view)) return OVERHEAD + html.length + head;
-  const { body, isText } = view;
+  const { body, isText, open, openHeaders, holes } = view;
   // V8 takes two bytes for each character once one is beyond Latin-1.
   const isWide = isText && html.length - head - 1 !== body.length;
   // Some frameworks are given the text of the body, which is then kept as well.
   const texts = isText ? 2 : 1;
-  return OVERHEAD + (html.length * texts + head) * (isWide ? 2 : 1) + body.length;
+  const places = (open.length + openHeaders.length) * PLACE + holeBytes(holes);
+  return OVERHEAD + places + (html.length * texts + head) * (isWide ? 2 : 1) + body.length;
 }
 
 /** Returns what an entry holds; undefined if this package cannot have stored it. */
@@ -71,11 +78,13 @@ function readView(text: string): StoredView | AddressRecord | undefined {
   const end = text.indexOf('\n');
   try {
     const head = JSON.parse(text.slice(0, end)) as Record<string, unknown>;
-    const { reads, stored, status, headers, removed, etag, created, age } = head;
+    const { reads, stored, status, headers, removed, etag, created, age, open = [], openHeaders = [] } = head;
     if (reads !== undefined) return areWords(reads) && areWords(stored) ? { reads, stored } : undefined;
     const rest = text.slice(end + 1);
     const body = Buffer.from(rest, head.text === true ? 'utf8' : 'base64');
-    const view = { status, headers, removed, etag, created, age, body, isText: head.text === true };
+    const isText = head.text === true;
+    const holes = readHoles(head.holes ?? 0, rest, areVariables);
+    const view = { status, headers, removed, etag, created, age, body, isText, open, openHeaders, holes };
     return isSound(view) ? view : undefined;
   } catch {
     return undefined;

@@ -29,9 +29,12 @@ export class Visit {
 
   /** Returns what the handler, or middleware behind the cache, has found out about the visitor or left in the session. */
   foundOut(): 'logged in' | 'session changed' | undefined {
-    const { visitors } = this.#exchange;
-    if (isLoggedIn(visitors)) return 'logged in';
-    const session = sessionText(visitors);
+    return isLoggedIn(this.#exchange.visitors) ? 'logged in' : this.sessionChanged();
+  }
+
+  /** Returns whether the handler, or middleware behind the cache, has changed what is in the session. */
+  sessionChanged(): 'session changed' | undefined {
+    const session = sessionText(this.#exchange.visitors);
     return session === undefined || session !== this.#session ? 'session changed' : undefined;
   }
 

@@ -13,6 +13,8 @@ export const IP = 'ip';
 export const CERTIFICATE = 'certificate';
 export const ALL_HEADERS = 'headers';
 export const SET = 'set';
+/** Variables of the visitor that the option `holes` gives. */
+export const HOLES = 'holes';
 
 const HEADERS = 'headers.';
 
@@ -52,9 +54,9 @@ export function isTool(name: ReadName): boolean {
 export function countingReads(except: readonly string[]): (name: ReadName) => boolean {
   const left = new Set(except);
   return (name) => {
-    if (left.has(name)) return false;
+    if (left.has(name) && !name.startsWith(`${HOLES}.`)) return false;
     const [first, rest] = splitRead(name);
-    if (rest === '') return true;
+    if (rest === '' || first === HOLES) return true;
     return !left.has(first) && (first === COOKIES || first === 'headers' || !left.has(rest));
   };
 }

@@ -104,6 +104,26 @@ export class RequestReads {
     if (this.#values.models.length > length) this.#met();
   }
 
+  /** Records a read of a value that middleware left, and returns what the handler is given for it. */
+  shown(name: ReadName, value: unknown): unknown {
+    this.readValue(name, value);
+    return this.given(name, value);
+  }
+
+  /** Returns what the handler is given for a value that middleware left. */
+  given(name: ReadName, value: unknown): unknown {
+    if (typeof value !== 'function') return value;
+    const silently = (run: () => boolean) => this.silently(run);
+    return this.#values.shown(value, silently, () => this.#otherwise(name));
+  }
+
+  /** Records that a function which gives a replaced value was used in another way, too. */
+  #otherwise(name: ReadName): void {
+    if (!this.isRecording) return;
+    this.found.delete(name);
+    this.#note(name, UNSEEN);
+  }
+
   /** Records that the handler read what no key can hold. */
   readAll(name: ReadName): void {
     if (this.#isNew(name)) this.#note(name, UNSEEN);

@@ -1,15 +1,18 @@
 import type { Identity } from '../../model/identity.ts';
 import { canonicalList } from '../../util/canonical.ts';
 import { digest } from '../../util/digest.ts';
+import { foundIn, isData } from '../holes/visitor-reads.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { cookiesOf } from '../http/session-cookies.ts';
 import { sessionText } from '../http/visitor.ts';
+import type { Replacements } from '../replace/replacements.ts';
 import type { Views } from '../views.ts';
 import { beside } from './beside.ts';
 import { hasVariable, leftOn, variablesOf } from './left-behind.ts';
 import {
   CERTIFICATE,
   COOKIES,
+  HOLES,
   IP,
   NOT_IN_KEY,
   type ReadName,
@@ -42,6 +45,12 @@ export function isPersonalHeader(name: string): boolean {
   return PERSONAL_HEADERS.has(name);
 }
 
+/** What differs between visitors. */
+export interface GivenValues {
+  readonly replaced?: Replacements | undefined;
+  readonly visitor?: object | undefined;
+}
+
 /**
  * Tells what a read finds on a request. A view is found by the same texts by which it was stored, so both sides ask
  * here.
@@ -51,16 +60,25 @@ export class RequestValues {
   readonly #views: Views;
   readonly #headers: Exchange['incoming']['headers'];
   readonly #locals: object | undefined;
+  /** Values that differ from visitor to visitor and are replaced in the page. */
+  readonly #replaced: Replacements | undefined;
+  readonly #visitor: object | undefined;
+  /** The session when the values were asked for, where functions gave some. */
+  readonly #mark: string;
   #cookies: ReadonlySet<string> | undefined;
   /** Models that were met in values. */
   readonly models: Identity[] = [];
 
-  constructor(exchange: Exchange, views: Views) {
+  /** @param given `replaced`: values that are replaced in the page; `visitor`: what the option `holes` gives */
+  constructor(exchange: Exchange, views: Views, { replaced, visitor }: GivenValues = {}) {
+    this.#visitor = visitor;
     this.#exchange = exchange;
+    this.#replaced = replaced;
     this.#views = views;
     // Keep them as they are before the handler runs: while it does, others stand in their places.
     this.#headers = exchange.incoming.headers;
     this.#locals = exchange.locals()[0];
+    this.#mark = replaced?.hasFunctions ? this.#sessionMark() : '';
   }
 
   /**
@@ -85,7 +103,7 @@ export class RequestValues {
     try {
       // The usual framework has texts only, which are written faster so.
       const text = values.every(hasTexts) ? JSON.stringify(values) : this.#canonical(values, 'given');
-      return text.length > MAX_TEXT ? undefined : short(text);
+      return text.length > MAX_TEXT ? undefined : short(this.#replaced?.marked(text) ?? text);
     } catch {
       return undefined;
     }
@@ -97,6 +115,7 @@ export class RequestValues {
     if (first === 'headers') return this.#header(rest);
     if (first === COOKIES) return this.#cookie(rest);
     if (first === IP || first === CERTIFICATE || read === SESSION_ID) return PERSONAL;
+    if (first === HOLES) return this.#ofVisitor(rest);
     if (first === SESSION) return this.#session();
     if (first === SET) return this.textOf(rest, this.#exchange.headers()[rest]);
     const { localsAt, holders } = this.#exchange;
@@ -111,15 +130,44 @@ export class RequestValues {
 
   /** Returns what stands for a value that middleware left under a name. */
   textOf(name: string, value: unknown): ValueText {
+    const replaced = this.#replaced?.textOf(value);
+    if (replaced !== undefined) return replaced;
     if (name === SESSION) return sessionValue(sessionText([{ session: value }]));
     if (this.#views.isPrivate(name) && isThere(value)) return PERSONAL;
     if (value === undefined) return ABSENT;
     try {
       const text = this.#canonical([value], name);
-      return text.length > MAX_TEXT ? UNSEEN : short(text);
+      return text.length > MAX_TEXT ? UNSEEN : short(this.#replaced?.marked(text) ?? text);
     } catch {
       return UNSEEN;
     }
+  }
+
+  /** Whether a value may be shown by a page for all: each visitor's own stands in its place. */
+  isReplaced(value: unknown): boolean {
+    return this.#replaced?.has(value) === true;
+  }
+
+  /**
+   * Returns what the handler is given for a value that middleware left.
+   *
+   * @param silently runs code whose reads do not count
+   * @param others called when that is a function which is used for something else than a value that is replaced
+   */
+  shown(value: unknown, silently: (run: () => boolean) => boolean, others: () => void): unknown {
+    if (this.#replaced === undefined) return value;
+    const isSame = () => silently(() => this.#sessionMark() === this.#mark);
+    return this.#replaced.shown(value, isSame, others);
+  }
+
+  /** Returns a text that is another when the handler has begun another session, or has changed what it holds. */
+  #sessionMark(): string {
+    const { visitors } = this.#exchange;
+    const ids = visitors.map((visitor) => {
+      const { session } = visitor as { readonly session?: Readonly<Record<string, unknown>> | null };
+      return [session?.id, session?.sessionId].map(String);
+    });
+    return JSON.stringify([sessionText(visitors), ids]);
   }
 
   #canonical(values: readonly unknown[], what: string): string {
@@ -135,10 +183,26 @@ export class RequestValues {
     );
   }
 
+  /** Returns what stands for a variable of the visitor: its content, or, if only members of it were read, its kind. */
+  #ofVisitor(rest: string): ValueText {
+    const found = foundIn(this.#visitor ?? {}, rest);
+    if (found === undefined) return ABSENT;
+    const { value, isWhole } = found;
+    if (isData(value) && !isWhole) return Array.isArray(value) ? 'list' : 'object';
+    try {
+      const text = this.#canonical([value], 'holes');
+      return text.length > MAX_TEXT ? UNSEEN : short(text);
+    } catch {
+      return UNSEEN;
+    }
+  }
+
   #header(name: string): ValueText {
     const value = Object.hasOwn(this.#headers, name) ? this.#headers[name] : undefined;
     if (value === undefined) return ABSENT;
-    return isPersonalHeader(name) ? PERSONAL : short(JSON.stringify(value));
+    if (isPersonalHeader(name)) return PERSONAL;
+    const text = JSON.stringify(value);
+    return this.#replaced?.textOf(value) ?? short(this.#replaced?.marked(text) ?? text);
   }
 
   #cookie(name: string): ValueText {

@@ -32,12 +32,13 @@ export function watchLocals({ object, key, read }: LocalsAt, reads: RequestReads
       if (!counts(name)) return Reflect.get(target, name, receiver) as unknown;
       const value = valueAt(target, name, reads);
       reads.readLocal(read, name, value);
-      return value;
+      return reads.given(`${read}.${name}`, value);
     },
     getOwnPropertyDescriptor(target, name) {
       const found = Reflect.getOwnPropertyDescriptor(target, name);
-      if (found !== undefined && counts(name)) reads.askLocal(read, name, valueAt(target, name, reads));
-      return found;
+      if (found === undefined || !counts(name)) return found;
+      reads.askLocal(read, name, valueAt(target, name, reads));
+      return found.configurable ? { ...found, ...shown(found, `${read}.${name}`, reads) } : found;
     },
     ownKeys(target) {
       const names = Reflect.ownKeys(target);
@@ -54,6 +55,11 @@ export function watchLocals({ object, key, read }: LocalsAt, reads: RequestReads
 /** Returns what a getter of middleware finds without recording what it reads: its result counts. */
 function valueAt(locals: object, name: string, reads: RequestReads): unknown {
   return reads.silently(() => Reflect.get(locals, name) as unknown);
+}
+
+/** Returns what is shown in place of a value. */
+function shown({ value }: PropertyDescriptor, read: string, reads: RequestReads): PropertyDescriptor {
+  return value === undefined ? {} : { value: reads.given(read, value) };
 }
 
 /** Puts an object in the place of another, whatever kind of property holds that; undefined where nothing can be put. */

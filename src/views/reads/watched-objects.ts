@@ -57,8 +57,7 @@ function watchProperty(
       session ??= watchedSession(value, reads);
       return session;
     }
-    reads.readValue(read, value);
-    return value;
+    return reads.shown(read, value);
   };
   const set = (value: unknown): void => {
     if (original.set === undefined) made = { value };

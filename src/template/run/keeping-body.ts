@@ -1,0 +1,138 @@
+import type { Hole } from '../../cache/hole.ts';
+import type { MarkSafe } from '../../reads/variables.ts';
+import type { Context } from '../nunjucks.ts';
+import type { FoundHole, HoleFiller } from './hole-filler.ts';
+import type { HoleRead } from './hole-reading.ts';
+import type { HoleSpot, Spot } from './hole-spot.ts';
+import type { OpenHoles } from './open-holes.ts';
+import { passedTo } from './passed.ts';
+import { WatchedBody } from './watched-body.ts';
+
+/** A body that is to be kept, whose holes stay open: a fragment's, or a page that is kept as a whole. */
+export abstract class KeepingBody extends WatchedBody {
+  /** Its holes, while it is rendered and if they are left open. */
+  holes: OpenHoles | undefined;
+
+  /** Fills its holes from where they are filled on a hit. */
+  abstract get filler(): HoleFiller;
+  /** Where its tag stands; undefined for a page. */
+  abstract get tag(): Spot | undefined;
+  abstract get markSafe(): MarkSafe;
+  /** Describes a place in the body, so that it can be found on a hit; undefined if its template has no name. */
+  abstract spotOf(spot: Spot): HoleSpot | undefined;
+  /**
+   * Does the same for a hole of a fragment in the body.
+   *
+   * @param tag where the tag of that fragment stands
+   */
+  abstract spotThrough(hole: HoleSpot, tag: Spot): HoleSpot | undefined;
+  /** Whether a variable that is looked up at a place in the body comes from outside of it. */
+  abstract isOutside(spot: Spot, name: string, isFramed: boolean): boolean;
+  /** Whether the body has set a variable of a context from outside of it. */
+  abstract hasSet(context: Context, name: string): boolean;
+  /** Compares what a hole has found with what it would find at its place. */
+  abstract compare(read: HoleRead, there: unknown, hole: FoundHole): void;
+  /** Records that values are kept with the body. */
+  abstract hand(values: readonly unknown[]): void;
+  /** @throws CacheSweeperError CACHESWEEPER_HOLE: a hole reads what the body sets */
+  protected abstract refuseRead(name: string, hole: FoundHole): never;
+
+  /** Whether a hole met now stays open. If it has to show its content at once, it is lost. */
+  takesHoles(): boolean {
+    if (this.holes === undefined) return false;
+    if (!this.holes.canOpen) this.holes.lose();
+    return this.holes.canOpen;
+  }
+
+  /**
+   * Leaves a hole of a fragment inside open in this body as well. Returns its mark, or what it shows if this body cannot
+   * keep it.
+   *
+   * @param tag where the tag of that fragment stands
+   * @param text what the hole shows, if that is known
+   * @param fill fills it from that tag
+   */
+  passOn(hole: Hole, tag: Spot, text: string | undefined, fill: () => string): string {
+    const { ordinal, values } = hole;
+    const spot = this.spotThrough(hole, tag);
+    if (spot === undefined) {
+      this.refuse('unknown template');
+      return text ?? fill();
+    }
+    const found = { ...spot, ordinal, values };
+    return text === undefined ? this.openHole(found, tag) : (this.holes as OpenHoles).open({ hole: found, text });
+  }
+
+  /**
+   * Opens a hole and returns its mark. It is filled from where it will be filled on a hit: by the outermost body that is
+   * to be kept.
+   *
+   * @param spot where the hole is, or the tag of a fragment inside that it belongs to
+   * @throws CacheSweeperError CACHESWEEPER_HOLE when it reads a variable that the body sets
+   */
+  openHole(hole: Omit<Hole, 'at'>, spot: Spot): string {
+    const started = performance.now();
+    const holes = this.holes as OpenHoles;
+    const chain = this.#chain(hole);
+    const { body, found } = chain.at(-1) as Link;
+    const passed = passedTo(hole, this.markSafe);
+    const { filler } = body;
+    const text =
+      this.reading === undefined
+        ? spot.page.render.bodies.inside(body.parent, () => filler.fill(found, passed))
+        : filler.fillChecking(found, passed, body.parent, (read) => check(read, spot, chain));
+    const { template, ordinal, values, isFramed, sees, isInContext } = hole;
+    holes.spent += performance.now() - started;
+    return holes.open({ hole: { template, ordinal, values, isFramed, sees, isInContext }, text });
+  }
+
+  /** Returns the bodies that keep a hole, innermost first, each with the hole as it is found from there. */
+  #chain(hole: FoundHole): readonly Link[] {
+    const { ordinal } = hole;
+    const chain: Link[] = [{ body: this, found: hole }];
+    for (;;) {
+      const { body, found } = chain.at(-1) as Link;
+      const { parent, tag } = body;
+      if (tag === undefined || !(parent instanceof KeepingBody) || !parent.holes?.canOpen) return chain;
+      const spot = parent.spotThrough(found, tag);
+      if (spot === undefined) return chain;
+      chain.push({ body: parent, found: { ...spot, ordinal } });
+    }
+  }
+
+  /** Checks that a hole reads nothing that one of the bodies sets. */
+  static refuseInside({ name, isFramed, macro }: HoleRead, spot: Spot, chain: readonly Link[]): void {
+    if (macro !== undefined) {
+      for (const { body, found } of chain) if (body.hasSet(macro, name)) body.refuseRead(name, found);
+      return;
+    }
+    let at = spot;
+    let isSeen = isFramed;
+    for (const { body, found } of chain) {
+      if (body.reading !== undefined && !body.isOutside(at, name, isSeen)) body.refuseRead(name, found);
+      at = body.tag ?? at;
+      isSeen = isFramed && found.isFramed;
+    }
+  }
+}
+
+/** A body that keeps a hole, and the hole as it is found from there. */
+interface Link {
+  readonly body: KeepingBody;
+  readonly found: FoundHole;
+}
+
+/** Checks that a variable is the same at a hole as where the hole is filled. */
+function check(read: HoleRead, spot: Spot, chain: readonly Link[]): void {
+  KeepingBody.refuseInside(read, spot, chain);
+  if (read.macro !== undefined) return;
+  const { body, found } = chain.at(-1) as Link;
+  body.compare(read, valueAt(spot, read), found);
+}
+
+function valueAt({ context, frame, handed }: Spot, { name, isFramed }: HoleRead): unknown {
+  const i = isFramed ? handed.names.indexOf(name) : -1;
+  if (i !== -1) return handed.values[i];
+  const own = isFramed ? frame.lookup(name) : undefined;
+  return own !== undefined ? own : context.lookup(name);
+}
