@@ -88,6 +88,23 @@ test('holes may be printed in another order than they were met', async () => {
   ).toEqual(MISS_THEN_HITS);
 });
 
+test.each(['{% ifAsync yes %}{{ own }}{% endif %}', '{% asyncEach name in names %}{{ own }}{% endeach %}'])(
+  'a hole refuses what is asynchronous: %s',
+  async (content) => {
+    for (const page of [F(U(content)), U(content)]) {
+      expect(await attack(page)).toEqual(REFUSED.map(() => 'CACHESWEEPER_ASYNC_BODY'));
+    }
+  },
+);
+
+test('a hole of an include says that it cannot use a macro with something asynchronous', async () => {
+  const templates = {
+    'p.njk': F('{% include "i.njk" %}'),
+    'i.njk': `{% macro late() %}{% ifAsync yes %}x{% endif %}{% endmacro %}${U('{{ own }}')}${U('{{ late() }}')}`,
+  };
+  expect(await attack(templates)).toEqual(REFUSED);
+});
+
 describe('a component that a function renders', () => {
   test.each([
     ['shows its hole', F('{{ component("c.njk", { label: article.title }) }}')],
