@@ -1,10 +1,10 @@
 import fc from 'fast-check';
-import type nunjucks from 'nunjucks';
+import nunjucks from 'nunjucks';
 import { describe, expect, test } from 'vitest';
 import { runs } from '../support/long.ts';
 import { attack, F, U } from './holes-support.ts';
 import { tidySites, wildSites } from './holes-templates.ts';
-import type { NodeClasses, Parser } from './plain-holes.ts';
+import { alone, type NodeClasses, type Parser } from './plain-holes.ts';
 
 const MISS_THEN_HITS = ['miss', 'hit', 'hit', 'hit', 'hit', 'hit'];
 const LOST = Array.from({ length: 6 }, () => 'hole lost');
@@ -103,6 +103,18 @@ test('a hole of an include says that it cannot use a macro with something asynch
     'i.njk': `{% macro late() %}{% ifAsync yes %}x{% endif %}{% endmacro %}${U('{{ own }}')}${U('{{ late() }}')}`,
   };
   expect(await attack(templates)).toEqual(REFUSED);
+});
+
+test('a hole may read what Jinja compatibility makes up', async () => {
+  const page = F(`{% for i in [1] %}${U('{{ True }}{{ names[0:1] }}{{ own }}')}{% endfor %}`);
+  const uninstall = (nunjucks as unknown as { installJinjaCompat(): () => void }).installJinjaCompat();
+  const uninstallAlone = (alone as unknown as { installJinjaCompat(): () => void }).installJinjaCompat();
+  try {
+    expect(await attack(page)).toEqual(MISS_THEN_HITS);
+  } finally {
+    uninstall();
+    uninstallAlone();
+  }
 });
 
 describe('a component that a function renders', () => {

@@ -45,11 +45,14 @@ export class HoleReading extends PageReading {
     super.lookup(context, frame, name, value);
     let at: Frame | null | undefined = frame;
     for (; at && at !== this.#base; at = at.parent) if (at.variables[name] !== undefined) return;
+    // A runtime may make up a value for a name that has none, such as Jinja's `True`.
+    const framed = frame.lookup(name);
+    const found = framed !== undefined ? framed : context.lookup(name);
     if (at) {
       if (!Object.hasOwn(this.#base.variables, name))
-        this.reads.push({ name, value, isFramed: true, macro: undefined });
+        this.reads.push({ name, value: found, isFramed: true, macro: undefined });
     } else {
-      this.#ofContext(context, name, value);
+      this.#ofContext(context, name, found);
     }
   }
 
