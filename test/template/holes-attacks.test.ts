@@ -231,6 +231,17 @@ describe('a hole does not see what the body binds', () => {
   });
 });
 
+test('a hole sees the variables of the module whose macro has the fragment, also in an include', async () => {
+  const templates = {
+    'p.njk': '{% import "m.njk" as m %}{{ m.list(article, own) }}',
+    'm.njk': `{% set mine = "m" %}{% macro mark(text) %}<i>{{ text }}</i>{% endmacro %}{% macro list(article, label) %}${F(
+      `${U('{{ label }}{{ mine }}{{ mark(label) }}')}{% include "i.njk" %}`,
+    )}{% endmacro %}`,
+    'i.njk': U('[{{ label }}{{ mine }}{{ mark(label) }}]'),
+  };
+  expect(await attack(templates)).toEqual(MISS_THEN_HITS);
+});
+
 describe('what a hole sets', () => {
   test.each([
     [
