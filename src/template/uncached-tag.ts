@@ -101,8 +101,8 @@ const IMPOSSIBLE: Record<
 > = {
   async: [
     'CACHESWEEPER_ASYNC_BODY',
-    'the content of {% uncached %} is asynchronous: an asynchronous filter or tag, asyncEach or asyncAll cannot be waited ' +
-      'for; do that part outside of the fragment and pass its result in',
+    'the content of {% uncached %} is asynchronous: an asynchronous filter or tag, ifAsync, asyncEach or asyncAll ' +
+      'cannot be waited for; do that part outside of the fragment and pass its result in',
   ],
   block: [
     'CACHESWEEPER_BLOCK_IN_BODY',

@@ -1,7 +1,10 @@
-import type nunjucks from 'nunjucks';
+import fc from 'fast-check';
+import nunjucks from 'nunjucks';
 import { describe, expect, test } from 'vitest';
+import { runs } from '../support/long.ts';
 import { attack, F, U } from './holes-support.ts';
-import type { NodeClasses, Parser } from './plain-holes.ts';
+import { tidySites, wildSites } from './holes-templates.ts';
+import { alone, type NodeClasses, type Parser } from './plain-holes.ts';
 
 const MISS_THEN_HITS = ['miss', 'hit', 'hit', 'hit', 'hit', 'hit'];
 const LOST = Array.from({ length: 6 }, () => 'hole lost');
@@ -55,12 +58,63 @@ describe('html of a macro with a hole', () => {
     ['a function that calls the macro', '{{ countedCall(form) }}'],
     ['a filter', '{{ form() | counted }}'],
     ['a tag', '{% counted form() %}'],
-    ['a method of the text that it is added to', '{{ (form() ~ "").replace("-token", "!") | safe }}'],
+    ['a method of the text that it is added to', '{{ (form() ~ "").replace("-token", "!") }}'],
     ['a comparison', '{% if form() == "<b>bobby-secret-token</b>" %}Bobby{% endif %}{{ form() }}'],
   ])('is lost when %s asks for its text', async (_, body) => {
     expect(await attack(FORM + F(body), { helpers })).toEqual(LOST);
     expect(await attack(FORM + F(body), { helpers, env: { autoescape: false } })).toEqual(LOST);
   });
+});
+
+test('a body that has lost a hole does not see what it has set when it is rendered again', async () => {
+  const body = `[{{ later }}]{% set later = "set" %}{% filter upper %}${TOKEN}{% endfilter %}`;
+  expect(await attack(`${F(body)}{{ later }}`)).toEqual(LOST);
+});
+
+test('an error of ours in a hole keeps its code behind a function that renders a component', async () => {
+  const templates = { 'p.njk': F(U('{{ component("c.njk", {}) }}')), 'c.njk': F('x') };
+  expect(await attack(templates, { helpers })).toEqual(REFUSED.map(() => 'CACHESWEEPER_NO_IDENTITY'));
+});
+
+test('holes may be printed in another order than they were met', async () => {
+  const templates = {
+    'p.njk': F('{% include "i.njk" %}'),
+    'i.njk': `{% extends "l.njk" %}{% block main %}${U('{{ own }}')}{{ super() }}{% endblock %}`,
+    'l.njk': `<{% block main %}${TOKEN}{% endblock %}>${U('{{ visit }}')}`,
+  };
+  expect(await attack(templates)).toEqual(MISS_THEN_HITS);
+  expect(
+    await attack(`${FORM}${F('{% for html in [form(), "x", form()] | reverse %}{{ html }}{% endfor %}')}`),
+  ).toEqual(MISS_THEN_HITS);
+});
+
+test.each(['{% ifAsync yes %}{{ own }}{% endif %}', '{% asyncEach name in names %}{{ own }}{% endeach %}'])(
+  'a hole refuses what is asynchronous: %s',
+  async (content) => {
+    for (const page of [F(U(content)), U(content)]) {
+      expect(await attack(page)).toEqual(REFUSED.map(() => 'CACHESWEEPER_ASYNC_BODY'));
+    }
+  },
+);
+
+test('a hole of an include says that it cannot use a macro with something asynchronous', async () => {
+  const templates = {
+    'p.njk': F('{% include "i.njk" %}'),
+    'i.njk': `{% macro late() %}{% ifAsync yes %}x{% endif %}{% endmacro %}${U('{{ own }}')}${U('{{ late() }}')}`,
+  };
+  expect(await attack(templates)).toEqual(REFUSED);
+});
+
+test('a hole may read what Jinja compatibility makes up', async () => {
+  const page = F(`{% for i in [1] %}${U('{{ True }}{{ names[0:1] }}{{ own }}')}{% endfor %}`);
+  const uninstall = (nunjucks as unknown as { installJinjaCompat(): () => void }).installJinjaCompat();
+  const uninstallAlone = (alone as unknown as { installJinjaCompat(): () => void }).installJinjaCompat();
+  try {
+    expect(await attack(page)).toEqual(MISS_THEN_HITS);
+  } finally {
+    uninstall();
+    uninstallAlone();
+  }
 });
 
 describe('a component that a function renders', () => {
@@ -103,6 +157,70 @@ describe('a hole does not see what the body binds', () => {
     expect(await attack(templates)).toEqual(REFUSED);
   });
 
+  test.each([
+    [
+      'a macro of the page',
+      { 'p.njk': `{% macro read() %}{{ chance }}{% endmacro %}${F(`{% set chance = "T" %}${U('{{ read() }}')}`)}` },
+    ],
+    [
+      'a macro of an include that sets it',
+      {
+        'p.njk': F('{% include "i.njk" %}'),
+        'i.njk': `{% set chance = "T" %}{% macro read() %}{{ chance }}{% endmacro %}${U('{{ read() }}')}`,
+      },
+    ],
+    [
+      'a macro of an include, where the body sets it',
+      {
+        'p.njk': F('{% set chance = "T" %}{% include "i.njk" %}'),
+        'i.njk': `{% macro read() %}{{ chance }}{% endmacro %}${U('{{ read() }}')}`,
+      },
+    ],
+    [
+      'a macro that an include imports with context',
+      {
+        'p.njk': F('{% set chance = "T" %}{% include "i.njk" %}'),
+        'i.njk': `{% import "m.njk" as m with context %}${U('{{ m.read() }}')}`,
+        'm.njk': '{% macro read() %}{{ chance }}{% endmacro %}',
+      },
+    ],
+    [
+      'a module that an include imports with context',
+      {
+        'p.njk': F('{% set chance = "T" %}{% include "i.njk" %}'),
+        'i.njk': `{% from "m.njk" import copied with context %}${U('{{ copied }}')}`,
+        'm.njk': '{% set copied = chance %}',
+      },
+    ],
+  ])('what %s reads in a hole is an error, also if it is the same by chance', async (_, templates) => {
+    expect(await attack(templates)).toEqual(REFUSED);
+  });
+
+  test.each([
+    [
+      'a macro of the page reads it before',
+      { 'p.njk': `{% macro read() %}{{ chance }}{% endmacro %}${F(`${U('{{ read() }}')}{% set chance = "T" %}`)}` },
+    ],
+    [
+      'a macro without context does not see it',
+      {
+        'p.njk': `{% from "m.njk" import read %}${F(`{% set chance = "T" %}${U('{{ read() }}{{ own }}')}`)}`,
+        'm.njk': '{% macro read() %}[{% include "i.njk" %}]{% endmacro %}',
+        'i.njk': '{{ chance }}{{ visit }}',
+      },
+    ],
+    [
+      'an include and its imports read something else',
+      {
+        'p.njk': F('{% set chance = "T" %}{% include "i.njk" %}'),
+        'i.njk': `{% import "m.njk" as m with context %}{% macro read() %}{{ visit }}{% endmacro %}${U('{{ m.read() }}{{ read() }}')}`,
+        'm.njk': '{% set mine = "m" %}{% macro read() %}{{ own }}{{ mine }}{% endmacro %}',
+      },
+    ],
+  ])('a body may set a variable where %s', async (_, templates) => {
+    expect(await attack(templates)).toEqual(MISS_THEN_HITS);
+  });
+
   test('a hole that fails because of that tells so', async () => {
     const templates = {
       'p.njk': F('{% include "i.njk" %}'),
@@ -111,6 +229,17 @@ describe('a hole does not see what the body binds', () => {
     };
     expect(await attack(templates)).toEqual(REFUSED);
   });
+});
+
+test('a hole sees the variables of the module whose macro has the fragment, also in an include', async () => {
+  const templates = {
+    'p.njk': '{% import "m.njk" as m %}{{ m.list(article, own) }}',
+    'm.njk': `{% set mine = "m" %}{% macro mark(text) %}<i>{{ text }}</i>{% endmacro %}{% macro list(article, label) %}${F(
+      `${U('{{ label }}{{ mine }}{{ mark(label) }}')}{% include "i.njk" %}`,
+    )}{% endmacro %}`,
+    'i.njk': U('[{{ label }}{{ mine }}{{ mark(label) }}]'),
+  };
+  expect(await attack(templates)).toEqual(MISS_THEN_HITS);
 });
 
 describe('what a hole sets', () => {
@@ -139,4 +268,21 @@ describe('what is passed to a hole', () => {
     const hole = U('[{{ chance }}{{ chance | default("none") }}]{{ own }}', 'chance=article.nothing');
     expect(await attack(before + F(hole) + after)).toEqual(MISS_THEN_HITS);
   });
+});
+
+describe('random templates show each visitor what Nunjucks alone shows', () => {
+  test('or an error of ours', async () => {
+    const shown = fc.asyncProperty(wildSites(), async (templates) => {
+      await attack(templates, { helpers, kinds: ['memory'] });
+    });
+    await fc.assert(shown, runs(20, 5_000, 200));
+  }, 3_600_000);
+
+  test('and no error where no hole reads what a body binds', async () => {
+    const shown = fc.asyncProperty(tidySites(), async (templates) => {
+      const outcomes = await attack(templates, { helpers, kinds: ['memory', 'a store'] });
+      expect(outcomes.filter((outcome) => outcome === 'CACHESWEEPER_HOLE')).toEqual([]);
+    });
+    await fc.assert(shown, runs(10, 2_500, 100));
+  }, 3_600_000);
 });

@@ -32,12 +32,12 @@ export function findHoles(root: Node, finder: UsesFinder): readonly HoleAnalysis
 
 function analyse(node: Node, { variables, bound }: Around, finder: UsesFinder): HoleAnalysis {
   const { content, passed } = partsOf(node);
-  const { names, asynchronous, block, extends: parent, caller } = finder.withoutMacros(content);
+  const { names, block, extends: parent, caller } = finder.withoutMacros(content);
   const read = names.filter(({ path }) => !passed.has(path[0] as string));
   const inBody = bound && read.find(({ path }) => bound.has(path[0] as string));
   const mentioned = new Set(read.map(({ path }) => path[0] as string));
   const impossible = [
-    { what: 'async' as const, at: asynchronous },
+    { what: 'async' as const, at: asynchronousIn(content, finder) },
     { what: 'block' as const, at: block ?? parent },
     { what: 'caller' as const, at: caller },
     { what: 'super' as const, at: superIn(content) },
@@ -55,6 +55,17 @@ function partsOf(node: Node): { readonly content: Node; readonly passed: Readonl
     content: (node.contentArgs as readonly Node[])[0] as Node,
     passed: new Set(node.passed as readonly string[]),
   };
+}
+
+/**
+ * Returns where something asynchronous is. Nunjucks makes new nodes of what is around it, and the node that the contents
+ * of holes hang on would be replaced by one without them.
+ */
+function asynchronousIn(content: Node, finder: UsesFinder): Position | undefined {
+  const { asynchronous } = finder.withoutMacros(content);
+  if (asynchronous !== undefined) return asynchronous;
+  for (const node of descendants(content)) if (node.typename === 'IfAsync') return positionOf(node);
+  return undefined;
 }
 
 function superIn(content: Node): Position | undefined {
@@ -124,8 +135,8 @@ function setIn(body: Node): ReadonlySet<string> {
 
 /**
  * Returns the macros and imports of a template that its holes use, directly or through each other. A hit does not run
- * an included template, so that its holes need them again. One that is chosen at run time, or defined twice, is left
- * out: a hole that uses it is then refused when it is first rendered.
+ * an included template, so that its holes need them again. One that is chosen at run time, asynchronous or defined twice
+ * is left out: a hole that uses it is then refused when it is first rendered.
  */
 export function definitionsForHoles(root: Node, finder: UsesFinder): readonly Node[] {
   const counted = new Map<string, number>();
@@ -136,7 +147,9 @@ export function definitionsForHoles(root: Node, finder: UsesFinder): readonly No
   const known = new Map<string, Node>();
   for (const node of childNodes(root)) {
     const isFixed =
-      node.typename === 'Macro' || (DEFINITIONS.has(node.typename) && literalTemplate(node) !== undefined);
+      node.typename === 'Macro'
+        ? asynchronousIn(node, finder) === undefined
+        : DEFINITIONS.has(node.typename) && literalTemplate(node) !== undefined;
     if (isFixed) for (const name of boundNames(node)) if (counted.get(name) === 1) known.set(name, node);
   }
   const used = new Set<Node>();

@@ -176,17 +176,30 @@ export class BodyReading implements TemplateReading {
       if (isSet) return isInside && at !== own;
     }
     let of = context;
-    if (!isSame(name, of.ctx, this.#initialOf(of))) return false;
+    if (this.#hasSet(of, name)) return false;
     while (of !== this.#around.context) {
       // What a template sets at its top it exports.
       if (of.exported.includes(name)) return false;
       const copy = this.#copies?.get(of);
       if (copy?.variables === undefined) return true;
       const parent = this.#owners?.get(copy.variables);
-      if (parent === undefined || !isSame(name, copy.initial, this.#initialOf(parent))) return false;
+      if (parent === undefined || !isSame(name, copy.initial, this.#initialOf(parent)) || this.#hasSet(parent, name))
+        return false;
       of = parent;
     }
     return true;
+  }
+
+  /** Whether the body has set a variable of a context from outside of it, which macros from there see. */
+  hasSetOutside(context: Context, name: string): boolean {
+    return context === this.#around.context && this.#hasSet(context, name);
+  }
+
+  /** Whether the body has set a variable of a context, maybe to the value that it had before. */
+  #hasSet(context: Context, name: string): boolean {
+    if (!isSame(name, context.ctx, this.#initialOf(context))) return true;
+    const { frame, context: around } = this.#around;
+    return context === around && frame.topLevel && Object.hasOwn(frame.variables, name);
   }
 
   /** Returns the variables that a context had when the body began, or when it was made for the body. */

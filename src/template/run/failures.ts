@@ -5,9 +5,9 @@ const MAX_NOTED = 100;
 
 /**
  * What Nunjucks puts in front of a message: for each template the place in it, and the name of the error that the new
- * one replaces.
+ * one replaces. A hole has no place of its own, so that its error and that of its template are named one after the other.
  */
-const IN_FRONT = /^(?:\(.*\)(?: \[Line .*\])?\n {1,2}(?:(?:CacheSweeperError|Template render error): )?)*$/;
+const IN_FRONT = /^(?:\(.*\)(?: \[Line .*\])?\n {1,2}(?:(?:CacheSweeperError|Template render error): )*)*$/;
 
 /**
  * The errors of this package that one pass of a page has met.

@@ -54,27 +54,42 @@ export class HoleFiller {
     around: Body | undefined,
     check: (read: HoleRead) => void,
   ): string {
-    const { environment, page } = this.#seat;
-    const { block, base, at } = this.#prepare(hole, passed);
-    const outer = around?.reading;
-    const reading = new HoleReading(outer instanceof PageReading ? outer : undefined, base, at.context);
-    const body = new HoleBody(environment, page, reading);
+    const { page } = this.#seat;
+    const { block, base, at } = this.#prepare(hole, passed, { around });
+    const reading = this.#reading(around, base, at.context, at.definitions);
     try {
-      return page.render.bodies.inside(body, () => runBlock(block.run, page, at.context, at.runtime, base));
+      return this.#note(reading, around, () => runBlock(block.run, page, at.context, at.runtime, base));
     } finally {
-      around?.include(body);
       // Its template defines the others here as well, from the same source.
-      for (const read of reading.reads) if (!at.defined.has(read.name)) check(read);
+      for (const read of [...(at.definitions?.reads ?? []), ...reading.reads]) {
+        if (read.macro !== undefined || !at.defined.has(read.name)) check(read);
+      }
     }
   }
 
-  #prepare(hole: FoundHole, passed: readonly Passed[]): Prepared {
+  #reading(around: Body | undefined, base: Frame, context: Context, definitions?: HoleReading): HoleReading {
+    const outer = around?.reading;
+    return new HoleReading(outer instanceof PageReading ? outer : undefined, base, context, definitions);
+  }
+
+  /** Runs a part of a hole whose lookups are noted. */
+  #note<T>(reading: HoleReading, around: Body | undefined, run: () => T): T {
+    const { environment, page } = this.#seat;
+    const body = new HoleBody(environment, page, reading);
+    try {
+      return page.render.bodies.inside(body, run);
+    } finally {
+      around?.include(body);
+    }
+  }
+
+  #prepare(hole: FoundHole, passed: readonly Passed[], noted?: Noted): Prepared {
     const template = this.#templateOf(hole.template);
     const block =
       template === undefined || template === 'pending' ? undefined : template.blocks.holes.get(hole.ordinal);
     if (block === undefined) throw noContent();
     const missing = passed.filter(([, value]) => value === undefined).map(([name]) => name);
-    const at = this.#contextOf(hole, template as FilledTemplate, block, missing);
+    const at = this.#contextOf(hole, template as FilledTemplate, block, missing, noted);
     return { block, at, base: this.#base(hole, passed, missing) };
   }
 
@@ -118,19 +133,25 @@ export class HoleFiller {
     template: FilledTemplate,
     { defines }: HoleBlock,
     missing: readonly string[],
+    noted: Noted | undefined,
   ): HoleContext {
     const kind = isInContext ? 'context' : sees;
     const isOwn = defines || missing.length > 0;
     const known = isOwn ? undefined : template.contexts.get(kind);
     if (known !== undefined) return known;
-    const made = this.#newContext(isInContext, sees, template);
+    const made = this.#newContext(isInContext, sees, template, noted);
     for (const name of missing) made.context.ctx[name] = undefined;
     if (!isOwn) template.contexts.set(kind, made);
     return made;
   }
 
   /** Makes a context with a copy of the page's variables, or none, and with what the template defines for its holes. */
-  #newContext(isInContext: boolean, sees: HoleSpot['sees'], { root, blocks }: FilledTemplate): HoleContext {
+  #newContext(
+    isInContext: boolean,
+    sees: HoleSpot['sees'],
+    { root, blocks }: FilledTemplate,
+    noted: Noted | undefined,
+  ): HoleContext {
     const { environment, page, context: around, root: own } = this.#seat;
     const Context = around.constructor as ContextClass;
     const context = new Context(sees === 'nothing' ? {} : around.ctx, {}, page.ownEnvironment);
@@ -139,9 +160,15 @@ export class HoleFiller {
     const runtime = environment.newRuntime(context);
     const { definitions } = blocks;
     if (isInContext || definitions === undefined) return { context, runtime, defined: NOTHING };
-    runBlock(definitions, page, context, runtime, environment.newFrame());
+    const run = () => runBlock(definitions, page, context, runtime, environment.newFrame());
+    let reading: HoleReading | undefined;
+    if (noted === undefined) run();
+    else {
+      reading = this.#reading(noted.around, environment.newFrame(), context);
+      this.#note(reading, noted.around, run);
+    }
     const defined = Object.keys(context.ctx).filter((name) => context.ctx[name] !== around.ctx[name]);
-    return { context, runtime, defined: new Set(defined) };
+    return { context, runtime, defined: new Set(defined), ...(reading && { definitions: reading }) };
   }
 }
 
@@ -157,6 +184,13 @@ interface HoleContext {
   readonly runtime: Runtime;
   /** Names that its template has defined in it. */
   readonly defined: ReadonlySet<string>;
+  /** Noted what the definitions looked up, where that is noted. */
+  readonly definitions?: HoleReading;
+}
+
+/** Lookups of a hole are noted, and its dependencies are those of the body around. */
+interface Noted {
+  readonly around: Body | undefined;
 }
 
 interface Prepared {

@@ -8,6 +8,8 @@ export interface HoleRead {
   readonly value: unknown;
   /** Whether it was looked up in the variables around the hole first, and then in those of the page. */
   readonly isFramed: boolean;
+  /** The context of the macro that looked it up, if that is not of the hole's template; it is the same on a hit. */
+  readonly macro: Context | undefined;
 }
 
 /** Notes the variables from outside that a hole looks up, beside what is noted of the page around. */
@@ -16,30 +18,41 @@ export class HoleReading extends PageReading {
   readonly #base: Frame;
   /** The context that the hole runs in, and those of the templates that it includes, which have copies of it. */
   readonly #contexts: Set<Context>;
+  /** The variables of these contexts. */
+  readonly #variables: Set<object>;
 
   /**
    * @param around what notes the reads of the page; undefined if nothing does
    * @param base the frame with what is passed to the hole. What is found there, or below, is the hole's own
    * @param context the context that the hole runs in
+   * @param definitions noted what the definitions in that context look up
    */
-  constructor(around: PageReading | undefined, base: Frame, context: Context) {
+  constructor(around: PageReading | undefined, base: Frame, context: Context, definitions?: HoleReading) {
     super(...PageReading.partsOf(around));
     this.#base = base;
-    this.#contexts = new Set([context]);
+    this.#contexts = new Set(definitions === undefined ? [context] : definitions.#contexts);
+    this.#variables = new Set(definitions === undefined ? [context.ctx] : definitions.#variables);
   }
 
   override enter(context?: Context, variables?: object): void {
-    if (context !== undefined && variables !== undefined) this.#contexts.add(context);
+    // A macro's template may be included with variables of a module.
+    if (context === undefined || variables === undefined || !this.#variables.has(variables)) return;
+    this.#contexts.add(context);
+    this.#variables.add(context.ctx);
   }
 
   override lookup(context: Context, frame: Frame, name: string, value: unknown): void {
     super.lookup(context, frame, name, value);
     let at: Frame | null | undefined = frame;
     for (; at && at !== this.#base; at = at.parent) if (at.variables[name] !== undefined) return;
+    // A runtime may make up a value for a name that has none, such as Jinja's `True`.
+    const framed = frame.lookup(name);
+    const found = framed !== undefined ? framed : context.lookup(name);
     if (at) {
-      if (!Object.hasOwn(this.#base.variables, name)) this.reads.push({ name, value, isFramed: true });
+      if (!Object.hasOwn(this.#base.variables, name))
+        this.reads.push({ name, value: found, isFramed: true, macro: undefined });
     } else {
-      this.#ofContext(context, name, value);
+      this.#ofContext(context, name, found);
     }
   }
 
@@ -49,9 +62,9 @@ export class HoleReading extends PageReading {
   }
 
   #ofContext(context: Context, name: string, value: unknown): void {
+    if (!this.#contexts.has(context)) this.reads.push({ name, value, isFramed: false, macro: context });
     // What a template sets at its top it exports.
-    if (this.#contexts.has(context) && !context.exported.includes(name))
-      this.reads.push({ name, value, isFramed: false });
+    else if (!context.exported.includes(name)) this.reads.push({ name, value, isFramed: false, macro: undefined });
   }
 
   /** A fragment in the hole reads these where its tag stands, which is noted like any other lookup. */

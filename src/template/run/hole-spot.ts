@@ -29,7 +29,8 @@ export function spotFrom(spot: Spot, tag: Spot): HoleSpot | undefined {
   if (template === null) return undefined;
   const { isolated } = spot.page;
   const isInContext = spot.context === tag.context;
-  const isIsolated = !isInContext && isolated.has(spot.context.ctx);
+  const module = isInContext ? undefined : isolated.get(spot.context.ctx);
+  const isIsolated = module !== undefined && module !== isolated.get(tag.context.ctx);
   return {
     template,
     isFramed: reaches(spot.frame, tag.frame),

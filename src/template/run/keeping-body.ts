@@ -1,5 +1,6 @@
 import type { Hole } from '../../cache/hole.ts';
 import type { MarkSafe } from '../../reads/variables.ts';
+import type { Context } from '../nunjucks.ts';
 import type { FoundHole, HoleFiller } from './hole-filler.ts';
 import type { HoleRead } from './hole-reading.ts';
 import type { HoleSpot, Spot } from './hole-spot.ts';
@@ -27,6 +28,8 @@ export abstract class KeepingBody extends WatchedBody {
   abstract spotThrough(hole: HoleSpot, tag: Spot): HoleSpot | undefined;
   /** Whether a variable that is looked up at a place in the body comes from outside of it. */
   abstract isOutside(spot: Spot, name: string, isFramed: boolean): boolean;
+  /** Whether the body has set a variable of a context from outside of it. */
+  abstract hasSet(context: Context, name: string): boolean;
   /** Compares what a hole has found with what it would find at its place. */
   abstract compare(read: HoleRead, there: unknown, hole: FoundHole): void;
   /** Records that values are kept with the body. */
@@ -98,7 +101,11 @@ export abstract class KeepingBody extends WatchedBody {
   }
 
   /** Checks that a hole reads nothing that one of the bodies sets. */
-  static refuseInside({ name, isFramed }: HoleRead, spot: Spot, chain: readonly Link[]): void {
+  static refuseInside({ name, isFramed, macro }: HoleRead, spot: Spot, chain: readonly Link[]): void {
+    if (macro !== undefined) {
+      for (const { body, found } of chain) if (body.hasSet(macro, name)) body.refuseRead(name, found);
+      return;
+    }
     let at = spot;
     let isSeen = isFramed;
     for (const { body, found } of chain) {
@@ -118,6 +125,7 @@ interface Link {
 /** Checks that a variable is the same at a hole as where the hole is filled. */
 function check(read: HoleRead, spot: Spot, chain: readonly Link[]): void {
   KeepingBody.refuseInside(read, spot, chain);
+  if (read.macro !== undefined) return;
   const { body, found } = chain.at(-1) as Link;
   body.compare(read, valueAt(spot, read), found);
 }

@@ -22,8 +22,8 @@ const SECRET_BYTES = 18;
  * The holes of one body while it is rendered.
  *
  * At the place of each the body prints a mark, which no text of the page can equal, because it holds a secret of this
- * render. A hole counts as kept only if its mark is printed once, unchanged, in the order of the holes. The mark has
- * characters that each usual transformation changes: `<&"'`, both cases, a line break.
+ * render. A hole counts as kept only if its mark is printed once, unchanged. The mark has characters that each usual
+ * transformation changes: `<&"'`, both cases, a line break.
  *
  * That shows what is printed, but not what else a template does with html that holds a mark, such as asking for its
  * length. So such html reaches the template in two ways only. As text it can only be captured, by `set` or `filter`,
@@ -45,11 +45,12 @@ export class OpenHoles {
   open(hole: OpenHole): string {
     this.#secret ??= randomBytes(SECRET_BYTES).toString('base64url');
     if (this.#open.length >= MAX_HOLES) this.#isLost = true;
-    return this.#mark(this.#open.push(hole) - 1);
+    return `${this.#mark}${this.#open.push(hole) - 1}>`;
   }
 
-  #mark(index: number): string {
-    return `\n<aA${this.#secret}&"'${index}>`;
+  /** How each mark begins; the number of the hole follows. */
+  get #mark(): string {
+    return `\n<aA${this.#secret}&"'`;
   }
 
   /** Notes that html with holes is used otherwise than by printing it. */
@@ -121,22 +122,23 @@ export class OpenHoles {
   cut(html: string): CutHtml | undefined {
     if (this.#isLost) return undefined;
     if (this.#open.length === 0) return { html, holes: NONE, texts: NONE };
+    const left = new Map(this.#open.entries());
+    const [first, ...others] = html.split(this.#mark) as [string, ...string[]];
+    let without = first;
     const holes: Hole[] = [];
-    let without = '';
-    let from = 0;
-    for (let i = 0; i < this.#open.length; i++) {
-      const mark = this.#mark(i);
-      const at = html.indexOf(mark, from);
-      if (at === -1) return undefined;
-      without += html.slice(from, at);
-      const { hole } = this.#open[i] as OpenHole;
-      const { template, ordinal, values, isFramed, sees, isInContext } = hole;
+    const texts: string[] = [];
+    for (const other of others) {
+      const end = other.indexOf('>');
+      const index = Number(other.slice(0, end));
+      const open = left.get(index);
+      if (open === undefined) return undefined;
+      left.delete(index);
+      const { template, ordinal, values, isFramed, sees, isInContext } = open.hole;
       holes.push({ at: without.length, template, ordinal, values, isFramed, sees, isInContext });
-      from = at + mark.length;
+      texts.push(open.text);
+      without += other.slice(end + 1);
     }
-    without += html.slice(from);
-    if (this.has(without)) return undefined;
-    return { html: without, holes, texts: this.#open.map(({ text }) => text) };
+    return left.size > 0 || this.has(without) ? undefined : { html: without, holes, texts };
   }
 }
 

@@ -85,6 +85,10 @@ export class PageBody extends KeepingBody {
     return true;
   }
 
+  hasSet(): boolean {
+    return false;
+  }
+
   compare({ name, value }: HoleRead, there: unknown): void {
     if (Object.is(value, this.#part.watch?.visitor?.plain(there))) return;
     this.#part.watch?.visitor?.lost(name);

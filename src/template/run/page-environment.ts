@@ -26,8 +26,8 @@ export interface EnvironmentPage {
   isImporting: boolean;
   /** How each template was asked for. */
   readonly asked: Map<RootFunction, { readonly name: string; readonly parent: string | undefined }>;
-  /** Variables of modules that were imported without those of the page. */
-  readonly isolated: WeakSet<object>;
+  /** Variables of modules that were imported without those of the page, and of what these include, each with the module's. */
+  readonly isolated: WeakMap<object, object>;
   readonly adopted: ReadonlyMap<string | null | undefined, ReadonlyMap<string, Template>>;
   adopt(template: Template): Template;
   remember(from: string | null | undefined, name: string, template: Template): void;

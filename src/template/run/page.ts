@@ -38,8 +38,8 @@ export class Page {
   readonly world: PageWorld;
   /** How each template was asked for. */
   readonly asked: Map<RootFunction, { readonly name: string; readonly parent: string | undefined }> = new Map();
-  /** Variables of modules that were imported without those of the page, and of what these include. */
-  readonly isolated: WeakSet<object> = new WeakSet();
+  /** Variables of modules that were imported without those of the page, and of what these include, each with the module's. */
+  readonly isolated: WeakMap<object, object> = new WeakMap();
   /** The variables that the next template to be rendered gets a copy of. */
   handedOn: Record<string, unknown> | undefined;
   /** Contexts of modules. Variables that a module sets can be read by all templates that import it. */

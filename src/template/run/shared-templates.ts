@@ -59,7 +59,10 @@ export class SharedTemplates {
         page?.reading?.enter(context, page.handedOn);
         if (page !== undefined) {
           const { handedOn } = page;
-          if (handedOn === undefined ? page.isImporting : page.isolated.has(handedOn)) page.isolated.add(context.ctx);
+          const { ctx } = context;
+          const alone = page.isImporting ? ctx : undefined;
+          const module = handedOn === undefined ? alone : page.isolated.get(handedOn);
+          if (module !== undefined) page.isolated.set(ctx, module);
           page.handedOn = undefined;
           if (page.isImporting) page.modules.add(context);
           page.isImporting = false;

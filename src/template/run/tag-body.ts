@@ -5,7 +5,7 @@ import type { Scope } from '../../reads/world.ts';
 import type { Body } from '../../render/body.ts';
 import type { BodyEvents, BodyReads, FragmentBody, RenderedBody } from '../../render/fragment-call.ts';
 import type { UncachedReason } from '../../reporting/report.ts';
-import type { Frame, Template } from '../nunjucks.ts';
+import type { Context, Frame, Template } from '../nunjucks.ts';
 import { asyncBody } from './async-body.ts';
 import { BodyReading } from './body-reading.ts';
 import { frameOfBody, PageVariables, setAround, variablesOf } from './body-scope.ts';
@@ -111,8 +111,10 @@ export class TagBody extends KeepingBody implements FragmentBody {
     }
     if (!this.hasEnded || this.open > 0) throw asyncBody();
     const reads = ended(variables, isBack);
-    setAround(context, frame, variables);
-    return { reads, ...this.#cut(String(html)) };
+    const cut = this.#cut(String(html));
+    // A body that has lost a hole is rendered again, and must not see what it has set.
+    if (cut.holes !== undefined) setAround(context, frame, variables);
+    return { reads, ...cut };
   }
 
   #cut(html: string): Omit<RenderedBody, 'reads'> {
@@ -152,9 +154,11 @@ export class TagBody extends KeepingBody implements FragmentBody {
   isOutside({ context, frame, handed, root }: Spot, name: string, isFramed: boolean): boolean {
     // Of one template the compiler knows which JavaScript variables the body binds.
     if (isFramed && handed.names.includes(name)) return root === this.#at.root && this.#at.handed.names.includes(name);
-    // Where the body has set it, its value may be that of before.
-    if (context === this.#at.context && Object.hasOwn(this.frame.variables, name)) return false;
     return (this.reading as BodyReading).isOutside(context, frame, name, isFramed);
+  }
+
+  hasSet(context: Context, name: string): boolean {
+    return (this.reading as BodyReading | undefined)?.hasSetOutside(context, name) === true;
   }
 
   compare({ name, value }: HoleRead, there: unknown, hole: FoundHole): void {
