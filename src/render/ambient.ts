@@ -96,8 +96,15 @@ export interface Visitor {
   among(variables: object): object;
   /** Whether a name is one of them, on pages that were not given another value of that name. */
   gives(name: string): boolean;
-  /** Returns what stands behind a value that a page was given. */
-  plain(value: unknown): unknown;
+  /** Whether the handler gave a page a variable of a name, with or without a value. */
+  isHandlers(name: string): boolean;
+  /**
+   * Whether a variable is for each visitor the same in a hole and around it.
+   *
+   * @param there what is found around the hole
+   * @param isBound whether the template has bound the name there
+   */
+  isSameAround(read: { readonly name: string; readonly value: unknown }, there: unknown, isBound: boolean): boolean;
   /** A page with holes was made. The texts are what they show on it. */
   made(html: string, holes: readonly Hole[], texts: readonly string[]): void;
   /** A page cannot be kept with its holes open. */

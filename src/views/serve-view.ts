@@ -3,6 +3,7 @@ import type { Identity } from '../model/identity.ts';
 import { inPart, inVisit, requestStarted } from '../render/ambient.ts';
 import type { Body } from '../render/body.ts';
 import { askVisitor } from './holes/ask-visitor.ts';
+import { commonNames } from './holes/common-names.ts';
 import { textsByName } from './holes/page-holes.ts';
 import { addressOf } from './http/address.ts';
 import { tagCodings } from './http/conditional.ts';
@@ -124,9 +125,17 @@ type Visitor = Readonly<Record<string, unknown>>;
 
 const NONE: ReadonlyMap<string, string> = new Map();
 
-/** Returns texts that tell what differs between visitors: its names, and not its values. */
-function kindOf(replaced: Replacements | undefined, visitor: Visitor | undefined): readonly string[] {
-  const names = visitor && `holes ${JSON.stringify(Object.keys(visitor).sort())}`;
+/**
+ * Returns texts that tell what differs between visitors: its names, and not its values.
+ *
+ * @param common names of what middleware gives to pages, too
+ */
+function kindOf(
+  replaced: Replacements | undefined,
+  visitor: Visitor | undefined,
+  common: ReadonlySet<string>,
+): readonly string[] {
+  const names = visitor && `holes ${JSON.stringify([Object.keys(visitor).sort(), [...common].sort()])}`;
   return [replaced?.key, names].filter((text) => text !== undefined);
 }
 
@@ -171,12 +180,13 @@ async function answer(
   const request = new RequestValues(exchange, views, { replaced, visitor });
   const given = request.given(exchange.given?.(address) ?? []);
   if (given === undefined) return 'unseen';
+  const common = commonNames(visitor ?? {}, exchange.locals()[0] ?? {});
   const part = {
     address,
     host: settings.ignoreHost ? undefined : host,
     name,
     params,
-    kind: [request.kind(), given, ...kindOf(replaced, visitor), exchange.route],
+    kind: [request.kind(), given, ...kindOf(replaced, visitor, common), exchange.route],
     values: settings.vary?.(exchange.request) ?? [],
   };
   const slot = new ViewSlot(views.engine, {
@@ -208,7 +218,7 @@ async function answer(
   const run = new ViewRun(
     exchange,
     settings,
-    { slot, own, since, address, values: request, replaced, visitor },
+    { slot, own, since, address, values: request, replaced, visitor, common },
     (reason, detail) => report(exchange, settings, 'miss', reason, detail),
   );
   // What the handler reads is asked for all the same: caches on the way are told.

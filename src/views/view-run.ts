@@ -97,6 +97,7 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
       readonly values: RequestValues;
       readonly replaced: Replacements | undefined;
       readonly visitor: Readonly<Record<string, unknown>> | undefined;
+      readonly common: ReadonlySet<string>;
     },
     done: (reason: MissReason | undefined, detail: string | undefined) => void,
   ) {
@@ -112,9 +113,10 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
     const holes = visitor && new PageHoles();
     this.visitor =
       visitor &&
-      new VisitorVariables(visitor, {
+      new VisitorVariables(visitor, parts.common, {
         read: (name) => this.reads.read(name),
         differs: (name) => this.#refuseWhy('personal', `${name}: the page has another one than holes gives`),
+        isCopied: (name) => this.reads.isCopied(name),
         made: (...page) => holes?.made(...page),
         lost: (name) => this.#refuseWhy('hole lost', name === '' ? name : `${name} is not what holes gives`),
       });

@@ -30,8 +30,12 @@ export abstract class KeepingBody extends WatchedBody {
   abstract isOutside(spot: Spot, name: string, isFramed: boolean): boolean;
   /** Whether the body has set a variable of a context from outside of it. */
   abstract hasSet(context: Context, name: string): boolean;
-  /** Compares what a hole has found with what it would find at its place. */
-  abstract compare(read: HoleRead, there: unknown, hole: FoundHole): void;
+  /**
+   * Compares what a hole has found with what it would find at its place.
+   *
+   * @param there `isBound`: whether the template has bound the name there
+   */
+  abstract compare(read: HoleRead, there: FoundThere, hole: FoundHole): void;
   /** Records that values are kept with the body. */
   abstract hand(values: readonly unknown[]): void;
   /** @throws CacheSweeperError CACHESWEEPER_HOLE: a hole reads what the body sets */
@@ -116,6 +120,12 @@ export abstract class KeepingBody extends WatchedBody {
   }
 }
 
+/** What is found at the place of a hole. */
+export interface FoundThere {
+  readonly value: unknown;
+  readonly isBound: boolean;
+}
+
 /** A body that keeps a hole, and the hole as it is found from there. */
 interface Link {
   readonly body: KeepingBody;
@@ -127,12 +137,12 @@ function check(read: HoleRead, spot: Spot, chain: readonly Link[]): void {
   KeepingBody.refuseInside(read, spot, chain);
   if (read.macro !== undefined) return;
   const { body, found } = chain.at(-1) as Link;
-  body.compare(read, valueAt(spot, read), found);
+  body.compare(read, foundAt(spot, read), found);
 }
 
-function valueAt({ context, frame, handed }: Spot, { name, isFramed }: HoleRead): unknown {
+function foundAt({ context, frame, handed }: Spot, { name, isFramed }: HoleRead): FoundThere {
   const i = isFramed ? handed.names.indexOf(name) : -1;
-  if (i !== -1) return handed.values[i];
+  if (i !== -1) return { value: handed.values[i], isBound: true };
   const own = isFramed ? frame.lookup(name) : undefined;
-  return own !== undefined ? own : context.lookup(name);
+  return own !== undefined ? { value: own, isBound: true } : { value: context.lookup(name), isBound: false };
 }

@@ -5,7 +5,7 @@ import type { TemplateEnvironment } from './environment.ts';
 import { type FoundHole, HoleFiller } from './hole-filler.ts';
 import type { HoleRead } from './hole-reading.ts';
 import { type HoleSpot, placeWith, type Spot, spotAlone } from './hole-spot.ts';
-import { KeepingBody } from './keeping-body.ts';
+import { type FoundThere, KeepingBody } from './keeping-body.ts';
 import { filled, OpenHoles } from './open-holes.ts';
 import type { Page } from './page.ts';
 import { PageReading } from './page-reading.ts';
@@ -32,7 +32,9 @@ export class PageBody extends KeepingBody {
     // A page that is kept as a whole must not show private values.
     const found = (path: readonly string[], value: unknown): void => {
       if (watch?.isReplaced(value) || watch?.visitor?.gives(path[0] as string)) return;
-      if (isThere(value) || !part.mayMissPrivate) this.refuse('private name');
+      // What a handler gives to this visitor alone may have a value for the next one, who is answered from the cache, too.
+      const mayMiss = part.mayMissPrivate && !watch?.visitor?.isHandlers(path[0] as string);
+      if (isThere(value) || !mayMiss) this.refuse('private name');
     };
     const reading = new PageReading(environment.pagePrivateNames, found, watch);
     this.reading = reading;
@@ -89,9 +91,10 @@ export class PageBody extends KeepingBody {
     return false;
   }
 
-  compare({ name, value }: HoleRead, there: unknown): void {
-    if (Object.is(value, this.#part.watch?.visitor?.plain(there))) return;
-    this.#part.watch?.visitor?.lost(name);
+  compare(read: HoleRead, { value, isBound }: FoundThere): void {
+    const visitor = this.#part.watch?.visitor;
+    if (visitor?.isSameAround(read, value, isBound)) return;
+    visitor?.lost(read.name);
     this.holes?.lose();
   }
 

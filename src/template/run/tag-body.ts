@@ -13,7 +13,7 @@ import { foundReads } from './found-reads.ts';
 import { type FoundHole, HoleFiller } from './hole-filler.ts';
 import type { HoleRead } from './hole-reading.ts';
 import { type HoleSpot, type Spot, spotFrom, spotThrough } from './hole-spot.ts';
-import { KeepingBody } from './keeping-body.ts';
+import { type FoundThere, KeepingBody } from './keeping-body.ts';
 import { OpenHoles } from './open-holes.ts';
 import type { BodyDone, TagPlace } from './tag-place.ts';
 import { TextUsesOfRuns } from './text-uses.ts';
@@ -161,8 +161,8 @@ export class TagBody extends KeepingBody implements FragmentBody {
     return (this.reading as BodyReading | undefined)?.hasSetOutside(context, name) === true;
   }
 
-  compare({ name, value }: HoleRead, there: unknown, hole: FoundHole): void {
-    if (!Object.is(value, there)) this.refuseRead(name, hole);
+  compare({ name, value }: HoleRead, there: FoundThere, hole: FoundHole): void {
+    if (!Object.is(value, there.value)) this.refuseRead(name, hole);
   }
 
   protected refuseRead(name: string, hole: FoundHole): never {

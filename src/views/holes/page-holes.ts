@@ -56,6 +56,8 @@ export class PageHoles {
       shown += text.length;
       from = to + text.length;
     }
+    // Half of a character at the border of a hole is a whole one in the page, so no place behind it is what it seems.
+    if (at + Buffer.byteLength(html.slice(from)) !== body.length) return undefined;
     // The view tells where they are, in its open places.
     return { holes: holes.map((hole) => ({ ...hole, at: 0 })), texts, pieces };
   }

@@ -9,6 +9,8 @@ export interface VisitorEvents {
   differs(name: string): void;
   made: Visitor['made'];
   lost(name: string): void;
+  /** Whether a renderer has given a page what middleware left under a name, and the handler nothing of that name. */
+  isCopied(name: string): boolean;
 }
 
 /**
@@ -19,22 +21,41 @@ export class VisitorVariables implements Visitor {
   readonly variables: Readonly<Record<string, unknown>>;
   readonly #events: VisitorEvents;
   readonly #shown = new Map<string, unknown>();
-  readonly #plain = new WeakMap<object, object>();
+  /** What tells of its reads. */
+  readonly #tellers = new WeakSet<object>();
   /** Names for which a page was given other values. */
   readonly #others = new Set<string>();
+  /** Names under which handlers gave values. */
+  readonly #handlers = new Set<string>();
+  /** Names for which middleware gives all pages the same values as the visitor has. */
+  readonly #common: ReadonlySet<string>;
+  /** Objects that are shown as they are, all of which was read. */
+  readonly #whole = new WeakSet<object>();
 
-  constructor(variables: Readonly<Record<string, unknown>>, events: VisitorEvents) {
+  constructor(variables: Readonly<Record<string, unknown>>, common: ReadonlySet<string>, events: VisitorEvents) {
     this.variables = variables;
+    this.#common = common;
     this.#events = events;
   }
 
   among(variables: object): object {
-    const all = { ...variables } as Record<string, unknown>;
+    const given = { ...variables } as Record<string, unknown>;
+    for (const name of Object.keys(given)) if (!this.#events.isCopied(name)) this.#handlers.add(name);
+    // In the order in which pages have them that go past the cache.
+    const all: Record<string, unknown> = { ...this.variables, ...given };
     for (const [name, value] of Object.entries(this.variables)) {
-      if (name in all && !isSame(all[name], value)) this.#others.add(name);
+      if (Object.hasOwn(given, name) && !this.#isCommon(name, given[name])) this.#others.add(name);
       else all[name] = this.#shownAs(name, value);
     }
     return all;
+  }
+
+  /**
+   * Whether a page was given a variable by middleware, and for each visitor their own. What a handler gives is the same for
+   * whoever asks next, even if it is what this visitor has.
+   */
+  #isCommon(name: string, value: unknown): boolean {
+    return this.#common.has(name) && Object.is(value, this.variables[name]) && !this.#handlers.has(name);
   }
 
   gives(name: string): boolean {
@@ -45,7 +66,10 @@ export class VisitorVariables implements Visitor {
   lookedUp(name: string): boolean {
     if (!Object.hasOwn(this.variables, name)) return false;
     if (this.#others.has(name)) this.#events.differs(name);
-    else this.#events.read(readOf([name]));
+    else {
+      this.#events.read(readOf([name]));
+      this.#noteWhole(this.variables[name]);
+    }
     return true;
   }
 
@@ -56,13 +80,28 @@ export class VisitorVariables implements Visitor {
     }
   }
 
-  /** Whether an object is one of the visitor's. */
+  /** Whether an object is one of the visitor's, and all that is read of it is in the key, whatever its name is now. */
   has(value: unknown): boolean {
-    return typeof value === 'object' && value !== null && Object.values(this.variables).includes(this.plain(value));
+    return typeof value === 'object' && value !== null && (this.#tellers.has(value) || this.#whole.has(value));
   }
 
-  plain(value: unknown): unknown {
-    return (typeof value === 'object' && value !== null ? this.#plain.get(value) : undefined) ?? value;
+  #noteWhole(value: unknown): void {
+    if (typeof value === 'object' && value !== null && !isData(value)) this.#whole.add(value);
+  }
+
+  isHandlers(name: string): boolean {
+    return this.#handlers.has(name);
+  }
+
+  isSameAround(
+    { name, value }: { readonly name: string; readonly value: unknown },
+    there: unknown,
+    isBound: boolean,
+  ): boolean {
+    if (!Object.hasOwn(this.variables, name)) return Object.is(value, there);
+    if (this.#others.has(name) || !Object.is(there, this.#shownAs(name, value))) return false;
+    // What a template binds may be the visitor's by chance, unless it is what only this visitor's pages are given.
+    return !isBound || this.has(there);
   }
 
   made(...page: Parameters<Visitor['made']>): void {
@@ -98,6 +137,7 @@ export class VisitorVariables implements Visitor {
         if (!Object.hasOwn(target, key) && found !== undefined) return found;
         const at = [...path, key];
         this.#events.read(readOf(at));
+        this.#noteWhole(found);
         if (!inner.has(key)) inner.set(key, this.#telling(found, at));
         return inner.get(key);
       },
@@ -126,12 +166,7 @@ export class VisitorVariables implements Visitor {
         return Reflect.deleteProperty(target, key);
       },
     });
-    this.#plain.set(telling, value as object);
+    this.#tellers.add(telling);
     return telling;
   }
-}
-
-/** Whether the handler gives a value that is the visitor's, too: middleware may have left it for both. */
-function isSame(given: unknown, own: unknown): boolean {
-  return Object.is(given, own);
 }

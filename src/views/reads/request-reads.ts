@@ -10,6 +10,10 @@ interface Copies {
   /** Names not yet copied since the renderer asked for all names. */
   left: Set<string>;
   readonly copied: Map<ReadName, unknown>;
+  /** Names of what was copied. */
+  readonly names: Set<string>;
+  /** What the handler gives beside them. */
+  readonly beside: unknown;
 }
 
 const copying = new Ambient<Copies>();
@@ -149,9 +153,13 @@ export class RequestReads {
     }
   }
 
-  /** Runs a renderer. What it copies for a page of ours counts only as far as the page looks it up. */
-  whileCopying<T>(run: () => T): T {
-    const copies: Copies = { left: new Set(), copied: new Map() };
+  /**
+   * Runs a renderer. What it copies for a page of ours counts only as far as the page looks it up.
+   *
+   * @param beside variables that the handler gives itself
+   */
+  whileCopying<T>(beside: unknown, run: () => T): T {
+    const copies: Copies = { left: new Set(), copied: new Map(), names: new Set(), beside };
     this.#copies.add(copies);
     return copying.run(copies, run);
   }
@@ -166,9 +174,18 @@ export class RequestReads {
   readLocal(read: string, name: string, value: unknown): void {
     const copies = copying.current;
     // A renderer copies each variable once. Whoever asks again wants to know its value.
-    if (copies !== undefined && this.#copies.has(copies) && copies.left.delete(name))
+    if (copies !== undefined && this.#copies.has(copies) && copies.left.delete(name)) {
       copies.copied.set(`${read}.${name}`, value);
-    else this.readValue(`${read}.${name}`, value);
+      copies.names.add(name);
+    } else this.readValue(`${read}.${name}`, value);
+  }
+
+  /** Whether a renderer that runs now has copied a variable that middleware left, and the handler gives none of its name. */
+  isCopied(name: string): boolean {
+    const copies = copying.current;
+    if (copies === undefined || !this.#copies.has(copies)) return false;
+    const { names, beside } = copies;
+    return names.has(name) && !(typeof beside === 'object' && beside !== null && name in beside);
   }
 
   /** Records that the handler looked whether there is a variable, unless a renderer is about to copy it. */
@@ -185,8 +202,7 @@ export class RequestReads {
   pageBegins(variables: object): void {
     const copies = copying.current;
     if (copies === undefined) return;
-    const names = [...copies.copied.keys()].map((read) => splitRead(read)[1]);
-    if (names.every((name) => name in variables)) this.#copies.delete(copies);
+    if ([...copies.names].every((name) => name in variables)) this.#copies.delete(copies);
   }
 
   /** Ends the recording. */
