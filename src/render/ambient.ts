@@ -123,6 +123,8 @@ export interface PageWatch {
   isReplaced(value: unknown): boolean;
   /** Given where pages are kept with their holes open. */
   readonly visitor?: Visitor | undefined;
+  /** Variables of the visitor that pages are given as they are, by a view inside, because of which nothing is kept. */
+  readonly visit?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** Stands for the view that a request's code will belong to, once it is known whether there is one. */
@@ -136,7 +138,7 @@ const visitors = new Ambient<Readonly<Record<string, unknown>>>();
 
 /** Runs a request that no view is made for. Its pages are given the visitor's variables all the same. */
 export function inVisit<T>(variables: Readonly<Record<string, unknown>>, run: () => T): T {
-  return visitors.run(variables, run);
+  return visitors.run({ ...currentVisit(), ...variables }, run);
 }
 
 /** Returns the visitor's variables for pages of the running code. */

@@ -86,17 +86,13 @@ export function settingsOf(incoming: object): ViewSettings | undefined {
 export async function serveView<T>(
   exchange: Exchange,
   settings: ViewSettings,
-  handler: (run: ViewRun | undefined, visitor?: Visitor) => T,
+  handler: RunHandler<T>,
 ): Promise<Awaited<T> | undefined> {
   const { incoming } = exchange;
   const outer = settingsOfRequests.get(incoming);
   if (outer !== undefined) {
-    // The outer view's entry would be served without checking the rules of this one, so do not store it.
-    if (outer !== settings) {
-      runOf(incoming)?.refuse('nested view');
-      markPersonal(exchange.response);
-    }
-    return await handler(undefined);
+    if (outer === settings) return await handler(undefined);
+    return await serveInside(exchange, settings, handler);
   }
   settingsOfRequests.set(incoming, settings);
   // Without them no page of the route is what it should be, so an error is the request's.
@@ -111,8 +107,7 @@ export async function serveView<T>(
   if (found === 'answered') return undefined;
   if (!(found instanceof ViewRun)) {
     note(exchange, settings, found);
-    if (visitor === undefined) return await handler(undefined);
-    return await inVisit(visitor, () => handler(undefined, visitor));
+    return await passOn(handler, visitor);
   }
   const run = found;
   answerFor(exchange.response, run);
@@ -122,6 +117,28 @@ export async function serveView<T>(
 }
 
 type Visitor = Readonly<Record<string, unknown>>;
+
+type RunHandler<T> = (run: ViewRun | undefined, visitor?: Visitor) => T;
+
+/** Runs a handler that no view is made of. Its pages are given the visitor's variables all the same. */
+async function passOn<T>(handler: RunHandler<T>, visitor: Visitor | undefined): Promise<Awaited<T>> {
+  if (visitor === undefined) return await handler(undefined);
+  return await inVisit(visitor, () => handler(undefined, visitor));
+}
+
+/**
+ * Runs the handler of a view inside of another one. The outer view's entry would be served without checking the rules of
+ * this one, so it is not stored.
+ */
+async function serveInside<T>(exchange: Exchange, settings: ViewSettings, handler: RunHandler<T>): Promise<Awaited<T>> {
+  const run = runOf(exchange.incoming);
+  run?.nest(undefined);
+  markPersonal(exchange.response);
+  const visitor = settings.holes && (await askVisitor(exchange, settings.holes));
+  if (run === undefined) return await passOn(handler, visitor);
+  run.nest(visitor);
+  return await handler(undefined);
+}
 
 const NONE: ReadonlyMap<string, string> = new Map();
 

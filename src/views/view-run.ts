@@ -41,6 +41,7 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
   readonly part: Part;
   /** The visitor's variables, where pages are kept with holes for them. */
   readonly visitor: VisitorVariables | undefined;
+  visit: Readonly<Record<string, unknown>> | undefined;
   /** What the handler reads of the request. */
   readonly reads: RequestReads;
   readonly #exchange: Exchange;
@@ -140,6 +141,12 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
 
   get wantsBody(): boolean {
     return this.#refused === undefined;
+  }
+
+  /** Notes that a view begins inside, which may ask for its own visitor's variables. Its rules are not asked on a hit. */
+  nest(visit: Readonly<Record<string, unknown>> | undefined): void {
+    this.refuse('nested view');
+    this.visit = { ...this.visit, ...visit };
   }
 
   /** Keeps the view from being stored. */

@@ -144,5 +144,7 @@ function foundAt({ context, frame, handed }: Spot, { name, isFramed }: HoleRead)
   const i = isFramed ? handed.names.indexOf(name) : -1;
   if (i !== -1) return { value: handed.values[i], isBound: true };
   const own = isFramed ? frame.lookup(name) : undefined;
-  return own !== undefined ? { value: own, isBound: true } : { value: context.lookup(name), isBound: false };
+  if (own !== undefined) return { value: own, isBound: true };
+  // What a template sets at its top it exports.
+  return { value: context.lookup(name), isBound: context.exported.includes(name) };
 }

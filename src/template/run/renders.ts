@@ -34,9 +34,9 @@ function settled<T>(run: () => T): { readonly value: T } | { readonly error: unk
 /** Returns a page's variables with those of the visitor, where a view or a request gives them. */
 function withVisitor(given: object | null | undefined): object | null | undefined {
   const part = currentPart();
-  if (part !== undefined) return part.watch?.visitor?.among(given ?? {}) ?? given;
-  const visit = currentVisit();
-  return visit === undefined ? given : { ...visit, ...given };
+  const visit = part === undefined ? currentVisit() : part.watch?.visit;
+  const variables = visit === undefined ? given : { ...visit, ...given };
+  return part?.watch?.visitor?.among(variables ?? {}) ?? variables;
 }
 
 /** Renders the pages of one environment, each in one or more passes. */

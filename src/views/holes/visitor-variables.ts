@@ -98,7 +98,8 @@ export class VisitorVariables implements Visitor {
     there: unknown,
     isBound: boolean,
   ): boolean {
-    if (!Object.hasOwn(this.variables, name)) return Object.is(value, there);
+    // A hole in a macro that is imported without context sees none of them.
+    if (!Object.is(value, this.variables[name]) || !Object.hasOwn(this.variables, name)) return Object.is(value, there);
     if (this.#others.has(name) || !Object.is(there, this.#shownAs(name, value))) return false;
     // What a template binds may be the visitor's by chance, unless it is what only this visitor's pages are given.
     return !isBound || this.has(there);
