@@ -2,6 +2,9 @@ import type { ReadShape, RootKind } from '../../reads/shape.ts';
 import type { Context, Frame } from '../nunjucks.ts';
 import { PageReading } from './page-reading.ts';
 
+/** Name of a read of all variables. No variable has such a name. */
+export const ALL_VARIABLES = 'this.ctx';
+
 /** A variable from outside that a hole looks up. */
 export interface HoleRead {
   readonly name: string;
@@ -59,6 +62,11 @@ export class HoleReading extends PageReading {
   override lookupPast(kind: 'context' | 'global', context: Context, name: string, value: unknown): void {
     super.lookupPast(kind, context, name, value);
     if (kind === 'context') this.#ofContext(context, name, value);
+  }
+
+  protected override readAll(context: Context): void {
+    super.readAll(context);
+    this.reads.push({ name: ALL_VARIABLES, value: undefined, isFramed: false, macro: undefined });
   }
 
   #ofContext(context: Context, name: string, value: unknown): void {

@@ -3,7 +3,7 @@ import type { Part } from '../../render/ambient.ts';
 import type { Template } from '../nunjucks.ts';
 import type { TemplateEnvironment } from './environment.ts';
 import { type FoundHole, HoleFiller } from './hole-filler.ts';
-import type { HoleRead } from './hole-reading.ts';
+import { ALL_VARIABLES, type HoleRead } from './hole-reading.ts';
 import { type HoleSpot, placeWith, type Spot, spotAlone } from './hole-spot.ts';
 import { type FoundThere, KeepingBody } from './keeping-body.ts';
 import { filled, OpenHoles } from './open-holes.ts';
@@ -93,7 +93,8 @@ export class PageBody extends KeepingBody {
 
   compare(read: HoleRead, { value, isBound }: FoundThere): void {
     const visitor = this.#part.watch?.visitor;
-    if (visitor?.isSameAround(read, value, isBound)) return;
+    // Around the hole are those of the page as well.
+    if (read.name !== ALL_VARIABLES && visitor?.isSameAround(read, value, isBound)) return;
     visitor?.lost(read.name);
     this.holes?.lose();
   }

@@ -116,11 +116,14 @@ export class PageReading implements TemplateReading {
         this.iterate(value);
       },
       unsure: () => {},
-      all: () => {
-        this.#watch?.lookedUpAll();
-        for (const [name, value] of Object.entries(context.ctx)) this.lookupPast('context', context, name, value);
-      },
+      all: () => this.readAll(context),
     });
+  }
+
+  /** A function asked for all variables. */
+  protected readAll(context: Context): void {
+    this.#watch?.lookedUpAll();
+    for (const [name, value] of Object.entries(context.ctx)) this.lookupPast('context', context, name, value);
   }
 
   /** A fragment that was compared hides nothing: its body would have looked these up. */

@@ -1,0 +1,260 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { NextFunction, Request, Response } from 'express';
+import { cacheView } from 'nunjucks-cachesweeper/express';
+import { afterEach, describe, expect, test } from 'vitest';
+import { logIn, outside, userOf } from './outside.ts';
+import { sites } from './running.ts';
+import { allFrameworks, type Handler, type Options, type Plan, type Route } from './sites.ts';
+import { type TemplatePlan, templateSite } from './template-site.ts';
+
+interface User {
+  readonly id: string;
+  readonly name: string;
+  readonly isAdmin: boolean;
+  readonly theme: string;
+}
+
+/** All requests see the same objects, as where users are kept in memory. */
+const users: Readonly<Record<string, User>> = {
+  a: { id: 'a', name: 'Ann', isAdmin: false, theme: 'dark' },
+  b: { id: 'b', name: 'Bob', isAdmin: false, theme: 'dark' },
+  c: { id: 'c', name: 'Cid', isAdmin: true, theme: 'light' },
+};
+const [ann] = [users.a as User];
+
+const context = new AsyncLocalStorage<User | undefined>();
+
+/** What stands in a hole of most templates here. */
+const HOLE = '{% uncached %}[{{ user.name }}]{% enduncached %}';
+
+describe.each(allFrameworks)('%s: a view with holes under attack', (name, start) => {
+  const running = sites(start, () => ({}));
+
+  /** Middleware that says who the visitor is, and may leave more for templates. */
+  const signIn = (leave: (locals: Record<string, unknown>, user: User | undefined) => void = () => {}): Partial<Plan> =>
+    outside(({ request, headers, locals }) => {
+      const user = users[headers['x-visitor'] ?? ''];
+      if ('auth' in request) logIn(request, user ?? (null as never));
+      else request.user = user;
+      leave(locals, user);
+      context.enterWith(user);
+    });
+  const holes: NonNullable<Options['holes']> = (request) => ({ user: userOf(request as object) });
+
+  /** Asks for the pages of some visitors, at a site with the cache and past it. */
+  async function compare(handler: Handler, visitors: readonly (string | undefined)[], plan: Partial<Plan> = signIn()) {
+    const options = { holes, debug: true };
+    const routes: Route[] = [
+      { path: '/', handler, options },
+      { path: '/past', handler, options: { ...options, skip: () => true } },
+    ];
+    const { get } = await running(routes, plan);
+    const caches: string[] = [];
+    for (const visitor of visitors) {
+      const headers = visitor === undefined ? {} : { 'X-Visitor': visitor };
+      const [page, past] = [await get('/', headers), await get('/past', headers)];
+      expect([visitor, page.text, page.status]).toEqual([visitor, past.text, past.status]);
+      caches.push(String(page.cache));
+    }
+    return caches;
+  }
+
+  test('the profile of one who looks at it first is theirs for others as well', async () => {
+    const caches = await compare((call) => call.render('holes/both.njk', { user: ann }), ['a', 'b', undefined, 'a']);
+    expect(caches.filter((cache) => cache === 'hit')).toEqual([]);
+  });
+
+  test('a page that is given no user, such as that of a login, shows none to those who have one', async () => {
+    const caches = await compare((call) => call.render('holes/both.njk', { user: undefined }), [undefined, 'a', 'b']);
+    expect(caches.filter((cache) => cache === 'hit')).toEqual([]);
+  });
+
+  test('what middleware leaves of the visitor for all pages does not keep them from the cache', async () => {
+    const plan = signIn((locals, user) => {
+      locals.user = user;
+    });
+    const caches = await compare((call) => call.render('holes/both.njk'), ['a', 'b', undefined, 'a', 'b'], plan);
+    // These frameworks leave it to code of the site to hand the variables on, which reads all of them.
+    if (name !== 'Koa' && name !== 'hapi') expect(caches).toEqual(['miss', 'hit', 'miss', 'hit', 'hit']);
+  });
+
+  test('what middleware leaves of another is that one’s for all visitors', async () => {
+    const plan = signIn((locals) => {
+      locals.user = ann;
+    });
+    const caches = await compare((call) => call.render('holes/both.njk'), ['a', 'b', 'c', undefined, 'b'], plan);
+    expect(caches.slice(1).filter((cache) => cache === 'hit')).toEqual([]);
+  });
+
+  test('a handler’s own variable wins over what middleware leaves, for each visitor', async () => {
+    const plan = signIn((locals, user) => {
+      locals.user = user;
+    });
+    await compare((call) => call.render('holes/both.njk', { user: ann }), ['a', 'b', undefined, 'a'], plan);
+  });
+
+  test('a visitor found past the request, under another private name, is shown to nobody else', async () => {
+    const handler: Handler = (call) => {
+      const visitor = users[String((call.raw as Request).headers['x-visitor'])];
+      return context.run(visitor, () => call.render('holes/current.njk', { currentUser: context.getStore() }));
+    };
+    for (const visitors of [
+      ['a', 'b', undefined],
+      [undefined, 'a', 'b'],
+    ]) {
+      await compare(handler, visitors);
+    }
+  });
+
+  test('halves of a character around the border of a hole are not cut apart', async () => {
+    const handler: Handler = (call) => call.render('holes/halves.njk', { high: '\ud83d' });
+    const routes: Route[] = [
+      { path: '/', handler, options: { holes: (r) => ({ user: userOf(r as object), low: '\ude00' }), debug: true } },
+    ];
+    const { get } = await running(routes, signIn());
+    for (const [visitor, shown] of [
+      ['a', 'Ann'],
+      ['b', 'Bob'],
+    ] as const) {
+      expect((await get('/', { 'X-Visitor': visitor })).text.trim()).toBe(`😀${shown}<p>tail</p>`);
+    }
+  });
+});
+
+describe('templates of a view with holes under attack', () => {
+  const closing: (() => Promise<void>)[] = [];
+  afterEach(async () => {
+    for (const close of closing.splice(0)) await close();
+  });
+  const signedIn: Partial<TemplatePlan> = {
+    before: (app) => {
+      app.use((req: Request & { user?: unknown }, _res: Response, next: NextFunction) => {
+        req.user = users[String(req.headers['x-visitor'])];
+        next();
+      });
+    },
+    holes: (req) => ({ user: userOf(req) }),
+  };
+
+  async function site(page: string | Record<string, string>, plan: Partial<TemplatePlan> = {}) {
+    const templates = typeof page === 'string' ? { 'page.njk': page } : page;
+    const made = await templateSite({ ...signedIn, templates, ...plan } as TemplatePlan);
+    closing.push(async () => {
+      await made.close();
+      expect(made.errors).toEqual([]);
+    });
+    return made;
+  }
+
+  /** Expects the pages past the cache, and returns what the cache did. */
+  async function equal(
+    page: string | Record<string, string>,
+    plan: Partial<TemplatePlan> = {},
+    visitors: readonly (string | undefined)[] = ['a', 'b', undefined, 'c', 'a', 'b'],
+  ): Promise<string> {
+    const pages = await (await site(page, plan)).compare(visitors);
+    expect(pages.map(({ text }) => text)).toEqual(pages.map(({ expected }) => expected));
+    return pages.map(({ cache }) => cache.replace(/ \(.*/, '')).join(' ');
+  }
+
+  const given = (variables: object): Partial<TemplatePlan> => ({
+    handler: (_req, res) => res.render('page.njk', variables),
+  });
+
+  const EACH = 'miss miss miss miss hit hit';
+  const IF = 'miss hit miss hit hit hit';
+  const NEVER = 'miss miss miss miss miss miss';
+
+  test.each([
+    ['a test', '{% if user %}in{% endif %}', IF],
+    ['a test of a member', '{% if user.isAdmin %}admin{% endif %}', 'miss hit miss miss hit hit'],
+    ['a comparison', "{% if user.id == 'a' %}A{% endif %}", EACH],
+    ['another name', '{% set u = user %}{{ u.name }}', EACH],
+    ['another private name', '{% set currentUser = user %}{{ currentUser.name }}', EACH],
+    ['a macro', '{% macro m(u) %}{{ u.name }}{% endmacro %}{{ m(user) }}', EACH],
+    ['a loop', '{% for k, v in user %}{{ k }}{{ v }}{% endfor %}', EACH],
+    ['a filter', '{{ user | dump | safe }}', EACH],
+    ['a key', '{% if user and "name" in user %}named{% endif %}', EACH],
+    ['a test by name', '{% if user is defined %}in{% endif %}', IF],
+  ])('%s of the visitor outside of holes is in the key', async (_what, page, caches) => {
+    expect(await equal(page + HOLE)).toBe(caches);
+  });
+
+  test('what functions look up of the visitor is in the key', async () => {
+    const globals = {
+      byMember(this: { ctx: { user?: User } }) {
+        return this.ctx.user?.name;
+      },
+      byLookup(this: { lookup(name: string): User | undefined }) {
+        return this.lookup('user')?.name;
+      },
+      names(this: { ctx: object }) {
+        return Object.keys(this.ctx)
+          .filter((key) => key !== 'settings' && key !== '_locals')
+          .join();
+      },
+    };
+    expect(await equal(`{{ byMember() }}${HOLE}`, { globals })).toBe(EACH);
+    expect(await equal(`{{ byLookup() }}${HOLE}`, { globals })).toBe(EACH);
+    await equal(`{{ names() }}${HOLE}`, { globals, ...given({ title: 'T' }) });
+    expect(await equal('{% uncached %}{{ names() }}{% enduncached %}', { globals, ...given({ title: 'T' }) })).toBe(
+      NEVER,
+    );
+  });
+
+  test('what a template binds under a name of the visitor’s stays what it is, also if it is the visitor', async () => {
+    expect(await equal(`{% for user in authors %}${HOLE}{% endfor %}`, given({ authors: [ann] }))).toBe(NEVER);
+    expect(await equal(`{% set user = author %}${HOLE}`, given({ author: ann }))).toBe(NEVER);
+    const macro = `{% macro m(user) %}${HOLE}{% endmacro %}{{ m(author) }}`;
+    expect(await equal(macro, given({ author: ann }))).toBe(NEVER);
+    const lang: Partial<TemplatePlan> = {
+      holes: (req) => ({ lang: (userOf(req) as User | undefined)?.isAdmin ? 'de' : 'en' }),
+    };
+    const hole = '{% uncached %}{{ lang }}{% enduncached %}';
+    expect(await equal(`{% set lang = 'en' %}${hole}`, lang)).toBe(NEVER);
+    expect(await equal(`{% set lang = 'en' %}{% macro m() %}${hole}{% endmacro %}{{ m() }}`, lang)).toBe(NEVER);
+    expect(await equal({ 'page.njk': "{% set lang = 'en' %}{% include 'i.njk' %}", 'i.njk': hole }, lang)).toBe(NEVER);
+    expect(await equal(`{% set user = user %}${HOLE}`)).toBe(IF);
+  });
+
+  test('a hole in a macro sees what the macro sees, and no visitor if that is nothing', async () => {
+    const macros = `{% macro m() %}${HOLE}{% endmacro %}`;
+    const all = 'miss hit hit hit hit hit';
+    expect(await equal({ 'page.njk': '{% import "m.njk" as f %}{{ f.m() }}', 'm.njk': macros })).toBe(all);
+    const withContext = '{% import "m.njk" as f with context %}{{ f.m() }}';
+    expect(await equal({ 'page.njk': withContext, 'm.njk': macros })).toBe(all);
+  });
+
+  test('the same constant that a handler gives is not the visitor’s', async () => {
+    const plan: Partial<TemplatePlan> = {
+      holes: (req) => ({ lang: (userOf(req) as User | undefined)?.isAdmin ? 'de' : 'en' }),
+      ...given({ lang: 'en' }),
+    };
+    expect(await equal('{% uncached %}{{ lang }}{% enduncached %}', plan)).toBe(NEVER);
+  });
+
+  test('a view inside of another gives its pages its own visitor’s variables', async () => {
+    const page = `{% if user %}in{% endif %}{{ outer }}${HOLE}`;
+    for (const outer of [undefined, () => ({ outer: 'outer' })]) {
+      let around: ReturnType<typeof cacheView> | undefined;
+      const made = await site(page, {
+        before: (app) => {
+          signedIn.before?.(app);
+          app.use((req, res, next) => {
+            around ??= cacheView({ sweeper: made.sweeper, ttl: 10, ...(outer && { holes: outer }) });
+            around(req, res, next);
+          });
+        },
+      });
+      for (const [visitor, shown] of [
+        ['a', 'in[Ann]'],
+        ['b', 'in[Bob]'],
+        [undefined, '[]'],
+      ] as const) {
+        const { text, cache } = await made.get('/', visitor);
+        expect(text).toBe(shown.replace('[', outer ? 'outer[' : '['));
+        expect(cache).not.toBe('hit');
+      }
+    }
+  });
+});
