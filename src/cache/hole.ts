@@ -26,6 +26,13 @@ export interface Hole {
   readonly isInContext: boolean;
 }
 
+/** The holes of a page that is kept as a whole. */
+export interface KeptHoles {
+  readonly holes: readonly Hole[];
+  /** Tells the environment that rendered it from others, whose templates of the same text may show something else. */
+  readonly environment: string;
+}
+
 /** Most holes of one entry. Filling more takes longer than rendering what is around them. */
 export const MAX_HOLES = 10_000;
 

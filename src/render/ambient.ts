@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { Hole } from '../cache/hole.ts';
+import type { KeptHoles } from '../cache/hole.ts';
 import type { Body } from './body.ts';
 import type { Render } from './render.ts';
 
@@ -106,7 +106,7 @@ export interface Visitor {
    */
   isSameAround(read: { readonly name: string; readonly value: unknown }, there: unknown, isBound: boolean): boolean;
   /** A page with holes was made. The texts are what they show on it. */
-  made(html: string, holes: readonly Hole[], texts: readonly string[]): void;
+  made(html: string, kept: KeptHoles, texts: readonly string[]): void;
   /** A page cannot be kept with its holes open. */
   lost(why: string): void;
 }

@@ -1,6 +1,6 @@
 import type { Entries } from '../cache/entries.ts';
 import type { TemplateDependency } from '../cache/entry.ts';
-import type { Hole } from '../cache/hole.ts';
+import type { KeptHoles } from '../cache/hole.ts';
 import type { TokenReader } from '../cache/token-reader.ts';
 import type { Tokens } from '../cache/tokens.ts';
 import { type Uncommitted, UncommittedTokenReader } from '../cache/uncommitted.ts';
@@ -30,8 +30,9 @@ export interface TemplateSource {
    * Returns what holes show where nothing is known but some variables; undefined if one of them is of another environment,
    * or of another version of its template.
    */
-  fill(holes: readonly Hole[], variables: PageContext): Promise<readonly string[] | undefined>;
+  fill(kept: KeptHoles, variables: PageContext): Promise<readonly string[] | undefined>;
 }
+
 /** One of this many renders has its lookups timed. */
 const TIMED_RENDERS = 16;
 
@@ -50,6 +51,7 @@ export class Engine {
   readonly #predictions: Predictions;
   /** Environments that the sweeper is installed in. The references are weak, so that the engine keeps none alive. */
   #sources: WeakRef<TemplateSource>[] = [];
+  #environments = 0;
   #renders = 0;
   /** Whether the sweeper is closed. Nothing can be invalidated after that, so nothing may be cached. */
   isClosed = false;
@@ -83,6 +85,12 @@ export class Engine {
     this.fragments = new Fragments(parts.settings, this.keys, parts.entries);
   }
 
+  /** Numbers environments in the order in which the sweeper is installed in them. */
+  nextEnvironment(): number {
+    this.#environments += 1;
+    return this.#environments;
+  }
+
   addEnvironment(source: TemplateSource): void {
     this.#sources = [...this.#sources.filter((known) => known.deref() !== undefined), new WeakRef(source)];
   }
@@ -97,10 +105,13 @@ export class Engine {
     return outdated.length === 0;
   }
 
-  /** Fills the holes of a page that was kept with them open; undefined if a template is not what it was. */
-  async fill(holes: readonly Hole[], variables: PageContext): Promise<readonly string[] | undefined> {
+  /**
+   * Fills the holes of a page that was kept with them open; undefined if its environment is not here, or a template is not
+   * what it was.
+   */
+  async fill(kept: KeptHoles, variables: PageContext): Promise<readonly string[] | undefined> {
     for (const source of this.#sources) {
-      const texts = await source.deref()?.fill(holes, variables);
+      const texts = await source.deref()?.fill(kept, variables);
       if (texts !== undefined) return texts;
     }
     return undefined;

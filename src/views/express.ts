@@ -1,6 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { currentPart, inRequest } from '../render/ambient.ts';
+import { currentPart, currentVisit, inRequest } from '../render/ambient.ts';
 import { watchErrors } from './express-errors.ts';
 import { placeOf } from './express-routes.ts';
 import { checkFreshOptions, type FreshOptions, isFresh } from './fresh.ts';
@@ -112,8 +112,9 @@ export function cacheView<R extends ExpressRequest = RoutedRequest, S extends Ex
   const number = views.nextNumber();
   return (request, response, next) => {
     watch(request as RoutedRequest, response);
-    serveView(exchangeOf(request as RoutedRequest, response, number), settings, (run) => {
-      if (run !== undefined) prepare(request, response, run);
+    serveView(exchangeOf(request as RoutedRequest, response, number), settings, (run, visitor) => {
+      if (run !== undefined) watchErrors(request, () => run.failed());
+      if (run !== undefined || visitor !== undefined) keepInContext(response);
       next();
     }).catch(next);
   };
@@ -246,16 +247,20 @@ function send(response: ServerResponse, { status, headers, removed, body }: Repl
   else response.end(body);
 }
 
-/** Watches the handler for errors, and keeps its `render` inside the view. */
-function prepare(request: object, response: ExpressResponse, run: ViewRun): void {
-  watchErrors(request, () => run.failed());
-  // A database driver may call back in another asynchronous context. A page rendered there still belongs to this view.
+/**
+ * Keeps a response's `render` inside the view, and its pages the visitor's. A database driver may call back in another
+ * asynchronous context, and a page rendered there still belongs to this request.
+ */
+function keepInContext(response: ExpressResponse): void {
   const { render } = response;
+  const part = currentPart();
+  const visit = currentVisit();
   const context = new AsyncResource('NUNJUCKS_CACHESWEEPER_VIEW');
   const rendered = function (this: ExpressResponse, ...args: never[]): unknown {
     watchRenderer((this.req as { readonly app?: object }).app);
     const rendering = () => render.apply(this, args);
-    return currentPart() === run.part ? rendering() : context.runInAsyncScope(rendering);
+    const isHere = currentPart() === part && currentVisit() === visit;
+    return isHere ? rendering() : context.runInAsyncScope(rendering);
   };
   response.render = rendered;
 }

@@ -166,7 +166,7 @@ async function filled(
   const values = replaced?.values ?? NONE;
   if (view.holes.length === 0) return filledView(view, values);
   // An error of a template is the page's, which the handler renders next.
-  const texts = await views.engine.fill(view.holes, visitor ?? {}).catch(() => undefined);
+  const texts = await views.engine.fill(view, visitor ?? {}).catch(() => undefined);
   return texts && filledView(view, new Map([...values, ...textsByName(texts)]));
 }
 

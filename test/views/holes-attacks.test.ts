@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { NextFunction, Request, Response } from 'express';
+import nunjucks from 'nunjucks';
 import { cacheView } from 'nunjucks-cachesweeper/express';
 import { afterEach, describe, expect, test } from 'vitest';
 import { logIn, outside, userOf } from './outside.ts';
@@ -256,5 +257,45 @@ describe('templates of a view with holes under attack', () => {
         expect(cache).not.toBe('hit');
       }
     }
+  });
+
+  test('holes are filled by the environment that rendered the page, where others have the same templates', async () => {
+    for (const isNamed of [false, true]) {
+      let other: nunjucks.Environment | undefined;
+      const page = '{% uncached %}{{ brand }} {{ user.name }} {{ html }}{% enduncached %}';
+      const made = await site(page, {
+        globals: { brand: 'first' },
+        environment: (env) => {
+          Object.assign((env as unknown as { opts: object }).opts, { autoescape: false });
+        },
+        holes: (req) => ({ user: userOf(req), html: '<i>' }),
+        handler: (_req, res, next) => {
+          if (other === undefined) {
+            const { searchPaths } = (made.env as unknown as { loaders: [{ searchPaths: string[] }] }).loaders[0];
+            other = new nunjucks.Environment(new nunjucks.FileSystemLoader(searchPaths), { autoescape: true });
+            other.addGlobal('brand', 'second');
+            made.sweeper.install(other, isNamed ? { name: 'second' } : {});
+          }
+          other.render('page.njk', {}, (error, html) => (error ? next(error) : res.type('html').send(html)));
+        },
+      });
+      const pages = await made.compare(['a', 'b', 'a']);
+      expect(pages.map(({ text, cache }) => [text, cache])).toEqual([
+        ['second Ann &lt;i&gt;', 'miss'],
+        ['second Bob &lt;i&gt;', 'hit'],
+        ['second Ann &lt;i&gt;', 'hit'],
+      ]);
+    }
+  });
+
+  test('a page that is rendered in another asynchronous context has the visitor’s variables, past the cache as well', async () => {
+    const jobs: (() => void)[] = [];
+    const timer = setInterval(() => jobs.splice(0).forEach((job) => void job()), 2);
+    closing.push(async () => clearInterval(timer));
+    const handler: TemplatePlan['handler'] = (_req, res) => void jobs.push(() => res.render('page.njk'));
+    const made = await site(`{% if user %}in{% endif %}${HOLE}`, { handler });
+    const pages = await made.compare(['a', 'b', undefined]);
+    for (const { text, expected } of pages) expect(text).toBe(expected);
+    expect(pages.map(({ text }) => text)).toEqual(['in[Ann]', 'in[Bob]', '[]']);
   });
 });

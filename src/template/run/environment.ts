@@ -6,6 +6,7 @@ import type { MarkSafe } from '../../reads/variables.ts';
 import type { Engine } from '../../render/engine.ts';
 import type { Functions } from '../../render/functions.ts';
 import type { Place } from '../../render/place.ts';
+import { digest } from '../../util/digest.ts';
 import { Analyst, type Toolkit } from '../compile/analysis.ts';
 import type { Find, Found } from '../compile/body-uses.ts';
 import { factsOf, type TemplateFacts } from '../compile/facts.ts';
@@ -58,6 +59,7 @@ export class TemplateEnvironment {
   readonly #sites = new WeakMap<TemplateDigest, Map<string, TagSite>>();
   readonly #nunjucks: NunjucksParts;
   readonly #name: string;
+  readonly #number: number;
   readonly #warned: Set<string>;
 
   /**
@@ -70,6 +72,7 @@ export class TemplateEnvironment {
     this.#engine = engine;
     this.#nunjucks = nunjucks;
     this.#name = name;
+    this.#number = engine.nextEnvironment();
     this.#warned = original === undefined ? new Set() : original.#warned;
     this.helpers = new Helpers(env, runtime, engine.functions, name, original?.helpers);
     const fragments = engine.fragments as { readonly reading: TemplateReading | undefined };
@@ -88,6 +91,14 @@ export class TemplateEnvironment {
       (template) => this.factsOf(template),
       () => this.helpers.manner,
     );
+  }
+
+  /**
+   * Tells this environment from others. The sweeper is installed in those without a name in the same order in each process,
+   * as far as can be known.
+   */
+  get identity(): string {
+    return digest(JSON.stringify([this.#name === '' ? this.#number : this.#name, this.#digests.manner]), 16);
   }
 
   /** Looks after a clone of the environment. */

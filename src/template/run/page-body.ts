@@ -110,7 +110,8 @@ export class PageBody extends KeepingBody {
     const cut = holes.cut(html);
     if (cut === undefined) return undefined;
     const shown = filled(cut.html, cut.holes, (_hole, i) => cut.texts[i] as string);
-    if (cut.holes.length > 0) this.#part.watch?.visitor?.made(shown, cut.holes, cut.texts);
+    const { identity: environment } = this.#environment;
+    if (cut.holes.length > 0) this.#part.watch?.visitor?.made(shown, { holes: cut.holes, environment }, cut.texts);
     return shown;
   }
 

@@ -1,6 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { TemplateDependency } from '../../cache/entry.ts';
-import type { Hole } from '../../cache/hole.ts';
+import type { KeptHoles } from '../../cache/hole.ts';
 import { CacheSweeperError } from '../../errors.ts';
 import type { PageContext } from '../../options.ts';
 import { currentPart, currentVisit, inNoPart, runAs, runningNow } from '../../render/ambient.ts';
@@ -199,7 +199,8 @@ export class Renders implements TemplateSource {
     return null;
   }
 
-  async fill(holes: readonly Hole[], variables: PageContext): Promise<readonly string[] | undefined> {
+  async fill({ holes, environment }: KeptHoles, variables: PageContext): Promise<readonly string[] | undefined> {
+    if (environment !== this.#environment.identity) return undefined;
     const page = new Page(this.#environment, this.#engine.newRender(variables, true));
     const { render } = page;
     const started = performance.now();

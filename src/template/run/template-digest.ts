@@ -85,6 +85,11 @@ export class TemplateDigests {
     return templateDigest;
   }
 
+  /** Text for all that changes how the environment runs a template, apart from helpers. */
+  get manner(): string {
+    return `${this.#optionsText()}${this.#mannerOf()}`;
+  }
+
   /** Returns the text of the environment's options. A site may change some of them between two pages. */
   #optionsText(): string {
     const { autoescape, throwOnUndefined, trimBlocks, lstripBlocks, tags } = this.#env.opts;

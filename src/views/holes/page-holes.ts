@@ -1,10 +1,9 @@
-import type { Hole } from '../../cache/hole.ts';
+import type { KeptHoles } from '../../cache/hole.ts';
 import { holeName, type Piece } from '../http/open-places.ts';
 
 /** A page of ours, as it is sent. */
-interface MadePage {
+interface MadePage extends KeptHoles {
   readonly html: string;
-  readonly holes: readonly Hole[];
   readonly texts: readonly string[];
 }
 
@@ -13,7 +12,7 @@ export interface FoundHoles extends Omit<MadePage, 'html'> {
   readonly pieces: readonly Piece[];
 }
 
-export const NO_HOLES: FoundHoles = { holes: [], texts: [], pieces: [] };
+export const NO_HOLES: FoundHoles = { holes: [], environment: '', texts: [], pieces: [] };
 
 /** Returns what holes show, by the names of their places. */
 export function textsByName(texts: readonly string[]): [name: string, text: string][] {
@@ -29,8 +28,8 @@ export class PageHoles {
   #count = 0;
   #bytes: Buffer | undefined;
 
-  made(html: string, holes: readonly Hole[], texts: readonly string[]): void {
-    this.#page = { html, holes, texts };
+  made(html: string, kept: KeptHoles, texts: readonly string[]): void {
+    this.#page = { html, ...kept, texts };
     this.#count++;
     this.#bytes = undefined;
   }
@@ -38,7 +37,7 @@ export class PageHoles {
   /** Returns where the holes are in a body; undefined if that is not known. */
   in(body: Buffer): FoundHoles | undefined {
     if (this.#page === undefined) return NO_HOLES;
-    const { html, holes, texts } = this.#page;
+    const { html, holes, environment, texts } = this.#page;
     this.#bytes ??= Buffer.from(html);
     if (this.#count > 1 || !this.#bytes.equals(body)) return undefined;
     const pieces: Piece[] = [];
@@ -59,6 +58,6 @@ export class PageHoles {
     // Half of a character at the border of a hole is a whole one in the page, so no place behind it is what it seems.
     if (at + Buffer.byteLength(html.slice(from)) !== body.length) return undefined;
     // The view tells where they are, in its open places.
-    return { holes: holes.map((hole) => ({ ...hole, at: 0 })), texts, pieces };
+    return { holes: holes.map((hole) => ({ ...hole, at: 0 })), environment, texts, pieces };
   }
 }

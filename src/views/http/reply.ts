@@ -55,6 +55,7 @@ export function storedView(
     open: [],
     openHeaders: [],
     holes: [],
+    environment: '',
   };
 }
 

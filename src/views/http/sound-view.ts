@@ -26,6 +26,8 @@ export interface StoredView {
   readonly openHeaders: readonly OpenHeader[];
   /** Holes of its templates, which stand in open places of the body. */
   readonly holes: readonly Hole[];
+  /** The environment that fills them. */
+  readonly environment: string;
 }
 
 /**
@@ -102,7 +104,7 @@ export function isSmall({ headers, removed }: Changes): boolean {
  * @param view of any content
  */
 export function isSound(view: { readonly [K in keyof StoredView]: unknown }): view is StoredView {
-  const { status, headers, removed, etag, created, age, body, open, openHeaders, holes } = view;
+  const { status, headers, removed, etag, created, age, body, open, openHeaders, holes, environment } = view;
   if (!(CACHED_STATUSES as readonly unknown[]).includes(status)) return false;
   if (!isStrong(etag) || etag.length > MAX_HEADER_BYTES) return false;
   if (!Number.isInteger(created) || (created as number) < 0 || (created as number) > MAX_TIME) return false;
@@ -115,7 +117,7 @@ export function isSound(view: { readonly [K in keyof StoredView]: unknown }): vi
       isName(name) && !NOT_STORED.has(name) && (isValue(value) || (!SENT_ONCE.has(name) && isList(value))),
   );
   // Others have read the holes already.
-  if (!Array.isArray(holes)) return false;
+  if (!Array.isArray(holes) || typeof environment !== 'string') return false;
   if (!areSound || !areOpenPlaces(open, body.length) || !areOpenHeaders(openHeaders, headers as Headers)) return false;
   return isSmall({ headers, removed } as Changes) && headersReason(headers as Headers) === undefined;
 }

@@ -16,9 +16,10 @@ export interface AddressRecord {
 }
 
 /** Writes a view as a line of JSON and the body; bytes that are not UTF-8 become base64. */
-export function writeView({ body, isText: _, open, openHeaders, holes, ...rest }: StoredView): string {
+export function writeView({ body, isText: _, open, openHeaders, holes, environment, ...rest }: StoredView): string {
   const isText = isUtf8(body);
-  const places = open.length + openHeaders.length === 0 ? {} : { open, openHeaders, holes: writeHoles(holes) };
+  const places =
+    open.length + openHeaders.length === 0 ? {} : { open, openHeaders, holes: writeHoles(holes), environment };
   return `${JSON.stringify({ ...rest, ...places, text: isText })}\n${body.toString(isText ? 'utf8' : 'base64')}`;
 }
 
@@ -78,13 +79,25 @@ function readView(text: string): StoredView | AddressRecord | undefined {
   const end = text.indexOf('\n');
   try {
     const head = JSON.parse(text.slice(0, end)) as Record<string, unknown>;
-    const { reads, stored, status, headers, removed, etag, created, age, open = [], openHeaders = [] } = head;
+    const {
+      reads,
+      stored,
+      status,
+      headers,
+      removed,
+      etag,
+      created,
+      age,
+      open = [],
+      openHeaders = [],
+      environment = '',
+    } = head;
     if (reads !== undefined) return areWords(reads) && areWords(stored) ? { reads, stored } : undefined;
     const rest = text.slice(end + 1);
     const body = Buffer.from(rest, head.text === true ? 'utf8' : 'base64');
     const isText = head.text === true;
     const holes = readHoles(head.holes ?? 0, rest, areVariables);
-    const view = { status, headers, removed, etag, created, age, body, isText, open, openHeaders, holes };
+    const view = { status, headers, removed, etag, created, age, body, isText, open, openHeaders, holes, environment };
     return isSound(view) ? view : undefined;
   } catch {
     return undefined;

@@ -100,7 +100,7 @@ export class ReplacedView {
     const { 'last-modified': _, ...told } = headers;
     const head = openHeaders(told, this.#replacements);
     if (typeof head === 'string') return head;
-    const left = { ...view, ...opened, ...head, holes: found.holes };
+    const left = { ...view, ...opened, ...head, holes: found.holes, environment: found.environment };
     const etag = openTag(headers, left);
     this.#tag = filledTag(etag, [...left.open, ...left.openHeaders], this.#values(found));
     return { ...left, etag };
