@@ -192,6 +192,19 @@ describe('a hole does not see what the body binds', () => {
         'm.njk': '{% set copied = chance %}',
       },
     ],
+    [
+      'a hole in a macro of the page',
+      {
+        'p.njk': `{% macro read() %}${U('{{ chance }}')}{% endmacro %}${F(`{% set chance = "T" %}${U('{{ read() }}')}`)}`,
+      },
+    ],
+    [
+      'an include in a macro of the page',
+      {
+        'p.njk': `{% macro read() %}{% include "i.njk" %}{% endmacro %}${F(`{% set chance = "T" %}${U('{{ read() }}')}`)}`,
+        'i.njk': '{{ chance }}',
+      },
+    ],
   ])('what %s reads in a hole is an error, also if it is the same by chance', async (_, templates) => {
     expect(await attack(templates)).toEqual(REFUSED);
   });

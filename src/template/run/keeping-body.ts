@@ -1,6 +1,5 @@
 import type { Hole } from '../../cache/hole.ts';
 import type { MarkSafe } from '../../reads/variables.ts';
-import type { Context } from '../nunjucks.ts';
 import type { FoundHole, HoleFiller } from './hole-filler.ts';
 import type { HoleRead } from './hole-reading.ts';
 import type { HoleSpot, Spot } from './hole-spot.ts';
@@ -28,8 +27,8 @@ export abstract class KeepingBody extends WatchedBody {
   abstract spotThrough(hole: HoleSpot, tag: Spot): HoleSpot | undefined;
   /** Whether a variable that is looked up at a place in the body comes from outside of it. */
   abstract isOutside(spot: Spot, name: string, isFramed: boolean): boolean;
-  /** Whether the body has set a variable of a context from outside of it. */
-  abstract hasSet(context: Context, name: string): boolean;
+  /** Whether the body has set one of some variables from outside of it. */
+  abstract hasSet(variables: object, name: string): boolean;
   /** Compares what a hole has found with what it would find at its place. */
   abstract compare(read: HoleRead, there: unknown, hole: FoundHole): void;
   /** Records that values are kept with the body. */
