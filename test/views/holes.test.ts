@@ -99,6 +99,18 @@ describe.each(allFrameworks)('%s: a view with holes', (name, start) => {
     ]);
   });
 
+  test('and statistics say that it is not worth keeping', async () => {
+    let visitors = 0;
+    const { get, sweeper } = await site(page('holes/name.njk'), {
+      name: 'greeting',
+      holes: () => ({ user: { name: `visitor ${++visitors}` } }),
+    });
+    for (let i = 0; i < 100; i++) await get('/');
+    const [view] = sweeper.stats().notWorthCaching;
+    expect(view).toMatchObject({ template: 'view greeting', line: 0, hits: 0 });
+    expect((view?.misses ?? 0) + Object.values(view?.uncached ?? {}).reduce((sum, count) => sum + count, 0)).toBe(100);
+  });
+
   test('a fragment’s holes stay open in the view', async () => {
     const { get } = await site(page('holes/fragment.njk'));
     const pages = [];
