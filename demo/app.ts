@@ -47,6 +47,7 @@ export async function createSite({ database: file, memcached }: SiteOptions = {}
   app.use(keeper.perRequest);
   app.use(strips(keeper));
   app.use(visitors.recognise);
+  app.use(visitors.checkForms);
   app.use(visitors.routes());
   app.use(routes(new Blog(database), sweeper));
   app.use(notFound());

@@ -6,6 +6,7 @@ import { type CommentErrors, type CommentForm, commentErrors, LIMITS, readCommen
 import { comparedPath } from './compare.ts';
 import type { VoteKind } from './models.ts';
 import { page, wantsUncached } from './page.ts';
+import { visitOf } from './visitors.ts';
 
 /** Whole pages are kept for as long, if nothing that they show is saved before; in seconds. */
 const VIEW_TTL = 300;
@@ -14,7 +15,7 @@ const VIEW_TTL = 300;
 export function routes(blog: Blog, sweeper: CacheSweeper): Router {
   const router = Router();
 
-  router.get('/', cacheView({ sweeper, ttl: VIEW_TTL, name: 'index' }), async (req, res) => {
+  router.get('/', cacheView({ sweeper, ttl: VIEW_TTL, name: 'index', holes: visitOf }), async (req, res) => {
     // Only fragments show these: while those are cached, the page needs no query at all.
     await page(req, res, 'index.njk', {
       articles: lazy(() => blog.articles()),
@@ -23,9 +24,13 @@ export function routes(blog: Blog, sweeper: CacheSweeper): Router {
     });
   });
 
-  router.get('/articles/:id', cacheView({ sweeper, ttl: VIEW_TTL, name: 'article' }), async (req, res, next) => {
-    await articlePage(req, res, next, { name: '', text: '' }, {});
-  });
+  router.get(
+    '/articles/:id',
+    cacheView({ sweeper, ttl: VIEW_TTL, name: 'article', holes: visitOf }),
+    async (req, res, next) => {
+      await articlePage(req, res, next, { name: '', text: '' }, {});
+    },
+  );
 
   router.post('/articles/:id/comments', async (req, res, next) => {
     const form = readCommentForm(req.body);

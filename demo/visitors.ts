@@ -1,25 +1,52 @@
-import { randomUUID } from 'node:crypto';
-import { type RequestHandler, Router } from 'express';
+import { randomUUID, timingSafeEqual } from 'node:crypto';
+import { type Request, type RequestHandler, type Response, Router } from 'express';
 
-/** A cookie of this name is one of those that `cacheView` takes for a session unless it is told otherwise. */
 const COOKIE = 'session';
 const MAX_NAME = 40;
 /** Visitors who are remembered; the one who came first is forgotten when there are more. */
 const MAX_VISITORS = 1_000;
 
+/** What each visitor's pages show of them; `cacheView` puts it into pages that are kept for everybody. */
+export interface Visit {
+  readonly user: { readonly name: string } | undefined;
+  readonly csrfToken: string | undefined;
+}
+
+export function visitOf(_req: Request, { locals }: Response): Visit & Record<string, unknown> {
+  const { user, csrfToken } = locals as Visit;
+  return { user, csrfToken };
+}
+
+interface Session {
+  readonly name: string;
+  /** What the visitor's forms send, so that no other site can send them. */
+  readonly token: string;
+}
+
 /** Who is logged in. There are no passwords: this is a demo, and everybody is who they say. */
 export class Visitors {
-  readonly #names = new Map<string, string>();
+  readonly #sessions = new Map<string, Session>();
 
-  /** Express middleware: finds out who it is. `req.user` is where `cacheView` looks, `user` is what templates read. */
+  /** Express middleware: finds out who it is. */
   readonly recognise: RequestHandler = (req, res, next) => {
-    const name = this.#names.get(sessionOf(req.get('cookie')) ?? '');
-    if (name !== undefined) {
-      const user = { name };
-      Object.assign(req, { user });
-      res.locals.user = user;
-    }
+    const session = this.#sessions.get(sessionOf(req.get('cookie')) ?? '');
+    const visit: Visit = { user: session && { name: session.name }, csrfToken: session?.token };
+    Object.assign(res.locals, visit);
     next();
+  };
+
+  /** Express middleware: refuses forms of other sites in the name of somebody who is logged in here. */
+  readonly checkForms: RequestHandler = (req, res, next) => {
+    const { csrfToken } = res.locals as Visit;
+    const sent = (req.body as { _csrf?: unknown } | undefined)?._csrf;
+    if (req.method === 'POST' && csrfToken !== undefined && !isToken(sent, csrfToken)) {
+      res.status(403);
+      return res.render('message.njk', {
+        title: 'That form is not ours',
+        text: 'Load the page again, and send its form.',
+      });
+    }
+    return next();
   };
 
   routes(): Router {
@@ -32,7 +59,7 @@ export class Visitors {
       res.redirect(303, pageOf(req.get('referer')));
     });
     router.post('/logout', (req, res) => {
-      this.#names.delete(sessionOf(req.get('cookie')) ?? '');
+      this.#sessions.delete(sessionOf(req.get('cookie')) ?? '');
       res.clearCookie(COOKIE);
       res.redirect(303, pageOf(req.get('referer')));
     });
@@ -40,12 +67,18 @@ export class Visitors {
   }
 
   #remember(name: string): string {
-    const [first] = this.#names.keys();
-    if (this.#names.size >= MAX_VISITORS && first !== undefined) this.#names.delete(first);
+    const [first] = this.#sessions.keys();
+    if (this.#sessions.size >= MAX_VISITORS && first !== undefined) this.#sessions.delete(first);
     const session = randomUUID();
-    this.#names.set(session, name);
+    this.#sessions.set(session, { name, token: randomUUID() });
     return session;
   }
+}
+
+function isToken(sent: unknown, token: string): boolean {
+  return (
+    typeof sent === 'string' && sent.length === token.length && timingSafeEqual(Buffer.from(sent), Buffer.from(token))
+  );
 }
 
 function sessionOf(cookies: string | undefined): string | undefined {

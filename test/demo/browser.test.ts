@@ -230,6 +230,44 @@ describe('the demo in a browser', () => {
     await another.close();
   });
 
+  it('answers two visitors who are logged in from one page, and each can send its forms', async () => {
+    const visitors = await Promise.all(
+      ['Ada', 'Bo'].map(async (name) => {
+        const context = await browser.newContext({ baseURL: demo.url });
+        const own = await context.newPage();
+        await own.goto('/');
+        await own.getByLabel('Log in as').fill(name);
+        await own.getByRole('button', { name: 'Log in' }).click();
+        await own.getByText(`Hello, ${name}`).waitFor();
+        return { name, context, own };
+      }),
+    );
+    const rendered: number[] = [];
+    for (const { name, own } of visitors) {
+      await own.goto('/articles/12');
+      expect(await own.locator('.masthead-visitor').innerText()).toMatch(new RegExp(`^Hello, ${name}\\s`));
+      rendered.push((await readStrip(own)).total.miss);
+    }
+    // The article was rendered for the first of them alone.
+    expect(rendered).toEqual([expect.any(Number), 0]);
+    expect(rendered[0]).toBeGreaterThan(0);
+    const likes = async (of: Page) => Number(await of.locator('.comment').first().locator('.likes').textContent());
+    for (const { name, own } of visitors) {
+      const before = await likes(own);
+      await own.locator('.comment').first().getByRole('button', { name: /^Like/ }).click();
+      await own.waitForURL('**/articles/12#comment-*');
+      expect(await likes(own)).toBe(before + 1);
+      await own.getByLabel('Your name').fill(name);
+      await own.getByLabel('Your comment').fill(`I am ${name}.`);
+      await own.getByRole('button', { name: 'Publish comment' }).click();
+      await own.waitForURL(/articles\/12#comment-\d+$/);
+      expect(await own.locator('.comment').last().locator('.said').textContent()).toBe(`I am ${name}.`);
+      // Both pages have been changed, so that the other has to load its own again.
+      for (const other of visitors) await other.own.goto('/articles/12');
+    }
+    for (const { context } of visitors) await context.close();
+  });
+
   it('compares a page with itself, side by side', async () => {
     await page.goto('/articles/10');
     await page.getByRole('link', { name: 'Compare' }).click();

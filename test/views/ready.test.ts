@@ -33,6 +33,7 @@ const view = (headers: Record<string, string>, text: string): StoredView => ({
   isText: true,
   open: [],
   openHeaders: [],
+  holes: [],
 });
 
 test.each([
