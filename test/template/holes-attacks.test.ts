@@ -152,6 +152,16 @@ describe('a hole does not see what the body binds', () => {
     expect(await attack({ 'p.njk': before + body + after, 'i.njk': U('{{ chance }}') })).toEqual(REFUSED);
   });
 
+  test('a hole in a hole reads the variables around both', async () => {
+    const hole = U(
+      `${U('{{ name }}{{ second }}{{ id }}{{ own }}', 'id=1')}{% for x in names %}${U('{{ x }}')}{% endfor %}`,
+    );
+    const loop = (body: string) => `{% for name, second in [["a", 1], ["b", 2]] %}${body}{% endfor %}`;
+    expect((await attack(loop(hole))).join('')).toBe('');
+    expect((await attack(loop(F(hole)))).slice(0, 2)).toEqual(['miss hit', 'hit hit']);
+    expect(await attack(F(loop(hole)))).toEqual(REFUSED);
+  });
+
   test('a variable that the body sets to nothing is an error', async () => {
     const templates = { 'p.njk': F('{% set unset = nothing %}{% include "i.njk" %}'), 'i.njk': U('{{ unset }}') };
     expect(await attack(templates)).toEqual(REFUSED);

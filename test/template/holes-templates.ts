@@ -16,7 +16,7 @@ interface Names {
 /** In a hole that reads nothing that a body binds. */
 const TIDY_HOLE: Names = {
   read: ['own', 'csrfToken', 'user.name', 'visit', 'id', 'here'],
-  bound: ['here'],
+  bound: ['unread'],
   boundInFragments: ['unread'],
   conditions: ['visit > 0', 'yes'],
   templates: ['h.njk'],
