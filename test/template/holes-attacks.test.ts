@@ -265,6 +265,15 @@ test('a hole sees the variables of the module whose macro has the fragment, also
   expect(await attack(templates)).toEqual(MISS_THEN_HITS);
 });
 
+test('a fragment with a hole that sees nothing of the page may be a hit in another fragment', async () => {
+  const templates = {
+    'p.njk': `{% import "m.njk" as m %}${F(`{% for name in names %}{% include "i.njk" %}{% endfor %}${TOKEN}`)}`,
+    'i.njk': F('{{ m.mark() }}', 'other'),
+    'm.njk': `{% macro mark() %}${U('[{{ own }}]')}{% endmacro %}`,
+  };
+  expect((await attack(templates)).slice(0, 2)).toEqual(['miss hit miss', 'hit']);
+});
+
 describe('what a hole sets', () => {
   test.each([
     [

@@ -59,7 +59,9 @@ export abstract class KeepingBody extends WatchedBody {
       return text ?? fill();
     }
     const found = { ...spot, ordinal, values };
-    return text === undefined ? this.openHole(found, tag) : (this.holes as OpenHoles).open({ hole: found, text });
+    return text === undefined
+      ? this.openHole(found, tag, hole.sees)
+      : (this.holes as OpenHoles).open({ hole: found, text });
   }
 
   /**
@@ -67,9 +69,10 @@ export abstract class KeepingBody extends WatchedBody {
    * to be kept.
    *
    * @param spot where the hole is, or the tag of a fragment inside that it belongs to
+   * @param seen which of the page's variables it sees from there
    * @throws CacheSweeperError CACHESWEEPER_HOLE when it reads a variable that the body sets
    */
-  openHole(hole: Omit<Hole, 'at'>, spot: Spot): string {
+  openHole(hole: Omit<Hole, 'at'>, spot: Spot, seen: HoleSpot['sees'] = 'page'): string {
     const started = performance.now();
     const holes = this.holes as OpenHoles;
     const chain = this.#chain(hole);
@@ -79,7 +82,11 @@ export abstract class KeepingBody extends WatchedBody {
     const text =
       this.reading === undefined
         ? spot.page.render.bodies.inside(body.parent, () => filler.fill(found, passed))
-        : filler.fillChecking(found, passed, body.parent, (read) => check(read, spot, chain));
+        : filler.fillChecking(found, passed, body.parent, (read) => {
+            // What sees nothing at that tag sees nothing anywhere.
+            const isNowhere = seen === 'nothing' && !hole.isFramed && read.macro === undefined;
+            if (!isNowhere) check(read, spot, chain);
+          });
     const { template, ordinal, values, isFramed, sees, isInContext } = hole;
     holes.spent += performance.now() - started;
     return holes.open({ hole: { template, ordinal, values, isFramed, sees, isInContext }, text });
