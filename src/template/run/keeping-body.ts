@@ -11,6 +11,7 @@ import { WatchedBody } from './watched-body.ts';
 export abstract class KeepingBody extends WatchedBody {
   /** Its holes, while it is rendered and if they are left open. */
   holes: OpenHoles | undefined;
+  #ended: OpenHoles | undefined;
 
   /** Fills its holes from where they are filled on a hit. */
   abstract get filler(): HoleFiller;
@@ -35,6 +36,18 @@ export abstract class KeepingBody extends WatchedBody {
   abstract hand(values: readonly unknown[]): void;
   /** @throws CacheSweeperError CACHESWEEPER_HOLE: a hole reads what the body sets */
   protected abstract refuseRead(name: string, hole: FoundHole): never;
+
+  /** Whether the html of its holes was used otherwise than by printing it. In the next pass the body must not open them again. */
+  get hasLostHoles(): boolean {
+    return (this.#ended ?? this.holes)?.isLost === true;
+  }
+
+  /** Returns the holes of a body that has been rendered. */
+  protected endHoles(): OpenHoles | undefined {
+    this.#ended = this.holes;
+    this.holes = undefined;
+    return this.#ended;
+  }
 
   /** Whether a hole met now stays open. If it has to show its content at once, it is lost. */
   takesHoles(): boolean {

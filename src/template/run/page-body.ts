@@ -39,6 +39,9 @@ export class PageBody extends KeepingBody {
     if (hasOpenHoles && watch?.visitor !== undefined) {
       this.holes = new OpenHoles();
       reading.holes = this.holes;
+    } else {
+      // What its holes show stands in its html, so that it is for this visitor alone.
+      watch?.visitor?.lost('');
     }
     watch?.pageBegins(variables);
   }
@@ -108,11 +111,6 @@ export class PageBody extends KeepingBody {
     const shown = filled(cut.html, cut.holes, (_hole, i) => cut.texts[i] as string);
     if (cut.holes.length > 0) this.#part.watch?.visitor?.made(shown, cut.holes, cut.texts);
     return shown;
-  }
-
-  /** The page runs again with its holes in place. */
-  lose(): void {
-    this.#part.watch?.visitor?.lost('');
   }
 
   /** Adds the page's dependencies to the lazy or view. */

@@ -118,8 +118,7 @@ export class TagBody extends KeepingBody implements FragmentBody {
   }
 
   #cut(html: string): Omit<RenderedBody, 'reads'> {
-    const { holes } = this;
-    this.holes = undefined;
+    const holes = this.endHoles();
     if (holes === undefined) return { html, holes: NONE, texts: NONE, spentOnHoles: 0 };
     const cut = holes.cut(html);
     return { html: cut?.html ?? '', holes: cut?.holes, texts: cut?.texts ?? NONE, spentOnHoles: holes.spent };
