@@ -118,6 +118,7 @@ export class CacheSweeper {
       entries: new Entries(this.#memory, this.#shared?.entries, this.#background, settings.now),
       finished: (report) => this.#finished(report),
       verified: (place, verified) => this.#stats.verify(place, verified),
+      viewed: (view) => this.#stats.addView(view),
       failed: onError,
     });
     this.#views = new Views(this, {

@@ -7,7 +7,7 @@ import { type Uncommitted, UncommittedTokenReader } from '../cache/uncommitted.t
 import type { Identifier } from '../model/identity.ts';
 import type { PageContext, Settings } from '../options.ts';
 import type { UnfinishedReport } from '../reporting/report.ts';
-import type { Verified } from '../reporting/stats.ts';
+import type { Verified, ViewDraft } from '../reporting/stats.ts';
 import { currentPart, requestStarted } from './ambient.ts';
 import { askedContext } from './asked-context.ts';
 import { KeyMaker } from './fragment-key.ts';
@@ -47,6 +47,8 @@ export class Engine {
   readonly entries: Entries;
   readonly verifier: Verifier;
   readonly #finished: (report: UnfinishedReport) => void;
+  /** Counts the outcome of a request for a view. */
+  readonly viewed: (view: ViewDraft) => void;
   readonly #transactions: { readonly current: Uncommitted | undefined };
   readonly #predictions: Predictions;
   /** Environments that the sweeper is installed in. The references are weak, so that the engine keeps none alive. */
@@ -66,6 +68,8 @@ export class Engine {
     finished: (report: UnfinishedReport) => void;
     /** Called when a hit was verified. */
     verified: (place: Place, verified: Verified) => void;
+    /** Called with the outcome of a request for a view. */
+    viewed: (view: ViewDraft) => void;
     /** Called with errors of background work, which no caller awaits. */
     failed: (error: unknown) => void;
   }) {
@@ -74,6 +78,7 @@ export class Engine {
     this.#transactions = parts.transactions;
     this.entries = parts.entries;
     this.#finished = parts.finished;
+    this.viewed = parts.viewed;
     this.identifier = parts.identifier;
     this.keys = new KeyMaker(parts.settings, parts.identifier);
     this.#predictions = new Predictions(parts.identifier, parts.entries);

@@ -41,6 +41,8 @@ export interface RenderedBody {
 
 /** The body of one use of a fragment tag. */
 export interface FragmentBody extends Body {
+  /** Whether the html of its holes was used otherwise than by printing it. */
+  readonly hasLostHoles: boolean;
   /**
    * Renders the body. Returns a promise when the page must wait for something, such as a template, before the body can
    * be rendered.

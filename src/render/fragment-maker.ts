@@ -82,6 +82,8 @@ export class FragmentMaker {
       this.#bodies.inside(body.parent, () => this.repeat(use, reads));
     };
     const rendered = this.#renderBody(render, body, scope, read, true);
+    // Html with marks is another in each pass. What it was captured for would never be found.
+    if (body.hasLostHoles) this.#lost.add(call.place);
     if (rendered === undefined) return '';
     const { holes, texts } = rendered;
     if (holes === undefined) {

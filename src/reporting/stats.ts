@@ -3,13 +3,15 @@ import type { FragmentDraft, UncachedReason } from './report.ts';
 /** Result of verifying a hit. `checked`: the html was the same. `skipped`: nothing can be said of it. */
 export type Verified = 'checked' | 'differed' | 'skipped';
 
-/** Counts for one tag since the sweeper was made. */
+/** Counts for one tag, or for the views of one route, since the sweeper was made. */
 export interface TagStats {
+  /** Name of the template; `view` and the route's name or pattern for views. */
   readonly template: string;
+  /** 0 for views. */
   readonly line: number;
   readonly hits: number;
   readonly misses: number;
-  /** How often it was rendered and not stored, by reason. */
+  /** How often it was rendered and not stored, by reason; for views, a reason of theirs. */
   readonly uncached: Readonly<Partial<Record<UncachedReason, number>>>;
   /** Verified hits: `checked` were the same, `differed` were not, of `skipped` ones nothing can be said. */
   readonly verified: Readonly<Record<Verified, number>>;
@@ -46,6 +48,19 @@ const AVERAGE_OF = 32;
 /** With fewer uses, the counts do not tell whether a tag is worth it. */
 const MIN_USES = 100;
 
+/** Outcome of a request for a view, as far as the cache took part in it. */
+export interface ViewDraft {
+  /** Name or pattern of its route. */
+  readonly route: string;
+  readonly outcome: 'hit' | 'miss';
+  /** Why it was not stored. */
+  readonly reason: string | undefined;
+  /** Milliseconds that the handler took; for a hit, when the view was stored. */
+  readonly cost: number;
+  /** Milliseconds that looking for it, and filling its holes, took. */
+  readonly lookup: number;
+}
+
 /** Counts the outcomes of fragments, by template and line. */
 export class Stats {
   readonly #tags = new Map<string, Counters>();
@@ -66,9 +81,22 @@ export class Stats {
         continue;
       }
       if (reason === undefined) tag.misses++;
-      else tag.uncached[reason] = (tag.uncached[reason] ?? 0) + 1;
+      else countIn(tag.uncached, reason);
       tag.timeRendering += cost;
     }
+  }
+
+  addView({ route, outcome, reason, cost, lookup }: ViewDraft): void {
+    const view = this.#counters(`view ${route}`, 0);
+    view.timeLooking += lookup;
+    if (outcome === 'hit') {
+      view.hits++;
+      view.timeSaved += cost;
+      return;
+    }
+    if (reason === undefined) view.misses++;
+    else countIn(view.uncached as Record<string, number>, reason);
+    view.timeRendering += cost;
   }
 
   /** Counts a verified hit. */
@@ -123,6 +151,10 @@ export class Stats {
     this.#tags.set(key, fresh);
     return fresh;
   }
+}
+
+function countIn(counts: Partial<Record<string, number>>, name: string): void {
+  counts[name] = (counts[name] ?? 0) + 1;
 }
 
 function usesOf({ hits, misses, uncached }: TagStats): number {

@@ -23,7 +23,7 @@ export function watched<T extends object>(object: T, told: Told): T {
     return true;
   };
   return new Proxy(object, {
-    ...changes(made),
+    ...changes((name) => made.add(name)),
     get: (target, name, receiver) => (ask(name) ? Reflect.get(target, name, receiver) : undefined),
     has: (target, name) => ask(name) && Reflect.has(target, name),
     getOwnPropertyDescriptor: (target, name) =>
@@ -36,22 +36,22 @@ export function watched<T extends object>(object: T, told: Told): T {
 }
 
 /**
- * Returns the traps of a proxy that changes its target and notes what was changed.
+ * Returns the traps of a proxy that changes its target and tells of it.
  *
- * @param made receives the names of members that were set, defined or deleted
+ * @param changed called with each member that is set, defined or deleted
  */
-export function changes<T extends object>(made: Set<string | symbol>): ProxyHandler<T> {
+export function changes<T extends object>(changed: (name: string | symbol) => void): ProxyHandler<T> {
   return {
     set(target, name, value) {
-      made.add(name);
+      changed(name);
       return Reflect.set(target, name, value);
     },
     defineProperty(target, name, descriptor) {
-      made.add(name);
+      changed(name);
       return Reflect.defineProperty(target, name, descriptor);
     },
     deleteProperty(target, name) {
-      made.add(name);
+      changed(name);
       return Reflect.deleteProperty(target, name);
     },
   };

@@ -183,6 +183,7 @@ async function answer(
   if (name !== undefined && settings.path === undefined && exchange.pattern !== undefined) {
     views.routes.learn(name, exchange.pattern);
   }
+  const started = performance.now();
   const asked = skipReason(exchange, settings);
   const skipped = asked instanceof Promise ? await asked : asked;
   if (skipped !== undefined) return skipped;
@@ -226,21 +227,39 @@ async function answer(
     const reply = replyWith(view, incoming, now(), control);
     if (replaced === undefined && visitor === undefined) answerFor(exchange.response);
     else markPersonal(exchange.response);
+    const lookup = performance.now() - started;
+    views.engine.viewed({
+      route: routeOf(exchange, settings),
+      outcome: 'hit',
+      reason: undefined,
+      cost: slot.cost,
+      lookup,
+    });
     report(exchange, settings, 'hit', undefined);
     tagCodings(exchange.response);
     exchange.send(reply);
     return 'answered';
   }
   own ??= await slot.open();
-  const run = new ViewRun(
+  const lookup = performance.now() - started;
+  const run: ViewRun = new ViewRun(
     exchange,
     settings,
     { slot, own, since, address, values: request, replaced, visitor, common },
-    (reason, detail) => report(exchange, settings, 'miss', reason, detail),
+    (reason, detail) => {
+      const route = routeOf(exchange, settings);
+      views.engine.viewed({ route, outcome: 'miss', reason, cost: run.cost, lookup });
+      report(exchange, settings, 'miss', reason, detail);
+    },
   );
   // What the handler reads is asked for all the same: caches on the way are told.
   if (own.uncached !== undefined) run.refuse('unknown token');
   return run;
+}
+
+/** Returns what tells the views of one route in statistics. */
+function routeOf({ pattern }: Exchange, { name, path }: ViewSettings): string {
+  return name ?? path ?? pattern ?? '(no name)';
 }
 
 /**

@@ -229,6 +229,11 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
     this.#head.sendsByDefault(cacheControl);
   }
 
+  /** Milliseconds since the handler began. */
+  get cost(): number {
+    return performance.now() - this.#started;
+  }
+
   /** Whether the answer may be stored, as far as that is known before its head is written. */
   mayStore(status: number, headers: Headers): boolean {
     return this.reads.silently(() => this.#reason(status, headers)) === undefined;
@@ -371,7 +376,7 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
       dependencies: this.#body.dependencies,
       since: this.part.since,
       expires: Math.min(this.#expires, lifetime === undefined ? Number.POSITIVE_INFINITY : this.#answered + lifetime),
-      cost: performance.now() - this.#started,
+      cost: this.cost,
     });
   }
 

@@ -57,6 +57,8 @@ export class ViewSlot {
   readonly #request: RequestValues;
   /** Names that the view depends on and that have no token, each with the token of its guard. */
   readonly #guards = new Map<string, Token>();
+  /** Milliseconds that the view took which was found. */
+  cost = 0;
   /** What is known of the address. */
   #record: AddressRecord = { reads: [], stored: [] };
   /** What this request has for the reads of the record. */
@@ -100,6 +102,7 @@ export class ViewSlot {
   #judged(entries: readonly Entry[], found: Here): Here | Promise<Here> {
     const verdicts = entries.map((entry) => this.#engine.entries.judge(entry, this.#reader));
     if (verdicts.includes('invalid')) return undefined;
+    this.cost = costOf(entries.at(-1));
     const isKnown = !verdicts.includes('pending') && entries.every(({ templates }) => templates.length === 0);
     return isKnown ? found : this.#judgedLater(entries, found);
   }
@@ -239,7 +242,10 @@ export class ViewSlot {
   async #read(found: Found): Promise<StoredView | AddressRecord | undefined> {
     const { entries } = this.#engine;
     const here = this.#here(found);
-    if (here !== undefined && (await this.#isValid(here))) return viewOf(here);
+    if (here !== undefined && (await this.#isValid(here))) {
+      this.cost = costOf(here);
+      return viewOf(here);
+    }
     if (!entries.areShared) return undefined;
     const stored = this.#stored(found);
     const { key, canonical } = stored;
@@ -255,6 +261,7 @@ export class ViewSlot {
       records: NONE,
       reader: this.#reader,
     });
+    this.cost = costOf(entry);
     return viewOf(entry);
   }
 
@@ -275,6 +282,10 @@ export class ViewSlot {
     const token = this.#reader.token(name);
     return token === PENDING || token === UNKNOWN ? '' : token;
   }
+}
+
+function costOf(entry: Entry | undefined): number {
+  return (entry?.microseconds ?? 0) / 1_000;
 }
 
 /** Returns what the keys have for the reads of a view. */

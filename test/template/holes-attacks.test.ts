@@ -152,6 +152,16 @@ describe('a hole does not see what the body binds', () => {
     expect(await attack({ 'p.njk': before + body + after, 'i.njk': U('{{ chance }}') })).toEqual(REFUSED);
   });
 
+  test('a hole in a hole reads the variables around both', async () => {
+    const hole = U(
+      `${U('{{ name }}{{ second }}{{ id }}{{ own }}', 'id=1')}{% for x in names %}${U('{{ x }}')}{% endfor %}`,
+    );
+    const loop = (body: string) => `{% for name, second in [["a", 1], ["b", 2]] %}${body}{% endfor %}`;
+    expect((await attack(loop(hole))).join('')).toBe('');
+    expect((await attack(loop(F(hole)))).slice(0, 2)).toEqual(['miss hit', 'hit hit']);
+    expect(await attack(F(loop(hole)))).toEqual(REFUSED);
+  });
+
   test('a variable that the body sets to nothing is an error', async () => {
     const templates = { 'p.njk': F('{% set unset = nothing %}{% include "i.njk" %}'), 'i.njk': U('{{ unset }}') };
     expect(await attack(templates)).toEqual(REFUSED);
@@ -190,6 +200,19 @@ describe('a hole does not see what the body binds', () => {
         'p.njk': F('{% set chance = "T" %}{% include "i.njk" %}'),
         'i.njk': `{% from "m.njk" import copied with context %}${U('{{ copied }}')}`,
         'm.njk': '{% set copied = chance %}',
+      },
+    ],
+    [
+      'a hole in a macro of the page',
+      {
+        'p.njk': `{% macro read() %}${U('{{ chance }}')}{% endmacro %}${F(`{% set chance = "T" %}${U('{{ read() }}')}`)}`,
+      },
+    ],
+    [
+      'an include in a macro of the page',
+      {
+        'p.njk': `{% macro read() %}{% include "i.njk" %}{% endmacro %}${F(`{% set chance = "T" %}${U('{{ read() }}')}`)}`,
+        'i.njk': '{{ chance }}',
       },
     ],
   ])('what %s reads in a hole is an error, also if it is the same by chance', async (_, templates) => {
@@ -240,6 +263,15 @@ test('a hole sees the variables of the module whose macro has the fragment, also
     'i.njk': U('[{{ label }}{{ mine }}{{ mark(label) }}]'),
   };
   expect(await attack(templates)).toEqual(MISS_THEN_HITS);
+});
+
+test('a fragment with a hole that sees nothing of the page may be a hit in another fragment', async () => {
+  const templates = {
+    'p.njk': `{% import "m.njk" as m %}${F(`{% for name in names %}{% include "i.njk" %}{% endfor %}${TOKEN}`)}`,
+    'i.njk': F('{{ m.mark() }}', 'other'),
+    'm.njk': `{% macro mark() %}${U('[{{ own }}]')}{% endmacro %}`,
+  };
+  expect((await attack(templates)).slice(0, 2)).toEqual(['miss hit miss', 'hit']);
 });
 
 describe('what a hole sets', () => {

@@ -6,6 +6,8 @@ interface Names {
   readonly read: readonly string[];
   /** What `set`, loops and macros bind. */
   readonly bound: readonly string[];
+  /** What a fragment binds there. */
+  readonly boundInFragments: readonly string[];
   readonly conditions: readonly string[];
   readonly templates: readonly string[];
   readonly macros: readonly string[];
@@ -14,7 +16,8 @@ interface Names {
 /** In a hole that reads nothing that a body binds. */
 const TIDY_HOLE: Names = {
   read: ['own', 'csrfToken', 'user.name', 'visit', 'id', 'here'],
-  bound: ['here'],
+  bound: ['unread'],
+  boundInFragments: ['unread'],
   conditions: ['visit > 0', 'yes'],
   templates: ['h.njk'],
   macros: ['h'],
@@ -22,6 +25,7 @@ const TIDY_HOLE: Names = {
 const TIDY: Names = {
   read: ['title', 'article.title', 'visit', 'bound', 'item', 'arg'],
   bound: ['bound', 'item'],
+  boundInFragments: ['bound', 'item'],
   conditions: ['visit > 0', 'yes'],
   templates: ['i.njk', 'j.njk'],
   macros: ['m', 'k'],
@@ -30,6 +34,7 @@ const TIDY: Names = {
 const WILD: Names = {
   read: ['title', 'chance', 'own', 'unset', 'bound', 'item', 'arg', 'id', 'here', 'loop.index'],
   bound: ['bound', 'item', 'chance', 'unset', 'id'],
+  boundInFragments: ['bound', 'item', 'chance', 'unset', 'id'],
   conditions: ['visit > 0', 'yes', 'chance == "T"'],
   templates: ['i.njk', 'j.njk', 'h.njk'],
   macros: ['m', 'k', 'h'],
@@ -121,7 +126,7 @@ function context(): Text {
 
 function fragment(at: Place): Text {
   const read = at.names.read.filter((name) => !PRIVATE.includes(name));
-  const body = pieces({ ...at, names: { ...at.names, read }, depth: at.depth - 1 });
+  const body = pieces({ ...at, names: { ...at.names, read, bound: at.names.boundInFragments }, depth: at.depth - 1 });
   const tag = pick(['article 500 when=article', 'article 500 visit, when=article', 'other 500 "k", when=other']);
   return join('{% cachesweeper ', tag, ' %}', body, '{% endcachesweeper %}');
 }

@@ -465,3 +465,16 @@ function loud(
   parser.advanceAfterBlockEnd();
   return new nodes.CallExtension(extension, 'run', null, [body]);
 }
+
+test('a hole that is captured in a body which waits for something is lost in the next pass, and the page ends', async () => {
+  const { site } = siteWithStore({
+    'page.njk': f(
+      `{% set box %}${f(NAME)}{% endset %}${f('{{ box }}', 'comments')}{% for c in load() %}${f('{{ c.text }}', 'c')}{% endfor %}`,
+    ),
+  });
+  const load = lazy(async () => comments);
+  for (const user of visitors.slice(0, 2)) {
+    expect(await site.page({ article, comments, user, load })).toBe(`${user.name}text 1text 2text 3`);
+    expect(site.report.passes).toBeLessThan(10);
+  }
+});

@@ -1,3 +1,4 @@
+import { lazy } from 'nunjucks-cachesweeper';
 import { describe, expect, test } from 'vitest';
 import { logIn, outside, userOf } from './outside.ts';
 import { sites } from './running.ts';
@@ -99,6 +100,18 @@ describe.each(allFrameworks)('%s: a view with holes', (name, start) => {
     ]);
   });
 
+  test('and statistics say that it is not worth keeping', async () => {
+    let visitors = 0;
+    const { get, sweeper } = await site(page('holes/name.njk'), {
+      name: 'greeting',
+      holes: () => ({ user: { name: `visitor ${++visitors}` } }),
+    });
+    for (let i = 0; i < 100; i++) await get('/');
+    const [view] = sweeper.stats().notWorthCaching;
+    expect(view).toMatchObject({ template: 'view greeting', line: 0, hits: 0 });
+    expect((view?.misses ?? 0) + Object.values(view?.uncached ?? {}).reduce((sum, count) => sum + count, 0)).toBe(100);
+  });
+
   test('a fragment’s holes stay open in the view', async () => {
     const { get } = await site(page('holes/fragment.njk'));
     const pages = [];
@@ -120,6 +133,18 @@ describe.each(allFrameworks)('%s: a view with holes', (name, start) => {
     const { get } = await site(page('holes/lost.njk'));
     expect(await get('/', visitor('a'))).toMatchObject({ text: 'Ann 3\n', cache: 'miss (hole lost)' });
     expect((await get('/', visitor())).text.trim()).toBe('0');
+  });
+
+  test('a page that waits for something while its hole is captured is for its visitor alone', async () => {
+    const load = lazy(async () => ['loaded']);
+    const { get } = await site((call) => call.render('holes/lost-late.njk', { load }));
+    for (const [key, text] of [
+      ['a', 'Ann'],
+      ['b', 'Bob'],
+    ] as const) {
+      const answer = await get('/', visitor(key));
+      expect([answer.text.slice(0, 3), answer.cache]).toEqual([text, 'miss (hole lost)']);
+    }
   });
 
   test('a handler that reads the visitor makes its page personal, and is told to leave that to holes', async () => {

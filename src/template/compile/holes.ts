@@ -32,7 +32,7 @@ export function findHoles(root: Node, finder: UsesFinder): readonly HoleAnalysis
 
 function analyse(node: Node, { variables, bound }: Around, finder: UsesFinder): HoleAnalysis {
   const { content, passed } = partsOf(node);
-  const { names, block, extends: parent, caller } = finder.withoutMacros(content);
+  const { names, block, extends: parent, caller } = finder.ofHole(content);
   const read = names.filter(({ path }) => !passed.has(path[0] as string));
   const inBody = bound && read.find(({ path }) => bound.has(path[0] as string));
   const mentioned = new Set(read.map(({ path }) => path[0] as string));
@@ -62,7 +62,7 @@ function partsOf(node: Node): { readonly content: Node; readonly passed: Readonl
  * of holes hang on would be replaced by one without them.
  */
 function asynchronousIn(content: Node, finder: UsesFinder): Position | undefined {
-  const { asynchronous } = finder.withoutMacros(content);
+  const { asynchronous } = finder.ofHole(content);
   if (asynchronous !== undefined) return asynchronous;
   for (const node of descendants(content)) if (node.typename === 'IfAsync') return positionOf(node);
   return undefined;
@@ -154,7 +154,7 @@ export function definitionsForHoles(root: Node, finder: UsesFinder): readonly No
   }
   const used = new Set<Node>();
   const use = (piece: Node): void => {
-    for (const { path } of finder.withoutMacros(piece).names) {
+    for (const { path } of finder.ofHole(piece).names) {
       const definition = known.get(path[0] as string);
       if (definition === undefined || used.has(definition)) continue;
       used.add(definition);

@@ -78,6 +78,8 @@ interface Walk {
   readonly block: string | undefined;
   /** Macros already followed, so that recursion ends. */
   readonly followed: Set<string>;
+  /** Whether what the holes in the part read counts. */
+  readonly withHoles: boolean;
 }
 
 const ASYNCHRONOUS: ReadonlySet<string> = new Set(['AsyncEach', 'AsyncAll', 'CallExtensionAsync']);
@@ -118,17 +120,17 @@ export class UsesFinder {
   }
 
   of(piece: Node, block?: string): Uses {
-    return this.#find(piece, block, new Set());
+    return this.#find(piece, block, new Set(), false);
   }
 
-  /** Like {@link of}, but leaves out what is read by the macros that the piece calls. */
-  withoutMacros(piece: Node): Uses {
-    return this.#find(piece, undefined, new Set(this.#macros.keys()));
+  /** Like {@link of}, but of a hole: leaves out what is read by the macros that it calls, and not what the holes in it read. */
+  ofHole(content: Node): Uses {
+    return this.#find(content, undefined, new Set(this.#macros.keys()), true);
   }
 
-  #find(piece: Node, block: string | undefined, followed: Set<string>): Uses {
+  #find(piece: Node, block: string | undefined, followed: Set<string>, withHoles: boolean): Uses {
     const uses: FoundUses = { names: [], changes: [], templates: [] };
-    this.#walk(piece, { scope: new LexicalScope(), uses, block, followed });
+    this.#walk(piece, { scope: new LexicalScope(), uses, block, followed, withHoles });
     return uses;
   }
 
@@ -199,8 +201,9 @@ export class UsesFinder {
       case 'CallExtensionAsync':
         this.#walkAll([node.args], walk);
         // What a hole reads is read anew for every page.
-        if (HOLE in node) return;
-        for (const content of node.contentArgs as readonly unknown[]) this.#walkInner(content, walk);
+        if (HOLE in node && !walk.withHoles) return;
+        for (const content of node.contentArgs as readonly unknown[])
+          this.#walkInner(content, walk, HOLE in node ? (node.passed as readonly string[]) : []);
         return;
       default:
         return this.#walkAll(childNodes(node), walk);

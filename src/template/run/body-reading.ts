@@ -190,9 +190,10 @@ export class BodyReading implements TemplateReading {
     return true;
   }
 
-  /** Whether the body has set a variable of a context from outside of it, which macros from there see. */
-  hasSetOutside(context: Context, name: string): boolean {
-    return context === this.#around.context && this.#hasSet(context, name);
+  /** Whether the body has set one of some variables from outside of it, which macros from there see. */
+  hasSetOutside(variables: object, name: string): boolean {
+    const { context } = this.#around;
+    return variables === context.ctx && this.#hasSet(context, name);
   }
 
   /** Whether the body has set a variable of a context, maybe to the value that it had before. */

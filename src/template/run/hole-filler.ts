@@ -155,6 +155,8 @@ export class HoleFiller {
     const { environment, page, context: around, root: own } = this.#seat;
     const Context = around.constructor as ContextClass;
     const context = new Context(sees === 'nothing' ? {} : around.ctx, {}, page.ownEnvironment);
+    const outer = page.reading;
+    if (outer instanceof HoleReading && sees !== 'nothing') outer.enter(context, around.ctx);
     environment.noteTemplate(context, root);
     if (isInContext && root !== own) environment.noteTemplate(context, own);
     const runtime = environment.newRuntime(context);

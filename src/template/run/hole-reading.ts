@@ -11,18 +11,18 @@ export interface HoleRead {
   readonly value: unknown;
   /** Whether it was looked up in the variables around the hole first, and then in those of the page. */
   readonly isFramed: boolean;
-  /** The context of the macro that looked it up, if that is not of the hole's template; it is the same on a hit. */
-  readonly macro: Context | undefined;
+  /** The variables that the macro sees which looked it up, if these are not the hole's; they are the same on a hit. */
+  readonly macro: object | undefined;
 }
 
 /** Notes the variables from outside that a hole looks up, beside what is noted of the page around. */
 export class HoleReading extends PageReading {
   readonly reads: HoleRead[] = [];
   readonly #base: Frame;
-  /** The context that the hole runs in, and those of the templates that it includes, which have copies of it. */
-  readonly #contexts: Set<Context>;
-  /** The variables of these contexts. */
-  readonly #variables: Set<object>;
+  /** The variables of the context that the hole runs in. */
+  readonly #own: object;
+  /** Variables that are copies, as an include has them, each with what they are copies of. */
+  readonly #copies: Map<object, object>;
 
   /**
    * @param around what notes the reads of the page; undefined if nothing does
@@ -33,15 +33,16 @@ export class HoleReading extends PageReading {
   constructor(around: PageReading | undefined, base: Frame, context: Context, definitions?: HoleReading) {
     super(...PageReading.partsOf(around));
     this.#base = base;
-    this.#contexts = new Set(definitions === undefined ? [context] : definitions.#contexts);
-    this.#variables = new Set(definitions === undefined ? [context.ctx] : definitions.#variables);
+    this.#own = context.ctx;
+    this.#copies = new Map(definitions === undefined ? [] : definitions.#copies);
   }
 
   override enter(context?: Context, variables?: object): void {
-    // A macro's template may be included with variables of a module.
-    if (context === undefined || variables === undefined || !this.#variables.has(variables)) return;
-    this.#contexts.add(context);
-    this.#variables.add(context.ctx);
+    if (context !== undefined && variables !== undefined) this.#copies.set(context.ctx, this.#originOf(variables));
+  }
+
+  #originOf(variables: object): object {
+    return this.#copies.get(variables) ?? variables;
   }
 
   override lookup(context: Context, frame: Frame, name: string, value: unknown): void {
@@ -70,9 +71,11 @@ export class HoleReading extends PageReading {
   }
 
   #ofContext(context: Context, name: string, value: unknown): void {
-    if (!this.#contexts.has(context)) this.reads.push({ name, value, isFramed: false, macro: context });
+    const origin = this.#originOf(context.ctx);
+    const isMade = origin === this.#own || origin !== context.ctx;
     // What a template sets at its top it exports.
-    else if (!context.exported.includes(name)) this.reads.push({ name, value, isFramed: false, macro: undefined });
+    if (isMade && context.exported.includes(name)) return;
+    this.reads.push({ name, value, isFramed: false, macro: origin === this.#own ? undefined : origin });
   }
 
   /** A fragment in the hole reads these where its tag stands, which is noted like any other lookup. */

@@ -1,6 +1,5 @@
 import type { Hole } from '../../cache/hole.ts';
 import type { MarkSafe } from '../../reads/variables.ts';
-import type { Context } from '../nunjucks.ts';
 import type { FoundHole, HoleFiller } from './hole-filler.ts';
 import type { HoleRead } from './hole-reading.ts';
 import type { HoleSpot, Spot } from './hole-spot.ts';
@@ -12,6 +11,7 @@ import { WatchedBody } from './watched-body.ts';
 export abstract class KeepingBody extends WatchedBody {
   /** Its holes, while it is rendered and if they are left open. */
   holes: OpenHoles | undefined;
+  #ended: OpenHoles | undefined;
 
   /** Fills its holes from where they are filled on a hit. */
   abstract get filler(): HoleFiller;
@@ -28,8 +28,8 @@ export abstract class KeepingBody extends WatchedBody {
   abstract spotThrough(hole: HoleSpot, tag: Spot): HoleSpot | undefined;
   /** Whether a variable that is looked up at a place in the body comes from outside of it. */
   abstract isOutside(spot: Spot, name: string, isFramed: boolean): boolean;
-  /** Whether the body has set a variable of a context from outside of it. */
-  abstract hasSet(context: Context, name: string): boolean;
+  /** Whether the body has set one of some variables from outside of it. */
+  abstract hasSet(variables: object, name: string): boolean;
   /**
    * Compares what a hole has found with what it would find at its place.
    *
@@ -40,6 +40,18 @@ export abstract class KeepingBody extends WatchedBody {
   abstract hand(values: readonly unknown[]): void;
   /** @throws CacheSweeperError CACHESWEEPER_HOLE: a hole reads what the body sets */
   protected abstract refuseRead(name: string, hole: FoundHole): never;
+
+  /** Whether the html of its holes was used otherwise than by printing it. In the next pass the body must not open them again. */
+  get hasLostHoles(): boolean {
+    return (this.#ended ?? this.holes)?.isLost === true;
+  }
+
+  /** Returns the holes of a body that has been rendered. */
+  protected endHoles(): OpenHoles | undefined {
+    this.#ended = this.holes;
+    this.holes = undefined;
+    return this.#ended;
+  }
 
   /** Whether a hole met now stays open. If it has to show its content at once, it is lost. */
   takesHoles(): boolean {
@@ -64,7 +76,9 @@ export abstract class KeepingBody extends WatchedBody {
       return text ?? fill();
     }
     const found = { ...spot, ordinal, values };
-    return text === undefined ? this.openHole(found, tag) : (this.holes as OpenHoles).open({ hole: found, text });
+    return text === undefined
+      ? this.openHole(found, tag, hole.sees)
+      : (this.holes as OpenHoles).open({ hole: found, text });
   }
 
   /**
@@ -72,9 +86,10 @@ export abstract class KeepingBody extends WatchedBody {
    * to be kept.
    *
    * @param spot where the hole is, or the tag of a fragment inside that it belongs to
+   * @param seen which of the page's variables it sees from there
    * @throws CacheSweeperError CACHESWEEPER_HOLE when it reads a variable that the body sets
    */
-  openHole(hole: Omit<Hole, 'at'>, spot: Spot): string {
+  openHole(hole: Omit<Hole, 'at'>, spot: Spot, seen: HoleSpot['sees'] = 'page'): string {
     const started = performance.now();
     const holes = this.holes as OpenHoles;
     const chain = this.#chain(hole);
@@ -84,7 +99,11 @@ export abstract class KeepingBody extends WatchedBody {
     const text =
       this.reading === undefined
         ? spot.page.render.bodies.inside(body.parent, () => filler.fill(found, passed))
-        : filler.fillChecking(found, passed, body.parent, (read) => check(read, spot, chain));
+        : filler.fillChecking(found, passed, body.parent, (read) => {
+            // What sees nothing at that tag sees nothing anywhere.
+            const isNowhere = seen === 'nothing' && !hole.isFramed && read.macro === undefined;
+            if (!isNowhere) check(read, spot, chain);
+          });
     const { template, ordinal, values, isFramed, sees, isInContext } = hole;
     holes.spent += performance.now() - started;
     return holes.open({ hole: { template, ordinal, values, isFramed, sees, isInContext }, text });

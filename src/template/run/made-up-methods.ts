@@ -1,3 +1,4 @@
+import { changes } from '../../util/watched.ts';
 import type { Runtime } from '../nunjucks.ts';
 
 /**
@@ -33,17 +34,6 @@ export function reportingChanges<T extends object>(object: T, changed: () => voi
   return new Proxy(object, {
     // Without the stand-in as the receiver, a setter or getter of the object works on the object itself.
     get: (target, key) => Reflect.get(target, key),
-    set(target, key, value) {
-      changed();
-      return Reflect.set(target, key, value);
-    },
-    defineProperty(target, key, property) {
-      changed();
-      return Reflect.defineProperty(target, key, property);
-    },
-    deleteProperty(target, key) {
-      changed();
-      return Reflect.deleteProperty(target, key);
-    },
+    ...changes(() => changed()),
   });
 }

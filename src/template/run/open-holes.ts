@@ -53,6 +53,11 @@ export class OpenHoles {
     return `\n<aA${this.#secret}&"'`;
   }
 
+  /** Whether html with holes was used otherwise than by printing it. */
+  get isLost(): boolean {
+    return this.#isLost;
+  }
+
   /** Notes that html with holes is used otherwise than by printing it. */
   lose(): void {
     this.#isLost = true;

@@ -41,6 +41,9 @@ export class PageBody extends KeepingBody {
     if (hasOpenHoles && watch?.visitor !== undefined) {
       this.holes = new OpenHoles();
       reading.holes = this.holes;
+    } else {
+      // What its holes show stands in its html, so that it is for this visitor alone.
+      watch?.visitor?.lost('');
     }
     watch?.pageBegins(variables);
   }
@@ -113,11 +116,6 @@ export class PageBody extends KeepingBody {
     const { identity: environment } = this.#environment;
     if (cut.holes.length > 0) this.#part.watch?.visitor?.made(shown, { holes: cut.holes, environment }, cut.texts);
     return shown;
-  }
-
-  /** The page runs again with its holes in place. */
-  lose(): void {
-    this.#part.watch?.visitor?.lost('');
   }
 
   /** Adds the page's dependencies to the lazy or view. */

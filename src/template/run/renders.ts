@@ -121,7 +121,6 @@ export class Renders implements TemplateSource {
       let html: string | null | undefined = this.#pass(page, template, context, undefined, body);
       if (html !== null && body !== undefined) html = body.shown(html);
       if (html === undefined) {
-        body?.lose();
         body = bodyOf(false);
         html = this.#pass(page, template, context, undefined, body);
       }
@@ -155,7 +154,6 @@ export class Renders implements TemplateSource {
     const succeed = (made: string | undefined, body: PageBody | undefined): void => {
       const html = body === undefined || made === undefined ? made : body.shown(made);
       if (html === undefined && made !== undefined) {
-        body?.lose();
         hasOpenHoles = false;
         return page.inContext(pass);
       }
@@ -170,6 +168,8 @@ export class Renders implements TemplateSource {
       const finish: Done<string> = (error, html) => {
         if (answered) return;
         answered = true;
+        // Html with marks is another in each pass. What it was captured for would never be found.
+        if (body?.hasLostHoles) hasOpenHoles = false;
         if (render.isOpen) {
           const learnt = (): void => {
             if (!this.#engine.fragments.isBorneOut(render)) page.inContext(pass);

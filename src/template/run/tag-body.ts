@@ -5,7 +5,7 @@ import type { Scope } from '../../reads/world.ts';
 import type { Body } from '../../render/body.ts';
 import type { BodyEvents, BodyReads, FragmentBody, RenderedBody } from '../../render/fragment-call.ts';
 import type { UncachedReason } from '../../reporting/report.ts';
-import type { Context, Frame, Template } from '../nunjucks.ts';
+import type { Frame, Template } from '../nunjucks.ts';
 import { asyncBody } from './async-body.ts';
 import { BodyReading } from './body-reading.ts';
 import { frameOfBody, PageVariables, setAround, variablesOf } from './body-scope.ts';
@@ -118,8 +118,7 @@ export class TagBody extends KeepingBody implements FragmentBody {
   }
 
   #cut(html: string): Omit<RenderedBody, 'reads'> {
-    const { holes } = this;
-    this.holes = undefined;
+    const holes = this.endHoles();
     if (holes === undefined) return { html, holes: NONE, texts: NONE, spentOnHoles: 0 };
     const cut = holes.cut(html);
     return { html: cut?.html ?? '', holes: cut?.holes, texts: cut?.texts ?? NONE, spentOnHoles: holes.spent };
@@ -157,8 +156,8 @@ export class TagBody extends KeepingBody implements FragmentBody {
     return (this.reading as BodyReading).isOutside(context, frame, name, isFramed);
   }
 
-  hasSet(context: Context, name: string): boolean {
-    return (this.reading as BodyReading | undefined)?.hasSetOutside(context, name) === true;
+  hasSet(variables: object, name: string): boolean {
+    return (this.reading as BodyReading | undefined)?.hasSetOutside(variables, name) === true;
   }
 
   compare({ name, value }: HoleRead, there: FoundThere, hole: FoundHole): void {

@@ -1,4 +1,5 @@
 import type { Visitor } from '../../render/ambient.ts';
+import { changes } from '../../util/watched.ts';
 import { isData, type Path, readOf, WHOLE } from './visitor-reads.ts';
 
 /** What the view is told of its pages. */
@@ -124,10 +125,10 @@ export class VisitorVariables implements Visitor {
     // A copy, because a proxy must show what a frozen object holds.
     const copy = (Array.isArray(value) ? [...value] : { ...value }) as object;
     const whole = (): void => this.#events.read(readOf([...path, WHOLE]));
-    // Holes do not see the change.
-    const changed = (): void => this.#events.differs(String(path[0]));
     const inner = new Map<string, unknown>();
     const telling = new Proxy(copy, {
+      // Holes do not see the change.
+      ...changes(() => this.#events.differs(String(path[0]))),
       get: (target, key, receiver) => {
         if (typeof key === 'symbol') {
           if (!Array.isArray(target)) whole();
@@ -153,18 +154,6 @@ export class VisitorVariables implements Visitor {
       getOwnPropertyDescriptor(target, key) {
         whole();
         return Reflect.getOwnPropertyDescriptor(target, key);
-      },
-      set(target, key, value) {
-        changed();
-        return Reflect.set(target, key, value);
-      },
-      defineProperty(target, key, property) {
-        changed();
-        return Reflect.defineProperty(target, key, property);
-      },
-      deleteProperty(target, key) {
-        changed();
-        return Reflect.deleteProperty(target, key);
       },
     });
     this.#tellers.add(telling);

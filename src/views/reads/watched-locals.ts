@@ -27,7 +27,7 @@ export function watchLocals({ object, key, read }: LocalsAt, reads: RequestReads
     for (const name of variablesOf(locals)) lookedUp(name);
   };
   const watched = new Proxy(locals, {
-    ...changes(made),
+    ...changes((name) => made.add(name)),
     get(target, name, receiver) {
       if (!counts(name)) return Reflect.get(target, name, receiver) as unknown;
       const value = valueAt(target, name, reads);
