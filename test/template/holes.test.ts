@@ -467,14 +467,20 @@ function loud(
 }
 
 test('a hole that is captured in a body which waits for something is lost in the next pass, and the page ends', async () => {
-  const { site } = siteWithStore({
+  const templates = {
     'page.njk': f(
-      `{% set box %}${f(NAME)}{% endset %}${f('{{ box }}', 'comments')}{% for c in load() %}${f('{{ c.text }}', 'c')}{% endfor %}`,
+      `{% set box %}${f(NAME)}{% endset %}${f(`{{ box }}{% for c in load() %}{% cachesweeper c 500 %}{{ c.text }}{% endcachesweeper %}{% endfor %}`)}`,
     ),
-  });
+  };
+  const clock = new Clock();
+  const store = new TestingStore({ now: clock.now });
   const load = lazy(async () => comments);
-  for (const user of visitors.slice(0, 2)) {
-    expect(await site.page({ article, comments, user, load })).toBe(`${user.name}text 1text 2text 3`);
-    expect(site.report.passes).toBeLessThan(10);
+  const processes = [1, 2].map(() => new Site(templates, { store, now: clock.now }));
+  for (const [i, user] of [...visitors, ...visitors].entries()) {
+    const site = processes[i % 2] as Site;
+    expect(await site.page({ article, comments, user, load })).toContain('text 1text 2text 3');
+    expect(site.report.passes).toBeLessThan(20);
+    await site.sweeper.invalidateCacheFor(article);
+    clock.advance(SETTLED);
   }
 });
