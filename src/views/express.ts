@@ -279,7 +279,7 @@ function watchRenderer(app: object | undefined): void {
   const copying = function (this: unknown, ...args: unknown[]): unknown {
     const watch = currentPart()?.watch;
     const rendering = () => render.apply(this, args);
-    return watch instanceof ViewRun ? watch.reads.whileCopying(args[1], rendering) : rendering();
+    return watch instanceof ViewRun ? watch.reads.whileCopying(rendering, args[1]) : rendering();
   };
   watchedRenderers.add(copying);
   own.render = copying;

@@ -235,7 +235,7 @@ function copyFor(reply: Renderer, name: 'view' | 'viewAsync', run: ViewRun): voi
   const render = reply[name];
   if (typeof render !== 'function') return;
   const copying = function (this: Renderer, ...args: unknown[]): unknown {
-    return run.reads.whileCopying(args[1], () => render.apply(this, args));
+    return run.reads.whileCopying(() => render.apply(this, args), args[1]);
   };
   reply[name] = copying;
 }

@@ -133,7 +133,7 @@ function copyFor(context: object, run: ViewRun): void {
   const render = run.reads.silently(() => (context as { readonly render?: unknown }).render);
   if (typeof render !== 'function') return;
   const copying = function (this: unknown, ...args: unknown[]): unknown {
-    return run.reads.whileCopying(args[1], () => render.apply(this, args));
+    return run.reads.whileCopying(() => render.apply(this, args), args[1]);
   };
   (context as { render: unknown }).render = copying;
 }

@@ -158,7 +158,7 @@ export class RequestReads {
    *
    * @param beside variables that the handler gives itself
    */
-  whileCopying<T>(beside: unknown, run: () => T): T {
+  whileCopying<T>(run: () => T, beside?: unknown): T {
     const copies: Copies = { left: new Set(), copied: new Map(), names: new Set(), beside };
     this.#copies.add(copies);
     return copying.run(copies, run);
