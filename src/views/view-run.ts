@@ -5,7 +5,7 @@ import { AnswerHead } from './answer-head.ts';
 import { PageHoles } from './holes/page-holes.ts';
 import { VisitorVariables } from './holes/visitor-variables.ts';
 import type { Address } from './http/address.ts';
-import { isStrong, tagCodings, type Validators, validatorMet } from './http/conditional.ts';
+import { tagCodings, type Validators, validatorMet } from './http/conditional.ts';
 import { varyByOrigin } from './http/cors.ts';
 import type { Exchange, Headers } from './http/exchange.ts';
 import { text } from './http/header-text.ts';
@@ -14,11 +14,12 @@ import type { Asked } from './http/last-word.ts';
 import { lifetimeOf } from './http/lifetime.ts';
 import type { Head, ResponseEvents, Sent } from './http/recorder.ts';
 import { bringsSecret, isCoded, repeatsSecret } from './http/reflection.ts';
-import { storedView, strongTag } from './http/reply.ts';
+import { storedView } from './http/reply.ts';
 import { type ResponseReason, responseReason, varyNames } from './http/response-rules.ts';
-import type { StoredView } from './http/stored-view.ts';
 import { surrogateValue } from './http/surrogate.ts';
 import { Visit } from './http/visit.ts';
+import { type KeptAnswer, WHOLE_ANSWER } from './kept-answer.ts';
+import { missDetail } from './miss-detail.ts';
 import type { MissReason } from './miss-reason.ts';
 import type { ViewSettings } from './options.ts';
 import { headerRead, type ReadName } from './reads/read-names.ts';
@@ -49,8 +50,7 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
   readonly #slot: ViewSlot;
   readonly #body: ViewBody;
   readonly #visit: Visit;
-  /** Takes what differs between visitors out of the page, if that is replaced. */
-  readonly #replaced: ReplacedView | undefined;
+  readonly #kept: KeptAnswer;
   /** Headers before the handler ran. */
   readonly #before: Headers;
   /** What the client says about the answer that it has, whatever the handler sees of it. */
@@ -121,8 +121,10 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
         made: (...page) => holes?.made(...page),
         lost: (name) => this.#refuseWhy('hole lost', name === '' ? name : `${name} is not what holes gives`),
       });
-    if (replaced !== undefined || visitor !== undefined)
-      this.#replaced = new ReplacedView(exchange, replaced ?? Replacements.NONE, this.#before, holes);
+    const isWhole = replaced === undefined && visitor === undefined;
+    this.#kept = isWhole
+      ? WHOLE_ANSWER
+      : new ReplacedView(exchange, replaced ?? Replacements.NONE, this.#before, holes);
     // It has no body. What it reads tells whether its head may be kept by proxies.
     if (exchange.incoming.method === 'HEAD') this.#refused = 'head request';
     if (/no-store/i.test(exchange.incoming.headers['cache-control'] ?? '')) this.#refused = 'request no-store';
@@ -174,7 +176,7 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
   isPersonal(): boolean {
     this.#lastControl = this.#exchange.response.getHeader('cache-control');
     // What was read as a whole may hold a visitor's own.
-    if (this.#replaced !== undefined) return true;
+    if (this.#kept.isOpen) return true;
     if (this.#body.isPersonal || this.reads.reason !== undefined) return true;
     return this.reads.silently(() => this.#visit.isPersonal());
   }
@@ -274,8 +276,7 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
     if (reason !== undefined) return;
     this.#head.addControl(headers['cache-control'], cacheControl);
     response.setHeader('Accept-Ranges', 'none');
-    if (this.#replaced !== undefined) this.#replaced.tag(response);
-    else if (body !== undefined && !isStrong(headers.etag)) response.setHeader('ETag', strongTag(headers, body));
+    this.#kept.tag(response, { headers, body });
     if (surrogate !== undefined) response.setHeader(surrogate.header, this.#surrogate(surrogate, body !== undefined));
     tagCodings(response);
   }
@@ -283,7 +284,7 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
   /** Whether the client has exactly what is about to be sent, stored or not; if so, sets the tag that it knows. */
   #isNotModified({ status, body }: Head): boolean {
     if (status !== 200 || body === undefined) return false;
-    if (this.#replaced !== undefined && this.#validators['if-none-match']?.trim() === '*') return false;
+    if (this.#kept.isOpen && this.#validators['if-none-match']?.trim() === '*') return false;
     const { response } = this.#exchange;
     const etag = text(response.getHeader('etag') as Headers[string]);
     const met = validatorMet(this.#validators, etag, text(response.getHeader('last-modified')) || undefined);
@@ -329,7 +330,7 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
   handOver(isSame: (body: Buffer | undefined) => boolean, given: () => Buffer | undefined = () => undefined): void {
     const headers = this.reads.silently(() => this.#exchange.headers());
     this.#head.handOver(headers);
-    this.#replaced?.handOver(headers, given());
+    this.#kept.handOver(headers, given());
     this.#isSame = isSame;
   }
 
@@ -349,12 +350,12 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
 
   /** Runs synchronously unless there is something to wait for, so that the next request finds the view. */
   async #keep({ status, sentHeaders, fault, ...sent }: Sent): Promise<MissReason | undefined> {
-    const { headers, body } = this.#given(sent.headers, sent.body);
+    const { headers, body } = this.#kept.given(sent.headers, sent.body);
     this.#dependOnMet();
     if (this.#asking.size > 0) await Promise.all(this.#asking);
     if (this.#skip instanceof Promise ? await this.#skip : this.#skip) return 'skip option';
     // Headers that others set later, until the head was sent, count as well.
-    const shown = this.#replaced?.sent(sentHeaders) ?? sentHeaders;
+    const shown = this.#kept.sent(sentHeaders);
     const last = { ...shown, 'cache-control': this.#lastControl ?? '' };
     const reason = this.#refused ?? fault ?? this.#reason(status, headers) ?? this.#responseReason(status, last);
     if (reason !== undefined) return reason;
@@ -363,10 +364,10 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
     // Now all dependencies are known, and all reads.
     const named = surrogate && { [surrogate.header.toLowerCase()]: this.#surrogate(surrogate, true) };
     const all = { ...this.#head.stored(headers), ...named };
-    const view = this.#opened(storedView({ status, headers: all, body }, this.#before, views.engine.settings.now()));
+    const view = this.#kept.open(storedView({ status, headers: all, body }, this.#before, views.engine.settings.now()));
     if (typeof view === 'string') return view;
     const searched = this.#isSearched ? undefined : view.body;
-    const parts = [{ headers: this.#ruled(headers), body: searched }, { headers: shown }];
+    const parts = [{ headers: this.#kept.ruled(headers), body: searched }, { headers: shown }];
     if (repeatsSecret(this.#exchange, parts)) return 'csrf token';
     if (this.#settings.ignoreHost && repeatsHost(this.#exchange, headers, body)) return 'repeats host';
     const lifetime = lifetimeOf(this.#head.said(headers), this.#answered);
@@ -387,7 +388,7 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
     const known = reason ?? this.#refused ?? this.#responseReason(status, headers) ?? this.#body.uncached;
     if (known !== undefined) return known;
     if (this.#hasFailed) return 'error page';
-    return this.#replaced?.wasLoggedIn ? this.#visit.sessionChanged() : this.#visit.foundOut();
+    return this.#kept.wasLoggedIn ? this.#visit.sessionChanged() : this.#visit.foundOut();
   }
 
   /** Checks the body. An outer compression may change it; any other outer change may be for this visitor alone. */
@@ -396,16 +397,17 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
     // Check here, because the sending code is still in its transaction.
     if (this.#names.some((name) => engine.isUncommitted(name))) return 'unknown token';
     if (!isCoded(headers) && this.#isSame?.(body) === false) return 'changed outside';
-    const given = this.#given(headers, body);
+    const given = this.#kept.given(headers, body);
     let searched = given.body;
-    if (this.#replaced !== undefined && searched !== undefined) {
+    if (this.#kept.isOpen && searched !== undefined) {
       const made = { status, headers: this.#head.stored(given.headers), body: searched };
-      const view = this.#opened(storedView(made, this.#before, 0));
+      const view = this.#kept.open(storedView(made, this.#before, 0));
       if (typeof view === 'string') return view;
       searched = view.body;
     }
     this.#isSearched = searched !== undefined;
-    if (repeatsSecret(this.#exchange, [{ headers: this.#ruled(given.headers), body: searched }])) return 'csrf token';
+    if (repeatsSecret(this.#exchange, [{ headers: this.#kept.ruled(given.headers), body: searched }]))
+      return 'csrf token';
     // What the rest of the body repeats cannot be taken back from a proxy.
     if (body === undefined && bringsSecret(this.#exchange)) this.markPersonal();
     return undefined;
@@ -424,7 +426,7 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
   #allReads(headers: Headers): ReadonlyMap<ReadName, ValueText> {
     const all = new Map(this.reads.found);
     // A compressed body is only for clients that accept its coding, even if Vary does not say so.
-    const maybeCoded = isCoded(headers) || (this.#exchange.mayCompress && this.#replaced === undefined);
+    const maybeCoded = isCoded(headers) || (this.#exchange.mayCompress && !this.#kept.isOpen);
     const named = varyNames(this.#head.said(headers));
     for (const name of maybeCoded ? ['accept-encoding', ...named] : named) {
       if (name === 'accept-encoding' && !maybeCoded && this.#exchange.compressesAnswers === true) continue;
@@ -439,43 +441,18 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
     return detail === undefined ? '' : `: ${detail}`;
   }
 
-  /** Says more about a reason, if more is known. */
   #detailOf(reason: MissReason | undefined): string | undefined {
-    const { reads, visitor } = this;
-    if (reason === undefined || (reason !== reads.reason && reason !== this.#refused)) return undefined;
-    if (reason !== reads.reason) return this.#why;
-    const name = reads.detail === undefined ? undefined : lastStep(reads.detail);
-    if (reason !== 'personal' || name === undefined || !visitor?.gives(name)) return reads.detail;
-    return `${reads.detail}; leave ${name} out: holes gives it to the template`;
+    const gives = (name: string) => this.visitor?.gives(name) === true;
+    return missDetail(reason, { refused: this.#refused, why: this.#why, reads: this.reads, gives });
   }
 
   #responseReason(status: number, headers: Headers): ResponseReason | undefined {
-    const said = this.#ruled(this.#head.said(headers));
+    const said = this.#kept.ruled(this.#head.said(headers));
     return responseReason(status, said, this.#settings.statuses, this.#answered);
-  }
-
-  /** Returns headers for the rules of what is stored. */
-  #ruled(headers: Headers): Headers {
-    return this.#replaced?.ruled(headers) ?? headers;
-  }
-
-  /** Returns what may be stored of an answer that is sent. */
-  #given(headers: Headers, body: Buffer | undefined): { readonly headers: Headers; readonly body: Buffer | undefined } {
-    return this.#replaced?.given(headers, body) ?? { headers, body };
-  }
-
-  /** Takes the values that are replaced out of a view. */
-  #opened(view: StoredView): StoredView | MissReason {
-    return this.#replaced?.open(view) ?? view;
   }
 
   #fail(error: unknown): void {
     this.refuse('error');
     this.#settings.views.report(error);
   }
-}
-
-/** Returns the variable in a report of a read, such as `user` in `req.user (handler.js:3)`. */
-function lastStep(detail: string): string | undefined {
-  return /^[\w.$-]*?([\w$]+)(?:\s|$)/.exec(detail)?.[1];
 }

@@ -7,18 +7,14 @@ import { filledTag, type OpenBody, type OpenReason, openBody, openHeaders, openT
 import { isCoded } from '../http/reflection.ts';
 import type { StoredView } from '../http/sound-view.ts';
 import { isLoggedIn } from '../http/visitor.ts';
+import type { KeptAnswer, Made } from '../kept-answer.ts';
 import type { Replacements } from './replacements.ts';
 
 const SET_COOKIE = 'set-cookie';
 
-/** An answer that may be stored; without its body if that is not in one piece. */
-interface Made {
-  readonly headers: Headers;
-  readonly body: Buffer | undefined;
-}
-
 /** A view while it is made from a page in which values of one visitor stand. */
-export class ReplacedView {
+export class ReplacedView implements KeptAnswer {
+  readonly isOpen = true;
   /** Whether the visitor was known before the handler ran. */
   readonly wasLoggedIn: boolean;
   readonly #exchange: Exchange;
