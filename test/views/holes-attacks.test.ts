@@ -1,4 +1,3 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import type { NextFunction, Request, Response } from 'express';
 import nunjucks from 'nunjucks';
 import { cacheView } from 'nunjucks-cachesweeper/express';
@@ -23,7 +22,8 @@ const users: Readonly<Record<string, User>> = {
 };
 const [ann] = [users.a as User];
 
-const context = new AsyncLocalStorage<User | undefined>();
+/** Where code of the site finds the visitor without looking at the request. */
+const known = new WeakMap<object, User | undefined>();
 
 /** What stands in a hole of most templates here. */
 const HOLE = '{% uncached %}[{{ user.name }}]{% enduncached %}';
@@ -38,7 +38,7 @@ describe.each(allFrameworks)('%s: a view with holes under attack', (name, start)
       if ('auth' in request) logIn(request, user ?? (null as never));
       else request.user = user;
       leave(locals, user);
-      context.enterWith(user);
+      known.set(request, user);
     });
   const holes: NonNullable<Options['holes']> = (request) => ({ user: userOf(request as object) });
 
@@ -66,7 +66,7 @@ describe.each(allFrameworks)('%s: a view with holes under attack', (name, start)
   });
 
   test('a page that is given no user, such as that of a login, shows none to those who have one', async () => {
-    const caches = await compare((call) => call.render('holes/both.njk', { user: undefined }), [undefined, 'a', 'b']);
+    const caches = await compare((call) => call.render('holes/only.njk', { user: undefined }), [undefined, 'a', 'b']);
     expect(caches.filter((cache) => cache === 'hit')).toEqual([]);
   });
 
@@ -95,10 +95,7 @@ describe.each(allFrameworks)('%s: a view with holes under attack', (name, start)
   });
 
   test('a visitor found past the request, under another private name, is shown to nobody else', async () => {
-    const handler: Handler = (call) => {
-      const visitor = users[String((call.raw as Request).headers['x-visitor'])];
-      return context.run(visitor, () => call.render('holes/current.njk', { currentUser: context.getStore() }));
-    };
+    const handler: Handler = (call) => call.render('holes/current.njk', { currentUser: known.get(call.request) });
     for (const visitors of [
       ['a', 'b', undefined],
       [undefined, 'a', 'b'],
