@@ -321,4 +321,54 @@ describe('templates of a view with holes under attack', () => {
     const made = await site(`{% if author == user %}mine{% endif %}${HOLE}`, plan);
     for (const visitor of ['a', 'b', 'a']) expect((await made.get('/', visitor)).text).not.toContain('mine');
   });
+
+  test('a getter of the visitor is asked when the page asks, and what it returns is in the key', async () => {
+    const holes: TemplatePlan['holes'] = (req) => {
+      const own = userOf(req) as User | undefined;
+      const user = own && {
+        name: own.name,
+        get initial() {
+          return this.name[0];
+        },
+        get secret(): string {
+          throw new Error('asked for a secret');
+        },
+      };
+      return {
+        get user() {
+          return user;
+        },
+      };
+    };
+    expect(await equal(`{{ user.name }}${HOLE}`, { holes })).toBe(EACH);
+    expect(await equal(`{{ user.initial }}${HOLE}`, { holes })).toBe(EACH);
+    const failing = await (await site(`{{ user.secret }}${HOLE}`, { holes })).get('/', 'a');
+    expect([failing.status, failing.text]).toEqual([500, expect.stringContaining('asked for a secret')]);
+  });
+
+  test('a member that other visitors’ objects inherit is in the key', async () => {
+    const holes: TemplatePlan['holes'] = (req) => ({
+      user: userOf(req),
+      flags: (userOf(req) as User | undefined)?.isAdmin ? { toString: false } : {},
+    });
+    expect(await equal(`{{ 'no' if flags.toString else 'yes' }}${HOLE}`, { holes })).toBe('miss hit hit miss hit hit');
+  });
+
+  test('what a fragment has read of the visitor is in the key, where it comes from the cache as well', async () => {
+    const others: Readonly<Record<string, User>> = { ...users, d: { ...ann, theme: 'light' } };
+    const plan: Partial<TemplatePlan> = {
+      before: (app) => {
+        app.use((req: Request & { user?: unknown }, _res: Response, next: NextFunction) => {
+          req.user = others[String(req.headers['x-visitor'])];
+          next();
+        });
+      },
+      holes: (req) => {
+        const { name, theme } = (userOf(req) ?? {}) as Partial<User>;
+        return { look: { name, theme } };
+      },
+    };
+    const page = '{{ look.name }}{% cachesweeper "Article" 500 %}{{ look.theme }}{% endcachesweeper %}';
+    expect(await equal(page, plan, ['a', 'c', 'b', 'd', 'b', 'd', 'a'])).toBe('miss miss miss miss hit hit hit');
+  });
 });
