@@ -19,10 +19,7 @@ interface Compiler {
   compileScope(node: Node, frame: CompilerFrame): void;
 }
 
-/**
- * Returns a copy of Nunjucks whose compiler has no hooks of the sweeper, and knows a scope: what is set in it ends with
- * it. This is what `{% uncached %}` is without a cache.
- */
+/** Returns a copy of Nunjucks that has no hooks of the sweeper. */
 function nunjucksAlone(): typeof nunjucks {
   const load = createRequire(import.meta.url);
   const own = /[\\/]nunjucks[\\/]/;
@@ -31,6 +28,14 @@ function nunjucksAlone(): typeof nunjucks {
   const copy = load('nunjucks') as typeof nunjucks;
   for (const path of Object.keys(load.cache)) if (own.test(path)) delete load.cache[path];
   for (const [path, module] of before) load.cache[path] = module;
+  addScope(copy);
+  return copy;
+}
+
+/**
+ * Teaches Nunjucks' compiler a scope: what is set in it ends with it. This is what `{% uncached %}` is without a cache.
+ */
+export function addScope(copy: typeof nunjucks): void {
   const { Compiler } = (copy as unknown as { compiler: { Compiler: { prototype: Compiler } } }).compiler;
   Compiler.prototype.compileScope = function compileScope({ content, names, values }, frame) {
     const passed = (values as readonly unknown[]).map((value) => {
@@ -60,7 +65,6 @@ function nunjucksAlone(): typeof nunjucks {
     this.compile(content, inner.push());
     this._emitLine(`frame = ${outer}; ${kept.join(' ')}`);
   };
-  return copy;
 }
 
 function setIn(node: Node): string[] {
@@ -97,7 +101,7 @@ export interface NodeClasses {
 }
 
 /** `{% uncached %}` in plain Nunjucks, and the other tags, which do nothing there. */
-const tags = {
+export const plainTags = {
   tags: ['uncached', 'cachesweeper', 'depends'],
   parse(parser: Parser, nodes: NodeClasses) {
     const { value } = parser.nextToken();
@@ -132,6 +136,6 @@ export function plainEnvironment(templates: Templates, options: nunjucks.Configu
     },
   };
   const env = new alone.Environment(loader as unknown as nunjucks.ILoader, options);
-  env.addExtension('tags', tags as unknown as nunjucks.Extension);
+  env.addExtension('tags', plainTags as unknown as nunjucks.Extension);
   return env;
 }

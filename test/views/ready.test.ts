@@ -34,6 +34,7 @@ const view = (headers: Record<string, string>, text: string): StoredView => ({
   open: [],
   openHeaders: [],
   holes: [],
+  environment: '',
 });
 
 test.each([

@@ -4,6 +4,7 @@ import { TestingStore } from 'nunjucks-cachesweeper/testing';
 import { minifySync } from 'rolldown/utils';
 import { ObjectLoader, type Templates } from '../../support/loaders.ts';
 import { renderPage } from '../../support/render.ts';
+import { addScope, plainTags } from '../../template/plain-holes.ts';
 import { Clock } from '../../waiting/support.ts';
 import { Article, Author, Comment } from './data.ts';
 
@@ -99,55 +100,13 @@ function withFunctions(env: nunjucks.Environment, templates: Templates): nunjuck
     });
 }
 
-interface Token {
-  readonly type: string;
-  readonly value: string;
-}
-
-interface TemplateParser {
-  peekToken(): Token;
-  nextToken(): Token;
-  advanceAfterBlockEnd(name: string): void;
-  parseUntilBlocks(...names: string[]): unknown;
-}
-
-/** The tags, of which nothing is left when the template is compiled but what stands in them. */
-const NO_TAGS = {
-  tags: ['cachesweeper', 'depends'],
-  parse(
-    parser: TemplateParser,
-    nodes: { NodeList: new (line: number, column: number, children: unknown[]) => unknown },
-  ) {
-    const { value } = parser.nextToken();
-    while (parser.peekToken().type !== 'block-end') parser.nextToken();
-    parser.advanceAfterBlockEnd(value);
-    if (value === 'depends') return new nodes.NodeList(0, 0, []);
-    const body = parser.parseUntilBlocks('endcachesweeper');
-    parser.nextToken();
-    parser.advanceAfterBlockEnd('endcachesweeper');
-    return body;
-  },
-};
-
-/** The same templates with a loop of one step in the place of each hole, which ends what is set in it. */
-function withoutHoles(templates: Templates): Templates {
-  const all = Object.entries(templates);
-  return Object.fromEntries(
-    all.map(([name, text]) => [
-      name,
-      text
-        .replace(/{% uncached %}/g, '{% for unnamed in [1] %}')
-        .replace(/{% uncached (\w+)=(.*?) %}/g, '{% for $1 in [$2] %}')
-        .replace(/{% enduncached %}/g, '{% endfor %}'),
-    ]),
-  );
-}
+addScope(nunjucks);
 
 /** Nunjucks alone. */
 export function plainEnvironment(templates: Templates, style: Style): nunjucks.Environment {
-  const all = styled(withoutHoles(templates), style);
+  const all = styled(templates, style);
   const env = new nunjucks.Environment(new ObjectLoader(all) as nunjucks.ILoader, optionsOf(style));
-  return withFunctions(env.addExtension('NoTags', NO_TAGS as never), all);
+  return withFunctions(env.addExtension('tags', plainTags as never), all);
 }
 
 /** One compiled template. */
