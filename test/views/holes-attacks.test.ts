@@ -118,6 +118,22 @@ describe.each(allFrameworks)('%s: a view with holes under attack', (name, start)
     }
   });
 
+  test.runIf(name === 'hapi')('hapi: what an extension adds of the visitor is shown to nobody else', async () => {
+    for (const added of ['currentUser', 'user']) {
+      const plan: Partial<Plan> = {
+        hapi: (server) => {
+          signIn().hapi?.(server);
+          server.ext('onPreResponse', ({ response, auth }, h) => {
+            const source = 'source' in response ? (response.source as { context?: object } | null) : null;
+            if (source?.context) source.context = { ...source.context, [added]: auth.credentials ?? undefined };
+            return h.continue;
+          });
+        },
+      };
+      await compare((call) => call.render('holes/current.njk'), ['a', 'b', undefined, 'a'], plan);
+    }
+  });
+
   test('a page that is rendered in another asynchronous context has the visitor’s variables, past the cache as well', async () => {
     const jobs: (() => void)[] = [];
     // A driver that was started before any request calls back in no request's context.
