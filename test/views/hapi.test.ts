@@ -434,7 +434,7 @@ describe('vision', () => {
         cache: 'skip (personal)',
         headers: { 'cache-control': 'private, no-cache' },
       });
-      expect(sweeper.stats().tags).toEqual([]);
+      expect(sweeper.stats().tags.filter(({ line }) => line > 0)).toEqual([]);
     },
   );
 
