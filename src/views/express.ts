@@ -1,6 +1,5 @@
-import { AsyncResource } from 'node:async_hooks';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { currentPart, currentVisit, inRequest } from '../render/ambient.ts';
+import { currentPart, inRequest } from '../render/ambient.ts';
 import { watchErrors } from './express-errors.ts';
 import { placeOf } from './express-routes.ts';
 import { checkFreshOptions, type FreshOptions, isFresh } from './fresh.ts';
@@ -11,6 +10,7 @@ import { standFirst, watchResponses } from './http/last-word.ts';
 import { headersOf } from './http/recorder.ts';
 import { checkViewOptions, type ViewOptions } from './options.ts';
 import { ownOfRequest, ownOfResponse } from './reads/pristine.ts';
+import { requestContext } from './request-context.ts';
 import { dependOn, serveView } from './serve-view.ts';
 import { ViewRun } from './view-run.ts';
 import { expireOnWrite, mayWrite, type Write, watchWrite } from './writes.ts';
@@ -247,20 +247,13 @@ function send(response: ServerResponse, { status, headers, removed, body }: Repl
   else response.end(body);
 }
 
-/**
- * Keeps a response's `render` inside the view, and its pages the visitor's. A database driver may call back in another
- * asynchronous context, and a page rendered there still belongs to this request.
- */
+/** Keeps a response's `render` inside the view, and its pages the visitor's. */
 function keepInContext(response: ExpressResponse): void {
   const { render } = response;
-  const part = currentPart();
-  const visit = currentVisit();
-  const context = new AsyncResource('NUNJUCKS_CACHESWEEPER_VIEW');
+  const within = requestContext();
   const rendered = function (this: ExpressResponse, ...args: never[]): unknown {
     watchRenderer((this.req as { readonly app?: object }).app);
-    const rendering = () => render.apply(this, args);
-    const isHere = currentPart() === part && currentVisit() === visit;
-    return isHere ? rendering() : context.runInAsyncScope(rendering);
+    return within(() => render.apply(this, args));
   };
   response.render = rendered;
 }

@@ -13,6 +13,7 @@ import { checkFreshOptions, type FreshOptions, isFresh } from './fresh.ts';
 import type { Headers } from './http/exchange.ts';
 import { standFirst, watchResponses } from './http/last-word.ts';
 import { checkViewOptions, type ViewOptions, type ViewSettings } from './options.ts';
+import { requestContext } from './request-context.ts';
 import { dependOn, serveView } from './serve-view.ts';
 import type { ViewRun } from './view-run.ts';
 import { expireOnWrite, expireWritten, isUnsafe, mayWrite, watchWrite } from './writes.ts';
@@ -195,8 +196,9 @@ function isOurs(hook: unknown): boolean {
 
 function hookOf(settings: ViewSettings, route: string): Hook {
   const hook: Hook = (request, reply, done) => {
-    serveView(exchangeOf(request, reply, route), settings, (run) => {
+    serveView(exchangeOf(request, reply, route), settings, (run, visitor) => {
       if (run !== undefined) prepare(reply, run);
+      if (run !== undefined || visitor !== undefined) keepInContext(reply, run);
       done();
     }).catch(done);
   };
@@ -207,7 +209,6 @@ function hookOf(settings: ViewSettings, route: string): Hook {
 function prepare(reply: FastifyReplyLike, run: ViewRun): void {
   const taken = () => run.refuse('csrf token');
   watchGenerateCsrf(reply, taken, (held) => run.reads.given('reply.generateCsrf', held));
-  for (const name of ['view', 'viewAsync'] as const) copyFor(reply as Renderer, name, run);
   const { send } = reply;
   const sent = function (this: FastifyReplyLike, payload?: unknown) {
     run.answering();
@@ -230,14 +231,21 @@ function prepare(reply: FastifyReplyLike, run: ViewRun): void {
 
 type Renderer = FastifyReplyLike & { [Name in 'view' | 'viewAsync']?: (...args: unknown[]) => unknown };
 
-/** What a renderer copies for a page counts only as far as the page looks it up. */
-function copyFor(reply: Renderer, name: 'view' | 'viewAsync', run: ViewRun): void {
-  const render = reply[name];
-  if (typeof render !== 'function') return;
-  const copying = function (this: Renderer, ...args: unknown[]): unknown {
-    return run.reads.whileCopying(() => render.apply(this, args), args[1]);
-  };
-  reply[name] = copying;
+/**
+ * Keeps a reply's renderers inside the view, and their pages the visitor's. What they copy for a page counts only as far as
+ * the page looks it up.
+ */
+function keepInContext(reply: Renderer, run: ViewRun | undefined): void {
+  const within = requestContext();
+  for (const name of ['view', 'viewAsync'] as const) {
+    const render = reply[name];
+    if (typeof render !== 'function') continue;
+    const rendered = function (this: Renderer, ...args: unknown[]): unknown {
+      const rendering = () => render.apply(this, args);
+      return within(() => (run === undefined ? rendering() : run.reads.whileCopying(rendering, args[1])));
+    };
+    reply[name] = rendered;
+  }
 }
 
 /** Makes a plugin's hooks apply to all routes, not only to those of its own encapsulated context. */

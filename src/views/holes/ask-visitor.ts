@@ -23,7 +23,8 @@ export async function askVisitor(
   if (names.length > MAX_NAMES) throw notVariables(`${names.length} of them`);
   const other = names.find((name) => !NAME.test(name) || name === '__proto__');
   if (other !== undefined) throw notVariables(`the name ${JSON.stringify(other)}`);
-  return given as Readonly<Record<string, unknown>>;
+  // A getter may find something else each time.
+  return { ...given };
 }
 
 function notVariables(got: string) {

@@ -122,8 +122,9 @@ export class VisitorVariables implements Visitor {
   /** Returns a list or plain object that tells what is read of it; any other value as it is, whose read is of all of it. */
   #telling(value: unknown, path: Path): unknown {
     if (!isData(value)) return value;
+    const isList = Array.isArray(value);
     // A copy, because a proxy must show what a frozen object holds.
-    const copy = (Array.isArray(value) ? [...value] : { ...value }) as object;
+    const copy = isList ? ([...value] as object) : thawed(value);
     const whole = (): void => this.#events.read(readOf([...path, WHOLE]));
     const inner = new Map<string, unknown>();
     const telling = new Proxy(copy, {
@@ -131,14 +132,17 @@ export class VisitorVariables implements Visitor {
       ...changes(() => this.#events.differs(String(path[0]))),
       get: (target, key, receiver) => {
         if (typeof key === 'symbol') {
-          if (!Array.isArray(target)) whole();
+          if (!isList) whole();
           return Reflect.get(target, key, receiver) as unknown;
         }
-        const found: unknown = Reflect.get(target, key, receiver);
-        // Methods of lists and objects read through the proxy.
-        if (!Object.hasOwn(target, key) && found !== undefined) return found;
+        const isOwn = Object.hasOwn(target, key);
+        // What a getter returns is read, and not what it reads itself.
+        const found: unknown = Reflect.get(target, key, isOwn ? value : receiver);
+        // Methods of lists read through the proxy.
+        if (isList && !isOwn && found !== undefined) return found;
         const at = [...path, key];
         this.#events.read(readOf(at));
+        if (!isOwn) return found;
         this.#noteWhole(found);
         if (!inner.has(key)) inner.set(key, this.#telling(found, at));
         return inner.get(key);
@@ -159,4 +163,14 @@ export class VisitorVariables implements Visitor {
     this.#tellers.add(telling);
     return telling;
   }
+}
+
+/** Returns a copy of an object whose members can be changed. Its getters stay what they are: one that nobody asks may fail. */
+function thawed(object: object): object {
+  const members = Reflect.ownKeys(object).map((name) => {
+    const member = Object.getOwnPropertyDescriptor(object, name) as PropertyDescriptor;
+    const isValue = member.get === undefined && member.set === undefined;
+    return [name, { ...member, ...(isValue ? { writable: true } : {}), configurable: true }] as const;
+  });
+  return Object.create(Object.getPrototypeOf(object) as object | null, Object.fromEntries(members)) as object;
 }

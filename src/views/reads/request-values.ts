@@ -185,11 +185,11 @@ export class RequestValues {
 
   /** Returns what stands for a variable of the visitor: its content, or, if only members of it were read, its kind. */
   #ofVisitor(rest: string): ValueText {
-    const found = foundIn(this.#visitor ?? {}, rest);
-    if (found === undefined) return ABSENT;
-    const { value, isWhole } = found;
-    if (isData(value) && !isWhole) return Array.isArray(value) ? 'list' : 'object';
     try {
+      const found = foundIn(this.#visitor ?? {}, rest);
+      if (found === undefined) return ABSENT;
+      const { value, isWhole } = found;
+      if (isData(value) && !isWhole) return Array.isArray(value) ? 'list' : 'object';
       const text = this.#canonical([value], 'holes');
       return text.length > MAX_TEXT ? UNSEEN : short(text);
     } catch {
