@@ -5,7 +5,7 @@ import { frameworks } from './cases.ts';
 import { fuzz, survey } from './fuzz.ts';
 
 const { SEED, SURVEY, FRAMEWORK, REQUESTS } = process.env;
-const requests = REQUESTS === undefined ? sized(400, 100_000, 3_000) : Number(REQUESTS);
+const requests = REQUESTS === undefined ? sized(250, 100_000, 3_000) : Number(REQUESTS);
 const chosen = frameworks.filter((name) => FRAMEWORK === undefined || FRAMEWORK === name);
 
 describe.each(chosen)('%s: random handlers and random visitors', (framework) => {
