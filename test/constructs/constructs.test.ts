@@ -6,7 +6,7 @@ import { MANY } from './table.ts';
 
 /** The clock stands still: what is stored provisionally does not expire, however slow the machine is. */
 const now = () => 1_800_000_000_000;
-const many = sized(2_000, MANY, MANY);
+const many = sized(500, MANY, MANY);
 /** An asynchronous store whose answers take a random time. */
 const slow = () => new TestingStore({ now, script: () => ({ delay: Math.floor(Math.random() * 3) }) });
 

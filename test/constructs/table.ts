@@ -3,7 +3,7 @@ import { sized } from '../support/long.ts';
 import { Article, Comment } from '../support/models.ts';
 
 /** Elements of the longest list, which would not fit on a stack. */
-export const MANY: number = sized(20_000, 50_000, 50_000);
+export const MANY: number = sized(12_000, 50_000, 50_000);
 
 export interface Construct {
   readonly name: string;

@@ -4,6 +4,7 @@ import { TestingStore } from 'nunjucks-cachesweeper/testing';
 import { expect } from 'vitest';
 import type { StoreCall, StoreItem } from '../../src/stores/store.ts';
 import { ObjectLoader, type Templates } from '../support/loaders.ts';
+import { sized } from '../support/long.ts';
 import { Article, Comment } from '../support/models.ts';
 import { renderPage } from '../support/render.ts';
 import { plainEnvironment } from './plain-holes.ts';
@@ -77,7 +78,7 @@ export async function attack(source: string | Templates, options: AttackOptions 
   options.helpers?.(plain);
   let first: Outcomes | undefined;
   for (const kind of options.kinds ?? KINDS) {
-    for (const order of ORDERS) {
+    for (const order of ORDERS.slice(0, sized(1, ORDERS.length, ORDERS.length))) {
       const outcomes = await inOrder(templates, plain, kind, order, options);
       first ??= outcomes;
     }

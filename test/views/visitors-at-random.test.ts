@@ -71,6 +71,6 @@ describe.each(frameworks)('%s: visitors at random', (_name, start) => {
       expect(got.headers['cache-control']).toBe('private, no-cache');
       if (got.cache === 'hit') hits++;
     }
-    expect(hits).toBeGreaterThan(REQUESTS / 2);
+    expect(hits).toBeGreaterThan(REQUESTS / 5);
   });
 });
