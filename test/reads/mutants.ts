@@ -83,7 +83,7 @@ export const readMutants = {
       'if (Array.isArray(value)) this.#elements(node, value, true);',
       'if (Array.isArray(value)) return;',
     ),
-    seed: 16,
+    seed: 50,
   },
   'what a macro looks up in its own template is not recorded': {
     rule: 'what macros read is recorded like anything else',
@@ -146,7 +146,11 @@ export const readMutants = {
   },
   'a loop variable is got without being heard': {
     rule: 'what a JavaScript variable of a template holds was got under its name',
-    edits: edit('template/run/page-frame.ts', 'if (isObject(value)) fragments.reading?.hold(name, value);', ''),
+    edits: edit(
+      'template/run/page-frame.ts',
+      'if (isObject(value)) fragments.reading?.hold(name, value);',
+      'if (isObject(value)) fragments.reading;',
+    ),
     foundBy: ['attacks-text-uses', 'a macro’s parameter'],
   },
   'a module’s text uses are forgotten where its macros are called': {
@@ -249,7 +253,7 @@ export const readMutants = {
       'if (!this.#number(value)) return false;\n    if (this.#world.isMarkedSafe(value)) return this.#safe(value);',
       'if (this.#world.isMarkedSafe(value)) return this.#atom(String(value));\n    if (!this.#number(value)) return false;',
     ),
-    seed: 8,
+    seed: 90,
   },
   'for k, v goes in the order of the alphabet': {
     rule: 'order of keys counts',
