@@ -7,7 +7,7 @@ import { frameworks, type Handler, type Options, type Plan, type Route } from '.
 
 const VISITORS = 50;
 const ARTICLES = 8;
-const REQUESTS = sized(120, 10_000, 2_500);
+const REQUESTS = sized(60, 10_000, 2_500);
 
 interface Headers {
   readonly 'x-visitor'?: string;
