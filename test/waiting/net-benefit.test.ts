@@ -44,11 +44,16 @@ describe('the net benefit of a fragment', () => {
   });
 
   test('waiting for the store is shared out: a body cheaper than that is not worth caching, and is named', async () => {
-    const { site, store } = siteWithStore(templates);
-    for (let i = 0; i < 100; i++) {
-      if (i === 1) store.script = ({ method }) => (method === 'getMany' ? { delay: 5 } : undefined);
+    // A machine that stands still while it renders the cheap body makes that dear. It does not do so each time.
+    let { site, store } = siteWithStore(templates);
+    for (let tries = 0; tries < 5; tries++) {
       await site.page({ article, busy });
+      const cheap = site.report.fragments.find(({ template }) => template === 'cheap.njk');
+      if ((cheap?.cost ?? 0) < 1) break;
+      ({ site, store } = siteWithStore(templates));
     }
+    store.script = ({ method }) => (method === 'getMany' ? { delay: 5 } : undefined);
+    for (let i = 1; i < 100; i++) await site.page({ article, busy });
     // Less than the delay: the page is run while it waits.
     expect(site.report.waited).toBeGreaterThan(0);
     expect(site.report.fragments.map(({ lookup }) => lookup >= site.report.waited / 2)).toEqual([true, true]);
