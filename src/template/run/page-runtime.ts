@@ -161,7 +161,7 @@ export function pageRuntime(
       return typeof value === 'string' ? printable(fragments, safe as object, value) : safe;
     },
     suppressValue(value, autoescape) {
-      const shown = runtime.suppressValue.call(this, value, autoescape);
+      const shown = runtime.suppressValue(value, autoescape);
       if (typeof shown === 'object') fragments.reading?.holes?.print(shown);
       return shown;
     },
