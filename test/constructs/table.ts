@@ -1,3 +1,4 @@
+import { OTHER_DELIMITERS } from '../support/delimiters.ts';
 import type { Templates } from '../support/loaders.ts';
 import { sized } from '../support/long.ts';
 import { Article, Comment } from '../support/models.ts';
@@ -145,14 +146,7 @@ function holes(): readonly Construct[] {
       '<% cachesweeper article 500 %><$ ran() $><% uncached id=article.id %><$ id $><$ visitor $><% enduncached %><% endcachesweeper %>',
       {
         options: {
-          tags: {
-            blockStart: '<%',
-            blockEnd: '%>',
-            variableStart: '<$',
-            variableEnd: '$>',
-            commentStart: '<#',
-            commentEnd: '#>',
-          },
+          tags: OTHER_DELIMITERS,
         },
       },
     ),
@@ -360,14 +354,7 @@ export const constructs: readonly Construct[] = [
     '<% for c in comments %><% cachesweeper c 500 "k" %><$ ran() $><$ c.text $><# no #><% endcachesweeper %><% endfor %>',
     {
       options: {
-        tags: {
-          blockStart: '<%',
-          blockEnd: '%>',
-          variableStart: '<$',
-          variableEnd: '$>',
-          commentStart: '<#',
-          commentEnd: '#>',
-        },
+        tags: OTHER_DELIMITERS,
       },
     },
   ),

@@ -2,6 +2,7 @@ import nunjucks from 'nunjucks';
 import { CacheSweeper, type CacheSweeperOptions, type RenderReport } from 'nunjucks-cachesweeper';
 import { TestingStore } from 'nunjucks-cachesweeper/testing';
 import { minifySync } from 'rolldown/utils';
+import { OTHER_DELIMITERS } from '../../support/delimiters.ts';
 import { ObjectLoader, type Templates } from '../../support/loaders.ts';
 import { renderPage } from '../../support/render.ts';
 import { addScope, plainTags } from '../../template/plain-holes.ts';
@@ -19,14 +20,6 @@ export interface Style {
 
 export type Stores = 'memory' | 'memory and store' | 'store' | 'two processes';
 
-const TAGS = {
-  blockStart: '<%',
-  blockEnd: '%>',
-  variableStart: '<$',
-  variableEnd: '$>',
-  commentStart: '<#',
-  commentEnd: '#>',
-};
 const DELIMITERS: Readonly<Record<string, string>> = {
   '{%': '<%',
   '%}': '%>',
@@ -48,7 +41,7 @@ function styled(templates: Templates, { delimiters }: Style): Templates {
 }
 
 function optionsOf({ autoescape, delimiters, trimBlocks, lstripBlocks }: Style): nunjucks.ConfigureOptions {
-  return { autoescape, trimBlocks, lstripBlocks, ...(delimiters ? { tags: TAGS } : {}) };
+  return { autoescape, trimBlocks, lstripBlocks, ...(delimiters ? { tags: OTHER_DELIMITERS } : {}) };
 }
 
 interface Reader {
