@@ -6,7 +6,7 @@ import { showFigures } from './figures.ts';
 import { type Resources, resources } from './resources.ts';
 import { Site } from './site.ts';
 
-const ROUNDS = sized(8, 600, 25);
+const ROUNDS = sized(4, 600, 25);
 const WARM_UP = 20;
 
 test(

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Stopwatch } from '../support/stopwatch.ts';
+import { IdleWatch } from '../support/stopwatch.ts';
 
 /** A hit ratio is taken over so many pages. */
 const PAGES = 80;
@@ -16,7 +16,7 @@ export class Measures {
   longestPage = 0;
   longestBump = 0;
   /**
-   * The same beyond the deadline, as timers of the same process count it: on a busy machine every timer is late. In milliseconds.
+   * How long the same waited beyond the deadline, in milliseconds. What was computed meanwhile does not count: it depends on the machine.
    */
   latestPage = 0;
   latestBump = 0;
@@ -98,16 +98,15 @@ export async function until(what: string | (() => string), isThere: () => boolea
 }
 
 /**
- * How long something takes, and how much of that is after its deadline. The latter is counted in short timers, one after the other: in a
- * process that gets no processor, or whose pages are slow, those are late as well.
+ * How long something takes, and how much of that it waits after its deadline.
  *
  * @param tell milliseconds from now to the call of the returned function, and those it waited after the deadline
  */
 function measure(deadline: number, tell: (took: number, late: number) => void): () => void {
   const started = performance.now();
-  let after: Stopwatch | undefined;
+  let after: IdleWatch | undefined;
   const timer = setTimeout(() => {
-    after = new Stopwatch();
+    after = new IdleWatch();
   }, deadline);
   return () => {
     clearTimeout(timer);

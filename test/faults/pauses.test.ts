@@ -8,7 +8,7 @@ import { until } from './measures.ts';
 import { MARGIN, Site } from './site.ts';
 import { Traffic } from './traffic.ts';
 
-const PAUSES = sized(6, 150, 15);
+const PAUSES = sized(3, 150, 15);
 /** In turn, an article's comment and itself: together they must fit into one value. */
 const SIZES = [100, 900_000, 900_000, 100, 300, 2_000, 60_000, 5_000, 300_000, 400_000, 1_000, 20_000];
 

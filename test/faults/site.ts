@@ -14,7 +14,7 @@ const TEMPLATES = {
 };
 /** What all waiting for the store in one page may take, in milliseconds. */
 export const TIMEOUT = 250;
-/** A page or bump may be later than an empty timer of the same length by so much, in milliseconds: others run in between. */
+/** A page or bump may wait beyond its deadline by so much, in milliseconds: some of it is for others that run in between. */
 export const MARGIN = 150;
 /** Pages that are rendered at one time. */
 export const AT_ONCE = 20;

@@ -43,9 +43,8 @@ const everyPage: readonly Page[] = ['plain', 'using', 'nested', 'lazy', 'depends
 /** By what happens in them. Each is small enough for every order of its steps to be tried. */
 const all = {
   'one reader, a save, the token is lost, 2 s pass': {
+    isForCi: true,
     actors: [reader('a'), save('b'), loss, twoSeconds],
-    fewPages: ['plain'],
-    fewStarts: ['warm'],
     pages: ['plain', 'nested', 'depends'],
     morePages: everyPage,
   },
@@ -76,6 +75,7 @@ const all = {
   'one reader, saves of a row and of one it depends on': {
     actors: [reader('a'), save('b'), save('b', 'Author')],
     pages: ['depends'],
+    fewStarts: ['warm'],
   },
   'one reader, its class is invalidated, 2 s pass': {
     actors: [reader('a'), save('b', 'Article', 'class'), twoSeconds],
@@ -94,6 +94,7 @@ const all = {
     fewPages: ['plain'],
     pages: ['plain', 'nested'],
     morePages: everyPage,
+    fewStarts: ['warm'],
     more: { faults: 1 },
   },
   'one reader, a save in its process, a call fails': {

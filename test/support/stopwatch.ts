@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks';
 import { clearInterval, setInterval } from 'node:timers';
 
 const TICK = 5;
@@ -18,5 +19,25 @@ export class Stopwatch {
   stop(): number {
     clearInterval(this.#timer);
     return this.milliseconds;
+  }
+}
+
+/**
+ * The same, of which only those count in which the event loop had nothing to do: the time that is waited for something. What is computed
+ * meanwhile takes as long as the machine is slow.
+ */
+export class IdleWatch {
+  #milliseconds = 0;
+  #idle = performance.eventLoopUtilization().idle;
+  readonly #timer = setInterval(() => {
+    const { idle } = performance.eventLoopUtilization();
+    this.#milliseconds += Math.min(TICK, idle - this.#idle);
+    this.#idle = idle;
+  }, TICK).unref();
+
+  /** Milliseconds since it was made; stops it. */
+  stop(): number {
+    clearInterval(this.#timer);
+    return this.#milliseconds;
   }
 }

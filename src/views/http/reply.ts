@@ -66,8 +66,9 @@ export function strongTag(headers: Headers, body: Buffer): string {
 }
 
 /**
- * Returns the answer to a request from a stored view: the view, or a 304. A page with values that are replaced is told by
- * its tag alone: another may be of the same date. A Cache-Control that middleware has set for
+ * Returns the answer to a request from a stored view: the view, or a 304. The tag tells which page a client has. We make no
+ * Last-Modified: the pages of one address that differ by what was read, and those of two servers, whose clocks differ, have dates
+ * that say nothing about each other. A Cache-Control that middleware has set for
  * this request stays in place of the one from the options, and where neither it nor the handler says anything, that of the
  * options counts: the view may have been made for a request for which middleware had set one.
  *
@@ -81,7 +82,7 @@ export function replyWith(
   control: { readonly before: Headers[string] | undefined; readonly ours: string | undefined },
 ): Reply {
   const { headers, etag, created, age, removed, status, body } = view;
-  const modified = isFilled(view) ? undefined : text(headers['last-modified']) || lastModified(view, now);
+  const modified = text(headers['last-modified']) || undefined;
   const isAny = isFilled(view) && request.headers['if-none-match']?.trim() === '*';
   const met = status === 200 && !isAny ? validatorMet(request.headers, etag, modified) : undefined;
   const isReplaced =
@@ -107,25 +108,10 @@ export function replyWith(
   all.ETag = etag;
   all['Accept-Ranges'] = 'none';
   all['Content-Length'] = body.length;
-  if (modified !== undefined) all['Last-Modified'] = modified;
   all.Age = age + Math.max(0, Math.floor((now - created) / 1_000));
   return { status, headers: all, removed, body, isText: view.isText };
-}
-
-/**
- * Returns Last-Modified, but only from the next second on. A page may have two states in one second, and a client that
- * asks by date alone would keep the first (RFC 9110, section 8.8.2.2).
- */
-function lastModified({ created }: StoredView, now: number): string | undefined {
-  const second = Math.floor(created / 1_000);
-  if (Math.floor(now / 1_000) <= second) return undefined;
-  // Views of one moment follow each other, and writing a date takes long.
-  if (lastDate.second !== second) lastDate = { second, text: new Date(second * 1_000).toUTCString() };
-  return lastDate.text;
 }
 
 function isFilled({ open, openHeaders }: StoredView): boolean {
   return open.length + openHeaders.length > 0;
 }
-
-let lastDate = { second: Number.NaN, text: '' };
