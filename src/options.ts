@@ -53,6 +53,11 @@ export interface CacheSweeperOptions {
   /** Longest time that one render waits for the store. Default "250ms". */
   readonly timeout?: string;
   /**
+   * Longest time that one page or view waits for others who make the same fragments and views, instead of loading their data
+   * itself. Default "5s"; "0s" for not at all.
+   */
+  readonly wait?: string;
+  /**
    * Share of hits that are verified, from 0 to 1: after the page was delivered, the body is rendered too, and a
    * difference is reported to `onError`. Default 0. Use 0.001 in production and 1 in tests.
    */
@@ -84,6 +89,7 @@ export interface Settings {
   readonly maxDataAge: number;
   readonly secrets: readonly string[];
   readonly timeout: number;
+  readonly wait: number;
   readonly verify: number;
   readonly onRender: ((report: RenderReport) => void) | undefined;
   readonly onBump: ((names: readonly string[]) => unknown) | undefined;
@@ -113,6 +119,7 @@ export const DEFAULT_PRIVATE_NAMES: readonly string[] = [
 const DEFAULT_MEMORY_BYTES = 64 * 1024 * 1024;
 const DEFAULT_MAX_DATA_AGE = 3_000;
 const DEFAULT_TIMEOUT = 250;
+const DEFAULT_WAIT = 5_000;
 const MIN_SECRET = 16;
 /** A name, optionally with a final `*`; the prefix `**.` makes it apply anywhere. */
 const PRIVATE_NAME = /^(\*\*\.)?[^\s.*]+\*?$/;
@@ -131,6 +138,7 @@ const KNOWN: readonly (keyof CacheSweeperOptions)[] = [
   'maxDataAge',
   'secret',
   'timeout',
+  'wait',
   'verify',
   'onRender',
   'onBump',
@@ -157,6 +165,7 @@ export function checkOptions(options: CacheSweeperOptions): Settings {
     maxDataAge: duration('maxDataAge', options.maxDataAge, DEFAULT_MAX_DATA_AGE),
     secrets: secrets(options.secret),
     timeout: duration('timeout', options.timeout, DEFAULT_TIMEOUT),
+    wait: duration('wait', options.wait, DEFAULT_WAIT),
     verify: share(options.verify),
     onRender: optionalFunction('onRender', options.onRender),
     onBump: optionalFunction('onBump', options.onBump),

@@ -124,7 +124,12 @@ export class Entries {
         if (stored !== undefined) written.push({ ...stored, entry, isReplacing: reader.isOccupied(stored.key) });
       }
     }
-    for (const [memoryKey, entries] of found) for (const { entry } of entries) this.#remember(memoryKey, entry, reader);
+    for (const [memoryKey, entries] of found) {
+      for (const { entry } of entries) {
+        // Another page of this process may have made it.
+        if (!this.#memory?.peek(memoryKey).includes(entry)) this.#remember(memoryKey, entry, reader);
+      }
+    }
     if (this.#shared === undefined || written.length === 0) return;
     for (const { shape, ...key } of records.values())
       written.push({ ...key, entry: recordOf(shape), isReplacing: true });

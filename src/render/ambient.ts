@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { KeptHoles } from '../cache/hole.ts';
 import type { Body } from './body.ts';
+import type { Maker } from './making/maker.ts';
 import type { Render } from './render.ts';
 
 /** All values that travel with an asynchronous context, by the {@link Ambient} that they belong to. */
@@ -84,6 +85,8 @@ export interface Part {
   readonly since: number;
   /** Whether its pages may look up private names outside of fragments, as long as these have no value. */
   readonly mayMissPrivate: boolean;
+  /** For whom its pages are rendered. */
+  readonly maker: Maker;
   /** Told of what its pages look up, outside of fragments and in those that were compared. */
   readonly watch?: PageWatch;
 }

@@ -37,6 +37,8 @@ export class Body implements BodyPart {
   isPersonal = false;
   /** Records its reads; undefined when they are not recorded. */
   reading: Reading | undefined;
+  /** Called when it has to wait for data, or for what another page makes. */
+  waits: (() => void) | undefined;
 
   constructor(parent?: Body, uncached?: UncachedReason) {
     this.parent = parent;
@@ -65,6 +67,11 @@ export class Body implements BodyPart {
 /** The bodies of one sweeper being rendered, one inside the other. They are synchronous, so there is one innermost. */
 export class Bodies {
   current: Body | undefined;
+
+  /** The body being rendered has to wait, and so have those around it. */
+  wait(): void {
+    for (let body = this.current; body !== undefined; body = body.parent) body.waits?.();
+  }
 
   /** Runs a function as if inside another body, or inside none. */
   inside<T>(body: Body | undefined, run: () => T): T {

@@ -14,6 +14,7 @@ import { KeyMaker } from './fragment-key.ts';
 import { Fragments } from './fragments.ts';
 import { Functions } from './functions.ts';
 import { isSettled } from './lazy.ts';
+import { FragmentMakings } from './making/fragment-makings.ts';
 import type { Place } from './place.ts';
 import { Predictions } from './predictions.ts';
 import { Render } from './render.ts';
@@ -40,6 +41,7 @@ const TIMED_RENDERS = 16;
 export class Engine {
   readonly settings: Settings;
   readonly fragments: Fragments;
+  readonly makings: FragmentMakings;
   readonly keys: KeyMaker;
   readonly identifier: Identifier;
   readonly functions: Functions = new Functions();
@@ -87,7 +89,8 @@ export class Engine {
       count: parts.verified,
       reader: () => this.#committed(true),
     });
-    this.fragments = new Fragments(parts.settings, this.keys, parts.entries);
+    this.makings = new FragmentMakings(parts.settings.wait, parts.entries, () => this.isInTransaction);
+    this.fragments = new Fragments(parts.settings, this.keys, parts.entries, this.makings);
   }
 
   /** Numbers environments in the order in which the sweeper is installed in them. */
@@ -133,6 +136,7 @@ export class Engine {
       canWait,
       since: oldest(since, currentPart()?.since),
       isTimed: this.#renders++ % TIMED_RENDERS === 0,
+      around: currentPart()?.maker,
       watch: this.settings.verify > 0 ? this.#newWatch() : undefined,
       asked: askedContext(context, currentPart()?.watch),
     });
@@ -193,6 +197,10 @@ export class Engine {
     const { current } = this.#transactions;
     const outside = this.#committed(canWait);
     return current === undefined ? outside : new UncommittedTokenReader(outside, current);
+  }
+
+  get isInTransaction(): boolean {
+    return this.#transactions.current !== undefined;
   }
 
   /** Whether the running code is in a transaction that has changed something under this name. */

@@ -16,6 +16,7 @@ import { Changing, type Made, type PathValues } from './changing.ts';
 import type { FragmentBody, FragmentCall, RenderedBody, Use } from './fragment-call.ts';
 import { elapsed, reportFragment } from './fragment-report.ts';
 import { expiryOf } from './lifetime.ts';
+import type { FragmentMakings } from './making/fragment-makings.ts';
 import type { Render } from './render.ts';
 import type { RenderedToVerify } from './verify/watch.ts';
 
@@ -29,7 +30,10 @@ export class FragmentMaker {
   readonly #entries: Entries;
   readonly #bodies: Bodies;
 
-  constructor(settings: Settings, entries: Entries, bodies: Bodies) {
+  readonly #makings: FragmentMakings;
+
+  constructor(settings: Settings, entries: Entries, bodies: Bodies, makings: FragmentMakings) {
+    this.#makings = makings;
     this.changing = new Changing(settings.now);
     this.#settings = settings;
     this.#entries = entries;
@@ -70,6 +74,7 @@ export class FragmentMaker {
     const lookup = elapsed(use.started);
     const started = this.#settings.now();
     const body = call.newBody(this.#bodies.current);
+    this.#makings.watch(use, body);
     this.addModels(render, body, key.models);
     const isValid = (made: Made) => this.#entries.judge(made, render.reader) === 'valid';
     const { length: reported } = pass.reports;
@@ -91,6 +96,7 @@ export class FragmentMaker {
       // What the body has reported is reported again.
       pass.reports.length = reported;
       this.#lost.add(call.place);
+      this.#makings.refused(use);
       return this.uncached(render, call, 'hole lost');
     }
     const { dependencies } = body;
@@ -114,13 +120,16 @@ export class FragmentMaker {
       if (entry.expires <= this.#settings.now()) reason = 'expired';
       else if (!this.#entries.fits(key.memoryKey, entry)) reason = 'too large';
       else {
-        addTo(kept, key.memoryKey, { entry, stored, metBy: pass });
+        const made = { entry, stored, metBy: pass };
+        addTo(kept, key.memoryKey, made);
+        this.#makings.kept(use, made);
         why = this.#whyPushedOut(use, entry);
       }
       // A body without paths reads only models, and their identity is in the key, so no value of it can vary.
       if (entry.reads.shape.paths.length > 0) this.changing.missed(key.memoryKey, render.token, entry, values);
     }
     if (reason === 'pending') pass.hasGap = true;
+    else if (reason !== undefined) this.#makings.refused(use);
     if ('why' in found && reason === found.uncached) why = found.why;
     const reads = 'reads' in found ? found.reads : undefined;
     reportFragment(render, call, reason === undefined ? 'miss' : 'uncached', {

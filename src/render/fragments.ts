@@ -5,7 +5,7 @@ import { PENDING } from '../cache/token-reader.ts';
 import type { Identity } from '../model/identity.ts';
 import { ownName } from '../model/names.ts';
 import type { Settings } from '../options.ts';
-import { compare } from '../reads/reads.ts';
+import { compare, type Reads } from '../reads/reads.ts';
 import { addTo } from '../util/lists.ts';
 import { Bodies, type Reading } from './body.ts';
 import type { FragmentCall, Use } from './fragment-call.ts';
@@ -13,6 +13,7 @@ import type { FragmentKey, KeyMaker } from './fragment-key.ts';
 import { FragmentMaker } from './fragment-maker.ts';
 import { elapsed, reportFragment } from './fragment-report.ts';
 import { isOver, latest } from './lifetime.ts';
+import type { FragmentMakings } from './making/fragment-makings.ts';
 import { Records } from './records.ts';
 import type { KeptEntry, Render } from './render.ts';
 import { StoredKeys } from './stored-keys.ts';
@@ -27,12 +28,15 @@ export class Fragments {
   readonly #stored: StoredKeys;
   readonly #maker: FragmentMaker;
 
-  constructor(settings: Settings, keys: KeyMaker, entries: Entries) {
+  readonly #makings: FragmentMakings;
+
+  constructor(settings: Settings, keys: KeyMaker, entries: Entries, makings: FragmentMakings) {
+    this.#makings = makings;
     this.#settings = settings;
     this.#keys = keys;
     this.#entries = entries;
     this.#stored = new StoredKeys(keys, new Records());
-    this.#maker = new FragmentMaker(settings, entries, this.bodies);
+    this.#maker = new FragmentMaker(settings, entries, this.bodies, makings);
   }
 
   /** Records lookups of the body being rendered, if its reads are recorded. */
@@ -59,7 +63,7 @@ export class Fragments {
     const key = this.#keys.make(render, call.place, call.operands);
     if (key === undefined) return this.#maker.uncached(render, call, 'no models');
     const use = { render, call, key, scope: call.scope(key.objects), started };
-    const html = this.#findInMemory(use);
+    const html = this.#findInMemory(use) ?? (render.handed.size > 0 ? this.#findHanded(use) : undefined);
     if (html !== undefined) return html;
     render.pass.hasMissed = true;
     return this.#findGuessed(use) ?? this.#findStored(use);
@@ -121,7 +125,7 @@ export class Fragments {
     // Without a store the key is not needed. Still make it if there is a `key` option, so that an error of that
     // function shows.
     const isStored = !render.reader.knowsAll || this.#settings.key !== undefined;
-    if (!isStored) return this.#maker.miss(use, undefined);
+    if (!isStored) return this.#miss(use, undefined);
     const parts = this.#keys.parts(render, key);
     if (parts === 'pending') {
       // Ask for the tag's record, which other processes may have written, in the same round trip as the tokens.
@@ -137,7 +141,30 @@ export class Fragments {
       if (far !== undefined) return far;
       if (this.#stored.isOpen(render, call.place)) return render.leaveOut();
     }
-    return this.#maker.miss(use, (reads) => this.#stored.made(render, call.place, parts, scope, reads));
+    return this.#miss(use, (reads) => this.#stored.made(render, call.place, parts, scope, reads));
+  }
+
+  /** Renders the body, or waits for another page that renders it. */
+  #miss(use: Use, keyOf: ((reads: Reads) => StoredKey | undefined) | undefined): string {
+    const { render } = use;
+    const joined = this.#makings.join(use);
+    if (joined === 'wait') return render.leaveOut();
+    const html = joined === 'look' ? this.#findHanded(use) : undefined;
+    return html ?? this.#maker.miss(use, keyOf);
+  }
+
+  /** Returns the html of an entry that another page has made while this one waited, if it is valid here. */
+  #findHanded(use: Use): string | undefined {
+    const { render, key } = use;
+    for (const made of render.handed.get(key.memoryKey) ?? NONE) {
+      const verdict = this.#judge(use, made.entry);
+      if (verdict === 'pending' || verdict === 'not here') return render.leaveOut();
+      if (verdict === 'invalid') continue;
+      // This process and the store get it from whoever made it, unless that page fails.
+      addTo(render.found, key.memoryKey, made);
+      return this.#serve(use, made.entry, 'hit');
+    }
+    return undefined;
   }
 
   /** Looks in the store under one key. If this render made the token of a model, no entry with it can exist. */

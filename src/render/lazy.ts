@@ -56,7 +56,7 @@ function call(render: Render, load: (...args: unknown[]) => unknown, args: reado
   const known = calls.get(key) ?? start(render, load, args, (outcome) => calls.set(key, outcome));
   switch (known.state) {
     case 'loading':
-      render.pass.pending.add(known.settled);
+      render.waitFor(known.settled);
       return known.placeholder;
     case 'failed':
       throw known.error;
@@ -92,7 +92,9 @@ function start(
     // Run it in no body and no page. Pages that it renders are counted in `body`, for every fragment that uses the
     // value.
     result = render.bodies.inside(undefined, () =>
-      runAs(undefined, () => inPart({ body, since: render.since, mayMissPrivate: false }, () => load(...args))),
+      runAs(undefined, () =>
+        inPart({ body, since: render.since, mayMissPrivate: false, maker: render.maker }, () => load(...args)),
+      ),
     );
   } catch (error) {
     return finish({ state: 'failed', error: error ?? new Error(`a lazy threw ${error}`) });

@@ -9,6 +9,7 @@ import { canonicalList } from '../util/canonical.ts';
 import { badOption } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
 import type { Bodies } from './body.ts';
+import { Maker } from './making/maker.ts';
 import type { Watch } from './verify/watch.ts';
 
 /** The state of one pass, which is one run of the page's template. */
@@ -56,8 +57,11 @@ export class Render {
   readonly found: Map<string, KeyedEntry[]> = new Map();
   /** Records of the paths that tags read, by their key. They are stored together with the entries. */
   readonly records: Map<string, StoredKey & { readonly shape: ReadShape }> = new Map();
-  /** Whether the page was delivered, or failed. */
-  isFinished = false;
+  /** Entries that other renders have made for this one, by memory key. */
+  readonly handed: Map<string, KeyedEntry[]> = new Map();
+  /** What it makes, for others as well. */
+  readonly maker: Maker;
+  #isFinished = false;
   passes = 0;
   roundTrips = 0;
   /** Whether it waited for anything but the store: a lazy, or a template. */
@@ -87,6 +91,7 @@ export class Render {
       canWait,
       since,
       isTimed,
+      around,
       watch,
       original,
       asked = context,
@@ -94,6 +99,8 @@ export class Render {
       readonly canWait: boolean;
       readonly since: number | undefined;
       readonly isTimed: boolean;
+      /** For whom it renders, if it is a part of a lazy or view. */
+      readonly around?: Maker | undefined;
       readonly watch?: Watch | undefined;
       readonly original?: Render;
       /** The page's variables for the functions among the options. */
@@ -107,6 +114,7 @@ export class Render {
     this.#asked = asked;
     this.canWait = canWait;
     this.isTimed = isTimed;
+    this.maker = new Maker(around);
     this.watch = watch;
     this.original = original ?? this;
     const now = settings.now();
@@ -126,6 +134,17 @@ export class Render {
     return this.isPending || this.pass.hasGap || this.pass.assumed.length > 0;
   }
 
+  /** Whether the page was delivered, or failed. */
+  get isFinished(): boolean {
+    return this.#isFinished;
+  }
+
+  /** The page was delivered, or failed. */
+  finish(): void {
+    this.#isFinished = true;
+    this.maker.end();
+  }
+
   beginPass(): void {
     this.passes++;
     this.pass = new Pass();
@@ -139,6 +158,7 @@ export class Render {
   forget(): void {
     this.kept.clear();
     this.found.clear();
+    this.handed.clear();
     this.records.clear();
     this.pass = new Pass();
   }
@@ -147,6 +167,12 @@ export class Render {
   leaveOut(): '' {
     this.pass.hasGap = true;
     return '';
+  }
+
+  /** The page has to wait for something, because of the body that is being rendered. */
+  waitFor(promise: Promise<unknown>): void {
+    this.pass.pending.add(promise);
+    this.bodies.wait();
   }
 
   /** Waits for everything pending at the same time. */

@@ -1,7 +1,8 @@
 import { channel } from 'node:diagnostics_channel';
 import type { Identity } from '../model/identity.ts';
-import { inPart, inVisit, requestStarted } from '../render/ambient.ts';
+import { currentPart, inPart, inVisit, requestStarted } from '../render/ambient.ts';
 import type { Body } from '../render/body.ts';
+import { Maker } from '../render/making/maker.ts';
 import { askVisitor } from './holes/ask-visitor.ts';
 import { commonNames } from './holes/common-names.ts';
 import { textsByName } from './holes/page-holes.ts';
@@ -207,17 +208,26 @@ async function answer(
     kind: [request.kind(), given, ...kindOf(replaced, visitor, common), exchange.route],
     values: settings.vary?.(exchange.request) ?? [],
   };
-  const slot = new ViewSlot(views.engine, {
+  const wanted = {
     keys: views.keys.of(part),
     models: settings.models === undefined ? [] : views.identities(await settings.models(exchange.request)),
     request,
-  });
-  const here = slot.findHere();
-  let view = here instanceof Promise ? await here : here;
+  };
+  const maker = new Maker(currentPart()?.maker);
+  let slot = new ViewSlot(views.engine, wanted);
   let own: Body | undefined;
-  if (view === undefined) {
+  let view: StoredView | ReadReason | undefined;
+  for (let tries = 0; ; tries++) {
+    const here = slot.findHere();
+    view = here instanceof Promise ? await here : here;
+    if (view !== undefined) break;
     own = await slot.open();
-    if (own.uncached === undefined) view = await slot.find();
+    if (own.uncached !== undefined) break;
+    view = await slot.find();
+    const made =
+      view === undefined && incoming.method === 'GET' ? await views.makings.join(slot, maker, tries) : undefined;
+    if (made === undefined) break;
+    slot = new ViewSlot(views.engine, wanted, made);
   }
   if (view === 'personal' || view === 'unseen') return view;
   if (view !== undefined) view = await filled(view, settings, replaced, visitor);
@@ -245,7 +255,7 @@ async function answer(
   const run: ViewRun = new ViewRun(
     exchange,
     settings,
-    { slot, own, since, address, values: request, replaced, visitor, common },
+    { slot, own, since, address, values: request, replaced, visitor, common, maker },
     (reason, detail) => {
       const route = routeOf(exchange, settings);
       views.engine.viewed({ route, outcome: 'miss', reason, cost: run.cost, lookup });
@@ -254,6 +264,8 @@ async function answer(
   );
   // What the handler reads is asked for all the same: caches on the way are told.
   if (own.uncached !== undefined) run.refuse('unknown token');
+  if (run.wantsBody) run.making = views.makings.begin(slot, maker);
+  else maker.end();
   return run;
 }
 

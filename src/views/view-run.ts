@@ -1,6 +1,7 @@
 import type { Identity } from '../model/identity.ts';
 import { currentPart, type PageWatch, type Part } from '../render/ambient.ts';
 import type { Body } from '../render/body.ts';
+import type { Maker } from '../render/making/maker.ts';
 import { AnswerHead } from './answer-head.ts';
 import { PageHoles } from './holes/page-holes.ts';
 import { VisitorVariables } from './holes/visitor-variables.ts';
@@ -31,6 +32,7 @@ import { ReplacedView } from './replace/replaced-view.ts';
 import { Replacements } from './replace/replacements.ts';
 import { VariablesOutside } from './variables-outside.ts';
 import { ViewBody } from './view-body.ts';
+import type { ViewMaking } from './view-makings.ts';
 import type { ViewSlot } from './view-slot.ts';
 
 /** Reasons to refuse a view that concern one visitor: proxies must not store such an answer either. */
@@ -64,6 +66,8 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
   readonly #asking = new Set<Promise<void>>();
   readonly #values: RequestValues;
   readonly #window: RequestWindow;
+  /** Set while others may wait for the view. */
+  making: ViewMaking | undefined;
   #refused: MissReason | undefined;
   #why: string | undefined;
   #hasFailed = false;
@@ -99,6 +103,7 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
       readonly replaced: Replacements | undefined;
       readonly visitor: Readonly<Record<string, unknown>> | undefined;
       readonly common: ReadonlySet<string>;
+      readonly maker: Maker;
     },
     done: (reason: MissReason | undefined, detail: string | undefined) => void,
   ) {
@@ -135,7 +140,7 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
     this.reads = new RequestReads(parts.values, settings.counts, tell, () => this.#dependOnMet());
     this.#head = new AnswerHead(exchange.response, this.reads);
     this.#window = new RequestWindow(exchange, { address: parts.address, set: this.#before }, this.reads);
-    this.part = { body: this.#body, since: parts.since, mayMissPrivate: true, watch: this };
+    this.part = { body: this.#body, since: parts.since, mayMissPrivate: true, maker: parts.maker, watch: this };
     const now = settings.views.engine.settings.now();
     this.#answered = now;
     this.#expires = settings.lifetime === 0 ? Number.POSITIVE_INFINITY : now + settings.lifetime;
@@ -155,6 +160,7 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
   refuse(reason: MissReason): void {
     if (PERSONAL.has(reason)) this.#visit.mark();
     this.#refused ??= reason;
+    this.making?.refused(reason);
   }
 
   /** @param why says more about the reason, in reports */
@@ -272,6 +278,8 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
     if (!this.#head.varyByReads(body !== undefined)) this.#mayBeShared = false;
     const reason = this.#reason(status, headers) ?? this.#bodyReason(status, headers, body);
     if (reason !== undefined) this.refuse(reason);
+    // Others would get nothing before the last piece of it.
+    if (body === undefined) this.making?.release();
     response.setHeader('X-Cache', debug && reason !== undefined ? `miss (${reason}${this.#detail(reason)})` : 'miss');
     if (reason !== undefined) return;
     this.#head.addControl(headers['cache-control'], cacheControl);
@@ -339,13 +347,19 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
     const { views } = this.#settings;
     const keep = () =>
       this.#keep(sent).then(
-        (reason) => this.#done(reason, this.#detailOf(reason)),
+        (reason) => this.#end(reason, this.#detailOf(reason)),
         (error) => {
           views.report(error);
-          this.#done('error', undefined);
+          this.#end('error');
         },
       );
-    if (!views.engine.entries.inBackground(keep)) this.#done('too large', undefined);
+    if (!views.engine.entries.inBackground(keep)) this.#end('too large');
+  }
+
+  #end(reason: MissReason | undefined, detail?: string): void {
+    if (reason === undefined) this.making?.kept(this.#slot.kept);
+    else this.making?.refused(reason);
+    this.#done(reason, detail);
   }
 
   /** Runs synchronously unless there is something to wait for, so that the next request finds the view. */

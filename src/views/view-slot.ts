@@ -1,4 +1,5 @@
 import { Dependencies } from '../cache/dependencies.ts';
+import type { KeyedEntry } from '../cache/entries.ts';
 import { type Entry, MAX_DEPENDENCIES } from '../cache/entry.ts';
 import type { StoredKey } from '../cache/key.ts';
 import { newEntry } from '../cache/new-entry.ts';
@@ -25,6 +26,9 @@ type Here = StoredView | ReadReason | undefined;
 type Found = readonly (readonly [ReadName, string])[];
 
 type NotStored = UncachedReason | ReadReason;
+
+/** The entries of a view: of what was read for its address, and its own, by memory key. */
+export type KeptViews = ReadonlyMap<string, readonly KeyedEntry[]>;
 
 /** A view that a handler has just made. */
 export interface MadeView {
@@ -63,12 +67,20 @@ export class ViewSlot {
   #record: AddressRecord = { reads: [], stored: [] };
   /** What this request has for the reads of the record. */
   #found: Found = [];
+  /** What was stored. */
+  kept: KeptViews = NONE;
+  readonly #handed: KeptViews;
 
-  /** @param view `keys`: of its address; `models`: those it shows; `request`: what reads find */
+  /**
+   * @param view `keys`: of its address; `models`: those it shows; `request`: what reads find
+   * @param handed what another request has made for this one
+   */
   constructor(
     engine: Engine,
     view: { readonly keys: AddressKeys; readonly models: readonly Identity[]; readonly request: RequestValues },
+    handed: KeptViews = NONE,
   ) {
+    this.#handed = handed;
     this.#engine = engine;
     this.#reader = engine.reader(true);
     this.#keys = view.keys;
@@ -87,6 +99,7 @@ export class ViewSlot {
     if (view === undefined || !('reads' in view)) return this.#judged([record], view);
     const found = this.#foundFor(view);
     if (typeof found === 'string') return this.#judged([record], found);
+    this.#found = found;
     const varied = this.#here(found);
     const own = varied && viewOf(varied);
     return varied === undefined || own === undefined || 'reads' in own
@@ -95,7 +108,30 @@ export class ViewSlot {
   }
 
   #here(found: Found): Entry | undefined {
-    return this.#engine.entries.protectedInMemory(memoryKeyOf(this.#keys, textOf(found)))[0];
+    const memoryKey = memoryKeyOf(this.#keys, textOf(found));
+    return this.#handed.get(memoryKey)?.[0]?.entry ?? this.#engine.entries.protectedInMemory(memoryKey)[0];
+  }
+
+  /** What is to be made: its keys, and the tokens of all that it will be made from, as far as they are known. */
+  what(): { memoryKey: string; variant: string; about: undefined; tokens: ReadonlyMap<string, Token> } {
+    const tokens = new Map<string, Token>(this.#guards);
+    const add = (name: string): void => {
+      const token = this.#reader.knownToken(name);
+      if (token !== undefined) tokens.set(name, token);
+    };
+    for (const model of [...this.#keys.identities, ...this.#models]) dependencyNames(model).forEach(add);
+    const { dependencies = [] } = this.#here(this.#found) ?? {};
+    for (let i = 0; i < dependencies.length; i += 2) add(dependencies[i] as string);
+    return { memoryKey: this.#keys.memoryKey, variant: textOf(this.#found), about: undefined, tokens };
+  }
+
+  /** Whether these are the tokens that this request finds. */
+  async hasTokens(tokens: ReadonlyMap<string, Token>): Promise<boolean> {
+    const tokenOf = (name: string) => this.#guards.get(name) ?? this.#reader.token(name);
+    for (const name of tokens.keys()) tokenOf(name);
+    while (this.#reader.isPending) await this.#reader.ask();
+    for (const [name, token] of tokens) if (tokenOf(name) !== token) return false;
+    return true;
   }
 
   /** Returns what was found in entries if all of them may be served now. */
@@ -212,13 +248,14 @@ export class ViewSlot {
     const entry = newEntry(settings, { html: writeView(view), cost, since, youngest }, dependencies);
     if (entry.expires <= settings.now()) return 'expired';
     if (!entries.fits(memoryKey, entry)) return 'too large';
-    const kept = new Map([[memoryKey, [{ entry, stored }]]]);
+    const kept = new Map<string, readonly KeyedEntry[]>([[memoryKey, [{ entry, stored }]]]);
     if (record !== this.#record) {
       const made = { html: writeRecord(record), cost: 0, since, youngest };
       const base = newEntry(settings, made, this.#ownDependencies(entry.expires));
       kept.set(this.#keys.memoryKey, [{ entry: base, stored: this.#stored([]) }]);
     }
     entries.keep({ kept, found: NONE, records: NONE, reader: this.#reader });
+    this.kept = kept;
     return undefined;
   }
 

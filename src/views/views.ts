@@ -5,6 +5,7 @@ import type { Engine } from '../render/engine.ts';
 import { type ExpiredViews, expiredBy, type ViewTarget } from './expire.ts';
 import { Routes } from './routes.ts';
 import { ViewKeys } from './view-keys.ts';
+import { ViewMakings } from './view-makings.ts';
 import { byPath, onHost, viewIdentity } from './view-names.ts';
 
 /** A `CacheSweeper`. */
@@ -25,6 +26,7 @@ export class Views {
   readonly engine: Engine;
   readonly routes: Routes = new Routes();
   readonly keys: ViewKeys;
+  readonly makings: ViewMakings;
   /** Reports an error of work that no caller waits for. */
   readonly report: (error: unknown) => void;
   readonly #bump: (names: ReadonlySet<string>) => Promise<void>;
@@ -44,6 +46,7 @@ export class Views {
     this.report = parts.report;
     this.#bump = parts.bump;
     this.keys = new ViewKeys(parts.engine.settings);
+    this.makings = new ViewMakings(parts.engine.settings.wait, () => parts.engine.isInTransaction);
     this.#privateNames = new PrivateNames(parts.engine.settings.private);
   }
 

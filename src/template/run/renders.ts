@@ -132,7 +132,7 @@ export class Renders implements TemplateSource {
       if (part !== undefined) part.body.uncached ??= 'contains uncached';
       throw page.failures.restored(error);
     } finally {
-      page.render.isFinished = true;
+      page.render.finish();
     }
   }
 
@@ -144,7 +144,7 @@ export class Renders implements TemplateSource {
     const answer = (error: unknown, html?: string): void =>
       page.inContext(() => done(error === null ? null : page.failures.restored(error), html));
     const fail = (error: unknown): void => {
-      render.isFinished = true;
+      render.finish();
       if (part !== undefined) part.body.uncached ??= 'contains uncached';
       answer(error);
     };
@@ -159,7 +159,7 @@ export class Renders implements TemplateSource {
       }
       body?.end(template);
       this.#succeed(page, template, context, started);
-      render.isFinished = true;
+      render.finish();
       answer(null, html);
     };
     const pass = (): void => {
@@ -218,7 +218,7 @@ export class Renders implements TemplateSource {
         return made.value;
       }
     } finally {
-      render.isFinished = true;
+      render.finish();
     }
   }
 

@@ -32,7 +32,7 @@ export async function renderShadow(
     }
     throw new Error('a shadow that does not end');
   } finally {
-    render.isFinished = true;
+    render.finish();
     render.forget();
   }
 }

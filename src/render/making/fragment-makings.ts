@@ -1,0 +1,158 @@
+import type { Entries, KeyedEntry } from '../../cache/entries.ts';
+import type { Token } from '../../cache/token.ts';
+import { PENDING } from '../../cache/token-reader.ts';
+import { dependencyNames } from '../../model/names.ts';
+import { MAX_PATHS, NO_READS, type ReadShape, union } from '../../reads/shape.ts';
+import { KeyCollector } from '../../reads/sinks.ts';
+import { walk } from '../../reads/walk.ts';
+import { digest } from '../../util/digest.ts';
+import { addTo } from '../../util/lists.ts';
+import type { Body } from '../body.ts';
+import type { Use } from '../fragment-call.ts';
+import type { Place } from '../place.ts';
+import type { Render } from '../render.ts';
+import type { Making } from './making.ts';
+import { Makings } from './makings.ts';
+
+const CHARACTERS = 22;
+/** How often a page waits for one fragment: a second time when the first showed what its variants differ in. */
+const MAX_TRIES = 2;
+
+/** What a use of a tag that misses does: it renders the body, waits for who renders it, or looks at what that one has made. */
+export type Joined = 'make' | 'wait' | 'look';
+
+/** Lets one page render a fragment whose body waits for data, while others that miss the same fragment wait for that page. */
+export class FragmentMakings {
+  readonly #makings: Makings<KeyedEntry, ReadShape>;
+  readonly #entries: Entries;
+  readonly #isInTransaction: () => boolean;
+  /** Paths that the bodies of a tag have read. Once they are known, nobody waits for another variant. */
+  readonly #shapes = new WeakMap<Place, ReadShape>();
+
+  /** @param isInTransaction whether the running code is in a transaction, which may hold a connection that the maker needs */
+  constructor(wait: number, entries: Entries, isInTransaction: () => boolean) {
+    this.#makings = new Makings(wait);
+    this.#entries = entries;
+    this.#isInTransaction = isInTransaction;
+  }
+
+  get counts(): Makings<KeyedEntry, ReadShape>['counts'] {
+    return this.#makings.counts;
+  }
+
+  /** Tells a use of a tag what to do. Where it is to wait, the pass does. */
+  join(use: Use): Joined {
+    if (this.#makings.size === 0 || !this.#takesPart(use)) return 'make';
+    const { render, key } = use;
+    const shape = this.#shapeOf(key.place);
+    const variant = variantOf(use, shape);
+    const making = this.#makings.of(key.memoryKey).find((one) => one.about === shape && one.variant === variant);
+    if (making === undefined || making.maker === render.maker) return 'make';
+    const handed: readonly KeyedEntry[] = render.handed.get(key.memoryKey) ?? NONE;
+    // It was another variant, or has become invalid since.
+    if (handed.length >= MAX_TRIES || handed.includes(making.result as KeyedEntry)) return 'make';
+    const isSame = hasSameTokens(render, making.tokens);
+    if (isSame === 'pending') return 'wait';
+    if (!isSame) return 'make';
+    if (making.result !== undefined) {
+      hand(use, making.result);
+      return 'look';
+    }
+    if (!this.#makings.mayWait(making, render.maker)) return 'make';
+    render.waitFor(
+      this.#makings.wait(making, render.maker).then((made) => {
+        if (made !== undefined) hand(use, made);
+      }),
+    );
+    return 'wait';
+  }
+
+  /** Makes a body that waits for data a making, which others wait for. */
+  watch(use: Use, body: Body): void {
+    if (!this.#makings.isOn || !this.#takesPart(use)) return;
+    body.waits = () => {
+      if (body.uncached !== undefined) return;
+      const { render, key } = use;
+      const about = this.#shapeOf(key.place);
+      const what = { memoryKey: key.memoryKey, variant: variantOf(use, about), about, tokens: this.#tokensOf(use) };
+      this.#makings.begin(what, render.maker);
+    };
+  }
+
+  /** A body was rendered and is kept. */
+  kept(use: Use, made: KeyedEntry): void {
+    const makings = this.#madeBy(use);
+    if (makings.length === 0) return;
+    this.#learn(use.key.place, made.entry.reads.shape);
+    for (const making of makings) if (making.result === undefined) this.#makings.done(making, made);
+  }
+
+  /** A body was rendered and cannot be kept. */
+  refused(use: Use): void {
+    for (const making of this.#madeBy(use)) if (making.maker === use.render.maker) this.#makings.refuse(making);
+  }
+
+  /** Returns makings of this use of a tag: its own, and those of others from the same tokens, who are slower. */
+  #madeBy(use: Use): readonly Making<KeyedEntry, ReadShape>[] {
+    const { render, key } = use;
+    if (this.#makings.size === 0) return NONE;
+    return this.#makings
+      .of(key.memoryKey)
+      .filter(
+        ({ about, variant, maker, tokens }) =>
+          variantOf(use, about) === variant && (maker === render.maker || hasSameTokens(render, tokens) === true),
+      );
+  }
+
+  #takesPart({ render }: Use): boolean {
+    return render.canWait && !render.watch?.isShadow && !this.#isInTransaction();
+  }
+
+  #shapeOf(place: Place): ReadShape {
+    return this.#shapes.get(place) ?? NO_READS;
+  }
+
+  #learn(place: Place, shape: ReadShape): void {
+    const both = union(this.#shapeOf(place), shape);
+    this.#shapes.set(place, both.size > MAX_PATHS ? shape : both);
+  }
+
+  /** Returns the tokens of the tag's models, and of what the fragment was made from last time, as far as they are known. */
+  #tokensOf({ render, key }: Use): ReadonlyMap<string, Token> {
+    const tokens = new Map<string, Token>();
+    const add = (name: string): void => {
+      const token = render.reader.knownToken(name);
+      if (token !== undefined) tokens.set(name, token);
+    };
+    for (const model of key.models) dependencyNames(model).forEach(add);
+    for (const { dependencies } of this.#entries.inMemory(key.memoryKey)) {
+      for (let i = 0; i < dependencies.length; i += 2) add(dependencies[i] as string);
+    }
+    return tokens;
+  }
+}
+
+/** Returns a digest of the values that the paths of a tag have at a use of it. */
+function variantOf({ scope }: Use, shape: ReadShape): string {
+  if (shape === NO_READS) return '';
+  const collector = new KeyCollector();
+  walk(shape, scope, collector);
+  return digest(`${shape.text}\n${collector.text}`, CHARACTERS);
+}
+
+/** Gives a render what another has made. It judges that by its own tokens, like any entry that it finds. */
+function hand({ render, key }: Use, made: KeyedEntry): void {
+  if (!render.isFinished) addTo(render.handed, key.memoryKey, made);
+}
+
+function hasSameTokens({ reader }: Render, tokens: ReadonlyMap<string, Token>): boolean | 'pending' {
+  let isKnown = true;
+  for (const [name, token] of tokens) {
+    const own = reader.token(name);
+    if (own === PENDING) isKnown = false;
+    else if (own !== token) return false;
+  }
+  return isKnown ? true : 'pending';
+}
+
+const NONE: readonly never[] = [];

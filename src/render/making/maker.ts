@@ -1,0 +1,72 @@
+/** What a maker has begun, as far as the maker must know. */
+interface Begun {
+  readonly number: number;
+  readonly result: unknown;
+}
+
+/** Keeps the makings of one kind. */
+interface Keeper<M extends Begun> {
+  /** The maker will not go on with it. */
+  leave(making: M): void;
+}
+
+/** How long a page or view has waited for others, together with what is rendered for it. */
+class Patience {
+  #waits = 0;
+  #since = 0;
+  #before = 0;
+
+  /** Milliseconds. */
+  get waited(): number {
+    return this.#before + (this.#waits > 0 ? performance.now() - this.#since : 0);
+  }
+
+  /** Waits that overlap count once. */
+  begin(): void {
+    if (this.#waits++ === 0) this.#since = performance.now();
+  }
+
+  end(): void {
+    if (this.#waits === 1) this.#before = this.waited;
+    this.#waits--;
+  }
+}
+
+/**
+ * A render, or a view, that makes what others may wait for, and waits for others. What is rendered for one of its lazies
+ * waits on its behalf.
+ */
+export class Maker {
+  readonly #around: Maker | undefined;
+  readonly patience: Patience;
+  readonly #makings = new Map<Begun, Keeper<never>>();
+
+  /** @param around for whom it renders */
+  constructor(around?: Maker) {
+    this.#around = around;
+    this.patience = around?.patience ?? new Patience();
+  }
+
+  /** The number of its oldest making that is not done, or of one that waits for it; Infinity if there is none. */
+  get oldest(): number {
+    let oldest = this.#around?.oldest ?? Number.POSITIVE_INFINITY;
+    for (const { number, result } of this.#makings.keys()) {
+      if (result === undefined) oldest = Math.min(oldest, number);
+    }
+    return oldest;
+  }
+
+  add<M extends Begun>(making: M, keeper: Keeper<M>): void {
+    this.#makings.set(making, keeper);
+  }
+
+  delete(making: Begun): void {
+    this.#makings.delete(making);
+  }
+
+  /** It makes nothing more. */
+  end(): void {
+    for (const [making, keeper] of this.#makings) keeper.leave(making as never);
+    this.#makings.clear();
+  }
+}

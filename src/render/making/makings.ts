@@ -1,0 +1,173 @@
+import { LRUCache } from 'lru-cache';
+import type { Token } from '../../cache/token.ts';
+import type { Maker } from './maker.ts';
+import type { Making, Waiter } from './making.ts';
+
+/** Most that wait for one making. Others make it themselves. */
+const MAX_WAITERS = 10_000;
+/** Characters of the keys of what could not be kept. */
+const MAX_REFUSED = 1_000_000;
+/** How long nobody waits for what could not be kept, in milliseconds. */
+const REFUSED_FOR = 5_000;
+
+/** Numbers all makings of the process, so that fragments and views have one order. */
+let last = 0;
+
+/**
+ * What is being made in this process, so that others who need the same wait for it instead of loading its data again.
+ *
+ * Nobody waits in a circle: a maker waits only for makings that began before its own oldest one that is not done. So of
+ * any makers that wait for each other, the one with the oldest making waits for none of them.
+ */
+export class Makings<Result, About = undefined> {
+  readonly #wait: number;
+  /** By memory key. */
+  readonly #running = new Map<string, readonly Making<Result, About>[]>();
+  readonly #refused: LRUCache<string, true>;
+  #waiting = 0;
+  #coalesced = 0;
+
+  /** @param wait longest time that one page or view waits for others, in milliseconds; 0 for not at all */
+  constructor(wait: number) {
+    this.#wait = wait;
+    this.#refused = new LRUCache({
+      maxSize: MAX_REFUSED,
+      sizeCalculation: (_, key) => Math.max(1, key.length),
+      ttl: REFUSED_FOR,
+    });
+  }
+
+  get isOn(): boolean {
+    return this.#wait > 0;
+  }
+
+  /** How many are being made, how many wait, and how often somebody got what another had made. */
+  get counts(): { readonly running: number; readonly waiting: number; readonly coalesced: number } {
+    return { running: this.#running.size, waiting: this.#waiting, coalesced: this.#coalesced };
+  }
+
+  get size(): number {
+    return this.#running.size;
+  }
+
+  /** Returns what is being made, or was made by a page that is not delivered yet; the latest first. */
+  of(memoryKey: string): readonly Making<Result, About>[] {
+    return this.#running.get(memoryKey) ?? NONE;
+  }
+
+  /**
+   * Begins to make something, or goes on with what was handed to this maker. Returns undefined if it could not be kept lately, or
+   * is being made from the same tokens: then nobody waits for this maker.
+   */
+  begin(
+    what: Pick<Making<Result, About>, 'memoryKey' | 'variant' | 'about' | 'tokens'>,
+    maker: Maker,
+  ): Making<Result, About> | undefined {
+    if (this.#refused.has(refusalKey(what))) return undefined;
+    const others = this.of(what.memoryKey);
+    const own = others.find(({ variant, maker: other }) => variant === what.variant && other === maker);
+    if (own !== undefined) return own;
+    if (others.some(({ variant, tokens }) => variant === what.variant && areSame(tokens, what.tokens))) return undefined;
+    const making: Making<Result, About> = {
+      ...what,
+      maker,
+      number: ++last,
+      result: undefined,
+      waiters: new Set(),
+      timer: this.#timer(() => this.#fail(making)),
+    };
+    this.#running.set(what.memoryKey, [making, ...others]);
+    maker.add(making, this);
+    return making;
+  }
+
+  /** Whether a maker may wait for a making. */
+  mayWait({ number, waiters }: Making<Result, About>, maker: Maker): boolean {
+    return number < maker.oldest && maker.patience.waited < this.#wait && waiters.size < MAX_WAITERS;
+  }
+
+  /** Waits for a making. Returns what was made, or undefined: then the maker has to make it. */
+  wait(making: Making<Result, About>, maker: Maker): Promise<Result | undefined> {
+    const { patience } = maker;
+    patience.begin();
+    this.#waiting++;
+    return new Promise((resolve) => {
+      const waiter: Waiter<Result> = {
+        maker,
+        end: (result) => {
+          clearTimeout(timer);
+          making.waiters.delete(waiter);
+          this.#waiting--;
+          if (result !== undefined) this.#coalesced++;
+          patience.end();
+          resolve(result);
+        },
+      };
+      const timer = setTimeout(() => waiter.end(undefined), this.#wait - patience.waited);
+      making.waiters.add(waiter);
+    });
+  }
+
+  /** What was made is kept. Others get it from now on until its maker has ended. */
+  done(making: Making<Result, About>, result: Result): void {
+    clearTimeout(making.timer);
+    making.result = result;
+    this.#endAll(making, result);
+  }
+
+  /** What was made cannot be kept: everybody makes it, and for a while nobody waits for it. */
+  refuse(making: Making<Result, About>): void {
+    this.#refused.set(refusalKey(making), true);
+    making.maker.delete(making);
+    this.#drop(making);
+    this.#endAll(making, undefined);
+  }
+
+  /** The maker has ended. */
+  leave(making: Making<Result, About>): void {
+    if (making.result === undefined) this.#fail(making);
+    else this.#drop(making);
+  }
+
+  /** Hands a making that has failed, or takes too long, to whoever waited first. */
+  #fail(making: Making<Result, About>): void {
+    clearTimeout(making.timer);
+    making.maker.delete(making);
+    const [first] = making.waiters;
+    if (first === undefined) return this.#drop(making);
+    making.maker = first.maker;
+    // As if it had begun now. The first may be waiting for others, who must not wait for it.
+    making.number = ++last;
+    making.timer = this.#timer(() => this.#fail(making));
+    first.maker.add(making, this);
+    first.end(undefined);
+    for (const waiter of making.waiters) if (waiter.maker.oldest < making.number) waiter.end(undefined);
+  }
+
+  #timer(run: () => void): NodeJS.Timeout {
+    return setTimeout(run, this.#wait).unref();
+  }
+
+  #drop(making: Making<Result, About>): void {
+    clearTimeout(making.timer);
+    const others = this.of(making.memoryKey).filter((other) => other !== making);
+    if (others.length === 0) this.#running.delete(making.memoryKey);
+    else this.#running.set(making.memoryKey, others);
+  }
+
+  #endAll({ waiters }: Making<Result, About>, result: Result | undefined): void {
+    for (const waiter of waiters) waiter.end(result);
+  }
+}
+
+const NONE: readonly never[] = [];
+
+function refusalKey({ memoryKey, variant }: { readonly memoryKey: string; readonly variant: string }): string {
+  return `${memoryKey}\n${variant}`;
+}
+
+function areSame(some: ReadonlyMap<string, Token>, others: ReadonlyMap<string, Token>): boolean {
+  if (some.size !== others.size) return false;
+  for (const [name, token] of some) if (others.get(name) !== token) return false;
+  return true;
+}

@@ -1,0 +1,88 @@
+import type { Maker } from '../render/making/maker.ts';
+import type { Making } from '../render/making/making.ts';
+import { Makings } from '../render/making/makings.ts';
+import type { MissReason } from './miss-reason.ts';
+import type { KeptViews, ViewSlot } from './view-slot.ts';
+
+/** Reasons that tell of one answer, and not of the view: the next request may have a view that can be kept. */
+const FAILURES: ReadonlySet<MissReason> = new Set<MissReason>([
+  'error',
+  'error page',
+  'status',
+  'aborted',
+  'incomplete',
+  'head request',
+  'request no-store',
+  'unknown token',
+]);
+
+/** How often a request waits for one address: a second time when the first showed what its views differ in. */
+const MAX_TRIES = 2;
+
+/** Lets one request make a view, while others that miss the same view wait for it. */
+export class ViewMakings {
+  readonly #makings: Makings<KeptViews>;
+  readonly #isInTransaction: () => boolean;
+
+  constructor(wait: number, isInTransaction: () => boolean) {
+    this.#makings = new Makings(wait);
+    this.#isInTransaction = isInTransaction;
+  }
+
+  get counts(): Makings<KeptViews>['counts'] {
+    return this.#makings.counts;
+  }
+
+  /** Waits for who makes the view of a slot. Returns what that one has kept; undefined if the request has to make it. */
+  async join(slot: ViewSlot, maker: Maker, tries: number): Promise<KeptViews | undefined> {
+    if (this.#makings.size === 0 || tries >= MAX_TRIES || this.#isInTransaction()) return undefined;
+    const { memoryKey, variant } = slot.what();
+    const making = this.#makings.of(memoryKey).find((one) => one.variant === variant);
+    if (making === undefined || making.maker === maker || !(await slot.hasTokens(making.tokens))) return undefined;
+    if (making.result !== undefined) return making.result;
+    return this.#makings.mayWait(making, maker) ? this.#makings.wait(making, maker) : undefined;
+  }
+
+  /** Begins to make a view. */
+  begin(slot: ViewSlot, maker: Maker): ViewMaking {
+    const takesPart = this.#makings.isOn && !this.#isInTransaction();
+    const making = takesPart ? this.#makings.begin(slot.what(), maker) : undefined;
+    return new ViewMaking(this.#makings, maker, making);
+  }
+}
+
+/** One request that makes a view. */
+export class ViewMaking {
+  readonly #makings: Makings<KeptViews>;
+  readonly #maker: Maker;
+  readonly #making: Making<KeptViews> | undefined;
+
+  constructor(makings: Makings<KeptViews>, maker: Maker, making: Making<KeptViews> | undefined) {
+    this.#makings = makings;
+    this.#maker = maker;
+    this.#making = making;
+  }
+
+  /** It cannot be kept. */
+  refused(reason: MissReason): void {
+    if (FAILURES.has(reason)) this.#maker.end();
+    else this.release();
+  }
+
+  /** Nobody is to wait for it, nor for the next one. */
+  release(): void {
+    if (this.#isOpen) this.#makings.refuse(this.#making as Making<KeptViews>);
+    this.#maker.end();
+  }
+
+  kept(views: KeptViews): void {
+    if (this.#isOpen) this.#makings.done(this.#making as Making<KeptViews>, views);
+    this.#maker.end();
+  }
+
+  /** Whether others wait for this one. It may have taken too long. */
+  get #isOpen(): boolean {
+    const making = this.#making;
+    return making !== undefined && making.result === undefined && making.maker === this.#maker;
+  }
+}
