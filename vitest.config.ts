@@ -12,6 +12,7 @@ const together = [
   'docs',
   'fragment',
   'frameworks',
+  'making',
   'memcached',
   'orm',
   'package',

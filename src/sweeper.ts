@@ -46,6 +46,11 @@ export interface CacheSweeperStats {
   readonly bumpsWaiting: number;
   /** Values from the store that could not be opened or parsed; they count as misses. */
   readonly damaged: number;
+  /**
+   * Fragments and views that are being made now, pages and requests that wait for one of them, and how often one got what another had
+   * made.
+   */
+  readonly making: { readonly running: number; readonly waiting: number; readonly coalesced: number };
   /** The store's own statistics, if it has any. */
   readonly store: object | undefined;
   readonly renders: number;
@@ -291,6 +296,7 @@ export class CacheSweeper {
       writesDropped: this.#background.dropped,
       bumpsWaiting: this.#shared?.tokens.failing.length ?? 0,
       damaged: this.#shared?.damaged ?? 0,
+      making: sumOf(this.#engine.makings.counts, this.#views.makings.counts),
       store: this.#shared?.storeStats,
       renders: this.#renders,
       tags: this.#stats.tags(),
@@ -340,4 +346,12 @@ export class CacheSweeper {
     this.#stats.add(report.fragments, report.waited);
     this.#listeners.rendered(report);
   }
+}
+
+function sumOf(some: CacheSweeperStats['making'], others: CacheSweeperStats['making']): CacheSweeperStats['making'] {
+  return {
+    running: some.running + others.running,
+    waiting: some.waiting + others.waiting,
+    coalesced: some.coalesced + others.coalesced,
+  };
 }

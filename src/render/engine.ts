@@ -89,7 +89,7 @@ export class Engine {
       count: parts.verified,
       reader: () => this.#committed(true),
     });
-    this.makings = new FragmentMakings(parts.settings.wait, parts.entries, () => this.isInTransaction);
+    this.makings = new FragmentMakings(parts.settings, parts.entries, () => this.isInTransaction);
     this.fragments = new Fragments(parts.settings, this.keys, parts.entries, this.makings);
   }
 

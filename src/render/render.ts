@@ -59,6 +59,8 @@ export class Render {
   readonly records: Map<string, StoredKey & { readonly shape: ReadShape }> = new Map();
   /** Entries that other renders have made for this one, by memory key. */
   readonly handed: Map<string, KeyedEntry[]> = new Map();
+  /** Memory keys of fragments whose data it loads. It does not wait for others that load the same. */
+  readonly makes: Set<string> = new Set();
   /** What it makes, for others as well. */
   readonly maker: Maker;
   #isFinished = false;

@@ -1,3 +1,4 @@
+import type { Settings } from '../options.ts';
 import type { Maker } from '../render/making/maker.ts';
 import type { Making } from '../render/making/making.ts';
 import { Makings } from '../render/making/makings.ts';
@@ -24,8 +25,8 @@ export class ViewMakings {
   readonly #makings: Makings<KeptViews>;
   readonly #isInTransaction: () => boolean;
 
-  constructor(wait: number, isInTransaction: () => boolean) {
-    this.#makings = new Makings(wait);
+  constructor(settings: Settings, isInTransaction: () => boolean) {
+    this.#makings = new Makings(settings);
     this.#isInTransaction = isInTransaction;
   }
 

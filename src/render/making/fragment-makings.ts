@@ -2,6 +2,7 @@ import type { Entries, KeyedEntry } from '../../cache/entries.ts';
 import type { Token } from '../../cache/token.ts';
 import { PENDING } from '../../cache/token-reader.ts';
 import { dependencyNames } from '../../model/names.ts';
+import type { Settings } from '../../options.ts';
 import { MAX_PATHS, NO_READS, type ReadShape, union } from '../../reads/shape.ts';
 import { KeyCollector } from '../../reads/sinks.ts';
 import { walk } from '../../reads/walk.ts';
@@ -30,8 +31,8 @@ export class FragmentMakings {
   readonly #shapes = new WeakMap<Place, ReadShape>();
 
   /** @param isInTransaction whether the running code is in a transaction, which may hold a connection that the maker needs */
-  constructor(wait: number, entries: Entries, isInTransaction: () => boolean) {
-    this.#makings = new Makings(wait);
+  constructor(settings: Settings, entries: Entries, isInTransaction: () => boolean) {
+    this.#makings = new Makings(settings);
     this.#entries = entries;
     this.#isInTransaction = isInTransaction;
   }
@@ -47,7 +48,7 @@ export class FragmentMakings {
     const shape = this.#shapeOf(key.place);
     const variant = variantOf(use, shape);
     const making = this.#makings.of(key.memoryKey).find((one) => one.about === shape && one.variant === variant);
-    if (making === undefined || making.maker === render.maker) return 'make';
+    if (making === undefined || render.makes.has(key.memoryKey)) return 'make';
     const handed: readonly KeyedEntry[] = render.handed.get(key.memoryKey) ?? NONE;
     // It was another variant, or has become invalid since.
     if (handed.length >= MAX_TRIES || handed.includes(making.result as KeyedEntry)) return 'make';
@@ -71,8 +72,9 @@ export class FragmentMakings {
   watch(use: Use, body: Body): void {
     if (!this.#makings.isOn || !this.#takesPart(use)) return;
     body.waits = () => {
-      if (body.uncached !== undefined) return;
       const { render, key } = use;
+      render.makes.add(key.memoryKey);
+      if (body.uncached !== undefined) return;
       const about = this.#shapeOf(key.place);
       const what = { memoryKey: key.memoryKey, variant: variantOf(use, about), about, tokens: this.#tokensOf(use) };
       this.#makings.begin(what, render.maker);
@@ -92,16 +94,14 @@ export class FragmentMakings {
     for (const making of this.#madeBy(use)) if (making.maker === use.render.maker) this.#makings.refuse(making);
   }
 
-  /** Returns makings of this use of a tag: its own, and those of others from the same tokens, who are slower. */
+  /** Returns what this use of a tag is the maker of, also where it was too slow. */
   #madeBy(use: Use): readonly Making<KeyedEntry, ReadShape>[] {
     const { render, key } = use;
     if (this.#makings.size === 0) return NONE;
+    const isOwn = ({ first, maker }: Making<KeyedEntry, ReadShape>) => first === render.maker || maker === render.maker;
     return this.#makings
       .of(key.memoryKey)
-      .filter(
-        ({ about, variant, maker, tokens }) =>
-          variantOf(use, about) === variant && (maker === render.maker || hasSameTokens(render, tokens) === true),
-      );
+      .filter((making) => isOwn(making) && variantOf(use, making.about) === making.variant);
   }
 
   #takesPart({ render }: Use): boolean {

@@ -16,6 +16,8 @@ export interface Making<Result, About = undefined> {
   readonly about: About;
   /** Tokens of what it is made from, as far as its maker knew them when it began. */
   readonly tokens: ReadonlyMap<string, Token>;
+  /** Who began it. It may take too long, and be followed by another maker. */
+  readonly first: Maker;
   maker: Maker;
   /** Its place in the order in which all makings of a process began. */
   number: number;

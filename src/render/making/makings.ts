@@ -23,17 +23,19 @@ export class Makings<Result, About = undefined> {
   readonly #wait: number;
   /** By memory key. */
   readonly #running = new Map<string, readonly Making<Result, About>[]>();
-  readonly #refused: LRUCache<string, true>;
+  /** Until when nobody waits for what could not be kept. */
+  readonly #refused: LRUCache<string, number>;
+  readonly #now: () => number;
   #waiting = 0;
   #coalesced = 0;
 
-  /** @param wait longest time that one page or view waits for others, in milliseconds; 0 for not at all */
-  constructor(wait: number) {
+  /** @param settings `wait`: longest time that one page or view waits for others, in milliseconds; 0 for not at all */
+  constructor({ wait, now }: { readonly wait: number; readonly now: () => number }) {
     this.#wait = wait;
+    this.#now = now;
     this.#refused = new LRUCache({
       maxSize: MAX_REFUSED,
       sizeCalculation: (_, key) => Math.max(1, key.length),
-      ttl: REFUSED_FOR,
     });
   }
 
@@ -63,13 +65,15 @@ export class Makings<Result, About = undefined> {
     what: Pick<Making<Result, About>, 'memoryKey' | 'variant' | 'about' | 'tokens'>,
     maker: Maker,
   ): Making<Result, About> | undefined {
-    if (this.#refused.has(refusalKey(what))) return undefined;
+    if ((this.#refused.get(refusalKey(what)) ?? 0) > this.#now()) return undefined;
     const others = this.of(what.memoryKey);
     const own = others.find(({ variant, maker: other }) => variant === what.variant && other === maker);
     if (own !== undefined) return own;
-    if (others.some(({ variant, tokens }) => variant === what.variant && areSame(tokens, what.tokens))) return undefined;
+    if (others.some(({ variant, tokens }) => variant === what.variant && areSame(tokens, what.tokens)))
+      return undefined;
     const making: Making<Result, About> = {
       ...what,
+      first: maker,
       maker,
       number: ++last,
       result: undefined,
@@ -117,7 +121,7 @@ export class Makings<Result, About = undefined> {
 
   /** What was made cannot be kept: everybody makes it, and for a while nobody waits for it. */
   refuse(making: Making<Result, About>): void {
-    this.#refused.set(refusalKey(making), true);
+    this.#refused.set(refusalKey(making), this.#now() + REFUSED_FOR);
     making.maker.delete(making);
     this.#drop(making);
     this.#endAll(making, undefined);
