@@ -145,7 +145,8 @@ export class Makings<Result, About = undefined> {
     making.timer = this.#timer(() => this.#fail(making));
     first.maker.add(making, this);
     first.end(undefined);
-    for (const waiter of making.waiters) if (waiter.maker.oldest < making.number) waiter.end(undefined);
+    // So nobody waits who makes something older, or for whom the new maker renders.
+    for (const waiter of making.waiters) if (waiter.maker.oldest <= making.number) waiter.end(undefined);
   }
 
   #timer(run: () => void): NodeJS.Timeout {

@@ -1,0 +1,109 @@
+import type { CacheSweeper } from 'nunjucks-cachesweeper';
+import { TestingStore } from 'nunjucks-cachesweeper/testing';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { ask } from '../views/client.ts';
+import { sites } from '../views/running.ts';
+import { frameworks, type Handler, type Route } from '../views/sites.ts';
+import { gate } from '../waiting/support.ts';
+
+const kinds = {
+  'without a store': () => ({}),
+  'with a store': () => ({ store: new TestingStore() }),
+  'with a store and no memory tier': () => ({ store: new TestingStore(), memory: false as const }),
+};
+
+const sweepers: CacheSweeper[] = [];
+afterEach(() => {
+  for (const sweeper of sweepers.splice(0)) {
+    expect(sweeper.stats().making).toMatchObject({ running: 0, waiting: 0 });
+  }
+});
+
+describe.each(frameworks)('%s', (_name, start) => {
+  describe.each(Object.entries(kinds))('%s', (_kind, kind) => {
+    const running = sites(start, kind);
+
+    /** A site whose one handler waits at a gate each time it runs. */
+    async function gated(
+      finish: (call: Parameters<Handler>[0], run: number) => unknown,
+      options: Route['options'] = {},
+    ) {
+      const gates: ReturnType<typeof gate<void>>[] = [];
+      const handler: Handler = async (call) => {
+        const own = gate<void>();
+        const run = gates.push(own);
+        await own.promise;
+        await finish(call, run);
+      };
+      const { site, sweeper } = await running([{ path: '/page', handler, options }], {}, { maxDataAge: '1ms' });
+      sweepers.push(sweeper);
+      const visit = async (headers: Record<string, string> = {}) => {
+        const { status, body, headers: sent } = await ask(`${site.url}/page`, { headers });
+        return `${status} ${body} ${sent['x-cache']}`;
+      };
+      const visits = (count: number, headers = {}) => Array.from({ length: count }, () => visit(headers));
+      const until = (ran: number, waiting: number) =>
+        vi.waitFor(() => expect([gates.length, sweeper.stats().making.waiting]).toEqual([ran, waiting]), 10_000);
+      return { gates, visit, visits, until, sweeper };
+    }
+
+    test('ten requests at once run the handler once, and again once after it has expired', async () => {
+      const { gates, visits, until, sweeper } = await gated((call, run) => call.send(`run ${run}`));
+      for (const round of [1, 2]) {
+        const answers = visits(10);
+        await until(round, 9);
+        gates[round - 1]?.open();
+        const texts = await Promise.all(answers);
+        expect(texts.filter((text) => text === `200 run ${round} miss`)).toHaveLength(1);
+        expect(texts.filter((text) => text === `200 run ${round} hit`)).toHaveLength(9);
+        await sweeper.idle();
+        await sweeper.expireView({ path: '/page' });
+      }
+    });
+
+    test('visitors whose requests differ in what the handler reads get their own, and one of each kind makes it', async () => {
+      const { gates, visits, until } = await gated((call) => call.send(String(call.header('x-theme'))));
+      const answers = [...visits(3, { 'x-theme': 'dark' }), ...visits(3, { 'x-theme': 'light' })];
+      await until(1, 5);
+      gates[0]?.open();
+      await until(2, 2);
+      gates[1]?.open();
+      const texts = await Promise.all(answers);
+      expect(texts.map((text) => text.split(' ')[1])).toEqual([...Array(3).fill('dark'), ...Array(3).fill('light')]);
+      expect(gates).toHaveLength(2);
+    });
+
+    test('a handler that fails fails its own request: the next one runs it, the others go on waiting', async () => {
+      const { gates, visits, until } = await gated((call, run) => {
+        if (run === 1) call.status(500);
+        call.send(`run ${run}`);
+      });
+      const answers = visits(5);
+      await until(1, 4);
+      gates[0]?.open();
+      await until(2, 3);
+      gates[1]?.open();
+      const texts = (await Promise.all(answers)).map((text) => text.split(' ').slice(0, 3).join(' '));
+      expect(texts.filter((text) => text === '500 run 1')).toHaveLength(1);
+      expect(texts.filter((text) => text === '200 run 2')).toHaveLength(4);
+    });
+
+    test('what cannot be stored is made by all of them at once', async () => {
+      const { gates, visits, until } = await gated((call, run) => {
+        call.set('Set-Cookie', `run=${run}`);
+        call.send(`run ${run}`);
+      });
+      const answers = visits(5);
+      await until(1, 4);
+      gates[0]?.open();
+      await until(5, 0);
+      for (const one of gates) one.open();
+      expect(new Set(await Promise.all(answers))).toHaveLength(5);
+      // Nobody waits for it the next time.
+      const again = visits(3);
+      await until(8, 0);
+      for (const one of gates) one.open();
+      await Promise.all(again);
+    });
+  });
+});
