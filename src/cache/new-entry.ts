@@ -45,13 +45,17 @@ export function newEntry(
   const isLate = youngest >= since - (store === undefined ? 0 : CLOCK_SKEW);
   // An entry is not served in the millisecond in which it expires, and what is made in its last one is still late.
   const end = youngest + maxDataAge + (store === undefined ? 0 : CLOCK_SKEW + 1);
+  const expires = isLate ? Math.min(dependencies.expires, end) : dependencies.expires;
+  const provisional = isLate || dependencies.provisional;
   return {
     html,
     dependencies: namesAndTokens(dependencies.tokens),
     templates: dependencies.templates.size === 0 ? NONE : [...dependencies.templates.values()],
     reads,
-    expires: isLate ? Math.min(dependencies.expires, end) : dependencies.expires,
-    provisional: isLate || dependencies.provisional,
+    expires,
+    // What may be older than its tokens is not served a moment longer than promise 2 says.
+    stale: provisional || expires === Number.POSITIVE_INFINITY ? 0 : Math.floor(dependencies.staleUntil - expires),
+    provisional,
     holes: made.holes ?? NONE,
     microseconds: Math.round(cost * 1_000),
   };

@@ -1,6 +1,7 @@
 import type { Identity } from '../model/identity.ts';
 import { currentPart, type PageWatch, type Part } from '../render/ambient.ts';
 import type { Body } from '../render/body.ts';
+import { type End, endAfter } from '../render/lifetime.ts';
 import { AnswerHead } from './answer-head.ts';
 import { PageHoles } from './holes/page-holes.ts';
 import { VisitorVariables } from './holes/visitor-variables.ts';
@@ -56,7 +57,8 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
   /** What the client says about the answer that it has, whatever the handler sees of it. */
   readonly #validators: Validators;
   readonly #started = performance.now();
-  readonly #expires: number;
+  /** When the view ends by its own ttl. */
+  readonly #end: End;
   /** When the handler answered, in milliseconds since 1970. Its lifetimes count from then. */
   #answered: number;
   readonly #done: (reason: MissReason | undefined, detail: string | undefined) => void;
@@ -138,7 +140,7 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
     this.part = { body: this.#body, since: parts.since, mayMissPrivate: true, watch: this };
     const now = settings.views.engine.settings.now();
     this.#answered = now;
-    this.#expires = settings.lifetime === 0 ? Number.POSITIVE_INFINITY : now + settings.lifetime;
+    this.#end = endAfter(settings.lifetime, settings.stale, now);
   }
 
   get wantsBody(): boolean {
@@ -371,12 +373,15 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
     if (repeatsSecret(this.#exchange, parts)) return 'csrf token';
     if (this.#settings.ignoreHost && repeatsHost(this.#exchange, headers, body)) return 'repeats host';
     const lifetime = lifetimeOf(this.#head.said(headers), this.#answered);
+    const { dependencies } = this.#body;
+    dependencies.endAt(this.#end.expires, this.#end.staleUntil);
+    // RFC 9111 lets a shared cache serve nothing stale that says how long it is fresh, unless the server allows it.
+    if (lifetime !== undefined) dependencies.endAt(this.#answered + lifetime);
     return this.#slot.keep({
       view,
       reads: this.#allReads(headers),
-      dependencies: this.#body.dependencies,
+      dependencies,
       since: this.part.since,
-      expires: Math.min(this.#expires, lifetime === undefined ? Number.POSITIVE_INFINITY : this.#answered + lifetime),
       cost: this.cost,
     });
   }

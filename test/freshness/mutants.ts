@@ -96,7 +96,7 @@ export const mutants = {
     foundBy: 'a reader of a part, one of the page around it that knows since when, a save of the part, 2 s pass',
     protection: 'what is around a provisional fragment ends with it',
     file: 'cache/dependencies.ts',
-    text: 'this.expires = Math.min(this.expires, entry.expires);',
+    text: 'this.endAt(entry.expires, entry.expires + entry.stale);',
     instead: '',
   },
   'a hit hands nothing up': {

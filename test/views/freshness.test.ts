@@ -54,10 +54,10 @@ describe.each(kinds)('views are as fresh as fragments, %s', (_kind, kind) => {
   test('after a cold start a view is stored or hits, at each moment', async () => {
     const clock = new Clock();
     const handler: Handler = (call) =>
-      call.render('article.njk', { article: new Article(7), comments: lazy(() => []) });
+      call.render('article.njk', { article: new Article(7, 'A'), comments: lazy(() => []) });
     const { get } = await running([{ path: '/', handler }], {}, { ...kind(), now: clock.now, maxDataAge: '3s' });
     const began = clock.time;
-    const caches: string[] = [];
+    const caches: unknown[] = [];
     for (const wait of [0, 2_999, 3_000, 3_001, 3_500, 3_999, 4_000, 4_001, 4_002, 60_000]) {
       clock.time = began + wait;
       caches.push((await get('/')).cache);
