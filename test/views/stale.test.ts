@@ -62,6 +62,21 @@ describe.each(frameworks)('%s: a view with stale', (_name, start) => {
     expect(await ends(reading, { ttl: 300, stale: '1m' }, { 'Accept-Language': 'de' })).toEqual(['300 360']);
   });
 
+  test('has tokens that live as long', async () => {
+    const store = new TestingStore({ now: clock.now });
+    const ttls: number[] = [];
+    const add = store.addMany.bind(store);
+    store.addMany = (kind, items, call) => {
+      if (kind === 'token') ttls.push(...items.map(({ ttl }) => ttl).filter((ttl) => ttl > 0));
+      return add(kind, items, call);
+    };
+    const day = 86_400;
+    const { get } = await running([{ path: '/', handler: plain, options: { ttl: 300, stale: '10d' } }], {}, { store });
+    await get('/');
+    expect(Math.min(...ttls)).toBeGreaterThanOrEqual(300 + 10 * day);
+    expect(Math.max(...ttls)).toBeLessThanOrEqual(300 + 11 * day);
+  });
+
   test('is made anew when its ttl is over, for now', async () => {
     const { get } = await running(
       [{ path: '/', handler: plain, options: { ttl: 300, stale: '1m' } }],
