@@ -14,6 +14,11 @@ export class Dependencies {
   provisional = false;
   /** The earliest expiry of anything inside, in milliseconds since 1970. */
   expires = Number.POSITIVE_INFINITY;
+  /**
+   * Until when all that is inside may be served, stale or not: the least over all of it, in milliseconds since 1970. Not
+   * before `expires`.
+   */
+  staleUntil = Number.POSITIVE_INFINITY;
 
   /**
    * Adds one name. The token that was read first stays. If the name was bumped in between, the older token then makes
@@ -37,15 +42,26 @@ export class Dependencies {
     const { dependencies } = entry;
     for (let i = 0; i < dependencies.length; i += 2) this.add(dependencies[i] as string, dependencies[i + 1] as Token);
     for (const template of entry.templates) this.addTemplate(template);
-    this.expires = Math.min(this.expires, entry.expires);
+    this.endAt(entry.expires, entry.expires + entry.stale);
     this.provisional ||= entry.provisional;
   }
 
   addAll(inner: Dependencies): void {
     for (const [name, token] of inner.tokens) this.add(name, token);
     for (const template of inner.templates.values()) this.addTemplate(template);
-    this.expires = Math.min(this.expires, inner.expires);
+    this.endAt(inner.expires, inner.staleUntil);
     this.provisional ||= inner.provisional;
+  }
+
+  /**
+   * Adds something that ends.
+   *
+   * @param expires milliseconds since 1970; Infinity for never
+   * @param staleUntil until when it may be served stale after that; not at all by default
+   */
+  endAt(expires: number, staleUntil: number = expires): void {
+    if (expires < this.expires) this.expires = expires;
+    if (staleUntil < this.staleUntil) this.staleUntil = staleUntil;
   }
 
   /** Returns the youngest token. Tokens start with their time, so they compare as text. */

@@ -81,7 +81,7 @@ export class Entries {
     this.drop(memoryKey, entry);
     if (this.#shared === undefined || stored === undefined) return;
     this.#write(this.#shared, [
-      { ...stored, entry: { ...entry, html: '', expires: 0, provisional: false }, isReplacing: true },
+      { ...stored, entry: { ...entry, html: '', expires: 0, stale: 0, provisional: false }, isReplacing: true },
     ]);
   }
 
@@ -101,6 +101,25 @@ export class Entries {
    */
   judge({ dependencies, expires }: Pick<Entry, 'dependencies' | 'expires'>, reader: TokenReader): Verdict {
     if (expires !== Number.POSITIVE_INFINITY && expires <= this.#now()) return 'invalid';
+    return this.#judgeTokens(dependencies, reader);
+  }
+
+  /**
+   * Judges an entry that has expired: `valid` means that it may be served stale. Its ttl is over, but not the time that
+   * `stale=` gives beyond it, and its tokens are what they were: after a bump nothing is served stale.
+   *
+   * Ask only where {@link judge} has said `invalid`, and only for a page while somebody else makes the entry anew.
+   */
+  judgeStale(
+    { dependencies, expires, stale }: Pick<Entry, 'dependencies' | 'expires' | 'stale'>,
+    reader: TokenReader,
+  ): Verdict {
+    if (stale === 0) return 'invalid';
+    const now = this.#now();
+    return expires <= now && now < expires + stale ? this.#judgeTokens(dependencies, reader) : 'invalid';
+  }
+
+  #judgeTokens(dependencies: readonly string[], reader: TokenReader): Verdict {
     let verdict: Verdict = 'valid';
     for (let i = 0; i < dependencies.length; i += 2) {
       const token = reader.token(dependencies[i] as string);
@@ -153,8 +172,8 @@ export class Entries {
   }
 
   /** Whether an entry can never be served again, as far as tokens already read tell. Asks for none. */
-  #isDead({ dependencies, expires }: Entry, reader: TokenReader): boolean {
-    if (expires <= this.#now()) return true;
+  #isDead({ dependencies, expires, stale }: Entry, reader: TokenReader): boolean {
+    if (expires + stale <= this.#now()) return true;
     for (let i = 0; i < dependencies.length; i += 2) {
       const token = reader.knownToken(dependencies[i] as string);
       if (token !== undefined && token !== dependencies[i + 1]) return true;
@@ -165,15 +184,16 @@ export class Entries {
   #write(shared: SharedEntries, written: readonly Written[]): void {
     this.#background.start(() =>
       shared.write(
-        written.map((each) => ({ ...each, ttl: this.#seconds(each.entry.expires) })),
+        written.map((each) => ({ ...each, ttl: this.#seconds(each.entry) })),
         WRITE_TIMEOUT,
       ),
     );
   }
 
-  #seconds(expires: number): number {
+  /** For how long the store keeps an entry: as long as it may be served, stale or not. */
+  #seconds({ expires, stale }: Entry): number {
     if (expires === Number.POSITIVE_INFINITY) return 0;
-    return Math.max(1, Math.ceil((expires - this.#now()) / 1_000));
+    return Math.max(1, Math.ceil((expires + stale - this.#now()) / 1_000));
   }
 }
 
@@ -195,6 +215,7 @@ function recordOf(shape: ReadShape): Entry {
     templates: [],
     reads: NOTHING_READ,
     expires: Number.POSITIVE_INFINITY,
+    stale: 0,
     provisional: false,
     holes: [],
     microseconds: 0,

@@ -24,6 +24,11 @@ export interface Entry {
   readonly reads: Reads;
   /** Milliseconds since 1970; Infinity for never. */
   readonly expires: number;
+  /**
+   * For how many milliseconds after `expires` it may be served stale; 0 for not at all. A whole number, and not the time
+   * when that ends, because V8 keeps times as separate objects.
+   */
+  readonly stale: number;
   /** True if the data may be older than the tokens. Such an entry lives briefly and never replaces a valid one. */
   readonly provisional: boolean;
   /** Places in the html that are filled anew for every page, in the order of the html. */
@@ -87,11 +92,11 @@ export interface StoredEntry {
  * JSON, which escapes it.
  */
 export function writeEntry({ canonical, entry }: StoredEntry, key: string): string {
-  const { html, dependencies, templates, reads, provisional, microseconds } = entry;
+  const { html, dependencies, templates, reads, stale, provisional, microseconds } = entry;
   const expires = entry.expires === Number.POSITIVE_INFINITY ? null : entry.expires;
   const [shape, values] = writeReads(reads);
   const holes = writeHoles(entry.holes);
-  const head: unknown[] = [dependencies, templates, values, expires, provisional, microseconds, holes];
+  const head: unknown[] = [dependencies, templates, values, expires, stale, provisional, microseconds, holes];
   const isLossy = LONE_SURROGATE.test(html);
   if (canonical !== key || isLossy) head.push(canonical);
   if (isLossy) head.push(html);
@@ -104,8 +109,10 @@ export function readEntry(text: string, key: string): StoredEntry | undefined {
   const endOfShape = text.indexOf('\n', endOfHead + 1);
   if (endOfHead === -1 || endOfShape === -1) return undefined;
   try {
-    const [dependencies, templates, values, expires, provisional, microseconds, written, canonical = key, escaped] =
-      JSON.parse(text.slice(0, endOfHead));
+    const [dependencies, templates, values, expires, stale, provisional, microseconds, written, ...others] = JSON.parse(
+      text.slice(0, endOfHead),
+    );
+    const [canonical = key, escaped] = others;
     const html = escaped ?? text.slice(endOfShape + 1);
     const reads = parseReads(text.slice(endOfHead + 1, endOfShape), values);
     const holes = typeof html === 'string' ? readHoles(written, html, areVariables) : undefined;
@@ -117,6 +124,7 @@ export function readEntry(text: string, key: string): StoredEntry | undefined {
       templates,
       reads,
       expires: expires ?? Number.POSITIVE_INFINITY,
+      stale,
       provisional,
       holes,
       microseconds,
@@ -127,7 +135,7 @@ export function readEntry(text: string, key: string): StoredEntry | undefined {
   }
 }
 
-function isEntry({ html, dependencies, templates, expires, provisional, microseconds }: Entry): boolean {
+function isEntry({ html, dependencies, templates, expires, stale, provisional, microseconds }: Entry): boolean {
   return (
     typeof html === 'string' &&
     areTexts(dependencies) &&
@@ -137,10 +145,14 @@ function isEntry({ html, dependencies, templates, expires, provisional, microsec
     templates.length <= MAX_TEMPLATES &&
     templates.every(isTemplateDependency) &&
     typeof expires === 'number' &&
+    isCount(stale) &&
     typeof provisional === 'boolean' &&
-    Number.isSafeInteger(microseconds) &&
-    microseconds >= 0
+    isCount(microseconds)
   );
+}
+
+function isCount(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0;
 }
 
 function isTemplateDependency(value: unknown): boolean {

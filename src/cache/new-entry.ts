@@ -11,6 +11,19 @@ export const CLOCK_SKEW = 1_000;
  * Makes the entry of a body that was just rendered. It is provisional if a name was bumped so late that the data may
  * have been read before.
  *
+ * Promise 2, with a store, where the clocks of no two processes differ by more than {@link CLOCK_SKEW}:
+ *
+ * - **What is not late is made from data read after the bump.** Data read before the bump was read, on the clock of the
+ *   process that renders, at most `CLOCK_SKEW` after the time in the token. So `since` is not later than that either.
+ * - **What is late ends in time.** Its last moment is the time in the token, `maxDataAge` and `CLOCK_SKEW`, on the clock
+ *   of the process that serves it. Where that clock shows what the clock of the bump shows, this is `maxDataAge` + 1 s
+ *   after the bump. Where it is slow, it is as much later as the two clocks differ, so never over `maxDataAge` + 2 s.
+ * - **There is always something that can be stored.** A page that does not know since when its data was read takes
+ *   `maxDataAge` before now. While that is late, the last moment of a late entry has not passed.
+ *
+ * An earlier end would leave a time in which each page renders everything: entries would be late, and over already. A
+ * later one would be needed by nobody.
+ *
  * @param made `cost`: milliseconds the rendering took; `since`: earliest time its data was read, in milliseconds since
  * 1970; `youngest`: token of the last bump, if the dependencies have younger ones that no bump has made
  */
@@ -28,15 +41,21 @@ export function newEntry(
 ): Entry {
   const { html, cost, since } = made;
   const youngest = tokenTime(made.youngest ?? dependencies.youngest());
-  // Promise 2: a name was bumped so late that the data may have been read before the bump.
+  // A name was bumped so late that the data may have been read before the bump.
   const isLate = youngest >= since - (store === undefined ? 0 : CLOCK_SKEW);
+  // An entry is not served in the millisecond in which it expires, and what is made in its last one is still late.
+  const end = youngest + maxDataAge + (store === undefined ? 0 : CLOCK_SKEW + 1);
+  const expires = isLate ? Math.min(dependencies.expires, end) : dependencies.expires;
+  const provisional = isLate || dependencies.provisional;
   return {
     html,
     dependencies: namesAndTokens(dependencies.tokens),
     templates: dependencies.templates.size === 0 ? NONE : [...dependencies.templates.values()],
     reads,
-    expires: isLate ? Math.min(dependencies.expires, youngest + maxDataAge) : dependencies.expires,
-    provisional: isLate || dependencies.provisional,
+    expires,
+    // What may be older than its tokens is not served a moment longer than promise 2 says.
+    stale: provisional || expires === Number.POSITIVE_INFINITY ? 0 : Math.floor(dependencies.staleUntil - expires),
+    provisional,
     holes: made.holes ?? NONE,
     microseconds: Math.round(cost * 1_000),
   };

@@ -15,7 +15,7 @@ import type { Bodies, Body } from './body.ts';
 import { Changing, type Made, type PathValues } from './changing.ts';
 import type { FragmentBody, FragmentCall, RenderedBody, Use } from './fragment-call.ts';
 import { elapsed, reportFragment } from './fragment-report.ts';
-import { expiryOf } from './lifetime.ts';
+import { endOf } from './lifetime.ts';
 import type { FragmentMakings } from './making/fragment-makings.ts';
 import type { Render } from './render.ts';
 import type { RenderedToVerify } from './verify/watch.ts';
@@ -100,7 +100,8 @@ export class FragmentMaker {
       return this.uncached(render, call, 'hole lost');
     }
     const { dependencies } = body;
-    dependencies.expires = Math.min(dependencies.expires, expiryOf(call.operands, started));
+    const { expires, staleUntil } = endOf(call.operands, started);
+    dependencies.endAt(expires, staleUntil);
     const found = rendered.reads ?? { reads: NOTHING_READ };
     if (!('reads' in found)) body.refuse(found.uncached);
     body.close();

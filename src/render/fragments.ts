@@ -197,6 +197,8 @@ export class Fragments {
     const { render, call, key, started } = use;
     if (this.bodies.current !== undefined) {
       this.bodies.current.dependencies.addEntry(entry);
+      // The entry may have been made with a later `until=`, up to which it could be served stale.
+      this.bodies.current.dependencies.endAt(latest(call.operands.until));
       this.#maker.repeat(use, entry.reads);
     }
     if (outcome === 'hit') this.#hit(render, key, entry);

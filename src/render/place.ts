@@ -20,6 +20,8 @@ export interface Operands {
   readonly ttl: unknown;
   /** When the fragment expires at the latest, beside its ttl; null or undefined for no such time. */
   readonly until: unknown;
+  /** How long it may be served after its ttl while somebody makes it anew; null or undefined for not at all. */
+  readonly stale: unknown;
   readonly keys: readonly unknown[];
   readonly type: unknown;
   readonly using: unknown;

@@ -31,10 +31,11 @@ type Values = readonly [
   using: unknown,
   when: unknown,
   until: unknown,
+  stale: unknown,
 ];
 
 /**
- * `{% cachesweeper model ttl key… [type=] [using=] [when=] [until=] [except=] %} … {% endcachesweeper %}`
+ * `{% cachesweeper model ttl key… [type=] [using=] [when=] [until=] [stale=] [except=] %} … {% endcachesweeper %}`
  *
  * What Nunjucks calls are functions bound to this object, because a clone of it has no private fields.
  */
@@ -59,7 +60,7 @@ export class FragmentTag {
     const met = this.#met.get(parser) ?? { fragments: 0, depth: 0 };
     this.#met.set(parser, met);
     const ordinal = met.fragments++;
-    const args = parseArguments(parser, lexer, tag, ['type', 'using', 'when', 'until', 'except']);
+    const args = parseArguments(parser, lexer, tag, ['type', 'using', 'when', 'until', 'stale', 'except']);
     const [model, ttl] = args.operands;
     if (model === undefined || ttl === undefined) {
       const missing = model === undefined ? 'a model and a ttl' : 'a ttl behind the model';
@@ -116,6 +117,7 @@ export class FragmentTag {
           keyword('using', null),
           keyword('when', true),
           keyword('until', null),
+          keyword('stale', null),
         ]),
         emitter.symbols(handed),
       ],
@@ -132,7 +134,7 @@ export class FragmentTag {
     frame: Frame,
     markSafe: MarkSafe,
     baked: string,
-    [model, ttl, keys, type, using, when, until]: Values,
+    [model, ttl, keys, type, using, when, until, stale]: Values,
     handed: readonly unknown[],
     body: CompiledBody,
   ): unknown => {
@@ -158,7 +160,7 @@ export class FragmentTag {
           handed: { names: site.handed, values: handed },
           markSafe,
         },
-        { model, ttl, until, keys, type, using },
+        { model, ttl, until, stale, keys, type, using },
         isUnknown ? 'unknown template' : when ? undefined : 'when',
       );
       return markSafe(runningNow() === page ? this.#fragments.run(page.render, call) : this.#runAs(page, call));

@@ -1,4 +1,4 @@
-import { ttlMilliseconds } from '../render/lifetime.ts';
+import { isStaleValue, STALE_VALUES, staleMilliseconds, ttlMilliseconds } from '../render/lifetime.ts';
 import { badOption, checkNames } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
 import { type CookieName, DEFAULT_COOKIES, type IsSession, identifies } from './http/session-cookies.ts';
@@ -23,6 +23,14 @@ export interface ViewOptions<R = unknown, S = unknown> {
   readonly sweeper: SweeperLike;
   /** Time to live: seconds, or text such as "10m". 0: the view does not expire and ends only with a bump. */
   readonly ttl: number | string;
+  /**
+   * How long a view may be served after its ttl while one request makes it anew: seconds, or text such as "1m". Never
+   * after a bump, nor beyond a lifetime in the headers of its handler. Default: not at all.
+   *
+   * @example
+   * cacheView({ sweeper, ttl: '5m', stale: '1m' })
+   */
+  readonly stale?: number | string;
   /** Name of the route, for `expireView({ name })`. */
   readonly name?: string;
   /** Pattern of the route, so that `expireView({ name, params })` can return urls. Default: learnt from the route. */
@@ -103,6 +111,8 @@ export interface ViewSettings {
   readonly views: Views;
   /** Milliseconds; 0 for no expiry. */
   readonly lifetime: number;
+  /** Milliseconds that a view may be served after its lifetime; 0 for none. */
+  readonly stale: number;
   readonly name: string | undefined;
   readonly path: string | undefined;
   readonly ignoreHost: boolean;
@@ -141,6 +151,7 @@ const areTexts: Check = (value) => Array.isArray(value) && value.every(isText);
 const CHECKS: { readonly [K in keyof ViewOptions]-?: readonly [Check, expected: string] } = {
   sweeper: [(value) => viewsOf(value) !== undefined, 'a CacheSweeper'],
   ttl: [(value) => value !== undefined, 'seconds, or text such as "10m"'],
+  stale: [isStaleValue, STALE_VALUES],
   name: [isText, 'a name'],
   path: [(value) => isText(value) && (value as string).startsWith('/'), 'a route\'s pattern that begins with "/"'],
   ignoreHost: [isBoolean, 'true or false'],
@@ -192,6 +203,7 @@ export function checkViewOptions<R, S>(given: ViewOptions<R, S>, where = 'cacheV
   return Object.freeze({
     views: viewsOf(given.sweeper) as Views,
     lifetime: ttlMilliseconds(given.ttl),
+    stale: staleMilliseconds(given.stale),
     name: given.name,
     path: given.path,
     ignoreHost: given.ignoreHost ?? false,

@@ -1,6 +1,7 @@
 import type { Identity } from '../model/identity.ts';
 import { currentPart, type PageWatch, type Part } from '../render/ambient.ts';
 import type { Body } from '../render/body.ts';
+import { type End, endAfter } from '../render/lifetime.ts';
 import type { Maker } from '../render/making/maker.ts';
 import { AnswerHead } from './answer-head.ts';
 import { PageHoles } from './holes/page-holes.ts';
@@ -58,7 +59,8 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
   /** What the client says about the answer that it has, whatever the handler sees of it. */
   readonly #validators: Validators;
   readonly #started = performance.now();
-  readonly #expires: number;
+  /** When the view ends by its own ttl. */
+  readonly #end: End;
   /** When the handler answered, in milliseconds since 1970. Its lifetimes count from then. */
   #answered: number;
   readonly #done: (reason: MissReason | undefined, detail: string | undefined) => void;
@@ -143,7 +145,7 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
     this.part = { body: this.#body, since: parts.since, mayMissPrivate: true, maker: parts.maker, watch: this };
     const now = settings.views.engine.settings.now();
     this.#answered = now;
-    this.#expires = settings.lifetime === 0 ? Number.POSITIVE_INFINITY : now + settings.lifetime;
+    this.#end = endAfter(settings.lifetime, settings.stale, now);
   }
 
   get wantsBody(): boolean {
@@ -347,16 +349,16 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
     const { views } = this.#settings;
     const keep = () =>
       this.#keep(sent).then(
-        (reason) => this.#end(reason, this.#detailOf(reason)),
+        (reason) => this.#conclude(reason, this.#detailOf(reason)),
         (error) => {
           views.report(error);
-          this.#end('error');
+          this.#conclude('error');
         },
       );
-    if (!views.engine.entries.inBackground(keep)) this.#end('too large');
+    if (!views.engine.entries.inBackground(keep)) this.#conclude('too large');
   }
 
-  #end(reason: MissReason | undefined, detail?: string): void {
+  #conclude(reason: MissReason | undefined, detail?: string): void {
     if (reason === undefined) this.making?.kept(this.#slot.kept);
     else this.making?.refused(reason);
     this.#done(reason, detail);
@@ -385,12 +387,15 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
     if (repeatsSecret(this.#exchange, parts)) return 'csrf token';
     if (this.#settings.ignoreHost && repeatsHost(this.#exchange, headers, body)) return 'repeats host';
     const lifetime = lifetimeOf(this.#head.said(headers), this.#answered);
+    const { dependencies } = this.#body;
+    dependencies.endAt(this.#end.expires, this.#end.staleUntil);
+    // RFC 9111 lets a shared cache serve nothing stale that says how long it is fresh, unless the server allows it.
+    if (lifetime !== undefined) dependencies.endAt(this.#answered + lifetime);
     return this.#slot.keep({
       view,
       reads: this.#allReads(headers),
-      dependencies: this.#body.dependencies,
+      dependencies,
       since: this.part.since,
-      expires: Math.min(this.#expires, lifetime === undefined ? Number.POSITIVE_INFINITY : this.#answered + lifetime),
       cost: this.cost,
     });
   }

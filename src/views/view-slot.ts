@@ -35,11 +35,10 @@ export interface MadeView {
   readonly view: StoredView;
   /** What was read of the request to make it, with the texts of what was found. */
   readonly reads: ReadonlyMap<ReadName, ValueText>;
-  /** All that it was made from, including the view's own names. */
+  /** All that it was made from, including the view's own names; and when it ends. */
   readonly dependencies: Dependencies;
-  /** Earliest time its data was read, and its expiry, in milliseconds since 1970. */
+  /** Earliest time its data was read, in milliseconds since 1970. */
   readonly since: number;
-  readonly expires: number;
   /** Time to make it, in milliseconds. */
   readonly cost: number;
 }
@@ -207,7 +206,7 @@ export class ViewSlot {
 
   /** Stores a view; returns the reason if it is not stored. Needs no time unless names need tokens. */
   keep(made: MadeView): NotStored | undefined | Promise<NotStored | undefined> {
-    const { view, reads, dependencies, expires } = made;
+    const { view, reads, dependencies } = made;
     if (dependencies.tokens.size + this.#guards.size > MAX_DEPENDENCIES) return 'too many dependencies';
     const reason = reasonOf([...reads]);
     if (reason !== undefined) return reason;
@@ -217,7 +216,6 @@ export class ViewSlot {
     const record = this.#recordWith(found);
     if (record === undefined) return 'reads too much';
     if (!isSmall(view)) return 'too large';
-    dependencies.expires = Math.min(dependencies.expires, expires);
     // The tokens of guards tell when something was bumped last; those made for this view do not.
     let youngest = dependencies.youngest();
     for (const guard of this.#guards.values()) if (guard > youngest) youngest = guard;
@@ -228,8 +226,9 @@ export class ViewSlot {
 
   /** Makes tokens for the names that have none; false if one of them was bumped since the request began. */
   async #claim(dependencies: Dependencies): Promise<boolean> {
-    const left = (dependencies.expires - this.#engine.settings.now()) / 1_000;
-    if (left <= 0) return false;
+    const now = this.#engine.settings.now();
+    if (dependencies.expires <= now) return false;
+    const left = (dependencies.staleUntil - now) / 1_000;
     const ttl = Math.ceil(Math.min(left, MAX_CLAIM) + CLAIM_MARGIN);
     if (!(await this.#reader.claim(this.#guards, ttl))) return false;
     for (const name of this.#guards.keys()) dependencies.add(name, this.#token(name));
@@ -251,7 +250,7 @@ export class ViewSlot {
     const kept = new Map<string, readonly KeyedEntry[]>([[memoryKey, [{ entry, stored }]]]);
     if (record !== this.#record) {
       const made = { html: writeRecord(record), cost: 0, since, youngest };
-      const base = newEntry(settings, made, this.#ownDependencies(entry.expires));
+      const base = newEntry(settings, made, this.#ownDependencies(entry));
       kept.set(this.#keys.memoryKey, [{ entry: base, stored: this.#stored([]) }]);
     }
     entries.keep({ kept, found: NONE, records: NONE, reader: this.#reader });
@@ -269,10 +268,11 @@ export class ViewSlot {
     return { reads: found.map(([name]) => name), stored: [...new Set([...stored, values])] };
   }
 
-  #ownDependencies(expires: number): Dependencies {
+  /** Returns what the record of an address depends on. It lives as long as the view that it was written for. */
+  #ownDependencies({ expires, stale }: Entry): Dependencies {
     const own = new Dependencies();
     for (const name of new Set(this.#keys.identities.flatMap(dependencyNames))) own.add(name, this.#token(name));
-    own.expires = expires;
+    own.endAt(expires, expires + stale);
     return own;
   }
 

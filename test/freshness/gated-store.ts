@@ -19,10 +19,12 @@ export interface Stage {
   readonly steps: Steps;
   readonly server: Server;
   readonly time: () => number;
+  /** The time on the clock of a process. */
+  readonly clockOf: (process: string) => number;
   readonly faults: boolean;
   /** What is carried out late is deleted at once, as MemcachedStore does. */
   readonly takesBack: boolean;
-  /** Tokens that were made at some time were written. */
+  /** Tokens that were made at some time, on the clock of their maker, were written. */
   readonly wrote: (names: readonly string[], madeAt: number) => void;
   /** Tokens were read. */
   readonly readTokens: () => void;
@@ -93,7 +95,7 @@ export class GatedStore implements Store {
     each: (key: string, index: number) => T,
   ): Promise<readonly T[]> {
     const stage = this.#stage();
-    const calledAt = stage.time();
+    const calledAt = stage.clockOf(this.#process);
     const carryOut = () => {
       const answers = keys.map(each);
       const isToken = touches.writes?.[0]?.startsWith('token ') ?? touches.reads?.[0]?.startsWith('token ');

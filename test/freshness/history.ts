@@ -47,16 +47,19 @@ export interface Rendered {
 /** A token was written to the store. */
 export interface Minted {
   readonly name: string;
-  /** In the order of events its writing, on the clock its making. */
+  /** In the order of events its writing, on the clock of its maker its making. */
   readonly when: Moment;
 }
 
 export interface Rules {
   /** Milliseconds, as the option. */
   readonly maxDataAge: number;
-  /** Milliseconds by which clocks differ. */
-  readonly skew: number;
+  /** By how many milliseconds the clock of a process is wrong: below 0 if it is slow. Default: all are right. */
+  readonly clocks?: Readonly<Record<string, number>>;
 }
+
+/** Milliseconds for which a late entry lives longer with a store, whose clients have clocks of their own. */
+export const CLOCK_SKEW = 1_000;
 
 /** Why a row was shown in the version it was; the last two are promise 2. */
 export type Excuse = 'fresh' | 'own' | 'late' | 'slow';
@@ -135,7 +138,7 @@ class Judge {
     if (knewAt(made) < writtenAt(last)) return `v${last.rows.get(row)} was bumped after it was made`;
     if (this.#isSlow(made, row)) return 'slow';
     const until = this.#until(render, chain);
-    return render.began.time < until ? 'late' : `${render.began.time - until} ms beyond promise 2`;
+    return render.began.time <= until ? 'late' : `${render.began.time - until} ms beyond promise 2`;
   }
 
   /** Its data was older than promise 2 asks, and nobody said so. */
@@ -144,8 +147,9 @@ class Judge {
     return read !== undefined && made.since === undefined && made.began.time - read.when.time > this.#rules.maxDataAge;
   }
 
-  /** When the last of the entries that a row came in, one in the other, must have ended by promise 2. */
+  /** Until when promise 2 lets the entries live that a row came in, one in the other: the first that ends ends it. */
   #until(render: Rendered, chain: readonly Shown[]): number {
+    const { maxDataAge, clocks = {} } = this.#rules;
     let until = Number.POSITIVE_INFINITY;
     const makers = new Set([render.id]);
     for (const shown of chain) {
@@ -160,9 +164,10 @@ class Judge {
         const minted = this.#minted.get(name)?.filter(({ at }) => at < knew);
         for (const { time } of minted ?? []) last = Math.max(last, time);
       }
-      until = Math.min(until, last + this.#rules.maxDataAge + this.#rules.skew);
+      until = Math.min(until, last + maxDataAge + CLOCK_SKEW);
     }
-    return until;
+    // Tokens and entries carry times of their makers' clocks. Whoever serves compares them with its own.
+    return until - (clocks[render.process] ?? 0);
   }
 }
 

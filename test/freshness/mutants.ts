@@ -71,12 +71,19 @@ export const mutants = {
     text: 'const isLate = youngest >= since - (store === undefined ? 0 : CLOCK_SKEW);',
     instead: 'const isLate = false;',
   },
+  'what is late lives a millisecond too long': {
+    foundBy: 'one reader, a save, the token is lost, 2 s pass',
+    protection: 'what is late ends maxDataAge and a second of clock skew after the last bump',
+    file: 'cache/new-entry.ts',
+    text: 'CLOCK_SKEW + 1)',
+    instead: 'CLOCK_SKEW + 2)',
+  },
   'clocks are all alike': {
     foundBy: 'one reader that knows since when, a save by a clock that is a second late, 2 s pass',
     protection: 'a second of clock skew is allowed for',
     file: 'cache/new-entry.ts',
-    text: 'store === undefined ? 0 : CLOCK_SKEW',
-    instead: '0',
+    text: 'since - (store === undefined ? 0 : CLOCK_SKEW)',
+    instead: 'since',
   },
   'a page’s data is as young as its render': {
     foundBy: 'one reader, a save, the token is lost, 2 s pass',
@@ -89,7 +96,7 @@ export const mutants = {
     foundBy: 'a reader of a part, one of the page around it that knows since when, a save of the part, 2 s pass',
     protection: 'what is around a provisional fragment ends with it',
     file: 'cache/dependencies.ts',
-    text: 'this.expires = Math.min(this.expires, entry.expires);',
+    text: 'this.endAt(entry.expires, entry.expires + entry.stale);',
     instead: '',
   },
   'a hit hands nothing up': {

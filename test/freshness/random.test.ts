@@ -31,11 +31,16 @@ const loss: fc.Arbitrary<Actor> = fc.record({
 /** No step takes longer than a store's deadline: what it carries out later is in docs/reliability.md. */
 const wait: fc.Arbitrary<Actor> = fc.constant({ does: 'wait', milliseconds: 900 });
 
-const scenario: fc.Arbitrary<Scenario> = fc.record({
+/** No two differ by more than a second. */
+const clock = fc.integer({ min: -500, max: 500 });
+const clocks = fc.oneof(fc.constant({}), fc.record({ a: clock, b: clock, c: clock }));
+
+const drawn: fc.Arbitrary<Scenario> = fc.record({
   page: fc.constantFrom<Page>('plain', 'using', 'nested', 'lazy', 'depends'),
   start: fc.constantFrom('cold' as const, 'warm' as const),
   memory: fc.boolean(),
   faults: fc.integer({ min: 0, max: 3 }),
+  clocks,
   actors: fc
     .tuple(
       fc.array(reader, { minLength: 2, maxLength: 4 }),
@@ -45,6 +50,11 @@ const scenario: fc.Arbitrary<Scenario> = fc.record({
     )
     .map((actors) => actors.flat()),
 });
+
+/** The second that is allowed for clocks is also the one for a store that is slow: clocks are right where time passes. */
+const scenario = drawn.map(
+  (given): Scenario => (given.actors.some(({ does }) => does === 'wait') ? { ...given, clocks: {} } : given),
+);
 
 const { FRESHNESS_SEED } = globalThis.process.env;
 

@@ -137,6 +137,13 @@ const all = {
     pages: ['plain', 'nested'],
     more: { clocks: { b: -1_000 } },
   },
+  'two readers whose clocks differ by a second, a save, 2 s pass': {
+    isForCi: true,
+    actors: [reader('a'), save('c'), twoSeconds, reader('b')],
+    pages: ['plain'],
+    starts: ['warm'],
+    more: { clocks: { a: 500, b: -500 } },
+  },
   'two readers, a save, the token is lost': {
     isForCi: true,
     actors: [reader('a'), reader('b'), save('c'), loss],

@@ -98,7 +98,7 @@ export async function runSite(
     const counts = await Promise.all(started.map((worker) => worker.stop()));
     const history = new History();
     for (const log of logs) await readLog(log, history);
-    const judgement = history.judge({ maxDataAge: orders.maxDataAge, skew: 0 });
+    const judgement = history.judge({ maxDataAge: orders.maxDataAge });
     return { ...judgement, renders: history.renders.size, saves: history.bumps.length, counted: sum(counts) };
   } finally {
     rmSync(folder, { recursive: true, force: true });

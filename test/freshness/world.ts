@@ -2,7 +2,7 @@ import nunjucks from 'nunjucks';
 import type * as library from 'nunjucks-cachesweeper';
 import { ObjectLoader } from '../support/loaders.ts';
 import { GatedStore, Server, type Stage, tokenKey } from './gated-store.ts';
-import { type Bump, History, type Moment, type Rendered, type Shown } from './history.ts';
+import { type Bump, CLOCK_SKEW, History, type Moment, type Rendered, type Shown } from './history.ts';
 import { models, type Page, rowsOf, templates } from './pages.ts';
 import type { Actor, Outcome, Scenario, Type } from './scenario.ts';
 import { sleeper } from './sleeper.ts';
@@ -55,8 +55,7 @@ export class World {
     sleeper.sleep = undefined;
     if (!isWhole) return undefined;
     const unshared = await this.#probe();
-    const skew = Math.max(0, ...Object.values(this.#clocks).map(Math.abs));
-    const { violations, counts } = this.#history.judge({ maxDataAge: MAX_DATA_AGE, skew });
+    const { violations, counts } = this.#history.judge({ maxDataAge: MAX_DATA_AGE, clocks: this.#clocks });
     return {
       steps: steps.taken,
       violations: [...violations, ...unshared],
@@ -175,9 +174,12 @@ export class World {
     this.#time += SETTLED;
   }
 
-  /** Renders by both processes at the end: at once, at the end of promise 2, and when all has settled. */
+  /** Renders by both processes at the end: at once, right behind the end of promise 2, and when all has settled. */
   async #probe(): Promise<string[]> {
-    const ends = this.#history.minted.map(({ when }) => when.time + MAX_DATA_AGE).filter((end) => end > this.#time);
+    const slowest = Math.max(0, ...Object.values(this.#clocks).map((clock) => -clock));
+    const ends = this.#history.minted
+      .map(({ when }) => when.time + MAX_DATA_AGE + CLOCK_SKEW + slowest + 1)
+      .filter((end) => end > this.#time);
     const times = [this.#time, Math.max(this.#time, ...ends), this.#time + SETTLED];
     for (const [i, time] of times.entries()) {
       this.#time = Math.max(this.#time, time);
@@ -214,6 +216,7 @@ export class World {
       steps: this.#steps,
       server: this.#server,
       time: () => this.#time,
+      clockOf: (process) => this.#now(process),
       faults: this.#faults,
       takesBack: this.#takesBack,
       wrote: (names, madeAt) => {

@@ -22,6 +22,7 @@ const entryOf = (html: string): Entry => ({
   templates: [],
   reads: NOTHING_READ,
   expires: Number.POSITIVE_INFINITY,
+  stale: 0,
   provisional: false,
   holes: [],
   microseconds: 0,

@@ -11,6 +11,7 @@ function entry(html: string, more: Partial<Entry> = {}): Entry {
     templates: [],
     reads: NOTHING_READ,
     expires: Number.POSITIVE_INFINITY,
+    stale: 0,
     provisional: false,
     holes: [],
     microseconds: 1_000,

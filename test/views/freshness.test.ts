@@ -26,7 +26,7 @@ describe.each(kinds)('views are as fresh as fragments, %s', (_kind, kind) => {
     return { ...site, clock };
   }
 
-  test('a bump while the handler runs: what it had read is served for maxDataAge, and no longer', async () => {
+  test('a bump while the handler runs: what it had read is served for maxDataAge (and a second with a store), and no longer', async () => {
     const article = new Article(7, 'Old');
     let reading: ReturnType<typeof gate> | undefined;
     const asked = gate();
@@ -47,8 +47,23 @@ describe.each(kinds)('views are as fresh as fragments, %s', (_kind, kind) => {
     reading.open(undefined);
     reading = undefined;
     expect((await early).text).toContain('Old');
-    clock.advance(3_001);
+    clock.advance('store' in kind() ? 4_001 : 3_001);
     expect((await get('/')).text).toContain('New');
+  });
+
+  test('after a cold start a view is stored or hits, at each moment', async () => {
+    const clock = new Clock();
+    const handler: Handler = (call) =>
+      call.render('article.njk', { article: new Article(7, 'A'), comments: lazy(() => []) });
+    const { get } = await running([{ path: '/', handler }], {}, { ...kind(), now: clock.now, maxDataAge: '3s' });
+    const began = clock.time;
+    const caches: unknown[] = [];
+    for (const wait of [0, 2_999, 3_000, 3_001, 3_500, 3_999, 4_000, 4_001, 4_002, 60_000]) {
+      clock.time = began + wait;
+      caches.push((await get('/')).cache);
+    }
+    const made = caches.filter((cache) => cache !== 'hit');
+    expect(made).toEqual('store' in kind() ? ['miss', 'miss'] : ['miss']);
   });
 
   test('a row that was read before a bump and fresh() asked after it: no 304 for it when maxDataAge has passed', async () => {
