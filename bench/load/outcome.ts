@@ -31,8 +31,11 @@ export function medianOf(outcomes: readonly Outcome[]): Outcome {
   return { loads: of('loads'), median: of('median'), p99: of('p99'), longest: of('longest'), errors: of('errors') };
 }
 
+/** The median, between two values where their number is even: there are few. */
 export function middle(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+  const sorted = values.toSorted((a, b) => a - b);
+  const half = sorted.length / 2;
+  return ((sorted[Math.ceil(half) - 1] ?? 0) + (sorted[Math.floor(half)] ?? 0)) / 2;
 }
 
 /** Whether a goal is met, by the figures as they are printed. */
