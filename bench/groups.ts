@@ -5,6 +5,7 @@ import * as alternatives from './scenarios/alternatives.ts';
 import * as growth from './scenarios/growth.ts';
 import * as holes from './scenarios/holes.ts';
 import * as invalidate from './scenarios/invalidate.ts';
+import * as load from './scenarios/load.ts';
 import * as memory from './scenarios/memory.ts';
 import * as network from './scenarios/network.ts';
 import * as reads from './scenarios/reads.ts';
@@ -13,11 +14,15 @@ import * as views from './scenarios/views.ts';
 
 export interface Group {
   readonly scenarios: readonly Scenario[];
-  /** Rows that compare no times. */
-  readonly rows?: () => readonly Row[] | Promise<readonly Row[]>;
+  /**
+   * Rows that compare no times.
+   *
+   * @param isFull whether all groups are run
+   */
+  readonly rows?: (isFull: boolean) => readonly Row[] | Promise<readonly Row[]>;
 }
 
-/** Under a minute each. */
+/** About a minute each; `load` takes two, and three among all groups. */
 export const groups: Readonly<Record<string, Group>> = {
   memory,
   reads,
@@ -29,4 +34,5 @@ export const groups: Readonly<Record<string, Group>> = {
   views,
   alternatives,
   admission,
+  load,
 };

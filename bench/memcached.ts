@@ -6,8 +6,18 @@ import { Worker } from 'node:worker_threads';
 
 export const HOST = '127.0.0.1';
 
-/** A Memcached of our own on a free port, ended with the benchmark. */
+/** A Memcached of our own, ended with the benchmark. */
+export interface Server {
+  readonly port: number;
+  signal(signal: NodeJS.Signals): void;
+}
+
+/** Starts a Memcached on a free port, and returns that. */
 export async function startMemcached(): Promise<number> {
+  return (await startServer()).port;
+}
+
+export async function startServer(): Promise<Server> {
   const port = await freePort();
   // As root it wants to be told who to become.
   const user = process.getuid?.() === 0 ? ['-u', 'root'] : [];
@@ -15,14 +25,15 @@ export async function startMemcached(): Promise<number> {
   child.once('error', (error) => {
     throw new Error(`the benchmark needs the command memcached (Debian: apt-get install memcached): ${error.message}`);
   });
-  process.once('exit', () => child.kill());
+  // One that stands still would take no other signal.
+  process.once('exit', () => child.kill('SIGKILL'));
   child.unref();
   for (;;) {
     const socket = connect(port, HOST);
     try {
       await once(socket, 'connect');
       socket.destroy();
-      return port;
+      return { port, signal: (signal) => void child.kill(signal) };
     } catch {
       await sleep(20);
     }

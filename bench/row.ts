@@ -7,6 +7,8 @@ export interface Row extends Pick<Scenario, 'scenario' | 'floor' | 'goal' | 'rea
   /** What this machine did, for the record. */
   readonly ours: string;
   readonly other: string;
+  /** A goal that is no ratio. */
+  readonly wanted?: { readonly text: string; readonly isMet: boolean };
 }
 
 export function row({ scenario, floor, goal, reason, fragments }: Scenario, { ratio, ours, other }: Ratio): Row {

@@ -10,3 +10,5 @@ export type { TagStats } from './reporting/stats.ts';
 export type { Added, Kind, Lookup, Store, StoreCall, StoreItem } from './stores/store.ts';
 export { CacheSweeper, type CacheSweeperStats } from './sweeper.ts';
 export type { NunjucksEnvironment } from './template/nunjucks.ts';
+export type { WarmFailure, WarmResult } from './template/warm.ts';
+export type { WarmOptions, WarmPage, WarmPages, WarmProgress } from './template/warm-input.ts';

@@ -24,6 +24,8 @@ import type { UnfinishedReport } from './reporting/report.ts';
 import { Stats, type TagStats } from './reporting/stats.ts';
 import { install, rendersOf } from './template/install.ts';
 import type { Environment, NunjucksEnvironment } from './template/nunjucks.ts';
+import { type WarmResult, warm } from './template/warm.ts';
+import type { WarmOptions, WarmPages } from './template/warm-input.ts';
 import { Background } from './util/background.ts';
 import { badOption } from './util/check-option.ts';
 import { describe } from './util/describe.ts';
@@ -279,6 +281,35 @@ export class CacheSweeper {
   }
 
   /**
+   * Renders pages before visitors ask for them, for example before a deploy takes traffic. Each is rendered as `render`
+   * does it, and its entries are in the store when this resolves. A page that fails does not stop the others.
+   *
+   * @param pages a list, or anything that gives pages one after the other, such as an asynchronous generator. The next one
+   * is taken when it can be rendered
+   * @param options pages at a time (default 4), a listener for progress, an AbortSignal
+   * @returns how many pages were rendered, and the errors of the others
+   * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION and CACHESWEEPER_INSTALL for wrong pages and options: of a list nothing
+   * was rendered; CACHESWEEPER_CLOSED; errors of what gives the pages; the reason of `signal`
+   *
+   * @example
+   * const { rendered, failed } = await sweeper.warm(
+   *   ids.map((id) => ({ env, name: 'article.njk', context: async () => ({ article: await Article.findByPk(id) }) })),
+   *   { onProgress: ({ done, all }) => console.log(`${done} of ${all}`) },
+   * );
+   */
+  async warm(pages: WarmPages, options: WarmOptions = {}): Promise<WarmResult> {
+    this.#checkOpen('nothing can be cached');
+    const { now } = this.#engine.settings;
+    return warm(pages, options, {
+      checkInstalled: ({ env }) => rendersOf(env, this.#engine),
+      render: ({ env, name }, context, since) => this.render(env, name, context, since === undefined ? {} : { since }),
+      written: () => this.#background.settled(),
+      report: this.#listeners.failed,
+      now,
+    });
+  }
+
+  /**
    * Resolves when all background writes and retries are done and all chosen hits are verified. For tests, serverless
    * functions and shutdown.
    */
@@ -336,9 +367,9 @@ export class CacheSweeper {
     return this.#bumps.deliver(current === undefined ? changes : unconditional(changes));
   }
 
-  #checkOpen(): void {
+  #checkOpen(consequence = 'nothing can be invalidated'): void {
     if (this.#closing !== undefined)
-      throw new CacheSweeperError('CACHESWEEPER_CLOSED', 'this sweeper was closed: nothing can be invalidated');
+      throw new CacheSweeperError('CACHESWEEPER_CLOSED', `this sweeper was closed: ${consequence}`);
   }
 
   #finished(report: UnfinishedReport): void {

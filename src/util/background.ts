@@ -24,6 +24,11 @@ export class Background {
     return true;
   }
 
+  /** Resolves when the jobs that are running now are done. Others may have been started meanwhile. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#running);
+  }
+
   /** Resolves when no job is running, including those started meanwhile. */
   async idle(): Promise<void> {
     while (this.#running.size > 0) await Promise.allSettled(this.#running);

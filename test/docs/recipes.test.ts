@@ -5,6 +5,7 @@ import express from 'express';
 import nunjucks from 'nunjucks';
 import * as cachesweeper from 'nunjucks-cachesweeper';
 import { CacheSweeper, type CacheSweeperOptions, lazy } from 'nunjucks-cachesweeper';
+import { TestingStore } from 'nunjucks-cachesweeper/testing';
 import { expect, test } from 'vitest';
 import { ObjectLoader, type Templates } from '../support/loaders.ts';
 import { renderPage } from '../support/render.ts';
@@ -125,6 +126,31 @@ test('languages: a t that is made for each request is taken out, and vary says w
   }
   expect(html).toEqual(['1<p>in de</p>', '2<p>in en</p>', '1<p>in de</p>']);
   expect(runs()).toBe(2);
+});
+
+test('warming: the lines of the recipe fill the cache before the server listens, and once more for new tokens', async () => {
+  const [first, second] = recipe('Warm before a deploy', 'ts');
+  const store = new TestingStore();
+  const { sweeper, env, runs } = site(
+    { 'article.njk': '{% cachesweeper article 500 %}{{ article.title }}{{ count() }}{% endcachesweeper %}' },
+    { store, timeout: '10s' },
+  );
+  const articles = [1, 2, 3].map((id) => ({ id, title: `t${id}`, cacheIdentity: { type: 'Article', id } }));
+  const done: string[] = [];
+  const AsyncFunction = (async () => {}).constructor as FunctionConstructor;
+  const code = [first, (second as string).replace(/^import.*$/m, '')].join('\n');
+  await new AsyncFunction('sweeper', 'env', 'articles', 'Article', 'console', 'server', 'setTimeout', code)(
+    sweeper,
+    env,
+    articles,
+    { findByPk: async (id: number) => articles.find((article) => article.id === id) },
+    { log: (line: string) => done.push(line), error: (...all: unknown[]) => done.push(String(all)) },
+    { listen: () => done.push(`listens, ${runs()} bodies`) },
+    async (milliseconds: number) => done.push(`${milliseconds} ms later`),
+  );
+  expect(done).toEqual([...[1, 2, 3].map((n) => `${n} of 3: article.njk`), 'listens, 3 bodies', '4000 ms later']);
+  expect(await sweeper.render(env, 'article.njk', { article: articles[1] })).toMatch(/^t2[123]$/);
+  expect(runs()).toBe(3);
 });
 
 test('preview: what editors see is neither taken from the cache nor put into it', async () => {

@@ -52,6 +52,18 @@ way('a save that nobody reported is not seen before the ttl has passed', async (
   expect(await a.page(article('v2'))).toBe('v2');
 });
 
+way('a page of warm() whose function returns data that was read before a bump', async () => {
+  const { clock, a, b } = await site();
+  const late = article('v1');
+  await b.sweeper.invalidateCacheFor(late.article);
+  clock.advance(2_000);
+  await a.sweeper.warm([{ env: a.env, name: 'page.njk', context: () => late }]);
+  clock.advance(57_999);
+  expect(await b.page(article('v2'))).toBe('v1');
+  clock.advance(2_001);
+  expect(await b.page(article('v2'))).toBe('v2');
+});
+
 way(
   'a row that takes the place of another below a model, and touches nothing, is not seen before the ttl has passed',
   async () => {

@@ -13,6 +13,12 @@ import {
   type PageContext,
   type RenderReport,
   type Store,
+  type WarmFailure,
+  type WarmOptions,
+  type WarmPage,
+  type WarmPages,
+  type WarmProgress,
+  type WarmResult,
 } from 'nunjucks-cachesweeper';
 import { requestStart as express, type ViewOptions } from 'nunjucks-cachesweeper/express';
 import { requestStart as fastify } from 'nunjucks-cachesweeper/fastify';
@@ -85,6 +91,23 @@ test('rendering gives html, and figures are told', () => {
   expectTypeOf(sweeper.idle).returns.toEqualTypeOf<Promise<void>>();
   expectTypeOf(sweeper.close).returns.toEqualTypeOf<Promise<void>>();
   expectTypeOf<RenderReport['fragments'][number]['outcome']>().toEqualTypeOf<'hit' | 'miss' | 'uncached'>();
+});
+
+test('warming takes pages in any iterable form, and tells what it has done', () => {
+  const { warm } = CacheSweeper.prototype;
+  const env = new nunjucks.Environment(null);
+  const page = { env, name: 'page.njk' };
+  expectTypeOf([page, { ...page, context: { n: 1 } }, { ...page, context: () => ({ n: 1 }) }]).toExtend<WarmPages>();
+  expectTypeOf([{ ...page, context: async () => new Comment(), since: 1 }]).toExtend<WarmPages>();
+  expectTypeOf(new Set([page])).toExtend<WarmPages>();
+  expectTypeOf<AsyncGenerator<WarmPage>>().toExtend<WarmPages>();
+  expectTypeOf(page).not.toExtend<WarmPages>();
+  expectTypeOf({ name: 'page.njk' }).not.toExtend<WarmPage>();
+  expectTypeOf(warm).parameter(1).toEqualTypeOf<WarmOptions | undefined>();
+  expectTypeOf<NonNullable<WarmOptions['onProgress']>>().parameter(0).toEqualTypeOf<WarmProgress>();
+  expectTypeOf<WarmProgress['all']>().toEqualTypeOf<number | undefined>();
+  expectTypeOf(warm).returns.toEqualTypeOf<Promise<WarmResult>>();
+  expectTypeOf<WarmResult['failed'][number]>().toEqualTypeOf<WarmFailure>();
 });
 
 test('lazy keeps the parameters of what it loads', () => {
