@@ -22,6 +22,7 @@ import type { ReadReason } from './reads/request-reads.ts';
 import { RequestValues } from './reads/request-values.ts';
 import { askReplace } from './replace/ask-replace.ts';
 import type { Replacements } from './replace/replacements.ts';
+import { ViewMaking } from './view-makings.ts';
 import { ViewRun } from './view-run.ts';
 import { ViewSlot } from './view-slot.ts';
 
@@ -216,6 +217,7 @@ async function answer(
   const maker = new Maker(currentPart()?.maker);
   let slot = new ViewSlot(views.engine, wanted);
   let own: Body | undefined;
+  let making: ViewMaking | undefined;
   let view: StoredView | ReadReason | undefined;
   for (let tries = 0; ; tries++) {
     const here = slot.findHere();
@@ -224,9 +226,13 @@ async function answer(
     own = await slot.open();
     if (own.uncached !== undefined) break;
     view = await slot.find();
-    const made =
-      view === undefined && incoming.method === 'GET' ? await views.makings.join(slot, maker, tries) : undefined;
-    if (made === undefined) break;
+    if (view !== undefined || !mayFill(incoming)) break;
+    const entered = views.makings.enter(slot, maker, tries);
+    const made = entered instanceof Promise ? await entered : entered;
+    if (made instanceof ViewMaking) {
+      making = made;
+      break;
+    }
     slot = new ViewSlot(views.engine, wanted, made);
   }
   if (view === 'personal' || view === 'unseen') return view;
@@ -264,9 +270,13 @@ async function answer(
   );
   // What the handler reads is asked for all the same: caches on the way are told.
   if (own.uncached !== undefined) run.refuse('unknown token');
-  if (run.wantsBody) run.making = views.makings.begin(slot, maker);
-  else maker.end();
+  run.making = making;
   return run;
+}
+
+/** Whether the answer to a request may be kept for others, as far as the request tells. */
+function mayFill({ method, headers }: Exchange['incoming']): boolean {
+  return method === 'GET' && !/no-store/i.test(headers['cache-control'] ?? '');
 }
 
 /** Returns what tells the views of one route in statistics. */

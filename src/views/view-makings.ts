@@ -34,18 +34,25 @@ export class ViewMakings {
     return this.#makings.counts;
   }
 
-  /** Waits for who makes the view of a slot. Returns what that one has kept; undefined if the request has to make it. */
-  async join(slot: ViewSlot, maker: Maker, tries: number): Promise<KeptViews | undefined> {
-    if (this.#makings.size === 0 || tries >= MAX_TRIES || this.#isInTransaction()) return undefined;
+  /**
+   * Begins to make the view of a slot, or waits for who makes it: then returns what that one has kept. Nothing runs in between, so
+   * that of all who find nothing one begins.
+   */
+  enter(slot: ViewSlot, maker: Maker, tries: number): ViewMaking | Promise<KeptViews | ViewMaking> {
     const { memoryKey, variant } = slot.what();
     const making = this.#makings.of(memoryKey).find((one) => one.variant === variant);
-    if (making === undefined || making.maker === maker || !(await slot.hasTokens(making.tokens))) return undefined;
-    if (making.result !== undefined) return making.result;
-    return this.#makings.mayWait(making, maker) ? this.#makings.wait(making, maker) : undefined;
+    if (making === undefined || tries >= MAX_TRIES || this.#isInTransaction()) return this.#begin(slot, maker);
+    return this.#wait(making, slot, maker);
   }
 
-  /** Begins to make a view. */
-  begin(slot: ViewSlot, maker: Maker): ViewMaking {
+  async #wait(making: Making<KeptViews>, slot: ViewSlot, maker: Maker): Promise<KeptViews | ViewMaking> {
+    if (!(await slot.hasTokens(making.tokens))) return this.#begin(slot, maker);
+    if (making.result !== undefined) return making.result;
+    const made = this.#makings.mayWait(making, maker) ? await this.#makings.wait(making, maker) : undefined;
+    return made ?? this.#begin(slot, maker);
+  }
+
+  #begin(slot: ViewSlot, maker: Maker): ViewMaking {
     const takesPart = this.#makings.isOn && !this.#isInTransaction();
     const making = takesPart ? this.#makings.begin(slot.what(), maker) : undefined;
     return new ViewMaking(this.#makings, maker, making);
