@@ -53,6 +53,16 @@ export interface CacheSweeperOptions {
   /** Longest time that one render waits for the store. Default "250ms". */
   readonly timeout?: string;
   /**
+   * How long entries of the memory tier are served while the store cannot be asked, counted from when this process last
+   * read their tokens. Bumps of other processes can be missed for that time, those of this process never. Pages with
+   * such a hit are not stored; their reports have the reason `outage`. Default: off, so that they are rendered
+   * uncached. Without a store or a memory tier it does nothing.
+   *
+   * @example
+   * new CacheSweeper({ store: new MemcachedStore('localhost:11211'), outage: '30s' });
+   */
+  readonly outage?: string;
+  /**
    * Share of hits that are verified, from 0 to 1: after the page was delivered, the body is rendered too, and a
    * difference is reported to `onError`. Default 0. Use 0.001 in production and 1 in tests.
    */
@@ -84,6 +94,8 @@ export interface Settings {
   readonly maxDataAge: number;
   readonly secrets: readonly string[];
   readonly timeout: number;
+  /** 0 for off. */
+  readonly outage: number;
   readonly verify: number;
   readonly onRender: ((report: RenderReport) => void) | undefined;
   readonly onBump: ((names: readonly string[]) => unknown) | undefined;
@@ -131,6 +143,7 @@ const KNOWN: readonly (keyof CacheSweeperOptions)[] = [
   'maxDataAge',
   'secret',
   'timeout',
+  'outage',
   'verify',
   'onRender',
   'onBump',
@@ -157,6 +170,7 @@ export function checkOptions(options: CacheSweeperOptions): Settings {
     maxDataAge: duration('maxDataAge', options.maxDataAge, DEFAULT_MAX_DATA_AGE),
     secrets: secrets(options.secret),
     timeout: duration('timeout', options.timeout, DEFAULT_TIMEOUT),
+    outage: duration('outage', options.outage, 0),
     verify: share(options.verify),
     onRender: optionalFunction('onRender', options.onRender),
     onBump: optionalFunction('onBump', options.onBump),

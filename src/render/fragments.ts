@@ -96,6 +96,7 @@ export class Fragments {
       const verdict = this.#judge(use, entry);
       if (verdict === 'not here') return render.leaveOut();
       if (verdict === 'pending') render.pass.assumed.push(entry);
+      if (verdict === 'outage') return this.#serveInOutage(use, entry);
       if (verdict !== 'invalid') return this.#serve(use, entry, 'hit');
     }
     return undefined;
@@ -150,7 +151,7 @@ export class Fragments {
     if (entry === undefined) return undefined;
     const verdict = this.#judge(use, entry);
     if (verdict === 'pending' || verdict === 'not here') return render.leaveOut();
-    if (verdict === 'invalid') return undefined;
+    if (verdict !== 'valid') return undefined;
     addTo(found, key.memoryKey, { entry, stored });
     return this.#serve(use, entry, 'hit');
   }
@@ -166,14 +167,22 @@ export class Fragments {
     return this.#serve(use, own.entry, isRepeated ? 'hit' : 'miss');
   }
 
-  #serve(use: Use, entry: Entry, outcome: 'hit' | 'miss'): string {
+  /** Serves an entry of the memory tier by the tokens that were read last. Nothing around it may be stored. */
+  #serveInOutage(use: Use, entry: Entry): string {
+    use.render.hasOutageHit = true;
+    this.bodies.current?.addOutageHit();
+    return this.#serve(use, entry, 'hit', 'outage');
+  }
+
+  #serve(use: Use, entry: Entry, outcome: 'hit' | 'miss', reason?: 'outage'): string {
     const { render, call, key, started } = use;
     if (this.bodies.current !== undefined) {
       this.bodies.current.dependencies.addEntry(entry);
       this.#maker.repeat(use, entry.reads);
     }
-    if (outcome === 'hit') this.#hit(render, key, entry);
+    if (outcome === 'hit' && reason === undefined) this.#hit(render, key, entry);
     reportFragment(render, call, outcome, {
+      reason,
       cost: entry.microseconds / 1_000,
       lookup: elapsed(started),
       reads: entry.reads,
@@ -205,7 +214,7 @@ export class Fragments {
     if (key?.memoryKey !== memoryKey) return 'other';
     const scope = call.scope(key.objects);
     const verdict = this.#judge({ render, call, key, scope, started: undefined }, entry);
-    if (verdict === 'invalid') return 'other';
+    if (verdict === 'invalid' || verdict === 'outage') return 'other';
     const parts = render.reader.knowsAll ? undefined : this.#keys.parts(render, key);
     const stored = typeof parts === 'object' ? this.#stored.find(render, call.place, parts, scope) : undefined;
     if (verdict === 'valid' && parts !== 'pending' && stored !== 'pending') return { stored };

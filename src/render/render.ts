@@ -58,6 +58,8 @@ export class Render {
   readonly records: Map<string, StoredKey & { readonly shape: ReadShape }> = new Map();
   /** Whether the page was delivered, or failed. */
   isFinished = false;
+  /** Whether it shows what was served in an outage. Then nothing of it is stored. */
+  hasOutageHit = false;
   passes = 0;
   roundTrips = 0;
   /** Whether it waited for anything but the store: a lazy, or a template. */
