@@ -183,7 +183,8 @@ export class Engine {
   /** Ends a page that is complete: stores its entries and reports its fragments. */
   succeed(render: Render, template: string, page: string, milliseconds: number): void {
     if (render.watch?.isShadow) return render.forget();
-    if (!render.hasOutageHit) {
+    if (render.hasOutageHit) storedNothing(render);
+    else {
       this.entries.keep(render);
       this.#predictions.learn(render, page);
     }
@@ -211,6 +212,13 @@ export class Engine {
 
   #committed(canWait: boolean): TokenReader {
     return this.#tokens.reader(canWait);
+  }
+}
+
+/** Corrects the reports of a page with an outage hit: what it has rendered was not stored. */
+function storedNothing({ pass }: Render): void {
+  for (const fragment of pass.reports) {
+    if (fragment.outcome === 'miss') Object.assign(fragment, { outcome: 'uncached', reason: 'outage' });
   }
 }
 

@@ -234,7 +234,11 @@ async function answer(
   if (view === 'personal' || view === 'unseen') return view;
   const served = view && (await filled(view, settings, replaced, visitor, slot.isOutage));
   // Whoever stored it may have had other options.
-  if (served !== undefined && settings.statuses.has(served.view.status) && served.view.body.length <= settings.maxBytes) {
+  if (
+    served !== undefined &&
+    settings.statuses.has(served.view.status) &&
+    served.view.body.length <= settings.maxBytes
+  ) {
     const { isOutage } = served;
     const reason = isOutage ? 'outage' : undefined;
     const control = { before: exchange.headers()['cache-control'], ours: settings.cacheControl };

@@ -1,5 +1,5 @@
-import type { Verdict } from '../cache/entries.ts';
 import { Dependencies } from '../cache/dependencies.ts';
+import type { Verdict } from '../cache/entries.ts';
 import { type Entry, MAX_DEPENDENCIES } from '../cache/entry.ts';
 import type { StoredKey } from '../cache/key.ts';
 import { newEntry } from '../cache/new-entry.ts';
