@@ -36,6 +36,7 @@ const scenario: fc.Arbitrary<Scenario> = fc.record({
   start: fc.constantFrom('cold' as const, 'warm' as const),
   memory: fc.boolean(),
   faults: fc.integer({ min: 0, max: 3 }),
+  outage: fc.constantFrom(0, 1_000),
   actors: fc
     .tuple(
       fc.array(reader, { minLength: 2, maxLength: 4 }),

@@ -34,12 +34,16 @@ describe.each(allFrameworks)('%s: in an outage of the store', (_name, start) => 
   async function warmSite(outage: string | undefined = '30s') {
     const [clock, store, blog] = [new Clock(), new TestingStore(), new Blog()];
     const { route, ran } = articleRoute(blog, { surrogate: 'Surrogate-Key' });
-    const site = await running([{ ...route, handler: generous(route.handler) }], {}, {
-      store,
-      now: clock.now,
-      maxDataAge: '3s',
-      ...(outage === undefined ? {} : { outage }),
-    });
+    const site = await running(
+      [{ ...route, handler: generous(route.handler) }],
+      {},
+      {
+        store,
+        now: clock.now,
+        maxDataAge: '3s',
+        ...(outage === undefined ? {} : { outage }),
+      },
+    );
     const ask = (headers: Record<string, string> = {}) => site.get('/articles/7', headers);
     for (let i = 0; i < 3; i++) {
       await ask();
