@@ -2,22 +2,19 @@ import { LRUCache } from 'lru-cache';
 import { safeKey } from '../key.ts';
 import type { Sealer } from '../seal.ts';
 import { isToken, type Token } from '../token.ts';
-import type { Sending } from './last-reads.ts';
+import type { LastRead } from './last-reads.ts';
 
 /** Limit of all names kept, in bytes. */
 const MAX_BYTES = 5 * 1024 * 1024;
 /** Bytes of a name beside its characters: its key, its token, sealed and plain, and the map's slot. */
 const OVERHEAD = 500;
-/** What the option `outage` adds to that: two fields, and a {@link Sending} unless it is shared with other names. */
+/** What the option `outage` adds to that: two fields, and the time of the read unless it is shared with other names. */
 const OUTAGE_OVERHEAD = 100;
 
-/** The key of a name's token, and the value that the store last gave for it. */
-export interface KnownName {
+/** The key of a name's token, the value that the store last gave for it and, for the option `outage`, what was read last. */
+export interface KnownName extends LastRead {
   readonly key: string;
   last: { readonly sealed: Uint8Array; readonly token: Token } | undefined;
-  /** For the option `outage`: the token that the last answered read found, and when that was sent. */
-  read: Token | undefined;
-  sent: Sending | undefined;
 }
 
 /**

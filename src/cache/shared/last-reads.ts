@@ -1,6 +1,5 @@
 import { EVERYTHING } from '../../model/names.ts';
 import type { Token } from '../token.ts';
-import type { KnownName, KnownNames } from './known-names.ts';
 
 /** Limit of own bumps remembered by name. Above it, all names that were read before count as bumped. */
 const MAX_BUMPED = 10_000;
@@ -15,13 +14,19 @@ export interface Sending {
   readonly bumps: number;
 }
 
+/** What was read last of one name: its token, undefined if it had none, and when the read was sent. */
+export interface LastRead {
+  read: Token | undefined;
+  sent: Sending | undefined;
+}
+
 /**
  * Knows which token of a name this process read last, for the option `outage`. It says nothing of a name that this
- * process has bumped since the read was sent, and nothing of what was read too long ago. The tokens stand with the
- * {@link KnownNames}, which are bounded in bytes.
+ * process has bumped since the read was sent, and nothing of what was read too long ago. The tokens themselves are
+ * kept by `KnownNames`, which is bounded in bytes.
  */
 export class LastReads {
-  readonly #known: KnownNames;
+  readonly #kept: { peek(name: string): LastRead | undefined };
   readonly #outage: number;
   readonly #now: () => number;
   #bumps = 0;
@@ -31,11 +36,12 @@ export class LastReads {
   #allBumped = 0;
 
   /**
+   * @param kept what is remembered of names
    * @param outage milliseconds for which a token counts after its read was sent; 0 switches this off
    * @param now the sweeper's clock
    */
-  constructor(known: KnownNames, outage: number, now: () => number) {
-    this.#known = known;
+  constructor(kept: { peek(name: string): LastRead | undefined }, outage: number, now: () => number) {
+    this.#kept = kept;
     this.#outage = outage;
     this.#now = now;
   }
@@ -51,7 +57,7 @@ export class LastReads {
    *
    * @param token undefined if the name has none
    */
-  note(known: KnownName, token: Token | undefined, sent: Sending): void {
+  note(known: LastRead, token: Token | undefined, sent: Sending): void {
     if (known.sent !== undefined && known.sent.elapsed > sent.elapsed) return;
     known.read = token;
     known.sent = sent;
@@ -71,7 +77,7 @@ export class LastReads {
 
   /** Returns the token that was read last, if it still counts. */
   token(name: string): Token | undefined {
-    const { read, sent } = this.#known.peek(name) ?? NOTHING;
+    const { read, sent } = this.#kept.peek(name) ?? NOTHING;
     if (sent === undefined || sent.bumps < Math.max(this.#allBumped, this.#bumped.get(name) ?? 0)) return undefined;
     // The clock that shows more counts: one may be set back, and the other stands still while a machine is suspended.
     const age = Math.max(performance.now() - sent.elapsed, this.#now() - sent.time);
@@ -79,4 +85,4 @@ export class LastReads {
   }
 }
 
-const NOTHING = { read: undefined, sent: undefined };
+const NOTHING: LastRead = { read: undefined, sent: undefined };
