@@ -10,7 +10,7 @@ export interface Sending {
   readonly elapsed: number;
   /** Milliseconds since 1970, by the sweeper's clock. */
   readonly time: number;
-  /** How often a bump of this process had begun or ended before. */
+  /** How many bumps of this process had ended before, or were tried again. */
   readonly bumps: number;
 }
 
@@ -64,7 +64,8 @@ export class LastReads {
   }
 
   /**
-   * Call this when a bump begins, and when it ends: a read that was sent before its end may have found the old token.
+   * Call this when a bump ends, and when it was tried again: a read that was sent before may have found the old token.
+   * Until then its names are uncertain (`SharedTokens.isUncertain`).
    */
   bumped(names: readonly string[]): void {
     if (this.#outage === 0) return;

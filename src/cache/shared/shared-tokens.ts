@@ -199,7 +199,6 @@ export class SharedTokens {
     timeout: number,
   ): Promise<readonly string[]> {
     for (const name of names) this.#bumping.add(name);
-    this.#lastReads.bumped(names);
     const made = this.#mint(names, records);
     const acknowledged = await this.#write(names, made, timeout);
     const lost = names.filter((_, i) => !acknowledged[i]);
