@@ -106,8 +106,8 @@ export class ViewSlot {
     const verdicts = entries.map((entry) => this.#engine.entries.judge(entry, this.#reader));
     if (verdicts.includes('invalid')) return undefined;
     this.cost = costOf(entries.at(-1));
-    if (verdicts.includes('outage')) this.isOutage = true;
-    const isKnown = !verdicts.includes('pending') && entries.every(({ templates }) => templates.length === 0);
+    const isValid = verdicts.every((verdict) => verdict === 'valid');
+    const isKnown = isValid && entries.every(({ templates }) => templates.length === 0);
     return isKnown ? found : this.#judgedLater(entries, found);
   }
 

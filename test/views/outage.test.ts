@@ -1,4 +1,4 @@
-import type { Lookup } from 'nunjucks-cachesweeper';
+import type { CacheSweeperOptions, Lookup } from 'nunjucks-cachesweeper';
 import { TestingStore } from 'nunjucks-cachesweeper/testing';
 import { describe, expect, test, vi } from 'vitest';
 import { Blog } from '../frameworks/blog.ts';
@@ -31,7 +31,7 @@ describe.each(allFrameworks)('%s: in an outage of the store', (_name, start) => 
   const running = sites(start, () => ({}));
 
   /** An article's site, whose view is in memory, and which read its tokens just now. */
-  async function warmSite(outage: string | undefined = '30s') {
+  async function warmSite(outage = '30s', options: CacheSweeperOptions = {}) {
     const [clock, store, blog] = [new Clock(), new TestingStore(), new Blog()];
     const { route, ran } = articleRoute(blog, { surrogate: 'Surrogate-Key' });
     const site = await running(
@@ -41,7 +41,8 @@ describe.each(allFrameworks)('%s: in an outage of the store', (_name, start) => 
         store,
         now: clock.now,
         maxDataAge: '3s',
-        ...(outage === undefined ? {} : { outage }),
+        outage,
+        ...options,
       },
     );
     const ask = (headers: Record<string, string> = {}) => site.get('/articles/7', headers);
@@ -92,6 +93,13 @@ describe.each(allFrameworks)('%s: in an outage of the store', (_name, start) => 
     const { ask, store, ran } = await warmSite('0s');
     store.script = () => ({ outcome: 'unknown' });
     expect(await ask()).toMatchObject({ cache: 'miss (unknown token)', text: expect.stringContaining('Edited') });
+    expect(ran).toEqual(['7']);
+  });
+
+  test('what only the store has is not served', async () => {
+    const { ask, store, ran } = await warmSite('30s', { memory: false });
+    silence(store, ':Comment:=71');
+    expect(await ask()).toMatchObject({ text: expect.stringContaining('Edited') });
     expect(ran).toEqual(['7']);
   });
 

@@ -1,6 +1,13 @@
 import { type Lookup, lazy } from 'nunjucks-cachesweeper';
-import type { FaultScript, TestingStore } from 'nunjucks-cachesweeper/testing';
+import { type FaultScript, TestingStore } from 'nunjucks-cachesweeper/testing';
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { Sealer } from '../../src/cache/seal.ts';
+import { Packing } from '../../src/cache/shared/packing.ts';
+import { SafeStore } from '../../src/cache/shared/safe-store.ts';
+import { SharedEntries } from '../../src/cache/shared/shared-entries.ts';
+import { SharedTokens } from '../../src/cache/shared/shared-tokens.ts';
+import { StoreTokenReader } from '../../src/cache/store-token-reader.ts';
+import { UNKNOWN } from '../../src/cache/token-reader.ts';
 import { gate, SETTLED, Site, siteWithStore } from './support.ts';
 
 const comment = { type: 'Comment', id: 7 };
@@ -11,6 +18,7 @@ const templates = {
   'page.njk': fragment('comment', '{{ text }}'),
   'around.njk': fragment('article', '({% include "page.njk" %})'),
   'lazy.njk': fragment('article', '{{ html() }}'),
+  'changed.njk': '{% include "page.njk" %} {{ change() }}',
   'beside-lazy.njk': `{{ html() }} ${fragment('article', '{{ text }}')}`,
   'two.njk': `{% include "page.njk" %} ${fragment('article', '{{ text }}')}`,
 };
@@ -349,6 +357,35 @@ test('what a transaction has changed is not served to the pages in it', async ()
     })
     .catch(() => {});
   expect(await show()).toBe(SERVED);
+});
+
+test('nor what it changes while the page is rendered', async () => {
+  const { store, site, show } = await warmSite();
+  store.script = DOWN;
+  await site.sweeper
+    .transaction(async (transaction) => {
+      const change = lazy(async () => transaction.invalidateCacheFor(comment));
+      // Its first pass has asked for the token, and its second one knows of the change.
+      expect(await show('new', 'changed.njk', { change })).toBe(`new : uncached unknown token`);
+      throw new Error('rolled back');
+    })
+    .catch(({ message }) => expect(message).toBe('rolled back'));
+});
+
+test('a name that a page has given up to ask for is no outage: the store can be asked', async () => {
+  const store = new TestingStore();
+  const safe = new SafeStore(store, () => {});
+  const sealer = new Sealer([]);
+  const ignore = () => {};
+  const tokens = new SharedTokens(safe, sealer, { namespace: '', version: 1 }, Date.now, ignore, ignore, 60_000);
+  const entries = new SharedEntries(safe, new Packing(sealer, Number.POSITIVE_INFINITY), ignore);
+  for (let i = 0; i < 2; i++) await tokens.read(['Comment:=7'], 1_000);
+  expect(tokens.lastRead('Comment:=7')).toBeDefined();
+  const reader = new StoreTokenReader(tokens, entries, 1_000);
+  reader.token('Comment:=7');
+  reader.giveUp();
+  expect(reader.token('Comment:=7')).toBe(UNKNOWN);
+  expect(reader.lastRead('Comment:=7')).toBeUndefined();
 });
 
 describe('nothing is stored of a page with such a hit', () => {

@@ -1,4 +1,3 @@
-import { EVERYTHING } from '../../model/names.ts';
 import type { Token } from '../token.ts';
 
 /** Limit of own bumps remembered by name. Above it, all names that were read before count as bumped. */
@@ -65,13 +64,14 @@ export class LastReads {
 
   /**
    * Call this when a bump ends, and when it was tried again: a read that was sent before may have found the old token.
-   * Until then its names are uncertain (`SharedTokens.isUncertain`).
+   * Until then its names are uncertain (`SharedTokens.isUncertain`). A bump of `*` needs no more than that, because every entry
+   * depends on it.
    */
   bumped(names: readonly string[]): void {
     if (this.#outage === 0) return;
     this.#bumps++;
     for (const name of names) this.#bumped.set(name, this.#bumps);
-    if (this.#bumped.size <= MAX_BUMPED && !names.includes(EVERYTHING)) return;
+    if (this.#bumped.size <= MAX_BUMPED) return;
     this.#allBumped = this.#bumps;
     this.#bumped.clear();
   }
