@@ -1,6 +1,9 @@
+import { IncomingMessage, ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
 import type { CacheSweeperOptions, Lookup } from 'nunjucks-cachesweeper';
 import { TestingStore } from 'nunjucks-cachesweeper/testing';
 import { describe, expect, test, vi } from 'vitest';
+import { answerFor, OUTAGE_HIT } from '../../src/views/http/last-word.ts';
 import { Blog } from '../frameworks/blog.ts';
 import { Clock, SETTLED } from '../waiting/support.ts';
 import { articleRoute, sites } from './running.ts';
@@ -26,6 +29,20 @@ const generous =
     call.set('Last-Modified', new Date(0).toUTCString());
     return handler(call);
   };
+
+test('where others own writeHead, so that they may add a cookie, nobody may keep the answer either', () => {
+  const response = new ServerResponse(new IncomingMessage(new Socket()));
+  const { writeHead } = response;
+  response.writeHead = function own(this: ServerResponse, ...args: Parameters<typeof writeHead>) {
+    return writeHead.apply(this, args);
+  } as typeof writeHead;
+  response.setHeader('Cache-Control', 'public, max-age=600');
+  response.setHeader('ETag', '"a"');
+  answerFor(response, OUTAGE_HIT);
+  response.writeHead(200);
+  expect(response.getHeaders()).toMatchObject({ 'cache-control': 'no-store' });
+  expect(response.hasHeader('etag')).toBe(false);
+});
 
 describe.each(allFrameworks)('%s: in an outage of the store', (_name, start) => {
   const running = sites(start, () => ({}));
