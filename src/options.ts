@@ -58,6 +58,16 @@ export interface CacheSweeperOptions {
    */
   readonly wait?: string;
   /**
+   * How long entries of the memory tier are served while the store cannot be asked, counted from when this process last
+   * read their tokens. Bumps of other processes can be missed for that time, those of this process never. Pages with
+   * such a hit are not stored; their reports have the reason `outage`. Default: off, so that they are rendered
+   * uncached. Without a store or a memory tier it does nothing.
+   *
+   * @example
+   * new CacheSweeper({ store: new MemcachedStore('localhost:11211'), outage: '30s' });
+   */
+  readonly outage?: string;
+  /**
    * Share of hits that are verified, from 0 to 1: after the page was delivered, the body is rendered too, and a
    * difference is reported to `onError`. Default 0. Use 0.001 in production and 1 in tests.
    */
@@ -90,6 +100,8 @@ export interface Settings {
   readonly secrets: readonly string[];
   readonly timeout: number;
   readonly wait: number;
+  /** 0 for off. */
+  readonly outage: number;
   readonly verify: number;
   readonly onRender: ((report: RenderReport) => void) | undefined;
   readonly onBump: ((names: readonly string[]) => unknown) | undefined;
@@ -139,6 +151,7 @@ const KNOWN: readonly (keyof CacheSweeperOptions)[] = [
   'secret',
   'timeout',
   'wait',
+  'outage',
   'verify',
   'onRender',
   'onBump',
@@ -166,6 +179,7 @@ export function checkOptions(options: CacheSweeperOptions): Settings {
     secrets: secrets(options.secret),
     timeout: duration('timeout', options.timeout, DEFAULT_TIMEOUT),
     wait: duration('wait', options.wait, DEFAULT_WAIT),
+    outage: duration('outage', options.outage, 0),
     verify: share(options.verify),
     onRender: optionalFunction('onRender', options.onRender),
     onBump: optionalFunction('onBump', options.onBump),

@@ -13,8 +13,11 @@ export interface KeyedEntry {
   readonly stored: StoredKey | undefined;
 }
 
-/** Whether an entry may be served now: yes, no, or its tokens have still to be read. */
-export type Verdict = 'valid' | 'invalid' | 'pending';
+/**
+ * Whether an entry may be served now: yes, no, or its tokens have still to be read. `outage`: its tokens cannot be read,
+ * and this process read them so recently that it may be shown all the same. Nothing may be stored then.
+ */
+export type Verdict = 'valid' | 'invalid' | 'pending' | 'outage';
 
 /** Time limit for writing entries, in milliseconds. Pages do not wait for it. */
 const WRITE_TIMEOUT = 1_000;
@@ -97,7 +100,7 @@ export class Entries {
 
   /**
    * Judges an entry: it is valid only if it has not expired and each of its tokens is known and equal to the name's
-   * token now.
+   * token now. In an outage the token that was read last stands for one that cannot be read.
    */
   judge({ dependencies, expires }: Pick<Entry, 'dependencies' | 'expires'>, reader: TokenReader): Verdict {
     if (expires !== Number.POSITIVE_INFINITY && expires <= this.#now()) return 'invalid';
@@ -116,18 +119,25 @@ export class Entries {
   ): Verdict {
     if (stale === 0) return 'invalid';
     const now = this.#now();
-    return expires <= now && now < expires + stale ? this.#judgeTokens(dependencies, reader) : 'invalid';
+    if (expires > now || now >= expires + stale) return 'invalid';
+    const verdict = this.#judgeTokens(dependencies, reader);
+    return verdict === 'outage' ? 'invalid' : verdict;
   }
 
   #judgeTokens(dependencies: readonly string[], reader: TokenReader): Verdict {
-    let verdict: Verdict = 'valid';
+    let isPending = false;
+    let isOutage = false;
     for (let i = 0; i < dependencies.length; i += 2) {
       const token = reader.token(dependencies[i] as string);
       // Go on, so that all unknown tokens are asked for in one round trip.
-      if (token === PENDING) verdict = 'pending';
-      else if (token === UNKNOWN || token !== dependencies[i + 1]) return 'invalid';
+      if (token === PENDING) isPending = true;
+      else if (token === UNKNOWN) {
+        if (reader.lastRead(dependencies[i] as string) !== dependencies[i + 1]) return 'invalid';
+        isOutage = true;
+      } else if (token !== dependencies[i + 1]) return 'invalid';
     }
-    return verdict;
+    if (isPending) return 'pending';
+    return isOutage ? 'outage' : 'valid';
   }
 
   /** Stores the entries that a successful render, or view, made and found. */
@@ -137,7 +147,8 @@ export class Entries {
       for (const { entry, stored } of entries) {
         // A lazy's render judged its own entries. Names this render never asked for are pending here, which is no
         // reason to skip.
-        if (this.judge(entry, reader) === 'invalid') continue;
+        const verdict = this.judge(entry, reader);
+        if (verdict !== 'valid' && verdict !== 'pending') continue;
         this.#remember(memoryKey, entry, reader);
         // Whatever is under this key now was not served, so it has old tokens. Old tokens never come back: replace it.
         if (stored !== undefined) written.push({ ...stored, entry, isReplacing: reader.isOccupied(stored.key) });

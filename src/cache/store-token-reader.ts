@@ -42,6 +42,8 @@ export class StoreTokenReader implements TokenReader, Prefetching {
   readonly #fresh = new Set<string>();
   /** Sparse names without a token. */
   readonly #missing = new Set<string>();
+  /** Names whose token was asked for in vain. */
+  readonly #unanswered = new Set<string>();
   /** Questions not yet sent. */
   #askedNames: NameKnown[] = [];
   #askedKeys: KeyKnown[] = [];
@@ -110,6 +112,10 @@ export class StoreTokenReader implements TokenReader, Prefetching {
   knownToken(name: string): Token | undefined {
     const token = this.#names.get(name)?.token;
     return token === PENDING || token === UNKNOWN ? undefined : token;
+  }
+
+  lastRead(name: string): Token | undefined {
+    return this.#unanswered.has(name) ? this.#sharedTokens.lastRead(name) : undefined;
   }
 
   isFresh(name: string): boolean {
@@ -205,7 +211,10 @@ export class StoreTokenReader implements TokenReader, Prefetching {
     if (asked.length === 0) return;
     const names = asked.map(({ name }) => name);
     const { tokens, fresh, missing } = await this.#sharedTokens.read(names, this.#left);
-    for (const known of asked) known.token = tokens.get(known.name) ?? UNKNOWN;
+    for (const known of asked) {
+      known.token = tokens.get(known.name) ?? UNKNOWN;
+      if (known.token === UNKNOWN && !missing.has(known.name)) this.#unanswered.add(known.name);
+    }
     for (const name of fresh) this.#fresh.add(name);
     for (const name of missing) this.#missing.add(name);
   }

@@ -36,6 +36,11 @@ export interface TokenReader {
   token(name: string): Token | typeof PENDING | typeof UNKNOWN;
   /** Returns a token that is already known; never asks for one. */
   knownToken(name: string): Token | undefined;
+  /**
+   * Returns the token that this process read last, for a name whose token is {@link UNKNOWN} because the store did not
+   * answer; undefined where the option `outage` does not allow to go by it. Nothing may be stored because of it.
+   */
+  lastRead(name: string): Token | undefined;
   /** Whether this render made the name's token. If so, no entry can have been stored under it. */
   isFresh(name: string): boolean;
   /** Whether the store was reached and has no token for this sparse name. Its token is then unknown. */
@@ -79,6 +84,10 @@ export abstract class StorelessTokenReader implements TokenReader {
 
   abstract token(name: string): Token | typeof UNKNOWN;
   abstract knownToken(name: string): Token | undefined;
+
+  lastRead(): undefined {
+    return undefined;
+  }
 
   isFresh(): boolean {
     return false;

@@ -40,6 +40,10 @@ export class UncommittedTokenReader implements TokenReader {
     return this.#outside.knownToken(name);
   }
 
+  lastRead(name: string): Token | undefined {
+    return this.#transaction.hasChanged(name) ? undefined : this.#outside.lastRead(name);
+  }
+
   isFresh(name: string): boolean {
     return this.#outside.isFresh(name);
   }

@@ -13,6 +13,7 @@ export interface BodyPart {
   readonly dependencies: Dependencies;
   readonly uncached: UncachedReason | undefined;
   readonly isPersonal: boolean;
+  readonly hasOutageHit: boolean;
 }
 
 /** Records what a body looks up in Nunjucks. */
@@ -35,6 +36,8 @@ export class Body implements BodyPart {
   uncached: UncachedReason | undefined;
   /** Whether it may hold one visitor's own, also where another reason was found first. */
   isPersonal = false;
+  /** Whether it contains what was served although its tokens could not be read: the option `outage`. */
+  hasOutageHit = false;
   /** Records its reads; undefined when they are not recorded. */
   reading: Reading | undefined;
   /** Called when it has to wait for data, or for what another page makes. */
@@ -51,10 +54,17 @@ export class Body implements BodyPart {
     this.uncached ??= reason;
   }
 
+  /** Notes that it contains what was served in an outage. Other pages must not get it. */
+  addOutageHit(): void {
+    this.hasOutageHit = true;
+    this.refuse('outage');
+  }
+
   /** Adds the dependencies of a part, such as a lazy's value, to this body. */
   include(part: BodyPart): void {
     this.dependencies.addAll(part.dependencies);
     if (part.isPersonal) this.isPersonal = true;
+    if (part.hasOutageHit) this.hasOutageHit = true;
     if (part.uncached !== undefined) this.uncached ??= 'contains uncached';
   }
 

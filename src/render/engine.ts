@@ -23,6 +23,13 @@ import { isForShadow, Shadow } from './verify/shadow.ts';
 import { Verifier } from './verify/verifier.ts';
 import type { Watch } from './verify/watch.ts';
 
+/** What holes show. */
+export interface FilledHoles {
+  readonly texts: readonly string[];
+  /** Whether that was served in an outage. */
+  readonly hasOutageHit: boolean;
+}
+
 /** An environment that the sweeper is installed in. */
 export interface TemplateSource {
   /** Returns the templates that have changed, and those that this environment cannot find. */
@@ -31,7 +38,7 @@ export interface TemplateSource {
    * Returns what holes show where nothing is known but some variables; undefined if one of them is of another environment,
    * or of another version of its template.
    */
-  fill(kept: KeptHoles, variables: PageContext): Promise<readonly string[] | undefined>;
+  fill(kept: KeptHoles, variables: PageContext): Promise<FilledHoles | undefined>;
 }
 
 /** One of this many renders has its lookups timed. */
@@ -117,10 +124,10 @@ export class Engine {
    * Fills the holes of a page that was kept with them open; undefined if its environment is not here, or a template is not
    * what it was.
    */
-  async fill(kept: KeptHoles, variables: PageContext): Promise<readonly string[] | undefined> {
+  async fill(kept: KeptHoles, variables: PageContext): Promise<FilledHoles | undefined> {
     for (const source of this.#sources) {
-      const texts = await source.deref()?.fill(kept, variables);
-      if (texts !== undefined) return texts;
+      const filled = await source.deref()?.fill(kept, variables);
+      if (filled !== undefined) return filled;
     }
     return undefined;
   }
@@ -180,8 +187,11 @@ export class Engine {
   /** Ends a page that is complete: stores its entries and reports its fragments. */
   succeed(render: Render, template: string, page: string, milliseconds: number): void {
     if (render.watch?.isShadow) return render.forget();
-    this.entries.keep(render);
-    this.#predictions.learn(render, page);
+    if (render.hasOutageHit) storedNothing(render);
+    else {
+      this.entries.keep(render);
+      this.#predictions.learn(render, page);
+    }
     const { passes, roundTrips, pass, reader } = render;
     const waited = reader.waited;
     render.forget();
@@ -210,6 +220,13 @@ export class Engine {
 
   #committed(canWait: boolean): TokenReader {
     return this.#tokens.reader(canWait);
+  }
+}
+
+/** Corrects the reports of a page with an outage hit: what it has rendered was not stored. */
+function storedNothing({ pass }: Render): void {
+  for (const fragment of pass.reports) {
+    if (fragment.outcome === 'miss') Object.assign(fragment, { outcome: 'uncached', reason: 'outage' });
   }
 }
 

@@ -100,6 +100,7 @@ export class Fragments {
       const verdict = this.#judge(use, entry);
       if (verdict === 'not here') return render.leaveOut();
       if (verdict === 'pending') render.pass.assumed.push(entry);
+      if (verdict === 'outage') return this.#serveInOutage(use, entry);
       if (verdict !== 'invalid') return this.#serve(use, entry, 'hit');
     }
     return undefined;
@@ -159,7 +160,7 @@ export class Fragments {
     for (const made of render.handed.get(key.memoryKey) ?? NONE) {
       const verdict = this.#judge(use, made.entry);
       if (verdict === 'pending' || verdict === 'not here') return render.leaveOut();
-      if (verdict === 'invalid') continue;
+      if (verdict !== 'valid') continue;
       // This process and the store get it from whoever made it, unless that page fails.
       addTo(render.found, key.memoryKey, made);
       return this.#serve(use, made.entry, 'hit');
@@ -177,7 +178,7 @@ export class Fragments {
     if (entry === undefined) return undefined;
     const verdict = this.#judge(use, entry);
     if (verdict === 'pending' || verdict === 'not here') return render.leaveOut();
-    if (verdict === 'invalid') return undefined;
+    if (verdict !== 'valid') return undefined;
     addTo(found, key.memoryKey, { entry, stored });
     return this.#serve(use, entry, 'hit');
   }
@@ -193,7 +194,14 @@ export class Fragments {
     return this.#serve(use, own.entry, isRepeated ? 'hit' : 'miss');
   }
 
-  #serve(use: Use, entry: Entry, outcome: 'hit' | 'miss'): string {
+  /** Serves an entry of the memory tier by the tokens that were read last. Nothing around it may be stored. */
+  #serveInOutage(use: Use, entry: Entry): string {
+    use.render.hasOutageHit = true;
+    this.bodies.current?.addOutageHit();
+    return this.#serve(use, entry, 'hit', 'outage');
+  }
+
+  #serve(use: Use, entry: Entry, outcome: 'hit' | 'miss', reason?: 'outage'): string {
     const { render, call, key, started } = use;
     if (this.bodies.current !== undefined) {
       this.bodies.current.dependencies.addEntry(entry);
@@ -201,8 +209,9 @@ export class Fragments {
       this.bodies.current.dependencies.endAt(latest(call.operands.until));
       this.#maker.repeat(use, entry.reads);
     }
-    if (outcome === 'hit') this.#hit(render, key, entry);
+    if (outcome === 'hit' && reason === undefined) this.#hit(render, key, entry);
     reportFragment(render, call, outcome, {
+      reason,
       cost: entry.microseconds / 1_000,
       lookup: elapsed(started),
       reads: entry.reads,
@@ -234,7 +243,7 @@ export class Fragments {
     if (key?.memoryKey !== memoryKey) return 'other';
     const scope = call.scope(key.objects);
     const verdict = this.#judge({ render, call, key, scope, started: undefined }, entry);
-    if (verdict === 'invalid') return 'other';
+    if (verdict === 'invalid' || verdict === 'outage') return 'other';
     const parts = render.reader.knowsAll ? undefined : this.#keys.parts(render, key);
     const stored = typeof parts === 'object' ? this.#stored.find(render, call.place, parts, scope) : undefined;
     if (verdict === 'valid' && parts !== 'pending' && stored !== 'pending') return { stored };

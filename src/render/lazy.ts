@@ -74,6 +74,7 @@ export function isSettled(call: unknown): boolean {
 /** A body that uses a lazy's value inherits its dependencies; outside of bodies a variable that holds it is a read. */
 function use(render: Render, body: Body): void {
   render.bodies.current?.include(body);
+  if (body.hasOutageHit) render.hasOutageHit = true;
 }
 
 function start(

@@ -64,6 +64,8 @@ export class Render {
   /** What it makes, for others as well. */
   readonly maker: Maker;
   #isFinished = false;
+  /** Whether it shows what was served in an outage. Then nothing of it is stored. */
+  hasOutageHit = false;
   passes = 0;
   roundTrips = 0;
   /** Whether it waited for anything but the store: a lazy, or a template. */

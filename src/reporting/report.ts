@@ -1,4 +1,7 @@
-/** Why a fragment was rendered without being stored; docs/reference.md explains each reason. */
+/**
+ * Why a fragment was rendered without being stored; docs/reference.md explains each reason. A hit has a reason only in an
+ * `outage`: it was served although the store could not be asked.
+ */
 export type UncachedReason =
   | 'disabled'
   | 'when'
@@ -15,6 +18,7 @@ export type UncachedReason =
   | 'hole lost'
   | 'unknown template'
   | 'unknown token'
+  | 'outage'
   | 'bumped meanwhile';
 
 /** One fragment of one render. */
@@ -27,6 +31,7 @@ export interface FragmentReport {
    * given.
    */
   readonly outcome: 'hit' | 'miss' | 'uncached';
+  /** Why it was not stored; `outage` for a hit that was served although the store could not be asked. */
   readonly reason?: UncachedReason | undefined;
   /**
    * Paths of the page that its body reads and by which it is compared: `lang`, `rows[*].title`. Empty if it is not

@@ -10,6 +10,8 @@ export interface TagStats {
   /** 0 for views. */
   readonly line: number;
   readonly hits: number;
+  /** Hits among them that were served although the store could not be asked: the option `outage`. */
+  readonly outageHits: number;
   readonly misses: number;
   /** How often it was rendered and not stored, by reason; for views, a reason of theirs. */
   readonly uncached: Readonly<Partial<Record<UncachedReason, number>>>;
@@ -29,6 +31,7 @@ interface Counters {
   readonly template: string;
   readonly line: number;
   hits: number;
+  outageHits: number;
   misses: number;
   readonly uncached: Partial<Record<UncachedReason, number>>;
   readonly verified: Record<Verified, number>;
@@ -53,7 +56,7 @@ export interface ViewDraft {
   /** Name or pattern of its route. */
   readonly route: string;
   readonly outcome: 'hit' | 'miss';
-  /** Why it was not stored. */
+  /** Why it was not stored; `outage` for a hit that was served although the store could not be asked. */
   readonly reason: string | undefined;
   /** Milliseconds that the handler took; for a hit, when the view was stored. */
   readonly cost: number;
@@ -77,6 +80,7 @@ export class Stats {
       tag.timeLooking += fragment.lookup;
       if (outcome === 'hit') {
         tag.hits++;
+        if (reason === 'outage') tag.outageHits++;
         tag.timeSaved += cost;
         continue;
       }
@@ -91,6 +95,7 @@ export class Stats {
     view.timeLooking += lookup;
     if (outcome === 'hit') {
       view.hits++;
+      if (reason === 'outage') view.outageHits++;
       view.timeSaved += cost;
       return;
     }
@@ -139,6 +144,7 @@ export class Stats {
       template,
       line,
       hits: 0,
+      outageHits: 0,
       misses: 0,
       uncached: {},
       verified: { checked: 0, differed: 0, skipped: 0 },

@@ -10,7 +10,7 @@ import { addressOf } from './http/address.ts';
 import { tagCodings } from './http/conditional.ts';
 import type { Exchange } from './http/exchange.ts';
 import { filledView } from './http/filled-view.ts';
-import { answerFor, markPersonal, NOT_SHARED } from './http/last-word.ts';
+import { answerFor, markPersonal, NOT_SHARED, OUTAGE_HIT } from './http/last-word.ts';
 import { record } from './http/recorder.ts';
 import { replyWith } from './http/reply.ts';
 import { type SkipReason, skipReason } from './http/request-rules.ts';
@@ -32,8 +32,8 @@ export interface ViewReport {
   readonly target: string;
   readonly name: string | undefined;
   /**
-   * `hit`: served from the cache. `miss`: rendered, and stored unless a reason is given. `skip`: the cache took no
-   * part.
+   * `hit`: served from the cache; in an outage of the store with the reason `outage`. `miss`: rendered, and stored unless a
+   * reason is given. `skip`: the cache took no part.
    */
   readonly outcome: 'hit' | 'miss' | 'skip';
   readonly reason?: MissReason;
@@ -158,18 +158,30 @@ function kindOf(
   return [replaced?.key, names].filter((text) => text !== undefined);
 }
 
+/** A view to be sent. */
+interface Served {
+  readonly view: StoredView;
+  /** Whether it, or what a hole shows, was served in an outage. */
+  readonly isOutage: boolean;
+}
+
 /** Returns a stored view with this visitor's own in it; undefined if that is not to be had without the handler. */
 async function filled(
   view: StoredView,
   { views }: ViewSettings,
   replaced: Replacements | undefined,
   visitor: Visitor | undefined,
-): Promise<StoredView | undefined> {
+  isOutage: boolean,
+): Promise<Served | undefined> {
   const values = replaced?.values ?? NONE;
-  if (view.holes.length === 0) return filledView(view, values);
+  const served = (texts: ReadonlyMap<string, string>, hasOutageHit: boolean): Served | undefined => {
+    const whole = filledView(view, texts);
+    return whole && { view: whole, isOutage: isOutage || hasOutageHit };
+  };
+  if (view.holes.length === 0) return served(values, false);
   // An error of a template is the page's, which the handler renders next.
-  const texts = await views.engine.fill(view, visitor ?? {}).catch(() => undefined);
-  return texts && filledView(view, new Map([...values, ...textsByName(texts)]));
+  const holes = await views.engine.fill(view, visitor ?? {}).catch(() => undefined);
+  return holes && served(new Map([...values, ...textsByName(holes.texts)]), holes.hasOutageHit);
 }
 
 /** Why the cache takes no part. */
@@ -236,22 +248,29 @@ async function answer(
     slot = new ViewSlot(views.engine, wanted, made);
   }
   if (view === 'personal' || view === 'unseen') return view;
-  if (view !== undefined) view = await filled(view, settings, replaced, visitor);
+  const served = view && (await filled(view, settings, replaced, visitor, slot.isOutage));
   // Whoever stored it may have had other options.
-  if (view !== undefined && settings.statuses.has(view.status) && view.body.length <= settings.maxBytes) {
+  if (
+    served !== undefined &&
+    settings.statuses.has(served.view.status) &&
+    served.view.body.length <= settings.maxBytes
+  ) {
+    const { isOutage } = served;
+    const reason = isOutage ? 'outage' : undefined;
     const control = { before: exchange.headers()['cache-control'], ours: settings.cacheControl };
-    const reply = replyWith(view, incoming, now(), control);
+    const reply = replyWith(served.view, incoming, now(), control, isOutage);
+    if (isOutage) answerFor(exchange.response, OUTAGE_HIT);
     if (replaced === undefined && visitor === undefined) answerFor(exchange.response);
     else markPersonal(exchange.response);
     const lookup = performance.now() - started;
     views.engine.viewed({
       route: routeOf(exchange, settings),
       outcome: 'hit',
-      reason: undefined,
+      reason,
       cost: slot.cost,
       lookup,
     });
-    report(exchange, settings, 'hit', undefined);
+    report(exchange, settings, 'hit', reason);
     tagCodings(exchange.response);
     exchange.send(reply);
     return 'answered';

@@ -193,6 +193,10 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
     return this.#mayBeShared;
   }
 
+  isOutage(): boolean {
+    return this.#body.hasOutageHit;
+  }
+
   /** Adds models to the dependencies. Resolves when their tokens are known. */
   async depend(models: readonly Identity[]): Promise<void> {
     const asking = this.#slot.depend(models).then((body) => this.#body.include(body));
@@ -293,7 +297,7 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
 
   /** Whether the client has exactly what is about to be sent, stored or not; if so, sets the tag that it knows. */
   #isNotModified({ status, body }: Head): boolean {
-    if (status !== 200 || body === undefined) return false;
+    if (status !== 200 || body === undefined || this.#body.hasOutageHit) return false;
     if (this.#kept.isOpen && this.#validators['if-none-match']?.trim() === '*') return false;
     const { response } = this.#exchange;
     const etag = text(response.getHeader('etag') as Headers[string]);

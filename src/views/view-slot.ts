@@ -1,5 +1,5 @@
 import { Dependencies } from '../cache/dependencies.ts';
-import type { KeyedEntry } from '../cache/entries.ts';
+import type { KeyedEntry, Verdict } from '../cache/entries.ts';
 import { type Entry, MAX_DEPENDENCIES } from '../cache/entry.ts';
 import type { StoredKey } from '../cache/key.ts';
 import { newEntry } from '../cache/new-entry.ts';
@@ -62,6 +62,8 @@ export class ViewSlot {
   readonly #guards = new Map<string, Token>();
   /** Milliseconds that the view took which was found. */
   cost = 0;
+  /** Whether what was found may be served only because the store cannot be asked: the option `outage`. */
+  isOutage = false;
   /** What is known of the address. */
   #record: AddressRecord = { reads: [], stored: [] };
   /** What this request has for the reads of the record. */
@@ -138,13 +140,14 @@ export class ViewSlot {
     const verdicts = entries.map((entry) => this.#engine.entries.judge(entry, this.#reader));
     if (verdicts.includes('invalid')) return undefined;
     this.cost = costOf(entries.at(-1));
-    const isKnown = !verdicts.includes('pending') && entries.every(({ templates }) => templates.length === 0);
+    const isValid = verdicts.every((verdict) => verdict === 'valid');
+    const isKnown = isValid && entries.every(({ templates }) => templates.length === 0);
     return isKnown ? found : this.#judgedLater(entries, found);
   }
 
   async #judgedLater(entries: readonly Entry[], found: Here): Promise<Here> {
     // All tokens are asked for in one round trip.
-    for (const entry of entries) if (!(await this.#isValid(entry))) return undefined;
+    for (const entry of entries) if (!(await this.#mayServeHere(entry))) return undefined;
     return found;
   }
 
@@ -279,7 +282,7 @@ export class ViewSlot {
   async #read(found: Found): Promise<StoredView | AddressRecord | undefined> {
     const { entries } = this.#engine;
     const here = this.#here(found);
-    if (here !== undefined && (await this.#isValid(here))) {
+    if (here !== undefined && (await this.#mayServeHere(here))) {
       this.cost = costOf(here);
       return viewOf(here);
     }
@@ -291,7 +294,7 @@ export class ViewSlot {
       await this.#reader.ask();
       entry = this.#reader.entry(key, canonical);
     }
-    if (entry === PENDING || entry === undefined || !(await this.#isValid(entry))) return undefined;
+    if (entry === PENDING || entry === undefined || (await this.#judge(entry)) !== 'valid') return undefined;
     entries.keep({
       kept: NONE,
       found: new Map([[memoryKeyOf(this.#keys, textOf(found)), [{ entry, stored }]]]),
@@ -302,13 +305,21 @@ export class ViewSlot {
     return viewOf(entry);
   }
 
-  async #isValid(entry: Entry): Promise<boolean> {
+  /** Whether an entry of the memory tier may be served: it is valid, or this process knew so before an outage. */
+  async #mayServeHere(entry: Entry): Promise<boolean> {
+    const verdict = await this.#judge(entry);
+    if (verdict === 'outage') this.isOutage = true;
+    return verdict === 'valid' || verdict === 'outage';
+  }
+
+  async #judge(entry: Entry): Promise<Verdict> {
     let verdict = this.#engine.entries.judge(entry, this.#reader);
     if (verdict === 'pending') {
       await this.#reader.ask();
       verdict = this.#engine.entries.judge(entry, this.#reader);
     }
-    return verdict === 'valid' && (await this.#engine.areCurrent(entry.templates));
+    if (verdict === 'invalid' || (await this.#engine.areCurrent(entry.templates))) return verdict;
+    return 'invalid';
   }
 
   #stored(found: Found): StoredKey {

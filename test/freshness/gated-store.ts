@@ -28,6 +28,8 @@ export interface Stage {
   readonly wrote: (names: readonly string[], madeAt: number) => void;
   /** Tokens were read. */
   readonly readTokens: () => void;
+  /** Tokens were asked for, and nobody answered. */
+  readonly askedInVain: () => void;
   /** Calls and what became of them. */
   readonly counts: Map<string, number>;
 }
@@ -110,7 +112,10 @@ export class GatedStore implements Store {
     const way = await stage.steps.turn(label, touches, stage.faults ? ['done', ...faults] : ['done']);
     const count = (what: string) => stage.counts.set(what, (stage.counts.get(what) ?? 0) + 1);
     count(`${label} ${way}`);
-    if (way === 'unknown') return keys.map(() => unknown);
+    if (way === 'unknown') {
+      if (label === 'read token') stage.askedInVain();
+      return keys.map(() => unknown);
+    }
     if (way === 'late') {
       void stage.steps.turn(`${label} at last`, touches).then(() => {
         carryOut();

@@ -26,6 +26,8 @@ export interface Bump {
   readonly began: Moment;
   /** When its first token was in the store; not before it began. */
   written?: Moment;
+  /** When its last token was there: `written` tells by the clock when it was made. */
+  carriedOut?: Moment;
   acknowledged?: Moment;
   rejected?: Moment;
 }
@@ -40,6 +42,8 @@ export interface Rendered {
   readonly reads: Map<string, { readonly version: number; readonly when: Moment }>;
   /** When it read its last token; not after it ended. */
   knew?: Moment;
+  /** Whether it asked for tokens in vain. */
+  hasAskedInVain?: boolean;
   ended?: Moment;
   page?: readonly Shown[];
 }
@@ -56,13 +60,15 @@ export interface Rules {
   readonly maxDataAge: number;
   /** By how many milliseconds the clock of a process is wrong: below 0 if it is slow. Default: all are right. */
   readonly clocks?: Readonly<Record<string, number>>;
+  /** Milliseconds, as the option; 0 for off. */
+  readonly outage?: number;
 }
 
 /** Milliseconds for which a late entry lives longer with a store, whose clients have clocks of their own. */
 export const CLOCK_SKEW = 1_000;
 
-/** Why a row was shown in the version it was; the last two are promise 2. */
-export type Excuse = 'fresh' | 'own' | 'late' | 'slow';
+/** Why a row was shown in the version it was: `late` and `slow` are promise 2, `outage` is the option. */
+export type Excuse = 'fresh' | 'own' | 'late' | 'slow' | 'outage';
 
 export interface Judgement {
   readonly violations: readonly string[];
@@ -85,7 +91,7 @@ class Judge {
   readonly #bumps = new Map<string, Bump[]>();
   readonly #minted = new Map<string, Moment[]>();
   readonly #violations: string[] = [];
-  readonly #counts = { fresh: 0, own: 0, late: 0, slow: 0 };
+  readonly #counts = { fresh: 0, own: 0, late: 0, slow: 0, outage: 0 };
 
   constructor(history: History, rules: Rules) {
     this.#history = history;
@@ -132,6 +138,19 @@ class Judge {
     const last = broken.at(-1);
     if (last === undefined) return 'fresh';
     if (maker === render.id) return 'own';
+    const verdict = this.#old(render, chain, maker, row, last);
+    return !(verdict in this.#counts) && this.#isOutage(render, broken) ? 'outage' : verdict;
+  }
+
+  /** By whom a render could not be told, and not for longer than the option says. Its own process always tells it. */
+  #isOutage({ process, began, hasAskedInVain }: Rendered, broken: readonly Bump[]): boolean {
+    const { outage = 0 } = this.#rules;
+    const isUntold = (bump: Bump) =>
+      bump.process !== process && began.time <= (bump.carriedOut ?? bump.began).time + outage;
+    return outage > 0 && hasAskedInVain === true && broken.every(isUntold);
+  }
+
+  #old(render: Rendered, chain: readonly Shown[], maker: string, row: string, last: Bump): Excuse | string {
     const made = this.#history.renders.get(maker);
     if (made?.ended === undefined) return 'its maker never finished';
     // Who had read its tokens by then cannot have known the new one.

@@ -260,6 +260,23 @@ way('a store that carries out a token write seconds after it has given it up, an
   expect((await run(true))?.violations).toEqual([]);
 });
 
+way('in an outage a bump of another process is not seen before outage has passed', async () => {
+  const { clock, store, b } = await site();
+  const own = new TestingStore({ now: clock.now, shared: store });
+  const a = new Site(templates, { store: own, now: clock.now, outage: '10s' });
+  for (let i = 0; i < 2; i++) {
+    await a.page(article('v1'));
+    clock.advance(SETTLED);
+  }
+  await a.page(article('v1'));
+  await b.sweeper.invalidateCacheFor(new Article(1));
+  own.script = () => ({ outcome: 'unknown' });
+  clock.advance(10_000);
+  expect(await a.page(article('v2'))).toBe('v1');
+  clock.advance(1);
+  expect(await a.page(article('v2'))).toBe('v2');
+});
+
 way(
   'a function of the site that keeps html for another fragment: what that shows is not invalidated with the first',
   async () => {

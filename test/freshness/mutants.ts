@@ -126,8 +126,8 @@ export const mutants = {
     foundBy: 'one reader, a save of what it depends on, a call fails',
     protection: 'an entry is served only if all its tokens are known',
     file: 'cache/entries.ts',
-    text: 'else if (token === UNKNOWN || token !== dependencies[i + 1])',
-    instead: 'else if (token !== UNKNOWN && token !== dependencies[i + 1])',
+    text: "if (reader.lastRead(dependencies[i] as string) !== dependencies[i + 1]) return 'invalid';",
+    instead: '',
   },
   'only the own token of an entry is compared': {
     foundBy: 'one reader, saves of a row and of one inside',
@@ -164,6 +164,27 @@ export const mutants = {
     file: 'cache/entries.ts',
     text: "if (expires !== Number.POSITIVE_INFINITY && expires <= this.#now()) return 'invalid';",
     instead: '',
+  },
+  'outage past an own bump': {
+    foundBy: 'in an outage: one reader, a save in its process, a call fails',
+    protection: 'what this process has bumped is not served by the tokens that were read last',
+    file: 'cache/shared/last-reads.ts',
+    text: 'for (const name of names) this.#bumped.set(name, this.#bumps);',
+    instead: '',
+  },
+  'a read that was sent before an own bump counts after it': {
+    foundBy: 'in an outage: two readers, a save in their process, two calls fail',
+    protection: 'a token that was read before a bump ended is not the last one',
+    file: 'cache/shared/shared-tokens.ts',
+    text: 'this.#lastReads.note(own, token, sent);',
+    instead: 'this.#lastReads.note(own, token, { ...sent, bumps: this.#lastReads.sending()?.bumps ?? 0 });',
+  },
+  'an outage lasts for ever': {
+    foundBy: 'in an outage: one reader, a save, 2.9 s pass, a call fails',
+    protection: 'the tokens that were read last count for as long as the option says',
+    file: 'cache/shared/last-reads.ts',
+    text: 'return age <= this.#outage ? read : undefined;',
+    instead: 'return age >= 0 ? read : undefined;',
   },
   'using= is not in the key': {
     foundBy: 'one reader, a save, the token is lost',

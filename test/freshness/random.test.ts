@@ -41,6 +41,7 @@ const drawn: fc.Arbitrary<Scenario> = fc.record({
   memory: fc.boolean(),
   faults: fc.integer({ min: 0, max: 3 }),
   clocks,
+  outage: fc.constantFrom(0, 1_000),
   actors: fc
     .tuple(
       fc.array(reader, { minLength: 2, maxLength: 4 }),

@@ -30,6 +30,8 @@ export interface Scenario {
   readonly faults?: number;
   /** Writes of tokens that are carried out late are taken back. */
   readonly takesBack?: boolean;
+  /** The option, in milliseconds. Default: 0, off. */
+  readonly outage?: number;
   /** By how many milliseconds the clock of a process is wrong. */
   readonly clocks?: Readonly<Record<string, number>>;
 }

@@ -38,6 +38,10 @@ const loss: Actor = { does: 'lose', tokens: 'Article' };
 const flush: Actor = { does: 'lose', tokens: 'all' };
 const twoSeconds: Actor = { does: 'wait', milliseconds: 2_000 };
 
+/** Longer than an outage counts, and within `maxDataAge`. */
+const almostThreeSeconds: Actor = { does: 'wait', milliseconds: 2_900 };
+const OUTAGE = 2_500;
+
 const everyPage: readonly Page[] = ['plain', 'using', 'nested', 'lazy', 'depends'];
 
 /** By what happens in them. Each is small enough for every order of its steps to be tried. */
@@ -169,6 +173,35 @@ const all = {
     morePages: ['plain', 'using', 'nested', 'depends'],
     starts: ['warm'],
     more: { memory: false },
+  },
+  'in an outage: one reader, a save, a call fails': {
+    actors: [reader('a'), save('b')],
+    pages: ['plain'],
+    morePages: everyPage,
+    starts: ['warm'],
+    more: { faults: 1, outage: OUTAGE },
+  },
+  'in an outage: one reader, a save, 2.9 s pass, a call fails': {
+    isForCi: true,
+    actors: [reader('a'), save('b'), almostThreeSeconds],
+    pages: ['plain'],
+    morePages: everyPage,
+    starts: ['warm'],
+    more: { faults: 1, outage: OUTAGE },
+  },
+  'in an outage: one reader, a save in its process, a call fails': {
+    actors: [reader('a'), save('a')],
+    pages: ['plain'],
+    morePages: everyPage,
+    starts: ['warm'],
+    more: { faults: 1, outage: OUTAGE },
+  },
+  'in an outage: two readers, a save in their process, two calls fail': {
+    isForMutants: true,
+    actors: [reader('a'), reader('a'), save('a')],
+    pages: ['plain'],
+    starts: ['warm'],
+    more: { faults: 2, outage: OUTAGE },
   },
   'two readers, one knows since when, a save, 2 s pass': {
     actors: [reader('a'), reader('b', { since: true }), save('c'), twoSeconds],

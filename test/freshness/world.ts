@@ -31,6 +31,7 @@ export class World {
   #takesBack = false;
   #page: Page = 'plain';
   #memory = true;
+  #outage = 0;
   #versions = new Map<string, number>();
   /** The ids of this scenario's rows: what earlier ones left in the memory of the processes is of other rows. */
   #id = 0;
@@ -41,6 +42,18 @@ export class World {
 
   /** Runs one scenario in one order; undefined when `choose` gave up. */
   async run(scenario: Scenario, choose: Choose): Promise<Outcome | undefined> {
+    if (scenario.outage === undefined) return this.#run(scenario, choose);
+    // An outage is over when either clock says so: the computer's own shall not have a say here.
+    const { now } = performance;
+    performance.now = () => this.#time;
+    try {
+      return await this.#run(scenario, choose);
+    } finally {
+      performance.now = now;
+    }
+  }
+
+  async #run(scenario: Scenario, choose: Choose): Promise<Outcome | undefined> {
     await this.#acquaint(scenario);
     this.#begin(scenario);
     if (scenario.start === 'warm') await this.#warm();
@@ -55,7 +68,9 @@ export class World {
     sleeper.sleep = undefined;
     if (!isWhole) return undefined;
     const unshared = await this.#probe();
-    const { violations, counts } = this.#history.judge({ maxDataAge: MAX_DATA_AGE, clocks: this.#clocks });
+    const { outage } = scenario;
+    const rules = { maxDataAge: MAX_DATA_AGE, clocks: this.#clocks, ...(outage === undefined ? {} : { outage }) };
+    const { violations, counts } = this.#history.judge(rules);
     return {
       steps: steps.taken,
       violations: [...violations, ...unshared],
@@ -67,7 +82,7 @@ export class World {
   async #acquaint(scenario: Scenario): Promise<void> {
     const processes = scenario.actors.flatMap((actor) => (actor.does === 'read' ? [actor.in] : []));
     for (const process of new Set(processes)) {
-      const key = `${process} ${scenario.memory ?? true} ${scenario.page}`;
+      const key = `${process} ${scenario.memory ?? true} ${scenario.outage ?? 0} ${scenario.page}`;
       if (this.#acquainted.has(key)) continue;
       this.#acquainted.add(key);
       this.#begin(scenario);
@@ -75,11 +90,12 @@ export class World {
     }
   }
 
-  #begin({ page, memory = true, clocks = {}, faults = 0, takesBack = false }: Scenario): void {
+  #begin({ page, memory = true, clocks = {}, faults = 0, takesBack = false, outage = 0 }: Scenario): void {
     this.#time += 3_600_000;
     this.#id++;
     this.#page = page;
     this.#memory = memory;
+    this.#outage = outage;
     this.#clocks = clocks;
     this.#server = new Server();
     this.#steps = new Steps(0);
@@ -172,6 +188,8 @@ export class World {
       if (process === 'c') this.#time += SETTLED;
     }
     this.#time += SETTLED;
+    // Each has just read the tokens, so that it can do without them.
+    if (this.#outage > 0) for (const process of ['a', 'b']) await this.#probeOnce(process, `knows-${process}`);
   }
 
   /** Renders by both processes at the end: at once, right behind the end of promise 2, and when all has settled. */
@@ -195,7 +213,7 @@ export class World {
   }
 
   #site(process: string): { sweeper: library.CacheSweeper; env: nunjucks.Environment } {
-    const key = `${process} ${this.#memory}`;
+    const key = `${process} ${this.#memory} ${this.#outage}`;
     const known = this.#sites.get(key);
     if (known !== undefined) return known;
     const sweeper = new this.#library.CacheSweeper({
@@ -205,6 +223,7 @@ export class World {
       timeout: '10m',
       onError: () => {},
       memory: this.#memory ? { maxBytes: 1_000_000 } : false,
+      outage: `${this.#outage}ms`,
     });
     const env = sweeper.install(new nunjucks.Environment(new ObjectLoader(templates) as nunjucks.ILoader));
     this.#sites.set(key, { sweeper, env });
@@ -223,12 +242,19 @@ export class World {
         const when = { ...this.#moment(), time: madeAt };
         for (const name of names) this.#history.minted.push({ name, when });
         const { bump, render } = this.#doing.get(this.#steps.actor) ?? {};
-        if (bump !== undefined) bump.written ??= when;
+        if (bump !== undefined) {
+          bump.written ??= when;
+          bump.carriedOut = this.#moment();
+        }
         if (render !== undefined) render.knew = this.#moment();
       },
       readTokens: () => {
         const { render } = this.#doing.get(this.#steps.actor) ?? {};
         if (render !== undefined) render.knew = this.#moment();
+      },
+      askedInVain: () => {
+        const { render } = this.#doing.get(this.#steps.actor) ?? {};
+        if (render !== undefined) render.hasAskedInVain = true;
       },
       counts: this.#counts,
     };

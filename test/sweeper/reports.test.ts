@@ -182,10 +182,18 @@ describe('stats()', () => {
     expect(memory.bytes).toBeGreaterThan(0);
     const time = expect.any(Number);
     const verified = { checked: 0, differed: 0, skipped: 0 };
-    const times = { verified, timeRendering: time, timeSaved: time, timeLooking: time, netBenefit: time };
+    const times = {
+      verified,
+      uncached: {},
+      outageHits: 0,
+      timeRendering: time,
+      timeSaved: time,
+      timeLooking: time,
+      netBenefit: time,
+    };
     expect(tags).toHaveLength(2);
-    expect(tags).toContainEqual({ template: 'page.njk', line: 2, hits: 3, misses: 2, uncached: {}, ...times });
-    expect(tags).toContainEqual({ template: 'leaf.njk', line: 1, hits: 1, misses: 1, uncached: {}, ...times });
+    expect(tags).toContainEqual({ template: 'page.njk', line: 2, hits: 3, misses: 2, ...times });
+    expect(tags).toContainEqual({ template: 'leaf.njk', line: 1, hits: 1, misses: 1, ...times });
   });
 
   test('count what was not cached, by reason', async () => {

@@ -2,14 +2,17 @@ import { LRUCache } from 'lru-cache';
 import { safeKey } from '../key.ts';
 import type { Sealer } from '../seal.ts';
 import { isToken, type Token } from '../token.ts';
+import type { LastRead } from './last-reads.ts';
 
 /** Limit of all names kept, in bytes. */
 const MAX_BYTES = 5 * 1024 * 1024;
 /** Bytes of a name beside its characters: its key, its token, sealed and plain, and the map's slot. */
 const OVERHEAD = 500;
+/** What the option `outage` adds to that: two fields, and the time of the read unless it is shared with other names. */
+const OUTAGE_OVERHEAD = 100;
 
-/** The key of a name's token, and the value that the store last gave for it. */
-export interface KnownName {
+/** The key of a name's token, the value that the store last gave for it and, for the option `outage`, what was read last. */
+export interface KnownName extends LastRead {
   readonly key: string;
   last: { readonly sealed: Uint8Array; readonly token: Token } | undefined;
 }
@@ -21,20 +24,28 @@ export interface KnownName {
 export class KnownNames {
   readonly #sealer: Sealer;
   readonly #scope: { readonly namespace: string; readonly version: number };
+  readonly #overhead: number;
   readonly #kept = new LRUCache<string, KnownName>({ maxSize: MAX_BYTES });
 
-  constructor(sealer: Sealer, scope: { readonly namespace: string; readonly version: number }) {
+  /** @param hasOutage whether the option `outage` is on */
+  constructor(sealer: Sealer, scope: { readonly namespace: string; readonly version: number }, hasOutage: boolean) {
     this.#sealer = sealer;
     this.#scope = scope;
+    this.#overhead = OVERHEAD + (hasOutage ? OUTAGE_OVERHEAD : 0);
   }
 
   get(name: string): KnownName {
-    return this.#kept.get(name) ?? { key: this.#key(name), last: undefined };
+    return this.#kept.get(name) ?? { key: this.#key(name), last: undefined, read: undefined, sent: undefined };
+  }
+
+  /** Like {@link get}, but returns undefined for a name that is not remembered, and does not count as a use. */
+  peek(name: string): KnownName | undefined {
+    return this.#kept.peek(name);
   }
 
   /** Returns the key of a name's token without adding the name to those remembered. */
   key(name: string): string {
-    return this.#kept.peek(name)?.key ?? this.#key(name);
+    return this.peek(name)?.key ?? this.#key(name);
   }
 
   #key(name: string): string {
@@ -55,7 +66,7 @@ export class KnownNames {
     if (!isToken(token)) return undefined;
     // Copy the bytes: the store may reuse its buffer.
     known.last = { sealed: new Uint8Array(sealed), token };
-    this.#kept.set(name, known, { size: OVERHEAD + 2 * name.length });
+    this.#kept.set(name, known, { size: this.#overhead + 2 * name.length });
     return token;
   }
 }

@@ -6,6 +6,7 @@ import type { Sealer } from '../seal.ts';
 import { mintToken, type Token } from '../token.ts';
 import { CountedNames } from './counted-names.ts';
 import { type KnownName, KnownNames } from './known-names.ts';
+import { LastReads } from './last-reads.ts';
 import type { SafeStore } from './safe-store.ts';
 import type { OnDamaged } from './shared-entries.ts';
 
@@ -42,6 +43,7 @@ export class SharedTokens {
   readonly #store: SafeStore;
   readonly #sealer: Sealer;
   readonly #known: KnownNames;
+  readonly #lastReads: LastReads;
   readonly #now: () => number;
   readonly #onDamaged: OnDamaged;
   readonly #delivered: (names: readonly string[]) => void;
@@ -55,7 +57,10 @@ export class SharedTokens {
   #retrying: Promise<void> | undefined;
   readonly #closing = new AbortController();
 
-  /** @param delivered called with the names of lost bumps that a retry has delivered */
+  /**
+   * @param delivered called with the names of lost bumps that a retry has delivered
+   * @param outage the option, in milliseconds; 0 for off
+   */
   constructor(
     store: SafeStore,
     sealer: Sealer,
@@ -63,11 +68,13 @@ export class SharedTokens {
     now: () => number,
     onDamaged: OnDamaged,
     delivered: (names: readonly string[]) => void = () => {},
+    outage = 0,
   ) {
     this.#delivered = delivered;
     this.#store = store;
     this.#sealer = sealer;
-    this.#known = new KnownNames(sealer, scope);
+    this.#known = new KnownNames(sealer, scope, outage > 0);
+    this.#lastReads = new LastReads(this.#known, outage, now);
     this.#now = now;
     this.#onDamaged = onDamaged;
   }
@@ -80,6 +87,14 @@ export class SharedTokens {
   /** Whether this process bumped a name and the store has not acknowledged it. Its token is then unknown. */
   isUncertain(name: string): boolean {
     return this.#bumping.has(name) || this.#lost.has(name);
+  }
+
+  /**
+   * Returns the token of a name that this process read last, for names that cannot be read now: if the option `outage`
+   * allows to go by it, and this process has not bumped the name since.
+   */
+  lastRead(name: string): Token | undefined {
+    return this.isUncertain(name) ? undefined : this.#lastReads.token(name);
   }
 
   #uncertainOf(names: readonly string[]): readonly string[] {
@@ -189,6 +204,7 @@ export class SharedTokens {
     const lost = names.filter((_, i) => !acknowledged[i]);
     // Mark as lost before unmarking as in flight, so that no name looks certain in between.
     this.#lose(lost);
+    this.#lastReads.bumped(names);
     for (const name of names) this.#bumping.delete(name);
     return lost;
   }
@@ -218,13 +234,16 @@ export class SharedTokens {
     const damaged: string[] = [];
     const known = names.map((name) => this.#known.get(name));
     const keys = known.map(({ key }) => key);
+    const sent = this.#lastReads.sending();
     const answers = await this.#store.getMany('token', keys, timeout);
     names.forEach((name, i) => {
       const answer = answers[i];
-      if (answer?.state === 'missing') missing.push(name);
-      if (answer?.state !== 'found') return;
-      const token = this.#known.open(name, known[i] as KnownName, answer.value);
-      if (token === undefined) damaged.push(name);
+      if (answer === undefined || answer.state === 'unknown') return;
+      const own = known[i] as KnownName;
+      const token = answer.state === 'found' ? this.#known.open(name, own, answer.value) : undefined;
+      if (sent !== undefined) this.#lastReads.note(own, token, sent);
+      if (answer.state === 'missing') missing.push(name);
+      else if (token === undefined) damaged.push(name);
       else into.set(name, token);
     });
     if (damaged.length > 0) this.#onDamaged('token', damaged);
@@ -264,6 +283,7 @@ export class SharedTokens {
     const trying = [...this.#lost];
     const names = trying.map(([name]) => name);
     const acknowledged = await this.#write(names, this.#mint(names), BUMP_TIMEOUT);
+    this.#lastReads.bumped(names);
     trying.forEach(([name, loss], i) => {
       if (acknowledged[i] && this.#lost.get(name) === loss) this.#lost.delete(name);
     });

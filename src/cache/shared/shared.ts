@@ -24,6 +24,7 @@ export class Shared {
       readonly version: number;
       readonly secrets: readonly string[];
       readonly now: () => number;
+      readonly outage: number;
     },
     onError: (error: unknown) => void,
     delivered: (names: readonly string[]) => void,
@@ -33,7 +34,7 @@ export class Shared {
     this.#safe = new SafeStore(store, onError);
     const sealer = new Sealer(settings.secrets);
     const onDamaged = (kind: Kind, names: readonly string[]) => this.#reportDamaged(kind, names);
-    this.tokens = new SharedTokens(this.#safe, sealer, settings, settings.now, onDamaged, delivered);
+    this.tokens = new SharedTokens(this.#safe, sealer, settings, settings.now, onDamaged, delivered, settings.outage);
     this.entries = new SharedEntries(
       this.#safe,
       new Packing(sealer, store.compressFrom ?? Number.POSITIVE_INFINITY),

@@ -4,7 +4,7 @@ import type { KeptHoles } from '../../cache/hole.ts';
 import { CacheSweeperError } from '../../errors.ts';
 import type { PageContext } from '../../options.ts';
 import { currentPart, currentVisit, inNoPart, runAs, runningNow } from '../../render/ambient.ts';
-import type { Engine, TemplateSource } from '../../render/engine.ts';
+import type { Engine, FilledHoles, TemplateSource } from '../../render/engine.ts';
 import type { Shadow } from '../../render/verify/shadow.ts';
 import type { Done, Environment, Template } from '../nunjucks.ts';
 import type { TemplateEnvironment } from './environment.ts';
@@ -199,7 +199,7 @@ export class Renders implements TemplateSource {
     return null;
   }
 
-  async fill({ holes, environment }: KeptHoles, variables: PageContext): Promise<readonly string[] | undefined> {
+  async fill({ holes, environment }: KeptHoles, variables: PageContext): Promise<FilledHoles | undefined> {
     if (environment !== this.#environment.identity) return undefined;
     const page = new Page(this.#environment, this.#engine.newRender(variables, true));
     const { render } = page;
@@ -214,8 +214,9 @@ export class Renders implements TemplateSource {
         }
         if ('error' in made) throw page.failures.restored(made.error);
         const name = holes[0]?.template?.name ?? '';
-        if (made.value !== undefined) this.#engine.succeed(render, name, `${name} holes`, performance.now() - started);
-        return made.value;
+        if (made.value === undefined) return undefined;
+        this.#engine.succeed(render, name, `${name} holes`, performance.now() - started);
+        return { texts: made.value, hasOutageHit: render.hasOutageHit };
       }
     } finally {
       render.finish();

@@ -2,7 +2,7 @@ import { subscribe } from 'node:diagnostics_channel';
 import type { OutgoingHttpHeader, ServerResponse } from 'node:http';
 import { dropNonces } from './csp.ts';
 import { text } from './header-text.ts';
-import { keepFromShared, makePrivate, speaksToOne, variesByVisitor } from './personal-headers.ts';
+import { keepFromAll, keepFromShared, makePrivate, speaksToOne, variesByVisitor } from './personal-headers.ts';
 import { givenHeaders, isHeadSent, setGiven } from './raw-head.ts';
 
 /** Knows whether an answer belongs to one visitor. */
@@ -11,11 +11,17 @@ export interface Asked {
   isPersonal(): boolean;
   /** Whether caches on the way may keep an answer that is not personal; by default they may. */
   mayBeShared?(): boolean;
+  /**
+   * Whether it shows what was served in an outage of the store, so that no cache at all may keep it; by default it does not.
+   */
+  isOutage?(): boolean;
 }
 
 const ONE_VISITOR: Asked = { isPersonal: () => true };
 /** An answer for all, of which is not known by which request headers it was chosen. */
 export const NOT_SHARED: Asked = { isPersonal: () => false, mayBeShared: () => false };
+/** An answer for all, from the cache, in an outage. */
+export const OUTAGE_HIT: Asked = { isPersonal: () => false, isOutage: () => true };
 const EVERYBODY: Asked = { isPersonal: () => false };
 
 /**
@@ -73,7 +79,7 @@ export function answerFor(response: ServerResponse, asked: Asked = EVERYBODY): v
       return speak(this, inner, args);
     };
     response.writeHead = outermost as ServerResponse['writeHead'];
-    watched[LAST_WORD] = ONE_VISITOR;
+    watched[LAST_WORD] = both(ONE_VISITOR, asked);
   } else if (before === null) watched[LAST_WORD] = asked;
   else if (asked !== EVERYBODY) watched[LAST_WORD] = both(before, asked);
 }
@@ -82,7 +88,12 @@ function both(one: Asked, other: Asked): Asked {
   return {
     isPersonal: () => one.isPersonal() || other.isPersonal(),
     mayBeShared: () => mayBeShared(one) && mayBeShared(other),
+    isOutage: () => isOutage(one) || isOutage(other),
   };
+}
+
+function isOutage(asked: Asked): boolean {
+  return asked.isOutage?.() ?? false;
 }
 
 function mayBeShared(asked: Asked): boolean {
@@ -99,9 +110,10 @@ function speak(response: ServerResponse, inner: WriteHead, args: HeadArguments):
   if (asked === undefined || asked === null || isHeadSent(response)) return inner.apply(response, args);
   const given = givenHeaders(args);
   // Most answers are for all, and their headers need not be taken apart.
-  const isPlain = args[0] !== 304 && !Array.isArray(given) && mayBeShared(asked);
+  const isPlain = args[0] !== 304 && !Array.isArray(given) && mayBeShared(asked) && !isOutage(asked);
   if (isPlain && !isForOne(response, asked, given)) return inner.apply(response, args);
   const [status, ...message] = setGiven(response, args);
+  if (isOutage(asked)) keepFromAll(response);
   if (isForOne(response, asked, undefined)) makePrivate(response);
   else if (!mayBeShared(asked)) keepFromShared(response);
   if (status === 304) dropNonces(response);

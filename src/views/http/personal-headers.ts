@@ -53,6 +53,13 @@ export function keepFromShared(response: ServerResponse): void {
   dropForShared(response);
 }
 
+/** Leaves an answer to no cache, a browser's included, and lets nobody ask whether it is still the same. */
+export function keepFromAll(response: ServerResponse): void {
+  response.setHeader('Cache-Control', 'no-store');
+  for (const name of ['Expires', 'ETag', 'Last-Modified']) response.removeHeader(name);
+  dropForShared(response);
+}
+
 function dropForShared(response: ServerResponse): void {
   for (const name of response.getHeaderNames()) {
     if (FOR_SHARED_CACHES.test(name.toLowerCase())) response.removeHeader(name);

@@ -6,6 +6,9 @@ import { text } from './header-text.ts';
 import { ageOf } from './lifetime.ts';
 import { NOT_STORED, type StoredView } from './sound-view.ts';
 
+/** Headers of a view that are not sent in an outage. */
+const FOR_CACHES: ReadonlySet<string> = new Set(['cache-control', 'expires', 'last-modified']);
+
 const EMPTY = Buffer.alloc(0);
 
 /** Headers that a 304 repeats: RFC 9110, section 15.4.5. */
@@ -72,6 +75,8 @@ export function strongTag(headers: Headers, body: Buffer): string {
  * this request stays in place of the one from the options, and where neither it nor the handler says anything, that of the
  * options counts: the view may have been made for a request for which middleware had set one.
  *
+ * In an outage the view may be an old one: it is sent as a whole, with nothing that lets anybody keep it.
+ *
  * @param now milliseconds since 1970
  * @param control Cache-Control that is set already, and that of the options
  */
@@ -80,20 +85,22 @@ export function replyWith(
   request: { readonly method?: string | undefined; readonly headers: IncomingHttpHeaders },
   now: number,
   control: { readonly before: Headers[string] | undefined; readonly ours: string | undefined },
+  isOutage: boolean,
 ): Reply {
   const { headers, etag, created, age, removed, status, body } = view;
   const modified = text(headers['last-modified']) || undefined;
   const isAny = isFilled(view) && request.headers['if-none-match']?.trim() === '*';
-  const met = status === 200 && !isAny ? validatorMet(request.headers, etag, modified) : undefined;
+  const met = status === 200 && !isAny && !isOutage ? validatorMet(request.headers, etag, modified) : undefined;
   const isReplaced =
     control.before !== undefined && control.ours !== undefined && headers['cache-control'] === control.ours;
   const all: Record<string, OutgoingHttpHeader> = {};
   // Copy by hand: this is the longest step of a hit.
   for (const name in headers) {
-    if (isReplaced && name === 'cache-control') continue;
+    if ((isReplaced && name === 'cache-control') || (isOutage && FOR_CACHES.has(name))) continue;
     if (met === undefined || NOT_MODIFIED.has(name)) all[name] = headers[name] as OutgoingHttpHeader;
   }
-  if (control.before === undefined && control.ours !== undefined) all['cache-control'] ??= control.ours;
+  if (isOutage) all['cache-control'] = 'no-store';
+  else if (control.before === undefined && control.ours !== undefined) all['cache-control'] ??= control.ours;
   all['X-Cache'] = 'hit';
   if (met !== undefined) {
     all.ETag = met;
@@ -105,7 +112,7 @@ export function replyWith(
       isText: false,
     };
   }
-  all.ETag = etag;
+  if (!isOutage) all.ETag = etag;
   all['Accept-Ranges'] = 'none';
   all['Content-Length'] = body.length;
   all.Age = age + Math.max(0, Math.floor((now - created) / 1_000));
