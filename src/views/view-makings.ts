@@ -1,21 +1,20 @@
+import type { KeyedEntry } from '../cache/entries.ts';
+import type { Token } from '../cache/token.ts';
 import type { Settings } from '../options.ts';
 import type { Maker } from '../render/making/maker.ts';
 import type { Making } from '../render/making/making.ts';
 import { Makings } from '../render/making/makings.ts';
-import type { MissReason } from './miss-reason.ts';
-import type { KeptViews, ViewSlot } from './view-slot.ts';
 
-/** Reasons that tell of one answer, and not of the view: the next request may have a view that can be kept. */
-const FAILURES: ReadonlySet<MissReason> = new Set<MissReason>([
-  'error',
-  'error page',
-  'status',
-  'aborted',
-  'incomplete',
-  'head request',
-  'request no-store',
-  'unknown token',
-]);
+/** The entries of a view: of what was read for its address, and its own, by memory key. */
+export type KeptViews = ReadonlyMap<string, readonly KeyedEntry[]>;
+
+/** A view that a request needs. */
+interface Wanted {
+  /** Its keys, and the tokens of all that it will be made from, as far as they are known. */
+  what(): { memoryKey: string; variant: string; about: undefined; tokens: ReadonlyMap<string, Token> };
+  /** Whether these are the tokens that the request finds. */
+  hasTokens(tokens: ReadonlyMap<string, Token>): Promise<boolean>;
+}
 
 /** How often a request waits for one address: a second time when the first showed what its views differ in. */
 const MAX_TRIES = 2;
@@ -38,21 +37,21 @@ export class ViewMakings {
    * Begins to make the view of a slot, or waits for who makes it: then returns what that one has kept. Nothing runs in between, so
    * that of all who find nothing one begins.
    */
-  enter(slot: ViewSlot, maker: Maker, tries: number): ViewMaking | Promise<KeptViews | ViewMaking> {
+  enter(slot: Wanted, maker: Maker, tries: number): ViewMaking | Promise<KeptViews | ViewMaking> {
     const { memoryKey, variant } = slot.what();
     const making = this.#makings.of(memoryKey).find((one) => one.variant === variant);
     if (making === undefined || tries >= MAX_TRIES || this.#isInTransaction()) return this.#begin(slot, maker);
     return this.#wait(making, slot, maker);
   }
 
-  async #wait(making: Making<KeptViews>, slot: ViewSlot, maker: Maker): Promise<KeptViews | ViewMaking> {
+  async #wait(making: Making<KeptViews>, slot: Wanted, maker: Maker): Promise<KeptViews | ViewMaking> {
     if (!(await slot.hasTokens(making.tokens))) return this.#begin(slot, maker);
     if (making.result !== undefined) return making.result;
     const made = this.#makings.mayWait(making, maker) ? await this.#makings.wait(making, maker) : undefined;
     return made ?? this.#begin(slot, maker);
   }
 
-  #begin(slot: ViewSlot, maker: Maker): ViewMaking {
+  #begin(slot: Wanted, maker: Maker): ViewMaking {
     const takesPart = this.#makings.isOn && !this.#isInTransaction();
     const making = takesPart ? this.#makings.begin(slot.what(), maker) : undefined;
     return new ViewMaking(this.#makings, maker, making);
@@ -71,10 +70,9 @@ export class ViewMaking {
     this.#making = making;
   }
 
-  /** It cannot be kept. */
-  refused(reason: MissReason): void {
-    if (FAILURES.has(reason)) this.#maker.end();
-    else this.release();
+  /** This answer cannot be kept. Another may be. */
+  failed(): void {
+    this.#maker.end();
   }
 
   /** Nobody is to wait for it, nor for the next one. */

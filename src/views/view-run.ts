@@ -39,6 +39,17 @@ import type { ViewSlot } from './view-slot.ts';
 /** Reasons to refuse a view that concern one visitor: proxies must not store such an answer either. */
 const PERSONAL: ReadonlySet<MissReason> = new Set<MissReason>(['skip option', 'csrf token']);
 
+/** Reasons that tell of one answer, and not of the view: the next request may make one that can be kept. */
+const FAILURES: ReadonlySet<MissReason> = new Set<MissReason>([
+  'error',
+  'error page',
+  'status',
+  'aborted',
+  'incomplete',
+  'unknown token',
+  'outage',
+]);
+
 /** Watches a handler make a view: collects what it sends and the dependencies of that. */
 export class ViewRun implements ResponseEvents, PageWatch, Asked {
   /** Whatever is rendered in this part belongs to the view. */
@@ -162,7 +173,7 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
   refuse(reason: MissReason): void {
     if (PERSONAL.has(reason)) this.#visit.mark();
     this.#refused ??= reason;
-    this.making?.refused(reason);
+    this.#unmade(reason);
   }
 
   /** @param why says more about the reason, in reports */
@@ -362,9 +373,15 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
     if (!views.engine.entries.inBackground(keep)) this.#conclude('too large');
   }
 
+  /** Lets others make the view, who wait for this one. */
+  #unmade(reason: MissReason): void {
+    if (FAILURES.has(reason)) this.making?.failed();
+    else this.making?.release();
+  }
+
   #conclude(reason: MissReason | undefined, detail?: string): void {
     if (reason === undefined) this.making?.kept(this.#slot.kept);
-    else this.making?.refused(reason);
+    else this.#unmade(reason);
     this.#done(reason, detail);
   }
 

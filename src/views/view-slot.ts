@@ -18,6 +18,7 @@ import type { ReadName } from './reads/read-names.ts';
 import type { ReadReason } from './reads/request-reads.ts';
 import { PERSONAL, type RequestValues, UNSEEN, type ValueText } from './reads/request-values.ts';
 import { type AddressKeys, memoryKeyOf, storedKeyOf } from './view-keys.ts';
+import type { KeptViews } from './view-makings.ts';
 
 /** What a process has for a request without asking the store. */
 type Here = StoredView | ReadReason | undefined;
@@ -26,9 +27,6 @@ type Here = StoredView | ReadReason | undefined;
 type Found = readonly (readonly [ReadName, string])[];
 
 type NotStored = UncachedReason | ReadReason;
-
-/** The entries of a view: of what was read for its address, and its own, by memory key. */
-export type KeptViews = ReadonlyMap<string, readonly KeyedEntry[]>;
 
 /** A view that a handler has just made. */
 export interface MadeView {

@@ -163,6 +163,7 @@ describe('stats()', () => {
       writesDropped: 0,
       bumpsWaiting: 0,
       damaged: 0,
+      making: { running: 0, waiting: 0, coalesced: 0 },
       store: undefined,
       renders: 0,
       tags: [],

@@ -110,7 +110,7 @@ describe('the data of a page', () => {
     clock.advance(1_500);
     await site.sweeper.warm([{ env: site.env, name: 'page.njk', context }]);
     expect(await site.page(variables(1))).toBe('<old>c');
-    clock.advance(1_501);
+    clock.advance(2_502);
     expect(await site.page(variables(1))).toBe('<t1>c');
   });
 
@@ -123,14 +123,14 @@ describe('the data of a page', () => {
     await site.sweeper.invalidateCacheFor(new Article(1));
     clock.advance(2_000);
     await site.sweeper.warm([{ ...page, since }]);
-    clock.advance(1_001);
+    clock.advance(2_002);
     expect(await visited(site, 1)).not.toContain('hit');
   });
 
   test('of names that have no token yet: entries live for maxDataAge, and for good when it is warmed again 4 s later', async () => {
     const once = siteWithStore(templates);
     await once.site.sweeper.warm([pageOf(once.site)(1)]);
-    once.clock.advance(3_001);
+    once.clock.advance(4_002);
     expect(await visited(once.site, 1)).not.toContain('hit');
     const again = siteWithStore(templates);
     const object = { env: again.site.env, name: 'page.njk', context: variables(1) };
