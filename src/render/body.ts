@@ -40,6 +40,8 @@ export class Body implements BodyPart {
   hasOutageHit = false;
   /** Records its reads; undefined when they are not recorded. */
   reading: Reading | undefined;
+  /** Returns what has to be waited for before it loads data; undefined when it may load. */
+  gate: (() => Promise<unknown> | undefined) | undefined;
   /** Called when it has to wait for data, or for what another page makes. */
   waits: (() => void) | undefined;
 
@@ -77,6 +79,11 @@ export class Body implements BodyPart {
 /** The bodies of one sweeper being rendered, one inside the other. They are synchronous, so there is one innermost. */
 export class Bodies {
   current: Body | undefined;
+
+  /** Returns what the body being rendered has to wait for before it loads data; undefined when it may load. */
+  gate(): Promise<unknown> | undefined {
+    return this.current?.gate?.();
+  }
 
   /** The body being rendered has to wait, and so have those around it. */
   wait(): void {

@@ -96,7 +96,7 @@ export class Engine {
       count: parts.verified,
       reader: () => this.#committed(true),
     });
-    this.makings = new FragmentMakings(parts.settings, parts.entries, () => this.isInTransaction);
+    this.makings = new FragmentMakings(parts.settings, parts.entries, parts.entries.leases, () => this.isInTransaction);
     this.fragments = new Fragments(parts.settings, this.keys, parts.entries, this.makings);
   }
 
@@ -144,6 +144,7 @@ export class Engine {
       since: oldest(since, currentPart()?.since),
       isTimed: this.#renders++ % TIMED_RENDERS === 0,
       around: currentPart()?.maker,
+      release: (held) => this.entries.release(held, 'free'),
       watch: this.settings.verify > 0 ? this.#newWatch() : undefined,
       asked: askedContext(context, currentPart()?.watch),
     });

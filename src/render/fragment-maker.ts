@@ -63,8 +63,13 @@ export class FragmentMaker {
    * Renders the body and keeps the result.
    *
    * @param keyOf returns the key in the store for the body's reads; undefined without a store
+   * @param leaseOf returns the key of the fragment's lease; undefined without a store
    */
-  miss(use: Use, keyOf: ((reads: Reads) => StoredKey | undefined) | undefined): string {
+  miss(
+    use: Use,
+    keyOf: ((reads: Reads) => StoredKey | undefined) | undefined,
+    leaseOf: (() => string | 'pending') | undefined,
+  ): string {
     const { render, call, key, scope } = use;
     const { pass, kept } = render;
     if (render.watch?.isShadow) return this.verified(render, call).shown;
@@ -74,7 +79,7 @@ export class FragmentMaker {
     const lookup = elapsed(use.started);
     const started = this.#settings.now();
     const body = call.newBody(this.#bodies.current);
-    this.#makings.watch(use, body);
+    this.#makings.watch(use, body, leaseOf);
     this.addModels(render, body, key.models);
     const isValid = (made: Made) => this.#entries.judge(made, render.reader) === 'valid';
     const { length: reported } = pass.reports;

@@ -126,7 +126,7 @@ export class Fragments {
     // Without a store the key is not needed. Still make it if there is a `key` option, so that an error of that
     // function shows.
     const isStored = !render.reader.knowsAll || this.#settings.key !== undefined;
-    if (!isStored) return this.#miss(use, undefined);
+    if (!isStored) return this.#miss(use, undefined, undefined);
     const parts = this.#keys.parts(render, key);
     if (parts === 'pending') {
       // Ask for the tag's record, which other processes may have written, in the same round trip as the tokens.
@@ -142,16 +142,21 @@ export class Fragments {
       if (far !== undefined) return far;
       if (this.#stored.isOpen(render, call.place)) return render.leaveOut();
     }
-    return this.#miss(use, (reads) => this.#stored.made(render, call.place, parts, scope, reads));
+    const leaseOf = () => this.#stored.lease(render, call.place, parts, scope);
+    return this.#miss(use, (reads) => this.#stored.made(render, call.place, parts, scope, reads), leaseOf);
   }
 
   /** Renders the body, or waits for another page that renders it. */
-  #miss(use: Use, keyOf: ((reads: Reads) => StoredKey | undefined) | undefined): string {
+  #miss(
+    use: Use,
+    keyOf: ((reads: Reads) => StoredKey | undefined) | undefined,
+    leaseOf: (() => string | 'pending') | undefined,
+  ): string {
     const { render } = use;
     const joined = this.#makings.join(use);
     if (joined === 'wait') return render.leaveOut();
     const html = joined === 'look' ? this.#findHanded(use) : undefined;
-    return html ?? this.#maker.miss(use, keyOf);
+    return html ?? this.#maker.miss(use, keyOf, leaseOf);
   }
 
   /** Returns the html of an entry that another page has made while this one waited, if it is valid here. */

@@ -9,6 +9,7 @@ import { canonicalList } from '../util/canonical.ts';
 import { badOption } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
 import type { Bodies } from './body.ts';
+import type { LeaseState } from './making/fragment-leases.ts';
 import { Maker } from './making/maker.ts';
 import type { Watch } from './verify/watch.ts';
 
@@ -61,6 +62,12 @@ export class Render {
   readonly handed: Map<string, KeyedEntry[]> = new Map();
   /** Memory keys of fragments whose data it loads. It does not wait for others that load the same. */
   readonly makes: Set<string> = new Set();
+  /** What it does about leases that it has asked for, by their key. */
+  readonly leases: Map<string, LeaseState> = new Map();
+  /** Leases that it holds. */
+  readonly held: Set<string> = new Set();
+  /** Called with leases that it holds when it ends without having stored anything under them. */
+  readonly #release: (held: Set<string>) => void;
   /** What it makes, for others as well. */
   readonly maker: Maker;
   #isFinished = false;
@@ -96,6 +103,7 @@ export class Render {
       since,
       isTimed,
       around,
+      release = () => {},
       watch,
       original,
       asked = context,
@@ -105,6 +113,8 @@ export class Render {
       readonly isTimed: boolean;
       /** For whom it renders, if it is a part of a lazy or view. */
       readonly around?: Maker | undefined;
+      /** Gives leases back. */
+      readonly release?: ((held: Set<string>) => void) | undefined;
       readonly watch?: Watch | undefined;
       readonly original?: Render;
       /** The page's variables for the functions among the options. */
@@ -118,7 +128,8 @@ export class Render {
     this.#asked = asked;
     this.canWait = canWait;
     this.isTimed = isTimed;
-    this.maker = new Maker(around);
+    this.#release = release;
+    this.maker = new Maker(around, true);
     this.watch = watch;
     this.original = original ?? this;
     const now = settings.now();
@@ -147,6 +158,7 @@ export class Render {
   finish(): void {
     this.#isFinished = true;
     this.maker.end();
+    if (this.held.size > 0) this.#release(this.held);
   }
 
   beginPass(): void {

@@ -1,4 +1,4 @@
-import type { StoredKey } from '../cache/key.ts';
+import { leaseKey, type StoredKey } from '../cache/key.ts';
 import { PENDING } from '../cache/token-reader.ts';
 import type { Reads } from '../reads/reads.ts';
 import { NO_READS, type ReadShape, storedShape } from '../reads/shape.ts';
@@ -66,6 +66,25 @@ export class StoredKeys {
     if (known?.html !== shape.text) render.records.set(record.key, { ...record, shape });
     const key = this.#key(parts, shape, scope);
     return key === 'pending' ? undefined : key;
+  }
+
+  /**
+   * Returns the key of the lease for a fragment that is to be made: its key, as far as what its body reads is known, and the tokens
+   * of all that the invalid entry there was made from.
+   */
+  lease({ reader }: Render, place: Place, parts: FragmentParts, scope: Scope): string | 'pending' {
+    const shape = this.#records.known(this.#keys.record(place).key) ?? NO_READS;
+    const stored = this.#key(parts, shape, scope);
+    if (stored === 'pending') return stored;
+    const tokens: string[] = [];
+    let isPending = false;
+    const { dependencies } = reader.known(stored.key, stored.canonical) ?? { dependencies: [] };
+    for (let i = 0; i < dependencies.length; i += 2) {
+      const token = reader.token(dependencies[i] as string);
+      if (token === PENDING) isPending = true;
+      else tokens.push(String(token));
+    }
+    return isPending ? 'pending' : leaseKey([stored.canonical, ...tokens].join('\n'), parts);
   }
 
   #key(parts: FragmentParts, shape: ReadShape, scope: Scope): StoredKey | 'pending' {

@@ -1,4 +1,5 @@
 import type { KeyedEntry } from '../cache/entries.ts';
+import type { Leases } from '../cache/shared/leases.ts';
 import type { Token } from '../cache/token.ts';
 import type { Settings } from '../options.ts';
 import type { Maker } from '../render/making/maker.ts';
@@ -14,6 +15,9 @@ interface Wanted {
   what(): { memoryKey: string; variant: string; about: undefined; tokens: ReadonlyMap<string, Token> };
   /** Whether these are the tokens that the request finds. */
   hasTokens(tokens: ReadonlyMap<string, Token>): Promise<boolean>;
+  leaseKey(): Promise<string>;
+  /** Leases that the request holds. */
+  readonly held: Set<string>;
 }
 
 /** How often a request waits for one address: a second time when the first showed what its views differ in. */
@@ -24,8 +28,13 @@ export class ViewMakings {
   readonly #makings: Makings<KeptViews>;
   readonly #isInTransaction: () => boolean;
 
-  constructor(settings: Settings, isInTransaction: () => boolean) {
+  readonly #leases: Leases | undefined;
+  readonly #wait: number;
+
+  constructor(settings: Settings, leases: Leases | undefined, isInTransaction: () => boolean) {
     this.#makings = new Makings(settings);
+    this.#leases = leases;
+    this.#wait = settings.wait;
     this.#isInTransaction = isInTransaction;
   }
 
@@ -41,14 +50,32 @@ export class ViewMakings {
     const { memoryKey, variant } = slot.what();
     const making = this.#makings.of(memoryKey).find((one) => one.variant === variant);
     if (making === undefined || tries >= MAX_TRIES || this.#isInTransaction()) return this.#begin(slot, maker);
-    return this.#wait(making, slot, maker);
+    return this.#join(making, slot, maker);
   }
 
-  async #wait(making: Making<KeptViews>, slot: Wanted, maker: Maker): Promise<KeptViews | ViewMaking> {
+  async #join(making: Making<KeptViews>, slot: Wanted, maker: Maker): Promise<KeptViews | ViewMaking> {
     if (!(await slot.hasTokens(making.tokens))) return this.#begin(slot, maker);
     if (making.result !== undefined) return making.result;
     const made = this.#makings.mayWait(making, maker) ? await this.#makings.wait(making, maker) : undefined;
     return made ?? this.#begin(slot, maker);
+  }
+
+  /**
+   * Asks for the lease of a view that a request is about to make. Returns whether to make it, or to look for it again: another
+   * process has stored it, or its maker has died.
+   */
+  async lease(slot: Wanted, maker: Maker): Promise<'make' | 'look'> {
+    const leases = this.#leases;
+    if (leases === undefined || this.#isInTransaction()) return 'make';
+    const key = await slot.leaseKey();
+    const taken = await leases.take(key);
+    if (taken === 'held') slot.held.add(key);
+    const left = this.#wait - maker.patience.waited;
+    if (taken !== 'lost' || maker.isInLazy || left <= 0) return 'make';
+    maker.patience.begin();
+    const waited = await leases.wait(key, left);
+    maker.patience.end();
+    return waited === 'free' ? 'make' : 'look';
   }
 
   #begin(slot: Wanted, maker: Maker): ViewMaking {

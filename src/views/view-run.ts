@@ -377,6 +377,7 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
   #unmade(reason: MissReason): void {
     if (FAILURES.has(reason)) this.making?.failed();
     else this.making?.release();
+    this.#settings.views.engine.entries.release(this.#slot.held, 'free');
   }
 
   #conclude(reason: MissReason | undefined, detail?: string): void {

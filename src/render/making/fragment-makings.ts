@@ -1,4 +1,5 @@
 import type { Entries, KeyedEntry } from '../../cache/entries.ts';
+import type { Leases } from '../../cache/shared/leases.ts';
 import type { Token } from '../../cache/token.ts';
 import { PENDING } from '../../cache/token-reader.ts';
 import { dependencyNames } from '../../model/names.ts';
@@ -12,6 +13,7 @@ import type { Body } from '../body.ts';
 import type { Use } from '../fragment-call.ts';
 import type { Place } from '../place.ts';
 import type { Render } from '../render.ts';
+import { FragmentLeases } from './fragment-leases.ts';
 import type { Making } from './making.ts';
 import { Makings } from './makings.ts';
 
@@ -30,8 +32,14 @@ export class FragmentMakings {
   /** Paths that the bodies of a tag have read. Once they are known, nobody waits for another variant. */
   readonly #shapes = new WeakMap<Place, ReadShape>();
 
-  /** @param isInTransaction whether the running code is in a transaction, which may hold a connection that the maker needs */
-  constructor(settings: Settings, entries: Entries, isInTransaction: () => boolean) {
+  readonly #leases: FragmentLeases | undefined;
+
+  /**
+   * @param leases of the store, if there is one
+   * @param isInTransaction whether the running code is in a transaction, which may hold a connection that the maker needs
+   */
+  constructor(settings: Settings, entries: Entries, leases: Leases | undefined, isInTransaction: () => boolean) {
+    this.#leases = leases && new FragmentLeases(leases, settings.wait, (use) => this.#begin(use));
     this.#makings = new Makings(settings);
     this.#entries = entries;
     this.#isInTransaction = isInTransaction;
@@ -68,17 +76,32 @@ export class FragmentMakings {
     return 'wait';
   }
 
-  /** Makes a body that waits for data a making, which others wait for. */
-  watch(use: Use, body: Body): void {
+  /**
+   * Makes a body that waits for data a making, which others wait for.
+   *
+   * @param leaseOf returns the key of the fragment's lease, `pending` while that is not known; undefined without a store
+   */
+  watch(use: Use, body: Body, leaseOf: (() => string | 'pending') | undefined): void {
     if (!this.#makings.isOn || !this.#takesPart(use)) return;
+    const leases = this.#leases;
+    if (leases !== undefined && leaseOf !== undefined) {
+      body.gate = () => {
+        if (body.uncached !== undefined) return undefined;
+        const key = leaseOf();
+        return key === 'pending' ? KNOWN_LATER : leases.gate(use, key);
+      };
+    }
     body.waits = () => {
-      const { render, key } = use;
-      render.makes.add(key.memoryKey);
-      if (body.uncached !== undefined) return;
-      const about = this.#shapeOf(key.place);
-      const what = { memoryKey: key.memoryKey, variant: variantOf(use, about), about, tokens: this.#tokensOf(use) };
-      this.#makings.begin(what, render.maker);
+      use.render.makes.add(use.key.memoryKey);
+      if (body.uncached === undefined) this.#begin(use);
     };
+  }
+
+  #begin(use: Use): void {
+    const { render, key } = use;
+    const about = this.#shapeOf(key.place);
+    const what = { memoryKey: key.memoryKey, variant: variantOf(use, about), about, tokens: this.#tokensOf(use) };
+    this.#makings.begin(what, render.maker);
   }
 
   /** A body was rendered and is kept. */
@@ -156,3 +179,4 @@ function hasSameTokens({ reader }: Render, tokens: ReadonlyMap<string, Token>): 
 }
 
 const NONE: readonly never[] = [];
+const KNOWN_LATER = Promise.resolve();
