@@ -327,7 +327,7 @@ export class CacheSweeper {
       writesDropped: this.#background.dropped,
       bumpsWaiting: this.#shared?.tokens.failing.length ?? 0,
       damaged: this.#shared?.damaged ?? 0,
-      making: sumOf(this.#engine.makings.counts, this.#views.makings.counts, this.#shared?.leases?.counts),
+      making: sumOf(this.#engine.fragments.making, this.#views.makings.counts, this.#shared?.leases?.counts),
       store: this.#shared?.storeStats,
       renders: this.#renders,
       tags: this.#stats.tags(),

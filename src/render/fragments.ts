@@ -13,7 +13,7 @@ import type { FragmentKey, KeyMaker } from './fragment-key.ts';
 import { FragmentMaker } from './fragment-maker.ts';
 import { elapsed, reportFragment } from './fragment-report.ts';
 import { isOver, latest } from './lifetime.ts';
-import type { FragmentMakings } from './making/fragment-makings.ts';
+import { FragmentMakings } from './making/fragment-makings.ts';
 import { Records } from './records.ts';
 import type { KeptEntry, Render } from './render.ts';
 import { StoredKeys } from './stored-keys.ts';
@@ -30,13 +30,19 @@ export class Fragments {
 
   readonly #makings: FragmentMakings;
 
-  constructor(settings: Settings, keys: KeyMaker, entries: Entries, makings: FragmentMakings) {
-    this.#makings = makings;
+  /** @param isInTransaction whether the running code is in a transaction */
+  constructor(settings: Settings, keys: KeyMaker, entries: Entries, isInTransaction: () => boolean) {
     this.#settings = settings;
     this.#keys = keys;
     this.#entries = entries;
     this.#stored = new StoredKeys(keys, new Records());
-    this.#maker = new FragmentMaker(settings, entries, this.bodies, makings);
+    this.#makings = new FragmentMakings(settings, entries, (place) => this.#stored.known(place), isInTransaction);
+    this.#maker = new FragmentMaker(settings, entries, this.bodies, this.#makings);
+  }
+
+  /** How many fragments are being made and waited for. */
+  get making(): FragmentMakings['counts'] {
+    return this.#makings.counts;
   }
 
   /** Records lookups of the body being rendered, if its reads are recorded. */

@@ -9,7 +9,6 @@ import { canonicalList } from '../util/canonical.ts';
 import { badOption } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
 import type { Bodies } from './body.ts';
-import type { LeaseState } from './making/fragment-leases.ts';
 import { Maker } from './making/maker.ts';
 import type { Watch } from './verify/watch.ts';
 
@@ -28,6 +27,12 @@ export class Pass {
   /** Paths that the page's fragments read, for the next prediction. */
   readonly shapes: Set<ReadShape> = new Set();
   readonly reports: FragmentDraft[] = [];
+}
+
+/** What a render does about the lease of a fragment: it waits, or makes the entry; with `only`, as long as the lease is that one. */
+export interface LeaseState {
+  readonly waits?: Promise<unknown>;
+  readonly only?: string;
 }
 
 /** An entry that this render made. */
@@ -62,7 +67,7 @@ export class Render {
   readonly handed: Map<string, KeyedEntry[]> = new Map();
   /** Memory keys of fragments whose data it loads. It does not wait for others that load the same. */
   readonly makes: Set<string> = new Set();
-  /** What it does about leases that it has asked for, by their key. */
+  /** What it does about leases that it has asked for, by memory key. */
   readonly leases: Map<string, LeaseState> = new Map();
   /** Leases that it holds. */
   readonly held: Set<string> = new Set();

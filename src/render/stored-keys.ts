@@ -33,6 +33,11 @@ export class StoredKeys {
     if (this.#records.known(key) === undefined) render.reader.entry(key, canonical);
   }
 
+  /** Returns the paths that the bodies of a tag read, as far as this process knows the tag's record. */
+  known(place: Place): ReadShape | undefined {
+    return this.#records.known(this.#keys.record(place).key);
+  }
+
   /** Returns the key to look under; undefined when the store can have no entry, `pending` while that is not known. */
   find(render: Render, place: Place, parts: FragmentParts, scope: Scope): StoredKey | 'pending' | undefined {
     const { key, canonical } = this.#keys.record(place);
@@ -73,7 +78,7 @@ export class StoredKeys {
    * of all that the invalid entry there was made from.
    */
   lease({ reader }: Render, place: Place, parts: FragmentParts, scope: Scope): string | 'pending' {
-    const shape = this.#records.known(this.#keys.record(place).key) ?? NO_READS;
+    const shape = this.known(place) ?? NO_READS;
     const stored = this.#key(parts, shape, scope);
     if (stored === 'pending') return stored;
     const tokens: string[] = [];

@@ -4,7 +4,7 @@ import { TestingStore } from 'nunjucks-cachesweeper/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Memcached } from '../support/memcached.ts';
 import { Article } from '../support/models.ts';
-import { gate, Site } from '../waiting/support.ts';
+import { Clock, gate, operationsOf, SETTLED, Site } from '../waiting/support.ts';
 
 const PAGE =
   '{% cachesweeper article 500 %}{{ lang }}{% for row in rows() %}{{ row }}{% endfor %}{% endcachesweeper %}';
@@ -18,10 +18,11 @@ afterAll(() => server.stop());
 let namespaces = 0;
 const kinds = {
   'a store in this process': () => {
-    const store = new TestingStore();
-    return () => store;
+    const clock = new Clock();
+    const store = new TestingStore({ now: clock.now });
+    return { clock, store, storeOf: () => new TestingStore({ now: clock.now, shared: store }) };
   },
-  Memcached: () => () => new MemcachedStore(server.address),
+  Memcached: () => ({ clock: new Clock(), storeOf: () => new MemcachedStore(server.address) }),
 };
 
 const open: Site[] = [];
@@ -34,6 +35,7 @@ afterEach(async () => {
 
 /** Processes of one site, each with a sweeper of its own on one store. */
 class Processes {
+  readonly clock: Clock;
   readonly sites: readonly Site[];
   readonly loads: ReturnType<typeof gate<readonly number[]>>[] = [];
   /** Which process started each load. */
@@ -41,15 +43,16 @@ class Processes {
 
   constructor(
     count: number,
-    storeOf: () => TestingStore | MemcachedStore,
+    { clock, storeOf }: { readonly clock: Clock; readonly storeOf: () => TestingStore | MemcachedStore },
     template: string | Record<string, string> = PAGE,
     options = {},
   ) {
+    this.clock = clock;
     const namespace = `leases${++namespaces}`;
     const templates = typeof template === 'string' ? { 'page.njk': template } : template;
     this.sites = Array.from(
       { length: count },
-      () => new Site(templates, { store: storeOf(), namespace, maxDataAge: '1ms', ...options }),
+      () => new Site(templates, { store: storeOf(), namespace, now: clock.now, ...options }),
     );
     open.push(...this.sites);
   }
@@ -73,43 +76,166 @@ class Processes {
     return this.sites.reduce((sum, { sweeper }) => sum + sweeper.stats().making.waiting, 0);
   }
 
-  until(loads: number, waiting: number): Promise<void> {
-    return vi.waitFor(() => expect([this.loads.length, this.waiting]).toEqual([loads, waiting]), 10_000);
+  until(loads: number, waiting?: number): Promise<void> {
+    const here = () => [this.loads.length, waiting === undefined ? undefined : this.waiting];
+    return vi.waitFor(() => expect(here()).toEqual([loads, waiting]), 10_000);
   }
 
-  /** Makes the tokens, so that what is made from now on is kept. */
-  async settle(): Promise<void> {
-    const pages = this.visits(1);
-    await vi.waitFor(() => expect(this.loads.length).toBeGreaterThan(0), 10_000);
-    const opened = setInterval(() => this.loads.forEach((load) => load.open([0])), 5);
-    await Promise.all(pages);
-    clearInterval(opened);
-    await this.idle();
-    await new Promise((resolve) => setTimeout(resolve, 1_100));
-    await this.sites[0]?.sweeper.invalidateAll();
-    await new Promise((resolve) => setTimeout(resolve, 1_100));
+  /** Makes the tokens, long ago, so that what is made from now on is kept. */
+  async settle(): Promise<this> {
+    const page = this.visit(0);
+    await this.until(1);
+    this.loads[0]?.open([0]);
+    await page;
+    await this.bump();
     this.loads.length = 0;
     this.by.length = 0;
+    return this;
   }
 
-  async idle(): Promise<void> {
+  async bump(): Promise<void> {
     await Promise.all(this.sites.map(({ sweeper }) => sweeper.idle()));
+    await this.sites.at(-1)?.sweeper.invalidateCacheFor(new Article(1));
+    this.clock.advance(SETTLED);
   }
 }
 
-describe.each(Object.entries(kinds))('four processes on %s', (_kind, storeOf) => {
-  test('twenty visitors of each cost one load, cold and after a bump', async () => {
-    const all = new Processes(4, storeOf());
-    await all.settle();
+describe.each(Object.entries(kinds))('processes on %s', (_kind, newStore) => {
+  test('twenty visitors of each of four cost one load, cold and after a bump', async () => {
+    const all = await new Processes(4, newStore()).settle();
     for (const round of [1, 2]) {
       const pages = all.visits(20);
       await all.until(round, 79);
       all.loads[round - 1]?.open([round]);
       expect(new Set(await Promise.all(pages))).toEqual(new Set([`en${round}`]));
       expect(all.loads).toHaveLength(round);
-      await all.idle();
-      await all.sites[round]?.sweeper.invalidateCacheFor(new Article(1));
-      await new Promise((resolve) => setTimeout(resolve, 1_100));
+      await all.bump();
     }
   });
+
+  test('two variants cost two loads', async () => {
+    const all = await new Processes(2, newStore()).settle();
+    const pages = [...all.visits(3, { lang: 'en' }), ...all.visits(3, { lang: 'de' })];
+    await all.until(2, 10);
+    for (const load of all.loads) load.open([1]);
+    expect((await Promise.all(pages)).sort()).toEqual([...Array(6).fill('de1'), ...Array(6).fill('en1')]);
+    expect(all.loads).toHaveLength(2);
+  });
+
+  test('a bump ends a lease: who comes after it does not wait for what began before', async () => {
+    const all = await new Processes(2, newStore()).settle();
+    const before = all.visit(0);
+    await all.until(1);
+    await all.bump();
+    const after = all.visit(1);
+    await all.until(2, 0);
+    all.loads[1]?.open([2]);
+    expect(await after).toBe('en2');
+    all.loads[0]?.open([1]);
+    await before;
+    expect(await all.visit(1)).toBe('en2');
+    expect(all.loads).toHaveLength(2);
+  });
+
+  test('a load that fails fails its page; each of the other processes loads', async () => {
+    const all = await new Processes(3, newStore()).settle();
+    const pages = all.visits(2).map((page) => page.catch((error: Error) => error.message));
+    await all.until(1, 5);
+    all.loads[0]?.fail(new Error('no database'));
+    // One in each process: the lease says that nobody is to wait for it.
+    await vi.waitFor(() => expect(new Set(all.by).size).toBe(3), 10_000);
+    for (let i = 1; i < all.loads.length; i++) all.loads[i]?.open([1]);
+    const html = await Promise.all(pages);
+    expect(html.filter((text) => text.includes('no database'))).toHaveLength(1);
+    expect(html.filter((text) => text === 'en1')).toHaveLength(5);
+  });
+
+  test('a page waits no longer than the option says', async () => {
+    const all = await new Processes(2, newStore(), PAGE, { wait: '300ms' }).settle();
+    const slow = all.visit(0);
+    await all.until(1);
+    const other = all.visit(1);
+    await all.until(1, 1);
+    await all.until(2, 0);
+    for (const load of all.loads) load.open([1]);
+    expect(await Promise.all([slow, other])).toEqual(['en1', 'en1']);
+  });
+});
+
+test('a process that dies costs the life of its lease: then one of the others loads', async () => {
+  const store = kinds['a store in this process']();
+  const all = await new Processes(3, store).settle();
+  const dying = all.visit(0);
+  await all.until(1);
+  const pages = [1, 2].flatMap((process) => [all.visit(process), all.visit(process)]);
+  await all.until(1, 4);
+  // It renews nothing more.
+  await all.sites[0]?.sweeper.close();
+  await new Promise((resolve) => setTimeout(resolve, 60));
+  expect(all.loads).toHaveLength(1);
+  store.clock.advance(2_001);
+  await all.until(2, 3);
+  all.loads[1]?.open([2]);
+  expect(await Promise.all(pages)).toEqual(Array(4).fill('en2'));
+  expect(all.loads).toHaveLength(2);
+  all.loads[0]?.open([1]);
+  await dying;
+});
+
+describe('what a store is asked', () => {
+  const several = [1, 2, 3]
+    .map((id) => `{% cachesweeper a${id} 500 %}{{ rows(${id}) | join }}{% endcachesweeper %}`)
+    .join('');
+  const models = { a1: new Article(1), a2: new Article(2), a3: new Article(3) };
+  const asked = async (template: string) => {
+    const { clock, store } = kinds['a store in this process']();
+    const all = new Processes(1, { clock, storeOf: () => store }, template);
+    const page = () => all.visit(0, { ...models, rows: lazy(async (id: number) => [id]) });
+    await page();
+    await all.bump();
+    await all.sites[0]?.sweeper.invalidateAll();
+    clock.advance(SETTLED);
+    store.operations.splice(0);
+    const html = await page();
+    await all.sites[0]?.sweeper.idle();
+    return { html, asked: operationsOf(store) };
+  };
+
+  test('all leases of a pass in one batch, told when the entries are there', async () => {
+    const { html, asked: calls } = await asked(several);
+    expect(html).toBe('123');
+    const adds = calls.filter((call) => call.startsWith('addMany entry'));
+    expect(adds).toEqual(['addMany entry 3']);
+    // The entries, and then what came of the leases.
+    expect(calls.slice(-2)).toEqual(['setMany entry 3', 'setMany entry 3']);
+  });
+
+  test('no lease for bodies that load nothing', async () => {
+    const { asked: calls } = await asked(several.replaceAll(/rows\((\d)\) \| join/g, '$1'));
+    expect(calls.filter((call) => call.startsWith('addMany entry'))).toEqual([]);
+    expect(calls.filter((call) => call.startsWith('setMany entry'))).toEqual(['setMany entry 3']);
+  });
+});
+
+test('a store that does not say who has the lease costs no wait: each page loads', async () => {
+  const store = new TestingStore({
+    script: ({ method, kind }) =>
+      method === 'addMany' && kind === 'entry' ? { outcome: 'unknown' as const } : undefined,
+  });
+  const all = new Processes(2, { clock: new Clock(), storeOf: () => store });
+  all.clock.advance(SETTLED);
+  const pages = all.visits(1);
+  await all.until(2, 0);
+  for (const load of all.loads) load.open([1]);
+  expect(await Promise.all(pages)).toEqual(['en1', 'en1']);
+});
+
+test('in a transaction nobody asks for a lease', async () => {
+  const all = await new Processes(2, kinds['a store in this process']()).settle();
+  const outside = all.visit(0);
+  await all.until(1);
+  const inside = all.sites[1]?.sweeper.transaction(() => all.visit(1));
+  await all.until(2, 0);
+  for (const load of all.loads) load.open([1]);
+  expect(await Promise.all([outside, inside])).toEqual(['en1', 'en1']);
 });

@@ -1,9 +1,7 @@
-import type { Leases } from '../../cache/shared/leases.ts';
+import type { Leases, Taken } from '../../cache/shared/leases.ts';
+import type { BodyMaking } from '../body.ts';
 import type { Use } from '../fragment-call.ts';
 import type { Render } from '../render.ts';
-
-/** What a render does about a lease: it makes the entry, or waits for what the promise tells. */
-export type LeaseState = 'make' | Promise<unknown>;
 
 /**
  * Asks for the lease of a fragment before its body loads data, so that of several processes one does.
@@ -14,51 +12,63 @@ export type LeaseState = 'make' | Promise<unknown>;
 export class FragmentLeases {
   readonly #leases: Leases;
   readonly #wait: number;
-  readonly #begin: (use: Use) => void;
+  /** Leases that are being asked for, by the memory keys of the bodies that wait for the answer. */
+  readonly #asking = new Map<string, Promise<unknown>>();
 
-  /**
-   * @param wait longest time that a page waits for others, in milliseconds
-   * @param begin called when a render has the lease: others in this process wait for it from now on
-   */
-  constructor(leases: Leases, wait: number, begin: (use: Use) => void) {
+  /** @param wait longest time that a page waits for others, in milliseconds */
+  constructor(leases: Leases, wait: number) {
     this.#leases = leases;
     this.#wait = wait;
-    this.#begin = begin;
   }
 
-  /** Returns what a body has to wait for before it loads data; undefined when it may load. */
-  gate(use: Use, key: string): Promise<unknown> | undefined {
-    const { leases } = use.render;
-    const known = leases.get(key);
-    if (known !== undefined) return known === 'make' ? undefined : known;
-    const asking = this.#ask(use, key);
-    leases.set(key, asking);
-    return asking;
+  /** Returns what tells whether somebody in this process will make a fragment, if that is being asked. */
+  asking(memoryKey: string): Promise<unknown> | undefined {
+    return this.#asking.size === 0 ? undefined : this.#asking.get(memoryKey);
   }
 
-  async #ask(use: Use, key: string): Promise<void> {
-    const { render } = use;
+  /**
+   * Returns what a body has to wait for before it loads data; undefined when it may load.
+   *
+   * @param bodies the body and those around it
+   */
+  gate(use: Use, lease: string, bodies: readonly BodyMaking[]): Promise<unknown> | undefined {
+    const { render, key } = use;
+    const state = render.leases.get(key.memoryKey);
+    if (state?.waits !== undefined) return state.waits;
+    if (state !== undefined && (state.only ?? lease) === lease) return undefined;
+    const waits = this.#ask(use, lease, bodies);
+    render.leases.set(key.memoryKey, { waits });
+    return waits;
+  }
+
+  async #ask({ render, key }: Use, lease: string, bodies: readonly BodyMaking[]): Promise<void> {
     const { maker, leases } = render;
-    const taken = await this.#leases.take(key);
-    if (render.isFinished) return taken === 'held' ? this.#leases.end([key], 'free') : undefined;
-    if (taken === 'held') {
-      render.held.add(key);
-      this.#begin(use);
-    }
+    const taken = await this.#take(lease, bodies);
+    if (render.isFinished) return taken === 'held' ? this.#leases.end([lease], 'free') : undefined;
+    if (taken === 'held') render.held.add(lease);
+    if (taken !== 'lost') for (const body of bodies) body.begin();
     // What was asked for together is answered together: whether this render has another lease is known in the next turn.
-    else if (taken === 'lost') await undefined;
+    else await undefined;
     const left = this.#wait - maker.patience.waited;
     if (taken !== 'lost' || maker.isInLazy || maker.oldest !== Number.POSITIVE_INFINITY || left <= 0) {
-      leases.set(key, 'make');
+      leases.set(key.memoryKey, {});
       return;
     }
     maker.patience.begin();
-    const waited = await this.#leases.wait(key, left);
+    const waited = await this.#leases.wait(lease, left);
     maker.patience.end();
     lookAgain(render);
-    // If it is done and cannot be used here, there is nothing to wait for.
-    if (waited === 'gone') leases.delete(key);
-    else leases.set(key, 'make');
+    // If it is done and cannot be used here, there is nothing to wait for; another variant has another lease.
+    if (waited === 'gone') leases.delete(key.memoryKey);
+    else leases.set(key.memoryKey, waited === 'done' ? { only: lease } : {});
+  }
+
+  async #take(lease: string, bodies: readonly BodyMaking[]): Promise<Taken> {
+    const taking = this.#leases.take(lease);
+    for (const { memoryKey } of bodies) this.#asking.set(memoryKey, taking);
+    const taken = await taking;
+    for (const { memoryKey } of bodies) if (this.#asking.get(memoryKey) === taking) this.#asking.delete(memoryKey);
+    return taken;
   }
 }
 

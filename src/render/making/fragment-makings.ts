@@ -1,5 +1,4 @@
 import type { Entries, KeyedEntry } from '../../cache/entries.ts';
-import type { Leases } from '../../cache/shared/leases.ts';
 import type { Token } from '../../cache/token.ts';
 import { PENDING } from '../../cache/token-reader.ts';
 import { dependencyNames } from '../../model/names.ts';
@@ -29,17 +28,25 @@ export class FragmentMakings {
   readonly #makings: Makings<KeyedEntry, ReadShape>;
   readonly #entries: Entries;
   readonly #isInTransaction: () => boolean;
-  /** Paths that the bodies of a tag have read. Once they are known, nobody waits for another variant. */
+  /** Paths that the bodies of a tag have read, without a store. Once they are known, nobody waits for another variant. */
   readonly #shapes = new WeakMap<Place, ReadShape>();
 
   readonly #leases: FragmentLeases | undefined;
+  readonly #recorded: (place: Place) => ReadShape | undefined;
 
   /**
-   * @param leases of the store, if there is one
+   * @param recorded returns the paths that a tag's record in the store has
    * @param isInTransaction whether the running code is in a transaction, which may hold a connection that the maker needs
    */
-  constructor(settings: Settings, entries: Entries, leases: Leases | undefined, isInTransaction: () => boolean) {
-    this.#leases = leases && new FragmentLeases(leases, settings.wait, (use) => this.#begin(use));
+  constructor(
+    settings: Settings,
+    entries: Entries,
+    recorded: (place: Place) => ReadShape | undefined,
+    isInTransaction: () => boolean,
+  ) {
+    const { leases } = entries;
+    this.#leases = leases && new FragmentLeases(leases, settings.wait);
+    this.#recorded = recorded;
     this.#makings = new Makings(settings);
     this.#entries = entries;
     this.#isInTransaction = isInTransaction;
@@ -51,8 +58,14 @@ export class FragmentMakings {
 
   /** Tells a use of a tag what to do. Where it is to wait, the pass does. */
   join(use: Use): Joined {
-    if (this.#makings.size === 0 || !this.#takesPart(use)) return 'make';
     const { render, key } = use;
+    const asking = this.#leases?.asking(key.memoryKey);
+    if ((asking === undefined && this.#makings.size === 0) || !this.#takesPart(use)) return 'make';
+    if (asking !== undefined) {
+      // Somebody is about to make it.
+      render.pass.pending.add(asking);
+      return 'wait';
+    }
     const shape = this.#shapeOf(key.place);
     const variant = variantOf(use, shape);
     const making = this.#makings.of(key.memoryKey).find((one) => one.about === shape && one.variant === variant);
@@ -83,17 +96,21 @@ export class FragmentMakings {
    */
   watch(use: Use, body: Body, leaseOf: (() => string | 'pending') | undefined): void {
     if (!this.#makings.isOn || !this.#takesPart(use)) return;
+    const { render, key } = use;
     const leases = this.#leases;
-    if (leases !== undefined && leaseOf !== undefined) {
-      body.gate = () => {
-        if (body.uncached !== undefined) return undefined;
-        const key = leaseOf();
-        return key === 'pending' ? KNOWN_LATER : leases.gate(use, key);
-      };
-    }
-    body.waits = () => {
-      use.render.makes.add(use.key.memoryKey);
-      if (body.uncached === undefined) this.#begin(use);
+    body.making = {
+      memoryKey: key.memoryKey,
+      begin: () => {
+        render.makes.add(key.memoryKey);
+        if (body.uncached === undefined) this.#begin(use);
+      },
+      gate: (bodies) => {
+        if (leases === undefined || leaseOf === undefined || body.uncached !== undefined) return undefined;
+        const variant = variantOf(use, this.#shapeOf(key.place));
+        if (this.#makings.isRefused({ memoryKey: key.memoryKey, variant })) return undefined;
+        const lease = leaseOf();
+        return lease === 'pending' ? KNOWN_LATER : leases.gate(use, lease, bodies);
+      },
     };
   }
 
@@ -132,10 +149,11 @@ export class FragmentMakings {
   }
 
   #shapeOf(place: Place): ReadShape {
-    return this.#shapes.get(place) ?? NO_READS;
+    return (this.#entries.areShared ? this.#recorded(place) : this.#shapes.get(place)) ?? NO_READS;
   }
 
   #learn(place: Place, shape: ReadShape): void {
+    if (this.#entries.areShared) return;
     const both = union(this.#shapeOf(place), shape);
     this.#shapes.set(place, both.size > MAX_PATHS ? shape : both);
   }

@@ -65,7 +65,7 @@ export class Makings<Result, About = undefined> {
     what: Pick<Making<Result, About>, 'memoryKey' | 'variant' | 'about' | 'tokens'>,
     maker: Maker,
   ): Making<Result, About> | undefined {
-    if ((this.#refused.get(refusalKey(what)) ?? 0) > this.#now()) return undefined;
+    if (this.isRefused(what)) return undefined;
     const others = this.of(what.memoryKey);
     const own = others.find(({ variant, maker: other }) => variant === what.variant && other === maker);
     if (own !== undefined) return own;
@@ -83,6 +83,11 @@ export class Makings<Result, About = undefined> {
     this.#running.set(what.memoryKey, [making, ...others]);
     maker.add(making, this);
     return making;
+  }
+
+  /** Whether something could not be kept lately. */
+  isRefused(what: Pick<Making<Result, About>, 'memoryKey' | 'variant'>): boolean {
+    return this.#refused.size > 0 && (this.#refused.get(refusalKey(what)) ?? 0) > this.#now();
   }
 
   /** Whether a maker may wait for a making. */
