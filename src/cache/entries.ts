@@ -4,7 +4,7 @@ import type { Background } from '../util/background.ts';
 import type { Entry } from './entry.ts';
 import type { StoredKey } from './key.ts';
 import type { MemoryTier } from './memory-tier.ts';
-import type { Leases } from './shared/leases.ts';
+import type { Ended, Leases } from './shared/leases.ts';
 import type { SharedEntries } from './shared/shared-entries.ts';
 import { PENDING, type TokenReader, UNKNOWN } from './token-reader.ts';
 
@@ -174,7 +174,7 @@ export class Entries {
   }
 
   /** Says what came of leases, and forgets them. */
-  release(held: Set<string>, said: 'done' | 'free'): void {
+  release(held: Set<string>, said: Ended): void {
     if (held.size === 0) return;
     void this.leases?.end([...held], said);
     held.clear();

@@ -141,7 +141,7 @@ export class Engine {
       since: oldest(since, currentPart()?.since),
       isTimed: this.#renders++ % TIMED_RENDERS === 0,
       around: currentPart()?.maker,
-      release: (held) => this.entries.release(held, 'free'),
+      release: (held) => this.entries.release(held, 'failed'),
       watch: this.settings.verify > 0 ? this.#newWatch() : undefined,
       asked: askedContext(context, currentPart()?.watch),
     });

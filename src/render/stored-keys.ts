@@ -83,13 +83,17 @@ export class StoredKeys {
     if (stored === 'pending') return stored;
     const tokens: string[] = [];
     let isPending = false;
+    let isBumped = false;
     const { dependencies } = reader.known(stored.key, stored.canonical) ?? { dependencies: [] };
     for (let i = 0; i < dependencies.length; i += 2) {
       const token = reader.token(dependencies[i] as string);
       if (token === PENDING) isPending = true;
       else tokens.push(String(token));
+      isBumped ||= token !== dependencies[i + 1];
     }
-    return isPending ? 'pending' : leaseKey([stored.canonical, ...tokens].join('\n'), parts);
+    if (isPending) return 'pending';
+    // Processes do not forget an entry whose ttl is over at the same time.
+    return leaseKey([stored.canonical, ...(isBumped ? tokens : [])].join('\n'), parts);
   }
 
   #key(parts: FragmentParts, shape: ReadShape, scope: Scope): StoredKey | 'pending' {

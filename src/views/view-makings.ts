@@ -1,7 +1,8 @@
 import type { KeyedEntry } from '../cache/entries.ts';
-import type { Leases } from '../cache/shared/leases.ts';
+import { Leases } from '../cache/shared/leases.ts';
 import type { Token } from '../cache/token.ts';
 import type { Settings } from '../options.ts';
+import { MAX_FAILURES } from '../render/making/fragment-leases.ts';
 import type { Maker } from '../render/making/maker.ts';
 import type { Making } from '../render/making/making.ts';
 import { Makings } from '../render/making/makings.ts';
@@ -32,7 +33,7 @@ export class ViewMakings {
   readonly #wait: number;
 
   constructor(settings: Settings, leases: Leases | undefined, isInTransaction: () => boolean) {
-    this.#makings = new Makings(settings);
+    this.#makings = new Makings(settings, leases !== undefined);
     this.#leases = leases;
     this.#wait = settings.wait;
     this.#isInTransaction = isInTransaction;
@@ -67,15 +68,19 @@ export class ViewMakings {
   async lease(slot: Wanted, maker: Maker): Promise<'make' | 'look'> {
     const leases = this.#leases;
     if (leases === undefined || this.#isInTransaction()) return 'make';
-    const key = await slot.leaseKey();
-    const taken = await leases.take(key);
-    if (taken === 'held') slot.held.add(key);
-    const left = this.#wait - maker.patience.waited;
-    if (taken !== 'lost' || maker.isInLazy || left <= 0) return 'make';
-    maker.patience.begin();
-    const waited = await leases.wait(key, left);
-    maker.patience.end();
-    return waited === 'free' ? 'make' : 'look';
+    const first = await slot.leaseKey();
+    for (let failures = 0; failures <= MAX_FAILURES; failures++) {
+      const key = Leases.again(first, failures);
+      const taken = await leases.take(key);
+      if (taken === 'held') slot.held.add(key);
+      const left = this.#wait - maker.patience.waited;
+      if (taken !== 'lost' || maker.isInLazy || left <= 0) return 'make';
+      maker.patience.begin();
+      const waited = await leases.wait(key, left);
+      maker.patience.end();
+      if (waited !== 'failed') return waited === 'free' ? 'make' : 'look';
+    }
+    return 'make';
   }
 
   #begin(slot: Wanted, maker: Maker): ViewMaking {

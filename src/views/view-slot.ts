@@ -131,10 +131,12 @@ export class ViewSlot {
     const { key, canonical } = this.#stored(this.#found);
     const { dependencies = [] } = this.#reader.known(key, canonical) ?? {};
     const names = [...this.#keys.identities, ...this.#models].flatMap(dependencyNames);
-    for (let i = 0; i < dependencies.length; i += 2) names.push(dependencies[i] as string);
     const tokenOf = (name: string) => this.#guards.get(name) ?? this.#reader.token(name);
-    for (const name of names) tokenOf(name);
+    const others = dependencies.filter((_, i) => i % 2 === 0);
+    for (const name of [...names, ...others]) tokenOf(name);
     while (this.#reader.isPending) await this.#reader.ask();
+    // Processes do not forget a view whose lifetime is over at the same time.
+    if (others.some((name, i) => tokenOf(name) !== dependencies[2 * i + 1])) names.push(...others);
     return leaseKey([canonical, ...names.map((name) => String(tokenOf(name)))].join('\n'), this.#engine.settings);
   }
 

@@ -137,17 +137,30 @@ describe.each(Object.entries(kinds))('processes on %s', (_kind, newStore) => {
     expect(all.loads).toHaveLength(2);
   });
 
-  test('a load that fails fails its page; each of the other processes loads', async () => {
+  test('a load that fails fails its page: one page of one process loads again, and so on three times', async () => {
     const all = await new Processes(3, newStore()).settle();
     const pages = all.visits(2).map((page) => page.catch((error: Error) => error.message));
-    await all.until(1, 5);
-    all.loads[0]?.fail(new Error('no database'));
-    // One in each process: the lease says that nobody is to wait for it.
-    await vi.waitFor(() => expect(new Set(all.by).size).toBe(3), 10_000);
-    for (let i = 1; i < all.loads.length; i++) all.loads[i]?.open([1]);
+    for (let i = 0; i < 2; i++) {
+      await all.until(i + 1, 5 - i);
+      all.loads[i]?.fail(new Error('no database'));
+    }
+    await all.until(3, 3);
+    all.loads[2]?.open([1]);
     const html = await Promise.all(pages);
-    expect(html.filter((text) => text.includes('no database'))).toHaveLength(1);
-    expect(html.filter((text) => text === 'en1')).toHaveLength(5);
+    expect(html.filter((text) => text.includes('no database'))).toHaveLength(2);
+    expect(html.filter((text) => text === 'en1')).toHaveLength(4);
+    expect(all.loads).toHaveLength(3);
+  });
+
+  test('a hundred visitors of one process are not run again and again while they wait', async () => {
+    const all = await new Processes(2, newStore()).settle();
+    const own = all.visit(0);
+    await all.until(1);
+    const pages = Array.from({ length: 100 }, () => all.visit(1));
+    await all.until(1, 100);
+    all.loads[0]?.open([1]);
+    expect(new Set(await Promise.all([own, ...pages]))).toEqual(new Set(['en1']));
+    expect(Math.max(...(all.sites[1] as Site).reports.map(({ passes }) => passes))).toBeLessThanOrEqual(6);
   });
 
   test('a page waits no longer than the option says', async () => {

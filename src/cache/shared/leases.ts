@@ -12,13 +12,15 @@ const TOLD = 2;
 const FIRST_PAUSE = 10;
 const LAST_PAUSE = 40;
 
-/** What a lease says: it is held; its entry is in the store; nobody is to wait for it. */
-type Said = 'held' | 'done' | 'free';
+/** What came of a lease: its entry is in the store; its maker has failed; the entry cannot be kept, so that nobody is to wait for it. */
+export type Ended = 'done' | 'failed' | 'free';
+/** What a lease says. */
+type Said = 'held' | Ended;
 
 /** Result of asking for a lease. `unknown`: the store does not say. */
 export type Taken = 'held' | 'lost' | 'unknown';
-/** What came of a lease: its entry was stored; it ended by itself; the entry is to be made by all who need it. */
-export type Waited = 'done' | 'gone' | 'free';
+/** What who has waited learns. `gone`: the lease has ended by itself. */
+export type Waited = Ended | 'gone';
 
 interface Held {
   readonly since: number;
@@ -60,6 +62,16 @@ export class Leases {
     return { held: this.#held.size, waiting };
   }
 
+  /** Returns the key of a lease for who tries again after makers have failed: what is stored under its key cannot be added again. */
+  static again(key: string, failures: number): string {
+    return failures === 0 ? key : `${key}.${failures}`;
+  }
+
+  /** Whether this process holds a lease, or waits for who holds it. */
+  isTaken(key: string): boolean {
+    return this.#held.has(key) || this.#waiters.has(key);
+  }
+
   /**
    * Asks for a lease, in one batch with all others that are asked for in this turn. Of several callers in this process one gets
    * it.
@@ -69,7 +81,7 @@ export class Leases {
     // Another caller will have it, or another process has it.
     const other = this.#asking.get(key)?.then((taken) => (taken === 'held' ? 'lost' : taken));
     if (other !== undefined) return other;
-    if (this.#held.has(key) || this.#waiters.has(key)) return Promise.resolve('lost');
+    if (this.isTaken(key)) return Promise.resolve('lost');
     const asking = new Promise<Taken>((resolve) => {
       if (this.#asked.size === 0) queueMicrotask(() => void this.#send());
       this.#asked.set(key, resolve);
@@ -91,7 +103,7 @@ export class Leases {
   }
 
   /** Says what came of leases that this process holds. Others look for the entry, or make it. */
-  async end(keys: Iterable<string>, said: 'done' | 'free'): Promise<void> {
+  async end(keys: Iterable<string>, said: Ended): Promise<void> {
     const ended = [...keys].filter((key) => this.#held.delete(key));
     if (ended.length === 0) return;
     if (this.#held.size === 0) clearInterval(this.#renewal);
@@ -160,7 +172,7 @@ export class Leases {
         const said = answer?.state === 'found' ? this.#sealer.unseal('lease', key, answer.value) : answer?.state;
         if (said === 'held') return;
         // The maker may have died, or the store has forgotten the lease: somebody takes it again, unless the entry is there.
-        const waited = said === 'missing' ? 'gone' : said === 'done' ? 'done' : 'free';
+        const waited = said === 'missing' ? 'gone' : said === 'done' || said === 'failed' ? said : 'free';
         for (const end of this.#waiters.get(key) ?? []) end(waited);
       });
     }

@@ -1,7 +1,10 @@
-import type { Leases, Taken } from '../../cache/shared/leases.ts';
+import { Leases, type Taken } from '../../cache/shared/leases.ts';
 import type { BodyMaking } from '../body.ts';
 import type { Use } from '../fragment-call.ts';
 import type { Render } from '../render.ts';
+
+/** After so many makers that failed, one after the other, everybody makes the entry. */
+export const MAX_FAILURES = 3;
 
 /**
  * Asks for the lease of a fragment before its body loads data, so that of several processes one does.
@@ -35,14 +38,16 @@ export class FragmentLeases {
     const { render, key } = use;
     const state = render.leases.get(key.memoryKey);
     if (state?.waits !== undefined) return state.waits;
-    if (state !== undefined && (state.only ?? lease) === lease) return undefined;
-    const waits = this.#ask(use, lease, bodies);
+    const failures = state?.failures ?? 0;
+    if (state !== undefined && failures === 0 && (state.only ?? lease) === lease) return undefined;
+    const waits = this.#ask(use, lease, failures, bodies);
     render.leases.set(key.memoryKey, { waits });
     return waits;
   }
 
-  async #ask({ render, key }: Use, lease: string, bodies: readonly BodyMaking[]): Promise<void> {
+  async #ask({ render, key }: Use, first: string, failures: number, bodies: readonly BodyMaking[]): Promise<void> {
     const { maker, leases } = render;
+    const lease = Leases.again(first, failures);
     const taken = await this.#take(lease, bodies);
     if (render.isFinished) return taken === 'held' ? this.#leases.end([lease], 'free') : undefined;
     if (taken === 'held') render.held.add(lease);
@@ -60,11 +65,14 @@ export class FragmentLeases {
     lookAgain(render);
     // If it is done and cannot be used here, there is nothing to wait for; another variant has another lease.
     if (waited === 'gone') leases.delete(key.memoryKey);
-    else leases.set(key.memoryKey, waited === 'done' ? { only: lease } : {});
+    else if (waited === 'failed' && failures < MAX_FAILURES) leases.set(key.memoryKey, { failures: failures + 1 });
+    else leases.set(key.memoryKey, waited === 'done' ? { only: first } : {});
   }
 
   async #take(lease: string, bodies: readonly BodyMaking[]): Promise<Taken> {
     const taking = this.#leases.take(lease);
+    // Others need not wait for an answer that is known.
+    if (this.#leases.isTaken(lease)) return taking;
     for (const { memoryKey } of bodies) this.#asking.set(memoryKey, taking);
     const taken = await taking;
     for (const { memoryKey } of bodies) if (this.#asking.get(memoryKey) === taking) this.#asking.delete(memoryKey);

@@ -47,7 +47,7 @@ export class FragmentMakings {
     const { leases } = entries;
     this.#leases = leases && new FragmentLeases(leases, settings.wait);
     this.#recorded = recorded;
-    this.#makings = new Makings(settings);
+    this.#makings = new Makings(settings, leases !== undefined);
     this.#entries = entries;
     this.#isInTransaction = isInTransaction;
   }
