@@ -151,6 +151,8 @@ export class StoreTokenReader implements TokenReader, Prefetching {
 
   forgetEntries(except: ReadonlySet<string>): void {
     for (const [key, { entry }] of this.#keys) if (entry !== PENDING && !except.has(key)) this.#keys.delete(key);
+    // Others have had the time to store something under them.
+    this.#fresh.clear();
   }
 
   isOccupied(key: string): boolean {

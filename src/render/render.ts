@@ -29,13 +29,12 @@ export class Pass {
   readonly reports: FragmentDraft[] = [];
 }
 
-/** What a render does about the lease of a fragment: it waits, asks for it again, or makes the entry. */
+/** What a render does about the lease of a fragment: it waits, asks again, or makes the entry. */
 export interface LeaseState {
   readonly waits?: Promise<unknown>;
-  /** How many makers have failed since it began to ask. */
-  readonly failures?: number;
-  /** It makes the entry as long as the lease is this one. */
-  readonly only?: string;
+  /** How often it has asked for this lease in vain. */
+  readonly tries?: number;
+  readonly lease?: string;
 }
 
 /** An entry that this render made. */

@@ -74,11 +74,14 @@ export class StoredKeys {
   }
 
   /**
-   * Returns the key of the lease for a fragment that is to be made: its key, as far as what its body reads is known, and the tokens
+   * Returns the key of the lease for a fragment that is to be made: its key, as far as the store knows what its body reads, and the tokens
    * of all that the invalid entry there was made from.
    */
   lease({ reader }: Render, place: Place, parts: FragmentParts, scope: Scope): string | 'pending' {
-    const shape = this.known(place) ?? NO_READS;
+    // Not what this process has learnt since: others must come to the same key.
+    const { key, canonical } = this.#keys.record(place);
+    const record = reader.known(key, canonical);
+    const shape = (record && storedShape(record.html)) ?? NO_READS;
     const stored = this.#key(parts, shape, scope);
     if (stored === 'pending') return stored;
     const tokens: string[] = [];

@@ -144,8 +144,6 @@ async function serveInside<T>(exchange: Exchange, settings: ViewSettings, handle
 
 const NONE: ReadonlyMap<string, string> = new Map();
 const NOTHING_KEPT: KeptViews = new Map();
-/** How often a request looks for what another process makes. */
-const MAX_LOOKS = 3;
 
 /**
  * Returns texts that tell what differs between visitors: its names, and not its values.
@@ -234,6 +232,7 @@ async function answer(
   let own: Body | undefined;
   let making: ViewMaking | undefined;
   let view: StoredView | ReadReason | undefined;
+  let leases = 0;
   for (let tries = 0; ; tries++) {
     const here = slot.findHere();
     view = here instanceof Promise ? await here : here;
@@ -249,8 +248,7 @@ async function answer(
       if (joined instanceof ViewMaking) making = joined;
       else made = joined;
     }
-    // Twice is enough: what another process has stored cannot be served here.
-    if (making !== undefined && (tries >= MAX_LOOKS || (await views.makings.lease(slot, maker)) === 'make')) break;
+    if (making !== undefined && (await views.makings.lease(slot, maker, leases++)) === 'make') break;
     slot = new ViewSlot(views.engine, wanted, made);
   }
   // Another process has made it.

@@ -2,7 +2,7 @@ import type { KeyedEntry } from '../cache/entries.ts';
 import { Leases } from '../cache/shared/leases.ts';
 import type { Token } from '../cache/token.ts';
 import type { Settings } from '../options.ts';
-import { MAX_FAILURES } from '../render/making/fragment-leases.ts';
+import { MAX_TRIES as MAX_LEASES } from '../render/making/fragment-leases.ts';
 import type { Maker } from '../render/making/maker.ts';
 import type { Making } from '../render/making/making.ts';
 import { Makings } from '../render/making/makings.ts';
@@ -63,24 +63,22 @@ export class ViewMakings {
 
   /**
    * Asks for the lease of a view that a request is about to make. Returns whether to make it, or to look for it again: another
-   * process has stored it, or its maker has died.
+   * process has stored it, or its maker has failed or died.
+   *
+   * @param tries how often the request has asked
    */
-  async lease(slot: Wanted, maker: Maker): Promise<'make' | 'look'> {
+  async lease(slot: Wanted, maker: Maker, tries: number): Promise<'make' | 'look'> {
     const leases = this.#leases;
-    if (leases === undefined || this.#isInTransaction()) return 'make';
-    const first = await slot.leaseKey();
-    for (let failures = 0; failures <= MAX_FAILURES; failures++) {
-      const key = Leases.again(first, failures);
-      const taken = await leases.take(key);
-      if (taken === 'held') slot.held.add(key);
-      const left = this.#wait - maker.patience.waited;
-      if (taken !== 'lost' || maker.isInLazy || left <= 0) return 'make';
-      maker.patience.begin();
-      const waited = await leases.wait(key, left);
-      maker.patience.end();
-      if (waited !== 'failed') return waited === 'free' ? 'make' : 'look';
-    }
-    return 'make';
+    if (leases === undefined || tries >= MAX_LEASES || this.#isInTransaction()) return 'make';
+    const key = Leases.again(await slot.leaseKey(), tries);
+    const taken = await leases.take(key);
+    if (taken === 'held') slot.held.add(key);
+    const left = this.#wait - maker.patience.waited;
+    if (taken !== 'lost' || maker.isInLazy || left <= 0) return 'make';
+    maker.patience.begin();
+    const waited = await leases.wait(key, left);
+    maker.patience.end();
+    return waited === 'free' ? 'make' : 'look';
   }
 
   #begin(slot: Wanted, maker: Maker): ViewMaking {

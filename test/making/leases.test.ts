@@ -113,6 +113,28 @@ describe.each(Object.entries(kinds))('processes on %s', (_kind, newStore) => {
     }
   });
 
+  test('a cold start costs one load, whichever process makes the tokens', async () => {
+    const all = new Processes(4, newStore());
+    const pages = all.visits(5);
+    await all.until(1, 19);
+    all.loads[0]?.open([1]);
+    expect(new Set(await Promise.all(pages))).toEqual(new Set(['en1']));
+    expect(all.loads).toHaveLength(1);
+  });
+
+  test('so does each end of a ttl, also while it is still told that the one before is done', async () => {
+    const all = await new Processes(3, newStore(), PAGE.replace('500', '1')).settle();
+    for (const round of [1, 2, 3]) {
+      const pages = all.visits(5);
+      await all.until(round, 14);
+      all.loads[round - 1]?.open([round]);
+      expect(new Set(await Promise.all(pages))).toEqual(new Set([`en${round}`]));
+      await Promise.all(all.sites.map(({ sweeper }) => sweeper.idle()));
+      all.clock.advance(1_001);
+    }
+    expect(all.loads).toHaveLength(3);
+  });
+
   test('two variants cost two loads', async () => {
     const all = await new Processes(2, newStore()).settle();
     const pages = [...all.visits(3, { lang: 'en' }), ...all.visits(3, { lang: 'de' })];

@@ -106,4 +106,30 @@ describe.each(frameworks)('%s', (_name, start) => {
       await Promise.all(again);
     });
   });
+
+  const running = sites(start, () => ({}));
+
+  test('of two processes on one store one runs the handler', async () => {
+    const store = new TestingStore();
+    const own = gate<void>();
+    const ran: number[] = [];
+    const processes: Awaited<ReturnType<typeof running>>[] = [];
+    for (const process of [1, 2]) {
+      const handler: Handler = async (call) => {
+        ran.push(process);
+        await own.promise;
+        call.send(`of ${ran[0]}`);
+      };
+      const options = { store: new TestingStore({ shared: store }), maxDataAge: '1ms' };
+      processes.push(await running([{ path: '/page', handler }], {}, options));
+    }
+    const visits = processes.flatMap(({ site }) =>
+      [1, 2, 3].map(async () => (await ask(`${site.url}/page`, { headers: { host: 'site.example' } })).body.toString()),
+    );
+    const waiting = () => processes.reduce((sum, { sweeper }) => sum + sweeper.stats().making.waiting, 0);
+    await vi.waitFor(() => expect([ran.length, waiting()]).toEqual([1, 5]), 10_000);
+    own.open();
+    expect(new Set(await Promise.all(visits))).toEqual(new Set([`of ${ran[0]}`]));
+    expect(ran).toHaveLength(1);
+  });
 });

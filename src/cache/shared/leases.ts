@@ -8,7 +8,7 @@ const LIFE = 2;
 const RENEWAL = 500;
 /** Seconds for which others are told what came of a lease. */
 const TOLD = 2;
-/** Pauses between two looks at leases of others, in milliseconds: the first, and the longest. */
+/** Pauses between two looks at leases of others, in milliseconds: behind the first look, and the longest. */
 const FIRST_PAUSE = 10;
 const LAST_PAUSE = 40;
 
@@ -62,9 +62,12 @@ export class Leases {
     return { held: this.#held.size, waiting };
   }
 
-  /** Returns the key of a lease for who tries again after makers have failed: what is stored under its key cannot be added again. */
-  static again(key: string, failures: number): string {
-    return failures === 0 ? key : `${key}.${failures}`;
+  /**
+   * Returns the key of a lease for who asks again, because the maker has failed, or what it has stored is not there any more: what
+   * stands under the key before cannot be added again.
+   */
+  static again(key: string, tries: number): string {
+    return tries === 0 ? key : `${key}.${tries}`;
   }
 
   /** Whether this process holds a lease, or waits for who holds it. */
@@ -130,7 +133,7 @@ export class Leases {
       };
       const timer = setTimeout(() => end('free'), patience);
       waiters.add(end);
-      this.#pause = FIRST_PAUSE;
+      this.#pause = 0;
       if (!this.#polling) void this.#poll();
     });
   }
@@ -163,8 +166,9 @@ export class Leases {
     this.#polling = true;
     while (this.#waiters.size > 0) {
       const pause = this.#pause;
-      this.#pause = Math.min(2 * pause, LAST_PAUSE);
-      await new Promise((resolve) => setTimeout(resolve, pause));
+      this.#pause = pause === 0 ? FIRST_PAUSE : Math.min(2 * pause, LAST_PAUSE);
+      // What is over already is told at once.
+      if (pause > 0) await new Promise((resolve) => setTimeout(resolve, pause));
       const keys = [...this.#waiters.keys()];
       const answers = await this.#store.getMany('entry', keys, this.#timeout);
       keys.forEach((key, i) => {

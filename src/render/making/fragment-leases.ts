@@ -3,8 +3,8 @@ import type { BodyMaking } from '../body.ts';
 import type { Use } from '../fragment-call.ts';
 import type { Render } from '../render.ts';
 
-/** After so many makers that failed, one after the other, everybody makes the entry. */
-export const MAX_FAILURES = 3;
+/** How often a page asks for a lease. Then it makes the entry, whatever others do. */
+export const MAX_TRIES = 8;
 
 /**
  * Asks for the lease of a fragment before its body loads data, so that of several processes one does.
@@ -38,16 +38,17 @@ export class FragmentLeases {
     const { render, key } = use;
     const state = render.leases.get(key.memoryKey);
     if (state?.waits !== undefined) return state.waits;
-    const failures = state?.failures ?? 0;
-    if (state !== undefined && failures === 0 && (state.only ?? lease) === lease) return undefined;
-    const waits = this.#ask(use, lease, failures, bodies);
+    if (state !== undefined && state.tries === undefined) return undefined;
+    // Once it is known what a variant reads, it has another lease.
+    const tries = state?.lease === lease ? (state.tries ?? 0) : 0;
+    const waits = this.#ask(use, lease, tries, bodies);
     render.leases.set(key.memoryKey, { waits });
     return waits;
   }
 
-  async #ask({ render, key }: Use, first: string, failures: number, bodies: readonly BodyMaking[]): Promise<void> {
+  async #ask({ render, key }: Use, first: string, tries: number, bodies: readonly BodyMaking[]): Promise<void> {
     const { maker, leases } = render;
-    const lease = Leases.again(first, failures);
+    const lease = Leases.again(first, tries);
     const taken = await this.#take(lease, bodies);
     if (render.isFinished) return taken === 'held' ? this.#leases.end([lease], 'free') : undefined;
     if (taken === 'held') render.held.add(lease);
@@ -63,10 +64,10 @@ export class FragmentLeases {
     const waited = await this.#leases.wait(lease, left);
     maker.patience.end();
     lookAgain(render);
-    // If it is done and cannot be used here, there is nothing to wait for; another variant has another lease.
+    // What is done may be another variant, or be over already. Then one of all makes it again.
     if (waited === 'gone') leases.delete(key.memoryKey);
-    else if (waited === 'failed' && failures < MAX_FAILURES) leases.set(key.memoryKey, { failures: failures + 1 });
-    else leases.set(key.memoryKey, waited === 'done' ? { only: first } : {});
+    else if (waited === 'free' || tries + 1 >= MAX_TRIES) leases.set(key.memoryKey, {});
+    else leases.set(key.memoryKey, { tries: tries + 1, lease: first });
   }
 
   async #take(lease: string, bodies: readonly BodyMaking[]): Promise<Taken> {
