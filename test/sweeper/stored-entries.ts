@@ -4,9 +4,9 @@ import { Sealer } from '../../src/cache/seal.ts';
 
 const sealer = new Sealer();
 
-/** The entries that a store has, without the records of what tags read. */
+/** The entries that a store has, without leases and the records of what tags read. */
 export async function storedEntries(store: TestingStore): Promise<Entry[]> {
-  const keys = store.keys('entry').filter((key) => !key.endsWith(':reads'));
+  const keys = store.keys('entry').filter((key) => !key.endsWith(':reads') && !key.includes(':lease:'));
   const lookups = await store.getMany('entry', keys, { timeout: 1_000 });
   return lookups.flatMap((lookup, i) => {
     if (lookup.state !== 'found') return [];
