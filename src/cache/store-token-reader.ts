@@ -186,6 +186,20 @@ export class StoreTokenReader implements TokenReader, Prefetching {
     this.#waited += performance.now() - started;
   }
 
+  async within<T>(answer: Promise<T>, otherwise: T): Promise<T> {
+    const started = performance.now();
+    // What is asked for at the same time is waited for at the same time.
+    const isCounted = this.#inFlight === undefined;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<T>((resolve) => {
+      timer = setTimeout(() => resolve(otherwise), Math.max(0, this.#left));
+    });
+    const result = await Promise.race([answer, late]);
+    clearTimeout(timer);
+    if (isCounted) this.#waited += performance.now() - started;
+    return result;
+  }
+
   #askName(known: NameKnown): void {
     this.#names.set(known.name, known);
     this.#askedNames.push(known);

@@ -69,7 +69,9 @@ export interface TokenReader {
   readonly isPending: boolean;
   /** Sends the open questions and waits for the answers. */
   ask(): Promise<void>;
-  /** Milliseconds spent in {@link ask}. */
+  /** Waits for another answer of the store, as long as there is time left for the store; then returns something else. */
+  within<T>(answer: Promise<T>, otherwise: T): Promise<T>;
+  /** Milliseconds spent in {@link ask} and {@link within}. */
   readonly waited: number;
   /**
    * Stops asking; from now on, a token that is not known is unknown. Returns the names and keys of unsent questions.
@@ -122,6 +124,10 @@ export abstract class StorelessTokenReader implements TokenReader {
   }
 
   async ask(): Promise<void> {}
+
+  within<T>(answer: Promise<T>): Promise<T> {
+    return answer;
+  }
 
   giveUp(): readonly string[] {
     return [];

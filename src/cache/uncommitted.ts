@@ -80,6 +80,10 @@ export class UncommittedTokenReader implements TokenReader {
     return this.#outside.ask();
   }
 
+  within<T>(answer: Promise<T>, otherwise: T): Promise<T> {
+    return this.#outside.within(answer, otherwise);
+  }
+
   giveUp(): readonly string[] {
     return this.#outside.giveUp();
   }

@@ -11,6 +11,8 @@ const TOLD = 2;
 /** Pauses between two looks at leases of others, in milliseconds: behind the first look, and the longest. */
 const FIRST_PAUSE = 10;
 const LAST_PAUSE = 40;
+/** Longest time that a look may take, in milliseconds. A store that is slower costs more than it saves. */
+const LOOK_TIMEOUT = 100;
 
 /** What came of a lease: its entry is in the store; its maker has failed; the entry cannot be kept, so that nobody is to wait for it. */
 export type Ended = 'done' | 'failed' | 'free';
@@ -170,7 +172,7 @@ export class Leases {
       // What is over already is told at once.
       if (pause > 0) await new Promise((resolve) => setTimeout(resolve, pause));
       const keys = [...this.#waiters.keys()];
-      const answers = await this.#store.getMany('entry', keys, this.#timeout);
+      const answers = await this.#store.getMany('entry', keys, Math.min(this.#timeout, LOOK_TIMEOUT));
       keys.forEach((key, i) => {
         const answer = answers[i];
         const said = answer?.state === 'found' ? this.#sealer.unseal('lease', key, answer.value) : answer?.state;

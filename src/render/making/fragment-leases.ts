@@ -49,9 +49,13 @@ export class FragmentLeases {
   async #ask({ render, key }: Use, first: string, tries: number, bodies: readonly BodyMaking[]): Promise<void> {
     const { maker, leases } = render;
     const lease = Leases.again(first, tries);
-    const taken = await this.#take(lease, bodies);
+    const taking = this.#take(lease, bodies);
+    const taken = await render.reader.within<Taken | 'late'>(taking, 'late');
     if (render.isFinished) return taken === 'held' ? this.#leases.end([lease], 'free') : undefined;
     if (taken === 'held') render.held.add(lease);
+    else if (taken === 'late') {
+      void taking.then((late) => (late === 'held' ? this.#leases.end([lease], 'failed') : undefined));
+    }
     if (taken !== 'lost') for (const body of bodies) body.begin();
     // What was asked for together is answered together: whether this render has another lease is known in the next turn.
     else await undefined;
