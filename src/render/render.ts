@@ -61,6 +61,8 @@ export class Render {
   readonly handed: Map<string, KeyedEntry[]> = new Map();
   /** Memory keys of fragments whose data it loads. It does not wait for others that load the same. */
   readonly makes: Set<string> = new Set();
+  /** Paths by which variants were told apart that it makes, or waits for, by memory key. */
+  readonly shapes: Map<string, Set<ReadShape>> = new Map();
   /** What it makes, for others as well. */
   readonly maker: Maker;
   #isFinished = false;
@@ -163,6 +165,7 @@ export class Render {
     this.kept.clear();
     this.found.clear();
     this.handed.clear();
+    this.shapes.clear();
     this.records.clear();
     this.pass = new Pass();
   }

@@ -11,7 +11,7 @@ export type KeptViews = ReadonlyMap<string, readonly KeyedEntry[]>;
 /** A view that a request needs. */
 interface Wanted {
   /** Its keys, and the tokens of all that it will be made from, as far as they are known. */
-  what(): { memoryKey: string; variant: string; about: undefined; tokens: ReadonlyMap<string, Token> };
+  what(): { memoryKey: string; variant: string; tokens: ReadonlyMap<string, Token> };
   /** Whether these are the tokens that the request finds. */
   hasTokens(tokens: ReadonlyMap<string, Token>): Promise<boolean>;
 }
@@ -39,7 +39,7 @@ export class ViewMakings {
    */
   enter(slot: Wanted, maker: Maker, tries: number): ViewMaking | Promise<KeptViews | ViewMaking> {
     const { memoryKey, variant } = slot.what();
-    const making = this.#makings.of(memoryKey).find((one) => one.variant === variant);
+    const [making] = this.#makings.of(memoryKey, variant);
     if (making === undefined || tries >= MAX_TRIES || this.#isInTransaction()) return this.#begin(slot, maker);
     return this.#wait(making, slot, maker);
   }

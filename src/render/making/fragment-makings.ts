@@ -24,7 +24,7 @@ export type Joined = 'make' | 'wait' | 'look';
 
 /** Lets one page render a fragment whose body waits for data, while others that miss the same fragment wait for that page. */
 export class FragmentMakings {
-  readonly #makings: Makings<KeyedEntry, ReadShape>;
+  readonly #makings: Makings<KeyedEntry>;
   readonly #entries: Entries;
   readonly #isInTransaction: () => boolean;
   /** Paths that the bodies of a tag have read. Once they are known, nobody waits for another variant. */
@@ -37,7 +37,7 @@ export class FragmentMakings {
     this.#isInTransaction = isInTransaction;
   }
 
-  get counts(): Makings<KeyedEntry, ReadShape>['counts'] {
+  get counts(): Makings<KeyedEntry>['counts'] {
     return this.#makings.counts;
   }
 
@@ -47,7 +47,7 @@ export class FragmentMakings {
     const { render, key } = use;
     const shape = this.#shapeOf(key.place);
     const variant = variantOf(use, shape);
-    const making = this.#makings.of(key.memoryKey).find((one) => one.about === shape && one.variant === variant);
+    const [making] = this.#makings.of(key.memoryKey, variant);
     if (making === undefined || render.makes.has(key.memoryKey)) return 'make';
     const handed: readonly KeyedEntry[] = render.handed.get(key.memoryKey) ?? NONE;
     // It was another variant, or has become invalid since.
@@ -60,6 +60,7 @@ export class FragmentMakings {
       return 'look';
     }
     if (!this.#makings.mayWait(making, render.maker)) return 'make';
+    noteShape(use, shape);
     render.waitFor(
       this.#makings.wait(making, render.maker).then((made) => {
         if (made !== undefined) hand(use, made);
@@ -72,11 +73,14 @@ export class FragmentMakings {
   watch(use: Use, body: Body): void {
     if (!this.#makings.isOn || !this.#takesPart(use)) return;
     body.waits = () => {
+      // Once is enough. A body may wait for a thousand things.
+      body.waits = undefined;
       const { render, key } = use;
       render.makes.add(key.memoryKey);
       if (body.uncached !== undefined) return;
-      const about = this.#shapeOf(key.place);
-      const what = { memoryKey: key.memoryKey, variant: variantOf(use, about), about, tokens: this.#tokensOf(use) };
+      const shape = this.#shapeOf(key.place);
+      noteShape(use, shape);
+      const what = { memoryKey: key.memoryKey, variant: variantOf(use, shape), tokens: this.#tokensOf(use) };
       this.#makings.begin(what, render.maker);
     };
   }
@@ -95,13 +99,12 @@ export class FragmentMakings {
   }
 
   /** Returns what this use of a tag is the maker of, also where it was too slow. */
-  #madeBy(use: Use): readonly Making<KeyedEntry, ReadShape>[] {
+  #madeBy(use: Use): readonly Making<KeyedEntry>[] {
     const { render, key } = use;
     if (this.#makings.size === 0) return NONE;
-    const isOwn = ({ first, maker }: Making<KeyedEntry, ReadShape>) => first === render.maker || maker === render.maker;
-    return this.#makings
-      .of(key.memoryKey)
-      .filter((making) => isOwn(making) && variantOf(use, making.about) === making.variant);
+    const isOwn = ({ first, maker }: Making<KeyedEntry>) => first === render.maker || maker === render.maker;
+    const shapes = [...(render.shapes.get(key.memoryKey) ?? NONE)];
+    return shapes.flatMap((shape) => this.#makings.of(key.memoryKey, variantOf(use, shape)).filter(isOwn));
   }
 
   #takesPart({ render }: Use): boolean {
@@ -138,6 +141,13 @@ function variantOf({ scope }: Use, shape: ReadShape): string {
   const collector = new KeyCollector();
   walk(shape, scope, collector);
   return digest(`${shape.text}\n${collector.text}`, CHARACTERS);
+}
+
+/** Notes the paths by which a use of a tag makes a variant, or waits for it: another page may add to them meanwhile. */
+function noteShape({ render, key }: Use, shape: ReadShape): void {
+  const known = render.shapes.get(key.memoryKey);
+  if (known === undefined) render.shapes.set(key.memoryKey, new Set([shape]));
+  else known.add(shape);
 }
 
 /** Gives a render what another has made. It judges that by its own tokens, like any entry that it finds. */
