@@ -59,3 +59,27 @@ test('a body that waits for many lazies looks at its values as often as one that
   expect(await looksOf(template, 80)).toBe(await looksOf(template, 2));
 });
 
+test('a page that uses a fragment twice waits as one that uses it once: a second time when the first was another variant', async () => {
+  const site = siteOf(
+    '{% for use in [1, 2] %}{% cachesweeper article 500 %}{{ lang }}{{ load() }}{% endcachesweeper %}{% endfor %}',
+  );
+  const loads: ReturnType<typeof gate<string>>[] = [];
+  const [english, ...german] = ['en', 'de', 'de'].map((lang) =>
+    site.sweeper.render(site.env, 'page.njk', {
+      article: new Article(1),
+      lang,
+      load: lazy(() => {
+        const load = gate<string>();
+        loads.push(load);
+        return load.promise;
+      }),
+    }),
+  );
+  await settled();
+  loads[0]?.open('.');
+  expect(await english).toBe('en.en.');
+  await settled();
+  expect(loads).toHaveLength(2);
+  loads[1]?.open('.');
+  expect(await Promise.all(german)).toEqual(['de.de.', 'de.de.']);
+});

@@ -152,7 +152,9 @@ function noteShape({ render, key }: Use, shape: ReadShape): void {
 
 /** Gives a render what another has made. It judges that by its own tokens, like any entry that it finds. */
 function hand({ render, key }: Use, made: KeyedEntry): void {
-  if (!render.isFinished) addTo(render.handed, key.memoryKey, made);
+  // Each use of it on the page has waited.
+  const isKnown = render.handed.get(key.memoryKey)?.includes(made) === true;
+  if (!render.isFinished && !isKnown) addTo(render.handed, key.memoryKey, made);
 }
 
 function hasSameTokens({ reader }: Render, tokens: ReadonlyMap<string, Token>): boolean | 'pending' {
