@@ -83,3 +83,43 @@ test('a page that uses a fragment twice waits as one that uses it once: a second
   loads[1]?.open('.');
   expect(await Promise.all(german)).toEqual(['de.de.', 'de.de.']);
 });
+
+test('what was made from a row that has changed since does not keep others from waiting for who makes it anew', async () => {
+  const site = siteOf(
+    '{% cachesweeper article 500 %}{% depends row %}{{ rows() }}{% endcachesweeper %}{{ slow(quick()) }}',
+    { memory: false },
+  );
+  const loads: ReturnType<typeof gate<number>>[] = [];
+  const visit = (slow: unknown) =>
+    site.sweeper.render(site.env, 'page.njk', {
+      article: new Article(1),
+      row: new Article(7),
+      quick: lazy(async () => 1),
+      slow: lazy(() => slow),
+      rows: lazy(() => {
+        const load = gate<number>();
+        loads.push(load);
+        return load.promise;
+      }),
+    });
+  const slow = gate<string>();
+  // The first one makes known what the tag reads.
+  const first = visit('');
+  await settled();
+  loads[0]?.open(0);
+  await first;
+  // This one has made the fragment, and waits for something else.
+  const second = visit(slow.promise);
+  await settled();
+  loads[1]?.open(1);
+  await settled();
+  expect(await visit('')).toBe('1');
+  await site.sweeper.invalidateCacheFor(new Article(7));
+  const others = [visit(''), visit(''), visit('')];
+  await settled();
+  expect(loads).toHaveLength(3);
+  loads[2]?.open(2);
+  expect(await Promise.all(others)).toEqual(['2', '2', '2']);
+  slow.open('');
+  await second;
+});

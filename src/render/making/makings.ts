@@ -67,7 +67,7 @@ export class Makings<Result> {
     const others = this.#running.get(key) ?? NONE;
     const own = others.find((other) => other.maker === maker);
     if (own !== undefined) return own;
-    const isMade = others.some(({ tokens }) => areSame(tokens, what.tokens));
+    const isMade = others.some(({ result, tokens }) => result === undefined && areSame(tokens, what.tokens));
     if (isMade) return undefined;
     const making: Making<Result> = {
       ...what,
