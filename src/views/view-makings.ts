@@ -58,11 +58,15 @@ export class ViewMakings {
   }
 }
 
+/** How long who waits for a view that was written waits for the client that reads it, in milliseconds. */
+const READING_TIME = 100;
+
 /** One request that makes a view. */
 export class ViewMaking {
   readonly #makings: Makings<KeptViews>;
   readonly #maker: Maker;
   readonly #making: Making<KeptViews> | undefined;
+  #reading: NodeJS.Timeout | undefined;
 
   constructor(makings: Makings<KeptViews>, maker: Maker, making: Making<KeptViews> | undefined) {
     this.#makings = makings;
@@ -70,19 +74,34 @@ export class ViewMaking {
     this.#making = making;
   }
 
-  /** This answer cannot be kept. Another may be. */
+  /** All of the answer was written. When it has been sent depends on its client, for whom others wait shortly. */
+  written(): void {
+    if (this.#isOpen) this.#reading ??= setTimeout(() => this.failed(), READING_TIME).unref();
+  }
+
+  /** Its client has it, or is gone. */
+  sent(): void {
+    clearTimeout(this.#reading);
+  }
+
+  /** This answer cannot be kept, or not soon. Another may be. */
   failed(): void {
-    this.#maker.end();
+    this.#end();
   }
 
   /** Nobody is to wait for it, nor for the next one. */
   release(): void {
     if (this.#isOpen) this.#makings.refuse(this.#making as Making<KeptViews>);
-    this.#maker.end();
+    this.#end();
   }
 
   kept(views: KeptViews): void {
     if (this.#isOpen) this.#makings.done(this.#making as Making<KeptViews>, views);
+    this.#end();
+  }
+
+  #end(): void {
+    this.sent();
     this.#maker.end();
   }
 

@@ -268,6 +268,7 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
   /** The handler has handed over its answer. What runs from now on sees the request as it came. */
   ending(): void {
     this.#window.close();
+    this.making?.written();
   }
 
   head(head: Head): boolean {
@@ -358,6 +359,7 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
 
   sent(sent: Sent): void {
     this.#window.close();
+    this.making?.sent();
     const { views } = this.#settings;
     const keep = () =>
       this.#keep(sent).then(

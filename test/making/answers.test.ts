@@ -1,3 +1,4 @@
+import { request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import type { CacheSweeper } from 'nunjucks-cachesweeper';
 import { afterEach, describe, expect, test, vi } from 'vitest';
@@ -80,5 +81,61 @@ describe.each(frameworks)('%s', (_name, start) => {
     await until(4, 0);
     for (const one of gates) one.open();
     await Promise.all(answers);
+  });
+
+  test('who has left while it waited is followed by the next', async () => {
+    const { gates, visit, until, url } = await gated((call, run) => {
+      if (run === 1) call.status(500);
+      call.send(`run ${run}`);
+    });
+    const first = visit();
+    await until(1, 0);
+    const left = request(`${url}/page`, { agent: false }).on('error', () => {});
+    left.end();
+    await until(1, 1);
+    const second = visit();
+    await until(1, 2);
+    const isClosed = new Promise((resolve) => left.once('close', resolve));
+    left.destroy();
+    await isClosed;
+    // The server hears of it later.
+    await ask(`${url}/nowhere`);
+    gates[0]?.open();
+    expect(await first).toContain('500 run 1');
+    // A framework may run the handler of a request whose client has left.
+    const opening = setInterval(() => {
+      for (const one of gates) one.open();
+    }, 1);
+    expect(await second).toMatch(/200 run [23] miss/);
+    clearInterval(opening);
+  });
+
+  test('a client that does not read a long answer keeps nobody waiting', async () => {
+    const long = 'x'.repeat(8_000_000);
+    const { gates, visit, until, client } = await gated((call) => call.send(long), { maxBytes: 10_000_000 });
+    client('/page');
+    await until(1, 0);
+    const other = visit();
+    await until(1, 1);
+    gates[0]?.open();
+    await until(2, 0);
+    gates[1]?.open();
+    expect(await other).toBe('200 xxxxxxxxxx miss');
+  });
+
+  test('nor does a client that waits for another answer first, on the same connection', async () => {
+    const slow = gate<void>();
+    const { gates, visit, until, client } = await gated((call, run) => call.send(`run ${run}`), {}, [
+      { path: '/slow', handler: (call) => slow.promise.then(() => call.send('slow')), options: {} },
+    ]);
+    client('/slow', '/page');
+    await until(1, 0);
+    const other = visit();
+    await until(1, 1);
+    gates[0]?.open();
+    await until(2, 0);
+    gates[1]?.open();
+    expect(await other).toBe('200 run 2 miss');
+    slow.open();
   });
 });
