@@ -84,8 +84,10 @@ export class Makings<Result> {
   }
 
   /** Whether a maker may wait for a making. */
-  mayWait({ number, waiters }: Making<Result>, maker: Maker): boolean {
-    return number < maker.oldest && maker.patience.waited < this.#wait && waiters.size < MAX_WAITERS;
+  mayWait(making: Making<Result>, maker: Maker): boolean {
+    // It may have ended while tokens were read. Nobody would wake who waits for it.
+    if (!this.of(making.memoryKey, making.variant).includes(making)) return false;
+    return making.number < maker.oldest && maker.patience.waited < this.#wait && making.waiters.size < MAX_WAITERS;
   }
 
   /** Waits for a making. Returns what was made, or undefined: then the maker has to make it. */
