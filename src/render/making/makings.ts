@@ -17,7 +17,9 @@ let last = 0;
  * What is being made in this process, so that others who need the same wait for it instead of loading its data again.
  *
  * Nobody waits in a circle: a maker waits only for makings that began before its own oldest one that is not done. So of
- * any makers that wait for each other, the one with the oldest making waits for none of them.
+ * any makers that wait for each other, the one with the oldest making waits for none of them. A making that nobody waits
+ * for, or only those who make nothing, may count as begun later than it was ({@link Maker.postpone}): pages whose views
+ * began at the same time wait for what they have in common.
  */
 export class Makings<Result> {
   readonly #wait: number;
@@ -87,7 +89,9 @@ export class Makings<Result> {
   mayWait(making: Making<Result>, maker: Maker): boolean {
     // It may have ended while tokens were read. Nobody would wake who waits for it.
     if (!this.of(making.memoryKey, making.variant).includes(making)) return false;
-    return making.number < maker.oldest && maker.patience.waited < this.#wait && making.waiters.size < MAX_WAITERS;
+    if (maker.patience.waited >= this.#wait || making.waiters.size >= MAX_WAITERS) return false;
+    if (making.number >= maker.oldest) maker.postpone(() => ++last);
+    return making.number < maker.oldest;
   }
 
   /** Waits for a making. Returns what was made, or undefined: then the maker has to make it. */
