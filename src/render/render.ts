@@ -75,6 +75,8 @@ export class Render {
   readonly held: Set<string> = new Set();
   /** Called with leases that it holds when it ends without having stored anything under them. */
   readonly #release: (held: Set<string>) => void;
+  /** Paths by which variants were told apart that it makes, or waits for, by memory key. */
+  readonly shapes: Map<string, Set<ReadShape>> = new Map();
   /** What it makes, for others as well. */
   readonly maker: Maker;
   #isFinished = false;
@@ -182,6 +184,7 @@ export class Render {
     this.kept.clear();
     this.found.clear();
     this.handed.clear();
+    this.shapes.clear();
     this.records.clear();
     this.pass = new Pass();
   }

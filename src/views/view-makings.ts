@@ -13,7 +13,7 @@ export type KeptViews = ReadonlyMap<string, readonly KeyedEntry[]>;
 /** A view that a request needs. */
 interface Wanted {
   /** Its keys, and the tokens of all that it will be made from, as far as they are known. */
-  what(): { memoryKey: string; variant: string; about: undefined; tokens: ReadonlyMap<string, Token> };
+  what(): { memoryKey: string; variant: string; tokens: ReadonlyMap<string, Token> };
   /** Whether these are the tokens that the request finds. */
   hasTokens(tokens: ReadonlyMap<string, Token>): Promise<boolean>;
   leaseKey(): Promise<string>;
@@ -49,7 +49,7 @@ export class ViewMakings {
    */
   enter(slot: Wanted, maker: Maker, tries: number): ViewMaking | Promise<KeptViews | ViewMaking> {
     const { memoryKey, variant } = slot.what();
-    const making = this.#makings.of(memoryKey).find((one) => one.variant === variant);
+    const [making] = this.#makings.of(memoryKey, variant);
     if (making === undefined || tries >= MAX_TRIES || this.#isInTransaction()) return this.#begin(slot, maker);
     return this.#join(making, slot, maker);
   }
@@ -88,11 +88,15 @@ export class ViewMakings {
   }
 }
 
+/** How long who waits for a view that was written waits for the client that reads it, in milliseconds. */
+const READING_TIME = 100;
+
 /** One request that makes a view. */
 export class ViewMaking {
   readonly #makings: Makings<KeptViews>;
   readonly #maker: Maker;
   readonly #making: Making<KeptViews> | undefined;
+  #reading: NodeJS.Timeout | undefined;
 
   constructor(makings: Makings<KeptViews>, maker: Maker, making: Making<KeptViews> | undefined) {
     this.#makings = makings;
@@ -100,19 +104,34 @@ export class ViewMaking {
     this.#making = making;
   }
 
-  /** This answer cannot be kept. Another may be. */
+  /** All of the answer was written. When it has been sent depends on its client, for whom others wait shortly. */
+  written(): void {
+    if (this.#isOpen) this.#reading ??= setTimeout(() => this.failed(), READING_TIME).unref();
+  }
+
+  /** Its client has it, or is gone. */
+  sent(): void {
+    clearTimeout(this.#reading);
+  }
+
+  /** This answer cannot be kept, or not soon. Another may be. */
   failed(): void {
-    this.#maker.end();
+    this.#end();
   }
 
   /** Nobody is to wait for it, nor for the next one. */
   release(): void {
     if (this.#isOpen) this.#makings.refuse(this.#making as Making<KeptViews>);
-    this.#maker.end();
+    this.#end();
   }
 
   kept(views: KeptViews): void {
     if (this.#isOpen) this.#makings.done(this.#making as Making<KeptViews>, views);
+    this.#end();
+  }
+
+  #end(): void {
+    this.sent();
     this.#maker.end();
   }
 

@@ -39,16 +39,13 @@ import type { ViewSlot } from './view-slot.ts';
 /** Reasons to refuse a view that concern one visitor: proxies must not store such an answer either. */
 const PERSONAL: ReadonlySet<MissReason> = new Set<MissReason>(['skip option', 'csrf token']);
 
-/** Reasons that tell of one answer, and not of the view: the next request may make one that can be kept. */
-const FAILURES: ReadonlySet<MissReason> = new Set<MissReason>([
-  'error',
-  'error page',
-  'status',
-  'aborted',
-  'incomplete',
-  'unknown token',
-  'outage',
-]);
+/**
+ * Reasons that tell of one answer, and not of the view: the next request may make one that can be kept. Others come
+ * again, and with each of them those who wait would have waited in vain.
+ */
+const FAILURES: ReadonlySet<MissReason> = new Set<MissReason>(['error', 'error page', 'aborted', 'incomplete']);
+/** Statuses from here on tell of a failure; a redirect or what is not found is an answer like others. */
+const SERVER_ERROR = 500;
 
 /** Watches a handler make a view: collects what it sends and the dependencies of that. */
 export class ViewRun implements ResponseEvents, PageWatch, Asked {
@@ -271,6 +268,7 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
   /** The handler has handed over its answer. What runs from now on sees the request as it came. */
   ending(): void {
     this.#window.close();
+    this.making?.written();
   }
 
   head(head: Head): boolean {
@@ -361,6 +359,7 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
 
   sent(sent: Sent): void {
     this.#window.close();
+    this.making?.sent();
     const { views } = this.#settings;
     const keep = () =>
       this.#keep(sent).then(
@@ -375,7 +374,8 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
 
   /** Lets others make the view, who wait for this one. */
   #unmade(reason: MissReason): void {
-    const isFailure = FAILURES.has(reason);
+    const isError = reason === 'status' && this.#exchange.response.statusCode >= SERVER_ERROR;
+    const isFailure = isError || FAILURES.has(reason);
     if (isFailure) this.making?.failed();
     else this.making?.release();
     this.#settings.views.engine.entries.release(this.#slot.held, isFailure ? 'failed' : 'free');

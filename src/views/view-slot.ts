@@ -114,7 +114,7 @@ export class ViewSlot {
   }
 
   /** What is to be made: its keys, and the tokens of all that it will be made from, as far as they are known. */
-  what(): { memoryKey: string; variant: string; about: undefined; tokens: ReadonlyMap<string, Token> } {
+  what(): { memoryKey: string; variant: string; tokens: ReadonlyMap<string, Token> } {
     const tokens = new Map<string, Token>(this.#guards);
     const add = (name: string): void => {
       const token = this.#reader.knownToken(name);
@@ -123,7 +123,7 @@ export class ViewSlot {
     for (const model of [...this.#keys.identities, ...this.#models]) dependencyNames(model).forEach(add);
     const { dependencies = [] } = this.#here(this.#found) ?? {};
     for (let i = 0; i < dependencies.length; i += 2) add(dependencies[i] as string);
-    return { memoryKey: this.#keys.memoryKey, variant: textOf(this.#found), about: undefined, tokens };
+    return { memoryKey: this.#keys.memoryKey, variant: textOf(this.#found), tokens };
   }
 
   /** Returns the key of the view's lease: its own, and the tokens of all that it, or an invalid one in its place, is made from. */

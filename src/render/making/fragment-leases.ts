@@ -30,15 +30,13 @@ export class FragmentLeases {
   }
 
   /**
-   * Returns what a body has to wait for before it loads data; undefined when it may load.
+   * Asks for a lease. Returns what the body has to wait for before it loads data.
    *
    * @param bodies the body and those around it
    */
-  gate(use: Use, lease: string, bodies: readonly BodyMaking[]): Promise<unknown> | undefined {
+  ask(use: Use, lease: string, bodies: readonly BodyMaking[]): Promise<unknown> {
     const { render, key } = use;
     const state = render.leases.get(key.memoryKey);
-    if (state?.waits !== undefined) return state.waits;
-    if (state !== undefined && state.tries === undefined) return undefined;
     // Once it is known what a variant reads, it has another lease.
     const tries = state?.lease === lease ? (state.tries ?? 0) : 0;
     const waits = this.#ask(use, lease, tries, bodies);

@@ -25,7 +25,7 @@ export type Joined = 'make' | 'wait' | 'look';
 
 /** Lets one page render a fragment whose body waits for data, while others that miss the same fragment wait for that page. */
 export class FragmentMakings {
-  readonly #makings: Makings<KeyedEntry, ReadShape>;
+  readonly #makings: Makings<KeyedEntry>;
   readonly #entries: Entries;
   readonly #isInTransaction: () => boolean;
   /** Paths that the bodies of a tag have read, without a store. Once they are known, nobody waits for another variant. */
@@ -52,7 +52,7 @@ export class FragmentMakings {
     this.#isInTransaction = isInTransaction;
   }
 
-  get counts(): Makings<KeyedEntry, ReadShape>['counts'] {
+  get counts(): Makings<KeyedEntry>['counts'] {
     return this.#makings.counts;
   }
 
@@ -68,7 +68,7 @@ export class FragmentMakings {
     }
     const shape = this.#shapeOf(key.place);
     const variant = variantOf(use, shape);
-    const making = this.#makings.of(key.memoryKey).find((one) => one.about === shape && one.variant === variant);
+    const [making] = this.#makings.of(key.memoryKey, variant);
     if (making === undefined || render.makes.has(key.memoryKey)) return 'make';
     const handed: readonly KeyedEntry[] = render.handed.get(key.memoryKey) ?? NONE;
     // It was another variant, or has become invalid since.
@@ -81,6 +81,7 @@ export class FragmentMakings {
       return 'look';
     }
     if (!this.#makings.mayWait(making, render.maker)) return 'make';
+    noteShape(use, shape);
     render.waitFor(
       this.#makings.wait(making, render.maker).then((made) => {
         if (made !== undefined) hand(use, made);
@@ -98,27 +99,30 @@ export class FragmentMakings {
     if (!this.#makings.isOn || !this.#takesPart(use)) return;
     const { render, key } = use;
     const leases = this.#leases;
+    let hasBegun = false;
     body.making = {
       memoryKey: key.memoryKey,
       begin: () => {
+        // Once is enough. A body may wait for a thousand things.
+        if (hasBegun) return;
+        hasBegun = true;
         render.makes.add(key.memoryKey);
-        if (body.uncached === undefined) this.#begin(use);
+        if (body.uncached !== undefined) return;
+        const shape = this.#shapeOf(key.place);
+        noteShape(use, shape);
+        const what = { memoryKey: key.memoryKey, variant: variantOf(use, shape), tokens: this.#tokensOf(use) };
+        this.#makings.begin(what, render.maker);
       },
       gate: (bodies) => {
         if (leases === undefined || leaseOf === undefined || body.uncached !== undefined) return undefined;
+        const state = render.leases.get(key.memoryKey);
+        if (state !== undefined && state.tries === undefined) return state.waits;
         const variant = variantOf(use, this.#shapeOf(key.place));
         if (this.#makings.isRefused({ memoryKey: key.memoryKey, variant })) return undefined;
         const lease = leaseOf();
-        return lease === 'pending' ? KNOWN_LATER : leases.gate(use, lease, bodies);
+        return lease === 'pending' ? KNOWN_LATER : leases.ask(use, lease, bodies);
       },
     };
-  }
-
-  #begin(use: Use): void {
-    const { render, key } = use;
-    const about = this.#shapeOf(key.place);
-    const what = { memoryKey: key.memoryKey, variant: variantOf(use, about), about, tokens: this.#tokensOf(use) };
-    this.#makings.begin(what, render.maker);
   }
 
   /** A body was rendered and is kept. */
@@ -135,13 +139,12 @@ export class FragmentMakings {
   }
 
   /** Returns what this use of a tag is the maker of, also where it was too slow. */
-  #madeBy(use: Use): readonly Making<KeyedEntry, ReadShape>[] {
+  #madeBy(use: Use): readonly Making<KeyedEntry>[] {
     const { render, key } = use;
     if (this.#makings.size === 0) return NONE;
-    const isOwn = ({ first, maker }: Making<KeyedEntry, ReadShape>) => first === render.maker || maker === render.maker;
-    return this.#makings
-      .of(key.memoryKey)
-      .filter((making) => isOwn(making) && variantOf(use, making.about) === making.variant);
+    const isOwn = ({ first, maker }: Making<KeyedEntry>) => first === render.maker || maker === render.maker;
+    const shapes = [...(render.shapes.get(key.memoryKey) ?? NONE)];
+    return shapes.flatMap((shape) => this.#makings.of(key.memoryKey, variantOf(use, shape)).filter(isOwn));
   }
 
   #takesPart({ render }: Use): boolean {
@@ -181,9 +184,18 @@ function variantOf({ scope }: Use, shape: ReadShape): string {
   return digest(`${shape.text}\n${collector.text}`, CHARACTERS);
 }
 
+/** Notes the paths by which a use of a tag makes a variant, or waits for it: another page may add to them meanwhile. */
+function noteShape({ render, key }: Use, shape: ReadShape): void {
+  const known = render.shapes.get(key.memoryKey);
+  if (known === undefined) render.shapes.set(key.memoryKey, new Set([shape]));
+  else known.add(shape);
+}
+
 /** Gives a render what another has made. It judges that by its own tokens, like any entry that it finds. */
 function hand({ render, key }: Use, made: KeyedEntry): void {
-  if (!render.isFinished) addTo(render.handed, key.memoryKey, made);
+  // Each use of it on the page has waited.
+  const isKnown = render.handed.get(key.memoryKey)?.includes(made) === true;
+  if (!render.isFinished && !isKnown) addTo(render.handed, key.memoryKey, made);
 }
 
 function hasSameTokens({ reader }: Render, tokens: ReadonlyMap<string, Token>): boolean | 'pending' {

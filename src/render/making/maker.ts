@@ -1,7 +1,8 @@
 /** What a maker has begun, as far as the maker must know. */
 interface Begun {
-  readonly number: number;
+  number: number;
   readonly result: unknown;
+  readonly waiters: ReadonlySet<{ readonly maker: Maker }>;
 }
 
 /** Keeps the makings of one kind. */
@@ -58,11 +59,25 @@ export class Maker {
 
   /** The number of its oldest making that is not done, or of one that waits for it; Infinity if there is none. */
   get oldest(): number {
-    let oldest = this.#around?.oldest ?? Number.POSITIVE_INFINITY;
-    for (const { number, result } of this.#makings.keys()) {
-      if (result === undefined) oldest = Math.min(oldest, number);
-    }
+    let oldest = Number.POSITIVE_INFINITY;
+    for (const { number } of this.#open()) oldest = Math.min(oldest, number);
     return oldest;
+  }
+
+  /**
+   * Makes what it has begun count as begun now, so that it may wait for what others began meanwhile. Does nothing where
+   * somebody waits for it who makes something, because that one waits only for what began before its own.
+   */
+  postpone(next: () => number): void {
+    const open = [...this.#open()];
+    const isFree = ({ waiters }: Begun) => [...waiters].every(({ maker }) => maker.oldest === Number.POSITIVE_INFINITY);
+    if (open.every(isFree)) for (const making of open) making.number = next();
+  }
+
+  /** What it, and for whom it renders, has begun and not done. */
+  *#open(): Iterable<Begun> {
+    if (this.#around !== undefined) yield* this.#around.#open();
+    for (const making of this.#makings.keys()) if (making.result === undefined) yield making;
   }
 
   add<M extends Begun>(making: M, keeper: Keeper<M>): void {

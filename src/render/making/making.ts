@@ -9,11 +9,10 @@ export interface Waiter<Result> {
 }
 
 /** A fragment or view that takes a while to make, from when its maker begins to wait for data. */
-export interface Making<Result, About = undefined> {
+export interface Making<Result> {
   /** What is made: the key of all its variants, and that of this variant. */
   readonly memoryKey: string;
   readonly variant: string;
-  readonly about: About;
   /** Tokens of what it is made from, as far as its maker knew them when it began. */
   readonly tokens: ReadonlyMap<string, Token>;
   /** Who began it. It may take too long, and be followed by another maker. */

@@ -17,12 +17,14 @@ let last = 0;
  * What is being made in this process, so that others who need the same wait for it instead of loading its data again.
  *
  * Nobody waits in a circle: a maker waits only for makings that began before its own oldest one that is not done. So of
- * any makers that wait for each other, the one with the oldest making waits for none of them.
+ * any makers that wait for each other, the one with the oldest making waits for none of them. A making that nobody waits
+ * for, or only those who make nothing, may count as begun later than it was ({@link Maker.postpone}): pages whose views
+ * began at the same time wait for what they have in common.
  */
-export class Makings<Result, About = undefined> {
+export class Makings<Result> {
   readonly #wait: number;
-  /** By memory key. */
-  readonly #running = new Map<string, readonly Making<Result, About>[]>();
+  /** By memory key and variant: a page may make a thousand variants of one fragment. */
+  readonly #running = new Map<string, readonly Making<Result>[]>();
   /** Until when nobody waits for what could not be kept. */
   readonly #refused: LRUCache<string, number>;
   readonly #now: () => number;
@@ -59,25 +61,23 @@ export class Makings<Result, About = undefined> {
   }
 
   /** Returns what is being made, or was made by a page that is not delivered yet; the latest first. */
-  of(memoryKey: string): readonly Making<Result, About>[] {
-    return this.#running.get(memoryKey) ?? NONE;
+  of(memoryKey: string, variant: string): readonly Making<Result>[] {
+    return this.#running.get(keyOf(memoryKey, variant)) ?? NONE;
   }
 
   /**
    * Begins to make something, or goes on with what was handed to this maker. Returns undefined if it could not be kept lately, or
    * is being made from the same tokens: then nobody waits for this maker.
    */
-  begin(
-    what: Pick<Making<Result, About>, 'memoryKey' | 'variant' | 'about' | 'tokens'>,
-    maker: Maker,
-  ): Making<Result, About> | undefined {
+  begin(what: Pick<Making<Result>, 'memoryKey' | 'variant' | 'tokens'>, maker: Maker): Making<Result> | undefined {
+    const key = keyOf(what.memoryKey, what.variant);
     if (this.isRefused(what)) return undefined;
-    const others = this.of(what.memoryKey);
-    const own = others.find(({ variant, maker: other }) => variant === what.variant && other === maker);
+    const others = this.#running.get(key) ?? NONE;
+    const own = others.find((other) => other.maker === maker);
     if (own !== undefined) return own;
-    if (others.some(({ variant, tokens }) => variant === what.variant && areSame(tokens, what.tokens)))
-      return undefined;
-    const making: Making<Result, About> = {
+    const isMade = others.some(({ result, tokens }) => result === undefined && areSame(tokens, what.tokens));
+    if (isMade) return undefined;
+    const making: Making<Result> = {
       ...what,
       first: maker,
       maker,
@@ -86,23 +86,27 @@ export class Makings<Result, About = undefined> {
       waiters: new Set(),
       timer: this.#timer(() => this.#fail(making)),
     };
-    this.#running.set(what.memoryKey, [making, ...others]);
+    this.#running.set(key, [making, ...others]);
     maker.add(making, this);
     return making;
   }
 
   /** Whether something could not be kept lately. */
-  isRefused(what: Pick<Making<Result, About>, 'memoryKey' | 'variant'>): boolean {
-    return this.#refused.size > 0 && (this.#refused.get(refusalKey(what)) ?? 0) > this.#now();
+  isRefused({ memoryKey, variant }: Pick<Making<Result>, 'memoryKey' | 'variant'>): boolean {
+    return this.#refused.size > 0 && (this.#refused.get(keyOf(memoryKey, variant)) ?? 0) > this.#now();
   }
 
   /** Whether a maker may wait for a making. */
-  mayWait({ number, waiters }: Making<Result, About>, maker: Maker): boolean {
-    return number < maker.oldest && maker.patience.waited < this.#wait && waiters.size < MAX_WAITERS;
+  mayWait(making: Making<Result>, maker: Maker): boolean {
+    // It may have ended while tokens were read. Nobody would wake who waits for it.
+    if (!this.of(making.memoryKey, making.variant).includes(making)) return false;
+    if (maker.patience.waited >= this.#wait || making.waiters.size >= MAX_WAITERS) return false;
+    if (making.number >= maker.oldest) maker.postpone(() => ++last);
+    return making.number < maker.oldest;
   }
 
   /** Waits for a making. Returns what was made, or undefined: then the maker has to make it. */
-  wait(making: Making<Result, About>, maker: Maker): Promise<Result | undefined> {
+  wait(making: Making<Result>, maker: Maker): Promise<Result | undefined> {
     const { patience } = maker;
     patience.begin();
     this.#waiting++;
@@ -124,28 +128,28 @@ export class Makings<Result, About = undefined> {
   }
 
   /** What was made is kept. Others get it from now on until its maker has ended. */
-  done(making: Making<Result, About>, result: Result): void {
+  done(making: Making<Result>, result: Result): void {
     clearTimeout(making.timer);
     making.result = result;
     this.#endAll(making, result);
   }
 
   /** What was made cannot be kept: everybody makes it, and for a while nobody waits for it. */
-  refuse(making: Making<Result, About>): void {
-    this.#refused.set(refusalKey(making), this.#now() + REFUSED_FOR);
+  refuse(making: Making<Result>): void {
+    this.#refused.set(keyOf(making.memoryKey, making.variant), this.#now() + REFUSED_FOR);
     making.maker.delete(making);
     this.#drop(making);
     this.#endAll(making, undefined);
   }
 
   /** The maker has ended. */
-  leave(making: Making<Result, About>): void {
+  leave(making: Making<Result>): void {
     if (making.result === undefined) this.#fail(making);
     else this.#drop(making);
   }
 
   /** Hands a making that has failed, or takes too long, to whoever waited first. With leases, all ask for the next one. */
-  #fail(making: Making<Result, About>): void {
+  #fail(making: Making<Result>): void {
     clearTimeout(making.timer);
     making.maker.delete(making);
     const [first] = making.waiters;
@@ -167,21 +171,22 @@ export class Makings<Result, About = undefined> {
     return setTimeout(run, this.#wait).unref();
   }
 
-  #drop(making: Making<Result, About>): void {
+  #drop(making: Making<Result>): void {
     clearTimeout(making.timer);
-    const others = this.of(making.memoryKey).filter((other) => other !== making);
-    if (others.length === 0) this.#running.delete(making.memoryKey);
-    else this.#running.set(making.memoryKey, others);
+    const key = keyOf(making.memoryKey, making.variant);
+    const others = (this.#running.get(key) ?? NONE).filter((other) => other !== making);
+    if (others.length === 0) this.#running.delete(key);
+    else this.#running.set(key, others);
   }
 
-  #endAll({ waiters }: Making<Result, About>, result: Result | undefined): void {
+  #endAll({ waiters }: Making<Result>, result: Result | undefined): void {
     for (const waiter of waiters) waiter.end(result);
   }
 }
 
 const NONE: readonly never[] = [];
 
-function refusalKey({ memoryKey, variant }: { readonly memoryKey: string; readonly variant: string }): string {
+function keyOf(memoryKey: string, variant: string): string {
   return `${memoryKey}\n${variant}`;
 }
 

@@ -172,6 +172,9 @@ export function record(response: ServerResponse, maxBytes: number, events: Respo
   };
   response.once('finish', () => done(true));
   response.once('close', () => done(false));
+  // It has said so already: the client left while the view was looked for.
+  const { stream } = response as { readonly stream?: { readonly destroyed: boolean } };
+  if (response.destroyed || stream?.destroyed === true) done(false);
 }
 
 /** Returns all headers set so far, with names in lower case. */
