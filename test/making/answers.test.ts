@@ -2,6 +2,7 @@ import { request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import type { CacheSweeper } from 'nunjucks-cachesweeper';
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { collectedBytes } from '../../src/views/http/collected-body.ts';
 import { ask } from '../views/client.ts';
 import { sites } from '../views/running.ts';
 import { frameworks, type Handler, type Route } from '../views/sites.ts';
@@ -14,6 +15,8 @@ afterEach(async () => {
   for (const sweeper of sweepers.splice(0)) {
     await vi.waitFor(() => expect(sweeper.stats().making).toMatchObject({ running: 0, waiting: 0 }), 2_000);
   }
+  // Nor is anything kept of what was written to those who have left.
+  await vi.waitFor(() => expect(collectedBytes()).toBe(0), 2_000);
 });
 
 describe.each(frameworks)('%s', (_name, start) => {

@@ -78,7 +78,8 @@ export function record(response: ServerResponse, maxBytes: number, events: Respo
 
   const take = (chunk: Buffer | undefined): void => {
     events.chunk();
-    if (!events.wantsBody) collected.drop();
+    // A handler may write to a response whose client has left.
+    if (!events.wantsBody || isDone) collected.drop();
     if (chunk !== undefined) collected.add(chunk);
   };
 
