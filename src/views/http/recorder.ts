@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { onClosed } from './closed-sockets.ts';
 import { CollectedBody } from './collected-body.ts';
 import { makeNotModified } from './conditional.ts';
 import type { Headers } from './exchange.ts';
@@ -158,6 +159,7 @@ export function record(response: ServerResponse, maxBytes: number, events: Respo
   const done = (isFlushed: boolean): void => {
     if (isDone) return;
     isDone = true;
+    forget?.();
     const body = collected.take();
     const { status, headers } = head ?? { status: response.statusCode, headers: {} };
     // HTTP/2 emits `finish` whatever ended the stream.
@@ -171,11 +173,15 @@ export function record(response: ServerResponse, maxBytes: number, events: Respo
     const fault = isAborted ? 'aborted' : isIncomplete ? 'incomplete' : hasTrailers ? 'trailers' : undefined;
     events.sent({ status, headers, sentHeaders, body, fault });
   };
+  // Node tells nothing of an answer whose turn on its connection has not come.
+  const own = socket ?? response.req?.socket;
+  const forget = socket === null && own ? onClosed(own, () => done(false)) : undefined;
   response.once('finish', () => done(true));
   response.once('close', () => done(false));
   // It has said so already: the client left while the view was looked for.
   const { stream } = response as { readonly stream?: { readonly destroyed: boolean } };
-  if (response.destroyed || stream?.destroyed === true) done(false);
+  if (response.destroyed || stream?.destroyed === true || (stream === undefined && own?.destroyed === true))
+    done(false);
 }
 
 /** Returns all headers set so far, with names in lower case. */
