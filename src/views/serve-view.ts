@@ -32,8 +32,8 @@ export interface ViewReport {
   readonly target: string;
   readonly name: string | undefined;
   /**
-   * `hit`: served from the cache; in an outage of the store with the reason `outage`. `miss`: rendered, and stored unless a
-   * reason is given. `skip`: the cache took no part.
+   * `hit`: served from the cache; with the reason `stale` while another request made it anew, and `outage` in an outage of the
+   * store. `miss`: rendered, and stored unless a reason is given. `skip`: the cache took no part.
    */
   readonly outcome: 'hit' | 'miss' | 'skip';
   readonly reason?: MissReason;
@@ -245,6 +245,10 @@ async function answer(
       making = made;
       break;
     }
+    if ('meanwhile' in made) {
+      view = made.meanwhile;
+      break;
+    }
     slot = new ViewSlot(views.engine, wanted, made);
   }
   if (view === 'personal' || view === 'unseen') return view;
@@ -256,7 +260,7 @@ async function answer(
     served.view.body.length <= settings.maxBytes
   ) {
     const { isOutage } = served;
-    const reason = isOutage ? 'outage' : undefined;
+    const reason = isOutage ? 'outage' : slot.isStale ? 'stale' : undefined;
     const control = { before: exchange.headers()['cache-control'], ours: settings.cacheControl };
     const reply = replyWith(served.view, incoming, now(), control, isOutage);
     if (isOutage) answerFor(exchange.response, OUTAGE_HIT);

@@ -9,12 +9,17 @@ import { Makings } from '../render/making/makings.ts';
 export type KeptViews = ReadonlyMap<string, readonly KeyedEntry[]>;
 
 /** A view that a request needs. */
-interface Wanted {
+interface Wanted<View> {
+  /** Returns what may be sent while another request makes the view anew, if there is anything. */
+  findMeanwhile(): Promise<View | undefined>;
   /** Its keys, and the tokens of all that it will be made from, as far as they are known. */
   what(): { memoryKey: string; variant: string; about: undefined; tokens: ReadonlyMap<string, Token> };
   /** Whether these are the tokens that the request finds. */
   hasTokens(tokens: ReadonlyMap<string, Token>): Promise<boolean>;
 }
+
+/** What a request goes on with: what another has kept, what may be sent meanwhile, or its own making. */
+type Entered<View> = KeptViews | { readonly meanwhile: View } | ViewMaking;
 
 /** How often a request waits for one address: a second time when the first showed what its views differ in. */
 const MAX_TRIES = 2;
@@ -34,24 +39,32 @@ export class ViewMakings {
   }
 
   /**
-   * Begins to make the view of a slot, or waits for who makes it: then returns what that one has kept. Nothing runs in between, so
-   * that of all who find nothing one begins.
+   * Begins to make the view of a slot. While another request makes it, finds what may be sent meanwhile, or waits and returns
+   * what that one has kept. Nothing runs in between, so that of all who find nothing one begins.
    */
-  enter(slot: Wanted, maker: Maker, tries: number): ViewMaking | Promise<KeptViews | ViewMaking> {
+  enter<View>(slot: Wanted<View>, maker: Maker, tries: number): ViewMaking | Promise<Entered<View>> {
     const { memoryKey, variant } = slot.what();
     const making = this.#makings.of(memoryKey).find((one) => one.variant === variant);
-    if (making === undefined || tries >= MAX_TRIES || this.#isInTransaction()) return this.#begin(slot, maker);
-    return this.#wait(making, slot, maker);
+    if (making === undefined) return this.#begin(slot, maker);
+    return this.#join(making, slot, maker, tries);
   }
 
-  async #wait(making: Making<KeptViews>, slot: Wanted, maker: Maker): Promise<KeptViews | ViewMaking> {
+  async #join<View>(
+    making: Making<KeptViews>,
+    slot: Wanted<View>,
+    maker: Maker,
+    tries: number,
+  ): Promise<Entered<View>> {
+    const meanwhile = making.result === undefined ? await slot.findMeanwhile() : undefined;
+    if (meanwhile !== undefined) return { meanwhile };
+    if (tries >= MAX_TRIES || this.#isInTransaction()) return this.#begin(slot, maker);
     if (!(await slot.hasTokens(making.tokens))) return this.#begin(slot, maker);
     if (making.result !== undefined) return making.result;
     const made = this.#makings.mayWait(making, maker) ? await this.#makings.wait(making, maker) : undefined;
     return made ?? this.#begin(slot, maker);
   }
 
-  #begin(slot: Wanted, maker: Maker): ViewMaking {
+  #begin(slot: Wanted<unknown>, maker: Maker): ViewMaking {
     const takesPart = this.#makings.isOn && !this.#isInTransaction();
     const making = takesPart ? this.#makings.begin(slot.what(), maker) : undefined;
     return new ViewMaking(this.#makings, maker, making);

@@ -41,14 +41,19 @@ export class FragmentMakings {
     return this.#makings.counts;
   }
 
+  /** Whether another page is making this fragment, in this variant. */
+  isElsewhere(use: Use): boolean {
+    if (use.render.watch?.isShadow) return false;
+    const making = this.#find(use);
+    return making !== undefined && making.result === undefined && making.maker !== use.render.maker;
+  }
+
   /** Tells a use of a tag what to do. Where it is to wait, the pass does. */
   join(use: Use): Joined {
-    if (this.#makings.size === 0 || !this.#takesPart(use)) return 'make';
+    if (!this.#takesPart(use)) return 'make';
     const { render, key } = use;
-    const shape = this.#shapeOf(key.place);
-    const variant = variantOf(use, shape);
-    const making = this.#makings.of(key.memoryKey).find((one) => one.about === shape && one.variant === variant);
-    if (making === undefined || render.makes.has(key.memoryKey)) return 'make';
+    const making = this.#find(use);
+    if (making === undefined) return 'make';
     const handed: readonly KeyedEntry[] = render.handed.get(key.memoryKey) ?? NONE;
     // It was another variant, or has become invalid since.
     if (handed.length >= MAX_TRIES || handed.includes(making.result as KeyedEntry)) return 'make';
@@ -92,6 +97,16 @@ export class FragmentMakings {
   /** A body was rendered and cannot be kept. */
   refused(use: Use): void {
     for (const making of this.#madeBy(use)) if (making.maker === use.render.maker) this.#makings.refuse(making);
+  }
+
+  /** Returns what another page is making, or has made, of this fragment in this variant. */
+  #find(use: Use): Making<KeyedEntry, ReadShape> | undefined {
+    const { render, key } = use;
+    const makings = this.#makings.size === 0 ? NONE : this.#makings.of(key.memoryKey);
+    if (makings.length === 0 || render.makes.has(key.memoryKey)) return undefined;
+    const shape = this.#shapeOf(key.place);
+    const variant = variantOf(use, shape);
+    return makings.find((one) => one.about === shape && one.variant === variant);
   }
 
   /** Returns what this use of a tag is the maker of, also where it was too slow. */

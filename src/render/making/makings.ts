@@ -85,9 +85,11 @@ export class Makings<Result, About = undefined> {
     return making;
   }
 
-  /** Whether a maker may wait for a making. */
-  mayWait({ number, waiters }: Making<Result, About>, maker: Maker): boolean {
-    return number < maker.oldest && maker.patience.waited < this.#wait && waiters.size < MAX_WAITERS;
+  /** Whether a maker may wait for a making. It may have ended since it was found. */
+  mayWait(making: Making<Result, About>, maker: Maker): boolean {
+    const { number, waiters, memoryKey } = making;
+    if (number >= maker.oldest || maker.patience.waited >= this.#wait || waiters.size >= MAX_WAITERS) return false;
+    return this.of(memoryKey).includes(making);
   }
 
   /** Waits for a making. Returns what was made, or undefined: then the maker has to make it. */
