@@ -122,7 +122,7 @@ export class CacheSweeper {
       transactions: this.#transactions,
       identifier: this.#identifier,
       tokens,
-      entries: new Entries(this.#memory, this.#shared?.entries, this.#background, settings.now),
+      entries: new Entries(this.#memory, this.#shared, this.#background, settings.now),
       finished: (report) => this.#finished(report),
       verified: (place, verified) => this.#stats.verify(place, verified),
       viewed: (view) => this.#stats.addView(view),
@@ -327,7 +327,7 @@ export class CacheSweeper {
       writesDropped: this.#background.dropped,
       bumpsWaiting: this.#shared?.tokens.failing.length ?? 0,
       damaged: this.#shared?.damaged ?? 0,
-      making: sumOf(this.#engine.makings.counts, this.#views.makings.counts),
+      making: sumOf(this.#engine.fragments.making, this.#views.makings.counts, this.#shared?.leases?.counts),
       store: this.#shared?.storeStats,
       renders: this.#renders,
       tags: this.#stats.tags(),
@@ -379,10 +379,8 @@ export class CacheSweeper {
   }
 }
 
-function sumOf(some: CacheSweeperStats['making'], others: CacheSweeperStats['making']): CacheSweeperStats['making'] {
-  return {
-    running: some.running + others.running,
-    waiting: some.waiting + others.waiting,
-    coalesced: some.coalesced + others.coalesced,
-  };
+function sumOf(...all: readonly (Partial<CacheSweeperStats['making']> | undefined)[]): CacheSweeperStats['making'] {
+  const sum = (figure: keyof CacheSweeperStats['making']) =>
+    all.reduce((total, counts) => total + (counts?.[figure] ?? 0), 0);
+  return { running: sum('running'), waiting: sum('waiting'), coalesced: sum('coalesced') };
 }

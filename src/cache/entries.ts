@@ -4,6 +4,7 @@ import type { Background } from '../util/background.ts';
 import type { Entry } from './entry.ts';
 import type { StoredKey } from './key.ts';
 import type { MemoryTier } from './memory-tier.ts';
+import type { Ended, Leases } from './shared/leases.ts';
 import type { SharedEntries } from './shared/shared-entries.ts';
 import { PENDING, type TokenReader, UNKNOWN } from './token-reader.ts';
 
@@ -31,23 +32,28 @@ export interface Harvest {
   /** Records of what tags read, where the store has none yet or an older one. */
   readonly records: ReadonlyMap<string, StoredKey & { readonly shape: ReadShape }>;
   readonly reader: TokenReader;
+  /** Leases that it holds. They end when its entries are in the store. */
+  readonly held: Set<string>;
 }
 
 /** Keeps entries in the memory tier and, if there is one, in the store. */
 export class Entries {
   readonly #memory: MemoryTier | undefined;
   readonly #shared: SharedEntries | undefined;
+  /** Undefined without a store, and where pages do not wait for each other. */
+  readonly leases: Leases | undefined;
   readonly #background: Background;
   readonly #now: () => number;
 
   constructor(
     memory: MemoryTier | undefined,
-    shared: SharedEntries | undefined,
+    shared: { readonly entries: SharedEntries; readonly leases: Leases | undefined } | undefined,
     background: Background,
     now: () => number,
   ) {
     this.#memory = memory;
-    this.#shared = shared;
+    this.#shared = shared?.entries;
+    this.leases = shared?.leases;
     this.#background = background;
     this.#now = now;
   }
@@ -141,7 +147,7 @@ export class Entries {
   }
 
   /** Stores the entries that a successful render, or view, made and found. */
-  keep({ kept, found, records, reader }: Harvest): void {
+  keep({ kept, found, records, reader, held }: Harvest): void {
     const written: Written[] = [];
     for (const [memoryKey, entries] of kept) {
       for (const { entry, stored } of entries) {
@@ -160,10 +166,18 @@ export class Entries {
         if (!this.#memory?.peek(memoryKey).includes(entry)) this.#remember(memoryKey, entry, reader);
       }
     }
-    if (this.#shared === undefined || written.length === 0) return;
+    // Whoever waits for what was not stored makes it.
+    if (this.#shared === undefined || written.length === 0) return this.release(held, 'free');
     for (const { shape, ...key } of records.values())
       written.push({ ...key, entry: recordOf(shape), isReplacing: true });
-    this.#write(this.#shared, written);
+    this.#write(this.#shared, written, held);
+  }
+
+  /** Says what came of leases, and forgets them. */
+  release(held: Set<string>, said: Ended): void {
+    if (held.size === 0) return;
+    void this.leases?.end([...held], said);
+    held.clear();
   }
 
   /** Starts a job that {@link CacheSweeper.idle} waits for; false if too many are running. */
@@ -192,13 +206,17 @@ export class Entries {
     return false;
   }
 
-  #write(shared: SharedEntries, written: readonly Written[]): void {
-    this.#background.start(() =>
-      shared.write(
+  #write(shared: SharedEntries, written: readonly Written[], held: Set<string> = new Set()): void {
+    const ended = [...held];
+    const isStarted = this.#background.start(async () => {
+      await shared.write(
         written.map((each) => ({ ...each, ttl: this.#seconds(each.entry) })),
         WRITE_TIMEOUT,
-      ),
-    );
+      );
+      await this.leases?.end(ended, 'done');
+    });
+    if (isStarted) held.clear();
+    else this.release(held, 'free');
   }
 
   /** For how long the store keeps an entry: as long as it may be served, stale or not. */

@@ -83,3 +83,12 @@ export function safeKey(text: string, parts: Pick<KeyParts, 'namespace' | 'versi
   if (text.length <= MAX_READABLE && isPrintable(text)) return text;
   return `${escapePart(parts.namespace)}:${parts.version}:sha256:${digest(text)}`;
 }
+
+/**
+ * Returns the key of the lease for an entry.
+ *
+ * @param text the entry's key, and the tokens of all that it will be made from, as far as they are known
+ */
+export function leaseKey(text: string, { namespace, version }: Pick<KeyParts, 'namespace' | 'version'>): string {
+  return `${escapePart(namespace)}:${version}:lease:${digest(text)}`;
+}

@@ -149,6 +149,10 @@ export class StoreTokenReader implements TokenReader, Prefetching {
     return matching(entry, canonical);
   }
 
+  forgetEntries(except: ReadonlySet<string>): void {
+    for (const [key, { entry }] of this.#keys) if (entry !== PENDING && !except.has(key)) this.#keys.delete(key);
+  }
+
   isOccupied(key: string): boolean {
     const entry = this.#keys.get(key)?.entry;
     return entry !== undefined && entry !== PENDING;

@@ -57,6 +57,8 @@ export interface TokenReader {
   entry(key: string, canonical: string): Entry | typeof PENDING | undefined;
   /** Like {@link entry}, but returns only what was already read; never asks. */
   known(key: string, canonical: string): Entry | undefined;
+  /** Forgets entries that were read, but for those of some keys, so that the store is asked for them again. */
+  forgetEntries(except: ReadonlySet<string>): void;
   /** Whether the store has anything under a key that was asked for. */
   isOccupied(key: string): boolean;
   /**
@@ -108,6 +110,8 @@ export abstract class StorelessTokenReader implements TokenReader {
   known(): undefined {
     return undefined;
   }
+
+  forgetEntries(): void {}
 
   isOccupied(): boolean {
     return false;

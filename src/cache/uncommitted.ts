@@ -64,6 +64,10 @@ export class UncommittedTokenReader implements TokenReader {
     return this.#outside.known(key, canonical);
   }
 
+  forgetEntries(except: ReadonlySet<string>): void {
+    this.#outside.forgetEntries(except);
+  }
+
   isOccupied(key: string): boolean {
     return this.#outside.isOccupied(key);
   }

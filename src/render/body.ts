@@ -24,6 +24,21 @@ export interface Reading {
   typed(row: object, type: string): void;
 }
 
+/** A body that others may wait for while it waits for data. */
+export interface BodyMaking {
+  readonly memoryKey: string;
+  /** Whether there is an entry that can probably be shown while another process makes it anew. */
+  hasMeanwhile(): boolean;
+  /** It has to wait for data, or for what another page makes: others wait for it from now on. */
+  begin(): void;
+  /**
+   * Returns what it has to wait for before it loads data; undefined when it may load.
+   *
+   * @param bodies this one and those around it
+   */
+  gate(bodies: readonly BodyMaking[]): Promise<unknown> | undefined;
+}
+
 /**
  * A fragment's body, a lazy, a view, or a page that belongs to one of these, while it is being rendered: what it depends
  * on, what records its reads and, for those that Nunjucks renders, what watches them (`template/run/watched-body.ts`).
@@ -40,8 +55,8 @@ export class Body implements BodyPart {
   hasOutageHit = false;
   /** Records its reads; undefined when they are not recorded. */
   reading: Reading | undefined;
-  /** Called when it has to wait for data, or for what another page makes. */
-  waits: (() => void) | undefined;
+  /** Set if others may wait for it. */
+  making: BodyMaking | undefined;
 
   constructor(parent?: Body, uncached?: UncachedReason) {
     this.parent = parent;
@@ -78,9 +93,22 @@ export class Body implements BodyPart {
 export class Bodies {
   current: Body | undefined;
 
+  /** Returns what the body being rendered has to wait for before it loads data; undefined when it may load. */
+  gate(): Promise<unknown> | undefined {
+    return this.current?.making?.gate(this.#makings());
+  }
+
   /** The body being rendered has to wait, and so have those around it. */
   wait(): void {
-    for (let body = this.current; body !== undefined; body = body.parent) body.waits?.();
+    for (const making of this.#makings()) making.begin();
+  }
+
+  #makings(): readonly BodyMaking[] {
+    const makings: BodyMaking[] = [];
+    for (let body = this.current; body !== undefined; body = body.parent) {
+      if (body.making !== undefined) makings.push(body.making);
+    }
+    return makings;
   }
 
   /** Runs a function as if inside another body, or inside none. */

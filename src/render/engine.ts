@@ -14,7 +14,6 @@ import { KeyMaker } from './fragment-key.ts';
 import { Fragments } from './fragments.ts';
 import { Functions } from './functions.ts';
 import { isSettled } from './lazy.ts';
-import { FragmentMakings } from './making/fragment-makings.ts';
 import type { Place } from './place.ts';
 import { Predictions } from './predictions.ts';
 import { Render } from './render.ts';
@@ -48,7 +47,6 @@ const TIMED_RENDERS = 16;
 export class Engine {
   readonly settings: Settings;
   readonly fragments: Fragments;
-  readonly makings: FragmentMakings;
   readonly keys: KeyMaker;
   readonly identifier: Identifier;
   readonly functions: Functions = new Functions();
@@ -96,8 +94,7 @@ export class Engine {
       count: parts.verified,
       reader: () => this.#committed(true),
     });
-    this.makings = new FragmentMakings(parts.settings, parts.entries, () => this.isInTransaction);
-    this.fragments = new Fragments(parts.settings, this.keys, parts.entries, this.makings);
+    this.fragments = new Fragments(parts.settings, this.keys, parts.entries, () => this.isInTransaction);
   }
 
   /** Numbers environments in the order in which the sweeper is installed in them. */
@@ -144,6 +141,7 @@ export class Engine {
       since: oldest(since, currentPart()?.since),
       isTimed: this.#renders++ % TIMED_RENDERS === 0,
       around: currentPart()?.maker,
+      release: (held) => this.entries.release(held, 'failed'),
       watch: this.settings.verify > 0 ? this.#newWatch() : undefined,
       asked: askedContext(context, currentPart()?.watch),
     });

@@ -5,15 +5,15 @@ import { PENDING, type TokenReader } from '../cache/token-reader.ts';
 import type { Identity } from '../model/identity.ts';
 import { ownName } from '../model/names.ts';
 import type { Settings } from '../options.ts';
-import { compare, type Reads } from '../reads/reads.ts';
+import { compare } from '../reads/reads.ts';
 import { addTo } from '../util/lists.ts';
 import { Bodies, type Reading } from './body.ts';
-import type { FragmentCall, Use } from './fragment-call.ts';
+import type { FragmentCall, Missed, Use } from './fragment-call.ts';
 import type { FragmentKey, KeyMaker } from './fragment-key.ts';
 import { FragmentMaker } from './fragment-maker.ts';
 import { elapsed, reportFragment } from './fragment-report.ts';
 import { isOver, latest } from './lifetime.ts';
-import type { FragmentMakings } from './making/fragment-makings.ts';
+import { FragmentMakings } from './making/fragment-makings.ts';
 import { Records } from './records.ts';
 import type { KeptEntry, Render } from './render.ts';
 import { StoredKeys } from './stored-keys.ts';
@@ -35,13 +35,19 @@ export class Fragments {
   readonly #asHit: Judge = (entry, reader) => this.#entries.judge(entry, reader);
   readonly #asStale: Judge = (entry, reader) => this.#entries.judgeStale(entry, reader);
 
-  constructor(settings: Settings, keys: KeyMaker, entries: Entries, makings: FragmentMakings) {
-    this.#makings = makings;
+  /** @param isInTransaction whether the running code is in a transaction */
+  constructor(settings: Settings, keys: KeyMaker, entries: Entries, isInTransaction: () => boolean) {
     this.#settings = settings;
     this.#keys = keys;
     this.#entries = entries;
     this.#stored = new StoredKeys(keys, new Records());
-    this.#maker = new FragmentMaker(settings, entries, this.bodies, makings);
+    this.#makings = new FragmentMakings(settings, entries, (place) => this.#stored.known(place), isInTransaction);
+    this.#maker = new FragmentMaker(settings, entries, this.bodies, this.#makings);
+  }
+
+  /** How many fragments are being made and waited for. */
+  get making(): FragmentMakings['counts'] {
+    return this.#makings.counts;
   }
 
   /** Records lookups of the body being rendered, if its reads are recorded. */
@@ -131,7 +137,7 @@ export class Fragments {
     // Without a store the key is not needed. Still make it if there is a `key` option, so that an error of that
     // function shows.
     const isStored = !render.reader.knowsAll || this.#settings.key !== undefined;
-    if (!isStored) return this.#miss(use, undefined, undefined);
+    if (!isStored) return this.#miss(use, undefined, NOT_STORED);
     const parts = this.#keys.parts(render, key);
     if (parts === 'pending') {
       // Ask for the tag's record, which other processes may have written, in the same round trip as the tokens.
@@ -149,7 +155,10 @@ export class Fragments {
       if (this.#stored.isOpen(render, call.place)) return render.leaveOut();
       found = stored;
     }
-    return this.#miss(use, found, (reads) => this.#stored.made(render, call.place, parts, scope, reads));
+    return this.#miss(use, found, {
+      keyOf: (reads) => this.#stored.made(render, call.place, parts, scope, reads),
+      leaseOf: () => this.#stored.lease(render, call.place, parts, scope),
+    });
   }
 
   /**
@@ -157,14 +166,17 @@ export class Fragments {
    *
    * @param stored key under which the store was asked for the fragment
    */
-  #miss(use: Use, stored: StoredKey | undefined, keyOf: ((reads: Reads) => StoredKey | undefined) | undefined): string {
+  #miss(use: Use, stored: StoredKey | undefined, keys: Pick<Missed, 'keyOf' | 'leaseOf'>): string {
     const { render } = use;
     const shown = this.#makings.isElsewhere(use) ? this.#findMeanwhile(use, stored) : undefined;
     if (shown !== undefined) return shown;
     const joined = this.#makings.join(use);
     if (joined === 'wait') return render.leaveOut();
     const html = joined === 'look' ? this.#findHanded(use) : undefined;
-    return html ?? this.#maker.miss(use, keyOf);
+    if (html !== undefined) return html;
+    const candidates = this.#candidates(use, stored);
+    const hasMeanwhile = () => candidates.some((entry) => this.#entries.judgeStale(entry, render.reader) === 'valid');
+    return this.#maker.miss(use, { ...keys, hasMeanwhile });
   }
 
   /**
@@ -172,17 +184,22 @@ export class Fragments {
    * `stale=` is not. None is shown in what is to be kept, which would end at once: its maker waits for the younger one.
    */
   #findMeanwhile(use: Use, stored: StoredKey | undefined): string | undefined {
-    const { render, key } = use;
-    const around = this.bodies.current;
-    if (around !== undefined && around.uncached === undefined) return undefined;
-    const far = stored && render.reader.known(stored.key, stored.canonical);
-    const here = this.#entries.inMemory(key.memoryKey);
-    for (const entry of far === undefined ? here : [...here, far]) {
+    const { render } = use;
+    for (const entry of this.#candidates(use, stored)) {
       const verdict = this.#judge(use, entry, this.#asStale);
       if (verdict === 'pending' || verdict === 'not here') return render.leaveOut();
       if (verdict === 'valid') return this.#serve(use, entry, 'hit', 'stale');
     }
     return undefined;
+  }
+
+  /** Returns the entries among which {@link #findMeanwhile} looks. */
+  #candidates({ render, key }: Use, stored: StoredKey | undefined): readonly Entry[] {
+    const around = this.bodies.current;
+    if (around !== undefined && around.uncached === undefined) return NONE;
+    const far = stored && render.reader.known(stored.key, stored.canonical);
+    const here = this.#entries.inMemory(key.memoryKey);
+    return far === undefined ? here : [...here, far];
   }
 
   /** Returns the html of an entry that another page has made while this one waited, if it is valid here. */
@@ -307,3 +324,4 @@ export class Fragments {
 }
 
 const NONE: readonly never[] = [];
+const NOT_STORED = { keyOf: undefined, leaseOf: undefined };

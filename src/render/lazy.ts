@@ -53,7 +53,16 @@ function call(render: Render, load: (...args: unknown[]) => unknown, args: reado
   if (waiting !== undefined) return makePlaceholder();
   const calls = render.lazyCalls<Load>(load);
   const key = argumentsKey(args, render.objectNumber);
-  const known = calls.get(key) ?? start(render, load, args, (outcome) => calls.set(key, outcome));
+  let known = calls.get(key);
+  if (known === undefined) {
+    // Another process may be about to load the same.
+    const gate = render.bodies.gate();
+    if (gate !== undefined) {
+      render.pass.pending.add(gate);
+      return makePlaceholder();
+    }
+    known = start(render, load, args, (outcome) => calls.set(key, outcome));
+  }
   switch (known.state) {
     case 'loading':
       render.waitFor(known.settled);

@@ -29,6 +29,17 @@ export class Pass {
   readonly reports: FragmentDraft[] = [];
 }
 
+/** What a render does about the lease of a fragment: it waits, asks for it again, or makes the entry. */
+export interface LeaseState {
+  readonly waits?: Promise<unknown>;
+  /** Another process has it. The render shows what there is meanwhile. */
+  readonly isElsewhere?: true;
+  /** How many makers have failed since it began to ask. */
+  readonly failures?: number;
+  /** It makes the entry as long as the lease is this one. */
+  readonly only?: string;
+}
+
 /** An entry that this render made. */
 export interface KeptEntry extends KeyedEntry {
   /** The last pass that has used it. */
@@ -61,6 +72,12 @@ export class Render {
   readonly handed: Map<string, KeyedEntry[]> = new Map();
   /** Memory keys of fragments whose data it loads. It does not wait for others that load the same. */
   readonly makes: Set<string> = new Set();
+  /** What it does about leases that it has asked for, by memory key. */
+  readonly leases: Map<string, LeaseState> = new Map();
+  /** Leases that it holds. */
+  readonly held: Set<string> = new Set();
+  /** Called with leases that it holds when it ends without having stored anything under them. */
+  readonly #release: (held: Set<string>) => void;
   /** What it makes, for others as well. */
   readonly maker: Maker;
   #isFinished = false;
@@ -96,6 +113,7 @@ export class Render {
       since,
       isTimed,
       around,
+      release = () => {},
       watch,
       original,
       asked = context,
@@ -105,6 +123,8 @@ export class Render {
       readonly isTimed: boolean;
       /** For whom it renders, if it is a part of a lazy or view. */
       readonly around?: Maker | undefined;
+      /** Gives leases back. */
+      readonly release?: ((held: Set<string>) => void) | undefined;
       readonly watch?: Watch | undefined;
       readonly original?: Render;
       /** The page's variables for the functions among the options. */
@@ -118,7 +138,8 @@ export class Render {
     this.#asked = asked;
     this.canWait = canWait;
     this.isTimed = isTimed;
-    this.maker = new Maker(around);
+    this.#release = release;
+    this.maker = new Maker(around, true);
     this.watch = watch;
     this.original = original ?? this;
     const now = settings.now();
@@ -147,6 +168,7 @@ export class Render {
   finish(): void {
     this.#isFinished = true;
     this.maker.end();
+    if (this.held.size > 0) this.#release(this.held);
   }
 
   beginPass(): void {

@@ -1,4 +1,4 @@
-import type { StoredKey } from '../cache/key.ts';
+import { leaseKey, type StoredKey } from '../cache/key.ts';
 import { PENDING } from '../cache/token-reader.ts';
 import type { Reads } from '../reads/reads.ts';
 import { NO_READS, type ReadShape, storedShape } from '../reads/shape.ts';
@@ -31,6 +31,11 @@ export class StoredKeys {
   ask(render: Render, place: Place): void {
     const { key, canonical } = this.#keys.record(place);
     if (this.#records.known(key) === undefined) render.reader.entry(key, canonical);
+  }
+
+  /** Returns the paths that the bodies of a tag read, as far as this process knows the tag's record. */
+  known(place: Place): ReadShape | undefined {
+    return this.#records.known(this.#keys.record(place).key);
   }
 
   /** Returns the key to look under; undefined when the store can have no entry, `pending` while that is not known. */
@@ -66,6 +71,29 @@ export class StoredKeys {
     if (known?.html !== shape.text) render.records.set(record.key, { ...record, shape });
     const key = this.#key(parts, shape, scope);
     return key === 'pending' ? undefined : key;
+  }
+
+  /**
+   * Returns the key of the lease for a fragment that is to be made: its key, as far as what its body reads is known, and the tokens
+   * of all that the invalid entry there was made from.
+   */
+  lease({ reader }: Render, place: Place, parts: FragmentParts, scope: Scope): string | 'pending' {
+    const shape = this.known(place) ?? NO_READS;
+    const stored = this.#key(parts, shape, scope);
+    if (stored === 'pending') return stored;
+    const tokens: string[] = [];
+    let isPending = false;
+    let isBumped = false;
+    const { dependencies } = reader.known(stored.key, stored.canonical) ?? { dependencies: [] };
+    for (let i = 0; i < dependencies.length; i += 2) {
+      const token = reader.token(dependencies[i] as string);
+      if (token === PENDING) isPending = true;
+      else tokens.push(String(token));
+      isBumped ||= token !== dependencies[i + 1];
+    }
+    if (isPending) return 'pending';
+    // Processes do not forget an entry whose ttl is over at the same time.
+    return leaseKey([stored.canonical, ...(isBumped ? tokens : [])].join('\n'), parts);
   }
 
   #key(parts: FragmentParts, shape: ReadShape, scope: Scope): StoredKey | 'pending' {

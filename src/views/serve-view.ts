@@ -22,7 +22,7 @@ import type { ReadReason } from './reads/request-reads.ts';
 import { RequestValues } from './reads/request-values.ts';
 import { askReplace } from './replace/ask-replace.ts';
 import type { Replacements } from './replace/replacements.ts';
-import { ViewMaking } from './view-makings.ts';
+import { type KeptViews, type Shown, ViewMaking } from './view-makings.ts';
 import { ViewRun } from './view-run.ts';
 import { ViewSlot } from './view-slot.ts';
 
@@ -143,6 +143,9 @@ async function serveInside<T>(exchange: Exchange, settings: ViewSettings, handle
 }
 
 const NONE: ReadonlyMap<string, string> = new Map();
+const NOTHING_KEPT: KeptViews = new Map();
+/** How often a request looks for what another process makes. */
+const MAX_LOOKS = 3;
 
 /**
  * Returns texts that tell what differs between visitors: its names, and not its values.
@@ -226,7 +229,7 @@ async function answer(
     models: settings.models === undefined ? [] : views.identities(await settings.models(exchange.request)),
     request,
   };
-  const maker = new Maker(currentPart()?.maker);
+  const maker = new Maker(currentPart()?.maker, false);
   let slot = new ViewSlot(views.engine, wanted);
   let own: Body | undefined;
   let making: ViewMaking | undefined;
@@ -239,18 +242,28 @@ async function answer(
     if (own.uncached !== undefined) break;
     view = await slot.find();
     if (view !== undefined || !mayFill(incoming)) break;
-    const entered = views.makings.enter(slot, maker, tries);
-    const made = entered instanceof Promise ? await entered : entered;
-    if (made instanceof ViewMaking) {
-      making = made;
-      break;
+    let made: Shown<StoredView> | undefined;
+    if (making === undefined) {
+      const entered = views.makings.enter(slot, maker, tries);
+      const joined = entered instanceof Promise ? await entered : entered;
+      if (joined instanceof ViewMaking) making = joined;
+      else made = joined;
     }
-    if ('meanwhile' in made) {
+    // Twice is enough: what another process has stored cannot be served here.
+    if (making !== undefined) {
+      if (tries >= MAX_LOOKS) break;
+      const next = await views.makings.lease(slot, maker);
+      if (next === 'make') break;
+      if (next !== 'look') made = next;
+    }
+    if (made !== undefined && 'meanwhile' in made) {
       view = made.meanwhile;
       break;
     }
     slot = new ViewSlot(views.engine, wanted, made);
   }
+  // Another process has made it.
+  if (view !== undefined) making?.kept(NOTHING_KEPT);
   if (view === 'personal' || view === 'unseen') return view;
   const served = view && (await filled(view, settings, replaced, visitor, slot.isOutage));
   // Whoever stored it may have had other options.

@@ -1,6 +1,8 @@
 import type { KeyedEntry } from '../cache/entries.ts';
+import { Leases } from '../cache/shared/leases.ts';
 import type { Token } from '../cache/token.ts';
 import type { Settings } from '../options.ts';
+import { MAX_FAILURES } from '../render/making/fragment-leases.ts';
 import type { Maker } from '../render/making/maker.ts';
 import type { Making } from '../render/making/making.ts';
 import { Makings } from '../render/making/makings.ts';
@@ -16,10 +18,13 @@ interface Wanted<View> {
   what(): { memoryKey: string; variant: string; about: undefined; tokens: ReadonlyMap<string, Token> };
   /** Whether these are the tokens that the request finds. */
   hasTokens(tokens: ReadonlyMap<string, Token>): Promise<boolean>;
+  leaseKey(): Promise<string>;
+  /** Leases that the request holds. */
+  readonly held: Set<string>;
 }
 
-/** What a request goes on with: what another has kept, what may be sent meanwhile, or its own making. */
-type Entered<View> = KeptViews | { readonly meanwhile: View } | ViewMaking;
+/** What others give to a request: the views that another has kept, or what may be sent meanwhile. */
+export type Shown<View> = KeptViews | { readonly meanwhile: View };
 
 /** How often a request waits for one address: a second time when the first showed what its views differ in. */
 const MAX_TRIES = 2;
@@ -29,8 +34,13 @@ export class ViewMakings {
   readonly #makings: Makings<KeptViews>;
   readonly #isInTransaction: () => boolean;
 
-  constructor(settings: Settings, isInTransaction: () => boolean) {
-    this.#makings = new Makings(settings);
+  readonly #leases: Leases | undefined;
+  readonly #wait: number;
+
+  constructor(settings: Settings, leases: Leases | undefined, isInTransaction: () => boolean) {
+    this.#makings = new Makings(settings, leases !== undefined);
+    this.#leases = leases;
+    this.#wait = settings.wait;
     this.#isInTransaction = isInTransaction;
   }
 
@@ -42,7 +52,7 @@ export class ViewMakings {
    * Begins to make the view of a slot. While another request makes it, finds what may be sent meanwhile, or waits and returns
    * what that one has kept. Nothing runs in between, so that of all who find nothing one begins.
    */
-  enter<View>(slot: Wanted<View>, maker: Maker, tries: number): ViewMaking | Promise<Entered<View>> {
+  enter<View>(slot: Wanted<View>, maker: Maker, tries: number): ViewMaking | Promise<Shown<View> | ViewMaking> {
     const { memoryKey, variant } = slot.what();
     const making = this.#makings.of(memoryKey).find((one) => one.variant === variant);
     if (making === undefined) return this.#begin(slot, maker);
@@ -54,7 +64,7 @@ export class ViewMakings {
     slot: Wanted<View>,
     maker: Maker,
     tries: number,
-  ): Promise<Entered<View>> {
+  ): Promise<Shown<View> | ViewMaking> {
     const meanwhile = making.result === undefined ? await slot.findMeanwhile() : undefined;
     if (meanwhile !== undefined) return { meanwhile };
     if (tries >= MAX_TRIES || this.#isInTransaction()) return this.#begin(slot, maker);
@@ -62,6 +72,30 @@ export class ViewMakings {
     if (making.result !== undefined) return making.result;
     const made = this.#makings.mayWait(making, maker) ? await this.#makings.wait(making, maker) : undefined;
     return made ?? this.#begin(slot, maker);
+  }
+
+  /**
+   * Asks for the lease of a view that a request is about to make. Returns whether to make it, or to look for it again: another
+   * process has stored it, or its maker has died; or what may be sent while another process makes it.
+   */
+  async lease<View>(slot: Wanted<View>, maker: Maker): Promise<'make' | 'look' | { readonly meanwhile: View }> {
+    const leases = this.#leases;
+    if (leases === undefined || this.#isInTransaction()) return 'make';
+    const first = await slot.leaseKey();
+    for (let failures = 0; failures <= MAX_FAILURES; failures++) {
+      const key = Leases.again(first, failures);
+      const taken = await leases.take(key);
+      if (taken === 'held') slot.held.add(key);
+      const meanwhile = taken === 'lost' ? await slot.findMeanwhile() : undefined;
+      if (meanwhile !== undefined) return { meanwhile };
+      const left = this.#wait - maker.patience.waited;
+      if (taken !== 'lost' || maker.isInLazy || left <= 0) return 'make';
+      maker.patience.begin();
+      const waited = await leases.wait(key, left);
+      maker.patience.end();
+      if (waited !== 'failed') return waited === 'free' ? 'make' : 'look';
+    }
+    return 'make';
   }
 
   #begin(slot: Wanted<unknown>, maker: Maker): ViewMaking {

@@ -375,8 +375,10 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
 
   /** Lets others make the view, who wait for this one. */
   #unmade(reason: MissReason): void {
-    if (FAILURES.has(reason)) this.making?.failed();
+    const isFailure = FAILURES.has(reason);
+    if (isFailure) this.making?.failed();
     else this.making?.release();
+    this.#settings.views.engine.entries.release(this.#slot.held, isFailure ? 'failed' : 'free');
   }
 
   #conclude(reason: MissReason | undefined, detail?: string): void {

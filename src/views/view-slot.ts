@@ -1,7 +1,7 @@
 import { Dependencies } from '../cache/dependencies.ts';
 import type { KeyedEntry, Verdict } from '../cache/entries.ts';
 import { type Entry, MAX_DEPENDENCIES } from '../cache/entry.ts';
-import type { StoredKey } from '../cache/key.ts';
+import { leaseKey, type StoredKey } from '../cache/key.ts';
 import { newEntry } from '../cache/new-entry.ts';
 import type { Token } from '../cache/token.ts';
 import { PENDING, type TokenReader, UNKNOWN } from '../cache/token-reader.ts';
@@ -68,6 +68,8 @@ export class ViewSlot {
   #record: AddressRecord = { reads: [], stored: [] };
   /** What this request has for the reads of the record. */
   #found: Found = [];
+  /** Leases that the request holds. */
+  readonly held: Set<string> = new Set();
   /** What was stored. */
   kept: KeptViews = NONE;
   readonly #handed: KeptViews;
@@ -124,6 +126,20 @@ export class ViewSlot {
     const { dependencies = [] } = this.#here(this.#found) ?? {};
     for (let i = 0; i < dependencies.length; i += 2) add(dependencies[i] as string);
     return { memoryKey: this.#keys.memoryKey, variant: textOf(this.#found), about: undefined, tokens };
+  }
+
+  /** Returns the key of the view's lease: its own, and the tokens of all that it, or an invalid one in its place, is made from. */
+  async leaseKey(): Promise<string> {
+    const { key, canonical } = this.#stored(this.#found);
+    const { dependencies = [] } = this.#reader.known(key, canonical) ?? {};
+    const names = [...this.#keys.identities, ...this.#models].flatMap(dependencyNames);
+    const tokenOf = (name: string) => this.#guards.get(name) ?? this.#reader.token(name);
+    const others = dependencies.filter((_, i) => i % 2 === 0);
+    for (const name of [...names, ...others]) tokenOf(name);
+    while (this.#reader.isPending) await this.#reader.ask();
+    // Processes do not forget a view whose lifetime is over at the same time.
+    if (others.some((name, i) => tokenOf(name) !== dependencies[2 * i + 1])) names.push(...others);
+    return leaseKey([canonical, ...names.map((name) => String(tokenOf(name)))].join('\n'), this.#engine.settings);
   }
 
   /** Whether these are the tokens that this request finds. */
@@ -282,7 +298,7 @@ export class ViewSlot {
       const base = newEntry(settings, made, this.#ownDependencies(entry));
       kept.set(this.#keys.memoryKey, [{ entry: base, stored: this.#stored([]) }]);
     }
-    entries.keep({ kept, found: NONE, records: NONE, reader: this.#reader });
+    entries.keep({ kept, found: NONE, records: NONE, reader: this.#reader, held: this.held });
     this.kept = kept;
     return undefined;
   }
@@ -321,6 +337,7 @@ export class ViewSlot {
       found: new Map([[memoryKeyOf(this.#keys, textOf(found)), [{ entry, stored }]]]),
       records: NONE,
       reader: this.#reader,
+      held: new Set(),
     });
     this.cost = costOf(entry);
     return viewOf(entry);

@@ -1,4 +1,4 @@
-import { lazy } from 'nunjucks-cachesweeper';
+import { type CacheSweeperOptions, lazy } from 'nunjucks-cachesweeper';
 import { TestingStore } from 'nunjucks-cachesweeper/testing';
 import { afterEach, expect, vi } from 'vitest';
 import { Article } from '../support/models.ts';
@@ -13,8 +13,7 @@ export class LoadingSite extends Site {
   readonly loads: ReturnType<typeof gate<readonly number[]>>[] = [];
   started = 0;
 
-  constructor(template: string | Record<string, string>, options = {}) {
-    const clock = new Clock();
+  constructor(template: string | Record<string, string>, { clock = new Clock(), ...options }: LoadingOptions = {}) {
     super(typeof template === 'string' ? { 'page.njk': template } : template, { now: clock.now, ...options });
     this.clock = clock;
   }
@@ -58,10 +57,18 @@ export class LoadingSite extends Site {
   }
 }
 
-export const kinds = {
+/** Options of a site, and a clock that it goes by. */
+export type LoadingOptions = CacheSweeperOptions & { readonly clock?: Clock };
+
+function onStore(options: LoadingOptions = {}): LoadingOptions {
+  const clock = new Clock();
+  return { clock, store: new TestingStore({ now: clock.now }), ...options };
+}
+
+export const kinds: Readonly<Record<string, () => LoadingOptions>> = {
   'without a store': () => ({}),
-  'with a store': () => ({ store: new TestingStore() }),
-  'with a store and no memory tier': () => ({ store: new TestingStore(), memory: false as const }),
+  'with a store': () => onStore(),
+  'with a store and no memory tier': () => onStore({ memory: false }),
 };
 
 /** Returns what makes sites, which end with their test: by then nothing is being made. */
@@ -75,7 +82,7 @@ export function loadingSites() {
       await site.sweeper.close();
     }
   });
-  return function siteOf(template: string | Record<string, string> = PAGE, options = {}): LoadingSite {
+  return function siteOf(template: string | Record<string, string> = PAGE, options: LoadingOptions = {}): LoadingSite {
     const site = new LoadingSite(template, options);
     site.clock.advance(SETTLED);
     open.push(site);

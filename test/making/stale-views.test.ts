@@ -11,10 +11,10 @@ const STALE = 60_000;
 /** Longer than what is made with its tokens is late. */
 const SETTLED = 100_000;
 
-const kinds: Readonly<Record<string, () => CacheSweeperOptions>> = {
+const kinds: Readonly<Record<string, (clock: Clock) => CacheSweeperOptions>> = {
   'without a store': () => ({}),
-  'with a store': () => ({ store: new TestingStore() }),
-  'with a store and no memory tier': () => ({ store: new TestingStore(), memory: false }),
+  'with a store': (clock) => ({ store: new TestingStore({ now: clock.now }) }),
+  'with a store and no memory tier': (clock) => ({ store: new TestingStore({ now: clock.now }), memory: false }),
 };
 
 const sweepers: CacheSweeper[] = [];
@@ -27,8 +27,8 @@ afterEach(() => {
 describe.each(frameworks)('%s', (_name, start) => {
   describe.each(Object.entries(kinds))('%s', (_kind, kind) => {
     const clock = new Clock();
-    const knowsReads = kind().memory !== false;
-    const running = sites(start, () => ({ ...kind(), now: clock.now }));
+    const knowsReads = kind(clock).memory !== false;
+    const running = sites(start, () => ({ ...kind(clock), now: clock.now }));
 
     /** A site whose view was made for some requests, and has just expired. From now on its handler waits at a gate each time. */
     async function expired(

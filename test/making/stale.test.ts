@@ -2,8 +2,8 @@ import { lazy } from 'nunjucks-cachesweeper';
 import { TestingStore } from 'nunjucks-cachesweeper/testing';
 import { describe, expect, test, vi } from 'vitest';
 import { Article } from '../support/models.ts';
-import { SETTLED } from '../waiting/support.ts';
-import { kinds, type LoadingSite, loadingSites } from './loading-site.ts';
+import { Clock, SETTLED } from '../waiting/support.ts';
+import { kinds, type LoadingOptions, type LoadingSite, loadingSites } from './loading-site.ts';
 
 const siteOf = loadingSites();
 const TTL = 500_000;
@@ -32,7 +32,7 @@ async function loaded(site: LoadingSite, rows: readonly number[], context: objec
 /** A site that has these pages in its cache, from now on for their ttl. */
 async function cached(
   template: string | Record<string, string>,
-  options: object,
+  options: LoadingOptions,
   contexts: readonly object[] = [{}],
   name?: string,
 ) {
@@ -197,22 +197,6 @@ describe.each(Object.entries(kinds))('%s', (_kind, options) => {
     expect(await Promise.all([maker, over])).toEqual(['en2', 'en2']);
   });
 
-  test('a maker that fails fails its own page; the next page makes it, and the others show it as it was', async () => {
-    const site = await cached(PAGE, options());
-    site.clock.advance(TTL);
-    const { started } = site;
-    const failing = site.visit().catch((error: Error) => error.message);
-    await site.until(started + 1);
-    expect(await shown(site, 1)).toEqual(['en1']);
-    site.loads.at(-1)?.fail(new Error('no database'));
-    expect(await failing).toContain('no database');
-    const maker = site.visit();
-    await site.until(started + 2);
-    expect(await shown(site, 2)).toEqual(['en1', 'en1']);
-    site.loads.at(-1)?.open([2]);
-    expect(await maker).toBe('en2');
-  });
-
   test('a body that waits for nothing is made by the page that finds it', async () => {
     const site = siteOf('{% cachesweeper article 500 stale="1m" %}{{ article.title }}{% endcachesweeper %}', options());
     const page = (title: string) => site.page({ article: new Article(1, title) });
@@ -249,6 +233,28 @@ describe.each(Object.entries(kinds))('%s', (_kind, options) => {
     site.loads.at(-1)?.open([2]);
     await maker;
   });
+});
+
+test.each([
+  ['without a store the next page makes it', false],
+  ['with a store a page makes it when two seconds are over', true],
+])('a maker that fails fails its own page, and the others show it as it was: %s', async (_title, isShared) => {
+  const site = await cached(PAGE, (isShared ? kinds['with a store'] : kinds['without a store'])?.() ?? {});
+  site.clock.advance(TTL);
+  const { started } = site;
+  const failing = site.visit().catch((error: Error) => error.message);
+  await site.until(started + 1);
+  expect(await shown(site, 1)).toEqual(['en1']);
+  site.loads.at(-1)?.fail(new Error('no database'));
+  expect(await failing).toContain('no database');
+  await site.settled();
+  if (isShared) expect(await shown(site, 2)).toEqual(['en1', 'en1']);
+  site.clock.advance(2_001);
+  const maker = site.visit();
+  await site.until(started + 2);
+  expect(await shown(site, 2)).toEqual(['en1', 'en1']);
+  site.loads.at(-1)?.open([2]);
+  expect(await maker).toBe('en2');
 });
 
 test('without a callback it is shown as well', async () => {
@@ -332,17 +338,92 @@ describe.each(Object.entries(kinds))('a fragment in another one, %s', (_kind, op
   });
 });
 
-test('what another process has made is shown stale from the store', async () => {
-  const store = new TestingStore();
-  const there = await cached(PAGE, { store });
-  const site = siteOf(PAGE, { store, now: there.clock.now });
-  there.clock.advance(TTL);
-  const maker = site.visit();
-  await site.until(1);
-  expect(await shown(site, 3)).toEqual(['en1', 'en1', 'en1']);
-  site.loads.at(-1)?.open([2]);
-  expect(await maker).toBe('en2');
-  await site.sweeper.idle();
-  // Nobody has put the old one in the place of the new one.
-  expect(await shown(there, 1)).toEqual(['en2']);
+describe('two processes on one store', () => {
+  const inner = '{% cachesweeper other 500 stale="1m" %}{{ rows() | join }}{% endcachesweeper %}';
+  const templates = {
+    'page.njk': PAGE,
+    'inner.njk': inner,
+    'outer.njk': '{% cachesweeper article 500 stale="1m" %}[{% include "inner.njk" %}]{% endcachesweeper %}',
+    'kept.njk': '{% cachesweeper article 500 %}({% include "inner.njk" %}){% endcachesweeper %}',
+  };
+  const context = { other: new Article(2) };
+
+  /** Two of them: the first has the page in memory, and its ttl is over; the other one is new. */
+  async function two(name: string, memory: false | undefined = undefined) {
+    const clock = new Clock();
+    const shared = new TestingStore({ now: clock.now });
+    const options = () => ({
+      clock,
+      store: new TestingStore({ now: clock.now, shared }),
+      ...(memory === undefined ? {} : { memory }),
+    });
+    const there = await cached(templates, options(), [context], name);
+    const here = siteOf(templates, options());
+    there.clock.advance(TTL);
+    return { there, here };
+  }
+
+  test.each([['with memory', undefined] as const, ['without', false] as const])(
+    'what one has made the other shows stale from the store, while it makes it itself: %s',
+    async (_title, memory) => {
+      const { there, here } = await two('page.njk', memory);
+      const maker = here.visit();
+      await here.until(1);
+      expect(await shown(here, 3)).toEqual(['en1', 'en1', 'en1']);
+      here.loads.at(-1)?.open([2]);
+      expect(await maker).toBe('en2');
+      await here.sweeper.idle();
+      // Nobody has put the old one in the place of the new one.
+      expect(await shown(there, 1)).toEqual(['en2']);
+      expect(await shown(here, 1)).toEqual(['en2']);
+    },
+  );
+
+  test.each([
+    ['page.njk', 'en1', 'en2'],
+    ['outer.njk', '[1]', '[2]'],
+  ])('what one is making the other shows as it was, without waiting: %s', async (name, old, made) => {
+    const { there, here } = await two(name);
+    const { started } = there;
+    const maker = there.visit(context, name);
+    await there.until(started + 1);
+    expect(await shown(here, 3, context, name)).toEqual([old, old, old]);
+    expect(here.outcomesOfAll).toEqual(['stale', 'stale', 'stale']);
+    there.loads.at(-1)?.open([2]);
+    expect(await maker).toBe(made);
+    await there.sweeper.idle();
+    expect(await shown(here, 1, context, name)).toEqual([made]);
+  });
+
+  test('what cannot be shown as it was is waited for: it is another variant, or inside of what is kept', async () => {
+    for (const [name, visited, old] of [
+      ['page.njk', { lang: 'de' }, 'de'],
+      ['kept.njk', context, ''],
+    ] as const) {
+      const { there, here } = await two(name === 'kept.njk' ? 'inner.njk' : name);
+      const { started } = there;
+      const maker = there.visit({ ...context, ...visited }, name === 'kept.njk' ? 'inner.njk' : name);
+      await there.until(started + 1);
+      const waiting = here.visit({ ...context, ...visited }, name);
+      await vi.waitFor(() => expect(here.waiting).toBe(1), 10_000);
+      there.loads.at(-1)?.open([2]);
+      expect([await maker, await waiting]).toEqual(old === '' ? ['2', '(2)'] : ['de2', 'de2']);
+      expect(here.started).toBe(0);
+    }
+  });
+
+  test('after a bump by either never', async () => {
+    for (const bumping of ['there', 'here'] as const) {
+      const sites = await two('page.njk');
+      const { there, here } = sites;
+      const { started } = there;
+      const maker = there.visit();
+      await there.until(started + 1);
+      await sites[bumping].sweeper.invalidateCacheFor(new Article(1));
+      const after = here.visit();
+      await here.until(1);
+      for (const load of [...there.loads, ...here.loads]) load.open([2]);
+      expect([await maker, await after]).toEqual(['en2', 'en2']);
+    }
+  });
 });

@@ -11,13 +11,15 @@ const wanted = (meantime: () => void = () => {}) => ({
     return true;
   },
   findMeanwhile: async () => undefined,
+  leaseKey: async () => '',
+  held: new Set<string>(),
 });
 
 test('a request does not wait for a view whose maker has given up while its tokens were asked for', async () => {
-  const makings = new ViewMakings(settings, () => false);
-  const first = new Maker();
+  const makings = new ViewMakings(settings, undefined, () => false);
+  const first = new Maker(undefined, false);
   expect(makings.enter(wanted(), first, 0)).toBeInstanceOf(ViewMaking);
-  const second = new Maker();
+  const second = new Maker(undefined, false);
   const entered = await makings.enter(
     wanted(() => first.end()),
     second,

@@ -85,7 +85,7 @@ test('the memory tier keeps a variant for as long as it may be served stale', ()
   const variant = (text: string) => entry({ html: text, reads: { ...NOTHING_READ, text } as Reads });
   const keep = (one: Entry) => {
     const kept = new Map([['key', [{ entry: one, stored: undefined }]]]);
-    entries.keep({ kept, found: new Map(), records: new Map(), reader });
+    entries.keep({ kept, found: new Map(), records: new Map(), reader, held: new Set() });
     return entries.inMemory('key').map(({ html }) => html);
   };
   keep(variant('s1:a'));

@@ -8,7 +8,7 @@ import { SharedEntries } from '../../src/cache/shared/shared-entries.ts';
 import { SharedTokens } from '../../src/cache/shared/shared-tokens.ts';
 import { StoreTokenReader } from '../../src/cache/store-token-reader.ts';
 import { UNKNOWN } from '../../src/cache/token-reader.ts';
-import { gate, SETTLED, Site, siteWithStore } from './support.ts';
+import { areLeases, gate, SETTLED, Site, siteWithStore } from './support.ts';
 
 const comment = { type: 'Comment', id: 7 };
 const article = { type: 'Article', id: 1 };
@@ -81,7 +81,11 @@ async function warmSite(options: object = {}) {
 /** Writes of entries since the store was last asked. */
 async function written({ site, store }: { site: Site; store: TestingStore }) {
   await site.sweeper.idle();
-  return store.operations.splice(0).filter(({ method, kind }) => method !== 'getMany' && kind === 'entry');
+  return store.operations
+    .splice(0)
+    .filter(
+      ({ method, kind, keys }) => method !== 'getMany' && kind === 'entry' && !areLeases(keys.map((key) => ({ key }))),
+    );
 }
 
 const SERVED = 'old: hit outage';

@@ -88,3 +88,8 @@ export function gate<T = void>(): { promise: Promise<T>; open: (value: T) => voi
   });
   return { promise, open, fail };
 }
+
+/** Whether a call of a store concerns leases, which tell other processes that an entry is being made. */
+export function areLeases(items: readonly { readonly key: string }[]): boolean {
+  return items.some(({ key }) => key.includes(':lease:'));
+}

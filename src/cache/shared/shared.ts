@@ -2,6 +2,7 @@ import { CacheSweeperError } from '../../errors.ts';
 import type { Kind, Store } from '../../stores/store.ts';
 import { shownNames } from '../../util/shown.ts';
 import { Sealer } from '../seal.ts';
+import { Leases } from './leases.ts';
 import { Packing } from './packing.ts';
 import { SafeStore } from './safe-store.ts';
 import { SharedEntries } from './shared-entries.ts';
@@ -11,6 +12,8 @@ import { SharedTokens } from './shared-tokens.ts';
 export class Shared {
   readonly tokens: SharedTokens;
   readonly entries: SharedEntries;
+  /** Undefined where pages do not wait for each other. */
+  readonly leases: Leases | undefined;
   readonly #store: Store;
   readonly #safe: SafeStore;
   readonly #onError: (error: unknown) => void;
@@ -25,6 +28,8 @@ export class Shared {
       readonly secrets: readonly string[];
       readonly now: () => number;
       readonly outage: number;
+      readonly timeout: number;
+      readonly wait: number;
     },
     onError: (error: unknown) => void,
     delivered: (names: readonly string[]) => void,
@@ -40,6 +45,7 @@ export class Shared {
       new Packing(sealer, store.compressFrom ?? Number.POSITIVE_INFINITY),
       onDamaged,
     );
+    this.leases = settings.wait > 0 ? new Leases(this.#safe, sealer, settings) : undefined;
     store.onError?.(onError);
   }
 
@@ -55,6 +61,7 @@ export class Shared {
 
   /** Ends the store's connections. */
   close(): Promise<void> {
+    this.leases?.close();
     return this.#safe.close();
   }
 

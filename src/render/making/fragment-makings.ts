@@ -9,9 +9,10 @@ import { walk } from '../../reads/walk.ts';
 import { digest } from '../../util/digest.ts';
 import { addTo } from '../../util/lists.ts';
 import type { Body } from '../body.ts';
-import type { Use } from '../fragment-call.ts';
+import type { Missed, Use } from '../fragment-call.ts';
 import type { Place } from '../place.ts';
 import type { Render } from '../render.ts';
+import { FragmentLeases } from './fragment-leases.ts';
 import type { Making } from './making.ts';
 import { Makings } from './makings.ts';
 
@@ -27,12 +28,26 @@ export class FragmentMakings {
   readonly #makings: Makings<KeyedEntry, ReadShape>;
   readonly #entries: Entries;
   readonly #isInTransaction: () => boolean;
-  /** Paths that the bodies of a tag have read. Once they are known, nobody waits for another variant. */
+  /** Paths that the bodies of a tag have read, without a store. Once they are known, nobody waits for another variant. */
   readonly #shapes = new WeakMap<Place, ReadShape>();
 
-  /** @param isInTransaction whether the running code is in a transaction, which may hold a connection that the maker needs */
-  constructor(settings: Settings, entries: Entries, isInTransaction: () => boolean) {
-    this.#makings = new Makings(settings);
+  readonly #leases: FragmentLeases | undefined;
+  readonly #recorded: (place: Place) => ReadShape | undefined;
+
+  /**
+   * @param recorded returns the paths that a tag's record in the store has
+   * @param isInTransaction whether the running code is in a transaction, which may hold a connection that the maker needs
+   */
+  constructor(
+    settings: Settings,
+    entries: Entries,
+    recorded: (place: Place) => ReadShape | undefined,
+    isInTransaction: () => boolean,
+  ) {
+    const { leases } = entries;
+    this.#leases = leases && new FragmentLeases(leases, settings.wait);
+    this.#recorded = recorded;
+    this.#makings = new Makings(settings, leases !== undefined);
     this.#entries = entries;
     this.#isInTransaction = isInTransaction;
   }
@@ -43,15 +58,24 @@ export class FragmentMakings {
 
   /** Whether another page is making this fragment, in this variant. */
   isElsewhere(use: Use): boolean {
-    if (use.render.watch?.isShadow) return false;
+    const { render, key } = use;
+    if (render.watch?.isShadow) return false;
+    const lease = render.leases.get(key.memoryKey);
+    if (lease !== undefined) return lease.isElsewhere === true;
     const making = this.#find(use);
-    return making !== undefined && making.result === undefined && making.maker !== use.render.maker;
+    return making !== undefined && making.result === undefined && making.maker !== render.maker;
   }
 
   /** Tells a use of a tag what to do. Where it is to wait, the pass does. */
   join(use: Use): Joined {
-    if (!this.#takesPart(use)) return 'make';
     const { render, key } = use;
+    const asking = this.#leases?.asking(key.memoryKey);
+    if ((asking === undefined && this.#makings.size === 0) || !this.#takesPart(use)) return 'make';
+    if (asking !== undefined) {
+      // Somebody is about to make it.
+      render.pass.pending.add(asking);
+      return 'wait';
+    }
     const making = this.#find(use);
     if (making === undefined) return 'make';
     const handed: readonly KeyedEntry[] = render.handed.get(key.memoryKey) ?? NONE;
@@ -73,17 +97,37 @@ export class FragmentMakings {
     return 'wait';
   }
 
-  /** Makes a body that waits for data a making, which others wait for. */
-  watch(use: Use, body: Body): void {
+  /**
+   * Makes a body that waits for data a making, which others wait for.
+   *
+   * @param missed what is known of the fragment
+   */
+  watch(use: Use, body: Body, { leaseOf, hasMeanwhile }: Missed): void {
     if (!this.#makings.isOn || !this.#takesPart(use)) return;
-    body.waits = () => {
-      const { render, key } = use;
-      render.makes.add(key.memoryKey);
-      if (body.uncached !== undefined) return;
-      const about = this.#shapeOf(key.place);
-      const what = { memoryKey: key.memoryKey, variant: variantOf(use, about), about, tokens: this.#tokensOf(use) };
-      this.#makings.begin(what, render.maker);
+    const { render, key } = use;
+    const leases = this.#leases;
+    body.making = {
+      memoryKey: key.memoryKey,
+      hasMeanwhile,
+      begin: () => {
+        render.makes.add(key.memoryKey);
+        if (body.uncached === undefined) this.#begin(use);
+      },
+      gate: (bodies) => {
+        if (leases === undefined || leaseOf === undefined || body.uncached !== undefined) return undefined;
+        const variant = variantOf(use, this.#shapeOf(key.place));
+        if (this.#makings.isRefused({ memoryKey: key.memoryKey, variant })) return undefined;
+        const lease = leaseOf();
+        return lease === 'pending' ? KNOWN_LATER : leases.gate(use, lease, bodies);
+      },
     };
+  }
+
+  #begin(use: Use): void {
+    const { render, key } = use;
+    const about = this.#shapeOf(key.place);
+    const what = { memoryKey: key.memoryKey, variant: variantOf(use, about), about, tokens: this.#tokensOf(use) };
+    this.#makings.begin(what, render.maker);
   }
 
   /** A body was rendered and is kept. */
@@ -124,10 +168,11 @@ export class FragmentMakings {
   }
 
   #shapeOf(place: Place): ReadShape {
-    return this.#shapes.get(place) ?? NO_READS;
+    return (this.#entries.areShared ? this.#recorded(place) : this.#shapes.get(place)) ?? NO_READS;
   }
 
   #learn(place: Place, shape: ReadShape): void {
+    if (this.#entries.areShared) return;
     const both = union(this.#shapeOf(place), shape);
     this.#shapes.set(place, both.size > MAX_PATHS ? shape : both);
   }
@@ -171,3 +216,4 @@ function hasSameTokens({ reader }: Render, tokens: ReadonlyMap<string, Token>): 
 }
 
 const NONE: readonly never[] = [];
+const KNOWN_LATER = Promise.resolve();

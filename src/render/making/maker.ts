@@ -41,9 +41,18 @@ export class Maker {
   readonly patience: Patience;
   readonly #makings = new Map<Begun, Keeper<never>>();
 
-  /** @param around for whom it renders */
-  constructor(around?: Maker) {
+  /** Whether it renders for a lazy of a page. */
+  readonly isInLazy: boolean;
+  readonly #isPage: boolean;
+
+  /**
+   * @param around for whom it renders: a page, of which it is a lazy's part, or a view
+   * @param isPage whether it is a page itself
+   */
+  constructor(around: Maker | undefined, isPage: boolean) {
     this.#around = around;
+    this.#isPage = isPage;
+    this.isInLazy = around !== undefined && (around.#isPage || around.isInLazy);
     this.patience = around?.patience ?? new Patience();
   }
 

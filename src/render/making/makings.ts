@@ -29,9 +29,15 @@ export class Makings<Result, About = undefined> {
   #waiting = 0;
   #coalesced = 0;
 
-  /** @param settings `wait`: longest time that one page or view waits for others, in milliseconds; 0 for not at all */
-  constructor({ wait, now }: { readonly wait: number; readonly now: () => number }) {
+  readonly #hasLeases: boolean;
+
+  /**
+   * @param settings `wait`: longest time that one page or view waits for others, in milliseconds; 0 for not at all
+   * @param hasLeases whether there is a store that tells who is next when a maker has failed
+   */
+  constructor({ wait, now }: { readonly wait: number; readonly now: () => number }, hasLeases: boolean) {
     this.#wait = wait;
+    this.#hasLeases = hasLeases;
     this.#now = now;
     this.#refused = new LRUCache({
       maxSize: MAX_REFUSED,
@@ -65,7 +71,7 @@ export class Makings<Result, About = undefined> {
     what: Pick<Making<Result, About>, 'memoryKey' | 'variant' | 'about' | 'tokens'>,
     maker: Maker,
   ): Making<Result, About> | undefined {
-    if ((this.#refused.get(refusalKey(what)) ?? 0) > this.#now()) return undefined;
+    if (this.isRefused(what)) return undefined;
     const others = this.of(what.memoryKey);
     const own = others.find(({ variant, maker: other }) => variant === what.variant && other === maker);
     if (own !== undefined) return own;
@@ -83,6 +89,11 @@ export class Makings<Result, About = undefined> {
     this.#running.set(what.memoryKey, [making, ...others]);
     maker.add(making, this);
     return making;
+  }
+
+  /** Whether something could not be kept lately. */
+  isRefused(what: Pick<Making<Result, About>, 'memoryKey' | 'variant'>): boolean {
+    return this.#refused.size > 0 && (this.#refused.get(refusalKey(what)) ?? 0) > this.#now();
   }
 
   /** Whether a maker may wait for a making. It may have ended since it was found. */
@@ -135,12 +146,15 @@ export class Makings<Result, About = undefined> {
     else this.#drop(making);
   }
 
-  /** Hands a making that has failed, or takes too long, to whoever waited first. */
+  /** Hands a making that has failed, or takes too long, to whoever waited first. With leases, all ask for the next one. */
   #fail(making: Making<Result, About>): void {
     clearTimeout(making.timer);
     making.maker.delete(making);
     const [first] = making.waiters;
-    if (first === undefined) return this.#drop(making);
+    if (first === undefined || this.#hasLeases) {
+      this.#drop(making);
+      return this.#endAll(making, undefined);
+    }
     making.maker = first.maker;
     // As if it had begun now. The first may be waiting for others, who must not wait for it.
     making.number = ++last;

@@ -1,0 +1,185 @@
+import type { StoreItem } from '../../stores/store.ts';
+import type { Sealer } from '../seal.ts';
+import type { SafeStore } from './safe-store.ts';
+
+/** Seconds after which a lease ends that nobody renews: its process has died. */
+const LIFE = 2;
+/** How often leases are renewed, in milliseconds. */
+const RENEWAL = 500;
+/** Seconds for which others are told what came of a lease. */
+const TOLD = 2;
+/** Pauses between two looks at leases of others, in milliseconds: the first, and the longest. */
+const FIRST_PAUSE = 10;
+const LAST_PAUSE = 40;
+
+/** What came of a lease: its entry is in the store; its maker has failed; the entry cannot be kept, so that nobody is to wait for it. */
+export type Ended = 'done' | 'failed' | 'free';
+/** What a lease says. */
+type Said = 'held' | Ended;
+
+/** Result of asking for a lease. `unknown`: the store does not say. */
+export type Taken = 'held' | 'lost' | 'unknown';
+/** What who has waited learns. `gone`: the lease has ended by itself. */
+export type Waited = Ended | 'gone';
+
+interface Held {
+  readonly since: number;
+}
+
+/**
+ * Leases in the store, so that of several processes that miss the same entry one makes it (R. Nishtala et al., "Scaling Memcache
+ * at Facebook", NSDI 2013, section 3.2.1). The key of a lease has the tokens of what the entry is made from, so that after a bump
+ * it is another. A lease protects no data: who finds none, or cannot ask, makes the entry.
+ */
+export class Leases {
+  readonly #store: SafeStore;
+  readonly #sealer: Sealer;
+  readonly #timeout: number;
+  readonly #wait: number;
+  /** Asked for in this turn, with what waits for the answer. */
+  #asked = new Map<string, (taken: Taken) => void>();
+  readonly #asking = new Map<string, Promise<Taken>>();
+  readonly #held = new Map<string, Held>();
+  #renewing: Promise<unknown> | undefined;
+  #renewal: NodeJS.Timeout | undefined;
+  readonly #waiters = new Map<string, Set<(waited: Waited) => void>>();
+  #pause = FIRST_PAUSE;
+  #polling = false;
+  #isClosed = false;
+
+  /** @param settings `timeout`: of a call; `wait`: how long a lease is renewed; both in milliseconds */
+  constructor(store: SafeStore, sealer: Sealer, settings: { readonly timeout: number; readonly wait: number }) {
+    this.#store = store;
+    this.#sealer = sealer;
+    this.#timeout = settings.timeout;
+    this.#wait = settings.wait;
+  }
+
+  /** How many leases this process holds, and how many callers wait for those of others. */
+  get counts(): { readonly held: number; readonly waiting: number } {
+    let waiting = 0;
+    for (const waiters of this.#waiters.values()) waiting += waiters.size;
+    return { held: this.#held.size, waiting };
+  }
+
+  /** Returns the key of a lease for who tries again after makers have failed: what is stored under its key cannot be added again. */
+  static again(key: string, failures: number): string {
+    return failures === 0 ? key : `${key}.${failures}`;
+  }
+
+  /** Whether this process holds a lease, or waits for who holds it. */
+  isTaken(key: string): boolean {
+    return this.#held.has(key) || this.#waiters.has(key);
+  }
+
+  /**
+   * Asks for a lease, in one batch with all others that are asked for in this turn. Of several callers in this process one gets
+   * it.
+   */
+  take(key: string): Promise<Taken> {
+    if (this.#isClosed) return Promise.resolve('unknown');
+    // Another caller will have it, or another process has it.
+    const other = this.#asking.get(key)?.then((taken) => (taken === 'held' ? 'lost' : taken));
+    if (other !== undefined) return other;
+    if (this.isTaken(key)) return Promise.resolve('lost');
+    const asking = new Promise<Taken>((resolve) => {
+      if (this.#asked.size === 0) queueMicrotask(() => void this.#send());
+      this.#asked.set(key, resolve);
+    });
+    this.#asking.set(key, asking);
+    return asking;
+  }
+
+  async #send(): Promise<void> {
+    const asked = this.#asked;
+    this.#asked = new Map();
+    const items = [...asked.keys()].map((key) => this.#item(key, 'held'));
+    const added = await this.#store.addMany('entry', items, this.#timeout);
+    [...asked].forEach(([key, answer], i) => {
+      this.#asking.delete(key);
+      if (added[i] === 'added') this.#hold(key);
+      answer(added[i] === 'added' ? 'held' : added[i] === 'exists' ? 'lost' : 'unknown');
+    });
+  }
+
+  /** Says what came of leases that this process holds. Others look for the entry, or make it. */
+  async end(keys: Iterable<string>, said: Ended): Promise<void> {
+    const ended = [...keys].filter((key) => this.#held.delete(key));
+    if (ended.length === 0) return;
+    if (this.#held.size === 0) clearInterval(this.#renewal);
+    // A renewal that is carried out later would say that it is held.
+    await this.#renewing;
+    const items = ended.map((key) => this.#item(key, said));
+    await this.#store.setMany('entry', items, this.#timeout);
+  }
+
+  /**
+   * Waits until another process has made an entry.
+   *
+   * @param patience milliseconds
+   */
+  wait(key: string, patience: number): Promise<Waited> {
+    return new Promise((resolve) => {
+      const waiters = this.#waiters.get(key) ?? new Set();
+      this.#waiters.set(key, waiters);
+      const end = (waited: Waited): void => {
+        clearTimeout(timer);
+        waiters.delete(end);
+        if (waiters.size === 0) this.#waiters.delete(key);
+        resolve(waited);
+      };
+      const timer = setTimeout(() => end('free'), patience);
+      waiters.add(end);
+      this.#pause = FIRST_PAUSE;
+      if (!this.#polling) void this.#poll();
+    });
+  }
+
+  /** Lets all go on that wait, and renews nothing more. What is held ends by itself. */
+  close(): void {
+    this.#isClosed = true;
+    clearInterval(this.#renewal);
+    this.#held.clear();
+    for (const waiters of this.#waiters.values()) for (const end of waiters) end('free');
+  }
+
+  #hold(key: string): void {
+    if (this.#isClosed) return;
+    if (this.#held.size === 0) this.#renewal = setInterval(() => this.#renew(), RENEWAL).unref();
+    this.#held.set(key, { since: performance.now() });
+  }
+
+  #renew(): void {
+    const now = performance.now();
+    // What takes longer is made by somebody else as well.
+    for (const [key, { since }] of this.#held) if (now - since > this.#wait) this.#held.delete(key);
+    if (this.#held.size === 0) return clearInterval(this.#renewal);
+    const items = [...this.#held.keys()].map((key) => this.#item(key, 'held'));
+    this.#renewing = this.#store.setMany('entry', items, this.#timeout);
+  }
+
+  /** Looks at all leases that somebody waits for, in one batch, until nobody does. */
+  async #poll(): Promise<void> {
+    this.#polling = true;
+    while (this.#waiters.size > 0) {
+      const pause = this.#pause;
+      this.#pause = Math.min(2 * pause, LAST_PAUSE);
+      await new Promise((resolve) => setTimeout(resolve, pause));
+      const keys = [...this.#waiters.keys()];
+      const answers = await this.#store.getMany('entry', keys, this.#timeout);
+      keys.forEach((key, i) => {
+        const answer = answers[i];
+        const said = answer?.state === 'found' ? this.#sealer.unseal('lease', key, answer.value) : answer?.state;
+        if (said === 'held') return;
+        // The maker may have died, or the store has forgotten the lease: somebody takes it again, unless the entry is there.
+        const waited = said === 'missing' ? 'gone' : said === 'done' || said === 'failed' ? said : 'free';
+        for (const end of this.#waiters.get(key) ?? []) end(waited);
+      });
+    }
+    this.#polling = false;
+  }
+
+  #item(key: string, said: Said): StoreItem {
+    return { key, value: this.#sealer.seal('lease', key, said), ttl: said === 'held' ? LIFE : TOLD };
+  }
+}

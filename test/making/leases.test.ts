@@ -1,0 +1,254 @@
+import { lazy } from 'nunjucks-cachesweeper';
+import { MemcachedStore } from 'nunjucks-cachesweeper/memcached';
+import { TestingStore } from 'nunjucks-cachesweeper/testing';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { Memcached } from '../support/memcached.ts';
+import { Article } from '../support/models.ts';
+import { Clock, gate, operationsOf, SETTLED, Site } from '../waiting/support.ts';
+
+const PAGE =
+  '{% cachesweeper article 500 %}{{ lang }}{% for row in rows() %}{{ row }}{% endfor %}{% endcachesweeper %}';
+
+let server: Memcached;
+beforeAll(async () => {
+  server = await Memcached.start();
+});
+afterAll(() => server.stop());
+
+let namespaces = 0;
+const kinds = {
+  'a store in this process': () => {
+    const clock = new Clock();
+    const store = new TestingStore({ now: clock.now });
+    return { clock, store, storeOf: () => new TestingStore({ now: clock.now, shared: store }) };
+  },
+  Memcached: () => ({ clock: new Clock(), storeOf: () => new MemcachedStore(server.address) }),
+};
+
+const open: Site[] = [];
+afterEach(async () => {
+  for (const site of open.splice(0)) {
+    expect(site.sweeper.stats().making).toMatchObject({ running: 0, waiting: 0 });
+    await site.sweeper.close();
+  }
+});
+
+/** Processes of one site, each with a sweeper of its own on one store. */
+class Processes {
+  readonly clock: Clock;
+  readonly sites: readonly Site[];
+  readonly loads: ReturnType<typeof gate<readonly number[]>>[] = [];
+  /** Which process started each load. */
+  readonly by: number[] = [];
+
+  constructor(
+    count: number,
+    { clock, storeOf }: { readonly clock: Clock; readonly storeOf: () => TestingStore | MemcachedStore },
+    template: string | Record<string, string> = PAGE,
+    options = {},
+  ) {
+    this.clock = clock;
+    const namespace = `leases${++namespaces}`;
+    const templates = typeof template === 'string' ? { 'page.njk': template } : template;
+    this.sites = Array.from(
+      { length: count },
+      () => new Site(templates, { store: storeOf(), namespace, now: clock.now, ...options }),
+    );
+    open.push(...this.sites);
+  }
+
+  visit(process: number, context: object = {}, name = 'page.njk'): Promise<string> {
+    const { sweeper, env } = this.sites[process] as Site;
+    const load = () => {
+      const own = gate<readonly number[]>();
+      this.loads.push(own);
+      this.by.push(process);
+      return own.promise;
+    };
+    return sweeper.render(env, name, { article: new Article(1), lang: 'en', rows: lazy(load), ...context });
+  }
+
+  visits(each: number, context: object = {}): Promise<string>[] {
+    return this.sites.flatMap((_site, process) => Array.from({ length: each }, () => this.visit(process, context)));
+  }
+
+  get waiting(): number {
+    return this.sites.reduce((sum, { sweeper }) => sum + sweeper.stats().making.waiting, 0);
+  }
+
+  until(loads: number, waiting?: number): Promise<void> {
+    const here = () => [this.loads.length, waiting === undefined ? undefined : this.waiting];
+    return vi.waitFor(() => expect(here()).toEqual([loads, waiting]), 10_000);
+  }
+
+  /** Makes the tokens, long ago, so that what is made from now on is kept. */
+  async settle(): Promise<this> {
+    const page = this.visit(0);
+    await this.until(1);
+    this.loads[0]?.open([0]);
+    await page;
+    await this.bump();
+    this.loads.length = 0;
+    this.by.length = 0;
+    return this;
+  }
+
+  async bump(): Promise<void> {
+    await Promise.all(this.sites.map(({ sweeper }) => sweeper.idle()));
+    await this.sites.at(-1)?.sweeper.invalidateCacheFor(new Article(1));
+    this.clock.advance(SETTLED);
+  }
+}
+
+describe.each(Object.entries(kinds))('processes on %s', (_kind, newStore) => {
+  test('twenty visitors of each of four cost one load, cold and after a bump', async () => {
+    const all = await new Processes(4, newStore()).settle();
+    for (const round of [1, 2]) {
+      const pages = all.visits(20);
+      await all.until(round, 79);
+      all.loads[round - 1]?.open([round]);
+      expect(new Set(await Promise.all(pages))).toEqual(new Set([`en${round}`]));
+      expect(all.loads).toHaveLength(round);
+      await all.bump();
+    }
+  });
+
+  test('two variants cost two loads', async () => {
+    const all = await new Processes(2, newStore()).settle();
+    const pages = [...all.visits(3, { lang: 'en' }), ...all.visits(3, { lang: 'de' })];
+    await all.until(2, 10);
+    for (const load of all.loads) load.open([1]);
+    expect((await Promise.all(pages)).sort()).toEqual([...Array(6).fill('de1'), ...Array(6).fill('en1')]);
+    expect(all.loads).toHaveLength(2);
+  });
+
+  test('a bump ends a lease: who comes after it does not wait for what began before', async () => {
+    const all = await new Processes(2, newStore()).settle();
+    const before = all.visit(0);
+    await all.until(1);
+    await all.bump();
+    const after = all.visit(1);
+    await all.until(2, 0);
+    all.loads[1]?.open([2]);
+    expect(await after).toBe('en2');
+    all.loads[0]?.open([1]);
+    await before;
+    expect(await all.visit(1)).toBe('en2');
+    expect(all.loads).toHaveLength(2);
+  });
+
+  test('a load that fails fails its page: one page of one process loads again, and so on three times', async () => {
+    const all = await new Processes(3, newStore()).settle();
+    const pages = all.visits(2).map((page) => page.catch((error: Error) => error.message));
+    for (let i = 0; i < 2; i++) {
+      await all.until(i + 1, 5 - i);
+      all.loads[i]?.fail(new Error('no database'));
+    }
+    await all.until(3, 3);
+    all.loads[2]?.open([1]);
+    const html = await Promise.all(pages);
+    expect(html.filter((text) => text.includes('no database'))).toHaveLength(2);
+    expect(html.filter((text) => text === 'en1')).toHaveLength(4);
+    expect(all.loads).toHaveLength(3);
+  });
+
+  test('a hundred visitors of one process are not run again and again while they wait', async () => {
+    const all = await new Processes(2, newStore()).settle();
+    const own = all.visit(0);
+    await all.until(1);
+    const pages = Array.from({ length: 100 }, () => all.visit(1));
+    await all.until(1, 100);
+    all.loads[0]?.open([1]);
+    expect(new Set(await Promise.all([own, ...pages]))).toEqual(new Set(['en1']));
+    expect(Math.max(...(all.sites[1] as Site).reports.map(({ passes }) => passes))).toBeLessThanOrEqual(6);
+  });
+
+  test('a page waits no longer than the option says', async () => {
+    const all = await new Processes(2, newStore(), PAGE, { wait: '300ms' }).settle();
+    const slow = all.visit(0);
+    await all.until(1);
+    const other = all.visit(1);
+    await all.until(1, 1);
+    await all.until(2, 0);
+    for (const load of all.loads) load.open([1]);
+    expect(await Promise.all([slow, other])).toEqual(['en1', 'en1']);
+  });
+});
+
+test('a process that dies costs the life of its lease: then one of the others loads', async () => {
+  const store = kinds['a store in this process']();
+  const all = await new Processes(3, store).settle();
+  const dying = all.visit(0);
+  await all.until(1);
+  const pages = [1, 2].flatMap((process) => [all.visit(process), all.visit(process)]);
+  await all.until(1, 4);
+  // It renews nothing more.
+  await all.sites[0]?.sweeper.close();
+  await new Promise((resolve) => setTimeout(resolve, 60));
+  expect(all.loads).toHaveLength(1);
+  store.clock.advance(2_001);
+  await all.until(2, 3);
+  all.loads[1]?.open([2]);
+  expect(await Promise.all(pages)).toEqual(Array(4).fill('en2'));
+  expect(all.loads).toHaveLength(2);
+  all.loads[0]?.open([1]);
+  await dying;
+});
+
+describe('what a store is asked', () => {
+  const several = [1, 2, 3]
+    .map((id) => `{% cachesweeper a${id} 500 %}{{ rows(${id}) | join }}{% endcachesweeper %}`)
+    .join('');
+  const models = { a1: new Article(1), a2: new Article(2), a3: new Article(3) };
+  const asked = async (template: string) => {
+    const { clock, store } = kinds['a store in this process']();
+    const all = new Processes(1, { clock, storeOf: () => store }, template);
+    const page = () => all.visit(0, { ...models, rows: lazy(async (id: number) => [id]) });
+    await page();
+    await all.bump();
+    await all.sites[0]?.sweeper.invalidateAll();
+    clock.advance(SETTLED);
+    store.operations.splice(0);
+    const html = await page();
+    await all.sites[0]?.sweeper.idle();
+    return { html, asked: operationsOf(store) };
+  };
+
+  test('all leases of a pass in one batch, told when the entries are there', async () => {
+    const { html, asked: calls } = await asked(several);
+    expect(html).toBe('123');
+    const adds = calls.filter((call) => call.startsWith('addMany entry'));
+    expect(adds).toEqual(['addMany entry 3']);
+    // The entries, and then what came of the leases.
+    expect(calls.slice(-2)).toEqual(['setMany entry 3', 'setMany entry 3']);
+  });
+
+  test('no lease for bodies that load nothing', async () => {
+    const { asked: calls } = await asked(several.replaceAll(/rows\((\d)\) \| join/g, '$1'));
+    expect(calls.filter((call) => call.startsWith('addMany entry'))).toEqual([]);
+    expect(calls.filter((call) => call.startsWith('setMany entry'))).toEqual(['setMany entry 3']);
+  });
+});
+
+test('a store that does not say who has the lease costs no wait: each page loads', async () => {
+  const store = new TestingStore({
+    script: ({ method, kind }) =>
+      method === 'addMany' && kind === 'entry' ? { outcome: 'unknown' as const } : undefined,
+  });
+  const all = new Processes(2, { clock: new Clock(), storeOf: () => store });
+  all.clock.advance(SETTLED);
+  const pages = all.visits(1);
+  await all.until(2, 0);
+  for (const load of all.loads) load.open([1]);
+  expect(await Promise.all(pages)).toEqual(['en1', 'en1']);
+});
+
+test('in a transaction nobody asks for a lease', async () => {
+  const all = await new Processes(2, kinds['a store in this process']()).settle();
+  const outside = all.visit(0);
+  await all.until(1);
+  const inside = all.sites[1]?.sweeper.transaction(() => all.visit(1));
+  await all.until(2, 0);
+  for (const load of all.loads) load.open([1]);
+  expect(await Promise.all([outside, inside])).toEqual(['en1', 'en1']);
+});
