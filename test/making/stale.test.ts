@@ -2,7 +2,7 @@ import { lazy } from 'nunjucks-cachesweeper';
 import { TestingStore } from 'nunjucks-cachesweeper/testing';
 import { describe, expect, test, vi } from 'vitest';
 import { Article } from '../support/models.ts';
-import { Clock, SETTLED } from '../waiting/support.ts';
+import { Clock, gate, SETTLED } from '../waiting/support.ts';
 import { kinds, type LoadingOptions, type LoadingSite, loadingSites } from './loading-site.ts';
 
 const siteOf = loadingSites();
@@ -143,7 +143,26 @@ describe.each(Object.entries(kinds))('%s', (_kind, options) => {
     expect(await Promise.all(makers)).toEqual(['en2', 'de2']);
   });
 
-  test('another variant is not shown, nor one whose template has changed', async () => {
+  test('when it has been made, others show it as it is now, though the page that made it has not ended', async () => {
+    const site = await cached(
+      { 'page.njk': PAGE, 'slow.njk': '{% include "page.njk" %}{% if isLoaded() %}{{ slow() }}{% endif %}' },
+      options(),
+    );
+    site.clock.advance(TTL);
+    const { started } = site;
+    const slow = gate<string>();
+    let isLoaded = false;
+    const maker = site.visit({ slow: lazy(() => slow.promise), isLoaded: () => isLoaded }, 'slow.njk');
+    await site.until(started + 1);
+    isLoaded = true;
+    site.loads.at(-1)?.open([2]);
+    await site.settled();
+    expect(await shown(site, 1)).toEqual(['en2']);
+    slow.open('slow');
+    expect(await maker).toBe('en2slow');
+  });
+
+  test('another variant is not shown', async () => {
     const site = await cached(PAGE, options());
     site.clock.advance(TTL);
     const { started } = site;
@@ -348,7 +367,7 @@ describe('two processes on one store', () => {
   };
   const context = { other: new Article(2) };
 
-  /** Two of them: the first has the page in memory, and its ttl is over; the other one is new. */
+  /** Two of them that have a page, whose ttl is over. */
   async function two(name: string, memory: false | undefined = undefined) {
     const clock = new Clock();
     const shared = new TestingStore({ now: clock.now });
@@ -359,6 +378,9 @@ describe('two processes on one store', () => {
     });
     const there = await cached(templates, options(), [context], name);
     const here = siteOf(templates, options());
+    // In its memory.
+    await shown(here, 1, context, name);
+    here.reports.length = 0;
     there.clock.advance(TTL);
     return { there, here };
   }

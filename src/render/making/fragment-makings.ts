@@ -63,7 +63,7 @@ export class FragmentMakings {
     const lease = render.leases.get(key.memoryKey);
     if (lease !== undefined) return lease.isElsewhere === true;
     const making = this.#find(use);
-    return making !== undefined && making.result === undefined && making.maker !== render.maker;
+    return making !== undefined && making.result === undefined;
   }
 
   /** Tells a use of a tag what to do. Where it is to wait, the pass does. */
