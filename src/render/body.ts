@@ -27,6 +27,8 @@ export interface Reading {
 /** A body that others may wait for while it waits for data. */
 export interface BodyMaking {
   readonly memoryKey: string;
+  /** Whether there is an entry that can probably be shown while another process makes it anew. */
+  hasMeanwhile(): boolean;
   /** It has to wait for data, or for what another page makes: others wait for it from now on. */
   begin(): void;
   /**

@@ -1,5 +1,6 @@
 import type { TemplateDependency } from '../cache/entry.ts';
 import type { Hole } from '../cache/hole.ts';
+import type { StoredKey } from '../cache/key.ts';
 import type { Identity } from '../model/identity.ts';
 import type { Reads } from '../reads/reads.ts';
 import type { RootKind } from '../reads/shape.ts';
@@ -83,6 +84,16 @@ export interface FragmentCall {
   read(kind: RootKind, name: string): unknown;
   /** Returns the present digest of a template chosen at run time; undefined when it has to be loaded first. */
   templateDigest(dependency: TemplateDependency): string | undefined;
+}
+
+/** What is known of a fragment whose body is to be rendered. */
+export interface Missed {
+  /** Returns the key in the store for the body's reads; undefined without a store. */
+  readonly keyOf: ((reads: Reads) => StoredKey | undefined) | undefined;
+  /** Returns the key of the fragment's lease, `pending` while that is not known; undefined without a store. */
+  readonly leaseOf: (() => string | 'pending') | undefined;
+  /** Whether there is an entry that can probably be shown while another process makes it anew. */
+  readonly hasMeanwhile: () => boolean;
 }
 
 /** One use of a tag, with its key and scope. */

@@ -13,7 +13,7 @@ import type { UncachedReason } from '../reporting/report.ts';
 import { addTo } from '../util/lists.ts';
 import type { Bodies, Body } from './body.ts';
 import { Changing, type Made, type PathValues } from './changing.ts';
-import type { FragmentBody, FragmentCall, RenderedBody, Use } from './fragment-call.ts';
+import type { FragmentBody, FragmentCall, Missed, RenderedBody, Use } from './fragment-call.ts';
 import { elapsed, reportFragment } from './fragment-report.ts';
 import { endOf } from './lifetime.ts';
 import type { FragmentMakings } from './making/fragment-makings.ts';
@@ -62,14 +62,9 @@ export class FragmentMaker {
   /**
    * Renders the body and keeps the result.
    *
-   * @param keyOf returns the key in the store for the body's reads; undefined without a store
-   * @param leaseOf returns the key of the fragment's lease; undefined without a store
+   * @param missed what is known of it
    */
-  miss(
-    use: Use,
-    keyOf: ((reads: Reads) => StoredKey | undefined) | undefined,
-    leaseOf: (() => string | 'pending') | undefined,
-  ): string {
+  miss(use: Use, missed: Missed): string {
     const { render, call, key, scope } = use;
     const { pass, kept } = render;
     if (render.watch?.isShadow) return this.verified(render, call).shown;
@@ -79,14 +74,14 @@ export class FragmentMaker {
     const lookup = elapsed(use.started);
     const started = this.#settings.now();
     const body = call.newBody(this.#bodies.current);
-    this.#makings.watch(use, body, leaseOf);
+    this.#makings.watch(use, body, missed);
     this.addModels(render, body, key.models);
     const isValid = (made: Made) => this.#entries.judge(made, render.reader) === 'valid';
     const { length: reported } = pass.reports;
     let stored: StoredKey | undefined;
     let values: PathValues | undefined;
     const read = (reads: Reads): void => {
-      stored = keyOf?.(reads);
+      stored = missed.keyOf?.(reads);
       values = this.changing.values(key.memoryKey, render.token, reads.shape, scope, isValid);
       // The body around reads these paths here, before this body's variables are set.
       this.#bodies.inside(body.parent, () => this.repeat(use, reads));

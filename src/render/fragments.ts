@@ -1,14 +1,14 @@
 import type { Entries, Verdict } from '../cache/entries.ts';
 import type { Entry } from '../cache/entry.ts';
 import type { StoredKey } from '../cache/key.ts';
-import { PENDING } from '../cache/token-reader.ts';
+import { PENDING, type TokenReader } from '../cache/token-reader.ts';
 import type { Identity } from '../model/identity.ts';
 import { ownName } from '../model/names.ts';
 import type { Settings } from '../options.ts';
-import { compare, type Reads } from '../reads/reads.ts';
+import { compare } from '../reads/reads.ts';
 import { addTo } from '../util/lists.ts';
 import { Bodies, type Reading } from './body.ts';
-import type { FragmentCall, Use } from './fragment-call.ts';
+import type { FragmentCall, Missed, Use } from './fragment-call.ts';
 import type { FragmentKey, KeyMaker } from './fragment-key.ts';
 import { FragmentMaker } from './fragment-maker.ts';
 import { elapsed, reportFragment } from './fragment-report.ts';
@@ -18,6 +18,9 @@ import { Records } from './records.ts';
 import type { KeptEntry, Render } from './render.ts';
 import { StoredKeys } from './stored-keys.ts';
 import type { Chosen, Found } from './verify/watch.ts';
+
+/** Judges an entry by its tokens and its end. */
+type Judge = (entry: Entry, reader: TokenReader) => Verdict;
 
 /** Serves the fragment tag: looks for a valid entry, or renders the body and keeps it. */
 export class Fragments {
@@ -29,6 +32,8 @@ export class Fragments {
   readonly #maker: FragmentMaker;
 
   readonly #makings: FragmentMakings;
+  readonly #asHit: Judge = (entry, reader) => this.#entries.judge(entry, reader);
+  readonly #asStale: Judge = (entry, reader) => this.#entries.judgeStale(entry, reader);
 
   /** @param isInTransaction whether the running code is in a transaction */
   constructor(settings: Settings, keys: KeyMaker, entries: Entries, isInTransaction: () => boolean) {
@@ -132,7 +137,7 @@ export class Fragments {
     // Without a store the key is not needed. Still make it if there is a `key` option, so that an error of that
     // function shows.
     const isStored = !render.reader.knowsAll || this.#settings.key !== undefined;
-    if (!isStored) return this.#miss(use, undefined, undefined);
+    if (!isStored) return this.#miss(use, undefined, NOT_STORED);
     const parts = this.#keys.parts(render, key);
     if (parts === 'pending') {
       // Ask for the tag's record, which other processes may have written, in the same round trip as the tokens.
@@ -141,28 +146,60 @@ export class Fragments {
     }
     if (parts === 'unknown token') return this.#maker.uncached(render, call, parts);
     const isNew = key.models.some((model) => render.reader.isFresh(ownName(model)));
+    let found: StoredKey | undefined;
     if (!isNew && !render.reader.knowsAll) {
       const stored = this.#stored.find(render, call.place, parts, scope);
       if (stored === 'pending') return render.leaveOut();
       const far = stored && this.#findFar(use, stored);
       if (far !== undefined) return far;
       if (this.#stored.isOpen(render, call.place)) return render.leaveOut();
+      found = stored;
     }
-    const leaseOf = () => this.#stored.lease(render, call.place, parts, scope);
-    return this.#miss(use, (reads) => this.#stored.made(render, call.place, parts, scope, reads), leaseOf);
+    return this.#miss(use, found, {
+      keyOf: (reads) => this.#stored.made(render, call.place, parts, scope, reads),
+      leaseOf: () => this.#stored.lease(render, call.place, parts, scope),
+    });
   }
 
-  /** Renders the body, or waits for another page that renders it. */
-  #miss(
-    use: Use,
-    keyOf: ((reads: Reads) => StoredKey | undefined) | undefined,
-    leaseOf: (() => string | 'pending') | undefined,
-  ): string {
+  /**
+   * Renders the body. While another page renders it, shows what there is meanwhile, or waits for that page.
+   *
+   * @param stored key under which the store was asked for the fragment
+   */
+  #miss(use: Use, stored: StoredKey | undefined, keys: Pick<Missed, 'keyOf' | 'leaseOf'>): string {
     const { render } = use;
+    const shown = this.#makings.isElsewhere(use) ? this.#findMeanwhile(use, stored) : undefined;
+    if (shown !== undefined) return shown;
     const joined = this.#makings.join(use);
     if (joined === 'wait') return render.leaveOut();
     const html = joined === 'look' ? this.#findHanded(use) : undefined;
-    return html ?? this.#maker.miss(use, keyOf, leaseOf);
+    if (html !== undefined) return html;
+    const candidates = this.#candidates(use, stored);
+    const hasMeanwhile = () => candidates.some((entry) => this.#entries.judgeStale(entry, render.reader) === 'valid');
+    return this.#maker.miss(use, { ...keys, hasMeanwhile });
+  }
+
+  /**
+   * Returns the html of an entry that may be shown while another page makes the fragment anew: its ttl is over, and its
+   * `stale=` is not. None is shown in what is to be kept, which would end at once: its maker waits for the younger one.
+   */
+  #findMeanwhile(use: Use, stored: StoredKey | undefined): string | undefined {
+    const { render } = use;
+    for (const entry of this.#candidates(use, stored)) {
+      const verdict = this.#judge(use, entry, this.#asStale);
+      if (verdict === 'pending' || verdict === 'not here') return render.leaveOut();
+      if (verdict === 'valid') return this.#serve(use, entry, 'hit', 'stale');
+    }
+    return undefined;
+  }
+
+  /** Returns the entries among which {@link #findMeanwhile} looks. */
+  #candidates({ render, key }: Use, stored: StoredKey | undefined): readonly Entry[] {
+    const around = this.bodies.current;
+    if (around !== undefined && around.uncached === undefined) return NONE;
+    const far = stored && render.reader.known(stored.key, stored.canonical);
+    const here = this.#entries.inMemory(key.memoryKey);
+    return far === undefined ? here : [...here, far];
   }
 
   /** Returns the html of an entry that another page has made while this one waited, if it is valid here. */
@@ -212,7 +249,7 @@ export class Fragments {
     return this.#serve(use, entry, 'hit', 'outage');
   }
 
-  #serve(use: Use, entry: Entry, outcome: 'hit' | 'miss', reason?: 'outage'): string {
+  #serve(use: Use, entry: Entry, outcome: 'hit' | 'miss', reason?: 'outage' | 'stale'): string {
     const { render, call, key, started } = use;
     if (this.bodies.current !== undefined) {
       this.bodies.current.dependencies.addEntry(entry);
@@ -265,16 +302,18 @@ export class Fragments {
   /**
    * Judges an entry by the values it read, its tokens and its templates. Returns `not here` while a value that it is
    * compared by is still being loaded.
+   *
+   * @param judge judges its tokens and its end
    */
-  #judge({ render, call, scope }: Use, entry: Entry): Verdict | 'not here' {
+  #judge({ render, call, scope }: Use, entry: Entry, judge: Judge = this.#asHit): Verdict | 'not here' {
     // The entry may have been made with a later `until=`.
     if (entry.expires > latest(call.operands.until)) return 'invalid';
     // Asking a store for the tokens of each variant would be dear. Without one, they tell sooner than the reads.
-    const known = render.reader.knowsAll ? this.#entries.judge(entry, render.reader) : undefined;
+    const known = render.reader.knowsAll ? judge(entry, render.reader) : undefined;
     if (known === 'invalid') return known;
     const compared = compare(entry.reads, scope);
     if (compared !== 'same') return compared === 'pending' ? 'not here' : 'invalid';
-    const verdict = known ?? this.#entries.judge(entry, render.reader);
+    const verdict = known ?? judge(entry, render.reader);
     if (verdict === 'invalid') return verdict;
     if (entry.holes.length > 0) {
       const holes = call.find(entry.holes);
@@ -285,3 +324,4 @@ export class Fragments {
 }
 
 const NONE: readonly never[] = [];
+const NOT_STORED = { keyOf: undefined, leaseOf: undefined };

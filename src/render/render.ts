@@ -32,6 +32,8 @@ export class Pass {
 /** What a render does about the lease of a fragment: it waits, asks again, or makes the entry. */
 export interface LeaseState {
   readonly waits?: Promise<unknown>;
+  /** Another process has it. The render shows what there is meanwhile. */
+  readonly isElsewhere?: true;
   /** How often it has asked for this lease in vain. */
   readonly tries?: number;
   readonly lease?: string;

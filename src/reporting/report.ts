@@ -1,6 +1,6 @@
 /**
- * Why a fragment was rendered without being stored; docs/reference.md explains each reason. A hit has a reason only in an
- * `outage`: it was served although the store could not be asked.
+ * Why a fragment was rendered without being stored; docs/reference.md explains each reason. Two are of hits: `stale`, served
+ * after its ttl while another page made it anew, and `outage`, served although the store could not be asked.
  */
 export type UncachedReason =
   | 'disabled'
@@ -19,6 +19,7 @@ export type UncachedReason =
   | 'unknown template'
   | 'unknown token'
   | 'outage'
+  | 'stale'
   | 'bumped meanwhile';
 
 /** One fragment of one render. */
@@ -31,7 +32,10 @@ export interface FragmentReport {
    * given.
    */
   readonly outcome: 'hit' | 'miss' | 'uncached';
-  /** Why it was not stored; `outage` for a hit that was served although the store could not be asked. */
+  /**
+   * Why it was not stored. Of a hit: `stale` if it was served after its ttl while another page made it anew, `outage` if
+   * it was served although the store could not be asked.
+   */
   readonly reason?: UncachedReason | undefined;
   /**
    * Paths of the page that its body reads and by which it is compared: `lang`, `rows[*].title`. Empty if it is not

@@ -56,7 +56,7 @@ export interface ViewDraft {
   /** Name or pattern of its route. */
   readonly route: string;
   readonly outcome: 'hit' | 'miss';
-  /** Why it was not stored; `outage` for a hit that was served although the store could not be asked. */
+  /** Why it was not stored; for a hit `stale` or `outage`, as in reports. */
   readonly reason: string | undefined;
   /** Milliseconds that the handler took; for a hit, when the view was stored. */
   readonly cost: number;

@@ -22,7 +22,7 @@ import type { ReadReason } from './reads/request-reads.ts';
 import { RequestValues } from './reads/request-values.ts';
 import { askReplace } from './replace/ask-replace.ts';
 import type { Replacements } from './replace/replacements.ts';
-import { type KeptViews, ViewMaking } from './view-makings.ts';
+import { type KeptViews, type Shown, ViewMaking } from './view-makings.ts';
 import { ViewRun } from './view-run.ts';
 import { ViewSlot } from './view-slot.ts';
 
@@ -32,8 +32,8 @@ export interface ViewReport {
   readonly target: string;
   readonly name: string | undefined;
   /**
-   * `hit`: served from the cache; in an outage of the store with the reason `outage`. `miss`: rendered, and stored unless a
-   * reason is given. `skip`: the cache took no part.
+   * `hit`: served from the cache; with the reason `stale` while another request made it anew, and `outage` in an outage of the
+   * store. `miss`: rendered, and stored unless a reason is given. `skip`: the cache took no part.
    */
   readonly outcome: 'hit' | 'miss' | 'skip';
   readonly reason?: MissReason;
@@ -241,14 +241,22 @@ async function answer(
     if (own.uncached !== undefined) break;
     view = await slot.find();
     if (view !== undefined || !mayFill(incoming)) break;
-    let made: KeptViews | undefined;
+    let made: Shown<StoredView> | undefined;
     if (making === undefined) {
       const entered = views.makings.enter(slot, maker, tries);
       const joined = entered instanceof Promise ? await entered : entered;
       if (joined instanceof ViewMaking) making = joined;
       else made = joined;
     }
-    if (making !== undefined && (await views.makings.lease(slot, maker, leases++)) === 'make') break;
+    if (making !== undefined) {
+      const next = await views.makings.lease(slot, maker, leases++);
+      if (next === 'make') break;
+      if (next !== 'look') made = next;
+    }
+    if (made !== undefined && 'meanwhile' in made) {
+      view = made.meanwhile;
+      break;
+    }
     slot = new ViewSlot(views.engine, wanted, made);
   }
   // Another process has made it.
@@ -262,7 +270,7 @@ async function answer(
     served.view.body.length <= settings.maxBytes
   ) {
     const { isOutage } = served;
-    const reason = isOutage ? 'outage' : undefined;
+    const reason = isOutage ? 'outage' : slot.isStale ? 'stale' : undefined;
     const control = { before: exchange.headers()['cache-control'], ours: settings.cacheControl };
     const reply = replyWith(served.view, incoming, now(), control, isOutage);
     if (isOutage) answerFor(exchange.response, OUTAGE_HIT);

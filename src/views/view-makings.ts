@@ -11,7 +11,9 @@ import { Makings } from '../render/making/makings.ts';
 export type KeptViews = ReadonlyMap<string, readonly KeyedEntry[]>;
 
 /** A view that a request needs. */
-interface Wanted {
+interface Wanted<View> {
+  /** Returns what may be sent while another request makes the view anew, if there is anything. */
+  findMeanwhile(): Promise<View | undefined>;
   /** Its keys, and the tokens of all that it will be made from, as far as they are known. */
   what(): { memoryKey: string; variant: string; tokens: ReadonlyMap<string, Token> };
   /** Whether these are the tokens that the request finds. */
@@ -20,6 +22,9 @@ interface Wanted {
   /** Leases that the request holds. */
   readonly held: Set<string>;
 }
+
+/** What others give to a request: the views that another has kept, or what may be sent meanwhile. */
+export type Shown<View> = KeptViews | { readonly meanwhile: View };
 
 /** How often a request waits for one address: a second time when the first showed what its views differ in. */
 const MAX_TRIES = 2;
@@ -44,17 +49,25 @@ export class ViewMakings {
   }
 
   /**
-   * Begins to make the view of a slot, or waits for who makes it: then returns what that one has kept. Nothing runs in between, so
-   * that of all who find nothing one begins.
+   * Begins to make the view of a slot. While another request makes it, finds what may be sent meanwhile, or waits and returns
+   * what that one has kept. Nothing runs in between, so that of all who find nothing one begins.
    */
-  enter(slot: Wanted, maker: Maker, tries: number): ViewMaking | Promise<KeptViews | ViewMaking> {
+  enter<View>(slot: Wanted<View>, maker: Maker, tries: number): ViewMaking | Promise<Shown<View> | ViewMaking> {
     const { memoryKey, variant } = slot.what();
     const [making] = this.#makings.of(memoryKey, variant);
-    if (making === undefined || tries >= MAX_TRIES || this.#isInTransaction()) return this.#begin(slot, maker);
-    return this.#join(making, slot, maker);
+    if (making === undefined) return this.#begin(slot, maker);
+    return this.#join(making, slot, maker, tries);
   }
 
-  async #join(making: Making<KeptViews>, slot: Wanted, maker: Maker): Promise<KeptViews | ViewMaking> {
+  async #join<View>(
+    making: Making<KeptViews>,
+    slot: Wanted<View>,
+    maker: Maker,
+    tries: number,
+  ): Promise<Shown<View> | ViewMaking> {
+    const meanwhile = making.result === undefined ? await slot.findMeanwhile() : undefined;
+    if (meanwhile !== undefined) return { meanwhile };
+    if (tries >= MAX_TRIES || this.#isInTransaction()) return this.#begin(slot, maker);
     if (!(await slot.hasTokens(making.tokens))) return this.#begin(slot, maker);
     if (making.result !== undefined) return making.result;
     const made = this.#makings.mayWait(making, maker) ? await this.#makings.wait(making, maker) : undefined;
@@ -63,16 +76,22 @@ export class ViewMakings {
 
   /**
    * Asks for the lease of a view that a request is about to make. Returns whether to make it, or to look for it again: another
-   * process has stored it, or its maker has failed or died.
+   * process has stored it, or its maker has failed or died; or what may be sent while another process makes it.
    *
    * @param tries how often the request has asked
    */
-  async lease(slot: Wanted, maker: Maker, tries: number): Promise<'make' | 'look'> {
+  async lease<View>(
+    slot: Wanted<View>,
+    maker: Maker,
+    tries: number,
+  ): Promise<'make' | 'look' | { readonly meanwhile: View }> {
     const leases = this.#leases;
     if (leases === undefined || tries >= MAX_LEASES || this.#isInTransaction()) return 'make';
     const key = Leases.again(await slot.leaseKey(), tries);
     const taken = await leases.take(key);
     if (taken === 'held') slot.held.add(key);
+    const meanwhile = taken === 'lost' ? await slot.findMeanwhile() : undefined;
+    if (meanwhile !== undefined) return { meanwhile };
     const left = this.#wait - maker.patience.waited;
     if (taken !== 'lost' || maker.isInLazy || left <= 0) return 'make';
     maker.patience.begin();
@@ -81,7 +100,7 @@ export class ViewMakings {
     return waited === 'free' ? 'make' : 'look';
   }
 
-  #begin(slot: Wanted, maker: Maker): ViewMaking {
+  #begin(slot: Wanted<unknown>, maker: Maker): ViewMaking {
     const takesPart = this.#makings.isOn && !this.#isInTransaction();
     const making = takesPart ? this.#makings.begin(slot.what(), maker) : undefined;
     return new ViewMaking(this.#makings, maker, making);

@@ -62,6 +62,8 @@ export class ViewSlot {
   cost = 0;
   /** Whether what was found may be served only because the store cannot be asked: the option `outage`. */
   isOutage = false;
+  /** Whether what was found has expired, and may be served only while another request makes it anew. */
+  isStale = false;
   /** What is known of the address. */
   #record: AddressRecord = { reads: [], stored: [] };
   /** What this request has for the reads of the record. */
@@ -216,6 +218,32 @@ export class ViewSlot {
     return varied !== undefined && 'body' in varied ? varied : undefined;
   }
 
+  /**
+   * Returns the view that may be served while another request makes it anew, if there is one: its ttl is over, and its stale
+   * time is not.
+   */
+  async findMeanwhile(): Promise<StoredView | undefined> {
+    if (this.#guards.size > 0) return undefined;
+    const record = await this.#readMeanwhile([]);
+    if (record === undefined || 'body' in record) return record;
+    const found = this.#foundFor(record);
+    const varied = typeof found === 'string' ? undefined : await this.#readMeanwhile(found);
+    return varied !== undefined && 'body' in varied ? varied : undefined;
+  }
+
+  async #readMeanwhile(found: Found): Promise<StoredView | AddressRecord | undefined> {
+    const { entries } = this.#engine;
+    for (const entry of [this.#here(found), await this.#far(this.#stored(found))]) {
+      if (entry === undefined) continue;
+      const isValid = (await this.#judge(entry)) === 'valid';
+      if (!isValid && (await this.#judge(entry, () => entries.judgeStale(entry, this.#reader))) !== 'valid') continue;
+      this.isStale ||= !isValid;
+      this.cost = costOf(entry);
+      return viewOf(entry);
+    }
+    return undefined;
+  }
+
   /** Names that the view depends on and that have no token yet. */
   get newNames(): Iterable<string> {
     return this.#guards.keys();
@@ -302,13 +330,8 @@ export class ViewSlot {
     }
     if (!entries.areShared) return undefined;
     const stored = this.#stored(found);
-    const { key, canonical } = stored;
-    let entry = this.#reader.entry(key, canonical);
-    if (entry === PENDING) {
-      await this.#reader.ask();
-      entry = this.#reader.entry(key, canonical);
-    }
-    if (entry === PENDING || entry === undefined || (await this.#judge(entry)) !== 'valid') return undefined;
+    const entry = await this.#far(stored);
+    if (entry === undefined || (await this.#judge(entry)) !== 'valid') return undefined;
     entries.keep({
       kept: NONE,
       found: new Map([[memoryKeyOf(this.#keys, textOf(found)), [{ entry, stored }]]]),
@@ -320,6 +343,16 @@ export class ViewSlot {
     return viewOf(entry);
   }
 
+  /** Returns what the store has under a key. */
+  async #far({ key, canonical }: StoredKey): Promise<Entry | undefined> {
+    let entry = this.#reader.entry(key, canonical);
+    if (entry === PENDING) {
+      await this.#reader.ask();
+      entry = this.#reader.entry(key, canonical);
+    }
+    return entry === PENDING ? undefined : entry;
+  }
+
   /** Whether an entry of the memory tier may be served: it is valid, or this process knew so before an outage. */
   async #mayServeHere(entry: Entry): Promise<boolean> {
     const verdict = await this.#judge(entry);
@@ -327,11 +360,12 @@ export class ViewSlot {
     return verdict === 'valid' || verdict === 'outage';
   }
 
-  async #judge(entry: Entry): Promise<Verdict> {
-    let verdict = this.#engine.entries.judge(entry, this.#reader);
+  /** @param judge judges its tokens and its end */
+  async #judge(entry: Entry, judge = (): Verdict => this.#engine.entries.judge(entry, this.#reader)): Promise<Verdict> {
+    let verdict = judge();
     if (verdict === 'pending') {
       await this.#reader.ask();
-      verdict = this.#engine.entries.judge(entry, this.#reader);
+      verdict = judge();
     }
     if (verdict === 'invalid' || (await this.#engine.areCurrent(entry.templates))) return verdict;
     return 'invalid';

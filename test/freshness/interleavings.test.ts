@@ -31,5 +31,6 @@ test('in these orders everything happened that the promises are about', () => {
   const lost = ['read token unknown', 'bump unknown', 'bump lost', 'bump late', 'add token late', 'add entry lost'];
   for (const what of often) expect(totals.get(what), what).toBeGreaterThan(100);
   expect(totals.get('outage')).toBeGreaterThan(0);
+  expect(totals.get('stale')).toBeGreaterThan(0);
   for (const what of lost) expect(totals.get(what), what).toBeGreaterThan(10);
 });

@@ -5,7 +5,7 @@ import { TestingStore } from 'nunjucks-cachesweeper/testing';
 import { expect, test, vi } from 'vitest';
 import { ObjectLoader } from '../support/loaders.ts';
 import { Article, Comment } from '../support/models.ts';
-import { Clock, SETTLED, Site } from '../waiting/support.ts';
+import { Clock, gate, SETTLED, Site } from '../waiting/support.ts';
 import type { Scenario } from './scenario.ts';
 import { inOrder, search } from './search.ts';
 import { World } from './world.ts';
@@ -21,6 +21,7 @@ const way = test;
 const templates = {
   'page.njk': '{% cachesweeper article 60 %}{{ article.title }}{% endcachesweeper %}',
   'lazy.njk': '{% cachesweeper article 60 %}{{ load().title }}{% endcachesweeper %}',
+  'stale.njk': '{% cachesweeper article 60 stale=30 %}{{ load().title }}{% endcachesweeper %}',
   'list.njk':
     '{% cachesweeper article 60 %}{% for c in article.comments %}{% cachesweeper c 60 %}{{ c.text }}{% endcachesweeper %}{% endfor %}{% endcachesweeper %}',
   'own-list.njk':
@@ -50,6 +51,28 @@ way('a save that nobody reported is not seen before the ttl has passed', async (
   expect(await a.page(article('v2'))).toBe('v1');
   clock.advance(1);
   expect(await a.page(article('v2'))).toBe('v2');
+});
+
+way('what has expired is served stale while it is made anew, until the time of stale is over', async () => {
+  const { clock, a } = await site();
+  const load = (title: string) => lazy(async () => new Article(1, title));
+  const page = (title: string) => a.page({ article: new Article(1, title), load: load(title) }, 'stale.njk');
+  await page('v1');
+  clock.advance(60_000);
+  const made = gate<Article>();
+  let isLoading = false;
+  const slow = lazy(() => {
+    isLoading = true;
+    return made.promise;
+  });
+  const maker = a.sweeper.render(a.env, 'stale.njk', { article: new Article(1, 'v2'), load: slow });
+  await vi.waitFor(() => expect(isLoading).toBe(true));
+  clock.advance(29_999);
+  expect(await page('v2')).toBe('v1');
+  clock.advance(1);
+  const late = page('v2');
+  made.open(new Article(1, 'v2'));
+  expect([await maker, await late]).toEqual(['v2', 'v2']);
 });
 
 way('a page of warm() whose function returns data that was read before a bump', async () => {

@@ -165,6 +165,13 @@ export const mutants = {
     text: "if (expires !== Number.POSITIVE_INFINITY && expires <= this.#now()) return 'invalid';",
     instead: '',
   },
+  'stale after a bump': {
+    foundBy: 'two readers in one process of what has expired, a save',
+    protection: 'what has expired is served stale only if all its tokens are equal now',
+    file: 'cache/entries.ts',
+    text: "const verdict = this.#judgeTokens(dependencies, reader);\n    return verdict === 'outage' ? 'invalid' : verdict;",
+    instead: "return 'valid';",
+  },
   'outage past an own bump': {
     foundBy: 'in an outage: one reader, a save in its process, a call fails',
     protection: 'what this process has bumped is not served by the tokens that were read last',

@@ -32,10 +32,15 @@ const pages = {
   lazy: `[${fragment('article 0', row('article', 'load("Article")'), `{% for comment in [load("Comment")] %}${comment}{% endfor %}`)}]`,
   // The outer body cannot see the model: what the inner tag names is all that it knows of it.
   listed: `[${fragment('article 0', row('article'), '{% include "list" %}')}]`,
+  // Its ttl is over when a scenario begins that begins warm.
+  expiring: `[${fragment('article 30 stale="10m"', row('article', 'load("Article")'))}]`,
   depends: `[${fragment('article 0', `${row('article')}{% depends author %},${row('author')}`)}]`,
 };
 
 export type Page = keyof typeof pages;
+
+/** Pages that load what they show when it is asked for. */
+export const loading: ReadonlySet<Page> = new Set<Page>(['lazy', 'expiring']);
 
 const list = fragment('"Comment" 0', '["Comment:{{ load("Comment").id }}",{{ load("Comment").version }}]');
 
@@ -49,5 +54,6 @@ export const rowsOf: Readonly<Record<Page, readonly (keyof typeof models)[]>> = 
   part: ['Comment'],
   lazy: ['Article', 'Comment'],
   listed: ['Article', 'Comment'],
+  expiring: ['Article'],
   depends: ['Article', 'Author'],
 };

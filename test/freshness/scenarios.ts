@@ -174,6 +174,16 @@ const all = {
     starts: ['warm'],
     more: { memory: false },
   },
+  'two readers in one process of what has expired, a save': {
+    actors: [reader('a'), reader('a'), save('b')],
+    pages: ['expiring'],
+    starts: ['warm'],
+  },
+  'two readers in one process of what has expired, a save in it': {
+    actors: [reader('a'), reader('a'), save('a')],
+    pages: ['expiring'],
+    starts: ['warm'],
+  },
   'in an outage: one reader, a save, a call fails': {
     actors: [reader('a'), save('b')],
     pages: ['plain'],

@@ -3,7 +3,7 @@ import type * as library from 'nunjucks-cachesweeper';
 import { ObjectLoader } from '../support/loaders.ts';
 import { GatedStore, Server, type Stage, tokenKey } from './gated-store.ts';
 import { type Bump, CLOCK_SKEW, History, type Moment, type Rendered, type Shown } from './history.ts';
-import { models, type Page, rowsOf, templates } from './pages.ts';
+import { loading, models, type Page, rowsOf, templates } from './pages.ts';
 import type { Actor, Outcome, Scenario, Type } from './scenario.ts';
 import { sleeper } from './sleeper.ts';
 import { type Choose, Steps } from './steps.ts';
@@ -133,7 +133,7 @@ export class World {
 
   async #read(process: string, id: string, tellsSince: boolean, name = this.#page): Promise<void> {
     const types = rowsOf[name];
-    const isLazy = name === 'lazy';
+    const isLazy = loading.has(name);
     if (!isLazy) await this.#steps.turn('read data', { reads: types.map((type) => `row ${type}`) });
     // The request arrived just before.
     const arrived = this.#now(process);
@@ -222,6 +222,10 @@ export class World {
       // Calls that wait for their turn do not time out.
       timeout: '10m',
       onError: () => {},
+      onRender: ({ fragments }) => {
+        const stale = fragments.filter(({ reason }) => reason === 'stale').length;
+        if (stale > 0) this.#counts.set('stale', (this.#counts.get('stale') ?? 0) + stale);
+      },
       memory: this.#memory ? { maxBytes: 1_000_000 } : false,
       outage: `${this.#outage}ms`,
     });

@@ -11,6 +11,7 @@ test('what ends while a request reads its tokens is not waited for: nobody would
     what: () => ({ memoryKey: 'view', variant: '', tokens: new Map() }),
     leaseKey: async () => '',
     held: new Set<string>(),
+    findMeanwhile: async () => undefined,
     hasTokens: () => reading.promise,
   };
   const making = makings.enter(slot, new Maker(undefined, false), 0) as ViewMaking;

@@ -1,84 +1,10 @@
 import { lazy } from 'nunjucks-cachesweeper';
-import { TestingStore } from 'nunjucks-cachesweeper/testing';
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { Article } from '../support/models.ts';
-import { Clock, gate, SETTLED, Site } from '../waiting/support.ts';
+import { SETTLED } from '../waiting/support.ts';
+import { kinds, loadingSites, PAGE } from './loading-site.ts';
 
-const PAGE =
-  '{% cachesweeper article 500 %}{{ lang }}{% for row in rows() %}{{ row }}{% endfor %}{% endcachesweeper %}';
-
-/** A site whose page loads rows; `loads` are the loads that have not ended. */
-class LoadingSite extends Site {
-  readonly clock: Clock;
-  readonly loads: ReturnType<typeof gate<readonly number[]>>[] = [];
-  started = 0;
-
-  constructor(template: string | Record<string, string>, options = {}) {
-    const clock = new Clock();
-    super(typeof template === 'string' ? { 'page.njk': template } : template, { now: clock.now, ...options });
-    this.clock = clock;
-  }
-
-  readonly load = (): Promise<readonly number[]> => {
-    this.started++;
-    const load = gate<readonly number[]>();
-    this.loads.push(load);
-    return load.promise;
-  };
-
-  visit(context: object = {}, name = 'page.njk'): Promise<string> {
-    return this.sweeper.render(this.env, name, {
-      article: new Article(1),
-      lang: 'en',
-      rows: lazy(this.load),
-      ...context,
-    });
-  }
-
-  visits(count: number, context: object = {}): Promise<string>[] {
-    return Array.from({ length: count }, () => this.visit(context));
-  }
-
-  /** Waits until this many loads have started. */
-  async until(started: number): Promise<void> {
-    await vi.waitUntil(() => this.started >= started, { interval: 1, timeout: 10_000 });
-  }
-
-  /** Waits until nothing happens without a load. */
-  async settled(): Promise<void> {
-    for (let i = 0; i < 50; i++) await new Promise((resolve) => setImmediate(resolve));
-  }
-
-  get waiting(): number {
-    return this.sweeper.stats().making.waiting;
-  }
-
-  get outcomesOfAll(): string[] {
-    return this.reports.map(({ fragments }) => fragments.map(({ outcome, reason }) => reason ?? outcome).join());
-  }
-}
-
-const kinds = {
-  'without a store': () => ({}),
-  'with a store': () => ({ store: new TestingStore() }),
-  'with a store and no memory tier': () => ({ store: new TestingStore(), memory: false as const }),
-};
-
-const open: Site[] = [];
-function siteOf(template: string | Record<string, string> = PAGE, options = {}): LoadingSite {
-  const site = new LoadingSite(template, options);
-  site.clock.advance(SETTLED);
-  open.push(site);
-  return site;
-}
-afterEach(async () => {
-  vi.useRealTimers();
-  for (const site of open.splice(0)) {
-    const { running, waiting } = site.sweeper.stats().making;
-    expect({ running, waiting }).toEqual({ running: 0, waiting: 0 });
-    await site.sweeper.close();
-  }
-});
+const siteOf = loadingSites();
 
 describe.each(Object.entries(kinds))('%s', (_kind, options) => {
   test('twenty visitors who miss the same fragment at once cost one load, cold and after a bump', async () => {

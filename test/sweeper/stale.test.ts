@@ -161,13 +161,16 @@ describe('a fragment around others is not served after the time that', () => {
 test.each([
   ['with a store', {}],
   ['without a store', { store: undefined }],
-] as const)('%s nothing is served stale yet: when the ttl is over, the body is rendered', async (_title, options) => {
-  const source = tag('article 500 stale="1m"', '{{ article.title }}');
-  const { clock, site } = siteWithStore({ 'page.njk': source }, options as object);
-  await site.page(page);
-  clock.advance(SETTLED * 10);
-  await site.page(page);
-  clock.advance(500_000);
-  expect(await site.page({ article: new Article(1, 'B') })).toBe('B');
-  expect(site.outcomes).toEqual(['miss']);
-});
+] as const)(
+  '%s nothing is shown stale to a page while no other makes it: when the ttl is over, the body is rendered',
+  async (_title, options) => {
+    const source = tag('article 500 stale="1m"', '{{ article.title }}');
+    const { clock, site } = siteWithStore({ 'page.njk': source }, options as object);
+    await site.page(page);
+    clock.advance(SETTLED * 10);
+    await site.page(page);
+    clock.advance(500_000);
+    expect(await site.page({ article: new Article(1, 'B') })).toBe('B');
+    expect(site.outcomes).toEqual(['miss']);
+  },
+);

@@ -77,7 +77,7 @@ describe.each(frameworks)('%s: a view with stale', (_name, start) => {
     expect(Math.max(...ttls)).toBeLessThanOrEqual(300 + 11 * day);
   });
 
-  test('is made anew when its ttl is over, for now', async () => {
+  test('is made anew by the first request when its ttl is over', async () => {
     const { get } = await running(
       [{ path: '/', handler: plain, options: { ttl: 300, stale: '1m' } }],
       {},

@@ -39,12 +39,21 @@ export class FragmentLeases {
     const state = render.leases.get(key.memoryKey);
     // Once it is known what a variant reads, it has another lease.
     const tries = state?.lease === lease ? (state.tries ?? 0) : 0;
-    const waits = this.#ask(use, lease, tries, bodies);
+    // What could not be shown after all is waited for.
+    const others = bodies.filter(({ memoryKey }) => render.leases.get(memoryKey)?.isElsewhere !== true);
+    const waits = this.#ask(use, lease, tries, bodies, others);
     render.leases.set(key.memoryKey, { waits });
     return waits;
   }
 
-  async #ask({ render, key }: Use, first: string, tries: number, bodies: readonly BodyMaking[]): Promise<void> {
+  /** @param others bodies that may be shown as they were while another process makes this one */
+  async #ask(
+    { render, key }: Use,
+    first: string,
+    tries: number,
+    bodies: readonly BodyMaking[],
+    others: readonly BodyMaking[],
+  ): Promise<void> {
     const { maker, leases } = render;
     const lease = Leases.again(first, tries);
     const taking = this.#take(lease, bodies);
@@ -57,6 +66,12 @@ export class FragmentLeases {
     if (taken !== 'lost') for (const body of bodies) body.begin();
     // What was asked for together is answered together: whether this render has another lease is known in the next turn.
     else await undefined;
+    const shown = taken === 'lost' ? others.filter((body) => body.hasMeanwhile()) : NONE;
+    if (shown.length > 0) {
+      leases.delete(key.memoryKey);
+      for (const { memoryKey } of shown) leases.set(memoryKey, { isElsewhere: true });
+      return;
+    }
     const left = this.#wait - maker.patience.waited;
     if (taken !== 'lost' || maker.isInLazy || maker.oldest !== Number.POSITIVE_INFINITY || left <= 0) {
       leases.set(key.memoryKey, {});
@@ -82,6 +97,8 @@ export class FragmentLeases {
     return taken;
   }
 }
+
+const NONE: readonly never[] = [];
 
 /** Asks the store again for all entries that it has not had, or that were invalid. Tokens stay. */
 function lookAgain({ reader, found }: Render): void {

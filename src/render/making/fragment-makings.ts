@@ -9,7 +9,7 @@ import { walk } from '../../reads/walk.ts';
 import { digest } from '../../util/digest.ts';
 import { addTo } from '../../util/lists.ts';
 import type { Body } from '../body.ts';
-import type { Use } from '../fragment-call.ts';
+import type { Missed, Use } from '../fragment-call.ts';
 import type { Place } from '../place.ts';
 import type { Render } from '../render.ts';
 import { FragmentLeases } from './fragment-leases.ts';
@@ -56,6 +56,16 @@ export class FragmentMakings {
     return this.#makings.counts;
   }
 
+  /** Whether another page is making this fragment, in this variant. */
+  isElsewhere(use: Use): boolean {
+    const { render, key } = use;
+    if (render.watch?.isShadow) return false;
+    const lease = render.leases.get(key.memoryKey);
+    if (lease !== undefined) return lease.isElsewhere === true;
+    const making = this.#find(use);
+    return making !== undefined && making.result === undefined;
+  }
+
   /** Tells a use of a tag what to do. Where it is to wait, the pass does. */
   join(use: Use): Joined {
     const { render, key } = use;
@@ -66,10 +76,8 @@ export class FragmentMakings {
       render.pass.pending.add(asking);
       return 'wait';
     }
-    const shape = this.#shapeOf(key.place);
-    const variant = variantOf(use, shape);
-    const [making] = this.#makings.of(key.memoryKey, variant);
-    if (making === undefined || render.makes.has(key.memoryKey)) return 'make';
+    const making = this.#find(use);
+    if (making === undefined) return 'make';
     const handed: readonly KeyedEntry[] = render.handed.get(key.memoryKey) ?? NONE;
     // It was another variant, or has become invalid since.
     if (handed.length >= MAX_TRIES || handed.includes(making.result as KeyedEntry)) return 'make';
@@ -81,7 +89,7 @@ export class FragmentMakings {
       return 'look';
     }
     if (!this.#makings.mayWait(making, render.maker)) return 'make';
-    noteShape(use, shape);
+    noteShape(use, this.#shapeOf(key.place));
     render.waitFor(
       this.#makings.wait(making, render.maker).then((made) => {
         if (made !== undefined) hand(use, made);
@@ -93,15 +101,16 @@ export class FragmentMakings {
   /**
    * Makes a body that waits for data a making, which others wait for.
    *
-   * @param leaseOf returns the key of the fragment's lease, `pending` while that is not known; undefined without a store
+   * @param missed what is known of the fragment
    */
-  watch(use: Use, body: Body, leaseOf: (() => string | 'pending') | undefined): void {
+  watch(use: Use, body: Body, { leaseOf, hasMeanwhile }: Missed): void {
     if (!this.#makings.isOn || !this.#takesPart(use)) return;
     const { render, key } = use;
     const leases = this.#leases;
     let hasBegun = false;
     body.making = {
       memoryKey: key.memoryKey,
+      hasMeanwhile,
       begin: () => {
         // Once is enough. A body may wait for a thousand things.
         if (hasBegun) return;
@@ -116,7 +125,7 @@ export class FragmentMakings {
       gate: (bodies) => {
         if (leases === undefined || leaseOf === undefined || body.uncached !== undefined) return undefined;
         const state = render.leases.get(key.memoryKey);
-        if (state !== undefined && state.tries === undefined) return state.waits;
+        if (state !== undefined && state.tries === undefined && state.isElsewhere !== true) return state.waits;
         const variant = variantOf(use, this.#shapeOf(key.place));
         if (this.#makings.isRefused({ memoryKey: key.memoryKey, variant })) return undefined;
         const lease = leaseOf();
@@ -136,6 +145,13 @@ export class FragmentMakings {
   /** A body was rendered and cannot be kept. */
   refused(use: Use): void {
     for (const making of this.#madeBy(use)) if (making.maker === use.render.maker) this.#makings.refuse(making);
+  }
+
+  /** Returns what another page is making, or has made, of this fragment in this variant. */
+  #find(use: Use): Making<KeyedEntry> | undefined {
+    const { render, key } = use;
+    if (this.#makings.size === 0 || render.makes.has(key.memoryKey)) return undefined;
+    return this.#makings.of(key.memoryKey, variantOf(use, this.#shapeOf(key.place)))[0];
   }
 
   /** Returns what this use of a tag is the maker of, also where it was too slow. */
