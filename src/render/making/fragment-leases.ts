@@ -1,10 +1,13 @@
 import { Leases, type Taken } from '../../cache/shared/leases.ts';
+import { addTo } from '../../util/lists.ts';
 import type { BodyMaking } from '../body.ts';
 import type { Use } from '../fragment-call.ts';
 import type { Render } from '../render.ts';
 
-/** How often a page asks for a lease. Then it makes the entry, whatever others do. */
+/** How often a page asks for leases of one fragment, or view. Then it makes the entry, whatever others do. */
 export const MAX_TRIES = 8;
+/** How many answers about leases that others ask for a page waits for, for each fragment. Then it asks itself. */
+const MAX_ANSWERS = 2;
 
 /**
  * Asks for the lease of a fragment before its body loads data, so that of several processes one does.
@@ -24,9 +27,17 @@ export class FragmentLeases {
     this.#wait = wait;
   }
 
-  /** Returns what tells whether somebody in this process will make a fragment, if that is being asked. */
-  asking(memoryKey: string): Promise<unknown> | undefined {
-    return this.#asking.size === 0 ? undefined : this.#asking.get(memoryKey);
+  /**
+   * Returns what tells whether somebody in this process will make a fragment, if that is being asked. A page waits for few such
+   * answers: of many variants, one after the other may be asked for.
+   */
+  asking({ render, key }: Use): Promise<unknown> | undefined {
+    const asking = this.#asking.size === 0 ? undefined : this.#asking.get(key.memoryKey);
+    const before: readonly unknown[] = render.answers.get(key.memoryKey) ?? NONE;
+    if (asking === undefined || before.includes(asking)) return asking;
+    if (before.length >= MAX_ANSWERS) return undefined;
+    addTo(render.answers, key.memoryKey, asking);
+    return asking;
   }
 
   /**
@@ -38,15 +49,20 @@ export class FragmentLeases {
     const { render, key } = use;
     const state = render.leases.get(key.memoryKey);
     if (state?.waits !== undefined) return state.waits;
-    if (state !== undefined && state.tries === undefined) return undefined;
+    if (state !== undefined && state.asked === undefined) return undefined;
     // Once it is known what a variant reads, it has another lease.
     const tries = state?.lease === lease ? (state.tries ?? 0) : 0;
-    const waits = this.#ask(use, lease, tries, bodies);
+    const waits = this.#ask(use, lease, { asked: state?.asked ?? 0, tries }, bodies);
     render.leases.set(key.memoryKey, { waits });
     return waits;
   }
 
-  async #ask({ render, key }: Use, first: string, tries: number, bodies: readonly BodyMaking[]): Promise<void> {
+  async #ask(
+    { render, key }: Use,
+    first: string,
+    { asked, tries }: { readonly asked: number; readonly tries: number },
+    bodies: readonly BodyMaking[],
+  ): Promise<void> {
     const { maker, leases } = render;
     const lease = Leases.again(first, tries);
     const taken = await this.#take(lease, bodies);
@@ -65,9 +81,8 @@ export class FragmentLeases {
     maker.patience.end();
     lookAgain(render);
     // What is done may be another variant, or be over already. Then one of all makes it again.
-    if (waited === 'gone') leases.delete(key.memoryKey);
-    else if (waited === 'free' || tries + 1 >= MAX_TRIES) leases.set(key.memoryKey, {});
-    else leases.set(key.memoryKey, { tries: tries + 1, lease: first });
+    if (waited === 'free' || asked + 1 >= MAX_TRIES) leases.set(key.memoryKey, {});
+    else leases.set(key.memoryKey, { asked: asked + 1, lease: first, tries: waited === 'gone' ? tries : tries + 1 });
   }
 
   async #take(lease: string, bodies: readonly BodyMaking[]): Promise<Taken> {
@@ -87,3 +102,5 @@ function lookAgain({ reader, found }: Render): void {
   for (const entries of found.values()) for (const { stored } of entries) if (stored) served.add(stored.key);
   reader.forgetEntries(served);
 }
+
+const NONE: readonly never[] = [];

@@ -59,7 +59,7 @@ export class FragmentMakings {
   /** Tells a use of a tag what to do. Where it is to wait, the pass does. */
   join(use: Use): Joined {
     const { render, key } = use;
-    const asking = this.#leases?.asking(key.memoryKey);
+    const asking = this.#leases?.asking(use);
     if ((asking === undefined && this.#makings.size === 0) || !this.#takesPart(use)) return 'make';
     if (asking !== undefined) {
       // Somebody is about to make it.
