@@ -132,8 +132,9 @@ export class Leases {
         resolve(waited);
       };
       const timer = setTimeout(() => end('free'), patience);
+      // What is over already is told at once. Who joins others learns it together with them.
+      if (waiters.size === 0) this.#pause = 0;
       waiters.add(end);
-      this.#pause = 0;
       if (!this.#polling) void this.#poll();
     });
   }
@@ -167,7 +168,6 @@ export class Leases {
     while (this.#waiters.size > 0) {
       const pause = this.#pause;
       this.#pause = pause === 0 ? FIRST_PAUSE : Math.min(2 * pause, LAST_PAUSE);
-      // What is over already is told at once.
       if (pause > 0) await new Promise((resolve) => setTimeout(resolve, pause));
       const keys = [...this.#waiters.keys()];
       const answers = await this.#store.getMany('entry', keys, this.#timeout);
