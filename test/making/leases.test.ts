@@ -310,3 +310,43 @@ test('who joins others that wait for a lease does not have it looked at sooner',
   all.loads[0]?.open([1]);
   expect(new Set(await Promise.all(pages))).toEqual(new Set(['en1']));
 });
+
+/** Who waits in vain waits longer than the test. */
+const LONG = { wait: '60s' };
+
+test('what the store does not take nobody waits for a second time: after one load all others load at once', async () => {
+  class Small extends TestingStore {
+    override setMany(...[kind, items, call]: Parameters<TestingStore['setMany']>): ReturnType<TestingStore['setMany']> {
+      const isEntry = kind === 'entry' && !areLeases(items);
+      return isEntry ? Promise.resolve(items.map(() => false)) : super.setMany(kind, items, call);
+    }
+  }
+  const { clock, store } = kinds['a store in this process']();
+  const all = await new Processes(
+    4,
+    { clock, storeOf: () => new Small({ now: clock.now, shared: store }) },
+    PAGE,
+    LONG,
+  ).settle();
+  const pages = all.visits(1);
+  await all.until(1, 3);
+  all.loads[0]?.open([1]);
+  await all.until(4, 0);
+  for (const load of all.loads) load.open([2]);
+  expect((await Promise.all(pages)).sort()).toEqual(['en1', 'en2', 'en2', 'en2']);
+});
+
+test('a lease that was taken, and not acknowledged, ends when its entry is there', async () => {
+  const { clock, store } = kinds['a store in this process']();
+  const losing = new TestingStore({ now: clock.now, shared: store });
+  const stores = [losing, new TestingStore({ now: clock.now, shared: store })];
+  const all = await new Processes(2, { clock, storeOf: () => stores.shift() as TestingStore }, PAGE, LONG).settle();
+  losing.script = ({ method, kind }) => (method === 'addMany' && kind === 'entry' ? { outcome: 'lost' } : undefined);
+  const pages = [all.visit(0)];
+  await all.until(1);
+  pages.push(all.visit(1));
+  await all.until(1, 1);
+  all.loads[0]?.open([1]);
+  expect(await Promise.all(pages)).toEqual(['en1', 'en1']);
+  expect(all.loads).toHaveLength(1);
+});

@@ -17,7 +17,10 @@ export type Ended = 'done' | 'failed' | 'free';
 /** What a lease says. */
 type Said = 'held' | Ended;
 
-/** Result of asking for a lease. `unknown`: the store does not say. */
+/**
+ * Result of asking for a lease. `unknown`: the store does not say. Who asks may hold it, does not wait, and ends it like one that is
+ * held.
+ */
 export type Taken = 'held' | 'lost' | 'unknown';
 /** What who has waited learns. `gone`: the lease has ended by itself. */
 export type Waited = Ended | 'gone';
@@ -100,7 +103,8 @@ export class Leases {
     const added = await this.#store.addMany('entry', items, this.#timeout);
     [...asked].forEach(([key, answer], i) => {
       this.#asking.delete(key);
-      if (added[i] === 'added') this.#hold(key);
+      // What is not answered may have been carried out. Then others wait, and are told by nobody else.
+      if (added[i] !== 'exists') this.#hold(key);
       answer(added[i] === 'added' ? 'held' : added[i] === 'exists' ? 'lost' : 'unknown');
     });
   }

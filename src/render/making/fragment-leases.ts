@@ -66,9 +66,11 @@ export class FragmentLeases {
     const { maker, leases } = render;
     const lease = Leases.again(first, tries);
     const taken = await this.#take(lease, bodies);
-    if (render.isFinished) return taken === 'held' ? this.#leases.end([lease], 'free') : undefined;
-    if (taken === 'held') render.held.add(lease);
-    if (taken !== 'lost') for (const body of bodies) body.begin();
+    if (render.isFinished) return taken === 'lost' ? undefined : this.#leases.end([lease], 'free');
+    if (taken !== 'lost') {
+      render.held.add(lease);
+      for (const body of bodies) body.begin();
+    }
     // What was asked for together is answered together: whether this render has another lease is known in the next turn.
     else await undefined;
     const left = this.#wait - maker.patience.waited;
