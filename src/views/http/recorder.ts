@@ -172,6 +172,13 @@ export function record(response: ServerResponse, maxBytes: number, events: Respo
   };
   response.once('finish', () => done(true));
   response.once('close', () => done(false));
+  // The visitor has gone while the request waited, for the store or for another request: nothing of the above will come.
+  if (isGone(response)) done(false);
+}
+
+function isGone(response: ServerResponse): boolean {
+  const { stream } = response as { readonly stream?: { readonly destroyed?: boolean } };
+  return response.destroyed || stream?.destroyed === true;
 }
 
 /** Returns all headers set so far, with names in lower case. */
