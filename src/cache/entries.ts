@@ -209,11 +209,12 @@ export class Entries {
   #write(shared: SharedEntries, written: readonly Written[], held: Set<string> = new Set()): void {
     const ended = [...held];
     const isStarted = this.#background.start(async () => {
-      await shared.write(
+      const isWritten = await shared.write(
         written.map((each) => ({ ...each, ttl: this.#seconds(each.entry) })),
         WRITE_TIMEOUT,
       );
-      await this.leases?.end(ended, 'done');
+      // For what is not there nobody is to wait again, because the next one may not be taken either.
+      await this.leases?.end(ended, isWritten ? 'done' : 'free');
     });
     if (isStarted) held.clear();
     else this.release(held, 'free');

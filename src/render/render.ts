@@ -34,9 +34,11 @@ export interface LeaseState {
   readonly waits?: Promise<unknown>;
   /** Another process has it. The render shows what there is meanwhile. */
   readonly isElsewhere?: true;
-  /** How often it has asked for this lease in vain. */
-  readonly tries?: number;
+  /** How often it has asked for leases of this fragment in vain. */
+  readonly asked?: number;
+  /** The lease that it has asked for last, and how many makers of that have ended without an entry for it. */
   readonly lease?: string;
+  readonly tries?: number;
 }
 
 /** An entry that this render made. */
@@ -73,6 +75,8 @@ export class Render {
   readonly makes: Set<string> = new Set();
   /** What it does about leases that it has asked for, by memory key. */
   readonly leases: Map<string, LeaseState> = new Map();
+  /** Answers about leases that others have asked for and it has waited for, by memory key. */
+  readonly answers: Map<string, Promise<unknown>[]> = new Map();
   /** Leases that it holds. */
   readonly held: Set<string> = new Set();
   /** Called with leases that it holds when it ends without having stored anything under them. */

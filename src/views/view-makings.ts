@@ -89,7 +89,7 @@ export class ViewMakings {
     if (leases === undefined || tries >= MAX_LEASES || this.#isInTransaction()) return 'make';
     const key = Leases.again(await slot.leaseKey(), tries);
     const taken = await leases.take(key);
-    if (taken === 'held') slot.held.add(key);
+    if (taken !== 'lost') slot.held.add(key);
     const meanwhile = taken === 'lost' ? await slot.findMeanwhile() : undefined;
     if (meanwhile !== undefined) return { meanwhile };
     const left = this.#wait - maker.patience.waited;

@@ -175,11 +175,13 @@ const all = {
     more: { memory: false },
   },
   'two readers in one process of what has expired, a save': {
+    isForCi: true,
     actors: [reader('a'), reader('a'), save('b')],
     pages: ['expiring'],
     starts: ['warm'],
   },
   'two readers in one process of what has expired, a save in it': {
+    isLarge: true,
     actors: [reader('a'), reader('a'), save('a')],
     pages: ['expiring'],
     starts: ['warm'],

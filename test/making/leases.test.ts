@@ -4,7 +4,7 @@ import { TestingStore } from 'nunjucks-cachesweeper/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Memcached } from '../support/memcached.ts';
 import { Article } from '../support/models.ts';
-import { Clock, gate, operationsOf, SETTLED, Site } from '../waiting/support.ts';
+import { areLeases, Clock, gate, operationsOf, SETTLED, Site } from '../waiting/support.ts';
 
 const PAGE =
   '{% cachesweeper article 500 %}{{ lang }}{% for row in rows() %}{{ row }}{% endfor %}{% endcachesweeper %}';
@@ -273,4 +273,80 @@ test('in a transaction nobody asks for a lease', async () => {
   await all.until(2, 0);
   for (const load of all.loads) load.open([1]);
   expect(await Promise.all([outside, inside])).toEqual(['en1', 'en1']);
+});
+
+test('of a hundred and fifty visitors who all need another variant none is run again and again', async () => {
+  const all = await new Processes(1, kinds['a store in this process']()).settle();
+  const rows = lazy(async () => ['']);
+  const pages = Array.from({ length: 150 }, (_, i) => all.visit(0, { lang: `${i}`, rows }));
+  expect(await Promise.all(pages)).toEqual(Array.from(pages, (_, i) => `${i}`));
+  expect(Math.max(...(all.sites[0] as Site).reports.map(({ passes }) => passes))).toBeLessThanOrEqual(10);
+});
+
+test('a store that has each lease, and does not find it, delays a page and does not fail it', async () => {
+  class Forgetful extends TestingStore {
+    override addMany(...[kind, items, call]: Parameters<TestingStore['addMany']>): ReturnType<TestingStore['addMany']> {
+      return areLeases(items) ? Promise.resolve(items.map(() => 'exists')) : super.addMany(kind, items, call);
+    }
+  }
+  const clock = new Clock();
+  const all = await new Processes(1, { clock, storeOf: () => new Forgetful({ now: clock.now }) }).settle();
+  expect(await all.visit(0, { rows: lazy(async () => [1]) })).toBe('en1');
+  expect(all.sites[0]?.report.passes).toBeLessThan(30);
+});
+
+test('who joins others that wait for a lease does not have it looked at sooner', async () => {
+  const all = await new Processes(2, kinds['a store in this process']()).settle();
+  const pages = [all.visit(0)];
+  await all.until(1);
+  const timers = vi.spyOn(globalThis, 'setTimeout');
+  const pauses = () => timers.mock.calls.flatMap(([, delay = 0]) => (delay <= 40 ? [delay] : []));
+  for (let looks = 1; looks <= 5; looks++) {
+    pages.push(all.visit(1));
+    await vi.waitFor(() => expect([all.waiting, pauses().length >= looks]).toEqual([looks, true]), 10_000);
+  }
+  expect(pauses().slice(0, 5)).toEqual([10, 20, 40, 40, 40]);
+  timers.mockRestore();
+  all.loads[0]?.open([1]);
+  expect(new Set(await Promise.all(pages))).toEqual(new Set(['en1']));
+});
+
+/** Who waits in vain waits longer than the test. */
+const LONG = { wait: '60s' };
+
+test('what the store does not take nobody waits for a second time: after one load all others load at once', async () => {
+  class Small extends TestingStore {
+    override setMany(...[kind, items, call]: Parameters<TestingStore['setMany']>): ReturnType<TestingStore['setMany']> {
+      const isEntry = kind === 'entry' && !areLeases(items);
+      return isEntry ? Promise.resolve(items.map(() => false)) : super.setMany(kind, items, call);
+    }
+  }
+  const { clock, store } = kinds['a store in this process']();
+  const all = await new Processes(
+    4,
+    { clock, storeOf: () => new Small({ now: clock.now, shared: store }) },
+    PAGE,
+    LONG,
+  ).settle();
+  const pages = all.visits(1);
+  await all.until(1, 3);
+  all.loads[0]?.open([1]);
+  await all.until(4, 0);
+  for (const load of all.loads) load.open([2]);
+  expect((await Promise.all(pages)).sort()).toEqual(['en1', 'en2', 'en2', 'en2']);
+});
+
+test('a lease that was taken, and not acknowledged, ends when its entry is there', async () => {
+  const { clock, store } = kinds['a store in this process']();
+  const losing = new TestingStore({ now: clock.now, shared: store });
+  const stores = [losing, new TestingStore({ now: clock.now, shared: store })];
+  const all = await new Processes(2, { clock, storeOf: () => stores.shift() as TestingStore }, PAGE, LONG).settle();
+  losing.script = ({ method, kind }) => (method === 'addMany' && kind === 'entry' ? { outcome: 'lost' } : undefined);
+  const pages = [all.visit(0)];
+  await all.until(1);
+  pages.push(all.visit(1));
+  await all.until(1, 1);
+  all.loads[0]?.open([1]);
+  expect(await Promise.all(pages)).toEqual(['en1', 'en1']);
+  expect(all.loads).toHaveLength(1);
 });

@@ -1,3 +1,6 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { once } from 'node:events';
+import { request, type ServerResponse } from 'node:http';
 import type { CacheSweeper } from 'nunjucks-cachesweeper';
 import { TestingStore } from 'nunjucks-cachesweeper/testing';
 import { afterEach, describe, expect, test, vi } from 'vitest';
@@ -27,6 +30,7 @@ describe.each(frameworks)('%s', (_name, start) => {
     async function gated(
       finish: (call: Parameters<Handler>[0], run: number) => unknown,
       options: Route['options'] = {},
+      own: { readonly wait?: string } = {},
     ) {
       const gates: ReturnType<typeof gate<void>>[] = [];
       const handler: Handler = async (call) => {
@@ -35,7 +39,7 @@ describe.each(frameworks)('%s', (_name, start) => {
         await own.promise;
         await finish(call, run);
       };
-      const { site, sweeper } = await running([{ path: '/page', handler, options }], {}, { maxDataAge: '1ms' });
+      const { site, sweeper } = await running([{ path: '/page', handler, options }], {}, { maxDataAge: '1ms', ...own });
       sweepers.push(sweeper);
       const visit = async (headers: Record<string, string> = {}) => {
         const { status, body, headers: sent } = await ask(`${site.url}/page`, { headers });
@@ -44,7 +48,25 @@ describe.each(frameworks)('%s', (_name, start) => {
       const visits = (count: number, headers = {}) => Array.from({ length: count }, () => visit(headers));
       const until = (ran: number, waiting: number) =>
         vi.waitFor(() => expect([gates.length, sweeper.stats().making.waiting]).toEqual([ran, waiting]), 10_000);
-      return { gates, visit, visits, until, sweeper };
+      /** A visitor who waits, and who then goes before there is an answer: the server knows when that resolves. */
+      const leaving = async () => {
+        const arrived = new Promise<ServerResponse>((resolve) => {
+          const hear = (message: unknown): void => {
+            unsubscribe('http.server.request.start', hear);
+            resolve((message as { readonly response: ServerResponse }).response);
+          };
+          subscribe('http.server.request.start', hear);
+        });
+        const asked = request(`${site.url}/page`).on('error', () => {});
+        asked.end();
+        const response = await arrived;
+        return async () => {
+          const closed = once(response, 'close');
+          asked.destroy();
+          await closed;
+        };
+      };
+      return { gates, visit, visits, until, leaving, sweeper };
     }
 
     test('ten requests at once run the handler once, and again once after it has expired', async () => {
@@ -86,6 +108,35 @@ describe.each(frameworks)('%s', (_name, start) => {
       const texts = (await Promise.all(answers)).map((text) => text.split(' ').slice(0, 3).join(' '));
       expect(texts.filter((text) => text === '500 run 1')).toHaveLength(1);
       expect(texts.filter((text) => text === '200 run 2')).toHaveLength(4);
+    });
+
+    test('a visitor who has gone while waiting is not who makes it for the others', async () => {
+      const { gates, visits, until, leaving } = await gated(
+        async (call, run) => {
+          // Whoever was to answer nobody never does.
+          if ((call.rawResponse as ServerResponse).destroyed) await new Promise(() => {});
+          if (run === 1) call.status(500);
+          call.send(`run ${run}`);
+        },
+        {},
+        { wait: '60s' },
+      );
+      const failing = visits(1);
+      await until(1, 0);
+      const leave = await leaving();
+      await until(1, 1);
+      const answers = visits(2);
+      await until(1, 3);
+      await leave();
+      gates[0]?.open();
+      await failing;
+      await vi.waitFor(() => {
+        for (const own of gates) own.open();
+        expect(gates.length).toBeGreaterThan(1);
+      }, 10_000);
+      const opening = setInterval(() => gates.forEach((own) => void own.open()), 5);
+      for (const text of await Promise.all(answers)) expect(text).toMatch(/^200 run [234]/);
+      clearInterval(opening);
     });
 
     test('what cannot be stored is made by all of them at once', async () => {

@@ -19,7 +19,10 @@ export type Ended = 'done' | 'failed' | 'free';
 /** What a lease says. */
 type Said = 'held' | Ended;
 
-/** Result of asking for a lease. `unknown`: the store does not say. */
+/**
+ * Result of asking for a lease. `unknown`: the store does not say. Who asks may hold it, does not wait, and ends it like one that is
+ * held.
+ */
 export type Taken = 'held' | 'lost' | 'unknown';
 /** What who has waited learns. `gone`: the lease has ended by itself. */
 export type Waited = Ended | 'gone';
@@ -102,7 +105,8 @@ export class Leases {
     const added = await this.#store.addMany('entry', items, this.#timeout);
     [...asked].forEach(([key, answer], i) => {
       this.#asking.delete(key);
-      if (added[i] === 'added') this.#hold(key);
+      // What is not answered may have been carried out. Then others wait, and are told by nobody else.
+      if (added[i] !== 'exists') this.#hold(key);
       answer(added[i] === 'added' ? 'held' : added[i] === 'exists' ? 'lost' : 'unknown');
     });
   }
@@ -134,8 +138,9 @@ export class Leases {
         resolve(waited);
       };
       const timer = setTimeout(() => end('free'), patience);
+      // What is over already is told at once. Who joins others learns it together with them.
+      if (waiters.size === 0) this.#pause = 0;
       waiters.add(end);
-      this.#pause = 0;
       if (!this.#polling) void this.#poll();
     });
   }
@@ -169,7 +174,6 @@ export class Leases {
     while (this.#waiters.size > 0) {
       const pause = this.#pause;
       this.#pause = pause === 0 ? FIRST_PAUSE : Math.min(2 * pause, LAST_PAUSE);
-      // What is over already is told at once.
       if (pause > 0) await new Promise((resolve) => setTimeout(resolve, pause));
       const keys = [...this.#waiters.keys()];
       const answers = await this.#store.getMany('entry', keys, Math.min(this.#timeout, LOOK_TIMEOUT));

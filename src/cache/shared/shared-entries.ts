@@ -50,8 +50,10 @@ export class SharedEntries {
 
   /**
    * Writes entries. A provisional one is only added where the store has nothing, unless it may replace what is there.
+   *
+   * @returns whether the store has taken all of them, or has others in their place: one may be too large for it
    */
-  async write(entries: readonly OutgoingEntry[], timeout: number): Promise<void> {
+  async write(entries: readonly OutgoingEntry[], timeout: number): Promise<boolean> {
     const item = async ({ key, canonical, entry, ttl }: OutgoingEntry) => ({
       key,
       value: await this.#packing.pack(key, writeEntry({ canonical, entry }, key)),
@@ -59,9 +61,10 @@ export class SharedEntries {
     });
     const lasting = entries.filter(({ entry, isReplacing }) => !entry.provisional || isReplacing);
     const provisional = entries.filter(({ entry, isReplacing }) => entry.provisional && !isReplacing);
-    await Promise.all([
+    const [set, added] = await Promise.all([
       this.#store.setMany('entry', await Promise.all(lasting.map(item)), timeout),
       this.#store.addMany('entry', await Promise.all(provisional.map(item)), timeout),
     ]);
+    return set.every((isSet) => isSet) && !added.includes('unknown');
   }
 }

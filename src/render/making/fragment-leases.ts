@@ -1,10 +1,13 @@
 import { Leases, type Taken } from '../../cache/shared/leases.ts';
+import { addTo } from '../../util/lists.ts';
 import type { BodyMaking } from '../body.ts';
 import type { Use } from '../fragment-call.ts';
 import type { Render } from '../render.ts';
 
-/** How often a page asks for a lease. Then it makes the entry, whatever others do. */
+/** How often a page asks for leases of one fragment, or view. Then it makes the entry, whatever others do. */
 export const MAX_TRIES = 8;
+/** How many answers about leases that others ask for a page waits for, for each fragment. Then it asks itself. */
+const MAX_ANSWERS = 2;
 
 /**
  * Asks for the lease of a fragment before its body loads data, so that of several processes one does.
@@ -24,9 +27,17 @@ export class FragmentLeases {
     this.#wait = wait;
   }
 
-  /** Returns what tells whether somebody in this process will make a fragment, if that is being asked. */
-  asking(memoryKey: string): Promise<unknown> | undefined {
-    return this.#asking.size === 0 ? undefined : this.#asking.get(memoryKey);
+  /**
+   * Returns what tells whether somebody in this process will make a fragment, if that is being asked. A page waits for few such
+   * answers: of many variants, one after the other may be asked for.
+   */
+  asking({ render, key }: Use): Promise<unknown> | undefined {
+    const asking = this.#asking.size === 0 ? undefined : this.#asking.get(key.memoryKey);
+    const before: readonly unknown[] = render.answers.get(key.memoryKey) ?? NONE;
+    if (asking === undefined || before.includes(asking)) return asking;
+    if (before.length >= MAX_ANSWERS) return undefined;
+    addTo(render.answers, key.memoryKey, asking);
+    return asking;
   }
 
   /**
@@ -41,7 +52,7 @@ export class FragmentLeases {
     const tries = state?.lease === lease ? (state.tries ?? 0) : 0;
     // What could not be shown after all is waited for.
     const others = bodies.filter(({ memoryKey }) => render.leases.get(memoryKey)?.isElsewhere !== true);
-    const waits = this.#ask(use, lease, tries, bodies, others);
+    const waits = this.#ask(use, lease, { asked: state?.asked ?? 0, tries }, bodies, others);
     render.leases.set(key.memoryKey, { waits });
     return waits;
   }
@@ -50,7 +61,7 @@ export class FragmentLeases {
   async #ask(
     { render, key }: Use,
     first: string,
-    tries: number,
+    { asked, tries }: { readonly asked: number; readonly tries: number },
     bodies: readonly BodyMaking[],
     others: readonly BodyMaking[],
   ): Promise<void> {
@@ -58,11 +69,14 @@ export class FragmentLeases {
     const lease = Leases.again(first, tries);
     const taking = this.#take(lease, bodies);
     const taken = await render.reader.within<Taken | 'late'>(taking, 'late');
-    if (render.isFinished) return taken === 'held' ? this.#leases.end([lease], 'free') : undefined;
-    if (taken === 'held') render.held.add(lease);
-    else if (taken === 'late') {
-      void taking.then((late) => (late === 'held' ? this.#leases.end([lease], 'failed') : undefined));
-    }
+    // It may be given back already, before it is known whether it was taken.
+    const hold = (answer: Taken): unknown => {
+      if (answer === 'lost') return undefined;
+      return render.isFinished ? this.#leases.end([lease], 'failed') : render.held.add(lease);
+    };
+    if (taken === 'late') void taking.then(hold);
+    else hold(taken);
+    if (render.isFinished) return;
     if (taken !== 'lost') for (const body of bodies) body.begin();
     // What was asked for together is answered together: whether this render has another lease is known in the next turn.
     else await undefined;
@@ -82,9 +96,8 @@ export class FragmentLeases {
     maker.patience.end();
     lookAgain(render);
     // What is done may be another variant, or be over already. Then one of all makes it again.
-    if (waited === 'gone') leases.delete(key.memoryKey);
-    else if (waited === 'free' || tries + 1 >= MAX_TRIES) leases.set(key.memoryKey, {});
-    else leases.set(key.memoryKey, { tries: tries + 1, lease: first });
+    if (waited === 'free' || asked + 1 >= MAX_TRIES) leases.set(key.memoryKey, {});
+    else leases.set(key.memoryKey, { asked: asked + 1, lease: first, tries: waited === 'gone' ? tries : tries + 1 });
   }
 
   async #take(lease: string, bodies: readonly BodyMaking[]): Promise<Taken> {

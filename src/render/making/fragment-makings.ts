@@ -69,7 +69,7 @@ export class FragmentMakings {
   /** Tells a use of a tag what to do. Where it is to wait, the pass does. */
   join(use: Use): Joined {
     const { render, key } = use;
-    const asking = this.#leases?.asking(key.memoryKey);
+    const asking = this.#leases?.asking(use);
     if ((asking === undefined && this.#makings.size === 0) || !this.#takesPart(use)) return 'make';
     if (asking !== undefined) {
       // Somebody is about to make it.
@@ -125,7 +125,7 @@ export class FragmentMakings {
       gate: (bodies) => {
         if (leases === undefined || leaseOf === undefined || body.uncached !== undefined) return undefined;
         const state = render.leases.get(key.memoryKey);
-        if (state !== undefined && state.tries === undefined && state.isElsewhere !== true) return state.waits;
+        if (state !== undefined && state.asked === undefined && state.isElsewhere !== true) return state.waits;
         const variant = variantOf(use, this.#shapeOf(key.place));
         if (this.#makings.isRefused({ memoryKey: key.memoryKey, variant })) return undefined;
         const lease = leaseOf();
