@@ -39,6 +39,8 @@ class Patience {
 export class Maker {
   readonly #around: Maker | undefined;
   readonly patience: Patience;
+  /** Until when what it makes early was to live: milliseconds since 1970, 0 if it makes nothing early. */
+  renews = 0;
   readonly #makings = new Map<Begun, Keeper<never>>();
 
   /** Whether it renders for a lazy of a page. */
@@ -63,6 +65,11 @@ export class Maker {
       if (result === undefined) oldest = Math.min(oldest, number);
     }
     return oldest;
+  }
+
+  /** The same, with what those make for whom it renders. */
+  get renewsAround(): number {
+    return Math.max(this.renews, this.#around?.renewsAround ?? 0);
   }
 
   add<M extends Begun>(making: M, keeper: Keeper<M>): void {
