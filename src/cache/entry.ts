@@ -49,7 +49,7 @@ export const MAX_DEPENDENCIES = 1_000;
 const MAX_TEMPLATES = 1_000;
 
 /** Bytes of an entry beside its strings: objects, arrays and the map's slot, measured on Node 20 and rounded up. */
-const OVERHEAD = 300;
+const OVERHEAD = 308;
 const DEPENDENCY_OVERHEAD = 16;
 /** Once the text of the reads is split into parts, the parts take about this many times its size. */
 const PARTS = 3;

@@ -133,6 +133,19 @@ describe.each(frameworks)('%s', (_name, start) => {
       expect(await get('/page')).toMatchObject({ text: 'new undefined', cache: 'hit' });
     });
 
+    test('what another request has made for those who wait is not made again, however far they are ahead', async () => {
+      const { gates, state, sweeper, site } = await made(undefined, { ttl: 20 });
+      await sweeper.invalidateAll();
+      clock.advance(SETTLED);
+      state.isGated = true;
+      drawing(30);
+      const answers = Array.from({ length: 3 }, () => ask(`${site.url}/page`));
+      await vi.waitFor(() => expect([gates.length, sweeper.stats().making.waiting]).toEqual([1, 2]), 10_000);
+      gates[0]?.open();
+      for (const { body } of await Promise.all(answers)) expect(String(body)).toBe('new');
+      expect(gates).toHaveLength(1);
+    });
+
     test('a request that may not fill the cache makes nothing early', async () => {
       const { get, at } = await made();
       at(HANDLING);
