@@ -58,6 +58,12 @@ export interface CacheSweeperOptions {
    */
   readonly wait?: string;
   /**
+   * How early what has a ttl is made anew, so that it does not expire for all pages at once: each page draws at random whether it
+   * does so, the more likely the nearer the end is and the longer making it takes (XFetch). 1 is about as early as it takes to make;
+   * 2 is twice as early. Default 1; 0 for not at all.
+   */
+  readonly early?: number;
+  /**
    * How long entries of the memory tier are served while the store cannot be asked, counted from when this process last
    * read their tokens. Bumps of other processes can be missed for that time, those of this process never. Pages with
    * such a hit are not stored; their reports have the reason `outage`. Default: off, so that they are rendered
@@ -101,6 +107,8 @@ export interface Settings {
   readonly timeout: number;
   readonly wait: number;
   /** 0 for off. */
+  readonly early: number;
+  /** 0 for off. */
   readonly outage: number;
   readonly verify: number;
   readonly onRender: ((report: RenderReport) => void) | undefined;
@@ -132,6 +140,7 @@ const DEFAULT_MEMORY_BYTES = 64 * 1024 * 1024;
 const DEFAULT_MAX_DATA_AGE = 3_000;
 const DEFAULT_TIMEOUT = 250;
 const DEFAULT_WAIT = 5_000;
+const DEFAULT_EARLY = 1;
 const MIN_SECRET = 16;
 /** A name, optionally with a final `*`; the prefix `**.` makes it apply anywhere. */
 const PRIVATE_NAME = /^(\*\*\.)?[^\s.*]+\*?$/;
@@ -151,6 +160,7 @@ const KNOWN: readonly (keyof CacheSweeperOptions)[] = [
   'secret',
   'timeout',
   'wait',
+  'early',
   'outage',
   'verify',
   'onRender',
@@ -179,6 +189,7 @@ export function checkOptions(options: CacheSweeperOptions): Settings {
     secrets: secrets(options.secret),
     timeout: duration('timeout', options.timeout, DEFAULT_TIMEOUT),
     wait: duration('wait', options.wait, DEFAULT_WAIT),
+    early: early(options.early),
     outage: duration('outage', options.outage, 0),
     verify: share(options.verify),
     onRender: optionalFunction('onRender', options.onRender),
@@ -253,6 +264,12 @@ function duration(name: string, value: unknown, byDefault: number): number {
   const result = parseDuration(value);
   if (result !== undefined) return result;
   throw badOption(`option ${name}`, 'a duration with its unit, such as "100ms" or "3s"', describe(value));
+}
+
+function early(value: unknown): number {
+  if (value === undefined) return DEFAULT_EARLY;
+  if (typeof value === 'number' && value >= 0 && value < Number.POSITIVE_INFINITY) return value;
+  throw badOption('option early', 'a number from 0 on', describe(value));
 }
 
 function share(value: unknown): number {

@@ -249,5 +249,6 @@ function recordOf(shape: ReadShape): Entry {
     provisional: false,
     holes: [],
     microseconds: 0,
+    duration: 0,
   };
 }

@@ -35,6 +35,11 @@ export interface Entry {
   readonly holes: readonly Hole[];
   /** Time to render the body. A whole number, because V8 keeps fractions as separate objects. */
   readonly microseconds: number;
+  /**
+   * Milliseconds that making it took, from the first pass that rendered its body to the last, with the loads in between. A whole
+   * number.
+   */
+  readonly duration: number;
 }
 
 /** An entry with more names than this is not stored, because checking them would cost more than rendering. */
@@ -44,7 +49,7 @@ export const MAX_DEPENDENCIES = 1_000;
 const MAX_TEMPLATES = 1_000;
 
 /** Bytes of an entry beside its strings: objects, arrays and the map's slot, measured on Node 20 and rounded up. */
-const OVERHEAD = 300;
+const OVERHEAD = 308;
 const DEPENDENCY_OVERHEAD = 16;
 /** Once the text of the reads is split into parts, the parts take about this many times its size. */
 const PARTS = 3;
@@ -92,11 +97,12 @@ export interface StoredEntry {
  * JSON, which escapes it.
  */
 export function writeEntry({ canonical, entry }: StoredEntry, key: string): string {
-  const { html, dependencies, templates, reads, stale, provisional, microseconds } = entry;
+  const { html, dependencies, templates, reads, stale, provisional, microseconds, duration } = entry;
   const expires = entry.expires === Number.POSITIVE_INFINITY ? null : entry.expires;
   const [shape, values] = writeReads(reads);
   const holes = writeHoles(entry.holes);
-  const head: unknown[] = [dependencies, templates, values, expires, stale, provisional, microseconds, holes];
+  const times = [expires, stale, provisional, microseconds, duration];
+  const head: unknown[] = [dependencies, templates, values, ...times, holes];
   const isLossy = LONE_SURROGATE.test(html);
   if (canonical !== key || isLossy) head.push(canonical);
   if (isLossy) head.push(html);
@@ -109,9 +115,8 @@ export function readEntry(text: string, key: string): StoredEntry | undefined {
   const endOfShape = text.indexOf('\n', endOfHead + 1);
   if (endOfHead === -1 || endOfShape === -1) return undefined;
   try {
-    const [dependencies, templates, values, expires, stale, provisional, microseconds, written, ...others] = JSON.parse(
-      text.slice(0, endOfHead),
-    );
+    const [dependencies, templates, values, expires, stale, provisional, microseconds, duration, written, ...others] =
+      JSON.parse(text.slice(0, endOfHead));
     const [canonical = key, escaped] = others;
     const html = escaped ?? text.slice(endOfShape + 1);
     const reads = parseReads(text.slice(endOfHead + 1, endOfShape), values);
@@ -128,6 +133,7 @@ export function readEntry(text: string, key: string): StoredEntry | undefined {
       provisional,
       holes,
       microseconds,
+      duration,
     };
     return typeof canonical === 'string' && isEntry(entry) ? { canonical, entry } : undefined;
   } catch {
@@ -135,7 +141,8 @@ export function readEntry(text: string, key: string): StoredEntry | undefined {
   }
 }
 
-function isEntry({ html, dependencies, templates, expires, stale, provisional, microseconds }: Entry): boolean {
+function isEntry(entry: Entry): boolean {
+  const { html, dependencies, templates, expires, stale, provisional, microseconds, duration } = entry;
   return (
     typeof html === 'string' &&
     areTexts(dependencies) &&
@@ -147,7 +154,8 @@ function isEntry({ html, dependencies, templates, expires, stale, provisional, m
     typeof expires === 'number' &&
     isCount(stale) &&
     typeof provisional === 'boolean' &&
-    isCount(microseconds)
+    isCount(microseconds) &&
+    isCount(duration)
   );
 }
 

@@ -7,6 +7,9 @@ import { type Token, tokenTime } from './token.ts';
 /** Largest assumed difference between the clocks of two machines, in milliseconds. */
 export const CLOCK_SKEW = 1_000;
 
+/** Longest duration that an entry tells, in milliseconds: what V8 keeps without an object of its own. */
+const MAX_DURATION = 2 ** 30;
+
 /**
  * Makes the entry of a body that was just rendered. It is provisional if a name was bumped so late that the data may
  * have been read before.
@@ -24,7 +27,7 @@ export const CLOCK_SKEW = 1_000;
  * An earlier end would leave a time in which each page renders everything: entries would be late, and over already. A
  * later one would be needed by nobody.
  *
- * @param made `cost`: milliseconds the rendering took; `since`: earliest time its data was read, in milliseconds since
+ * @param made `cost`: milliseconds the rendering took; `duration`: milliseconds that all of it took, loads included; `since`: earliest time its data was read, in milliseconds since
  * 1970; `youngest`: token of the last bump, if the dependencies have younger ones that no bump has made
  */
 export function newEntry(
@@ -33,6 +36,7 @@ export function newEntry(
     readonly html: string;
     readonly holes?: readonly Hole[];
     readonly cost: number;
+    readonly duration: number;
     readonly since: number;
     readonly youngest?: Token;
   },
@@ -58,6 +62,8 @@ export function newEntry(
     provisional,
     holes: made.holes ?? NONE,
     microseconds: Math.round(cost * 1_000),
+    // A clock can be set back, or far ahead.
+    duration: Math.min(Math.max(0, Math.round(made.duration)), MAX_DURATION),
   };
 }
 

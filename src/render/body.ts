@@ -55,6 +55,11 @@ export class Body implements BodyPart {
   hasOutageHit = false;
   /** Records its reads; undefined when they are not recorded. */
   reading: Reading | undefined;
+  /**
+   * Until when what is made early here, or around it, was to live: milliseconds since 1970, 0 where nothing is. What is shown in it
+   * must live longer.
+   */
+  renews = 0;
   /** Set if others may wait for it. */
   making: BodyMaking | undefined;
 

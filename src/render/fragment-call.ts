@@ -92,6 +92,8 @@ export interface Missed {
   readonly keyOf: ((reads: Reads) => StoredKey | undefined) | undefined;
   /** Returns the key of the fragment's lease, `pending` while that is not known; undefined without a store. */
   readonly leaseOf: (() => string | 'pending') | undefined;
+  /** When the entry ends that is made anew before it has expired, in milliseconds since 1970; 0 if there is none. */
+  readonly renews: number;
   /** Whether there is an entry that can probably be shown while another process makes it anew. */
   readonly hasMeanwhile: () => boolean;
 }

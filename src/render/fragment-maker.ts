@@ -73,7 +73,11 @@ export class FragmentMaker {
     if (changes !== undefined) return this.uncached(render, call, 'changes always', changes);
     const lookup = elapsed(use.started);
     const started = this.#settings.now();
+    const begun = render.begun.get(key.memoryKey) ?? started;
+    render.begun.set(key.memoryKey, begun);
     const body = call.newBody(this.#bodies.current);
+    body.renews = Math.max(missed.renews, this.#bodies.current?.renews ?? 0);
+    if (missed.renews > render.maker.renews) render.maker.renews = missed.renews;
     this.#makings.watch(use, body, missed);
     this.addModels(render, body, key.models);
     const isValid = (made: Made) => this.#entries.judge(made, render.reader) === 'valid';
@@ -112,9 +116,10 @@ export class FragmentMaker {
     let why: string | undefined;
     if (reason === undefined && dependencies.tokens.size > MAX_DEPENDENCIES) reason = 'too many dependencies';
     if (reason === undefined && 'reads' in found) {
+      const duration = this.#settings.now() - begun;
       const entry = newEntry(
         this.#settings,
-        { html: rendered.html, holes, cost: rendered.cost, since: render.since },
+        { html: rendered.html, holes, cost: rendered.cost, duration, since: render.since },
         dependencies,
         found.reads,
       );
@@ -123,6 +128,7 @@ export class FragmentMaker {
       else {
         const made = { entry, stored, metBy: pass };
         addTo(kept, key.memoryKey, made);
+        render.begun.delete(key.memoryKey);
         this.#makings.kept(use, made);
         why = this.#whyPushedOut(use, entry);
       }

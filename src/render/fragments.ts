@@ -1,7 +1,7 @@
 import type { Entries, Verdict } from '../cache/entries.ts';
 import type { Entry } from '../cache/entry.ts';
 import type { StoredKey } from '../cache/key.ts';
-import { PENDING, type TokenReader } from '../cache/token-reader.ts';
+import { PENDING } from '../cache/token-reader.ts';
 import type { Identity } from '../model/identity.ts';
 import { ownName } from '../model/names.ts';
 import type { Settings } from '../options.ts';
@@ -20,7 +20,7 @@ import { StoredKeys } from './stored-keys.ts';
 import type { Chosen, Found } from './verify/watch.ts';
 
 /** Judges an entry by its tokens and its end. */
-type Judge = (entry: Entry, reader: TokenReader) => Verdict;
+type Judge = (entry: Entry, render: Render) => Verdict;
 
 /** Serves the fragment tag: looks for a valid entry, or renders the body and keeps it. */
 export class Fragments {
@@ -32,8 +32,13 @@ export class Fragments {
   readonly #maker: FragmentMaker;
 
   readonly #makings: FragmentMakings;
-  readonly #asHit: Judge = (entry, reader) => this.#entries.judge(entry, reader);
-  readonly #asStale: Judge = (entry, reader) => this.#entries.judgeStale(entry, reader);
+  readonly #asMade: Judge = (entry, { reader }) => this.#entries.judge(entry, reader);
+  /** Counts what this page makes early as expired. In an outage nothing new can be made. */
+  readonly #asHit: Judge = (entry, render) => {
+    const verdict = this.#entries.judge(entry, render.reader);
+    const mayBeEarly = entry.expires !== Number.POSITIVE_INFINITY && (verdict === 'valid' || verdict === 'pending');
+    return mayBeEarly && render.early?.isDue(entry, this.#renews(render)) ? 'invalid' : verdict;
+  };
 
   /** @param isInTransaction whether the running code is in a transaction */
   constructor(settings: Settings, keys: KeyMaker, entries: Entries, isInTransaction: () => boolean) {
@@ -102,7 +107,7 @@ export class Fragments {
     const { render, key } = use;
     const kept = render.kept.size > 0 ? render.kept.get(key.memoryKey) : undefined;
     for (const own of kept ?? NONE) {
-      const verdict = this.#judge(use, own.entry);
+      const verdict = this.#judge(use, own.entry, this.#asMade);
       if (verdict === 'not here') return render.leaveOut();
       if (verdict === 'pending') render.pass.assumed.push(own.entry);
       if (verdict !== 'invalid') return this.#again(use, own);
@@ -175,28 +180,56 @@ export class Fragments {
     const html = joined === 'look' ? this.#findHanded(use) : undefined;
     if (html !== undefined) return html;
     const candidates = this.#candidates(use, stored);
-    const hasMeanwhile = () => candidates.some((entry) => this.#entries.judgeStale(entry, render.reader) === 'valid');
-    return this.#maker.miss(use, { ...keys, hasMeanwhile });
+    const judge = this.#asMeanwhile(render);
+    const hasMeanwhile = () => candidates.some((entry) => judge(entry, render) === 'valid');
+    const renews = render.early?.hasFound ? this.#endOfValid(use, candidates) : 0;
+    return this.#maker.miss(use, { ...keys, renews, hasMeanwhile });
   }
 
   /**
-   * Returns the html of an entry that may be shown while another page makes the fragment anew: its ttl is over, and its
-   * `stale=` is not. None is shown in what is to be kept, which would end at once: its maker waits for the younger one.
+   * Returns the html of an entry that may be shown while another page makes the fragment anew: one that this page would have
+   * made early, or one whose ttl is over, and its `stale=` is not.
    */
   #findMeanwhile(use: Use, stored: StoredKey | undefined): string | undefined {
     const { render } = use;
+    const judge = this.#asMeanwhile(render);
     for (const entry of this.#candidates(use, stored)) {
-      const verdict = this.#judge(use, entry, this.#asStale);
+      const verdict = this.#judge(use, entry, judge);
       if (verdict === 'pending' || verdict === 'not here') return render.leaveOut();
-      if (verdict === 'valid') return this.#serve(use, entry, 'hit', 'stale');
+      const reason = entry.expires <= this.#settings.now() ? 'stale' : undefined;
+      if (verdict === 'valid') return this.#serve(use, entry, 'hit', reason);
     }
     return undefined;
   }
 
+  /**
+   * Returns what judges entries that may be shown meanwhile. What is to be kept shows nothing stale, which would end it at once: its
+   * maker waits for the younger one. The same goes for what ends no later than what is made early around it.
+   */
+  #asMeanwhile(render: Render): Judge {
+    const around = this.bodies.current;
+    const isKept = around !== undefined && around.uncached === undefined;
+    const renews = this.#renews(render);
+    return (entry, { reader }) => {
+      const verdict = this.#entries.judge(entry, reader);
+      if (verdict !== 'invalid') return entry.expires <= renews ? 'invalid' : verdict;
+      return isKept ? 'invalid' : this.#entries.judgeStale(entry, reader);
+    };
+  }
+
+  /** Until when what is made early around was to live, in milliseconds since 1970. */
+  #renews({ renews }: Render): number {
+    return Math.max(renews, this.bodies.current?.renews ?? 0);
+  }
+
+  /** Returns when the last of some entries ends that are valid here, in milliseconds since 1970; 0 if none is. */
+  #endOfValid(use: Use, entries: readonly Entry[]): number {
+    const valid = entries.filter((entry) => this.#judge(use, entry, this.#asMade) === 'valid');
+    return Math.max(0, ...valid.map(({ expires }) => expires));
+  }
+
   /** Returns the entries among which {@link #findMeanwhile} looks. */
   #candidates({ render, key }: Use, stored: StoredKey | undefined): readonly Entry[] {
-    const around = this.bodies.current;
-    if (around !== undefined && around.uncached === undefined) return NONE;
     const far = stored && render.reader.known(stored.key, stored.canonical);
     const here = this.#entries.inMemory(key.memoryKey);
     return far === undefined ? here : [...here, far];
@@ -206,7 +239,7 @@ export class Fragments {
   #findHanded(use: Use): string | undefined {
     const { render, key } = use;
     for (const made of render.handed.get(key.memoryKey) ?? NONE) {
-      const verdict = this.#judge(use, made.entry);
+      const verdict = this.#judge(use, made.entry, this.#asMade);
       if (verdict === 'pending' || verdict === 'not here') return render.leaveOut();
       if (verdict !== 'valid') continue;
       // This process and the store get it from whoever made it, unless that page fails.
@@ -309,11 +342,11 @@ export class Fragments {
     // The entry may have been made with a later `until=`.
     if (entry.expires > latest(call.operands.until)) return 'invalid';
     // Asking a store for the tokens of each variant would be dear. Without one, they tell sooner than the reads.
-    const known = render.reader.knowsAll ? judge(entry, render.reader) : undefined;
+    const known = render.reader.knowsAll ? judge(entry, render) : undefined;
     if (known === 'invalid') return known;
     const compared = compare(entry.reads, scope);
     if (compared !== 'same') return compared === 'pending' ? 'not here' : 'invalid';
-    const verdict = known ?? judge(entry, render.reader);
+    const verdict = known ?? judge(entry, render);
     if (verdict === 'invalid') return verdict;
     if (entry.holes.length > 0) {
       const holes = call.find(entry.holes);

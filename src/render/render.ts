@@ -9,6 +9,7 @@ import { canonicalList } from '../util/canonical.ts';
 import { badOption } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
 import type { Bodies } from './body.ts';
+import { Early } from './making/early.ts';
 import { Maker } from './making/maker.ts';
 import type { Watch } from './verify/watch.ts';
 
@@ -83,6 +84,12 @@ export class Render {
   readonly #release: (held: Set<string>) => void;
   /** Paths by which variants were told apart that it makes, or waits for, by memory key. */
   readonly shapes: Map<string, Set<ReadShape>> = new Map();
+  /** What it makes anew before it has expired; undefined for nothing. */
+  readonly early: Early | undefined;
+  /** Until when what it renders for was to live, if that is made early: milliseconds since 1970. */
+  readonly renews: number;
+  /** When it first rendered a body that is not kept yet, in milliseconds since 1970, by memory key. */
+  readonly begun: Map<string, number> = new Map();
   /** What it makes, for others as well. */
   readonly maker: Maker;
   #isFinished = false;
@@ -145,6 +152,9 @@ export class Render {
     this.isTimed = isTimed;
     this.#release = release;
     this.maker = new Maker(around, true);
+    this.renews = around?.renewsAround ?? 0;
+    // Who cannot wait would fail where the body has to.
+    this.early = canWait && !watch?.isShadow ? Early.of(settings) : undefined;
     this.watch = watch;
     this.original = original ?? this;
     const now = settings.now();

@@ -2,6 +2,7 @@ import { channel } from 'node:diagnostics_channel';
 import type { Identity } from '../model/identity.ts';
 import { currentPart, inPart, inVisit, requestStarted } from '../render/ambient.ts';
 import type { Body } from '../render/body.ts';
+import { Early } from '../render/making/early.ts';
 import { Maker } from '../render/making/maker.ts';
 import { askVisitor } from './holes/ask-visitor.ts';
 import { commonNames } from './holes/common-names.ts';
@@ -226,6 +227,7 @@ async function answer(
     keys: views.keys.of(part),
     models: settings.models === undefined ? [] : views.identities(await settings.models(exchange.request)),
     request,
+    early: mayFill(incoming) ? Early.of(views.engine.settings) : undefined,
   };
   const maker = new Maker(currentPart()?.maker, false);
   let slot = new ViewSlot(views.engine, wanted);
@@ -290,6 +292,7 @@ async function answer(
     return 'answered';
   }
   own ??= await slot.open();
+  maker.renews = slot.renews;
   const lookup = performance.now() - started;
   const run: ViewRun = new ViewRun(
     exchange,

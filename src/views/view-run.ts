@@ -67,6 +67,8 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
   /** What the client says about the answer that it has, whatever the handler sees of it. */
   readonly #validators: Validators;
   readonly #started = performance.now();
+  /** When the handler began, in milliseconds since 1970. */
+  readonly #began: number;
   /** When the view ends by its own ttl. */
   readonly #end: End;
   /** When the handler answered, in milliseconds since 1970. Its lifetimes count from then. */
@@ -152,6 +154,7 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
     this.#window = new RequestWindow(exchange, { address: parts.address, set: this.#before }, this.reads);
     this.part = { body: this.#body, since: parts.since, mayMissPrivate: true, maker: parts.maker, watch: this };
     const now = settings.views.engine.settings.now();
+    this.#began = now;
     this.#answered = now;
     this.#end = endAfter(settings.lifetime, settings.stale, now);
   }
@@ -420,6 +423,8 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
       dependencies,
       since: this.part.since,
       cost: this.cost,
+      // A client may take long to receive it.
+      duration: this.#answered - this.#began,
     });
   }
 

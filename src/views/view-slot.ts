@@ -10,6 +10,7 @@ import { dependencyNames } from '../model/names.ts';
 import { guardOf } from '../model/sparse-names.ts';
 import { Body } from '../render/body.ts';
 import type { Engine } from '../render/engine.ts';
+import type { Early } from '../render/making/early.ts';
 import type { UncachedReason } from '../reporting/report.ts';
 import { digest } from '../util/digest.ts';
 import { isSmall } from './http/sound-view.ts';
@@ -39,6 +40,8 @@ export interface MadeView {
   readonly since: number;
   /** Time to make it, in milliseconds. */
   readonly cost: number;
+  /** The same by the clock of expiry, up to when the answer was given. */
+  readonly duration: number;
 }
 
 /** An address whose handlers read more than this is not cached: looking a view up would cost too much. */
@@ -64,6 +67,11 @@ export class ViewSlot {
   isOutage = false;
   /** Whether what was found has expired, and may be served only while another request makes it anew. */
   isStale = false;
+  /** When the view ends that this request makes early, in milliseconds since 1970; 0 if it does not. */
+  renews = 0;
+  readonly #early: Early | undefined;
+  /** When the record of the address ends that was found, in milliseconds since 1970. */
+  #recordEnds = Number.POSITIVE_INFINITY;
   /** What is known of the address. */
   #record: AddressRecord = { reads: [], stored: [] };
   /** What this request has for the reads of the record. */
@@ -75,12 +83,18 @@ export class ViewSlot {
   readonly #handed: KeptViews;
 
   /**
-   * @param view `keys`: of its address; `models`: those it shows; `request`: what reads find
+   * @param view `keys`: of its address; `models`: those it shows; `request`: what reads find; `early`: decides whether this request
+   * makes a view before it has expired
    * @param handed what another request has made for this one
    */
   constructor(
     engine: Engine,
-    view: { readonly keys: AddressKeys; readonly models: readonly Identity[]; readonly request: RequestValues },
+    view: {
+      readonly keys: AddressKeys;
+      readonly models: readonly Identity[];
+      readonly request: RequestValues;
+      readonly early: Early | undefined;
+    },
     handed: KeptViews = NONE,
   ) {
     this.#handed = handed;
@@ -89,6 +103,8 @@ export class ViewSlot {
     this.#keys = view.keys;
     this.#models = view.models;
     this.#request = view.request;
+    // What another has just made is served.
+    this.#early = handed.size > 0 ? undefined : view.early;
   }
 
   /**
@@ -154,7 +170,8 @@ export class ViewSlot {
   /** Returns what was found in entries if all of them may be served now. */
   #judged(entries: readonly Entry[], found: Here): Here | Promise<Here> {
     const verdicts = entries.map((entry) => this.#engine.entries.judge(entry, this.#reader));
-    if (verdicts.includes('invalid')) return undefined;
+    if (verdicts.includes('invalid') || (!verdicts.includes('outage') && this.#isEarly(entries.at(-1))))
+      return undefined;
     this.cost = costOf(entries.at(-1));
     const isValid = verdicts.every((verdict) => verdict === 'valid');
     const isKnown = isValid && entries.every(({ templates }) => templates.length === 0);
@@ -219,8 +236,8 @@ export class ViewSlot {
   }
 
   /**
-   * Returns the view that may be served while another request makes it anew, if there is one: its ttl is over, and its stale
-   * time is not.
+   * Returns the view that may be served while another request makes it anew, if there is one: this request would have made it
+   * early, or its ttl is over, and its stale time is not.
    */
   async findMeanwhile(): Promise<StoredView | undefined> {
     if (this.#guards.size > 0) return undefined;
@@ -281,7 +298,7 @@ export class ViewSlot {
   }
 
   #store(
-    { view, dependencies, since, cost }: MadeView,
+    { view, dependencies, since, cost, duration }: MadeView,
     youngest: Token,
     found: Found,
     record: AddressRecord,
@@ -289,12 +306,13 @@ export class ViewSlot {
     const { settings, entries } = this.#engine;
     const memoryKey = memoryKeyOf(this.#keys, textOf(found));
     const stored = this.#stored(found);
-    const entry = newEntry(settings, { html: writeView(view), cost, since, youngest }, dependencies);
+    const entry = newEntry(settings, { html: writeView(view), cost, duration, since, youngest }, dependencies);
     if (entry.expires <= settings.now()) return 'expired';
     if (!entries.fits(memoryKey, entry)) return 'too large';
     const kept = new Map<string, readonly KeyedEntry[]>([[memoryKey, [{ entry, stored }]]]);
-    if (record !== this.#record) {
-      const made = { html: writeRecord(record), cost: 0, since, youngest };
+    // Without its record a view cannot be found.
+    if (record !== this.#record || (found.length > 0 && this.#recordEnds < entry.expires)) {
+      const made = { html: writeRecord(record), cost: 0, duration: 0, since, youngest };
       const base = newEntry(settings, made, this.#ownDependencies(entry));
       kept.set(this.#keys.memoryKey, [{ entry: base, stored: this.#stored([]) }]);
     }
@@ -324,14 +342,11 @@ export class ViewSlot {
   async #read(found: Found): Promise<StoredView | AddressRecord | undefined> {
     const { entries } = this.#engine;
     const here = this.#here(found);
-    if (here !== undefined && (await this.#mayServeHere(here))) {
-      this.cost = costOf(here);
-      return viewOf(here);
-    }
+    if (here !== undefined && (await this.#mayServeHere(here))) return this.#served(here, found);
     if (!entries.areShared) return undefined;
     const stored = this.#stored(found);
     const entry = await this.#far(stored);
-    if (entry === undefined || (await this.#judge(entry)) !== 'valid') return undefined;
+    if (entry === undefined || (await this.#judge(entry)) !== 'valid' || this.#isEarly(entry)) return undefined;
     entries.keep({
       kept: NONE,
       found: new Map([[memoryKeyOf(this.#keys, textOf(found)), [{ entry, stored }]]]),
@@ -339,8 +354,20 @@ export class ViewSlot {
       reader: this.#reader,
       held: new Set(),
     });
+    return this.#served(entry, found);
+  }
+
+  #served(entry: Entry, found: Found): StoredView | AddressRecord | undefined {
+    if (found.length === 0) this.#recordEnds = entry.expires;
     this.cost = costOf(entry);
     return viewOf(entry);
+  }
+
+  /** Whether this request makes a valid view anew. The record of an address takes no time to make. */
+  #isEarly(entry: Entry | undefined): boolean {
+    if (entry === undefined || !this.#early?.isDue(entry, 0)) return false;
+    this.renews = Math.max(this.renews, entry.expires);
+    return true;
   }
 
   /** Returns what the store has under a key. */
@@ -357,7 +384,7 @@ export class ViewSlot {
   async #mayServeHere(entry: Entry): Promise<boolean> {
     const verdict = await this.#judge(entry);
     if (verdict === 'outage') this.isOutage = true;
-    return verdict === 'valid' || verdict === 'outage';
+    return verdict === 'outage' || (verdict === 'valid' && !this.#isEarly(entry));
   }
 
   /** @param judge judges its tokens and its end */

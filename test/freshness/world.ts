@@ -228,6 +228,8 @@ export class World {
       },
       memory: this.#memory ? { maxBytes: 1_000_000 } : false,
       outage: `${this.#outage}ms`,
+      // Every order must go the same way each time.
+      early: 0,
     });
     const env = sweeper.install(new nunjucks.Environment(new ObjectLoader(templates) as nunjucks.ILoader));
     this.#sites.set(key, { sweeper, env });

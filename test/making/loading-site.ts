@@ -89,3 +89,41 @@ export function loadingSites() {
     return site;
   };
 }
+
+/**
+ * Renders a page whose loads give these rows, and waits until its entries are stored.
+ *
+ * @param milliseconds how long each load takes
+ */
+export async function loaded(
+  site: LoadingSite,
+  rows: readonly number[],
+  context: object = {},
+  name?: string,
+  milliseconds = 0,
+) {
+  let open = site.loads.length;
+  let isDone = false;
+  const page = site.visit(context, name).finally(() => {
+    isDone = true;
+  });
+  await vi.waitUntil(
+    () => {
+      if (site.loads.length > open) site.clock.advance(milliseconds);
+      for (const load of site.loads.slice(open)) load.open(rows);
+      open = site.loads.length;
+      return isDone;
+    },
+    { interval: 1 },
+  );
+  await site.sweeper.idle();
+  return page;
+}
+
+/** Pages that are rendered without a load of their own. */
+export async function shown(site: LoadingSite, count: number, context: object = {}, name?: string) {
+  const { started } = site;
+  const html = await Promise.all(Array.from({ length: count }, () => site.visit(context, name)));
+  expect(site.started).toBe(started);
+  return html;
+}

@@ -3,31 +3,13 @@ import { TestingStore } from 'nunjucks-cachesweeper/testing';
 import { describe, expect, test, vi } from 'vitest';
 import { Article } from '../support/models.ts';
 import { Clock, gate, SETTLED } from '../waiting/support.ts';
-import { kinds, type LoadingOptions, type LoadingSite, loadingSites } from './loading-site.ts';
+import { kinds, type LoadingOptions, loaded, loadingSites, shown } from './loading-site.ts';
 
 const siteOf = loadingSites();
 const TTL = 500_000;
 const STALE = 60_000;
 const PAGE =
   '{% cachesweeper article 500 stale="1m" %}{{ lang }}{% for row in rows() %}{{ row }}{% endfor %}{% endcachesweeper %}';
-
-/** Renders a page whose loads give these rows, and waits until its entries are stored. */
-async function loaded(site: LoadingSite, rows: readonly number[], context: object = {}, name?: string) {
-  const before = site.loads.length;
-  let isDone = false;
-  const page = site.visit(context, name).finally(() => {
-    isDone = true;
-  });
-  await vi.waitUntil(
-    () => {
-      for (const load of site.loads.slice(before)) load.open(rows);
-      return isDone;
-    },
-    { interval: 1 },
-  );
-  await site.sweeper.idle();
-  return page;
-}
 
 /** A site that has these pages in its cache, from now on for their ttl. */
 async function cached(
@@ -44,14 +26,6 @@ async function cached(
   for (const context of contexts) await loaded(site, [1], context, name);
   site.reports.length = 0;
   return site;
-}
-
-/** Pages that are rendered without a load of their own. */
-async function shown(site: LoadingSite, count: number, context: object = {}, name?: string) {
-  const { started } = site;
-  const html = await Promise.all(Array.from({ length: count }, () => site.visit(context, name)));
-  expect(site.started).toBe(started);
-  return html;
 }
 
 describe.each(Object.entries(kinds))('%s', (_kind, options) => {

@@ -26,6 +26,7 @@ const entryOf = (html: string): Entry => ({
   provisional: false,
   holes: [],
   microseconds: 0,
+  duration: 0,
 });
 
 /** Counts what zlib is asked to do. */

@@ -302,7 +302,7 @@ export const readMutants = {
     rule: 'an entry is served only where its reads would be the same',
     edits: edit(
       'render/fragments.ts',
-      "const verdict = this.#judge(use, own.entry);\n      if (verdict === 'not here') return render.leaveOut();",
+      "const verdict = this.#judge(use, own.entry, this.#asMade);\n      if (verdict === 'not here') return render.leaveOut();",
       'const verdict = this.#entries.judge(own.entry, render.reader);',
     ),
     foundBy: ['inputs', 'one row twice on a page'],

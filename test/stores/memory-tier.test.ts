@@ -15,6 +15,7 @@ function entry(html: string, more: Partial<Entry> = {}): Entry {
     provisional: false,
     holes: [],
     microseconds: 1_000,
+    duration: 0,
     ...more,
   };
 }

@@ -34,6 +34,7 @@ function entry(more: Partial<Entry> = {}): Entry {
     provisional: false,
     holes: [],
     microseconds: 0,
+    duration: 0,
     ...more,
   };
 }

@@ -40,6 +40,8 @@ class Patience {
 export class Maker {
   readonly #around: Maker | undefined;
   readonly patience: Patience;
+  /** Until when what it makes early was to live: milliseconds since 1970, 0 if it makes nothing early. */
+  renews = 0;
   readonly #makings = new Map<Begun, Keeper<never>>();
 
   /** Whether it renders for a lazy of a page. */
@@ -78,6 +80,11 @@ export class Maker {
   *#open(): Iterable<Begun> {
     if (this.#around !== undefined) yield* this.#around.#open();
     for (const making of this.#makings.keys()) if (making.result === undefined) yield making;
+  }
+
+  /** The same, with what those make for whom it renders. */
+  get renewsAround(): number {
+    return Math.max(this.renews, this.#around?.renewsAround ?? 0);
   }
 
   add<M extends Begun>(making: M, keeper: Keeper<M>): void {
