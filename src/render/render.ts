@@ -32,6 +32,8 @@ export class Pass {
 /** What a render does about the lease of a fragment: it waits, asks again, or makes the entry. */
 export interface LeaseState {
   readonly waits?: Promise<unknown>;
+  /** The lease that it may hold. */
+  readonly held?: string;
   /** How often it has asked for leases of this fragment in vain. */
   readonly asked?: number;
   /** The lease that it has asked for last, and how many makers of that have ended without an entry for it. */
@@ -75,6 +77,8 @@ export class Render {
   readonly leases: Map<string, LeaseState> = new Map();
   /** Answers about leases that others have asked for and it has waited for, by memory key. */
   readonly answers: Map<string, Promise<unknown>[]> = new Map();
+  /** Whether the store has not answered when it was asked for a lease. It is not waited for again. */
+  hasAskedInVain = false;
   /** Leases that it holds. */
   readonly held: Set<string> = new Set();
   /** Called with leases that it holds when it ends without having stored anything under them. */

@@ -49,12 +49,19 @@ export class FragmentLeases {
     const { render, key } = use;
     const state = render.leases.get(key.memoryKey);
     if (state?.waits !== undefined) return state.waits;
-    if (state !== undefined && state.asked === undefined) return undefined;
+    if (render.hasAskedInVain || (state !== undefined && state.asked === undefined)) return undefined;
     // Once it is known what a variant reads, it has another lease.
     const tries = state?.lease === lease ? (state.tries ?? 0) : 0;
     const waits = this.#ask(use, lease, { asked: state?.asked ?? 0, tries }, bodies);
     render.leases.set(key.memoryKey, { waits });
     return waits;
+  }
+
+  /** What a body has made cannot be kept: nobody is to wait until its page has ended. */
+  refuse({ render, key }: Use): void {
+    // While data is missing, a body may do what it does not do with them.
+    const lease = render.isOpen ? undefined : render.leases.get(key.memoryKey)?.held;
+    if (lease !== undefined && render.held.delete(lease)) void this.#leases.end([lease], 'free');
   }
 
   async #ask(
@@ -67,6 +74,7 @@ export class FragmentLeases {
     const lease = Leases.again(first, tries);
     const taken = await this.#take(lease, bodies);
     if (render.isFinished) return taken === 'lost' ? undefined : this.#leases.end([lease], 'free');
+    if (taken === 'unknown') render.hasAskedInVain = true;
     if (taken !== 'lost') {
       render.held.add(lease);
       for (const body of bodies) body.begin();
@@ -75,7 +83,7 @@ export class FragmentLeases {
     else await undefined;
     const left = this.#wait - maker.patience.waited;
     if (taken !== 'lost' || maker.isInLazy || maker.oldest !== Number.POSITIVE_INFINITY || left <= 0) {
-      leases.set(key.memoryKey, {});
+      leases.set(key.memoryKey, taken === 'lost' ? {} : { held: lease });
       return;
     }
     maker.patience.begin();

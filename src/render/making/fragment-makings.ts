@@ -132,6 +132,7 @@ export class FragmentMakings {
   /** A body was rendered and cannot be kept. */
   refused(use: Use): void {
     for (const making of this.#madeBy(use)) if (making.maker === use.render.maker) this.#makings.refuse(making);
+    this.#leases?.refuse(use);
   }
 
   /** Returns what this use of a tag is the maker of, also where it was too slow. */
