@@ -35,6 +35,8 @@ export interface LeaseState {
   readonly waits?: Promise<unknown>;
   /** Another process has it. The render shows what there is meanwhile. */
   readonly isElsewhere?: true;
+  /** The lease that it may hold. */
+  readonly held?: string;
   /** How often it has asked for leases of this fragment in vain. */
   readonly asked?: number;
   /** The lease that it has asked for last, and how many makers of that have ended without an entry for it. */
@@ -78,6 +80,8 @@ export class Render {
   readonly leases: Map<string, LeaseState> = new Map();
   /** Answers about leases that others have asked for and it has waited for, by memory key. */
   readonly answers: Map<string, Promise<unknown>[]> = new Map();
+  /** Whether the store has not answered when it was asked for a lease. It is not waited for again. */
+  hasAskedInVain = false;
   /** Leases that it holds. */
   readonly held: Set<string> = new Set();
   /** Called with leases that it holds when it ends without having stored anything under them. */

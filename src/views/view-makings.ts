@@ -87,6 +87,7 @@ export class ViewMakings {
   ): Promise<'make' | 'look' | { readonly meanwhile: View }> {
     const leases = this.#leases;
     if (leases === undefined || tries >= MAX_LEASES || this.#isInTransaction()) return 'make';
+    if (this.#makings.isRefused(slot.what())) return 'make';
     const key = Leases.again(await slot.leaseKey(), tries);
     const taken = await leases.take(key);
     if (taken !== 'lost') slot.held.add(key);

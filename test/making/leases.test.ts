@@ -350,3 +350,36 @@ test('a lease that was taken, and not acknowledged, ends when its entry is there
   expect(await Promise.all(pages)).toEqual(['en1', 'en1']);
   expect(all.loads).toHaveLength(1);
 });
+
+test('nobody waits for what cannot be kept until its page has ended: after one load all others load at once', async () => {
+  const odd = () => Math.random();
+  const template =
+    '{% cachesweeper article 500 %}{% set n = rows()[0] %}{{ odd() }}{% endcachesweeper %}{% if n == 1 %}{{ slow() }}{% endif %}';
+  const all = await new Processes(3, kinds['a store in this process'](), template, LONG);
+  const slow = gate<string>();
+  const pages = [0, 1, 2].map((process) => all.visit(process, { odd, slow: lazy(() => slow.promise) }));
+  await all.until(1, 2);
+  all.loads[0]?.open([1]);
+  await all.until(3, 0);
+  for (const load of all.loads) load.open([2]);
+  slow.open('');
+  await Promise.all(pages);
+});
+
+test('a store that has not answered for a lease is not waited for a second time by the same page', async () => {
+  const template = [1, 2, 3].reduceRight(
+    (inside, i) =>
+      `{% cachesweeper article 500 ${i} %}{% if load(${i}) == ${i} %}${i}${inside}{% endif %}{% endcachesweeper %}`,
+    '',
+  );
+  const store = new TestingStore({
+    script: ({ method, kind }) =>
+      method === 'addMany' && kind === 'entry' ? { outcome: 'unknown' as const } : undefined,
+  });
+  const all = new Processes(1, { clock: new Clock(), storeOf: () => store }, template);
+  expect(await all.visit(0, { load: lazy(async (i: number) => i) })).toBe('123');
+  const asked = store.operations.filter(
+    ({ method, keys }) => method === 'addMany' && areLeases(keys.map((key) => ({ key }))),
+  );
+  expect(asked).toHaveLength(1);
+});

@@ -183,4 +183,18 @@ describe.each(frameworks)('%s', (_name, start) => {
     expect(new Set(await Promise.all(visits))).toEqual(new Set([`of ${ran[0]}`]));
     expect(ran).toHaveLength(1);
   });
+
+  test('no lease is asked for what could not be kept lately', async () => {
+    const store = new TestingStore();
+    const handler: Handler = (call) => {
+      call.set('Set-Cookie', 'a=b');
+      call.send('page');
+    };
+    const { get } = await running([{ path: '/page', handler }], {}, { store, maxDataAge: '1ms' });
+    const leases = () => store.operations.splice(0).filter(({ keys }) => keys.some((key) => key.includes(':lease:')));
+    await get('/page');
+    expect(leases().map(({ method }) => method)).toEqual(['addMany', 'setMany']);
+    await get('/page');
+    expect(leases()).toEqual([]);
+  });
 });

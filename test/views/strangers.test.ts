@@ -32,7 +32,8 @@ function changed(key: string, { value }: Stored, change: (head: Head) => unknown
 /** Returns the entries whose keys begin like this. Memcached's list may lack what was written a moment ago. */
 async function entriesOf(beginning: string): Promise<[string, Stored][]> {
   for (let tries = 0; tries < 100; tries++) {
-    const own = [...(await intruder.all())].filter(([key]) => key.startsWith(beginning) && !key.includes(':lease:'));
+    const isEntry = ([key]: [string, Stored]) => key.startsWith(beginning) && !key.includes(':lease:');
+    const own = [...(await intruder.all())].filter(isEntry);
     if (own.length > 0) return own;
   }
   throw new Error(`the server lists no ${beginning}`);

@@ -57,6 +57,13 @@ export class FragmentLeases {
     return waits;
   }
 
+  /** What a body has made cannot be kept: nobody is to wait until its page has ended. */
+  refuse({ render, key }: Use): void {
+    // While data is missing, a body may do what it does not do with them.
+    const lease = render.isOpen ? undefined : render.leases.get(key.memoryKey)?.held;
+    if (lease !== undefined && render.held.delete(lease)) void this.#leases.end([lease], 'free');
+  }
+
   /** @param others bodies that may be shown as they were while another process makes this one */
   async #ask(
     { render, key }: Use,
@@ -77,6 +84,7 @@ export class FragmentLeases {
     if (taken === 'late') void taking.then(hold);
     else hold(taken);
     if (render.isFinished) return;
+    if (taken === 'unknown' || taken === 'late') render.hasAskedInVain = true;
     if (taken !== 'lost') for (const body of bodies) body.begin();
     // What was asked for together is answered together: whether this render has another lease is known in the next turn.
     else await undefined;
@@ -88,7 +96,7 @@ export class FragmentLeases {
     }
     const left = this.#wait - maker.patience.waited;
     if (taken !== 'lost' || maker.isInLazy || maker.oldest !== Number.POSITIVE_INFINITY || left <= 0) {
-      leases.set(key.memoryKey, {});
+      leases.set(key.memoryKey, taken === 'lost' ? {} : { held: lease });
       return;
     }
     maker.patience.begin();

@@ -126,6 +126,7 @@ export class FragmentMakings {
         if (leases === undefined || leaseOf === undefined || body.uncached !== undefined) return undefined;
         const state = render.leases.get(key.memoryKey);
         if (state !== undefined && state.asked === undefined && state.isElsewhere !== true) return state.waits;
+        if (render.hasAskedInVain) return undefined;
         const variant = variantOf(use, this.#shapeOf(key.place));
         if (this.#makings.isRefused({ memoryKey: key.memoryKey, variant })) return undefined;
         const lease = leaseOf();
@@ -145,6 +146,7 @@ export class FragmentMakings {
   /** A body was rendered and cannot be kept. */
   refused(use: Use): void {
     for (const making of this.#madeBy(use)) if (making.maker === use.render.maker) this.#makings.refuse(making);
+    this.#leases?.refuse(use);
   }
 
   /** Returns what another page is making, or has made, of this fragment in this variant. */
