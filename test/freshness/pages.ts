@@ -33,6 +33,10 @@ const pages = {
   // The outer body cannot see the model: what the inner tag names is all that it knows of it.
   listed: `[${fragment('article 0', row('article'), '{% include "list" %}')}]`,
   depends: `[${fragment('article 0', `${row('article')}{% depends author %},${row('author')}`)}]`,
+  // What it depends on is known before it loads: others wait for it meanwhile.
+  loads: `[${fragment('article 0', `{% depends author %}${row('author', 'load("Author")')}`)}]`,
+  // Of two rows one is loaded first, and may be old when the other is there.
+  'loads two': `[${fragment('article 0', `{% depends author %}${row('author', 'load("Author")')},${row('article', 'load("Article")')}`)}]`,
 };
 
 export type Page = keyof typeof pages;
@@ -50,4 +54,13 @@ export const rowsOf: Readonly<Record<Page, readonly (keyof typeof models)[]>> = 
   lazy: ['Article', 'Comment'],
   listed: ['Article', 'Comment'],
   depends: ['Article', 'Author'],
+  loads: ['Author'],
+  'loads two': ['Article', 'Author'],
+};
+
+/** The rows that a page has without their versions, which its lazy loads; the others are there when it begins. */
+export const loadedBy: Readonly<Partial<Record<Page, readonly (keyof typeof models)[]>>> = {
+  lazy: ['Article', 'Comment'],
+  loads: ['Article', 'Author'],
+  'loads two': ['Article', 'Author'],
 };
