@@ -75,7 +75,8 @@ describe('an entry', () => {
   test('whose tokens are not known is not served stale: they are asked for, or it is not', () => {
     const one = entry();
     now = NOW + 12_000;
-    const reads = (token: ReturnType<TokenReader['token']>) => ({ token: () => token, lastRead: () => undefined }) as unknown as TokenReader;
+    const reads = (token: ReturnType<TokenReader['token']>) =>
+      ({ token: () => token, lastRead: () => undefined }) as unknown as TokenReader;
     expect(entries.judgeStale(one, reads(PENDING))).toBe('pending');
     expect(entries.judgeStale(one, reads(UNKNOWN))).toBe('invalid');
   });
