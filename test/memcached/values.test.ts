@@ -100,7 +100,7 @@ describe('on a real Memcached', () => {
 });
 
 describe('on the wire', () => {
-  test('ttls are whole seconds, at most 30 days; keys of tokens and entries differ and are at most 250 bytes', async () => {
+  test('ttls are whole seconds and one more, at most 30 days; keys of tokens and entries differ and are at most 250 bytes', async () => {
     const server = await ScriptedServer.start();
     const store = storeOf(server.address);
     const ttls = [0, 1, 1.5, 2_592_000, 2_592_001, 1e12, -5];
@@ -110,7 +110,7 @@ describe('on the wire', () => {
       CALL,
     );
     expect(server.take(0x01).map(({ extras }) => extras.readUInt32BE(4))).toEqual([
-      0, 1, 2, 2_592_000, 2_592_000, 2_592_000, 1,
+      0, 2, 3, 2_592_000, 2_592_000, 2_592_000, 1,
     ]);
     const long = 'x'.repeat(250);
     for (const kind of ['entry', 'token'] as const) {

@@ -160,7 +160,8 @@ function found({ status, value }: Packet): Lookup {
 function pack(kind: Kind, { key, value, ttl }: StoreItem): WriteRequest {
   // Memcached forgets after 30 days at most. That is safe: entries carry their own expiry, and a token that is gone
   // makes no entry valid.
-  const expires = ttl === 0 ? 0 : Math.max(1, Math.min(Math.ceil(ttl), MAX_TTL));
+  // It counts seconds of a clock that ticks once a second, so that the first may be over at once.
+  const expires = ttl === 0 ? 0 : Math.min(Math.max(0, Math.ceil(ttl)) + 1, MAX_TTL);
   return { key: storedKey(kind, key), value, expires };
 }
 
