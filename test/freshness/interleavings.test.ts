@@ -1,6 +1,6 @@
 import { CacheSweeper, lazy } from 'nunjucks-cachesweeper';
 import { describe, expect, test, vi } from 'vitest';
-import { sized } from '../support/long.ts';
+import { isDeep, sized } from '../support/long.ts';
 import { families, scenariosOf } from './scenarios.ts';
 import { search } from './search.ts';
 import { World } from './world.ts';
@@ -31,6 +31,6 @@ test('in these orders everything happened that the promises are about', () => {
   const lost = ['read token unknown', 'bump unknown', 'bump lost', 'bump late', 'add token late', 'add entry lost'];
   for (const what of often) expect(totals.get(what), what).toBeGreaterThan(100);
   expect(totals.get('outage')).toBeGreaterThan(0);
-  expect(totals.get('stale')).toBeGreaterThan(0);
+  if (isDeep) expect(totals.get('stale')).toBeGreaterThan(0);
   for (const what of lost) expect(totals.get(what), what).toBeGreaterThan(10);
 });

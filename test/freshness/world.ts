@@ -7,6 +7,7 @@ import { loading, models, type Page, rowsOf, templates } from './pages.ts';
 import type { Actor, Outcome, Scenario, Type } from './scenario.ts';
 import { sleeper } from './sleeper.ts';
 import { type Choose, Steps } from './steps.ts';
+import { withoutTimers } from './timers.ts';
 
 export type Library = Pick<typeof library, 'CacheSweeper' | 'lazy'>;
 const MAX_DATA_AGE = 3_000;
@@ -60,10 +61,15 @@ export class World {
     const steps = new Steps(scenario.faults ?? 0);
     this.#steps = steps;
     sleeper.sleep = async () => void (await steps.turn('try again', {}));
-    const started = scenario.actors.map((actor, i) => steps.act(`${actor.does}${i}`, () => this.#act(actor, `r${i}`)));
-    const isWhole = await steps.schedule(choose);
-    await steps.free();
-    await Promise.all(started);
+    const isWhole = await withoutTimers(async (pass) => {
+      const started = scenario.actors.map((actor, i) =>
+        steps.act(`${actor.does}${i}`, () => this.#act(actor, `r${i}`)),
+      );
+      const whole = await steps.schedule(choose);
+      await steps.free();
+      await pass(Promise.all(started));
+      return whole;
+    });
     await this.#settleBumps();
     sleeper.sleep = undefined;
     if (!isWhole) return undefined;
