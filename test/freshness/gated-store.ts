@@ -5,6 +5,10 @@ import type { Steps, Touches, Way } from './steps.ts';
 export class Server {
   readonly values: Map<string, { readonly value: Uint8Array; readonly expires: number }> = new Map();
 
+  forgetEntries(): void {
+    for (const key of this.values.keys()) if (key.startsWith('entry ')) this.values.delete(key);
+  }
+
   forgetTokens(names?: readonly string[]): void {
     for (const key of this.values.keys()) {
       if (key.startsWith('token ') && (names === undefined || names.some((name) => key === tokenKey(name)))) {
@@ -30,6 +34,8 @@ export interface Stage {
   readonly readTokens: () => void;
   /** Tokens were asked for, and nobody answered. */
   readonly askedInVain: () => void;
+  /** Something was said about leases. */
+  readonly toldOfLeases: () => void;
   /** Calls and what became of them. */
   readonly counts: Map<string, number>;
 }
@@ -53,7 +59,8 @@ export class GatedStore implements Store {
 
   getMany(kind: Kind, keys: readonly string[]): Promise<readonly Lookup[]> {
     const touches = { process: this.#process, reads: keys.map((key) => `${kind} ${key}`) };
-    return this.#call<Lookup>(`read ${kind}`, touches, ['unknown', 'slow'], keys, { state: 'unknown' }, (key) => {
+    const label = areLeases(keys) ? 'look at leases' : `read ${kind}`;
+    return this.#call<Lookup>(label, touches, ['unknown', 'slow'], keys, { state: 'unknown' }, (key) => {
       const value = this.#read(kind, key);
       return value === undefined ? { state: 'missing' } : { state: 'found', value };
     });
@@ -63,7 +70,7 @@ export class GatedStore implements Store {
     const isBump = kind === 'token';
     const writes = items.map(({ key }) => `${kind} ${key}`);
     const touches = { process: this.#process, writes: isBump ? [...writes, 'bumps'] : writes };
-    const label = isBump ? 'bump' : 'store';
+    const label = isBump ? 'bump' : areLeases(keysOf(items)) ? 'tell of leases' : 'store';
     return this.#call<boolean>(label, touches, ['unknown', 'lost', 'late'], keysOf(items), false, (_key, i) => {
       this.#write(kind, items[i] as StoreItem);
       return true;
@@ -73,7 +80,7 @@ export class GatedStore implements Store {
   addMany(kind: Kind, items: readonly StoreItem[]): Promise<readonly Added[]> {
     const touches = { process: this.#process, writes: items.map(({ key }) => `${kind} ${key}`) };
     return this.#call<Added>(
-      `add ${kind}`,
+      areLeases(keysOf(items)) ? 'take leases' : `add ${kind}`,
       touches,
       ['unknown', 'lost', 'late'],
       keysOf(items),
@@ -124,6 +131,7 @@ export class GatedStore implements Store {
       return keys.map(() => unknown);
     }
     const answers = carryOut();
+    if (label === 'take leases' || label === 'tell of leases') stage.toldOfLeases();
     if (way === 'slow') await stage.steps.turn(`${label} is answered`, { process: this.#process });
     if (answers.includes('exists' as T)) count(`${label} exists`);
     return way === 'lost' ? keys.map(() => unknown) : answers;
@@ -140,6 +148,10 @@ export class GatedStore implements Store {
     const expires = ttl === 0 ? Number.POSITIVE_INFINITY : time() + ttl * 1_000;
     server.values.set(`${kind} ${key}`, { value: Uint8Array.from(value), expires });
   }
+}
+
+function areLeases(keys: readonly string[]): boolean {
+  return keys.some((key) => key.includes(':lease:'));
 }
 
 function keysOf(items: readonly StoreItem[]): string[] {

@@ -193,6 +193,20 @@ export const mutants = {
     text: 'return age <= this.#outage ? read : undefined;',
     instead: 'return age >= 0 ? read : undefined;',
   },
+  'a waiter takes what another page has made as it is': {
+    foundBy: 'two readers who load two rows, in one process, a save of the one that they depend on',
+    protection: 'what another page has made is judged by the tokens of the page that waited',
+    file: 'render/fragments.ts',
+    text: "if (verdict !== 'valid') continue;\n      // This process",
+    instead: '// This process',
+  },
+  'a waiter takes what another process has made as it is': {
+    foundBy: 'two readers who load, in two processes, a save of what they depend on',
+    protection: 'what another process has made is judged by the tokens of the page that waited',
+    file: 'render/fragments.ts',
+    text: "if (verdict !== 'valid') return undefined;\n    addTo(found",
+    instead: 'addTo(found',
+  },
   'using= is not in the key': {
     foundBy: 'one reader, a save, the token is lost',
     protection: 'using: the attribute is part of the key',

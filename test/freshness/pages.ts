@@ -35,12 +35,13 @@ const pages = {
   // Its ttl is over when a scenario begins that begins warm.
   expiring: `[${fragment('article 30 stale="10m"', row('article', 'load("Article")'))}]`,
   depends: `[${fragment('article 0', `${row('article')}{% depends author %},${row('author')}`)}]`,
+  // What it depends on is known before it loads: others wait for it meanwhile.
+  loads: `[${fragment('article 0', `{% depends author %}${row('author', 'load("Author")')}`)}]`,
+  // Of two rows one is loaded first, and may be old when the other is there.
+  'loads two': `[${fragment('article 0', `{% depends author %}${row('author', 'load("Author")')},${row('article', 'load("Article")')}`)}]`,
 };
 
 export type Page = keyof typeof pages;
-
-/** Pages that load what they show when it is asked for. */
-export const loading: ReadonlySet<Page> = new Set<Page>(['lazy', 'expiring']);
 
 const list = fragment('"Comment" 0', '["Comment:{{ load("Comment").id }}",{{ load("Comment").version }}]');
 
@@ -56,4 +57,14 @@ export const rowsOf: Readonly<Record<Page, readonly (keyof typeof models)[]>> = 
   listed: ['Article', 'Comment'],
   expiring: ['Article'],
   depends: ['Article', 'Author'],
+  loads: ['Author'],
+  'loads two': ['Article', 'Author'],
+};
+
+/** The rows that a page has without their versions, which its lazy loads; the others are there when it begins. */
+export const loadedBy: Readonly<Partial<Record<Page, readonly (keyof typeof models)[]>>> = {
+  lazy: ['Article', 'Comment'],
+  expiring: ['Article'],
+  loads: ['Article', 'Author'],
+  'loads two': ['Article', 'Author'],
 };

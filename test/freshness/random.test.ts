@@ -36,8 +36,8 @@ const clock = fc.integer({ min: -500, max: 500 });
 const clocks = fc.oneof(fc.constant({}), fc.record({ a: clock, b: clock, c: clock }));
 
 const drawn: fc.Arbitrary<Scenario> = fc.record({
-  page: fc.constantFrom<Page>('plain', 'using', 'nested', 'lazy', 'depends'),
-  start: fc.constantFrom('cold' as const, 'warm' as const),
+  page: fc.constantFrom<Page>('plain', 'using', 'nested', 'lazy', 'depends', 'loads two'),
+  start: fc.constantFrom('cold' as const, 'warm' as const, 'tokens' as const),
   memory: fc.boolean(),
   faults: fc.integer({ min: 0, max: 3 }),
   clocks,

@@ -22,8 +22,11 @@ export type Actor =
 export interface Scenario {
   readonly page: Page;
   readonly actors: readonly Actor[];
-  /** What is there before: nothing, or everything in the store and in each process. Default: nothing. */
-  readonly start?: 'cold' | 'warm';
+  /**
+   * What is there before: nothing, or everything in the store and in each process, or tokens that are old, and no entries. Default:
+   * nothing.
+   */
+  readonly start?: 'cold' | 'warm' | 'tokens';
   /** Default: true. */
   readonly memory?: boolean;
   /** How many calls of the store may be lost, or carried out late. Default: 0. */

@@ -2,7 +2,7 @@ import { isDeep, isLong, sized } from '../support/long.ts';
 import type { Page } from './pages.ts';
 import type { Actor, Scenario, Type } from './scenario.ts';
 
-type Start = 'cold' | 'warm';
+type Start = NonNullable<Scenario['start']>;
 
 interface Family {
   readonly actors: readonly Actor[];
@@ -165,6 +165,23 @@ const all = {
     pages: ['plain'],
     morePages: ['plain', 'using', 'nested', 'depends'],
     starts: ['warm'],
+  },
+  'two readers who load, in one process, a save of what they depend on': {
+    isForCi: true,
+    actors: [reader('a'), reader('a'), save('b', 'Author')],
+    pages: ['loads'],
+    starts: ['tokens'],
+  },
+  'two readers who load two rows, in one process, a save of the one that they depend on': {
+    isLarge: true,
+    actors: [reader('a'), reader('a'), save('b', 'Author')],
+    pages: ['loads two'],
+    starts: ['tokens'],
+  },
+  'two readers who load, in two processes, a save of what they depend on': {
+    actors: [reader('a'), reader('b'), save('c', 'Author')],
+    pages: ['loads'],
+    starts: ['tokens'],
   },
   'two readers without a memory tier, a save, the token is lost': {
     isForCi: true,

@@ -3,16 +3,17 @@ import type * as library from 'nunjucks-cachesweeper';
 import { ObjectLoader } from '../support/loaders.ts';
 import { GatedStore, Server, type Stage, tokenKey } from './gated-store.ts';
 import { type Bump, CLOCK_SKEW, History, type Moment, type Rendered, type Shown } from './history.ts';
-import { loading, models, type Page, rowsOf, templates } from './pages.ts';
+import { loadedBy, models, type Page, rowsOf, templates } from './pages.ts';
 import type { Actor, Outcome, Scenario, Type } from './scenario.ts';
 import { sleeper } from './sleeper.ts';
 import { type Choose, Steps } from './steps.ts';
-import { withoutTimers } from './timers.ts';
 
 export type Library = Pick<typeof library, 'CacheSweeper' | 'lazy'>;
 const MAX_DATA_AGE = 3_000;
 /** By then nothing is provisional, and nothing late is served. */
 const SETTLED = 60_000;
+/** How long a process pauses between two looks at leases, in milliseconds. */
+const PAUSES: readonly number[] = [10, 20, 40];
 
 /** Some processes of one site, that go through one scenario after the other. */
 export class World {
@@ -33,6 +34,9 @@ export class World {
   #page: Page = 'plain';
   #memory = true;
   #outage = 0;
+  /** Pauses between two looks at leases of other processes. */
+  readonly #pauses = new Set<() => void>();
+  #isScheduled = false;
   #versions = new Map<string, number>();
   /** The ids of this scenario's rows: what earlier ones left in the memory of the processes is of other rows. */
   #id = 0;
@@ -43,33 +47,51 @@ export class World {
 
   /** Runs one scenario in one order; undefined when `choose` gave up. */
   async run(scenario: Scenario, choose: Choose): Promise<Outcome | undefined> {
-    if (scenario.outage === undefined) return this.#run(scenario, choose);
-    // An outage is over when either clock says so: the computer's own shall not have a say here.
     const { now } = performance;
-    performance.now = () => this.#time;
+    const { setTimeout } = globalThis;
+    // An outage is over when either clock says so: the computer's own shall not have a say here.
+    if (scenario.outage !== undefined) performance.now = () => this.#time;
+    const paused = (run: () => void, delay?: number, ...rest: []) =>
+      PAUSES.includes(delay ?? 0) ? this.#pause(run) : setTimeout(run, delay, ...rest);
+    globalThis.setTimeout = Object.assign(paused, setTimeout) as typeof setTimeout;
     try {
       return await this.#run(scenario, choose);
     } finally {
       performance.now = now;
+      globalThis.setTimeout = setTimeout;
     }
+  }
+
+  /**
+   * A process looks at leases of others again when something was said about any, or time has passed: looks in between show nothing
+   * new, and there would be no end of them.
+   */
+  #pause(run: () => void): void {
+    if (this.#isScheduled) this.#pauses.add(run);
+    else setImmediate(run);
+  }
+
+  #lookAgain(): void {
+    const pauses = [...this.#pauses];
+    this.#pauses.clear();
+    for (const run of pauses) run();
   }
 
   async #run(scenario: Scenario, choose: Choose): Promise<Outcome | undefined> {
     await this.#acquaint(scenario);
     this.#begin(scenario);
     if (scenario.start === 'warm') await this.#warm();
+    else if (scenario.start === 'tokens') await this.#makeTokens();
     const steps = new Steps(scenario.faults ?? 0);
     this.#steps = steps;
     sleeper.sleep = async () => void (await steps.turn('try again', {}));
-    const isWhole = await withoutTimers(async (pass) => {
-      const started = scenario.actors.map((actor, i) =>
-        steps.act(`${actor.does}${i}`, () => this.#act(actor, `r${i}`)),
-      );
-      const whole = await steps.schedule(choose);
-      await steps.free();
-      await pass(Promise.all(started));
-      return whole;
-    });
+    const started = scenario.actors.map((actor, i) => steps.act(`${actor.does}${i}`, () => this.#act(actor, `r${i}`)));
+    this.#isScheduled = true;
+    const isWhole = await steps.schedule(choose);
+    this.#isScheduled = false;
+    this.#lookAgain();
+    await steps.free();
+    await Promise.all(started);
     await this.#settleBumps();
     sleeper.sleep = undefined;
     if (!isWhole) return undefined;
@@ -128,6 +150,7 @@ export class World {
       case 'wait':
         await this.#steps.turn(`wait ${actor.milliseconds}`, { all: true });
         this.#time += actor.milliseconds;
+        this.#lookAgain();
     }
   }
 
@@ -138,13 +161,13 @@ export class World {
   }
 
   async #read(process: string, id: string, tellsSince: boolean, name = this.#page): Promise<void> {
-    const types = rowsOf[name];
-    const isLazy = loading.has(name);
-    if (!isLazy) await this.#steps.turn('read data', { reads: types.map((type) => `row ${type}`) });
+    const loaded = loadedBy[name] ?? [];
+    const types = rowsOf[name].filter((type) => !loaded.includes(type));
+    if (types.length > 0) await this.#steps.turn('read data', { reads: types.map((type) => `row ${type}`) });
     // The request arrived just before.
     const arrived = this.#now(process);
-    const reads = new Map(isLazy ? [] : types.map((type) => [this.#row(type), this.#reading(type)]));
-    const data = isLazy ? {} : this.#rows(types);
+    const reads = new Map(types.map((type) => [this.#row(type), this.#reading(type)]));
+    const data = this.#rows(types);
     await this.#steps.turn('begin', { reads: ['bumps'] });
     const since = tellsSince ? { since: arrived } : undefined;
     const render: Rendered = { id, process, began: this.#moment(), reads, ...since };
@@ -155,10 +178,16 @@ export class World {
       reads.set(this.#row(type), this.#reading(type));
       return this.#rows([type])[type.toLowerCase()];
     });
-    const context = { ...(isLazy ? this.#rows(types, 0) : data), load, by: id };
+    const context = { ...this.#rows(loaded, 0), ...data, load, by: id };
     const { sweeper, env } = this.#site(process);
+    const { coalesced } = sweeper.stats().making;
     const page = JSON.parse(await sweeper.render(env, name, context, since)) as Shown[];
     Object.assign(render, { page, ended: this.#moment() });
+    if (sweeper.stats().making.coalesced > coalesced) this.#count('handed over in a process');
+  }
+
+  #count(what: string): void {
+    this.#counts.set(what, (this.#counts.get(what) ?? 0) + 1);
   }
 
   async #save({ in: process, row: type, bump: kind = 'row' }: Extract<Actor, { does: 'save' }>): Promise<void> {
@@ -184,6 +213,13 @@ export class World {
   async #settleBumps(): Promise<void> {
     for (const { sweeper } of this.#sites.values()) await sweeper.idle();
     for (const bump of this.#history.bumps) bump.acknowledged ??= this.#moment();
+  }
+
+  /** Every name gets a token, which is old when something begins. What is made from then on is stored for good. */
+  async #makeTokens(): Promise<void> {
+    await this.#probeOnce('c', 'before-c');
+    this.#server.forgetEntries();
+    this.#time += SETTLED;
   }
 
   /** First every name gets a token; what is made when those are old is stored for good. */
@@ -268,6 +304,7 @@ export class World {
         const { render } = this.#doing.get(this.#steps.actor) ?? {};
         if (render !== undefined) render.hasAskedInVain = true;
       },
+      toldOfLeases: () => this.#lookAgain(),
       counts: this.#counts,
     };
   }

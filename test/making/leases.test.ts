@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { lazy } from 'nunjucks-cachesweeper';
 import { MemcachedStore } from 'nunjucks-cachesweeper/memcached';
 import { TestingStore } from 'nunjucks-cachesweeper/testing';
@@ -382,4 +383,50 @@ test('a store that has not answered for a lease is not waited for a second time 
     ({ method, keys }) => method === 'addMany' && areLeases(keys.map((key) => ({ key }))),
   );
   expect(asked).toHaveLength(1);
+});
+
+/** Known when the first page begins, and bumped while it loads; the lease knows nothing of it, because there is no entry that does. */
+const DEPENDS =
+  '{% cachesweeper article 500 %}{% depends author %}{% for row in rows() %}{{ row }}{% endfor %}{% endcachesweeper %}';
+
+test.each([
+  ['a process', 0],
+  ['another process', 1],
+])(
+  'who waits in %s for what a bump has not ended takes nothing that is older than its own tokens',
+  async (_where, other) => {
+    const author = new Article(9);
+    const all = new Processes(2, kinds['a store in this process'](), DEPENDS, LONG);
+    const first = all.visit(0, { author });
+    await all.until(1);
+    await all.sites[1]?.sweeper.invalidateCacheFor(author);
+    const second = all.visit(other, { author });
+    await all.until(1, 1);
+    all.loads[0]?.open([1]);
+    expect(await first).toBe('1');
+    await all.until(2, 0);
+    all.loads[1]?.open([2]);
+    expect(await second).toBe('2');
+  },
+);
+
+test('a store is asked in the asynchronous context of the visitor who asks, also when another one has just been answered', async () => {
+  const visitors = new AsyncLocalStorage<string>();
+  const asked: (string | undefined)[] = [];
+  class Traced extends TestingStore {
+    override getMany(...call: Parameters<TestingStore['getMany']>): ReturnType<TestingStore['getMany']> {
+      asked.push(visitors.getStore());
+      return super.getMany(...call);
+    }
+  }
+  const author = new Article(9);
+  const all = new Processes(1, { clock: new Clock(), storeOf: () => new Traced() }, DEPENDS, LONG);
+  const first = visitors.run('first', () => all.visit(0, { author }));
+  await all.until(1);
+  const second = visitors.run('second', () => all.visit(0, { author }));
+  await all.until(1, 1);
+  asked.splice(0);
+  all.loads[0]?.open([1]);
+  expect(await Promise.all([first, second])).toEqual(['1', '1']);
+  expect(new Set(asked)).toEqual(new Set(['second']));
 });

@@ -176,7 +176,8 @@ export class Renders implements TemplateSource {
             else if (error) fail(error);
             else succeed(html, body);
           };
-          void this.#wait(page).then(() => queueMicrotask(learnt), failLater);
+          // Nunjucks may be calling back for another page, whose visitor has nothing to do with what the store is asked.
+          void page.inContext(() => this.#wait(page)).then(() => queueMicrotask(learnt), failLater);
         } else if (error) {
           fail(error);
         } else {
