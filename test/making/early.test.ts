@@ -5,7 +5,16 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import { runs } from '../support/long.ts';
 import { Article } from '../support/models.ts';
 import { Clock, SETTLED } from '../waiting/support.ts';
-import { kinds, type LoadingOptions, type LoadingSite, loaded, loadingSites, PAGE, shown } from './loading-site.ts';
+import {
+  finished,
+  kinds,
+  type LoadingOptions,
+  type LoadingSite,
+  loaded,
+  loadingSites,
+  PAGE,
+  shown,
+} from './loading-site.ts';
 
 const siteOf = loadingSites();
 const TTL = 500_000;
@@ -34,12 +43,12 @@ async function made(
   return site;
 }
 
-/** Begins a page that is expected to load. */
-async function loading(site: LoadingSite, context: object = {}, name?: string) {
+/** A page that loads. */
+async function loading(site: LoadingSite, context: object = {}, name?: string): Promise<{ page: Promise<string> }> {
   const { started } = site;
   const page = site.visit(context, name);
   await site.until(started + 1);
-  return page;
+  return { page };
 }
 
 describe.each(Object.entries(kinds))('%s', (_kind, options) => {
@@ -73,8 +82,7 @@ describe.each(Object.entries(kinds))('%s', (_kind, options) => {
     const site = await made(PAGE, options());
     site.clock.advance(TTL - LOAD);
     drawing(5);
-    const maker = loading(site);
-    await site.settled();
+    const { page: maker } = await loading(site);
     expect(await shown(site, 5)).toEqual(Array(5).fill('en1'));
     drawing(0);
     expect(await shown(site, 2)).toEqual(['en1', 'en1']);
@@ -90,13 +98,10 @@ describe.each(Object.entries(kinds))('%s', (_kind, options) => {
     const site = await made(PAGE, options());
     site.clock.advance(TTL - LOAD);
     drawing(5);
-    const maker = loading(site);
-    await site.settled();
+    const { page: maker } = await loading(site);
     await site.sweeper.invalidateCacheFor(new Article(1));
-    const other = loading(site);
-    await site.settled();
-    for (const load of site.loads) load.open([2]);
-    expect(await Promise.all([maker, other])).toEqual(['en2', 'en2']);
+    const { page: other } = await loading(site);
+    expect(await finished(site, [2], [maker, other])).toEqual(['en2', 'en2']);
   });
 
   describe('what is inside and ends no later', () => {
@@ -132,11 +137,9 @@ describe.each(Object.entries(kinds))('%s', (_kind, options) => {
       const site = await made(templates, options(), own, 'outer.njk');
       site.clock.advance(TTL - LOAD);
       drawing(5);
-      const inner = loading(site, own, 'inner.njk');
-      await site.settled();
+      const { page: inner } = await loading(site, own, 'inner.njk');
       const outer = site.visit(own, 'outer.njk');
-      await site.settled();
-      expect(site.waiting).toBe(1);
+      await site.untilWaiting(1);
       site.loads.at(-1)?.open([2]);
       expect(await Promise.all([inner, outer])).toEqual(['2', '[2]']);
     });
@@ -155,7 +158,8 @@ describe.each(Object.entries(kinds))('%s', (_kind, options) => {
     const { started } = site;
     const pages = [0, 1, 2].map(() => site.visit({}, 'both.njk'));
     await site.until(started + 1);
-    await site.settled();
+    // Each shows it twice.
+    await site.untilWaiting(4);
     site.clock.advance(30 * LOAD);
     site.loads.at(-1)?.open([2]);
     expect(await Promise.all(pages)).toEqual(Array(3).fill('en2en2'));
@@ -196,8 +200,9 @@ describe.each(Object.entries(kinds))('%s', (_kind, options) => {
     const site = await made(PAGE, options());
     site.clock.advance(TTL - LOAD);
     drawing(2);
+    const { started } = site;
     const failing = site.visit().catch((error: Error) => error.message);
-    await site.settled();
+    await site.until(started + 1);
     site.loads.at(-1)?.fail(new Error('no database'));
     expect(await failing).toContain('no database');
     drawing(0);
@@ -223,8 +228,7 @@ test('what one process has made early, the other finds in the store when it draw
   clock.advance(TTL - LOAD);
   drawing(2);
   // While one makes it, the other does not.
-  const maker = loading(there);
-  await there.settled();
+  const { page: maker } = await loading(there);
   expect(await shown(here, 1)).toEqual(['en1']);
   there.loads.at(-1)?.open([2]);
   expect(await maker).toBe('en2');
@@ -271,8 +275,7 @@ test('whatever pages draw: they are served nothing that has expired, make early 
           continue;
         }
         if (!isOver) early++;
-        const page = loading(site);
-        await site.settled();
+        const { page } = await loading(site);
         if (!isOver) expect(await shown(site, meanwhile)).toEqual(Array(meanwhile).fill(`en${rows}`));
         expect(site.sweeper.stats().making).toMatchObject({ running: 1, waiting: 0 });
         site.clock.advance(takes);

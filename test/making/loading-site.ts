@@ -43,6 +43,11 @@ export class LoadingSite extends Site {
     await vi.waitUntil(() => this.started >= started, { interval: 1, timeout: 10_000 });
   }
 
+  /** Waits until this many pages wait for others. */
+  async untilWaiting(count: number): Promise<void> {
+    await vi.waitFor(() => expect(this.waiting).toBe(count), 10_000);
+  }
+
   /** Waits until nothing happens without a load. */
   async settled(): Promise<void> {
     for (let i = 0; i < 50; i++) await new Promise((resolve) => setImmediate(resolve));
@@ -88,6 +93,26 @@ export function loadingSites() {
     open.push(site);
     return site;
   };
+}
+
+/** Lets all loads that begin give these rows, until some pages are there. */
+export async function finished<T>(
+  site: LoadingSite,
+  rows: readonly number[],
+  pages: readonly Promise<T>[],
+): Promise<T[]> {
+  let isDone = false;
+  const all = Promise.all(pages).finally(() => {
+    isDone = true;
+  });
+  await vi.waitUntil(
+    () => {
+      for (const load of site.loads) load.open(rows);
+      return isDone;
+    },
+    { interval: 1, timeout: 10_000 },
+  );
+  return all;
 }
 
 /**

@@ -3,7 +3,7 @@ import { TestingStore } from 'nunjucks-cachesweeper/testing';
 import { describe, expect, test, vi } from 'vitest';
 import { Article } from '../support/models.ts';
 import { Clock, gate, SETTLED } from '../waiting/support.ts';
-import { kinds, type LoadingOptions, loaded, loadingSites, shown } from './loading-site.ts';
+import { finished, kinds, type LoadingOptions, loaded, loadingSites, shown } from './loading-site.ts';
 
 const siteOf = loadingSites();
 const TTL = 500_000;
@@ -52,8 +52,7 @@ describe.each(Object.entries(kinds))('%s', (_kind, options) => {
     const { started } = site;
     const pages = site.visits(4);
     await site.until(started + 1);
-    await site.settled();
-    expect(site.waiting).toBe(3);
+    await site.untilWaiting(3);
     site.loads.at(-1)?.open([2]);
     expect(await Promise.all(pages)).toEqual(Array(4).fill('en2'));
   });
@@ -78,8 +77,7 @@ describe.each(Object.entries(kinds))('%s', (_kind, options) => {
     expect(await shown(site, 1)).toEqual(['en1']);
     site.clock.advance(1);
     const late = site.visit();
-    await site.settled();
-    expect(site.waiting).toBe(1);
+    await site.untilWaiting(1);
     site.loads.at(-1)?.open([2]);
     expect(await Promise.all([maker, late])).toEqual(['en2', 'en2']);
   });
@@ -96,11 +94,7 @@ describe.each(Object.entries(kinds))('%s', (_kind, options) => {
     await site.until(started + 1);
     if (!isBefore) await site.sweeper.invalidateCacheFor(new Article(1));
     const others = site.visits(3);
-    await site.settled();
-    for (const load of site.loads) load.open([2]);
-    await site.settled();
-    for (const load of site.loads) load.open([2]);
-    expect(await Promise.all([maker, ...others])).toEqual(Array(4).fill('en2'));
+    expect(await finished(site, [2], [maker, ...others])).toEqual(Array(4).fill('en2'));
     expect(site.outcomesOfAll).not.toContain('stale');
   });
 
@@ -126,11 +120,16 @@ describe.each(Object.entries(kinds))('%s', (_kind, options) => {
     const { started } = site;
     const slow = gate<string>();
     let isLoaded = false;
-    const maker = site.visit({ slow: lazy(() => slow.promise), isLoaded: () => isLoaded }, 'slow.njk');
+    let isAsked = false;
+    const wait = lazy(() => {
+      isAsked = true;
+      return slow.promise;
+    });
+    const maker = site.visit({ slow: wait, isLoaded: () => isLoaded }, 'slow.njk');
     await site.until(started + 1);
     isLoaded = true;
     site.loads.at(-1)?.open([2]);
-    await site.settled();
+    await vi.waitFor(() => expect(isAsked).toBe(true), 10_000);
     expect(await shown(site, 1)).toEqual(['en2']);
     slow.open('slow');
     expect(await maker).toBe('en2slow');
@@ -157,8 +156,7 @@ describe.each(Object.entries(kinds))('%s', (_kind, options) => {
     const first = site.visit();
     await site.until(before + 1);
     const second = site.visit();
-    await site.settled();
-    expect(site.waiting).toBe(1);
+    await site.untilWaiting(1);
     site.loads.at(-1)?.open([2]);
     expect(await Promise.all([first, second])).toEqual(['en2', 'en2']);
     expect(site.outcomesOfAll).not.toContain('stale');
@@ -171,8 +169,7 @@ describe.each(Object.entries(kinds))('%s', (_kind, options) => {
     const { started } = site;
     const pages = [site.visit({ end: null }), site.visit({ end: null })];
     await site.until(started + 1);
-    await site.settled();
-    expect(site.waiting).toBe(1);
+    await site.untilWaiting(1);
     site.loads.at(-1)?.open([2]);
     expect(await Promise.all(pages)).toEqual(['en2', 'en2']);
   });
@@ -291,8 +288,7 @@ describe.each(Object.entries(kinds))('a fragment in another one, %s', (_kind, op
     const maker = site.visit(context, 'inner.njk');
     await site.until(started + 1);
     const outer = site.visit(context);
-    await site.settled();
-    expect(site.waiting).toBe(1);
+    await site.untilWaiting(1);
     site.loads.at(-1)?.open([2]);
     expect(await Promise.all([maker, outer])).toEqual(['2', '[2]']);
     await site.sweeper.idle();
@@ -325,9 +321,7 @@ describe.each(Object.entries(kinds))('a fragment in another one, %s', (_kind, op
     const maker = site.visit(context, 'inner.njk');
     await site.until(started + 1);
     const outer = site.visit({ ...context, part }, 'lazy.njk');
-    await site.settled();
-    for (const load of site.loads) load.open([2]);
-    expect(await Promise.all([maker, outer])).toEqual(['2', '2']);
+    expect(await finished(site, [2], [maker, outer])).toEqual(['2', '2']);
   });
 });
 
@@ -401,7 +395,7 @@ describe('two processes on one store', () => {
       const maker = there.visit({ ...context, ...visited }, name === 'kept.njk' ? 'inner.njk' : name);
       await there.until(started + 1);
       const waiting = here.visit({ ...context, ...visited }, name);
-      await vi.waitFor(() => expect(here.waiting).toBe(1), 10_000);
+      await here.untilWaiting(1);
       there.loads.at(-1)?.open([2]);
       expect([await maker, await waiting]).toEqual(old === '' ? ['2', '(2)'] : ['de2', 'de2']);
       expect(here.started).toBe(0);
