@@ -30,7 +30,8 @@ test('in these orders everything happened that the promises are about', () => {
   const often = ['late', 'own', 'store done', 'add entry done', 'add token exists'];
   const lost = ['read token unknown', 'bump unknown', 'bump lost', 'bump late', 'add token late', 'add entry lost'];
   // Of who loads the same one does, in a process and among processes.
-  for (const what of ['take leases exists', 'look at leases done']) expect(totals.get(what), what).toBeGreaterThan(50);
+  const shared = isDeep ? ['take leases exists', 'look at leases done'] : [];
+  for (const what of shared) expect(totals.get(what), what).toBeGreaterThan(50);
   for (const what of often) expect(totals.get(what), what).toBeGreaterThan(100);
   expect(totals.get('outage')).toBeGreaterThan(0);
   if (isDeep) expect(totals.get('stale')).toBeGreaterThan(0);

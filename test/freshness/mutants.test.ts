@@ -17,7 +17,6 @@ const SOON: readonly FamilyName[] = [
   'one reader, a save, the token is lost',
   'one reader, saves of a row and of one it depends on',
   'one reader that knows since when, a save by a clock that is a second late, 2 s pass',
-  'two readers in one process of what has expired, a save',
   'in an outage: one reader, a save in its process, a call fails',
 ];
 const names = all.filter((name) => isDeep || SOON.includes(mutants[name].foundBy));

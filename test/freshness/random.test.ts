@@ -37,7 +37,7 @@ const clocks = fc.oneof(fc.constant({}), fc.record({ a: clock, b: clock, c: cloc
 
 const drawn: fc.Arbitrary<Scenario> = fc.record({
   page: fc.constantFrom<Page>('plain', 'using', 'nested', 'lazy', 'depends', 'loads two'),
-  start: fc.constantFrom('cold' as const, 'warm' as const, 'tokens' as const),
+  start: fc.constantFrom('cold' as const, 'warm' as const),
   memory: fc.boolean(),
   faults: fc.integer({ min: 0, max: 3 }),
   clocks,

@@ -179,6 +179,7 @@ const all = {
     starts: ['tokens'],
   },
   'two readers who load, in two processes, a save of what they depend on': {
+    isForCi: true,
     actors: [reader('a'), reader('b'), save('c', 'Author')],
     pages: ['loads'],
     starts: ['tokens'],
