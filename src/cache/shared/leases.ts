@@ -91,7 +91,7 @@ export class Leases {
     if (other !== undefined) return other;
     if (this.isTaken(key)) return Promise.resolve('lost');
     const asking = new Promise<Taken>((resolve) => {
-      if (this.#asked.size === 0) queueMicrotask(() => void this.#send());
+      if (this.#asked.size === 0) process.nextTick(() => void this.#send());
       this.#asked.set(key, resolve);
     });
     this.#asking.set(key, asking);

@@ -2,8 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { EVERYTHING } from '../../model/names.ts';
 import { guardOf, isSparse } from '../../model/sparse-names.ts';
 import type { StoreItem } from '../../stores/store.ts';
+import { idleTime } from '../../util/idle-time.ts';
 import type { Sealer } from '../seal.ts';
 import { mintToken, type Token } from '../token.ts';
+import { Batcher } from './batcher.ts';
 import { CountedNames } from './counted-names.ts';
 import { type KnownName, KnownNames } from './known-names.ts';
 import { LastReads } from './last-reads.ts';
@@ -27,16 +29,19 @@ const LAST_RETRY = 1_000;
  */
 const SPARSE_TTL = 24 * 60 * 60;
 
-/** Result of reading tokens. A name that is missing in `tokens` could not be read. */
+/**
+ * Result of reading tokens, those of other callers among them. A name that was asked for and is missing in `tokens` could not be read.
+ */
 export interface TokensRead {
   readonly tokens: ReadonlyMap<string, Token>;
-  /** Names whose token this read made. Nothing can have been stored under these tokens. */
-  readonly fresh: ReadonlySet<string>;
+  /**
+   * Names whose token this read made. Nothing can have been stored under these tokens. Who goes by this takes the name out, so that of
+   * several callers one begins to make what depends on it, and the others find that.
+   */
+  readonly fresh: Set<string>;
   /** Sparse names that have no token. */
   readonly missing: ReadonlySet<string>;
 }
-
-const NONE: ReadonlySet<string> = new Set();
 
 /** Reads and bumps the tokens in the store, and retries bumps that the store did not acknowledge. */
 export class SharedTokens {
@@ -56,6 +61,7 @@ export class SharedTokens {
   #losses = 0;
   #retrying: Promise<void> | undefined;
   readonly #closing = new AbortController();
+  readonly #reads = new Batcher((names, timeout) => this.#read(names, timeout));
 
   /**
    * @param delivered called with the names of lost bumps that a retry has delivered
@@ -101,17 +107,26 @@ export class SharedTokens {
     return this.#bumping.size + this.#lost.size === 0 ? [] : names.filter((name) => this.isUncertain(name));
   }
 
-  /** Reads tokens; a name without one gets a new one, unless it is sparse. */
-  async read(names: readonly string[], timeout: number): Promise<TokensRead> {
+  /**
+   * Reads tokens; a name without one gets a new one, unless it is sparse. What is asked for in one turn is read together, after it was
+   * asked for: a page never gets a token that was read before it began.
+   *
+   * @param timeout milliseconds, from when the read is sent
+   */
+  read(names: readonly string[], timeout: number): Promise<TokensRead> {
+    return this.#reads.ask(names, timeout);
+  }
+
+  async #read(names: readonly string[], timeout: number): Promise<TokensRead> {
     const tokens = new Map<string, Token>();
     // Check before and after reading. A retry may succeed meanwhile; the token read before it is old but would look
     // certain.
     const uncertain = this.#uncertainOf(names);
-    const until = performance.now() + timeout;
+    const until = idleTime() + timeout;
     const { missing, damaged } = await this.#get(names, tokens, timeout);
     const made = missing.filter((name) => !isSparse(name));
     const hasAll = made.length === 0 && damaged.length === 0;
-    const fresh = hasAll ? NONE : await this.#make(made, damaged, tokens, until);
+    const fresh = hasAll ? new Set<string>() : await this.#make(made, damaged, tokens, until);
     for (const name of [...uncertain, ...this.#uncertainOf(names)]) tokens.delete(name);
     const without = missing.filter((name) => isSparse(name) && !uncertain.includes(name) && !this.isUncertain(name));
     return { tokens, fresh, missing: new Set(without) };
@@ -130,7 +145,7 @@ export class SharedTokens {
     timeout: number,
   ): Promise<ReadonlyMap<string, Token> | undefined> {
     const names = [...guards.keys()];
-    const until = performance.now() + timeout;
+    const until = idleTime() + timeout;
     const tokens = new Map<string, Token>();
     const making = this.#mint(names);
     const added = await this.#store.addMany('token', this.#items(names, making, ttl), timeout);
@@ -142,7 +157,7 @@ export class SharedTokens {
     // Read the guards last. A bump writes the guard before the name: if it came before the token that we have, the guard
     // has changed; if it came later, that token is gone. Each takes a call of its own, because a store may carry out a
     // batch in any order.
-    const left = () => Math.ceil(until - performance.now());
+    const left = () => Math.ceil(until - idleTime());
     if (others.length > 0) await this.#get(others, tokens, left());
     await this.#get([...new Set(names.map(guardOf))], tokens, left());
     const isSame = names.every((name) => tokens.has(name) && tokens.get(guardOf(name)) === guards.get(name));
@@ -158,9 +173,9 @@ export class SharedTokens {
     damaged: readonly string[],
     tokens: Map<string, Token>,
     until: number,
-  ): Promise<ReadonlySet<string>> {
+  ): Promise<Set<string>> {
     const fresh = new Set<string>();
-    const left = () => Math.ceil(until - performance.now());
+    const left = () => Math.ceil(until - idleTime());
     const making = this.#mint(missing);
     const repairing = this.#mint(damaged);
     // Limit the time, because a token includes its time. Written much later, it could overwrite a bump's younger token.
