@@ -231,7 +231,7 @@ export class StoreTokenReader implements TokenReader, Prefetching {
     const { tokens, fresh, missing } = await this.#sharedTokens.read(names, this.#budget.left);
     for (const known of asked) {
       known.token = tokens.get(known.name) ?? UNKNOWN;
-      if (fresh.delete(known.name)) this.#fresh.add(known.name);
+      if (fresh.has(known.name)) this.#fresh.add(known.name);
       if (missing.has(known.name)) this.#missing.add(known.name);
       else if (known.token === UNKNOWN) this.#unanswered.add(known.name);
     }

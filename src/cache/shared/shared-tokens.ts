@@ -34,14 +34,13 @@ const SPARSE_TTL = 24 * 60 * 60;
  */
 export interface TokensRead {
   readonly tokens: ReadonlyMap<string, Token>;
-  /**
-   * Names whose token this read made. Nothing can have been stored under these tokens. Who goes by this takes the name out, so that of
-   * several callers one begins to make what depends on it, and the others find that.
-   */
-  readonly fresh: Set<string>;
+  /** Names whose token this read made. Nothing can have been stored under these tokens. */
+  readonly fresh: ReadonlySet<string>;
   /** Sparse names that have no token. */
   readonly missing: ReadonlySet<string>;
 }
+
+const NONE: ReadonlySet<string> = new Set();
 
 /** Reads and bumps the tokens in the store, and retries bumps that the store did not acknowledge. */
 export class SharedTokens {
@@ -126,7 +125,7 @@ export class SharedTokens {
     const { missing, damaged } = await this.#get(names, tokens, timeout);
     const made = missing.filter((name) => !isSparse(name));
     const hasAll = made.length === 0 && damaged.length === 0;
-    const fresh = hasAll ? new Set<string>() : await this.#make(made, damaged, tokens, until);
+    const fresh = hasAll ? NONE : await this.#make(made, damaged, tokens, until);
     for (const name of [...uncertain, ...this.#uncertainOf(names)]) tokens.delete(name);
     const without = missing.filter((name) => isSparse(name) && !uncertain.includes(name) && !this.isUncertain(name));
     return { tokens, fresh, missing: new Set(without) };
@@ -173,7 +172,7 @@ export class SharedTokens {
     damaged: readonly string[],
     tokens: Map<string, Token>,
     until: number,
-  ): Promise<Set<string>> {
+  ): Promise<ReadonlySet<string>> {
     const fresh = new Set<string>();
     const left = () => Math.ceil(until - idleTime());
     const making = this.#mint(missing);
