@@ -1,4 +1,4 @@
-import type { StoreItem } from '../../stores/store.ts';
+import type { Lookup, StoreItem } from '../../stores/store.ts';
 import type { Sealer } from '../seal.ts';
 import type { SafeStore } from './safe-store.ts';
 
@@ -8,16 +8,18 @@ const LIFE = 2;
 const RENEWAL = 500;
 /** Seconds for which others are told what came of a lease. */
 const TOLD = 2;
-/** Pauses between two looks at leases of others, in milliseconds: behind the first look, and the longest. */
-const FIRST_PAUSE = 10;
-const LAST_PAUSE = 40;
+/** How long a lease of another process stays the same before its maker counts as dead, in milliseconds. */
+const DEAD_AFTER = 1_800;
+/** Shortest and longest pause between two looks at leases of others, in milliseconds. */
+const SHORTEST_PAUSE = 10;
+const LONGEST_PAUSE = 40;
+/** A pause is this share of the time since somebody began to wait, so that a quarter of the time is added to a wait at most. */
+const PAUSE_SHARE = 1 / 4;
 /** Longest time that a look may take, in milliseconds. A store that is slower costs more than it saves. */
 const LOOK_TIMEOUT = 100;
 
 /** What came of a lease: its entry is in the store; its maker has failed; the entry cannot be kept, so that nobody is to wait for it. */
 export type Ended = 'done' | 'failed' | 'free';
-/** What a lease says. */
-type Said = 'held' | Ended;
 
 /**
  * Result of asking for a lease. `unknown`: the store does not say. Who asks may hold it, does not wait, and ends it like one that is
@@ -29,6 +31,16 @@ export type Waited = Ended | 'gone';
 
 interface Held {
   readonly since: number;
+  /** How often it was renewed: others see by it that the maker is alive. */
+  renewals: number;
+}
+
+/** Callers that wait for a lease of another process. */
+interface Waiters {
+  readonly ends: Set<(waited: Waited) => void>;
+  /** What the lease said when it was looked at last, and since when, by `performance.now()`. */
+  said: string;
+  since: number;
 }
 
 /**
@@ -47,8 +59,11 @@ export class Leases {
   readonly #held = new Map<string, Held>();
   #renewing: Promise<unknown> | undefined;
   #renewal: NodeJS.Timeout | undefined;
-  readonly #waiters = new Map<string, Set<(waited: Waited) => void>>();
-  #pause = FIRST_PAUSE;
+  readonly #waiters = new Map<string, Waiters>();
+  /** When the last lease of these was begun to be waited for, by `performance.now()`. */
+  #youngest = 0;
+  /** Whether that was not looked at yet. */
+  #isNew = false;
   #polling = false;
   #isClosed = false;
 
@@ -63,7 +78,7 @@ export class Leases {
   /** How many leases this process holds, and how many callers wait for those of others. */
   get counts(): { readonly held: number; readonly waiting: number } {
     let waiting = 0;
-    for (const waiters of this.#waiters.values()) waiting += waiters.size;
+    for (const { ends } of this.#waiters.values()) waiting += ends.size;
     return { held: this.#held.size, waiting };
   }
 
@@ -101,7 +116,7 @@ export class Leases {
   async #send(): Promise<void> {
     const asked = this.#asked;
     this.#asked = new Map();
-    const items = [...asked.keys()].map((key) => this.#item(key, 'held'));
+    const items = [...asked.keys()].map((key) => this.#item(key, held(0), LIFE));
     const added = await this.#store.addMany('entry', items, this.#timeout);
     [...asked].forEach(([key, answer], i) => {
       this.#asking.delete(key);
@@ -118,7 +133,7 @@ export class Leases {
     if (this.#held.size === 0) clearInterval(this.#renewal);
     // A renewal that is carried out later would say that it is held.
     await this.#renewing;
-    const items = ended.map((key) => this.#item(key, said));
+    const items = ended.map((key) => this.#item(key, said, TOLD));
     await this.#store.setMany('entry', items, this.#timeout);
   }
 
@@ -129,18 +144,23 @@ export class Leases {
    */
   wait(key: string, patience: number): Promise<Waited> {
     return new Promise((resolve) => {
-      const waiters = this.#waiters.get(key) ?? new Set();
-      this.#waiters.set(key, waiters);
+      const known = this.#waiters.get(key);
+      const waiters = known ?? { ends: new Set(), said: '', since: performance.now() };
+      const { ends } = waiters;
       const end = (waited: Waited): void => {
         clearTimeout(timer);
-        waiters.delete(end);
-        if (waiters.size === 0) this.#waiters.delete(key);
+        ends.delete(end);
+        if (ends.size === 0) this.#waiters.delete(key);
         resolve(waited);
       };
       const timer = setTimeout(() => end('free'), patience);
-      // What is over already is told at once. Who joins others learns it together with them.
-      if (waiters.size === 0) this.#pause = 0;
-      waiters.add(end);
+      ends.add(end);
+      if (known === undefined) {
+        this.#waiters.set(key, waiters);
+        // What is over already is told at once. Who joins others learns it together with them.
+        this.#isNew = true;
+        this.#youngest = waiters.since;
+      }
       if (!this.#polling) void this.#poll();
     });
   }
@@ -150,13 +170,13 @@ export class Leases {
     this.#isClosed = true;
     clearInterval(this.#renewal);
     this.#held.clear();
-    for (const waiters of this.#waiters.values()) for (const end of waiters) end('free');
+    for (const { ends } of this.#waiters.values()) for (const end of ends) end('free');
   }
 
   #hold(key: string): void {
     if (this.#isClosed) return;
     if (this.#held.size === 0) this.#renewal = setInterval(() => this.#renew(), RENEWAL).unref();
-    this.#held.set(key, { since: performance.now() });
+    this.#held.set(key, { since: performance.now(), renewals: 0 });
   }
 
   #renew(): void {
@@ -164,7 +184,7 @@ export class Leases {
     // What takes longer is made by somebody else as well.
     for (const [key, { since }] of this.#held) if (now - since > this.#wait) this.#held.delete(key);
     if (this.#held.size === 0) return clearInterval(this.#renewal);
-    const items = [...this.#held.keys()].map((key) => this.#item(key, 'held'));
+    const items = [...this.#held].map(([key, lease]) => this.#item(key, held(++lease.renewals), LIFE));
     this.#renewing = this.#store.setMany('entry', items, this.#timeout);
   }
 
@@ -172,24 +192,51 @@ export class Leases {
   async #poll(): Promise<void> {
     this.#polling = true;
     while (this.#waiters.size > 0) {
-      const pause = this.#pause;
-      this.#pause = pause === 0 ? FIRST_PAUSE : Math.min(2 * pause, LAST_PAUSE);
+      const pause = this.#isNew ? 0 : pauseAfter(performance.now() - this.#youngest);
+      this.#isNew = false;
       if (pause > 0) await new Promise((resolve) => setTimeout(resolve, pause));
       const keys = [...this.#waiters.keys()];
       const answers = await this.#store.getMany('entry', keys, Math.min(this.#timeout, LOOK_TIMEOUT));
-      keys.forEach((key, i) => {
-        const answer = answers[i];
-        const said = answer?.state === 'found' ? this.#sealer.unseal('lease', key, answer.value) : answer?.state;
-        if (said === 'held') return;
-        // The maker may have died, or the store has forgotten the lease: somebody takes it again, unless the entry is there.
-        const waited = said === 'missing' ? 'gone' : said === 'done' || said === 'failed' ? said : 'free';
-        for (const end of this.#waiters.get(key) ?? []) end(waited);
-      });
+      keys.forEach((key, i) => this.#told(key, answers[i]));
     }
     this.#polling = false;
   }
 
-  #item(key: string, said: Said): StoreItem {
-    return { key, value: this.#sealer.seal('lease', key, said), ttl: said === 'held' ? LIFE : TOLD };
+  /** Lets those go on that wait for a lease, if it has ended. */
+  #told(key: string, answer: Lookup | undefined): void {
+    const waiters = this.#waiters.get(key);
+    if (waiters === undefined) return;
+    const said = answer?.state === 'found' ? this.#sealer.unseal('lease', key, answer.value) : answer?.state;
+    if (said?.startsWith(HELD) && !this.#isDead(key, waiters, said)) return;
+    // The store may have forgotten the lease: somebody takes it again, unless the entry is there.
+    const hasFailed = said === 'failed' || said?.startsWith(HELD);
+    const waited = said === 'missing' ? 'gone' : said === 'done' ? said : hasFailed ? 'failed' : 'free';
+    for (const end of waiters.ends) end(waited);
   }
+
+  /** Whether nobody has renewed a lease for long. Then others are told that its maker has failed. */
+  #isDead(key: string, waiters: Waiters, said: string): boolean {
+    const now = performance.now();
+    if (said !== waiters.said) Object.assign(waiters, { said, since: now });
+    const isDead = now - waiters.since >= DEAD_AFTER;
+    if (isDead) void this.#store.setMany('entry', [this.#item(key, 'failed', TOLD)], this.#timeout);
+    return isDead;
+  }
+
+  /** @param ttl seconds */
+  #item(key: string, said: string, ttl: number): StoreItem {
+    return { key, value: this.#sealer.seal('lease', key, said), ttl };
+  }
+}
+
+/** Begins what a lease says while its maker lives. */
+const HELD = 'held';
+
+function held(renewals: number): string {
+  return `${HELD} ${renewals}`;
+}
+
+/** @param waited milliseconds */
+function pauseAfter(waited: number): number {
+  return Math.min(Math.max(SHORTEST_PAUSE, Math.round(waited * PAUSE_SHARE)), LONGEST_PAUSE);
 }
