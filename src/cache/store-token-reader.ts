@@ -1,4 +1,4 @@
-import { Deadline } from '../util/deadline.ts';
+import { inTime } from '../util/deadline.ts';
 import type { Entry, StoredEntry } from './entry.ts';
 import type { StoredKey } from './key.ts';
 import type { SharedEntries } from './shared/shared-entries.ts';
@@ -194,10 +194,7 @@ export class StoreTokenReader implements TokenReader, Prefetching {
     const since = this.#budget.begin();
     // What is asked for at the same time is waited for at the same time.
     const isCounted = this.#inFlight === undefined;
-    const result = await new Promise<T>((resolve, reject) => {
-      const deadline = new Deadline(Math.max(0, this.#budget.left), () => resolve(otherwise));
-      answer.then(resolve, reject).finally(() => deadline.clear());
-    });
+    const result = await inTime(answer, Math.max(0, this.#budget.left), otherwise);
     if (isCounted) this.#budget.end(since, result !== otherwise);
     return result;
   }

@@ -40,6 +40,14 @@ export class Deadline {
   }
 }
 
+/** Returns what a promise gives, or something else when that takes longer than a {@link Deadline}. */
+export function inTime<T>(answer: Promise<T>, milliseconds: number, otherwise: T): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const deadline = new Deadline(milliseconds, () => resolve(otherwise));
+    answer.then(resolve, reject).finally(() => deadline.clear());
+  });
+}
+
 /** Returns for how long the event loop has been busy since the process began, in milliseconds. */
 function busyTime(): number {
   return performance.eventLoopUtilization().active;
