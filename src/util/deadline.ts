@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks';
 
 /** By how many times its length a deadline is put off at most, where nothing else is said. */
-const MAX_PUT_OFF = 3;
+const MAX_PUT_OFF = 9;
 /** Share of its length by which it is not put off. */
 const CLOSE = 0.05;
 
@@ -16,7 +16,7 @@ export class Deadline {
 
   /**
    * @param milliseconds from now on
-   * @param latest milliseconds from now on when it has passed in any case; default: four times the other
+   * @param latest milliseconds from now on when it has passed in any case; default: ten times the other
    */
   constructor(milliseconds: number, passed: () => void, latest: number = (1 + MAX_PUT_OFF) * milliseconds) {
     const begun = busyTime();

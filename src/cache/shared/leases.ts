@@ -197,7 +197,7 @@ export class Leases {
       if (pause > 0) await new Promise((resolve) => setTimeout(resolve, pause));
       const keys = [...this.#waiters.keys()];
       const answers = await this.#store.getMany('entry', keys, Math.min(this.#timeout, LOOK_TIMEOUT));
-      keys.forEach((key, i) => this.#told(key, answers[i]));
+      for (const [i, key] of keys.entries()) this.#told(key, answers[i]);
     }
     this.#polling = false;
   }
