@@ -45,20 +45,20 @@ const silent: FaultOfAny = {
   },
 };
 
-/** It is paused: the system accepts connections for it. */
-const paused: FaultOfAny = {
+/** It is stopped: the system accepts connections for it. */
+const stopped: FaultOfAny = {
   title: 'stands still',
   begin: async (server) => {
-    await server.pause();
-    return async () => server.resume();
+    await server.stop();
+    return async () => server.continue();
   },
 };
 
-/** It is paused and its backlog is full: connecting is not answered, as when a firewall drops the packets. */
+/** It is stopped and its backlog is full: connecting is not answered, as when a firewall drops the packets. */
 const unanswered: FaultOfAny = {
   title: 'does not answer connecting',
   begin: async (server) => {
-    await server.pause();
+    await server.stop();
     const sockets: Socket[] = [];
     for (let isAnswered = true; isAnswered; ) {
       const socket = connect(server.port, '127.0.0.1');
@@ -67,7 +67,7 @@ const unanswered: FaultOfAny = {
       isAnswered = await Promise.race([once(socket, 'connect').then(() => true), sleep(200, false)]);
     }
     return async () => {
-      await server.resume();
+      await server.continue();
       for (const socket of sockets) socket.destroy();
     };
   },
@@ -76,7 +76,7 @@ const unanswered: FaultOfAny = {
 /** What can happen to a server of a kind. */
 export function faultsOf(kind: ServerKind): readonly Fault[] {
   const { name, start, startWithoutBacklog } = kind;
-  const faults = [refused, silent, paused].map((fault) => ({ ...fault, start }));
+  const faults = [refused, silent, stopped].map((fault) => ({ ...fault, start }));
   const all = startWithoutBacklog === undefined ? faults : [...faults, { ...unanswered, start: startWithoutBacklog }];
   return all.map((fault) => ({ ...fault, title: `a ${name} that ${fault.title}` }));
 }

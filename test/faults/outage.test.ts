@@ -12,8 +12,8 @@ const faults = {
     comeBack: (server: RestartableServer) => server.start(),
   },
   'stands still and goes on': {
-    fail: async (server: RestartableServer) => server.pause(),
-    comeBack: async (server: RestartableServer) => server.resume(),
+    fail: async (server: RestartableServer) => server.stop(),
+    comeBack: async (server: RestartableServer) => server.continue(),
   },
 };
 

@@ -21,10 +21,10 @@ test.each(everyday(serverKinds))(
     const before = await site.measures.normalService().then(() => site.measures.hitRatio);
     for (let pause = 0; pause < PAUSES; pause++) {
       await sleep(Math.random() * 300);
-      await server.pause();
+      await server.stop();
       // Some are long enough for the server to be taken for gone.
       await sleep(pause % 5 === 4 ? 1_000 + Math.random() * 400 : Math.random() * 400);
-      await server.resume();
+      await server.continue();
     }
     await until('a bump', () => traffic.acknowledged > 0);
     traffic.stopSaving();

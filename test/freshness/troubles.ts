@@ -26,10 +26,10 @@ const pause: Trouble = {
   title: 'is paused',
   lost: 0,
   make: async (server) => {
-    await server.pause();
+    await server.stop();
     // Some are longer than a page waits, some than a bump does.
     await between(50, 1_500);
-    await server.resume();
+    await server.continue();
     await between(300, 600);
   },
 };

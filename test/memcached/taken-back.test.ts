@@ -36,12 +36,12 @@ test.each(['set', 'add'] as const)(
     const server = await Memcached.start();
     const store = open(server);
     await store.getMany('token', ['first'], CALL);
-    server.pause();
+    server.stop();
     const items = [token('k1', 'late'), token('k2', 'late')];
     const answers =
       how === 'set' ? await store.setMany('token', items, CALL) : await store.addMany('token', items, CALL);
     expect(answers).toEqual(how === 'set' ? [false, false] : ['unknown', 'unknown']);
-    server.resume();
+    server.continue();
     expect(await found(server, 'k1')).toBeUndefined();
     expect(await found(server, 'k2')).toBeUndefined();
   },
@@ -51,7 +51,7 @@ test('nor when the connection was full of entries, and was given up', async () =
   const server = await Memcached.start();
   const store = open(server);
   await store.getMany('token', ['first'], CALL);
-  server.pause();
+  server.stop();
   const late = store.setMany('token', [token('k', 'late')], CALL);
   await sleep(5);
   // More than the system keeps for the server: what is sent later waits in this process.
@@ -63,7 +63,7 @@ test('nor when the connection was full of entries, and was given up', async () =
   // The connection has owed an answer for more than a second: this ends it.
   await store.getMany('token', ['k'], CALL);
   expect(store.stats().servers[server.address]).toMatchObject({ state: 'failed', failures: 1 });
-  server.resume();
+  server.continue();
   expect(await found(server, 'k')).toBeUndefined();
 });
 
@@ -71,10 +71,10 @@ test('a token write that was taken back can be written again at once, on the sam
   const server = await Memcached.start();
   const store = open(server);
   await store.getMany('token', ['first'], CALL);
-  server.pause();
+  server.stop();
   expect(await store.setMany('token', [token('k', 'first')], { timeout: 50 })).toEqual([false]);
   const second = store.setMany('token', [token('k', 'second')], CALL);
-  server.resume();
+  server.continue();
   expect(await second).toEqual([true]);
   expect(await found(server, 'k')).toBe('second');
 });
@@ -83,7 +83,7 @@ test('closing the store answers all that is under way at once, and takes back to
   const server = await Memcached.start();
   const store = open(server);
   await store.getMany('token', ['first'], CALL);
-  server.pause();
+  server.stop();
   const late = store.setMany('token', [token('k', 'late')], CALL);
   await sleep(5);
   const read = store.getMany('token', ['first'], CALL);
@@ -92,6 +92,6 @@ test('closing the store answers all that is under way at once, and takes back to
   const patience = sleep(300, 'pending');
   expect(await Promise.race([late, patience])).toEqual([false]);
   expect(await Promise.race([read, patience])).toEqual([{ state: 'unknown' }]);
-  server.resume();
+  server.continue();
   expect(await found(server, 'k')).toBeUndefined();
 });

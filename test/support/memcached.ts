@@ -2,8 +2,10 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { freePort, ServerProcess } from './server-process.ts';
 
-const REMEDY =
-  'install the package memcached (apt-get install memcached, brew install memcached), or name its command in MEMCACHED';
+const PROGRAM = {
+  command: process.env.MEMCACHED ?? 'memcached',
+  remedy: 'install the package memcached (apt-get install memcached, brew install memcached) or name it in MEMCACHED',
+};
 
 /** A real Memcached. */
 export class Memcached extends ServerProcess {
@@ -12,8 +14,7 @@ export class Memcached extends ServerProcess {
     const port = await freePort();
     // As root it wants to be told who to become.
     const user = process.getuid?.() === 0 ? ['-u', 'root'] : [];
-    const args = ['-l', '127.0.0.1', '-p', String(port), ...user, ...options];
-    const server = new Memcached(port, { command: process.env.MEMCACHED ?? 'memcached', args, remedy: REMEDY });
+    const server = new Memcached(PROGRAM, port, ['-l', '127.0.0.1', '-p', String(port), ...user, ...options]);
     await server.start();
     return server;
   }

@@ -6,9 +6,10 @@ import { Memcached } from './memcached.ts';
 export interface StoreServer {
   /** As CACHESWEEPER_STORE takes it. */
   readonly url: string;
-  /** From now on it answers nothing, and carries nothing out, until it is resumed. */
-  pause(): void | Promise<void>;
-  resume(): void | Promise<void>;
+  /** From now on it answers nothing, and carries nothing out. */
+  stop(): void | Promise<void>;
+  /** Lets it go on. */
+  continue(): void | Promise<void>;
   /** Makes it forget everything. */
   clear(): Promise<void>;
 }
