@@ -1,6 +1,7 @@
 import { badOption } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
 import { MemcachedStore } from './memcached/index.ts';
+import { sqliteStore, sqlServerStore } from './sql/from-url.ts';
 import type { Store, StoreOption } from './store.ts';
 
 const VARIABLE = 'CACHESWEEPER_STORE';
@@ -14,7 +15,8 @@ const WORDS: Readonly<Record<string, () => StoreOption>> = {
 };
 
 interface Scheme {
-  readonly example: string;
+  /** Shown in the error for an unknown value; none for another name of the same. */
+  readonly example: string | undefined;
   /** @param rest the url without its scheme */
   readonly open: (rest: string, url: string) => Store;
 }
@@ -25,6 +27,16 @@ const SCHEMES: Readonly<Record<string, Scheme>> = {
     example: 'memcached://cache1:11211,cache2:11211',
     open: (rest) => new MemcachedStore(rest),
   },
+  sqlite: {
+    example: 'sqlite:var/cache.sqlite',
+    open: (path) => sqliteStore(checkPath(path)),
+  },
+  postgres: postgres('postgres://user@host/database'),
+  postgresql: postgres(undefined),
+  mysql: {
+    example: 'mysql://user@host/database',
+    open: (_rest, url) => sqlServerStore('mysql2', url),
+  },
 };
 
 /**
@@ -33,9 +45,11 @@ const SCHEMES: Readonly<Record<string, Scheme>> = {
  *
  * - `memory`, or not set: no store; each process caches in its own memory
  * - `memcached://cache1:11211,cache2:11211`: a `MemcachedStore`
+ * - `sqlite:var/cache.sqlite`: a `SqlStore` in a file, for the processes of one machine; needs better-sqlite3 or libsql
+ * - `postgres://…`, `mysql://…`: a `SqlStore` in the table `cachesweeper`; needs knex and pg or mysql2
  * - `off`: nothing is cached
  *
- * A store connects at its first use.
+ * A store connects at its first use, and makes its table if it has one.
  *
  * @param env default: `process.env`
  * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION when the value is none of these, or empty
@@ -54,7 +68,17 @@ export function storeFromEnvironment(env: Readonly<Record<string, string | undef
   throw unknownStore(name === '' ? describe(value) : `a url that begins with ${name}:`);
 }
 
+function postgres(example: string | undefined): Scheme {
+  return { example, open: (_rest, url) => sqlServerStore('pg', url) };
+}
+
+/** @throws CacheSweeperError CACHESWEEPER_BAD_OPTION for a database that no other process could open */
+function checkPath(path: string): string {
+  if (path !== '' && path !== ':memory:') return path;
+  throw badOption(VARIABLE, 'the path of a file behind sqlite:', describe(path));
+}
+
 function unknownStore(got: string): Error {
-  const all = [...Object.keys(WORDS), ...Object.values(SCHEMES).map(({ example }) => example)];
+  const all = [...Object.keys(WORDS), ...Object.values(SCHEMES).flatMap(({ example }) => example ?? [])];
   return badOption(VARIABLE, `one of ${all.join(', ')}`, got);
 }

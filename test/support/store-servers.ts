@@ -1,12 +1,13 @@
 import { type Store, storeFromEnvironment } from 'nunjucks-cachesweeper';
 import { isDeep } from './long.ts';
 import { Memcached } from './memcached.ts';
+import { SqliteFile } from './sqlite-file.ts';
 
 /** Where processes of a site keep tokens and entries: a server, started for the test that asks for it, or a file. */
 export interface StoreServer {
   /** As CACHESWEEPER_STORE takes it. */
   readonly url: string;
-  /** From now on it answers nothing, and carries nothing out. */
+  /** From now on it carries nothing out, and answers nothing; of a file, nothing that writes. */
   stop(): void | Promise<void>;
   /** Lets it go on. */
   continue(): void | Promise<void>;
@@ -48,7 +49,7 @@ const memcached: ServerKind<Memcached> = {
 /** Those that are servers. */
 export const serverKinds: readonly ServerKind[] = [memcached];
 /** Those that are files. */
-export const fileKinds: readonly StoreKind[] = [];
+export const fileKinds: readonly StoreKind[] = [{ name: 'SQLite', start: async () => new SqliteFile() }];
 export const storeKinds: readonly StoreKind[] = [...serverKinds, ...fileKinds];
 
 /** What takes long is tried on the first kind every day, and on all of them in CI. */
