@@ -102,18 +102,20 @@ export class MysqlDialect implements Dialect {
     );
   }
 
-  /** Returns the keys of rows with the number of a write; undefined if no epoch has begun. */
+  /** Returns the keys of what a statement has written; undefined if no epoch has begun, so that it wrote nothing. */
   async #written(
     connection: SqlConnection,
-    { items }: SqlWrite,
+    { items, isAdd, deadline }: SqlWrite,
     nonce: number,
   ): Promise<ReadonlySet<string> | undefined> {
     const rows = await connection.query(
-      `SELECT c.epoch, t.k FROM (SELECT ${this.#epoch} AS epoch) c
+      `SELECT c.now, c.epoch, t.k FROM (SELECT ${CLOCK} AS now, ${this.#epoch} AS epoch) c
        LEFT JOIN ${this.#table} t ON t.k IN (${items.map(() => '?').join()}) AND t.nonce = ?`,
       [...items.map(({ key }) => key), nonce],
     );
     if (rows[0]?.epoch === null) return undefined;
+    // Before the deadline all was written that is to replace what is there, even if others have written something else since.
+    if (!isAdd && Number(rows[0]?.now) < deadline) return new Set(items.map(({ key }) => key));
     return new Set(rows.filter(({ k }) => k !== null).map(({ k }) => String(k)));
   }
 
