@@ -50,22 +50,27 @@ export class MariaDb {
     throw new Error(`mariadbd does not accept connections: ${said}`);
   }
 
-  signal(signal: NodeJS.Signals): void {
-    this.#process?.kill(signal);
-  }
-
-  async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+  /** Ends it, in good order: one that is killed soon after its first start has not written its files. */
+  async end(): Promise<void> {
     const child = this.#process;
     this.#process = undefined;
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
     const gone = new Promise((resolve) => child.once('exit', resolve));
-    child.kill('SIGCONT');
-    child.kill(signal);
+    child.kill('SIGTERM');
     await gone;
   }
 
+  /** From now on it answers nothing, and carries nothing out, until it is resumed. */
+  pause(): void {
+    this.#process?.kill('SIGSTOP');
+  }
+
+  resume(): void {
+    this.#process?.kill('SIGCONT');
+  }
+
   async stop(): Promise<void> {
-    await this.kill();
+    await this.end();
     rmSync(this.#folder, { recursive: true, force: true });
   }
 

@@ -24,13 +24,16 @@ class Libsql extends Dialect {
   }
 }
 
+/** Knex tells of every connection that fails. */
+const SILENT = { warn: () => {}, error: () => {}, deprecate: () => {}, debug: () => {} };
+
 /** A database that stores are tried on. */
 export abstract class SqlDatabase {
   readonly #open: Knex[] = [];
 
   /** Returns a Knex of its own, as another process would have it. It is ended with the database. */
   connect(pool: Knex.PoolConfig = {}): Knex {
-    const one = knex(this.config(pool));
+    const one = knex({ ...this.config(pool), log: SILENT });
     this.#open.push(one);
     return one;
   }
@@ -111,6 +114,12 @@ export class MariaDbServer extends SqlDatabase {
 /** What all databases must do is tried on each of these. MariaDB is another package to install. */
 export const databases: readonly (readonly [name: string, open: () => Promise<SqlDatabase>])[] = [
   ['an SQLite file', async () => new SqliteFile()],
+  ['PostgreSQL', () => PostgresServer.start()],
+  ...(isDeep ? ([['MariaDB', () => MariaDbServer.start()]] as const) : []),
+];
+
+/** Those that are servers. */
+export const servers: readonly (readonly [name: string, open: () => Promise<PostgresServer | MariaDbServer>])[] = [
   ['PostgreSQL', () => PostgresServer.start()],
   ...(isDeep ? ([['MariaDB', () => MariaDbServer.start()]] as const) : []),
 ];
