@@ -6,8 +6,10 @@ import knex, { type Knex } from 'knex';
 import Driver from 'libsql';
 import type { CacheSweeperError } from 'nunjucks-cachesweeper';
 import { type SqlOptions, SqlStore } from 'nunjucks-cachesweeper/sql';
-import { afterAll, afterEach } from 'vitest';
+import { afterAll, afterEach, beforeAll } from 'vitest';
 import { type Postgres, postgresPrograms, startPostgres } from '../orm/postgres.ts';
+import { isDeep } from '../support/long.ts';
+import { MariaDb } from './mariadb.ts';
 
 /** Longer than anything that is waited for. */
 export const CALL = { timeout: 5_000 };
@@ -22,68 +24,115 @@ class Libsql extends Dialect {
   }
 }
 
+/** Knex tells of every connection that fails. */
+const SILENT = { warn: () => {}, error: () => {}, deprecate: () => {}, debug: () => {} };
+
 /** A database that stores are tried on. */
-export interface SqlDatabase {
-  readonly name: string;
-  /** A Knex of its own, as another process would have it. */
-  connect(pool?: Knex.PoolConfig): Knex;
+export abstract class SqlDatabase {
+  readonly #open: Knex[] = [];
+
+  /** Returns a Knex of its own, as another process would have it. It is ended with the database. */
+  connect(pool: Knex.PoolConfig = {}): Knex {
+    const one = knex({ ...this.config(pool), log: SILENT });
+    this.#open.push(one);
+    return one;
+  }
+
+  /** Ends all that was connected. */
+  async stop(): Promise<void> {
+    await Promise.all(this.#open.splice(0).map((one) => one.destroy()));
+  }
+
+  protected abstract config(pool: Knex.PoolConfig): Knex.Config;
 }
 
-/** Opens Knex instances, and ends them when the test file is over. */
-function connecting(): { add(one: Knex): Knex; end(): Promise<void> } {
-  const open: Knex[] = [];
-  return {
-    add: (one) => {
-      open.push(one);
-      return one;
-    },
-    async end() {
-      await Promise.all(open.splice(0).map((one) => one.destroy()));
-    },
-  };
+/** A new file of SQLite. */
+export class SqliteFile extends SqlDatabase {
+  readonly #folder = mkdtempSync(join(tmpdir(), 'cachesweeper-sql-'));
+
+  get filename(): string {
+    return join(this.#folder, 'cache.sqlite');
+  }
+
+  override async stop(): Promise<void> {
+    await super.stop();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  protected config(pool: Knex.PoolConfig): Knex.Config {
+    return { client: Libsql as never, connection: { filename: this.filename }, useNullAsDefault: true, pool };
+  }
 }
 
-/** A new file of SQLite, removed after the test file. */
-export function sqliteFile(): SqlDatabase & { readonly filename: string } {
-  const folder = mkdtempSync(join(tmpdir(), 'cachesweeper-sql-'));
-  const filename = join(folder, 'cache.sqlite');
-  const connections = connecting();
-  afterAll(async () => {
-    await connections.end();
-    rmSync(folder, { recursive: true, force: true });
-  });
-  return {
-    name: 'SQLite',
-    filename,
-    connect: (pool) => connections.add(knexOnFile(filename, pool)),
-  };
-}
+/** A PostgreSQL of its own. */
+export class PostgresServer extends SqlDatabase {
+  readonly server: Postgres;
 
-export function knexOnFile(filename: string, pool: Knex.PoolConfig = {}): Knex {
-  return knex({ client: Libsql as never, connection: { filename }, useNullAsDefault: true, pool });
-}
-
-/** A PostgreSQL of its own, started with the test file. */
-export async function postgres(): Promise<SqlDatabase & { readonly server: Postgres }> {
-  const programs = postgresPrograms();
-  if (programs === undefined) {
+  static async start(): Promise<PostgresServer> {
+    const programs = postgresPrograms();
+    if (programs !== undefined) return new PostgresServer(await startPostgres(programs));
     throw new Error('these tests need PostgreSQL: install the package postgresql (apt-get install postgresql)');
   }
-  const server = await startPostgres(programs);
-  const connections = connecting();
-  afterAll(async () => {
-    await connections.end();
-    await server.stop();
+
+  private constructor(server: Postgres) {
+    super();
+    this.server = server;
+  }
+
+  override async stop(): Promise<void> {
+    await super.stop();
+    await this.server.stop();
+  }
+
+  protected config(pool: Knex.PoolConfig): Knex.Config {
+    const { host, user } = this.server;
+    return { client: 'pg', connection: { host, user, database: 'postgres' }, pool: { min: 0, ...pool } };
+  }
+}
+
+/** A MariaDB of its own. */
+export class MariaDbServer extends SqlDatabase {
+  readonly server = new MariaDb();
+
+  static async start(): Promise<MariaDbServer> {
+    const database = new MariaDbServer();
+    await database.server.start();
+    return database;
+  }
+
+  override async stop(): Promise<void> {
+    await super.stop();
+    await this.server.stop();
+  }
+
+  protected config(pool: Knex.PoolConfig): Knex.Config {
+    const connection = { socketPath: this.server.socketPath, user: 'root', database: 'cache' };
+    return { client: 'mysql2', connection, pool: { min: 0, ...pool } };
+  }
+}
+
+/** What all databases must do is tried on each of these. MariaDB is another package to install. */
+export const databases: readonly (readonly [name: string, open: () => Promise<SqlDatabase>])[] = [
+  ['an SQLite file', async () => new SqliteFile()],
+  ['PostgreSQL', () => PostgresServer.start()],
+  ...(isDeep ? ([['MariaDB', () => MariaDbServer.start()]] as const) : []),
+];
+
+/** Those that are servers. */
+export const servers: readonly (readonly [name: string, open: () => Promise<PostgresServer | MariaDbServer>])[] = [
+  ['PostgreSQL', () => PostgresServer.start()],
+  ...(isDeep ? ([['MariaDB', () => MariaDbServer.start()]] as const) : []),
+];
+
+/** Opens a database before the tests around it, with the store's table, and ends it after them. */
+export function using<T extends SqlDatabase>(open: () => Promise<T>): () => T {
+  let database: T | undefined;
+  beforeAll(async () => {
+    database = await open();
+    await new SqlStore(database.connect()).createTable();
   });
-  const { host, user } = server;
-  return {
-    name: 'PostgreSQL',
-    server,
-    connect: (pool) =>
-      connections.add(
-        knex({ client: 'pg', connection: { host, user, database: 'postgres' }, pool: { min: 0, ...pool } }),
-      ),
-  };
+  afterAll(() => database?.stop());
+  return () => database as T;
 }
 
 /** Opens stores that are closed when their test is over. */
@@ -101,4 +150,13 @@ export function opener() {
 
 export function item(key: string, value: string, ttl = 0) {
   return { key, value: Buffer.from(value), ttl };
+}
+
+/** The texts under keys; undefined for one that is missing, and an error for one that is unknown. */
+export async function texts(store: SqlStore, keys: readonly string[]): Promise<readonly (string | undefined)[]> {
+  const answers = await store.getMany('token', keys, CALL);
+  return answers.map((answer) => {
+    if (answer.state === 'unknown') throw new Error('the store does not know');
+    return answer.state === 'found' ? Buffer.from(answer.value).toString() : undefined;
+  });
 }

@@ -8,7 +8,7 @@ const STUCK = 1_000;
 const FIRST_WAIT = 50;
 const LAST_WAIT = 500;
 /** Longest pause, in milliseconds, before work is tried again that found others in its way. */
-const BUSY_PAUSE = 10;
+const BUSY_PAUSE = 5;
 
 /** Where connections come from, and what their errors mean. */
 export interface Database {

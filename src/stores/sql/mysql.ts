@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import { type Dialect, quoted, type SqlConnection, type SqlRead, type SqlWrite } from './dialect.ts';
+import { type Dialect, quoted, type Row, type SqlConnection, type SqlRead, type SqlWrite } from './dialect.ts';
 import { sizes } from './sizes.ts';
 
 /** Milliseconds since 1970. It goes on within a statement, unlike `NOW()`. */
@@ -7,6 +7,8 @@ const CLOCK = 'UNIX_TIMESTAMP(SYSDATE(3)) * 1000';
 /** Lock wait timeout, deadlock, statement timeout (MariaDB, MySQL), interrupted. */
 const BUSY: readonly unknown[] = [1205, 1213, 1969, 3024, 1317];
 const LARGEST_RANDOM = 2 ** 47;
+/** The first write of a process takes two or three, and the first after the server was started again. */
+const MAX_TRIES = 3;
 
 /**
  * MySQL and MariaDB. Their epoch is a random number in a second table, which is in memory only: it is gone whenever the server has
@@ -18,6 +20,8 @@ export class MysqlDialect implements Dialect {
   readonly #table: string;
   readonly #epochs: string;
   readonly #epoch: string;
+  /** The epoch that was seen last. */
+  #known: string | null = null;
 
   constructor(name: string) {
     this.#table = quoted(name, '`');
@@ -37,19 +41,24 @@ export class MysqlDialect implements Dialect {
       keys,
     );
     if (Number(rows[0]?.standby) !== 0) throw new Error('it is read-only: a replica may not have the last writes yet');
-    if (rows[0]?.epoch === null) await this.#beginEpoch(connection);
+    this.#known = epochOf(rows[0]);
+    if (this.#known === null) await this.#beginEpoch(connection);
     const found = rows.filter(({ k }) => k !== null).map(({ k, value }) => [String(k), value] as [string, Uint8Array]);
     return { values: new Map(found), now: Number(rows[0]?.now) };
   }
 
   async write(connection: SqlConnection, write: SqlWrite): Promise<ReadonlySet<string>> {
     const nonce = randomInt(LARGEST_RANDOM);
-    await this.#insert(connection, write, nonce);
-    const written = await this.#written(connection, write, nonce);
-    if (written !== undefined) return written;
-    await this.#beginEpoch(connection);
-    await this.#insert(connection, write, nonce);
-    return (await this.#written(connection, write, nonce)) ?? new Set();
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      const before = this.#known;
+      await this.#insert(connection, write, nonce);
+      const { epoch, keys } = await this.#written(connection, write, nonce);
+      // Without an epoch nothing was inserted. Only if it is the one of before it has been there all the time.
+      if (epoch !== null && epoch === before) return keys;
+      if (epoch === null) await this.#beginEpoch(connection);
+      this.#known = epoch;
+    }
+    return new Set();
   }
 
   async now(connection: SqlConnection): Promise<number> {
@@ -82,10 +91,12 @@ export class MysqlDialect implements Dialect {
     const mayReplace = isAdd ? ` AND (${own('expires')} <= ${CLOCK} OR ${own('epoch')} <> VALUES(epoch))` : '';
     // Assignments are carried out from left to right: all others depend on the first.
     const set = (name: string) => `${name} = IF(${own('nonce')} = VALUES(nonce), VALUES(${name}), ${own(name)})`;
+    // The first part gives the columns their types: MariaDB takes the length of a long literal modulo 65,536.
+    const types = `SELECT k AS item, value AS content, expires AS life FROM ${this.#table} WHERE FALSE`;
     await connection.query(
       `INSERT INTO ${this.#table} (k, value, size, expires, epoch, nonce)
        SELECT d.item, d.content, length(d.content), ${CLOCK} + d.life, e.id + @@server_id, ?
-       FROM (${items.map(() => 'SELECT ? AS item, ? AS content, ? AS life').join(' UNION ALL ')}) d JOIN ${this.#epochs} e
+       FROM (${types}${' UNION ALL SELECT ?, ?, ?'.repeat(items.length)}) d JOIN ${this.#epochs} e
        WHERE ${CLOCK} < ?
        ON DUPLICATE KEY UPDATE nonce = IF(${CLOCK} < ?${mayReplace}, VALUES(nonce), ${own('nonce')}),
        ${['value', 'size', 'expires', 'epoch'].map(set).join(', ')}`,
@@ -102,19 +113,21 @@ export class MysqlDialect implements Dialect {
     );
   }
 
-  /** Returns the keys of rows with the number of a write; undefined if no epoch has begun. */
+  /** Returns the epoch, and the keys of what a statement has written in it. */
   async #written(
     connection: SqlConnection,
-    { items }: SqlWrite,
+    { items, isAdd, deadline }: SqlWrite,
     nonce: number,
-  ): Promise<ReadonlySet<string> | undefined> {
-    const rows = await connection.query(
-      `SELECT c.epoch, t.k FROM (SELECT ${this.#epoch} AS epoch) c
+  ): Promise<{ readonly epoch: string | null; readonly keys: ReadonlySet<string> }> {
+    const [first, ...others] = await connection.query(
+      `SELECT c.now, c.epoch, t.k FROM (SELECT ${CLOCK} AS now, ${this.#epoch} AS epoch) c
        LEFT JOIN ${this.#table} t ON t.k IN (${items.map(() => '?').join()}) AND t.nonce = ?`,
       [...items.map(({ key }) => key), nonce],
     );
-    if (rows[0]?.epoch === null) return undefined;
-    return new Set(rows.filter(({ k }) => k !== null).map(({ k }) => String(k)));
+    // Before the deadline all was written that is to replace what is there, even if others have written something else since.
+    const hasAll = !isAdd && Number(first?.now) < deadline;
+    const found = [first, ...others].flatMap((row) => (row?.k == null ? [] : [String(row.k)]));
+    return { epoch: epochOf(first), keys: new Set(hasAll ? items.map(({ key }) => key) : found) };
   }
 
   /** Of several processes that begin one, the first counts. */
@@ -127,4 +140,9 @@ export class MysqlDialect implements Dialect {
     const [row] = await connection.query('SELECT ROW_COUNT() AS gone');
     return Number(row?.gone);
   }
+}
+
+/** Epochs are compared only, and larger than a number can hold. */
+function epochOf(row: Row | undefined): string | null {
+  return row?.epoch == null ? null : String(row.epoch);
 }

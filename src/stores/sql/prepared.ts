@@ -4,17 +4,18 @@ import type { Row, SqlConnection } from './dialect.ts';
 interface SyncConnection {
   readonly inTransaction: boolean;
   prepare(sql: string): SyncStatement;
+  exec(sql: string): unknown;
   pragma(text: string, options?: { readonly simple?: boolean }): unknown;
 }
 
 interface SyncStatement {
-  readonly reader: boolean;
   all(bindings: readonly unknown[]): Row[];
-  run(bindings: readonly unknown[]): unknown;
 }
 
 /** Statements kept for a connection. Those that read have eleven forms. */
 const MAX_STATEMENTS = 30;
+
+const SELECT = /^\s*SELECT/;
 
 const prepared = new WeakMap<object, Map<string, SyncStatement>>();
 
@@ -32,19 +33,30 @@ export class PreparedConnection implements SqlConnection {
   }
 
   async query(sql: string, bindings: readonly unknown[] = []): Promise<readonly Row[]> {
-    const connection = this.#connection;
-    if (connection.inTransaction) throw new InTransaction('the connection has a transaction open');
+    if (this.#connection.inTransaction) throw new InTransaction('the connection has a transaction open');
     const statement = this.#prepare(sql);
-    if (/^\s*SELECT/.test(sql)) return statement.all(bindings);
-    // To wait for a lock would stop this process. Who runs the statement tries again.
-    const waits = Number(connection.pragma('busy_timeout', { simple: true }));
+    return SELECT.test(sql) ? statement.all(bindings) : this.#write(statement, bindings);
+  }
+
+  /**
+   * Runs a statement that writes. It takes the lock first, and not by the statement: libsql does not reset a statement that could not get
+   * it, which then keeps the connection at an old state.
+   */
+  #write(statement: SyncStatement, bindings: readonly unknown[]): readonly Row[] {
+    const connection = this.#connection;
+    const patience = Number(connection.pragma('busy_timeout', { simple: true }));
+    // To wait for the lock would stop this process. The gate tries again.
     connection.pragma('busy_timeout = 0');
     try {
-      if (statement.reader) return statement.all(bindings);
-      statement.run(bindings);
-      return [];
+      connection.exec('BEGIN IMMEDIATE');
+      const rows = statement.all(bindings);
+      connection.exec('COMMIT');
+      return rows;
+    } catch (error) {
+      if (connection.inTransaction) connection.exec('ROLLBACK');
+      throw error;
     } finally {
-      connection.pragma(`busy_timeout = ${waits}`);
+      connection.pragma(`busy_timeout = ${patience}`);
     }
   }
 

@@ -4,6 +4,8 @@ import type { Gate } from './gate.ts';
 
 /** Milliseconds between two looks at a table that little is written to. */
 const INTERVAL = 60_000;
+/** Milliseconds between two looks at one that much is written to. */
+const SHORTEST = 1_000;
 /** Share of a limit that a process may write before it looks. */
 const SHARE = 1 / 20;
 /** Share of a limit that is left when the table was over it. */
@@ -22,22 +24,24 @@ export interface Limits {
 
 /**
  * Keeps the table within its limits, beside the pages: removes what has expired, and what would expire first where there is too much. It
- * begins with the first write, looks once a minute, and earlier when this process has written a twentieth of a limit.
+ * begins with the first write, looks once a minute, and once a second while a process has written a twentieth of a limit.
  */
 export class Removal {
   readonly #gate: Gate;
   readonly #dialect: Dialect;
   readonly #limits: Limits;
-  readonly #claim: () => Promise<boolean>;
+  readonly #claim: (life: number) => Promise<boolean>;
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
   #removing: Promise<void> | undefined;
+  /** What this process has written since it last looked. */
   #rows = 0;
   #bytes = 0;
+  #nextAt = 0;
   #removed = 0;
 
-  /** @param claim asks whether this process is to look, and no other for some seconds */
-  constructor(gate: Gate, dialect: Dialect, limits: Limits, claim: () => Promise<boolean>) {
+  /** @param claim asks whether this process is to look, and no other for so many milliseconds */
+  constructor(gate: Gate, dialect: Dialect, limits: Limits, claim: (life: number) => Promise<boolean>) {
     this.#gate = gate;
     this.#dialect = dialect;
     this.#limits = limits;
@@ -56,7 +60,8 @@ export class Removal {
     this.#rows += rows;
     this.#bytes += bytes;
     const { maxRows, maxBytes } = this.#limits;
-    if (this.#rows > maxRows * SHARE || this.#bytes > maxBytes * SHARE) void this.#look();
+    const isDue = this.#rows > maxRows * SHARE || this.#bytes > maxBytes * SHARE;
+    if (isDue && performance.now() >= this.#nextAt) void this.#look();
   }
 
   /** Begins nothing more, and resolves when what was begun has ended. */
@@ -74,40 +79,37 @@ export class Removal {
   }
 
   async #removeIfClaimed(): Promise<void> {
+    this.#nextAt = performance.now() + SHORTEST;
+    if (!(await this.#claim(SHORTEST))) return;
     this.#rows = 0;
     this.#bytes = 0;
-    if (await this.#claim()) await this.#remove();
+    await this.#remove();
   }
 
   async #remove(): Promise<void> {
-    await this.#batches(
-      () => true,
-      (connection) => this.#dialect.removeAbsent(connection, BATCH),
+    await this.#removeUpTo(Number.POSITIVE_INFINITY, (connection, limit) =>
+      this.#dialect.removeAbsent(connection, limit),
     );
     const { maxRows, maxBytes } = this.#limits;
-    const size = await this.#run((connection) => this.#dialect.measure(connection), { rows: 0, bytes: 0 });
-    if (size.rows <= maxRows && size.bytes <= maxBytes) return;
-    // What is removed has the average size, as far as it is known; the next look removes the rest.
-    const average = size.bytes / size.rows;
-    const rows = size.rows - maxRows * LEFT;
-    const bytes = (size.bytes - maxBytes * LEFT) / average;
-    let left = Math.ceil(Math.max(rows, bytes));
-    await this.#batches(
-      () => left > 0,
-      async (connection) => {
-        const removed = await this.#dialect.removeFirst(connection, Math.min(left, BATCH));
-        left -= removed;
-        return left > 0 ? removed : 0;
-      },
-    );
+    const { rows, bytes } = await this.#run((connection) => this.#dialect.measure(connection), { rows: 0, bytes: 0 });
+    if (rows <= maxRows && bytes <= maxBytes) return;
+    // Rows are taken to have the average size. The next look removes what is left.
+    const over = Math.max(rows - maxRows * LEFT, ((bytes - maxBytes * LEFT) / bytes) * rows);
+    await this.#removeUpTo(Math.ceil(over), (connection, limit) => this.#dialect.removeFirst(connection, limit));
   }
 
-  /** Removes batches until one finds less than it might have. */
-  async #batches(isDue: () => boolean, batch: (connection: SqlConnection) => Promise<number>): Promise<void> {
-    for (let count = 0; count < MAX_BATCHES && isDue() && !this.#isClosed; count++) {
-      const removed = await this.#run(batch, 0);
+  /** Removes so many rows, in batches, as long as there are some. */
+  async #removeUpTo(
+    count: number,
+    batch: (connection: SqlConnection, limit: number) => Promise<number>,
+  ): Promise<void> {
+    let left = count;
+    for (let batches = 0; batches < MAX_BATCHES && left > 0 && !this.#isClosed; batches++) {
+      const limit = Math.min(left, BATCH);
+      const removed = await this.#run((connection) => batch(connection, limit), 0);
       this.#removed += removed;
-      if (removed < BATCH) return;
+      left -= removed;
+      if (removed < limit) return;
       // Pages come in between.
       await turn();
     }

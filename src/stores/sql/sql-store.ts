@@ -13,14 +13,12 @@ import { ServerClock } from './server-clock.ts';
 
 /** Rows of one statement. */
 const MAX_ROWS = 500;
-/** Bytes of one statement that writes: servers refuse larger ones, MariaDB from 16 MiB on, and PostgreSQL gets twice as many. */
-const MAX_BYTES = 4 * 1024 * 1024;
+/** Bytes of values in one statement that writes: it holds the locks of its rows, and servers refuse statements of some MiB. */
+const MAX_BYTES = 1024 * 1024;
 const MAX_VALUE_BYTES = 1_000_000;
 const DAY = 24 * 60 * 60 * 1_000;
 /** Milliseconds for which a row without a ttl is kept: of those that are old an entry goes before any token. */
 const LONGEST = { token: 3_650 * DAY, entry: 30 * DAY } as const;
-/** Seconds for which one process looks after the size of the table, and no other. */
-const CLAIM_TTL = 5;
 const CLAIM_TIMEOUT = 1_000;
 
 /** Returned by {@link SqlStore.stats}. */
@@ -72,7 +70,7 @@ export class SqlStore implements Store {
       this.#settings.connections,
       (error) => this.#report(unreachable(`The SQL table ${this.#settings.table}`, error)),
     );
-    this.#removal = new Removal(this.#gate, dialect, this.#settings, () => this.#claim());
+    this.#removal = new Removal(this.#gate, dialect, this.#settings, (life) => this.#claim(life));
   }
 
   /**
@@ -216,8 +214,8 @@ export class SqlStore implements Store {
   }
 
   /** Asks to be the one that looks after the size of the table. */
-  async #claim(): Promise<boolean> {
-    const item = { key: 'c:claim', value: new Uint8Array(0), life: CLAIM_TTL * 1_000 };
+  async #claim(life: number): Promise<boolean> {
+    const item = { key: 'c:claim', value: new Uint8Array(0), life };
     const written = await this.#write([item], true, performance.now() + CLAIM_TIMEOUT, false);
     return written?.has(item.key) === true;
   }
