@@ -19,13 +19,7 @@ export class Redis extends ServerProcess {
 
   /** Starts one that follows this one, and returns it when it has everything that this one has. */
   async startReplica(...options: string[]): Promise<Redis> {
-    const replica = await Redis.start(
-      '--replicaof',
-      `127.0.0.1 ${this.port}`,
-      '--repl-diskless-sync-delay',
-      '0',
-      ...options,
-    );
+    const replica = await Redis.start('--replicaof', `127.0.0.1 ${this.port}`, ...options);
     await until(async () => (await replica.info('replication')).includes('master_link_status:up'));
     return replica;
   }
@@ -83,7 +77,10 @@ export class Redis extends ServerProcess {
   }
 
   static async #start(port: number, options: readonly string[]): Promise<Redis> {
+    // A replica gets everything at once, rather than after 5 s in which others may ask as well.
     const own = [
+      '--repl-diskless-sync-delay',
+      '0',
       '--port',
       String(port),
       '--bind',
@@ -118,6 +115,11 @@ export class Redis extends ServerProcess {
 
   async info(section: string): Promise<string> {
     return String(await this.command('INFO', section));
+  }
+
+  /** Takes a replica off the network of its master: what that acknowledges from now on does not arrive. */
+  async cutOff(): Promise<void> {
+    await this.command('REPLICAOF', '127.0.0.1', String(await freePort()));
   }
 
   /** Makes a replica a master. */

@@ -22,7 +22,9 @@ export interface NodeRedisSentinel {
 }
 
 export interface NodeRedisCluster {
+  readonly masters: readonly unknown[];
   readonly isOpen: boolean;
+  readonly isReady?: boolean;
   sendCommand(firstKey: string, isReadonly: boolean, args: readonly Argument[], options?: object): Promise<unknown>;
   nodeClient(node: never): unknown;
 }

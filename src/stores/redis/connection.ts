@@ -112,7 +112,8 @@ function nodeCluster(client: NodeRedisCluster): Connection {
   return {
     ...NOT_OURS,
     isCluster: true,
-    isReady: () => client.isOpen,
+    // Before version 6 it does not say when it is ready; it is open before it knows which node has which slots.
+    isReady: () => client.isReady ?? (client.isOpen && client.masters.length > 0),
     // Not read-only, so that no replica is asked.
     send: (key, args) => client.sendCommand(key, false, args, BUFFERS),
   };

@@ -11,8 +11,9 @@ export const NO_INFO = 'CSWINFO';
 const CHECKED = `
 local info = redis.pcall('INFO', 'replication')
 if type(info) ~= 'string' then return redis.error_reply('${NO_INFO} ' .. info.err) end
-local id = string.find(info, 'role:master', 1, true) and string.match(info, 'master_replid:(%x+)')
-if id == nil then return redis.error_reply('${NO_INFO} it names no master_replid') end`;
+local id = string.match(info, 'master_replid:(%x+)')
+if not id then return redis.error_reply('${NO_INFO} it names no master_replid') end
+if not string.find(info, 'role:master', 1, true) then id = false end`;
 
 const DURABLE = `
 local id = '${DURABLE_ID}'`;
