@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Load } from '../load.ts';
 import type { Connection } from './connection.ts';
 
@@ -153,7 +152,7 @@ export class Channel {
         this.#fail('read', new Error('the client is not connected'));
         return false;
       }
-      await sleep(Math.min(POLL, left));
+      await new Promise((resolve) => setTimeout(resolve, Math.min(POLL, left)));
     }
     this.#isAway = false;
     return !this.#isClosed;

@@ -7,14 +7,23 @@ const CONNECT_TIMEOUT = 1_000;
 const FIRST_WAIT = 50;
 const LAST_WAIT = 500;
 
-/** A connection that was opened here. */
+/** What happens to a client that was opened here. */
+interface ClientEvents {
+  ready(): void;
+  lost(): void;
+}
+
+/** A client that was opened here. */
 interface Opened {
   readonly connection: Connection;
   end(): void;
 }
 
-type Emitter = { on(event: string, listener: (error: unknown) => void): unknown };
-type NodeRedis = {
+interface Emitter {
+  on(event: 'ready' | 'error' | 'end', listener: () => void): unknown;
+}
+
+interface NodeRedis {
   createClient(options: object): Emitter & {
     connect(): Promise<unknown>;
     unref(): void;
@@ -22,17 +31,19 @@ type NodeRedis = {
     destroy?(): void;
     disconnect(): unknown;
   };
-};
-type IoRedis = {
+}
+
+interface IoRedis {
   Redis: new (
     url: string,
     options: object,
   ) => Emitter & { readonly stream: { unref(): void } | undefined; disconnect(): void };
-};
+}
 
 /**
  * A connection of the store's own to one server. It uses whichever of the packages redis and ioredis is installed, loads
- * it at its first use, and sets it so that nothing is queued while the server is away, and nothing is sent twice.
+ * it at its first use, and sets it so that it queues nothing and sends nothing twice. It connects again only when
+ * something is asked of it.
  */
 export class OwnConnection implements Connection {
   readonly isCluster = false;
@@ -41,6 +52,9 @@ export class OwnConnection implements Connection {
   #opened: Opened | undefined;
   #opening: Promise<void> | undefined;
   #isClosed = false;
+  /** Attempts since the server last answered. */
+  #attempts = 0;
+  #retryAt = 0;
 
   /** @param onError called when no client library can be loaded */
   constructor(url: string, onError: (error: Error) => void) {
@@ -49,8 +63,9 @@ export class OwnConnection implements Connection {
   }
 
   isReady(): boolean {
-    if (this.#opened === undefined && !this.#isClosed) this.#opening ??= this.#open();
-    return this.#opened?.connection.isReady() ?? false;
+    if (this.#opened !== undefined) return this.#opened.connection.isReady();
+    if (!this.#isClosed && performance.now() >= this.#retryAt) this.#opening ??= this.#open();
+    return false;
   }
 
   async send(key: string, args: readonly Argument[]): Promise<unknown> {
@@ -60,23 +75,37 @@ export class OwnConnection implements Connection {
 
   /** Gives the connection up: a network may have lost it without telling. */
   renew(): void {
-    this.#end();
+    this.#lose(this.#opened);
   }
 
   close(): void {
     this.#isClosed = true;
-    this.#end();
+    this.#lose(this.#opened);
   }
 
-  #end(): void {
-    this.#opened?.end();
+  #lose(opened: Opened | undefined): void {
+    if (opened === undefined || this.#opened !== opened) return;
     this.#opened = undefined;
-    this.#opening = undefined;
+    opened.end();
+    // A server that worked a moment ago may have been restarted, so try again at once.
+    if (this.#attempts > 0) this.#retryAt = performance.now() + pause(this.#attempts);
+    this.#attempts++;
   }
 
   async #open(): Promise<void> {
-    const opened = await openNodeRedis(this.#url)
-      .catch(() => openIoRedis(this.#url))
+    let opened: Opened | undefined;
+    let isLost = false;
+    const events: ClientEvents = {
+      ready: () => {
+        this.#attempts = 0;
+      },
+      lost: () => {
+        isLost = true;
+        this.#lose(opened);
+      },
+    };
+    opened = await openNodeRedis(this.#url, events)
+      .catch(() => openIoRedis(this.#url, events))
       .catch(() => undefined);
     if (opened === undefined) {
       return this.#onError(
@@ -85,40 +114,48 @@ export class OwnConnection implements Connection {
         ),
       );
     }
-    if (this.#isClosed) opened.end();
-    else this.#opened = opened;
+    this.#opening = undefined;
+    this.#opened = opened;
+    // It may have been closed, or lost, while the package was loaded.
+    if (this.#isClosed || isLost) this.#lose(opened);
   }
 }
 
-async function openNodeRedis(url: string): Promise<Opened> {
+async function openNodeRedis(url: string, { ready, lost }: ClientEvents): Promise<Opened> {
   const { createClient }: NodeRedis = await load('redis');
-  const socket = { connectTimeout: CONNECT_TIMEOUT, reconnectStrategy: pause };
+  const socket = { connectTimeout: CONNECT_TIMEOUT, reconnectStrategy: false };
   const client = createClient({ url, disableOfflineQueue: true, socket });
-  // Calls that fail tell; without a listener an error would end the process.
-  client.on('error', () => {});
-  client.connect().catch(() => {});
-  // An idle connection must not keep the process alive; the timers of waiting callers do.
-  client.unref();
-  return {
-    connection: connectionOf(client),
-    end: () => {
-      if (client.destroy !== undefined) client.destroy();
-      else Promise.resolve(client.disconnect()).catch(() => {});
-    },
-  };
+  client.on('error', lost);
+  client.on('ready', () => {
+    // An idle connection must not keep the process alive; the timers of waiting callers do.
+    client.unref();
+    ready();
+  });
+  client.connect().catch(lost);
+  return { connection: connectionOf(client), end: () => void endNodeRedis(client).catch(() => {}) };
 }
 
-async function openIoRedis(url: string): Promise<Opened> {
+/** Rejects if it has ended already. */
+async function endNodeRedis(client: ReturnType<NodeRedis['createClient']>): Promise<void> {
+  if (client.destroy !== undefined) client.destroy();
+  else await client.disconnect();
+}
+
+async function openIoRedis(url: string, { ready, lost }: ClientEvents): Promise<Opened> {
   const { Redis }: IoRedis = await load('ioredis');
   const client = new Redis(url, {
     connectTimeout: CONNECT_TIMEOUT,
-    retryStrategy: pause,
+    retryStrategy: null,
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
   });
   client.on('error', () => {});
-  client.on('connect', () => client.stream?.unref());
+  client.on('end', lost);
+  client.on('ready', () => {
+    client.stream?.unref();
+    ready();
+  });
   return { connection: connectionOf(client), end: () => client.disconnect() };
 }
 
