@@ -1,6 +1,7 @@
 import { badOption } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
 import { MemcachedStore } from './memcached/index.ts';
+import { RedisStore } from './redis/index.ts';
 import { sqliteStore, sqlServerStore } from './sql/from-url.ts';
 import type { Store, StoreOption } from './store.ts';
 
@@ -27,6 +28,14 @@ const SCHEMES: Readonly<Record<string, Scheme>> = {
     example: 'memcached://cache1:11211,cache2:11211',
     open: (rest) => new MemcachedStore(rest),
   },
+  redis: {
+    example: 'redis://host:6379',
+    open: (_rest, url) => new RedisStore(url),
+  },
+  rediss: {
+    example: 'rediss://host:6379',
+    open: (_rest, url) => new RedisStore(url),
+  },
   sqlite: {
     example: 'sqlite:var/cache.sqlite',
     open: (path) => sqliteStore(checkPath(path)),
@@ -45,6 +54,7 @@ const SCHEMES: Readonly<Record<string, Scheme>> = {
  *
  * - `memory`, or not set: no store; each process caches in its own memory
  * - `memcached://cache1:11211,cache2:11211`: a `MemcachedStore`
+ * - `redis://host:6379`, `rediss://…`: a `RedisStore` with a connection of its own; needs redis or ioredis
  * - `sqlite:var/cache.sqlite`: a `SqlStore` in a file, for the processes of one machine; needs better-sqlite3 or libsql
  * - `postgres://…`, `mysql://…`: a `SqlStore` in the table `cachesweeper`; needs knex and pg or mysql2
  * - `off`: nothing is cached

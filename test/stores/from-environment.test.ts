@@ -1,6 +1,8 @@
 import { CacheSweeper, CacheSweeperError, storeFromEnvironment } from 'nunjucks-cachesweeper';
 import { MemcachedStore } from 'nunjucks-cachesweeper/memcached';
+import { RedisStore } from 'nunjucks-cachesweeper/redis';
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { DeferredStore } from '../../src/stores/deferred-store.ts';
 import { Comment } from '../support/models.ts';
 import { Site } from '../waiting/support.ts';
 
@@ -58,6 +60,17 @@ describe('CACHESWEEPER_STORE', () => {
     expect(Object.keys(store.stats().servers)).toEqual(servers);
   });
 
+  test.each(['redis://cache1:6379', 'rediss://me:secret@cache1'])('%s: a Redis store, which connects later', (url) => {
+    expect(from(url)).toBeInstanceOf(RedisStore);
+  });
+
+  test.each(['sqlite:cache.sqlite', 'postgres://me@host/blog', 'postgresql://me@host/blog', 'mysql://me@host/blog'])(
+    '%s: a store that is opened later',
+    (url) => {
+      expect(from(url)).toBeInstanceOf(DeferredStore);
+    },
+  );
+
   test('is read from the environment of the process', () => {
     vi.stubEnv('CACHESWEEPER_STORE', 'memcached://cache7');
     expect(Object.keys((storeFromEnvironment() as MemcachedStore).stats().servers)).toEqual(['cache7:11211']);
@@ -84,6 +97,17 @@ describe('CACHESWEEPER_STORE', () => {
     'servers that are none are an error at the start: %s',
     (url) => {
       expect(messageOf(url)).toMatch(/MemcachedStore servers: expected/);
+    },
+  );
+
+  test.each(['redis://', 'rediss://'])('an address that is none is an error at the start: %s', (url) => {
+    expect(messageOf(url)).toMatch(/RedisStore: expected/);
+  });
+
+  test.each(['sqlite:', 'sqlite::memory:'])(
+    'a file that no other process could open is an error at the start: %s',
+    (url) => {
+      expect(messageOf(url)).toMatch(/^CACHESWEEPER_STORE: expected the path of a file/);
     },
   );
 

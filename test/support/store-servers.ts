@@ -1,6 +1,7 @@
 import { type Store, storeFromEnvironment } from 'nunjucks-cachesweeper';
 import { isDeep } from './long.ts';
 import { Memcached } from './memcached.ts';
+import { Redis } from './redis.ts';
 import { SqliteFile } from './sqlite-file.ts';
 
 /** Where processes of a site keep tokens and entries: a server, started for the test that asks for it, or a file. */
@@ -46,8 +47,15 @@ const memcached: ServerKind<Memcached> = {
   startWithoutBacklog: () => Memcached.start('-b', '1'),
 };
 
+const redis: ServerKind<Redis> = {
+  name: 'Redis',
+  start: () => Redis.start(),
+  startSmall: () => Redis.start('--maxmemory', '3mb', '--maxmemory-policy', 'allkeys-lru'),
+  startWithoutBacklog: () => Redis.start('--tcp-backlog', '1'),
+};
+
 /** Those that are servers. */
-export const serverKinds: readonly ServerKind[] = [memcached];
+export const serverKinds: readonly ServerKind[] = [memcached, redis];
 /** Those that are files. */
 export const fileKinds: readonly StoreKind[] = [{ name: 'SQLite', start: async () => new SqliteFile() }];
 export const storeKinds: readonly StoreKind[] = [...serverKinds, ...fileKinds];
