@@ -11,6 +11,9 @@ export interface Client {
   readonly _clientVersion?: unknown;
   readonly _runtimeDataModel?: DataModel;
   readonly _originalClient?: Root;
+  readonly _activeProvider?: unknown;
+  $queryRawUnsafe(sql: string): Promise<unknown>;
+  $executeRawUnsafe(sql: string): Promise<unknown>;
   $extends(extension: object): unknown;
   $transaction(this: unknown, work: unknown, options?: unknown): Promise<unknown>;
   readonly [model: string]: unknown;

@@ -53,7 +53,16 @@ export class PrismaListener {
         const open = { transaction, client, around };
         if (client !== undefined) listener.#transactions.set(client, transaction);
         listener.#all.add(open);
-        return listener.#open.run(open, () => transaction.run(async () => await run()));
+        return listener.#open.run(open, () =>
+          transaction.run(async () => {
+            const result = await run();
+            // The callback's last statement: what returns then is committed. A nested one belongs to the outermost.
+            if (client !== undefined && parent === undefined) {
+              await listener.#hook.prepareCommit(transaction, (sql) => client.$executeRawUnsafe(sql));
+            }
+            return result;
+          }),
+        );
       };
       let result: unknown;
       try {

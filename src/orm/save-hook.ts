@@ -4,7 +4,9 @@ import type { Identifier } from '../model/identity.ts';
 import type { KnownModels } from '../model/known-models.ts';
 import type { RowModel } from '../model/known-rows.ts';
 import { isUnknown, partialRow } from '../model/partial-row.ts';
-import { type CacheSweeper, identifierOf } from '../sweeper.ts';
+import type { OutboxDatabase, OutboxWriter } from '../outbox/database.ts';
+import type { Outbox } from '../outbox/outbox.ts';
+import { type CacheSweeper, identifierOf, outboxOf } from '../sweeper.ts';
 import { badOption } from '../util/check-option.ts';
 import { checkOptions, HOOK, type HookedModel, type SaveHookOptions } from './hook-options.ts';
 import { claimPlaces, type Place } from './places.ts';
@@ -55,6 +57,8 @@ export class SaveHook {
   #known: KnownModels = () => undefined;
   #relatives: HookedOrm['relatives'] = () => [];
   readonly tenant: string | undefined;
+  readonly #outbox: Outbox | undefined;
+  #database: OutboxDatabase | undefined;
 
   /**
    * @param models the ORM's models by name, with their classes if they have any; several may have one name
@@ -81,6 +85,31 @@ export class SaveHook {
     }
     this.#identifier = identifier;
     this.#named = named;
+    this.#outbox = outboxOf(sweeper);
+  }
+
+  /**
+   * Makes the sweeper look for an outbox in the ORM's own database.
+   *
+   * @param open called if the sweeper has an outbox; returns undefined where an outbox cannot be in that database
+   * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION
+   */
+  keepOutbox(kind: string, open: () => OutboxDatabase | undefined): void {
+    if (this.#outbox === undefined) return;
+    this.#database = open();
+    if (this.#database === undefined) {
+      throw badOption('option outbox', 'a hook on PostgreSQL, MySQL, MariaDB or SQLite', kind);
+    }
+    this.#outbox.attach(this.#database);
+  }
+
+  /**
+   * Writes what a transaction has collected to the outbox. To be called last before the database commits.
+   *
+   * @param send sends a statement in the database's transaction
+   */
+  prepareCommit(transaction: SweepTransaction, send: OutboxWriter): Promise<void> {
+    return transaction.prepareCommit(send, this.#database);
   }
 
   /**

@@ -1,12 +1,15 @@
 import type { DataSource, EntityManager, EntityMetadata, EntitySubscriberInterface, QueryRunner } from 'typeorm';
 import { CacheSweeperError } from '../errors.ts';
 import type { SweepTransaction } from '../invalidation/transaction.ts';
+import type { OutboxWriter } from '../outbox/database.ts';
 import { Ambient } from '../render/ambient.ts';
 import { Tables, type TableWrite } from './typeorm-tables.ts';
 
 /** Where a {@link QueryListener} tells what it has heard. */
 export interface HearsTables extends EntitySubscriberInterface {
   wrote(queryRunner: QueryRunner, tables: readonly TableWrite[]): Promise<void>;
+  /** Is called before a query runner sends COMMIT, with what sends a statement before that. */
+  committing(queryRunner: QueryRunner, send: OutboxWriter): Promise<void>;
   /** Returns the transaction that a query runner is in. */
   transactionOf(queryRunner: QueryRunner): SweepTransaction | undefined;
 }
@@ -24,6 +27,8 @@ interface Sent {
   readonly table: TableWrite;
   readonly transaction: SweepTransaction | undefined;
 }
+
+const COMMIT = /^\s*commit\b/i;
 
 type Method = (...args: unknown[]) => unknown;
 type Methods = Record<string, Method>;
@@ -58,6 +63,11 @@ export class QueryListener {
     if (this.#entered.has(queryRunner)) return;
     this.#entered.add(queryRunner);
     const runner = queryRunner as unknown as Methods;
+    const query = queryRunner.query.bind(queryRunner);
+    // Not in `beforeTransactionCommit`, in which other subscribers may write as well.
+    this.#before(runner, 'query', async (sql) => {
+      if (COMMIT.test(String(sql))) await this.#subscriber.committing(queryRunner, query);
+    });
     this.#after(runner, 'query', async (sql, _parameters, isBuilt) => {
       // Query builders ask for a structured result; `query()` of the site does not.
       if (isBuilt === true) await this.#sent(queryRunner, this.#known.writtenBy(String(sql)));
@@ -154,6 +164,15 @@ export class QueryListener {
 
   #all(): readonly TableWrite[] {
     return this.#dataSource.entityMetadatas.map((metadata) => ({ metadata, action: 'onDelete' }) as const);
+  }
+
+  #before(object: Methods, name: string, sending: (...args: unknown[]) => Promise<void>): void {
+    const method = object[name]?.bind(object);
+    if (method === undefined) return;
+    object[name] = async (...args) => {
+      await sending(...args);
+      return method(...args);
+    };
   }
 
   #after(object: Methods, name: string, heard: (...args: unknown[]) => Promise<void>): void {

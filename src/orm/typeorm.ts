@@ -15,11 +15,13 @@ import type {
 } from 'typeorm';
 import { CacheSweeperError } from '../errors.ts';
 import type { SweepTransaction } from '../invalidation/transaction.ts';
+import type { OutboxWriter } from '../outbox/database.ts';
 import type { CacheSweeper } from '../sweeper.ts';
 import { badOption } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
 import { SaveHook, type SaveHookOptions, type Write } from './save-hook.ts';
 import { classOf, TypeOrmModels } from './typeorm-models.ts';
+import { typeOrmDatabase } from './typeorm-outbox.ts';
 import { type HearsTables, QueryListener } from './typeorm-queries.ts';
 import { anyRow, type Row, rowLoaded, rowNow } from './typeorm-rows.ts';
 import { goingWith, modelsOf, type TableWrite } from './typeorm-tables.ts';
@@ -76,6 +78,7 @@ export function sweepOnSave(ofTypeOrm: TypeOrmDataSource, sweeper: CacheSweeper,
   const known = new TypeOrmModels(dataSource, nameOf, hook);
   hook.claim(known.places());
   hook.learn(known);
+  hook.keepOutbox(`TypeORM on ${dataSource.options.type}`, () => typeOrmDatabase(dataSource));
   installed.set(dataSource, told.add(sweeper));
   const subscriber = new SaveSubscriber(dataSource, hook, nameOf);
   // Put it first: TypeORM skips all subscribers behind one that throws, and committed rows must be bumped.
@@ -194,6 +197,10 @@ class SaveSubscriber implements EntitySubscriberInterface, HearsTables {
   afterTransactionStart({ queryRunner }: TransactionStartEvent): void {
     const open = this.#transactionsOf(queryRunner);
     open.push(this.#hook.begin(open.at(-1)));
+  }
+
+  async committing(queryRunner: QueryRunner, send: OutboxWriter): Promise<void> {
+    for (const transaction of this.#transactionsOf(queryRunner)) await this.#hook.prepareCommit(transaction, send);
   }
 
   async afterTransactionCommit({ queryRunner }: TransactionCommitEvent): Promise<void> {

@@ -1,0 +1,85 @@
+import { randomBytes } from 'node:crypto';
+import { EVERYTHING } from '../model/names.ts';
+
+/** Name of the outbox table, unless the option names another. */
+export const DEFAULT_TABLE = 'cachesweeper_outbox';
+
+/** Rows that one poll reads. */
+export const BATCH = 1_000;
+
+/** Limit of a row's text, in characters: a TEXT of MySQL holds 65,535 bytes. A longer list of names becomes `*`. */
+const MAX_TEXT = 60_000;
+
+/**
+ * `saved`: written in the transaction of a save, so that whoever sees it knows that the save is committed. `saving`: written before
+ * a save outside of a transaction, which may not be over.
+ */
+export type RowKind = 'saved' | 'saving';
+
+/** Returns a new id. Ids begin with the kind, so that reading in their order gives `saved` rows first, the oldest in front. */
+export function newId(kind: RowKind): string {
+  return `${kind}-${Date.now().toString(36).padStart(9, '0')}-${randomBytes(12).toString('hex')}`;
+}
+
+export function kindOf(id: string): RowKind {
+  return id.startsWith('saving-') ? 'saving' : 'saved';
+}
+
+/**
+ * The statements on one outbox table. They have no parameters, and no character in them means anything to a database or a driver
+ * (`'`, `\`, `?`, `$`), so that every client can send them as they are.
+ */
+export class Statements {
+  readonly #table: string;
+
+  constructor(table: string) {
+    this.#table = table;
+  }
+
+  get create(): string {
+    return `CREATE TABLE IF NOT EXISTS ${this.#table} (id VARCHAR(64) NOT NULL PRIMARY KEY, names TEXT NOT NULL)`;
+  }
+
+  get select(): string {
+    return `SELECT id, names FROM ${this.#table} ORDER BY id LIMIT ${BATCH}`;
+  }
+
+  insert(id: string, names: Iterable<string>): string {
+    return `INSERT INTO ${this.#table} (id, names) VALUES ('${id}', '${encode(names)}')`;
+  }
+
+  remove(ids: readonly string[]): string {
+    return `DELETE FROM ${this.#table} WHERE id IN (${ids.map((id) => `'${id}'`).join(', ')})`;
+  }
+
+  /** Turns a row of a save that was under way into one of a save that is over. */
+  settle(id: string, names: Iterable<string>): string {
+    return `UPDATE ${this.#table} SET id = '${newId('saved')}', names = '${encode(names)}' WHERE id = '${id}'`;
+  }
+}
+
+/** Returns names as the text of a row: `Comment:=7 Comment:*`. */
+function encode(names: Iterable<string>): string {
+  try {
+    const text = Array.from(names, (name) =>
+      encodeURIComponent(name)
+        .replace(/'/g, '%27')
+        .replaceAll('%3A', ':')
+        .replaceAll('%3D', '=')
+        .replaceAll('%40', '@'),
+    ).join(' ');
+    return text.length > MAX_TEXT ? EVERYTHING : text;
+  } catch {
+    // Half of a surrogate pair cannot be written, and another name would not be bumped.
+    return EVERYTHING;
+  }
+}
+
+/** Returns the names in a row's text; everything if it cannot be read. */
+export function decode(text: unknown): readonly string[] {
+  try {
+    return String(text).split(' ').map(decodeURIComponent);
+  } catch {
+    return [EVERYTHING];
+  }
+}
