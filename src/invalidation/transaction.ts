@@ -5,7 +5,7 @@ import type { Identifier } from '../model/identity.ts';
 import { EVERYTHING } from '../model/names.ts';
 import { partialRow } from '../model/partial-row.ts';
 import { type OutboxDatabase, type OutboxWriter, send } from '../outbox/database.ts';
-import type { Outbox, WrittenRow } from '../outbox/outbox.ts';
+import type { InsertedRow, Outbox } from '../outbox/outbox.ts';
 import { Ambient } from '../render/ambient.ts';
 import { badOption, checkNames } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
@@ -105,8 +105,8 @@ export class SweepTransaction implements Uncommitted {
   readonly #seen: BoundedNames;
   #state: 'open' | 'delivering' | 'committed' | 'rolled back' = 'open';
   #failure: { readonly error: unknown } | undefined;
-  /** What was written to the outbox, by this transaction and by those that were handed to it. */
-  #rows: WrittenRow[] = [];
+  /** What was written to the outbox, for this transaction and for those that were handed to it. */
+  readonly #rows: InsertedRow[] = [];
   /** Whether changes have been collected that are in no row of the outbox. */
   #isUnwritten = false;
 
@@ -214,9 +214,19 @@ export class SweepTransaction implements Uncommitted {
     const { outbox } = this.#owner;
     if (outbox === undefined || !this.#isUnwritten || this.#state !== 'open') return;
     this.#isUnwritten = false;
-    const { row, sql } = outbox.row(unconditional(this.#changes).names, database);
+    const { row, sql } = outbox.row(this.names, database);
     this.#rows.push(row);
     await send(writer, sql);
+  }
+
+  /** Takes over a row that was written to the outbox before the save. */
+  adopt(row: InsertedRow): void {
+    this.#rows.push(row);
+  }
+
+  /** All names that have been collected. */
+  get names(): ReadonlySet<string> {
+    return unconditional(this.#changes).names;
   }
 
   /** Runs a function inside. In pages that it renders, fragments of changed models are rendered uncached. */
@@ -247,6 +257,7 @@ export class SweepTransaction implements Uncommitted {
       // Only what the store has acknowledged can go. The polls bump what stays.
       this.#owner.outbox?.remove(this.#rows);
     } catch (error) {
+      await this.#owner.outbox?.settle(this.#rows, this.names);
       if (this.#strict) this.#failure ??= { error };
       else this.#owner.report(error);
     } finally {
@@ -257,6 +268,8 @@ export class SweepTransaction implements Uncommitted {
 
   /** Call this when the database has rolled back. Drops the changes, because no other connection ever saw them. */
   rollback(): void {
-    if (this.#state === 'open') this.#state = 'rolled back';
+    if (this.#state !== 'open') return;
+    this.#state = 'rolled back';
+    void this.#owner.outbox?.settle(this.#rows, this.names);
   }
 }

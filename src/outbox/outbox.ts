@@ -3,10 +3,10 @@ import { describe } from '../util/describe.ts';
 import { knexDatabase, type OutboxDatabase } from './database.ts';
 import type { OutboxSettings } from './options.ts';
 import { type OutboxOwner, OutboxTable } from './outbox-table.ts';
-import { newId, Statements } from './statements.ts';
+import { kindOf, newId, Statements } from './statements.ts';
 
-/** A row that a transaction has inserted. */
-export interface WrittenRow {
+/** A row that was inserted for a save. */
+export interface InsertedRow {
   readonly id: string;
   /** Undefined where the site sent the statement itself, so that it may be in any database. */
   readonly database: OutboxDatabase | undefined;
@@ -76,13 +76,27 @@ export class Outbox {
   row(
     names: Iterable<string>,
     database: OutboxDatabase | undefined,
-  ): { readonly row: WrittenRow; readonly sql: string } {
+  ): { readonly row: InsertedRow; readonly sql: string } {
     const id = newId('saved');
     return { row: { id, database }, sql: this.#statements.insert(id, names) };
   }
 
+  /** Inserts a row for a save that is about to begin outside of a transaction. */
+  async begin(names: Iterable<string>, database: OutboxDatabase): Promise<InsertedRow | undefined> {
+    const id = await this.#tables.find((table) => table.database === database)?.begin(names);
+    return id === undefined ? undefined : { id, database };
+  }
+
+  /** Leaves the rows of saves outside of transactions, which are over, to the polls. They bump these names. */
+  async settle(rows: readonly InsertedRow[], names: Iterable<string>): Promise<void> {
+    for (const { id, database } of rows) {
+      if (kindOf(id) !== 'saving') continue;
+      await this.#tables.find((table) => table.database === database)?.settle(id, names);
+    }
+  }
+
   /** Removes rows in the background, after their names were bumped. */
-  remove(rows: readonly WrittenRow[]): void {
+  remove(rows: readonly InsertedRow[]): void {
     for (const table of this.#tables) {
       const ids = rows
         .filter(({ database }) => database === undefined || database === table.database)
