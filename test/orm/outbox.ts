@@ -9,6 +9,8 @@ export interface OrmWithOutbox<Tx> extends Orm<Tx> {
   query(sql: string): Promise<unknown>;
   /** Saves the first comment with a new text. */
   save(text: string, tx?: Tx): Promise<unknown>;
+  /** Sets values of the first comment by one statement in no transaction. */
+  update(values: { readonly text?: string; readonly slug?: string }): Promise<unknown>;
 }
 
 const stop = new Error('stop');
@@ -142,11 +144,37 @@ export function outboxSuite<Tx>(
         expect(await rows()).toEqual([COMMENT]);
       });
 
+    test('a save outside of a transaction is bumped by another process as well', async () => {
+      await orm.update({ text: 'new' });
+      await found();
+      expect(survivor.errors).toEqual([]);
+    });
+
+    test('a save outside of a transaction leaves its names where the store does not acknowledge them, and else nothing', async () => {
+      await survivor.sweeper.close();
+      await orm.update({ text: 'new' });
+      const [row, ...others] = await rows();
+      expect(row).toMatch(/^saved .*Comment/);
+      expect(others).toEqual([]);
+      await orm.query('DELETE FROM cachesweeper_outbox');
+      store.script = undefined;
+      await orm.update({ text: 'newer' });
+      await orm.site.sweeper.idle();
+      expect(await rows()).toEqual([]);
+    });
+
+    test('a save outside of a transaction that fails leaves all that it may have changed', async () => {
+      await survivor.sweeper.close();
+      await expect(orm.update({ slug: 'b' })).rejects.toThrow();
+      expect(await rows()).toEqual(['saved Article Comment']);
+    });
+
     test('without its table no save is committed', async () => {
       await survivor.sweeper.close();
       await orm.query('DROP TABLE cachesweeper_outbox');
       const before = await orm.load();
       await expect(orm.transaction((tx) => orm.save('new', tx))).rejects.toThrow(/cachesweeper_outbox/);
+      await expect(orm.update({ text: 'new' })).rejects.toThrow(/cachesweeper_outbox/);
       expect((await orm.load()).comments.map(({ text }) => text)).toEqual(before.comments.map(({ text }) => text));
     });
   });

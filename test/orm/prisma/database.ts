@@ -93,6 +93,7 @@ export function withOutbox(database: Database): OrmWithOutbox<PrismaClient> {
   return Object.assign(database, {
     query: (sql: string) => (/^SELECT/.test(sql) ? base.$queryRawUnsafe(sql) : base.$executeRawUnsafe(sql)),
     save: (text: string, tx = prisma) => tx.comment.update({ where: { id: 1 }, data: { text } }),
+    update: (data: object) => prisma.comment.update({ where: { id: 1 }, data }),
   });
 }
 

@@ -116,6 +116,7 @@ export function withOutbox(database: Database): OrmWithOutbox<Transaction> {
       database.comment
         .findByPk(1, { transaction: transaction ?? null })
         .then((row) => row?.update({ text }, { transaction: transaction ?? null })),
+    update: async (values: object) => (await database.comment.findByPk(1, { transaction: null }))?.update(values),
   });
 }
 

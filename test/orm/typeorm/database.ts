@@ -169,6 +169,7 @@ export function withOutbox(database: Database): OrmWithOutbox<EntityManager> {
     query: (sql: string) => database.source.query(sql),
     save: async (text: string, manager = database.source.manager) =>
       manager.save(Object.assign(await manager.findOneByOrFail(Comment, { id: 1 }), { text })),
+    update: (values: object) => database.source.manager.update(Comment, { id: 1 }, values),
   });
 }
 
