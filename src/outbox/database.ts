@@ -60,7 +60,8 @@ export function knexDatabase(knex: OutboxKnex): OutboxDatabase {
 
 /** Sends a statement by what the site has given. A function is called before this returns. */
 export async function send(writer: OutboxWriter, sql: string): Promise<void> {
-  await (typeof writer === 'function' ? writer(sql) : writer.raw(sql));
+  // A transaction of Knex is a function as well, which makes queries.
+  await ('raw' in writer ? writer.raw(sql) : writer(sql));
 }
 
 export interface OutboxRow {
