@@ -19,11 +19,11 @@ export function prismaDatabase(client: Client, transact: Transact): OutboxDataba
   const hasLevels = PROVIDERS.get(client._activeProvider);
   if (hasLevels === undefined) return undefined;
   return {
-    async query(sql) {
-      const sent = /^SELECT/.test(sql) ? client.$queryRawUnsafe(sql) : client.$executeRawUnsafe(sql);
-      if (!hasLevels) return sent;
-      const [result] = (await transact.call(client, [sent], { isolationLevel: 'ReadCommitted' })) as readonly unknown[];
-      return result;
+    query(sql) {
+      const send = (on: Client) => (/^SELECT/.test(sql) ? on.$queryRawUnsafe(sql) : on.$executeRawUnsafe(sql));
+      if (!hasLevels) return send(client);
+      // Not the list form, which sends a single statement outside of any transaction.
+      return transact.call(client, send, { isolationLevel: 'ReadCommitted' });
     },
     isOpen: () => true,
   };
