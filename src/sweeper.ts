@@ -125,6 +125,7 @@ export class CacheSweeper {
     this.#outbox =
       settings.outbox &&
       new Outbox(settings.outbox, {
+        site: `${settings.namespace}:${settings.version}`,
         isActive: shared !== undefined,
         deliver: (names) => deliver({ names, conditional: new Map() }),
         report: onError,

@@ -109,6 +109,7 @@ export class SweepTransaction implements Uncommitted {
   readonly #rows: InsertedRow[] = [];
   /** Whether changes have been collected that are in no row of the outbox. */
   #isUnwritten = false;
+  #hasWritten = false;
 
   /** @param around transaction that the running code is in; pages rendered there read the changes of this one */
   constructor(
@@ -214,6 +215,7 @@ export class SweepTransaction implements Uncommitted {
     const { outbox } = this.#owner;
     if (outbox === undefined || !this.#isUnwritten || this.#state !== 'open') return;
     this.#isUnwritten = false;
+    this.#hasWritten = true;
     const { row, sql } = outbox.row(this.names, database);
     this.#rows.push(row);
     await send(writer, sql);
@@ -251,6 +253,7 @@ export class SweepTransaction implements Uncommitted {
       parent.#failure ??= this.#failure;
       return;
     }
+    if (this.#hasWritten && this.#isUnwritten) this.#owner.report(collectedTooLate());
     this.#state = 'delivering';
     try {
       await this.#owner.deliver(this.#changes);
@@ -272,4 +275,12 @@ export class SweepTransaction implements Uncommitted {
     this.#state = 'rolled back';
     void this.#owner.outbox?.settle(this.#rows, this.names);
   }
+}
+
+function collectedTooLate(): CacheSweeperError {
+  return new CacheSweeperError(
+    'CACHESWEEPER_OUTBOX',
+    'a transaction was told of changes after writeOutbox(): they are bumped now, but the outbox had nothing of them. Call it last, ' +
+      'right before the commit; calling it again is enough',
+  );
 }

@@ -12,6 +12,16 @@ export interface InsertedRow {
   readonly database: OutboxDatabase | undefined;
 }
 
+/** What an outbox asks of its sweeper. */
+export interface OutboxSite {
+  /** Namespace and version, which tokens have in their keys. */
+  readonly site: string;
+  /** False where tokens are in the process alone, and end with it. */
+  readonly isActive: boolean;
+  deliver(names: ReadonlySet<string>): Promise<void>;
+  report(error: unknown): void;
+}
+
 /**
  * The names of saves whose bump is not done yet, kept in the databases that hold the saved rows. If a process dies between the
  * commit and the bump, the others find its names there and bump them.
@@ -25,17 +35,9 @@ export class Outbox {
   readonly #tables: OutboxTable[] = [];
   #isClosed = false;
 
-  /** @param isActive false where tokens are in the process alone, and end with it */
-  constructor(
-    { knex, table, interval }: OutboxSettings,
-    {
-      isActive,
-      deliver,
-      report,
-    }: { isActive: boolean; deliver: OutboxOwner['deliver']; report: (error: unknown) => void },
-  ) {
+  constructor({ knex, table, interval }: OutboxSettings, { site, isActive, deliver, report }: OutboxSite) {
     this.isActive = isActive;
-    this.#statements = new Statements(table);
+    this.#statements = new Statements(table, site);
     this.#interval = interval;
     this.#owner = { deliver, failed: (cause) => report(unreadable(table, cause)) };
     if (knex !== undefined) this.attach(knexDatabase(knex));

@@ -26,35 +26,40 @@ export function kindOf(id: string): RowKind {
 }
 
 /**
- * The statements on one outbox table. They have no parameters, and no character in them means anything to a database or a driver
+ * The statements on one outbox table, for the rows of one site: sites that share a database have tokens of their own. They have no parameters, and no character in them means anything to a database or a driver
  * (`'`, `\`, `?`, `$`), so that every client can send them as they are.
  */
 export class Statements {
   readonly #table: string;
+  readonly #site: string;
 
-  constructor(table: string) {
+  /** @param site namespace and version, of letters, digits, `_`, `.`, `-` and `:` */
+  constructor(table: string, site: string) {
     this.#table = table;
+    this.#site = site;
   }
 
   get create(): string {
-    return `CREATE TABLE IF NOT EXISTS ${this.#table} (id VARCHAR(64) NOT NULL PRIMARY KEY, names TEXT NOT NULL)`;
+    const columns = 'site VARCHAR(100) NOT NULL, id VARCHAR(64) NOT NULL, names TEXT NOT NULL, PRIMARY KEY (site, id)';
+    return `CREATE TABLE IF NOT EXISTS ${this.#table} (${columns})`;
   }
 
   get select(): string {
-    return `SELECT id, names FROM ${this.#table} ORDER BY id LIMIT ${BATCH}`;
+    return `SELECT id, names FROM ${this.#table} WHERE site = '${this.#site}' ORDER BY id LIMIT ${BATCH}`;
   }
 
   insert(id: string, names: Iterable<string>): string {
-    return `INSERT INTO ${this.#table} (id, names) VALUES ('${id}', '${encode(names)}')`;
+    return `INSERT INTO ${this.#table} (site, id, names) VALUES ('${this.#site}', '${id}', '${encode(names)}')`;
   }
 
   remove(ids: readonly string[]): string {
-    return `DELETE FROM ${this.#table} WHERE id IN (${ids.map((id) => `'${id}'`).join(', ')})`;
+    return `DELETE FROM ${this.#table} WHERE site = '${this.#site}' AND id IN (${ids.map((id) => `'${id}'`).join(', ')})`;
   }
 
   /** Turns a row of a save that was under way into one of a save that is over. */
   settle(id: string, names: Iterable<string>): string {
-    return `UPDATE ${this.#table} SET id = '${newId('saved')}', names = '${encode(names)}' WHERE id = '${id}'`;
+    const set = `id = '${newId('saved')}', names = '${encode(names)}'`;
+    return `UPDATE ${this.#table} SET ${set} WHERE site = '${this.#site}' AND id = '${id}'`;
   }
 }
 

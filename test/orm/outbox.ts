@@ -1,5 +1,5 @@
 import { TestingStore } from 'nunjucks-cachesweeper/testing';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { OrmSite } from './site.ts';
 import type { Orm } from './suite.ts';
 
@@ -27,13 +27,24 @@ export function outboxSuite<Tx>(
     let orm: OrmWithOutbox<Tx>;
     let survivor: OrmSite;
 
-    beforeEach(async () => {
+    // One for all tests: a database takes longer to make than to reset.
+    beforeAll(async () => {
       store = new TestingStore();
       // It polls so seldom that it never does in a test: what stays is for another process.
       orm = await open(new OrmSite({ store, outbox: { interval: '1h' } }));
+    });
+    afterAll(async () => {
+      await orm?.site.sweeper.close();
+      await orm?.close();
+    });
+
+    beforeEach(async () => {
+      store.script = undefined;
+      await orm.site.sweeper.idle();
       await orm.query('DROP TABLE IF EXISTS cachesweeper_outbox');
       await orm.site.sweeper.outbox.createTable();
       await orm.reset();
+      await orm.site.reset();
       const raw = (sql: string) => orm.query(sql);
       const knex = {
         raw,
@@ -41,17 +52,13 @@ export function outboxSuite<Tx>(
         client: { dialect, pool: {} },
       };
       survivor = new OrmSite({ store: new TestingStore({ shared: store }), outbox: { knex, interval: '10ms' } });
+      survivor.now = orm.site.now;
       await survivor.render(await orm.load());
       await survivor.sweeper.idle();
       // Nothing is bumped by the process that saves, as if it had died behind the commit.
       store.script = BLOCKED;
     });
-
-    afterEach(async () => {
-      await survivor.sweeper.close();
-      await orm.site.sweeper.close();
-      await orm.close();
-    });
+    afterEach(() => survivor.sweeper.close());
 
     const rows = async () => {
       const found = (await orm.query('SELECT id, names FROM cachesweeper_outbox ORDER BY id')) as {

@@ -44,8 +44,8 @@ export class Blog {
     return this.database.prepare('SELECT id, names FROM cachesweeper_outbox ORDER BY id').all() as never;
   }
 
-  insert(id: string, names: string): void {
-    this.database.prepare('INSERT INTO cachesweeper_outbox (id, names) VALUES (?, ?)').run(id, names);
+  insert(id: string, names: string, site = ':1'): void {
+    this.database.prepare('INSERT INTO cachesweeper_outbox (site, id, names) VALUES (?, ?, ?)').run(site, id, names);
   }
 
   async close(): Promise<void> {

@@ -13,7 +13,7 @@ import { type Postgres, postgresPrograms, startPostgres } from '../orm/postgres.
 import { generate } from '../orm/prisma/generate.ts';
 
 const programs = postgresPrograms();
-const statements = new Statements('cachesweeper_outbox');
+const statements = new Statements('cachesweeper_outbox', ':1');
 
 if (programs === undefined) {
   test('PostgreSQL is not on this machine: nothing else here has its isolation levels', () => {

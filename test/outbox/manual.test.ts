@@ -90,6 +90,19 @@ test('writing again writes only if there is something new', async () => {
   expect(names()).toEqual(['Comment:=1 Comment:*', 'Comment:=1 Comment:* Comment:=2']);
 });
 
+test('what a transaction is told of after it has written is reported, for the outbox has nothing of it', async () => {
+  const { transaction } = await cutOff();
+  blog.errors.length = 0;
+  await transaction(async (t) => {
+    t.invalidateCacheFor({ type: 'Comment', id: 1 });
+    await t.writeOutbox((sql) => blog.database.exec(sql));
+    t.invalidateCacheFor({ type: 'Comment', id: 2 });
+  });
+  expect(blog.errors).toContainEqual(
+    expect.objectContaining({ code: 'CACHESWEEPER_OUTBOX', message: expect.stringMatching(/after writeOutbox/) }),
+  );
+});
+
 test('rows of an inner transaction go with the outer one', async () => {
   const { transaction } = blog.process({ knex: blog.knex, interval: '1h' });
   await blog.process({ knex: blog.knex, interval: '1h' }).outbox.createTable();

@@ -34,7 +34,8 @@ describe('the option outbox', () => {
   test('takes a Knex instance as it is, by its types as well', () => {
     const knex = makeKnex({ client: 'pg' });
     expect(new CacheSweeper({ outbox: knex }).outbox.createTableSql).toBe(
-      'CREATE TABLE IF NOT EXISTS cachesweeper_outbox (id VARCHAR(64) NOT NULL PRIMARY KEY, names TEXT NOT NULL)',
+      'CREATE TABLE IF NOT EXISTS cachesweeper_outbox (site VARCHAR(100) NOT NULL, id VARCHAR(64) NOT NULL, ' +
+        'names TEXT NOT NULL, PRIMARY KEY (site, id))',
     );
     expect(new CacheSweeper({ outbox: { knex, table: 'cache.outbox' } }).outbox.createTableSql).toContain(
       'cache.outbox (',

@@ -101,6 +101,14 @@ test('rows of saves under way hold up no others', async () => {
   expect(ids()).toHaveLength(1_100);
 });
 
+test('rows of another site in the same database, or of another version, are left alone', async () => {
+  await polling();
+  blog.insert('saved-1', 'Comment:=1', 'shop:1');
+  blog.insert('saved-1', 'Comment:=1', ':2');
+  await poll(3);
+  expect([blog.bumped, ids()]).toEqual([[], ['saved-1', 'saved-1']]);
+});
+
 test('a row that cannot be read means everything', async () => {
   await polling();
   blog.insert('saved-1', 'Comment:=%');

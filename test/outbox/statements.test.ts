@@ -6,7 +6,7 @@ import { runs } from '../support/long.ts';
 
 test('any names can be written as a statement without parameters, and are read as they were', () => {
   const database = new Driver(':memory:');
-  const statements = new Statements('outbox');
+  const statements = new Statements('outbox', 'blog:1');
   database.exec(statements.create);
   const name = fc.string({ unit: 'grapheme', minLength: 1 });
   fc.assert(
@@ -14,7 +14,7 @@ test('any names can be written as a statement without parameters, and are read a
       database.exec('DELETE FROM outbox');
       const sql = statements.insert(newId('saved'), names);
       // What drivers replace, or databases read as the end of a text.
-      expect(sql.split("'")).toHaveLength(5);
+      expect(sql.split("'")).toHaveLength(7);
       expect(sql).not.toMatch(/[?$\\\n]/);
       database.exec(sql);
       const [row] = database.prepare(statements.select).all() as { names: string }[];
