@@ -183,7 +183,7 @@ export class FragmentMaker {
     } catch (error) {
       // The page will run again. Missing data may have caused this error, and the rest of the pass must still ask for
       // its data.
-      if (render.isOpen) {
+      if (render.isOpen || render.giveUpEarly()) {
         render.leaveOut();
         return undefined;
       }

@@ -190,6 +190,17 @@ export class Render {
     if (this.held.size > 0) this.#release(this.held);
   }
 
+  /**
+   * Something has failed that it may make early: from now on it makes nothing early. Returns whether it did. Then it runs again,
+   * and shows what has not expired.
+   */
+  giveUpEarly(): boolean {
+    if (this.early?.giveUp() !== true) return false;
+    this.maker.renews = 0;
+    if (this.held.size > 0) this.#release(this.held);
+    return true;
+  }
+
   beginPass(): void {
     this.passes++;
     this.pass = new Pass();
