@@ -38,6 +38,8 @@ describe.each(Object.entries(kinds))('%s', (_kind, options) => {
     site.loads[1]?.open([1]);
     const html = await Promise.all(pages);
     expect(html).toEqual([...Array(10).fill('en1'), ...Array(10).fill('de1')]);
+    // Whoever waited for the other variant is not counted for that.
+    expect(site.sweeper.stats().making.coalesced).toBe(18);
     expect(site.started).toBe(2);
 
     await site.sweeper.idle();
