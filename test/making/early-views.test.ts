@@ -1,6 +1,7 @@
 import { type CacheSweeperOptions, lazy } from 'nunjucks-cachesweeper';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { Article } from '../frameworks/blog.ts';
+import { inTurn } from '../support/long.ts';
 import { ask } from '../views/client.ts';
 import { sites } from '../views/running.ts';
 import { type Call, frameworks, type Route } from '../views/sites.ts';
@@ -18,8 +19,8 @@ function drawing(durations: number) {
   return vi.spyOn(Math, 'random').mockReturnValue(1 - Math.exp(-durations));
 }
 
-describe.each(frameworks)('%s', (_name, start) => {
-  describe.each(Object.entries(viewKinds))('%s', (_kind, kind) => {
+describe.each(frameworks)('%s', (name, start) => {
+  describe.each(inTurn(Object.entries(viewKinds), name))('%s', (_kind, kind) => {
     const clock = new Clock();
     const running = sites(start, () => ({ ...kind(clock), now: clock.now }));
 

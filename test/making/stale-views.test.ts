@@ -1,5 +1,6 @@
 import { TestingStore } from 'nunjucks-cachesweeper/testing';
 import { describe, expect, test, vi } from 'vitest';
+import { inTurn } from '../support/long.ts';
 import { ask } from '../views/client.ts';
 import { sites } from '../views/running.ts';
 import { frameworks, type Handler, type Route } from '../views/sites.ts';
@@ -55,7 +56,7 @@ describe.each(frameworks)('%s', (name, start) => {
     });
   });
 
-  describe.each(Object.entries(viewKinds))('%s', (_kind, kind) => {
+  describe.each(inTurn(Object.entries(viewKinds), name))('%s', (_kind, kind) => {
     const clock = new Clock();
     const knowsReads = kind(clock).memory !== false;
     const running = sites(start, () => ({ ...kind(clock), now: clock.now }));
