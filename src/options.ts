@@ -3,7 +3,7 @@ import type { ModelIdentity } from './model/identity.ts';
 import type { OutboxKnex } from './outbox/database.ts';
 import { checkOutbox, type OutboxOptions, type OutboxSettings } from './outbox/options.ts';
 import type { RenderReport } from './reporting/report.ts';
-import type { Store } from './stores/store.ts';
+import type { Store, StoreOption } from './stores/store.ts';
 import { badOption, checkNames } from './util/check-option.ts';
 import { describe } from './util/describe.ts';
 import { parseDuration } from './util/duration.ts';
@@ -13,8 +13,11 @@ export type PageContext = Readonly<Record<string, unknown>>;
 
 /** Options of {@link CacheSweeper}. All have defaults. Durations are text with a unit, such as "100ms" or "3s". */
 export interface CacheSweeperOptions {
-  /** Store shared by all processes of the site. Default: none; each process has a cache of its own. */
-  readonly store?: Store;
+  /**
+   * Store shared by all processes of the site; `'off'` renders every body and stores nothing. Default: none; each process has a
+   * cache of its own. `storeFromEnvironment()` returns what this option takes.
+   */
+  readonly store?: StoreOption;
   /** Memory tier inside the process: the bytes it may take, default 64 MiB; `false` for none. */
   readonly memory?: { readonly maxBytes?: number } | false;
   /**
@@ -192,7 +195,7 @@ export function checkOptions(options: CacheSweeperOptions): Settings {
   return Object.freeze({
     store: store(options.store),
     memoryBytes: memoryBytes(options.memory),
-    enabled: enabled(options.enabled),
+    enabled: enabled(options.enabled, options.store),
     namespace: namespace(options.namespace),
     version: version(options.version),
     key: optionalFunction('key', options.key),
@@ -214,12 +217,12 @@ export function checkOptions(options: CacheSweeperOptions): Settings {
   });
 }
 
-function store(value: Store | undefined): Store | undefined {
-  if (value === undefined) return undefined;
+function store(value: StoreOption): Store | undefined {
+  if (value === undefined || value === 'off') return undefined;
   const methods = ['getMany', 'setMany', 'addMany', 'close'] as const;
   if (typeof value === 'object' && value !== null && methods.every((name) => typeof value[name] === 'function'))
     return value;
-  throw badOption('option store', `a store (an object with ${methods.join(', ')})`, describe(value));
+  throw badOption('option store', `a store (an object with ${methods.join(', ')}), or 'off'`, describe(value));
 }
 
 function memoryBytes(memory: CacheSweeperOptions['memory']): number {
@@ -236,9 +239,8 @@ function memoryBytes(memory: CacheSweeperOptions['memory']): number {
   );
 }
 
-function enabled(value: CacheSweeperOptions['enabled']): Settings['enabled'] {
-  if (value === undefined) return true;
-  if (typeof value === 'boolean' || typeof value === 'function') return value;
+function enabled(value: CacheSweeperOptions['enabled'] = true, store: StoreOption): Settings['enabled'] {
+  if (typeof value === 'boolean' || typeof value === 'function') return store === 'off' ? false : value;
   throw badOption('option enabled', 'true, false or a function of the context', describe(value));
 }
 

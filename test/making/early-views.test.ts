@@ -2,6 +2,7 @@ import { type CacheSweeper, type CacheSweeperOptions, lazy } from 'nunjucks-cach
 import { TestingStore } from 'nunjucks-cachesweeper/testing';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { Article } from '../frameworks/blog.ts';
+import { inTurn } from '../support/long.ts';
 import { ask } from '../views/client.ts';
 import { sites } from '../views/running.ts';
 import { type Call, frameworks, type Handler, type Route } from '../views/sites.ts';
@@ -31,8 +32,8 @@ function drawing(durations: number) {
   return vi.spyOn(Math, 'random').mockReturnValue(1 - Math.exp(-durations));
 }
 
-describe.each(frameworks)('%s', (_name, start) => {
-  describe.each(Object.entries(kinds))('%s', (_kind, kind) => {
+describe.each(frameworks)('%s', (name, start) => {
+  describe.each(inTurn(Object.entries(kinds), name))('%s', (_kind, kind) => {
     const clock = new Clock();
     const running = sites(start, () => ({ ...kind(clock), now: clock.now }));
 

@@ -1,20 +1,19 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { lazy } from 'nunjucks-cachesweeper';
-import { MemcachedStore } from 'nunjucks-cachesweeper/memcached';
+import { lazy, type Store } from 'nunjucks-cachesweeper';
 import { TestingStore } from 'nunjucks-cachesweeper/testing';
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { Memcached } from '../support/memcached.ts';
+import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Article } from '../support/models.ts';
+import { everyday, type StoreServer, storeAt, storeKinds } from '../support/store-servers.ts';
 import { areLeases, Clock, gate, operationsOf, SETTLED, Site } from '../waiting/support.ts';
 
 const PAGE =
   '{% cachesweeper article 500 %}{{ lang }}{% for row in rows() %}{{ row }}{% endfor %}{% endcachesweeper %}';
 
-let server: Memcached;
+const servers = everyday(storeKinds);
+const started: StoreServer[] = [];
 beforeAll(async () => {
-  server = await Memcached.start();
+  started.push(...(await Promise.all(servers.map((kind) => kind.start()))));
 });
-afterAll(() => server.stop());
 
 let namespaces = 0;
 const kinds = {
@@ -23,7 +22,12 @@ const kinds = {
     const store = new TestingStore({ now: clock.now });
     return { clock, store, storeOf: () => new TestingStore({ now: clock.now, shared: store }) };
   },
-  Memcached: () => ({ clock: new Clock(), storeOf: () => new MemcachedStore(server.address) }),
+  ...Object.fromEntries(
+    servers.map(({ name }, i) => [
+      name,
+      () => ({ clock: new Clock(), storeOf: () => storeAt(started[i] as StoreServer) }),
+    ]),
+  ),
 };
 
 const open: Site[] = [];
@@ -44,7 +48,7 @@ class Processes {
 
   constructor(
     count: number,
-    { clock, storeOf }: { readonly clock: Clock; readonly storeOf: () => TestingStore | MemcachedStore },
+    { clock, storeOf }: { readonly clock: Clock; readonly storeOf: () => Store },
     template: string | Record<string, string> = PAGE,
     options = {},
   ) {

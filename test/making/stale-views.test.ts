@@ -1,6 +1,7 @@
 import type { CacheSweeper, CacheSweeperOptions } from 'nunjucks-cachesweeper';
 import { TestingStore } from 'nunjucks-cachesweeper/testing';
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { inTurn } from '../support/long.ts';
 import { ask } from '../views/client.ts';
 import { sites } from '../views/running.ts';
 import { frameworks, type Handler, type Route } from '../views/sites.ts';
@@ -70,7 +71,7 @@ describe.each(frameworks)('%s', (name, start) => {
     });
   });
 
-  describe.each(Object.entries(kinds))('%s', (_kind, kind) => {
+  describe.each(inTurn(Object.entries(kinds), name))('%s', (_kind, kind) => {
     const clock = new Clock();
     const knowsReads = kind(clock).memory !== false;
     const running = sites(start, () => ({ ...kind(clock), now: clock.now }));
