@@ -89,19 +89,12 @@ export class SqlStore implements Store {
 
   async getMany(kind: Kind, keys: readonly string[], { timeout }: StoreCall): Promise<readonly Lookup[]> {
     const until = performance.now() + timeout;
-    const stored = keys.map((key) => storedKey(kind, key));
-    const parts = chunks([...new Set(stored)], () => 0);
+    const parts = chunks(
+      keys.map((key) => storedKey(kind, key)),
+      () => 0,
+    );
     const answers = await Promise.all(parts.map((part) => this.#read(part, until)));
-    const found = new Map<string, Lookup>();
-    parts.forEach((part, i) => {
-      const values = answers[i];
-      for (const key of part) {
-        const value = values?.get(key);
-        if (value !== undefined) found.set(key, { state: 'found', value });
-        else if (values !== undefined) found.set(key, MISSING);
-      }
-    });
-    return stored.map((key) => found.get(key) ?? UNKNOWN);
+    return parts.flatMap((part, i) => part.map((key) => lookupOf(key, answers[i])));
   }
 
   /** Does not write values over 1,000,000 bytes. */
@@ -219,6 +212,13 @@ export class SqlStore implements Store {
     const written = await this.#write([item], true, performance.now() + CLAIM_TIMEOUT, false);
     return written?.has(item.key) === true;
   }
+}
+
+/** @param values undefined if they are not known */
+function lookupOf(key: string, values: ReadonlyMap<string, Uint8Array> | undefined): Lookup {
+  if (values === undefined) return UNKNOWN;
+  const value = values.get(key);
+  return value === undefined ? MISSING : { state: 'found', value };
 }
 
 function lifeOf(kind: Kind, ttl: number): number {
