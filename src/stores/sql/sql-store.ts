@@ -70,7 +70,10 @@ export class SqlStore implements Store {
       this.#settings.connections,
       (error) => this.#report(unreachable(`The SQL table ${this.#settings.table}`, error)),
     );
-    this.#removal = new Removal(this.#gate, dialect, this.#settings, (life) => this.#claim(life));
+    this.#removal = new Removal(this.#gate, dialect, this.#settings, {
+      take: (life) => this.#claim(life, true),
+      keep: (life) => this.#claim(life, false),
+    });
   }
 
   /**
@@ -206,10 +209,10 @@ export class SqlStore implements Store {
     return this.#clock.at(until) as number;
   }
 
-  /** Asks to be the one that looks after the size of the table. */
-  async #claim(life: number): Promise<boolean> {
+  /** Writes the row that says that a process looks after the size of the table. */
+  async #claim(life: number, isAdd: boolean): Promise<boolean> {
     const item = { key: 'c:claim', value: new Uint8Array(0), life };
-    const written = await this.#write([item], true, performance.now() + CLAIM_TIMEOUT, false);
+    const written = await this.#write([item], isAdd, performance.now() + CLAIM_TIMEOUT, false);
     return written?.has(item.key) === true;
   }
 }
