@@ -21,6 +21,7 @@ need() { # command, Debian packages…
 }
 
 [ -n "${MEMCACHED:-}" ] || need memcached memcached libsasl2-modules
+[ -n "${REDIS_SERVER:-}" ] || need redis-server redis-server
 need openssl openssl
 
 # A Chrome or Chromium that is already here serves as well; CHROMIUM names one elsewhere.

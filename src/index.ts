@@ -7,7 +7,8 @@ export { type CacheSweeperOptions, DEFAULT_PRIVATE_NAMES, type PageContext } fro
 export { lazy } from './render/lazy.ts';
 export type { FragmentReport, RenderReport, UncachedReason } from './reporting/report.ts';
 export type { TagStats } from './reporting/stats.ts';
-export type { Added, Kind, Lookup, Store, StoreCall, StoreItem } from './stores/store.ts';
+export { storeFromEnvironment } from './stores/from-environment.ts';
+export type { Added, Kind, Lookup, Store, StoreCall, StoreItem, StoreOption } from './stores/store.ts';
 export { CacheSweeper, type CacheSweeperStats } from './sweeper.ts';
 export type { NunjucksEnvironment } from './template/nunjucks.ts';
 export type { WarmFailure, WarmResult } from './template/warm.ts';

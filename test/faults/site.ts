@@ -6,7 +6,6 @@ import {
   lazy,
   type Store,
 } from 'nunjucks-cachesweeper';
-import type { MemcachedStats } from 'nunjucks-cachesweeper/memcached';
 import { afterEach, expect } from 'vitest';
 import { ObjectLoader } from '../support/loaders.ts';
 import { Measures } from './measures.ts';
@@ -54,10 +53,6 @@ export class SiteProcess {
     });
     this.sweeper.install(this.env);
     this.sweeper.register(Comment, { touches: ({ articleId }) => [{ type: 'Article', id: articleId }] });
-  }
-
-  get store(): MemcachedStats {
-    return this.sweeper.stats().store as MemcachedStats;
   }
 }
 

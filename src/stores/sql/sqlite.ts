@@ -95,7 +95,7 @@ function bufferOf(bytes: Uint8Array): Buffer {
  * Returns a number that changes when the machine is started again: if it has lost its power, a file may lack the last commits. 0 where
  * the system does not tell.
  */
-function bootNumber(): number {
+export function bootNumber(): number {
   try {
     const id = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').replaceAll('-', '');
     return Number.parseInt(id.slice(0, 12), 16);
