@@ -19,6 +19,8 @@ const MAX_VALUE_BYTES = 1_000_000;
 const DAY = 24 * 60 * 60 * 1_000;
 /** Milliseconds for which a row without a ttl is kept: of those that are old an entry goes before any token. */
 const LONGEST = { token: 3_650 * DAY, entry: 30 * DAY } as const;
+/** Milliseconds that a statement waits for locks: less than what costs it the connection. */
+const LONGEST_LOCK = 900;
 const CLAIM_TIMEOUT = 1_000;
 
 /** Returned by {@link SqlStore.stats}. */
@@ -189,7 +191,7 @@ export class SqlStore implements Store {
     const bytes = items.reduce((sum, { key, value }) => sum + key.length + value.length, 0);
     const run = async (connection: SqlConnection) => {
       const deadline = await this.#deadline(connection, until);
-      const patience = until - performance.now();
+      const patience = Math.min(until - performance.now(), LONGEST_LOCK);
       if (patience <= 0) return undefined;
       const written = await this.#dialect.write(connection, { items, isAdd, deadline, patience });
       // What was not written may have come after its deadline. Only before it does that mean that another value is there.
