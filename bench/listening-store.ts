@@ -4,16 +4,15 @@ import { HOST } from './memcached.ts';
 
 export interface Listening {
   readonly store: Store;
-  /** Keys in Memcached that were asked for while it was recorded. */
+  /** Keys in the store that were asked for while it was recorded. */
   readonly asked: { readonly token: string[]; readonly entry: string[] };
   record(run: () => Promise<unknown>): Promise<void>;
 }
 
-/** A store on Memcached that tells which keys it was asked for. */
-export function listeningStore(port: number): Listening {
+/** A store that tells which keys it was asked for: one on the Memcached of this port, or another. */
+export function listeningStore(port: number, client: Store = new MemcachedStore(`${HOST}:${port}`)): Listening {
   const asked = { token: [] as string[], entry: [] as string[] };
   let isRecording = false;
-  const client = new MemcachedStore(`${HOST}:${port}`);
   const store: Store = {
     getMany: (kind, keys, call) => {
       if (isRecording) asked[kind].push(...keys.map((key) => `${kind[0]}:${key}`));

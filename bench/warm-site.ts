@@ -1,4 +1,4 @@
-import { CacheSweeper, type CacheSweeperOptions, type RenderReport } from 'nunjucks-cachesweeper';
+import { CacheSweeper, type CacheSweeperOptions, type RenderReport, type Store } from 'nunjucks-cachesweeper';
 import { listeningStore } from './listening-store.ts';
 import { comments, contextOf, environment, type Kind, sent } from './page.ts';
 import type { Made } from './scenario.ts';
@@ -10,18 +10,20 @@ export interface WarmPage {
   readonly variables?: readonly object[];
   /** Round trips to the store that a warm page makes: a row that says so is checked. */
   readonly roundTrips?: number;
+  /** A store other than Memcached. */
+  readonly client?: Store;
 }
 
 /**
- * A page on Memcached, rendered so often and so long ago that everything is cached for good. The floor is told what one
+ * A page on Memcached or another store, rendered so often and so long ago that everything is cached for good. The floor is told what one
  * warm page asks the server for.
  */
 export async function warmSite(
   port: number,
   options: CacheSweeperOptions = {},
-  { kind = 'cached', variables = [{}], roundTrips }: WarmPage = {},
+  { kind = 'cached', variables = [{}], roundTrips, client }: WarmPage = {},
 ): Promise<Made> {
-  const { store, asked, record } = listeningStore(port);
+  const { store, asked, record } = listeningStore(port, client);
   let passed = 0;
   let made: number | undefined;
   const told = (report: RenderReport): void => {

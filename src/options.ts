@@ -1,5 +1,7 @@
 import type { KeyParts } from './cache/key.ts';
 import type { ModelIdentity } from './model/identity.ts';
+import type { OutboxKnex } from './outbox/database.ts';
+import { checkOutbox, type OutboxOptions, type OutboxSettings } from './outbox/options.ts';
 import type { RenderReport } from './reporting/report.ts';
 import type { Store, StoreOption } from './stores/store.ts';
 import { badOption, checkNames } from './util/check-option.ts';
@@ -77,6 +79,16 @@ export interface CacheSweeperOptions {
    */
   readonly outage?: string;
   /**
+   * Keeps the names of a save in its own database until they are bumped, so that they are bumped within two seconds if the process
+   * dies between the commit and the bump. The site's Knex; `true` where hooks of ORMs are enough, each of which looks into its own
+   * database; or `{ knex, table, interval }`. Make the table first: `await sweeper.outbox.createTable()`. Without a store it does
+   * nothing. Default: off.
+   *
+   * @example
+   * new CacheSweeper({ store: new MemcachedStore('localhost:11211'), outbox: true });
+   */
+  readonly outbox?: boolean | OutboxKnex | OutboxOptions;
+  /**
    * Share of hits that are verified, from 0 to 1: after the page was delivered, the body is rendered too, and a
    * difference is reported to `onError`. Default 0. Use 0.001 in production and 1 in tests.
    */
@@ -113,6 +125,7 @@ export interface Settings {
   readonly early: number;
   /** 0 for off. */
   readonly outage: number;
+  readonly outbox: OutboxSettings | undefined;
   readonly verify: number;
   readonly onRender: ((report: RenderReport) => void) | undefined;
   readonly onBump: ((names: readonly string[]) => unknown) | undefined;
@@ -165,6 +178,7 @@ const KNOWN: readonly (keyof CacheSweeperOptions)[] = [
   'wait',
   'early',
   'outage',
+  'outbox',
   'verify',
   'onRender',
   'onBump',
@@ -194,6 +208,7 @@ export function checkOptions(options: CacheSweeperOptions): Settings {
     wait: duration('wait', options.wait, DEFAULT_WAIT),
     early: early(options.early),
     outage: duration('outage', options.outage, 0),
+    outbox: checkOutbox(options.outbox),
     verify: share(options.verify),
     onRender: optionalFunction('onRender', options.onRender),
     onBump: optionalFunction('onBump', options.onBump),

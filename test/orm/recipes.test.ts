@@ -1,10 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { drizzle } from 'drizzle-orm/sqlite-proxy';
-import knex from 'knex';
 import Driver from 'libsql';
 import { TestingStore } from 'nunjucks-cachesweeper/testing';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { knexOn } from '../support/knex-sqlite.mjs';
 import { fragment, Site } from '../sweeper/site.ts';
 import * as withDrizzle from './examples/drizzle.ts';
 import * as withKnex from './examples/knex.ts';
@@ -29,22 +28,6 @@ const rows = () => ({
   articles: db.prepare('SELECT * FROM articles ORDER BY id').all(),
   comments: db.prepare('SELECT * FROM comments ORDER BY id').all(),
 });
-
-// Knex has no types for its dialects.
-const Dialect = createRequire(import.meta.url)('knex/lib/dialects/better-sqlite3/index.js') as new () => object;
-
-/** Knex' SQLite on the database of the test: the driver that it knows needs a compiler. */
-const knexOn = (database: Driver.Database) => {
-  class Client extends Dialect {
-    _driver() {
-      return Driver;
-    }
-    async acquireRawConnection() {
-      return database;
-    }
-  }
-  return knex({ client: Client as never, connection: { filename: ':memory:' }, useNullAsDefault: true });
-};
 
 /** Drizzle on the same, through its proxy. */
 const drizzleOn = (database: Driver.Database) =>

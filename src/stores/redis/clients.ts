@@ -11,7 +11,7 @@ export interface NodeRedisClient {
 export interface NodeRedisPool {
   readonly isOpen: boolean;
   sendCommand(args: readonly Argument[], options?: object): Promise<unknown>;
-  execute(job: (client: never) => unknown): Promise<unknown>;
+  execute(job: never): Promise<unknown>;
 }
 
 export interface NodeRedisSentinel {
