@@ -16,13 +16,11 @@ export class MemoryTier {
   /** @param maxBytes limit for all entries together, in bytes */
   constructor(maxBytes: number) {
     this.#largest = Math.max(1, Math.floor(maxBytes * LARGEST_SHARE));
-    this.#variants = new SegmentedLru(maxBytes);
+    this.#variants = new SegmentedLru(maxBytes, (variants) => variants.length);
   }
 
   get size(): number {
-    let size = 0;
-    for (const variants of this.#variants.values()) size += variants.length;
-    return size;
+    return this.#variants.count;
   }
 
   get bytes(): number {

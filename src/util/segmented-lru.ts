@@ -14,22 +14,34 @@ export class SegmentedLru<V extends object> {
   // The bounds of the two are kept below: on probation values may take what the protected ones leave.
   readonly #probation: LRUCache<string, V>;
   readonly #protected: LRUCache<string, V>;
+  #count = 0;
 
-  constructor(maxSize: number) {
+  /** @param countOf as how many a value counts in `count` */
+  constructor(maxSize: number, countOf: (value: V) => number = () => 1) {
     this.#maxSize = maxSize;
     this.#maxProtected = Math.floor(maxSize * (1 - PROBATION));
-    // Room for one more value, which comes before another goes.
-    this.#probation = new LRUCache<string, V>({ maxSize: 2 * maxSize });
-    this.#protected = new LRUCache<string, V>({ maxSize: 2 * maxSize });
+    const segment = (): LRUCache<string, V> =>
+      new LRUCache<string, V>({
+        // Room for one more value, which comes before another goes.
+        maxSize: 2 * maxSize,
+        onInsert: (value) => {
+          this.#count += countOf(value);
+        },
+        dispose: (value) => {
+          this.#count -= countOf(value);
+        },
+      });
+    this.#probation = segment();
+    this.#protected = segment();
+  }
+
+  /** How many there are, each as often as it counts. */
+  get count(): number {
+    return this.#count;
   }
 
   get calculatedSize(): number {
     return this.#probation.calculatedSize + this.#protected.calculatedSize;
-  }
-
-  *values(): IterableIterator<V> {
-    yield* this.#protected.values();
-    yield* this.#probation.values();
   }
 
   /** Returns a value, which counts as a use. */

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { CacheSweeper, type CacheSweeperOptions, type RenderReport } from 'nunjucks-cachesweeper';
 import { TestingStore } from 'nunjucks-cachesweeper/testing';
 import { afterEach, describe, expect, test } from 'vitest';
-import { sized } from '../support/long.ts';
+import { inTurn, sized } from '../support/long.ts';
 import { Blog, Comment, squeezed } from './blog.ts';
 
 const REQUESTS = sized(40, 100, 100);
@@ -64,7 +64,7 @@ export function testFramework(
   const named = (template: string) => (rendersText ? '(string)' : template);
   const placed = (template: string) => (rendersText ? 'unknown path' : template);
 
-  describe.each(kinds)(`${name}, %s`, (_kind, options) => {
+  describe.each(inTurn(kinds, name))(`${name}, %s`, (_kind, options) => {
     let open: { site: Site; sweeper: CacheSweeper } | undefined;
     afterEach(async () => {
       await open?.site.close();

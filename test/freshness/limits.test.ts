@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs';
 import nunjucks from 'nunjucks';
 import { CacheSweeper, lazy } from 'nunjucks-cachesweeper';
+import { RedisStore } from 'nunjucks-cachesweeper/redis';
 import { TestingStore } from 'nunjucks-cachesweeper/testing';
-import { expect, test, vi } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { ObjectLoader } from '../support/loaders.ts';
 import { Article, Comment } from '../support/models.ts';
+import { Redis } from '../support/redis.ts';
 import { Clock, gate, SETTLED, Site } from '../waiting/support.ts';
 import type { Scenario } from './scenario.ts';
 import { inOrder, search } from './search.ts';
@@ -282,6 +284,29 @@ way('a store that carries out a token write seconds after it has given it up, an
   expect((await run(false))?.violations.join()).toContain('ms beyond promise 2');
   expect((await run(true))?.violations).toEqual([]);
 });
+
+way(
+  'a Redis that goes on acknowledging after another was promoted: those who ask the other do not hear of it',
+  async () => {
+    const clock = new Clock();
+    const old = await Redis.start();
+    const promoted = await old.startReplica();
+    await promoted.promote();
+    const [a, b] = [old, promoted].map(({ url }) => {
+      const one = new Site(templates, { store: new RedisStore(url), now: clock.now });
+      onTestFinished(() => one.sweeper.close().then(() => {}));
+      return one;
+    }) as [Site, Site];
+    for (let i = 0; i < 2; i++) {
+      await b.page(article('v1'));
+      clock.advance(SETTLED);
+    }
+    await a.sweeper.invalidateCacheFor(new Article(1));
+    expect(await b.page(article('v2'))).toBe('v1');
+    clock.advance(60_000);
+    expect(await b.page(article('v2'))).toBe('v2');
+  },
+);
 
 way('in an outage a bump of another process is not seen before outage has passed', async () => {
   const { clock, store, b } = await site();

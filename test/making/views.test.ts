@@ -4,6 +4,7 @@ import { request, type ServerResponse } from 'node:http';
 import type { CacheSweeper } from 'nunjucks-cachesweeper';
 import { TestingStore } from 'nunjucks-cachesweeper/testing';
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { inTurn } from '../support/long.ts';
 import { ask } from '../views/client.ts';
 import { sites } from '../views/running.ts';
 import { frameworks, type Handler, type Route } from '../views/sites.ts';
@@ -22,8 +23,8 @@ afterEach(() => {
   }
 });
 
-describe.each(frameworks)('%s', (_name, start) => {
-  describe.each(Object.entries(kinds))('%s', (_kind, kind) => {
+describe.each(frameworks)('%s', (name, start) => {
+  describe.each(inTurn(Object.entries(kinds), name))('%s', (_kind, kind) => {
     const running = sites(start, kind);
 
     /** A site whose one handler waits at a gate each time it runs. */

@@ -1,9 +1,9 @@
 import { MemcachedStore } from 'nunjucks-cachesweeper/memcached';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { isToken, tokenRecord, tokenTime } from '../../src/cache/token.ts';
-import { freePort } from '../support/memcached.ts';
 import { Article, Comment } from '../support/models.ts';
 import { type Behaviour, frame, honest, type Received, ScriptedServer } from '../support/scripted-server.ts';
+import { freePort } from '../support/server-process.ts';
 import { failureOf, Site } from '../waiting/support.ts';
 
 const SET = 0x01;

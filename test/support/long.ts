@@ -30,3 +30,14 @@ export function runs(
     ...(SEED_PATH === undefined ? {} : { path: SEED_PATH }),
   };
 }
+
+/**
+ * Returns those of some backends on which `npm test` runs a suite: one of them, in turn, so that each is used by some suites. CI runs every
+ * suite on all.
+ *
+ * @param suite its name, which decides
+ */
+export function inTurn<T>(backends: readonly T[], suite: string): readonly T[] {
+  const turn = [...suite].reduce((sum, letter) => sum + letter.charCodeAt(0), 0);
+  return isDeep ? backends : [backends[turn % backends.length] as T];
+}

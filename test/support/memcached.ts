@@ -1,87 +1,32 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { connect, createServer } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { connect } from 'node:net';
+import { freePort, ServerProcess } from './server-process.ts';
 
-const COMMAND = process.env.MEMCACHED ?? 'memcached';
+const PROGRAM = {
+  command: process.env.MEMCACHED ?? 'memcached',
+  remedy: 'install the package memcached (apt-get install memcached, brew install memcached) or name it in MEMCACHED',
+};
 
-const started: Memcached[] = [];
-
-/** Ends those that were started, and waits until they are gone: `ended-servers.ts` does it after every test file. */
-export async function endServers(): Promise<void> {
-  await Promise.all(started.splice(0).map((server) => server.kill()));
-}
-
-/** A real Memcached on a loopback port of its own, ended with the test file that starts it. */
-export class Memcached {
-  readonly port: number;
-  readonly #options: readonly string[];
-  #process: ChildProcess | undefined;
-
-  private constructor(port: number, options: readonly string[]) {
-    this.port = port;
-    this.#options = options;
-  }
-
+/** A real Memcached. */
+export class Memcached extends ServerProcess {
   /** @param options of the command line, such as `-m 2` */
   static async start(...options: string[]): Promise<Memcached> {
-    const server = new Memcached(await freePort(), options);
-    started.push(server);
+    const port = await freePort();
+    // As root it wants to be told who to become.
+    const user = process.getuid?.() === 0 ? ['-u', 'root'] : [];
+    const server = new Memcached(PROGRAM, port, ['-l', '127.0.0.1', '-p', String(port), ...user, ...options]);
     await server.start();
     return server;
   }
 
-  get address(): string {
-    return `127.0.0.1:${this.port}`;
+  /** As CACHESWEEPER_STORE takes it. */
+  get url(): string {
+    return `memcached://${this.address}`;
   }
 
-  /** Starts it again, on the same port; resolved when it accepts connections. */
-  async start(): Promise<void> {
-    // As root it wants to be told who to become.
-    const user = process.getuid?.() === 0 ? ['-u', 'root'] : [];
-    const child = spawn(COMMAND, ['-l', '127.0.0.1', '-p', String(this.port), ...user, ...this.#options], {
-      stdio: ['ignore', 'ignore', 'pipe'],
-    });
-    let said = '';
-    child.stderr?.on('data', (data) => {
-      said += data;
-    });
-    const failed = new Promise<never>((_, reject) => {
-      child.once('error', (error) => reject(missing(error)));
-      child.once('exit', (code) => reject(new Error(`memcached ended with ${code}: ${said}`)));
-    });
-    failed.catch(() => {});
-    this.#process = child;
-    await Promise.race([accepting(this.port), failed]);
-  }
-
-  signal(signal: NodeJS.Signals): void {
-    this.#process?.kill(signal);
-  }
-
-  /** Stops it, and returns when it stands still: the system says so only when asked. */
-  stop(): void {
-    this.signal('SIGSTOP');
-    for (let state = ''; !state.startsWith('T'); ) {
-      state = execFileSync('ps', ['-o', 'state=', '-p', String(this.#process?.pid)], { encoding: 'latin1' });
-    }
-  }
-
-  /** Lets it go on. */
-  continue(): void {
-    this.signal('SIGCONT');
-  }
-
-  /** Ends it, and waits until it is gone. */
-  async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
-    const child = this.#process;
-    this.#process = undefined;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    const gone = once(child, 'exit');
-    // A stopped process takes no other signal.
-    child.kill('SIGCONT');
-    child.kill(signal);
-    await gone;
+  /** Makes it forget everything. */
+  async clear(): Promise<void> {
+    await this.command('flush_all');
   }
 
   /** Sends a command of the text protocol and returns the answer's first line. */
@@ -102,36 +47,4 @@ export class Memcached {
     if (value === undefined) throw new Error(`memcached counts no ${name}`);
     return Number(value);
   }
-}
-
-/** A loopback port that nothing listens on. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
-async function accepting(port: number): Promise<void> {
-  for (let tries = 0; tries < 200; tries++) {
-    const socket = connect(port, '127.0.0.1');
-    const isThere = await Promise.race([
-      once(socket, 'connect').then(() => true),
-      once(socket, 'error').then(() => false),
-    ]).catch(() => false);
-    socket.destroy();
-    if (isThere) return;
-    await sleep(25);
-  }
-  throw new Error(`memcached does not accept connections on port ${port}`);
-}
-
-function missing(error: Error): Error {
-  return new Error(
-    `these tests need a real memcached and "${COMMAND}" could not be started (${error.message}): ` +
-      'install the package memcached (apt-get install memcached, brew install memcached) or name it in MEMCACHED',
-  );
 }

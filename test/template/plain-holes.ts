@@ -57,13 +57,22 @@ export function addScope(copy: typeof nunjucks): void {
     this._emitLine(
       `frame.resolve = function(name) { return this.variables[name] !== undefined || ${outer}.resolve(name) ? this : undefined; };`,
     );
+    // What is passed hides what is around also where it is undefined, which Nunjucks takes for no variable at all.
+    this._emitLine(
+      `frame.lookup = function(name) { return Object.hasOwn(this.variables, name) ? this.variables[name] : ${outer}.lookup(name); };`,
+    );
+    const around = this._tmpid();
+    this._emitLine(`var ${around} = context;`);
     const inner = frame.push(true);
     (names as readonly string[]).forEach((name, i) => {
-      inner.set(name, passed[i] as string);
-      this._emitLine(`frame.set(${JSON.stringify(name)}, ${passed[i]});`);
+      const value = passed[i] as string;
+      inner.set(name, value);
+      this._emitLine(`frame.set(${JSON.stringify(name)}, ${value});`);
+      const without = `Object.assign(Object.create(context), { ctx: Object.assign({}, context.ctx, { ${name}: undefined }) })`;
+      this._emitLine(`if (${value} === undefined) context = ${without};`);
     });
     this.compile(content, inner.push());
-    this._emitLine(`frame = ${outer}; ${kept.join(' ')}`);
+    this._emitLine(`frame = ${outer}; context = ${around}; ${kept.join(' ')}`);
   };
 }
 

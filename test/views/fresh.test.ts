@@ -1,11 +1,12 @@
 import session from 'express-session';
 import { describe, expect, test } from 'vitest';
 import { kinds } from '../frameworks/framework-suite.ts';
+import { inTurn } from '../support/long.ts';
 import { sites } from './running.ts';
 import { frameworks, type Handler, startExpress } from './sites.ts';
 
-describe.each(frameworks)('%s: fresh()', (_name, start) => {
-  describe.each(kinds)('%s', (_kind, kind) => {
+describe.each(frameworks)('%s: fresh()', (name, start) => {
+  describe.each(inTurn(kinds, name))('%s', (_kind, kind) => {
     const running = sites(start, kind);
 
     /** A page that is loaded only when it has to be; with the cache of views out of the way. */

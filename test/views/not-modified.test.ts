@@ -2,13 +2,14 @@ import type { ServerResponse } from 'node:http';
 import compression from 'compression';
 import { describe, expect, test } from 'vitest';
 import { kinds } from '../frameworks/framework-suite.ts';
+import { inTurn } from '../support/long.ts';
 import { sites } from './running.ts';
 import { frameworks, type Handler, startExpress, streamOf } from './sites.ts';
 
 const without = () => ({});
 
-describe.each(frameworks)('%s: a client that has the page already', (_name, start) => {
-  describe.each(kinds)('%s', (_kind, kind) => {
+describe.each(frameworks)('%s: a client that has the page already', (name, start) => {
+  describe.each(inTurn(kinds, name))('%s', (_kind, kind) => {
     const running = sites(start, kind);
 
     test('gets 304 on a miss, too, and the page is stored', async () => {

@@ -2,11 +2,12 @@ import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { Blog } from '../frameworks/blog.ts';
 import { kinds } from '../frameworks/framework-suite.ts';
+import { inTurn } from '../support/long.ts';
 import { articleRoute, sites } from './running.ts';
 import { type Call, frameworks, type Route, streamOf } from './sites.ts';
 
-describe.each(frameworks)('%s', (_name, start) => {
-  describe.each(kinds)('%s', (_kind, kind) => {
+describe.each(frameworks)('%s', (name, start) => {
+  describe.each(inTurn(kinds, name))('%s', (_kind, kind) => {
     const running = sites(start, kind);
 
     test('a view is rendered once, then answered without its handler', async () => {

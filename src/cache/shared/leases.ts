@@ -1,4 +1,5 @@
-import type { Lookup, StoreItem } from '../../stores/store.ts';
+import { LRUCache } from 'lru-cache';
+import type { StoreItem } from '../../stores/store.ts';
 import type { Sealer } from '../seal.ts';
 import type { SafeStore } from './safe-store.ts';
 
@@ -8,6 +9,8 @@ const LIFE = 2;
 const RENEWAL = 500;
 /** Seconds for which others are told what came of a lease. */
 const TOLD = 2;
+/** Leases of which is known that they are over. */
+const MAX_OVER = 10_000;
 /** How long a lease of another process stays the same before its maker counts as dead, in milliseconds. */
 const DEAD_AFTER = 1_800;
 /** Shortest and longest pause between two looks at leases of others, in milliseconds. */
@@ -53,6 +56,11 @@ export class Leases {
   readonly #sealer: Sealer;
   readonly #timeout: number;
   readonly #wait: number;
+  readonly #now: () => number;
+  /** Until when others are told that a lease is over: it cannot be taken, and nothing more comes of it. */
+  readonly #over = new LRUCache<string, number>({ max: MAX_OVER });
+  /** Leases that are being looked at although nobody waits for them. */
+  readonly #watched = new Set<string>();
   /** Asked for in this turn, with what waits for the answer. */
   #asked = new Map<string, (taken: Taken) => void>();
   readonly #asking = new Map<string, Promise<Taken>>();
@@ -68,7 +76,12 @@ export class Leases {
   #isClosed = false;
 
   /** @param settings `timeout`: of a call; `wait`: how long a lease is renewed; both in milliseconds */
-  constructor(store: SafeStore, sealer: Sealer, settings: { readonly timeout: number; readonly wait: number }) {
+  constructor(
+    store: SafeStore,
+    sealer: Sealer,
+    settings: { readonly timeout: number; readonly wait: number; readonly now: () => number },
+  ) {
+    this.#now = settings.now;
     this.#store = store;
     this.#sealer = sealer;
     this.#timeout = settings.timeout;
@@ -88,6 +101,17 @@ export class Leases {
    */
   static again(key: string, tries: number): string {
     return tries === 0 ? key : `${key}.${tries}`;
+  }
+
+  /**
+   * Returns how many tries of a lease are over, so that the next one may be taken.
+   *
+   * @param tries how many are over as far as the caller knows
+   */
+  triesOf(key: string, tries: number): number {
+    let next = tries;
+    while ((this.#over.get(Leases.again(key, next)) ?? 0) > this.#now()) next++;
+    return next;
   }
 
   /** Whether this process holds a lease, or waits for who holds it. */
@@ -130,6 +154,7 @@ export class Leases {
   async end(keys: Iterable<string>, said: Ended): Promise<void> {
     const ended = [...keys].filter((key) => this.#held.delete(key));
     if (ended.length === 0) return;
+    for (const key of ended) this.#end(key);
     if (this.#held.size === 0) clearInterval(this.#renewal);
     // A renewal that is carried out later would say that it is held.
     await this.#renewing;
@@ -165,6 +190,17 @@ export class Leases {
     });
   }
 
+  /**
+   * Looks at a lease that another process has, for which nobody waits because there is something to show. If it is over, the next
+   * page asks for the one behind it.
+   */
+  async watch(key: string): Promise<void> {
+    if (this.#isClosed || this.isTaken(key) || this.#watched.has(key)) return;
+    this.#watched.add(key);
+    await this.#look([key]);
+    this.#watched.delete(key);
+  }
+
   /** Lets all go on that wait, and renews nothing more. What is held ends by itself. */
   close(): void {
     this.#isClosed = true;
@@ -184,8 +220,12 @@ export class Leases {
     // What takes longer is made by somebody else as well.
     for (const [key, { since }] of this.#held) if (now - since > this.#wait) this.#held.delete(key);
     if (this.#held.size === 0) return clearInterval(this.#renewal);
+    // Two at a time may be carried out in any order, the first of them after a lease has ended.
+    if (this.#renewing !== undefined) return;
     const items = [...this.#held].map(([key, lease]) => this.#item(key, held(++lease.renewals), LIFE));
-    this.#renewing = this.#store.setMany('entry', items, this.#timeout);
+    this.#renewing = this.#store.setMany('entry', items, this.#timeout).finally(() => {
+      this.#renewing = undefined;
+    });
   }
 
   /** Looks at all leases that somebody waits for, in one batch, until nobody does. */
@@ -195,32 +235,44 @@ export class Leases {
       const pause = this.#isNew ? 0 : pauseAfter(performance.now() - this.#youngest);
       this.#isNew = false;
       if (pause > 0) await new Promise((resolve) => setTimeout(resolve, pause));
-      const keys = [...this.#waiters.keys()];
-      const answers = await this.#store.getMany('entry', keys, Math.min(this.#timeout, LOOK_TIMEOUT));
-      for (const [i, key] of keys.entries()) this.#told(key, answers[i]);
+      for (const [key, waited] of await this.#look([...this.#waiters.keys()])) {
+        for (const end of this.#waiters.get(key)?.ends ?? []) end(waited);
+      }
     }
     this.#polling = false;
   }
 
-  /** Lets those go on that wait for a lease, if it has ended. */
-  #told(key: string, answer: Lookup | undefined): void {
-    const waiters = this.#waiters.get(key);
-    if (waiters === undefined) return;
-    const said = answer?.state === 'found' ? this.#sealer.unseal('lease', key, answer.value) : answer?.state;
-    if (said?.startsWith(HELD) && !this.#isDead(key, waiters, said)) return;
-    // The store may have forgotten the lease: somebody takes it again, unless the entry is there.
-    const hasFailed = said === 'failed' || said?.startsWith(HELD);
-    const waited = said === 'missing' ? 'gone' : said === 'done' ? said : hasFailed ? 'failed' : 'free';
-    for (const end of waiters.ends) end(waited);
+  /** Returns what came of leases, without those whose makers are at it. */
+  async #look(keys: readonly string[]): Promise<ReadonlyMap<string, Waited>> {
+    const answers = await this.#store.getMany('entry', keys, Math.min(this.#timeout, LOOK_TIMEOUT));
+    const looked = new Map<string, Waited>();
+    keys.forEach((key, i) => {
+      const answer = answers[i];
+      const said = answer?.state === 'found' ? this.#sealer.unseal('lease', key, answer.value) : answer?.state;
+      const isHeld = said?.startsWith(HELD) === true;
+      if (isHeld && !this.#isDead(key, said)) return;
+      if (isHeld || said === 'done' || said === 'failed' || said === 'free') this.#end(key);
+      // The store may have forgotten the lease: somebody takes it again, unless the entry is there.
+      const waited =
+        said === 'missing' ? 'gone' : said === 'done' ? said : isHeld || said === 'failed' ? 'failed' : 'free';
+      looked.set(key, waited);
+    });
+    return looked;
   }
 
-  /** Whether nobody has renewed a lease for long. Then others are told that its maker has failed. */
-  #isDead(key: string, waiters: Waiters, said: string): boolean {
+  /** Whether nobody has renewed a lease for as long as it is waited for. Then others are told that its maker has failed. */
+  #isDead(key: string, said: string): boolean {
+    const waiters = this.#waiters.get(key);
+    if (waiters === undefined) return false;
     const now = performance.now();
     if (said !== waiters.said) Object.assign(waiters, { said, since: now });
     const isDead = now - waiters.since >= DEAD_AFTER;
     if (isDead) void this.#store.setMany('entry', [this.#item(key, 'failed', TOLD)], this.#timeout);
     return isDead;
+  }
+
+  #end(key: string): void {
+    this.#over.set(key, this.#now() + TOLD * 1_000);
   }
 
   /** @param ttl seconds */

@@ -1,8 +1,8 @@
-import { CacheSweeperError } from '../../errors.ts';
-import { describe } from '../../util/describe.ts';
 import { digest } from '../../util/digest.ts';
-import { isPrintable } from '../../util/printable.ts';
+import { checkedKey, MAX_KEY_BYTES } from '../checked-key.ts';
+import { MISSING, UNKNOWN } from '../lookups.ts';
 import type { Added, Kind, Lookup, Store, StoreCall, StoreItem } from '../store.ts';
+import { unreachable } from '../unreachable.ts';
 import { checkMemcachedOptions, type MemcachedOptions, type MemcachedSettings } from './options.ts';
 import { type Batch, Remote, type RemoteStats } from './remote.ts';
 import { Spread } from './spread.ts';
@@ -10,12 +10,8 @@ import { Opcode, type Packet, type Request, Status } from './wire.ts';
 
 /** Memcached's default limit for an item is 1 MiB, which includes key and header. */
 const MAX_VALUE_BYTES = 1_000_000;
-const MAX_KEY_BYTES = 250;
 /** Memcached takes a longer ttl, in seconds, for a date. */
 const MAX_TTL = 30 * 24 * 60 * 60;
-
-const MISSING: Lookup = { state: 'missing' };
-const UNKNOWN: Lookup = { state: 'unknown' };
 
 /** Returned by {@link MemcachedStore.stats}. */
 export interface MemcachedStats {
@@ -49,7 +45,8 @@ export class MemcachedStore implements Store {
     this.#settings = checkMemcachedOptions(options);
     const { addresses, credentials } = this.#settings;
     this.#remotes = addresses.map(
-      (address) => new Remote(address, credentials, (error, label) => this.#report(unreachable(error, label))),
+      (address) =>
+        new Remote(address, credentials, (error, label) => this.#report(unreachable(`Memcached ${label}`, error))),
     );
     this.#spread = new Spread(this.#remotes.map(({ label }) => label));
   }
@@ -167,26 +164,6 @@ function pack(kind: Kind, { key, value, ttl }: StoreItem): WriteRequest {
 
 /** Prefixes the key with the kind, so that a token and an entry of one key are two values. */
 function storedKey(kind: Kind, key: string): string {
-  if (!isPrintable(key) || key.length > MAX_KEY_BYTES) {
-    throw new CacheSweeperError(
-      'CACHESWEEPER_BAD_KEY',
-      `MemcachedStore expected a key of 1 to ${MAX_KEY_BYTES} printable ASCII characters, got ${describe(key)}`,
-    );
-  }
-  const stored = `${kind === 'token' ? 't' : 'e'}:${key}`;
+  const stored = `${kind === 'token' ? 't' : 'e'}:${checkedKey('MemcachedStore', key)}`;
   return stored.length <= MAX_KEY_BYTES ? stored : `${kind === 'token' ? 't' : 'e'}#${digest(key)}`;
-}
-
-function unreachable(cause: Error, label: string): CacheSweeperError {
-  return new CacheSweeperError(
-    'CACHESWEEPER_STORE_UNREACHABLE',
-    `Memcached ${label} cannot be used (${reason(cause)}): what it holds is rendered uncached until it answers again`,
-    { cause },
-  );
-}
-
-/** When a name has several addresses, the error has a message for each but none of its own. */
-function reason(cause: Error): string {
-  if (cause.message !== '') return cause.message;
-  return cause instanceof AggregateError ? cause.errors.map(({ message }) => message).join('; ') : cause.name;
 }

@@ -1,5 +1,6 @@
 import { badOption, checkNames } from '../../util/check-option.ts';
 import { describe } from '../../util/describe.ts';
+import { checkCompressFrom } from '../compress-from.ts';
 import { type Address, addressLabel, type Credentials, parseAddresses } from './address.ts';
 
 /** Options of {@link MemcachedStore}. */
@@ -27,7 +28,6 @@ export interface MemcachedSettings {
 const KNOWN: readonly (keyof MemcachedOptions)[] = ['servers', 'tokenServer', 'username', 'password', 'compressFrom'];
 /** Names the store in error messages. */
 const STORE = 'MemcachedStore';
-const DEFAULT_COMPRESS_FROM = 16_384;
 
 /** @throws CacheSweeperError CACHESWEEPER_BAD_OPTION when an option has an unknown name or a wrong value */
 export function checkMemcachedOptions(given: string | MemcachedOptions | undefined): MemcachedSettings {
@@ -41,7 +41,7 @@ export function checkMemcachedOptions(given: string | MemcachedOptions | undefin
     addresses,
     tokenServer: tokenServer(options.tokenServer, addresses),
     credentials: credentials(options),
-    compressFrom: compressFrom(options.compressFrom),
+    compressFrom: checkCompressFrom(`${STORE} compressFrom`, options.compressFrom),
   });
 }
 
@@ -76,11 +76,4 @@ function credentials({ username, password }: MemcachedOptions): Credentials {
     return { username: user, password: word };
   }
   throw badOption(`${STORE} username`, 'a username and a password, both of them texts', 'something else');
-}
-
-function compressFrom(given: unknown): number {
-  if (given === undefined) return DEFAULT_COMPRESS_FROM;
-  if (given === false) return Number.POSITIVE_INFINITY;
-  if (typeof given === 'number' && Number.isSafeInteger(given) && given >= 0) return given;
-  throw badOption(`${STORE} compressFrom`, 'a whole number of bytes, or false', describe(given));
 }

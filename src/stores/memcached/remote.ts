@@ -1,12 +1,9 @@
+import { Load } from '../load.ts';
 import { type Address, addressLabel, type Credentials } from './address.ts';
 import { Connection } from './connection.ts';
 import { PendingBatch } from './pending-batch.ts';
 import { type Opcode, type Packet, type Request, requestBytes } from './wire.ts';
 
-/** Limit of requests on their way to one server; requests beyond it are not sent. */
-const MAX_REQUESTS = 20_000;
-/** Limit of bytes on their way to one server. */
-const MAX_BYTES = 16 * 1024 * 1024;
 /** Milliseconds between attempts to reach a server that has failed. */
 const FIRST_WAIT = 50;
 const LAST_WAIT = 500;
@@ -52,13 +49,12 @@ export class Remote {
   #connection: Connection | undefined;
   #isReady = false;
   #isClosed = false;
+  readonly #load = new Load();
   /** Exchanges that wait for the connection. */
   #queue: PendingBatch<unknown>[] = [];
   /** Failures since the server last answered. */
   #run = 0;
   #retryAt = 0;
-  #requests = 0;
-  #bytes = 0;
   #refused = 0;
   #dropped = 0;
   #failures = 0;
@@ -83,13 +79,11 @@ export class Remote {
     if (requests.length === 0 || !this.#admits(batch)) return requests.map(() => nothing);
     const pending = new PendingBatch<T>(opcode, requests, nothing, read, timeout, isRevocable);
     const bytes = requests.reduce((sum, { key, value }) => sum + requestBytes(key, value), 0);
-    this.#requests += requests.length;
-    this.#bytes += bytes;
+    this.#load.add(requests.length, bytes);
     if (this.#isReady) this.#connection?.send(pending);
     else this.#queue.push(pending);
     const answers = await pending.answered;
-    this.#requests -= requests.length;
-    this.#bytes -= bytes;
+    this.#load.remove(requests.length, bytes);
     if (pending.isComplete) this.#run = 0;
     return answers;
   }
@@ -105,7 +99,7 @@ export class Remote {
   #admits({ requests, isVital }: Batch<unknown>): boolean {
     if (this.#isClosed) return false;
     this.#connection?.checkStalled();
-    if (!isVital && (this.#requests >= MAX_REQUESTS || this.#bytes >= MAX_BYTES)) {
+    if (!isVital && this.#load.isFull) {
       this.#dropped += requests.length;
       return false;
     }

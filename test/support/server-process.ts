@@ -1,0 +1,126 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const started: ServerProcess[] = [];
+const folders: string[] = [];
+
+/** Ends those that were started, and waits until they are gone: `ended-servers.ts` does it after every test file. */
+export async function endServers(): Promise<void> {
+  await Promise.all(started.splice(0).map((server) => server.kill()));
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+}
+
+/** An empty folder for what servers write, removed with them. */
+export function serverFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'cachesweeper-server-'));
+  folders.push(folder);
+  return folder;
+}
+
+/** How a server is started, and what to say where it is missing. */
+export interface Program {
+  readonly command: string;
+  /** How to get it. */
+  readonly remedy: string;
+}
+
+/** A real server on a loopback port of its own, ended with the test file that starts it. */
+export class ServerProcess {
+  readonly port: number;
+  readonly #program: Program;
+  readonly #args: readonly string[];
+  #process: ChildProcess | undefined;
+
+  constructor(program: Program, port: number, args: readonly string[]) {
+    this.port = port;
+    this.#program = program;
+    this.#args = args;
+    started.push(this);
+  }
+
+  get address(): string {
+    return `127.0.0.1:${this.port}`;
+  }
+
+  /** Starts it, or starts it again on the same port; resolved when it accepts connections. */
+  async start(): Promise<void> {
+    const { command, remedy } = this.#program;
+    const child = spawn(command, this.#args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    let said = '';
+    const listen = (data: Buffer) => {
+      said = `${said}${data}`.slice(-2_000);
+    };
+    child.stdout?.on('data', listen);
+    child.stderr?.on('data', listen);
+    const failed = new Promise<never>((_, reject) => {
+      child.once('error', ({ message }) =>
+        reject(
+          new Error(`these tests need a real server and "${command}" could not be started (${message}): ${remedy}`),
+        ),
+      );
+      child.once('exit', (code) => reject(new Error(`${command} ended with ${code}: ${said}`)));
+    });
+    failed.catch(() => {});
+    this.#process = child;
+    await Promise.race([accepting(this.port, command), failed]);
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#process?.kill(signal);
+  }
+
+  /** Stops it, and returns when it stands still: the system says so only when asked. */
+  stop(): void {
+    this.signal('SIGSTOP');
+    for (let state = ''; !state.startsWith('T'); ) {
+      state = execFileSync('ps', ['-o', 'state=', '-p', String(this.#process?.pid)], { encoding: 'latin1' });
+    }
+  }
+
+  /** Lets it go on. */
+  continue(): void {
+    this.signal('SIGCONT');
+  }
+
+  /** Ends it, and waits until it is gone. */
+  async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    const child = this.#process;
+    this.#process = undefined;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = once(child, 'exit');
+    // A stopped process takes no other signal.
+    child.kill('SIGCONT');
+    child.kill(signal);
+    await gone;
+  }
+}
+
+/** A loopback port that nothing listens on. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+async function accepting(port: number, command: string): Promise<void> {
+  for (let tries = 0; tries < 200; tries++) {
+    const socket = connect(port, '127.0.0.1');
+    const isThere = await Promise.race([
+      once(socket, 'connect').then(() => true),
+      once(socket, 'error').then(() => false),
+    ]).catch(() => false);
+    socket.destroy();
+    if (isThere) return;
+    await sleep(25);
+  }
+  throw new Error(`${command} does not accept connections on port ${port}`);
+}
