@@ -327,10 +327,12 @@ export class CacheSweeper {
    * );
    */
   async warm(pages: WarmPages, options: WarmOptions = {}): Promise<WarmResult> {
-    this.#checkOpen('nothing can be cached');
+    const checkOpen = () => this.#checkOpen('nothing can be cached');
+    checkOpen();
     const { now } = this.#engine.settings;
     return warm(pages, options, {
       checkInstalled: ({ env }) => rendersOf(env, this.#engine),
+      checkOpen,
       render: ({ env, name }, context, since) => this.render(env, name, context, since === undefined ? {} : { since }),
       written: () => this.#background.settled(),
       report: this.#listeners.failed,

@@ -2,6 +2,9 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { lazy, type Store } from 'nunjucks-cachesweeper';
 import { TestingStore } from 'nunjucks-cachesweeper/testing';
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { Sealer } from '../../src/cache/seal.ts';
+import { Leases } from '../../src/cache/shared/leases.ts';
+import { SafeStore } from '../../src/cache/shared/safe-store.ts';
 import { Article } from '../support/models.ts';
 import { everyday, type StoreServer, storeAt, storeKinds } from '../support/store-servers.ts';
 import { areLeases, Clock, gate, operationsOf, SETTLED, Site } from '../waiting/support.ts';
@@ -314,6 +317,21 @@ test('who joins others that wait for a lease does not have it looked at sooner',
   timers.mockRestore();
   all.loads[0]?.open([1]);
   expect(new Set(await Promise.all(pages))).toEqual(new Set(['en1']));
+});
+
+test('a slow store is not sent a second renewal of a lease before it has answered the first: that might be carried out last', async () => {
+  const store = new TestingStore({ script: ({ method }) => (method === 'setMany' ? { outcome: 'hang' } : undefined) });
+  const leases = new Leases(new SafeStore(store, () => {}), new Sealer([]), {
+    timeout: 50,
+    wait: 60_000,
+    now: Date.now,
+  });
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  expect(await leases.take('lease')).toBe('held');
+  vi.advanceTimersByTime(1_600);
+  expect(operationsOf(store)).toEqual(['addMany entry 1', 'setMany entry 1']);
+  leases.close();
+  vi.useRealTimers();
 });
 
 /** Who waits in vain waits longer than the test. */
