@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import makeKnex, { type Knex } from 'knex';
 import Driver from 'libsql';
 import nunjucks from 'nunjucks';
@@ -186,4 +187,19 @@ describe('a process that is killed while it saves leaves no old page for longer 
     await survivor.sweeper.close();
     await knex.destroy();
   });
+});
+
+test('an outbox keeps no process alive', async () => {
+  const source = `
+    import Driver from 'libsql';
+    import { CacheSweeper } from 'nunjucks-cachesweeper';
+    import { MemcachedStore } from 'nunjucks-cachesweeper/memcached';
+    import { knexOn } from './test/support/knex-sqlite.mjs';
+    const knex = knexOn(new Driver(':memory:'));
+    const sweeper = new CacheSweeper({ store: new MemcachedStore('${memcached.address}'), outbox: { knex, interval: '10ms' } });
+    await sweeper.outbox.createTable();
+    console.log('made');`;
+  const run = promisify(execFile);
+  const { stdout } = await run(process.execPath, ['--input-type=module', '-e', source], { cwd: root, timeout: 60_000 });
+  expect(stdout.trim()).toBe('made');
 });
