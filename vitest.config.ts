@@ -18,6 +18,7 @@ const together = [
   'package',
   'reads',
   'redis',
+  'sql',
   'stores',
   'sweeper',
   'template',
@@ -37,7 +38,7 @@ export default defineConfig({
     // Tests of the library import its source by the package's own names, as users would.
     alias: [
       { find: /^nunjucks-cachesweeper$/, replacement: source('index.ts') },
-      { find: /^nunjucks-cachesweeper\/(memcached|redis)$/, replacement: source('stores/$1/index.ts') },
+      { find: /^nunjucks-cachesweeper\/(memcached|redis|sql)$/, replacement: source('stores/$1/index.ts') },
       { find: /^nunjucks-cachesweeper\/testing$/, replacement: source('testing/index.ts') },
       { find: /^nunjucks-cachesweeper\/(express|fastify|koa|hapi)$/, replacement: source('views/$1.ts') },
       { find: /^nunjucks-cachesweeper\/(sequelize|typeorm|prisma)$/, replacement: source('orm/$1.ts') },

@@ -10,6 +10,7 @@ import * as memory from './scenarios/memory.ts';
 import * as network from './scenarios/network.ts';
 import * as reads from './scenarios/reads.ts';
 import * as redis from './scenarios/redis.ts';
+import * as sql from './scenarios/sql.ts';
 import * as store from './scenarios/store.ts';
 import * as views from './scenarios/views.ts';
 
@@ -29,6 +30,7 @@ export const groups: Readonly<Record<string, Group>> = {
   reads,
   store,
   redis,
+  sql,
   network,
   growth,
   holes,

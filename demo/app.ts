@@ -19,15 +19,13 @@ export interface Site {
 export interface SiteOptions {
   /** A file for the rows, which other processes may use as well; none: in memory. */
   readonly database?: string | undefined;
-  /** Memcached servers, `host:port,host:port`; none: each process has its own cache. */
-  readonly memcached?: string | undefined;
 }
 
 /** The whole site, ready to listen. */
-export async function createSite({ database: file, memcached }: SiteOptions = {}): Promise<Site> {
+export async function createSite({ database: file }: SiteOptions = {}): Promise<Site> {
   const keeper = new FigureKeeper();
   const database = await Database.open(keeper.countQuery, file);
-  const sweeper = createSweeper(keeper.noteReport, memcached);
+  const sweeper = createSweeper(keeper.noteReport);
   database.tell(sweeper);
 
   const app = express();

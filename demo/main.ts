@@ -9,7 +9,7 @@ const STOP_WITHIN = 2_000;
 async function main(): Promise<void> {
   const wanted = portFromEnvironment();
   const host = process.env.HOST ?? 'localhost';
-  const site = await createSite({ database: process.env.DATABASE, memcached: process.env.MEMCACHED_SERVERS });
+  const site = await createSite({ database: process.env.DATABASE });
   const server = createServer(site.app);
   await listen(server, host, wanted);
 

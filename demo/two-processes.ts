@@ -1,23 +1,21 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { startStore } from './store-server.ts';
 
-/** The command that starts a Memcached; MEMCACHED names another. */
-const MEMCACHED = process.env.MEMCACHED ?? 'memcached';
 const main = path.join(import.meta.dirname, 'main.js');
 
-/** Two processes of the site, with one Memcached and one database: what is saved in one is seen at once in the other. */
-async function start(): Promise<void> {
+/** Two processes of the site, with one store and one database: what is saved in one is seen at once in the other. */
+async function start(kind: string): Promise<void> {
   const folder = mkdtempSync(path.join(tmpdir(), 'cachesweeper-demo-'));
   const children: ChildProcess[] = [];
   let stopping = false;
   const stop = async () => {
     if (stopping) return;
     stopping = true;
-    // The sites first: they still talk to the Memcached.
+    // The sites first: they still talk to the store.
     for (const child of children.reverse()) await end(child);
     rmSync(folder, { recursive: true, force: true });
   };
@@ -25,12 +23,12 @@ async function start(): Promise<void> {
   process.on('SIGTERM', stop);
 
   try {
-    const port = await freePort();
-    children.push(await startMemcached(port));
+    const store = await startStore(kind, folder);
+    if (store.process !== undefined) children.push(store.process);
     const first = Number(process.env.PORT ?? 3000);
     // One after the other: the first fills the database.
     for (const wanted of first === 0 ? [0, 0] : [first, first + 1]) {
-      const site = startSite(wanted, path.join(folder, 'blog.sqlite'), `127.0.0.1:${port}`);
+      const site = startSite(wanted, path.join(folder, 'blog.sqlite'), store.url);
       children.push(site);
       await said(site, 'Ctrl-C');
     }
@@ -40,23 +38,8 @@ async function start(): Promise<void> {
   }
 }
 
-async function startMemcached(port: number): Promise<ChildProcess> {
-  // As root it wants to be told who to become.
-  const user = process.getuid?.() === 0 ? ['-u', 'root'] : [];
-  const child = spawn(MEMCACHED, ['-l', '127.0.0.1', '-p', String(port), ...user], { stdio: 'inherit' });
-  try {
-    await once(child, 'spawn');
-  } catch (error) {
-    throw new Error(
-      `This demo needs a Memcached, and "${MEMCACHED}" could not be started (${(error as Error).message}). ` +
-        'Install the package memcached (apt-get install memcached, brew install memcached), or name it in MEMCACHED.',
-    );
-  }
-  return child;
-}
-
-function startSite(port: number, database: string, servers: string): ChildProcess {
-  const env = { ...process.env, PORT: String(port), DATABASE: database, MEMCACHED_SERVERS: servers };
+function startSite(port: number, database: string, store: string): ChildProcess {
+  const env = { ...process.env, PORT: String(port), DATABASE: database, CACHESWEEPER_STORE: store };
   const child = spawn(process.execPath, [main], { env, stdio: ['ignore', 'pipe', 'inherit'] });
   child.stdout?.pipe(process.stdout);
   return child;
@@ -77,16 +60,7 @@ async function end(child: ChildProcess): Promise<void> {
   await gone;
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
-start().catch((error: unknown) => {
+start(process.argv[2] ?? 'memcached').catch((error: unknown) => {
   console.error(error instanceof Error ? error.message : error);
   process.exitCode = 1;
 });

@@ -1,7 +1,9 @@
 import type { KeyParts } from './cache/key.ts';
 import type { ModelIdentity } from './model/identity.ts';
+import type { OutboxKnex } from './outbox/database.ts';
+import { checkOutbox, type OutboxOptions, type OutboxSettings } from './outbox/options.ts';
 import type { RenderReport } from './reporting/report.ts';
-import type { Store } from './stores/store.ts';
+import type { Store, StoreOption } from './stores/store.ts';
 import { badOption, checkNames } from './util/check-option.ts';
 import { describe } from './util/describe.ts';
 import { parseDuration } from './util/duration.ts';
@@ -11,8 +13,11 @@ export type PageContext = Readonly<Record<string, unknown>>;
 
 /** Options of {@link CacheSweeper}. All have defaults. Durations are text with a unit, such as "100ms" or "3s". */
 export interface CacheSweeperOptions {
-  /** Store shared by all processes of the site. Default: none; each process has a cache of its own. */
-  readonly store?: Store;
+  /**
+   * Store shared by all processes of the site; `'off'` renders every body and stores nothing. Default: none; each process has a
+   * cache of its own. `storeFromEnvironment()` returns what this option takes.
+   */
+  readonly store?: StoreOption;
   /** Memory tier inside the process: the bytes it may take, default 64 MiB; `false` for none. */
   readonly memory?: { readonly maxBytes?: number } | false;
   /**
@@ -74,6 +79,16 @@ export interface CacheSweeperOptions {
    */
   readonly outage?: string;
   /**
+   * Keeps the names of a save in its own database until they are bumped, so that they are bumped within two seconds if the process
+   * dies between the commit and the bump. The site's Knex; `true` where hooks of ORMs are enough, each of which looks into its own
+   * database; or `{ knex, table, interval }`. Make the table first: `await sweeper.outbox.createTable()`. Without a store it does
+   * nothing. Default: off.
+   *
+   * @example
+   * new CacheSweeper({ store: new MemcachedStore('localhost:11211'), outbox: true });
+   */
+  readonly outbox?: boolean | OutboxKnex | OutboxOptions;
+  /**
    * Share of hits that are verified, from 0 to 1: after the page was delivered, the body is rendered too, and a
    * difference is reported to `onError`. Default 0. Use 0.001 in production and 1 in tests.
    */
@@ -110,6 +125,7 @@ export interface Settings {
   readonly early: number;
   /** 0 for off. */
   readonly outage: number;
+  readonly outbox: OutboxSettings | undefined;
   readonly verify: number;
   readonly onRender: ((report: RenderReport) => void) | undefined;
   readonly onBump: ((names: readonly string[]) => unknown) | undefined;
@@ -162,6 +178,7 @@ const KNOWN: readonly (keyof CacheSweeperOptions)[] = [
   'wait',
   'early',
   'outage',
+  'outbox',
   'verify',
   'onRender',
   'onBump',
@@ -178,7 +195,7 @@ export function checkOptions(options: CacheSweeperOptions): Settings {
   return Object.freeze({
     store: store(options.store),
     memoryBytes: memoryBytes(options.memory),
-    enabled: enabled(options.enabled),
+    enabled: enabled(options.enabled, options.store),
     namespace: namespace(options.namespace),
     version: version(options.version),
     key: optionalFunction('key', options.key),
@@ -191,6 +208,7 @@ export function checkOptions(options: CacheSweeperOptions): Settings {
     wait: duration('wait', options.wait, DEFAULT_WAIT),
     early: early(options.early),
     outage: duration('outage', options.outage, 0),
+    outbox: checkOutbox(options.outbox),
     verify: share(options.verify),
     onRender: optionalFunction('onRender', options.onRender),
     onBump: optionalFunction('onBump', options.onBump),
@@ -199,12 +217,12 @@ export function checkOptions(options: CacheSweeperOptions): Settings {
   });
 }
 
-function store(value: Store | undefined): Store | undefined {
-  if (value === undefined) return undefined;
+function store(value: StoreOption): Store | undefined {
+  if (value === undefined || value === 'off') return undefined;
   const methods = ['getMany', 'setMany', 'addMany', 'close'] as const;
   if (typeof value === 'object' && value !== null && methods.every((name) => typeof value[name] === 'function'))
     return value;
-  throw badOption('option store', `a store (an object with ${methods.join(', ')})`, describe(value));
+  throw badOption('option store', `a store (an object with ${methods.join(', ')}), or 'off'`, describe(value));
 }
 
 function memoryBytes(memory: CacheSweeperOptions['memory']): number {
@@ -221,9 +239,8 @@ function memoryBytes(memory: CacheSweeperOptions['memory']): number {
   );
 }
 
-function enabled(value: CacheSweeperOptions['enabled']): Settings['enabled'] {
-  if (value === undefined) return true;
-  if (typeof value === 'boolean' || typeof value === 'function') return value;
+function enabled(value: CacheSweeperOptions['enabled'] = true, store: StoreOption): Settings['enabled'] {
+  if (typeof value === 'boolean' || typeof value === 'function') return store === 'off' ? false : value;
   throw badOption('option enabled', 'true, false or a function of the context', describe(value));
 }
 

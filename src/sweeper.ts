@@ -19,6 +19,7 @@ import { Identifier, type ModelClass } from './model/identity.ts';
 import { EVERYTHING } from './model/names.ts';
 import { checkRegistration } from './model/registration.ts';
 import { type CacheSweeperOptions, checkOptions } from './options.ts';
+import { Outbox } from './outbox/outbox.ts';
 import { Engine } from './render/engine.ts';
 import type { UnfinishedReport } from './reporting/report.ts';
 import { Stats, type TagStats } from './reporting/stats.ts';
@@ -69,6 +70,13 @@ export function identifierOf(sweeper: CacheSweeper): Identifier | undefined {
   return identifiers.get(sweeper);
 }
 
+const outboxes = new WeakMap<object, Outbox>();
+
+/** Returns the outbox of a sweeper, for the hooks of ORMs; undefined without the option. */
+export function outboxOf(sweeper: CacheSweeper): Outbox | undefined {
+  return outboxes.get(sweeper);
+}
+
 /**
  * A fragment cache for Nunjucks: a tag that renders its body once, and methods that invalidate all fragments of a
  * model.
@@ -92,6 +100,7 @@ export class CacheSweeper {
   readonly #stats = new Stats();
   readonly #listeners: Listeners;
   readonly #views: Views;
+  readonly #outbox: Outbox | undefined;
   #renders = 0;
   #closing: Promise<void> | undefined;
 
@@ -109,14 +118,21 @@ export class CacheSweeper {
     const tokens = shared === undefined ? new ProcessTokens(settings.now) : new StoreTokens(shared, settings.timeout);
     this.#tokens = tokens;
     this.#bumps = new Bumps(tokens, settings, this.#listener);
-    this.#transactions = new Transactions({
-      identifier: this.#identifier,
-      deliver: async (changes) => {
-        this.#checkOpen();
-        await this.#bumps.deliver(changes);
-      },
-      report: onError,
-    });
+    const deliver = async (changes: Changes): Promise<void> => {
+      this.#checkOpen();
+      await this.#bumps.deliver(changes);
+    };
+    this.#outbox =
+      settings.outbox &&
+      new Outbox(settings.outbox, {
+        site: `${settings.namespace}:${settings.version}`,
+        isActive: shared !== undefined,
+        deliver: (names) => deliver({ names, conditional: new Map() }),
+        report: onError,
+      });
+    if (this.#outbox !== undefined) outboxes.set(this, this.#outbox);
+    const outbox = this.#outbox?.isActive ? this.#outbox : undefined;
+    this.#transactions = new Transactions({ identifier: this.#identifier, outbox, deliver, report: onError });
     this.#engine = new Engine({
       settings,
       transactions: this.#transactions,
@@ -254,6 +270,19 @@ export class CacheSweeper {
   }
 
   /**
+   * The outbox, to make its table.
+   *
+   * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION without the option `outbox`
+   *
+   * @example
+   * await sweeper.outbox.createTable();
+   */
+  get outbox(): Pick<Outbox, 'createTable' | 'createTableSql'> {
+    if (this.#outbox !== undefined) return this.#outbox;
+    throw badOption('option outbox', 'true, or the Knex of the site, to use sweeper.outbox', 'none');
+  }
+
+  /**
    * Renders a template of an environment in which this sweeper is installed. Waits for the store and for lazies.
    *
    * @param since when the request began, in milliseconds since 1970; the page's data is not older. Default: now less
@@ -298,10 +327,12 @@ export class CacheSweeper {
    * );
    */
   async warm(pages: WarmPages, options: WarmOptions = {}): Promise<WarmResult> {
-    this.#checkOpen('nothing can be cached');
+    const checkOpen = () => this.#checkOpen('nothing can be cached');
+    checkOpen();
     const { now } = this.#engine.settings;
     return warm(pages, options, {
       checkInstalled: ({ env }) => rendersOf(env, this.#engine),
+      checkOpen,
       render: ({ env, name }, context, since) => this.render(env, name, context, since === undefined ? {} : { since }),
       written: () => this.#background.settled(),
       report: this.#listeners.failed,
@@ -316,6 +347,7 @@ export class CacheSweeper {
   async idle(): Promise<void> {
     await this.#engine.verifier.idle();
     await Promise.all([this.#background.idle(), this.#shared?.tokens.idle()]);
+    await this.#outbox?.idle();
     await this.#listener.idle();
   }
 
@@ -349,6 +381,7 @@ export class CacheSweeper {
     this.#engine.isClosed = true;
     await this.#engine.verifier.close();
     await Promise.all([this.#background.idle(), this.#bumps.idle()]);
+    await this.#outbox?.close();
     const undelivered = (await this.#shared?.tokens.close()) ?? [];
     if (undelivered.length > 0)
       this.#listeners.failed(bumpFailed(undelivered, 'closed before they could be delivered'));

@@ -156,8 +156,7 @@ export class Entries {
         const verdict = this.judge(entry, reader);
         if (verdict !== 'valid' && verdict !== 'pending') continue;
         this.#remember(memoryKey, entry, reader);
-        // Whatever is under this key now was not served, so it has old tokens. Old tokens never come back: replace it.
-        if (stored !== undefined) written.push({ ...stored, entry, isReplacing: reader.isOccupied(stored.key) });
+        if (stored !== undefined) written.push({ ...stored, entry, isReplacing: this.#isDeadThere(stored, reader) });
       }
     }
     for (const [memoryKey, entries] of found) {
@@ -171,6 +170,16 @@ export class Entries {
     for (const { shape, ...key } of records.values())
       written.push({ ...key, entry: recordOf(shape), isReplacing: true });
     this.#write(this.#shared, written, held);
+  }
+
+  /**
+   * Whether the store has something under a key that can never be served again. Old tokens never come back, and what was made
+   * early has not expired.
+   */
+  #isDeadThere({ key, canonical }: StoredKey, reader: TokenReader): boolean {
+    if (!reader.isOccupied(key)) return false;
+    const there = reader.known(key, canonical);
+    return there === undefined || this.judge(there, reader) !== 'valid';
   }
 
   /** Says what came of leases, and forgets them. */

@@ -58,7 +58,7 @@ export function newEntry(
     reads,
     expires,
     // What may be older than its tokens is not served a moment longer than promise 2 says.
-    stale: provisional || expires === Number.POSITIVE_INFINITY ? 0 : Math.floor(dependencies.staleUntil - expires),
+    stale: provisional || expires === Number.POSITIVE_INFINITY ? 0 : staleAfter(expires, dependencies.staleUntil),
     provisional,
     holes: made.holes ?? NONE,
     microseconds: Math.round(cost * 1_000),
@@ -68,6 +68,11 @@ export function newEntry(
 }
 
 const NONE: readonly never[] = [];
+
+/** A number that is no longer exact cannot be read back from a store. */
+function staleAfter(expires: number, staleUntil: number): number {
+  return Math.min(Math.floor(staleUntil - expires), Number.MAX_SAFE_INTEGER);
+}
 
 /** Flattens the map into an array of exact size. An array grown by push reserves room for 17 more in every entry. */
 function namesAndTokens(tokens: ReadonlyMap<string, Token>): readonly string[] {

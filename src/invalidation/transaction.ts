@@ -4,11 +4,13 @@ import { BoundedNames } from '../model/bounded-names.ts';
 import type { Identifier } from '../model/identity.ts';
 import { EVERYTHING } from '../model/names.ts';
 import { partialRow } from '../model/partial-row.ts';
+import { type OutboxDatabase, type OutboxWriter, send } from '../outbox/database.ts';
+import type { InsertedRow, Outbox } from '../outbox/outbox.ts';
 import { Ambient } from '../render/ambient.ts';
 import { badOption, checkNames } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
 import { BumpedNames } from './bumped-names.ts';
-import { type Changes, CollectedChanges, changesOf, type InvalidateOptions } from './changes.ts';
+import { type Changes, CollectedChanges, changesOf, type InvalidateOptions, unconditional } from './changes.ts';
 
 /** Options of {@link CacheSweeper.transaction} and {@link CacheSweeper.beginTransaction}. */
 export interface TransactionOptions {
@@ -28,6 +30,8 @@ export interface BeginOptions extends TransactionOptions {
 /** The part of a sweeper that a transaction uses. */
 export interface TransactionOwner {
   readonly identifier: Identifier;
+  /** Undefined if no row is to be written anywhere. */
+  readonly outbox: Outbox | undefined;
   deliver(changes: Changes): Promise<void>;
   report(error: unknown): void;
 }
@@ -101,6 +105,11 @@ export class SweepTransaction implements Uncommitted {
   readonly #seen: BoundedNames;
   #state: 'open' | 'delivering' | 'committed' | 'rolled back' = 'open';
   #failure: { readonly error: unknown } | undefined;
+  /** What was written to the outbox, for this transaction and for those that were handed to it. */
+  readonly #rows: InsertedRow[] = [];
+  /** Whether changes have been collected that are in no row of the outbox. */
+  #isUnwritten = false;
+  #hasWritten = false;
 
   /** @param around transaction that the running code is in; pages rendered there read the changes of this one */
   constructor(
@@ -175,9 +184,51 @@ export class SweepTransaction implements Uncommitted {
   }
 
   collect(changes: Changes): void {
+    this.#isUnwritten = true;
     this.#changes.add(changes);
     for (const name of changes.names) this.#seen.add(name);
     for (const { names } of changes.conditional.values()) for (const name of names) this.#seen.add(name);
+  }
+
+  /**
+   * Writes what was collected to the outbox, in the database's transaction: call it last in there, before the commit, with what
+   * sends a statement in it. If this process dies after the commit, another one bumps it. Does nothing without the option
+   * `outbox`, without a store, or if there is nothing new.
+   *
+   * @param writer a Knex transaction, or a function that sends a statement without parameters. It is called before this returns,
+   * so that a driver without promises needs no `await`
+   * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION; the database's own errors: let them fail the transaction
+   *
+   * @example
+   * await transaction.writeOutbox((sql) => client.query(sql));
+   */
+  readonly writeOutbox = async (writer: OutboxWriter): Promise<void> => {
+    const { raw } = (writer ?? {}) as { readonly raw?: unknown };
+    if (typeof writer !== 'function' && typeof raw !== 'function') {
+      throw badOption('writeOutbox()', 'a Knex transaction, or a function that sends a statement', describe(writer));
+    }
+    await this.prepareCommit(writer, undefined);
+  };
+
+  /** The same, where it is known which database the statement is sent to. */
+  async prepareCommit(writer: OutboxWriter, database: OutboxDatabase | undefined): Promise<void> {
+    const { outbox } = this.#owner;
+    if (outbox === undefined || !this.#isUnwritten || this.#state !== 'open') return;
+    this.#isUnwritten = false;
+    this.#hasWritten = true;
+    const { row, sql } = outbox.row(this.names, database);
+    this.#rows.push(row);
+    await send(writer, sql);
+  }
+
+  /** Takes over a row that was written to the outbox before the save. */
+  adopt(row: InsertedRow): void {
+    this.#rows.push(row);
+  }
+
+  /** All names that have been collected. */
+  get names(): ReadonlySet<string> {
+    return unconditional(this.#changes).names;
   }
 
   /** Runs a function inside. In pages that it renders, fragments of changed models are rendered uncached. */
@@ -195,14 +246,21 @@ export class SweepTransaction implements Uncommitted {
     const { parent } = this;
     if (parent !== undefined && (parent.#state === 'open' || parent.#state === 'rolled back')) {
       this.#state = 'committed';
+      const isUnwritten = parent.#isUnwritten || this.#isUnwritten;
       parent.collect(this.#changes);
+      parent.#isUnwritten = isUnwritten;
+      parent.#rows.push(...this.#rows);
       parent.#failure ??= this.#failure;
       return;
     }
+    if (this.#hasWritten && this.#isUnwritten) this.#owner.report(collectedTooLate());
     this.#state = 'delivering';
     try {
       await this.#owner.deliver(this.#changes);
+      // Only what the store has acknowledged can go. The polls bump what stays.
+      this.#owner.outbox?.remove(this.#rows);
     } catch (error) {
+      await this.#owner.outbox?.settle(this.#rows, this.names);
       if (this.#strict) this.#failure ??= { error };
       else this.#owner.report(error);
     } finally {
@@ -213,6 +271,16 @@ export class SweepTransaction implements Uncommitted {
 
   /** Call this when the database has rolled back. Drops the changes, because no other connection ever saw them. */
   rollback(): void {
-    if (this.#state === 'open') this.#state = 'rolled back';
+    if (this.#state !== 'open') return;
+    this.#state = 'rolled back';
+    void this.#owner.outbox?.settle(this.#rows, this.names);
   }
+}
+
+function collectedTooLate(): CacheSweeperError {
+  return new CacheSweeperError(
+    'CACHESWEEPER_OUTBOX',
+    'a transaction was told of changes after writeOutbox(): they are bumped now, but the outbox had nothing of them. Call it last, ' +
+      'right before the commit; calling it again is enough',
+  );
 }

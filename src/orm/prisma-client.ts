@@ -11,6 +11,9 @@ export interface Client {
   readonly _clientVersion?: unknown;
   readonly _runtimeDataModel?: DataModel;
   readonly _originalClient?: Root;
+  readonly _activeProvider?: unknown;
+  $queryRawUnsafe(sql: string): Promise<unknown>;
+  $executeRawUnsafe(sql: string): Promise<unknown>;
   $extends(extension: object): unknown;
   $transaction(this: unknown, work: unknown, options?: unknown): Promise<unknown>;
   readonly [model: string]: unknown;
@@ -30,7 +33,7 @@ export type Transact = (this: unknown, work: unknown, options?: unknown) => Prom
 /** A request as Prisma sends it, after all extensions. Without a model it is raw SQL. */
 export interface Request extends Source {
   readonly args?: Row | undefined;
-  readonly transaction?: object | undefined;
+  readonly transaction?: { readonly kind?: unknown } | undefined;
 }
 
 /** Returns where the keys of a client's models are. */

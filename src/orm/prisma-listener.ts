@@ -53,7 +53,16 @@ export class PrismaListener {
         const open = { transaction, client, around };
         if (client !== undefined) listener.#transactions.set(client, transaction);
         listener.#all.add(open);
-        return listener.#open.run(open, () => transaction.run(async () => await run()));
+        return listener.#open.run(open, () =>
+          transaction.run(async () => {
+            const result = await run();
+            // The callback's last statement: what returns then is committed. A nested one belongs to the outermost.
+            if (client !== undefined && parent === undefined) {
+              await listener.#hook.prepareCommit(transaction, (sql) => client.$executeRawUnsafe(sql));
+            }
+            return result;
+          }),
+        );
       };
       let result: unknown;
       try {
@@ -89,14 +98,18 @@ export class PrismaListener {
     const isInside = transaction !== undefined;
     const open = isInside ? this.#open.current : undefined;
     const before = await this.#rows({ model, operation, args }, open);
-    const result = await send();
-    const writes = writesOf({ model, operation, args, result }, this.#dataModel, this.#keyFields, this.#followers);
+    const writesWith = (given: unknown) =>
+      writesOf({ model, operation, args, result: given }, this.#dataModel, this.#keyFields, this.#followers);
+    // In the list form nothing can be sent behind the last of its writes.
+    const into = isInside ? this.#perhaps(open) : [];
+    const inTransaction = transaction?.kind === 'batch' ? undefined : into[0]?.transaction;
+    const { result, saving } = await this.#hook.sending(writesWith(undefined), inTransaction, send);
+    const writes = writesWith(result);
     // The write has happened. If its rows cannot be read again, bump their type instead.
     const rows = before && (await this.#again({ model, operation, args, result }, before, open).catch(() => undefined));
     const told = writes.map((write, i) => (i === 0 && rows !== undefined ? { ...write, rows } : write));
-    const into = isInside ? this.#perhaps(open) : [];
-    for (const each of into) await this.#hook.heard(told, each.transaction);
-    if (into.length === 0) await this.#hook.heard(told, undefined);
+    for (const each of into.slice(1)) await this.#hook.heard(told, each.transaction, undefined);
+    await this.#hook.heard(told, into[0]?.transaction, saving);
     return result;
   }
 

@@ -5,6 +5,7 @@ import { badOption } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
 import { type Client, keysOf, placesOf, type Root } from './prisma-client.ts';
 import { PrismaListener } from './prisma-listener.ts';
+import { prismaDatabase } from './prisma-outbox.ts';
 import { followersOf } from './prisma-schema.ts';
 import { SaveHook, type SaveHookOptions } from './save-hook.ts';
 import { checkVersion, PRISMA } from './versions.ts';
@@ -61,6 +62,9 @@ export function sweepOnSave<C extends PrismaLike>(prisma: C, sweeper: CacheSweep
     },
     relatives: () => [],
   });
+  // Before `$transaction` is replaced.
+  const original = root as unknown as Client;
+  hook.keepOutbox(`Prisma on ${describe(client._activeProvider)}`, () => prismaDatabase(original, root.$transaction));
   installed.set(root, told.add(sweeper));
   const followers = followersOf(dataModel, root._engineConfig?.inlineSchema);
   listen(root, new PrismaListener(client, hook, dataModel, keyFields, followers));

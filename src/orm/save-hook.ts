@@ -4,7 +4,9 @@ import type { Identifier } from '../model/identity.ts';
 import type { KnownModels } from '../model/known-models.ts';
 import type { RowModel } from '../model/known-rows.ts';
 import { isUnknown, partialRow } from '../model/partial-row.ts';
-import { type CacheSweeper, identifierOf } from '../sweeper.ts';
+import type { OutboxDatabase, OutboxWriter } from '../outbox/database.ts';
+import type { InsertedRow, Outbox } from '../outbox/outbox.ts';
+import { type CacheSweeper, identifierOf, outboxOf } from '../sweeper.ts';
 import { badOption } from '../util/check-option.ts';
 import { checkOptions, HOOK, type HookedModel, type SaveHookOptions } from './hook-options.ts';
 import { claimPlaces, type Place } from './places.ts';
@@ -35,6 +37,12 @@ export interface Write {
   readonly anyRow?: object | undefined;
 }
 
+/** What a write outside of a transaction has in the outbox until it is bumped. */
+export interface Saving {
+  readonly row: InsertedRow;
+  readonly names: ReadonlySet<string>;
+}
+
 /** What an ORM knows beside its writes. */
 export interface HookedOrm {
   readonly known: KnownModels;
@@ -55,6 +63,8 @@ export class SaveHook {
   #known: KnownModels = () => undefined;
   #relatives: HookedOrm['relatives'] = () => [];
   readonly tenant: string | undefined;
+  readonly #outbox: Outbox | undefined;
+  #database: OutboxDatabase | undefined;
 
   /**
    * @param models the ORM's models by name, with their classes if they have any; several may have one name
@@ -81,6 +91,31 @@ export class SaveHook {
     }
     this.#identifier = identifier;
     this.#named = named;
+    this.#outbox = outboxOf(sweeper);
+  }
+
+  /**
+   * Makes the sweeper look for an outbox in the ORM's own database.
+   *
+   * @param open called if the sweeper has an outbox; returns undefined where an outbox cannot be in that database
+   * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION
+   */
+  keepOutbox(kind: string, open: () => OutboxDatabase | undefined): void {
+    if (this.#outbox === undefined) return;
+    this.#database = open();
+    if (this.#database === undefined) {
+      throw badOption('option outbox', 'a hook on PostgreSQL, MySQL, MariaDB or SQLite', kind);
+    }
+    this.#outbox.attach(this.#database);
+  }
+
+  /**
+   * Writes what a transaction has collected to the outbox. To be called last before the database commits.
+   *
+   * @param send sends a statement in the database's transaction
+   */
+  prepareCommit(transaction: SweepTransaction, send: OutboxWriter): Promise<void> {
+    return transaction.prepareCommit(send, this.#database);
   }
 
   /**
@@ -157,21 +192,71 @@ export class SaveHook {
   }
 
   /**
+   * Sends a query that writes. Outside of a transaction, the outbox gets before it what it may change: whoever dies behind it tells
+   * nobody what it has changed.
+   *
+   * @param models what it may change
+   * @param transaction where it is sent
+   * @returns what the query has given, and what is to be passed to {@link heard}
+   */
+  async sending<T>(
+    models: readonly Omit<Write, 'rows'>[],
+    transaction: SweepTransaction | undefined,
+    send: () => Promise<T>,
+  ): Promise<{ readonly result: T; readonly saving: Saving | undefined }> {
+    const saving = await this.#begin(models, transaction);
+    try {
+      return { result: await send(), saving };
+    } catch (error) {
+      await this.left(saving);
+      throw error;
+    }
+  }
+
+  /** Leaves a write to the polls, which bump all that it may have changed. */
+  async left(saving: Saving | undefined): Promise<void> {
+    if (saving !== undefined) await this.#outbox?.settle([saving.row], saving.names);
+  }
+
+  async #begin(
+    models: readonly Omit<Write, 'rows'>[],
+    transaction: SweepTransaction | undefined,
+  ): Promise<Saving | undefined> {
+    if (this.#outbox?.isActive !== true || this.#database === undefined || openOf(transaction) !== undefined)
+      return undefined;
+    const told = this.#told(models.map((model) => ({ ...model, rows: undefined })));
+    if (told.length === 0) return undefined;
+    const all = this.begin();
+    for (const write of told) this.#collect(write, all);
+    const row = await this.#outbox.begin(all.names, this.#database);
+    return row && { row, names: all.names };
+  }
+
+  /**
    * Passes all that one query wrote to the sweeper, as one bump: with one bump for each, a failure of the first would
    * keep the others from being sent.
    *
    * @param transaction where it was written; without one, or if it is over, the bump is sent at once
+   * @param saving what {@link sending} gave
    */
-  async heard(writes: readonly Write[], transaction: SweepTransaction | undefined): Promise<void> {
-    const told = withoutRepeats(writes.flatMap((write) => this.#withRelatives(write))).filter(({ model }) =>
-      this.hears(model),
-    );
-    if (told.length === 0) return;
-    let open = transaction;
-    while (open?.isOpen === false) open = open.parent;
+  async heard(
+    writes: readonly Write[],
+    transaction: SweepTransaction | undefined,
+    saving: Saving | undefined,
+  ): Promise<void> {
+    const told = this.#told(writes);
+    if (told.length === 0 && saving === undefined) return;
+    const open = openOf(transaction);
     const into = open ?? this.begin();
+    if (saving !== undefined) into.adopt(saving.row);
     for (const write of told) this.#collect(write, into);
     if (open === undefined) await into.commit();
+  }
+
+  #told(writes: readonly Write[]): readonly (Write & { readonly isRelative?: true })[] {
+    return withoutRepeats(writes.flatMap((write) => this.#withRelatives(write))).filter(({ model }) =>
+      this.hears(model),
+    );
   }
 
   /** A row is one of each model that has its table. What it has not got of another model is unknown. */
@@ -233,6 +318,13 @@ export class SaveHook {
     const using = this.#models.get(model)?.using;
     return using === undefined || isUnknown((row as Readonly<Record<string, unknown>>)[using]) ? {} : { using };
   }
+}
+
+/** The innermost transaction that is not over. */
+function openOf(transaction: SweepTransaction | undefined): SweepTransaction | undefined {
+  let open = transaction;
+  while (open?.isOpen === false) open = open.parent;
+  return open;
 }
 
 /** Of a table with several models, each may be told as itself and as a relative of the others. */

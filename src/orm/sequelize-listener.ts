@@ -56,22 +56,23 @@ export class SequelizeListener {
     const model = instance.constructor as AnyModel;
     const { isNewRecord } = instance;
     const previous = isNewRecord ? undefined : rowBefore(instance);
-    const result = await query();
     const others = isNewRecord ? [] : this.#following(model, columnsOf(values));
-    const now = rowNow(instance);
-    const comesOrGoes = changesDeletion(model, now, previous);
-    await this.#heard([write(model, [{ now, previous, comesOrGoes }]), ...others], options);
-    return result;
+    return this.#sending(query, [write(model, undefined), ...others], options, () => {
+      const now = rowNow(instance);
+      const comesOrGoes = changesDeletion(model, now, previous);
+      return [write(model, [{ now, previous, comesOrGoes }]), ...others];
+    });
   }
 
   /** Handles a query that deletes one instance, including rows that the database deletes or changes with it. */
   async deletion<T>(query: () => Promise<T>, instance: Model, options: QueryOptions | undefined): Promise<T> {
     const model = instance.constructor as AnyModel;
     const previous = rowBefore(instance);
-    const result = await query();
-    const row = { now: rowNow(instance), previous, comesOrGoes: true };
-    await this.#heard([write(model, [row]), ...this.#following(model)], options);
-    return result;
+    const others = this.#following(model);
+    return this.#sending(query, [write(model, undefined), ...others], options, () => [
+      write(model, [{ now: rowNow(instance), previous, comesOrGoes: true }]),
+      ...others,
+    ]);
   }
 
   /** Handles a query that writes all rows that match a condition. */
@@ -88,12 +89,13 @@ export class SequelizeListener {
     );
     const isOne = more.length === 0 && this.#isTableOf(model, target);
     const previous = isOne && this.#hears(model) ? await this.#rows(model, where, options) : undefined;
-    const result = await query();
-    // The write has happened. If its rows cannot be read again, bump their type instead.
-    const now = previous && (await this.#again(model, previous, values, options).catch(() => undefined));
-    const rows = now && previous?.map((row, i) => written(model, now[i], row));
-    await this.#heard([write(model, rows), ...more.map((each) => write(each, undefined)), ...others], options);
-    return result;
+    const also = [...more.map((each) => write(each, undefined)), ...others];
+    return this.#sending(query, [write(model, undefined), ...also], options, async () => {
+      // The write has happened. If its rows cannot be read again, bump their type instead.
+      const now = previous && (await this.#again(model, previous, values, options).catch(() => undefined));
+      const rows = now && previous?.map((row, i) => written(model, now[i], row));
+      return [write(model, rows), ...also];
+    });
   }
 
   /**
@@ -108,19 +110,15 @@ export class SequelizeListener {
     set: readonly string[] = [],
   ): Promise<T> {
     const models = this.#modelsOf(target);
-    const result = await query();
     const others = models.flatMap((model) => this.#following(model, this.#changed(model, set, options)));
-    await this.#heard([...models.map((model) => write(model, undefined)), ...others], options);
-    return result;
+    return this.#sending(query, [...models.map((model) => write(model, undefined)), ...others], options);
   }
 
   /** Handles a query that empties or drops a table, or all that refer to it as well, whatever their foreign keys say. */
   async emptied<T>(query: () => Promise<T>, target: Target, options: QueryOptions | undefined): Promise<T> {
     const models = options?.cascade ? this.#models.all : this.#modelsOf(target);
-    const result = await query();
     const others = models.flatMap((model) => this.#following(model));
-    await this.#heard([...models.map((model) => write(model, undefined)), ...others], options);
-    return result;
+    return this.#sending(query, [...models.map((model) => write(model, undefined)), ...others], options);
   }
 
   /** An upsert does not change the columns by which it found the row; MySQL finds it by any, whatever it is told. */
@@ -155,9 +153,23 @@ export class SequelizeListener {
     return this.#models.goingWith(model, changed).map((other) => write(other, undefined));
   }
 
-  #heard(writes: readonly Write[], options: QueryOptions | undefined): Promise<void> {
+  /**
+   * Sends a query, and tells what it wrote.
+   *
+   * @param may what it may write
+   * @param written called afterwards, returns what it wrote. Default: all that it may write
+   */
+  async #sending<T>(
+    query: () => Promise<T>,
+    may: readonly Write[],
+    options: QueryOptions | undefined,
+    written: () => readonly Write[] | Promise<readonly Write[]> = () => may,
+  ): Promise<T> {
     const transaction = this.#transaction(options);
-    return this.#hook.heard(writes, transaction && this.#transactions.of(transaction));
+    const open = transaction && this.#transactions.of(transaction);
+    const { result, saving } = await this.#hook.sending(may, open, query);
+    await this.#hook.heard(await written(), open, saving);
+    return result;
   }
 
   #transaction(options: QueryOptions | undefined): Transaction | undefined {

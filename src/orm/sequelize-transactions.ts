@@ -1,4 +1,4 @@
-import type { Transaction } from 'sequelize';
+import type { Sequelize, Transaction } from 'sequelize';
 import type { SweepTransaction } from '../invalidation/transaction.ts';
 import type { SaveHook } from './save-hook.ts';
 
@@ -17,6 +17,7 @@ export class OpenTransactions {
     const { parent } = transaction as { parent?: Transaction | null };
     const begun = this.#hook.begin(parent ? this.of(parent) : undefined);
     this.#known.set(transaction, begun);
+    if (!parent) this.#prepareCommit(transaction, begun);
     // Sequelize calls this for savepoints, too, and even when COMMIT fails. Then too much is bumped, which costs only
     // renders.
     transaction.afterCommit(async () => {
@@ -24,6 +25,23 @@ export class OpenTransactions {
       await begun.commit();
     });
     return begun;
+  }
+
+  /** Sequelize has no hook before the commit. */
+  #prepareCommit(transaction: Transaction, begun: SweepTransaction): void {
+    const commit = transaction.commit.bind(transaction);
+    const { sequelize } = transaction as unknown as { readonly sequelize: Sequelize };
+    transaction.commit = async () => {
+      try {
+        await this.#endSavepoints(transaction);
+        await this.#hook.prepareCommit(begun, (sql) => sequelize.query(sql, { transaction }));
+      } catch (error) {
+        // Sequelize takes a commit that fails for ended.
+        await transaction.rollback().catch(() => {});
+        throw error;
+      }
+      return commit();
+    };
   }
 
   /**

@@ -8,6 +8,7 @@ import { SaveHook, type SaveHookOptions } from './save-hook.ts';
 import { keepsSequelizeAttributes } from './sequelize-attributes.ts';
 import { columnsOf, type QueryOptions, SequelizeListener, type Target } from './sequelize-listener.ts';
 import { type AnyModel, SequelizeModels } from './sequelize-models.ts';
+import { sequelizeDatabase } from './sequelize-outbox.ts';
 import { OpenTransactions } from './sequelize-transactions.ts';
 import { checkVersion, SEQUELIZE } from './versions.ts';
 
@@ -55,6 +56,7 @@ export function sweepOnSave(
   const models = new SequelizeModels(sequelize, hook);
   hook.claim(models.places(Object.keys(sequelize.models)));
   hook.learn(models);
+  hook.keepOutbox(`Sequelize on ${sequelize.getDialect()}`, () => sequelizeDatabase(sequelize));
   installed.set(sequelize, told.add(sweeper));
   keepsSequelizeAttributes(sequelize);
   claimLater(sequelize, (name) => hook.claim(models.places([name])));

@@ -1,12 +1,25 @@
 import type { DataSource, EntityManager, EntityMetadata, EntitySubscriberInterface, QueryRunner } from 'typeorm';
 import { CacheSweeperError } from '../errors.ts';
 import type { SweepTransaction } from '../invalidation/transaction.ts';
+import type { OutboxWriter } from '../outbox/database.ts';
 import { Ambient } from '../render/ambient.ts';
+import type { Saving } from './save-hook.ts';
 import { Tables, type TableWrite } from './typeorm-tables.ts';
+
+/** What a query has given, and what stands in the outbox for it. */
+export interface Sending<T> {
+  readonly result: T;
+  readonly saving: Saving | undefined;
+}
 
 /** Where a {@link QueryListener} tells what it has heard. */
 export interface HearsTables extends EntitySubscriberInterface {
-  wrote(queryRunner: QueryRunner, tables: readonly TableWrite[]): Promise<void>;
+  /** Sends a query that writes tables; returns what is to be passed to `wrote` or `left`. */
+  sending<T>(queryRunner: QueryRunner, tables: readonly TableWrite[], send: () => Promise<T>): Promise<Sending<T>>;
+  wrote(queryRunner: QueryRunner, tables: readonly TableWrite[], saving?: Saving): Promise<void>;
+  left(saving: Saving): Promise<void>;
+  /** Is called before a query runner sends COMMIT, with what sends a statement before that. */
+  committing(queryRunner: QueryRunner, send: OutboxWriter): Promise<void>;
   /** Returns the transaction that a query runner is in. */
   transactionOf(queryRunner: QueryRunner): SweepTransaction | undefined;
 }
@@ -17,6 +30,8 @@ interface Save {
   announced: boolean;
   /** What was written so far, and where. */
   readonly written: Map<EntityMetadata, Sent>;
+  /** What stands in the outbox for its queries, where they are in no transaction. */
+  readonly savings: Saving[];
 }
 
 interface Sent {
@@ -24,6 +39,8 @@ interface Sent {
   readonly table: TableWrite;
   readonly transaction: SweepTransaction | undefined;
 }
+
+const COMMIT = /^\s*commit\b/i;
 
 type Method = (...args: unknown[]) => unknown;
 type Methods = Record<string, Method>;
@@ -58,16 +75,21 @@ export class QueryListener {
     if (this.#entered.has(queryRunner)) return;
     this.#entered.add(queryRunner);
     const runner = queryRunner as unknown as Methods;
-    this.#after(runner, 'query', async (sql, _parameters, isBuilt) => {
-      // Query builders ask for a structured result; `query()` of the site does not.
-      if (isBuilt === true) await this.#sent(queryRunner, this.#known.writtenBy(String(sql)));
+    const query = queryRunner.query.bind(queryRunner);
+    // Not in `beforeTransactionCommit`, in which other subscribers may write as well.
+    this.#before(runner, 'query', async (sql) => {
+      if (COMMIT.test(String(sql))) await this.#subscriber.committing(queryRunner, query);
     });
-    this.#after(runner, 'clearTable', (path, options) => {
+    // Query builders ask for a structured result; `query()` of the site does not.
+    this.#listen(queryRunner, 'query', (sql, _parameters, isBuilt) =>
+      isBuilt === true ? this.#known.writtenBy(String(sql)) : [],
+    );
+    this.#listen(queryRunner, 'clearTable', (path, options) => {
       const cleared = this.#known.of(String(path)).map((metadata) => ({ metadata, action: 'onDelete' }) as const);
       const isCascade = (options as { readonly cascade?: boolean } | undefined)?.cascade === true;
-      return this.#subscriber.wrote(queryRunner, isCascade ? this.#all() : cleared);
+      return isCascade ? this.#all() : cleared;
     });
-    this.#after(runner, 'clearDatabase', () => this.#subscriber.wrote(queryRunner, this.#all()));
+    this.#listen(queryRunner, 'clearDatabase', () => this.#all());
     this.#enterBroadcaster(queryRunner.broadcaster as unknown as Methods);
   }
 
@@ -84,7 +106,7 @@ export class QueryListener {
 
   async #save(save: () => unknown, args: readonly unknown[]): Promise<unknown> {
     const isSilent = args.some((arg) => (arg as { listeners?: unknown } | null | undefined)?.listeners === false);
-    const saving: Save = { announced: !isSilent, written: new Map() };
+    const saving: Save = { announced: !isSilent, written: new Map(), savings: [] };
     try {
       return await this.#saving.run(saving, async () => await save());
     } catch (error) {
@@ -93,6 +115,8 @@ export class QueryListener {
     } finally {
       saving.announced = false;
       saving.written.clear(); // connections that were opened meanwhile keep the save
+      // Nobody knows which event was for which query.
+      for (const each of saving.savings) await this.#subscriber.left(each);
     }
   }
 
@@ -104,10 +128,10 @@ export class QueryListener {
     }
   }
 
-  async #sent(queryRunner: QueryRunner, tables: readonly TableWrite[]): Promise<void> {
-    if (tables.length === 0) return;
+  async #sent(queryRunner: QueryRunner, tables: readonly TableWrite[], inOutbox: Saving | undefined): Promise<void> {
     const saving = this.#saving.current;
-    if (saving?.announced !== true) return this.#subscriber.wrote(queryRunner, tables);
+    if (saving?.announced !== true) return this.#subscriber.wrote(queryRunner, tables, inOutbox);
+    if (inOutbox !== undefined) saving.savings.push(inOutbox);
     const transaction = this.#subscriber.transactionOf(queryRunner);
     for (const table of tables) saving.written.set(table.metadata, { queryRunner, table, transaction });
   }
@@ -156,12 +180,26 @@ export class QueryListener {
     return this.#dataSource.entityMetadatas.map((metadata) => ({ metadata, action: 'onDelete' }) as const);
   }
 
-  #after(object: Methods, name: string, heard: (...args: unknown[]) => Promise<void>): void {
+  #before(object: Methods, name: string, sending: (...args: unknown[]) => Promise<void>): void {
     const method = object[name]?.bind(object);
     if (method === undefined) return;
     object[name] = async (...args) => {
-      const result = await method(...args);
-      await heard(...args);
+      await sending(...args);
+      return method(...args);
+    };
+  }
+
+  /** @param tablesOf returns what a call of the method writes */
+  #listen(queryRunner: QueryRunner, name: string, tablesOf: (...args: unknown[]) => readonly TableWrite[]): void {
+    const runner = queryRunner as unknown as Methods;
+    const method = runner[name]?.bind(runner);
+    if (method === undefined) return;
+    runner[name] = async (...args) => {
+      const tables = tablesOf(...args);
+      if (tables.length === 0) return method(...args);
+      const { result, saving } = await this.#subscriber.sending(queryRunner, tables, async () => method(...args));
+      if (name === 'query') await this.#sent(queryRunner, tables, saving);
+      else await this.#subscriber.wrote(queryRunner, tables, saving);
       return result;
     };
   }

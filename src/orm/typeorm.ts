@@ -15,12 +15,14 @@ import type {
 } from 'typeorm';
 import { CacheSweeperError } from '../errors.ts';
 import type { SweepTransaction } from '../invalidation/transaction.ts';
+import type { OutboxWriter } from '../outbox/database.ts';
 import type { CacheSweeper } from '../sweeper.ts';
 import { badOption } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
-import { SaveHook, type SaveHookOptions, type Write } from './save-hook.ts';
+import { SaveHook, type SaveHookOptions, type Saving, type Write } from './save-hook.ts';
 import { classOf, TypeOrmModels } from './typeorm-models.ts';
-import { type HearsTables, QueryListener } from './typeorm-queries.ts';
+import { typeOrmDatabase } from './typeorm-outbox.ts';
+import { type HearsTables, QueryListener, type Sending } from './typeorm-queries.ts';
 import { anyRow, type Row, rowLoaded, rowNow } from './typeorm-rows.ts';
 import { goingWith, modelsOf, type TableWrite } from './typeorm-tables.ts';
 import { checkDataSource } from './versions.ts';
@@ -76,6 +78,7 @@ export function sweepOnSave(ofTypeOrm: TypeOrmDataSource, sweeper: CacheSweeper,
   const known = new TypeOrmModels(dataSource, nameOf, hook);
   hook.claim(known.places());
   hook.learn(known);
+  hook.keepOutbox(`TypeORM on ${dataSource.options.type}`, () => typeOrmDatabase(dataSource));
   installed.set(dataSource, told.add(sweeper));
   const subscriber = new SaveSubscriber(dataSource, hook, nameOf);
   // Put it first: TypeORM skips all subscribers behind one that throws, and committed rows must be bumped.
@@ -112,6 +115,11 @@ const installed = new WeakMap<object, WeakSet<object>>();
 
 function comingOrGoing(metadata: EntityMetadata, row: Row | undefined): Write['rows'] {
   return row && [{ now: rowLoaded(metadata, row), comesOrGoes: true }];
+}
+
+interface EntityWrite {
+  readonly metadata: EntityMetadata;
+  readonly rows: Write['rows'];
 }
 
 class SaveSubscriber implements EntitySubscriberInterface, HearsTables {
@@ -196,6 +204,10 @@ class SaveSubscriber implements EntitySubscriberInterface, HearsTables {
     open.push(this.#hook.begin(open.at(-1)));
   }
 
+  async committing(queryRunner: QueryRunner, send: OutboxWriter): Promise<void> {
+    for (const transaction of this.#transactionsOf(queryRunner)) await this.#hook.prepareCommit(transaction, send);
+  }
+
   async afterTransactionCommit({ queryRunner }: TransactionCommitEvent): Promise<void> {
     await this.#ended(queryRunner, (transaction) => transaction.commit());
   }
@@ -215,17 +227,26 @@ class SaveSubscriber implements EntitySubscriberInterface, HearsTables {
     return this.#transactionsOf(queryRunner).at(-1);
   }
 
+  sending<T>(queryRunner: QueryRunner, tables: readonly TableWrite[], send: () => Promise<T>): Promise<Sending<T>> {
+    return this.#hook.sending(this.#writesOf(this.#writtenIn(tables)), this.#transactionIn(queryRunner), send);
+  }
+
+  left(saving: Saving): Promise<void> {
+    return this.#hook.left(saving);
+  }
+
   /** Hears of writes of unknown rows. */
-  async wrote(queryRunner: QueryRunner, tables: readonly TableWrite[]): Promise<void> {
+  async wrote(queryRunner: QueryRunner, tables: readonly TableWrite[], saving?: Saving): Promise<void> {
+    await this.#wrote(queryRunner, this.#writtenIn(tables), saving);
+  }
+
+  #writtenIn(tables: readonly TableWrite[]): readonly EntityWrite[] {
     const written = new Set<EntityMetadata>();
     for (const { metadata, action } of tables) {
       const going = action === undefined ? [] : goingWith(this.#dataSource, metadata, action);
       for (const each of [metadata, ...going]) for (const model of modelsOf(each)) written.add(model);
     }
-    await this.#wrote(
-      queryRunner,
-      [...written].map((metadata) => ({ metadata, rows: undefined })),
-    );
+    return [...written].map((metadata) => ({ metadata, rows: undefined }));
   }
 
   async #joined(queryRunner: QueryRunner, metadata: EntityMetadata): Promise<void> {
@@ -245,20 +266,24 @@ class SaveSubscriber implements EntitySubscriberInterface, HearsTables {
     await this.#wrote(queryRunner, [{ metadata, rows }, ...unknown]);
   }
 
-  #wrote(
-    queryRunner: QueryRunner,
-    writes: readonly { readonly metadata: EntityMetadata; readonly rows: Write['rows'] }[],
-  ): Promise<void> {
-    const open = this.#transactionsOf(queryRunner);
-    // The transaction was open before this subscriber was added.
-    if (queryRunner.isTransactionActive && open.length === 0) open.push(this.#hook.begin());
-    const told = writes.map(({ metadata, rows }) => ({
+  #wrote(queryRunner: QueryRunner, writes: readonly EntityWrite[], saving?: Saving): Promise<void> {
+    return this.#hook.heard(this.#writesOf(writes), this.#transactionIn(queryRunner), saving);
+  }
+
+  #writesOf(writes: readonly EntityWrite[]): Write[] {
+    return writes.map(({ metadata, rows }) => ({
       model: this.#nameOf(metadata),
       modelClass: classOf(metadata),
       rows,
       anyRow: rows === undefined ? anyRow(metadata) : undefined,
     }));
-    return this.#hook.heard(told, open.at(-1));
+  }
+
+  #transactionIn(queryRunner: QueryRunner): SweepTransaction | undefined {
+    const open = this.#transactionsOf(queryRunner);
+    // The transaction was open before this subscriber was added.
+    if (queryRunner.isTransactionActive && open.length === 0) open.push(this.#hook.begin());
+    return open.at(-1);
   }
 
   #transactionsOf(queryRunner: QueryRunner): SweepTransaction[] {

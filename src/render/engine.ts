@@ -14,6 +14,7 @@ import { KeyMaker } from './fragment-key.ts';
 import { Fragments } from './fragments.ts';
 import { Functions } from './functions.ts';
 import { isSettled } from './lazy.ts';
+import type { Maker } from './making/maker.ts';
 import type { Place } from './place.ts';
 import { Predictions } from './predictions.ts';
 import { Render } from './render.ts';
@@ -36,8 +37,10 @@ export interface TemplateSource {
   /**
    * Returns what holes show where nothing is known but some variables; undefined if one of them is of another environment,
    * or of another version of its template.
+   *
+   * @param maker for whom they are shown: who waits for others, and how long
    */
-  fill(kept: KeptHoles, variables: PageContext): Promise<FilledHoles | undefined>;
+  fill(kept: KeptHoles, variables: PageContext, maker: Maker): Promise<FilledHoles | undefined>;
 }
 
 /** One of this many renders has its lookups timed. */
@@ -121,9 +124,9 @@ export class Engine {
    * Fills the holes of a page that was kept with them open; undefined if its environment is not here, or a template is not
    * what it was.
    */
-  async fill(kept: KeptHoles, variables: PageContext): Promise<FilledHoles | undefined> {
+  async fill(kept: KeptHoles, variables: PageContext, maker: Maker): Promise<FilledHoles | undefined> {
     for (const source of this.#sources) {
-      const filled = await source.deref()?.fill(kept, variables);
+      const filled = await source.deref()?.fill(kept, variables, maker);
       if (filled !== undefined) return filled;
     }
     return undefined;
@@ -134,13 +137,19 @@ export class Engine {
    *
    * @param canWait whether there is a callback
    * @param since the earliest time that the page's data was read; default: when the request began, if that is known
+   * @param around for whom it renders; default: the lazy or view that the running code belongs to
    */
-  newRender(context: PageContext, canWait: boolean, since: number | undefined = requestStarted()): Render {
+  newRender(
+    context: PageContext,
+    canWait: boolean,
+    since: number | undefined = requestStarted(),
+    around: Maker | undefined = currentPart()?.maker,
+  ): Render {
     return new Render(this.#settingsNow, this.reader(canWait), this.fragments.bodies, context, {
       canWait,
       since: oldest(since, currentPart()?.since),
       isTimed: this.#renders++ % TIMED_RENDERS === 0,
-      around: currentPart()?.maker,
+      around,
       release: (held) => this.entries.release(held, 'failed'),
       watch: this.settings.verify > 0 ? this.#newWatch() : undefined,
       asked: askedContext(context, currentPart()?.watch),

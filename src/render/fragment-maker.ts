@@ -183,7 +183,7 @@ export class FragmentMaker {
     } catch (error) {
       // The page will run again. Missing data may have caused this error, and the rest of the pass must still ask for
       // its data.
-      if (render.isOpen) {
+      if (render.isOpen || render.giveUpEarly()) {
         render.leaveOut();
         return undefined;
       }
@@ -209,7 +209,7 @@ export class FragmentMaker {
   addModels(render: Render, body: Body, models: readonly Identity[]): void {
     for (const model of models) {
       for (const name of dependencyNames(model)) {
-        const token = render.reader.token(name);
+        const token = render.bodyToken(name);
         if (token === UNKNOWN) body.uncached ??= 'unknown token';
         else if (token === PENDING) render.leaveOut();
         else body.dependencies.add(name, token);

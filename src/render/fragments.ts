@@ -243,7 +243,10 @@ export class Fragments {
       if (verdict === 'pending' || verdict === 'not here') return render.leaveOut();
       if (verdict !== 'valid') continue;
       // This process and the store get it from whoever made it, unless that page fails.
-      addTo(render.found, key.memoryKey, made);
+      if (render.found.get(key.memoryKey)?.includes(made) !== true) {
+        addTo(render.found, key.memoryKey, made);
+        this.#makings.coalesced();
+      }
       return this.#serve(use, made.entry, 'hit');
     }
     return undefined;

@@ -1,7 +1,8 @@
 import type { KeyedEntry } from '../cache/entries.ts';
 import type { Entry } from '../cache/entry.ts';
 import type { StoredKey } from '../cache/key.ts';
-import type { TokenReader } from '../cache/token-reader.ts';
+import type { Token } from '../cache/token.ts';
+import type { PENDING, TokenReader, UNKNOWN } from '../cache/token-reader.ts';
 import type { PageContext, Settings } from '../options.ts';
 import type { ReadShape } from '../reads/shape.ts';
 import type { FragmentDraft } from '../reporting/report.ts';
@@ -116,6 +117,8 @@ export class Render {
   readonly #asked: PageContext;
   #enabled: boolean | undefined;
   #vary: string | undefined;
+  /** Tokens of what its bodies show, each with the number of the pass that has read it. */
+  readonly #bodyTokens = new Map<string, { readonly token: Token; readonly pass: number }>();
   readonly #lazyCalls = new Map<unknown, Map<string, never>>();
   readonly #objectNumbers = new Map<object | symbol, number>();
 
@@ -190,6 +193,17 @@ export class Render {
     if (this.held.size > 0) this.#release(this.held);
   }
 
+  /**
+   * Something has failed that it may make early: from now on it makes nothing early. Returns whether it did. Then it runs again,
+   * and shows what has not expired.
+   */
+  giveUpEarly(): boolean {
+    if (this.early?.giveUp() !== true) return false;
+    this.maker.renews = 0;
+    if (this.held.size > 0) this.#release(this.held);
+    return true;
+  }
+
   beginPass(): void {
     this.passes++;
     this.pass = new Pass();
@@ -206,6 +220,7 @@ export class Render {
     this.handed.clear();
     this.shapes.clear();
     this.records.clear();
+    this.#bodyTokens.clear();
     this.pass = new Pass();
   }
 
@@ -226,6 +241,19 @@ export class Render {
     this.roundTrips++;
     if (this.pass.pending.size > 0) this.hasWaitedElsewhere = true;
     await Promise.all([this.reader.ask(), Promise.allSettled(this.pass.pending)]);
+  }
+
+  /**
+   * Returns the token for what a body shows under a name. What an earlier pass has read stays: the data that was loaded then may
+   * be older than a bump since.
+   */
+  bodyToken(name: string): Token | typeof PENDING | typeof UNKNOWN {
+    const token = this.reader.token(name);
+    if (typeof token !== 'string') return token;
+    const before = this.#bodyTokens.get(name);
+    if (before !== undefined && before.pass !== this.passes) return before.token;
+    this.#bodyTokens.set(name, { token, pass: this.passes });
+    return token;
   }
 
   /** Returns the calls of a lazy in this render, by their arguments. */

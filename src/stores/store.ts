@@ -57,3 +57,6 @@ export interface Store {
   /** Optional. Returns counts for monitoring; the sweeper shows them as `stats().store`. */
   stats?(): object;
 }
+
+/** What the option `store` takes. `'off'`: nothing is cached. `undefined`: each process caches in its own memory. */
+export type StoreOption = Store | 'off' | undefined;

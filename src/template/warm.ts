@@ -27,6 +27,8 @@ export interface WarmResult {
 export interface WarmParts {
   /** Whether a page can be rendered in its environment; throws where it cannot. */
   readonly checkInstalled: (page: WarmPage) => void;
+  /** Throws where nothing can be cached any more. */
+  readonly checkOpen: () => void;
   readonly render: (page: WarmPage, context: object, since: number | undefined) => Promise<string>;
   /** Resolves when the entries that have been made so far are in the store. */
   readonly written: () => Promise<void>;
@@ -89,6 +91,7 @@ class Warming {
     try {
       for await (const page of pages) {
         if (this.#isAborted) break;
+        this.#parts.checkOpen();
         checkWarmPage(page, this.#begun);
         this.#parts.checkInstalled(page);
         this.#begun++;
@@ -141,6 +144,7 @@ class Warming {
     await this.#parts.render(page, checkContext(`warm() context of ${page.name}`, variables), began);
     // A page's place is free when its entries are written: a slow store is not given more than it takes.
     await this.#parts.written();
+    this.#parts.checkOpen();
   }
 
   #progressed(name: string): void {

@@ -173,7 +173,7 @@ async function filled(
   { views }: ViewSettings,
   replaced: Replacements | undefined,
   visitor: Visitor | undefined,
-  isOutage: boolean,
+  { isOutage, maker }: { readonly isOutage: boolean; readonly maker: Maker },
 ): Promise<Served | undefined> {
   const values = replaced?.values ?? NONE;
   const served = (texts: ReadonlyMap<string, string>, hasOutageHit: boolean): Served | undefined => {
@@ -182,7 +182,7 @@ async function filled(
   };
   if (view.holes.length === 0) return served(values, false);
   // An error of a template is the page's, which the handler renders next.
-  const holes = await views.engine.fill(view, visitor ?? {}).catch(() => undefined);
+  const holes = await views.engine.fill(view, visitor ?? {}, maker).catch(() => undefined);
   return holes && served(new Map([...values, ...textsByName(holes.texts)]), holes.hasOutageHit);
 }
 
@@ -235,9 +235,11 @@ async function answer(
   let making: ViewMaking | undefined;
   let view: StoredView | ReadReason | undefined;
   let leases = 0;
+  let isHanded = false;
   for (let tries = 0; ; tries++) {
     const here = slot.findHere();
     view = here instanceof Promise ? await here : here;
+    if (isHanded && view !== undefined) views.makings.coalesced();
     if (view !== undefined) break;
     own = await slot.open();
     if (own.uncached !== undefined) break;
@@ -259,12 +261,13 @@ async function answer(
       view = made.meanwhile;
       break;
     }
+    isHanded = made !== undefined && made.size > 0;
     slot = new ViewSlot(views.engine, wanted, made);
   }
   // Another process has made it.
   if (view !== undefined) making?.kept(NOTHING_KEPT);
   if (view === 'personal' || view === 'unseen') return view;
-  const served = view && (await filled(view, settings, replaced, visitor, slot.isOutage));
+  const served = view && (await filled(view, settings, replaced, visitor, { isOutage: slot.isOutage, maker }));
   // Whoever stored it may have had other options.
   if (
     served !== undefined &&

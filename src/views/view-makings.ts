@@ -48,6 +48,11 @@ export class ViewMakings {
     return this.#makings.counts;
   }
 
+  /** A request is served what another has made. */
+  coalesced(): void {
+    this.#makings.coalesced();
+  }
+
   /**
    * Begins to make the view of a slot. While another request makes it, finds what may be sent meanwhile, or waits and returns
    * what that one has kept. Nothing runs in between, so that of all who find nothing one begins.
@@ -88,11 +93,15 @@ export class ViewMakings {
     const leases = this.#leases;
     if (leases === undefined || tries >= MAX_LEASES || this.#isInTransaction()) return 'make';
     if (this.#makings.isRefused(slot.what())) return 'make';
-    const key = Leases.again(await slot.leaseKey(), tries);
+    const first = await slot.leaseKey();
+    const key = Leases.again(first, leases.triesOf(first, tries));
     const taken = await leases.take(key);
     if (taken !== 'lost') slot.held.add(key);
     const meanwhile = taken === 'lost' ? await slot.findMeanwhile() : undefined;
-    if (meanwhile !== undefined) return { meanwhile };
+    if (meanwhile !== undefined) {
+      void leases.watch(key);
+      return { meanwhile };
+    }
     const left = this.#wait - maker.patience.waited;
     if (taken !== 'lost' || maker.isInLazy || left <= 0) return 'make';
     maker.patience.begin();
@@ -124,9 +133,13 @@ export class ViewMaking {
     this.#making = making;
   }
 
-  /** All of the answer was written. When it has been sent depends on its client, for whom others wait shortly. */
-  written(): void {
-    if (this.#isOpen) this.#reading ??= setTimeout(() => this.failed(), READING_TIME).unref();
+  /**
+   * All of the answer was written. When it has been sent depends on its client, for whom others wait shortly.
+   *
+   * @param late called when that takes longer
+   */
+  written(late: () => void): void {
+    this.#reading ??= setTimeout(late, READING_TIME).unref();
   }
 
   /** Its client has it, or is gone. */

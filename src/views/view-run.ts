@@ -271,7 +271,7 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
   /** The handler has handed over its answer. What runs from now on sees the request as it came. */
   ending(): void {
     this.#window.close();
-    this.making?.written();
+    this.making?.written(() => this.#release('failed'));
   }
 
   head(head: Head): boolean {
@@ -297,7 +297,7 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
     const reason = this.#reason(status, headers) ?? this.#bodyReason(status, headers, body);
     if (reason !== undefined) this.refuse(reason);
     // Others would get nothing before the last piece of it.
-    if (body === undefined) this.making?.release();
+    if (body === undefined) this.#release('free');
     response.setHeader('X-Cache', debug && reason !== undefined ? `miss (${reason}${this.#detail(reason)})` : 'miss');
     if (reason !== undefined) return;
     this.#head.addControl(headers['cache-control'], cacheControl);
@@ -378,10 +378,14 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
   /** Lets others make the view, who wait for this one. */
   #unmade(reason: MissReason): void {
     const isError = reason === 'status' && this.#exchange.response.statusCode >= SERVER_ERROR;
-    const isFailure = isError || FAILURES.has(reason);
-    if (isFailure) this.making?.failed();
+    this.#release(isError || FAILURES.has(reason) ? 'failed' : 'free');
+  }
+
+  /** Lets all go on who wait for it, here and in other processes. */
+  #release(said: 'failed' | 'free'): void {
+    if (said === 'failed') this.making?.failed();
     else this.making?.release();
-    this.#settings.views.engine.entries.release(this.#slot.held, isFailure ? 'failed' : 'free');
+    this.#settings.views.engine.entries.release(this.#slot.held, said);
   }
 
   #conclude(reason: MissReason | undefined, detail?: string): void {

@@ -14,10 +14,10 @@ testConstructs('in-process', (options) => new CacheSweeper({ now, ...options }))
 testConstructs(
   'asynchronous store and memory tier',
   (options) => new CacheSweeper({ store: slow(), timeout: '10m', now, ...options }),
-  many,
+  { many },
 );
 testConstructs(
   'asynchronous store alone',
   (options) => new CacheSweeper({ store: slow(), memory: false, timeout: '10m', now, ...options }),
-  many,
+  { many },
 );

@@ -10,14 +10,15 @@ import { type Construct, constructs, context } from './table.ts';
  * is there.
  *
  * @param many elements of the longest list
+ * @param table those that are tried, if not all
  */
 export function testConstructs(
   title: string,
   makeSweeper: (options: CacheSweeperOptions) => CacheSweeper,
-  many?: number,
+  { many, table = constructs }: { readonly many?: number; readonly table?: readonly Construct[] } = {},
 ): void {
   describe(`every Nunjucks construct, ${title}`, () => {
-    test.each(constructs.map((construct) => [construct.name, construct] as const))(
+    test.each(table.map((construct) => [construct.name, construct] as const))(
       '%s',
       async (_name, construct) => {
         // Another visitor's number on each page.

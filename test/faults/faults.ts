@@ -1,21 +1,22 @@
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Memcached } from '../support/memcached.ts';
+import type { RestartableServer, ServerKind } from '../support/store-servers.ts';
 
 /** A way for a server not to be there. */
 export interface Fault {
   readonly title: string;
-  /** Options of the server that this is tried on. */
-  readonly options: readonly string[];
+  /** Starts a server for it to come over. */
+  readonly start: () => Promise<RestartableServer>;
   /** Makes it so; call what it returns and the server is back. */
-  readonly begin: (server: Memcached) => Promise<() => Promise<void>>;
+  readonly begin: (server: RestartableServer) => Promise<() => Promise<void>>;
 }
 
+type FaultOfAny = Omit<Fault, 'start'>;
+
 /** Nothing listens: connections are refused. */
-const refused: Fault = {
+const refused: FaultOfAny = {
   title: 'refuses connections',
-  options: [],
   begin: async (server) => {
     await server.kill();
     return () => server.start();
@@ -23,9 +24,8 @@ const refused: Fault = {
 };
 
 /** Something else took its place, which accepts connections and never says a word. */
-const silent: Fault = {
+const silent: FaultOfAny = {
   title: 'accepts connections and never answers',
-  options: [],
   begin: async (server) => {
     await server.kill();
     const sockets = new Set<Socket>();
@@ -46,21 +46,19 @@ const silent: Fault = {
 };
 
 /** It is stopped: the system accepts connections for it. */
-const stopped: Fault = {
+const stopped: FaultOfAny = {
   title: 'stands still',
-  options: [],
   begin: async (server) => {
-    server.stop();
+    await server.stop();
     return async () => server.continue();
   },
 };
 
 /** It is stopped and its backlog is full: connecting is not answered, as when a firewall drops the packets. */
-const unanswered: Fault = {
+const unanswered: FaultOfAny = {
   title: 'does not answer connecting',
-  options: ['-b', '1'],
   begin: async (server) => {
-    server.stop();
+    await server.stop();
     const sockets: Socket[] = [];
     for (let isAnswered = true; isAnswered; ) {
       const socket = connect(server.port, '127.0.0.1');
@@ -69,15 +67,16 @@ const unanswered: Fault = {
       isAnswered = await Promise.race([once(socket, 'connect').then(() => true), sleep(200, false)]);
     }
     return async () => {
-      server.continue();
+      await server.continue();
       for (const socket of sockets) socket.destroy();
     };
   },
 };
 
-export const FAULTS: readonly Fault[] = [refused, silent, stopped, unanswered];
-
-/** A server for a fault to come over. */
-export function serverFor({ options }: Fault): Promise<Memcached> {
-  return Memcached.start(...options);
+/** What can happen to a server of a kind. */
+export function faultsOf(kind: ServerKind): readonly Fault[] {
+  const { name, start, startWithoutBacklog } = kind;
+  const faults = [refused, silent, stopped].map((fault) => ({ ...fault, start }));
+  const all = startWithoutBacklog === undefined ? faults : [...faults, { ...unanswered, start: startWithoutBacklog }];
+  return all.map((fault) => ({ ...fault, title: `a ${name} that ${fault.title}` }));
 }

@@ -1,4 +1,4 @@
-import { MemcachedStore } from 'nunjucks-cachesweeper/memcached';
+import { type MemcachedStats, MemcachedStore } from 'nunjucks-cachesweeper/memcached';
 import { expect, test } from 'vitest';
 import { sized } from '../support/long.ts';
 import { Memcached } from '../support/memcached.ts';
@@ -33,7 +33,9 @@ test(
     for (let i = 0; i < ROUNDS; i++) await round();
     await site.allPages();
     const after = await resources(server.port);
-    const failures = site.processes.map(({ store }) => store.servers[server.address]?.failures ?? 0);
+    const failures = site.processes.map(
+      ({ sweeper }) => (sweeper.stats().store as MemcachedStats).servers[server.address]?.failures ?? 0,
+    );
     await site.close();
     const end = await resources(server.port);
     const kilobytes = Object.entries({ start, before, after, end }).map(([name, { heap }]) => [

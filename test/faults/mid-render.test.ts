@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Added, Kind, Lookup, Store, StoreCall, StoreItem } from 'nunjucks-cachesweeper';
-import { MemcachedStore } from 'nunjucks-cachesweeper/memcached';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { Memcached } from '../support/memcached.ts';
+import { everyday, type RestartableServer, serverKinds, storeAt } from '../support/store-servers.ts';
 import { Site } from './site.ts';
 
 /** Something happens at a chosen moment: before or after a call of the store. */
@@ -57,19 +56,22 @@ class ChosenMoment implements Store {
   }
 }
 
-let server: Memcached;
-beforeAll(async () => {
-  server = await Memcached.start();
-});
-
 const losses = {
-  'the server forgets everything': () => server.command('flush_all').then(() => {}),
-  'the server is restarted': async () => {
+  'forgets everything': (server: RestartableServer) => server.clear(),
+  'is restarted': async (server: RestartableServer) => {
     await server.kill();
     await server.start();
   },
 };
-describe.each(Object.entries(losses))('in the middle of a render %s', (_title, lose) => {
+const cases = everyday(serverKinds).flatMap((kind) =>
+  Object.entries(losses).map(([title, lose]) => ({ title: `${kind.name} ${title}`, kind, lose })),
+);
+describe.each(cases)('in the middle of a render $title', ({ kind, lose }) => {
+  let server: RestartableServer;
+  beforeAll(async () => {
+    server = await kind.start();
+  });
+
   describe.each(['cold', 'cached', 'invalidated'] as const)('and the page is %s', (state) => {
     test.each([
       ['and nothing else', false],
@@ -78,8 +80,8 @@ describe.each(Object.entries(losses))('in the middle of a render %s', (_title, l
       let reached = 0;
       // Up to the first moment that the render does not have any more.
       for (let moment = 0; moment === reached; moment++) {
-        await server.command('flush_all');
-        const stores = [0, 1].map(() => new ChosenMoment(new MemcachedStore(server.address)));
+        await server.clear();
+        const stores = [0, 1].map(() => new ChosenMoment(storeAt(server)));
         const site = new Site((process) => stores[process] as Store, { articles: 1, comments: 2 });
         const [article] = site.articles;
         const [, process] = site.processes;
@@ -89,7 +91,7 @@ describe.each(Object.entries(losses))('in the middle of a render %s', (_title, l
         if (state === 'invalidated') await site.save(process!, article!.comments[0]!);
         chosen!.plan(moment, async () => {
           if (withSave) await site.save(site.processes[0]!, article!.comments[1]!);
-          await lose();
+          await lose(server);
         });
         await site.page(process!, article!);
         await site.idle();

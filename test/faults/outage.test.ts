@@ -1,30 +1,33 @@
-import { MemcachedStore } from 'nunjucks-cachesweeper/memcached';
 import { describe, expect, test } from 'vitest';
-import { Memcached } from '../support/memcached.ts';
+import { everyday, type RestartableServer, serverKinds, storeAt } from '../support/store-servers.ts';
 import { Clock, failureOf, SETTLED, Site } from '../waiting/support.ts';
 
 const comment = (id: number, text: string) => ({ comment: { type: 'Comment', id }, text });
 const templates = { 'page.njk': '{% cachesweeper comment 0 except="text" %}{{ text }}{% endcachesweeper %}' };
 
-/** How a real Memcached fails, and how it comes back. */
+/** How a server fails, and how it comes back. */
 const faults = {
   'is killed and started again': {
-    fail: (server: Memcached) => server.kill(),
-    comeBack: (server: Memcached) => server.start(),
+    fail: (server: RestartableServer) => server.kill(),
+    comeBack: (server: RestartableServer) => server.start(),
   },
   'stands still and goes on': {
-    fail: async (server: Memcached) => server.stop(),
-    comeBack: async (server: Memcached) => server.continue(),
+    fail: async (server: RestartableServer) => server.stop(),
+    comeBack: async (server: RestartableServer) => server.continue(),
   },
 };
 
-describe.each(Object.entries(faults))('a Memcached that %s, with the option outage', (_what, { fail, comeBack }) => {
+const cases = everyday(serverKinds).flatMap((kind) =>
+  Object.entries(faults).map(([title, fault]) => ({ title: `a ${kind.name} that ${title}`, kind, ...fault })),
+);
+
+describe.each(cases)('$title, with the option outage', ({ kind, fail, comeBack }) => {
   /** A site with two comments in memory, whose tokens it read just before the Memcached failed. */
   async function failed() {
-    const server = await Memcached.start();
+    const server = await kind.start();
     const clock = new Clock();
     const site = new Site(templates, {
-      store: new MemcachedStore(server.address),
+      store: storeAt(server),
       now: clock.now,
       timeout: '250ms',
       outage: '30s',
@@ -33,6 +36,8 @@ describe.each(Object.entries(faults))('a Memcached that %s, with the option outa
       const html = await site.sweeper.render(site.env, 'page.njk', comment(id, text));
       return `${html}: ${site.outcomes}`;
     };
+    // Until the store is open, nothing is known.
+    await expect.poll(() => show(1, 'old'), { timeout: 10_000 }).not.toContain('unknown token');
     for (let i = 0; i < 3; i++) {
       for (const id of [1, 2]) await site.page(comment(id, 'old'));
       clock.advance(SETTLED);

@@ -1,35 +1,30 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { MemcachedStore } from 'nunjucks-cachesweeper/memcached';
 import { expect, test } from 'vitest';
 import { sized } from '../support/long.ts';
-import { Memcached } from '../support/memcached.ts';
+import { everyday, serverKinds, storeAt } from '../support/store-servers.ts';
 import { showFigures } from './figures.ts';
 import { until } from './measures.ts';
-import { MARGIN, Site } from './site.ts';
+import { MARGIN, REPORTS, Site } from './site.ts';
 import { Traffic } from './traffic.ts';
 
 const PAUSES = sized(3, 150, 15);
 /** In turn, an article's comment and itself: together they must fit into one value. */
 const SIZES = [100, 900_000, 900_000, 100, 300, 2_000, 60_000, 5_000, 300_000, 400_000, 1_000, 20_000];
 
-test(
-  `stopped and continued at random ${PAUSES} times, values of 100 bytes to 900 KB: every byte is right`,
-  async () => {
-    const server = await Memcached.start('-m', '512');
-    // One sends values as they are, so that they are large on the wire as well.
-    const site = new Site(
-      (process) => new MemcachedStore({ servers: server.address, compressFrom: process === 0 ? false : 16_384 }),
-      { sizes: SIZES, articles: 6, comments: 1 },
-    );
+test.each(everyday(serverKinds))(
+  `$name, paused and resumed at random ${PAUSES} times, values of 100 bytes to 900 KB: every byte is right`,
+  async (kind) => {
+    const server = await kind.start();
+    const site = new Site(() => storeAt(server), { sizes: SIZES, articles: 6, comments: 1 });
     await site.allPages();
     const traffic = new Traffic(site, { pause: 250, pagesPerSave: 60 });
     const before = await site.measures.normalService().then(() => site.measures.hitRatio);
     for (let pause = 0; pause < PAUSES; pause++) {
       await sleep(Math.random() * 300);
-      server.stop();
+      await server.stop();
       // Some are long enough for the server to be taken for gone.
       await sleep(pause % 5 === 4 ? 1_000 + Math.random() * 400 : Math.random() * 400);
-      server.continue();
+      await server.continue();
     }
     await until('a bump', () => traffic.acknowledged > 0);
     traffic.stopSaving();
@@ -39,7 +34,7 @@ test(
     const after = await site.measures.normalService().then(() => site.measures.hitRatio);
     await traffic.stop();
     await site.allPages();
-    showFigures(`${PAUSES} pauses`, site, { before, after, back, lost: traffic.lost });
+    showFigures(`${PAUSES} pauses of ${kind.name}`, site, { before, after, back, lost: traffic.lost });
 
     expect(site.faults).toEqual([]);
     expect(site.measures.latestPage).toBeLessThan(MARGIN);
@@ -47,7 +42,7 @@ test(
     // Whether a pause is noticed depends on what is asked for in it; nothing else is reported.
     const { CACHESWEEPER_STORE_UNREACHABLE: noticed = 0, ...others } = site.reported;
     expect(others).toEqual({});
-    expect(noticed).toBeLessThanOrEqual(PAUSES * site.processes.length);
+    expect(noticed).toBeLessThanOrEqual(REPORTS * PAUSES * site.processes.length);
   },
   PAUSES * 3_000 + 60_000,
 );

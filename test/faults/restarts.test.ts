@@ -1,21 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { MemcachedStore } from 'nunjucks-cachesweeper/memcached';
 import { expect, test } from 'vitest';
 import { sized } from '../support/long.ts';
-import { Memcached } from '../support/memcached.ts';
+import { everyday, serverKinds, storeAt } from '../support/store-servers.ts';
 import { showFigures } from './figures.ts';
-import { MARGIN, Site } from './site.ts';
+import { MARGIN, REPORTS, Site } from './site.ts';
 import { Traffic } from './traffic.ts';
 
 const ROUNDS = sized(5, 300, 30);
 /** Ending in good order takes Memcached half a second. */
 const signals = ['SIGKILL', 'SIGKILL', 'SIGTERM'] as const;
 
-test(
-  `killed, ended and restarted under load ${ROUNDS} times: no page notices, hits are back at once`,
-  async () => {
-    const server = await Memcached.start();
-    const site = new Site(() => new MemcachedStore(server.address));
+test.each(everyday(serverKinds))(
+  `$name, killed, ended and restarted under load ${ROUNDS} times: no page notices, hits are back at once`,
+  async (kind) => {
+    const server = await kind.start();
+    const site = new Site(() => storeAt(server));
     await site.allPages();
     const traffic = new Traffic(site, { pause: 30 });
     const before = await site.measures.normalService().then(() => site.measures.hitRatio);
@@ -36,7 +35,7 @@ test(
     await site.allPages();
     back.sort((a, b) => a - b);
     const typically = back[Math.floor(back.length / 2)] as number;
-    showFigures(`${ROUNDS} restarts`, site, {
+    showFigures(`${ROUNDS} restarts of ${kind.name}`, site, {
       before,
       after,
       typically,
@@ -50,7 +49,7 @@ test(
     const { CACHESWEEPER_STORE_UNREACHABLE: outages = 0, ...others } = site.reported;
     expect(others).toEqual({});
     expect(outages).toBeGreaterThan(0);
-    expect(outages).toBeLessThanOrEqual(ROUNDS * site.processes.length);
+    expect(outages).toBeLessThanOrEqual(REPORTS * ROUNDS * site.processes.length);
   },
   ROUNDS * 6_000,
 );

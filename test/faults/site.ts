@@ -6,7 +6,6 @@ import {
   lazy,
   type Store,
 } from 'nunjucks-cachesweeper';
-import type { MemcachedStats } from 'nunjucks-cachesweeper/memcached';
 import { afterEach, expect } from 'vitest';
 import { ObjectLoader } from '../support/loaders.ts';
 import { Measures } from './measures.ts';
@@ -22,6 +21,8 @@ const TEMPLATES = {
 export const TIMEOUT = 250;
 /** A page or bump may wait beyond its deadline by so much, in milliseconds: some of it is for others that run in between. */
 export const MARGIN = 150;
+/** How often a process may say that a server has failed: for reading and for writing, and once more while it comes back. */
+export const REPORTS = 4;
 /** Pages that are rendered at one time. */
 export const AT_ONCE = 20;
 
@@ -54,10 +55,6 @@ export class SiteProcess {
     });
     this.sweeper.install(this.env);
     this.sweeper.register(Comment, { touches: ({ articleId }) => [{ type: 'Article', id: articleId }] });
-  }
-
-  get store(): MemcachedStats {
-    return this.sweeper.stats().store as MemcachedStats;
   }
 }
 

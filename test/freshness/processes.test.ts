@@ -1,51 +1,15 @@
-import { randomBytes } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { MemcachedStore } from 'nunjucks-cachesweeper/memcached';
 import { describe, expect, test } from 'vitest';
-import { isDeep, sized } from '../support/long.ts';
-import { Memcached } from '../support/memcached.ts';
+import { isDeep, isLong, sized } from '../support/long.ts';
+import {
+  everyday,
+  fileKinds,
+  type StoreKind,
+  type StoreServer,
+  serverKinds,
+  storeKinds,
+} from '../support/store-servers.ts';
 import { type Report, runSite } from './site-processes.ts';
-
-/** What happens to the Memcached while pages are rendered, again and again. */
-type Trouble = (server: Memcached) => Promise<void>;
-
-const between = (least: number, most: number) => sleep(least + Math.random() * (most - least));
-
-const pause: Trouble = async (server) => {
-  server.signal('SIGSTOP');
-  // Some are longer than a page waits, some than a bump does.
-  await between(50, 1_500);
-  server.signal('SIGCONT');
-  await between(300, 600);
-};
-
-const restart: Trouble = async (server) => {
-  await server.kill();
-  await between(0, 100);
-  await server.start();
-  await between(500, 1_000);
-};
-
-const flush: Trouble = async (server) => {
-  await server.command('flush_all');
-  await between(100, 400);
-};
-
-/** Little memory, and what is used often goes as soon as the rest. */
-const SMALL = ['-m', '2', '-o', 'no_lru_maintainer'];
-
-/** Values as large as tokens, so that tokens have to go. */
-const flood: Trouble = async (server) => {
-  const store = new MemcachedStore(server.address);
-  const filler = () => ({
-    key: `filler:${randomBytes(9).toString('hex')}`,
-    value: randomBytes(20 + Math.floor(Math.random() * 120)),
-    ttl: 0,
-  });
-  for (let i = 0; i < 20; i++) await store.setMany('token', Array.from({ length: 1_000 }, filler), { timeout: 1_000 });
-  await store.close();
-  await sleep(100);
-};
+import { nothing, type Trouble, troublesOf, troublesOfServer } from './troubles.ts';
 
 /**
  * Fewer than these, and the run has shown nothing. Counts: a share of hits is smaller on a slow machine, where more is saved between two
@@ -55,42 +19,56 @@ const LEAST = { hits: 200, races: 1, provisional: 20 };
 
 interface Variant {
   readonly title: string;
-  readonly trouble: Trouble;
+  /** Begins it, and what is then done again and again. */
+  readonly begin: () => Promise<{ readonly server: StoreServer; readonly trouble: () => Promise<void> }>;
   /** Tokens that must get lost. */
   readonly lost: number;
-  readonly server?: readonly string[];
+  /** How often it is done at least. */
+  readonly times: number;
 }
 
-const each: readonly Variant[] = [
-  { title: 'nothing happens to it', trouble: () => sleep(100), lost: 0 },
-  { title: 'it is paused', trouble: pause, lost: 0 },
-  { title: 'it is killed and started again', trouble: restart, lost: 10 },
-  { title: 'it is flushed', trouble: flush, lost: 10 },
-  { title: 'it has too little memory', trouble: flood, lost: 3, server: SMALL },
+/** Mostly one start of the processes has to do for all of it, once in turn, then at random. CI starts them for each by itself as well, on one kind of store. */
+function variantsOf<Server extends StoreServer>(
+  { name, start, startSmall }: StoreKind<Server>,
+  troubles: readonly Trouble<Server>[],
+): readonly Variant[] {
+  let times = 0;
+  const any = () => troubles[times++] ?? (troubles[Math.floor(Math.random() * troubles.length)] as Trouble<Server>);
+  const variant = (title: string, lost: number, from = start, next = any, least = 1): Variant => ({
+    title: `${name}, and it ${title}`,
+    begin: async () => {
+      const server = await from();
+      return { server, trouble: () => next().make(server) };
+    },
+    lost,
+    times: least,
+  });
+  const all = variant('has all kinds of trouble', 10, startSmall ?? start, any, troubles.length);
+  const isWhole = isLong || (isDeep && name === storeKinds[0]?.name);
+  if (!isWhole) return [all];
+  const each = [nothing, ...troubles].map((one) => {
+    const from = one.isOfSmall ? (startSmall ?? start) : start;
+    return variant(one.title, one.lost, from, () => one);
+  });
+  return [...each, all];
+}
+
+const variants = [
+  ...serverKinds.map((kind) => variantsOf(kind, troublesOfServer(kind))),
+  ...fileKinds.map((kind) => variantsOf(kind, troublesOf(kind))),
 ];
 
-const troubles = [pause, restart, flush, flood];
-let times = 0;
-/** Every day one start of the processes has to do for all of it, once in turn, then at random; CI starts them for each by itself as well. */
-const all: Variant = {
-  title: 'all of this happens to it',
-  trouble: (server) =>
-    (troubles[times++] ?? (troubles[Math.floor(Math.random() * troubles.length)] as Trouble))(server),
-  lost: 10,
-  server: SMALL,
-};
-
-describe.each(isDeep ? [...each, all] : [all])('four processes on one Memcached, two save, $title', (variant) => {
+describe.each(everyday(variants).flat())('four processes on one $title', ({ title, begin, lost, times }) => {
   let report: Report;
 
   test(
-    'no page shows a row older than promised',
+    'no page shows a row older than promised while two of them save',
     async () => {
-      const server = await Memcached.start(...(variant.server ?? []));
-      const least = { ...LEAST, lost: variant.lost };
+      const { server, trouble } = await begin();
+      const least = { ...LEAST, lost };
       const orders = { renders: sized(100, 15_000, 200), maxDataAge: 1_000 };
-      report = await runSite(server.address, orders, () => variant.trouble(server), least, troubles.length);
-      console.log(variant.title, JSON.stringify({ ...report, violations: report.violations.length }));
+      report = await runSite(server, orders, trouble, least, times);
+      console.log(title, JSON.stringify({ ...report, violations: report.violations.length }));
       expect(report.violations.slice(0, 10)).toEqual([]);
     },
     sized(120_000, 3_600_000),
@@ -100,7 +78,7 @@ describe.each(isDeep ? [...each, all] : [all])('four processes on one Memcached,
     const { counts, counted, renders, saves } = report;
     expect(renders).toBeGreaterThanOrEqual(sized(400, 60_000, 800));
     expect(saves).toBeGreaterThanOrEqual(20);
-    for (const [what, count] of Object.entries({ ...LEAST, lost: variant.lost })) {
+    for (const [what, count] of Object.entries({ ...LEAST, lost })) {
       expect(counted[what], what).toBeGreaterThanOrEqual(count);
     }
     // Pages whose own data was older than an acknowledged bump: what they stored was late.

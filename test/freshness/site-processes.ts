@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import Database from 'libsql';
+import type { StoreServer } from '../support/store-servers.ts';
 import { type Bump, History, type Judgement, type Minted, type Rendered } from './history.ts';
 import { fragment, row } from './pages.ts';
 
@@ -49,15 +50,16 @@ const templates = {
 };
 
 /**
- * Four processes that render pages and two that save rows, on one Memcached and one database, until all pages are rendered and all of that
+ * Four processes that render pages and two that save rows, on one store and one database, until all pages are rendered and all of that
  * has happened which makes the run worth something: on a slow machine that takes longer. Not for ever: the report says what happened.
  *
+ * @param store one for all of them
  * @param trouble is made as long as they run
  * @param least what they must have counted
  * @param leastTroubles how often it is made at least
  */
 export async function runSite(
-  servers: string,
+  store: StoreServer,
   orders: Orders,
   trouble: () => Promise<void>,
   least: Counts,
@@ -76,9 +78,9 @@ export async function runSite(
         renders: i < RENDERING ? orders.renders : orders.renders / 10,
       };
       const file = join(folder, `${i}.json`);
-      const all = { namespace: 'site', ...SITE, ...orders, servers, database, templates };
+      const all = { namespace: 'site', ...SITE, ...orders, database, templates };
       writeFileSync(file, JSON.stringify({ ...all, ...own }));
-      return new Worker(file);
+      return new Worker(file, store.url);
     });
     await Promise.all(started.map((worker) => worker.says('ready')));
     for (const worker of started) worker.tell('go');
@@ -111,8 +113,9 @@ class Worker {
   readonly #said: unknown[] = [];
   #heard: () => void = () => {};
 
-  constructor(orders: string) {
-    this.#process = fork(WORKER, [orders], { stdio: 'inherit' });
+  constructor(orders: string, url: string) {
+    const env = { ...process.env, CACHESWEEPER_STORE: url };
+    this.#process = fork(WORKER, [orders], { stdio: 'inherit', env });
     this.#process.on('message', (message) => {
       this.#said.push(message);
       this.#heard();

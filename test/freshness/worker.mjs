@@ -4,8 +4,7 @@ import { createWriteStream, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Database from 'libsql';
 import nunjucks from 'nunjucks';
-import { CacheSweeper, lazy } from 'nunjucks-cachesweeper';
-import { MemcachedStore } from 'nunjucks-cachesweeper/memcached';
+import { CacheSweeper, lazy, storeFromEnvironment } from 'nunjucks-cachesweeper';
 
 /** What the test wants: see `Orders` in site-processes.ts. */
 const orders = JSON.parse(readFileSync(process.argv[2], 'utf8'));
@@ -20,7 +19,7 @@ const counts = { hits: 0, misses: 0, uncached: 0, races: 0, lost: 0, provisional
 
 /** The store, with what goes by written down. */
 class WatchedStore {
-  #store = new MemcachedStore(orders.servers);
+  #store = storeFromEnvironment();
   #seen = new Set();
 
   async getMany(kind, keys, call) {

@@ -1,6 +1,8 @@
 import { request } from 'node:http';
 import { connect, type Socket } from 'node:net';
-import type { CacheSweeper } from 'nunjucks-cachesweeper';
+import { PassThrough } from 'node:stream';
+import type { CacheSweeper, CacheSweeperOptions } from 'nunjucks-cachesweeper';
+import { TestingStore } from 'nunjucks-cachesweeper/testing';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { collectedBytes } from '../../src/views/http/collected-body.ts';
 import { ask } from '../views/client.ts';
@@ -27,8 +29,9 @@ describe.each(frameworks)('%s', (_name, start) => {
     finish: (call: Parameters<Handler>[0], run: number, sweeper: CacheSweeper) => unknown,
     options: Route['options'] = {},
     others: readonly Route[] = [],
+    given: CacheSweeperOptions = {},
+    gates: ReturnType<typeof gate<void>>[] = [],
   ) {
-    const gates: ReturnType<typeof gate<void>>[] = [];
     const handler: Handler = async (call) => {
       const own = gate<void>();
       const run = gates.push(own);
@@ -38,11 +41,11 @@ describe.each(frameworks)('%s', (_name, start) => {
     const { site, sweeper } = await running(
       [{ path: '/page', handler, options }, ...others],
       {},
-      { maxDataAge: '1ms' },
+      { maxDataAge: '1ms', ...given },
     );
     sweepers.push(sweeper);
     const visit = async () => {
-      const { status, body, headers } = await ask(`${site.url}/page`);
+      const { status, body, headers } = await ask(`${site.url}/page`, { headers: { host: 'site.test' } });
       return `${status} ${body.subarray(0, 10)} ${headers['x-cache']}`;
     };
     const until = (ran: number, waiting: number) =>
@@ -53,7 +56,7 @@ describe.each(frameworks)('%s', (_name, start) => {
       const socket = connect(Number(port), hostname);
       socket.pause();
       sockets.push(socket);
-      socket.write(paths.map((path) => `GET ${path} HTTP/1.1\r\nHost: ${hostname}:${port}\r\n\r\n`).join(''));
+      socket.write(paths.map((path) => `GET ${path} HTTP/1.1\r\nHost: site.test\r\n\r\n`).join(''));
     };
     return { gates, visit, until, client, url: site.url };
   }
@@ -93,7 +96,7 @@ describe.each(frameworks)('%s', (_name, start) => {
     });
     const first = visit();
     await until(1, 0);
-    const left = request(`${url}/page`, { agent: false }).on('error', () => {});
+    const left = request(`${url}/page`, { agent: false, headers: { host: 'site.test' } }).on('error', () => {});
     left.end();
     await until(1, 1);
     const second = visit();
@@ -124,6 +127,49 @@ describe.each(frameworks)('%s', (_name, start) => {
     await until(2, 0);
     gates[1]?.open();
     expect(await other).toBe('200 xxxxxxxxxx miss');
+  });
+
+  describe('in another process', () => {
+    /** Two processes that count their gates together. */
+    async function two(finish: Parameters<typeof gated>[0], options: Route['options'] = {}) {
+      const shared = new TestingStore();
+      const gates: ReturnType<typeof gate<void>>[] = [];
+      const process = () => gated(finish, options, [], { store: new TestingStore({ shared }) }, gates);
+      return { there: await process(), here: await process(), gates };
+    }
+
+    test('a client that does not read a long answer keeps nobody waiting either', async () => {
+      const long = 'x'.repeat(8_000_000);
+      const { there, here, gates } = await two((call) => call.send(long), { maxBytes: 10_000_000 });
+      there.client('/page');
+      await there.until(1, 0);
+      const other = here.visit();
+      await here.until(1, 1);
+      gates[0]?.open();
+      await here.until(2, 0);
+      gates[1]?.open();
+      expect(await other).toBe('200 xxxxxxxxxx miss');
+    });
+
+    test('nobody waits for a response that goes on after its head', async () => {
+      const rest: PassThrough[] = [];
+      const { there, here, gates } = await two((call) => {
+        const stream = new PassThrough();
+        rest.push(stream);
+        stream.write('first,');
+        call.stream(stream);
+      });
+      const streaming = there.visit();
+      await there.until(1, 0);
+      const other = here.visit();
+      await here.until(1, 1);
+      gates[0]?.open();
+      await here.until(2, 0);
+      gates[1]?.open();
+      await vi.waitFor(() => expect(rest).toHaveLength(2), 10_000);
+      for (const stream of rest) stream.end('last');
+      expect(await Promise.all([streaming, other])).toEqual(['200 first,last miss', '200 first,last miss']);
+    });
   });
 
   test('nor does a client that waits for another answer first, on the same connection', async () => {

@@ -1,31 +1,18 @@
-import { type CacheSweeper, type CacheSweeperOptions, lazy } from 'nunjucks-cachesweeper';
-import { TestingStore } from 'nunjucks-cachesweeper/testing';
+import { type CacheSweeperOptions, lazy } from 'nunjucks-cachesweeper';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { Article } from '../frameworks/blog.ts';
 import { inTurn } from '../support/long.ts';
 import { ask } from '../views/client.ts';
 import { sites } from '../views/running.ts';
-import { type Call, frameworks, type Handler, type Route } from '../views/sites.ts';
-import { Clock, gate } from '../waiting/support.ts';
+import { type Call, frameworks, type Route } from '../views/sites.ts';
+import { Clock } from '../waiting/support.ts';
+import { madeViews, SETTLED, viewKinds } from './made-view.ts';
 
 const TTL = 500_000;
 const HANDLING = 1_000;
-/** Longer than what is made with its tokens is late. */
-const SETTLED = 100_000;
+const madeView = madeViews();
 
-const kinds: Readonly<Record<string, (clock: Clock) => CacheSweeperOptions>> = {
-  'without a store': () => ({}),
-  'with a store': (clock) => ({ store: new TestingStore({ now: clock.now }) }),
-  'with a store and no memory tier': (clock) => ({ store: new TestingStore({ now: clock.now }), memory: false }),
-};
-
-const sweepers: CacheSweeper[] = [];
-afterEach(() => {
-  vi.restoreAllMocks();
-  for (const sweeper of sweepers.splice(0)) {
-    expect(sweeper.stats().making).toMatchObject({ running: 0, waiting: 0 });
-  }
-});
+afterEach(() => void vi.restoreAllMocks());
 
 /** From now on each request draws so that it is this many durations ahead. */
 function drawing(durations: number) {
@@ -33,7 +20,7 @@ function drawing(durations: number) {
 }
 
 describe.each(frameworks)('%s', (name, start) => {
-  describe.each(inTurn(Object.entries(kinds), name))('%s', (_kind, kind) => {
+  describe.each(inTurn(Object.entries(viewKinds), name))('%s', (_kind, kind) => {
     const clock = new Clock();
     const running = sites(start, () => ({ ...kind(clock), now: clock.now }));
 
@@ -43,33 +30,16 @@ describe.each(frameworks)('%s', (name, start) => {
       options: Route['options'] = {},
       given: CacheSweeperOptions = {},
     ) {
-      const gates: ReturnType<typeof gate<void>>[] = [];
-      const state = { content: 'old', isGated: false };
-      const handler: Handler = async (call) => {
-        const own = gate<void>();
-        gates.push(own);
-        if (state.isGated) await own.promise;
+      const timed = (call: Call, content: string) => {
         clock.advance(HANDLING);
-        await answer(call, state.content);
+        return answer(call, content);
       };
-      const { site, sweeper, get, reports } = await running(
-        [{ path: '/page', handler, options: { ttl: TTL / 1_000, ...options } }],
-        {},
-        { maxDataAge: '1ms', ...given },
-      );
-      sweepers.push(sweeper);
-      await get('/page');
-      await sweeper.invalidateAll();
-      clock.advance(SETTLED);
-      await get('/page');
-      state.content = 'new';
-      gates.length = 0;
-      reports.length = 0;
+      const view = await madeView(running, clock, timed, { options: { ttl: TTL / 1_000, ...options }, given });
       const ends = clock.time - HANDLING + TTL;
       const at = (left: number) => {
         clock.time = ends - left;
       };
-      return { gates, state, get, at, sweeper, site, reports };
+      return { ...view, at };
     }
 
     test('a request makes a view anew that ends sooner than it is ahead, by what its handler took', async () => {

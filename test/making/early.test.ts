@@ -196,17 +196,80 @@ describe.each(Object.entries(kinds))('%s', (_kind, options) => {
     expect(random).toHaveBeenCalledTimes(1);
   });
 
-  test('an early load that fails fails its own page, and the others go on being served', async () => {
-    const site = await made(PAGE, options());
-    site.clock.advance(TTL - LOAD);
-    drawing(2);
-    const { started } = site;
-    const failing = site.visit().catch((error: Error) => error.message);
-    await site.until(started + 1);
-    site.loads.at(-1)?.fail(new Error('no database'));
-    expect(await failing).toContain('no database');
+  describe('an early load that fails', () => {
+    const templates = {
+      'page.njk': PAGE,
+      'part.njk': '{% cachesweeper article 500 %}[{{ part() | safe }}]{% endcachesweeper %}',
+      'two.njk': '{% include "page.njk" %}{% cachesweeper other 500 %}{{ others() | join }}{% endcachesweeper %}',
+    };
+    const own = { other: new Article(2), others: lazy(async () => ['o']) };
+
+    async function failing(name: string, context: object = {}) {
+      const site = await made(templates, options(), context, name);
+      site.clock.advance(TTL - LOAD);
+      drawing(2);
+      const { page } = await loading(site, context, name);
+      return { site, page };
+    }
+
+    test('shows its page what has not expired, as the others are shown it, and the next page tries again', async () => {
+      const { site, page } = await failing('page.njk');
+      expect(await shown(site, 1)).toEqual(['en1']);
+      site.loads.at(-1)?.fail(new Error('no database'));
+      expect(await page).toBe('en1');
+      expect(site.outcomesOfAll).toEqual(['hit', 'hit']);
+      const { page: next } = await loading(site);
+      site.loads.at(-1)?.open([2]);
+      expect(await next).toBe('en2');
+    });
+
+    test('in a lazy as well', async () => {
+      let site: LoadingSite | undefined;
+      const part = lazy(() => site?.visit());
+      site = siteOf(templates, options());
+      await loaded(site, [0], { part }, 'part.njk', LOAD);
+      await site.sweeper.invalidateAll();
+      site.clock.advance(SETTLED);
+      await loaded(site, [1], { part }, 'part.njk', LOAD);
+      site.clock.advance(TTL - LOAD);
+      drawing(2);
+      const { page } = await loading(site, { part }, 'part.njk');
+      site.loads.at(-1)?.fail(new Error('no database'));
+      expect(await page).toBe('[en1]');
+    });
+
+    test('does not hide the error of what is not there', async () => {
+      const site = await made(templates, options(), own, 'two.njk');
+      site.clock.advance(TTL - LOAD);
+      drawing(2);
+      await site.sweeper.invalidateCacheFor(own.other);
+      const others = lazy(() => Promise.reject(new Error('no others')));
+      const { page } = await loading(site, { ...own, others }, 'two.njk');
+      site.loads.at(-1)?.fail(new Error('no database'));
+      await expect(page).rejects.toThrow('no others');
+    });
+  });
+
+  test('what is late is not stored in the place of what has not expired', async () => {
+    const given = options();
+    const { clock = new Clock() } = given;
+    const site = siteOf(PAGE.replace('500', '2'), { ...given, clock });
+    await loaded(site, [0], {}, undefined, LOAD);
+    await site.sweeper.invalidateCacheFor(new Article(1));
+    clock.advance(1_500);
+    const rows = lazy(async () => {
+      clock.advance(500);
+      return [1];
+    });
+    const context = { article: new Article(1), lang: 'en', rows };
+    expect(await site.sweeper.render(site.env, 'page.njk', context, { since: clock.time })).toBe('en1');
+    await site.sweeper.idle();
+    // What began before the bump, and draws early.
+    clock.advance(1_000);
+    drawing(4);
+    expect(await loaded(site, [2])).toBe('en2');
     drawing(0);
-    expect(await shown(site, 2)).toEqual(['en1', 'en1']);
+    expect(await shown(site, 1)).toEqual(['en1']);
   });
 });
 

@@ -2,7 +2,7 @@ import { lazy } from 'nunjucks-cachesweeper';
 import { describe, expect, test, vi } from 'vitest';
 import { Article } from '../support/models.ts';
 import { SETTLED } from '../waiting/support.ts';
-import { kinds, loadingSites, PAGE } from './loading-site.ts';
+import { finished, kinds, loadingSites, PAGE } from './loading-site.ts';
 
 const siteOf = loadingSites();
 
@@ -38,6 +38,8 @@ describe.each(Object.entries(kinds))('%s', (_kind, options) => {
     site.loads[1]?.open([1]);
     const html = await Promise.all(pages);
     expect(html).toEqual([...Array(10).fill('en1'), ...Array(10).fill('de1')]);
+    // Whoever waited for the other variant is not counted for that.
+    expect(site.sweeper.stats().making.coalesced).toBe(18);
     expect(site.started).toBe(2);
 
     await site.sweeper.idle();
@@ -65,9 +67,39 @@ describe.each(Object.entries(kinds))('%s', (_kind, options) => {
     site.loads[0]?.open([1]);
     site.loads[1]?.open([2]);
     expect(await Promise.all(after)).toEqual(['en2', 'en2', 'en2']);
-    for (const html of await Promise.all(before)) expect(['en1', 'en2']).toContain(html);
+    for (const html of await finished(site, [2], before)) expect(['en1', 'en2']).toContain(html);
     expect(site.started).toBeLessThanOrEqual(4);
-    for (const load of site.loads) load.open([1]);
+  });
+
+  test('what was loaded before a bump is shown to nobody after it, though it is rendered then', async () => {
+    const site = siteOf(PAGE, options());
+    const before = site.visit();
+    await site.until(1);
+    await site.sweeper.invalidateCacheFor(new Article(1));
+    site.loads[0]?.open([1]);
+    expect(await before).toBe('en1');
+    await site.sweeper.idle();
+    const after = site.visit();
+    await site.until(2);
+    site.loads[1]?.open([2]);
+    expect(await after).toBe('en2');
+  });
+
+  test('what a transaction changes while its page loads is not kept', async () => {
+    const site = siteOf(PAGE, options());
+    const rolledBack = site.sweeper.transaction(async (transaction) => {
+      const page = site.visit();
+      await site.until(1);
+      transaction.invalidateCacheFor(new Article(1));
+      site.loads[0]?.open([1]);
+      expect(await page).toBe('en1');
+      throw new Error('rolled back');
+    });
+    await expect(rolledBack).rejects.toThrow('rolled back');
+    const after = site.visit();
+    await site.until(2);
+    site.loads[1]?.open([2]);
+    expect(await after).toBe('en2');
   });
 
   test('a load that fails fails one page: the first that waits loads again, the others go on waiting', async () => {

@@ -1,20 +1,22 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { lazy } from 'nunjucks-cachesweeper';
-import { MemcachedStore } from 'nunjucks-cachesweeper/memcached';
+import { lazy, type Store } from 'nunjucks-cachesweeper';
 import { TestingStore } from 'nunjucks-cachesweeper/testing';
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { Memcached } from '../support/memcached.ts';
+import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { Sealer } from '../../src/cache/seal.ts';
+import { Leases } from '../../src/cache/shared/leases.ts';
+import { SafeStore } from '../../src/cache/shared/safe-store.ts';
 import { Article } from '../support/models.ts';
+import { everyday, type StoreServer, storeAt, storeKinds } from '../support/store-servers.ts';
 import { areLeases, Clock, gate, operationsOf, SETTLED, Site } from '../waiting/support.ts';
 
 const PAGE =
   '{% cachesweeper article 500 %}{{ lang }}{% for row in rows() %}{{ row }}{% endfor %}{% endcachesweeper %}';
 
-let server: Memcached;
+const servers = everyday(storeKinds);
+const started: StoreServer[] = [];
 beforeAll(async () => {
-  server = await Memcached.start();
+  started.push(...(await Promise.all(servers.map((kind) => kind.start()))));
 });
-afterAll(() => server.stop());
 
 let namespaces = 0;
 const kinds = {
@@ -23,7 +25,12 @@ const kinds = {
     const store = new TestingStore({ now: clock.now });
     return { clock, store, storeOf: () => new TestingStore({ now: clock.now, shared: store }) };
   },
-  Memcached: () => ({ clock: new Clock(), storeOf: () => new MemcachedStore(server.address) }),
+  ...Object.fromEntries(
+    servers.map(({ name }, i) => [
+      name,
+      () => ({ clock: new Clock(), storeOf: () => storeAt(started[i] as StoreServer) }),
+    ]),
+  ),
 };
 
 const open: Site[] = [];
@@ -44,7 +51,7 @@ class Processes {
 
   constructor(
     count: number,
-    { clock, storeOf }: { readonly clock: Clock; readonly storeOf: () => TestingStore | MemcachedStore },
+    { clock, storeOf }: { readonly clock: Clock; readonly storeOf: () => Store },
     template: string | Record<string, string> = PAGE,
     options = {},
   ) {
@@ -310,6 +317,21 @@ test('who joins others that wait for a lease does not have it looked at sooner',
   timers.mockRestore();
   all.loads[0]?.open([1]);
   expect(new Set(await Promise.all(pages))).toEqual(new Set(['en1']));
+});
+
+test('a slow store is not sent a second renewal of a lease before it has answered the first: that might be carried out last', async () => {
+  const store = new TestingStore({ script: ({ method }) => (method === 'setMany' ? { outcome: 'hang' } : undefined) });
+  const leases = new Leases(new SafeStore(store, () => {}), new Sealer([]), {
+    timeout: 50,
+    wait: 60_000,
+    now: Date.now,
+  });
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  expect(await leases.take('lease')).toBe('held');
+  vi.advanceTimersByTime(1_600);
+  expect(operationsOf(store)).toEqual(['addMany entry 1', 'setMany entry 1']);
+  leases.close();
+  vi.useRealTimers();
 });
 
 /** Who waits in vain waits longer than the test. */

@@ -1,29 +1,15 @@
-import type { CacheSweeper, CacheSweeperOptions } from 'nunjucks-cachesweeper';
 import { TestingStore } from 'nunjucks-cachesweeper/testing';
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { inTurn } from '../support/long.ts';
 import { ask } from '../views/client.ts';
 import { sites } from '../views/running.ts';
 import { frameworks, type Handler, type Route } from '../views/sites.ts';
 import { Clock, gate } from '../waiting/support.ts';
+import { madeViews, SETTLED, viewKinds } from './made-view.ts';
 
 const TTL = 300_000;
 const STALE = 60_000;
-/** Longer than what is made with its tokens is late. */
-const SETTLED = 100_000;
-
-const kinds: Readonly<Record<string, (clock: Clock) => CacheSweeperOptions>> = {
-  'without a store': () => ({}),
-  'with a store': (clock) => ({ store: new TestingStore({ now: clock.now }) }),
-  'with a store and no memory tier': (clock) => ({ store: new TestingStore({ now: clock.now }), memory: false }),
-};
-
-const sweepers: CacheSweeper[] = [];
-afterEach(() => {
-  for (const sweeper of sweepers.splice(0)) {
-    expect(sweeper.stats().making).toMatchObject({ running: 0, waiting: 0 });
-  }
-});
+const madeView = madeViews();
 
 describe.each(frameworks)('%s', (name, start) => {
   // Two sites of Koa in one process are told apart: their routers are closures.
@@ -51,7 +37,6 @@ describe.each(frameworks)('%s', (name, start) => {
         );
       const headers = { Host: 'site.test' };
       const [there, here] = [await process(), await process()];
-      sweepers.push(there.sweeper, here.sweeper);
       await there.get('/page', headers);
       await there.sweeper.invalidateAll();
       clock.advance(SETTLED);
@@ -71,7 +56,7 @@ describe.each(frameworks)('%s', (name, start) => {
     });
   });
 
-  describe.each(inTurn(Object.entries(kinds), name))('%s', (_kind, kind) => {
+  describe.each(inTurn(Object.entries(viewKinds), name))('%s', (_kind, kind) => {
     const clock = new Clock();
     const knowsReads = kind(clock).memory !== false;
     const running = sites(start, () => ({ ...kind(clock), now: clock.now }));
@@ -82,29 +67,18 @@ describe.each(frameworks)('%s', (name, start) => {
       headers: readonly Record<string, string>[] = [{}],
       given: object = {},
     ) {
-      const gates: ReturnType<typeof gate<void>>[] = [];
-      let isGated = false;
-      let content = 'old';
-      const handler: Handler = async (call) => {
-        const own = gate<void>();
-        gates.push(own);
-        if (isGated) await own.promise;
-        call.send(`${content} ${call.header('x-theme') ?? ''}`.trim());
-      };
-      const { site, sweeper, get, reports } = await running(
-        [{ path: '/page', handler, options: { ttl: TTL / 1_000, stale: '1m', ...options } }],
-        {},
-        { maxDataAge: '1ms', ...given },
+      const view = await madeView(
+        running,
+        clock,
+        (call, content) => {
+          if (content === 'broken') call.status(500);
+          call.send(`${content} ${call.header('x-theme') ?? ''}`.trim());
+        },
+        { options: { ttl: TTL / 1_000, stale: '1m', ...options }, given, requests: headers },
       );
-      sweepers.push(sweeper);
-      for (const one of headers) await get('/page', one);
-      await sweeper.invalidateAll();
-      clock.advance(SETTLED);
-      for (const one of headers) await get('/page', one);
+      const { gates, state, sweeper, site } = view;
       clock.advance(TTL);
-      [isGated, content] = [true, 'new'];
-      gates.length = 0;
-      reports.length = 0;
+      state.isGated = true;
       const visit = async (one: Record<string, string> = {}) => {
         const { status, body, headers: sent } = await ask(`${site.url}/page`, { headers: one });
         return `${status} ${body} ${sent['x-cache']}`;
@@ -112,10 +86,10 @@ describe.each(frameworks)('%s', (name, start) => {
       const until = (ran: number, waiting = 0) =>
         vi.waitFor(() => expect([gates.length, sweeper.stats().making.waiting]).toEqual([ran, waiting]), 10_000);
       const open = () => {
-        isGated = false;
+        state.isGated = false;
         for (const one of gates) one.open();
       };
-      return { gates, visit, until, open, sweeper, site, reports };
+      return { ...view, visit, until, open };
     }
 
     test('when the ttl is over, one request makes the view anew, and the others get it as it was, without waiting', async () => {
@@ -173,6 +147,22 @@ describe.each(frameworks)('%s', (name, start) => {
       await until(2);
       open();
       expect(await Promise.all(answers)).toEqual(['200 new miss', '200 new miss']);
+    });
+
+    test('a handler that fails fails its own request, and the next one makes the view, while the others get it as it was', async () => {
+      const { visit, until, gates, state } = await expired();
+      state.content = 'broken';
+      const failing = visit();
+      await until(1);
+      expect(await visit()).toBe('200 old hit');
+      gates[0]?.open();
+      expect(await failing).toContain('500 broken');
+      state.content = 'new';
+      const maker = visit();
+      await until(2);
+      expect(await visit()).toBe('200 old hit');
+      gates[1]?.open();
+      expect(await maker).toBe('200 new miss');
     });
 
     test.each([

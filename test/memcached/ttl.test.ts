@@ -1,14 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MemcachedStore } from 'nunjucks-cachesweeper/memcached';
-import { afterAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { Memcached } from '../support/memcached.ts';
-
-const servers: Memcached[] = [];
-afterAll(() => Promise.all(servers.map((server) => server.stop())));
 
 test('what lives for a second is there for a second, whenever the second of the server ends', async () => {
   const server = await Memcached.start();
-  servers.push(server);
   const store = new MemcachedStore(server.address);
   const call = { timeout: 2_000 };
   const answers: string[] = [];

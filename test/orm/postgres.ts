@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -12,6 +12,13 @@ export interface Postgres {
   createDatabase(name: string): Promise<void>;
   /** As if it had just been created. */
   emptyDatabase(name: string): Promise<void>;
+  /** Ends it at once, as a crash would. */
+  end(): Promise<void>;
+  /** Starts it again on the same data. */
+  start(): Promise<void>;
+  /** From now on it answers nothing, and carries nothing out, until it is resumed. */
+  pause(): void;
+  resume(): void;
   stop(): Promise<void>;
 }
 
@@ -52,42 +59,57 @@ export async function startPostgres(programs: string): Promise<Postgres> {
       stdio: ['ignore', 'ignore', 'pipe'],
     },
   );
-  const server = spawn(
-    join(programs, 'postgres'),
-    ['-D', data, '-k', host, ...SETTINGS.flatMap((set) => ['-c', set])],
-    {
-      ...as,
-      cwd: host,
-      stdio: 'ignore',
-    },
-  );
-  const ended = new Promise((resolve) => server.once('exit', resolve));
+  let server: ChildProcess;
+  let ended: Promise<unknown>;
   const query = async (sql: string, database = 'postgres'): Promise<void> => {
     const client = new pg.Client({ host, user, database });
     await client.connect();
     await client.query(sql);
     await client.end();
   };
-  for (let tries = 1; ; tries++) {
-    try {
-      await query('SELECT 1');
-      break;
-    } catch (error) {
-      if (tries === 100 || server.exitCode !== null) throw error;
-      await sleep(100);
+  const start = async (): Promise<void> => {
+    const settings = SETTINGS.flatMap((set) => ['-c', set]);
+    server = spawn(join(programs, 'postgres'), ['-D', data, '-k', host, ...settings], {
+      ...as,
+      cwd: host,
+      stdio: 'ignore',
+    });
+    ended = new Promise((resolve) => server.once('exit', resolve));
+    for (let tries = 1; ; tries++) {
+      try {
+        await query('SELECT 1');
+        break;
+      } catch (error) {
+        if (tries === 100 || server.exitCode !== null) throw error;
+        await sleep(100);
+      }
     }
-  }
+  };
+  const kill = async (signal: NodeJS.Signals): Promise<void> => {
+    server.kill(signal);
+    await ended;
+  };
+  await start();
   return {
     host,
     user,
     createDatabase: (name) => query(`CREATE DATABASE ${name}`),
     emptyDatabase: (name) => query(EMPTY, name),
+    end: () => kill('SIGQUIT'),
+    start,
+    pause: () => signalAll(server, 'SIGSTOP'),
+    resume: () => signalAll(server, 'SIGCONT'),
     async stop() {
-      server.kill('SIGINT');
-      await ended;
+      await kill('SIGINT');
       rmSync(host, { recursive: true, force: true });
     },
   };
+}
+
+/** Signals a server and the process of each of its connections. */
+function signalAll(server: ChildProcess, signal: NodeJS.Signals): void {
+  const children = execFileSync('ps', ['-o', 'pid=', '--ppid', String(server.pid)], { encoding: 'latin1' });
+  for (const pid of [server.pid as number, ...(children.match(/\d+/g) ?? []).map(Number)]) process.kill(pid, signal);
 }
 
 /** Tests make schemas of their own. */

@@ -9,7 +9,7 @@ const ROOMS: readonly (readonly string[])[] = [
   ['errors'],
   ['util'],
   ['model', 'stores'],
-  ['reads', 'reporting'],
+  ['reads', 'reporting', 'outbox'],
   ['cache'],
   ['options'],
   ['listeners', 'render'],

@@ -19,6 +19,16 @@ export class Memcached extends ServerProcess {
     return server;
   }
 
+  /** As CACHESWEEPER_STORE takes it. */
+  get url(): string {
+    return `memcached://${this.address}`;
+  }
+
+  /** Makes it forget everything. */
+  async clear(): Promise<void> {
+    await this.command('flush_all');
+  }
+
   /** Sends a command of the text protocol and returns the answer's first line. */
   async command(line: string): Promise<string> {
     const socket = connect(this.port, '127.0.0.1');

@@ -101,6 +101,11 @@ export class Redis extends ServerProcess {
     return `redis://127.0.0.1:${this.port}`;
   }
 
+  /** Makes it forget everything. */
+  async clear(): Promise<void> {
+    await this.command('FLUSHALL');
+  }
+
   /** Sends one command over a connection of its own. */
   async command(name: string, ...args: readonly (string | Buffer)[]): Promise<unknown> {
     const client = new IoRedis(this.port, '127.0.0.1', { lazyConnect: true, retryStrategy: () => null });

@@ -46,6 +46,15 @@ describe('stale=', () => {
     expect(ends).toEqual([{ html: 'x', expires: 500, stale: seconds, provisional: false }]);
   });
 
+  test.each([1e14, 1e306, '300000000y'])('as long as can be written: %s', async (stale) => {
+    const { site, clock } = siteWithStore({ 'page.njk': tag('article 500 stale=stale', 'x') }, { memory: false });
+    await site.page({ ...page, stale });
+    clock.advance(SETTLED);
+    await site.page({ ...page, stale });
+    await site.page({ ...page, stale });
+    expect([site.outcomes, site.errors, site.sweeper.stats().damaged]).toEqual([['hit'], [], 0]);
+  });
+
   test('is nothing by default', async () => {
     const { ends } = await made(tag('article 500', 'x'));
     expect(ends).toMatchObject([{ expires: 500, stale: 0 }]);

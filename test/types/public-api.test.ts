@@ -13,6 +13,8 @@ import {
   type PageContext,
   type RenderReport,
   type Store,
+  type StoreOption,
+  storeFromEnvironment,
   type WarmFailure,
   type WarmOptions,
   type WarmPage,
@@ -38,7 +40,7 @@ test('options: durations are text, the memory tier can be switched off, a clock 
   expectTypeOf<CacheSweeperOptions['maxDataAge']>().toEqualTypeOf<string | undefined>();
   expectTypeOf<CacheSweeperOptions['timeout']>().toEqualTypeOf<string | undefined>();
   expectTypeOf<CacheSweeperOptions['memory']>().toEqualTypeOf<{ readonly maxBytes?: number } | false | undefined>();
-  expectTypeOf<CacheSweeperOptions['store']>().toEqualTypeOf<Store | undefined>();
+  expectTypeOf<CacheSweeperOptions['store']>().toEqualTypeOf<Store | 'off' | undefined>();
   expectTypeOf<NonNullable<CacheSweeperOptions['key']>>().toEqualTypeOf<(parts: KeyParts) => string>();
   expectTypeOf<NonNullable<CacheSweeperOptions['vary']>>().toEqualTypeOf<
     (context: PageContext) => readonly unknown[]
@@ -130,5 +132,7 @@ test('frameworks and stores fit without their types being imported', () => {
   expectTypeOf(koa()).returns.toEqualTypeOf<Promise<unknown>>();
   expectTypeOf(fastify()).toBeFunction();
   expectTypeOf(new TestingStore()).toExtend<Store>();
+  expectTypeOf(storeFromEnvironment).returns.toEqualTypeOf<StoreOption>();
+  expectTypeOf({ store: storeFromEnvironment() }).toExtend<CacheSweeperOptions>();
   expectTypeOf(storeContract).returns.items.toHaveProperty('title');
 });

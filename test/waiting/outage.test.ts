@@ -226,6 +226,23 @@ describe('the time counts', () => {
     store.script = DOWN;
     expect(await show('newest')).toBe('newer: hit outage');
   });
+
+  test('nor does one of two first reads of a name', async () => {
+    const { store, site, clock } = await warmSite();
+    const fresh = new Site(templates, { store, now: clock.now, outage: '30s' });
+    const reads = holdAnswers(store);
+    const slow = fresh.sweeper.render(fresh.env, 'page.njk', { comment, article, text: 'slow' });
+    await reads.sent();
+    await site.sweeper.invalidateCacheFor(comment);
+    clock.advance(SETTLED);
+    await fresh.page({ comment, article, text: 'newer' });
+    reads.answer();
+    // It keeps what it has found by the older tokens.
+    expect(await slow).toBe('old');
+    await fresh.sweeper.idle();
+    store.script = DOWN;
+    expect(await fresh.page({ comment, article, text: 'newest' })).toBe('newest');
+  });
 });
 
 describe('what this process has bumped is not served', () => {

@@ -442,6 +442,25 @@ describe('what is wrong is refused', () => {
   });
 });
 
+test('a sweeper that is closed meanwhile: no page is said to be warm that is not, and no further one is rendered', async () => {
+  for (const left of [0, 1]) {
+    const { site } = siteWithStore(templates);
+    const loading = gate<object>();
+    const pages = [
+      pageOf(site)(1),
+      { env: site.env, name: 'page.njk', context: () => loading.promise },
+      ...ids(left).map(pageOf(site)),
+    ];
+    const warming = site.sweeper.warm(pages, { concurrency: 1 }).catch((error) => error);
+    await turns();
+    await site.sweeper.close();
+    loading.open(variables(2));
+    const closed = expect.objectContaining({ code: 'CACHESWEEPER_CLOSED' });
+    expect(await warming).toEqual(left === 1 ? closed : { rendered: 1, failed: [{ name: 'page.njk', error: closed }] });
+    expect(site.reports).toHaveLength(2);
+  }
+});
+
 test('with a store that is away pages are rendered all the same, and warm() resolves', async () => {
   const store = new TestingStore({ script: () => ({ outcome: 'reject' }) });
   const site = new Site(templates, { store });

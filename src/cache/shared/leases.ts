@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import type { StoreItem } from '../../stores/store.ts';
 import type { Sealer } from '../seal.ts';
 import type { SafeStore } from './safe-store.ts';
@@ -8,6 +9,8 @@ const LIFE = 2;
 const RENEWAL = 500;
 /** Seconds for which others are told what came of a lease. */
 const TOLD = 2;
+/** Leases of which is known that they are over. */
+const MAX_OVER = 10_000;
 /** Pauses between two looks at leases of others, in milliseconds: behind the first look, and the longest. */
 const FIRST_PAUSE = 10;
 const LAST_PAUSE = 40;
@@ -41,6 +44,11 @@ export class Leases {
   readonly #sealer: Sealer;
   readonly #timeout: number;
   readonly #wait: number;
+  readonly #now: () => number;
+  /** Until when others are told that a lease is over: it cannot be taken, and nothing more comes of it. */
+  readonly #over = new LRUCache<string, number>({ max: MAX_OVER });
+  /** Leases that are being looked at although nobody waits for them. */
+  readonly #watched = new Set<string>();
   /** Asked for in this turn, with what waits for the answer. */
   #asked = new Map<string, (taken: Taken) => void>();
   readonly #asking = new Map<string, Promise<Taken>>();
@@ -53,7 +61,12 @@ export class Leases {
   #isClosed = false;
 
   /** @param settings `timeout`: of a call; `wait`: how long a lease is renewed; both in milliseconds */
-  constructor(store: SafeStore, sealer: Sealer, settings: { readonly timeout: number; readonly wait: number }) {
+  constructor(
+    store: SafeStore,
+    sealer: Sealer,
+    settings: { readonly timeout: number; readonly wait: number; readonly now: () => number },
+  ) {
+    this.#now = settings.now;
     this.#store = store;
     this.#sealer = sealer;
     this.#timeout = settings.timeout;
@@ -73,6 +86,17 @@ export class Leases {
    */
   static again(key: string, tries: number): string {
     return tries === 0 ? key : `${key}.${tries}`;
+  }
+
+  /**
+   * Returns how many tries of a lease are over, so that the next one may be taken.
+   *
+   * @param tries how many are over as far as the caller knows
+   */
+  triesOf(key: string, tries: number): number {
+    let next = tries;
+    while ((this.#over.get(Leases.again(key, next)) ?? 0) > this.#now()) next++;
+    return next;
   }
 
   /** Whether this process holds a lease, or waits for who holds it. */
@@ -115,6 +139,7 @@ export class Leases {
   async end(keys: Iterable<string>, said: Ended): Promise<void> {
     const ended = [...keys].filter((key) => this.#held.delete(key));
     if (ended.length === 0) return;
+    for (const key of ended) this.#end(key);
     if (this.#held.size === 0) clearInterval(this.#renewal);
     // A renewal that is carried out later would say that it is held.
     await this.#renewing;
@@ -145,6 +170,17 @@ export class Leases {
     });
   }
 
+  /**
+   * Looks at a lease that another process has, for which nobody waits because there is something to show. If it is over, the next
+   * page asks for the one behind it.
+   */
+  async watch(key: string): Promise<void> {
+    if (this.#isClosed || this.isTaken(key) || this.#watched.has(key)) return;
+    this.#watched.add(key);
+    await this.#look([key]);
+    this.#watched.delete(key);
+  }
+
   /** Lets all go on that wait, and renews nothing more. What is held ends by itself. */
   close(): void {
     this.#isClosed = true;
@@ -164,8 +200,12 @@ export class Leases {
     // What takes longer is made by somebody else as well.
     for (const [key, { since }] of this.#held) if (now - since > this.#wait) this.#held.delete(key);
     if (this.#held.size === 0) return clearInterval(this.#renewal);
+    // Two at a time may be carried out in any order, the first of them after a lease has ended.
+    if (this.#renewing !== undefined) return;
     const items = [...this.#held.keys()].map((key) => this.#item(key, 'held'));
-    this.#renewing = this.#store.setMany('entry', items, this.#timeout);
+    this.#renewing = this.#store.setMany('entry', items, this.#timeout).finally(() => {
+      this.#renewing = undefined;
+    });
   }
 
   /** Looks at all leases that somebody waits for, in one batch, until nobody does. */
@@ -175,18 +215,30 @@ export class Leases {
       const pause = this.#pause;
       this.#pause = pause === 0 ? FIRST_PAUSE : Math.min(2 * pause, LAST_PAUSE);
       if (pause > 0) await new Promise((resolve) => setTimeout(resolve, pause));
-      const keys = [...this.#waiters.keys()];
-      const answers = await this.#store.getMany('entry', keys, Math.min(this.#timeout, LOOK_TIMEOUT));
-      keys.forEach((key, i) => {
-        const answer = answers[i];
-        const said = answer?.state === 'found' ? this.#sealer.unseal('lease', key, answer.value) : answer?.state;
-        if (said === 'held') return;
-        // The maker may have died, or the store has forgotten the lease: somebody takes it again, unless the entry is there.
-        const waited = said === 'missing' ? 'gone' : said === 'done' || said === 'failed' ? said : 'free';
+      for (const [key, waited] of await this.#look([...this.#waiters.keys()])) {
         for (const end of this.#waiters.get(key) ?? []) end(waited);
-      });
+      }
     }
     this.#polling = false;
+  }
+
+  /** Returns what came of leases, without those that are held. */
+  async #look(keys: readonly string[]): Promise<ReadonlyMap<string, Waited>> {
+    const answers = await this.#store.getMany('entry', keys, Math.min(this.#timeout, LOOK_TIMEOUT));
+    const looked = new Map<string, Waited>();
+    keys.forEach((key, i) => {
+      const answer = answers[i];
+      const said = answer?.state === 'found' ? this.#sealer.unseal('lease', key, answer.value) : answer?.state;
+      if (said === 'held') return;
+      if (said === 'done' || said === 'failed' || said === 'free') this.#end(key);
+      // The maker may have died, or the store has forgotten the lease: somebody takes it again, unless the entry is there.
+      looked.set(key, said === 'missing' ? 'gone' : said === 'done' || said === 'failed' ? said : 'free');
+    });
+    return looked;
+  }
+
+  #end(key: string): void {
+    this.#over.set(key, this.#now() + TOLD * 1_000);
   }
 
   #item(key: string, said: Said): StoreItem {

@@ -19,6 +19,7 @@ export class Early {
   #ahead: number | undefined;
   /** Whether anything was found that is made anew. */
   hasFound = false;
+  #hasGivenUp = false;
 
   private constructor({ early, now }: EarlySettings) {
     this.#early = early;
@@ -37,10 +38,17 @@ export class Early {
    * getting younger, and is made anew as well
    */
   isDue({ expires, provisional, duration }: Entry, renews: number): boolean {
-    if (expires === Number.POSITIVE_INFINITY) return false;
+    if (this.#hasGivenUp || expires === Number.POSITIVE_INFINITY) return false;
     const isDue = expires <= renews || (!provisional && duration > 0 && this.#aheadOf(duration) >= expires);
     if (isDue) this.hasFound = true;
     return isDue;
+  }
+
+  /** From now on nothing is made early. Returns whether anything was until now. */
+  giveUp(): boolean {
+    const wasMade = this.hasFound && !this.#hasGivenUp;
+    this.#hasGivenUp = true;
+    return wasMade;
   }
 
   #aheadOf(duration: number): number {

@@ -49,7 +49,7 @@ export class FragmentLeases {
     const { render, key } = use;
     const state = render.leases.get(key.memoryKey);
     // Once it is known what a variant reads, it has another lease.
-    const tries = state?.lease === lease ? (state.tries ?? 0) : 0;
+    const tries = this.#leases.triesOf(lease, state?.lease === lease ? (state.tries ?? 0) : 0);
     // What could not be shown after all is waited for.
     const others = bodies.filter(({ memoryKey }) => render.leases.get(memoryKey)?.isElsewhere !== true);
     const waits = this.#ask(use, lease, { asked: state?.asked ?? 0, tries }, bodies, others);
@@ -90,6 +90,7 @@ export class FragmentLeases {
     else await undefined;
     const shown = taken === 'lost' ? others.filter((body) => body.hasMeanwhile()) : NONE;
     if (shown.length > 0) {
+      void this.#leases.watch(lease);
       leases.delete(key.memoryKey);
       for (const { memoryKey } of shown) leases.set(memoryKey, { isElsewhere: true });
       return;

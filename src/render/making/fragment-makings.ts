@@ -56,6 +56,11 @@ export class FragmentMakings {
     return this.#makings.counts;
   }
 
+  /** A page is served what another has made. */
+  coalesced(): void {
+    this.#makings.coalesced();
+  }
+
   /** Whether another page is making this fragment, in this variant. */
   isElsewhere(use: Use): boolean {
     const { render, key } = use;

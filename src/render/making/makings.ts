@@ -51,7 +51,12 @@ export class Makings<Result> {
     return this.#wait > 0;
   }
 
-  /** How many are being made, how many wait, and how often somebody got what another had made. */
+  /** Somebody is served what another has made: others may have waited for what they cannot use. */
+  coalesced(): void {
+    this.#coalesced++;
+  }
+
+  /** How many are being made, how many wait, and how often somebody was served what another had made. */
   get counts(): { readonly running: number; readonly waiting: number; readonly coalesced: number } {
     return { running: this.#running.size, waiting: this.#waiting, coalesced: this.#coalesced };
   }
@@ -117,7 +122,6 @@ export class Makings<Result> {
           clearTimeout(timer);
           making.waiters.delete(waiter);
           this.#waiting--;
-          if (result !== undefined) this.#coalesced++;
           patience.end();
           resolve(result);
         },

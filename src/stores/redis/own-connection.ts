@@ -126,11 +126,9 @@ async function openNodeRedis(url: string, { ready, lost }: ClientEvents): Promis
   const socket = { connectTimeout: CONNECT_TIMEOUT, reconnectStrategy: false };
   const client = createClient({ url, disableOfflineQueue: true, socket });
   client.on('error', lost);
-  client.on('ready', () => {
-    // An idle connection must not keep the process alive; the timers of waiting callers do.
-    client.unref();
-    ready();
-  });
+  client.on('ready', ready);
+  // A connection must not keep the process alive, nor one that is tried in vain; the timers of waiting callers do.
+  client.unref();
   client.connect().catch(lost);
   return { connection: connectionOf(client), end: () => void endNodeRedis(client).catch(() => {}) };
 }

@@ -5,6 +5,7 @@ import { CacheSweeperError } from '../../errors.ts';
 import type { PageContext } from '../../options.ts';
 import { currentPart, currentVisit, inNoPart, runAs, runningNow } from '../../render/ambient.ts';
 import type { Engine, FilledHoles, TemplateSource } from '../../render/engine.ts';
+import type { Maker } from '../../render/making/maker.ts';
 import type { Shadow } from '../../render/verify/shadow.ts';
 import type { Done, Environment, Template } from '../nunjucks.ts';
 import type { TemplateEnvironment } from './environment.ts';
@@ -200,9 +201,13 @@ export class Renders implements TemplateSource {
     return null;
   }
 
-  async fill({ holes, environment }: KeptHoles, variables: PageContext): Promise<FilledHoles | undefined> {
+  async fill(
+    { holes, environment }: KeptHoles,
+    variables: PageContext,
+    maker: Maker,
+  ): Promise<FilledHoles | undefined> {
     if (environment !== this.#environment.identity) return undefined;
-    const page = new Page(this.#environment, this.#engine.newRender(variables, true));
+    const page = new Page(this.#environment, this.#engine.newRender(variables, true, undefined, maker));
     const { render } = page;
     const started = performance.now();
     try {

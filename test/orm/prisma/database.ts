@@ -1,5 +1,6 @@
 import type { SaveHookOptions } from 'nunjucks-cachesweeper/prisma';
 import { sweepOnSave } from 'nunjucks-cachesweeper/prisma';
+import type { OrmWithOutbox } from '../outbox.ts';
 import { OrmSite } from '../site.ts';
 import type { Orm, Write } from '../suite.ts';
 import type { PrismaClient } from './generate.ts';
@@ -85,6 +86,15 @@ export class Database implements Orm<PrismaClient> {
   close(): Promise<void> {
     return this.base.$disconnect();
   }
+}
+
+export function withOutbox(database: Database): OrmWithOutbox<PrismaClient> {
+  const { base, prisma } = database;
+  return Object.assign(database, {
+    query: (sql: string) => (/^SELECT/.test(sql) ? base.$queryRawUnsafe(sql) : base.$executeRawUnsafe(sql)),
+    save: (text: string, tx = prisma) => tx.comment.update({ where: { id: 1 }, data: { text } }),
+    update: (data: object) => prisma.comment.update({ where: { id: 1 }, data }),
+  });
 }
 
 /** Every kind of write of docs/orm.md, as the blog in `open()` does it. */

@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { SaveHookOptions } from 'nunjucks-cachesweeper/sequelize';
 import { sweepOnSave } from 'nunjucks-cachesweeper/sequelize';
 import { DataTypes, type Model, type ModelStatic, Op, type Options, Sequelize, type Transaction } from 'sequelize';
+import type { OrmWithOutbox } from '../outbox.ts';
 import { OrmSite } from '../site.ts';
 import type { Orm, Write } from '../suite.ts';
 import { libsqlAsSqlite3 } from './libsql-as-sqlite3.ts';
@@ -106,6 +107,17 @@ export class Database implements Orm<Transaction> {
   comments(...ids: number[]): Promise<Row[]> {
     return this.comment.findAll({ where: { id: ids }, paranoid: false, transaction: null });
   }
+}
+
+export function withOutbox(database: Database): OrmWithOutbox<Transaction> {
+  return Object.assign(database, {
+    query: async (sql: string) => (await database.sequelize.query(sql, { transaction: null }))[0],
+    save: (text: string, transaction?: Transaction) =>
+      database.comment
+        .findByPk(1, { transaction: transaction ?? null })
+        .then((row) => row?.update({ text }, { transaction: transaction ?? null })),
+    update: async (values: object) => (await database.comment.findByPk(1, { transaction: null }))?.update(values),
+  });
 }
 
 /** Every kind of write of docs/orm.md, as the blog in `open()` does it. */

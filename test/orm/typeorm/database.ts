@@ -4,6 +4,7 @@ import { sweepOnSave } from 'nunjucks-cachesweeper/typeorm';
 import type { DataSource, DataSourceOptions, EntityManager, EntitySchema, Repository } from 'typeorm';
 import * as typeorm from 'typeorm';
 import * as typeorm03 from 'typeorm-0.3';
+import type { OrmWithOutbox } from '../outbox.ts';
 import { OrmSite } from '../site.ts';
 import type { Orm, Write } from '../suite.ts';
 
@@ -161,6 +162,15 @@ export class Database implements Orm<EntityManager> {
   close(): Promise<void> {
     return this.source.destroy();
   }
+}
+
+export function withOutbox(database: Database): OrmWithOutbox<EntityManager> {
+  return Object.assign(database, {
+    query: (sql: string) => database.source.query(sql),
+    save: async (text: string, manager = database.source.manager) =>
+      manager.save(Object.assign(await manager.findOneByOrFail(Comment, { id: 1 }), { text })),
+    update: (values: object) => database.source.manager.update(Comment, { id: 1 }, values),
+  });
 }
 
 /** Every kind of write of docs/orm.md, as the blog in `open()` does it. */

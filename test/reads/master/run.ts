@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
-import { CacheSweeperError, type CacheSweeperOptions } from 'nunjucks-cachesweeper';
+import { CacheSweeperError, type CacheSweeperOptions, type Store } from 'nunjucks-cachesweeper';
 import { type Change, type Instances, type Save, World } from './data.ts';
 import { seed, seeds } from './seeds.ts';
 import { plainEnvironment, Site, type Stores, type Style } from './site.ts';
@@ -145,8 +145,16 @@ async function resultOf(render: () => Promise<string> | string): Promise<Result>
 const count = (counts: Map<string, number>, name: string) => counts.set(name, (counts.get(name) ?? 0) + 1);
 const shown = (result: Result) => ('html' in result ? result.html : `throws ${result.error}`);
 
-/** @throws Mismatch */
-export async function runCase(one: Case, options: CacheSweeperOptions, tally: Tally): Promise<void> {
+/**
+ * @param openStore makes a client of the one store of all processes; default: a store in this process
+ * @throws Mismatch
+ */
+export async function runCase(
+  one: Case,
+  options: CacheSweeperOptions,
+  tally: Tally,
+  openStore?: () => Store,
+): Promise<void> {
   const { templates, used } = write(one.sources, one.keys);
   const { style, stores, instances } = one;
   const world = new World(instances);
@@ -169,7 +177,7 @@ export async function runCase(one: Case, options: CacheSweeperOptions, tally: Ta
 
   let site: Site;
   try {
-    site = new Site(templates, style, stores, options);
+    site = new Site(templates, style, stores, options, openStore);
   } catch (error) {
     const expected = await resultOf(() => plain.render('page.njk', world.context(false)));
     if (refused(error) || 'error' in expected) return;

@@ -1,5 +1,5 @@
 import nunjucks from 'nunjucks';
-import { CacheSweeper, type CacheSweeperOptions, type RenderReport } from 'nunjucks-cachesweeper';
+import { CacheSweeper, type CacheSweeperOptions, type RenderReport, type Store } from 'nunjucks-cachesweeper';
 import { TestingStore } from 'nunjucks-cachesweeper/testing';
 import { minifySync } from 'rolldown/utils';
 import { OTHER_DELIMITERS } from '../../support/delimiters.ts';
@@ -146,18 +146,27 @@ export class Site {
   readonly reports: RenderReport[] = [];
   readonly #clock = new Clock();
 
-  /** @throws what is thrown when the templates are compiled */
-  constructor(templates: Templates, style: Style, stores: Stores, options: CacheSweeperOptions) {
+  /**
+   * @param openStore makes a client of the one store of all processes; default: a store in this process
+   * @throws what is thrown when the templates are compiled
+   */
+  constructor(
+    templates: Templates,
+    style: Style,
+    stores: Stores,
+    options: CacheSweeperOptions,
+    openStore?: () => Store,
+  ) {
     const all = styled(templates, style);
     const compiled = style.from === 'loader' ? undefined : compile(all, style);
     const { now } = this.#clock;
-    const store = stores === 'memory' ? undefined : new TestingStore({ now });
+    const testing = new TestingStore({ now });
+    const open = openStore ?? (() => testing);
     const settings: CacheSweeperOptions = {
       now,
       timeout: '10s',
       onRender: (report) => void this.reports.push(report),
       onError: (error) => void this.errors.push(error),
-      ...(store === undefined ? {} : { store }),
       ...(stores === 'store' ? { memory: false as const } : {}),
       ...options,
     };
@@ -166,7 +175,10 @@ export class Site {
         ? new ObjectLoader(all)
         : new nunjucks.PrecompiledLoader(compiled as never)) as unknown as nunjucks.ILoader;
     const count = stores === 'two processes' ? 2 : 1;
-    this.processes = Array.from({ length: count }, () => new Process(loader(), all, style, settings));
+    this.processes = Array.from({ length: count }, () => {
+      const store = stores === 'memory' ? {} : { store: open() };
+      return new Process(loader(), all, style, { ...store, ...settings });
+    });
   }
 
   process(by: number): Process {

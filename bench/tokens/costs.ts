@@ -1,0 +1,38 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import type { TokenServer } from './server.ts';
+import type { Done, Work } from './site-process.ts';
+
+const PROGRAM = fileURLToPath(new URL('./site-process.js', import.meta.url));
+/** Processes of the site: what they ask at one time the server may answer at one time. */
+const PROCESSES = 2;
+
+/** What one page or bump costs, in microseconds of a processor and bytes. */
+export interface Costs {
+  /** Of the site's process. */
+  readonly site: number;
+  readonly server: number;
+  readonly payload: number;
+  /** How many there were in a second, on this machine. */
+  readonly rate: number;
+}
+
+/** Has processes of a site do the same at one time, and looks at what they and the server compute. */
+export async function costsOf({ url, cpu }: TokenServer, work: Work): Promise<Costs> {
+  const env = { ...process.env, CACHESWEEPER_STORE: url };
+  const started = Array.from({ length: PROCESSES }, () =>
+    fork(PROGRAM, [JSON.stringify(work)], { env, execArgv: [], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] }),
+  );
+  await Promise.all(started.map((child) => once(child, 'message')));
+  const before = cpu();
+  const results = started.map(async (child): Promise<Done> => {
+    child.send('go');
+    const [done] = await once(child, 'message');
+    return done;
+  });
+  const done = await Promise.all(results);
+  const count = done.reduce((sum, each) => sum + each.count, 0);
+  const mean = (of: 'cpu' | 'payload') => done.reduce((sum, each) => sum + each[of] * each.count, 0) / count;
+  return { site: mean('cpu'), server: (cpu() - before) / count, payload: mean('payload'), rate: count / work.seconds };
+}

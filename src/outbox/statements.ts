@@ -1,0 +1,90 @@
+import { randomBytes } from 'node:crypto';
+import { EVERYTHING } from '../model/names.ts';
+
+/** Name of the outbox table, unless the option names another. */
+export const DEFAULT_TABLE = 'cachesweeper_outbox';
+
+/** Rows that one poll reads. */
+export const BATCH = 1_000;
+
+/** Limit of a row's text, in characters: a TEXT of MySQL holds 65,535 bytes. A longer list of names becomes `*`. */
+const MAX_TEXT = 60_000;
+
+/**
+ * `saved`: written in the transaction of a save, so that whoever sees it knows that the save is committed. `saving`: written before
+ * a save outside of a transaction, which may not be over.
+ */
+export type RowKind = 'saved' | 'saving';
+
+/** Returns a new id. Ids begin with the kind, so that reading in their order gives `saved` rows first, the oldest in front. */
+export function newId(kind: RowKind): string {
+  return `${kind}-${Date.now().toString(36).padStart(9, '0')}-${randomBytes(12).toString('hex')}`;
+}
+
+export function kindOf(id: string): RowKind {
+  return id.startsWith('saving-') ? 'saving' : 'saved';
+}
+
+/**
+ * The statements on one outbox table, for the rows of one site: sites that share a database have tokens of their own. They have no parameters, and no character in them means anything to a database or a driver
+ * (`'`, `\`, `?`, `$`), so that every client can send them as they are.
+ */
+export class Statements {
+  readonly #table: string;
+  readonly #site: string;
+
+  /** @param site namespace and version, of letters, digits, `_`, `.`, `-` and `:` */
+  constructor(table: string, site: string) {
+    this.#table = table;
+    this.#site = site;
+  }
+
+  get create(): string {
+    const columns = 'site VARCHAR(100) NOT NULL, id VARCHAR(64) NOT NULL, names TEXT NOT NULL, PRIMARY KEY (site, id)';
+    return `CREATE TABLE IF NOT EXISTS ${this.#table} (${columns})`;
+  }
+
+  get select(): string {
+    return `SELECT id, names FROM ${this.#table} WHERE site = '${this.#site}' ORDER BY id LIMIT ${BATCH}`;
+  }
+
+  insert(id: string, names: Iterable<string>): string {
+    return `INSERT INTO ${this.#table} (site, id, names) VALUES ('${this.#site}', '${id}', '${encode(names)}')`;
+  }
+
+  remove(ids: readonly string[]): string {
+    return `DELETE FROM ${this.#table} WHERE site = '${this.#site}' AND id IN (${ids.map((id) => `'${id}'`).join(', ')})`;
+  }
+
+  /** Turns a row of a save that was under way into one of a save that is over. */
+  settle(id: string, names: Iterable<string>): string {
+    const set = `id = '${newId('saved')}', names = '${encode(names)}'`;
+    return `UPDATE ${this.#table} SET ${set} WHERE site = '${this.#site}' AND id = '${id}'`;
+  }
+}
+
+/** Returns names as the text of a row: `Comment:=7 Comment:*`. */
+function encode(names: Iterable<string>): string {
+  try {
+    const text = Array.from(names, (name) =>
+      encodeURIComponent(name)
+        .replace(/'/g, '%27')
+        .replaceAll('%3A', ':')
+        .replaceAll('%3D', '=')
+        .replaceAll('%40', '@'),
+    ).join(' ');
+    return text.length > MAX_TEXT ? EVERYTHING : text;
+  } catch {
+    // Half of a surrogate pair cannot be written, and another name would not be bumped.
+    return EVERYTHING;
+  }
+}
+
+/** Returns the names in a row's text; everything if it cannot be read. */
+export function decode(text: unknown): readonly string[] {
+  try {
+    return String(text).split(' ').map(decodeURIComponent);
+  } catch {
+    return [EVERYTHING];
+  }
+}

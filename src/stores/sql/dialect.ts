@@ -1,0 +1,67 @@
+/** One row of a result. Names of columns are single lower-case words, so that a site's `postProcessResponse` leaves them alone. */
+export type Row = Readonly<Record<string, unknown>>;
+
+/** A connection of the pool, with no transaction open: each statement is committed by itself. */
+export interface SqlConnection {
+  query(sql: string, bindings?: readonly unknown[]): Promise<readonly Row[]>;
+}
+
+/** A row to be written. `life` is in milliseconds. */
+export interface SqlItem {
+  readonly key: string;
+  readonly value: Uint8Array;
+  readonly life: number;
+}
+
+export interface SqlWrite {
+  /** Sorted by key, each once, so that two batches cannot wait for each other. */
+  readonly items: readonly SqlItem[];
+  /** Write only where there is no row, or one that has expired. */
+  readonly isAdd: boolean;
+  /** The database's time, in milliseconds since 1970, from which on nothing is written. */
+  readonly deadline: number;
+  /** Milliseconds that may be waited for locks. */
+  readonly patience: number;
+}
+
+/** Result of reading. Keys without a row are not in it. */
+export interface SqlRead {
+  readonly values: ReadonlyMap<string, Uint8Array>;
+  /** The database's time, in milliseconds since 1970. */
+  readonly now: number;
+}
+
+/**
+ * What differs between databases. A row counts as absent when it has expired, and when it was written in another *epoch*: an
+ * epoch ends whenever the database may have lost what it had committed, and would give older values back.
+ */
+export interface Dialect {
+  /** Statements that make the table, for who may do so. They do no harm when it is there. */
+  readonly schema: readonly string[];
+  read(connection: SqlConnection, keys: readonly string[]): Promise<SqlRead>;
+  /** Returns the keys of what was written. */
+  write(connection: SqlConnection, write: SqlWrite): Promise<ReadonlySet<string>>;
+  /** The database's time, in milliseconds since 1970. Throws if the table cannot be used. */
+  now(connection: SqlConnection): Promise<number>;
+  /** Removes rows that count as absent, `limit` at most; returns how many. */
+  removeAbsent(connection: SqlConnection, limit: number): Promise<number>;
+  /** Removes the rows that would expire first. */
+  removeFirst(connection: SqlConnection, limit: number): Promise<number>;
+  /** Counts all rows, and the bytes of their values. */
+  measure(connection: SqlConnection): Promise<{ readonly rows: number; readonly bytes: number }>;
+  /** Whether an error says that others were in the way (locks, deadlocks), and nothing was written. */
+  isBusy(error: unknown): boolean;
+}
+
+/** Returns the field of an error that drivers put codes in. */
+export function codeOf(error: unknown): unknown {
+  return typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
+}
+
+/** Quotes a name, with or without a schema. */
+export function quoted(name: string, quote: string): string {
+  return name
+    .split('.')
+    .map((part) => quote + part + quote)
+    .join('.');
+}

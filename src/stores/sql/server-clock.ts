@@ -1,0 +1,36 @@
+/** Milliseconds after which a sample gives way to any newer one, and after which it is not used any more. */
+const FRESH = 5_000;
+const USABLE = 60_000;
+
+/** What the server's clock says, learnt from its answers. All times are in milliseconds; local ones by `performance.now()`. */
+export class ServerClock {
+  /** `base`: what has to be added to a local time. */
+  #sample: { readonly base: number; readonly trip: number; readonly at: number } | undefined;
+
+  /**
+   * Takes a sample.
+   *
+   * @param now what the server's clock said, at some time between `sent` and `received`
+   */
+  observe(now: number, sent: number, received: number): void {
+    const trip = received - sent;
+    const kept = this.#sample;
+    // A quick answer tells more.
+    if (kept !== undefined && kept.trip < trip && received - kept.at < FRESH) return;
+    this.#sample = { base: now - received, trip, at: received };
+  }
+
+  /**
+   * Returns what the server's clock says at a local time, or less, by the duration of the round trip that told it: a deadline may be
+   * early, but never late. Undefined if nothing was learnt lately.
+   */
+  at(local: number): number | undefined {
+    if (this.#sample === undefined || performance.now() - this.#sample.at > USABLE) return undefined;
+    return this.#sample.base + local;
+  }
+
+  /** Whether the server's clock has not come to a time yet, for certain. */
+  isBefore(time: number): boolean {
+    return this.#sample !== undefined && this.#sample.base + this.#sample.trip + performance.now() < time;
+  }
+}

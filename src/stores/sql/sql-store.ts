@@ -1,0 +1,254 @@
+import { checkedKey } from '../checked-key.ts';
+import { MISSING, UNKNOWN } from '../lookups.ts';
+import type { Added, Kind, Lookup, Store, StoreCall, StoreItem } from '../store.ts';
+import { unreachable } from '../unreachable.ts';
+import { connect } from './connection.ts';
+import type { Dialect, SqlConnection, SqlItem } from './dialect.ts';
+import { dialectOf } from './dialects.ts';
+import { Gate, type GateStats } from './gate.ts';
+import type { KnexClient, SqlKnex } from './knex.ts';
+import { checkKnex, checkSqlOptions, type SqlOptions, type SqlSettings } from './options.ts';
+import { Removal } from './removal.ts';
+import { ServerClock } from './server-clock.ts';
+
+/** Rows of one statement. */
+const MAX_ROWS = 500;
+/** Bytes of values in one statement that writes: it holds the locks of its rows, and servers refuse statements of some MiB. */
+const MAX_BYTES = 1024 * 1024;
+const MAX_VALUE_BYTES = 1_000_000;
+const DAY = 24 * 60 * 60 * 1_000;
+/** Milliseconds for which a row without a ttl is kept: of those that are old an entry goes before any token. */
+const LONGEST = { token: 3_650 * DAY, entry: 30 * DAY } as const;
+/** Milliseconds that a statement waits for locks: less than what costs it the connection. */
+const LONGEST_LOCK = 900;
+const CLAIM_TIMEOUT = 1_000;
+
+/** Returned by {@link SqlStore.stats}. */
+export interface SqlStats extends GateStats {
+  /** Values that were not written, because they were over 1,000,000 bytes, even compressed. */
+  readonly tooLarge: number;
+  /** Rows that this process has removed, because they had expired or the table was too large. */
+  readonly removed: number;
+}
+
+/**
+ * Keeps tokens and entries in a table of a SQL database, for all processes of a site: PostgreSQL, MySQL or MariaDB; or in an SQLite
+ * file, for those of one machine. The store uses connections of the pool of the given Knex, which it never closes, each for one
+ * statement and outside of transactions.
+ *
+ * @example
+ * const store = new SqlStore(knex({ client: 'pg', connection }));
+ * await store.createTable();
+ * new CacheSweeper({ store });
+ */
+export class SqlStore implements Store {
+  readonly #knex: SqlKnex & { readonly client: KnexClient };
+  readonly #settings: SqlSettings;
+  readonly #dialect: Dialect;
+  readonly #clock = new ServerClock();
+  readonly #gate: Gate;
+  readonly #removal: Removal;
+  #report: (error: unknown) => void = () => {};
+  #tooLarge = 0;
+
+  /**
+   * @param knex what `knex({ client, connection })` returns
+   * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION when it is something else, or an option has an unknown name or a wrong value
+   */
+  constructor(knex: SqlKnex, options: SqlOptions = {}) {
+    this.#knex = checkKnex(knex);
+    this.#settings = checkSqlOptions(options);
+    const { client } = this.#knex;
+    const dialect = dialectOf(client.dialect, this.#settings.table);
+    this.#dialect = dialect;
+    this.#gate = new Gate(
+      {
+        acquire: () => client.acquireConnection(),
+        release: (connection) => client.releaseConnection(connection),
+        connect: (connection, timeout) => connect(this.#knex, connection, timeout),
+        isBusy: (error) => dialect.isBusy(error),
+        probe: (connection) => dialect.now(connection),
+      },
+      this.#settings.connections,
+      (error) => this.#report(unreachable(`The SQL table ${this.#settings.table}`, error)),
+    );
+    this.#removal = new Removal(this.#gate, dialect, this.#settings, {
+      take: (life) => this.#claim(life, true),
+      keep: (life) => this.#claim(life, false),
+    });
+  }
+
+  /**
+   * Makes the table, where it is not there.
+   *
+   * @throws the database's error, if it refuses
+   */
+  async createTable(): Promise<void> {
+    for (const sql of this.#dialect.schema) await this.#knex.raw(sql, []);
+  }
+
+  /** Returns the statements of {@link createTable}, each ended by a semicolon, for a migration. */
+  createTableSql(): string {
+    return this.#dialect.schema.map((sql) => `${sql};\n`).join('');
+  }
+
+  async getMany(kind: Kind, keys: readonly string[], { timeout }: StoreCall): Promise<readonly Lookup[]> {
+    const until = performance.now() + timeout;
+    const parts = chunks(
+      keys.map((key) => storedKey(kind, key)),
+      () => 0,
+    );
+    const answers = await Promise.all(parts.map((part) => this.#read(part, until)));
+    return parts.flatMap((part, i) => part.map((key) => lookupOf(key, answers[i])));
+  }
+
+  /** Does not write values over 1,000,000 bytes. */
+  async setMany(kind: Kind, items: readonly StoreItem[], call: StoreCall): Promise<readonly boolean[]> {
+    const written = await this.#writeAll(kind, items, call, false);
+    return items.map(({ key }) => written.get(storedKey(kind, key)) === true);
+  }
+
+  async addMany(kind: Kind, items: readonly StoreItem[], call: StoreCall): Promise<readonly Added[]> {
+    const written = await this.#writeAll(kind, items, call, true);
+    // Of one key twice in a batch the first may be added.
+    const told = new Set<string>();
+    return items.map(({ key }) => {
+      const isWritten = written.get(storedKey(kind, key));
+      if (isWritten === undefined) return 'unknown';
+      const isFirst = !told.has(key);
+      told.add(key);
+      return isWritten && isFirst ? 'added' : 'exists';
+    });
+  }
+
+  /** Leaves the connections to the site, whose they are. */
+  async close(): Promise<void> {
+    this.#gate.close();
+    await this.#removal.close();
+  }
+
+  /** Entries of at least this many bytes come compressed. */
+  get compressFrom(): number {
+    return this.#settings.compressFrom;
+  }
+
+  /** Called by the sweeper. The store reports a database that fails to this function. */
+  onError(report: (error: unknown) => void): void {
+    this.#report = report;
+  }
+
+  /** Returns counts since the store was made. */
+  stats(): SqlStats {
+    return { ...this.#gate.stats, tooLarge: this.#tooLarge, removed: this.#removal.removed };
+  }
+
+  #read(keys: readonly string[], until: number): Promise<ReadonlyMap<string, Uint8Array> | undefined> {
+    const run = async (connection: SqlConnection) => {
+      const sent = performance.now();
+      const { values, now } = await this.#dialect.read(connection, keys);
+      this.#clock.observe(now, sent, performance.now());
+      return values;
+    };
+    return this.#gate.run({ run, nothing: undefined, until, isVital: false, rows: keys.length, bytes: 0 });
+  }
+
+  /** Returns for each stored key whether it was written; nothing for those that may or may not have been. */
+  async #writeAll(
+    kind: Kind,
+    items: readonly StoreItem[],
+    { timeout }: StoreCall,
+    isAdd: boolean,
+  ): Promise<ReadonlyMap<string, boolean>> {
+    const until = performance.now() + timeout;
+    const isVital = kind === 'token' && !isAdd;
+    const rows = new Map<string, SqlItem>();
+    for (const { key, value, ttl } of items) {
+      const stored = storedKey(kind, key);
+      if (value.length > MAX_VALUE_BYTES) this.#tooLarge++;
+      // Of one key twice the last is set, and the first is added.
+      else if (!isAdd || !rows.has(stored)) rows.set(stored, { key: stored, value, life: lifeOf(kind, ttl) });
+    }
+    const sorted = [...rows.values()].sort((a, b) => (a.key < b.key ? -1 : 1));
+    const parts = chunks(sorted, ({ value }) => value.length);
+    const answers = await Promise.all(parts.map((part) => this.#write(part, isAdd, until, isVital)));
+    const written = new Map<string, boolean>();
+    parts.forEach((part, i) => {
+      for (const { key } of part) {
+        const keys = answers[i];
+        if (keys !== undefined) written.set(key, keys.has(key));
+      }
+    });
+    return written;
+  }
+
+  /** Returns the keys of what was written; undefined if that is not known. */
+  async #write(
+    items: readonly SqlItem[],
+    isAdd: boolean,
+    until: number,
+    isVital: boolean,
+  ): Promise<ReadonlySet<string> | undefined> {
+    const bytes = items.reduce((sum, { key, value }) => sum + key.length + value.length, 0);
+    const run = async (connection: SqlConnection) => {
+      const deadline = await this.#deadline(connection, until);
+      const patience = Math.min(until - performance.now(), LONGEST_LOCK);
+      if (patience <= 0) return undefined;
+      const written = await this.#dialect.write(connection, { items, isAdd, deadline, patience });
+      // What was not written may have come after its deadline. Only before it does that mean that another value is there.
+      if (isAdd && written.size < items.length && !this.#clock.isBefore(deadline)) return undefined;
+      this.#removal.wrote(written.size, bytes);
+      return written;
+    };
+    return this.#gate.run({ run, nothing: undefined, until, isVital, rows: items.length, bytes });
+  }
+
+  /** Returns what the database's clock will say at a time of this process, or less. */
+  async #deadline(connection: SqlConnection, until: number): Promise<number> {
+    const known = this.#clock.at(until);
+    if (known !== undefined) return known;
+    const sent = performance.now();
+    this.#clock.observe(await this.#dialect.now(connection), sent, performance.now());
+    return this.#clock.at(until) as number;
+  }
+
+  /** Writes the row that says that a process looks after the size of the table. */
+  async #claim(life: number, isAdd: boolean): Promise<boolean> {
+    const item = { key: 'c:claim', value: new Uint8Array(0), life };
+    const written = await this.#write([item], isAdd, performance.now() + CLAIM_TIMEOUT, false);
+    return written?.has(item.key) === true;
+  }
+}
+
+/** @param values undefined if they are not known */
+function lookupOf(key: string, values: ReadonlyMap<string, Uint8Array> | undefined): Lookup {
+  if (values === undefined) return UNKNOWN;
+  const value = values.get(key);
+  return value === undefined ? MISSING : { state: 'found', value };
+}
+
+function lifeOf(kind: Kind, ttl: number): number {
+  const longest = LONGEST[kind];
+  return ttl === 0 ? longest : Math.min(ttl * 1_000, LONGEST.token);
+}
+
+/** Puts the kind in front of the key, so that a token and an entry of one key are two rows. */
+function storedKey(kind: Kind, key: string): string {
+  return `${kind === 'token' ? 't' : 'e'}:${checkedKey('SqlStore', key)}`;
+}
+
+/** Cuts a list into parts for one statement each. */
+function chunks<T>(list: readonly T[], bytesOf: (one: T) => number): readonly (readonly T[])[] {
+  const parts: T[][] = [];
+  let bytes = 0;
+  for (const one of list) {
+    const part = parts.at(-1);
+    bytes += bytesOf(one);
+    if (part === undefined || part.length >= MAX_ROWS || bytes > MAX_BYTES) {
+      parts.push([one]);
+      bytes = bytesOf(one);
+    } else {
+      part.push(one);
+    }
+  }
+  return parts;
+}

@@ -1,0 +1,188 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import makeKnex, { type Knex } from 'knex';
+import Driver from 'libsql';
+import nunjucks from 'nunjucks';
+import { CacheSweeper } from 'nunjucks-cachesweeper';
+import { MemcachedStore } from 'nunjucks-cachesweeper/memcached';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { type Postgres, postgresPrograms, startPostgres } from '../orm/postgres.ts';
+import { knexOn } from '../support/knex-sqlite.mjs';
+import { sized } from '../support/long.ts';
+import { Memcached } from '../support/memcached.ts';
+
+vi.setConfig({ testTimeout: 300_000 });
+
+const root = new URL('../../', import.meta.url);
+const DYING = fileURLToPath(new URL('dying-process.mjs', import.meta.url));
+const LEVELS: readonly string[] = ['read committed', 'repeatable read', 'serializable'];
+
+let memcached: Memcached;
+beforeAll(async () => {
+  memcached = await Memcached.start();
+});
+
+/** Runs a process that saves. Returns how many places it has passed, or undefined if it died at the one that it was told. */
+function saving(order: object): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    const argument = JSON.stringify({ ...order, memcached: memcached.address });
+    const child = execFile(process.execPath, [DYING, argument], { cwd: root, timeout: 60_000 }, (error, stdout) => {
+      if (child.signalCode === 'SIGKILL') resolve(undefined);
+      else if (error) reject(error);
+      else resolve(Number(stdout));
+    });
+  });
+}
+
+/** Another process of the same site: it shows the comment, and looks into the outbox. */
+class Survivor {
+  /** Polls that have begun. */
+  polls = 0;
+  readonly sweeper: CacheSweeper;
+  readonly #knex: Knex;
+  readonly #env: nunjucks.Environment;
+
+  private constructor(knex: Knex) {
+    this.#knex = knex;
+    knex.on('query', ({ sql }: { readonly sql: string }) => {
+      if (/^SELECT id, names/.test(sql)) this.polls++;
+    });
+    const outbox = { knex, interval: '20ms' };
+    this.sweeper = new CacheSweeper({ store: new MemcachedStore(memcached.address), outbox });
+    this.#env = this.sweeper.install(new nunjucks.Environment([]));
+  }
+
+  static async setUp(knex: Knex): Promise<Survivor> {
+    await knex.raw('CREATE TABLE comments (id INTEGER PRIMARY KEY, text TEXT NOT NULL)');
+    await knex.raw("INSERT INTO comments VALUES (1, 'old')");
+    // Without a store it does not poll.
+    await new CacheSweeper({ outbox: knex }).outbox.createTable();
+    return new Survivor(knex);
+  }
+
+  async text(): Promise<string> {
+    const [row] = await this.#knex('comments').select('text').where({ id: 1 });
+    return row.text;
+  }
+
+  /** The page that a visitor gets now; its text comes from the cache if there is one. */
+  async page(): Promise<string> {
+    const comment = { type: 'Comment', id: 1, text: await this.text() };
+    const source = '{% cachesweeper comment 0 type="Comment" %}{{ comment.text }}{% endcachesweeper %}';
+    return new Promise((resolve, reject) => {
+      this.#env.renderString(source, { comment }, (error, html) => (error ? reject(error) : resolve(html ?? '')));
+    });
+  }
+
+  /** What is there now is bumped when this resolves: the first whole poll finds it, the second bumps it, and is over when a third begins. */
+  async twoPolls(): Promise<void> {
+    const { polls } = this;
+    while (this.polls < polls + 3) await sleep(5);
+  }
+
+  rows(): Promise<readonly unknown[]> {
+    return this.#knex('cachesweeper_outbox').select();
+  }
+}
+
+interface Death {
+  readonly save: string;
+  readonly level?: string;
+  readonly pg?: object;
+  readonly file?: string;
+}
+
+/**
+ * Kills a process at one place after the other, from the beginning of a save until its row is removed, and looks at the page after each death.
+ *
+ * @param gone resolves when the database does nothing more for the process
+ * @param places which of them, of how many there are. Default: all
+ */
+async function diesEverywhere(
+  survivor: Survivor,
+  death: Death,
+  gone: () => Promise<void>,
+  places: (all: number) => readonly number[],
+): Promise<void> {
+  const all = (await saving({ ...death, place: 0, text: 'alive' })) ?? expect.unreachable();
+  expect(all).toBeGreaterThan(8);
+  await survivor.twoPolls();
+  const seen = { committed: 0, not: 0 };
+  for (const place of places(all)) {
+    const before = await survivor.page();
+    const text = `died at ${place} of ${all}`;
+    await saving({ ...death, place, text });
+    await gone();
+    await survivor.twoPolls();
+    const now = await survivor.text();
+    seen[now === text ? 'committed' : 'not']++;
+    expect([text, before, text]).toContain(now);
+    expect(await survivor.page(), text).toBe(now);
+  }
+  expect(seen.committed).toBeGreaterThan(0);
+  expect(seen.not).toBeGreaterThan(0);
+}
+
+/** Every day a few: before the commit, after it, and around the bump. */
+const some = (all: number): readonly number[] => {
+  const every = Array.from({ length: all }, (_, i) => i + 1);
+  const few = [0.3, 0.5, 0.65, 0.8].map((part) => Math.ceil(all * part));
+  return sized(few, every, every);
+};
+
+describe('a process that is killed while it saves leaves no old page for longer than two polls', () => {
+  test('on SQLite', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'cachesweeper-outbox-'));
+    const file = join(folder, 'blog.db');
+    const open = () => {
+      const database = new Driver(file, { timeout: 10_000 } as never);
+      database.exec('PRAGMA journal_mode = WAL');
+      return knexOn(database);
+    };
+    const survivor = await Survivor.setUp(open());
+    await diesEverywhere(survivor, { save: 'knex', file }, async () => {}, some);
+    expect(await survivor.rows()).toEqual([]);
+    await survivor.sweeper.close();
+    rmSync(folder, { recursive: true });
+  });
+
+  const programs = postgresPrograms();
+  if (programs === undefined) {
+    test('PostgreSQL is not on this machine: it was tried on SQLite only', () => {
+      console.log('initdb and postgres were not found; apt-get install postgresql brings them');
+    });
+    return;
+  }
+
+  let server: Postgres;
+  beforeAll(async () => {
+    server = await startPostgres(programs);
+  });
+  afterAll(() => server?.stop());
+
+  // Each process of an ORM takes longer to begin than all that it does.
+  const everywhere = ['sequelize', 'typeorm'];
+  const cases = [
+    ...sized(LEVELS.slice(1, 2), LEVELS, LEVELS).map((level) => ({ save: 'knex', level })),
+    ...sized([], LEVELS, LEVELS.slice(1, 2)).flatMap((level) => everywhere.map((save) => ({ save, level }))),
+    ...sized([], everywhere, everywhere).map((save) => ({ save: `${save} alone`, level: 'read committed' })),
+  ];
+  test.each(cases)('on PostgreSQL, $save, $level', async ({ save, level }) => {
+    const database = `deaths_${save}_${level}`.replaceAll(' ', '_');
+    await server.createDatabase(database);
+    const connection = { host: server.host, user: server.user, database };
+    const knex = makeKnex({ client: 'pg', connection });
+    const survivor = await Survivor.setUp(knex);
+    const gone = async () => {
+      const alive = () => knex('pg_stat_activity').where({ application_name: 'dying' });
+      while ((await alive()).length > 0) await sleep(5);
+    };
+    await diesEverywhere(survivor, { save, level, pg: connection }, gone, some);
+    await survivor.sweeper.close();
+    await knex.destroy();
+  });
+});

@@ -1,0 +1,96 @@
+import { PrismaPg } from '@prisma/adapter-pg';
+import makeKnex, { type Knex } from 'knex';
+import pg from 'pg';
+import { Sequelize } from 'sequelize';
+import { DataSource } from 'typeorm';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { prismaDatabase } from '../../src/orm/prisma-outbox.ts';
+import { sequelizeDatabase } from '../../src/orm/sequelize-outbox.ts';
+import { typeOrmDatabase } from '../../src/orm/typeorm-outbox.ts';
+import { knexDatabase, rowsOf } from '../../src/outbox/database.ts';
+import { Statements } from '../../src/outbox/statements.ts';
+import { type Postgres, postgresPrograms, startPostgres } from '../orm/postgres.ts';
+import { generate } from '../orm/prisma/generate.ts';
+
+const programs = postgresPrograms();
+const statements = new Statements('cachesweeper_outbox', ':1');
+
+if (programs === undefined) {
+  test('PostgreSQL is not on this machine: nothing else here has its isolation levels', () => {
+    console.log('initdb and postgres were not found; apt-get install postgresql brings them');
+  });
+} else {
+  describe('where all transactions are SERIALIZABLE by default', () => {
+    let server: Postgres;
+    let knex: Knex;
+    let connection: { host: string; user: string; database: string };
+
+    beforeAll(async () => {
+      server = await startPostgres(programs);
+      connection = { host: server.host, user: server.user, database: 'strict' };
+      await server.createDatabase('strict');
+      const first = makeKnex({ client: 'pg', connection });
+      await first.raw("ALTER DATABASE strict SET default_transaction_isolation TO 'serializable'");
+      await first.destroy();
+      knex = makeKnex({ client: 'pg', connection });
+      await knex.raw('CREATE TABLE counters (id INTEGER PRIMARY KEY, value INTEGER NOT NULL)');
+      await knex.raw('INSERT INTO counters VALUES (1, 0), (2, 0)');
+      await knex.raw(statements.create);
+    });
+    afterAll(async () => {
+      await knex?.destroy();
+      await server?.stop();
+    });
+
+    /** A save that has read what another one has changed: it may be committed, as long as nobody sees what it writes too early. */
+    async function save(between: () => PromiseLike<unknown>): Promise<void> {
+      const mine = await knex.transaction();
+      await mine('counters').select().where({ id: 1 });
+      const other = await knex.transaction();
+      await other('counters').update({ value: 1 }).where({ id: 1 });
+      await other.commit();
+      await between();
+      try {
+        await mine.raw(statements.insert('saved-mine', ['Comment:=1']));
+        await mine.commit();
+      } catch (error) {
+        await mine.rollback();
+        throw error;
+      }
+      await knex.raw(statements.remove(['saved-mine']));
+    }
+
+    test('a look at the outbox makes no save fail, which one in the default level would', async () => {
+      await save(() => knexDatabase(knex).query(statements.select));
+      await expect(save(() => knex.raw(statements.select))).rejects.toMatchObject({ code: '40001' });
+    });
+
+    const level = async (database: { query(sql: string): PromiseLike<unknown> } | undefined) => {
+      const rows = rowsOf(await database?.query("SELECT current_setting('transaction_isolation') AS names"));
+      return rows[0]?.names;
+    };
+
+    test('each client looks into the outbox in READ COMMITTED', async () => {
+      const { host, user, database } = connection;
+      expect(await level(knexDatabase(knex))).toBe('read committed');
+      const options = {
+        dialect: 'postgres',
+        dialectModule: pg,
+        host,
+        username: user,
+        database,
+        logging: false,
+      } as const;
+      const sequelize = new Sequelize(options);
+      expect(await level(sequelizeDatabase(sequelize))).toBe('read committed');
+      await sequelize.close();
+      const source = await new DataSource({ type: 'postgres', host, username: user, database }).initialize();
+      expect(await level(typeOrmDatabase(source))).toBe('read committed');
+      await source.destroy();
+      const PrismaClient = await generate('postgresql');
+      const prisma = new PrismaClient({ adapter: new PrismaPg(connection) });
+      expect(await level(prismaDatabase(prisma as never, prisma.$transaction as never))).toBe('read committed');
+      await prisma.$disconnect();
+    });
+  });
+}

@@ -1,0 +1,91 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { CALL, item, opener, PostgresServer, servers, texts, using } from './support.ts';
+
+const open = opener();
+
+describe.each(servers)('%s', (_name, start) => {
+  const database = using(start);
+  let opened: ReturnType<typeof open>;
+  beforeEach(async () => {
+    opened = open(database().connect());
+    await opened.store.setMany('token', [item('a', 'old')], CALL);
+    await opened.store.getMany('token', ['a'], CALL);
+  });
+
+  test('that ended is reported once and not waited for; when it is back it is used, and knows none of the tokens of before', async () => {
+    const { store, errors } = opened;
+    await database().server.end();
+    const started = performance.now();
+    for (let i = 0; i < 20; i++) {
+      expect((await store.getMany('token', ['a'], CALL))[0]?.state).toBe('unknown');
+      expect(await store.setMany('entry', [item('e', 'x')], CALL)).toEqual([false]);
+    }
+    expect(performance.now() - started).toBeLessThan(CALL.timeout);
+    expect(await store.setMany('token', [item('a', 'lost')], { timeout: 200 })).toEqual([false]);
+    expect(errors.map(({ code }) => code)).toEqual(['CACHESWEEPER_STORE_UNREACHABLE']);
+    expect(errors[0]?.message).toMatch(/^The SQL table cachesweeper cannot be used \(.+\): what it holds is rendered/);
+    expect(store.stats()).toMatchObject({ state: 'failed' });
+    expect(store.stats().refused).toBeGreaterThan(20);
+    await database().server.start();
+    const states = new Set<string>();
+    await expect
+      .poll(async () => states.add((await store.getMany('token', ['a'], CALL))[0]?.state ?? '').has('missing'), {
+        timeout: 10_000,
+      })
+      .toBe(true);
+    // What it had acknowledged may be lost, and then what was before would be there.
+    expect(states).not.toContain('found');
+    expect(await store.addMany('token', [item('a', 'new')], CALL)).toEqual(['added']);
+    expect(await texts(open(database().connect()).store, ['a'])).toEqual(['new']);
+    expect(store.stats()).toMatchObject({ state: 'ready' });
+  });
+
+  test('that stands still costs a call its time, and after a second none; a write that was given up is not carried out', async () => {
+    const { store, errors } = opened;
+    const { server } = database();
+    server.pause();
+    try {
+      const started = performance.now();
+      expect(await store.setMany('token', [item('a', 'late')], { timeout: 100 })).toEqual([false]);
+      expect((await store.getMany('token', ['a'], { timeout: 100 }))[0]?.state).toBe('unknown');
+      expect(performance.now() - started).toBeLessThan(1_000);
+      await expect
+        .poll(async () => {
+          await store.getMany('token', ['a'], { timeout: 20 });
+          return store.stats().refused;
+        })
+        .toBeGreaterThan(0);
+      expect(errors.map(({ code }) => code)).toEqual(['CACHESWEEPER_STORE_UNREACHABLE']);
+    } finally {
+      server.resume();
+    }
+    await expect.poll(() => texts(store, ['a']).catch(() => []), { timeout: 10_000 }).toEqual(['old']);
+    // Behind anything that had been given up.
+    expect(await store.addMany('token', [item('b', 'x')], CALL)).toEqual(['added']);
+    expect(await texts(store, ['a'])).toEqual(['old']);
+  });
+});
+
+describe('PostgreSQL', () => {
+  const database = using(PostgresServer.start);
+
+  test('whose process of one connection crashes restarts without a new epoch, and has what was acknowledged', async () => {
+    const site = database().connect();
+    const { store } = open(site);
+    await store.setMany('token', [item('a', 'old')], CALL);
+    const { rows } = await database().connect().raw('SELECT pg_backend_pid() AS pid');
+    /** When the server last began anew. */
+    const begun = async (): Promise<string | undefined> => {
+      const sql = "SELECT backend_start::text AS time FROM pg_stat_activity WHERE backend_type = 'checkpointer'";
+      return (await site.raw(sql)).rows[0]?.time;
+    };
+    const before = await begun();
+    // The server of the tests writes what is committed a moment later, unless a statement asks for more.
+    await site.raw('CHECKPOINT');
+    expect(await store.setMany('token', [item('a', 'new')], CALL)).toEqual([true]);
+    process.kill(rows[0].pid, 'SIGKILL');
+    await expect.poll(() => begun().catch(() => before), { timeout: 10_000 }).not.toBe(before);
+    await expect.poll(() => texts(store, ['a']).catch(() => ['unknown']), { timeout: 10_000 }).not.toEqual(['unknown']);
+    expect(await texts(store, ['a'])).toEqual(['new']);
+  });
+});

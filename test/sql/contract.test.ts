@@ -1,0 +1,21 @@
+import type { Knex } from 'knex';
+import { SqlStore } from 'nunjucks-cachesweeper/sql';
+import { storeContract } from 'nunjucks-cachesweeper/testing';
+import { beforeAll, describe, test } from 'vitest';
+import { databases, using } from './support.ts';
+
+describe.each(databases)('on %s, the store keeps the contract', (_name, open) => {
+  const database = using(open);
+  let processes: Knex[];
+  beforeAll(() => {
+    processes = [database().connect(), database().connect()];
+  });
+  let made = 0;
+  const contract = storeContract({
+    create: () => new SqlStore(processes[made++ % 2] as Knex),
+    pass: async (seconds) => {
+      await processes[0]?.raw('UPDATE cachesweeper SET expires = expires - ?', [seconds * 1_000]);
+    },
+  });
+  test.each(contract.map((each) => [each.title, each] as const))('%s', (_title, { run }) => run());
+});
