@@ -1,7 +1,7 @@
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { slotOf } from '../../src/stores/redis/slot.ts';
 import { Redis, until } from '../support/redis.ts';
-import { CLUSTER_CLIENTS, clientOpener, type Open } from './clients.ts';
+import { CLUSTER_CLIENTS, clientOpener, kindsOf, type Open } from './clients.ts';
 import { CALL, item, shown, storeOpener } from './support.ts';
 
 const openClient = clientOpener();
@@ -53,7 +53,7 @@ test('slots are counted as the cluster counts them', async () => {
   }
 });
 
-describe.each(Object.entries<Open>(CLUSTER_CLIENTS))('over the cluster client of %s', (_name, open) => {
+describe.each(kindsOf<Open>(CLUSTER_CLIENTS))('over the cluster client of %s', (_name, open) => {
   test('tokens are on one node, entries on all, and both come back', async () => {
     const { store } = openStore(openClient(open, nodes[0]!.port));
     expect(await store.setMany('token', ITEMS, CALL)).toEqual(KEYS.map(() => true));

@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { isDeep } from '../support/long.ts';
 import { Redis, until } from '../support/redis.ts';
 import { freePort } from '../support/server-process.ts';
+import { kindsOf } from './clients.ts';
 import { CALL, item, SHORT, shown, storeOpener } from './support.ts';
 
 const openStore = storeOpener();
@@ -30,7 +30,7 @@ afterEach(() => {
   vi.doUnmock('ioredis');
 });
 
-describe.each(Object.entries(INSTALLED))('with %s installed a connection of its own', (name, install) => {
+describe.each(kindsOf(INSTALLED))('with %s installed a connection of its own', (_name, install) => {
   beforeEach(install);
 
   test('is opened at first use, and ended by close()', async () => {
@@ -57,8 +57,7 @@ describe.each(Object.entries(INSTALLED))('with %s installed a connection of its 
     expect(errors.every(({ code }) => code === 'CACHESWEEPER_STORE_UNREACHABLE')).toBe(true);
   });
 
-  // It takes a second, which two of them have every day.
-  test.runIf(isDeep || name.endsWith('5'))('is given up when the server owes an answer for a second', async () => {
+  test('is given up when the server owes an answer for a second', async () => {
     const server = await Redis.start();
     const { store } = openStore(server.url);
     await store.setMany('entry', [item('e', 'html')], CALL);
