@@ -37,10 +37,10 @@ describe.each(kindsOf(INSTALLED))('with %s installed a connection of its own', (
     const server = await Redis.start();
     const { store } = openStore(server.url);
     const clients = async () => Number(/connected_clients:(\d+)/.exec(await server.info('clients'))?.[1]) - 1;
-    expect(await clients()).toBe(0);
+    await until(async () => (await clients()) === 0);
     expect(await store.setMany('token', [item('t', 'one')], CALL)).toEqual([true]);
     expect(shown(await store.getMany('token', ['t'], CALL))).toEqual(['found one']);
-    expect(await clients()).toBe(1);
+    await until(async () => (await clients()) === 1);
     await store.close();
     await until(async () => (await clients()) === 0);
     expect(shown(await store.getMany('token', ['t'], CALL))).toEqual(['unknown']);

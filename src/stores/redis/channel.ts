@@ -195,7 +195,8 @@ export class Channel {
       };
       // After the process was blocked, timers fire before sockets are read. setImmediate lets answers that have arrived
       // come first.
-      const timer = setTimeout(() => setImmediate(end), until - performance.now());
+      // Whole milliseconds: Node keeps a list of timers for each duration.
+      const timer = setTimeout(() => setImmediate(end), Math.ceil(until - performance.now()));
       this.#waiting.add(end);
       void done.then(end);
     });
