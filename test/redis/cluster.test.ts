@@ -72,6 +72,25 @@ describe.each(kindsOf<Open>(CLUSTER_CLIENTS))('over the cluster client of %s', (
     expect(tokens).toBe(KEYS.length);
   });
 
+  test('a node that does not answer costs its own entries, and no tokens', async () => {
+    const { store } = openStore(openClient(open, nodes[0]!.port));
+    await store.setMany('token', ITEMS, CALL);
+    await store.setMany('entry', ITEMS, CALL);
+    const holder = await ownerOf(slotOf('{csw}'));
+    const away = nodes.find((node) => node !== holder) as Redis;
+    const owners = await Promise.all(KEYS.map((key) => ownerOf(slotOf(`csw:e:${key}`))));
+    const found = KEYS.map((key) => `found ${key}`);
+    away.stop();
+    try {
+      const entries = store.getMany('entry', KEYS, { timeout: 300 });
+      expect(shown(await store.getMany('token', KEYS, CALL))).toEqual(found);
+      expect(shown(await entries)).toEqual(found.map((one, i) => (owners[i] === away ? 'unknown' : one)));
+    } finally {
+      away.continue();
+    }
+    await until(async () => (await store.getMany('entry', KEYS, CALL)).every(({ state }) => state === 'found'));
+  });
+
   test('a slot that moves costs its tokens, and brings none back', async () => {
     const { store } = openStore(openClient(open, nodes[0]!.port));
     await store.setMany('token', [item('t', 'old'), item('u', 'old')], CALL);

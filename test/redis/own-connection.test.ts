@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import { Redis as IoRedis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Redis, until } from '../support/redis.ts';
 import { freePort } from '../support/server-process.ts';
@@ -55,6 +56,21 @@ describe.each(kindsOf(INSTALLED))('with %s installed a connection of its own', (
     await server.start();
     await until(async () => (await store.getMany('entry', ['e'], CALL))[0]?.state === 'missing');
     expect(errors.every(({ code }) => code === 'CACHESWEEPER_STORE_UNREACHABLE')).toBe(true);
+  });
+
+  test('says why it cannot be made, and is made when that is mended', async () => {
+    const server = await Redis.start('--requirepass', 'right');
+    const { store, errors } = openStore(`redis://:wrong@127.0.0.1:${server.port}`);
+    expect(shown(await store.getMany('token', ['t'], CALL))).toEqual(['unknown']);
+    expect(errors[0]?.message).toContain('the client is not connected: WRONGPASS');
+    const admin = new IoRedis(server.port, { password: 'right' });
+    await admin.config('SET', 'requirepass', 'wrong');
+    admin.disconnect();
+    await until(async () => (await store.getMany('token', ['t'], CALL))[0]?.state === 'missing');
+    await store.close();
+    const { store: nowhere, errors: refused } = openStore(`redis://127.0.0.1:${await freePort()}`);
+    expect(shown(await nowhere.getMany('token', ['t'], CALL))).toEqual(['unknown']);
+    expect(refused[0]?.message).toContain('ECONNREFUSED');
   });
 
   test('is given up when the server owes an answer for a second', async () => {

@@ -170,9 +170,11 @@ export class Channel {
     while (!this.#connection.isReady()) {
       if (this.#isClosed || (this.#isAway && !isVital)) return false;
       const left = until - performance.now();
-      if (left <= 0) {
+      const { trouble } = this.#connection;
+      // Bumps wait, because it may be restarting.
+      if (left <= 0 || (trouble !== undefined && !isVital)) {
         this.#isAway = true;
-        this.#fail('read', new Error('the client is not connected'));
+        this.#fail('read', new Error(`the client is not connected${trouble === undefined ? '' : `: ${trouble}`}`));
         return false;
       }
       await new Promise((resolve) => setTimeout(resolve, Math.min(POLL, left)));
