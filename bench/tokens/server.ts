@@ -21,7 +21,11 @@ export const SERVERS: Readonly<Record<string, () => Promise<TokenServer>>> = {
   Memcached: () => {
     // As root it wants to be told who to become.
     const user = process.getuid?.() === 0 ? ['-u', 'root'] : [];
-    return start('memcached', (port) => ['-l', HOST, '-p', port, ...user], (address) => `memcached://${address}`);
+    return start(
+      'memcached',
+      (port) => ['-l', HOST, '-p', port, ...user],
+      (address) => `memcached://${address}`,
+    );
   },
 };
 
@@ -56,7 +60,10 @@ function cpuOf(pid: number): number {
 function statOf(pid: string): { pid: number; parent: number; ticks: number } | undefined {
   try {
     // The name, in parentheses, may have spaces.
-    const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').replace(/^.*\) /s, '').split(' ').map(Number);
+    const fields = readFileSync(`/proc/${pid}/stat`, 'latin1')
+      .replace(/^.*\) /s, '')
+      .split(' ')
+      .map(Number);
     return { pid: Number(pid), parent: fields[1] as number, ticks: (fields[11] as number) + (fields[12] as number) };
   } catch {
     return undefined;
