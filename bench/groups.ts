@@ -11,6 +11,7 @@ import * as network from './scenarios/network.ts';
 import * as reads from './scenarios/reads.ts';
 import * as sql from './scenarios/sql.ts';
 import * as store from './scenarios/store.ts';
+import * as tokens from './scenarios/tokens.ts';
 import * as views from './scenarios/views.ts';
 
 export interface Group {
@@ -36,5 +37,6 @@ export const groups: Readonly<Record<string, Group>> = {
   views,
   alternatives,
   admission,
+  tokens,
   load,
 };

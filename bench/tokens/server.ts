@@ -1,7 +1,9 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
+import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const HOST = '127.0.0.1';
@@ -12,6 +14,8 @@ const TICKS = 100;
 export interface TokenServer {
   /** As CACHESWEEPER_STORE takes it. */
   readonly url: string;
+  /** Whether it is a process of its own, and not a file. */
+  readonly isProcess: boolean;
   /** Microseconds that its processes have computed; 0 for a file. */
   cpu(): number;
   end(): Promise<void>;
@@ -21,23 +25,80 @@ export const SERVERS: Readonly<Record<string, () => Promise<TokenServer>>> = {
   Memcached: () => {
     // As root it wants to be told who to become.
     const user = process.getuid?.() === 0 ? ['-u', 'root'] : [];
-    return start('memcached', (port) => ['-l', HOST, '-p', port, ...user], (address) => `memcached://${address}`);
+    return start(
+      'memcached',
+      (port) => ['-l', HOST, '-p', port, ...user],
+      (address) => `memcached://${address}`,
+    );
   },
+  Redis: () => {
+    const inMemory = ['--save', '', '--appendonly', 'no', '--dir', newFolder()];
+    return start(
+      'redis-server',
+      (port) => ['--bind', HOST, '--port', port, ...inMemory],
+      (address) => `redis://${address}`,
+    );
+  },
+  PostgreSQL: () => {
+    const data = newFolder();
+    const as = unprivileged();
+    if (as !== undefined) chownSync(data, as.uid, as.gid);
+    execFileSync(programOf('initdb'), ['-D', data, '-U', 'site', '--auth=trust', '--locale=C'], {
+      ...as,
+      cwd: data,
+      stdio: 'ignore',
+    });
+    const args = (port: string) => ['-D', data, '-k', data, '-h', HOST, '-p', port];
+    return start(programOf('postgres'), args, (address) => `postgres://site@${address}/postgres`, as);
+  },
+  'SQLite file': async () => ({
+    url: `sqlite:${join(newFolder(), 'cache.sqlite')}`,
+    isProcess: false,
+    cpu: () => 0,
+    end: async () => {},
+  }),
 };
+
+/** PostgreSQL refuses to run as root. */
+function unprivileged(): { uid: number; gid: number } | undefined {
+  if (process.getuid?.() !== 0) return undefined;
+  const id = (flag: string) => Number(execFileSync('id', [flag, 'nobody'], { encoding: 'utf8' }));
+  return { uid: id('-u'), gid: id('-g') };
+}
+
+/** A program of PostgreSQL, which Debian does not put into the path. */
+function programOf(name: string): string {
+  const debian = '/usr/lib/postgresql';
+  const versions = existsSync(debian) ? readdirSync(debian).map((version) => join(debian, version, 'bin', name)) : [];
+  return versions.find((path) => existsSync(path)) ?? name;
+}
+
+/** A folder that is removed with this process. */
+function newFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'cachesweeper-tokens-'));
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
 
 async function start(
   command: string,
   args: (port: string) => readonly string[],
   url: (address: string) => string,
+  as: { readonly uid?: number; readonly gid?: number } = {},
 ): Promise<TokenServer> {
   const port = await freePort();
-  const child = spawn(command, args(String(port)), { stdio: 'ignore' });
+  const child = spawn(command, args(String(port)), { ...as, stdio: 'ignore' });
   child.once('error', ({ message }) => {
     throw new Error(`the benchmark needs the command ${command}: ${message}`);
   });
   process.once('exit', () => child.kill('SIGKILL'));
   await accepting(port);
-  return { url: url(`${HOST}:${port}`), cpu: () => cpuOf(child.pid as number), end: () => ended(child) };
+  return {
+    url: url(`${HOST}:${port}`),
+    isProcess: true,
+    cpu: () => cpuOf(child.pid as number),
+    end: () => ended(child),
+  };
 }
 
 async function ended(child: ChildProcess): Promise<void> {
@@ -56,8 +117,13 @@ function cpuOf(pid: number): number {
 function statOf(pid: string): { pid: number; parent: number; ticks: number } | undefined {
   try {
     // The name, in parentheses, may have spaces.
-    const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').replace(/^.*\) /s, '').split(' ').map(Number);
-    return { pid: Number(pid), parent: fields[1] as number, ticks: (fields[11] as number) + (fields[12] as number) };
+    const fields = readFileSync(`/proc/${pid}/stat`, 'latin1')
+      .replace(/^.*\) /s, '')
+      .split(' ')
+      .map(Number);
+    // Its own in user mode and in the system, and of its children that have ended.
+    const ticks = fields.slice(11, 15).reduce((sum, count) => sum + count, 0);
+    return { pid: Number(pid), parent: fields[1] as number, ticks };
   } catch {
     return undefined;
   }
