@@ -2,8 +2,11 @@
 # Installs what the tests need and npm cannot bring, through the system's package manager, where it is missing.
 set -euo pipefail
 
+# Debian has some programs in folders of their own.
+has() { PATH=$PATH:/usr/sbin:$(printf '%s:' /usr/lib/postgresql/*/bin) command -v "$1" >/dev/null 2>&1; }
+
 need() { # command, Debian packages…
-  command -v "$1" >/dev/null 2>&1 && return 0
+  has "$1" && return 0
   local command=$1 sudo=''
   shift
   echo "tests need $command: installing $*" >&2
@@ -14,7 +17,7 @@ need() { # command, Debian packages…
   elif command -v brew >/dev/null 2>&1; then
     brew install "$1" >&2
   fi
-  command -v "$command" >/dev/null 2>&1 || {
+  has "$command" || {
     echo "tests need the command $command and it could not be installed here: install the package $1 by hand, then run npm test again" >&2
     exit 1
   }
@@ -23,6 +26,8 @@ need() { # command, Debian packages…
 [ -n "${MEMCACHED:-}" ] || need memcached memcached libsasl2-modules
 [ -n "${REDIS_SERVER:-}" ] || need redis-server redis-server
 need openssl openssl
+need postgres postgresql
+[ -z "${LONG:-}" ] || need mariadbd mariadb-server
 
 # A Chrome or Chromium that is already here serves as well; CHROMIUM names one elsewhere.
 if [ -z "${CHROMIUM:-}" ] && ! command -v google-chrome >/dev/null 2>&1; then

@@ -4,6 +4,8 @@ export type { InvalidateOptions } from './invalidation/changes.ts';
 export type { BeginOptions, SweepTransaction, TransactionOptions } from './invalidation/transaction.ts';
 export type { ModelIdentity } from './model/identity.ts';
 export { type CacheSweeperOptions, DEFAULT_PRIVATE_NAMES, type PageContext } from './options.ts';
+export type { OutboxKnex, OutboxWriter } from './outbox/database.ts';
+export type { OutboxOptions } from './outbox/options.ts';
 export { lazy } from './render/lazy.ts';
 export type { FragmentReport, RenderReport, UncachedReason } from './reporting/report.ts';
 export type { TagStats } from './reporting/stats.ts';

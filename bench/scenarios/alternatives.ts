@@ -2,7 +2,8 @@ import { CacheSweeper } from 'nunjucks-cachesweeper';
 import { type GetOrSet, IN_PROCESS, inProcess, ON_MEMCACHED, onMemcached } from '../get-or-set.ts';
 import { HOST } from '../memcached.ts';
 import { NaiveTag } from '../naive-tag.ts';
-import { asyncEnvironment, type Comment, comments, contextOf, environment, sent } from '../page.ts';
+import { asyncEnvironment, comments, contextOf, environment, sent } from '../page.ts';
+import { pageAround } from '../page-around.ts';
 import type { Made, Scenario } from '../scenario.ts';
 import { warmSite } from '../warm-site.ts';
 
@@ -81,18 +82,6 @@ function cold(): Made {
 function uncached(): Made {
   const env = environment('uncached');
   return { side: async () => sent(env.render('page.njk', context)) };
-}
-
-/** Each fragment by the cache, all at one time; a page that prints them. */
-function pageAround(cache: GetOrSet): () => Promise<number> {
-  const fragments = environment('uncached');
-  const page = environment('ready strings');
-  const fragment = (comment: Comment) =>
-    cache.getOrSet(`comment-${comment.id}`, () => fragments.render('comment.njk', { comment }));
-  return async () => {
-    const html = await Promise.all(comments.map(fragment));
-    return sent(page.render('page.njk', { ...context, html }));
-  };
 }
 
 function coldPageAround(cache: GetOrSet): Made {

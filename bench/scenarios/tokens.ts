@@ -8,67 +8,64 @@ export const scenarios: readonly Scenario[] = [];
 
 /** Fragments of a page: it reads the token of each, and two more. */
 const FRAGMENTS = [10, 50, 200] as const;
-/** Share of a core that the server is given to compute: the rest is for peaks. */
-const BUSY = 0.7;
+/** The page that is simulated. */
+const SIMULATED = 50;
+const RATES = [1_000, 10_000, 100_000] as const;
+/** Token servers that pages are shared out among, by sections of the site. */
+const SHARES = [1, 4] as const;
 const SECONDS = { full: 3, short: 1 } as const;
 
-/** Where one token server ends: what it computes for a page and a bump, and how many of them one core of it can do. */
+/** Where one token server ends: what it computes for a page and a bump, and queues in front of servers that compute as much. */
 export const rows = async (isFull: boolean): Promise<readonly Row[]> => {
   const seconds = isFull ? SECONDS.full : SECONDS.short;
   const rows: Row[] = [];
   for (const [name, start] of Object.entries(SERVERS)) {
     const server = await start();
-    for (const fragments of FRAGMENTS) rows.push(await pageRow(name, server, fragments, seconds));
-    rows.push(await bumpRow(name, server, seconds));
+    for (const fragments of FRAGMENTS) {
+      const costs = await costsOf(server, { do: 'pages', fragments, seconds });
+      rows.push(measured(`${name}: a page of ${fragments} fragments`, server, costs));
+      if (fragments === SIMULATED && server.isProcess) rows.push(...simulated(name, costs));
+    }
+    const costs = await costsOf(server, { do: 'bumps', fragments: SIMULATED, seconds });
+    rows.push(measured(`${name}: a bump of one model`, server, costs));
     await server.end();
   }
   return rows;
 };
 
-async function pageRow(name: string, server: TokenServer, fragments: number, seconds: number): Promise<Row> {
-  const costs = await costsOf(server, { do: 'pages', fragments, seconds });
-  const scenario = `${name}: tokens of a page of ${fragments} fragments`;
-  if (!server.isProcess) return alone(scenario, costs);
-  const rate = (BUSY * 1_000_000) / costs.server;
-  const late = slowest({ rate, service: costs.server }) / 1_000;
+function measured(scenario: string, { isProcess }: TokenServer, { server, site, payload, rate }: Costs): Row {
+  const kilobytes = `${(payload / 1_000).toFixed(1)} KB of keys and values`;
+  if (!isProcess) {
+    const ours = `${thousands(rate)}/s in two processes, ${kilobytes}`;
+    return { scenario, floor: 'the site’s process, which does it all', ratio: 1, ours, other: `${site.toFixed(0)} µs` };
+  }
   return {
-    scenario,
-    floor: 'rendering it in the site’s process, all hits',
-    ratio: costs.server / costs.site,
-    ours: `${costs.server.toFixed(0)} µs of the server: ${thousands(rate)} pages/s keep ${BUSY * 100} % of a core busy; 99 of 100 batches are answered in ${late.toFixed(1)} ms; ${megabits(rate * costs.payload)} of keys and tokens`,
-    other: `${costs.site.toFixed(0)} µs: ${((rate * costs.site) / 1_000_000).toFixed(1)} cores render as many`,
+    scenario: `${scenario}, in the server`,
+    floor: 'in the site’s process, all hits',
+    ratio: server / site,
+    ours: `${server.toFixed(0)} µs, ${kilobytes}`,
+    other: `${site.toFixed(0)} µs`,
   };
 }
 
-async function bumpRow(name: string, server: TokenServer, seconds: number): Promise<Row> {
-  const costs = await costsOf(server, { do: 'bumps', fragments: 50, seconds });
-  const scenario = `${name}: a bump of one model`;
-  if (!server.isProcess) return alone(scenario, costs);
-  const rate = (BUSY * 1_000_000) / costs.server;
-  return {
-    scenario,
-    floor: 'the site’s process',
-    ratio: costs.server / costs.site,
-    ours: `${costs.server.toFixed(0)} µs of the server: ${thousands(rate)} bumps/s keep ${BUSY * 100} % of a core busy`,
-    other: `${costs.site.toFixed(0)} µs`,
-  };
-}
-
-/** Without a server the site's processes do it all. */
-function alone(scenario: string, costs: Costs): Row {
-  return {
-    scenario,
-    floor: 'the site’s process, which does all of it',
-    ratio: 1,
-    ours: `${thousands(costs.rate)}/s in two processes on this machine`,
-    other: `${costs.site.toFixed(0)} µs`,
-  };
+/** Pages arrive at random, and are shared out evenly. */
+function simulated(name: string, { server, site }: Costs): readonly Row[] {
+  return RATES.flatMap((rate) =>
+    SHARES.map((servers): Row => {
+      const each = rate / servers;
+      const busy = (each * server) / 1_000_000;
+      const late = slowest({ rate: each, service: server }) / 1_000;
+      return {
+        scenario: `${name}, simulated: ${rate.toLocaleString('en')} pages/s of ${SIMULATED} fragments, ${servers} token server${servers === 1 ? '' : 's'}`,
+        floor: 'one core of each server',
+        ratio: busy,
+        ours: busy < 1 ? `99 of 100 batches are answered in ${late.toFixed(2)} ms` : 'more than that core can do',
+        other: `${((rate * site) / 1_000_000).toFixed(1)} cores render the pages`,
+      };
+    }),
+  );
 }
 
 function thousands(count: number): string {
   return Number(count.toPrecision(2)).toLocaleString('en');
-}
-
-function megabits(bytes: number): string {
-  return `${Number(((bytes * 8) / 1_000_000).toPrecision(2)).toLocaleString('en')} Mbit/s`;
 }

@@ -43,6 +43,8 @@ function dialectOf({ client }: OutboxKnex): string | undefined {
 export function isOutboxKnex(value: unknown): value is OutboxKnex {
   const knex = value as OutboxKnex | null | undefined;
   if (typeof knex?.raw !== 'function' || typeof knex.transaction !== 'function') return false;
+  // A transaction ends, and the polls go on.
+  if ((knex as { readonly isTransaction?: unknown }).isTransaction === true) return false;
   return dialectOf(knex) !== undefined;
 }
 

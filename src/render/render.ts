@@ -117,8 +117,8 @@ export class Render {
   readonly #asked: PageContext;
   #enabled: boolean | undefined;
   #vary: string | undefined;
-  /** Tokens of what its bodies show, each with the pass that has read it. */
-  readonly #bodyTokens = new Map<string, { readonly token: Token; readonly readIn: Pass }>();
+  /** Tokens of what its bodies show, each with the number of the pass that has read it. */
+  readonly #bodyTokens = new Map<string, { readonly token: Token; readonly pass: number }>();
   readonly #lazyCalls = new Map<unknown, Map<string, never>>();
   readonly #objectNumbers = new Map<object | symbol, number>();
 
@@ -220,6 +220,7 @@ export class Render {
     this.handed.clear();
     this.shapes.clear();
     this.records.clear();
+    this.#bodyTokens.clear();
     this.pass = new Pass();
   }
 
@@ -250,8 +251,8 @@ export class Render {
     const token = this.reader.token(name);
     if (typeof token !== 'string') return token;
     const before = this.#bodyTokens.get(name);
-    if (before !== undefined && before.readIn !== this.pass) return before.token;
-    this.#bodyTokens.set(name, { token, readIn: this.pass });
+    if (before !== undefined && before.pass !== this.passes) return before.token;
+    this.#bodyTokens.set(name, { token, pass: this.passes });
     return token;
   }
 

@@ -70,7 +70,10 @@ describe.each(frameworks)('%s', (name, start) => {
       const view = await madeView(
         running,
         clock,
-        (call, content) => call.send(`${content} ${call.header('x-theme') ?? ''}`.trim()),
+        (call, content) => {
+          if (content === 'broken') call.status(500);
+          call.send(`${content} ${call.header('x-theme') ?? ''}`.trim());
+        },
         { options: { ttl: TTL / 1_000, stale: '1m', ...options }, given, requests: headers },
       );
       const { gates, state, sweeper, site } = view;
@@ -144,6 +147,22 @@ describe.each(frameworks)('%s', (name, start) => {
       await until(2);
       open();
       expect(await Promise.all(answers)).toEqual(['200 new miss', '200 new miss']);
+    });
+
+    test('a handler that fails fails its own request, and the next one makes the view, while the others get it as it was', async () => {
+      const { visit, until, gates, state } = await expired();
+      state.content = 'broken';
+      const failing = visit();
+      await until(1);
+      expect(await visit()).toBe('200 old hit');
+      gates[0]?.open();
+      expect(await failing).toContain('500 broken');
+      state.content = 'new';
+      const maker = visit();
+      await until(2);
+      expect(await visit()).toBe('200 old hit');
+      gates[1]?.open();
+      expect(await maker).toBe('200 new miss');
     });
 
     test.each([

@@ -13,6 +13,23 @@ export interface OrmWithOutbox<Tx> extends Orm<Tx> {
   update(values: { readonly text?: string; readonly slug?: string }): Promise<unknown>;
 }
 
+/** Opens a database whose site has an outbox, and is the only one to look into it: to try all kinds of writes with one. */
+export async function openWithOutbox<O extends Pick<Orm<never>, 'site' | 'reset' | 'load'>>(
+  open: (site: OrmSite) => Promise<O>,
+): Promise<O> {
+  const orm = await open(new OrmSite({ store: new TestingStore(), timeout: '10s', outbox: { interval: '1h' } }));
+  const reset = orm.reset.bind(orm);
+  orm.reset = async () => {
+    // One of the writes drops all tables.
+    await orm.site.sweeper.outbox.createTable();
+    await reset();
+  };
+  // Names that have no token yet count as bumped when they are asked for.
+  await orm.reset();
+  await orm.site.render(await orm.load());
+  return orm;
+}
+
 const stop = new Error('stop');
 const BLOCKED = () => ({ outcome: 'unknown' as const });
 
@@ -31,7 +48,7 @@ export function outboxSuite<Tx>(
     beforeAll(async () => {
       store = new TestingStore();
       // It polls so seldom that it never does in a test: what stays is for another process.
-      orm = await open(new OrmSite({ store, outbox: { interval: '1h' } }));
+      orm = await open(new OrmSite({ store, timeout: '10s', outbox: { interval: '1h' } }));
     });
     afterAll(async () => {
       await orm?.site.sweeper.close();
@@ -51,7 +68,11 @@ export function outboxSuite<Tx>(
         transaction: (run: (trx: { raw: typeof raw }) => Promise<unknown>) => run({ raw }),
         client: { dialect, pool: {} },
       };
-      survivor = new OrmSite({ store: new TestingStore({ shared: store }), outbox: { knex, interval: '10ms' } });
+      survivor = new OrmSite({
+        store: new TestingStore({ shared: store }),
+        timeout: '10s',
+        outbox: { knex, interval: '10ms' },
+      });
       survivor.now = orm.site.now;
       await survivor.render(await orm.load());
       await survivor.sweeper.idle();

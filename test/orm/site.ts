@@ -30,10 +30,12 @@ export class OrmSite {
   readonly #env: nunjucks.Environment;
   readonly #uncached: nunjucks.Environment;
   #ran: string[] = [];
+  readonly #hasStore: boolean;
   /** What is in the database, as far as helpers of the site know. */
   #rows: Page = { articles: [], comments: [], tags: [] };
 
   constructor(options: CacheSweeperOptions = {}) {
+    this.#hasStore = options.store !== undefined;
     this.sweeper = new CacheSweeper({
       now: () => this.now,
       onError: (error) => this.errors.push(error),
@@ -58,7 +60,8 @@ export class OrmSite {
     this.#ran = [];
     this.#rows = rows;
     const html = await renderPage(this.#env, 'page.njk', rows);
-    return { html, ran: this.#ran.sort() };
+    // With a store a body may run again in a later pass.
+    return { html, ran: [...(this.#hasStore ? new Set(this.#ran) : this.#ran)].sort() };
   }
 
   /** What the page should look like. */

@@ -31,6 +31,13 @@ describe('the option outbox', () => {
     expect(() => new CacheSweeper({ outbox: oracle as never })).toThrow(/outbox/);
   });
 
+  test('refuses a transaction of Knex, which ends', async () => {
+    const trx = await blog.knex.transaction();
+    expect(() => new CacheSweeper({ outbox: trx })).toThrow(/outbox: expected/);
+    expect(() => new CacheSweeper({ outbox: { knex: trx } })).toThrow(/outbox knex: expected/);
+    await trx.rollback();
+  });
+
   test('takes a Knex instance as it is, by its types as well', () => {
     const knex = makeKnex({ client: 'pg' });
     expect(new CacheSweeper({ outbox: knex }).outbox.createTableSql).toBe(

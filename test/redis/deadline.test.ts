@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Channel } from '../../src/stores/redis/channel.ts';
-import type { Argument } from '../../src/stores/redis/clients.ts';
+import type { Argument, Command } from '../../src/stores/redis/clients.ts';
 import type { Connection } from '../../src/stores/redis/connection.ts';
 import { TokenCommands } from '../../src/stores/redis/token-commands.ts';
 import { runs } from '../support/long.ts';
@@ -27,7 +27,7 @@ class SkewedServer implements Connection {
   renew = () => {};
   close = () => {};
 
-  async send(_key: string, [, , count, ...rest]: readonly Argument[]): Promise<unknown> {
+  async send(_key: string, _command: Command, [, count, ...rest]: readonly Argument[]): Promise<unknown> {
     await sleep(this.#there);
     const now = Math.floor(performance.now() + this.skew);
     const [id, deadline] = rest.slice(Number(count));

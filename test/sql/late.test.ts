@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { connect } from '../../src/stores/sql/connection.ts';
 import { dialectOf } from '../../src/stores/sql/dialects.ts';
 import { checkKnex } from '../../src/stores/sql/options.ts';
-import { sized } from '../support/long.ts';
+import { isDeep, sized } from '../support/long.ts';
 import { CALL, databases, item, opener, texts, using } from './support.ts';
 
 const open = opener();
@@ -51,9 +51,23 @@ describe.each(databases)('on %s', (name, start) => {
       // A write of the same connections comes behind it.
       expect(await store.setMany('token', [item('next', 'x')], CALL)).toEqual([true]);
       expect(await site('cachesweeper').where({ k: 't:held' }).first('value')).toEqual(before);
+      // The database gives up as well: no statement waits on.
+      if (name !== 'MariaDB') await expect.poll(() => store.stats().busy).toBeGreaterThan(0);
       expect(errors).toEqual([]);
     },
   );
+
+  test('a lock that is held for longer than a second is no failure of the database', async () => {
+    if (!isDeep) return;
+    const { store, errors } = open(site);
+    await store.setMany('token', [item('held', 'old')], CALL);
+    await locked('held', async () => {
+      expect(await store.setMany('token', [item('held', 'late')], { timeout: 1_500 })).toEqual([false]);
+      expect(await texts(store, ['held'])).toEqual(['old']);
+    });
+    expect(await store.setMany('token', [item('held', 'new')], CALL)).toEqual([true]);
+    expect(errors).toEqual([]);
+  });
 
   test('a statement that gets its lock after its deadline writes nothing, whether the row was there before or not', async () => {
     if (name === 'an SQLite file') return; // It never waits for a lock: it tries again, with the same deadline.

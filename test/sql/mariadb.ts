@@ -5,6 +5,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createConnection } from 'mysql2/promise';
 
+/** In no folder of other users' PATH. */
+const DEBIAN = '/usr/sbin/mariadbd';
+
 /** A MariaDB of its own, reached through a socket in its folder. It has no users: everybody may do everything. */
 export class MariaDb {
   readonly #folder = mkdtempSync(join(tmpdir(), 'cachesweeper-maria-'));
@@ -27,7 +30,7 @@ export class MariaDb {
     ];
     // As root it wants to be told who to become.
     if (process.getuid?.() === 0) args.push('--user=root');
-    const child = spawn('mariadbd', args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    const child = spawn(existsSync(DEBIAN) ? DEBIAN : 'mariadbd', args, { stdio: ['ignore', 'ignore', 'pipe'] });
     this.#process = child;
     let said = '';
     child.stderr?.on('data', (data) => {

@@ -1,4 +1,4 @@
-import type { Argument } from './clients.ts';
+import type { Argument, Command } from './clients.ts';
 import { type Connection, connectionOf } from './connection.ts';
 
 /** Time limit for connecting, in milliseconds. */
@@ -68,9 +68,9 @@ export class OwnConnection implements Connection {
     return false;
   }
 
-  async send(key: string, args: readonly Argument[]): Promise<unknown> {
+  async send(key: string, command: Command, args: readonly Argument[]): Promise<unknown> {
     if (this.#opened === undefined) throw new Error('not connected');
-    return this.#opened.connection.send(key, args);
+    return this.#opened.connection.send(key, command, args);
   }
 
   /** Gives the connection up: a network may have lost it without telling. */

@@ -6,6 +6,8 @@ import { sizes } from './sizes.ts';
 const CLOCK = 'UNIX_TIMESTAMP(SYSDATE(3)) * 1000';
 /** Lock wait timeout, deadlock, statement timeout (MariaDB, MySQL), interrupted. */
 const BUSY: readonly unknown[] = [1205, 1213, 1969, 3024, 1317];
+/** Whether it is a replica: of MySQL, or of Aurora. */
+const STANDBY = '@@read_only OR @@innodb_read_only';
 const LARGEST_RANDOM = 2 ** 47;
 /** The first write of a process takes two or three, and the first after the server was started again. */
 const MAX_TRIES = 3;
@@ -36,7 +38,7 @@ export class MysqlDialect implements Dialect {
   async read(connection: SqlConnection, keys: readonly string[]): Promise<SqlRead> {
     const rows = await connection.query(
       `SELECT c.now, c.standby, c.epoch, t.k, t.value
-       FROM (SELECT ${CLOCK} AS now, @@read_only AS standby, ${this.#epoch} AS epoch) c
+       FROM (SELECT ${CLOCK} AS now, ${STANDBY} AS standby, ${this.#epoch} AS epoch) c
        LEFT JOIN ${this.#table} t ON t.k IN (${'?,'.repeat(keys.length - 1)}?) AND t.expires > c.now AND t.epoch = c.epoch`,
       keys,
     );
@@ -63,7 +65,7 @@ export class MysqlDialect implements Dialect {
 
   async now(connection: SqlConnection): Promise<number> {
     const [row] = await connection.query(
-      `SELECT ${CLOCK} AS now, @@read_only AS standby, (SELECT count(*) FROM ${this.#table} WHERE k = '') AS used`,
+      `SELECT ${CLOCK} AS now, ${STANDBY} AS standby, (SELECT count(*) FROM ${this.#table} WHERE k = '') AS used`,
     );
     if (Number(row?.standby) !== 0) throw new Error('it is read-only');
     return Number(row?.now);
@@ -83,7 +85,10 @@ export class MysqlDialect implements Dialect {
   }
 
   isBusy(error: unknown): boolean {
-    return typeof error === 'object' && error !== null && 'errno' in error && BUSY.includes(error.errno);
+    if (!(error instanceof Error)) return false;
+    // Knex has asked the server to end the statement, which has answered: it waited for a lock, for nothing else takes so long.
+    if (error.name === 'KnexTimeoutError') return true;
+    return 'errno' in error && BUSY.includes(error.errno);
   }
 
   async #insert(connection: SqlConnection, { items, isAdd, deadline }: SqlWrite, nonce: number): Promise<void> {

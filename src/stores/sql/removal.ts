@@ -6,6 +6,8 @@ import type { Gate } from './gate.ts';
 const INTERVAL = 60_000;
 /** Milliseconds between two looks at one that much is written to. */
 const SHORTEST = 1_000;
+/** Milliseconds for which no other process looks when one has begun, and does not say that it is done. */
+const CLAIMED = 30_000;
 /** Share of a limit that a process may write before it looks. */
 const SHARE = 1 / 20;
 /** Share of a limit that is left when the table was over it. */
@@ -22,6 +24,14 @@ export interface Limits {
   readonly maxBytes: number;
 }
 
+/** Says which process looks. */
+export interface Claim {
+  /** Asks whether this process is to look, and no other for so many milliseconds. */
+  take(life: number): Promise<boolean>;
+  /** Says for how many milliseconds more no other is to look. */
+  keep(life: number): Promise<unknown>;
+}
+
 /**
  * Keeps the table within its limits, beside the pages: removes what has expired, and what would expire first where there is too much. It
  * begins with the first write, looks once a minute, and once a second while a process has written a twentieth of a limit.
@@ -30,7 +40,7 @@ export class Removal {
   readonly #gate: Gate;
   readonly #dialect: Dialect;
   readonly #limits: Limits;
-  readonly #claim: (life: number) => Promise<boolean>;
+  readonly #claim: Claim;
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
   #removing: Promise<void> | undefined;
@@ -40,8 +50,7 @@ export class Removal {
   #nextAt = 0;
   #removed = 0;
 
-  /** @param claim asks whether this process is to look, and no other for so many milliseconds */
-  constructor(gate: Gate, dialect: Dialect, limits: Limits, claim: (life: number) => Promise<boolean>) {
+  constructor(gate: Gate, dialect: Dialect, limits: Limits, claim: Claim) {
     this.#gate = gate;
     this.#dialect = dialect;
     this.#limits = limits;
@@ -80,10 +89,11 @@ export class Removal {
 
   async #removeIfClaimed(): Promise<void> {
     this.#nextAt = performance.now() + SHORTEST;
-    if (!(await this.#claim(SHORTEST))) return;
+    if (!(await this.#claim.take(CLAIMED))) return;
     this.#rows = 0;
     this.#bytes = 0;
     await this.#remove();
+    await this.#claim.keep(SHORTEST);
   }
 
   async #remove(): Promise<void> {

@@ -19,6 +19,8 @@ const MAX_VALUE_BYTES = 1_000_000;
 const DAY = 24 * 60 * 60 * 1_000;
 /** Milliseconds for which a row without a ttl is kept: of those that are old an entry goes before any token. */
 const LONGEST = { token: 3_650 * DAY, entry: 30 * DAY } as const;
+/** Milliseconds that a statement waits for locks: less than what costs it the connection. */
+const LONGEST_LOCK = 900;
 const CLAIM_TIMEOUT = 1_000;
 
 /** Returned by {@link SqlStore.stats}. */
@@ -70,7 +72,10 @@ export class SqlStore implements Store {
       this.#settings.connections,
       (error) => this.#report(unreachable(`The SQL table ${this.#settings.table}`, error)),
     );
-    this.#removal = new Removal(this.#gate, dialect, this.#settings, (life) => this.#claim(life));
+    this.#removal = new Removal(this.#gate, dialect, this.#settings, {
+      take: (life) => this.#claim(life, true),
+      keep: (life) => this.#claim(life, false),
+    });
   }
 
   /**
@@ -89,19 +94,12 @@ export class SqlStore implements Store {
 
   async getMany(kind: Kind, keys: readonly string[], { timeout }: StoreCall): Promise<readonly Lookup[]> {
     const until = performance.now() + timeout;
-    const stored = keys.map((key) => storedKey(kind, key));
-    const parts = chunks([...new Set(stored)], () => 0);
+    const parts = chunks(
+      keys.map((key) => storedKey(kind, key)),
+      () => 0,
+    );
     const answers = await Promise.all(parts.map((part) => this.#read(part, until)));
-    const found = new Map<string, Lookup>();
-    parts.forEach((part, i) => {
-      const values = answers[i];
-      for (const key of part) {
-        const value = values?.get(key);
-        if (value !== undefined) found.set(key, { state: 'found', value });
-        else if (values !== undefined) found.set(key, MISSING);
-      }
-    });
-    return stored.map((key) => found.get(key) ?? UNKNOWN);
+    return parts.flatMap((part, i) => part.map((key) => lookupOf(key, answers[i])));
   }
 
   /** Does not write values over 1,000,000 bytes. */
@@ -193,7 +191,7 @@ export class SqlStore implements Store {
     const bytes = items.reduce((sum, { key, value }) => sum + key.length + value.length, 0);
     const run = async (connection: SqlConnection) => {
       const deadline = await this.#deadline(connection, until);
-      const patience = until - performance.now();
+      const patience = Math.min(until - performance.now(), LONGEST_LOCK);
       if (patience <= 0) return undefined;
       const written = await this.#dialect.write(connection, { items, isAdd, deadline, patience });
       // What was not written may have come after its deadline. Only before it does that mean that another value is there.
@@ -213,12 +211,19 @@ export class SqlStore implements Store {
     return this.#clock.at(until) as number;
   }
 
-  /** Asks to be the one that looks after the size of the table. */
-  async #claim(life: number): Promise<boolean> {
+  /** Writes the row that says that a process looks after the size of the table. */
+  async #claim(life: number, isAdd: boolean): Promise<boolean> {
     const item = { key: 'c:claim', value: new Uint8Array(0), life };
-    const written = await this.#write([item], true, performance.now() + CLAIM_TIMEOUT, false);
+    const written = await this.#write([item], isAdd, performance.now() + CLAIM_TIMEOUT, false);
     return written?.has(item.key) === true;
   }
+}
+
+/** @param values undefined if they are not known */
+function lookupOf(key: string, values: ReadonlyMap<string, Uint8Array> | undefined): Lookup {
+  if (values === undefined) return UNKNOWN;
+  const value = values.get(key);
+  return value === undefined ? MISSING : { state: 'found', value };
 }
 
 function lifeOf(kind: Kind, ttl: number): number {

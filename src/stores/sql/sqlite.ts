@@ -24,8 +24,14 @@ export class SqliteDialect implements Dialect {
 
   async read(connection: SqlConnection, keys: readonly string[]): Promise<SqlRead> {
     const now = Date.now();
-    const rows = await connection.query(this.#readSql(keys.length), [...keys, now, this.#epoch]);
-    return { values: new Map(rows.map(({ k, value }) => [k as string, bytesOf(value)])), now };
+    // One text for any number of keys, so that it is prepared once.
+    const rows = await connection.query(
+      `SELECT k, value FROM ${this.#table} WHERE k IN (SELECT value FROM json_each(?)) AND expires > ? AND epoch = ?`,
+      [JSON.stringify(keys), now, this.#epoch],
+    );
+    const values = new Map<string, Uint8Array>();
+    for (const { k, value } of rows) values.set(k as string, bytesOf(value));
+    return { values, now };
   }
 
   async write(connection: SqlConnection, { items, isAdd, deadline }: SqlWrite): Promise<ReadonlySet<string>> {
@@ -65,10 +71,6 @@ export class SqliteDialect implements Dialect {
   isBusy(error: unknown): boolean {
     const code = codeOf(error);
     return typeof code === 'string' && /^SQLITE_(BUSY|LOCKED)/.test(code);
-  }
-
-  #readSql(count: number): string {
-    return `SELECT k, value FROM ${this.#table} WHERE k IN (${'?,'.repeat(count - 1)}?) AND expires > ? AND epoch = ?`;
   }
 
   async #remove(connection: SqlConnection, which: string, limit: number): Promise<number> {

@@ -1,17 +1,17 @@
-import type Driver from 'libsql';
+import type { Knex } from 'knex';
 import type { CacheSweeper } from 'nunjucks-cachesweeper';
 
-// docs: An outbox
-/** In the transaction of the write: what must be invalidated, even if this process dies right after COMMIT. */
-export function remember(db: Driver.Database, type: string, id: number | bigint): void {
-  db.prepare('INSERT INTO outbox (type, id) VALUES (?, ?)').run(type, String(id));
+export async function addComment(knex: Knex, sweeper: CacheSweeper, articleId: number, text: string): Promise<void> {
+  // docs: An outbox
+  await sweeper.transaction((t) =>
+    knex.transaction(async (trx) => {
+      const [id] = await trx('comments').insert({ articleId, text });
+      t.invalidateCacheFor([
+        { type: 'Comment', id },
+        { type: 'Article', id: articleId },
+      ]);
+      await t.writeOutbox(trx); // the last statement
+    }),
+  );
+  // docs end
 }
-
-/** After the commit, at every start and every few seconds, in any process. */
-export async function drain(db: Driver.Database, sweeper: CacheSweeper): Promise<void> {
-  const select = db.prepare('SELECT rowid AS place, type, id FROM outbox ORDER BY rowid LIMIT 1000');
-  const rows = select.all() as { place: number; type: string; id: string }[];
-  await sweeper.invalidateCacheFor(rows.map(({ type, id }) => ({ type, id }))); // if it rejects, they stay
-  for (const { place } of rows) db.prepare('DELETE FROM outbox WHERE rowid = ?').run(place);
-}
-// docs end

@@ -1,6 +1,8 @@
 import { rmSync } from 'node:fs';
 import { PrismaLibSql } from '@prisma/adapter-libsql';
 import { beforeAll } from 'vitest';
+import { isDeep } from '../../support/long.ts';
+import { openWithOutbox } from '../outbox.ts';
 import { ormSuite } from '../suite.ts';
 import { Database, writesOfPrisma } from './database.ts';
 import { generate, type PrismaClientClass } from './generate.ts';
@@ -13,13 +15,28 @@ beforeAll(async () => {
   PrismaClient = await generate('sqlite');
 });
 
+const client = () => {
+  for (const end of ['', '-wal', '-shm']) rmSync(file + end, { force: true });
+  return new PrismaClient({ adapter: new PrismaLibSql({ url: `file:${file}` }) });
+};
+
 ormSuite('Prisma on SQLite', {
   heading: 'Prisma',
   writes: writesOfPrisma(() => database),
   begins: false,
   open: async () => {
-    for (const end of ['', '-wal', '-shm']) rmSync(file + end, { force: true });
-    database = await Database.open(new PrismaClient({ adapter: new PrismaLibSql({ url: `file:${file}` }) }));
+    database = await Database.open(client());
     return database;
   },
 });
+
+if (isDeep)
+  ormSuite('Prisma on SQLite, with an outbox', {
+    heading: 'Prisma',
+    writes: writesOfPrisma(() => database),
+    begins: false,
+    open: async () => {
+      database = await openWithOutbox((site) => Database.open(client(), false, {}, site));
+      return database;
+    },
+  });

@@ -1,3 +1,5 @@
+import { isDeep } from '../../support/long.ts';
+import { openWithOutbox } from '../outbox.ts';
 import { ormSuite } from '../suite.ts';
 import { Database, writesOfSequelize } from './database.ts';
 
@@ -12,3 +14,14 @@ ormSuite('Sequelize on SQLite', {
     return database;
   },
 });
+
+if (isDeep)
+  ormSuite('Sequelize on SQLite, with an outbox', {
+    heading: 'Sequelize',
+    writes: writesOfSequelize(() => database),
+    begins: true,
+    open: async () => {
+      database = await openWithOutbox((site) => Database.open({}, {}, site));
+      return database;
+    },
+  });
