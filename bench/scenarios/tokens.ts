@@ -13,30 +13,41 @@ const SIMULATED = 50;
 const RATES = [1_000, 10_000, 100_000] as const;
 /** Token servers that pages are shared out among, by sections of the site. */
 const SHARES = [1, 4] as const;
-const SECONDS = { full: 3, short: 1 } as const;
+/** Measured so often: the least counts, because whatever else the machine does makes it more. */
+const ROUNDS = { full: 5, short: 3 } as const;
+const SECONDS = 2;
 
 /** Where one token server ends: what it computes for a page and a bump, and queues in front of servers that compute as much. */
 export const rows = async (isFull: boolean): Promise<readonly Row[]> => {
-  const seconds = isFull ? SECONDS.full : SECONDS.short;
+  const rounds = isFull ? ROUNDS.full : ROUNDS.short;
   const rows: Row[] = [];
   for (const [name, start] of Object.entries(SERVERS)) {
     const server = await start();
     for (const fragments of FRAGMENTS) {
-      const costs = await costsOf(server, { do: 'pages', fragments, seconds });
+      const costs = await least(rounds, () => costsOf(server, { do: 'pages', fragments, seconds: SECONDS }));
       rows.push(measured(`${name}: a page of ${fragments} fragments`, server, costs));
       if (fragments === SIMULATED && server.isProcess) rows.push(...simulated(name, costs));
     }
-    const costs = await costsOf(server, { do: 'bumps', fragments: SIMULATED, seconds });
+    const costs = await least(rounds, () => costsOf(server, { do: 'bumps', fragments: SIMULATED, seconds: SECONDS }));
     rows.push(measured(`${name}: a bump of one model`, server, costs));
     await server.end();
   }
   return rows;
 };
 
+async function least(rounds: number, measure: () => Promise<Costs>): Promise<Costs> {
+  let best = await measure();
+  for (let i = 1; i < rounds; i++) {
+    const costs = await measure();
+    if (costs.site + costs.server < best.site + best.server) best = costs;
+  }
+  return best;
+}
+
 function measured(scenario: string, { isProcess }: TokenServer, { server, site, payload, rate }: Costs): Row {
   const kilobytes = `${(payload / 1_000).toFixed(1)} KB of keys and values`;
   if (!isProcess) {
-    const ours = `${thousands(rate)}/s in two processes, ${kilobytes}`;
+    const ours = `${thousands(rate)}/s in two processes`;
     return { scenario, floor: 'the site’s process, which does it all', ratio: 1, ours, other: `${site.toFixed(0)} µs` };
   }
   return {

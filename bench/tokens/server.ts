@@ -7,21 +7,20 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const HOST = '127.0.0.1';
-/** Linux counts processor time in so many parts of a second. */
-const TICKS = 100;
 
 /** A store that a site of several processes reads its tokens from. */
 export interface TokenServer {
   /** As CACHESWEEPER_STORE takes it. */
   readonly url: string;
-  /** Whether it is a process of its own, and not a file. */
+  /** Whether it is a process of its own, and not a file or nothing. */
   readonly isProcess: boolean;
-  /** Microseconds that its processes have computed; 0 for a file. */
+  /** Microseconds that its processes have computed; 0 without any. */
   cpu(): number;
   end(): Promise<void>;
 }
 
 export const SERVERS: Readonly<Record<string, () => Promise<TokenServer>>> = {
+  'no store': async () => withoutServer('memory'),
   Memcached: () => {
     // As root it wants to be told who to become.
     const user = process.getuid?.() === 0 ? ['-u', 'root'] : [];
@@ -51,13 +50,12 @@ export const SERVERS: Readonly<Record<string, () => Promise<TokenServer>>> = {
     const args = (port: string) => ['-D', data, '-k', data, '-h', HOST, '-p', port];
     return start(programOf('postgres'), args, (address) => `postgres://site@${address}/postgres`, as);
   },
-  'SQLite file': async () => ({
-    url: `sqlite:${join(newFolder(), 'cache.sqlite')}`,
-    isProcess: false,
-    cpu: () => 0,
-    end: async () => {},
-  }),
+  'SQLite file': async () => withoutServer(`sqlite:${join(newFolder(), 'cache.sqlite')}`),
 };
+
+function withoutServer(url: string): TokenServer {
+  return { url, isProcess: false, cpu: () => 0, end: async () => {} };
+}
 
 /** PostgreSQL refuses to run as root. */
 function unprivileged(): { uid: number; gid: number } | undefined {
@@ -107,25 +105,33 @@ async function ended(child: ChildProcess): Promise<void> {
   await gone;
 }
 
-/** Microseconds that a process and its children have computed. */
+/** Microseconds that a process and its children have computed, in all their threads that have not ended. */
 function cpuOf(pid: number): number {
-  const processes = readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) ? (statOf(name) ?? []) : []));
-  const family = processes.filter((one) => one.pid === pid || one.parent === pid);
-  return family.reduce((sum, { ticks }) => sum + ticks, 0) * (1_000_000 / TICKS);
+  const family = readdirSync('/proc').filter((name) => name === String(pid) || parentOf(name) === pid);
+  return family.reduce((sum, each) => sum + nanosecondsOf(each), 0) / 1_000;
 }
 
-function statOf(pid: string): { pid: number; parent: number; ticks: number } | undefined {
-  try {
-    // The name, in parentheses, may have spaces.
-    const fields = readFileSync(`/proc/${pid}/stat`, 'latin1')
+function parentOf(pid: string): number | undefined {
+  if (!/^\d+$/.test(pid)) return undefined;
+  // The name, in parentheses, may have spaces.
+  return Number(
+    read(`/proc/${pid}/stat`)
       .replace(/^.*\) /s, '')
-      .split(' ')
-      .map(Number);
-    // Its own in user mode and in the system, and of its children that have ended.
-    const ticks = fields.slice(11, 15).reduce((sum, count) => sum + count, 0);
-    return { pid: Number(pid), parent: fields[1] as number, ticks };
+      .split(' ')[1],
+  );
+}
+
+function nanosecondsOf(pid: string): number {
+  const threads = readdirSync(`/proc/${pid}/task`);
+  return threads.reduce((sum, thread) => sum + Number(read(`/proc/${pid}/task/${thread}/schedstat`).split(' ')[0]), 0);
+}
+
+/** What a file of the system holds; nothing if its process has ended meanwhile. */
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'latin1');
   } catch {
-    return undefined;
+    return '';
   }
 }
 
