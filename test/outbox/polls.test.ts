@@ -162,6 +162,34 @@ test('a removal that fails is tried again by the next poll', async () => {
   expect([ids(), blog.errors]).toEqual([[], []]);
 });
 
+test('a removal that has no answer holds up nothing: its row may be locked by a process that is stopped', async () => {
+  const sweeper = await polling();
+  const raw = blog.knex.raw.bind(blog.knex);
+  const waiting: (() => void)[] = [];
+  const hanging = (sql: string) =>
+    sql.startsWith('DELETE') ? new Promise<void>((resolve) => waiting.push(resolve)) : raw(sql);
+  blog.knex.raw = hanging as never;
+  blog.insert('saved-1', 'Comment:=1');
+  await poll(2);
+  blog.insert('saved-2', 'Comment:=2');
+  await poll(3);
+  expect([blog.bumped, waiting.length]).toEqual([['Comment:=1', 'Comment:=2'], 1]);
+  blog.knex.raw = raw as never;
+  waiting[0]?.();
+  await sweeper.idle();
+  expect(ids()).toEqual(['saved-1']); // its DELETE was answered by the test
+});
+
+test('many rows of saves under way, bumped for a minute, hide no others behind them', async () => {
+  await polling();
+  blog.database.exec('BEGIN');
+  for (let i = 0; i < 1_000; i++) blog.insert(`saving-${String(i).padStart(4, '0')}`, 'Slow');
+  blog.insert('saving-9999', 'Comment');
+  blog.database.exec('COMMIT');
+  await poll(2);
+  expect(blog.bumped).toContain('Comment');
+});
+
 test('a closed sweeper polls no more', async () => {
   const sweeper = await polling();
   await sweeper.close();
