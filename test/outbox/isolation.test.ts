@@ -1,4 +1,7 @@
 import makeKnex, { type Knex } from 'knex';
+import { CacheSweeper } from 'nunjucks-cachesweeper';
+import { TestingStore } from 'nunjucks-cachesweeper/testing';
+import { sweepOnSave } from 'nunjucks-cachesweeper/typeorm';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { prismaDatabase } from '../../src/orm/prisma-outbox.ts';
@@ -61,6 +64,29 @@ if (programs === undefined) {
     test('a look at the outbox makes no save fail, which one in the default level would', async () => {
       await save(() => knexDatabase(knex).query(statements.select('')));
       await expect(save(() => knex.raw(statements.select('')))).rejects.toMatchObject({ code: '40001' });
+    });
+
+    test.runIf(isDeep)('a save of TypeORM that has the only connection of its pool needs no second one', async () => {
+      const { DataSource, EntitySchema } = await import('typeorm');
+      class Counter {
+        id = 1;
+        value = 1;
+      }
+      const columns = { id: { type: 'integer', primary: true }, value: { type: 'integer' } } as const;
+      const { host, user: username, database } = connection;
+      const source = await new DataSource({
+        ...{ type: 'postgres', host, username, database, extra: { max: 1 } },
+        entities: [new EntitySchema({ name: 'Counter', target: Counter, tableName: 'counters', columns })],
+      }).initialize();
+      const store = new TestingStore({ script: () => ({ outcome: 'unknown' }) });
+      const sweeper = new CacheSweeper({ store, outbox: { interval: '1h' }, onError: () => {} });
+      sweepOnSave(source, sweeper);
+      await source.getRepository(Counter).save({ id: 2, value: 7 }, { transaction: false });
+      await expect(source.getRepository(Counter).update({ id: 2 }, { id: 1 })).rejects.toThrow(/duplicate key/);
+      expect(await knex('counters').where({ id: 2 }).select('value')).toEqual([{ value: 7 }]);
+      await sweeper.close();
+      await source.destroy();
+      await knex('cachesweeper_outbox').delete();
     });
 
     const level = async (database: { query(sql: string): PromiseLike<unknown> } | undefined) => {
