@@ -8,7 +8,7 @@ import { prismaDatabase } from '../../src/orm/prisma-outbox.ts';
 import { sequelizeDatabase } from '../../src/orm/sequelize-outbox.ts';
 import { typeOrmDatabase } from '../../src/orm/typeorm-outbox.ts';
 import { knexDatabase, rowsOf } from '../../src/outbox/database.ts';
-import { Statements } from '../../src/outbox/statements.ts';
+import { newId, Statements } from '../../src/outbox/statements.ts';
 import { type Postgres, postgresPrograms, startPostgres } from '../orm/postgres.ts';
 import { generate } from '../orm/prisma/generate.ts';
 import { isDeep } from '../support/long.ts';
@@ -118,6 +118,16 @@ if (programs === undefined) {
       const PrismaClient = await generate('postgresql');
       const prisma = new PrismaClient({ adapter: new PrismaPg(connection) });
       expect(await level(prismaDatabase(prisma as never, prisma.$transaction as never))).toBe('read committed');
+      await prisma.$disconnect();
+    });
+
+    test.runIf(isDeep)('as many saves of Prisma as wait for a connection can write that they begin', async () => {
+      const { PrismaPg } = await import('@prisma/adapter-pg');
+      const PrismaClient = await generate('postgresql');
+      const prisma = new PrismaClient({ adapter: new PrismaPg({ ...connection, max: 1 }) });
+      const database = prismaDatabase(prisma as never, prisma.$transaction as never);
+      const inserts = Array.from({ length: 1_500 }, () => statements.insert(newId('saving'), ['Comment']));
+      await expect(Promise.all(inserts.map((sql) => database?.query(sql)))).resolves.toHaveLength(1_500);
       await prisma.$disconnect();
     });
   });
