@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { chownSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { postgresPrograms, unprivileged } from '../orm/postgres.ts';
 import { freePort, ServerProcess, serverFolder } from './server-process.ts';
@@ -34,15 +35,36 @@ export class PostgresServer extends ServerProcess {
     return `postgres://site@${this.address}/postgres`;
   }
 
+  /** Resolved when it answers: it accepts connections before. */
+  override async start(): Promise<void> {
+    await super.start();
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.#query('SELECT 1');
+      } catch (error) {
+        if (tries === 100) throw error;
+        await sleep(50);
+      }
+    }
+  }
+
   /** Makes it forget everything. */
   async clear(): Promise<void> {
-    const client = new pg.Client({ connectionString: this.url });
-    await client.connect();
     // The first store that is opened makes the table.
-    await client.query(
+    await this.#query(
       "DO $$ BEGIN IF to_regclass('cachesweeper') IS NOT NULL THEN DELETE FROM cachesweeper; END IF; END $$",
     );
-    await client.end();
+  }
+
+  async #query(sql: string): Promise<void> {
+    const client = new pg.Client({ connectionString: this.url });
+    client.on('error', () => {});
+    try {
+      await client.connect();
+      await client.query(sql);
+    } finally {
+      await client.end();
+    }
   }
 
   /** Stops the processes of its connections as well. */
