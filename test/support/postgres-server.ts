@@ -18,7 +18,7 @@ export class PostgresServer extends ServerProcess {
     }
     const folder = serverFolder();
     const as = unprivileged();
-    if (as !== undefined) chownSync(folder, as.uid, as.gid);
+    if (as.uid !== undefined && as.gid !== undefined) chownSync(folder, as.uid, as.gid);
     const data = join(folder, 'data');
     const made = ['-D', data, '-U', 'site', '--auth=trust', '--no-sync', '--encoding=UTF8', '--locale=C'];
     execFileSync(join(programs, 'initdb'), made, { ...as, cwd: folder, stdio: 'ignore' });

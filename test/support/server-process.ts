@@ -28,7 +28,7 @@ export interface Program {
   /** How to get it. */
   readonly remedy: string;
   /** The user that it runs as, if not that of the tests. */
-  readonly as?: { readonly uid: number; readonly gid: number } | undefined;
+  readonly as?: { readonly uid?: number; readonly gid?: number };
 }
 
 /** A real server on a loopback port of its own, ended with the test file that starts it. */
