@@ -26,6 +26,11 @@ export const ON_REDIS = [
   'cacheable, Redis alone',
 ] as const;
 
+/** Why two tiers may be ahead. */
+export const BLIND =
+  'Two tiers of other caches ask no server while an entry is in the process: what another process invalidates is shown here ' +
+  'until its ttl ends. Ours reads the tokens of every page it serves: that round trip is the price of promise 1.';
+
 /** Each as its documentation sets it up. */
 export function inProcess(name: (typeof IN_PROCESS)[number]): GetOrSet {
   if (name === 'cacheable') return ofCacheable(new Cacheable());

@@ -12,6 +12,7 @@ import * as reads from './scenarios/reads.ts';
 import * as redis from './scenarios/redis.ts';
 import * as sql from './scenarios/sql.ts';
 import * as store from './scenarios/store.ts';
+import * as tokens from './scenarios/tokens.ts';
 import * as views from './scenarios/views.ts';
 
 export interface Group {
@@ -38,5 +39,6 @@ export const groups: Readonly<Record<string, Group>> = {
   views,
   alternatives,
   admission,
+  tokens,
   load,
 };

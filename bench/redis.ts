@@ -46,28 +46,26 @@ export class RawRedis {
   /** What asks for keys, all of which must be found; their values are copied, as any client has to. */
   batch(keys: readonly string[]): () => Promise<void> {
     return async () => {
-      const values = await this.#run(command(['MGET', ...keys]), keys.length);
-      const found = values.filter((value) => value !== undefined).length;
-      if (found !== keys.length) throw new Error(`the server has ${found} of ${keys.length} keys`);
+      await this.#run(command(['MGET', ...keys]), keys.length);
     };
   }
 
-  #run(request: Buffer, count: number): Promise<(Buffer | undefined)[]> {
-    let values: (Buffer | undefined)[] = [];
+  #run(request: Buffer, count: number): Promise<Buffer[]> {
+    let values: Buffer[] = [];
     let buffered: Buffer = Buffer.alloc(0);
     return new Promise((resolve) => {
       const take = (data: Buffer): void => {
         buffered = buffered.length === 0 ? data : Buffer.concat([buffered, data]);
         // Behind the line with their number, each has a line with its length.
-        let at = buffered.indexOf('\r\n') + 2;
+        let at = lineEnd(buffered, 0);
         values = [];
         while (values.length < count) {
-          const end = buffered.indexOf('\r\n', at);
-          if (end === -1) return;
-          const length = Number(buffered.toString('latin1', at + 1, end));
-          if (buffered.length < end + 2 + Math.max(0, length + 2)) return;
-          values.push(length < 0 ? undefined : Buffer.from(buffered.subarray(end + 2, end + 2 + length)));
-          at = length < 0 ? end + 2 : end + 4 + length;
+          const start = lineEnd(buffered, at);
+          if (start === 0) return;
+          const length = numberAt(buffered, at + 1);
+          if (buffered.length < start + length + 2) return;
+          values.push(Buffer.from(buffered.subarray(start, start + length)));
+          at = start + length + 2;
         }
         this.#socket.off('data', take);
         resolve(values);
@@ -76,6 +74,19 @@ export class RawRedis {
       this.#socket.write(request);
     });
   }
+}
+
+/** The place behind the line that begins here; 0 if it is not there yet. */
+function lineEnd(bytes: Buffer, from: number): number {
+  for (let at = from; at < bytes.length; at++) if (bytes[at] === 10) return at + 1;
+  return 0;
+}
+
+function numberAt(bytes: Buffer, from: number): number {
+  if (bytes[from] === 45) throw new Error('the server lacks a key');
+  let number = 0;
+  for (let at = from; bytes[at] !== 13; at++) number = 10 * number + (bytes[at] as number) - 48;
+  return number;
 }
 
 function command(words: readonly string[]): Buffer {

@@ -1,5 +1,5 @@
 import { CacheSweeper } from 'nunjucks-cachesweeper';
-import { type GetOrSet, IN_PROCESS, inProcess, ON_MEMCACHED, onMemcached } from '../get-or-set.ts';
+import { BLIND, type GetOrSet, IN_PROCESS, inProcess, ON_MEMCACHED, onMemcached } from '../get-or-set.ts';
 import { HOST } from '../memcached.ts';
 import { NaiveTag } from '../naive-tag.ts';
 import { asyncEnvironment, comments, contextOf, environment, sent } from '../page.ts';
@@ -10,10 +10,6 @@ import { warmSite } from '../warm-site.ts';
 const context = contextOf(comments);
 /** Every comparison has the goal to be ahead. A ratio below 1: ours is faster. */
 const COMMON = { goal: 1, rounds: 60, warmUp: 1_000 };
-const BLIND =
-  'Two tiers of cacheable ask no server while an entry is in the process: what another process invalidates is shown here ' +
-  'until its ttl ends. Ours reads the tokens of every page it serves: that round trip is the price of promise 1.';
-
 const FORGETFUL =
   'cache-manager keeps no more than a value: an entry of ours has what it was made from as well, each body is watched for ' +
   'what it uses, and html is put into one piece before it is kept.';

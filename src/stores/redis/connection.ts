@@ -22,6 +22,8 @@ export interface Connection {
    * @param key decides in a cluster which server gets the command
    */
   send(key: string, command: Command, args: readonly Argument[]): Promise<unknown>;
+  /** Why it is not connected, where that is known here. */
+  readonly trouble?: string | undefined;
   /** Called when the server owes an answer for too long. */
   renew(): void;
   close(): void;
