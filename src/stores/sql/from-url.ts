@@ -6,8 +6,10 @@ import type { SqlKnex } from './knex.ts';
 import { SqlStore } from './sql-store.ts';
 import { openDatabase, withoutKnex } from './sqlite-file.ts';
 
-/** Connections for the store alone. */
+/** Connections for the store alone, and the milliseconds that one may take: a server that never answers is tried again soon. */
 const CONNECTIONS = 2;
+const CONNECTING = 1_000;
+const POOL = { min: 0, max: CONNECTIONS, createTimeoutMillis: CONNECTING, acquireTimeoutMillis: CONNECTING };
 /** Knex prints each connection that fails. The store reports a server that fails, once. */
 const SILENT = { warn: () => {}, error: () => {} };
 
@@ -37,7 +39,7 @@ export function sqliteStore(path: string): Store {
 export function sqlServerStore(client: string, url: string): Store {
   return deferred('The SQL database', async () => {
     const { knex } = await loadPackage<KnexPackage>('knex');
-    const own = knex({ client, connection: url, pool: { min: 0, max: CONNECTIONS }, log: SILENT });
+    const own = knex({ client, connection: url, pool: POOL, log: SILENT });
     const store = new SqlStore(own, { connections: CONNECTIONS });
     return prepared({ store, end: () => own.destroy() }, () => store.createTable());
   });
