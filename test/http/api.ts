@@ -26,7 +26,8 @@ const PLANS: Readonly<Record<string, (attempt: number, api: HttpApi) => Plan | '
   groups: () => ({ status: 200, headers: { 'cache-group-invalidation': '"tags", "other"' } }),
   hangs: () => 'hang',
   cut: () => 'cut',
-  flaky: (attempt) => (attempt === 1 ? { status: 503, headers: { 'retry-after': '0' }, isDone: true } : { status: 409 }),
+  flaky: (attempt) =>
+    attempt === 1 ? { status: 503, headers: { 'retry-after': '0' }, isDone: true } : { status: 409 },
 };
 
 /** A real HTTP API, which counts what it is asked for. */
@@ -40,8 +41,10 @@ export class HttpApi {
   other = 'http://other.example';
   /** Called before each answer. */
   before: (method: string, path: string) => unknown = () => {};
-  /** Headers of answers to GET. */
-  headers: Readonly<Record<string, string>> = {};
+  /** Cache groups of what is read. */
+  groupsOf: (path: string) => readonly string[] = () => [];
+  /** Seconds that a cache in front has had what is read. */
+  age = 0;
 
   async start(): Promise<this> {
     this.#server.listen(0, '127.0.0.1');
@@ -83,7 +86,14 @@ export class HttpApi {
     const to = query.get('to');
     if (to !== null) return void response.writeHead(302, { location: to }).end();
     if (path === '/nowhere') return void response.writeHead(404).end('{}');
-    response.writeHead(200, { 'content-type': 'application/json', ...this.headers });
+    const groups = this.groupsOf(path)
+      .map((group) => JSON.stringify(group))
+      .join(', ');
+    response.writeHead(200, {
+      'content-type': 'application/json',
+      ...(groups === '' ? {} : { 'cache-groups': groups }),
+      ...(this.age === 0 ? {} : { age: String(this.age) }),
+    });
     response.end(JSON.stringify({ path, version: this.versionOf(path) }));
   }
 
@@ -93,7 +103,8 @@ export class HttpApi {
   }
 
   #written(path: string): void {
-    for (let at = path; at !== ''; at = at.slice(0, at.lastIndexOf('/'))) this.#versions.set(at, this.versionOf(at) + 1);
+    for (let at = path; at !== ''; at = at.slice(0, at.lastIndexOf('/')))
+      this.#versions.set(at, this.versionOf(at) + 1);
   }
 
   #attempt(url: string): number {

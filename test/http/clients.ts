@@ -1,9 +1,9 @@
 import axios from 'axios';
 import got from 'got';
-import { httpModels, type HttpModelsOptions, type HttpRule } from 'nunjucks-cachesweeper/http';
 import type { CacheSweeper } from 'nunjucks-cachesweeper';
+import { type HttpModelsOptions, type HttpRule, httpModels } from 'nunjucks-cachesweeper/http';
 import superagent from 'superagent';
-import { Agent, fetch as undiciFetch, request } from 'undici';
+import { Agent, request, fetch as undiciFetch } from 'undici';
 
 export interface Sent {
   readonly signal?: AbortSignal;
@@ -67,9 +67,11 @@ export const clients: readonly Client[] = [
     make: (sweeper, rules, options) => {
       const api = superagent.agent().use(httpModels(sweeper, rules, options).superagent);
       return async (method, url, sent) => {
-        const sending = superagentRequest(api, method, url).retry(1).ok(() => true);
+        const sending = superagentRequest(api, method, url)
+          .retry(1)
+          .ok(() => true);
         for (const [name, value] of Object.entries(sent?.headers ?? {})) sending.set(name, value);
-        sent?.signal?.addEventListener('abort', () => sending.abort());
+        sent?.signal?.addEventListener('abort', () => void sending.abort());
         return (await sending).text;
       };
     },
@@ -81,7 +83,12 @@ export const clients: readonly Client[] = [
     make: (sweeper, rules, options) => {
       const api = got.extend(httpModels(sweeper, rules, options).got, {
         throwHttpErrors: false,
-        retry: { limit: 1, methods: ['PUT'], statusCodes: [503], calculateDelay: ({ computedValue }) => (computedValue ? 1 : 0) },
+        retry: {
+          limit: 1,
+          methods: ['PUT'],
+          statusCodes: [503],
+          calculateDelay: ({ computedValue }) => (computedValue ? 1 : 0),
+        },
       });
       return async (method, url, sent) =>
         (await api(url, { method: method as 'GET', responseType: 'text', methodRewriting: true, ...sent })).body;

@@ -1,6 +1,7 @@
 import nunjucks from 'nunjucks';
 import { CacheSweeper, type CacheSweeperOptions, lazy } from 'nunjucks-cachesweeper';
 import type { HttpModelsOptions, HttpRule } from 'nunjucks-cachesweeper/http';
+import { ObjectLoader } from '../support/loaders.ts';
 import type { HttpApi } from './api.ts';
 import type { Client, Send } from './clients.ts';
 
@@ -17,7 +18,8 @@ export const PATHS: readonly string[] = [
   '/tags/3',
 ];
 
-const TEMPLATE = '{% for path in paths %}{% cachesweeper "Shown" 500 path %}[{{ path }} {{ get(path) }}]{% endcachesweeper %}{% endfor %}';
+const TEMPLATE =
+  '{% for path in paths %}{% cachesweeper "Shown" 500 path %}[{{ path }} {{ get(path) }}]{% endcachesweeper %}{% endfor %}';
 
 /** A site whose pages show resources of an API, loaded by a client that is heard. */
 export class ApiSite {
@@ -29,16 +31,15 @@ export class ApiSite {
   constructor(
     api: HttpApi,
     client: Client,
-    { rules = [], http = {}, ...options }: CacheSweeperOptions & { rules?: readonly HttpRule[]; http?: HttpModelsOptions } = {},
+    {
+      rules = [],
+      http = {},
+      ...options
+    }: CacheSweeperOptions & { rules?: readonly HttpRule[]; http?: HttpModelsOptions } = {},
   ) {
     this.api = api;
     this.sweeper = new CacheSweeper(options);
-    const loader = new nunjucks.Loader() as nunjucks.ILoader;
-    this.#env = this.sweeper.install(
-      new nunjucks.Environment(
-        Object.assign(loader, { getSource: () => ({ src: TEMPLATE, path: 'page.njk', noCache: false }) }),
-      ),
-    );
+    this.#env = this.sweeper.install(new nunjucks.Environment(new ObjectLoader({ 'page.njk': TEMPLATE })));
     this.send = client.make(this.sweeper, rules, http);
   }
 

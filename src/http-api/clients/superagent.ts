@@ -1,4 +1,4 @@
-import type { Hears, HttpExchange } from '../http-exchange.ts';
+import type { Hears, HttpAnswer, HttpExchange } from '../http-exchange.ts';
 import { unawaited } from './unawaited.ts';
 
 type Done = (error: unknown, response?: unknown) => void;
@@ -18,6 +18,7 @@ interface Request {
   readonly url: string;
   readonly cookies?: unknown;
   get(name: string): unknown;
+  on(event: string, listener: () => void): void;
   once(event: string, listener: (given: Response) => void): void;
   end(done?: Done): unknown;
   pipe(stream: unknown, options?: unknown): unknown;
@@ -39,6 +40,11 @@ export function listenToSuperagent(hears: Hears, given: SuperagentRequest): void
   const request = given as unknown as Request;
   const { end, pipe, then } = request;
   let isPiped = false;
+  /** Attempts, each redirect among them. */
+  let attempts = 0;
+  request.on('request', () => {
+    attempts++;
+  });
   /** What an abort has to wait for. */
   let aborted: Promise<void> | undefined;
   const heard = (): HttpExchange | undefined => {
@@ -57,8 +63,7 @@ export function listenToSuperagent(hears: Hears, given: SuperagentRequest): void
         const response = (answer ?? (error as { readonly response?: unknown } | null)?.response) as
           | Response
           | undefined;
-        const isRepeated = ((error as { readonly retries?: number } | null)?.retries ?? 0) > 0;
-        const told = response === undefined ? exchange.failed() : exchange.answered(answerOf(response, isRepeated));
+        const told = response === undefined ? exchange.failed() : exchange.answered(answerOf(response, attempts));
         if (told === undefined) done?.(error, answer);
         else told.then(() => done?.(error, answer), done);
       });
@@ -68,7 +73,7 @@ export function listenToSuperagent(hears: Hears, given: SuperagentRequest): void
   request.pipe = (stream, options) => {
     isPiped = true;
     const exchange = heard();
-    request.once('response', (response) => unawaited(exchange?.answered(answerOf(response, false))));
+    request.once('response', (response) => unawaited(exchange?.answered(answerOf(response, attempts))));
     request.once('error', () => unawaited(exchange?.failed()));
     whenReady(exchange, () => pipe.call(request, stream, options));
     return stream;
@@ -93,7 +98,8 @@ function isPersonal(request: Request): boolean {
   return [request.get('authorization'), request.get('cookie'), request.cookies].some(Boolean);
 }
 
-function answerOf({ status, statusCode, headers, redirects = [] }: Response, isRepeated: boolean) {
+function answerOf({ status, statusCode, headers, redirects = [] }: Response, attempts: number): HttpAnswer {
+  const isRepeated = attempts > redirects.length + 1;
   const header = (name: string) => (headers[name] === undefined ? undefined : String(headers[name]));
   return { status: status ?? statusCode, redirects, isRepeated, header };
 }
