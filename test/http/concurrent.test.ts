@@ -58,7 +58,11 @@ const act = fc.oneof(
   { weight: 3, arbitrary: fc.record({ act: fc.constant('show' as const), site: fc.nat(1) }) },
   {
     weight: 1,
-    arbitrary: fc.record({ act: fc.constant('write' as const), site: fc.nat(1), body: fc.constantFrom('done', 'done', 'lost', 'broken') }),
+    arbitrary: fc.record({
+      act: fc.constant('write' as const),
+      site: fc.nat(1),
+      body: fc.constantFrom('done', 'done', 'lost', 'broken'),
+    }),
   },
   { weight: 6, arbitrary: fc.record({ act: fc.constant('step' as const), which: fc.nat(5) }) },
 );
@@ -66,53 +70,56 @@ const act = fc.oneof(
 test.each([
   ['without a store', () => ({})],
   ['with one store', () => ({ store: new TestingStore(), wait: '0ms' })],
-])('no page shows less than what was written, and acknowledged, before it began, in any order, %s', async (_, optionsOf) => {
-  await fc.assert(
-    fc.asyncProperty(fc.array(act, { minLength: 5, maxLength: 40 }), async (acts) => {
-      const api = new SteppedApi();
-      const options = optionsOf();
-      const sites = [new Site(api, options), new Site(api, options)];
-      let acknowledged = 0;
-      const running: Promise<void>[] = [];
-      const show = async (site: Site): Promise<void> => {
-        const least = acknowledged;
-        expect(await site.shown()).toBeGreaterThanOrEqual(least);
-      };
-      const step = async (which: number): Promise<void> => {
-        api.steps.splice(which % Math.max(1, api.steps.length), 1)[0]?.();
-        for (let i = 0; i < 4; i++) await turn();
-      };
-      for (const each of acts) {
-        if (each.act === 'step') {
-          await step(each.which);
-          continue;
+])(
+  'no page shows less than what was written, and acknowledged, before it began, in any order, %s',
+  async (_, optionsOf) => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(act, { minLength: 5, maxLength: 40 }), async (acts) => {
+        const api = new SteppedApi();
+        const options = optionsOf();
+        const sites = [new Site(api, options), new Site(api, options)];
+        let acknowledged = 0;
+        const running: Promise<void>[] = [];
+        const show = async (site: Site): Promise<void> => {
+          const least = acknowledged;
+          expect(await site.shown()).toBeGreaterThanOrEqual(least);
+        };
+        const step = async (which: number): Promise<void> => {
+          api.steps.splice(which % Math.max(1, api.steps.length), 1)[0]?.();
+          for (let i = 0; i < 4; i++) await turn();
+        };
+        for (const each of acts) {
+          if (each.act === 'step') {
+            await step(each.which);
+            continue;
+          }
+          // Without a store, the other process would not hear of it.
+          const site = sites['store' in options ? each.site : 0] as Site;
+          if (each.act === 'show') running.push(show(site));
+          else {
+            const write = async (): Promise<void> => {
+              await site.write(each.body);
+              acknowledged = Math.max(acknowledged, written);
+            };
+            const written = api.value + 1;
+            running.push(write());
+          }
+          await turn();
         }
-        // Without a store, the other process would not hear of it.
-        const site = sites['store' in options ? each.site : 0] as Site;
-        if (each.act === 'show') running.push(show(site));
-        else {
-          const write = async (): Promise<void> => {
-            await site.write(each.body);
-            acknowledged = Math.max(acknowledged, written);
-          };
-          const written = api.value + 1;
-          running.push(write());
-        }
-        await turn();
-      }
-      const ended = async (all: Promise<unknown>): Promise<void> => {
-        let isDone = false;
-        const done = all.finally(() => {
-          isDone = true;
-        });
-        // It is awaited below.
-        done.catch(() => {});
-        while (!isDone) await step(0);
-        await done;
-      };
-      await ended(Promise.all(running));
-      await ended(show(sites[0] as Site));
-    }),
-    runs(60, 20_000, 2_000),
-  );
-});
+        const ended = async (all: Promise<unknown>): Promise<void> => {
+          let isDone = false;
+          const done = all.finally(() => {
+            isDone = true;
+          });
+          // It is awaited below.
+          done.catch(() => {});
+          while (!isDone) await step(0);
+          await done;
+        };
+        await ended(Promise.all(running));
+        await ended(show(sites[0] as Site));
+      }),
+      runs(60, 20_000, 2_000),
+    );
+  },
+);
