@@ -1,5 +1,7 @@
 import type { Loading } from '../render/loading.ts';
 import { type CacheSweeper, loadingOf } from '../sweeper.ts';
+import { badOption } from '../util/check-option.ts';
+import { describe } from '../util/describe.ts';
 import { type AxiosLike, listenToAxios } from './clients/axios.ts';
 import { hearingFetch } from './clients/fetch.ts';
 import { type GotHooks, gotHooks } from './clients/got.ts';
@@ -47,6 +49,23 @@ export class HttpModels {
     this.#writer = new Writer(sweeper, loading, this.#rules, strict);
     this.fetch = hearingFetch(this.#hears, given ?? ((input, init) => globalThis.fetch(input, init)));
   }
+
+  /**
+   * Invalidates what a write to urls would, for writes that no client of this process has sent. May be called without its object.
+   *
+   * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION for what is no absolute url of HTTP; CACHESWEEPER_BUMP_FAILED, with `strict`
+   *
+   * @example
+   * await http.written('https://api.example/articles/7');
+   */
+  readonly written = async (...urls: readonly (string | URL)[]): Promise<void> => {
+    const parsed = urls.map((url) => {
+      const absolute = parsedUrl(url);
+      if (absolute === undefined) throw badOption('written()', 'absolute urls of HTTP', describe(url));
+      return absolute;
+    });
+    await this.#writer.written({ method: 'PUT', urls: parsed, groups: [] });
+  };
 
   /**
    * An interceptor for undici 7. On the global dispatcher it hears Node's own `fetch` as well.
