@@ -16,6 +16,7 @@ const together = [
   'making',
   'memcached',
   'orm',
+  'outbox',
   'package',
   'reads',
   'redis',

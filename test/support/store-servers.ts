@@ -34,8 +34,6 @@ export interface StoreKind<Server extends StoreServer = StoreServer> {
 export interface ServerKind<Server extends RestartableServer = RestartableServer> extends StoreKind<Server> {
   /** The same with the smallest backlog of connections, if that can be chosen. */
   startWithoutBacklog?(): Promise<Server>;
-  /** Whether it has after a restart what it had acknowledged before. */
-  readonly isDurable?: true;
 }
 
 const memcached: ServerKind<Memcached> = {
