@@ -5,7 +5,8 @@ import { Body } from './body.ts';
  * pages that it renders depends on all of it, because nobody knows which of it a page shows.
  */
 export class Loaded {
-  readonly #body = new Body();
+  /** Most code loads nothing by a client that tells. */
+  #body: Body | undefined;
   readonly #around: Loaded | undefined;
 
   /** @param around of the view or request that the code belongs to */
@@ -15,6 +16,7 @@ export class Loaded {
 
   /** Adds what was loaded: its names, with the tokens that they had before. */
   add(part: Body): void {
+    this.#body ??= new Body();
     if (part.uncached !== undefined) this.#body.refuse(part.uncached);
     this.#body.include(part);
   }
@@ -22,6 +24,7 @@ export class Loaded {
   /** Makes a body depend on all of it. */
   addTo(body: Body): void {
     this.#around?.addTo(body);
+    if (this.#body === undefined) return;
     if (this.#body.uncached !== undefined) body.refuse(this.#body.uncached);
     body.include(this.#body);
   }

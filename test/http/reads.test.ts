@@ -1,7 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { RenderReport } from 'nunjucks-cachesweeper';
+import nunjucks from 'nunjucks';
+import { CacheSweeper, type RenderReport } from 'nunjucks-cachesweeper';
+import { httpModels } from 'nunjucks-cachesweeper/http';
 import { TestingStore } from 'nunjucks-cachesweeper/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { ObjectLoader } from '../support/loaders.ts';
 import { Clock } from '../waiting/support.ts';
 import { HttpApi } from './api.ts';
 import { type Client, clients } from './clients.ts';
@@ -207,6 +210,24 @@ test('a write in a transaction counts at once, and also if that is rolled back',
   });
   await expect(failed).rejects.toThrow('rolled back');
   expect(await site.loaded(['/tags'])).toEqual(['/tags']);
+});
+
+test('what is loaded to warm a page is a dependency of its fragments', async () => {
+  const sweeper = new CacheSweeper();
+  const template = '{% cachesweeper article 500 %}{{ article.version }}{% endcachesweeper %}';
+  const env = sweeper.install(new nunjucks.Environment(new ObjectLoader({ page: template })));
+  const http = httpModels(sweeper);
+  class Article {
+    readonly id = 7;
+    readonly version = api.versionOf('/articles/7');
+  }
+  const context = async () => {
+    await http.fetch(`${api.origin}/articles/7`);
+    return { article: new Article() };
+  };
+  expect(await sweeper.warm([{ env, name: 'page', context }])).toMatchObject({ rendered: 1 });
+  await http.fetch(`${api.origin}/articles/7`, { method: 'PUT' });
+  expect(await sweeper.render(env, 'page', { article: new Article() })).toBe(`${api.versionOf('/articles/7')}`);
 });
 
 test('a closed sweeper lets clients work', async () => {

@@ -19,6 +19,7 @@ interface Request {
   readonly cookies?: unknown;
   get(name: string): unknown;
   on(event: string, listener: () => void): void;
+  emit(event: string, error: unknown): void;
   once(event: string, listener: (given: Response) => void): void;
   end(done?: Done): unknown;
   pipe(stream: unknown, options?: unknown): unknown;
@@ -67,7 +68,7 @@ export function listenToSuperagent(hears: Hears, given: SuperagentRequest): void
         if (told === undefined) done?.(error, answer);
         else told.then(() => done?.(error, answer), done);
       });
-    whenReady(exchange, send);
+    whenReady(exchange, send, (error) => done?.(error));
     return request;
   };
   request.pipe = (stream, options) => {
@@ -75,7 +76,11 @@ export function listenToSuperagent(hears: Hears, given: SuperagentRequest): void
     const exchange = heard();
     request.once('response', (response) => unawaited(exchange?.answered(answerOf(response, attempts))));
     request.once('error', () => unawaited(exchange?.failed()));
-    whenReady(exchange, () => pipe.call(request, stream, options));
+    whenReady(
+      exchange,
+      () => pipe.call(request, stream, options),
+      (error) => request.emit('error', error),
+    );
     return stream;
   };
   // biome-ignore lint/suspicious/noThenProperty: it has one, which is replaced
@@ -88,10 +93,10 @@ export function listenToSuperagent(hears: Hears, given: SuperagentRequest): void
       .then(answered, failed);
 }
 
-function whenReady(exchange: HttpExchange | undefined, run: () => void): void {
+function whenReady(exchange: HttpExchange | undefined, run: () => void, failed: (error: unknown) => void): void {
   const ready = exchange?.begin();
   if (ready === undefined) run();
-  else void ready.then(run);
+  else ready.then(run).catch(failed);
 }
 
 function isPersonal(request: Request): boolean {
