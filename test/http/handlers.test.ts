@@ -7,7 +7,7 @@ import * as forKoa from 'nunjucks-cachesweeper/koa';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Article } from '../frameworks/blog.ts';
 import { sites } from '../views/running.ts';
-import { frameworks, type Handler, type Plan } from '../views/sites.ts';
+import { frameworks, type Handler, type Plan, startExpress } from '../views/sites.ts';
 import { HttpApi } from './api.ts';
 
 const api = new HttpApi();
@@ -55,5 +55,32 @@ describe.each(frameworks)('%s', (_, start) => {
     await get('/');
     await put('/articles/7');
     expect((await get('/')).text).toContain(`<h1>version ${api.versionOf('/articles/7')}</h1>`);
+  });
+});
+
+describe('middleware in front of a view', () => {
+  const running = sites(startExpress, () => ({}));
+
+  test('loads for the view and for the fragments of its page as well', async () => {
+    let load: typeof fetch = fetch;
+    let article = new Article(7, '');
+    const made = await running(
+      [{ path: '/', handler: (call) => call.render('article.njk', { article, comments: lazy(() => []) }) }],
+      {
+        express: (app) =>
+          app.use(forExpress.requestStart(), async (_req, _res, next) => {
+            const response = await load(`${api.origin}/articles/7`);
+            article = new Article(7, `version ${((await response.json()) as { readonly version: number }).version}`);
+            next();
+          }),
+      },
+    );
+    load = httpModels(made.sweeper).fetch;
+    await made.get('/');
+    expect(await made.get('/')).toMatchObject({ cache: 'hit' });
+    await load(`${api.origin}/articles/7`, { method: 'PUT' });
+    const { cache, text } = await made.get('/');
+    expect(cache).toBe('miss');
+    expect(text).toContain(`<h1>version ${api.versionOf('/articles/7')}</h1>`);
   });
 });

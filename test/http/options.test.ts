@@ -1,5 +1,6 @@
 import { CacheSweeper } from 'nunjucks-cachesweeper';
 import { httpModels } from 'nunjucks-cachesweeper/http';
+import { Request as UndiciRequest } from 'undici';
 import { expect, test } from 'vitest';
 
 const sweeper = new CacheSweeper();
@@ -33,6 +34,26 @@ test.each([
   expect(() => httpModels(sweeper, [], options as never)).toThrow(
     expect.objectContaining({ code: 'CACHESWEEPER_BAD_OPTION', message: expect.stringContaining(what) }),
   );
+});
+
+test('fetch takes what the global one takes, of whichever class', async () => {
+  const bumped: string[] = [];
+  const sweeper = new CacheSweeper({ onBump: (names) => void bumped.push(...names) });
+  const { fetch } = httpModels(sweeper, [], { fetch: async () => new Response() });
+  const url = 'https://api.example/a';
+  const ways = [
+    () => fetch(url, { method: 'put' }),
+    () => fetch(new URL(url), { method: 'PUT' }),
+    () => fetch(new Request(url, { method: 'PUT' })),
+    () => fetch(new UndiciRequest(url, { method: 'PUT' }) as unknown as Request),
+    () => fetch(new Request(url), { method: 'PUT' }),
+  ];
+  for (const way of ways) {
+    await way();
+    expect(bumped.splice(0)).toHaveLength(2);
+  }
+  await fetch(new Request(url));
+  expect(bumped).toEqual([]);
 });
 
 test('what is no sweeper is refused', () => {

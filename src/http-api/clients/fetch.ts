@@ -4,7 +4,8 @@ import { hasCredentials } from './credentials.ts';
 /** Returns a `fetch` that is heard. */
 export function hearingFetch(hears: Hears, fetch: typeof globalThis.fetch): typeof globalThis.fetch {
   return async (input, init) => {
-    const request = input instanceof Request ? input : undefined;
+    // There are several classes of that name, Node's and that of each undici.
+    const request = typeof input === 'object' && 'url' in input ? input : undefined;
     const exchange = hears(
       init?.method ?? request?.method ?? 'GET',
       request?.url ?? String(input),
