@@ -119,7 +119,7 @@ test.each([
         await ended(Promise.all(running));
         await ended(show(sites[0] as Site));
       }),
-      runs(60, 20_000, 2_000),
+      runs(25, 20_000, 2_000),
     );
   },
 );

@@ -6,6 +6,7 @@ import { httpModels } from 'nunjucks-cachesweeper/http';
 import * as forKoa from 'nunjucks-cachesweeper/koa';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Article } from '../frameworks/blog.ts';
+import { inTurn } from '../support/long.ts';
 import { sites } from '../views/running.ts';
 import { frameworks, type Handler, type Plan, startExpress } from '../views/sites.ts';
 import { HttpApi } from './api.ts';
@@ -22,7 +23,7 @@ const STARTING: Partial<Plan> = {
   hapi: (server) => server.register(forHapi.requestStart()),
 };
 
-describe.each(frameworks)('%s', (_, start) => {
+describe.each(inTurn(frameworks, 'http'))('%s', (_, start) => {
   const running = sites(start, () => ({}));
 
   /** A site whose handler loads an article and gives it to the page, which shows it as a model. */

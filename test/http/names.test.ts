@@ -41,7 +41,7 @@ test('a write reaches itself, what is below it and the collection above, and not
       expect(reaches(written, read)).toBe(isNear(written, read));
       expect(reaches(written, written)).toBe(true);
     }),
-    runs(2_000, 100_000, 20_000),
+    runs(500, 100_000, 20_000),
   );
 });
 
@@ -53,7 +53,7 @@ test('a deep path has few names, and a write to it reaches too much rather than 
       expect(named(written).written.size).toBeLessThanOrEqual(2);
       if (isNear(written, read)) expect(reaches(written, read)).toBe(true);
     }),
-    runs(1_000, 50_000, 10_000),
+    runs(300, 50_000, 10_000),
   );
 });
 

@@ -1,11 +1,16 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { sized } from '../support/long.ts';
 import { Memcached } from '../support/memcached.ts';
 import { HttpApi } from './api.ts';
 
 const SITE = new URL('site-process.mjs', import.meta.url).pathname;
-const CLIENTS = ['fetch', 'global', 'axios', 'superagent', 'got'];
+const CLIENTS = sized(
+  ['global', 'axios'],
+  ['fetch', 'global', 'axios', 'superagent', 'got'],
+  ['fetch', 'global', 'axios', 'superagent', 'got'],
+);
 
 const api = new HttpApi();
 const processes: ChildProcess[] = [];
