@@ -176,11 +176,16 @@ export class SweepTransaction implements Uncommitted {
     this.collect({ names: bumped.names, conditional: new Map() });
   };
 
+  /** Adds a change of which nobody knows what it is: bumps everything at the commit. */
+  invalidateAll(): void {
+    this.collect({ names: new Set([EVERYTHING]), conditional: new Map() });
+  }
+
   /** Handles a change that could not be read: reports the error, and bumps everything at the commit. */
   fail(error: unknown): void {
     this.#failure ??= { error };
     this.#owner.report(error);
-    this.collect({ names: new Set([EVERYTHING]), conditional: new Map() });
+    this.invalidateAll();
   }
 
   collect(changes: Changes): void {

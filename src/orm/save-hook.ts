@@ -3,6 +3,7 @@ import type { SweepTransaction } from '../invalidation/transaction.ts';
 import type { Identifier } from '../model/identity.ts';
 import type { KnownModels } from '../model/known-models.ts';
 import type { RowModel } from '../model/known-rows.ts';
+import { EVERYTHING } from '../model/names.ts';
 import { isUnknown, partialRow } from '../model/partial-row.ts';
 import type { OutboxDatabase, OutboxWriter } from '../outbox/database.ts';
 import type { InsertedRow, Outbox } from '../outbox/outbox.ts';
@@ -36,6 +37,9 @@ export interface Write {
   /** A row of which nothing is known, for `touches` where the rows are not known. Default: a plain one. */
   readonly anyRow?: object | undefined;
 }
+
+/** Stands for a write of which nobody knows what it has changed. */
+export const ANY_WRITE: Write = { model: EVERYTHING, modelClass: undefined, rows: undefined };
 
 /** What a write outside of a transaction has in the outbox until it is bumped. */
 export interface Saving {
@@ -152,6 +156,11 @@ export class SaveHook {
     claimPlaces(this.#identifier, claimed, (name) => {
       return this.tenant !== undefined || this.#models.get(name)?.tenant !== undefined;
     });
+  }
+
+  /** Names of the models whose writes are not heard. */
+  get excluded(): ReadonlySet<string> {
+    return this.#excluded;
   }
 
   hears(model: string): boolean {
@@ -273,6 +282,7 @@ export class SaveHook {
 
   #collect(write: Write & { readonly isRelative?: true }, into: SweepTransaction): void {
     const { model, modelClass, rows, anyRow, isRelative } = write;
+    if (write.model === EVERYTHING) return into.invalidateAll();
     const of = modelClass ?? this.typeOf(model);
     try {
       const type = modelClass === undefined ? this.typeOf(model) : this.#typeIf(isRelative, modelClass);

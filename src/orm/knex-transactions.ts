@@ -1,0 +1,122 @@
+import type { SweepTransaction } from '../invalidation/transaction.ts';
+import { badOption } from '../util/check-option.ts';
+import { HOOK } from './hook-options.ts';
+import type { Client, Container, Transaction, Transactor } from './knex-client.ts';
+import type { SaveHook } from './save-hook.ts';
+
+/** The sweeper's side of one of Knex's transactions, or of a savepoint. */
+interface Open {
+  readonly transaction: SweepTransaction;
+  readonly savepoints: Open[];
+  /** Settles when it is committed and bumped; undefined before it is committed. */
+  ended?: Promise<unknown>;
+}
+
+/** Finds the sweeper's transaction for the client of one of Knex's, and ends both together. */
+export class KnexTransactions {
+  readonly #hook: SaveHook;
+  readonly #open = new WeakMap<Client, Open>();
+
+  constructor(hook: SaveHook) {
+    this.#hook = hook;
+  }
+
+  of(client: Client): SweepTransaction | undefined {
+    return this.#open.get(client)?.transaction;
+  }
+
+  /**
+   * Begins a transaction.
+   *
+   * @param client what it is begun by; that of a transaction begins a savepoint
+   * @param container what the site does in it
+   * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION when Knex's transactions are not as expected
+   */
+  begin(client: Client, begin: (container: Container) => Transaction, container: Container): Transaction {
+    const outer = this.#open.get(client);
+    const open: Open = { transaction: this.#hook.begin(outer?.transaction), savepoints: [] };
+    outer?.savepoints.push(open);
+    let transactor: Transactor | undefined;
+    const transaction = begin((given) => {
+      transactor = given;
+      this.#open.set(given.client, open);
+      // What awaits it sees the commit, so it must see the bump.
+      given.executionPromise = afterBump(given.executionPromise, open);
+      given.executionPromise.catch(() => undefined); // Knex handles the one that it was made from.
+      return open.transaction.run(() => container(given));
+    });
+    if (typeof transaction._promise?.then !== 'function') {
+      throw badOption(HOOK, 'a Knex whose transactions are as those of Knex 3', 'another one', {
+        todo: 'npm install knex@3',
+      });
+    }
+    transaction._promise = afterBump(transaction._promise, open);
+    const send = async (sql: string) => transactor?.raw(sql);
+    for (const name of ['commit', 'release'] as const) {
+      const commit = transaction[name].bind(transaction);
+      transaction[name] = (connection, value) => {
+        const ended = this.#commit(
+          open,
+          send,
+          () => commit(connection, value),
+          async (error) => {
+            await transaction.rollback(connection, error);
+          },
+        );
+        open.ended ??= ended;
+        return ended;
+      };
+    }
+    for (const name of ['rollback', 'rollbackTo'] as const) {
+      const rollback = transaction[name].bind(transaction);
+      transaction[name] = (connection, error) => {
+        open.transaction.rollback();
+        return rollback(connection, error);
+      };
+    }
+    return transaction;
+  }
+
+  async #commit(
+    open: Open,
+    send: (sql: string) => Promise<unknown>,
+    commit: () => Promise<unknown>,
+    rollback: (error: unknown) => Promise<void>,
+  ): Promise<unknown> {
+    try {
+      await endSavepoints(open);
+      if (open.transaction.parent === undefined) await this.#hook.prepareCommit(open.transaction, send);
+    } catch (error) {
+      await rollback(error);
+      throw error;
+    }
+    try {
+      return await commit();
+    } finally {
+      // Also where COMMIT has failed: the database may have carried it out, and too much is bumped at most.
+      await open.transaction.commit();
+    }
+  }
+}
+
+/** Commits savepoints that were neither released nor rolled back, because the database commits them with the transaction. */
+async function endSavepoints({ savepoints }: Open): Promise<void> {
+  for (const savepoint of savepoints) {
+    if (!savepoint.transaction.isOpen) continue;
+    await endSavepoints(savepoint);
+    await savepoint.transaction.commit();
+  }
+}
+
+/** Waits for the bump of a transaction that is committed. */
+async function afterBump<T>(over: Promise<T>, open: Open): Promise<T> {
+  try {
+    const result = await over;
+    await open.ended;
+    return result;
+  } catch (error) {
+    await open.ended?.catch(() => undefined);
+    open.transaction.rollback(); // no effect if it was committed
+    throw error;
+  }
+}
