@@ -84,10 +84,7 @@ function tableName(table: unknown, schema: string | undefined): TableName | unde
     return { name, schema: dot === -1 ? schema : path.slice(0, dot) };
   }
   if (typeof table !== 'object' || table === null) return undefined;
-  if ('isRawInstance' in table) {
-    const { ref, _schema: own } = table as { readonly ref?: unknown; readonly _schema?: string | null };
-    return typeof ref === 'string' ? tableName(ref, own ?? schema) : undefined;
-  }
+  if (isRaw(table)) return typeof table.ref === 'string' ? tableName(table.ref, table._schema ?? schema) : undefined;
   const [aliased, ...others] = Object.values(table);
   return typeof aliased === 'string' && others.length === 0 ? tableName(aliased, schema) : undefined;
 }
@@ -119,9 +116,8 @@ const PLAIN: ReadonlySet<string> = new Set(['whereBasic', 'whereIn', 'whereNull'
 function restricts({ type = '', bool, column, value }: Clause): boolean {
   if (bool !== 'and') return false;
   if (CLOSED.has(type)) return true;
-  const isRaw = (part: unknown) =>
-    typeof part === 'object' && part !== null && 'isRawInstance' in part && !('ref' in part);
-  return PLAIN.has(type) && !isRaw(column) && ![value].flat().some(isRaw);
+  const isName = columnName(column) !== undefined || [column].flat().every((each) => typeof each === 'string');
+  return PLAIN.has(type) && isName && ![value].flat().some((each) => isRaw(each) && columnName(each) === undefined);
 }
 
 /** The values that a condition leaves to a column; undefined if it says nothing of it. */
@@ -134,9 +130,23 @@ function valuesOf(clause: Clause, column: string): Key | undefined {
   return values.every(isKeyValue) ? values : undefined;
 }
 
+/** Reads the name of a column as sites and Objection write it: a string, `knex.ref('id')`, `knex.raw('??', ['id'])`. */
 function columnName(column: unknown): string | undefined {
-  const name = typeof column === 'object' && column !== null && 'ref' in column ? column.ref : column;
+  const name = isRaw(column) ? (column.ref ?? (column.sql === '??' ? [column.bindings].flat()[0] : undefined)) : column;
   return typeof name === 'string' ? name.slice(name.lastIndexOf('.') + 1) : undefined;
+}
+
+interface Raw {
+  readonly isRawInstance: true;
+  readonly sql?: unknown;
+  readonly bindings?: unknown;
+  /** Of `knex.ref()`. */
+  readonly ref?: unknown;
+  readonly _schema?: string | null;
+}
+
+function isRaw(value: unknown): value is Raw {
+  return typeof value === 'object' && value !== null && 'isRawInstance' in value;
 }
 
 export function isKeyValue(value: unknown): value is Key[number] {
