@@ -39,15 +39,18 @@ export class KnexModels implements HookedOrm {
   readonly relatives: HookedOrm['relatives'] = () => [];
 
   readonly known: KnownModels = (classOrType) => {
-    const name = typeof classOrType === 'string' ? this.#tableOfType(classOrType) : this.#tableOfClass(classOrType);
-    return name === undefined ? undefined : this.#known(name);
+    if (typeof classOrType !== 'string') {
+      const name = this.#tableOfClass(classOrType);
+      return name === undefined ? undefined : this.#known(name, classOrType);
+    }
+    const name = this.#tableOfType(classOrType);
+    return name === undefined ? undefined : this.#known(name, this.#tables.get(name)?.modelClass);
   };
 
-  #known(name: string): KnownModel {
-    const { told, modelClass } = this.#tables.get(name) ?? NOTHING;
+  #known(name: string, modelClass: ModelClass | undefined): KnownModel {
     const properties = isObjection(modelClass) ? modelClass.getIdPropertyArray() : [];
     return {
-      id: told.id ?? idAt(keyAttributes(properties, () => false)),
+      id: this.#tables.get(name)?.told.id ?? idAt(keyAttributes(properties, () => false)),
       table: `Knex ${name}`,
       tenant: this.#hook.tenant,
       isHeard: this.#hook.hears(name),
@@ -145,14 +148,8 @@ export class KnexModels implements HookedOrm {
 const NOTHING: TableOptions = { told: {}, modelClass: undefined, cascades: [] };
 
 function rowOf(modelClass: ModelClass, row: object): object {
-  const plain = () => Object.assign(Object.create(modelClass.prototype), row) as object;
-  if (!isObjection(modelClass)) return partialRow(plain());
-  try {
-    return partialRow(modelClass.fromDatabaseJson({ ...row }));
-  } catch {
-    // A `$parseDatabaseJson` wants more than is known of the row.
-    return partialRow(plain());
-  }
+  if (isObjection(modelClass)) return partialRow(modelClass.fromDatabaseJson({ ...row }));
+  return partialRow(Object.assign(Object.create(modelClass.prototype), row));
 }
 
 function isObjection(modelClass: ModelClass | undefined): modelClass is ModelClass & ObjectionClass {

@@ -50,6 +50,8 @@ export function sweepOnSave(knex: KnexInstance, sweeper: CacheSweeper, options: 
   }
   const models = new KnexModels(hook, tables, databaseOf(client));
   hook.claim(models.places());
+  // Classes that extend one are of its type.
+  for (const [name, { modelClass }] of tables) if (modelClass && hook.hears(name)) sweeper.register(modelClass, {});
   hook.learn(models);
   hook.keepOutbox(`Knex on ${describe(client.dialect)}`, () => (isOutboxKnex(knex) ? knexDatabase(knex) : undefined));
   installed.set(client, told.add(sweeper));

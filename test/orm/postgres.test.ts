@@ -3,6 +3,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, test } from 'vitest';
 import { isDeep } from '../support/long.ts';
 import * as knex from './knex/database.ts';
+import { heardSuite as heardInKnex } from './knex/heard.ts';
 import { ObjectionBlog, writesOfObjection } from './knex/objection.ts';
 import { outboxSuite } from './outbox.ts';
 import { type Postgres, postgresPrograms, startPostgres } from './postgres.ts';
@@ -103,6 +104,7 @@ if (programs === undefined) {
     return { type: 'postgres', host, username: user, database };
   });
 
+  heardInKnex('Knex on PostgreSQL', async () => knex.knexOnPostgres(await connection()));
   if (isDeep) {
     let inKnex: knex.Database;
     ormSuite('Knex on PostgreSQL', {
