@@ -69,6 +69,7 @@ declare module 'nhsuk-prototype-kit' {
   export = kit;
 }
 
+declare const knex: import('knex').Knex;
 declare const sequelize: import('sequelize').Sequelize;
 declare const handler: import('express').RequestHandler;
 declare const session: typeof import('express-session');

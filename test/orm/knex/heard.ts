@@ -232,7 +232,7 @@ function suite(open: () => Promise<Knex>): void {
       const all = ['"notes"', '"old"'];
       const rows = knex('notes').whereRaw('notes.id = old.id');
       expect(await ranAfter(() => rows.clone().updateFrom('old').update({ text: 'new' }))).toEqual(all);
-      expect(await ranAfter(() => rows.clone().using('old').delete())).toEqual(all);
+      expect(await ranAfter(() => rows.clone().using(['old']).delete())).toEqual(all);
       expect(await ranAfter(() => knex('notes').join('old', 'old.id', 'notes.id').delete())).toEqual(all);
     });
 
@@ -296,7 +296,7 @@ function suite(open: () => Promise<Knex>): void {
       const committed = async () => {
         const trx = await knex.transaction();
         const inner = await trx.transaction();
-        await change(await inner.savepoint());
+        await change(await inner.transaction());
         await trx.commit();
       };
       expect(await ranAfter(committed)).toEqual([note(1)]);
@@ -414,8 +414,8 @@ function suite(open: () => Promise<Knex>): void {
       sweepOnSave(knex, of.sweeper, { models: { notes: Remark }, exclude: excluded });
       return {
         name: 'notes',
-        load: () => Remark.query().orderBy('id'),
-        save: (index, text) =>
+        load: async () => Remark.query().orderBy('id'),
+        save: async (index, text) =>
           Remark.query()
             .findById(index + 1)
             .patch({ text }),

@@ -97,7 +97,7 @@ export function writesOfObjection(open: () => ObjectionBlog): Record<string, Wri
   const first = async (trx: Knex.Transaction | undefined) => comment().query(trx).findById(1).throwIfNotFound();
   return {
     'query().insert(), insertAndFetch(), insertGraph()': {
-      run: (trx) => comment().query(trx).insert({ text: 'new', articleId: 3 }),
+      run: async (trx) => comment().query(trx).insert({ text: 'new', articleId: 3 }),
       invalidates: created,
     },
     'instance.$query().patch(), update(), increment(), patchAndFetch()': {
@@ -123,7 +123,7 @@ export function writesOfObjection(open: () => ObjectionBlog): Record<string, Wri
       invalidates: ['article 1', 'list'],
     },
     'upsertGraph()': {
-      run: (trx) =>
+      run: async (trx) =>
         article()
           .query(trx)
           .upsertGraph({ id: 3, comments: [{ text: 'new' }] }),
@@ -150,16 +150,16 @@ export function writesOfObjection(open: () => ObjectionBlog): Record<string, Wri
       },
     },
     'query().patch(), update(), delete() with where()': {
-      run: (trx) => comment().query(trx).patch({ articleId: 3 }).where('articleId', 1),
+      run: async (trx) => comment().query(trx).patch({ articleId: 3 }).where('articleId', 1),
     },
     'query().truncate()': {
-      run: (trx) => comment().query(trx).truncate(),
+      run: async (trx) => comment().query(trx).truncate(),
     },
     'rows that the database deletes or changes with others, as their type': {
-      run: (trx) => article().query(trx).deleteById(2),
+      run: async (trx) => article().query(trx).deleteById(2),
     },
     'Model.knex().raw()': {
-      run: (trx) => (trx ?? comment().knex()).raw(`UPDATE comments SET text = 'new'`),
+      run: async (trx) => (trx ?? comment().knex()).raw(`UPDATE comments SET text = 'new'`),
     },
   };
 }
