@@ -15,6 +15,7 @@ const together = [
   'making',
   'memcached',
   'orm',
+  'outbox',
   'package',
   'reads',
   'redis',

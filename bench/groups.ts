@@ -9,8 +9,10 @@ import * as load from './scenarios/load.ts';
 import * as memory from './scenarios/memory.ts';
 import * as network from './scenarios/network.ts';
 import * as reads from './scenarios/reads.ts';
+import * as redis from './scenarios/redis.ts';
 import * as sql from './scenarios/sql.ts';
 import * as store from './scenarios/store.ts';
+import * as tokens from './scenarios/tokens.ts';
 import * as views from './scenarios/views.ts';
 
 export interface Group {
@@ -28,6 +30,7 @@ export const groups: Readonly<Record<string, Group>> = {
   memory,
   reads,
   store,
+  redis,
   sql,
   network,
   growth,
@@ -36,5 +39,6 @@ export const groups: Readonly<Record<string, Group>> = {
   views,
   alternatives,
   admission,
+  tokens,
   load,
 };

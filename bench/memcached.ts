@@ -3,6 +3,8 @@ import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
+import { MemcachedStore } from 'nunjucks-cachesweeper/memcached';
+import { type Listening, listeningStore } from './listening-store.ts';
 
 export const HOST = '127.0.0.1';
 
@@ -49,13 +51,18 @@ export async function startDelayingProxy(target: number, delay: number): Promise
   return port;
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, HOST);
   await once(server, 'listening');
   const { port } = server.address() as { port: number };
   server.close();
   await once(server, 'close');
   return port;
+}
+
+/** A store on Memcached that tells which keys it was asked for. */
+export function listeningMemcached(port: number): Listening {
+  return listeningStore(new MemcachedStore(`${HOST}:${port}`), { token: 't:', entry: 'e:' });
 }
 
 const OPCODE = { set: 0x01, getq: 0x09, noop: 0x0a } as const;

@@ -19,7 +19,7 @@ const WARM_UP_RUNS = 8_000;
  * Compares two sides run in turn, so that whatever else the machine does befalls both: each round gives one ratio, and
  * the median of the rounds is the result.
  *
- * @param port of Memcached, if the scenario uses one
+ * @param port of the server, if the scenario uses one
  */
 export async function compare(scenario: Scenario, port: number): Promise<Ratio> {
   const { side: ours, told = {} } = await scenario.ours(port);

@@ -6,10 +6,12 @@ import { promisify } from 'node:util';
 import { type Group, groups } from './groups.ts';
 import { startDelayingProxy, startMemcached } from './memcached.ts';
 import { compare } from './ratio.ts';
+import { startRedis } from './redis.ts';
 import { type Row, row } from './row.ts';
 import type { Scenario } from './scenario.ts';
 
 const RESULTS = new URL('../../bench/results.md', import.meta.url);
+const START = { memcached: startMemcached, redis: startRedis };
 const USAGE = `usage: npm run bench -- [--check] [${Object.keys(groups).join('] [')}]`;
 
 interface Result {
@@ -50,14 +52,15 @@ if (isChecked && missed.length > 0) process.exitCode = 1;
 /** The rows of a group, each in a process of its own. */
 async function rowsOf(name: string): Promise<Row[]> {
   const { scenarios } = groups[name] as Group;
-  const ports = new Map<number, number>();
+  const ports = new Map<string, number>();
   const rows: Row[] = [];
-  for (const [index, { away }] of scenarios.entries()) {
-    if (away !== undefined && !ports.has(away)) {
-      const server = await startMemcached();
-      ports.set(away, away === 0 ? server : await startDelayingProxy(server, away));
+  for (const [index, { away, server = 'memcached' }] of scenarios.entries()) {
+    const place = `${server} ${away}`;
+    if (away !== undefined && !ports.has(place)) {
+      const port = await START[server]();
+      ports.set(place, away === 0 ? port : await startDelayingProxy(port, away));
     }
-    rows.push(...(await inProcess(name, String(index), String(ports.get(away ?? 0) ?? 0))));
+    rows.push(...(await inProcess(name, String(index), String(ports.get(place) ?? 0))));
   }
   return [...rows, ...(await inProcess(name, all ? 'all rows' : 'rows', '0'))];
 }

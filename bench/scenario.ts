@@ -21,15 +21,17 @@ export interface Scenario {
   readonly goal?: number;
   /** Why ours may be behind, said below the table: then that is no missed goal. */
   readonly reason?: string;
-  /** Milliseconds to the Memcached that both use; absent where they use none. */
+  /** Milliseconds to the server that both use; absent where they use none. */
   readonly away?: number;
+  /** What that server is; default: Memcached. */
+  readonly server?: 'memcached' | 'redis';
   /** Milliseconds that each side is run before, where the difference is so large that less will do. */
   readonly warmUp?: number;
   /** Pairs that are measured. */
   readonly rounds?: number;
   /** Fragments on the page, where the time of each is shown. */
   readonly fragments?: number;
-  /** @param port of Memcached, if the scenario uses one */
+  /** @param port of the server, if the scenario uses one */
   ours(port: number): Made | Promise<Made>;
   other(port: number, told: Told): Made | Promise<Made>;
 }

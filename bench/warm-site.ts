@@ -1,5 +1,6 @@
-import { CacheSweeper, type CacheSweeperOptions, type RenderReport, type Store } from 'nunjucks-cachesweeper';
-import { listeningStore } from './listening-store.ts';
+import { CacheSweeper, type CacheSweeperOptions, type RenderReport } from 'nunjucks-cachesweeper';
+import type { Listening } from './listening-store.ts';
+import { listeningMemcached } from './memcached.ts';
 import { comments, contextOf, environment, type Kind, sent } from './page.ts';
 import type { Made } from './scenario.ts';
 
@@ -10,20 +11,22 @@ export interface WarmPage {
   readonly variables?: readonly object[];
   /** Round trips to the store that a warm page makes: a row that says so is checked. */
   readonly roundTrips?: number;
-  /** A store other than Memcached. */
-  readonly client?: Store;
+}
+
+/** A page on Memcached: see {@link warmPage}. */
+export function warmSite(port: number, options: CacheSweeperOptions = {}, page: WarmPage = {}): Promise<Made> {
+  return warmPage(listeningMemcached(port), options, page);
 }
 
 /**
- * A page on Memcached or another store, rendered so often and so long ago that everything is cached for good. The floor is told what one
+ * A page on a store, rendered so often and so long ago that everything is cached for good. The floor is told what one
  * warm page asks the server for.
  */
-export async function warmSite(
-  port: number,
+export async function warmPage(
+  { store, asked, record }: Listening,
   options: CacheSweeperOptions = {},
-  { kind = 'cached', variables = [{}], roundTrips, client }: WarmPage = {},
+  { kind = 'cached', variables = [{}], roundTrips }: WarmPage = {},
 ): Promise<Made> {
-  const { store, asked, record } = listeningStore(port, client);
   let passed = 0;
   let made: number | undefined;
   const told = (report: RenderReport): void => {

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** What the sites share. */
@@ -22,6 +23,18 @@ const KINDS: Readonly<Record<string, Start>> = {
     const { address, child } = await startServer('memcached', (port) => ['-l', HOST, '-p', port, ...user]);
     return { url: `memcached://${address}`, process: child };
   },
+  redis: async (folder) => {
+    const inMemory = ['--save', '', '--appendonly', 'no', '--dir', folder];
+    const { address, child } = await startServer('redis-server', (port) => [
+      '--bind',
+      HOST,
+      '--port',
+      port,
+      ...inMemory,
+    ]);
+    return { url: `redis://${address}`, process: child };
+  },
+  sqlite: async (folder) => ({ url: `sqlite:${path.join(folder, 'cache.sqlite')}` }),
 };
 
 /**

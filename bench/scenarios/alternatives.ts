@@ -1,18 +1,15 @@
 import { CacheSweeper } from 'nunjucks-cachesweeper';
-import { type GetOrSet, IN_PROCESS, inProcess, ON_MEMCACHED, onMemcached } from '../get-or-set.ts';
+import { BLIND, type GetOrSet, IN_PROCESS, inProcess, ON_MEMCACHED, onMemcached } from '../get-or-set.ts';
 import { HOST } from '../memcached.ts';
 import { NaiveTag } from '../naive-tag.ts';
-import { asyncEnvironment, type Comment, comments, contextOf, environment, sent } from '../page.ts';
+import { asyncEnvironment, comments, contextOf, environment, sent } from '../page.ts';
+import { pageAround } from '../page-around.ts';
 import type { Made, Scenario } from '../scenario.ts';
 import { warmSite } from '../warm-site.ts';
 
 const context = contextOf(comments);
 /** Every comparison has the goal to be ahead. A ratio below 1: ours is faster. */
 const COMMON = { goal: 1, rounds: 60, warmUp: 1_000 };
-const BLIND =
-  'Two tiers of cacheable ask no server while an entry is in the process: what another process invalidates is shown here ' +
-  'until its ttl ends. Ours reads the tokens of every page it serves: that round trip is the price of promise 1.';
-
 const FORGETFUL =
   'cache-manager keeps no more than a value: an entry of ours has what it was made from as well, each body is watched for ' +
   'what it uses, and html is put into one piece before it is kept.';
@@ -81,18 +78,6 @@ function cold(): Made {
 function uncached(): Made {
   const env = environment('uncached');
   return { side: async () => sent(env.render('page.njk', context)) };
-}
-
-/** Each fragment by the cache, all at one time; a page that prints them. */
-function pageAround(cache: GetOrSet): () => Promise<number> {
-  const fragments = environment('uncached');
-  const page = environment('ready strings');
-  const fragment = (comment: Comment) =>
-    cache.getOrSet(`comment-${comment.id}`, () => fragments.render('comment.njk', { comment }));
-  return async () => {
-    const html = await Promise.all(comments.map(fragment));
-    return sent(page.render('page.njk', { ...context, html }));
-  };
 }
 
 function coldPageAround(cache: GetOrSet): Made {

@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import knex from 'knex';
 import Driver from 'libsql';
 import { SqlStore } from 'nunjucks-cachesweeper/sql';
+import { listeningStore } from '../listening-store.ts';
 import { readyPage } from '../page.ts';
 import type { Made, Scenario, Told } from '../scenario.ts';
-import { warmSite } from '../warm-site.ts';
+import { warmPage } from '../warm-site.ts';
 
 const require = createRequire(import.meta.url);
 const Dialect = require('knex/lib/dialects/better-sqlite3/index.js') as new () => object;
@@ -27,7 +28,7 @@ const filename = join(folder, 'cache.sqlite');
 async function warmFile(memory?: false): Promise<Made> {
   const client = new SqlStore(knex({ client: Libsql as never, connection: { filename }, useNullAsDefault: true }));
   await client.createTable();
-  return warmSite(0, memory === undefined ? {} : { memory }, { client });
+  return warmPage(listeningStore(client, { token: 't:', entry: 'e:' }), memory === undefined ? {} : { memory });
 }
 
 /** The page that prints ready strings, and a SELECT of the keys of each list, prepared once. */

@@ -8,8 +8,7 @@ import { CacheSweeper, type Store } from 'nunjucks-cachesweeper';
 import * as forExpress from 'nunjucks-cachesweeper/express';
 import * as forFastify from 'nunjucks-cachesweeper/fastify';
 import * as forKoa from 'nunjucks-cachesweeper/koa';
-import { listeningStore } from '../listening-store.ts';
-import { HOST, RawClient } from '../memcached.ts';
+import { HOST, listeningMemcached, RawClient } from '../memcached.ts';
 import type { Made, Scenario } from '../scenario.ts';
 import { CONNECTIONS, visitors } from '../visitors.ts';
 
@@ -79,7 +78,7 @@ async function asked(server: Server): Promise<Made> {
 
 /** A cached view on Memcached, asked for so often and so long ago that it is stored for good. */
 async function onMemcached(start: Start, port: number): Promise<Made> {
-  const { store, asked: keys, record } = listeningStore(port);
+  const { store, asked: keys, record } = listeningMemcached(port);
   let passed = 0;
   const made = await asked(await start({ store, now: () => Date.now() + passed }));
   for (let i = 0; i < 4; i++) {

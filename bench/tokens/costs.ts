@@ -1,4 +1,4 @@
-import { fork } from 'node:child_process';
+import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { TokenServer } from './server.ts';
@@ -24,15 +24,27 @@ export async function costsOf({ url, cpu }: TokenServer, work: Work): Promise<Co
   const started = Array.from({ length: PROCESSES }, () =>
     fork(PROGRAM, [JSON.stringify(work)], { env, execArgv: [], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] }),
   );
-  await Promise.all(started.map((child) => once(child, 'message')));
+  const crashed = new Promise<never>((_, reject) => {
+    const exited = (code: number | null) => code !== 0 && reject(new Error('a process of the site has crashed'));
+    for (const child of started) child.once('exit', exited);
+  });
+  await Promise.race([crashed, Promise.all(started.map((child) => once(child, 'message')))]);
   const before = cpu();
   const results = started.map(async (child): Promise<Done> => {
     child.send('go');
     const [done] = await once(child, 'message');
     return done;
   });
-  const done = await Promise.all(results);
+  const done = await Promise.race([crashed, Promise.all(results)]);
+  const computed = cpu() - before;
+  await Promise.all(started.map((child) => ended(child)));
   const count = done.reduce((sum, each) => sum + each.count, 0);
   const mean = (of: 'cpu' | 'payload') => done.reduce((sum, each) => sum + each[of] * each.count, 0) / count;
-  return { site: mean('cpu'), server: (cpu() - before) / count, payload: mean('payload'), rate: count / work.seconds };
+  return { site: mean('cpu'), server: computed / count, payload: mean('payload'), rate: count / work.seconds };
+}
+
+async function ended(child: ChildProcess): Promise<void> {
+  const gone = once(child, 'exit');
+  child.send('end');
+  await gone;
 }

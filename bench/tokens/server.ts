@@ -1,23 +1,26 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
+import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const HOST = '127.0.0.1';
-/** Linux counts processor time in so many parts of a second. */
-const TICKS = 100;
 
 /** A store that a site of several processes reads its tokens from. */
 export interface TokenServer {
   /** As CACHESWEEPER_STORE takes it. */
   readonly url: string;
-  /** Microseconds that its processes have computed; 0 for a file. */
+  /** Whether it is a process of its own, and not a file or nothing. */
+  readonly isProcess: boolean;
+  /** Microseconds that its processes have computed; 0 without any. */
   cpu(): number;
   end(): Promise<void>;
 }
 
 export const SERVERS: Readonly<Record<string, () => Promise<TokenServer>>> = {
+  'no store': async () => withoutServer('memory'),
   Memcached: () => {
     // As root it wants to be told who to become.
     const user = process.getuid?.() === 0 ? ['-u', 'root'] : [];
@@ -27,21 +30,73 @@ export const SERVERS: Readonly<Record<string, () => Promise<TokenServer>>> = {
       (address) => `memcached://${address}`,
     );
   },
+  Redis: () => {
+    const inMemory = ['--save', '', '--appendonly', 'no', '--dir', newFolder()];
+    return start(
+      'redis-server',
+      (port) => ['--bind', HOST, '--port', port, ...inMemory],
+      (address) => `redis://${address}`,
+    );
+  },
+  PostgreSQL: () => {
+    const data = newFolder();
+    const as = unprivileged();
+    if (as !== undefined) chownSync(data, as.uid, as.gid);
+    execFileSync(programOf('initdb'), ['-D', data, '-U', 'site', '--auth=trust', '--locale=C'], {
+      ...as,
+      cwd: data,
+      stdio: 'ignore',
+    });
+    const args = (port: string) => ['-D', data, '-k', data, '-h', HOST, '-p', port];
+    return start(programOf('postgres'), args, (address) => `postgres://site@${address}/postgres`, as);
+  },
+  'SQLite file': async () => withoutServer(`sqlite:${join(newFolder(), 'cache.sqlite')}`),
 };
+
+function withoutServer(url: string): TokenServer {
+  return { url, isProcess: false, cpu: () => 0, end: async () => {} };
+}
+
+/** PostgreSQL refuses to run as root. */
+function unprivileged(): { uid: number; gid: number } | undefined {
+  if (process.getuid?.() !== 0) return undefined;
+  const id = (flag: string) => Number(execFileSync('id', [flag, 'nobody'], { encoding: 'utf8' }));
+  return { uid: id('-u'), gid: id('-g') };
+}
+
+/** A program of PostgreSQL, which Debian does not put into the path. */
+function programOf(name: string): string {
+  const debian = '/usr/lib/postgresql';
+  const versions = existsSync(debian) ? readdirSync(debian).map((version) => join(debian, version, 'bin', name)) : [];
+  return versions.find((path) => existsSync(path)) ?? name;
+}
+
+/** A folder that is removed with this process. */
+function newFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'cachesweeper-tokens-'));
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
 
 async function start(
   command: string,
   args: (port: string) => readonly string[],
   url: (address: string) => string,
+  as: { readonly uid?: number; readonly gid?: number } = {},
 ): Promise<TokenServer> {
   const port = await freePort();
-  const child = spawn(command, args(String(port)), { stdio: 'ignore' });
+  const child = spawn(command, args(String(port)), { ...as, stdio: 'ignore' });
   child.once('error', ({ message }) => {
     throw new Error(`the benchmark needs the command ${command}: ${message}`);
   });
   process.once('exit', () => child.kill('SIGKILL'));
   await accepting(port);
-  return { url: url(`${HOST}:${port}`), cpu: () => cpuOf(child.pid as number), end: () => ended(child) };
+  return {
+    url: url(`${HOST}:${port}`),
+    isProcess: true,
+    cpu: () => cpuOf(child.pid as number),
+    end: () => ended(child),
+  };
 }
 
 async function ended(child: ChildProcess): Promise<void> {
@@ -50,23 +105,33 @@ async function ended(child: ChildProcess): Promise<void> {
   await gone;
 }
 
-/** Microseconds that a process and its children have computed. */
+/** Microseconds that a process and its children have computed, in all their threads that have not ended. */
 function cpuOf(pid: number): number {
-  const processes = readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) ? (statOf(name) ?? []) : []));
-  const family = processes.filter((one) => one.pid === pid || one.parent === pid);
-  return family.reduce((sum, { ticks }) => sum + ticks, 0) * (1_000_000 / TICKS);
+  const family = readdirSync('/proc').filter((name) => name === String(pid) || parentOf(name) === pid);
+  return family.reduce((sum, each) => sum + nanosecondsOf(each), 0) / 1_000;
 }
 
-function statOf(pid: string): { pid: number; parent: number; ticks: number } | undefined {
-  try {
-    // The name, in parentheses, may have spaces.
-    const fields = readFileSync(`/proc/${pid}/stat`, 'latin1')
+function parentOf(pid: string): number | undefined {
+  if (!/^\d+$/.test(pid)) return undefined;
+  // The name, in parentheses, may have spaces.
+  return Number(
+    read(`/proc/${pid}/stat`)
       .replace(/^.*\) /s, '')
-      .split(' ')
-      .map(Number);
-    return { pid: Number(pid), parent: fields[1] as number, ticks: (fields[11] as number) + (fields[12] as number) };
+      .split(' ')[1],
+  );
+}
+
+function nanosecondsOf(pid: string): number {
+  const threads = readdirSync(`/proc/${pid}/task`);
+  return threads.reduce((sum, thread) => sum + Number(read(`/proc/${pid}/task/${thread}/schedstat`).split(' ')[0]), 0);
+}
+
+/** What a file of the system holds; nothing if its process has ended meanwhile. */
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'latin1');
   } catch {
-    return undefined;
+    return '';
   }
 }
 

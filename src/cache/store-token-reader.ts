@@ -1,7 +1,9 @@
+import { inTime } from '../util/deadline.ts';
 import type { Entry, StoredEntry } from './entry.ts';
 import type { StoredKey } from './key.ts';
 import type { SharedEntries } from './shared/shared-entries.ts';
 import { BUMP_TIMEOUT, type SharedTokens } from './shared/shared-tokens.ts';
+import { StoreBudget } from './store-budget.ts';
 import type { Token } from './token.ts';
 import {
   type Guess,
@@ -52,14 +54,15 @@ export class StoreTokenReader implements TokenReader, Prefetching {
   /** Whether the page needed something that was not prefetched. */
   #hasAskedMore = false;
   #gaveUp = false;
-  /** Milliseconds that this render may wait for the store in all. */
-  readonly #timeout: number;
-  #waited = 0;
+  readonly #budget: StoreBudget;
+  /** Whether the store has left a question of the last round trips open. */
+  #isUnanswered = false;
 
+  /** @param timeout milliseconds that this render may wait for the store in all */
   constructor(tokens: SharedTokens, entries: SharedEntries, timeout: number) {
     this.#sharedTokens = tokens;
     this.#sharedEntries = entries;
-    this.#timeout = timeout;
+    this.#budget = new StoreBudget(timeout);
   }
 
   get isPending(): boolean {
@@ -67,7 +70,7 @@ export class StoreTokenReader implements TokenReader, Prefetching {
   }
 
   get waited(): number {
-    return this.#waited;
+    return this.#budget.waited;
   }
 
   /** Names whose tokens the page needed; the next prediction asks for these. */
@@ -180,23 +183,19 @@ export class StoreTokenReader implements TokenReader, Prefetching {
   }
 
   async ask(): Promise<void> {
-    const started = performance.now();
+    const since = this.#budget.begin();
     this.#send();
     await this.#inFlight;
-    this.#waited += performance.now() - started;
+    this.#budget.end(since, !this.#isUnanswered);
+    this.#isUnanswered = false;
   }
 
   async within<T>(answer: Promise<T>, otherwise: T): Promise<T> {
-    const started = performance.now();
+    const since = this.#budget.begin();
     // What is asked for at the same time is waited for at the same time.
     const isCounted = this.#inFlight === undefined;
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<T>((resolve) => {
-      timer = setTimeout(() => resolve(otherwise), Math.max(0, this.#left));
-    });
-    const result = await Promise.race([answer, late]);
-    clearTimeout(timer);
-    if (isCounted) this.#waited += performance.now() - started;
+    const result = await inTime(answer, Math.max(0, this.#budget.left), otherwise);
+    if (isCounted) this.#budget.end(since, result !== otherwise);
     return result;
   }
 
@@ -223,29 +222,28 @@ export class StoreTokenReader implements TokenReader, Prefetching {
     this.#inFlight = inFlight;
   }
 
-  get #left(): number {
-    return Math.ceil(this.#timeout - this.#waited);
-  }
-
   async #learnTokens(asked: readonly NameKnown[]): Promise<void> {
     if (asked.length === 0) return;
     const names = asked.map(({ name }) => name);
-    const { tokens, fresh, missing } = await this.#sharedTokens.read(names, this.#left);
+    const { tokens, fresh, missing } = await this.#sharedTokens.read(names, this.#budget.left);
     for (const known of asked) {
       known.token = tokens.get(known.name) ?? UNKNOWN;
-      if (known.token === UNKNOWN && !missing.has(known.name)) this.#unanswered.add(known.name);
+      if (fresh.has(known.name)) this.#fresh.add(known.name);
+      if (missing.has(known.name)) this.#missing.add(known.name);
+      else if (known.token === UNKNOWN) this.#unanswered.add(known.name);
     }
-    for (const name of fresh) this.#fresh.add(name);
-    for (const name of missing) this.#missing.add(name);
+    if (asked.some(({ name }) => this.#unanswered.has(name))) this.#isUnanswered = true;
   }
 
   async #learnEntries(asked: readonly KeyKnown[]): Promise<void> {
     if (asked.length === 0) return;
     const keys = asked.map(({ key }) => key);
-    const entries = await this.#sharedEntries.read(keys, this.#left);
-    asked.forEach((known, i) => {
-      known.entry = entries[i];
-    });
+    const entries = await this.#sharedEntries.read(keys, this.#budget.left);
+    for (const known of asked) {
+      const entry = entries.get(known.key);
+      if (entry === 'unknown') this.#isUnanswered = true;
+      known.entry = entry === 'unknown' ? undefined : entry;
+    }
   }
 }
 

@@ -219,11 +219,16 @@ export class SweepTransaction implements Uncommitted {
   async prepareCommit(writer: OutboxWriter, database: OutboxDatabase | undefined): Promise<void> {
     const { outbox } = this.#owner;
     if (outbox === undefined || !this.#isUnwritten || this.#state !== 'open') return;
+    const { row, sql } = outbox.row(this.names, database);
     this.#isUnwritten = false;
     this.#hasWritten = true;
-    const { row, sql } = outbox.row(this.names, database);
     this.#rows.push(row);
-    await send(writer, sql);
+    try {
+      await send(writer, sql);
+    } catch (error) {
+      this.#isUnwritten = true;
+      throw error;
+    }
   }
 
   /** Takes over a row that was written to the outbox before the save. */

@@ -85,7 +85,7 @@ export class KnexTransactions {
   ): Promise<unknown> {
     try {
       await endSavepoints(open);
-      if (open.transaction.parent === undefined) await this.#hook.prepareCommit(open.transaction, send);
+      if (open.transaction.parent === undefined) await this.#hook.outbox.prepareCommit(open.transaction, send);
     } catch (error) {
       await rollback(error);
       throw error;

@@ -53,7 +53,7 @@ export function sweepOnSave(knex: KnexInstance, sweeper: CacheSweeper, options: 
   // Classes that extend one are of its type.
   for (const [name, { modelClass }] of tables) if (modelClass && hook.hears(name)) sweeper.register(modelClass, {});
   hook.learn(models);
-  hook.keepOutbox(`Knex on ${describe(client.dialect)}`, () => (isOutboxKnex(knex) ? knexDatabase(knex) : undefined));
+  hook.outbox.keep(`Knex on ${describe(client.dialect)}`, () => (isOutboxKnex(knex) ? knexDatabase(knex) : undefined));
   installed.set(client, told.add(sweeper));
   listenTo(client, new KnexListener(hook, models, new KnexTransactions(hook)));
 }

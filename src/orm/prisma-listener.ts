@@ -58,7 +58,7 @@ export class PrismaListener {
             const result = await run();
             // The callback's last statement: what returns then is committed. A nested one belongs to the outermost.
             if (client !== undefined && parent === undefined) {
-              await listener.#hook.prepareCommit(transaction, (sql) => client.$executeRawUnsafe(sql));
+              await listener.#hook.outbox.prepareCommit(transaction, (sql) => client.$executeRawUnsafe(sql));
             }
             return result;
           }),

@@ -64,7 +64,7 @@ export function sweepOnSave<C extends PrismaLike>(prisma: C, sweeper: CacheSweep
   });
   // Before `$transaction` is replaced.
   const original = root as unknown as Client;
-  hook.keepOutbox(`Prisma on ${describe(client._activeProvider)}`, () => prismaDatabase(original, root.$transaction));
+  hook.outbox.keep(`Prisma on ${describe(client._activeProvider)}`, () => prismaDatabase(original, root.$transaction));
   installed.set(root, told.add(sweeper));
   const followers = followersOf(dataModel, root._engineConfig?.inlineSchema);
   listen(root, new PrismaListener(client, hook, dataModel, keyFields, followers));

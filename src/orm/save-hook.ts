@@ -5,11 +5,10 @@ import type { KnownModels } from '../model/known-models.ts';
 import type { RowModel } from '../model/known-rows.ts';
 import { EVERYTHING } from '../model/names.ts';
 import { isUnknown, partialRow } from '../model/partial-row.ts';
-import type { OutboxDatabase, OutboxWriter } from '../outbox/database.ts';
-import type { InsertedRow, Outbox } from '../outbox/outbox.ts';
 import { type CacheSweeper, identifierOf, outboxOf } from '../sweeper.ts';
 import { badOption } from '../util/check-option.ts';
 import { checkOptions, HOOK, type HookedModel, type SaveHookOptions } from './hook-options.ts';
+import { HookOutbox, type Saving } from './hook-outbox.ts';
 import { claimPlaces, type Place } from './places.ts';
 
 export type { HookedModel, SaveHookOptions } from './hook-options.ts';
@@ -41,12 +40,6 @@ export interface Write {
 /** Stands for a write of which nobody knows what it has changed. */
 export const ANY_WRITE: Write = { model: EVERYTHING, modelClass: undefined, rows: undefined };
 
-/** What a write outside of a transaction has in the outbox until it is bumped. */
-export interface Saving {
-  readonly row: InsertedRow;
-  readonly names: ReadonlySet<string>;
-}
-
 /** What an ORM knows beside its writes. */
 export interface HookedOrm {
   readonly known: KnownModels;
@@ -67,8 +60,7 @@ export class SaveHook {
   #known: KnownModels = () => undefined;
   #relatives: HookedOrm['relatives'] = () => [];
   readonly tenant: string | undefined;
-  readonly #outbox: Outbox | undefined;
-  #database: OutboxDatabase | undefined;
+  readonly outbox: HookOutbox;
 
   /**
    * @param models the ORM's models by name, with their classes if they have any; several may have one name
@@ -95,31 +87,7 @@ export class SaveHook {
     }
     this.#identifier = identifier;
     this.#named = named;
-    this.#outbox = outboxOf(sweeper);
-  }
-
-  /**
-   * Makes the sweeper look for an outbox in the ORM's own database.
-   *
-   * @param open called if the sweeper has an outbox; returns undefined where an outbox cannot be in that database
-   * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION
-   */
-  keepOutbox(kind: string, open: () => OutboxDatabase | undefined): void {
-    if (this.#outbox === undefined) return;
-    this.#database = open();
-    if (this.#database === undefined) {
-      throw badOption('option outbox', 'a hook on PostgreSQL, MySQL, MariaDB or SQLite', kind);
-    }
-    this.#outbox.attach(this.#database);
-  }
-
-  /**
-   * Writes what a transaction has collected to the outbox. To be called last before the database commits.
-   *
-   * @param send sends a statement in the database's transaction
-   */
-  prepareCommit(transaction: SweepTransaction, send: OutboxWriter): Promise<void> {
-    return transaction.prepareCommit(send, this.#database);
+    this.outbox = new HookOutbox(outboxOf(sweeper));
   }
 
   /**
@@ -213,32 +181,21 @@ export class SaveHook {
     transaction: SweepTransaction | undefined,
     send: () => Promise<T>,
   ): Promise<{ readonly result: T; readonly saving: Saving | undefined }> {
-    const saving = await this.#begin(models, transaction);
+    const isAlone = openOf(transaction) === undefined;
+    const saving = isAlone ? await this.outbox.begin(() => this.#namesOf(models)) : undefined;
     try {
       return { result: await send(), saving };
     } catch (error) {
-      await this.left(saving);
+      await this.outbox.left(saving);
       throw error;
     }
   }
 
-  /** Leaves a write to the polls, which bump all that it may have changed. */
-  async left(saving: Saving | undefined): Promise<void> {
-    if (saving !== undefined) await this.#outbox?.settle([saving.row], saving.names);
-  }
-
-  async #begin(
-    models: readonly Omit<Write, 'rows'>[],
-    transaction: SweepTransaction | undefined,
-  ): Promise<Saving | undefined> {
-    if (this.#outbox?.isActive !== true || this.#database === undefined || openOf(transaction) !== undefined)
-      return undefined;
-    const told = this.#told(models.map((model) => ({ ...model, rows: undefined })));
-    if (told.length === 0) return undefined;
+  /** What a write of unknown rows bumps. */
+  #namesOf(models: readonly Omit<Write, 'rows'>[]): ReadonlySet<string> {
     const all = this.begin();
-    for (const write of told) this.#collect(write, all);
-    const row = await this.#outbox.begin(all.names, this.#database);
-    return row && { row, names: all.names };
+    for (const write of this.#told(models.map((model) => ({ ...model, rows: undefined })))) this.#collect(write, all);
+    return all.names;
   }
 
   /**

@@ -34,7 +34,7 @@ export class OpenTransactions {
     transaction.commit = async () => {
       try {
         await this.#endSavepoints(transaction);
-        await this.#hook.prepareCommit(begun, (sql) => sequelize.query(sql, { transaction }));
+        await this.#hook.outbox.prepareCommit(begun, (sql) => sequelize.query(sql, { transaction }));
       } catch (error) {
         // Sequelize takes a commit that fails for ended.
         await transaction.rollback().catch(() => {});

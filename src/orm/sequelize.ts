@@ -56,7 +56,7 @@ export function sweepOnSave(
   const models = new SequelizeModels(sequelize, hook);
   hook.claim(models.places(Object.keys(sequelize.models)));
   hook.learn(models);
-  hook.keepOutbox(`Sequelize on ${sequelize.getDialect()}`, () => sequelizeDatabase(sequelize));
+  hook.outbox.keep(`Sequelize on ${sequelize.getDialect()}`, () => sequelizeDatabase(sequelize));
   installed.set(sequelize, told.add(sweeper));
   keepsSequelizeAttributes(sequelize);
   claimLater(sequelize, (name) => hook.claim(models.places([name])));

@@ -3,7 +3,7 @@ import { CacheSweeperError } from '../errors.ts';
 import type { SweepTransaction } from '../invalidation/transaction.ts';
 import type { OutboxWriter } from '../outbox/database.ts';
 import { Ambient } from '../render/ambient.ts';
-import type { Saving } from './save-hook.ts';
+import type { Saving } from './hook-outbox.ts';
 import { Tables, type TableWrite } from './typeorm-tables.ts';
 
 /** What a query has given, and what stands in the outbox for it. */

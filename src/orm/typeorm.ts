@@ -19,7 +19,8 @@ import type { OutboxWriter } from '../outbox/database.ts';
 import type { CacheSweeper } from '../sweeper.ts';
 import { badOption } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
-import { SaveHook, type SaveHookOptions, type Saving, type Write } from './save-hook.ts';
+import type { Saving } from './hook-outbox.ts';
+import { SaveHook, type SaveHookOptions, type Write } from './save-hook.ts';
 import { classOf, TypeOrmModels } from './typeorm-models.ts';
 import { typeOrmDatabase } from './typeorm-outbox.ts';
 import { type HearsTables, QueryListener, type Sending } from './typeorm-queries.ts';
@@ -78,7 +79,7 @@ export function sweepOnSave(ofTypeOrm: TypeOrmDataSource, sweeper: CacheSweeper,
   const known = new TypeOrmModels(dataSource, nameOf, hook);
   hook.claim(known.places());
   hook.learn(known);
-  hook.keepOutbox(`TypeORM on ${dataSource.options.type}`, () => typeOrmDatabase(dataSource));
+  hook.outbox.keep(`TypeORM on ${dataSource.options.type}`, () => typeOrmDatabase(dataSource));
   installed.set(dataSource, told.add(sweeper));
   const subscriber = new SaveSubscriber(dataSource, hook, nameOf);
   // Put it first: TypeORM skips all subscribers behind one that throws, and committed rows must be bumped.
@@ -205,7 +206,8 @@ class SaveSubscriber implements EntitySubscriberInterface, HearsTables {
   }
 
   async committing(queryRunner: QueryRunner, send: OutboxWriter): Promise<void> {
-    for (const transaction of this.#transactionsOf(queryRunner)) await this.#hook.prepareCommit(transaction, send);
+    for (const transaction of this.#transactionsOf(queryRunner))
+      await this.#hook.outbox.prepareCommit(transaction, send);
   }
 
   async afterTransactionCommit({ queryRunner }: TransactionCommitEvent): Promise<void> {
@@ -232,7 +234,7 @@ class SaveSubscriber implements EntitySubscriberInterface, HearsTables {
   }
 
   left(saving: Saving): Promise<void> {
-    return this.#hook.left(saving);
+    return this.#hook.outbox.left(saving);
   }
 
   /** Hears of writes of unknown rows. */

@@ -1,4 +1,5 @@
 import { CacheSweeperError } from '../errors.ts';
+import { badOption } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
 import { knexDatabase, type OutboxDatabase } from './database.ts';
 import type { OutboxSettings } from './options.ts';
@@ -57,12 +58,13 @@ export class Outbox {
    * Makes the table in each database that the sweeper knows of, where it is not there: that of the option's `knex` and those of the
    * hooks.
    *
-   * @throws the database's own errors
+   * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION when it knows of none; the database's own errors
    *
    * @example
    * await sweeper.outbox.createTable();
    */
   async createTable(): Promise<void> {
+    this.#checkDatabase();
     for (const table of this.#tables) await table.create();
   }
 
@@ -74,11 +76,16 @@ export class Outbox {
     if (this.isActive) table.start();
   }
 
-  /** Returns a new row for names, and the statement that inserts it. */
+  /**
+   * Returns a new row for names, and the statement that inserts it.
+   *
+   * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION when no database is looked into
+   */
   row(
     names: Iterable<string>,
     database: OutboxDatabase | undefined,
   ): { readonly row: InsertedRow; readonly sql: string } {
+    this.#checkDatabase();
     const id = newId('saved');
     return { row: { id, database }, sql: this.#statements.insert(id, names) };
   }
@@ -105,6 +112,13 @@ export class Outbox {
         .map(({ id }) => id);
       if (ids.length > 0) table.remove(ids);
     }
+  }
+
+  #checkDatabase(): void {
+    if (this.#tables.length > 0) return;
+    throw badOption('option outbox', 'a database to look into', 'none', {
+      todo: 'give it the Knex of the site, or call sweepOnSave() before',
+    });
   }
 
   /** Resolves when no row is being removed. */

@@ -65,19 +65,26 @@ export class Statements {
 
 /** Returns names as the text of a row: `Comment:=7 Comment:*`. */
 function encode(names: Iterable<string>): string {
+  let text = '';
   try {
-    const text = Array.from(names, (name) =>
-      encodeURIComponent(name)
-        .replace(/'/g, '%27')
-        .replaceAll('%3A', ':')
-        .replaceAll('%3D', '=')
-        .replaceAll('%40', '@'),
-    ).join(' ');
-    return text.length > MAX_TEXT ? EVERYTHING : text;
+    for (const name of names) {
+      text += `${text === '' ? '' : ' '}${encodeName(name)}`;
+      if (text.length > MAX_TEXT) return EVERYTHING;
+    }
+    return text;
   } catch {
     // Half of a surrogate pair cannot be written, and another name would not be bumped.
     return EVERYTHING;
   }
+}
+
+/** Names can be read in the table as far as possible. */
+function encodeName(name: string): string {
+  return encodeURIComponent(name)
+    .replaceAll("'", '%27')
+    .replaceAll('%3A', ':')
+    .replaceAll('%3D', '=')
+    .replaceAll('%40', '@');
 }
 
 /** Returns the names in a row's text; everything if it cannot be read. */

@@ -74,7 +74,8 @@ export class FragmentMaker {
     const lookup = elapsed(use.started);
     const started = this.#settings.now();
     const begun = render.begun.get(key.memoryKey) ?? started;
-    render.begun.set(key.memoryKey, begun);
+    // The body will be rendered again.
+    const goOnLater = () => void render.begun.set(key.memoryKey, begun);
     const body = call.newBody(this.#bodies.current);
     body.renews = Math.max(missed.renews, this.#bodies.current?.renews ?? 0);
     if (missed.renews > render.maker.renews) render.maker.renews = missed.renews;
@@ -93,10 +94,16 @@ export class FragmentMaker {
     const rendered = this.#renderBody(render, body, scope, read, true);
     // Html with marks is another in each pass. What it was captured for would never be found.
     if (body.hasLostHoles) this.#lost.add(call.place);
-    if (rendered === undefined) return '';
+    if (rendered === undefined) {
+      goOnLater();
+      return '';
+    }
     const { holes, texts } = rendered;
     if (holes === undefined) {
-      if (render.isOpen) return render.leaveOut();
+      if (render.isOpen) {
+        goOnLater();
+        return render.leaveOut();
+      }
       // What the body has reported is reported again.
       pass.reports.length = reported;
       this.#lost.add(call.place);
@@ -135,8 +142,10 @@ export class FragmentMaker {
       // A body without paths reads only models, and their identity is in the key, so no value of it can vary.
       if (entry.reads.shape.paths.length > 0) this.changing.missed(key.memoryKey, render.token, entry, values);
     }
-    if (reason === 'pending') pass.hasGap = true;
-    else if (reason !== undefined) this.#makings.refused(use);
+    if (reason === 'pending') {
+      pass.hasGap = true;
+      goOnLater();
+    } else if (reason !== undefined) this.#makings.refused(use);
     if ('why' in found && reason === found.uncached) why = found.why;
     const reads = 'reads' in found ? found.reads : undefined;
     reportFragment(render, call, reason === undefined ? 'miss' : 'uncached', {

@@ -7,7 +7,7 @@ import { ownName } from '../model/names.ts';
 import type { Settings } from '../options.ts';
 import { compare } from '../reads/reads.ts';
 import { addTo } from '../util/lists.ts';
-import { Bodies, type Reading } from './body.ts';
+import { Bodies, type Body, type Reading } from './body.ts';
 import type { FragmentCall, Missed, Use } from './fragment-call.ts';
 import type { FragmentKey, KeyMaker } from './fragment-key.ts';
 import { FragmentMaker } from './fragment-maker.ts';
@@ -37,7 +37,7 @@ export class Fragments {
   readonly #asHit: Judge = (entry, render) => {
     const verdict = this.#entries.judge(entry, render.reader);
     const mayBeEarly = entry.expires !== Number.POSITIVE_INFINITY && (verdict === 'valid' || verdict === 'pending');
-    return mayBeEarly && render.early?.isDue(entry, this.#renews(render)) ? 'invalid' : verdict;
+    return mayBeEarly && render.early?.isDue(entry, renewsOf(render, this.bodies.current)) ? 'invalid' : verdict;
   };
 
   /** @param isInTransaction whether the running code is in a transaction */
@@ -179,11 +179,20 @@ export class Fragments {
     if (joined === 'wait') return render.leaveOut();
     const html = joined === 'look' ? this.#findHanded(use) : undefined;
     if (html !== undefined) return html;
-    const candidates = this.#candidates(use, stored);
-    const judge = this.#asMeanwhile(render);
-    const hasMeanwhile = () => candidates.some((entry) => judge(entry, render) === 'valid');
-    const renews = render.early?.hasFound ? this.#endOfValid(use, candidates) : 0;
-    return this.#maker.miss(use, { ...keys, renews, hasMeanwhile });
+    const around = this.bodies.current;
+    const { keyOf, leaseOf } = keys;
+    return this.#maker.miss(use, {
+      keyOf,
+      leaseOf,
+      renews: render.early?.hasFound ? this.#endOfValid(use, this.#candidates(use, stored)) : 0,
+      hasMeanwhile: () => this.#hasMeanwhile(use, stored, around),
+    });
+  }
+
+  /** Whether there is an entry that may be shown while another page makes the fragment anew, as far as tokens are known. */
+  #hasMeanwhile(use: Use, stored: StoredKey | undefined, around: Body | undefined): boolean {
+    const judge = this.#asMeanwhile(use.render, around);
+    return this.#candidates(use, stored).some((entry) => judge(entry, use.render) === 'valid');
   }
 
   /**
@@ -192,7 +201,7 @@ export class Fragments {
    */
   #findMeanwhile(use: Use, stored: StoredKey | undefined): string | undefined {
     const { render } = use;
-    const judge = this.#asMeanwhile(render);
+    const judge = this.#asMeanwhile(render, this.bodies.current);
     for (const entry of this.#candidates(use, stored)) {
       const verdict = this.#judge(use, entry, judge);
       if (verdict === 'pending' || verdict === 'not here') return render.leaveOut();
@@ -205,21 +214,17 @@ export class Fragments {
   /**
    * Returns what judges entries that may be shown meanwhile. What is to be kept shows nothing stale, which would end it at once: its
    * maker waits for the younger one. The same goes for what ends no later than what is made early around it.
+   *
+   * @param around the body that the tag stands in
    */
-  #asMeanwhile(render: Render): Judge {
-    const around = this.bodies.current;
+  #asMeanwhile(render: Render, around: Body | undefined): Judge {
     const isKept = around !== undefined && around.uncached === undefined;
-    const renews = this.#renews(render);
+    const renews = renewsOf(render, around);
     return (entry, { reader }) => {
       const verdict = this.#entries.judge(entry, reader);
       if (verdict !== 'invalid') return entry.expires <= renews ? 'invalid' : verdict;
       return isKept ? 'invalid' : this.#entries.judgeStale(entry, reader);
     };
-  }
-
-  /** Until when what is made early around was to live, in milliseconds since 1970. */
-  #renews({ renews }: Render): number {
-    return Math.max(renews, this.bodies.current?.renews ?? 0);
   }
 
   /** Returns when the last of some entries ends that are valid here, in milliseconds since 1970; 0 if none is. */
@@ -357,6 +362,11 @@ export class Fragments {
     }
     return entry.templates.every((template) => call.templateDigest(template) === template.digest) ? verdict : 'invalid';
   }
+}
+
+/** Until when what is made early around was to live, in milliseconds since 1970. */
+function renewsOf({ renews }: Render, around: Body | undefined): number {
+  return Math.max(renews, around?.renews ?? 0);
 }
 
 const NONE: readonly never[] = [];

@@ -9,7 +9,7 @@ import { launchBrowser, readStrip } from './browser.ts';
 const script = path.resolve(import.meta.dirname, '../../build/demo/two-processes.js');
 
 /** As `npm run demo:two -- kind` takes them. */
-const KINDS = ['memcached'];
+const KINDS = ['memcached', 'redis', 'sqlite'];
 
 describe.each(everyday(KINDS))('two processes of the demo on one %s', (kind) => {
   let browser: Browser;

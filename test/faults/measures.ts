@@ -16,7 +16,8 @@ export class Measures {
   longestPage = 0;
   longestBump = 0;
   /**
-   * How long the same waited beyond the deadline, in milliseconds. What was computed meanwhile does not count: it depends on the machine.
+   * By how much the same waited longer than the deadline, in milliseconds. What was computed meanwhile does not count, as it does not
+   * count for the deadline.
    */
   latestPage = 0;
   latestBump = 0;
@@ -98,18 +99,12 @@ export async function until(what: string | (() => string), isThere: () => boolea
 }
 
 /**
- * How long something takes, and how much of that it waits after its deadline.
+ * How long something takes, and by how much it waits longer than its deadline.
  *
- * @param tell milliseconds from now to the call of the returned function, and those it waited after the deadline
+ * @param tell milliseconds from now to the call of the returned function, and those by which it waited longer
  */
 function measure(deadline: number, tell: (took: number, late: number) => void): () => void {
   const started = performance.now();
-  let after: IdleWatch | undefined;
-  const timer = setTimeout(() => {
-    after = new IdleWatch();
-  }, deadline);
-  return () => {
-    clearTimeout(timer);
-    tell(performance.now() - started, after?.stop() ?? 0);
-  };
+  const idle = new IdleWatch();
+  return () => tell(performance.now() - started, Math.max(0, idle.stop() - deadline));
 }

@@ -36,6 +36,8 @@ describe.each(cases)('$title, with the option outage', ({ kind, fail, comeBack }
       const html = await site.sweeper.render(site.env, 'page.njk', comment(id, text));
       return `${html}: ${site.outcomes}`;
     };
+    // Until the store is open, nothing is known.
+    await expect.poll(() => show(1, 'old'), { timeout: 10_000 }).not.toContain('unknown token');
     for (let i = 0; i < 3; i++) {
       for (const id of [1, 2]) await site.page(comment(id, 'old'));
       clock.advance(SETTLED);

@@ -21,6 +21,8 @@ const TEMPLATES = {
 export const TIMEOUT = 250;
 /** A page or bump may wait beyond its deadline by so much, in milliseconds: some of it is for others that run in between. */
 export const MARGIN = 150;
+/** How often a process may say that a server has failed: for reading and for writing, and once more while it comes back. */
+export const REPORTS = 4;
 /** Pages that are rendered at one time. */
 export const AT_ONCE = 20;
 

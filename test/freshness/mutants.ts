@@ -64,6 +64,15 @@ export const mutants = {
     text: '...uncertain, ',
     instead: '',
   },
+  'a read of tokens joins one that is under way': {
+    foundBy: 'two readers in one process, a save, a call fails',
+    protection: 'a page’s tokens are read after it began',
+    file: 'cache/shared/batcher.ts',
+    text: 'if (this.#batches.get(timeout) === batch) this.#batches.delete(timeout);\n        resolve(this.#send([...keys], timeout));',
+    instead: `const sent = this.#send([...keys], timeout);
+        resolve(sent);
+        void sent.then(() => this.#batches.delete(timeout));`,
+  },
   'nothing is provisional': {
     foundBy: 'one reader, a save, the token is lost, 2 s pass',
     protection: 'what may be made from data older than its tokens lives as long as promise 2 says',

@@ -166,6 +166,13 @@ const all = {
     morePages: ['plain', 'using', 'nested', 'depends'],
     starts: ['warm'],
   },
+  'two readers in one process, a save, a call fails': {
+    actors: [reader('a'), reader('a'), save('b')],
+    pages: ['plain'],
+    starts: ['warm'],
+    isForMutants: true,
+    more: { faults: 1 },
+  },
   'two readers who load, in one process, a save of what they depend on': {
     isForCi: true,
     actors: [reader('a'), reader('a'), save('b', 'Author')],

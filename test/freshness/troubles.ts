@@ -43,17 +43,16 @@ const clear: Trouble = {
   },
 };
 
-/** @param isDurable whether it has its tokens again */
-const restart = (isDurable: boolean): Trouble<RestartableServer> => ({
+const restart: Trouble<RestartableServer> = {
   title: 'is killed and started again',
-  lost: isDurable ? 0 : 10,
+  lost: 10,
   make: async (server) => {
     await server.kill();
     await between(0, 100);
     await server.start();
     await between(500, 1_000);
   },
-});
+};
 
 const flood: Trouble = {
   title: 'has too little memory',
@@ -81,5 +80,5 @@ export function troublesOf({ startSmall }: StoreKind): readonly Trouble[] {
 
 /** And to a server. */
 export function troublesOfServer(kind: ServerKind): readonly Trouble<RestartableServer>[] {
-  return [...troublesOf(kind), restart(kind.isDurable === true)];
+  return [...troublesOf(kind), restart];
 }

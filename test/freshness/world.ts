@@ -12,8 +12,9 @@ export type Library = Pick<typeof library, 'CacheSweeper' | 'lazy'>;
 const MAX_DATA_AGE = 3_000;
 /** By then nothing is provisional, and nothing late is served. */
 const SETTLED = 60_000;
-/** How long a process pauses between two looks at leases, in milliseconds. */
-const PAUSES: readonly number[] = [10, 20, 40];
+/** How long a process pauses between two looks at leases, in milliseconds: no other timer is that short. */
+const SHORTEST_PAUSE = 10;
+const LONGEST_PAUSE = 40;
 
 /** Some processes of one site, that go through one scenario after the other. */
 export class World {
@@ -51,8 +52,8 @@ export class World {
     const { setTimeout } = globalThis;
     // An outage is over when either clock says so: the computer's own shall not have a say here.
     if (scenario.outage !== undefined) performance.now = () => this.#time;
-    const paused = (run: () => void, delay?: number, ...rest: []) =>
-      PAUSES.includes(delay ?? 0) ? this.#pause(run) : setTimeout(run, delay, ...rest);
+    const paused = (run: () => void, delay = 0, ...rest: []) =>
+      delay >= SHORTEST_PAUSE && delay <= LONGEST_PAUSE ? this.#pause(run) : setTimeout(run, delay, ...rest);
     globalThis.setTimeout = Object.assign(paused, setTimeout) as typeof setTimeout;
     try {
       return await this.#run(scenario, choose);

@@ -63,15 +63,16 @@ if (programs === undefined) {
     return { dialect: 'postgres', dialectModule: pg, host, username: user, database };
   });
 
-  outboxSuite(
-    'Sequelize on PostgreSQL',
-    async (site) => {
-      const { host, user, database } = await connection();
-      const options = { dialect: 'postgres', dialectModule: pg, host, username: user, database } as const;
-      return sequelize.withOutbox(await sequelize.Database.open(options, {}, site));
-    },
-    { dialect: 'postgresql', begins: true },
-  );
+  if (isDeep)
+    outboxSuite(
+      'Sequelize on PostgreSQL',
+      async (site) => {
+        const { host, user, database } = await connection();
+        const options = { dialect: 'postgres', dialectModule: pg, host, username: user, database } as const;
+        return sequelize.withOutbox(await sequelize.Database.open(options, {}, site));
+      },
+      { dialect: 'postgresql', begins: true },
+    );
 
   // `npm test` runs what is written by TypeORM and Prisma on SQLite, and what is heard of them here; CI runs all on both.
   for (const [version, orm] of isDeep ? Object.entries(typeorm.VERSIONS) : []) {
@@ -89,15 +90,16 @@ if (programs === undefined) {
     });
   }
 
-  outboxSuite(
-    'TypeORM on PostgreSQL',
-    async (site) => {
-      const { host, user, database } = await connection();
-      const options = { type: 'postgres', host, username: user, database } as const;
-      return typeorm.withOutbox(await typeorm.Database.open(options, {}, site));
-    },
-    { dialect: 'postgresql', begins: true },
-  );
+  if (isDeep)
+    outboxSuite(
+      'TypeORM on PostgreSQL',
+      async (site) => {
+        const { host, user, database } = await connection();
+        const options = { type: 'postgres', host, username: user, database } as const;
+        return typeorm.withOutbox(await typeorm.Database.open(options, {}, site));
+      },
+      { dialect: 'postgresql', begins: true },
+    );
 
   heardInTypeorm('on PostgreSQL', async () => {
     const { host, user, database } = await connection();
@@ -140,14 +142,15 @@ if (programs === undefined) {
     PrismaClient = await generate('postgresql');
   });
   heardInPrisma('Prisma on PostgreSQL', async () => new PrismaClient({ adapter: new PrismaPg(await connection()) }));
-  outboxSuite(
-    'Prisma on PostgreSQL',
-    async (site) => {
-      const client = new PrismaClient({ adapter: new PrismaPg(await connection()) });
-      return prisma.withOutbox(await prisma.Database.open(client, true, {}, site));
-    },
-    { dialect: 'postgresql', begins: false },
-  );
+  if (isDeep)
+    outboxSuite(
+      'Prisma on PostgreSQL',
+      async (site) => {
+        const client = new PrismaClient({ adapter: new PrismaPg(await connection()) });
+        return prisma.withOutbox(await prisma.Database.open(client, true, {}, site));
+      },
+      { dialect: 'postgresql', begins: false },
+    );
   if (isDeep) {
     ormSuite('Prisma on PostgreSQL', {
       heading: 'Prisma',

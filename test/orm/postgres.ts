@@ -12,6 +12,8 @@ export interface Postgres {
   createDatabase(name: string): Promise<void>;
   /** As if it had just been created. */
   emptyDatabase(name: string): Promise<void>;
+  /** Makes a standby a primary. */
+  promote(): Promise<void>;
   /** Ends it at once, as a crash would. */
   end(): Promise<void>;
   /** Starts it again on the same data. */
@@ -27,7 +29,9 @@ export function postgresPrograms(): string | undefined {
   const debian = '/usr/lib/postgresql';
   const versions = existsSync(debian) ? readdirSync(debian).map((version) => join(debian, version, 'bin')) : [];
   const folders = [...(process.env.PATH ?? '').split(delimiter), ...versions];
-  return folders.find((folder) => existsSync(join(folder, 'initdb')) && existsSync(join(folder, 'postgres')));
+  return folders.find((folder) =>
+    ['initdb', 'postgres', 'pg_basebackup'].every((name) => existsSync(join(folder, name))),
+  );
 }
 
 /** No network, and no work for the day after: what the server knows is thrown away when the tests have ended. */
@@ -42,38 +46,49 @@ const SETTINGS = [
   'jit=off',
 ];
 
+const USER = 'blog';
+
 /** Starts a server with a new, empty cluster. */
-export async function startPostgres(programs: string): Promise<Postgres> {
+export function startPostgres(programs: string, settings: readonly string[] = []): Promise<Postgres> {
+  return serve(programs, settings, 'initdb', (data) => [
+    ...['-D', data, '-U', USER, '--auth=trust', '--no-sync', '--encoding=UTF8', '--locale=C'],
+  ]);
+}
+
+/** Starts a standby of a server, which has to be started with {@link REPLICATED}. */
+export function startStandby(programs: string, { host }: Postgres): Promise<Postgres> {
+  return serve(programs, REPLICATED, 'pg_basebackup', (data) => [
+    ...['-D', data, '-h', host, '-U', USER, '--write-recovery-conf', '--no-sync', '--checkpoint=fast'],
+  ]);
+}
+
+/** Settings of a server that has a standby. */
+export const REPLICATED: readonly string[] = ['wal_level=replica', 'max_wal_senders=4'];
+
+/** @param made the program that makes the folder of data, with its arguments */
+async function serve(
+  programs: string,
+  settings: readonly string[],
+  made: string,
+  argumentsFor: (data: string) => readonly string[],
+): Promise<Postgres> {
   const host = mkdtempSync(join(tmpdir(), 'cachesweeper-pg-'));
   const data = join(host, 'data');
-  const user = 'blog';
-  const as = unprivileged();
+  const as = { ...unprivileged(), cwd: host };
   mkdirSync(data, { mode: 0o700 });
-  for (const folder of [host, data]) if (as !== undefined) chownSync(folder, as.uid, as.gid);
-  execFileSync(
-    join(programs, 'initdb'),
-    ['-D', data, '-U', user, '--auth=trust', '--no-sync', '--encoding=UTF8', '--locale=C'],
-    {
-      ...as,
-      cwd: host,
-      stdio: ['ignore', 'ignore', 'pipe'],
-    },
-  );
+  for (const folder of [host, data]) if (as.uid !== undefined) chownSync(folder, as.uid, as.gid as number);
+  execFileSync(join(programs, made), argumentsFor(data), { ...as, stdio: ['ignore', 'ignore', 'pipe'] });
   let server: ChildProcess;
   let ended: Promise<unknown>;
   const query = async (sql: string, database = 'postgres'): Promise<void> => {
-    const client = new pg.Client({ host, user, database });
+    const client = new pg.Client({ host, user: USER, database });
     await client.connect();
     await client.query(sql);
     await client.end();
   };
   const start = async (): Promise<void> => {
-    const settings = SETTINGS.flatMap((set) => ['-c', set]);
-    server = spawn(join(programs, 'postgres'), ['-D', data, '-k', host, ...settings], {
-      ...as,
-      cwd: host,
-      stdio: 'ignore',
-    });
+    const options = [...SETTINGS, ...settings].flatMap((set) => ['-c', set]);
+    server = spawn(join(programs, 'postgres'), ['-D', data, '-k', host, ...options], { ...as, stdio: 'ignore' });
     ended = new Promise((resolve) => server.once('exit', resolve));
     for (let tries = 1; ; tries++) {
       try {
@@ -92,9 +107,10 @@ export async function startPostgres(programs: string): Promise<Postgres> {
   await start();
   return {
     host,
-    user,
+    user: USER,
     createDatabase: (name) => query(`CREATE DATABASE ${name}`),
     emptyDatabase: (name) => query(EMPTY, name),
+    promote: () => query('SELECT pg_promote()'),
     end: () => kill('SIGQUIT'),
     start,
     pause: () => signalAll(server, 'SIGSTOP'),
@@ -120,8 +136,8 @@ const EMPTY = `DO $$ DECLARE name text; BEGIN
 END $$; CREATE SCHEMA public`;
 
 /** PostgreSQL refuses to run as root. */
-function unprivileged(): { uid: number; gid: number } | undefined {
-  if (process.getuid?.() !== 0) return undefined;
+export function unprivileged(): { uid?: number; gid?: number } {
+  if (process.getuid?.() !== 0) return {};
   const id = (flag: string) => Number(execFileSync('id', [flag, 'nobody'], { encoding: 'utf8' }));
   return { uid: id('-u'), gid: id('-g') };
 }

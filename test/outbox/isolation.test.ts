@@ -1,8 +1,5 @@
-import { PrismaPg } from '@prisma/adapter-pg';
 import makeKnex, { type Knex } from 'knex';
 import pg from 'pg';
-import { Sequelize } from 'sequelize';
-import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { prismaDatabase } from '../../src/orm/prisma-outbox.ts';
 import { sequelizeDatabase } from '../../src/orm/sequelize-outbox.ts';
@@ -11,6 +8,7 @@ import { knexDatabase, rowsOf } from '../../src/outbox/database.ts';
 import { Statements } from '../../src/outbox/statements.ts';
 import { type Postgres, postgresPrograms, startPostgres } from '../orm/postgres.ts';
 import { generate } from '../orm/prisma/generate.ts';
+import { isDeep } from '../support/long.ts';
 
 const programs = postgresPrograms();
 const statements = new Statements('cachesweeper_outbox', ':1');
@@ -70,7 +68,11 @@ if (programs === undefined) {
       return rows[0]?.names;
     };
 
-    test('each client looks into the outbox in READ COMMITTED', async () => {
+    // Loading all of them takes longer than the rest.
+    test.runIf(isDeep)('each client looks into the outbox in READ COMMITTED', async () => {
+      const { PrismaPg } = await import('@prisma/adapter-pg');
+      const { Sequelize } = await import('sequelize');
+      const { DataSource } = await import('typeorm');
       const { host, user, database } = connection;
       expect(await level(knexDatabase(knex))).toBe('read committed');
       const options = {

@@ -147,6 +147,16 @@ test('what writeOutbox cannot use is refused', async () => {
   }
 });
 
+test('a row that could not be written is written by the next call', async () => {
+  const { transaction } = await cutOff();
+  await transaction(async (t) => {
+    t.invalidateCacheFor({ type: 'Comment', id: 1 });
+    await expect(t.writeOutbox(() => Promise.reject(new Error('busy')))).rejects.toThrow('busy');
+    await t.writeOutbox((sql) => blog.database.exec(sql));
+  });
+  expect(names()).toEqual(['Comment:=1 Comment:*']);
+});
+
 test('an error of the database is the site’s own, so that it can try again', async () => {
   const { transaction } = await cutOff();
   const conflict = Object.assign(new Error('could not serialize access'), { code: '40001' });

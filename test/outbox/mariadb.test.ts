@@ -3,8 +3,9 @@ import { CacheSweeper } from 'nunjucks-cachesweeper';
 import { TestingStore } from 'nunjucks-cachesweeper/testing';
 import { expect, test, vi } from 'vitest';
 import { MariaDb } from '../sql/mariadb.ts';
+import { isDeep } from '../support/long.ts';
 
-test('an outbox in MariaDB: its table is made, what a process left is bumped and removed', async () => {
+test.runIf(isDeep)('an outbox in MariaDB: its table is made, what a process left is bumped and removed', async () => {
   const server = new MariaDb();
   await server.start();
   const first = makeKnex({ client: 'mysql2', connection: { socketPath: server.socketPath } });

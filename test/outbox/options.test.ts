@@ -56,6 +56,17 @@ describe('the option outbox', () => {
   });
 });
 
+test('without a database nothing is written that nobody would find, and no table is made', async () => {
+  const sweeper = new CacheSweeper({ outbox: true, store: new TestingStore(), onError: () => {} });
+  await expect(sweeper.outbox.createTable()).rejects.toThrow(/outbox: expected a database.*sweepOnSave\(\) before/);
+  const transaction = sweeper.transaction((t) => {
+    t.invalidateCacheFor({ type: 'Comment', id: 1 });
+    return t.writeOutbox((sql) => expect.unreachable(sql));
+  });
+  await expect(transaction).rejects.toMatchObject({ code: 'CACHESWEEPER_BAD_OPTION' });
+  await sweeper.close();
+});
+
 test('the table is made where it is not there, and can be made again', async () => {
   const { outbox } = blog.process({ knex: blog.knex, table: 'mine' });
   await outbox.createTable();

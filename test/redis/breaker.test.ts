@@ -2,38 +2,35 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Channel } from '../../src/stores/redis/channel.ts';
 import type { Connection } from '../../src/stores/redis/connection.ts';
 import { Redis, until } from '../support/redis.ts';
-import { CLIENTS, clientOpener, type Open } from './clients.ts';
+import { CLIENTS, clientOpener, kindsOf, type Open } from './clients.ts';
 import { CALL, item, SHORT, shown, storeOpener } from './support.ts';
 
 const openClient = clientOpener();
 const openStore = storeOpener();
 
-describe.each(Object.entries<Open>({ 'redis 5': CLIENTS['redis 5'], 'ioredis 5': CLIENTS['ioredis 5'] }))(
-  'over %s',
-  (_name, open) => {
-    test('a server that is away is waited for once, told once, and used again when it is back', async () => {
-      const server = await Redis.start();
-      const { store, errors } = openStore(openClient(open, server.port));
-      await store.setMany('entry', [item('e', 'html')], CALL);
-      await server.kill();
-      await until(
-        async () =>
-          (await store.getMany('entry', ['e'], SHORT))[0]?.state === 'unknown' &&
-          store.stats().entries.state === 'failed',
-      );
-      const { refused } = store.stats().entries;
-      const started = performance.now();
-      for (let i = 0; i < 20; i++) expect(shown(await store.getMany('entry', ['e'], CALL))).toEqual(['unknown']);
-      // None of them has waited.
-      expect(performance.now() - started).toBeLessThan(CALL.timeout);
-      expect(store.stats().entries.refused).toBe(refused + 20);
-      expect(errors.map(({ code }) => code)).toEqual(['CACHESWEEPER_STORE_UNREACHABLE']);
-      await server.start();
-      await until(async () => (await store.getMany('entry', ['e'], CALL))[0]?.state === 'missing');
-      expect(store.stats().entries.state).toBe('ready');
-    });
-  },
-);
+describe.each(kindsOf<Open>(CLIENTS))('over %s', (_name, open) => {
+  test('a server that is away is waited for once, told once, and used again when it is back', async () => {
+    const server = await Redis.start();
+    const { store, errors } = openStore(openClient(open, server.port));
+    await store.setMany('entry', [item('e', 'html')], CALL);
+    await server.kill();
+    await until(
+      async () =>
+        (await store.getMany('entry', ['e'], SHORT))[0]?.state === 'unknown' &&
+        store.stats().entries.state === 'failed',
+    );
+    const { refused } = store.stats().entries;
+    const started = performance.now();
+    for (let i = 0; i < 20; i++) expect(shown(await store.getMany('entry', ['e'], CALL))).toEqual(['unknown']);
+    // None of them has waited.
+    expect(performance.now() - started).toBeLessThan(CALL.timeout);
+    expect(store.stats().entries.refused).toBe(refused + 20);
+    expect(errors.map(({ code }) => code)).toEqual(['CACHESWEEPER_STORE_UNREACHABLE']);
+    await server.start();
+    await until(async () => (await store.getMany('entry', ['e'], CALL))[0]?.state === 'missing');
+    expect(store.stats().entries.state).toBe('ready');
+  });
+});
 
 /** A client whose commands are answered when the test says so. */
 class Unanswered implements Connection {

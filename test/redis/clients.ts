@@ -5,6 +5,7 @@ import { createClient as create5, createCluster as createCluster5 } from 'redis'
 import { createClient as create4, createCluster as createCluster4 } from 'redis-4';
 import { createClient as create6, createCluster as createCluster6 } from 'redis-6';
 import { afterEach } from 'vitest';
+import { isDeep } from '../support/long.ts';
 
 interface Opened {
   readonly client: RedisClient;
@@ -52,6 +53,14 @@ export const CLUSTER_CLIENTS = {
   'ioredis 5': (port) => quiet(new IoCluster5([{ host: '127.0.0.1', port }])),
   'ioredis 6': (port) => quiet(new IoCluster6([{ host: '127.0.0.1', port }])),
 } as const satisfies Readonly<Record<string, Open>>;
+
+/**
+ * The kinds that a test is run on: every day one of each package, in CI all. What differs between clients is in the contract, which is
+ * run on all of them every day.
+ */
+export function kindsOf<T>(kinds: Readonly<Record<string, T>>): readonly [string, T][] {
+  return Object.entries(kinds).filter(([name]) => isDeep || name.endsWith(' 5'));
+}
 
 /** Opens clients that are ended when their test is over. */
 export function clientOpener(): (open: Open, port: number) => RedisClient {

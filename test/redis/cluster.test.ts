@@ -1,7 +1,7 @@
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { slotOf } from '../../src/stores/redis/slot.ts';
 import { Redis, until } from '../support/redis.ts';
-import { CLUSTER_CLIENTS, clientOpener, type Open } from './clients.ts';
+import { CLUSTER_CLIENTS, clientOpener, kindsOf, type Open } from './clients.ts';
 import { CALL, item, shown, storeOpener } from './support.ts';
 
 const openClient = clientOpener();
@@ -53,7 +53,7 @@ test('slots are counted as the cluster counts them', async () => {
   }
 });
 
-describe.each(Object.entries<Open>(CLUSTER_CLIENTS))('over the cluster client of %s', (_name, open) => {
+describe.each(kindsOf<Open>(CLUSTER_CLIENTS))('over the cluster client of %s', (_name, open) => {
   test('tokens are on one node, entries on all, and both come back', async () => {
     const { store } = openStore(openClient(open, nodes[0]!.port));
     expect(await store.setMany('token', ITEMS, CALL)).toEqual(KEYS.map(() => true));
@@ -70,6 +70,25 @@ describe.each(Object.entries<Open>(CLUSTER_CLIENTS))('over the cluster client of
       String(slotOf('{csw}')),
     );
     expect(tokens).toBe(KEYS.length);
+  });
+
+  test('a node that does not answer costs its own entries, and no tokens', async () => {
+    const { store } = openStore(openClient(open, nodes[0]!.port));
+    await store.setMany('token', ITEMS, CALL);
+    await store.setMany('entry', ITEMS, CALL);
+    const holder = await ownerOf(slotOf('{csw}'));
+    const away = nodes.find((node) => node !== holder) as Redis;
+    const owners = await Promise.all(KEYS.map((key) => ownerOf(slotOf(`csw:e:${key}`))));
+    const found = KEYS.map((key) => `found ${key}`);
+    away.stop();
+    try {
+      const entries = store.getMany('entry', KEYS, { timeout: 300 });
+      expect(shown(await store.getMany('token', KEYS, CALL))).toEqual(found);
+      expect(shown(await entries)).toEqual(found.map((one, i) => (owners[i] === away ? 'unknown' : one)));
+    } finally {
+      away.continue();
+    }
+    await until(async () => (await store.getMany('entry', KEYS, CALL)).every(({ state }) => state === 'found'));
   });
 
   test('a slot that moves costs its tokens, and brings none back', async () => {

@@ -1,12 +1,12 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { Redis, until } from '../support/redis.ts';
-import { CLIENTS, clientOpener, type Open } from './clients.ts';
+import { CLIENTS, clientOpener, kindsOf, type Open } from './clients.ts';
 import { CALL, item, shown, storeOpener } from './support.ts';
 
 const openClient = clientOpener();
 const openStore = storeOpener();
 
-describe.each(Object.entries<Open>(CLIENTS))('over %s', (_name, open) => {
+describe.each(kindsOf<Open>(CLIENTS))('over %s', (_name, open) => {
   let master: Redis;
   let replica: Redis;
   beforeEach(async () => {

@@ -2,13 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis as IoRedis } from 'ioredis';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { Redis, until } from '../support/redis.ts';
-import { CLIENTS, clientOpener, type Open } from './clients.ts';
+import { CLIENTS, clientOpener, kindsOf, type Open } from './clients.ts';
 import { CALL, item, SHORT, shown, storeOpener } from './support.ts';
 
 const openClient = clientOpener();
 const openStore = storeOpener();
 
-describe.each(Object.entries<Open>(CLIENTS))('over %s', (_name, open) => {
+describe.each(kindsOf<Open>(CLIENTS))('over %s', (_name, open) => {
   let server: Redis;
   beforeAll(async () => {
     server = await Redis.start();

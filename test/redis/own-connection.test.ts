@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import { Redis as IoRedis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { isDeep } from '../support/long.ts';
 import { Redis, until } from '../support/redis.ts';
 import { freePort } from '../support/server-process.ts';
+import { kindsOf } from './clients.ts';
 import { CALL, item, SHORT, shown, storeOpener } from './support.ts';
 
 const openStore = storeOpener();
@@ -30,17 +31,17 @@ afterEach(() => {
   vi.doUnmock('ioredis');
 });
 
-describe.each(Object.entries(INSTALLED))('with %s installed a connection of its own', (name, install) => {
+describe.each(kindsOf(INSTALLED))('with %s installed a connection of its own', (_name, install) => {
   beforeEach(install);
 
   test('is opened at first use, and ended by close()', async () => {
     const server = await Redis.start();
     const { store } = openStore(server.url);
     const clients = async () => Number(/connected_clients:(\d+)/.exec(await server.info('clients'))?.[1]) - 1;
-    expect(await clients()).toBe(0);
+    await until(async () => (await clients()) === 0);
     expect(await store.setMany('token', [item('t', 'one')], CALL)).toEqual([true]);
     expect(shown(await store.getMany('token', ['t'], CALL))).toEqual(['found one']);
-    expect(await clients()).toBe(1);
+    await until(async () => (await clients()) === 1);
     await store.close();
     await until(async () => (await clients()) === 0);
     expect(shown(await store.getMany('token', ['t'], CALL))).toEqual(['unknown']);
@@ -57,8 +58,22 @@ describe.each(Object.entries(INSTALLED))('with %s installed a connection of its 
     expect(errors.every(({ code }) => code === 'CACHESWEEPER_STORE_UNREACHABLE')).toBe(true);
   });
 
-  // It takes a second, which two of them have every day.
-  test.runIf(isDeep || name.endsWith('5'))('is given up when the server owes an answer for a second', async () => {
+  test('says why it cannot be made, and is made when that is mended', async () => {
+    const server = await Redis.start('--requirepass', 'right');
+    const { store, errors } = openStore(`redis://:wrong@127.0.0.1:${server.port}`);
+    expect(shown(await store.getMany('token', ['t'], CALL))).toEqual(['unknown']);
+    expect(errors[0]?.message).toContain('the client is not connected: WRONGPASS');
+    const admin = new IoRedis(server.port, { password: 'right' });
+    await admin.config('SET', 'requirepass', 'wrong');
+    admin.disconnect();
+    await until(async () => (await store.getMany('token', ['t'], CALL))[0]?.state === 'missing');
+    await store.close();
+    const { store: nowhere, errors: refused } = openStore(`redis://127.0.0.1:${await freePort()}`);
+    expect(shown(await nowhere.getMany('token', ['t'], CALL))).toEqual(['unknown']);
+    expect(refused[0]?.message).toContain('ECONNREFUSED');
+  });
+
+  test('is given up when the server owes an answer for a second', async () => {
     const server = await Redis.start();
     const { store } = openStore(server.url);
     await store.setMany('entry', [item('e', 'html')], CALL);
@@ -77,8 +92,8 @@ test('where neither package is installed the error says what to install', async 
   vi.doMock('redis', missing);
   vi.doMock('ioredis', missing);
   const { store, errors } = openStore(`redis://127.0.0.1:${await freePort()}`);
-  expect(shown(await store.getMany('token', ['t'], SHORT))).toEqual(['unknown']);
-  expect(errors[0]?.message).toContain('neither redis nor ioredis can be loaded: npm install redis');
+  expect(shown(await store.getMany('token', ['t'], CALL))).toEqual(['unknown']);
+  expect(errors[0]?.message).toContain('neither redis nor ioredis can be loaded; npm install redis');
 });
 
 test('an idle store lets the process end', async () => {

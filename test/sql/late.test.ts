@@ -76,7 +76,7 @@ describe.each(databases)('on %s', (name, start) => {
     await store.getMany('token', ['b'], CALL);
     await other('cachesweeper').where({ k: 't:b' }).delete();
     const knex = checkKnex(site);
-    const dialect = dialectOf(knex.client.dialect, 'cachesweeper');
+    const dialect = dialectOf(knex.client.driverName, 'cachesweeper');
     const raw = await knex.client.acquireConnection();
     const connection = connect(knex, raw, 5_000);
     const deadline = (await dialect.now(connection)) + 100;

@@ -39,9 +39,9 @@ test('a transaction is refused: its rows are not seen by other processes', async
 });
 
 test('a database that the store does not know is refused, with the list of those that it knows', () => {
-  const other = Object.assign(() => {}, { raw: () => {}, client: { ...clientOf(site), dialect: 'oracle' } });
+  const other = Object.assign(() => {}, { raw: () => {}, client: { ...clientOf(site), driverName: 'cockroachdb' } });
   expect(errorOf(() => new SqlStore(other as unknown as Knex)).message).toBe(
-    'SqlStore knex: expected a client of sqlite3, postgresql, mysql, got the string "oracle"',
+    'SqlStore knex: expected a client of better-sqlite3, sqlite3, pg, mysql2, mysql, got the string "cockroachdb"',
   );
 });
 

@@ -1,10 +1,11 @@
 import type { Knex } from 'knex';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { inTurn } from '../support/long.ts';
 import { CALL, databases, item, opener, using } from './support.ts';
 
 const open = opener();
 
-describe.each(databases)('on %s', (_name, start) => {
+describe.each(inTurn(databases, 'sizes'))('on %s', (_name, start) => {
   const database = using(start);
   let site: Knex;
   let other: Knex;

@@ -7,6 +7,10 @@ export class SqliteFile {
   readonly path: string = join(serverFolder(), 'cache.sqlite');
   readonly #database: Database.Database = new Database(this.path);
 
+  constructor() {
+    this.#database.pragma('busy_timeout = 5000');
+  }
+
   /** As CACHESWEEPER_STORE takes it. */
   get url(): string {
     return `sqlite:${this.path}`;
@@ -14,7 +18,6 @@ export class SqliteFile {
 
   /** Takes the lock: others read, and cannot write. */
   stop(): void {
-    this.#database.pragma('busy_timeout = 5000');
     this.#database.exec('BEGIN IMMEDIATE');
   }
 

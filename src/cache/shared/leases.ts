@@ -11,16 +11,18 @@ const RENEWAL = 500;
 const TOLD = 2;
 /** Leases of which is known that they are over. */
 const MAX_OVER = 10_000;
-/** Pauses between two looks at leases of others, in milliseconds: behind the first look, and the longest. */
-const FIRST_PAUSE = 10;
-const LAST_PAUSE = 40;
+/** How long a lease of another process stays the same before its maker counts as dead, in milliseconds. */
+const DEAD_AFTER = 1_800;
+/** Shortest and longest pause between two looks at leases of others, in milliseconds. */
+const SHORTEST_PAUSE = 10;
+const LONGEST_PAUSE = 40;
+/** A pause is this share of the time since somebody began to wait, so that a quarter of the time is added to a wait at most. */
+const PAUSE_SHARE = 1 / 4;
 /** Longest time that a look may take, in milliseconds. A store that is slower costs more than it saves. */
 const LOOK_TIMEOUT = 100;
 
 /** What came of a lease: its entry is in the store; its maker has failed; the entry cannot be kept, so that nobody is to wait for it. */
 export type Ended = 'done' | 'failed' | 'free';
-/** What a lease says. */
-type Said = 'held' | Ended;
 
 /**
  * Result of asking for a lease. `unknown`: the store does not say. Who asks may hold it, does not wait, and ends it like one that is
@@ -32,6 +34,16 @@ export type Waited = Ended | 'gone';
 
 interface Held {
   readonly since: number;
+  /** How often it was renewed: others see by it that the maker is alive. */
+  renewals: number;
+}
+
+/** Callers that wait for a lease of another process. */
+interface Waiters {
+  readonly ends: Set<(waited: Waited) => void>;
+  /** What the lease said when it was looked at last, and since when, by `performance.now()`. */
+  said: string;
+  since: number;
 }
 
 /**
@@ -55,8 +67,11 @@ export class Leases {
   readonly #held = new Map<string, Held>();
   #renewing: Promise<unknown> | undefined;
   #renewal: NodeJS.Timeout | undefined;
-  readonly #waiters = new Map<string, Set<(waited: Waited) => void>>();
-  #pause = FIRST_PAUSE;
+  readonly #waiters = new Map<string, Waiters>();
+  /** When the last lease of these was begun to be waited for, by `performance.now()`. */
+  #youngest = 0;
+  /** Whether that was not looked at yet. */
+  #isNew = false;
   #polling = false;
   #isClosed = false;
 
@@ -76,7 +91,7 @@ export class Leases {
   /** How many leases this process holds, and how many callers wait for those of others. */
   get counts(): { readonly held: number; readonly waiting: number } {
     let waiting = 0;
-    for (const waiters of this.#waiters.values()) waiting += waiters.size;
+    for (const { ends } of this.#waiters.values()) waiting += ends.size;
     return { held: this.#held.size, waiting };
   }
 
@@ -115,7 +130,7 @@ export class Leases {
     if (other !== undefined) return other;
     if (this.isTaken(key)) return Promise.resolve('lost');
     const asking = new Promise<Taken>((resolve) => {
-      if (this.#asked.size === 0) queueMicrotask(() => void this.#send());
+      if (this.#asked.size === 0) process.nextTick(() => void this.#send());
       this.#asked.set(key, resolve);
     });
     this.#asking.set(key, asking);
@@ -125,7 +140,7 @@ export class Leases {
   async #send(): Promise<void> {
     const asked = this.#asked;
     this.#asked = new Map();
-    const items = [...asked.keys()].map((key) => this.#item(key, 'held'));
+    const items = [...asked.keys()].map((key) => this.#item(key, held(0), LIFE));
     const added = await this.#store.addMany('entry', items, this.#timeout);
     [...asked].forEach(([key, answer], i) => {
       this.#asking.delete(key);
@@ -143,7 +158,7 @@ export class Leases {
     if (this.#held.size === 0) clearInterval(this.#renewal);
     // A renewal that is carried out later would say that it is held.
     await this.#renewing;
-    const items = ended.map((key) => this.#item(key, said));
+    const items = ended.map((key) => this.#item(key, said, TOLD));
     await this.#store.setMany('entry', items, this.#timeout);
   }
 
@@ -154,18 +169,23 @@ export class Leases {
    */
   wait(key: string, patience: number): Promise<Waited> {
     return new Promise((resolve) => {
-      const waiters = this.#waiters.get(key) ?? new Set();
-      this.#waiters.set(key, waiters);
+      const known = this.#waiters.get(key);
+      const waiters = known ?? { ends: new Set(), said: '', since: performance.now() };
+      const { ends } = waiters;
       const end = (waited: Waited): void => {
         clearTimeout(timer);
-        waiters.delete(end);
-        if (waiters.size === 0) this.#waiters.delete(key);
+        ends.delete(end);
+        if (ends.size === 0) this.#waiters.delete(key);
         resolve(waited);
       };
       const timer = setTimeout(() => end('free'), patience);
-      // What is over already is told at once. Who joins others learns it together with them.
-      if (waiters.size === 0) this.#pause = 0;
-      waiters.add(end);
+      ends.add(end);
+      if (known === undefined) {
+        this.#waiters.set(key, waiters);
+        // What is over already is told at once. Who joins others learns it together with them.
+        this.#isNew = true;
+        this.#youngest = waiters.since;
+      }
       if (!this.#polling) void this.#poll();
     });
   }
@@ -186,13 +206,13 @@ export class Leases {
     this.#isClosed = true;
     clearInterval(this.#renewal);
     this.#held.clear();
-    for (const waiters of this.#waiters.values()) for (const end of waiters) end('free');
+    for (const { ends } of this.#waiters.values()) for (const end of ends) end('free');
   }
 
   #hold(key: string): void {
     if (this.#isClosed) return;
     if (this.#held.size === 0) this.#renewal = setInterval(() => this.#renew(), RENEWAL).unref();
-    this.#held.set(key, { since: performance.now() });
+    this.#held.set(key, { since: performance.now(), renewals: 0 });
   }
 
   #renew(): void {
@@ -202,7 +222,7 @@ export class Leases {
     if (this.#held.size === 0) return clearInterval(this.#renewal);
     // Two at a time may be carried out in any order, the first of them after a lease has ended.
     if (this.#renewing !== undefined) return;
-    const items = [...this.#held.keys()].map((key) => this.#item(key, 'held'));
+    const items = [...this.#held].map(([key, lease]) => this.#item(key, held(++lease.renewals), LIFE));
     this.#renewing = this.#store.setMany('entry', items, this.#timeout).finally(() => {
       this.#renewing = undefined;
     });
@@ -212,36 +232,63 @@ export class Leases {
   async #poll(): Promise<void> {
     this.#polling = true;
     while (this.#waiters.size > 0) {
-      const pause = this.#pause;
-      this.#pause = pause === 0 ? FIRST_PAUSE : Math.min(2 * pause, LAST_PAUSE);
+      const pause = this.#isNew ? 0 : pauseAfter(performance.now() - this.#youngest);
+      this.#isNew = false;
       if (pause > 0) await new Promise((resolve) => setTimeout(resolve, pause));
       for (const [key, waited] of await this.#look([...this.#waiters.keys()])) {
-        for (const end of this.#waiters.get(key) ?? []) end(waited);
+        for (const end of this.#waiters.get(key)?.ends ?? []) end(waited);
       }
     }
     this.#polling = false;
   }
 
-  /** Returns what came of leases, without those that are held. */
+  /** Returns what came of leases, without those whose makers are at it. */
   async #look(keys: readonly string[]): Promise<ReadonlyMap<string, Waited>> {
     const answers = await this.#store.getMany('entry', keys, Math.min(this.#timeout, LOOK_TIMEOUT));
     const looked = new Map<string, Waited>();
     keys.forEach((key, i) => {
       const answer = answers[i];
       const said = answer?.state === 'found' ? this.#sealer.unseal('lease', key, answer.value) : answer?.state;
-      if (said === 'held') return;
-      if (said === 'done' || said === 'failed' || said === 'free') this.#end(key);
-      // The maker may have died, or the store has forgotten the lease: somebody takes it again, unless the entry is there.
-      looked.set(key, said === 'missing' ? 'gone' : said === 'done' || said === 'failed' ? said : 'free');
+      const isHeld = said?.startsWith(HELD) === true;
+      if (isHeld && !this.#isDead(key, said)) return;
+      if (isHeld || said === 'done' || said === 'failed' || said === 'free') this.#end(key);
+      // The store may have forgotten the lease: somebody takes it again, unless the entry is there.
+      const waited =
+        said === 'missing' ? 'gone' : said === 'done' ? said : isHeld || said === 'failed' ? 'failed' : 'free';
+      looked.set(key, waited);
     });
     return looked;
+  }
+
+  /** Whether nobody has renewed a lease for as long as it is waited for. Then others are told that its maker has failed. */
+  #isDead(key: string, said: string): boolean {
+    const waiters = this.#waiters.get(key);
+    if (waiters === undefined) return false;
+    const now = performance.now();
+    if (said !== waiters.said) Object.assign(waiters, { said, since: now });
+    const isDead = now - waiters.since >= DEAD_AFTER;
+    if (isDead) void this.#store.setMany('entry', [this.#item(key, 'failed', TOLD)], this.#timeout);
+    return isDead;
   }
 
   #end(key: string): void {
     this.#over.set(key, this.#now() + TOLD * 1_000);
   }
 
-  #item(key: string, said: Said): StoreItem {
-    return { key, value: this.#sealer.seal('lease', key, said), ttl: said === 'held' ? LIFE : TOLD };
+  /** @param ttl seconds */
+  #item(key: string, said: string, ttl: number): StoreItem {
+    return { key, value: this.#sealer.seal('lease', key, said), ttl };
   }
+}
+
+/** Begins what a lease says while its maker lives. */
+const HELD = 'held';
+
+function held(renewals: number): string {
+  return `${HELD} ${renewals}`;
+}
+
+/** @param waited milliseconds */
+function pauseAfter(waited: number): number {
+  return Math.min(Math.max(SHORTEST_PAUSE, Math.round(waited * PAUSE_SHARE)), LONGEST_PAUSE);
 }

@@ -6,6 +6,9 @@ const MAX_INFLATED_BY_READ = 64 * 1024 * 1024;
 /** Digits in front of a compressed payload: its size when inflated. */
 const SIZE_DIGITS = 8;
 
+/** Stands for an entry that was not inflated, because others of the same read took all that one may. */
+export const TOO_MUCH: unique symbol = Symbol('too much');
+
 /**
  * Writes entries for a store, compressed where that is worth it and then sealed, and reads them. Only what bears a valid
  * seal is inflated: a small forged value could otherwise fill the memory. Tokens are never compressed.
@@ -30,8 +33,8 @@ export class Packing {
     return this.#sealer.seal('packed', key, Buffer.concat([size, compressed]));
   }
 
-  /** Returns the reader of one batch. */
-  unpacking(): (key: string, value: Uint8Array) => string | undefined | Promise<string | undefined> {
+  /** Returns the reader of one batch. It returns undefined for what is damaged. */
+  unpacking(): (key: string, value: Uint8Array) => string | undefined | typeof TOO_MUCH | Promise<string | undefined> {
     let left = MAX_INFLATED_BY_READ;
     return (key, value) => {
       if (!this.#sealer.isOfKind('packed', value)) return this.#sealer.unseal('entry', key, value);
@@ -39,7 +42,7 @@ export class Packing {
       const size = payload?.toString('latin1', 0, SIZE_DIGITS) ?? '';
       if (payload === undefined || !/^\d{8}$/.test(size) || Number(size) > MAX_INFLATED) return undefined;
       left -= Number(size);
-      if (left < 0) return undefined;
+      if (left < 0) return TOO_MUCH;
       return inflated(payload.subarray(SIZE_DIGITS), Number(size)).then((whole) => whole?.toString('utf8'));
     };
   }

@@ -1,8 +1,11 @@
 import type { Added, Kind, Lookup, Store, StoreCall, StoreItem } from '../../stores/store.ts';
+import { Deadline } from '../../util/deadline.ts';
 
 const UNKNOWN: Lookup = { state: 'unknown' };
 /** Share of the time limit given to the store. It should end first, because its error says more than a timeout does. */
 const OWN_SHARE = 0.9;
+/** When the write of a token has failed, however busy this process is: in milliseconds. */
+const LATEST_TOKEN = 1_000;
 
 /** Wraps a store so that each call answers in time and never rejects or throws, whatever the store does. */
 export class SafeStore {
@@ -17,19 +20,19 @@ export class SafeStore {
 
   /** @param timeout milliseconds */
   getMany(kind: Kind, keys: readonly string[], timeout: number): Promise<readonly Lookup[]> {
-    return this.#answer(keys.length, UNKNOWN, isLookup, timeout, () =>
+    return this.#answer(keys.length, UNKNOWN, isLookup, timeout, undefined, () =>
       this.#store.getMany(kind, keys, within(timeout)),
     );
   }
 
   setMany(kind: Kind, items: readonly StoreItem[], timeout: number): Promise<readonly boolean[]> {
-    return this.#answer(items.length, false, isBoolean, timeout, () =>
+    return this.#answer(items.length, false, isBoolean, timeout, latestOf(kind, timeout), () =>
       this.#store.setMany(kind, items, within(timeout)),
     );
   }
 
   addMany(kind: Kind, items: readonly StoreItem[], timeout: number): Promise<readonly Added[]> {
-    return this.#answer<Added>(items.length, 'unknown', isAdded, timeout, () =>
+    return this.#answer<Added>(items.length, 'unknown', isAdded, timeout, latestOf(kind, timeout), () =>
       this.#store.addMany(kind, items, within(timeout)),
     );
   }
@@ -50,17 +53,16 @@ export class SafeStore {
     nothing: T,
     isAnswer: (answer: unknown) => boolean,
     timeout: number,
+    latest: number | undefined,
     call: () => Promise<readonly T[]>,
   ): Promise<readonly T[]> {
     const none = () => new Array<T>(count).fill(nothing);
     if (count === 0) return Promise.resolve([]);
     if (this.#closed || timeout <= 0) return Promise.resolve(none());
     return new Promise((resolve) => {
-      // After the process was blocked, timers fire before sockets are read. setImmediate lets answers that have arrived
-      // come first.
-      const timer = setTimeout(() => setImmediate(() => resolve(none())), timeout);
+      const deadline = new Deadline(timeout, () => resolve(none()), latest);
       const settle = (answers: readonly T[]): void => {
-        clearTimeout(timer);
+        deadline.clear();
         resolve(answers);
       };
       const fail = (error: unknown): void => {
@@ -79,6 +81,14 @@ export class SafeStore {
       }
     });
   }
+}
+
+/**
+ * Returns when a write has failed in any case, in milliseconds. A token has the time at which it was made: written more than a second
+ * later, it could take the place of a bump's younger one.
+ */
+function latestOf(kind: Kind, timeout: number): number | undefined {
+  return kind === 'token' ? Math.max(timeout, LATEST_TOKEN) : undefined;
 }
 
 function within(timeout: number): StoreCall {

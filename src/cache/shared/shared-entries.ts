@@ -1,6 +1,7 @@
 import type { Kind } from '../../stores/store.ts';
 import { readEntry, type StoredEntry, writeEntry } from '../entry.ts';
-import type { Packing } from './packing.ts';
+import { Batcher } from './batcher.ts';
+import { type Packing, TOO_MUCH } from './packing.ts';
 import type { SafeStore } from './safe-store.ts';
 
 /** Called with the keys, or token names, of stored values that fail the seal check or cannot be parsed. */
@@ -14,14 +15,15 @@ export interface OutgoingEntry extends StoredEntry {
   readonly isReplacing: boolean;
 }
 
-/** An entry, `damaged` for a value that cannot be opened or parsed, or undefined for none. */
-export type Answered = StoredEntry | 'damaged' | undefined;
+/** An entry, `damaged` for a value that cannot be opened or parsed, `unknown` where the store has not answered. */
+export type Answered = StoredEntry | 'damaged' | 'unknown';
 
 /** Reads and writes entries in the store, packed and sealed. */
 export class SharedEntries {
   readonly #store: SafeStore;
   readonly #packing: Packing;
   readonly #onDamaged: OnDamaged;
+  readonly #reads = new Batcher((keys, timeout) => this.#read(keys, timeout));
 
   constructor(store: SafeStore, packing: Packing, onDamaged: OnDamaged) {
     this.#store = store;
@@ -29,23 +31,33 @@ export class SharedEntries {
     this.#onDamaged = onDamaged;
   }
 
-  /** Returns the entry of each key, in the order of the keys. */
-  async read(keys: readonly string[], timeout: number): Promise<readonly Answered[]> {
+  /**
+   * Returns what there is, by key, with what other callers have asked for: all of one turn is read together.
+   *
+   * @param timeout milliseconds, from when the read is sent
+   */
+  read(keys: readonly string[], timeout: number): Promise<ReadonlyMap<string, Answered>> {
+    return this.#reads.ask(keys, timeout);
+  }
+
+  async #read(keys: readonly string[], timeout: number): Promise<ReadonlyMap<string, Answered>> {
+    const found = new Map<string, Answered>();
     const damaged: string[] = [];
     const answers = await this.#store.getMany('entry', keys, timeout);
     const unpack = this.#packing.unpacking();
-    const texts = await Promise.all(
-      answers.map((answer, i) => (answer.state === 'found' ? unpack(keys[i] as string, answer.value) : undefined)),
-    );
-    const entries = keys.map((key, i): Answered => {
-      if (answers[i]?.state !== 'found') return undefined;
-      const text = texts[i];
+    const opened = keys.map(async (key, i) => {
+      const answer = answers[i];
+      if (answer?.state === 'unknown') found.set(key, 'unknown');
+      if (answer?.state !== 'found') return;
+      const text = await unpack(key, answer.value);
+      if (text === TOO_MUCH) return;
       const stored = text === undefined ? undefined : readEntry(text, key);
       if (stored === undefined) damaged.push(key);
-      return stored ?? 'damaged';
+      found.set(key, stored ?? 'damaged');
     });
+    await Promise.all(opened);
     if (damaged.length > 0) this.#onDamaged('entry', damaged);
-    return entries;
+    return found;
   }
 
   /**

@@ -2,8 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { EVERYTHING } from '../../model/names.ts';
 import { guardOf, isSparse } from '../../model/sparse-names.ts';
 import type { StoreItem } from '../../stores/store.ts';
+import { inTime } from '../../util/deadline.ts';
+import { idleTime } from '../../util/idle-time.ts';
 import type { Sealer } from '../seal.ts';
 import { mintToken, type Token } from '../token.ts';
+import { Batcher } from './batcher.ts';
 import { CountedNames } from './counted-names.ts';
 import { type KnownName, KnownNames } from './known-names.ts';
 import { LastReads } from './last-reads.ts';
@@ -27,7 +30,9 @@ const LAST_RETRY = 1_000;
  */
 const SPARSE_TTL = 24 * 60 * 60;
 
-/** Result of reading tokens. A name that is missing in `tokens` could not be read. */
+/**
+ * Result of reading tokens, those of other callers among them. A name that was asked for and is missing in `tokens` could not be read.
+ */
 export interface TokensRead {
   readonly tokens: ReadonlyMap<string, Token>;
   /** Names whose token this read made. Nothing can have been stored under these tokens. */
@@ -49,6 +54,8 @@ export class SharedTokens {
   readonly #delivered: (names: readonly string[]) => void;
   /** Names whose bump is in flight. */
   readonly #bumping = new CountedNames();
+  /** Bumps in flight. A page that asks for a name of one waits for it, because the token is unknown until then. */
+  readonly #bumps = new Set<Promise<unknown>>();
   /**
    * Names whose bump was lost, with the number of the loss. A retry removes a name only if it was not lost again since.
    */
@@ -56,6 +63,7 @@ export class SharedTokens {
   #losses = 0;
   #retrying: Promise<void> | undefined;
   readonly #closing = new AbortController();
+  readonly #reads = new Batcher((names, timeout) => this.#read(names, timeout));
 
   /**
    * @param delivered called with the names of lost bumps that a retry has delivered
@@ -101,14 +109,43 @@ export class SharedTokens {
     return this.#bumping.size + this.#lost.size === 0 ? [] : names.filter((name) => this.isUncertain(name));
   }
 
-  /** Reads tokens; a name without one gets a new one, unless it is sparse. */
-  async read(names: readonly string[], timeout: number): Promise<TokensRead> {
+  /**
+   * Reads tokens; a name without one gets a new one, unless it is sparse. What is asked for in one turn is read together, after it was
+   * asked for: a page never gets a token that was read before it began.
+   *
+   * @param timeout milliseconds, from when the read is sent
+   */
+  read(names: readonly string[], timeout: number): Promise<TokensRead> {
+    return this.#reads.ask(names, timeout);
+  }
+
+  async #read(names: readonly string[], timeout: number): Promise<TokensRead> {
+    const until = idleTime() + timeout;
+    if (this.#isBumping(names)) await inTime(Promise.allSettled(this.#bumps), timeout, undefined);
+    const read = await this.#readOnce(names, until);
+    // What this process has begun to bump meanwhile is known as soon as that is there.
+    const again = this.#bumping.size === 0 ? [] : names.filter((name) => this.#bumping.has(name));
+    if (again.length === 0) return read;
+    await inTime(Promise.allSettled(this.#bumps), left(until), undefined);
+    const later = await this.#readOnce(again, until);
+    return {
+      tokens: new Map([...read.tokens, ...later.tokens]),
+      fresh: new Set([...read.fresh, ...later.fresh]),
+      missing: new Set([...read.missing, ...later.missing]),
+    };
+  }
+
+  #isBumping(names: readonly string[]): boolean {
+    return this.#bumping.size > 0 && names.some((name) => this.#bumping.has(name));
+  }
+
+  /** @param until when nothing more is waited for, by {@link idleTime} */
+  async #readOnce(names: readonly string[], until: number): Promise<TokensRead> {
     const tokens = new Map<string, Token>();
     // Check before and after reading. A retry may succeed meanwhile; the token read before it is old but would look
     // certain.
     const uncertain = this.#uncertainOf(names);
-    const until = performance.now() + timeout;
-    const { missing, damaged } = await this.#get(names, tokens, timeout);
+    const { missing, damaged } = await this.#get(names, tokens, left(until));
     const made = missing.filter((name) => !isSparse(name));
     const hasAll = made.length === 0 && damaged.length === 0;
     const fresh = hasAll ? NONE : await this.#make(made, damaged, tokens, until);
@@ -130,7 +167,7 @@ export class SharedTokens {
     timeout: number,
   ): Promise<ReadonlyMap<string, Token> | undefined> {
     const names = [...guards.keys()];
-    const until = performance.now() + timeout;
+    const until = idleTime() + timeout;
     const tokens = new Map<string, Token>();
     const making = this.#mint(names);
     const added = await this.#store.addMany('token', this.#items(names, making, ttl), timeout);
@@ -142,9 +179,8 @@ export class SharedTokens {
     // Read the guards last. A bump writes the guard before the name: if it came before the token that we have, the guard
     // has changed; if it came later, that token is gone. Each takes a call of its own, because a store may carry out a
     // batch in any order.
-    const left = () => Math.ceil(until - performance.now());
-    if (others.length > 0) await this.#get(others, tokens, left());
-    await this.#get([...new Set(names.map(guardOf))], tokens, left());
+    if (others.length > 0) await this.#get(others, tokens, left(until));
+    await this.#get([...new Set(names.map(guardOf))], tokens, left(until));
     const isSame = names.every((name) => tokens.has(name) && tokens.get(guardOf(name)) === guards.get(name));
     if (!isSame || this.#uncertainOf(names).length > 0) return undefined;
     return new Map(names.map((name) => [name, tokens.get(name) as Token]));
@@ -160,11 +196,10 @@ export class SharedTokens {
     until: number,
   ): Promise<ReadonlySet<string>> {
     const fresh = new Set<string>();
-    const left = () => Math.ceil(until - performance.now());
     const making = this.#mint(missing);
     const repairing = this.#mint(damaged);
     // Limit the time, because a token includes its time. Written much later, it could overwrite a bump's younger token.
-    const writing = Math.min(left(), BUMP_TIMEOUT);
+    const writing = Math.min(left(until), BUMP_TIMEOUT);
     const [added, repaired] = await Promise.all([
       this.#store.addMany('token', this.#items(missing, making), writing),
       this.#store.setMany('token', this.#items(damaged, repairing, SPARSE_TTL), writing),
@@ -181,7 +216,7 @@ export class SharedTokens {
     damaged.forEach((name, i) => {
       if (repaired[i]) take(name, repairing[i]);
     });
-    if (lostRace.length > 0) await this.#get(lostRace, tokens, left());
+    if (lostRace.length > 0) await this.#get(lostRace, tokens, left(until));
     return fresh;
   }
 
@@ -200,7 +235,10 @@ export class SharedTokens {
   ): Promise<readonly string[]> {
     for (const name of names) this.#bumping.add(name);
     const made = this.#mint(names, records);
-    const acknowledged = await this.#write(names, made, timeout);
+    const writing = this.#write(names, made, timeout);
+    this.#bumps.add(writing);
+    const acknowledged = await writing;
+    this.#bumps.delete(writing);
     const lost = names.filter((_, i) => !acknowledged[i]);
     // Mark as lost before unmarking as in flight, so that no name looks certain in between.
     this.#lose(lost);
@@ -326,4 +364,9 @@ export class SharedTokens {
       return { key, value: this.#sealer.seal('token', key, tokens[i] as Token), ttl: isSparse(name) ? ttl : 0 };
     });
   }
+}
+
+/** @param until by {@link idleTime} */
+function left(until: number): number {
+  return Math.ceil(until - idleTime());
 }

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { Deadline } from '../../util/deadline.ts';
 import type { Address, Credentials } from './address.ts';
 import { MemjsServer } from './memjs.ts';
 import { PendingBatch } from './pending-batch.ts';
@@ -37,7 +38,7 @@ export class Connection extends MemjsServer {
   /** Batches on the wire, oldest first. */
   readonly #batches: PendingBatch<unknown>[] = [];
   readonly #onLate = (batch: PendingBatch<unknown>): void => this.#late(batch);
-  readonly #connecting: NodeJS.Timeout;
+  readonly #connecting: Deadline;
   readonly #socket: Socket;
   #opaque: number;
   #isReady = false;
@@ -45,15 +46,15 @@ export class Connection extends MemjsServer {
 
   /** @param firstOpaque number of the first request; the numbers wrap at 2^32 */
   constructor({ host, port }: Address, { username, password }: Credentials, events: ConnectionEvents, firstOpaque = 0) {
-    super(host, port, '', '', { conntimeout: CONNECT_TIMEOUT / 1_000, keepAlive: true, keepAliveDelay: 30 });
+    // A deadline of this class ends the connection first.
+    super(host, port, '', '', { conntimeout: CONNECT_TIMEOUT / 100, keepAlive: true, keepAliveDelay: 30 });
     // Always set both. memjs would otherwise use MEMCACHIER_USERNAME and MEMCACHE_PASSWORD, whichever server this is.
     this.username = username;
     this.password = password;
     this.#events = events;
     this.#opaque = firstOpaque;
-    this.#connecting = setTimeout(
-      () => this.#end(new Error(`no answer for ${CONNECT_TIMEOUT} ms while connecting`)),
-      CONNECT_TIMEOUT,
+    this.#connecting = new Deadline(CONNECT_TIMEOUT, () =>
+      this.#end(new Error(`no answer for ${CONNECT_TIMEOUT} ms while connecting`)),
     );
     this.sock(false, () => this.#greet());
     this.#socket = this._socket as Socket;
@@ -119,7 +120,7 @@ export class Connection extends MemjsServer {
     if (status === Status.notAuthenticated)
       return this.#end(new Error('the server asks for a username and a password'));
     if (status !== Status.ok) return this.#end(new ProtocolError('the server did not return the greeting'));
-    clearTimeout(this.#connecting);
+    this.#connecting.clear();
     this.#isReady = true;
     this.#events.ready();
   }
@@ -166,7 +167,7 @@ export class Connection extends MemjsServer {
   #end(error: Error | undefined): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
-    clearTimeout(this.#connecting);
+    this.#connecting.clear();
     // Include batches that were late already: their deletion may still be in this process's buffer.
     const revoked = this.#batches.filter(({ isRevocable }) => isRevocable);
     if (revoked.length > 0 && this.#socket.writable) {

@@ -1,4 +1,8 @@
+import { Deadline } from '../../util/deadline.ts';
 import { Opcode, type Packet, ProtocolError, type Request, Status } from './wire.ts';
+
+/** When a write that must be undone has failed, however busy this process is: in milliseconds. */
+const LATEST_REVOCATION = 900;
 
 /**
  * One batch of requests and its answers. The server answers each request, in order. (Quiet commands are not used: with
@@ -19,7 +23,7 @@ export class PendingBatch<T> {
   sent = 0;
   readonly #answers: T[];
   readonly #read: (packet: Packet) => T;
-  readonly #timer: NodeJS.Timeout;
+  readonly #deadline: Deadline;
   #settle: (() => void) | undefined;
   #onLate: ((batch: PendingBatch<unknown>) => void) | undefined;
   #firstOpaque = 0;
@@ -48,9 +52,8 @@ export class PendingBatch<T> {
       const settle = (): void => resolve(this.#answers);
       this.#settle = settle;
     });
-    // After the process was blocked, timers fire before sockets are read. setImmediate lets answers that have arrived
-    // come first.
-    this.#timer = setTimeout(() => setImmediate(() => this.#expire()), timeout);
+    const latest = isRevocable ? Math.max(timeout, LATEST_REVOCATION) : undefined;
+    this.#deadline = new Deadline(timeout, () => this.#expire(), latest);
   }
 
   /** Whether the caller has been answered. */
@@ -102,7 +105,7 @@ export class PendingBatch<T> {
   /** Answers the caller with what is known. */
   settle(): void {
     if (this.#settle === undefined) return;
-    clearTimeout(this.#timer);
+    this.#deadline.clear();
     const settle = this.#settle;
     this.#settle = undefined;
     settle();

@@ -14,6 +14,7 @@ export async function inBatches<T>(
   job: (batch: readonly T[], first: number) => Promise<void>,
   size: number = BATCH,
 ): Promise<void> {
+  if (list.length <= size) return job(list, 0);
   const jobs: Promise<void>[] = [];
   for (let first = 0; first < list.length; first += size) jobs.push(job(list.slice(first, first + size), first));
   for (const result of await Promise.allSettled(jobs)) if (result.status === 'rejected') throw result.reason;

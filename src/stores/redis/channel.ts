@@ -30,6 +30,9 @@ export interface ChannelStats {
   readonly failures: number;
 }
 
+/** `probe`: sent to see whether a server answers again. */
+type Admission = 'sent' | 'probe' | 'refused';
+
 interface Sent {
   /** By `performance.now()`. */
   readonly at: number;
@@ -68,7 +71,7 @@ export class Channel {
   }
 
   get stats(): ChannelStats {
-    const isFailed = this.#isAway || this.#isStalled;
+    const isFailed = (this.#isAway && !this.#connection.isReady()) || this.#isStalled;
     const state = isFailed ? 'failed' : this.#isUsed ? 'ready' : 'unused';
     return { state, refused: this.#refused, dropped: this.#dropped, failures: this.#failures };
   }
@@ -93,13 +96,15 @@ export class Channel {
     }
     this.#isUsed = true;
     this.#load.add(requests, bytes);
-    const isProbe = (await this.#awaitReady(until, isVital)) ? await this.#admit() : undefined;
-    if (isProbe === undefined) {
+    // Do not wait for anything on the usual way: the page is rendered while the answer is on its way.
+    const admission = this.#isUsable ? 'sent' : await this.#admit(until, isVital);
+    if (admission === 'refused') {
       this.#refused += requests;
       this.#load.remove(requests, bytes);
       return answers;
     }
-    const sent: Sent = { at: performance.now(), requests, bytes, isProbe };
+    this.#isAway = false;
+    const sent: Sent = { at: performance.now(), requests, bytes, isProbe: admission === 'probe' };
     this.#sent.add(sent);
     await this.#within(this.#settle(sent, does, send(until)), until);
     // A later answer must not change what the caller got.
@@ -142,34 +147,39 @@ export class Channel {
     if (this.#sent.delete(sent)) this.#load.remove(sent.requests, sent.bytes);
   }
 
+  get #isUsable(): boolean {
+    return this.#connection.isReady() && !this.#isStalled;
+  }
+
+  /** Decides about a call for which the client is not ready, or while the server owes answers. */
+  async #admit(until: number, isVital: boolean): Promise<Admission> {
+    if (!(await this.#awaitReady(until, isVital))) return 'refused';
+    // This process may have been blocked, so let answers that have arrived be read first.
+    if (this.#isStalled) await new Promise((resolve) => setImmediate(resolve));
+    if (!this.#isStalled) return 'sent';
+    this.#fail('read', new Error(`no answer for ${STALLED_AFTER} ms`));
+    const now = performance.now();
+    if (now < this.#probeAt) return 'refused';
+    this.#probeAt = now + PROBE_EVERY;
+    this.#connection.renew();
+    return this.#connection.isReady() ? 'probe' : 'refused';
+  }
+
   /** Waits for the client to connect; not if others have waited for it in vain, unless the call is vital. */
   async #awaitReady(until: number, isVital: boolean): Promise<boolean> {
     while (!this.#connection.isReady()) {
       if (this.#isClosed || (this.#isAway && !isVital)) return false;
       const left = until - performance.now();
-      if (left <= 0) {
+      const { trouble } = this.#connection;
+      // Bumps wait, because it may be restarting.
+      if (left <= 0 || (trouble !== undefined && !isVital)) {
         this.#isAway = true;
-        this.#fail('read', new Error('the client is not connected'));
+        this.#fail('read', new Error(`the client is not connected${trouble === undefined ? '' : `: ${trouble}`}`));
         return false;
       }
       await new Promise((resolve) => setTimeout(resolve, Math.min(POLL, left)));
     }
-    this.#isAway = false;
     return !this.#isClosed;
-  }
-
-  /** Whether a call is sent as a probe, because the server owes answers; undefined if it is not sent. */
-  async #admit(): Promise<boolean | undefined> {
-    if (!this.#isStalled) return false;
-    // This process may have been blocked, so let answers that have arrived be read first.
-    await new Promise((resolve) => setImmediate(resolve));
-    if (!this.#isStalled) return false;
-    this.#fail('read', new Error(`no answer for ${STALLED_AFTER} ms`));
-    const now = performance.now();
-    if (now < this.#probeAt) return undefined;
-    this.#probeAt = now + PROBE_EVERY;
-    this.#connection.renew();
-    return this.#connection.isReady() ? true : undefined;
   }
 
   get #isStalled(): boolean {
@@ -187,7 +197,8 @@ export class Channel {
       };
       // After the process was blocked, timers fire before sockets are read. setImmediate lets answers that have arrived
       // come first.
-      const timer = setTimeout(() => setImmediate(end), until - performance.now());
+      // Whole milliseconds: Node keeps a list of timers for each duration.
+      const timer = setTimeout(() => setImmediate(end), Math.ceil(until - performance.now()));
       this.#waiting.add(end);
       void done.then(end);
     });

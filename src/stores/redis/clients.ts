@@ -1,4 +1,7 @@
-/** What a command consists of. */
+/** What is sent. */
+export type Command = 'EVAL' | 'EVALSHA' | 'GET' | 'MGET' | 'SET';
+
+/** What stands behind a command. */
 export type Argument = string | Buffer;
 
 /** The parts that are used of node-redis' `createClient()`, `createClientPool()`, `createSentinel()` and `createCluster()`, 4 to 6. */

@@ -2,6 +2,7 @@ import { badOption } from '../../util/check-option.ts';
 import { describe } from '../../util/describe.ts';
 import type {
   Argument,
+  Command,
   IoRedisClient,
   NodeRedisClient,
   NodeRedisCluster,
@@ -20,7 +21,9 @@ export interface Connection {
    *
    * @param key decides in a cluster which server gets the command
    */
-  send(key: string, args: readonly Argument[]): Promise<unknown>;
+  send(key: string, command: Command, args: readonly Argument[]): Promise<unknown>;
+  /** Why it is not connected, where that is known here. */
+  readonly trouble?: string | undefined;
   /** Called when the server owes an answer for too long. */
   renew(): void;
   close(): void;
@@ -56,7 +59,11 @@ export function connectionOf(client: unknown): Connection {
 /** The client is the site's: it is neither renewed nor closed here. */
 const NOT_OURS = { renew: () => {}, close: () => {} };
 
+/** The methods of ioredis that answer with buffers. */
+type BufferMethods = Readonly<Record<`${Lowercase<Command>}Buffer`, (args: readonly Argument[]) => Promise<unknown>>>;
+
 function ioRedis(client: IoRedisClient): Connection {
+  const methods = client as unknown as BufferMethods;
   return {
     ...NOT_OURS,
     isCluster: client.isCluster === true,
@@ -65,8 +72,8 @@ function ioRedis(client: IoRedisClient): Connection {
       if (client.status === 'wait') client.connect().catch(() => {});
       return client.status === 'ready';
     },
-    // ioredis finds the keys of a command only by its name in small letters.
-    send: (_key, [name = '', ...args]) => client.callBuffer(String(name).toLowerCase(), args),
+    // With `enableAutoPipelining`, `callBuffer` forgets the name of the command: `autoPipelining.js` puts it back for `call` alone.
+    send: (_key, command, args) => methods[`${command.toLowerCase() as Lowercase<Command>}Buffer`](args),
   };
 }
 
@@ -76,7 +83,7 @@ function nodeClient(client: NodeRedisClient): Connection {
     ...NOT_OURS,
     isCluster: false,
     isReady: () => client.isReady,
-    send: (_key, args) => sender.sendCommand(args, BUFFERS),
+    send: (_key, command, args) => sender.sendCommand([command, ...args], BUFFERS),
   };
 }
 
@@ -95,7 +102,7 @@ function nodePool(client: NodeRedisPool): Connection {
     ...NOT_OURS,
     isCluster: false,
     isReady: () => client.isOpen,
-    send: (_key, args) => client.sendCommand(args, BUFFERS),
+    send: (_key, command, args) => client.sendCommand([command, ...args], BUFFERS),
   };
 }
 
@@ -104,7 +111,7 @@ function nodeSentinel(client: NodeRedisSentinel): Connection {
     ...NOT_OURS,
     isCluster: false,
     isReady: () => client.isReady,
-    send: (_key, args) => client.sendCommand(false, args, BUFFERS),
+    send: (_key, command, args) => client.sendCommand(false, [command, ...args], BUFFERS),
   };
 }
 
@@ -115,6 +122,6 @@ function nodeCluster(client: NodeRedisCluster): Connection {
     // Before version 6 it does not say when it is ready; it is open before it knows which node has which slots.
     isReady: () => client.isReady ?? (client.isOpen && client.masters.length > 0),
     // Not read-only, so that no replica is asked.
-    send: (key, args) => client.sendCommand(key, false, args, BUFFERS),
+    send: (key, command, args) => client.sendCommand(key, false, [command, ...args], BUFFERS),
   };
 }

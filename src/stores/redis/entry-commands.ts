@@ -92,7 +92,7 @@ export class EntryCommands {
               const stored = this.#prefix + key;
               const expiry = ttl === 0 ? [] : ['EX', seconds(ttl)];
               answers[i] = read(
-                await this.#connection.send(stored, ['SET', stored, bufferOf(value), ...expiry, ...flags]),
+                await this.#connection.send(stored, 'SET', [stored, bufferOf(value), ...expiry, ...flags]),
               );
             },
             1,
@@ -144,7 +144,7 @@ export class EntryCommands {
     return inBatches(
       keys,
       async ([key = ''], i) => {
-        answers[i] = lookup(await this.#connection.send(key, ['GET', key]));
+        answers[i] = lookup(await this.#connection.send(key, 'GET', [key]));
       },
       1,
     );
@@ -152,7 +152,7 @@ export class EntryCommands {
 
   #getTogether(keys: readonly string[], answers: Lookup[]): Promise<void> {
     return inBatches(keys, async (batch, first) => {
-      const values = await this.#connection.send(batch[0] as string, ['MGET', ...batch]);
+      const values = await this.#connection.send(batch[0] as string, 'MGET', batch);
       if (!Array.isArray(values) || values.length !== batch.length)
         throw new Error('it answered MGET with something else');
       values.forEach((value, i) => {

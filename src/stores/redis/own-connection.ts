@@ -1,7 +1,7 @@
-import type { Argument } from './clients.ts';
+import type { Argument, Command } from './clients.ts';
 import { type Connection, connectionOf } from './connection.ts';
 
-/** Time limit for connecting, in milliseconds. */
+/** Time limit for connecting and signing in, in milliseconds. */
 const CONNECT_TIMEOUT = 1_000;
 /** Milliseconds between attempts to connect: the first, and the longest. */
 const FIRST_WAIT = 50;
@@ -10,6 +10,7 @@ const LAST_WAIT = 500;
 /** What happens to a client that was opened here. */
 interface ClientEvents {
   ready(): void;
+  failed(error: unknown): void;
   lost(): void;
 }
 
@@ -20,7 +21,7 @@ interface Opened {
 }
 
 interface Emitter {
-  on(event: 'ready' | 'error' | 'end', listener: () => void): unknown;
+  on(event: 'ready' | 'error' | 'end', listener: (error: unknown) => void): unknown;
 }
 
 interface NodeRedis {
@@ -47,8 +48,8 @@ interface IoRedis {
  */
 export class OwnConnection implements Connection {
   readonly isCluster = false;
+  trouble: string | undefined;
   readonly #url: string;
-  readonly #onError: (error: Error) => void;
   #opened: Opened | undefined;
   #opening: Promise<void> | undefined;
   #isClosed = false;
@@ -56,10 +57,8 @@ export class OwnConnection implements Connection {
   #attempts = 0;
   #retryAt = 0;
 
-  /** @param onError called when no client library can be loaded */
-  constructor(url: string, onError: (error: Error) => void) {
+  constructor(url: string) {
     this.#url = url;
-    this.#onError = onError;
   }
 
   isReady(): boolean {
@@ -68,9 +67,9 @@ export class OwnConnection implements Connection {
     return false;
   }
 
-  async send(key: string, args: readonly Argument[]): Promise<unknown> {
+  async send(key: string, command: Command, args: readonly Argument[]): Promise<unknown> {
     if (this.#opened === undefined) throw new Error('not connected');
-    return this.#opened.connection.send(key, args);
+    return this.#opened.connection.send(key, command, args);
   }
 
   /** Gives the connection up: a network may have lost it without telling. */
@@ -98,6 +97,10 @@ export class OwnConnection implements Connection {
     const events: ClientEvents = {
       ready: () => {
         this.#attempts = 0;
+        this.trouble = undefined;
+      },
+      failed: (error) => {
+        this.trouble = error instanceof Error ? error.message : String(error);
       },
       lost: () => {
         isLost = true;
@@ -108,30 +111,35 @@ export class OwnConnection implements Connection {
       .catch(() => openIoRedis(this.#url, events))
       .catch(() => undefined);
     if (opened === undefined) {
-      return this.#onError(
-        new Error(
-          'neither redis nor ioredis can be loaded: npm install redis, or give RedisStore a client that you have made',
-        ),
-      );
+      this.trouble =
+        'neither redis nor ioredis can be loaded; npm install redis, or give RedisStore a client that you have made';
+      return;
     }
     this.#opening = undefined;
     this.#opened = opened;
     // It may have been closed, or lost, while the package was loaded.
-    if (this.#isClosed || isLost) this.#lose(opened);
+    if (this.#isClosed || isLost) return this.#lose(opened);
+    // A client whose password was refused waits for nothing.
+    const giveUp = (): void => {
+      if (!opened?.connection.isReady()) this.#lose(opened);
+    };
+    setTimeout(giveUp, CONNECT_TIMEOUT).unref();
   }
 }
 
-async function openNodeRedis(url: string, { ready, lost }: ClientEvents): Promise<Opened> {
+async function openNodeRedis(url: string, { ready, failed, lost }: ClientEvents): Promise<Opened> {
   const { createClient }: NodeRedis = await load('redis');
   const socket = { connectTimeout: CONNECT_TIMEOUT, reconnectStrategy: false };
   const client = createClient({ url, disableOfflineQueue: true, socket });
-  client.on('error', lost);
-  client.on('ready', () => {
-    // An idle connection must not keep the process alive; the timers of waiting callers do.
-    client.unref();
-    ready();
-  });
-  client.connect().catch(lost);
+  const end = (error: unknown): void => {
+    failed(error);
+    lost();
+  };
+  client.on('error', end);
+  client.on('ready', ready);
+  // A connection must not keep the process alive, nor one that is tried in vain; the timers of waiting callers do.
+  client.unref();
+  client.connect().catch(end);
   return { connection: connectionOf(client), end: () => void endNodeRedis(client).catch(() => {}) };
 }
 
@@ -141,7 +149,7 @@ async function endNodeRedis(client: ReturnType<NodeRedis['createClient']>): Prom
   else await client.disconnect();
 }
 
-async function openIoRedis(url: string, { ready, lost }: ClientEvents): Promise<Opened> {
+async function openIoRedis(url: string, { ready, failed, lost }: ClientEvents): Promise<Opened> {
   const { Redis }: IoRedis = await load('ioredis');
   const client = new Redis(url, {
     connectTimeout: CONNECT_TIMEOUT,
@@ -150,7 +158,7 @@ async function openIoRedis(url: string, { ready, lost }: ClientEvents): Promise<
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
   });
-  client.on('error', () => {});
+  client.on('error', failed);
   client.on('end', lost);
   client.on('ready', () => {
     client.stream?.unref();

@@ -18,11 +18,11 @@ export class Script {
     const [first = ''] = keys;
     const rest = [String(keys.length), ...keys, ...args];
     try {
-      return await connection.send(first, ['EVALSHA', this.#sha, ...rest]);
+      return await connection.send(first, 'EVALSHA', [this.#sha, ...rest]);
     } catch (error) {
       // Then nothing was carried out.
       if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
-      return connection.send(first, ['EVAL', this.#text, ...rest]);
+      return connection.send(first, 'EVAL', [this.#text, ...rest]);
     }
   }
 }

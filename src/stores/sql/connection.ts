@@ -31,7 +31,7 @@ class KnexConnection implements SqlConnection {
 
   async query(sql: string, bindings: readonly unknown[] = []): Promise<readonly Row[]> {
     // MySQL goes on with a statement whose connection is gone, and keeps waiting for its locks.
-    const cancel = this.#knex.client.dialect === 'mysql';
+    const cancel = this.#knex.client.driverName.startsWith('mysql');
     const result = await this.#knex.raw(sql, bindings).connection(this.#connection).timeout(this.#timeout, { cancel });
     return rowsOf(result);
   }

@@ -5,16 +5,18 @@ import { MysqlDialect } from './mysql.ts';
 import { PostgresDialect } from './postgres.ts';
 import { SqliteDialect } from './sqlite.ts';
 
-/** By what Knex calls them. `mysql` is MariaDB too. */
+/** By the drivers that Knex has for them. Others of the same dialect, such as CockroachDB's, answer differently. */
 const DIALECTS: ReadonlyMap<string, new (table: string) => Dialect> = new Map<string, new (table: string) => Dialect>([
+  ['better-sqlite3', SqliteDialect],
   ['sqlite3', SqliteDialect],
-  ['postgresql', PostgresDialect],
+  ['pg', PostgresDialect],
+  ['mysql2', MysqlDialect],
   ['mysql', MysqlDialect],
 ]);
 
 /** @throws CacheSweeperError CACHESWEEPER_BAD_OPTION for a database that the store does not know */
-export function dialectOf(name: string, table: string): Dialect {
-  const Dialect = DIALECTS.get(name);
+export function dialectOf(driver: string, table: string): Dialect {
+  const Dialect = DIALECTS.get(driver);
   if (Dialect !== undefined) return new Dialect(table);
-  throw badOption('SqlStore knex', `a client of ${[...DIALECTS.keys()].join(', ')}`, describe(name));
+  throw badOption('SqlStore knex', `a client of ${[...DIALECTS.keys()].join(', ')}`, describe(driver));
 }

@@ -13,8 +13,6 @@ export interface SqlRaw {
 
 /** The part of Knex' client that hands out connections of the pool. */
 export interface KnexClient {
-  /** `sqlite3`, `postgresql`, `mysql`… */
-  readonly dialect: string;
   /** `better-sqlite3`, `sqlite3`, `pg`, `mysql2`… */
   readonly driverName: string;
   acquireConnection(): Promise<object>;
@@ -26,7 +24,7 @@ export function isKnex(given: unknown): given is SqlKnex & { readonly client: Kn
   if (typeof given !== 'function' || !('client' in given) || !('raw' in given)) return false;
   const { client } = given as unknown as { readonly client: Partial<KnexClient> | undefined };
   return (
-    typeof client?.dialect === 'string' &&
+    typeof client?.driverName === 'string' &&
     typeof client.acquireConnection === 'function' &&
     typeof client.releaseConnection === 'function'
   );

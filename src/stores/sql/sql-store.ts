@@ -59,7 +59,7 @@ export class SqlStore implements Store {
     this.#knex = checkKnex(knex);
     this.#settings = checkSqlOptions(options);
     const { client } = this.#knex;
-    const dialect = dialectOf(client.dialect, this.#settings.table);
+    const dialect = dialectOf(client.driverName, this.#settings.table);
     this.#dialect = dialect;
     this.#gate = new Gate(
       {

@@ -28,7 +28,6 @@ export async function openDatabase(path: string): Promise<Database> {
 /** Stands for Knex, which the store does not need here: it sends its statements to the driver. */
 export function withoutKnex(database: Database): SqlKnex & { readonly client: KnexClient } {
   const client: KnexClient = {
-    dialect: 'sqlite3',
     driverName: 'better-sqlite3',
     acquireConnection: async () => database,
     releaseConnection: async () => {},

@@ -196,8 +196,8 @@ export class Renders implements TemplateSource {
     const mustWait = this.#engine.predict(render, this.#environment.pageNameOf(template));
     if (mustWait === undefined) pass();
     else if (mustWait) void this.#wait(page).then(() => page.inContext(pass), failLater);
-    // Wait until after the tick that writes the request to the socket. The answer then arrives while the pass runs.
-    else process.nextTick(() => page.inContext(pass));
+    // Wait until after the ticks that send the request and write it to the socket. The answer then arrives while the pass runs.
+    else process.nextTick(() => process.nextTick(() => page.inContext(pass)));
     return null;
   }
 
