@@ -266,7 +266,8 @@ export class SweepTransaction implements Uncommitted {
     if (this.#hasWritten && this.#isUnwritten) this.#owner.report(collectedTooLate());
     this.#state = 'delivering';
     try {
-      await this.#owner.deliver(this.#changes);
+      // Many transactions only read, the hooks' own among them.
+      if (!this.#changes.isEmpty) await this.#owner.deliver(this.#changes);
       // Only what the store has acknowledged can go. The polls bump what stays.
       this.#owner.outbox?.remove(this.#rows);
     } catch (error) {
