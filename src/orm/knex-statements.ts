@@ -11,7 +11,7 @@ export interface TableName {
 export interface Written {
   /** Undefined: it may be any. */
   readonly tables: readonly TableName[] | undefined;
-  /** What happens to the rows of the only table; `other` where they are not told, or there are several tables. */
+  /** What happens to the rows, if there is one table only; `other` where nobody tells which they are. */
   readonly kind: 'insert' | 'update' | 'delete' | 'other';
   /** Whether rows that others refer to may be deleted. */
   readonly isDeletion: boolean;
@@ -45,7 +45,7 @@ export function writtenBy(builder: Builder): Written | undefined {
   if (hasOthers || (method === 'insert' && table === undefined)) return inText(builder) ?? ANY;
   const joined = joinedTables(builder);
   if (table === undefined || joined.includes(undefined)) return ANY;
-  const kind = joined.length === 0 ? (KINDS.get(method) ?? 'other') : 'other';
+  const kind = KINDS.get(method) ?? 'other';
   return { tables: [table, ...(joined as readonly TableName[])], kind, isDeletion };
 }
 
@@ -110,14 +110,13 @@ export function keysNamed(builder: Builder, columns: readonly string[]): readonl
 
 /** Kinds of conditions that stand for themselves, whatever is in them. */
 const CLOSED: ReadonlySet<string> = new Set(['whereWrapped', 'whereExists']);
-const PLAIN: ReadonlySet<string> = new Set(['whereBasic', 'whereIn', 'whereNull', 'whereBetween']);
 
 /** Whether a condition only makes fewer rows match. Raw SQL in it may have an OR that reaches further. */
 function restricts({ type = '', bool, column, value }: Clause): boolean {
   if (bool !== 'and') return false;
   if (CLOSED.has(type)) return true;
   const isName = columnName(column) !== undefined || [column].flat().every((each) => typeof each === 'string');
-  return PLAIN.has(type) && isName && ![value].flat().some((each) => isRaw(each) && columnName(each) === undefined);
+  return isName && ![value].flat().some((each) => isRaw(each) && columnName(each) === undefined);
 }
 
 /** The values that a condition leaves to a column; undefined if it says nothing of it. */

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import type { Knex } from 'knex';
 import { type KnexHookOptions, sweepOnSave } from 'nunjucks-cachesweeper/knex';
 import { TestingStore } from 'nunjucks-cachesweeper/testing';
@@ -110,6 +111,61 @@ describe('options of sweepOnSave for Knex', () => {
     expect(await db.knex('comments').select('id', 'text')).toEqual([{ id: 1, text: 'new' }]);
     store.script = undefined;
     await db.site.sweeper.idle();
+  });
+
+  test.each<[string, (knex: Knex) => Promise<unknown>]>([
+    ['a write', async (knex) => knex('comments').where('id', 1).update({ text: 'new' })],
+    ['a transaction', (knex) => knex.transaction((trx) => trx('comments').delete())],
+    [
+      'its commit',
+      async (knex) => {
+        const trx = await knex.transaction();
+        await trx('comments').delete();
+        await trx.commit();
+      },
+    ],
+    [
+      'the promise of its end',
+      async (knex) => {
+        const trx = await knex.transaction();
+        await trx('comments').delete();
+        void trx.commit();
+        await trx.executionPromise;
+      },
+    ],
+  ])('%s resolves when the store has acknowledged the bump, and not before', async (_title, write) => {
+    const store = new TestingStore();
+    let isBumped = false;
+    const onBump = () => {
+      isBumped = true;
+    };
+    const db = await blog({ models: MODELS }, new OrmSite({ store, onBump }));
+    await db.site.sweeper.idle();
+    isBumped = false;
+    store.script = ({ method, kind }) => (method === 'setMany' && kind === 'token' ? { delay: 20 } : undefined);
+    await write(db.knex);
+    expect(isBumped).toBe(true);
+  });
+
+  test('a commit whose outbox cannot be written is rolled back, with or without a callback', async () => {
+    const db = await blog({ models: MODELS }, new OrmSite({ store: new TestingStore(), outbox: { interval: '1h' } }));
+    const trx = await db.knex.transaction();
+    await trx('comments').delete();
+    await expect(trx.commit()).rejects.toThrow(/cachesweeper_outbox/);
+    await expect(trx.executionPromise).rejects.toThrow(/cachesweeper_outbox/);
+    await expect(db.knex.transaction((inside) => inside('comments').delete())).rejects.toThrow(/cachesweeper_outbox/);
+    expect(await db.knex('comments')).toHaveLength(3);
+    await db.site.sweeper.close();
+  });
+
+  test('a stream that a transaction does not wait for', async () => {
+    const db = await blog();
+    const trx = await db.knex.transaction();
+    const stream = trx('comments').where('id', 1).update({ text: 'new' }).returning('id').stream();
+    await once(stream, 'readable');
+    await trx.commit();
+    expect(await ran(db)).toEqual(expect.arrayContaining(one));
+    stream.destroy();
   });
 
   test('touches that throws: the write succeeds, and everything is invalidated', async () => {
