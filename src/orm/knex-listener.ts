@@ -1,7 +1,7 @@
 import type { Builder, Client, ClientListener, Container, Transaction } from './knex-client.ts';
 import type { KnexModels, Table } from './knex-models.ts';
 import { rowsWritten, type WrittenRows } from './knex-rows.ts';
-import { columnsSet, type Written, writtenBy } from './knex-statements.ts';
+import { columnsSet, commitsByItself, type Written, writtenBy } from './knex-statements.ts';
 import type { KnexTransactions } from './knex-transactions.ts';
 import { ANY_WRITE, type SaveHook, type Write } from './save-hook.ts';
 
@@ -31,6 +31,7 @@ export class KnexListener implements ClientListener {
   }
 
   async running(builder: Builder, run: () => Promise<unknown>): Promise<unknown> {
+    if (commitsByItself(builder)) this.#transactions.commitsByItself(builder.client);
     const statement = this.#statement(builder);
     if (statement === undefined) return run();
     const { may, table, kind } = statement;

@@ -49,6 +49,15 @@ export function writtenBy(builder: Builder): Written | undefined {
   return { tables: [table, ...(joined as readonly TableName[])], kind, isDeletion };
 }
 
+/** Dialects in which a transaction takes back changes of tables as well, and does not end at them. */
+const TRANSACTIONAL: ReadonlySet<string | undefined> = new Set(['postgresql', 'sqlite3', 'mssql']);
+
+/** Whether the database commits a transaction by itself when it gets this: MySQL does so at `TRUNCATE` and at all that defines tables. */
+export function commitsByItself({ client, _sequence: sequence = [], _method: method }: Builder): boolean {
+  if (TRANSACTIONAL.has(client.dialect)) return false;
+  return method === 'truncate' || sequence.some((each) => !each.method.startsWith('has'));
+}
+
 /** Finds what a statement writes in its text. */
 function inText(builder: Builder): Written | undefined {
   let statements: ReturnType<Builder['toSQL']>;

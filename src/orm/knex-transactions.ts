@@ -8,8 +8,11 @@ import type { SaveHook } from './save-hook.ts';
 interface Open {
   readonly transaction: SweepTransaction;
   readonly savepoints: Open[];
+  readonly outer: Open | undefined;
   /** Settles when it is committed and bumped; undefined before it is committed. */
   ended?: Promise<unknown>;
+  /** Whether the database has committed it by itself, so that nothing can be rolled back. */
+  isCommitted?: true;
 }
 
 /** Finds the sweeper's transaction for the client of one of Knex's, and ends both together. */
@@ -25,6 +28,11 @@ export class KnexTransactions {
     return this.#open.get(client)?.transaction;
   }
 
+  /** Notes that the database commits the client's transaction, and those around it, whatever becomes of them. */
+  commitsByItself(client: Client): void {
+    for (let open = this.#open.get(client); open !== undefined; open = open.outer) open.isCommitted = true;
+  }
+
   /**
    * Begins a transaction.
    *
@@ -34,7 +42,7 @@ export class KnexTransactions {
    */
   begin(client: Client, begin: (container: Container) => Transaction, container: Container): Transaction {
     const outer = this.#open.get(client);
-    const open: Open = { transaction: this.#hook.begin(outer?.transaction), savepoints: [] };
+    const open: Open = { transaction: this.#hook.begin(outer?.transaction), savepoints: [], outer };
     outer?.savepoints.push(open);
     let transactor: Transactor | undefined;
     const transaction = begin((given) => {
@@ -70,8 +78,13 @@ export class KnexTransactions {
     for (const name of ['rollback', 'rollbackTo'] as const) {
       const rollback = transaction[name].bind(transaction);
       transaction[name] = (connection, error) => {
-        open.transaction.rollback();
-        return rollback(connection, error);
+        if (!open.isCommitted) {
+          open.transaction.rollback();
+          return rollback(connection, error);
+        }
+        const ended = bumpAfter(() => rollback(connection, error), open);
+        open.ended ??= ended;
+        return ended;
       };
     }
     return transaction;
@@ -90,12 +103,17 @@ export class KnexTransactions {
       await rollback(error);
       throw error;
     }
-    try {
-      return await commit();
-    } finally {
-      // Also where COMMIT has failed: the database may have carried it out, and too much is bumped at most.
-      await open.transaction.commit();
-    }
+    // Also where COMMIT fails: the database may have carried it out, and too much is bumped at most.
+    return bumpAfter(commit, open);
+  }
+}
+
+/** Ends a transaction of which something is committed, or may be. */
+async function bumpAfter(end: () => Promise<unknown>, { transaction }: Open): Promise<unknown> {
+  try {
+    return await end();
+  } finally {
+    await transaction.commit();
   }
 }
 
