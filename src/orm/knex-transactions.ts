@@ -7,7 +7,8 @@ import type { SaveHook } from './save-hook.ts';
 /** The sweeper's side of one of Knex's transactions, or of a savepoint. */
 interface Open {
   readonly transaction: SweepTransaction;
-  readonly savepoints: Open[];
+  /** Those that are not over. */
+  readonly savepoints: Set<Open>;
   readonly outer: Open | undefined;
   /** Settles when it is committed and bumped; undefined before it is committed. */
   ended?: Promise<unknown>;
@@ -42,8 +43,8 @@ export class KnexTransactions {
    */
   begin(client: Client, begin: (container: Container) => Transaction, container: Container): Transaction {
     const outer = this.#open.get(client);
-    const open: Open = { transaction: this.#hook.begin(outer?.transaction), savepoints: [], outer };
-    outer?.savepoints.push(open);
+    const open: Open = { transaction: this.#hook.begin(outer?.transaction), savepoints: new Set(), outer };
+    outer?.savepoints.add(open);
     let transactor: Transactor | undefined;
     const transaction = begin((given) => {
       transactor = given;
@@ -136,5 +137,7 @@ async function afterBump<T>(over: Promise<T>, open: Open): Promise<T> {
     await open.ended?.catch(() => undefined);
     open.transaction.rollback(); // no effect if it was committed
     throw error;
+  } finally {
+    open.outer?.savepoints.delete(open);
   }
 }
