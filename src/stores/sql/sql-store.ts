@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { checkedKey } from '../checked-key.ts';
 import { MISSING, UNKNOWN } from '../lookups.ts';
 import type { Added, Kind, Lookup, Store, StoreCall, StoreItem } from '../store.ts';
@@ -22,6 +23,9 @@ const LONGEST = { token: 3_650 * DAY, entry: 30 * DAY } as const;
 /** Milliseconds that a statement waits for locks: less than what costs it the connection. */
 const LONGEST_LOCK = 900;
 const CLAIM_TIMEOUT = 1_000;
+/** How often making the table is tried, and the milliseconds in between. */
+const CREATE_TRIES = 5;
+const CREATE_PAUSE = 50;
 
 /** Returned by {@link SqlStore.stats}. */
 export interface SqlStats extends GateStats {
@@ -79,12 +83,21 @@ export class SqlStore implements Store {
   }
 
   /**
-   * Makes the table, where it is not there.
+   * Makes the table, where it is not there. Several processes may do so at one time.
    *
    * @throws the database's error, if it refuses
    */
   async createTable(): Promise<void> {
-    for (const sql of this.#dialect.schema) await this.#knex.raw(sql, []);
+    for (let tries = 1; ; tries++) {
+      try {
+        for (const sql of this.#dialect.schema) await this.#knex.raw(sql, []);
+        return;
+      } catch (error) {
+        // IF NOT EXISTS does not keep two processes from making one table at the same time: PostgreSQL refuses the second.
+        if (tries === CREATE_TRIES) throw error;
+        await sleep(CREATE_PAUSE);
+      }
+    }
   }
 
   /** Returns the statements of {@link createTable}, each ended by a semicolon, for a migration. */

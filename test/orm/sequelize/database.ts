@@ -109,7 +109,7 @@ export class Database implements Orm<Transaction> {
   }
 }
 
-export function withOutbox(database: Database): OrmWithOutbox<Transaction> {
+export function withOutbox(database: Database): Database & OrmWithOutbox<Transaction> {
   return Object.assign(database, {
     query: async (sql: string) => (await database.sequelize.query(sql, { transaction: null }))[0],
     save: (text: string, transaction?: Transaction) =>
