@@ -44,7 +44,7 @@ export default defineConfig({
       { find: /^nunjucks-cachesweeper\/testing$/, replacement: source('testing/index.ts') },
       { find: /^nunjucks-cachesweeper\/http$/, replacement: source('http-api/index.ts') },
       { find: /^nunjucks-cachesweeper\/(express|fastify|koa|hapi)$/, replacement: source('views/$1.ts') },
-      { find: /^nunjucks-cachesweeper\/(sequelize|typeorm|prisma)$/, replacement: source('orm/$1.ts') },
+      { find: /^nunjucks-cachesweeper\/(sequelize|typeorm|prisma|knex)$/, replacement: source('orm/$1.ts') },
     ],
     // One more than the cores of a small machine, and of CI: some tests mostly wait, for a server that is away or for a process of their own.
     maxWorkers: 3,

@@ -93,6 +93,10 @@ export class CollectedChanges implements Changes {
     return this.#names.names;
   }
 
+  get isEmpty(): boolean {
+    return this.names.size === 0 && this.conditional.size === 0;
+  }
+
   add({ names, conditional }: Changes): void {
     for (const name of names) this.#names.add(name);
     for (const [own, change] of conditional) {

@@ -176,11 +176,16 @@ export class SweepTransaction implements Uncommitted {
     this.collect({ names: bumped.names, conditional: new Map() });
   };
 
+  /** Adds a change of which nobody knows what it is: bumps everything at the commit. */
+  invalidateAll(): void {
+    this.collect({ names: new Set([EVERYTHING]), conditional: new Map() });
+  }
+
   /** Handles a change that could not be read: reports the error, and bumps everything at the commit. */
   fail(error: unknown): void {
     this.#failure ??= { error };
     this.#owner.report(error);
-    this.collect({ names: new Set([EVERYTHING]), conditional: new Map() });
+    this.invalidateAll();
   }
 
   collect(changes: Changes): void {
@@ -271,7 +276,8 @@ export class SweepTransaction implements Uncommitted {
     if (this.#hasWritten && this.#isUnwritten) this.#owner.report(collectedTooLate());
     this.#state = 'delivering';
     try {
-      await this.#owner.deliver(this.#changes);
+      // Many transactions only read, the hooks' own among them.
+      if (!this.#changes.isEmpty) await this.#owner.deliver(this.#changes);
       // Only what the store has acknowledged can go. The polls bump what stays.
       this.#owner.outbox?.remove(this.#rows);
     } catch (error) {

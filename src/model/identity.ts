@@ -52,7 +52,7 @@ export class Identifier {
     } else if (typeof typeOrClass === 'function' && isClass(typeOrClass)) {
       const all = this.#classes.register(typeOrClass, registration);
       const { type } = this.#classes.typeOf(typeOrClass);
-      this.#types.set(type, all);
+      this.#types.set(type, { ...this.#types.get(type), ...all });
       this.#name(type);
     } else {
       throw badOption('register()', 'a class or the name of a type', describe(typeOrClass));

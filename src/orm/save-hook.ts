@@ -3,6 +3,7 @@ import type { SweepTransaction } from '../invalidation/transaction.ts';
 import type { Identifier } from '../model/identity.ts';
 import type { KnownModels } from '../model/known-models.ts';
 import type { RowModel } from '../model/known-rows.ts';
+import { EVERYTHING } from '../model/names.ts';
 import { isUnknown, partialRow } from '../model/partial-row.ts';
 import type { OutboxWriter } from '../outbox/database.ts';
 import { type CacheSweeper, identifierOf, outboxOf } from '../sweeper.ts';
@@ -37,6 +38,9 @@ export interface Write {
   /** A row of which nothing is known, for `touches` where the rows are not known. Default: a plain one. */
   readonly anyRow?: object | undefined;
 }
+
+/** Stands for a write of which nobody knows what it has changed. */
+export const ANY_WRITE: Write = { model: EVERYTHING, modelClass: undefined, rows: undefined };
 
 /** What an ORM knows beside its writes. */
 export interface HookedOrm {
@@ -122,6 +126,11 @@ export class SaveHook {
     claimPlaces(this.#identifier, claimed, (name) => {
       return this.tenant !== undefined || this.#models.get(name)?.tenant !== undefined;
     });
+  }
+
+  /** Names of the models whose writes are not heard. */
+  get excluded(): ReadonlySet<string> {
+    return this.#excluded;
   }
 
   hears(model: string): boolean {
@@ -235,6 +244,7 @@ export class SaveHook {
 
   #collect(write: Write & { readonly isRelative?: true }, into: SweepTransaction): void {
     const { model, modelClass, rows, anyRow, isRelative } = write;
+    if (write.model === EVERYTHING) return into.invalidateAll();
     const of = modelClass ?? this.typeOf(model);
     try {
       const type = modelClass === undefined ? this.typeOf(model) : this.#typeIf(isRelative, modelClass);

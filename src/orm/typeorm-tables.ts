@@ -1,9 +1,7 @@
 import type { DataSource, EntityMetadata } from 'typeorm';
+import { type Action, namesIn, writtenPaths } from './sql-text.ts';
 
 type ColumnMetadata = EntityMetadata['columns'][number];
-
-/** What a foreign key says of the rows that refer to one that is deleted or gets another key. */
-export type Action = 'onDelete' | 'onUpdate';
 
 /** What one statement wrote: the models of its tables, and what may have happened to rows that others refer to. */
 export interface TableWrite {
@@ -11,15 +9,6 @@ export interface TableWrite {
   readonly action: Action | undefined;
 }
 
-const NAME = '(?:"[^"]+"|`[^`]+`|\\[[^\\]]+\\]|[\\w$#@]+)';
-/** The start of a writing statement, wherever it stands: dialects put others in front of it (`WITH`, `DECLARE`). */
-const WRITE = new RegExp(
-  '\\b(?:(delete\\s+from|truncate\\s+table|truncate)|(update)|(?:insert|replace|upsert|merge)(?:\\s+\\w+)*?\\s+into)' +
-    `(?:\\s+only)?\\s+(${NAME}(?:\\s*\\.\\s*${NAME})*)`,
-  'gi',
-);
-/** What makes an insert an upsert, which may change what others refer to. */
-const UPSERT = /\b(?:do|key)\s+update\b|^\s*(?:upsert|merge)\b/i;
 /** Most queries are these, and write nothing. */
 const READ = /^\s*(?:\/\*[\s\S]*?\*\/\s*)*select\b/i;
 
@@ -37,19 +26,20 @@ export class Tables {
 
   /** Returns the models of a table. Models may share one. A path that is not known counts by its last part. */
   of(path: string): readonly EntityMetadata[] {
-    const parts = (path.match(new RegExp(NAME, 'g')) ?? []).map((part) => part.replace(/^["`[]|["`\]]$/g, ''));
-    const last = parts.at(-1) ?? '';
-    return this.#byPath.get(parts.join('.').toLowerCase()) ?? this.#byName.get(last.toLowerCase()) ?? [];
+    return this.#at(namesIn(path));
+  }
+
+  #at(path: readonly string[]): readonly EntityMetadata[] {
+    const last = path.at(-1) ?? '';
+    return this.#byPath.get(path.join('.').toLowerCase()) ?? this.#byName.get(last.toLowerCase()) ?? [];
   }
 
   /** Returns what a statement writes; nothing if it only reads, or if its tables belong to no model. */
   writtenBy(sql: string): readonly TableWrite[] {
     if (READ.test(sql)) return [];
-    const isUpsert = UPSERT.test(sql);
-    return Array.from(sql.matchAll(WRITE)).flatMap(([, deletion, update, path = '']) => {
-      const action = deletion !== undefined ? 'onDelete' : update !== undefined || isUpsert ? 'onUpdate' : undefined;
-      return this.of(path).map((metadata) => ({ metadata, action }) as const);
-    });
+    return writtenPaths(sql).flatMap(({ path, action }) =>
+      this.#at(path).map((metadata) => ({ metadata, action }) as const),
+    );
   }
 }
 

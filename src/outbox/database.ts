@@ -48,7 +48,17 @@ export function isOutboxKnex(value: unknown): value is OutboxKnex {
   return dialectOf(knex) !== undefined;
 }
 
+const databases = new WeakMap<object, OutboxDatabase>();
+
+/** Returns the database of a Knex instance: one for each, whoever asks, so that it is looked into once. */
 export function knexDatabase(knex: OutboxKnex): OutboxDatabase {
+  const client = knex.client as object;
+  const known = databases.get(client) ?? openDatabase(knex);
+  databases.set(client, known);
+  return known;
+}
+
+function openDatabase(knex: OutboxKnex): OutboxDatabase {
   const hasLevels = DIALECTS[dialectOf(knex) ?? ''] === true;
   return {
     query: (sql) =>

@@ -70,7 +70,7 @@ export class Outbox {
 
   /** Looks for rows in a database as well. For the hooks of ORMs. */
   attach(database: OutboxDatabase): void {
-    if (this.#isClosed) return;
+    if (this.#isClosed || this.#tables.some((table) => table.database === database)) return;
     const table = new OutboxTable(database, this.#statements, this.#interval, this.#owner);
     this.#tables.push(table);
     if (this.isActive) table.start();

@@ -70,6 +70,7 @@ declare module 'nhsuk-prototype-kit' {
   export = kit;
 }
 
+declare const knex: import('knex').Knex;
 declare const sequelize: import('sequelize').Sequelize;
 declare const api: string;
 declare const handler: import('express').RequestHandler;

@@ -2,6 +2,9 @@ import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
 import { afterAll, beforeAll, test } from 'vitest';
 import { isDeep } from '../support/long.ts';
+import * as knex from './knex/database.ts';
+import { heardSuite as heardInKnex } from './knex/heard.ts';
+import { ObjectionBlog, writesOfObjection } from './knex/objection.ts';
 import { outboxSuite } from './outbox.ts';
 import { type Postgres, postgresPrograms, startPostgres } from './postgres.ts';
 import * as prisma from './prisma/database.ts';
@@ -102,6 +105,36 @@ if (programs === undefined) {
     const { host, user, database } = await connection();
     return { type: 'postgres', host, username: user, database };
   });
+
+  heardInKnex('Knex on PostgreSQL', async () => knex.knexOnPostgres(await connection()));
+  if (isDeep) {
+    let inKnex: knex.Database;
+    ormSuite('Knex on PostgreSQL', {
+      heading: 'Knex',
+      writes: knex.writesOfKnex(() => inKnex),
+      begins: true,
+      open: async () => {
+        inKnex = await knex.Database.open(knex.knexOnPostgres(await connection()));
+        return inKnex;
+      },
+    });
+    let inObjection: ObjectionBlog;
+    ormSuite('Objection on PostgreSQL', {
+      heading: 'Objection',
+      writes: writesOfObjection(() => inObjection),
+      begins: true,
+      open: async () => {
+        inObjection = await ObjectionBlog.open(knex.knexOnPostgres(await connection()));
+        return inObjection;
+      },
+    });
+    outboxSuite(
+      'Knex on PostgreSQL',
+      async (site) =>
+        knex.withOutbox(await knex.Database.open(knex.knexOnPostgres(await connection()), undefined, site)),
+      { dialect: 'postgresql', begins: true },
+    );
+  }
 
   let inPrisma: prisma.Database;
   let PrismaClient: Awaited<ReturnType<typeof generate>>;

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { drizzle } from 'drizzle-orm/sqlite-proxy';
+import { Kysely, SqliteDialect } from 'kysely';
 import Driver from 'libsql';
 import { CacheSweeper } from 'nunjucks-cachesweeper';
 import { TestingStore } from 'nunjucks-cachesweeper/testing';
@@ -7,7 +8,7 @@ import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { knexOn } from '../support/knex-sqlite.mjs';
 import { fragment, Site } from '../sweeper/site.ts';
 import * as withDrizzle from './examples/drizzle.ts';
-import * as withKnex from './examples/knex.ts';
+import * as withKysely from './examples/kysely.ts';
 import * as withOutbox from './examples/outbox.ts';
 import * as withSql from './examples/raw-sql.ts';
 
@@ -40,18 +41,21 @@ const drizzleOn = (database: Driver.Database) =>
     return { rows: statement.all(...parameters).map((row) => Object.values(row as object)) };
   });
 
-const add: [string, (site: Site, text: string) => Promise<void>][] = [
+const kyselyOn = (database: Driver.Database) =>
+  new Kysely<withKysely.Tables>({ dialect: new SqliteDialect({ database: database as never }) });
+
+const add: [name: string, add: (site: Site, text: string) => Promise<void>, alsoRan?: string][] = [
   ['Raw SQL', (site, text) => withSql.addComment(db, site.sweeper, 1, text)],
-  ['Knex', (site, text) => withKnex.addComment(knexOn(db), site.sweeper, 1, text)],
+  ['Kysely', (site, text) => withKysely.addComment(kyselyOn(db), site.sweeper, 1, text), 'other'],
   ['Drizzle', (site, text) => withDrizzle.addComment(drizzleOn(db), site.sweeper, 1, text)],
 ];
 
-describe.each(add)('the lines of docs/orm.md for %s', (_name, addComment) => {
+describe.each(add)('the lines of docs/orm.md for %s', (_name, addComment, ...alsoRan) => {
   test('invalidate what was committed', async () => {
     const site = new Site(page);
     await site.render(rows());
     await addComment(site, 'first');
-    expect(await site.render(rows())).toEqual({ html: '1first;', ran: ['article', 'list'] });
+    expect(await site.render(rows())).toEqual({ html: '1first;', ran: ['article', ...alsoRan, 'list'] });
   });
 
   test('invalidate nothing after a rollback', async () => {
@@ -61,6 +65,35 @@ describe.each(add)('the lines of docs/orm.md for %s', (_name, addComment) => {
     await site.render(rows());
     await expect(addComment(site, 'first')).rejects.toThrow(/UNIQUE|Failed query/);
     expect(await site.render(rows())).toEqual({ html: '1first;', ran: [] });
+  });
+});
+
+describe("Kysely's plugin", () => {
+  const write = async (run: (rows: Kysely<withKysely.Tables>) => Promise<unknown>) => {
+    const site = new Site(page);
+    db.exec("INSERT INTO comments VALUES (7, 1, 'a'), (8, 2, 'b')");
+    await site.render(rows());
+    site.settle();
+    await run(kyselyOn(db).withPlugin(new withKysely.SweepPlugin(site.sweeper)));
+    const { html, ran } = await site.render(rows());
+    expect(html).toBe((await new Site(page).render(rows())).html);
+    return ran;
+  };
+
+  test('a row where the condition is its id', async () => {
+    const update = (rows: Kysely<withKysely.Tables>) =>
+      rows.updateTable('articles').set({ comments: 5 }).where('id', '=', 1).execute();
+    expect(await write(update)).toEqual(['article']);
+  });
+
+  test('the type, and those that its rows touch, where it is another', async () => {
+    const remove = (rows: Kysely<withKysely.Tables>) => rows.deleteFrom('comments').where('id', '>', 7).execute();
+    expect(await write(remove)).toEqual(['article', 'other', 'list']);
+  });
+
+  test('nothing for a query that only reads', async () => {
+    const read = (rows: Kysely<withKysely.Tables>) => rows.selectFrom('comments').selectAll().execute();
+    expect(await write(read)).toEqual([]);
   });
 });
 

@@ -92,7 +92,7 @@ describe('installed into an empty folder', () => {
     for (const name of ['CacheSweeper', 'CacheSweeperError', 'lazy', 'MemcachedStore', 'cacheView', 'sweepOnSave']) {
       expect(names).toContain(name);
     }
-    expect(names.filter((name) => name === 'sweepOnSave')).toHaveLength(3);
+    expect(names.filter((name) => name === 'sweepOnSave')).toHaveLength(4);
   });
 
   test('what is required and what is imported work on one state', async () => {

@@ -3,6 +3,7 @@ import nunjucks from 'nunjucks';
 import { CacheSweeper, CacheSweeperError, type CacheSweeperOptions, lazy } from 'nunjucks-cachesweeper';
 import { cacheView as expressView, requestStart } from 'nunjucks-cachesweeper/express';
 import { cacheView as fastifyView } from 'nunjucks-cachesweeper/fastify';
+import { sweepOnSave as knex } from 'nunjucks-cachesweeper/knex';
 import { cacheView as koaView } from 'nunjucks-cachesweeper/koa';
 import { type MemcachedOptions, MemcachedStore } from 'nunjucks-cachesweeper/memcached';
 import { sweepOnSave as prisma } from 'nunjucks-cachesweeper/prisma';
@@ -24,6 +25,16 @@ env.renderString(source, { load: lazy(() => Promise.resolve('loaded')) }, (error
 });
 
 assert.throws(() => new CacheSweeper({ maxDataAge: 'soon' }), CacheSweeperError);
-for (const made of [expressView, fastifyView, koaView, requestStart, MemcachedStore, prisma, sequelize, typeorm]) {
+for (const made of [
+  expressView,
+  fastifyView,
+  knex,
+  koaView,
+  requestStart,
+  MemcachedStore,
+  prisma,
+  sequelize,
+  typeorm,
+]) {
   assert.equal(typeof made, 'function');
 }

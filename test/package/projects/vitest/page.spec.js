@@ -20,7 +20,7 @@ test('errors are of the class that is exported', () => {
   expect(() => new CacheSweeper({ maxDataAge: 3 })).toThrow(CacheSweeperError);
 });
 
-test.each(['memcached', 'redis', 'testing', 'express', 'fastify', 'koa', 'sequelize', 'typeorm', 'prisma'])(
+test.each(['memcached', 'redis', 'testing', 'express', 'fastify', 'koa', 'sequelize', 'typeorm', 'prisma', 'knex'])(
   '/%s is loaded',
   async (name) => {
     expect(Object.keys(await import(`nunjucks-cachesweeper/${name}`)).length).toBeGreaterThan(0);
