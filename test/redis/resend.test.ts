@@ -1,6 +1,8 @@
 import { Redis as Io5 } from 'ioredis';
 import { Redis as Io6 } from 'ioredis-6';
 import { beforeAll, expect, test } from 'vitest';
+import { Channel } from '../../src/stores/redis/channel.ts';
+import { TokenCommands } from '../../src/stores/redis/token-commands.ts';
 import { Redis } from '../support/redis.ts';
 import { TrickyProxy } from '../support/tricky-proxy.ts';
 import { CLIENTS, clientOpener } from './clients.ts';
@@ -62,4 +64,23 @@ test('a token whose adding is sent again is told as added, not as that of anothe
   expect(await adding).toEqual(['exists', 'added']);
   expect(shown(await other.getMany('token', ['t', 'u'], CALL))).toEqual(['found first', 'found yes']);
   client.disconnect();
+});
+
+test('what another master may have carried out is not written again by the one that refuses it', async () => {
+  const sent: string[] = [];
+  const id = (letter: string) => Buffer.from(letter.repeat(40));
+  const promoted = {
+    isCluster: false,
+    isReady: () => true,
+    renew: () => {},
+    close: () => {},
+    // It was promoted between the two.
+    send: async () => {
+      const isFirst = sent.push('script') === 1;
+      return isFirst ? [id('a'), Date.now(), [null]] : [id('b'), Date.now()];
+    },
+  };
+  const tokens = new TokenCommands(promoted, new Channel(promoted, () => {}), '{csw}', false);
+  expect(await tokens.write('set', [item('t', 'x')], CALL.timeout)).toEqual([undefined]);
+  expect(sent).toHaveLength(2);
 });

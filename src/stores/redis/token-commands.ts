@@ -137,6 +137,8 @@ export class TokenCommands {
     size: number,
   ): Promise<Reply> {
     const reply = await this.#scripts[which].run(this.#connection, keys, args).catch((error) => {
+      // The connection may have been lost, and the next one lead to another master.
+      this.#master = undefined;
       throw explained(error);
     });
     const received = performance.now();
