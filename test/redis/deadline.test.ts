@@ -79,13 +79,13 @@ test('a write whose time is over is not sent again', async () => {
   expect(server.deadlines).toEqual([]);
 });
 
-test("a server's clock that was set back counts after a minute without any answer, too", async () => {
+test("a server's clock that was set back counts after a second without any answer, too", async () => {
   const server = new SkewedServer(0, 0, 0);
   const tokens = new TokenCommands(server, new Channel(server, () => {}), '{csw}t:', false);
   expect(await tokens.write('set', items, TIMEOUT)).toEqual(['written']);
   server.deadlines.splice(0);
   const real = performance.now.bind(performance);
-  vi.spyOn(performance, 'now').mockImplementation(() => real() + 60_000);
+  vi.spyOn(performance, 'now').mockImplementation(() => real() + 1_000);
   server.skew -= 10_000;
   const started = performance.now();
   expect(await tokens.write('set', items, TIMEOUT)).toEqual(['written']);

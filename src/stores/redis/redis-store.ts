@@ -56,7 +56,7 @@ export class RedisStore implements Store {
     this.#connection = typeof client === 'string' ? new OwnConnection(checkUrl(client)) : connectionOf(client);
     this.#tokenChannel = new Channel(this.#connection, onFailure);
     // The braces put all tokens into one slot of a cluster.
-    this.#tokens = new TokenCommands(this.#connection, this.#tokenChannel, `{${prefix}}t:`, isDurable);
+    this.#tokens = new TokenCommands(this.#connection, this.#tokenChannel, `{${prefix}}`, isDurable);
     this.#entries = new EntryCommands(this.#connection, `${prefix}:e:`, onFailure);
   }
 

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { CacheSweeperError } from '../../errors.ts';
 import { MISSING, UNKNOWN } from '../lookups.ts';
 import type { Lookup, StoreItem } from '../store.ts';
@@ -10,8 +11,11 @@ import { CHECKED_SCRIPTS, DURABLE_SCRIPTS, ID_LENGTH, NO_INFO, type TokenScripts
 /** How often a write is sent that the server has refused without carrying anything out. */
 const MAX_TRIES = 3;
 
-/** How long the offset between two clocks counts, in milliseconds: they drift, and may be set. */
-const OFFSET_LIFE = 60_000;
+/** How long an answer tells who the master is and what its clock says, in milliseconds: both may change at any time. */
+const MASTER_LIFE = 1_000;
+
+/** How much longer than its caller waits an idempotency key lives, in milliseconds. */
+const KEY_MARGIN = 1_000;
 
 /** The master that has answered last. */
 interface Master {
@@ -34,9 +38,9 @@ export type Written = 'written' | 'exists' | undefined;
 
 /**
  * Reads and writes tokens. Redis loses acknowledged writes when a replica takes over, and clients carry out late what they
- * have queued or send again. Therefore a token is stored behind the replication id of the master that took it, and counts
+ * have queued, and send again what was carried out already. Therefore a token is stored behind the replication id of the master that took it, and counts
  * only for that one; and a write is carried out only by the master that it was meant for, before a deadline on that
- * server's clock.
+ * server's clock, and once.
  *
  * The deadline is the caller's: the server's time when it last answered, and what is left then. The answer's way back is
  * part of the offset, so the deadline comes early by at most that time, and never late.
@@ -46,16 +50,18 @@ export class TokenCommands {
   readonly #channel: Channel;
   readonly #scripts: TokenScripts;
   readonly #prefix: string;
+  readonly #idempotencyPrefix: string;
   #master: Master | undefined;
 
   /**
-   * @param prefix of keys; its hash tag puts all of them into one slot
+   * @param tag begins all keys; it is a hash tag, which puts all of them into one slot
    * @param isDurable whether the server loses no acknowledged write
    */
-  constructor(connection: Connection, channel: Channel, prefix: string, isDurable: boolean) {
+  constructor(connection: Connection, channel: Channel, tag: string, isDurable: boolean) {
     this.#connection = connection;
     this.#channel = channel;
-    this.#prefix = prefix;
+    this.#prefix = `${tag}t:`;
+    this.#idempotencyPrefix = `${tag}w:`;
     this.#scripts = isDurable ? DURABLE_SCRIPTS : CHECKED_SCRIPTS;
   }
 
@@ -91,22 +97,27 @@ export class TokenCommands {
   }
 
   async #writeUntil(how: 'set' | 'add', items: readonly StoreItem[], until: number): Promise<readonly unknown[]> {
-    const keys = items.map(({ key }) => this.#prefix + key);
+    // One idempotency key for all tries, and for what the client sends again.
+    const keys = [...items.map(({ key }) => this.#prefix + key), this.#idempotencyPrefix + randomUUID()];
     for (let tries = 0; tries < MAX_TRIES && performance.now() < until; tries++) {
       // A key that nobody has: only the master is asked for.
       const { id, offset } = this.#known ?? (await this.#read([''])).master;
       if (performance.now() >= until) break;
       const deadline = String(Math.floor(offset + until));
       const values = items.flatMap(({ value, ttl }) => [tokenBytes(id, value), seconds(ttl)]);
-      const reply = await this.#run('write', keys, [id, deadline, how, ...values]);
+      const life = String(Math.ceil(until - performance.now()) + KEY_MARGIN);
+      const reply = await this.#run('write', keys, [id, deadline, how, life, ...values], items.length);
       if (reply.values !== undefined) return reply.values;
-      // Another master, or its clock has gone on: the answer has told, and nothing was written.
+      // The master that was meant may have written it, and the client may have sent it again to this one. Written once
+      // more, it could undo a bump in between.
+      if (reply.master.id !== id) break;
+      // The server's clock has gone on: the answer has told, and nothing was written.
     }
     return [];
   }
 
   get #known(): Master | undefined {
-    return this.#master !== undefined && performance.now() - this.#master.at < OFFSET_LIFE ? this.#master : undefined;
+    return this.#master !== undefined && performance.now() - this.#master.at < MASTER_LIFE ? this.#master : undefined;
   }
 
   #read(keys: readonly string[]): Promise<Reply> {
@@ -114,11 +125,20 @@ export class TokenCommands {
       'read',
       keys.map((key) => this.#prefix + key),
       [],
+      keys.length,
     );
   }
 
-  async #run(which: keyof TokenScripts, keys: readonly string[], args: readonly Argument[]): Promise<Reply> {
+  /** @param size number of values that the script answers with */
+  async #run(
+    which: keyof TokenScripts,
+    keys: readonly string[],
+    args: readonly Argument[],
+    size: number,
+  ): Promise<Reply> {
     const reply = await this.#scripts[which].run(this.#connection, keys, args).catch((error) => {
+      // The connection may have been lost, and the next one lead to another master.
+      this.#master = undefined;
       throw explained(error);
     });
     const received = performance.now();
@@ -130,7 +150,7 @@ export class TokenCommands {
       throw new Error('it answers as a replica, which may lack the last invalidations');
     }
     this.#master = { id: String(id), offset: now - received, at: received };
-    const list = Array.isArray(values) && values.length === keys.length ? values : undefined;
+    const list = Array.isArray(values) && values.length === size ? values : undefined;
     return { master: this.#master, values: list };
   }
 }

@@ -28,23 +28,36 @@ const READ = `
 return {id, now, redis.call('MGET', unpack(KEYS))}`;
 
 /**
- * Arguments: the replication id of the server that is meant, the deadline, `set` or `add`, and for each key its value and
- * its ttl in seconds. Answers with the replication id, the time and, if it has written, for each key 1 where the value
- * is the one given and 0 where another has stayed. A value written under another replication id counts as none.
+ * Keys: those of the tokens, and last an idempotency key. Arguments: the replication id of the server that is meant, the
+ * deadline, `set` or `add`, how long the idempotency key lives in milliseconds, and for each token its value and its ttl
+ * in seconds. Answers with the replication id, the time and, if it has written, for each token 1 where the value is the
+ * one given and 0 where another has stayed. A value written under another replication id counts as none.
+ *
+ * The answer is kept under the idempotency key: a script that the client sends again is answered from there, and nothing
+ * is written a second time.
  */
 const WRITE = `
-if id ~= ARGV[1] or now >= tonumber(ARGV[2]) then return {id, now} end
+if id ~= ARGV[1] then return {id, now} end
+local tokens = #KEYS - 1
 local written = {}
-for i, key in ipairs(KEYS) do
+local answer = redis.call('GET', KEYS[#KEYS])
+if answer then
+  for i = 1, tokens do written[i] = tonumber(string.sub(answer, i, i)) end
+  return {id, now, written}
+end
+if now >= tonumber(ARGV[2]) then return {id, now} end
+for i = 1, tokens do
+  local key = KEYS[i]
   if ARGV[3] == 'set' or redis.call('GETRANGE', key, 0, ${ID_LENGTH - 1}) ~= id then
-    local ttl = ARGV[2 * i + 3]
-    if ttl == '0' then redis.call('SET', key, ARGV[2 * i + 2])
-    else redis.call('SET', key, ARGV[2 * i + 2], 'EX', ttl) end
+    local ttl = ARGV[2 * i + 4]
+    if ttl == '0' then redis.call('SET', key, ARGV[2 * i + 3])
+    else redis.call('SET', key, ARGV[2 * i + 3], 'EX', ttl) end
     written[i] = 1
   else
     written[i] = 0
   end
 end
+redis.call('SET', KEYS[#KEYS], table.concat(written), 'PX', ARGV[4])
 return {id, now, written}`;
 
 /** The scripts that read and write tokens. */
