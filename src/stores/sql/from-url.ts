@@ -8,6 +8,8 @@ import { openDatabase, withoutKnex } from './sqlite-file.ts';
 
 /** Connections for the store alone. */
 const CONNECTIONS = 2;
+/** Milliseconds that connecting may take. */
+const CONNECT_TIMEOUT = 5_000;
 /** Knex prints each connection that fails. The store reports a server that fails, once. */
 const SILENT = { warn: () => {}, error: () => {} };
 
@@ -37,7 +39,13 @@ export function sqliteStore(path: string): Store {
 export function sqlServerStore(client: string, url: string): Store {
   return deferred('The SQL database', async () => {
     const { knex } = await loadPackage<KnexPackage>('knex');
-    const own = knex({ client, connection: url, pool: { min: 0, max: CONNECTIONS }, log: SILENT });
+    const pool = {
+      min: 0,
+      max: CONNECTIONS,
+      createTimeoutMillis: CONNECT_TIMEOUT,
+      acquireTimeoutMillis: CONNECT_TIMEOUT,
+    };
+    const own = knex({ client, connection: url, pool, log: SILENT });
     const store = new SqlStore(own, { connections: CONNECTIONS });
     return prepared({ store, end: () => own.destroy() }, () => store.createTable());
   });

@@ -22,6 +22,8 @@ const LONGEST = { token: 3_650 * DAY, entry: 30 * DAY } as const;
 /** Milliseconds that a statement waits for locks: less than what costs it the connection. */
 const LONGEST_LOCK = 900;
 const CLAIM_TIMEOUT = 1_000;
+/** Milliseconds that one statement of making the table may take. */
+const CREATE_TIMEOUT = 10_000;
 
 /** Returned by {@link SqlStore.stats}. */
 export interface SqlStats extends GateStats {
@@ -79,12 +81,17 @@ export class SqlStore implements Store {
   }
 
   /**
-   * Makes the table, where it is not there.
+   * Makes the table, where it is not there. An account that may not do so needs a table that is there.
    *
    * @throws the database's error, if it refuses
    */
   async createTable(): Promise<void> {
-    for (const sql of this.#dialect.schema) await this.#knex.raw(sql, []);
+    try {
+      for (const sql of this.#dialect.schema) await this.#knex.raw(sql, []).timeout(CREATE_TIMEOUT);
+    } catch (error) {
+      // Of several processes that make it at one time PostgreSQL refuses all but one, and it asks for the right first.
+      if (!(await this.#isUsable())) throw error;
+    }
   }
 
   /** Returns the statements of {@link createTable}, each ended by a semicolon, for a migration. */
@@ -140,6 +147,12 @@ export class SqlStore implements Store {
   /** Returns counts since the store was made. */
   stats(): SqlStats {
     return { ...this.#gate.stats, tooLarge: this.#tooLarge, removed: this.#removal.removed };
+  }
+
+  async #isUsable(): Promise<boolean> {
+    const run = async (connection: SqlConnection) => Number.isFinite(await this.#dialect.now(connection));
+    const until = performance.now() + CREATE_TIMEOUT;
+    return this.#gate.run({ run, nothing: false, until, isVital: true, rows: 0, bytes: 0 });
   }
 
   #read(keys: readonly string[], until: number): Promise<ReadonlyMap<string, Uint8Array> | undefined> {
