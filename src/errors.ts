@@ -27,7 +27,8 @@ export type CacheSweeperErrorCode =
   | 'CACHESWEEPER_STORE_UNSUPPORTED'
   | 'CACHESWEEPER_TRANSACTION_OVER'
   | 'CACHESWEEPER_TYPE_CONFLICT'
-  | 'CACHESWEEPER_UNSEEN';
+  | 'CACHESWEEPER_UNSEEN'
+  | 'CACHESWEEPER_WEBHOOK';
 
 /**
  * The only error class of this package.

@@ -21,6 +21,7 @@ import { checkRegistration } from './model/registration.ts';
 import { type CacheSweeperOptions, checkOptions } from './options.ts';
 import { Outbox } from './outbox/outbox.ts';
 import { Engine } from './render/engine.ts';
+import { Loading } from './render/loading.ts';
 import type { UnfinishedReport } from './reporting/report.ts';
 import { Stats, type TagStats } from './reporting/stats.ts';
 import { install, rendersOf } from './template/install.ts';
@@ -68,6 +69,13 @@ const identifiers = new WeakMap<object, Identifier>();
 /** Returns what a sweeper knows of models, for the hooks of ORMs; undefined for one of another copy of this package. */
 export function identifierOf(sweeper: CacheSweeper): Identifier | undefined {
   return identifiers.get(sweeper);
+}
+
+const loadings = new WeakMap<object, Loading>();
+
+/** Returns what clients of HTTP APIs tell of what they load; undefined for a sweeper of another copy of this package. */
+export function loadingOf(sweeper: CacheSweeper): Loading | undefined {
+  return loadings.get(sweeper);
 }
 
 const outboxes = new WeakMap<object, Outbox>();
@@ -144,6 +152,7 @@ export class CacheSweeper {
       viewed: (view) => this.#stats.addView(view),
       failed: onError,
     });
+    loadings.set(this, new Loading(this.#engine, onError));
     this.#views = new Views(this, {
       engine: this.#engine,
       bump: (names) => {

@@ -14,7 +14,7 @@ const RATES = [1_000, 10_000, 100_000] as const;
 /** Token servers that pages are shared out among, by sections of the site. */
 const SHARES = [1, 4] as const;
 /** Measured so often: the least counts, because whatever else the machine does makes it more. */
-const ROUNDS = { full: 5, short: 3 } as const;
+const ROUNDS = { full: 3, short: 2 } as const;
 const SECONDS = 2;
 
 /** Where one token server ends: what it computes for a page and a bump, and queues in front of servers that compute as much. */

@@ -156,7 +156,8 @@ export class Entries {
         const verdict = this.judge(entry, reader);
         if (verdict !== 'valid' && verdict !== 'pending') continue;
         this.#remember(memoryKey, entry, reader);
-        if (stored !== undefined) written.push({ ...stored, entry, isReplacing: this.#isDeadThere(stored, reader) });
+        if (stored !== undefined)
+          written.push({ ...stored, entry, isReplacing: this.#mayReplace(stored, entry, reader) });
       }
     }
     for (const [memoryKey, entries] of found) {
@@ -173,13 +174,13 @@ export class Entries {
   }
 
   /**
-   * Whether the store has something under a key that can never be served again. Old tokens never come back, and what was made
-   * early has not expired.
+   * Whether an entry takes the place of what the store has under its key. A provisional one does not take that of one that lasts
+   * and is valid, because what is made early has not expired.
    */
-  #isDeadThere({ key, canonical }: StoredKey, reader: TokenReader): boolean {
+  #mayReplace({ key, canonical }: StoredKey, { provisional }: Entry, reader: TokenReader): boolean {
     if (!reader.isOccupied(key)) return false;
     const there = reader.known(key, canonical);
-    return there === undefined || this.judge(there, reader) !== 'valid';
+    return !provisional || there === undefined || there.provisional || this.judge(there, reader) !== 'valid';
   }
 
   /** Says what came of leases, and forgets them. */

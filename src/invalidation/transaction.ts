@@ -214,7 +214,9 @@ export class SweepTransaction implements Uncommitted {
   async prepareCommit(writer: OutboxWriter, database: OutboxDatabase | undefined): Promise<void> {
     const { outbox } = this.#owner;
     if (outbox === undefined || !this.#isUnwritten || this.#state !== 'open') return;
-    const { row, sql } = outbox.row(this.names, database);
+    const { names } = this;
+    if (names.size === 0) return;
+    const { row, sql } = outbox.row('saved', names, database);
     this.#isUnwritten = false;
     this.#hasWritten = true;
     this.#rows.push(row);
@@ -229,6 +231,14 @@ export class SweepTransaction implements Uncommitted {
   /** Takes over a row that was written to the outbox before the save. */
   adopt(row: InsertedRow): void {
     this.#rows.push(row);
+  }
+
+  /**
+   * Leaves what was written to the polls, where the database may commit after {@link commit} was called: the bump could come too
+   * early then.
+   */
+  leaveRows(): void {
+    this.#rows.length = 0;
   }
 
   /** All names that have been collected. */
@@ -265,7 +275,7 @@ export class SweepTransaction implements Uncommitted {
       // Only what the store has acknowledged can go. The polls bump what stays.
       this.#owner.outbox?.remove(this.#rows);
     } catch (error) {
-      await this.#owner.outbox?.settle(this.#rows, this.names);
+      this.#owner.outbox?.settle(this.#rows, this.names);
       if (this.#strict) this.#failure ??= { error };
       else this.#owner.report(error);
     } finally {
@@ -278,7 +288,7 @@ export class SweepTransaction implements Uncommitted {
   rollback(): void {
     if (this.#state !== 'open') return;
     this.#state = 'rolled back';
-    void this.#owner.outbox?.settle(this.#rows, this.names);
+    this.#owner.outbox?.settle(this.#rows, this.names);
   }
 }
 

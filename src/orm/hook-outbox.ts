@@ -1,5 +1,5 @@
 import type { SweepTransaction } from '../invalidation/transaction.ts';
-import type { OutboxDatabase, OutboxWriter } from '../outbox/database.ts';
+import { type OutboxDatabase, type OutboxWriter, send } from '../outbox/database.ts';
 import type { InsertedRow, Outbox } from '../outbox/outbox.ts';
 import { badOption } from '../util/check-option.ts';
 
@@ -47,17 +47,21 @@ export class HookOutbox {
    * Writes, before a write outside of a transaction, what it may change.
    *
    * @param names called if there is an outbox
+   * @param own sends a statement on the connection that the write has already: if it took a second one, saves that have all
+   * of the pool would wait for each other. Default: any connection
    */
-  async begin(names: () => ReadonlySet<string>): Promise<Saving | undefined> {
-    if (this.#outbox?.isActive !== true || this.#database === undefined) return undefined;
+  async begin(names: () => ReadonlySet<string>, own: OutboxWriter | undefined): Promise<Saving | undefined> {
+    const database = this.#database;
+    if (this.#outbox?.isActive !== true || database === undefined) return undefined;
     const all = names();
     if (all.size === 0) return undefined;
-    const row = await this.#outbox.begin(all, this.#database);
-    return row && { row, names: all };
+    const { row, sql } = this.#outbox.row('saving', all, database);
+    await send(own ?? ((statement) => database.query(statement)), sql);
+    return { row, names: all };
   }
 
   /** Leaves a write that is over to the polls, which bump all that it may have changed. */
-  async left(saving: Saving | undefined): Promise<void> {
-    if (saving !== undefined) await this.#outbox?.settle([saving.row], saving.names);
+  left(saving: Saving | undefined): void {
+    if (saving !== undefined) this.#outbox?.settle([saving.row], saving.names);
   }
 }

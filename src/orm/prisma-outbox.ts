@@ -21,7 +21,8 @@ export function prismaDatabase(client: Client, transact: Transact): OutboxDataba
   return {
     query(sql) {
       const send = (on: Client) => (/^SELECT/.test(sql) ? on.$queryRawUnsafe(sql) : on.$executeRawUnsafe(sql));
-      if (!hasLevels) return send(client);
+      // An INSERT reads nothing. In a transaction of its own, many saves at once would wait longer than Prisma lets one wait (`maxWait`).
+      if (!hasLevels || /^INSERT/.test(sql)) return send(client);
       // Not the list form, which sends a single statement outside of any transaction.
       return transact.call(client, send, { isolationLevel: 'ReadCommitted' });
     },

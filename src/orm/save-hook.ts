@@ -4,8 +4,10 @@ import type { Identifier } from '../model/identity.ts';
 import type { KnownModels } from '../model/known-models.ts';
 import type { RowModel } from '../model/known-rows.ts';
 import { isUnknown, partialRow } from '../model/partial-row.ts';
+import type { OutboxWriter } from '../outbox/database.ts';
 import { type CacheSweeper, identifierOf, outboxOf } from '../sweeper.ts';
 import { badOption } from '../util/check-option.ts';
+import { isDatabaseAnswer } from './database-answer.ts';
 import { checkOptions, HOOK, type HookedModel, type SaveHookOptions } from './hook-options.ts';
 import { HookOutbox, type Saving } from './hook-outbox.ts';
 import { claimPlaces, type Place } from './places.ts';
@@ -165,19 +167,22 @@ export class SaveHook {
    *
    * @param models what it may change
    * @param transaction where it is sent
+   * @param own sends a statement on the connection that the query has. Default: it has none yet
    * @returns what the query has given, and what is to be passed to {@link heard}
    */
   async sending<T>(
     models: readonly Omit<Write, 'rows'>[],
     transaction: SweepTransaction | undefined,
     send: () => Promise<T>,
+    own?: OutboxWriter,
   ): Promise<{ readonly result: T; readonly saving: Saving | undefined }> {
     const isAlone = openOf(transaction) === undefined;
-    const saving = isAlone ? await this.outbox.begin(() => this.#namesOf(models)) : undefined;
+    const saving = isAlone ? await this.outbox.begin(() => this.#namesOf(models), own) : undefined;
     try {
       return { result: await send(), saving };
     } catch (error) {
-      await this.outbox.left(saving);
+      // Otherwise it may be carried out later, so its row stays as that of a save that is under way.
+      if (isDatabaseAnswer(error)) this.outbox.left(saving);
       throw error;
     }
   }

@@ -2,13 +2,29 @@ import type { Sequelize, Transaction } from 'sequelize';
 import type { SweepTransaction } from '../invalidation/transaction.ts';
 import type { SaveHook } from './save-hook.ts';
 
+/** What Sequelize calls to send a COMMIT. */
+interface Committing {
+  commitTransaction(transaction: Transaction, options: unknown): Promise<unknown>;
+}
+
 /** Finds the sweeper's transaction for one of Sequelize's. */
 export class OpenTransactions {
   readonly #hook: SaveHook;
   readonly #known = new WeakMap<object, SweepTransaction>();
 
-  constructor(hook: SaveHook) {
+  constructor(sequelize: Sequelize, hook: SaveHook) {
     this.#hook = hook;
+    const queries = sequelize.getQueryInterface() as unknown as Committing;
+    const commit = queries.commitTransaction.bind(queries);
+    queries.commitTransaction = async (transaction, options) => {
+      try {
+        return await commit(transaction, options);
+      } catch (error) {
+        // Behind a connection that was lost, the database may commit it later.
+        this.#known.get(transaction)?.leaveRows();
+        throw error;
+      }
+    };
   }
 
   of(transaction: Transaction): SweepTransaction {

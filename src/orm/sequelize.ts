@@ -52,7 +52,7 @@ export function sweepOnSave(
       'sweepOnSave() was called for this Sequelize instance and sweeper before',
     );
   }
-  const transactions = new OpenTransactions(hook);
+  const transactions = new OpenTransactions(sequelize, hook);
   const models = new SequelizeModels(sequelize, hook);
   hook.claim(models.places(Object.keys(sequelize.models)));
   hook.learn(models);

@@ -14,10 +14,19 @@ export interface Sending<T> {
 
 /** Where a {@link QueryListener} tells what it has heard. */
 export interface HearsTables extends EntitySubscriberInterface {
-  /** Sends a query that writes tables; returns what is to be passed to `wrote` or `left`. */
-  sending<T>(queryRunner: QueryRunner, tables: readonly TableWrite[], send: () => Promise<T>): Promise<Sending<T>>;
+  /**
+   * Sends a query that writes tables; returns what is to be passed to `wrote` or `left`.
+   *
+   * @param own sends a statement by the same query runner, past all listeners
+   */
+  sending<T>(
+    queryRunner: QueryRunner,
+    tables: readonly TableWrite[],
+    send: () => Promise<T>,
+    own: OutboxWriter,
+  ): Promise<Sending<T>>;
   wrote(queryRunner: QueryRunner, tables: readonly TableWrite[], saving?: Saving): Promise<void>;
-  left(saving: Saving): Promise<void>;
+  left(saving: Saving): void;
   /** Is called before a query runner sends COMMIT, with what sends a statement before that. */
   committing(queryRunner: QueryRunner, send: OutboxWriter): Promise<void>;
   /** Returns the transaction that a query runner is in. */
@@ -81,15 +90,15 @@ export class QueryListener {
       if (COMMIT.test(String(sql))) await this.#subscriber.committing(queryRunner, query);
     });
     // Query builders ask for a structured result; `query()` of the site does not.
-    this.#listen(queryRunner, 'query', (sql, _parameters, isBuilt) =>
+    this.#listen(queryRunner, query, 'query', (sql, _parameters, isBuilt) =>
       isBuilt === true ? this.#known.writtenBy(String(sql)) : [],
     );
-    this.#listen(queryRunner, 'clearTable', (path, options) => {
+    this.#listen(queryRunner, query, 'clearTable', (path, options) => {
       const cleared = this.#known.of(String(path)).map((metadata) => ({ metadata, action: 'onDelete' }) as const);
       const isCascade = (options as { readonly cascade?: boolean } | undefined)?.cascade === true;
       return isCascade ? this.#all() : cleared;
     });
-    this.#listen(queryRunner, 'clearDatabase', () => this.#all());
+    this.#listen(queryRunner, query, 'clearDatabase', () => this.#all());
     this.#enterBroadcaster(queryRunner.broadcaster as unknown as Methods);
   }
 
@@ -116,7 +125,7 @@ export class QueryListener {
       saving.announced = false;
       saving.written.clear(); // connections that were opened meanwhile keep the save
       // Nobody knows which event was for which query.
-      for (const each of saving.savings) await this.#subscriber.left(each);
+      for (const each of saving.savings) this.#subscriber.left(each);
     }
   }
 
@@ -189,15 +198,23 @@ export class QueryListener {
     };
   }
 
-  /** @param tablesOf returns what a call of the method writes */
-  #listen(queryRunner: QueryRunner, name: string, tablesOf: (...args: unknown[]) => readonly TableWrite[]): void {
+  /**
+   * @param own sends a statement past all listeners
+   * @param tablesOf returns what a call of the method writes
+   */
+  #listen(
+    queryRunner: QueryRunner,
+    own: OutboxWriter,
+    name: string,
+    tablesOf: (...args: unknown[]) => readonly TableWrite[],
+  ): void {
     const runner = queryRunner as unknown as Methods;
     const method = runner[name]?.bind(runner);
     if (method === undefined) return;
     runner[name] = async (...args) => {
       const tables = tablesOf(...args);
       if (tables.length === 0) return method(...args);
-      const { result, saving } = await this.#subscriber.sending(queryRunner, tables, async () => method(...args));
+      const { result, saving } = await this.#subscriber.sending(queryRunner, tables, async () => method(...args), own);
       if (name === 'query') await this.#sent(queryRunner, tables, saving);
       else await this.#subscriber.wrote(queryRunner, tables, saving);
       return result;

@@ -229,12 +229,17 @@ class SaveSubscriber implements EntitySubscriberInterface, HearsTables {
     return this.#transactionsOf(queryRunner).at(-1);
   }
 
-  sending<T>(queryRunner: QueryRunner, tables: readonly TableWrite[], send: () => Promise<T>): Promise<Sending<T>> {
-    return this.#hook.sending(this.#writesOf(this.#writtenIn(tables)), this.#transactionIn(queryRunner), send);
+  sending<T>(
+    queryRunner: QueryRunner,
+    tables: readonly TableWrite[],
+    send: () => Promise<T>,
+    own: OutboxWriter,
+  ): Promise<Sending<T>> {
+    return this.#hook.sending(this.#writesOf(this.#writtenIn(tables)), this.#transactionIn(queryRunner), send, own);
   }
 
-  left(saving: Saving): Promise<void> {
-    return this.#hook.outbox.left(saving);
+  left(saving: Saving): void {
+    this.#hook.outbox.left(saving);
   }
 
   /** Hears of writes of unknown rows. */

@@ -2,7 +2,7 @@
 export interface OutboxDatabase {
   /**
    * Runs one statement in a transaction of its own, READ COMMITTED where the database has isolation levels: the default of a
-   * database may be a stricter one, in which reading the table could make saves fail.
+   * database may be a stricter one, in which reading the table could make saves fail. An INSERT may have any level.
    *
    * @returns the rows of a SELECT
    */

@@ -23,6 +23,7 @@ export interface OutboxSettings {
 
 const DEFAULT_INTERVAL = 1_000;
 const MIN_INTERVAL = 10;
+const MAX_INTERVAL = 86_400_000;
 /** Stands in statements as it is, so it has no character with a meaning there. */
 const TABLE = /^[A-Za-z_]\w{0,62}(\.[A-Za-z_]\w{0,62})?$/;
 const EXPECTED = 'true, a Knex instance on PostgreSQL, MySQL, MariaDB or SQLite, or { knex, table, interval }';
@@ -46,10 +47,10 @@ export function checkOutbox(value: unknown): OutboxSettings | undefined {
     );
   }
   const milliseconds = interval === undefined ? DEFAULT_INTERVAL : parseDuration(interval);
-  if (milliseconds === undefined || milliseconds < MIN_INTERVAL) {
+  if (milliseconds === undefined || milliseconds < MIN_INTERVAL || milliseconds > MAX_INTERVAL) {
     throw badOption(
       'option outbox interval',
-      `a duration of at least ${MIN_INTERVAL}ms, such as "1s"`,
+      `a duration of at least ${MIN_INTERVAL}ms and at most 1d, such as "1s"`,
       describe(interval),
     );
   }

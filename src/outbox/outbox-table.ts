@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BoundedNames } from '../model/bounded-names.ts';
+import { inTime } from '../util/deadline.ts';
 import { type OutboxDatabase, rowsOf } from './database.ts';
 import { BATCH, decode, kindOf, newId, type Statements } from './statements.ts';
 
@@ -9,8 +10,16 @@ const SAVING = 60_000;
 /** Limit of rows that wait to be removed. Others are bumped and removed by a poll. */
 const MAX_PENDING = 10_000;
 
-/** Milliseconds after which a database that does not answer counts as failing. */
+/** Batches that one poll reads. */
+const MAX_BATCHES = MAX_PENDING / BATCH;
+
+/** Milliseconds after which a statement that is not answered counts as failed. */
 const SLOW = 10_000;
+
+/** Limit of statements without an answer. Each has a connection of the site's pool. */
+const MAX_UNANSWERED = 3;
+
+const NO_ANSWER = Symbol('no answer');
 
 /** Milliseconds that `close()` waits for a database. */
 const CLOSING = 1_000;
@@ -33,7 +42,10 @@ export class OutboxTable {
   /** Rows that the last poll found, with the number of polls that have found them. */
   #seen: ReadonlyMap<string, number> = new Map();
   readonly #pending = new Set<string>();
-  #polling: { readonly since: number; readonly done: Promise<void> } | undefined;
+  #polling: Promise<void> | undefined;
+  readonly #settling = new Set<Promise<void>>();
+  /** Statements that have had no answer in time, and have none yet. */
+  #unanswered = 0;
   #removing: Promise<void> | undefined;
   #failures = 0;
 
@@ -55,26 +67,25 @@ export class OutboxTable {
       await this.database.query(this.#statements.create);
     } catch (error) {
       // PostgreSQL fails if another process makes the table at the same time.
-      await Promise.resolve(this.database.query(this.#statements.select)).catch(() => {
+      await Promise.resolve(this.database.query(this.#statements.select(''))).catch(() => {
         throw error;
       });
     }
   }
 
-  /** Inserts a row for a save that is about to begin outside of a transaction. Returns its id. */
-  async begin(names: Iterable<string>): Promise<string> {
-    const id = newId('saving');
-    await this.database.query(this.#statements.insert(id, names));
-    return id;
-  }
-
-  /** Says that a save outside of a transaction is over, and leaves its names to the polls. */
-  async settle(id: string, names: Iterable<string>): Promise<void> {
-    try {
-      await this.database.query(this.#statements.settle(id, names));
-    } catch {
-      // It stays as it is, which bumps its names more often.
-    }
+  /**
+   * Says in the background that a save outside of a transaction is over, and leaves its names to the polls. Its old row may have been
+   * removed already, so it gets a new one.
+   */
+  settle(id: string, names: Iterable<string>): void {
+    const insert = this.#statements.insert(newId('saved'), names);
+    // If that fails the row stays as it is, which bumps its names more often.
+    const settling = this.#ask(insert).then(
+      () => this.remove([id]),
+      () => {},
+    );
+    this.#settling.add(settling);
+    void settling.finally(() => this.#settling.delete(settling));
   }
 
   /** Removes rows in the background, after their names were bumped. */
@@ -85,8 +96,9 @@ export class OutboxTable {
     });
   }
 
-  /** Resolves when nothing is being removed. */
+  /** Resolves when nothing is being settled or removed. */
   async idle(): Promise<void> {
+    while (this.#settling.size > 0) await Promise.all(this.#settling);
     while (this.#removing !== undefined) await this.#removing;
   }
 
@@ -94,58 +106,66 @@ export class OutboxTable {
   async close(): Promise<void> {
     clearInterval(this.#timer);
     const waited = new AbortController();
-    const over = Promise.all([this.idle(), this.#polling?.done]);
+    const over = Promise.all([this.idle(), this.#polling]);
     await Promise.race([over, sleep(CLOSING, undefined, { signal: waited.signal }).catch(() => {})]);
     waited.abort();
   }
 
   #tick(): void {
-    if (!this.database.isOpen()) return;
-    if (this.#polling !== undefined) {
-      if (performance.now() - this.#polling.since > SLOW) this.#failed(new Error(`no answer for ${SLOW / 1_000} s`));
-      return;
-    }
-    const done = this.#poll().then(
-      () => {
-        this.#failures = 0;
+    if (!this.database.isOpen() || this.#polling !== undefined) return;
+    this.#polling = this.#poll()
+      .then(
+        () => {
+          this.#failures = 0;
+        },
+        (error) => {
+          // One failure may be a lock of SQLite or a connection that was closed. The second one in a row is reported.
+          if (++this.#failures === 2) this.#owner.failed(error);
+        },
+      )
+      .finally(() => {
         this.#polling = undefined;
-      },
-      (error) => {
-        this.#failed(error);
-        this.#polling = undefined;
-      },
-    );
-    this.#polling = { since: performance.now(), done };
+      });
   }
 
-  /** One failure may be a lock of SQLite or a connection that was closed. The second one in a row is reported. */
-  #failed(error: unknown): void {
-    if (++this.#failures === 2) this.#owner.failed(error);
+  /**
+   * Sends a statement, and fails if it has no answer for long: a connection that was cut off may never answer. Others are sent then,
+   * on other connections, but only a few, because each takes one from the site's pool.
+   */
+  async #ask(sql: string): Promise<unknown> {
+    if (this.#unanswered >= MAX_UNANSWERED) throw new Error(`${MAX_UNANSWERED} statements have had no answer`);
+    const answer = Promise.resolve(this.database.query(sql));
+    const result = await inTime(answer, SLOW, NO_ANSWER);
+    if (result !== NO_ANSWER) return result;
+    const answered = () => {
+      this.#unanswered--;
+    };
+    this.#unanswered++;
+    answer.then(answered, answered);
+    throw new Error(`no answer for ${SLOW / 1_000} s`);
   }
 
   /**
    * Bumps rows that the poll before this one found as well: they are older than the interval, by no clock, so that their process
-   * had the time to do it. A full batch does not wait.
+   * had the time to do it. A full batch does not wait. They are removed in the background: another process may have locked one,
+   * and be stopped, and others would not be bumped.
    */
   async #poll(): Promise<void> {
-    if (this.#pending.size > 0) await this.#removePending();
-    for (let removed = BATCH; removed === BATCH; ) {
-      const rows = rowsOf(await this.database.query(this.#statements.select));
+    const seen = new Map<string, number>();
+    let after = '';
+    for (let batches = 0; batches < MAX_BATCHES; batches++) {
+      const rows = rowsOf(await this.#ask(this.#statements.select(after)));
       const isFull = rows.length === BATCH;
-      const due = isFull ? rows : rows.filter(({ id }) => this.#seen.has(id));
-      const seen = new Map(rows.map(({ id }) => [id, (this.#seen.get(id) ?? 0) + 1]));
+      for (const { id } of rows) seen.set(id, (this.#seen.get(id) ?? 0) + 1);
+      const due = rows.filter(({ id }) => !this.#pending.has(id) && (isFull || this.#seen.has(id)));
       const names = new BoundedNames();
       for (const row of due) for (const name of decode(row.names)) names.add(name);
-      if (due.length > 0 && (await this.#isDelivered(names.names))) {
-        const over = due.map(({ id }) => id).filter((id) => this.#isOver(id, seen.get(id) ?? 0));
-        if (over.length > 0) await this.database.query(this.#statements.remove(over));
-        for (const id of over) seen.delete(id);
-        removed = over.length;
-      } else {
-        removed = 0;
-      }
-      this.#seen = seen;
+      if (due.length > 0 && !(await this.#isDelivered(names.names))) break;
+      this.remove(due.map(({ id }) => id).filter((id) => this.#isOver(id, seen.get(id) ?? 0)));
+      if (!isFull) break;
+      after = rows.at(-1)?.id ?? '';
     }
+    this.#seen = seen;
   }
 
   /** Whether a row can go when it is bumped. A save that was under way when its process died may be committed later. */
@@ -167,7 +187,7 @@ export class OutboxTable {
     while (this.#pending.size > 0) {
       const ids = Array.from(this.#pending).slice(0, BATCH);
       try {
-        await this.database.query(this.#statements.remove(ids));
+        await this.#ask(this.#statements.remove(ids));
       } catch {
         return; // the next poll tries it again
       }

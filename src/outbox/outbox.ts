@@ -4,7 +4,7 @@ import { describe } from '../util/describe.ts';
 import { knexDatabase, type OutboxDatabase } from './database.ts';
 import type { OutboxSettings } from './options.ts';
 import { type OutboxOwner, OutboxTable } from './outbox-table.ts';
-import { kindOf, newId, Statements } from './statements.ts';
+import { kindOf, newId, type RowKind, Statements } from './statements.ts';
 
 /** A row that was inserted for a save. */
 export interface InsertedRow {
@@ -82,25 +82,19 @@ export class Outbox {
    * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION when no database is looked into
    */
   row(
+    kind: RowKind,
     names: Iterable<string>,
     database: OutboxDatabase | undefined,
   ): { readonly row: InsertedRow; readonly sql: string } {
     this.#checkDatabase();
-    const id = newId('saved');
+    const id = newId(kind);
     return { row: { id, database }, sql: this.#statements.insert(id, names) };
   }
 
-  /** Inserts a row for a save that is about to begin outside of a transaction. */
-  async begin(names: Iterable<string>, database: OutboxDatabase): Promise<InsertedRow | undefined> {
-    const id = await this.#tables.find((table) => table.database === database)?.begin(names);
-    return id === undefined ? undefined : { id, database };
-  }
-
   /** Leaves the rows of saves outside of transactions, which are over, to the polls. They bump these names. */
-  async settle(rows: readonly InsertedRow[], names: Iterable<string>): Promise<void> {
+  settle(rows: readonly InsertedRow[], names: Iterable<string>): void {
     for (const { id, database } of rows) {
-      if (kindOf(id) !== 'saving') continue;
-      await this.#tables.find((table) => table.database === database)?.settle(id, names);
+      if (kindOf(id) === 'saving') this.#tables.find((table) => table.database === database)?.settle(id, names);
     }
   }
 
@@ -121,7 +115,7 @@ export class Outbox {
     });
   }
 
-  /** Resolves when no row is being removed. */
+  /** Resolves when no row is being removed or settled. */
   async idle(): Promise<void> {
     await Promise.all(this.#tables.map((table) => table.idle()));
   }

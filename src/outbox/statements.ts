@@ -4,7 +4,7 @@ import { EVERYTHING } from '../model/names.ts';
 /** Name of the outbox table, unless the option names another. */
 export const DEFAULT_TABLE = 'cachesweeper_outbox';
 
-/** Rows that one poll reads. */
+/** Rows that are read at once. */
 export const BATCH = 1_000;
 
 /** Limit of a row's text, in characters: a TEXT of MySQL holds 65,535 bytes. A longer list of names becomes `*`. */
@@ -36,16 +36,18 @@ export class Statements {
   /** @param site namespace and version, of letters, digits, `_`, `.`, `-` and `:` */
   constructor(table: string, site: string) {
     this.#table = table;
-    this.#site = site;
+    // MySQL compares texts without their case, and the rows of `Blog` are not those of `blog`.
+    this.#site = site.replace(/[A-Z]/g, (letter) => `^${letter.toLowerCase()}`);
   }
 
   get create(): string {
-    const columns = 'site VARCHAR(100) NOT NULL, id VARCHAR(64) NOT NULL, names TEXT NOT NULL, PRIMARY KEY (site, id)';
+    const columns = 'site VARCHAR(150) NOT NULL, id VARCHAR(64) NOT NULL, names TEXT NOT NULL, PRIMARY KEY (site, id)';
     return `CREATE TABLE IF NOT EXISTS ${this.#table} (${columns})`;
   }
 
-  get select(): string {
-    return `SELECT id, names FROM ${this.#table} WHERE site = '${this.#site}' ORDER BY id LIMIT ${BATCH}`;
+  /** @param after id of the last row of the batch before; empty for the first batch */
+  select(after: string): string {
+    return `SELECT id, names FROM ${this.#table} WHERE site = '${this.#site}' AND id > '${after}' ORDER BY id LIMIT ${BATCH}`;
   }
 
   insert(id: string, names: Iterable<string>): string {
@@ -54,12 +56,6 @@ export class Statements {
 
   remove(ids: readonly string[]): string {
     return `DELETE FROM ${this.#table} WHERE site = '${this.#site}' AND id IN (${ids.map((id) => `'${id}'`).join(', ')})`;
-  }
-
-  /** Turns a row of a save that was under way into one of a save that is over. */
-  settle(id: string, names: Iterable<string>): string {
-    const set = `id = '${newId('saved')}', names = '${encode(names)}'`;
-    return `UPDATE ${this.#table} SET ${set} WHERE site = '${this.#site}' AND id = '${id}'`;
   }
 }
 

@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { KeptHoles } from '../cache/hole.ts';
 import type { Body } from './body.ts';
+import { Loaded } from './loaded.ts';
 import type { Maker } from './making/maker.ts';
 import type { Render } from './render.ts';
 
@@ -87,6 +88,8 @@ export interface Part {
   readonly mayMissPrivate: boolean;
   /** For whom its pages are rendered. */
   readonly maker: Maker;
+  /** What its code has loaded from elsewhere. */
+  readonly loaded: Loaded;
   /** Told of what its pages look up, outside of fragments and in those that were compared. */
   readonly watch?: PageWatch;
 }
@@ -183,11 +186,19 @@ export function inPart<T>(part: Part, run: () => T): T {
   return parts.run(part, run);
 }
 
-const starts = new Ambient<number>();
+/** A request that is being handled. */
+interface HandledRequest {
+  /** When it began, in milliseconds since 1970. */
+  readonly start: number;
+  /** What its code has loaded from elsewhere, outside of views and lazies. */
+  readonly loaded: Loaded;
+}
+
+const requests = new Ambient<HandledRequest>();
 
 /** Runs a request's handlers. Renders in them know that their data was read after the request began. */
 export function inRequest<T>(start: number, run: () => T): T {
-  return starts.run(start, run);
+  return requests.run({ start, loaded: new Loaded() }, run);
 }
 
 /**
@@ -195,10 +206,15 @@ export function inRequest<T>(start: number, run: () => T): T {
  * call listeners and let none call the next.
  */
 export function enterRequest(start: number): void {
-  starts.enter(start);
+  requests.enter({ start, loaded: new Loaded() });
 }
 
 /** Returns when the request being handled began, in milliseconds since 1970, if that is known. */
 export function requestStarted(): number | undefined {
-  return starts.current;
+  return requests.current?.start;
+}
+
+/** Returns what the lazy, view or request that the running code belongs to has loaded; undefined if it belongs to none. */
+export function currentLoaded(): Loaded | undefined {
+  return currentPart()?.loaded ?? requests.current?.loaded;
 }

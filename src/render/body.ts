@@ -3,10 +3,15 @@ import type { ReadShape, RootKind } from '../reads/shape.ts';
 import type { UncachedReason } from '../reporting/report.ts';
 
 /**
- * Reasons after which a body may hold one visitor's own: it reads a private name, or somebody says that this page is
- * not to be cached.
+ * Reasons after which a body may hold one visitor's own: it reads a private name, its data was loaded with a visitor's credentials,
+ * or somebody says that this page is not to be cached.
  */
-const PERSONAL: ReadonlySet<UncachedReason> = new Set<UncachedReason>(['private name', 'when', 'disabled']);
+const PERSONAL: ReadonlySet<UncachedReason> = new Set<UncachedReason>([
+  'private name',
+  'credentials',
+  'when',
+  'disabled',
+]);
 
 /** What a body takes over from a part of it. */
 export interface BodyPart {

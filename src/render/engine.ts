@@ -8,7 +8,7 @@ import type { Identifier } from '../model/identity.ts';
 import type { PageContext, Settings } from '../options.ts';
 import type { UnfinishedReport } from '../reporting/report.ts';
 import type { Verified, ViewDraft } from '../reporting/stats.ts';
-import { currentPart, requestStarted } from './ambient.ts';
+import { currentLoaded, currentPart, requestStarted } from './ambient.ts';
 import { askedContext } from './asked-context.ts';
 import { KeyMaker } from './fragment-key.ts';
 import { Fragments } from './fragments.ts';
@@ -150,6 +150,7 @@ export class Engine {
       since: oldest(since, currentPart()?.since),
       isTimed: this.#renders++ % TIMED_RENDERS === 0,
       around,
+      loaded: currentLoaded(),
       release: (held) => this.entries.release(held, 'failed'),
       watch: this.settings.verify > 0 ? this.#newWatch() : undefined,
       asked: askedContext(context, currentPart()?.watch),

@@ -81,6 +81,7 @@ export class FragmentMaker {
     if (missed.renews > render.maker.renews) render.maker.renews = missed.renews;
     this.#makings.watch(use, body, missed);
     this.addModels(render, body, key.models);
+    render.loaded?.addTo(body);
     const isValid = (made: Made) => this.#entries.judge(made, render.reader) === 'valid';
     const { length: reported } = pass.reports;
     let stored: StoredKey | undefined;

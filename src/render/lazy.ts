@@ -4,9 +4,10 @@ import { isPlaceholder, makePlaceholder } from '../reads/placeholder.ts';
 import { badOption } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
 import { isPlain } from '../util/plain.ts';
-import { currentRender, inPart, runAs } from './ambient.ts';
+import { currentLoaded, currentRender, inPart, runAs } from './ambient.ts';
 import { argumentsKey } from './arguments-key.ts';
 import { Body } from './body.ts';
+import { Loaded } from './loaded.ts';
 import type { Render } from './render.ts';
 
 /** One call of a lazy in one render, and what came of it. */
@@ -82,7 +83,9 @@ export function isSettled(call: unknown): boolean {
 
 /** A body that uses a lazy's value inherits its dependencies; outside of bodies a variable that holds it is a read. */
 function use(render: Render, body: Body): void {
-  render.bodies.current?.include(body);
+  const { current } = render.bodies;
+  if (body.uncached !== undefined) current?.refuse(body.uncached);
+  current?.include(body);
   if (body.hasOutageHit) render.hasOutageHit = true;
 }
 
@@ -93,6 +96,7 @@ function start(
   set: (outcome: Load) => void,
 ): Load {
   const body = new Body();
+  const loaded = new Loaded(currentLoaded());
   const finish = (outcome: Load): Load => {
     set(outcome);
     return outcome;
@@ -103,7 +107,7 @@ function start(
     // value.
     result = render.bodies.inside(undefined, () =>
       runAs(undefined, () =>
-        inPart({ body, since: render.since, mayMissPrivate: false, maker: render.maker }, () => load(...args)),
+        inPart({ body, since: render.since, mayMissPrivate: false, maker: render.maker, loaded }, () => load(...args)),
       ),
     );
   } catch (error) {

@@ -10,6 +10,7 @@ import { canonicalList } from '../util/canonical.ts';
 import { badOption } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
 import type { Bodies } from './body.ts';
+import type { Loaded } from './loaded.ts';
 import { Early } from './making/early.ts';
 import { Maker } from './making/maker.ts';
 import type { Watch } from './verify/watch.ts';
@@ -97,6 +98,8 @@ export class Render {
   readonly begun: Map<string, number> = new Map();
   /** What it makes, for others as well. */
   readonly maker: Maker;
+  /** What the code that renders it has loaded from elsewhere. */
+  readonly loaded: Loaded | undefined;
   #isFinished = false;
   /** Whether it shows what was served in an outage. Then nothing of it is stored. */
   hasOutageHit = false;
@@ -132,6 +135,7 @@ export class Render {
       since,
       isTimed,
       around,
+      loaded,
       release = () => {},
       watch,
       original,
@@ -142,6 +146,7 @@ export class Render {
       readonly isTimed: boolean;
       /** For whom it renders, if it is a part of a lazy or view. */
       readonly around?: Maker | undefined;
+      readonly loaded?: Loaded | undefined;
       /** Gives leases back. */
       readonly release?: ((held: Set<string>) => void) | undefined;
       readonly watch?: Watch | undefined;
@@ -159,6 +164,7 @@ export class Render {
     this.isTimed = isTimed;
     this.#release = release;
     this.maker = new Maker(around, true);
+    this.loaded = loaded;
     this.renews = around?.renewsAround ?? 0;
     // Who cannot wait would fail where the body has to.
     this.early = canWait && !watch?.isShadow ? Early.of(settings) : undefined;

@@ -12,6 +12,7 @@ export type UncachedReason =
   | 'too large'
   | 'expired'
   | 'private name'
+  | 'credentials'
   | 'unseen'
   | 'reads too much'
   | 'changes always'

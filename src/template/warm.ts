@@ -1,3 +1,4 @@
+import { inRequest } from '../render/ambient.ts';
 import {
   checkContext,
   checkWarmOptions,
@@ -137,11 +138,14 @@ class Warming {
 
   async #render(page: WarmPage): Promise<void> {
     const { context = {}, since } = page;
-    const isFunction = typeof context === 'function';
-    // The data that the function reads is younger than its call.
-    const began = since ?? (isFunction ? this.#parts.now() : undefined);
-    const variables: unknown = isFunction ? await context() : context;
-    await this.#parts.render(page, checkContext(`warm() context of ${page.name}`, variables), began);
+    const render = (variables: unknown, began: number | undefined) =>
+      this.#parts.render(page, checkContext(`warm() context of ${page.name}`, variables), began);
+    if (typeof context !== 'function') await render(context, since);
+    else {
+      // The data that the function reads is younger than its call.
+      const began = since ?? this.#parts.now();
+      await inRequest(began, async () => render(await context(), began));
+    }
     // A page's place is free when its entries are written: a slow store is not given more than it takes.
     await this.#parts.written();
     this.#parts.checkOpen();

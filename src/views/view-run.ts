@@ -1,7 +1,8 @@
 import type { Identity } from '../model/identity.ts';
-import { currentPart, type PageWatch, type Part } from '../render/ambient.ts';
+import { currentLoaded, currentPart, type PageWatch, type Part } from '../render/ambient.ts';
 import type { Body } from '../render/body.ts';
 import { type End, endAfter } from '../render/lifetime.ts';
+import { Loaded } from '../render/loaded.ts';
 import type { Maker } from '../render/making/maker.ts';
 import { AnswerHead } from './answer-head.ts';
 import { PageHoles } from './holes/page-holes.ts';
@@ -125,6 +126,8 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
     this.#done = done;
     this.#body = new ViewBody();
     this.#body.include(parts.own);
+    const around = currentLoaded();
+    around?.addTo(this.#body);
     this.#before = exchange.headers();
     this.#values = parts.values;
     const { replaced, visitor } = parts;
@@ -152,7 +155,8 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
     this.reads = new RequestReads(parts.values, settings.counts, tell, () => this.#dependOnMet());
     this.#head = new AnswerHead(exchange.response, this.reads);
     this.#window = new RequestWindow(exchange, { address: parts.address, set: this.#before }, this.reads);
-    this.part = { body: this.#body, since: parts.since, mayMissPrivate: true, maker: parts.maker, watch: this };
+    const loaded = new Loaded(around);
+    this.part = { body: this.#body, since: parts.since, mayMissPrivate: true, maker: parts.maker, loaded, watch: this };
     const now = settings.views.engine.settings.now();
     this.#began = now;
     this.#answered = now;

@@ -11,6 +11,7 @@ declare const lazy: typeof import('nunjucks-cachesweeper').lazy;
 
 declare class Comment {
   static findByPk(id: unknown): Promise<Comment>;
+  static findAll(): Promise<Comment[]>;
   readonly id: number;
   readonly articleId: number;
   readonly text: string;
@@ -70,6 +71,7 @@ declare module 'nhsuk-prototype-kit' {
 }
 
 declare const sequelize: import('sequelize').Sequelize;
+declare const api: string;
 declare const handler: import('express').RequestHandler;
 declare const session: typeof import('express-session');
 declare const passport: import('passport').PassportStatic;

@@ -76,7 +76,7 @@ describe.each(cases)('in the middle of a render $title', ({ kind, lose }) => {
     test.each([
       ['and nothing else', false],
       ['and a row is saved, its bump acknowledged before that', true],
-    ])('%s: at no moment is anything old served then or later', async (_also, withSave) => {
+    ])('%s: at no moment is anything old served then or later', { timeout: 120_000 }, async (_also, withSave) => {
       let reached = 0;
       // Up to the first moment that the render does not have any more.
       for (let moment = 0; moment === reached; moment++) {

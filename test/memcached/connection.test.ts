@@ -9,7 +9,7 @@ import { Opcode, type Packet, Status } from '../../src/stores/memcached/wire.ts'
 import { Memcached } from '../support/memcached.ts';
 import { frame, honest, ScriptedServer } from '../support/scripted-server.ts';
 import { freePort } from '../support/server-process.ts';
-import { Stopwatch } from '../support/stopwatch.ts';
+import { IdleWatch } from '../support/stopwatch.ts';
 import { Pages } from './pages.ts';
 import { CALL, item, keys, opener, roundTrip } from './support.ts';
 
@@ -179,7 +179,7 @@ describe('close()', () => {
       [false],
       ['unknown'],
     ];
-    const watch = new Stopwatch();
+    const watch = new IdleWatch();
     const waiting = calls();
     await store.close();
     expect(await Promise.all(waiting)).toEqual(nothing);

@@ -2,7 +2,7 @@ import { MemcachedStore } from 'nunjucks-cachesweeper/memcached';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { byteByByte, type Misbehaviour, misbehaviours } from '../support/misbehaviours.ts';
 import { type Behaviour, honest, ScriptedServer } from '../support/scripted-server.ts';
-import { Stopwatch } from '../support/stopwatch.ts';
+import { IdleWatch } from '../support/stopwatch.ts';
 import { Pages } from './pages.ts';
 
 const NOOP = 0x0a;
@@ -18,7 +18,7 @@ function serve(server: ScriptedServer, whenFinished: WhenFinished = onTestFinish
 
 /** Calls of the store end when they must, whatever the server does. */
 async function callsEnd(store: MemcachedStore): Promise<void> {
-  const watch = new Stopwatch();
+  const watch = new IdleWatch();
   const call = { timeout: 100 };
   const item = { key: 'k', value: Buffer.from('v'), ttl: 0 };
   await Promise.all([

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { CacheSweeperOptions, Store } from 'nunjucks-cachesweeper';
 import { expect } from 'vitest';
 import { Article, Comment } from '../support/models.ts';
-import { Stopwatch } from '../support/stopwatch.ts';
+import { IdleWatch } from '../support/stopwatch.ts';
 import { Site } from '../waiting/support.ts';
 
 const templates = {
@@ -47,7 +47,7 @@ export class Pages {
     const reported = this.site.reports.length;
     await Promise.all(
       Array.from({ length: count }, async () => {
-        const watch = new Stopwatch();
+        const watch = new IdleWatch();
         const html = await this.site.sweeper.render(this.site.env, 'page.njk', this);
         expect(watch.stop()).toBeLessThan(TIMEOUT + SLACK);
         expect(html).toBe(this.expected);
@@ -72,7 +72,7 @@ export class Pages {
 
   /** Resolved when nine of ten fragments hit again; fails when that takes longer than a second or two. */
   async inService(): Promise<void> {
-    const watch = new Stopwatch();
+    const watch = new IdleWatch();
     while ((await this.render()) <= 0.9) {
       if (watch.milliseconds > IN_SERVICE) throw new Error(`not nine of ten fragments hit after ${IN_SERVICE} ms`);
       await sleep(20);

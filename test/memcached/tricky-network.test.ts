@@ -4,7 +4,7 @@ import type { Kind } from 'nunjucks-cachesweeper/testing';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { runs } from '../support/long.ts';
 import { Memcached } from '../support/memcached.ts';
-import { Stopwatch } from '../support/stopwatch.ts';
+import { IdleWatch } from '../support/stopwatch.ts';
 import { type Trick, TrickyProxy, trick } from '../support/tricky-proxy.ts';
 import { Pages } from './pages.ts';
 
@@ -74,7 +74,7 @@ class Client {
 
   async take(step: Step): Promise<void> {
     const keys = step.places.map((place) => `${this.#prefix}${place}`);
-    const watch = new Stopwatch();
+    const watch = new IdleWatch();
     if (step.method === 'getMany') await this.#get(step.kind, keys);
     else await this.#write(step, keys);
     expect(watch.stop()).toBeLessThan(TIMEOUT + SLACK);

@@ -181,9 +181,7 @@ export function outboxSuite<Tx>(
     test('a save outside of a transaction leaves its names where the store does not acknowledge them, and else nothing', async () => {
       await survivor.sweeper.close();
       await orm.update({ text: 'new' });
-      const [row, ...others] = await rows();
-      expect(row).toMatch(/^saved .*Comment/);
-      expect(others).toEqual([]);
+      await vi.waitFor(async () => expect(await rows()).toEqual([expect.stringMatching(/^saved .*Comment/)]));
       await orm.query('DELETE FROM cachesweeper_outbox');
       store.script = undefined;
       await orm.update({ text: 'newer' });
@@ -194,7 +192,7 @@ export function outboxSuite<Tx>(
     test('a save outside of a transaction that fails leaves all that it may have changed', async () => {
       await survivor.sweeper.close();
       await expect(orm.update({ slug: 'b' })).rejects.toThrow();
-      expect(await rows()).toEqual(['saved Article Comment']);
+      await vi.waitFor(async () => expect(await rows()).toEqual(['saved Article Comment']));
     });
 
     test('without its table no save is committed', async () => {

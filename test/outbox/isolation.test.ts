@@ -1,11 +1,14 @@
 import makeKnex, { type Knex } from 'knex';
+import { CacheSweeper } from 'nunjucks-cachesweeper';
+import { TestingStore } from 'nunjucks-cachesweeper/testing';
+import { sweepOnSave } from 'nunjucks-cachesweeper/typeorm';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { prismaDatabase } from '../../src/orm/prisma-outbox.ts';
 import { sequelizeDatabase } from '../../src/orm/sequelize-outbox.ts';
 import { typeOrmDatabase } from '../../src/orm/typeorm-outbox.ts';
 import { knexDatabase, rowsOf } from '../../src/outbox/database.ts';
-import { Statements } from '../../src/outbox/statements.ts';
+import { newId, Statements } from '../../src/outbox/statements.ts';
 import { type Postgres, postgresPrograms, startPostgres } from '../orm/postgres.ts';
 import { generate } from '../orm/prisma/generate.ts';
 import { isDeep } from '../support/long.ts';
@@ -59,8 +62,31 @@ if (programs === undefined) {
     }
 
     test('a look at the outbox makes no save fail, which one in the default level would', async () => {
-      await save(() => knexDatabase(knex).query(statements.select));
-      await expect(save(() => knex.raw(statements.select))).rejects.toMatchObject({ code: '40001' });
+      await save(() => knexDatabase(knex).query(statements.select('')));
+      await expect(save(() => knex.raw(statements.select('')))).rejects.toMatchObject({ code: '40001' });
+    });
+
+    test.runIf(isDeep)('a save of TypeORM that has the only connection of its pool needs no second one', async () => {
+      const { DataSource, EntitySchema } = await import('typeorm');
+      class Counter {
+        id = 1;
+        value = 1;
+      }
+      const columns = { id: { type: 'integer', primary: true }, value: { type: 'integer' } } as const;
+      const { host, user: username, database } = connection;
+      const source = await new DataSource({
+        ...{ type: 'postgres', host, username, database, extra: { max: 1 } },
+        entities: [new EntitySchema({ name: 'Counter', target: Counter, tableName: 'counters', columns })],
+      }).initialize();
+      const store = new TestingStore({ script: () => ({ outcome: 'unknown' }) });
+      const sweeper = new CacheSweeper({ store, outbox: { interval: '1h' }, onError: () => {} });
+      sweepOnSave(source, sweeper);
+      await source.getRepository(Counter).save({ id: 2, value: 7 }, { transaction: false });
+      await expect(source.getRepository(Counter).update({ id: 2 }, { id: 1 })).rejects.toThrow(/duplicate key/);
+      expect(await knex('counters').where({ id: 2 }).select('value')).toEqual([{ value: 7 }]);
+      await sweeper.close();
+      await source.destroy();
+      await knex('cachesweeper_outbox').delete();
     });
 
     const level = async (database: { query(sql: string): PromiseLike<unknown> } | undefined) => {
@@ -92,6 +118,16 @@ if (programs === undefined) {
       const PrismaClient = await generate('postgresql');
       const prisma = new PrismaClient({ adapter: new PrismaPg(connection) });
       expect(await level(prismaDatabase(prisma as never, prisma.$transaction as never))).toBe('read committed');
+      await prisma.$disconnect();
+    });
+
+    test.runIf(isDeep)('as many saves of Prisma as wait for a connection can write that they begin', async () => {
+      const { PrismaPg } = await import('@prisma/adapter-pg');
+      const PrismaClient = await generate('postgresql');
+      const prisma = new PrismaClient({ adapter: new PrismaPg({ ...connection, max: 1 }) });
+      const database = prismaDatabase(prisma as never, prisma.$transaction as never);
+      const inserts = Array.from({ length: 1_500 }, () => statements.insert(newId('saving'), ['Comment']));
+      await expect(Promise.all(inserts.map((sql) => database?.query(sql)))).resolves.toHaveLength(1_500);
       await prisma.$disconnect();
     });
   });

@@ -138,6 +138,15 @@ test('any name can be kept, and what is no text or too long becomes everything',
   ).toEqual(['*']);
 });
 
+test('a transaction that was told of no model writes nothing', async () => {
+  const { transaction } = await cutOff();
+  await transaction((t) => {
+    t.invalidateCacheFor([]);
+    return t.writeOutbox((sql) => blog.database.exec(sql));
+  });
+  expect(names()).toEqual([]);
+});
+
 test('what writeOutbox cannot use is refused', async () => {
   const { transaction } = await cutOff();
   for (const wrong of [undefined, null, 'SELECT', {}]) {

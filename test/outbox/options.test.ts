@@ -19,6 +19,8 @@ describe('the option outbox', () => {
     [{ table: 7 }, /outbox table/],
     [{ interval: 1 }, /outbox interval: expected a duration/],
     [{ interval: '1ms' }, /outbox interval: expected a duration of at least 10ms/],
+    // A timer of Node would fire each millisecond.
+    [{ interval: '30d' }, /outbox interval: expected a duration of at least 10ms and at most 1d/],
   ])('refuses %j', (outbox, message) => {
     expect(() => new CacheSweeper({ outbox: outbox as never })).toThrow(message);
     expect(() => new CacheSweeper({ outbox: outbox as never })).toThrow(
@@ -41,7 +43,7 @@ describe('the option outbox', () => {
   test('takes a Knex instance as it is, by its types as well', () => {
     const knex = makeKnex({ client: 'pg' });
     expect(new CacheSweeper({ outbox: knex }).outbox.createTableSql).toBe(
-      'CREATE TABLE IF NOT EXISTS cachesweeper_outbox (site VARCHAR(100) NOT NULL, id VARCHAR(64) NOT NULL, ' +
+      'CREATE TABLE IF NOT EXISTS cachesweeper_outbox (site VARCHAR(150) NOT NULL, id VARCHAR(64) NOT NULL, ' +
         'names TEXT NOT NULL, PRIMARY KEY (site, id))',
     );
     expect(new CacheSweeper({ outbox: { knex, table: 'cache.outbox' } }).outbox.createTableSql).toContain(

@@ -162,6 +162,39 @@ test('a removal that fails is tried again by the next poll', async () => {
   expect([ids(), blog.errors]).toEqual([[], []]);
 });
 
+test('a removal that has no answer holds up nothing: its row may be locked by a process that is stopped', async () => {
+  await polling();
+  let deletions = 0;
+  const raw = (sql: string) => {
+    if (!sql.startsWith('DELETE')) return blog.knex.raw(sql);
+    deletions++;
+    return new Promise<never>(() => {});
+  };
+  const knex = { raw, transaction: () => expect.unreachable(), client: { dialect: 'sqlite3', pool: {} } };
+  const hindered = blog.process({ knex, interval: '1s' });
+  blog.bumped.length = 0;
+  const pollOne = async () => {
+    vi.advanceTimersByTime(1_000);
+    for (let turns = 0; turns < 60; turns++) await new Promise((resolve) => setImmediate(resolve));
+  };
+  blog.insert('saved-1', 'Comment:=1');
+  for (let times = 0; times < 2; times++) await pollOne();
+  blog.insert('saved-2', 'Comment:=2');
+  for (let times = 0; times < 3; times++) await pollOne();
+  expect([blog.bumped, deletions]).toEqual([['Comment:=1', 'Comment:=2'], 1]);
+  await hindered.close();
+});
+
+test('many rows of saves under way, bumped for a minute, hide no others behind them', async () => {
+  await polling();
+  blog.database.exec('BEGIN');
+  for (let i = 0; i < 1_000; i++) blog.insert(`saving-${String(i).padStart(4, '0')}`, 'Slow');
+  blog.insert('saving-9999', 'Comment');
+  blog.database.exec('COMMIT');
+  await poll(2);
+  expect(blog.bumped).toContain('Comment');
+});
+
 test('a closed sweeper polls no more', async () => {
   const sweeper = await polling();
   await sweeper.close();

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { Channel } from '../../src/stores/redis/channel.ts';
 import type { Argument, Command } from '../../src/stores/redis/clients.ts';
 import type { Connection } from '../../src/stores/redis/connection.ts';
@@ -77,4 +77,19 @@ test('a write whose time is over is not sent again', async () => {
   expect(await tokens.write('set', items, 50)).toEqual([undefined]);
   await sleep(80);
   expect(server.deadlines).toEqual([]);
+});
+
+test("a server's clock that was set back counts after a minute without any answer, too", async () => {
+  const server = new SkewedServer(0, 0, 0);
+  const tokens = new TokenCommands(server, new Channel(server, () => {}), '{csw}t:', false);
+  expect(await tokens.write('set', items, TIMEOUT)).toEqual(['written']);
+  server.deadlines.splice(0);
+  const real = performance.now.bind(performance);
+  vi.spyOn(performance, 'now').mockImplementation(() => real() + 60_000);
+  server.skew -= 10_000;
+  const started = performance.now();
+  expect(await tokens.write('set', items, TIMEOUT)).toEqual(['written']);
+  expect(server.deadlines).toHaveLength(1);
+  expect(server.deadlines[0]).toBeLessThanOrEqual(started + TIMEOUT + 1);
+  vi.restoreAllMocks();
 });

@@ -92,8 +92,8 @@ test('where neither package is installed the error says what to install', async 
   vi.doMock('redis', missing);
   vi.doMock('ioredis', missing);
   const { store, errors } = openStore(`redis://127.0.0.1:${await freePort()}`);
-  expect(shown(await store.getMany('token', ['t'], SHORT))).toEqual(['unknown']);
-  expect(errors[0]?.message).toContain('neither redis nor ioredis can be loaded: npm install redis');
+  expect(shown(await store.getMany('token', ['t'], CALL))).toEqual(['unknown']);
+  expect(errors[0]?.message).toContain('neither redis nor ioredis can be loaded; npm install redis');
 });
 
 test('an idle store lets the process end', async () => {

@@ -142,6 +142,13 @@ describe.each(databases)('on %s', (name, start) => {
     await transaction.rollback();
   });
 
+  test('several processes may make the table at one time', async () => {
+    await site.schema.dropTableIfExists('at_once');
+    const processes = Array.from({ length: 6 }, () => database().connect());
+    await Promise.all(processes.map((knex) => new SqlStore(knex, { table: 'at_once' }).createTable()));
+    expect(await open(site, { table: 'at_once' }).store.setMany('token', [item('a', 'x')], CALL)).toEqual([true]);
+  });
+
   test('close() answers what waits, and leaves the connections to the site', async () => {
     const { store } = open(site);
     const writing = store.setMany('token', [item('last', 'x')], CALL);

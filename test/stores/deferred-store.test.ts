@@ -63,6 +63,16 @@ describe('a store that is opened at its first use', () => {
     expect(await store.getMany('token', ['a'], CALL)).toEqual([{ state: 'missing' }]);
   });
 
+  test('is not asked when it opens as the time is over, because the process was blocked', async () => {
+    const { store, openings, inner } = deferred();
+    const call = store.setMany('token', [ITEM], CALL);
+    const late = vi.spyOn(performance, 'now').mockReturnValue(performance.now() + 200);
+    openings[0]?.succeed();
+    expect(await call).toEqual([false]);
+    expect(inner.operations).toEqual([]);
+    late.mockRestore();
+  });
+
   test('that cannot be opened says so once, and is tried again at most once a second', async () => {
     const { store, openings, errors } = deferred();
     const call = async () => store.getMany('token', ['a'], CALL);

@@ -27,6 +27,8 @@ export interface Program {
   readonly command: string;
   /** How to get it. */
   readonly remedy: string;
+  /** The user that it runs as, if not that of the tests. */
+  readonly as?: { readonly uid?: number; readonly gid?: number };
 }
 
 /** A real server on a loopback port of its own, ended with the test file that starts it. */
@@ -43,14 +45,19 @@ export class ServerProcess {
     started.push(this);
   }
 
+  /** Of the process, while it runs. */
+  protected get pid(): number | undefined {
+    return this.#process?.pid;
+  }
+
   get address(): string {
     return `127.0.0.1:${this.port}`;
   }
 
   /** Starts it, or starts it again on the same port; resolved when it accepts connections. */
   async start(): Promise<void> {
-    const { command, remedy } = this.#program;
-    const child = spawn(command, this.#args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const { command, remedy, as } = this.#program;
+    const child = spawn(command, this.#args, { ...as, stdio: ['ignore', 'pipe', 'pipe'] });
     let said = '';
     const listen = (data: Buffer) => {
       said = `${said}${data}`.slice(-2_000);

@@ -35,9 +35,13 @@ export class IdleWatch {
     this.#idle = idle;
   }, TICK).unref();
 
+  get milliseconds(): number {
+    return this.#milliseconds;
+  }
+
   /** Milliseconds since it was made; stops it. */
   stop(): number {
     clearInterval(this.#timer);
-    return this.#milliseconds;
+    return this.milliseconds;
   }
 }

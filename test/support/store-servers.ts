@@ -1,6 +1,7 @@
 import { type Store, storeFromEnvironment } from 'nunjucks-cachesweeper';
 import { isDeep } from './long.ts';
 import { Memcached } from './memcached.ts';
+import { PostgresServer } from './postgres-server.ts';
 import { Redis } from './redis.ts';
 import { SqliteFile } from './sqlite-file.ts';
 
@@ -52,8 +53,10 @@ const redis: ServerKind<Redis> = {
   startWithoutBacklog: () => Redis.start('--tcp-backlog', '1'),
 };
 
-/** Those that are servers. */
-export const serverKinds: readonly ServerKind[] = [memcached, redis];
+const postgres: ServerKind<PostgresServer> = { name: 'PostgreSQL', start: () => PostgresServer.start() };
+
+/** Those that are servers. Starting a database takes seconds, so that it is one of them in CI only. */
+export const serverKinds: readonly ServerKind[] = isDeep ? [memcached, redis, postgres] : [memcached, redis];
 /** Those that are files. */
 export const fileKinds: readonly StoreKind[] = [{ name: 'SQLite', start: async () => new SqliteFile() }];
 export const storeKinds: readonly StoreKind[] = [...serverKinds, ...fileKinds];

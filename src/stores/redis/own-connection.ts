@@ -50,7 +50,6 @@ export class OwnConnection implements Connection {
   readonly isCluster = false;
   trouble: string | undefined;
   readonly #url: string;
-  readonly #onError: (error: Error) => void;
   #opened: Opened | undefined;
   #opening: Promise<void> | undefined;
   #isClosed = false;
@@ -58,10 +57,8 @@ export class OwnConnection implements Connection {
   #attempts = 0;
   #retryAt = 0;
 
-  /** @param onError called when no client library can be loaded */
-  constructor(url: string, onError: (error: Error) => void) {
+  constructor(url: string) {
     this.#url = url;
-    this.#onError = onError;
   }
 
   isReady(): boolean {
@@ -114,11 +111,9 @@ export class OwnConnection implements Connection {
       .catch(() => openIoRedis(this.#url, events))
       .catch(() => undefined);
     if (opened === undefined) {
-      return this.#onError(
-        new Error(
-          'neither redis nor ioredis can be loaded: npm install redis, or give RedisStore a client that you have made',
-        ),
-      );
+      this.trouble =
+        'neither redis nor ioredis can be loaded; npm install redis, or give RedisStore a client that you have made';
+      return;
     }
     this.#opening = undefined;
     this.#opened = opened;

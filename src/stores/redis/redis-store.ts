@@ -53,8 +53,7 @@ export class RedisStore implements Store {
     this.#settings = checkRedisOptions(options);
     const { prefix, isDurable } = this.#settings;
     const onFailure = (error: Error): void => this.#report(reported(error));
-    this.#connection =
-      typeof client === 'string' ? new OwnConnection(checkUrl(client), onFailure) : connectionOf(client);
+    this.#connection = typeof client === 'string' ? new OwnConnection(checkUrl(client)) : connectionOf(client);
     this.#tokenChannel = new Channel(this.#connection, onFailure);
     // The braces put all tokens into one slot of a cluster.
     this.#tokens = new TokenCommands(this.#connection, this.#tokenChannel, `{${prefix}}t:`, isDurable);

@@ -10,12 +10,17 @@ import { CHECKED_SCRIPTS, DURABLE_SCRIPTS, ID_LENGTH, NO_INFO, type TokenScripts
 /** How often a write is sent that the server has refused without carrying anything out. */
 const MAX_TRIES = 3;
 
+/** How long the offset between two clocks counts, in milliseconds: they drift, and may be set. */
+const OFFSET_LIFE = 60_000;
+
 /** The master that has answered last. */
 interface Master {
   /** Its replication id, which is new after every restart and every promotion. */
   readonly id: string;
   /** What has to be added to `performance.now()` to get its clock, in milliseconds; too little by at most a round trip. */
   readonly offset: number;
+  /** When it has answered, by `performance.now()`. */
+  readonly at: number;
 }
 
 /** What a script answers. */
@@ -89,7 +94,7 @@ export class TokenCommands {
     const keys = items.map(({ key }) => this.#prefix + key);
     for (let tries = 0; tries < MAX_TRIES && performance.now() < until; tries++) {
       // A key that nobody has: only the master is asked for.
-      const { id, offset } = this.#master ?? (await this.#read([''])).master;
+      const { id, offset } = this.#known ?? (await this.#read([''])).master;
       if (performance.now() >= until) break;
       const deadline = String(Math.floor(offset + until));
       const values = items.flatMap(({ value, ttl }) => [tokenBytes(id, value), seconds(ttl)]);
@@ -98,6 +103,10 @@ export class TokenCommands {
       // Another master, or its clock has gone on: the answer has told, and nothing was written.
     }
     return [];
+  }
+
+  get #known(): Master | undefined {
+    return this.#master !== undefined && performance.now() - this.#master.at < OFFSET_LIFE ? this.#master : undefined;
   }
 
   #read(keys: readonly string[]): Promise<Reply> {
@@ -120,7 +129,7 @@ export class TokenCommands {
       this.#master = undefined;
       throw new Error('it answers as a replica, which may lack the last invalidations');
     }
-    this.#master = { id: String(id), offset: now - received };
+    this.#master = { id: String(id), offset: now - received, at: received };
     const list = Array.isArray(values) && values.length === keys.length ? values : undefined;
     return { master: this.#master, values: list };
   }

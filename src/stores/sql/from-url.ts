@@ -8,10 +8,18 @@ import { openDatabase, withoutKnex } from './sqlite-file.ts';
 
 /** Connections for the store alone. */
 const CONNECTIONS = 2;
-/** Milliseconds that connecting may take. */
-const CONNECT_TIMEOUT = 5_000;
-/** Knex prints each connection that fails. The store reports a server that fails, once. */
-const SILENT = { warn: () => {}, error: () => {} };
+/** Milliseconds that connecting, or waiting for a connection, may take: no call waits longer. */
+const PATIENCE = 1_000;
+/** Milliseconds after which a connection that is not used is closed. Until then it keeps the process alive. */
+const IDLE = 5_000;
+/** The store reports what fails; Knex would print it. */
+const SILENT = { debug: () => {}, warn: () => {}, error: () => {}, deprecate: () => {} };
+
+/** A connection of pg, which has its socket in another object, or of mysql2. */
+interface DriverConnection {
+  readonly connection?: Pick<DriverConnection, 'stream'>;
+  readonly stream?: { unref(): void };
+}
 
 interface KnexPackage {
   knex(config: object): SqlKnex & { destroy(): Promise<void> };
@@ -39,16 +47,24 @@ export function sqliteStore(path: string): Store {
 export function sqlServerStore(client: string, url: string): Store {
   return deferred('The SQL database', async () => {
     const { knex } = await loadPackage<KnexPackage>('knex');
-    const pool = {
-      min: 0,
-      max: CONNECTIONS,
-      createTimeoutMillis: CONNECT_TIMEOUT,
-      acquireTimeoutMillis: CONNECT_TIMEOUT,
-    };
-    const own = knex({ client, connection: url, pool, log: SILENT });
+    const own = knex({
+      client,
+      // PostgreSQL's client would wait for ever for a server that does not answer.
+      connection: client === 'pg' ? { connectionString: url, connectionTimeoutMillis: PATIENCE } : url,
+      log: SILENT,
+      acquireConnectionTimeout: PATIENCE,
+      pool: { min: 0, max: CONNECTIONS, createTimeoutMillis: PATIENCE, idleTimeoutMillis: IDLE, afterCreate },
+    });
     const store = new SqlStore(own, { connections: CONNECTIONS });
     return prepared({ store, end: () => own.destroy() }, () => store.createTable());
   });
+}
+
+/** A connection on which an answer is due must not keep the process alive; the timers of waiting callers do. */
+function afterCreate(connection: DriverConnection, done: (error: null, connection: DriverConnection) => void): void {
+  const { stream } = connection.connection ?? connection;
+  stream?.unref();
+  done(null, connection);
 }
 
 function deferred(name: string, open: () => Promise<Opened>): Store {

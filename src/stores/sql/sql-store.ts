@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { checkedKey } from '../checked-key.ts';
 import { MISSING, UNKNOWN } from '../lookups.ts';
 import type { Added, Kind, Lookup, Store, StoreCall, StoreItem } from '../store.ts';
@@ -24,6 +25,9 @@ const LONGEST_LOCK = 900;
 const CLAIM_TIMEOUT = 1_000;
 /** Milliseconds that one statement of making the table may take. */
 const CREATE_TIMEOUT = 10_000;
+/** How often making the table is tried, and the milliseconds in between. */
+const CREATE_TRIES = 5;
+const CREATE_PAUSE = 50;
 
 /** Returned by {@link SqlStore.stats}. */
 export interface SqlStats extends GateStats {
@@ -81,16 +85,23 @@ export class SqlStore implements Store {
   }
 
   /**
-   * Makes the table, where it is not there. An account that may not do so needs a table that is there.
+   * Makes the table, where it is not there. Several processes may do so at one time, and an account that may not make tables if it is
+   * there.
    *
    * @throws the database's error, if it refuses
    */
   async createTable(): Promise<void> {
-    try {
-      for (const sql of this.#dialect.schema) await this.#knex.raw(sql, []).timeout(CREATE_TIMEOUT);
-    } catch (error) {
-      // Of several processes that make it at one time PostgreSQL refuses all but one, and it asks for the right first.
-      if (!(await this.#isUsable())) throw error;
+    for (let tries = 1; ; tries++) {
+      try {
+        for (const sql of this.#dialect.schema) await this.#knex.raw(sql, []).timeout(CREATE_TIMEOUT);
+        return;
+      } catch (error) {
+        // IF NOT EXISTS does not keep two processes from making one table at the same time: PostgreSQL refuses the second. And it asks
+        // for the right to make tables first.
+        if (await this.#isUsable()) return;
+        if (tries === CREATE_TRIES) throw error;
+        await sleep(CREATE_PAUSE);
+      }
     }
   }
 

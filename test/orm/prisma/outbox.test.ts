@@ -58,8 +58,8 @@ describe('the list form of $transaction', () => {
   test('leaves all that it changed, if the store does not', async () => {
     store.script = () => ({ outcome: 'unknown' });
     await save('d');
+    await vi.waitFor(async () => expect((await names()).every((row) => row.startsWith('saved '))).toBe(true));
     const left = await names();
-    expect(left.every((row) => row.startsWith('saved '))).toBe(true);
     expect(left.join(' ')).toMatch(/Comment:=1 /);
     expect(left.join(' ')).toMatch(/Comment:=5 /);
     expect(left.join(' ')).toMatch(/Article:=3 /);

@@ -6,7 +6,7 @@ import { storeAt, storeKinds } from '../../support/store-servers.ts';
 import { type Case, cases, runCase, Tally } from './run.ts';
 
 /** Sites on each kind of store, every day a few. */
-const SITES = { everyday: 4, long: 2_000, ci: 150 };
+const SITES = { everyday: 2, long: 2_000, ci: 150 };
 /** Only those that use it. */
 const shared: fc.Arbitrary<Case> = cases.filter(({ stores }) => stores !== 'memory');
 let sites = 0;

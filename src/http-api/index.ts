@@ -1,0 +1,11 @@
+export type { AxiosLike } from './clients/axios.ts';
+export type { GotHooks } from './clients/got.ts';
+export type { SuperagentRequest } from './clients/superagent.ts';
+export type { UndiciDispatch, UndiciHandler, UndiciOptions } from './clients/undici.ts';
+export { type HttpModels, httpModels } from './http-models.ts';
+export type { HttpModelsOptions } from './options.ts';
+export type { HttpRequest, HttpRule } from './rules.ts';
+export type { WebhookContext, WebhookFastify, WebhookRoute } from './webhook/frameworks.ts';
+export type { WebhookOptions } from './webhook/options.ts';
+export type { SignatureScheme, WebhookRequest } from './webhook/schemes.ts';
+export { type Webhook, type WebhookAnswer, webhook } from './webhook/webhook.ts';

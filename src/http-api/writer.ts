@@ -1,0 +1,67 @@
+import type { SweepTransaction } from '../invalidation/transaction.ts';
+import type { Loading } from '../render/loading.ts';
+import type { CacheSweeper } from '../sweeper.ts';
+import { groupNames, ResourceNames } from './resource-names.ts';
+import type { HttpRules } from './rules.ts';
+import { UncertainWrites } from './uncertain-writes.ts';
+
+/** What a request has written. */
+export interface Written {
+  readonly method: string;
+  readonly urls: readonly URL[];
+  /** Cache groups of the first url's origin. */
+  readonly groups: readonly string[];
+}
+
+/** Invalidates what was written. */
+export class Writer {
+  readonly #sweeper: CacheSweeper;
+  readonly #rules: HttpRules;
+  readonly #strict: boolean;
+  readonly #uncertain: UncertainWrites;
+
+  constructor(sweeper: CacheSweeper, loading: Loading, rules: HttpRules, strict: boolean) {
+    this.#sweeper = sweeper;
+    this.#rules = rules;
+    this.#strict = strict;
+    this.#uncertain = new UncertainWrites((names) => {
+      if (loading.isClosed) return;
+      const again = sweeper.beginTransaction();
+      again.collect({ names, conditional: new Map() });
+      void again.commit();
+    });
+  }
+
+  /**
+   * Resolves when all pages that show it are invalidated.
+   *
+   * @throws CacheSweeperError CACHESWEEPER_BUMP_FAILED and errors of rules, with `strict`
+   */
+  written(written: Written): Promise<void> {
+    return this.#collected(written).commit();
+  }
+
+  /** The same for a write of which nobody knows whether it was, or still will be, carried out. */
+  uncertain(written: Written): Promise<void> {
+    const transaction = this.#collected(written);
+    this.#uncertain.add(transaction.names);
+    return transaction.commit();
+  }
+
+  #collected({ method, urls, groups }: Written): SweepTransaction {
+    const into = this.#sweeper.beginTransaction({ strict: this.#strict });
+    for (const url of urls) {
+      into.collect({ names: new ResourceNames(url).written, conditional: new Map() });
+      try {
+        into.invalidateCacheFor(this.#rules.of({ method, url }).models());
+      } catch (error) {
+        // Nobody knows which models it has changed.
+        into.fail(error);
+      }
+    }
+    const [first] = urls;
+    if (first !== undefined && groups.length > 0)
+      into.collect({ names: new Set(groupNames(first.origin, groups)), conditional: new Map() });
+    return into;
+  }
+}

@@ -1,0 +1,115 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/** How the API answers one write, beside carrying it out. */
+interface Plan {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Whether the write is carried out. Default: if the status is no error of the client. */
+  readonly isDone?: boolean;
+}
+
+/** Plans by the query parameter `plan`; each gets the number of times that it was asked for. */
+const PLANS: Readonly<Record<string, (attempt: number, api: HttpApi) => Plan | 'hang' | 'cut'>> = {
+  ok: () => ({ status: 200 }),
+  empty: () => ({ status: 204 }),
+  created: () => ({ status: 201, headers: { location: '/articles/9' } }),
+  elsewhere: () => ({ status: 200, headers: { 'content-location': '/tags/3' } }),
+  foreign: (_, api) => ({ status: 201, headers: { location: `${api.other}/articles/9` } }),
+  missing: () => ({ status: 404 }),
+  invalid: () => ({ status: 422 }),
+  broken: () => ({ status: 500, isDone: true }),
+  seen: () => ({ status: 303, headers: { location: '/articles/8' } }),
+  lost: () => ({ status: 303, headers: { location: '/nowhere' } }),
+  moved: () => ({ status: 307, headers: { location: '/tags/3?plan=ok' }, isDone: false }),
+  groups: () => ({ status: 200, headers: { 'cache-group-invalidation': '"tags", "other"' } }),
+  hangs: () => 'hang',
+  cut: () => 'cut',
+  flaky: (attempt) =>
+    attempt === 1 ? { status: 503, headers: { 'retry-after': '0' }, isDone: true } : { status: 409 },
+};
+
+/** A real HTTP API, which counts what it is asked for. */
+export class HttpApi {
+  readonly #server = createServer((request, response) => void this.#answer(request, response));
+  /** What was asked for: `GET /articles/7`. */
+  readonly asked: string[] = [];
+  readonly #versions = new Map<string, number>();
+  readonly #attempts = new Map<string, number>();
+  /** Another origin, for `Location`. */
+  other = 'http://other.example';
+  /** Called before each answer. */
+  before: (method: string, path: string) => unknown = () => {};
+  /** Cache groups of what is read. */
+  groupsOf: (path: string) => readonly string[] = () => [];
+  /** Seconds that a cache in front has had what is read. */
+  age = 0;
+
+  async start(): Promise<this> {
+    this.#server.listen(0, '127.0.0.1');
+    await once(this.#server, 'listening');
+    return this;
+  }
+
+  get origin(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  async stop(): Promise<void> {
+    this.#server.closeAllConnections();
+    this.#server.close();
+    await once(this.#server, 'close');
+  }
+
+  /** Returns what was asked for since the last call, sorted. */
+  take(): readonly string[] {
+    return this.asked.splice(0).sort();
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { method = '', url = '' } = request;
+    const { pathname, searchParams } = new URL(url, 'http://localhost');
+    this.asked.push(`${method} ${pathname}`);
+    await this.before(method, pathname);
+    for await (const _ of request);
+    if (['GET', 'HEAD', 'OPTIONS', 'QUERY'].includes(method)) return this.#read(pathname, searchParams, response);
+    const plan = PLANS[searchParams.get('plan') ?? 'ok']?.(this.#attempt(url), this) ?? { status: 400 };
+    if (typeof plan === 'string' || (plan.isDone ?? plan.status < 400)) this.#written(pathname);
+    if (plan === 'hang') return;
+    if (plan === 'cut') return void request.socket.destroy();
+    response.writeHead(plan.status, { 'content-type': 'application/json', ...plan.headers });
+    response.end(plan.status === 204 ? undefined : '{}');
+  }
+
+  #read(path: string, query: URLSearchParams, response: ServerResponse): void {
+    const to = query.get('to');
+    if (to !== null) return void response.writeHead(302, { location: to }).end();
+    if (path === '/nowhere') return void response.writeHead(404).end('{}');
+    const groups = this.groupsOf(path)
+      .map((group) => JSON.stringify(group))
+      .join(', ');
+    response.writeHead(200, {
+      'content-type': 'application/json',
+      ...(groups === '' ? {} : { 'cache-groups': groups }),
+      ...(this.age === 0 ? {} : { age: String(this.age) }),
+    });
+    response.end(JSON.stringify({ path, version: this.versionOf(path) }));
+  }
+
+  /** What a resource is: a number that grows with each write to it, or below it. */
+  versionOf(path: string): number {
+    return this.#versions.get(path) ?? 0;
+  }
+
+  #written(path: string): void {
+    for (let at = path; at !== ''; at = at.slice(0, at.lastIndexOf('/')))
+      this.#versions.set(at, this.versionOf(at) + 1);
+  }
+
+  #attempt(url: string): number {
+    const attempt = (this.#attempts.get(url) ?? 0) + 1;
+    this.#attempts.set(url, attempt);
+    return attempt;
+  }
+}
