@@ -4,6 +4,8 @@ import { unreachable } from './unreachable.ts';
 
 /** Milliseconds between two attempts to open a store. */
 const RETRY = 1_000;
+/** Milliseconds for which calls wait for a store that is being opened, and closing does. */
+const PATIENCE = 1_000;
 
 /** A store that is ready, and how to end what was opened for it. */
 export interface Opened {
@@ -13,7 +15,8 @@ export interface Opened {
 
 /**
  * A store that is opened at its first use, because that takes time: a package is loaded, a table made. Calls wait for it until their
- * time is over. If opening fails, that is reported, calls are answered as not known, and it is tried again at most once a second.
+ * time is over; none does after a second of it. If opening fails, that is reported, calls are answered as not known, and it is tried
+ * again at most once a second.
  */
 export class DeferredStore implements Store {
   /** As the store that is opened. */
@@ -21,6 +24,7 @@ export class DeferredStore implements Store {
   readonly #name: string;
   readonly #open: () => Promise<Opened>;
   #opening: Promise<void> | undefined;
+  #openingSince = 0;
   #opened: Opened | undefined;
   #retryAt = 0;
   #hasFailed = false;
@@ -48,9 +52,8 @@ export class DeferredStore implements Store {
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    await this.#opening;
-    await this.#opened?.store.close();
-    await this.#opened?.end();
+    if (this.#opening !== undefined) await within(PATIENCE, this.#opening);
+    if (this.#opened !== undefined) await end(this.#opened);
   }
 
   onError(report: (error: unknown) => void): void {
@@ -74,19 +77,22 @@ export class DeferredStore implements Store {
   /** Resolved when the store is open, could not be opened, or the time is over. */
   async #wait(timeout: number): Promise<Opened | undefined> {
     if (this.#isClosed) return undefined;
-    if (this.#opening === undefined && performance.now() >= this.#retryAt) this.#opening = this.#tryToOpen();
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, timeout);
-    });
-    if (this.#opening !== undefined) await Promise.race([this.#opening, late]);
-    clearTimeout(timer);
+    if (this.#opening === undefined && performance.now() >= this.#retryAt) {
+      this.#openingSince = performance.now();
+      this.#opening = this.#tryToOpen();
+    }
+    const isSlow = performance.now() - this.#openingSince > PATIENCE;
+    if (this.#opening !== undefined && !isSlow) await within(timeout, this.#opening);
     return this.#opened;
   }
 
   async #tryToOpen(): Promise<void> {
     try {
       const opened = await this.#open();
+      if (this.#isClosed) {
+        await end(opened);
+        return;
+      }
       opened.store.onError?.(this.#report);
       this.#opened = opened;
       this.#hasFailed = false;
@@ -99,4 +105,19 @@ export class DeferredStore implements Store {
       this.#opening = undefined;
     }
   }
+}
+
+async function end({ store, end }: Opened): Promise<void> {
+  await store.close();
+  await end();
+}
+
+/** Resolved when the work has ended, or the time is over. */
+async function within(ms: number, work: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([work, late]);
+  clearTimeout(timer);
 }

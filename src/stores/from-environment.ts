@@ -8,6 +8,10 @@ import type { Store, StoreOption } from './store.ts';
 const VARIABLE = 'CACHESWEEPER_STORE';
 /** Matches `scheme:rest` and `scheme://rest`. */
 const URL_OF_STORE = /^([a-z][a-z0-9+]*):(?:\/\/)?(.*)$/;
+/** What may be shown in an error. Anything else may contain a password. */
+const WORD = /^[\w-]{0,20}$/;
+/** Matches a url in the place of a path. One letter before a colon is a drive. */
+const URL_AS_PATH = /^[a-z][a-z0-9+.-]+:/i;
 
 /** What a value means that is a word. */
 const WORDS: Readonly<Record<string, () => StoreOption>> = {
@@ -44,7 +48,7 @@ const SCHEMES: Readonly<Record<string, Scheme>> = {
   postgresql: postgres(undefined),
   mysql: {
     example: 'mysql://user@host/database',
-    open: (_rest, url) => sqlServerStore('mysql2', url),
+    open: (_rest, url) => sqlServerStore('mysql2', checkServerUrl(url)),
   },
 };
 
@@ -74,18 +78,42 @@ export function storeFromEnvironment(env: Readonly<Record<string, string | undef
   if (Object.hasOwn(WORDS, value)) return WORDS[value]?.();
   const [, name = '', rest = ''] = URL_OF_STORE.exec(value) ?? [];
   if (Object.hasOwn(SCHEMES, name)) return SCHEMES[name]?.open(rest, value);
-  // A url may contain a password.
-  throw unknownStore(name === '' ? describe(value) : `a url that begins with ${name}:`);
+  if (value !== value.trim()) throw unknownStore('white space at the beginning or the end');
+  if (WORD.test(value)) throw unknownStore(describe(value));
+  throw unknownStore(name === '' ? 'a text that is none of these' : `a url that begins with ${name}:`);
 }
 
 function postgres(example: string | undefined): Scheme {
-  return { example, open: (_rest, url) => sqlServerStore('pg', url) };
+  return { example, open: (_rest, url) => sqlServerStore('pg', checkServerUrl(url)) };
 }
 
-/** @throws CacheSweeperError CACHESWEEPER_BAD_OPTION for a database that no other process could open */
+/** @throws CacheSweeperError CACHESWEEPER_BAD_OPTION for a database that no other process could open, or another one than is meant */
 function checkPath(path: string): string {
-  if (path !== '' && path !== ':memory:') return path;
-  throw badOption(VARIABLE, 'the path of a file behind sqlite:', describe(path));
+  // better-sqlite3 leaves out white space at the ends, and libsql connects to a url.
+  const isPath = path !== '' && path !== ':memory:' && path === path.trim() && !URL_AS_PATH.test(path);
+  if (isPath) return path;
+  throw badOption(
+    VARIABLE,
+    'the path of a file behind sqlite:',
+    WORD.test(path) || path === ':memory:' ? describe(path) : 'a text that is none',
+  );
+}
+
+/**
+ * Knex takes what it cannot read for the name of a file, and then connects to this machine.
+ *
+ * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION; the message does not show the url, which may contain a password
+ */
+function checkServerUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const { hostname = '', searchParams } = url ?? {};
+  if (hostname !== '' || searchParams?.has('host') || searchParams?.has('socketPath')) return text;
+  throw badOption(
+    VARIABLE,
+    'a url with a host: postgres://user:password@host:5432/database',
+    url === undefined ? 'a text that is no url' : 'none',
+    { todo: 'encode special characters of the password (encodeURIComponent)' },
+  );
 }
 
 function unknownStore(got: string): Error {

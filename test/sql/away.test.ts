@@ -65,6 +65,25 @@ describe.each(servers)('%s', (name, start) => {
     expect(await texts(store, ['a'])).toEqual(['old']);
   });
 
+  test('makes its table once when several processes ask for it at one time, and when an account may not make one', async () => {
+    const sites = Array.from({ length: 6 }, () => database().connect());
+    await Promise.all(sites.map((site) => site.raw('SELECT 1')));
+    for (let round = 0; round < 3; round++) {
+      const table = `raced${round}`;
+      await Promise.all(sites.map((site) => open(site, { table }).store.createTable()));
+    }
+    const [site] = sites as [(typeof sites)[0]];
+    if (name !== 'PostgreSQL') return;
+    await site.raw('CREATE ROLE writer LOGIN');
+    await site.raw('GRANT SELECT, INSERT, UPDATE, DELETE ON raced0 TO writer');
+    const writer = database().connect({
+      afterCreate: (connection: { query(sql: string, done: (error: unknown) => void): void }, done: () => void) =>
+        connection.query('SET ROLE writer', done),
+    });
+    await open(writer, { table: 'raced0' }).store.createTable();
+    await expect(open(writer, { table: 'raced9' }).store.createTable()).rejects.toThrow('permission denied');
+  });
+
   test.runIf(name === 'PostgreSQL')(
     'of which a process crashes restarts without a new epoch, and has what was acknowledged',
     async () => {

@@ -43,3 +43,14 @@ test('the quickest answer of the last seconds counts, and none that is a minute 
   old.observe(70_000, now - 900, now);
   expect(old.at(now)).toBe(70_000);
 });
+
+test.each([
+  ['set back', -3_600_000],
+  ['set forward, or went on while this machine slept', 3_600_000],
+])('an answer by which the clock was %s counts at once, however slow it was', (_what, moved) => {
+  const clock = new ServerClock();
+  const now = performance.now();
+  clock.observe(10_000, now - 1, now);
+  clock.observe(10_100 + moved, now, now + 100);
+  expect(clock.at(now + 100)).toBe(10_100 + moved);
+});

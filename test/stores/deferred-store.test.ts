@@ -107,6 +107,28 @@ describe('a store that is opened at its first use', () => {
     expect(await call).toEqual([{ state: 'unknown' }]);
   });
 
+  test('is waited for no longer than a second in all, by calls and by close(), and is ended when it is there at last', async () => {
+    const { store, openings, ended } = deferred();
+    const waits: number[] = [];
+    for (let i = 0; i < 14; i++) {
+      const started = performance.now();
+      const call = store.getMany('token', ['a'], CALL);
+      await vi.advanceTimersByTimeAsync(1);
+      await vi.advanceTimersByTimeAsync(i < 10 ? 100 : 0);
+      expect(await call).toEqual([{ state: 'unknown' }]);
+      waits.push(performance.now() - started);
+    }
+    expect(Math.max(...waits.slice(10))).toBeLessThan(100);
+    expect(openings).toHaveLength(1);
+    const closed = store.close();
+    await vi.advanceTimersByTimeAsync(1_000);
+    await closed;
+    expect(ended).not.toHaveBeenCalled();
+    openings[0]?.succeed();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(ended).toHaveBeenCalledOnce();
+  });
+
   test('shows the statistics and reports the errors of the store', async () => {
     const { store, openings, inner, errors } = deferred();
     expect(store.stats?.()).toEqual({});

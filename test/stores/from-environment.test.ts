@@ -81,6 +81,11 @@ describe('CACHESWEEPER_STORE', () => {
     ['', 'the string ""'],
     ['Memory', 'the string "Memory"'],
     ['none', 'the string "none"'],
+    [' redis://:secret@host', 'white space at the beginning or the end'],
+    ['postgres://me:secret@host/db\r', 'white space at the beginning or the end'],
+    ['memory\n', 'white space at the beginning or the end'],
+    ['POSTGRES://me:secret@host/db', 'a text that is none of these'],
+    ['"redis://:secret@host"', 'a text that is none of these'],
     ['constructor', 'the string "constructor"'],
     ['constructor://x', 'a url that begins with constructor:'],
     ['mongodb://me:secret@host/db', 'a url that begins with mongodb:'],
@@ -104,8 +109,28 @@ describe('CACHESWEEPER_STORE', () => {
     expect(messageOf(url)).toMatch(/RedisStore: expected/);
   });
 
-  test.each(['sqlite:', 'sqlite::memory:'])(
-    'a file that no other process could open is an error at the start: %s',
+  test.each([
+    'postgres:',
+    'postgres:///db',
+    'postgres://me:secret@[::1/db',
+    'mysql://me:secret@host:99999/db',
+    'mysql://me:secret/x@host/db',
+    'mysql:///db',
+  ])('a url without a host, for which a client would take this machine, is an error at the start: %s', (url) => {
+    const message = messageOf(url);
+    expect(message).toMatch(/^CACHESWEEPER_STORE: expected a url with a host/);
+    expect(message).not.toContain('secret');
+  });
+
+  test.each(['postgres:///db?host=/run/postgresql', 'mysql:///db?socketPath=/run/mysqld.sock'])(
+    'a socket stands in the place of a host: %s',
+    (url) => {
+      expect(from(url)).toBeInstanceOf(DeferredStore);
+    },
+  );
+
+  test.each(['sqlite:', 'sqlite::memory:', 'sqlite: ', 'sqlite:cache.sqlite ', 'sqlite:http://host', 'sqlite:file:x'])(
+    'a file that no other process could open, or another than is meant, is an error at the start: %s',
     (url) => {
       expect(messageOf(url)).toMatch(/^CACHESWEEPER_STORE: expected the path of a file/);
     },

@@ -30,9 +30,11 @@ export class PostgresDialect implements Dialect {
        LEFT JOIN ${this.#table} t ON t.k = ANY(?::text[]) AND t.expires > c.now AND t.epoch = c.epoch`,
       [keys],
     );
-    if (rows[0]?.standby === true) throw new Error('it is a standby, which may not have the last writes yet');
+    // An answer that was changed on its way (a type parser, postProcessResponse) says nothing about what is there.
+    if (rows[0]?.standby === undefined) throw new Error('the answer has not the columns that were asked for');
+    if (rows[0].standby !== false) throw new Error('it is a standby, which may not have the last writes yet');
     const found = rows.filter(({ k }) => k !== null).map(({ k, value }) => [k, value] as [string, Uint8Array]);
-    return { values: new Map(found), now: Number(rows[0]?.now) };
+    return { values: new Map(found), now: Number(rows[0].now) };
   }
 
   async write(connection: SqlConnection, { items, isAdd, deadline, patience }: SqlWrite): Promise<ReadonlySet<string>> {

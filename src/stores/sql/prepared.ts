@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import type { Row, SqlConnection } from './dialect.ts';
 
 /** A connection of better-sqlite3, or of what has its interface, such as libsql. It works in this process, and does not wait. */
@@ -19,6 +20,15 @@ const SELECT = /^\s*SELECT/;
 
 const prepared = new WeakMap<object, Map<string, SyncStatement>>();
 
+/** The file that each connection has open; undefined for a database in memory. */
+const files = new WeakMap<object, OpenFile | undefined>();
+
+interface OpenFile {
+  readonly path: string;
+  /** Inode number. Another one under the path is another file. */
+  readonly inode: number | undefined;
+}
+
 /** Thrown where the connection has a transaction open, which this statement must not become a part of. */
 class InTransaction extends Error {
   readonly code = 'SQLITE_BUSY';
@@ -33,6 +43,7 @@ export class PreparedConnection implements SqlConnection {
   }
 
   async query(sql: string, bindings: readonly unknown[] = []): Promise<readonly Row[]> {
+    this.#checkFile();
     if (this.#connection.inTransaction) throw new InTransaction('the connection has a transaction open');
     const statement = this.#prepare(sql);
     return SELECT.test(sql) ? statement.all(bindings) : this.#write(statement, bindings);
@@ -60,6 +71,17 @@ export class PreparedConnection implements SqlConnection {
     }
   }
 
+  /**
+   * Throws if the file is not under its path any more. SQLite goes on with a file that was deleted, and other processes have another one,
+   * so that neither would see what the other writes.
+   */
+  #checkFile(): void {
+    if (!files.has(this.#connection)) files.set(this.#connection, fileOf(this.#connection));
+    const file = files.get(this.#connection);
+    if (file === undefined || inodeOf(file.path) === file.inode) return;
+    throw new Error(`${file.path} was deleted or replaced while it was open: start the process again`);
+  }
+
   #prepare(sql: string): SyncStatement {
     const statements = prepared.get(this.#connection) ?? new Map<string, SyncStatement>();
     prepared.set(this.#connection, statements);
@@ -70,4 +92,14 @@ export class PreparedConnection implements SqlConnection {
     statements.set(sql, statement);
     return statement;
   }
+}
+
+function fileOf(connection: SyncConnection): OpenFile | undefined {
+  const databases = connection.pragma('database_list') as readonly { readonly name: string; readonly file: string }[];
+  const path = databases.find(({ name }) => name === 'main')?.file ?? '';
+  return path === '' ? undefined : { path, inode: inodeOf(path) };
+}
+
+function inodeOf(path: string): number | undefined {
+  return statSync(path, { throwIfNoEntry: false })?.ino;
 }

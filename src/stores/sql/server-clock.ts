@@ -1,6 +1,8 @@
 /** Milliseconds after which a sample gives way to any newer one, and after which it is not used any more. */
 const FRESH = 5_000;
 const USABLE = 60_000;
+/** Milliseconds that answers may differ by without saying that a clock was set: they are rounded, and clocks drift. */
+const ROUNDING = 2;
 
 /** What the server's clock says, learnt from its answers. All times are in milliseconds; local ones by `performance.now()`. */
 export class ServerClock {
@@ -15,8 +17,14 @@ export class ServerClock {
   observe(now: number, sent: number, received: number): void {
     const trip = received - sent;
     const kept = this.#sample;
-    // A quick answer tells more.
-    if (kept !== undefined && kept.trip < trip && received - kept.at < FRESH) return;
+    if (kept !== undefined) {
+      const earliest = kept.base + sent - ROUNDING;
+      const latest = kept.base + kept.trip + received + ROUNDING;
+      // Otherwise the server's clock was set, or this process stood still with its machine.
+      const fits = now >= earliest && now <= latest;
+      // A quick answer tells more.
+      if (fits && kept.trip < trip && received - kept.at < FRESH) return;
+    }
     this.#sample = { base: now - received, trip, at: received };
   }
 

@@ -23,6 +23,8 @@ const LONGEST = { token: 3_650 * DAY, entry: 30 * DAY } as const;
 /** Milliseconds that a statement waits for locks: less than what costs it the connection. */
 const LONGEST_LOCK = 900;
 const CLAIM_TIMEOUT = 1_000;
+/** Milliseconds that one statement of making the table may take. */
+const CREATE_TIMEOUT = 10_000;
 /** How often making the table is tried, and the milliseconds in between. */
 const CREATE_TRIES = 5;
 const CREATE_PAUSE = 50;
@@ -83,17 +85,20 @@ export class SqlStore implements Store {
   }
 
   /**
-   * Makes the table, where it is not there. Several processes may do so at one time.
+   * Makes the table, where it is not there. Several processes may do so at one time, and an account that may not make tables if it is
+   * there.
    *
    * @throws the database's error, if it refuses
    */
   async createTable(): Promise<void> {
     for (let tries = 1; ; tries++) {
       try {
-        for (const sql of this.#dialect.schema) await this.#knex.raw(sql, []);
+        for (const sql of this.#dialect.schema) await this.#knex.raw(sql, []).timeout(CREATE_TIMEOUT);
         return;
       } catch (error) {
-        // IF NOT EXISTS does not keep two processes from making one table at the same time: PostgreSQL refuses the second.
+        // IF NOT EXISTS does not keep two processes from making one table at the same time: PostgreSQL refuses the second. And it asks
+        // for the right to make tables first.
+        if (await this.#isUsable()) return;
         if (tries === CREATE_TRIES) throw error;
         await sleep(CREATE_PAUSE);
       }
@@ -153,6 +158,12 @@ export class SqlStore implements Store {
   /** Returns counts since the store was made. */
   stats(): SqlStats {
     return { ...this.#gate.stats, tooLarge: this.#tooLarge, removed: this.#removal.removed };
+  }
+
+  async #isUsable(): Promise<boolean> {
+    const run = async (connection: SqlConnection) => Number.isFinite(await this.#dialect.now(connection));
+    const until = performance.now() + CREATE_TIMEOUT;
+    return this.#gate.run({ run, nothing: false, until, isVital: true, rows: 0, bytes: 0 });
   }
 
   #read(keys: readonly string[], until: number): Promise<ReadonlyMap<string, Uint8Array> | undefined> {
