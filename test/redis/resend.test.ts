@@ -21,7 +21,7 @@ beforeAll(async () => {
 /** A client that sends again what was not answered, when it has been told to connect; and one to see what the server has. */
 async function opened(Client: typeof Io5 | typeof Io6) {
   let connect = () => {};
-  const client = new Client(Number(proxy.address.split(':')[1]), {
+  const client = new (Client as typeof Io5)(Number(proxy.address.split(':')[1]), {
     // Never by itself.
     retryStrategy: () => 2 ** 30,
   });
