@@ -1,8 +1,10 @@
 import { lazy } from 'nunjucks-cachesweeper';
 import { describe, expect, test } from 'vitest';
-import { kinds, Site, type SiteOptions, T } from '../reads/support.ts';
+import { kindsFor, Site, type SiteOptions, T } from '../reads/support.ts';
 import { Article, Comment } from '../support/models.ts';
 import { readPage } from './code-blocks.ts';
+
+const kinds = kindsFor(import.meta.url);
 
 /** What README.md says can still be wrong: it has each of these sentences. */
 const LIMITS = {

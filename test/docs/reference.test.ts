@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { kinds, Site, T } from '../reads/support.ts';
+import { kindsFor, Site, T } from '../reads/support.ts';
 import { Article, Comment } from '../support/models.ts';
 import { blocksOf } from './code-blocks.ts';
+
+const kinds = kindsFor(import.meta.url);
 
 describe.each(kinds)('what docs/reference.md says of reads, in %s', (kind) => {
   test('the version of a row that a body meets is compared with its id', async () => {

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { Article } from '../support/models.ts';
-import { kinds, Site, T } from './support.ts';
+import { kindsFor, Site, T } from './support.ts';
+
+const kinds = kindsFor(import.meta.url);
 
 /** As dates of libraries are: `add` makes another one. */
 class Day {

@@ -1,5 +1,7 @@
 import { describe, test } from 'vitest';
-import { F, kinds, sameIn, T } from './support.ts';
+import { F, kindsFor, sameIn, T } from './support.ts';
+
+const kinds = kindsFor(import.meta.url);
 
 const A = { type: 'A', id: 1 };
 const a = (more: object): object => ({ cacheIdentity: A, ...more });

@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import type { Templates } from '../support/loaders.ts';
 import { Article } from '../support/models.ts';
-import { F, failure, kinds, Site, T } from './support.ts';
+import { F, failure, kindsFor, Site, T } from './support.ts';
+
+const kinds = kindsFor(import.meta.url);
 
 const calls = (macro: string) =>
   `${macro}{% for x in xs %}{% call card(a) %}{{ x }}{% endcall %}{% endfor %}{% call card(a) %}{{ lang }}{% endcall %}`;

@@ -1,6 +1,8 @@
 import type nunjucks from 'nunjucks';
 import { describe, expect, test } from 'vitest';
-import { F, kinds, Site, T } from './support.ts';
+import { F, kindsFor, Site, T } from './support.ts';
+
+const kinds = kindsFor(import.meta.url);
 
 const a = (more: object = {}): object => ({ cacheIdentity: { type: 'A', id: 1 }, ...more });
 const b = { cacheIdentity: { type: 'B', id: 1 } };

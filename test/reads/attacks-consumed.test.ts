@@ -1,6 +1,8 @@
 import type nunjucks from 'nunjucks';
 import { describe, expect, test } from 'vitest';
-import { F, kinds, Site } from './support.ts';
+import { F, kindsFor, Site } from './support.ts';
+
+const kinds = kindsFor(import.meta.url);
 
 interface Note {
   isNew: boolean;

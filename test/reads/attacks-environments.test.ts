@@ -5,7 +5,9 @@ import { expect, test } from 'vitest';
 import { ObjectLoader } from '../support/loaders.ts';
 import { Article } from '../support/models.ts';
 import { renderPage } from '../support/render.ts';
-import { kinds, Site, T } from './support.ts';
+import { kindsFor, Site, T } from './support.ts';
+
+const kinds = kindsFor(import.meta.url);
 
 test('two processes that install the sweeper in other environments, or in another order, do not share html', async () => {
   const now = () => 1_800_000_000_000;

@@ -2,7 +2,9 @@ import nunjucks from 'nunjucks';
 import { describe, expect, test } from 'vitest';
 import type { Templates } from '../support/loaders.ts';
 import { Article } from '../support/models.ts';
-import { F, kinds, Site, T } from './support.ts';
+import { F, kindsFor, Site, T } from './support.ts';
+
+const kinds = kindsFor(import.meta.url);
 
 /** A tag that shows `oops` when its body throws, a function that calls its caller likewise, and what throws. */
 function boundaries(env: nunjucks.Environment): void {

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { Article } from '../support/models.ts';
-import { addTest, kinds, Site, T } from './support.ts';
+import { addTest, kindsFor, Site, T } from './support.ts';
+
+const kinds = kindsFor(import.meta.url);
 
 const a = () => new Article(1);
 type Translate = ((text?: string) => string) & { locale?: string | undefined; cache?: Map<string, string> };

@@ -1,6 +1,8 @@
 import type nunjucks from 'nunjucks';
 import { describe, expect, test } from 'vitest';
-import { kinds, Site, sameIn, T } from './support.ts';
+import { kindsFor, Site, sameIn, T } from './support.ts';
+
+const kinds = kindsFor(import.meta.url);
 
 const A = { type: 'A', id: 1 };
 const a = (more: object = {}): object => ({ cacheIdentity: A, ...more });

@@ -1,7 +1,9 @@
 import type { Environment } from 'nunjucks';
 import { describe, expect, test } from 'vitest';
 import { Article } from '../support/models.ts';
-import { addTest, kinds, Site, T } from './support.ts';
+import { addTest, kindsFor, Site, T } from './support.ts';
+
+const kinds = kindsFor(import.meta.url);
 
 const a = () => new Article(1);
 

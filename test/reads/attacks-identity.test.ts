@@ -1,7 +1,9 @@
 import nunjucks from 'nunjucks';
 import { describe, test } from 'vitest';
 import { Article } from '../support/models.ts';
-import { kinds, Site, T } from './support.ts';
+import { kindsFor, Site, T } from './support.ts';
+
+const kinds = kindsFor(import.meta.url);
 
 const { SafeString } = (nunjucks as unknown as { runtime: { SafeString: new (text: string) => object } }).runtime;
 

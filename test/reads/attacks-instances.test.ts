@@ -1,7 +1,9 @@
 import type nunjucks from 'nunjucks';
 import { lazy } from 'nunjucks-cachesweeper';
 import { describe, expect, test } from 'vitest';
-import { kinds, Site, T } from './support.ts';
+import { kindsFor, Site, T } from './support.ts';
+
+const kinds = kindsFor(import.meta.url);
 
 class Comment {
   id = 1;

@@ -2,7 +2,9 @@ import nunjucks from 'nunjucks';
 import { lazy } from 'nunjucks-cachesweeper';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Article } from '../support/models.ts';
-import { F, kinds, Site, T } from './support.ts';
+import { F, kindsFor, Site, T } from './support.ts';
+
+const kinds = kindsFor(import.meta.url);
 
 const installJinjaCompat = (): (() => void) =>
   (nunjucks as unknown as { installJinjaCompat(): () => void }).installJinjaCompat();

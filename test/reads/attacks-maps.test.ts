@@ -1,6 +1,8 @@
 import { describe, test } from 'vitest';
 import { Article } from '../support/models.ts';
-import { kinds, Site, T } from './support.ts';
+import { kindsFor, Site, T } from './support.ts';
+
+const kinds = kindsFor(import.meta.url);
 
 class Person {
   readonly id = 5;

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { Article } from '../support/models.ts';
-import { F, kinds, Site, type SiteOptions, T } from './support.ts';
+import { F, kindsFor, Site, type SiteOptions, T } from './support.ts';
+
+const kinds = kindsFor(import.meta.url);
 
 class Au {
   readonly id: number;

@@ -1,7 +1,9 @@
 import type nunjucks from 'nunjucks';
 import { describe, test } from 'vitest';
 import { Article } from '../support/models.ts';
-import { kinds, Site, T } from './support.ts';
+import { kindsFor, Site, T } from './support.ts';
+
+const kinds = kindsFor(import.meta.url);
 
 class List extends Array<string> {
   readonly #lang: string;

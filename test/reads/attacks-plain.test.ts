@@ -1,7 +1,9 @@
 import { runInNewContext } from 'node:vm';
 import type nunjucks from 'nunjucks';
 import { describe, expect, test } from 'vitest';
-import { kinds, Site, T } from './support.ts';
+import { kindsFor, Site, T } from './support.ts';
+
+const kinds = kindsFor(import.meta.url);
 
 const a = { cacheIdentity: { type: 'A', id: 1 } };
 const withoutRoot = (data: object): object => Object.create(Object.assign(Object.create(null), data));

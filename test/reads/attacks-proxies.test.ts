@@ -1,7 +1,9 @@
 import type nunjucks from 'nunjucks';
 import { describe, test } from 'vitest';
 import { Article } from '../support/models.ts';
-import { kinds, Site, T } from './support.ts';
+import { kindsFor, Site, T } from './support.ts';
+
+const kinds = kindsFor(import.meta.url);
 
 /** Labels of the site, with those of a visitor in front. */
 const labelsWith = (own: Record<string, string>) =>

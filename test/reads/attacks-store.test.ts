@@ -8,7 +8,9 @@ import { ObjectLoader } from '../support/loaders.ts';
 import { sized } from '../support/long.ts';
 import { Article } from '../support/models.ts';
 import { renderPage } from '../support/render.ts';
-import { kinds, Site, T } from './support.ts';
+import { kindsFor, Site, T } from './support.ts';
+
+const kinds = kindsFor(import.meta.url);
 
 const a = () => new Article(1);
 const stored = kinds.filter((kind) => kind !== 'memory');

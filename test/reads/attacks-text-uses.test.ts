@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import type { Templates } from '../support/loaders.ts';
-import { kinds, Site, T } from './support.ts';
+import { kindsFor, Site, T } from './support.ts';
 import { Flag, page, pairs, Row, uses } from './text-uses.ts';
+
+const kinds = kindsFor(import.meta.url);
 
 describe.each(kinds)('%s: the text of what is used bare counts', (kind) => {
   describe.each(Object.entries(pairs))('%s', (_what, [one, two]) => {

@@ -1,5 +1,7 @@
 import { describe, test } from 'vitest';
-import { kinds, Site, T } from './support.ts';
+import { kindsFor, Site, T } from './support.ts';
+
+const kinds = kindsFor(import.meta.url);
 
 class Author {
   readonly cacheIdentity = { type: 'Author', id: 7 };

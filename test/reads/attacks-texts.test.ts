@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { kinds, Site, sameIn, T } from './support.ts';
+import { kindsFor, Site, sameIn, T } from './support.ts';
+
+const kinds = kindsFor(import.meta.url);
 
 const A = { type: 'A', id: 1 };
 const a = (more: object = {}): object => ({ cacheIdentity: A, ...more });

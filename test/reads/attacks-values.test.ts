@@ -1,6 +1,8 @@
 import { describe, expect, test, vi } from 'vitest';
 import { Article } from '../support/models.ts';
-import { type Kind, kinds, Site, type SiteOptions, T } from './support.ts';
+import { type Kind, kindsFor, Site, type SiteOptions, T } from './support.ts';
+
+const kinds = kindsFor(import.meta.url);
 
 const a = () => new Article(1);
 const numbers = (count: number) => Array.from({ length: count }, (_, i) => i);

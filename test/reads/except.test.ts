@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { Article } from '../support/models.ts';
-import { failure, kinds, Site, T } from './support.ts';
+import { failure, kindsFor, Site, T } from './support.ts';
+
+const kinds = kindsFor(import.meta.url);
 
 const page = (values: object) => ({ a: new Article(1), ...values });
 

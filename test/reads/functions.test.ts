@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { Article } from '../support/models.ts';
-import { addTest, failure, kinds, Site, type SiteOptions, T } from './support.ts';
+import { addTest, failure, kindsFor, Site, type SiteOptions, T } from './support.ts';
+
+const kinds = kindsFor(import.meta.url);
 
 const a = () => new Article(1);
 const shout = (text: string) => `${text.toUpperCase()}!`;

@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import type { Templates } from '../support/loaders.ts';
 import { Article, Comment } from '../support/models.ts';
-import { F, type Kind, kinds, Site, T } from './support.ts';
+import { F, type Kind, kindsFor, Site, T } from './support.ts';
+
+const kinds = kindsFor(import.meta.url);
 
 interface Input {
   readonly templates: string | Templates;

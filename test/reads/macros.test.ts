@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import type { Templates } from '../support/loaders.ts';
 import { Article } from '../support/models.ts';
-import { F, kinds, Site, T } from './support.ts';
+import { F, kindsFor, Site, T } from './support.ts';
+
+const kinds = kindsFor(import.meta.url);
 
 const CARD = '{% macro card(text) %}<{{ text }}>{% endmacro %}';
 const READS = '{% macro card(text) %}<{{ text }}{{ lang }}>{% endmacro %}';

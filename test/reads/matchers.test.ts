@@ -2,7 +2,9 @@ import type { Environment } from 'nunjucks';
 import { describe, test } from 'vitest';
 import { isDeep } from '../support/long.ts';
 import { Article } from '../support/models.ts';
-import { kinds, Site, T } from './support.ts';
+import { kindsFor, Site, T } from './support.ts';
+
+const kinds = kindsFor(import.meta.url);
 
 /** Values that print or count alike, or whose texts could be taken for one another. */
 const values: readonly unknown[] = [

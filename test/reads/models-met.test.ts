@@ -2,7 +2,9 @@ import { lazy } from 'nunjucks-cachesweeper';
 import { describe, expect, test } from 'vitest';
 import type { Templates } from '../support/loaders.ts';
 import { Article } from '../support/models.ts';
-import { addTest, F, kinds, Site, type SiteOptions, T } from './support.ts';
+import { addTest, F, kindsFor, Site, type SiteOptions, T } from './support.ts';
+
+const kinds = kindsFor(import.meta.url);
 
 class Author {
   readonly id: number;

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { Article } from '../support/models.ts';
-import { F, failure, kinds, Site, T } from './support.ts';
+import { F, failure, kindsFor, Site, T } from './support.ts';
+
+const kinds = kindsFor(import.meta.url);
 
 const PLACES = ['ctx', 'req', 'request', 'res', 'locals', 'state'];
 const ANYWHERE = ['session', 'csrf', 'csrfToken', 'csrf_token', '_csrf', 'nonce', 'cspNonce', 'crumb'];

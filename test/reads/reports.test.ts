@@ -1,7 +1,9 @@
 import { lazy } from 'nunjucks-cachesweeper';
 import { describe, expect, test } from 'vitest';
 import { Article } from '../support/models.ts';
-import { F, kinds, Site, T, textOf } from './support.ts';
+import { F, kindsFor, Site, T, textOf } from './support.ts';
+
+const kinds = kindsFor(import.meta.url);
 
 class Author {
   readonly id: number;

@@ -2,7 +2,9 @@ import { describe, expect, test } from 'vitest';
 import type { Templates } from '../support/loaders.ts';
 import { isDeep } from '../support/long.ts';
 import { Article, Comment } from '../support/models.ts';
-import { F, failure, kinds, Site, T } from './support.ts';
+import { F, failure, kindsFor, Site, T } from './support.ts';
+
+const kinds = kindsFor(import.meta.url);
 
 /** Pages that read behind a tag what its body set. */
 const pages: Record<string, string | Templates> = {

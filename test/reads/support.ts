@@ -3,15 +3,17 @@ import { CacheSweeper, type CacheSweeperOptions, type FragmentReport, type Rende
 import { TestingStore } from 'nunjucks-cachesweeper/testing';
 import { expect } from 'vitest';
 import { ObjectLoader, type Templates } from '../support/loaders.ts';
-import { sized } from '../support/long.ts';
+import { inTurn, isDeep } from '../support/long.ts';
 import { renderPage } from '../support/render.ts';
 
 export type Kind = 'memory' | 'a store' | 'a store and memory';
 
 const KINDS: readonly Kind[] = ['memory', 'a store', 'a store and memory'];
 
-/** Where entries live, for `describe.each`. `npm test` takes those that have least in common. */
-export const kinds: readonly Kind[] = sized(KINDS.slice(0, 2), KINDS, KINDS);
+/** Returns where entries live, for `describe.each`. In `npm test` each file has one of the two that have least in common. */
+export function kindsFor(file: string): readonly Kind[] {
+  return inTurn(isDeep ? KINDS : KINDS.slice(0, 2), file.slice(file.lastIndexOf('/')));
+}
 
 /** A tag on the model `a` around a body; more arguments may follow its ttl. */
 export const T = (body: string, args = ''): string => `{% cachesweeper a 500 ${args} %}${body}{% endcachesweeper %}`;

@@ -2,7 +2,9 @@ import { inspect } from 'node:util';
 import nunjucks from 'nunjucks';
 import { describe, expect, test } from 'vitest';
 import { Article } from '../support/models.ts';
-import { kinds, Site, type SiteOptions, T } from './support.ts';
+import { kindsFor, Site, type SiteOptions, T } from './support.ts';
+
+const kinds = kindsFor(import.meta.url);
 
 const LONG = 'x'.repeat(5_000);
 const SHOW = T('{{ v | show }}');

@@ -1,6 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, type MockInstance, test, vi } from 'vitest';
 import { Article } from '../support/models.ts';
-import { kinds, Site, T, textOf } from './support.ts';
+import { kindsFor, Site, T, textOf } from './support.ts';
+
+const kinds = kindsFor(import.meta.url);
 
 const page = (values: object) => () => ({ a: new Article(1), ...values });
 const numbers = (count: number) => Array.from({ length: count }, (_, i) => i);

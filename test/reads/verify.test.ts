@@ -3,7 +3,9 @@ import { CacheSweeperError, lazy } from 'nunjucks-cachesweeper';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Article } from '../support/models.ts';
 import { renderPage } from '../support/render.ts';
-import { type Kind, kinds, Site, type SiteOptions, T } from './support.ts';
+import { type Kind, kindsFor, Site, type SiteOptions, T } from './support.ts';
+
+const kinds = kindsFor(import.meta.url);
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });

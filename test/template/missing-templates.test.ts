@@ -1,6 +1,8 @@
 import type { Environment } from 'nunjucks';
 import { describe, expect, test } from 'vitest';
-import { kinds, Site, T } from '../reads/support.ts';
+import { kindsFor, Site, T } from '../reads/support.ts';
+
+const kinds = kindsFor(import.meta.url);
 
 const page = () => ({ a: { cacheIdentity: { type: 'A', id: 1 } } });
 const orElse = (show: () => unknown, other: unknown) => {

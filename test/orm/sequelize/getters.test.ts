@@ -1,8 +1,10 @@
 import { sweepOnSave } from 'nunjucks-cachesweeper/sequelize';
 import { DataTypes, Model, Sequelize } from 'sequelize';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { F, kinds, Site, T } from '../../reads/support.ts';
+import { F, kindsFor, Site, T } from '../../reads/support.ts';
 import { libsqlAsSqlite3 as libsql } from './libsql-as-sqlite3.ts';
+
+const kinds = kindsFor(import.meta.url);
 
 const database = new Sequelize({
   dialect: 'sqlite',
