@@ -101,6 +101,7 @@ export class Render {
   /** What the code that renders it has loaded from elsewhere. */
   readonly loaded: Loaded | undefined;
   #isFinished = false;
+  #isAhead = false;
   /** Whether it shows what was served in an outage. Then nothing of it is stored. */
   hasOutageHit = false;
   passes = 0;
@@ -242,9 +243,16 @@ export class Render {
     this.bodies.wait();
   }
 
+  /** The first round trip has begun before the first pass. It counts also where its answers are there before they are asked for. */
+  beginAhead(): void {
+    this.roundTrips++;
+    this.#isAhead = true;
+  }
+
   /** Waits for everything pending at the same time. */
   async roundTrip(): Promise<void> {
-    this.roundTrips++;
+    if (!this.#isAhead) this.roundTrips++;
+    this.#isAhead = false;
     if (this.pass.pending.size > 0) this.hasWaitedElsewhere = true;
     await Promise.all([this.reader.ask(), Promise.allSettled(this.pass.pending)]);
   }

@@ -196,8 +196,12 @@ export class Renders implements TemplateSource {
     const mustWait = this.#engine.predict(render, this.#environment.pageNameOf(template));
     if (mustWait === undefined) pass();
     else if (mustWait) void this.#wait(page).then(() => page.inContext(pass), failLater);
-    // Wait until after the ticks that send the request and write it to the socket. The answer then arrives while the pass runs.
-    else process.nextTick(() => process.nextTick(() => page.inContext(pass)));
+    else {
+      render.beginAhead();
+      // Wait until the request was sent, and written to the socket: by some clients in setImmediate. The answer then arrives while the
+      // pass runs.
+      process.nextTick(() => setImmediate(() => page.inContext(pass)));
+    }
     return null;
   }
 
