@@ -31,6 +31,9 @@ export interface SqlRead {
   readonly now: number;
 }
 
+/** What is removed first where there is too much. The claim of the process that removes it expires soon, and is empty: it stays. */
+export const FIRST = 'WHERE size > 0 ORDER BY expires';
+
 /**
  * What differs between databases. A row counts as absent when it has expired, and when it was written in another *epoch*: an
  * epoch ends whenever the database may have lost what it had committed, and would give older values back.

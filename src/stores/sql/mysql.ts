@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import { type Dialect, quoted, type Row, type SqlConnection, type SqlRead, type SqlWrite } from './dialect.ts';
+import { type Dialect, FIRST, quoted, type Row, type SqlConnection, type SqlRead, type SqlWrite } from './dialect.ts';
 import { sizes } from './sizes.ts';
 
 /** Milliseconds since 1970. It goes on within a statement, unlike `NOW()`. */
@@ -76,7 +76,7 @@ export class MysqlDialect implements Dialect {
   }
 
   async removeFirst(connection: SqlConnection, limit: number): Promise<number> {
-    return this.#remove(connection, 'ORDER BY expires', limit);
+    return this.#remove(connection, FIRST, limit);
   }
 
   async measure(connection: SqlConnection): Promise<{ readonly rows: number; readonly bytes: number }> {

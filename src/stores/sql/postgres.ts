@@ -1,4 +1,4 @@
-import { codeOf, type Dialect, quoted, type SqlConnection, type SqlRead, type SqlWrite } from './dialect.ts';
+import { codeOf, type Dialect, FIRST, quoted, type SqlConnection, type SqlRead, type SqlWrite } from './dialect.ts';
 import { sizes } from './sizes.ts';
 
 /** Milliseconds since 1970. It goes on within a statement, unlike `now()`. */
@@ -74,7 +74,7 @@ export class PostgresDialect implements Dialect {
   }
 
   async removeFirst(connection: SqlConnection, limit: number): Promise<number> {
-    return this.#remove(connection, 'ORDER BY expires', limit);
+    return this.#remove(connection, FIRST, limit);
   }
 
   async measure(connection: SqlConnection): Promise<{ readonly rows: number; readonly bytes: number }> {

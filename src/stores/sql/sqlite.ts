@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { codeOf, type Dialect, quoted, type SqlConnection, type SqlRead, type SqlWrite } from './dialect.ts';
+import { codeOf, type Dialect, FIRST, quoted, type SqlConnection, type SqlRead, type SqlWrite } from './dialect.ts';
 import { sizes } from './sizes.ts';
 
 /** Milliseconds since 1970, by the clock of this machine. SQLite reads it when the statement has the lock, and not before. */
@@ -59,7 +59,7 @@ export class SqliteDialect implements Dialect {
   }
 
   async removeFirst(connection: SqlConnection, limit: number): Promise<number> {
-    return this.#remove(connection, 'ORDER BY expires', limit);
+    return this.#remove(connection, FIRST, limit);
   }
 
   async measure(connection: SqlConnection): Promise<{ readonly rows: number; readonly bytes: number }> {
