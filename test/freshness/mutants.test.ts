@@ -2,7 +2,7 @@ import { expect, test, vi } from 'vitest';
 import { isDeep } from '../support/long.ts';
 import { type Mutant, type MutantName, mutants } from './mutants.ts';
 import { checkEdits } from './mutants-plugin.ts';
-import { type FamilyName, scenariosOf } from './scenarios.ts';
+import { scenariosOf } from './scenarios.ts';
 import { search } from './search.ts';
 import { type Library, World } from './world.ts';
 
@@ -11,22 +11,14 @@ vi.mock('node:timers/promises', async (original) => {
   return scheduledTimers(await original());
 });
 
-const all = Object.keys(mutants) as MutantName[];
-/** Every day a sample of those that are found soon: what is tried is the search. CI tries all. */
-const SOON: readonly FamilyName[] = [
-  'one reader, a save, the token is lost',
-  'one reader, saves of a row and of one it depends on',
-  'one reader that knows since when, a save by a clock that is a second late, 2 s pass',
-  'in an outage: one reader, a save in its process, a call fails',
-];
-const names = all.filter((name) => isDeep || SOON.includes(mutants[name].foundBy));
-
+const names = Object.keys(mutants) as MutantName[];
 test('what the mutants take out is there', () => checkEdits('freshness'));
 
-test.each(names)(
+// They try the search, which `npm test` has no time for; CI does.
+test.runIf(isDeep).each(names)(
   'the search finds out when %s',
   async (name) => {
-    const library: Library = await import(/* @vite-ignore */ `mutant:freshness:${all.indexOf(name)}:src/index.ts`);
+    const library: Library = await import(/* @vite-ignore */ `mutant:freshness:${names.indexOf(name)}:src/index.ts`);
     const world = new World(library);
     const { protection, foundBy }: Mutant = mutants[name];
     for (const scenario of scenariosOf(foundBy)) {

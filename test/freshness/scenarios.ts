@@ -63,7 +63,12 @@ const all = {
     morePages: everyPage,
     fewStarts: ['warm'],
   },
-  'one reader, two saves': { actors: [reader('a'), save('b'), save('c')], pages: ['plain'], morePages: everyPage },
+  'one reader, two saves': {
+    actors: [reader('a'), save('b'), save('c')],
+    pages: ['plain'],
+    morePages: everyPage,
+    fewStarts: ['warm'],
+  },
   'one reader, two saves, all tokens are lost': {
     isForCi: true,
     actors: [reader('a'), save('b'), save('c'), flush],
@@ -139,6 +144,7 @@ const all = {
     actors: [reader('a', { since: true }), save('b'), twoSeconds],
     fewPages: ['plain'],
     pages: ['plain', 'nested'],
+    fewStarts: ['warm'],
     more: { clocks: { b: -1_000 } },
   },
   'two readers whose clocks differ by a second, a save, 2 s pass': {

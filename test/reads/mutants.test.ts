@@ -12,10 +12,11 @@ const byMaster = names.filter((name) => {
   return isBlind !== true && (seed !== undefined || (isLong && foundBy === undefined));
 });
 const byTest = names.filter((name) => of(name).foundBy !== undefined);
-/** Every day one of eleven, of those that are found soon, which shows that the property and the tests still find something. CI tries all. */
-const sample = <T>(list: readonly T[]): readonly T[] => (isDeep ? list : list.filter((_, i) => i % 11 === 9));
 
 test('what the mutants take out is there', () => checkEdits('reads'));
+
+// They try the tests, which `npm test` has no time for; CI does.
+const inCi = test.runIf(isDeep);
 
 /** Sites made from one seed, ten pages each. */
 const SITES = 15;
@@ -25,7 +26,7 @@ const PAGES = 3_000;
 const master = (name: ReadMutantName): Promise<typeof import('./master/run.ts')> =>
   import(/* @vite-ignore */ `mutant:reads:${names.indexOf(name)}:test/reads/master/run.ts`);
 
-test.each(sample(byMaster))(
+inCi.each(byMaster)(
   'the master property fails when %s',
   async (name) => {
     const { cases, runCase, Tally, Mismatch } = await master(name);
@@ -61,7 +62,7 @@ async function failing(folder: string, file: string, text: string): Promise<read
   return failed;
 }
 
-test.each(sample(byTest))(
+inCi.each(byTest)(
   'a test fails when %s',
   async (name) => {
     const { rule, foundBy: [file, wanted] = ['', ''] } = of(name);

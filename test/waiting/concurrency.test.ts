@@ -5,7 +5,7 @@ import { sized } from '../support/long.ts';
 import { Article, Comment } from '../support/models.ts';
 import { Site } from './support.ts';
 
-const VISITORS = sized(60, 200, 200);
+const VISITORS = sized(40, 200, 200);
 
 const templates = {
   'base.njk': '{% block head %}{% endblock %}|{% block body %}{% endblock %}',
