@@ -14,6 +14,7 @@ import {
   type TransactionOptions,
   Transactions,
 } from './invalidation/transaction.ts';
+import { UncertainWrites } from './invalidation/uncertain-writes.ts';
 import { Listeners } from './listeners.ts';
 import { Identifier, type ModelClass } from './model/identity.ts';
 import { EVERYTHING } from './model/names.ts';
@@ -76,6 +77,13 @@ const loadings = new WeakMap<object, Loading>();
 /** Returns what clients of HTTP APIs tell of what they load; undefined for a sweeper of another copy of this package. */
 export function loadingOf(sweeper: CacheSweeper): Loading | undefined {
   return loadings.get(sweeper);
+}
+
+const uncertain = new WeakMap<object, UncertainWrites>();
+
+/** Returns what bumps a sweeper's writes whose answers did not come; undefined for a sweeper of another copy of this package. */
+export function uncertainWritesOf(sweeper: CacheSweeper): UncertainWrites | undefined {
+  return uncertain.get(sweeper);
 }
 
 const outboxes = new WeakMap<object, Outbox>();
@@ -153,6 +161,13 @@ export class CacheSweeper {
       failed: onError,
     });
     loadings.set(this, new Loading(this.#engine, onError));
+    uncertain.set(
+      this,
+      new UncertainWrites(async (names) => {
+        if (this.#engine.isClosed) return;
+        await deliver({ names, conditional: new Map() }).catch(onError);
+      }),
+    );
     this.#views = new Views(this, {
       engine: this.#engine,
       bump: (names) => {

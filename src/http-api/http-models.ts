@@ -1,5 +1,5 @@
 import type { Loading } from '../render/loading.ts';
-import { type CacheSweeper, loadingOf } from '../sweeper.ts';
+import { type CacheSweeper, loadingOf, uncertainWritesOf } from '../sweeper.ts';
 import { badOption } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
 import { type AxiosLike, listenToAxios } from './clients/axios.ts';
@@ -43,10 +43,11 @@ export class HttpModels {
     const { strict = false, credentials = 'visitor', fetch: given } = options;
     this.#rules = new HttpRules(rules);
     const loading = loadingOf(sweeper);
-    if (loading === undefined) throw otherCopy('httpModels()');
+    const uncertain = uncertainWritesOf(sweeper);
+    if (loading === undefined || uncertain === undefined) throw otherCopy('httpModels()');
     this.#loading = loading;
     this.#credentials = credentials;
-    this.#writer = new Writer(sweeper, loading, this.#rules, strict);
+    this.#writer = new Writer(sweeper, uncertain, this.#rules, strict);
     this.fetch = hearingFetch(this.#hears, given);
   }
 
