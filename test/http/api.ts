@@ -58,6 +58,8 @@ export class HttpApi {
   groupsOf: (path: string) => readonly string[] = () => [];
   /** Seconds that a cache in front has had what is read; undefined if there is none. */
   age: string | undefined;
+  /** Seconds for which a client may keep what it reads. */
+  maxAge: number | undefined;
   /** How reading fails: with a status, or `cut` off. */
   fails: string | undefined;
 
@@ -109,6 +111,7 @@ export class HttpApi {
     response.writeHead(200, {
       'content-type': 'application/json',
       ...(groups === '' ? {} : { 'cache-groups': groups }),
+      ...(this.maxAge === undefined ? {} : { 'cache-control': `public, max-age=${this.maxAge}` }),
       ...(this.age === undefined ? {} : { age: this.age }),
     });
     response.end(JSON.stringify({ path, version: this.versionOf(path) }));
