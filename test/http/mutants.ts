@@ -68,11 +68,7 @@ export const httpMutants: Readonly<Record<string, HttpMutant>> = {
   'the url of a redirect is no dependency': {
     protection: 'a read depends on the url that it was redirected to',
     edits: [
-      edit(
-        'http-exchange.ts',
-        'for (const url of asked) for (const name of new ResourceNames(url).read) late.add(name);',
-        '',
-      ),
+      edit('http-exchange.ts', '...asked.flatMap((url) => [...this.#namesOf(url)])', '...asked.flatMap(() => [])'),
     ],
   },
   'what is known only with the answer counts as read before': {

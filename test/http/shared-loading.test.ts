@@ -56,6 +56,24 @@ test('what a queue runs is a dependency of the page that has asked for it, where
   }
 });
 
+test('a page that is given a stream may be finished before all is known that it depends on: it is not stored', async () => {
+  const make: Client['make'] = (sweeper) => {
+    const api = got.extend(httpModels(sweeper).got);
+    return async (_, url) => (await api.stream(url).toArray()).join('');
+  };
+  const site = new ApiSite(api, { ...fetching, make });
+  // Each step of a redirect is known before it is asked.
+  const paths = ['/tags/3', '/x?to=/articles/7'];
+  await site.render(paths);
+  expect(await site.loaded(paths)).toEqual([]);
+  await fetching.make(site.sweeper)('PUT', `${api.origin}/articles/7`);
+  expect(await site.loaded(paths)).toEqual(['/articles/7', '/x']);
+  api.groupsOf = () => ['tags'];
+  await site.render(['/articles']);
+  expect(await site.loaded(['/articles'])).toEqual(['/articles']);
+  api.groupsOf = () => [];
+});
+
 describe('a client with a cache of its own', () => {
   const { cache } = interceptors;
   const caching: Readonly<Record<string, Client['make']>> = {
