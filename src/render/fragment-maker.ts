@@ -155,6 +155,7 @@ export class FragmentMaker {
       cost: rendered.cost,
       lookup,
       reads,
+      missing: missed.missing,
     });
     return holes.length === 0 ? rendered.html : call.print(rendered.html, holes, texts);
   }

@@ -1,5 +1,6 @@
 import type { Reads } from '../reads/reads.ts';
-import type { UncachedReason } from '../reporting/report.ts';
+import type { Missing } from '../reporting/cause.ts';
+import type { FragmentDraft, UncachedReason } from '../reporting/report.ts';
 import type { FragmentCall } from './fragment-call.ts';
 import type { Render } from './render.ts';
 
@@ -14,13 +15,18 @@ export function reportFragment(
     readonly cost: number;
     readonly lookup: number | undefined;
     readonly reads?: Reads | undefined;
+    readonly missing?: Missing | undefined;
   },
 ): void {
-  const { reason, why, cost, lookup = Number.NaN, reads } = what;
+  const { reason, why, cost, lookup = Number.NaN, reads, missing } = what;
   const unseen = why === undefined ? undefined : `${template}:${line}: ${why}`;
   const paths = reads?.shape.paths ?? NONE;
   if (reads !== undefined && !reader.knowsAll) pass.shapes.add(reads.shape);
-  pass.reports.push({ template, line, outcome, reason, reads: paths, unseen, cost, lookup, netBenefit: 0 });
+  const told = { template, line, outcome, reason, reads: paths, unseen, cost, lookup, netBenefit: 0 };
+  if (missing === undefined || outcome !== 'miss') return void pass.reports.push(told);
+  const report: FragmentDraft = { ...told, cause: missing.cause };
+  pass.reports.push(report);
+  if (missing.bumped.length > 0) pass.bumped.set(report, missing.bumped);
 }
 
 const NONE: readonly never[] = [];
