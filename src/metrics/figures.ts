@@ -25,6 +25,7 @@ export interface Figure {
 
 /** Labels of one tag or view, with its counts. */
 interface Counted extends TagStats {
+  readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
 }
 
@@ -51,14 +52,23 @@ export class Names {
     for (const tag of stats.tags) {
       const { template, line } = tag;
       if (line === 0 && template.startsWith(VIEW)) {
-        views.push({ ...tag, labels: { route: this.#routes.labelOf(template.slice(VIEW.length)) } });
+        const name = template.slice(VIEW.length);
+        views.push({ ...tag, name, labels: { route: this.#routes.labelOf(name) } });
       } else {
         const name = line === 0 ? template : `${template}:${line}`;
-        tags.push({ ...tag, labels: { tag: this.#tags.labelOf(name) } });
+        tags.push({ ...tag, name, labels: { tag: this.#tags.labelOf(name) } });
       }
     }
-    return { stats, tags, views };
+    return { stats, tags: tags.sort(byName), views: views.sort(byName) };
   }
+}
+
+/**
+ * `stats()` has another order each time, and a sum of times depends on it in its last digit. A counter that becomes less by that counts
+ * as begun anew, and shows all that it ever counted as an increase.
+ */
+function byName(a: Counted, b: Counted): number {
+  return a.name < b.name ? -1 : 1;
 }
 
 const VIEW = 'view ';
