@@ -1,12 +1,34 @@
 import type { Lexer, Node, Parser, ParserClass, Token, TokenSource } from '../nunjucks.ts';
 import { OperandSplitter, shown } from './operand-splitter.ts';
 import { childNodes, isNode } from './syntax.ts';
-import { failAt } from './template-error.ts';
+import { failAt, type Position, positionOf } from './template-error.ts';
 
 /** The arguments of a tag, as parsed. */
 export interface TagArguments {
   readonly operands: readonly Node[];
   readonly keywords: ReadonlyMap<string, Node>;
+}
+
+/** A tag as it is written in its template. */
+export interface WrittenTag {
+  readonly at: Position;
+  /** Its name and arguments, without the brackets around them. */
+  readonly text: string;
+  readonly args: TagArguments;
+}
+
+/** Returns the tag whose arguments were just read, up to the end of the tag. */
+export function writtenTag(parser: Parser, tag: Token, args: TagArguments): WrittenTag {
+  const source = parser.tokens.str;
+  const end = parser.peekToken();
+  const text = source.slice(offsetOf(source, tag), end === null ? undefined : offsetOf(source, end));
+  return { at: positionOf(tag), text: text.trim(), args };
+}
+
+function offsetOf(source: string, { lineno, colno }: Token): number {
+  let start = 0;
+  for (let line = 0; line < lineno; line++) start = source.indexOf('\n', start) + 1;
+  return start + colno;
 }
 
 /**
