@@ -9,6 +9,7 @@ const source = (path: string) => new URL(`./src/${path}`, import.meta.url).pathn
  */
 const together = [
   'causes',
+  'cli',
   'constructs',
   'docs',
   'fragment',
