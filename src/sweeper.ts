@@ -78,6 +78,13 @@ export function loadingOf(sweeper: CacheSweeper): Loading | undefined {
   return loadings.get(sweeper);
 }
 
+const engines = new WeakMap<object, Engine>();
+
+/** Returns what renders a sweeper's pages, for the panel; undefined for a sweeper of another copy of this package. */
+export function engineOf(sweeper: CacheSweeper): Engine | undefined {
+  return engines.get(sweeper);
+}
+
 const outboxes = new WeakMap<object, Outbox>();
 
 /** Returns the outbox of a sweeper, for the hooks of ORMs; undefined without the option. */
@@ -152,6 +159,7 @@ export class CacheSweeper {
       viewed: (view) => this.#stats.addView(view),
       failed: onError,
     });
+    engines.set(this, this.#engine);
     loadings.set(this, new Loading(this.#engine, onError));
     this.#views = new Views(this, {
       engine: this.#engine,

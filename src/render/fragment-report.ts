@@ -1,11 +1,12 @@
 import type { Reads } from '../reads/reads.ts';
 import type { UncachedReason } from '../reporting/report.ts';
 import type { FragmentCall } from './fragment-call.ts';
+import type { ServedFrom } from './inspect.ts';
 import type { Render } from './render.ts';
 
 /** Tells the render's report what became of a fragment. `cost` and `lookup` are milliseconds. */
 export function reportFragment(
-  { pass, reader }: Render,
+  { pass, reader, inspection }: Render,
   { place: { template, line } }: FragmentCall,
   outcome: 'hit' | 'miss' | 'uncached',
   what: {
@@ -14,13 +15,16 @@ export function reportFragment(
     readonly cost: number;
     readonly lookup: number | undefined;
     readonly reads?: Reads | undefined;
+    readonly from?: ServedFrom | undefined;
   },
 ): void {
-  const { reason, why, cost, lookup = Number.NaN, reads } = what;
+  const { reason, why, cost, lookup = Number.NaN, reads, from } = what;
   const unseen = why === undefined ? undefined : `${template}:${line}: ${why}`;
   const paths = reads?.shape.paths ?? NONE;
   if (reads !== undefined && !reader.knowsAll) pass.shapes.add(reads.shape);
-  pass.reports.push({ template, line, outcome, reason, reads: paths, unseen, cost, lookup, netBenefit: 0 });
+  const report = { template, line, outcome, reason, reads: paths, unseen, cost, lookup, netBenefit: 0 };
+  pass.reports.push(report);
+  inspection?.fragment(report, from);
 }
 
 const NONE: readonly never[] = [];
