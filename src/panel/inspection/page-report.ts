@@ -1,0 +1,137 @@
+import { randomBytes } from 'node:crypto';
+import type { Identity } from '../../model/identity.ts';
+import type { FragmentReport, RenderReport } from '../../reporting/report.ts';
+import { type FragmentUse, type Kept, modelNames } from './fragment-use.ts';
+import type { PageInspector } from './page-inspector.ts';
+
+/** One use of a tag, as the panel shows it. */
+export interface ShownFragment
+  extends Pick<
+    FragmentReport,
+    'template' | 'line' | 'outcome' | 'reason' | 'unseen' | 'cost' | 'lookup' | 'netBenefit'
+  > {
+  readonly number: number;
+  /** How many fragments it is inside of. */
+  readonly depth: number;
+  /** Why it was not found. */
+  readonly cause: string | undefined;
+  readonly kept: (Omit<Kept, 'models'> & { readonly models: readonly string[] }) | undefined;
+}
+
+/** What a request has rendered. */
+export interface PageFigures {
+  readonly hit: number;
+  readonly miss: number;
+  readonly uncached: number;
+  readonly roundTrips: number;
+  /** From the request to its answer. */
+  readonly milliseconds: number;
+  /** Milliseconds that the hits would have taken. */
+  readonly saved: number;
+}
+
+/** What is known of one page that was sent. */
+export class PageReport {
+  /** Not to be guessed: it is all that a page needs to ask for its report. */
+  readonly id: string = randomBytes(16).toString('hex');
+  readonly target: string;
+  /** When it was asked for, in milliseconds since 1970. */
+  readonly time: number;
+  readonly status: number;
+  /** What X-Cache says: what became of the whole page as a view. */
+  readonly view: string | undefined;
+  readonly without: PageInspector['without'];
+  readonly figures: PageFigures;
+  readonly fragments: readonly ShownFragment[];
+  /** Why the strip is not on the page; undefined if it is. */
+  readonly stripRefused: string | undefined;
+  /** The report as JSON, for the script of the strip. */
+  readonly text: string;
+  readonly #models: readonly (readonly Identity[])[];
+
+  constructor(
+    { reports, without }: PageInspector,
+    uses: readonly NumberedUse[],
+    about: Pick<PageReport, 'target' | 'time' | 'status' | 'view' | 'stripRefused'> & {
+      readonly milliseconds: number;
+      readonly marks: { readonly secret: string; readonly marked: readonly number[] } | undefined;
+    },
+  ) {
+    this.target = about.target;
+    this.time = about.time;
+    this.status = about.status;
+    this.view = about.view;
+    this.without = without;
+    this.figures = figuresOf(reports, about.milliseconds);
+    this.fragments = uses.flatMap(shown);
+    this.stripRefused = about.stripRefused;
+    const { target, time, view, figures, fragments } = this;
+    this.text = JSON.stringify({ target, time, view, without, figures, fragments, marks: about.marks });
+    this.#models = uses.map(({ use }) => use.kept?.models ?? []);
+  }
+
+  /** The models that a fragment's tag names; undefined if there is no such fragment. */
+  modelsOf(number: number): readonly Identity[] | undefined {
+    return this.#models[number];
+  }
+}
+
+/** A use of a tag with its number on the page: they are counted as they are printed, outer ones first. */
+export interface NumberedUse {
+  readonly number: number;
+  readonly depth: number;
+  readonly use: FragmentUse;
+  readonly html: string;
+  readonly inside: readonly NumberedUse[];
+}
+
+/** Returns the uses of a page as a tree, and all of them in the order of their numbers. */
+export function numbered(uses: readonly FragmentUse[]): {
+  readonly tree: readonly NumberedUse[];
+  readonly all: readonly NumberedUse[];
+} {
+  const all: NumberedUse[] = [];
+  const number = (some: readonly FragmentUse[], depth: number): NumberedUse[] =>
+    some.map((use) => {
+      const inside: NumberedUse[] = [];
+      const one: NumberedUse = { number: all.length, depth, use, html: use.html, inside };
+      all.push(one);
+      inside.push(...number(use.inside, depth + 1));
+      return one;
+    });
+  return { tree: number(uses, 0), all };
+}
+
+function figuresOf(reports: readonly RenderReport[], milliseconds: number): PageFigures {
+  const fragments = reports.flatMap((report) => report.fragments);
+  const count = (outcome: FragmentReport['outcome']) => fragments.filter((one) => one.outcome === outcome).length;
+  return {
+    hit: count('hit'),
+    miss: count('miss'),
+    uncached: count('uncached'),
+    roundTrips: reports.reduce((sum, { roundTrips }) => sum + roundTrips, 0),
+    milliseconds,
+    saved: fragments.reduce((sum, { outcome, cost }) => sum + (outcome === 'hit' ? cost : 0), 0),
+  };
+}
+
+function shown({ number, depth, use: { report, kept } }: NumberedUse): readonly ShownFragment[] {
+  if (report === undefined) return [];
+  const { template, line, outcome, reason, unseen, cost, lookup, netBenefit } = report;
+  return [
+    {
+      number,
+      depth,
+      template,
+      line,
+      outcome,
+      reason,
+      unseen,
+      cost,
+      lookup,
+      netBenefit,
+      cause: undefined,
+      kept: kept && { ...kept, models: modelNames(kept) },
+    },
+  ];
+}
