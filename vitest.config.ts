@@ -8,6 +8,7 @@ const source = (path: string) => new URL(`./src/${path}`, import.meta.url).pathn
  * processes. Starting one and loading everything takes longer than most of these files.
  */
 const together = [
+  'causes',
   'constructs',
   'docs',
   'fragment',

@@ -50,6 +50,13 @@ export class Writer {
 
   #collected({ method, urls, groups }: Written): SweepTransaction {
     const into = this.#sweeper.beginTransaction({ strict: this.#strict });
+    const [first] = urls;
+    const by = first === undefined ? method : `${method} ${first.origin}${first.pathname}`;
+    into.because(by, () => this.#collect({ method, urls, groups }, into));
+    return into;
+  }
+
+  #collect({ method, urls, groups }: Written, into: SweepTransaction): void {
     for (const url of urls) {
       into.collect({ names: new ResourceNames(url).written, conditional: new Map() });
       try {
@@ -62,6 +69,5 @@ export class Writer {
     const [first] = urls;
     if (first !== undefined && groups.length > 0)
       into.collect({ names: new Set(groupNames(first.origin, groups)), conditional: new Map() });
-    return into;
   }
 }

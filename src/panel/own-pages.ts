@@ -86,7 +86,7 @@ export class OwnPages {
     if (page === undefined) return NOT_FOUND;
     const { path } = this.#settings;
     const given = JSON.stringify({ id, path, token: this.#token, style: STRIP_STYLE });
-    return { status: 200, type: 'text/javascript', text: `(${STRIP_SCRIPT})(${page.text}, ${given});\n` };
+    return { status: 200, type: 'text/javascript', text: `(${STRIP_SCRIPT})(${page.asJson()}, ${given});\n` };
   }
 
   async #press(incoming: IncomingMessage, id: string, number: number): Promise<Answer> {

@@ -10,7 +10,7 @@ export class RecentPages {
   readonly #pages = new LRUCache<string, PageReport>({
     max: MAX_PAGES,
     maxSize: MAX_TEXT,
-    sizeCalculation: ({ text }) => text.length + 1,
+    sizeCalculation: ({ size }) => size,
   });
 
   add(page: PageReport): void {

@@ -1,3 +1,4 @@
+import type { RecentBump } from '../reporting/cause.ts';
 import type { TagStats } from '../reporting/stats.ts';
 import type { CacheSweeper, CacheSweeperStats } from '../sweeper.ts';
 import { type Html, html } from './html.ts';
@@ -6,6 +7,8 @@ import type { PageReport } from './inspection/page-report.ts';
 /** Rows of a table. */
 const MAX_ROWS = 100;
 const MAX_PAGES = 20;
+/** Names of a bump. */
+const MAX_NAMES = 5;
 
 /** Returns the panel's own page: what the cache does, in tables. */
 export function statsPage(sweeper: CacheSweeper, pages: readonly PageReport[], path: string): string {
@@ -28,6 +31,7 @@ ${section('pages', 'Pages sent last', 'None yet.', pages.slice(0, MAX_PAGES), PA
 ${section('saved', 'Tags by time saved', 'No tag was used yet.', stats.tags, TAG_COLUMNS)}
 ${section('not-worth', 'Not worth caching', 'None: no tag that was used a hundred times has cost more than it saved.', stats.notWorthCaching, TAG_COLUMNS)}
 ${section('unsure', 'Unseen and differing', 'None: no tag was left uncached because of what it reads, and none was found differing by verify.', unsure, UNSURE_COLUMNS)}
+${section('bumps', 'Recent bumps of this process', 'None, or the option causes is off.', sweeper.recentBumps(), bumpColumns(pages))}
 <section id="store"><h2>Store</h2>${
     stats.store === undefined
       ? html`<p class="soft">None: the cache is in this process.</p>`
@@ -94,7 +98,7 @@ const UNSURE_COLUMNS: readonly Column<TagStats>[] = [
 
 const PAGE_COLUMNS: readonly Column<PageReport>[] = [
   { name: 'Page', of: ({ target }) => (target.length > 120 ? `${target.slice(0, 120)}…` : target) },
-  { name: 'At', of: ({ time }) => new Date(time).toISOString().slice(11, 19) },
+  { name: 'At', of: ({ time }) => timeOfDay(time) },
   { name: 'Status', isNumber: true, of: ({ status }) => status },
   { name: 'Hit', isNumber: true, of: ({ figures: { hit } }) => html`<span class="hit">${hit}</span>` },
   { name: 'Missed', isNumber: true, of: ({ figures: { miss } }) => html`<span class="miss">${miss}</span>` },
@@ -108,6 +112,32 @@ const PAGE_COLUMNS: readonly Column<PageReport>[] = [
   { name: 'Saved', isNumber: true, of: ({ figures: { saved } }) => milliseconds(saved) },
   { name: 'Remarks', of: remarks },
 ];
+
+/** @param pages those sent last, among which it is told what a bump has reached */
+function bumpColumns(pages: readonly PageReport[]): readonly Column<RecentBump>[] {
+  const uses = pages
+    .flatMap(({ fragments }) => fragments)
+    .flatMap(({ template, line, kept }) => {
+      const place = `${template}:${line}`;
+      return kept === undefined ? [] : [{ place, names: new Set([...kept.own, ...kept.inherited]) }];
+    });
+  const reach = ({ names }: RecentBump): string => {
+    const places = new Set(uses.filter((use) => names.some((name) => use.names.has(name))).map(({ place }) => place));
+    return [...places].slice(0, MAX_NAMES).join(', ');
+  };
+  return [
+    {
+      name: 'Names',
+      of: ({ names, count }) =>
+        names.slice(0, MAX_NAMES).join(', ') + (count > MAX_NAMES ? ` and ${count - MAX_NAMES} more` : ''),
+    },
+    { name: 'By', of: ({ cause: { by } }) => by },
+    { name: 'Request', of: ({ cause: { request } }) => request },
+    { name: 'Code', of: ({ cause: { at } }) => at },
+    { name: 'At', of: ({ cause }) => timeOfDay(cause.time) },
+    { name: 'Reaches, of the pages sent last', of: reach },
+  ];
+}
 
 function section<T>(id: string, title: string, none: string, rows: readonly T[], columns: readonly Column<T>[]): Html {
   const classOf = ({ isNumber }: Column<T>) => (isNumber ? html` class="number"` : '');
@@ -127,6 +157,11 @@ function remarks({ view, without, stripRefused }: PageReport): string {
   ]
     .filter((remark) => remark !== '')
     .join('; ');
+}
+
+/** In UTC, like most logs. */
+function timeOfDay(time: number): string {
+  return new Date(time).toISOString().slice(11, 19);
 }
 
 function placeOf({ template, line }: TagStats): string {

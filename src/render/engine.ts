@@ -6,7 +6,7 @@ import type { Tokens } from '../cache/tokens.ts';
 import { type Uncommitted, UncommittedTokenReader } from '../cache/uncommitted.ts';
 import type { Identifier } from '../model/identity.ts';
 import type { PageContext, Settings } from '../options.ts';
-import type { UnfinishedReport } from '../reporting/report.ts';
+import type { BumpedNames, UnfinishedReport } from '../reporting/report.ts';
 import type { Verified, ViewDraft } from '../reporting/stats.ts';
 import { Ambient, currentLoaded, currentPart, requestStarted } from './ambient.ts';
 import { askedContext } from './asked-context.ts';
@@ -57,7 +57,7 @@ export class Engine {
   readonly #tokens: Tokens;
   readonly entries: Entries;
   readonly verifier: Verifier;
-  readonly #finished: (report: UnfinishedReport) => void;
+  readonly #finished: (report: UnfinishedReport, bumped: BumpedNames) => void;
   /** Counts the outcome of a request for a view. */
   readonly viewed: (view: ViewDraft) => void;
   readonly #transactions: { readonly current: Uncommitted | undefined };
@@ -78,7 +78,7 @@ export class Engine {
     /** The transaction that the running code is in. */
     transactions: { readonly current: Uncommitted | undefined };
     entries: Entries;
-    finished: (report: UnfinishedReport) => void;
+    finished: (report: UnfinishedReport, bumped: BumpedNames) => void;
     /** Called when a hit was verified. */
     verified: (place: Place, verified: Verified) => void;
     /** Called with the outcome of a request for a view. */
@@ -208,7 +208,7 @@ export class Engine {
     const waited = reader.waited;
     render.forget();
     const report = { template, passes, roundTrips, milliseconds, waited, fragments: pass.reports };
-    this.#finished(report);
+    this.#finished(report, pass.bumped);
     render.inspection?.end(report);
   }
 

@@ -159,6 +159,7 @@ export class FragmentMaker {
       lookup,
       reads,
       from,
+      missing: missed.missing,
     });
     return holes.length === 0 ? rendered.html : call.print(rendered.html, holes, texts);
   }

@@ -18,6 +18,7 @@ import { Records } from './records.ts';
 import type { KeptEntry, Render } from './render.ts';
 import { StoredKeys } from './stored-keys.ts';
 import type { Chosen, Found } from './verify/watch.ts';
+import { whyMissed } from './why-missed.ts';
 
 /** Judges an entry by its tokens and its end. */
 type Judge = (entry: Entry, render: Render) => Verdict;
@@ -189,6 +190,7 @@ export class Fragments {
     return this.#maker.miss(use, {
       keyOf,
       leaseOf,
+      missing: this.#settings.causes ? whyMissed(use, this.#candidates(use, stored), this.#settings.now()) : undefined,
       renews: render.early?.hasFound ? this.#endOfValid(use, this.#candidates(use, stored)) : 0,
       hasMeanwhile: () => this.#hasMeanwhile(use, stored, around),
     });

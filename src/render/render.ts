@@ -5,6 +5,7 @@ import type { Token } from '../cache/token.ts';
 import type { PENDING, TokenReader, UNKNOWN } from '../cache/token-reader.ts';
 import type { PageContext, Settings } from '../options.ts';
 import type { ReadShape } from '../reads/shape.ts';
+import type { Bumped } from '../reporting/cause.ts';
 import type { FragmentDraft } from '../reporting/report.ts';
 import { canonicalList } from '../util/canonical.ts';
 import { badOption } from '../util/check-option.ts';
@@ -31,6 +32,8 @@ export class Pass {
   /** Paths that the page's fragments read, for the next prediction. */
   readonly shapes: Set<ReadShape> = new Set();
   readonly reports: FragmentDraft[] = [];
+  /** Names that were bumped, by the fragment that missed because of them. */
+  readonly bumped = new Map<FragmentDraft, readonly Bumped[]>();
 }
 
 /** What a render does about the lease of a fragment: it waits, asks again, or makes the entry. */

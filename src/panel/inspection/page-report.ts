@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Identity } from '../../model/identity.ts';
+import { describeCause } from '../../reporting/cause.ts';
 import type { FragmentReport, RenderReport } from '../../reporting/report.ts';
 import { type FragmentUse, type Kept, modelNames } from './fragment-use.ts';
 import type { PageInspector } from './page-inspector.ts';
@@ -30,6 +31,9 @@ export interface PageFigures {
   readonly saved: number;
 }
 
+/** Characters of one fragment, about. */
+const SIZE = 2_000;
+
 /** What is known of one page that was sent. */
 export class PageReport {
   /** Not to be guessed: it is all that a page needs to ask for its report. */
@@ -42,12 +46,10 @@ export class PageReport {
   readonly view: string | undefined;
   readonly without: PageInspector['without'];
   readonly figures: PageFigures;
-  readonly fragments: readonly ShownFragment[];
   /** Why the strip is not on the page; undefined if it is. */
   readonly stripRefused: string | undefined;
-  /** The report as JSON, for the script of the strip. */
-  readonly text: string;
-  readonly #models: readonly (readonly Identity[])[];
+  readonly #marks: { readonly secret: string; readonly marked: readonly number[] } | undefined;
+  readonly #uses: readonly NumberedUse[];
 
   constructor(
     { reports, without }: PageInspector,
@@ -63,16 +65,31 @@ export class PageReport {
     this.view = about.view;
     this.without = without;
     this.figures = figuresOf(reports, about.milliseconds);
-    this.fragments = uses.flatMap(shown);
     this.stripRefused = about.stripRefused;
-    const { target, time, view, figures, fragments } = this;
-    this.text = JSON.stringify({ target, time, view, without, figures, fragments, marks: about.marks });
-    this.#models = uses.map(({ use }) => use.kept?.models ?? []);
+    this.#marks = about.marks;
+    this.#uses = uses.map((one) => ({ ...one, html: '', inside: [], use: { ...one.use, html: '', inside: [] } }));
   }
 
   /** The models that a fragment's tag names; undefined if there is no such fragment. */
   modelsOf(number: number): readonly Identity[] | undefined {
-    return this.#models[number];
+    const use = this.#uses[number]?.use;
+    return use && (use.kept?.models ?? []);
+  }
+
+  /** The fragments in the order of their numbers. With a store, the cause of a miss may be known only after the page was sent. */
+  get fragments(): readonly ShownFragment[] {
+    return this.#uses.flatMap((use) => shown(use, this.time));
+  }
+
+  /** Characters that it takes, about. */
+  get size(): number {
+    return SIZE * (1 + this.#uses.length);
+  }
+
+  /** Returns the report as JSON, for the script of the strip. */
+  asJson(): string {
+    const { target, time, view, without, figures, fragments } = this;
+    return JSON.stringify({ target, time, view, without, figures, fragments, marks: this.#marks });
   }
 }
 
@@ -115,7 +132,8 @@ function figuresOf(reports: readonly RenderReport[], milliseconds: number): Page
   };
 }
 
-function shown({ number, depth, use: { report, kept } }: NumberedUse): readonly ShownFragment[] {
+/** @param now when the page was asked for */
+function shown({ number, depth, use: { report, kept } }: NumberedUse, now: number): readonly ShownFragment[] {
   if (report === undefined) return [];
   const { template, line, outcome, reason, unseen, cost, lookup, netBenefit } = report;
   return [
@@ -130,7 +148,7 @@ function shown({ number, depth, use: { report, kept } }: NumberedUse): readonly 
       cost,
       lookup,
       netBenefit,
-      cause: undefined,
+      cause: report.cause && describeCause(report.cause, now),
       kept: kept && { ...kept, models: modelNames(kept) },
     },
   ];
