@@ -1,5 +1,5 @@
 import type { Reads } from '../../reads/reads.ts';
-import { shapeOf } from '../../reads/shape.ts';
+import { type ReadShape, shapeOf } from '../../reads/shape.ts';
 import { KeyCollector } from '../../reads/sinks.ts';
 import { walk } from '../../reads/walk.ts';
 import type { Scope } from '../../reads/world.ts';
@@ -19,17 +19,19 @@ const MAX_SHOWN = 300;
  */
 export function readValues({ shape, text }: Reads, scope: Scope): readonly ReadValue[] {
   if (shape.roots.length === 0) return [];
-  const values = shape.roots.map((root) => {
-    const own = shapeOf([root]);
-    const collector = new KeyCollector();
-    walk(own, scope, collector);
-    return { paths: own.paths, text: collector.text };
-  });
-  const isSplit = values.map((value) => value.text).join('') === text;
-  const all = isSplit ? values : [{ paths: shape.paths, text }];
+  const isSame = textOf(shape, scope) === text;
+  const all = isSame
+    ? shape.roots.map((root) => shapeOf([root])).map((own) => ({ paths: own.paths, text: textOf(own, scope) }))
+    : [{ paths: shape.paths, text }];
   return all
     .filter(({ paths }) => paths.length > 0)
     .map((value) => ({ paths: value.paths, value: readable(value.text) }));
+}
+
+function textOf(shape: ReadShape, scope: Scope): string {
+  const collector = new KeyCollector();
+  walk(shape, scope, collector);
+  return collector.text;
 }
 
 const SIMPLE: Readonly<Record<string, string>> = { t: 'true', f: 'false', n: 'null', u: 'undefined' };
