@@ -2,11 +2,12 @@ import type { Reads } from '../reads/reads.ts';
 import type { Missing } from '../reporting/cause.ts';
 import type { FragmentDraft, UncachedReason } from '../reporting/report.ts';
 import type { FragmentCall } from './fragment-call.ts';
+import type { ServedFrom } from './inspect.ts';
 import type { Render } from './render.ts';
 
 /** Tells the render's report what became of a fragment. `cost` and `lookup` are milliseconds. */
 export function reportFragment(
-  { pass, reader }: Render,
+  { pass, reader, inspection }: Render,
   { place: { template, line } }: FragmentCall,
   outcome: 'hit' | 'miss' | 'uncached',
   what: {
@@ -16,17 +17,19 @@ export function reportFragment(
     readonly lookup: number | undefined;
     readonly reads?: Reads | undefined;
     readonly missing?: Missing | undefined;
+    readonly from?: ServedFrom | undefined;
   },
 ): void {
-  const { reason, why, cost, lookup = Number.NaN, reads, missing } = what;
+  const { reason, why, cost, lookup = Number.NaN, reads, missing, from } = what;
   const unseen = why === undefined ? undefined : `${template}:${line}: ${why}`;
   const paths = reads?.shape.paths ?? NONE;
   if (reads !== undefined && !reader.knowsAll) pass.shapes.add(reads.shape);
   const told = { template, line, outcome, reason, reads: paths, unseen, cost, lookup, netBenefit: 0 };
-  if (missing === undefined || outcome !== 'miss') return void pass.reports.push(told);
-  const report: FragmentDraft = { ...told, cause: missing.cause };
+  const isCaused = missing !== undefined && outcome === 'miss';
+  const report: FragmentDraft = isCaused ? { ...told, cause: missing.cause } : told;
   pass.reports.push(report);
-  if (missing.bumped.length > 0) pass.bumped.set(report, missing.bumped);
+  if (isCaused && missing.bumped.length > 0) pass.bumped.set(report, missing.bumped);
+  inspection?.fragment(report, from);
 }
 
 const NONE: readonly never[] = [];

@@ -62,6 +62,11 @@ export class Fragments {
   }
 
   run(render: Render, call: FragmentCall): string {
+    const { inspection } = render;
+    return inspection === undefined ? this.#watched(render, call) : inspection.use(() => this.#watched(render, call));
+  }
+
+  #watched(render: Render, call: FragmentCall): string {
     const { watch } = render;
     if (watch === undefined) return this.#show(render, call);
     return watch.run({
@@ -306,6 +311,7 @@ export class Fragments {
       cost: entry.microseconds / 1_000,
       lookup: elapsed(started),
       reads: entry.reads,
+      from: { entry, operands: call.operands, key, scope: use.scope },
     });
     const html = entry.holes.length === 0 ? entry.html : this.#filled(use, entry);
     // Holes do not see what the body sets.

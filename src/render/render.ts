@@ -11,6 +11,7 @@ import { canonicalList } from '../util/canonical.ts';
 import { badOption } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
 import type { Bodies } from './body.ts';
+import type { Inspection, Inspector } from './inspect.ts';
 import type { Loaded } from './loaded.ts';
 import { Early } from './making/early.ts';
 import { Maker } from './making/maker.ts';
@@ -118,6 +119,8 @@ export class Render {
   pass: Pass = new Pass();
   /** Watches each use of a tag; undefined where no hit is verified. */
   readonly watch: Watch | undefined;
+  /** Looks on for the panel; undefined where no panel is on. */
+  readonly inspection: Inspection | undefined;
   /** The render of the delivered page, if this one is its shadow; otherwise this render. */
   readonly original: Render;
   readonly #settings: Settings;
@@ -142,6 +145,7 @@ export class Render {
       loaded,
       release = () => {},
       watch,
+      inspector,
       original,
       asked = context,
     }: {
@@ -154,6 +158,7 @@ export class Render {
       /** Gives leases back. */
       readonly release?: ((held: Set<string>) => void) | undefined;
       readonly watch?: Watch | undefined;
+      readonly inspector?: Inspector | undefined;
       readonly original?: Render;
       /** The page's variables for the functions among the options. */
       readonly asked?: PageContext;
@@ -173,6 +178,8 @@ export class Render {
     // Who cannot wait would fail where the body has to.
     this.early = canWait && !watch?.isShadow ? Early.of(settings) : undefined;
     this.watch = watch;
+    this.inspection = inspector?.begin();
+    if (inspector?.without === 'cache') this.#enabled = false;
     this.original = original ?? this;
     const now = settings.now();
     // `since` may be in the future, but data cannot.
@@ -218,6 +225,7 @@ export class Render {
     this.passes++;
     this.pass = new Pass();
     this.watch?.begin();
+    this.inspection?.pass();
   }
 
   /**
