@@ -87,7 +87,10 @@ const listeners = new WeakMap<object, Listeners>();
 /** Returns what passes on a sweeper's reports, to listen beside the site; undefined for a sweeper of another copy of this package. */
 export function listenersOf(sweeper: object): Listeners | undefined {
   return listeners.get(sweeper);
+}
+
 const engines = new WeakMap<object, Engine>();
+
 /** Returns what renders a sweeper's pages, for the panel; undefined for a sweeper of another copy of this package. */
 export function engineOf(sweeper: CacheSweeper): Engine | undefined {
   return engines.get(sweeper);

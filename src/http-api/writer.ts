@@ -66,10 +66,6 @@ export class Writer {
         into.fail(error);
       }
     }
-    const [first] = urls;
-    if (first !== undefined && groups.length > 0)
-      into.collect({ names: new Set(groupNames(first.origin, groups)), conditional: new Map() });
     into.collect({ names: new Set(groups), conditional: new Map() });
-    return into;
   }
 }

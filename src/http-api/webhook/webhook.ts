@@ -126,16 +126,12 @@ export class Webhook {
       const transaction = this.#sweeper.beginTransaction({ strict: true });
       transaction.because('webhook', () => {
         for (const url of list.filter((model) => model instanceof URL)) {
+          if (parsedUrl(url) === undefined)
+            throw badOption('models of webhook()', 'urls of HTTP', describe(url.protocol));
           transaction.collect({ names: new ResourceNames(url).written, conditional: new Map() });
         }
         transaction.invalidateCacheFor(list.filter((model) => !(model instanceof URL)));
       });
-      for (const url of list.filter((model) => model instanceof URL)) {
-        if (parsedUrl(url) === undefined)
-          throw badOption('models of webhook()', 'urls of HTTP', describe(url.protocol));
-        transaction.collect({ names: new ResourceNames(url).written, conditional: new Map() });
-      }
-      transaction.invalidateCacheFor(list.filter((model) => !(model instanceof URL)));
       await transaction.commit();
     } catch (error) {
       this.#loading.report(error);
