@@ -5,7 +5,7 @@ import { CacheSweeper, CacheSweeperError, type FragmentReport } from 'nunjucks-c
 import { describe, expect, test } from 'vitest';
 import { lintTemplate } from '../../src/cli/lint/lint-template.ts';
 import { Examiner } from '../../src/template/examine.ts';
-import { runs } from '../support/long.ts';
+import { runs, sized } from '../support/long.ts';
 import { renderPage } from '../support/render.ts';
 import { cli, root } from './support.ts';
 
@@ -175,9 +175,9 @@ describe('what lint finds and what the compiler says', () => {
         expect(matching, refused.message).not.toEqual([]);
         if (refused instanceof CacheSweeperError) expect(matching[0]?.rule).toBe(refused.code);
       }),
-      runs(300, 20_000, 3_000),
+      runs(300, 20_000, 1_500),
     );
-  });
+  }, sized(20_000, 900_000, 120_000));
 });
 
 describe('what lint says of fragments that are never stored', () => {

@@ -79,7 +79,7 @@ describe.each(storeKinds)('with $name', (kind) => {
       const { code, out } = await cli(['invalidate', ...argv, '--store', server.url]);
       expect([code, out]).toEqual([0, `invalidated ${argv[0] === '--all' ? '*' : 'Comment'}\n`]);
       const after = (await show(7)).split(' ');
-      before.split(' ').forEach((part, i) => expect(after[i]).not.toBe(part));
+      for (const [i, part] of before.split(' ').entries()) expect(after[i]).not.toBe(part);
     }
     await sweeper.close();
   });
