@@ -41,6 +41,10 @@ describe('the command', () => {
 
   test.each([
     [['lint', 'nowhere'], 'templates: expected the path of a folder, got nowhere, which is not there'],
+    [
+      ['lint', 'templates', '--ext', 'njk,'],
+      '--ext: expected endings of files, separated by commas: njk,html, got the string "njk,"',
+    ],
     [['lint', 'package.json'], 'templates: expected the path of a folder, got the file package.json'],
     [
       ['lint', 'src/util'],

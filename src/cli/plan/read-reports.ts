@@ -29,7 +29,7 @@ export async function readReports(paths: readonly string[], take: (report: Rende
     }
     if (taken === 0) {
       throw badOption('reports', 'a file with a report in each line, as JSON', `${path}, which has none`, {
-        todo: 'record them with onRender: (report) => file.write(`${JSON.stringify(report)}\\n`)',
+        todo: 'record them with onRender: (report) => file.write(JSON.stringify(report) + "\\n")',
       });
     }
   }
