@@ -133,7 +133,7 @@ describe('what is written', () => {
           expect(text.trim().split(/\s+/)).toEqual(words);
         },
       ),
-      runs(200, 10_000),
+      runs(50, 10_000, 1_000),
     );
   });
 
@@ -151,7 +151,7 @@ describe('what is written', () => {
           expect(written).not.toMatch(commands);
         }
       }),
-      runs(300, 10_000),
+      runs(50, 10_000, 1_000),
     );
   });
 });

@@ -1,6 +1,7 @@
 import nunjucks from 'nunjucks';
 import { CacheSweeper, type CacheSweeperOptions } from 'nunjucks-cachesweeper';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Redis } from '../support/redis.ts';
 import { type StoreServer, storeAt, storeKinds } from '../support/store-servers.ts';
 import { bin } from './bin.ts';
 import { cli } from './support.ts';
@@ -10,7 +11,13 @@ const NOWHERE = 'memcached://127.0.0.1:1';
 
 /** A site of this process: a page with a fragment of a comment, and one of all comments. */
 function site(server: StoreServer, options: CacheSweeperOptions = {}) {
-  const sweeper = new CacheSweeper({ store: storeAt(server), onError: () => {}, timeout: '3s', ...options });
+  const sweeper = new CacheSweeper({
+    store: storeAt(server),
+    onError: () => {},
+    timeout: '3s',
+    maxDataAge: '60s',
+    ...options,
+  });
   const env = sweeper.install(new nunjucks.Environment(null));
   let renders = 0;
   env.addGlobal('count', () => ++renders);
@@ -89,13 +96,23 @@ describe.each(storeKinds)('with $name', (kind) => {
     const { show, sweeper } = site(server, { namespace: 'shop', version: 3, secret });
     const env = { CACHESWEEPER_SECRET: secret, CACHESWEEPER_STORE: server.url };
     const same = ['--namespace', 'shop', '--key-version', '3'];
-    const before = await show(7);
+    await server.clear();
+    const cached = await show(7);
     await sweeper.idle();
-    await cli(['invalidate', 'Comment:7', '--namespace', 'shop'], { env });
-    await cli(['invalidate', 'Comment:7', '--key-version', '3'], { env });
-    expect(await show(7)).toBe(before);
+    for (const argv of [
+      ['--namespace', 'shop'],
+      ['--key-version', '3'],
+    ]) {
+      const { code, err } = await cli(['invalidate', 'Comment:7', ...argv], { env });
+      expect(code).toBe(1);
+      expect(err).toContain('if the site has others, nothing was invalidated there');
+    }
+    expect(await show(7)).toBe(cached);
+    const unsealed = await cli(['invalidate', 'Comment:8', ...same], { env: { CACHESWEEPER_STORE: server.url } });
+    expect(unsealed.code).toBe(1);
+    expect(unsealed.err).toContain('sealed with another secret: say that of the site with CACHESWEEPER_SECRET');
     await cli(['invalidate', 'Comment:7', ...same], { env });
-    expect(await show(7)).not.toBe(before);
+    expect(await show(7)).not.toBe(cached);
     const { out: names } = await cli(['invalidate', 'Comment:7', '--tenant', 'acme', ...same], { env });
     expect(names).toContain('Comment:@acme:=7, Comment:@acme:*, Comment:=7, Comment:@*');
     const other = await cli(['inspect', 'Comment:7', ...same], { env: { CACHESWEEPER_STORE: server.url } });
@@ -135,11 +152,18 @@ describe('a store that cannot be asked', () => {
     expect(err).toMatch(/^error CACHESWEEPER_STORE_UNREACHABLE: the store could not be asked: .*ECONNREFUSED/);
   });
 
-  test('is an error of invalidate, which says that nothing is certain', async () => {
+  test('is an error of invalidate', async () => {
     const { code, out, err } = await cli(['invalidate', 'Comment:7', ...store]);
     expect([code, out]).toEqual([2, '']);
+    expect(err).toMatch(/^error CACHESWEEPER_STORE_UNREACHABLE: the store could not be asked: .*ECONNREFUSED/);
+  });
+
+  test('or takes no writes, is an error of invalidate, which says that nothing is certain', async () => {
+    const server = await Redis.start('--min-replicas-to-write', '1');
+    const { code, out, err } = await cli(['invalidate', 'Comment:7', '--store', server.url]);
+    expect([code, out]).toEqual([2, '']);
     expect(err).toMatch(
-      /^error CACHESWEEPER_BUMP_FAILED: .*Comment:=7, Comment:\*.*ECONNREFUSED.*run the command again\n$/,
+      /^error CACHESWEEPER_BUMP_FAILED: .*Comment:=7, Comment:\*.*NOREPLICAS.*run the command again\n$/,
     );
   });
 });
