@@ -1,7 +1,7 @@
 import type { SweepTransaction } from '../invalidation/transaction.ts';
 import type { Loading } from '../render/loading.ts';
 import type { CacheSweeper } from '../sweeper.ts';
-import { groupNames, ResourceNames } from './resource-names.ts';
+import { ResourceNames } from './resource-names.ts';
 import type { HttpRules } from './rules.ts';
 import { UncertainWrites } from './uncertain-writes.ts';
 
@@ -9,7 +9,7 @@ import { UncertainWrites } from './uncertain-writes.ts';
 export interface Written {
   readonly method: string;
   readonly urls: readonly URL[];
-  /** Cache groups of the first url's origin. */
+  /** Names of cache groups. */
   readonly groups: readonly string[];
 }
 
@@ -50,6 +50,13 @@ export class Writer {
 
   #collected({ method, urls, groups }: Written): SweepTransaction {
     const into = this.#sweeper.beginTransaction({ strict: this.#strict });
+    const [first] = urls;
+    const by = first === undefined ? method : `${method} ${first.origin}${first.pathname}`;
+    into.because(by, () => this.#collect({ method, urls, groups }, into));
+    return into;
+  }
+
+  #collect({ method, urls, groups }: Written, into: SweepTransaction): void {
     for (const url of urls) {
       into.collect({ names: new ResourceNames(url).written, conditional: new Map() });
       try {
@@ -59,9 +66,6 @@ export class Writer {
         into.fail(error);
       }
     }
-    const [first] = urls;
-    if (first !== undefined && groups.length > 0)
-      into.collect({ names: new Set(groupNames(first.origin, groups)), conditional: new Map() });
-    return into;
+    into.collect({ names: new Set(groups), conditional: new Map() });
   }
 }

@@ -204,7 +204,7 @@ async function answer(
   const asked = skipReason(exchange, settings);
   const skipped = asked instanceof Promise ? await asked : asked;
   if (skipped !== undefined) return skipped;
-  if (!views.isEnabled) return 'disabled';
+  if (!views.isEnabled || (views.engine.inspector?.without ?? 'nothing') !== 'nothing') return 'disabled';
   const address = addressOf(exchange, settings);
   if (address === undefined) return 'target';
   const { now, maxDataAge } = views.engine.settings;

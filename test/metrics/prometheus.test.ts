@@ -150,7 +150,8 @@ describe('labels', () => {
           for (const name of page) await site.render({ article }, `${name}.njk`);
           const now = samplesOf(await own.metrics());
           for (const [name, value] of before?.values ?? []) {
-            if (/_total|_count|_bucket|_sum/.test(name)) expect(now.values.get(name), name).toBeGreaterThanOrEqual(value);
+            if (/_total|_count|_bucket|_sum/.test(name))
+              expect(now.values.get(name), name).toBeGreaterThanOrEqual(value);
           }
           const all = [...now.values].filter(([name]) => name.startsWith('cachesweeper_fragments_total'));
           expect(all.reduce((sum, [, value]) => sum + value, 0)).toBe(site.reports.length);
