@@ -39,12 +39,16 @@ function ratios(title: string, rows: readonly ResultRow[]): BarChart {
   return {
     title,
     notes: [
-      'Time of ours, divided by the time of what stands at the left: shorter is better.',
+      `${rows.some(isOfBytes) ? 'Time, or bytes,' : 'Time'} of ours, divided by that of what stands at the left: shorter is better.`,
       ...(rows.some(({ goal }) => goal !== undefined) ? ['The upright mark is the goal.'] : []),
     ],
-    line: { value: 1, text: '1 × takes as long' },
+    line: { value: 1, text: '1 ×: takes as long' },
     groups: Array.from(scenarios, ([heading, all]) => ({ heading, bars: all.map(ratioBar) })),
   };
+}
+
+function isOfBytes({ ours }: ResultRow): boolean {
+  return ours.includes('bytes');
 }
 
 function ratioBar({ other, ratio, goal, outcome }: ResultRow): Bar {
