@@ -1,6 +1,7 @@
 import { copyFile, mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { defineConfig } from 'vitepress';
+import { headingAnchor } from '../heading-anchor.ts';
 import { FILES, SIDEBAR } from '../sidebar.ts';
 
 const root = new URL('../../../', import.meta.url).pathname;
@@ -17,6 +18,8 @@ export default defineConfig({
   cacheDir: join(root, 'build/site-cache'),
   // The site may be copied to any folder of any server, which finds each page by its file's name.
   cleanUrls: false,
+  // Charts stay files, which pages share.
+  vite: { build: { assetsInlineLimit: 0 } },
   themeConfig: {
     search: { provider: 'local' },
     outline: [2, 3],
@@ -29,6 +32,7 @@ export default defineConfig({
     })),
   },
   markdown: {
+    anchor: { slugify: headingAnchor },
     languageAlias: { njk: 'jinja' },
     config: (md) => {
       // VitePress makes a Vue template of each page, in which the braces of Nunjucks would be Vue's.
