@@ -19,7 +19,7 @@ export const STRIP_SCRIPT: string = String.raw`function (page, panel) {
     element.append(...children.filter((child) => child !== undefined && child !== null && child !== false && child !== ''));
     return element;
   };
-  const number = (value) => (Math.abs(value) < 9.95 ? value.toFixed(1) : Math.round(value).toLocaleString('en'));
+  const number = (value) => (Math.abs(value) < 9.95 ? value.toFixed(1).replace('-0.0', '0.0') : Math.round(value).toLocaleString('en'));
   const milliseconds = (value) => number(value) + ' ms';
   const count = (value, one, many) => value + ' ' + (value === 1 ? one : many);
   const duration = (value) => {
