@@ -9,6 +9,7 @@ const source = (path: string) => new URL(`./src/${path}`, import.meta.url).pathn
  */
 const together = [
   'causes',
+  'cli',
   'constructs',
   'docs',
   'fragment',
@@ -16,6 +17,7 @@ const together = [
   'http',
   'making',
   'memcached',
+  'metrics',
   'orm',
   'outbox',
   'package',
@@ -44,6 +46,7 @@ export default defineConfig({
       { find: /^nunjucks-cachesweeper$/, replacement: source('index.ts') },
       { find: /^nunjucks-cachesweeper\/(memcached|redis|sql)$/, replacement: source('stores/$1/index.ts') },
       { find: /^nunjucks-cachesweeper\/testing$/, replacement: source('testing/index.ts') },
+      { find: /^nunjucks-cachesweeper\/metrics$/, replacement: source('metrics/index.ts') },
       { find: /^nunjucks-cachesweeper\/panel$/, replacement: source('panel/index.ts') },
       { find: /^nunjucks-cachesweeper\/http$/, replacement: source('http-api/index.ts') },
       { find: /^nunjucks-cachesweeper\/(express|fastify|koa|hapi)$/, replacement: source('views/$1.ts') },

@@ -48,6 +48,8 @@ export interface CacheSweeperStats {
   readonly tokens: number;
   /** Batches of entries not written because too many writes were under way. */
   readonly writesDropped: number;
+  /** Names that were bumped, and acknowledged if there is a store. */
+  readonly bumped: number;
   /** Names whose bump the store has not acknowledged yet. */
   readonly bumpsWaiting: number;
   /** Values from the store that could not be opened or parsed; they count as misses. */
@@ -78,6 +80,13 @@ const loadings = new WeakMap<object, Loading>();
 /** Returns what clients of HTTP APIs tell of what they load; undefined for a sweeper of another copy of this package. */
 export function loadingOf(sweeper: CacheSweeper): Loading | undefined {
   return loadings.get(sweeper);
+}
+
+const listeners = new WeakMap<object, Listeners>();
+
+/** Returns what passes on a sweeper's reports, to listen beside the site; undefined for a sweeper of another copy of this package. */
+export function listenersOf(sweeper: object): Listeners | undefined {
+  return listeners.get(sweeper);
 }
 
 const engines = new WeakMap<object, Engine>();
@@ -126,6 +135,7 @@ export class CacheSweeper {
   constructor(options: CacheSweeperOptions = {}) {
     const settings = checkOptions(options);
     this.#listeners = new Listeners(settings);
+    listeners.set(this, this.#listeners);
     const onError = this.#listeners.failed;
     this.#identifier = new Identifier(settings.identify);
     identifiers.set(this, this.#identifier);
@@ -385,6 +395,7 @@ export class CacheSweeper {
       memory: { entries: this.#memory?.size ?? 0, bytes: this.#memory?.bytes ?? 0 },
       tokens: this.#tokens.size,
       writesDropped: this.#background.dropped,
+      bumped: this.#listener.told,
       bumpsWaiting: this.#shared?.tokens.failing.length ?? 0,
       damaged: this.#shared?.damaged ?? 0,
       making: sumOf(this.#engine.fragments.making, this.#views.makings.counts, this.#shared?.leases?.counts),

@@ -14,6 +14,8 @@ export interface HttpAnswer {
   readonly redirects?: readonly string[];
   /** Whether an attempt before this one was not answered, or with a status from 500 on. */
   readonly isRepeated?: boolean;
+  /** Whether the request was sent with `Authorization` or `Cookie`, as it was at last. */
+  readonly hasCredentials: boolean;
   /** Returns a header, several lines of it joined with commas. */
   header(name: string): string | undefined;
 }
@@ -24,26 +26,40 @@ export interface HttpExchange {
   begin(): Promise<void> | undefined;
   /** Resolves when the answer may be given to who asked; undefined if it may be at once. */
   answered(answer: HttpAnswer): Promise<void> | undefined;
-  /** No answer came: an error, a timeout, an abort. Resolves when that may be told; undefined if it may be at once. */
-  failed(): Promise<void> | undefined;
+  /**
+   * No answer came: an error, a timeout, an abort. Resolves when that may be told; undefined if it may be at once.
+   *
+   * @param redirects urls that the client was redirected to before, as far as it tells
+   */
+  failed(redirects?: readonly string[]): Promise<void> | undefined;
 }
 
 /** Returns what a client has to tell of a request that it is about to send; undefined for nothing. */
-export type Hears = (method: string, url: string | URL, hasCredentials: boolean) => HttpExchange | undefined;
+export type Hears = (method: string, url: string | URL) => HttpExchange | undefined;
+
+/** Answers to a read after which a page shows something else than the resource. */
+const NO_RESOURCE: ReadonlySet<number> = new Set([408, 429]);
+/** Answers to a write that nothing has carried out, but which say that the resource is not what the writer took it for. */
+const OUTDATED: ReadonlySet<number> = new Set([409, 410, 412]);
+/** Answers of servers that may carry a write out later: it is accepted, or they have not waited for it. */
+const PENDING: ReadonlySet<number> = new Set([202, 408]);
 
 /** Reads a resource, for a page that depends on it from then on. */
 export class ReadExchange implements HttpExchange {
   readonly #loading: Loading;
   readonly #loader: Loader;
   readonly #url: URL;
+  readonly #isVisitors: boolean;
   readonly #names = new Set<string>();
   #tokens: Body | undefined;
   #sent = 0;
 
-  constructor(loading: Loading, loader: Loader, { url }: HttpRequest, ruled: Ruled) {
+  /** @param isVisitors whether credentials are a visitor's own */
+  constructor(loading: Loading, loader: Loader, { url }: HttpRequest, ruled: Ruled, isVisitors: boolean) {
     this.#loading = loading;
     this.#loader = loader;
     this.#url = url;
+    this.#isVisitors = isVisitors;
     for (const name of new ResourceNames(url).read) this.#names.add(name);
     for (const model of ruled.models()) {
       for (const name of dependencyNames(loading.identifier.identity(model))) this.#names.add(name);
@@ -56,23 +72,24 @@ export class ReadExchange implements HttpExchange {
     this.#loader.add(this.#tokens);
   }
 
-  answered({ redirects = [], header }: HttpAnswer): Promise<void> | undefined {
-    // A cache on the way gives what it was given earlier.
-    const age = Number.parseInt(header('age') ?? '', 10) || 0;
-    const since = this.#sent - age * 1_000;
+  answered({ status, redirects = [], hasCredentials, header }: HttpAnswer): Promise<void> | undefined {
+    const { username, password } = this.#url;
+    if (this.#isVisitors && (hasCredentials || username !== '' || password !== '')) this.#loader.markPersonal();
+    if (status >= 500 || NO_RESOURCE.has(status)) this.#loader.refuse('failed request');
+    const age = ageOf(header('age'));
+    const since = this.#sent - age;
     const late = new Set<string>();
-    for (const redirect of redirects.map((text) => parsedUrl(text, this.#url))) {
-      if (redirect !== undefined) for (const name of new ResourceNames(redirect).read) late.add(name);
-    }
-    const groups = groupNames(this.#url.origin, stringList(header('cache-groups')));
-    for (const name of groups) late.add(name);
+    const asked = urlsOf(redirects, this.#url);
+    for (const url of asked) for (const name of new ResourceNames(url).read) late.add(name);
+    const { origin } = asked.at(-1) ?? this.#url;
+    for (const name of groupNames(origin, stringList(header('cache-groups')))) late.add(name);
     if (late.size > 0) return this.#addLate(late, since);
     if (age > 0 && this.#tokens !== undefined) this.#judge(this.#tokens, since);
     return undefined;
   }
 
   failed(): undefined {
-    return undefined;
+    this.#loader.refuse('failed request');
   }
 
   /** Adds names that were met only with the answer. Their tokens may be younger than the data. */
@@ -104,23 +121,35 @@ export class WriteExchange implements HttpExchange {
 
   answered({ status, redirects = [], isRepeated = false, header }: HttpAnswer): Promise<void> | undefined {
     const { method, url } = this.#request;
-    const asked = redirects.map((text) => parsedUrl(text, url)).filter((redirect) => redirect !== undefined);
-    const groups = stringList(header('cache-group-invalidation'));
-    const written = { method, urls: [url, ...asked], groups };
-    if (status >= 500) return this.#writer.uncertain(written);
-    if (status >= 400 && asked.length === 0) return isRepeated ? this.#writer.uncertain(written) : undefined;
-    // RFC 9111, 4.4: what an answer names of the same origin is invalidated as well.
+    const asked = urlsOf(redirects, url);
     const last = asked.at(-1) ?? url;
+    const groups = groupNames(last.origin, stringList(header('cache-group-invalidation')));
+    const written = { method, urls: [url, ...asked], groups };
+    if (status >= 500 || PENDING.has(status)) return this.#writer.uncertain(written);
+    if (status >= 400 && asked.length === 0 && !OUTDATED.has(status)) {
+      return isRepeated ? this.#writer.uncertain(written) : undefined;
+    }
+    // RFC 9111, 4.4: what an answer names of the same origin is invalidated as well.
     const named = [header('location'), header('content-location')]
       .map((text) => (text === undefined ? undefined : parsedUrl(text, last)))
       .filter((other) => other !== undefined && other.origin === last.origin);
     return this.#writer.written({ ...written, urls: distinct([...written.urls, ...(named as URL[])]) });
   }
 
-  failed(): Promise<void> {
+  failed(redirects: readonly string[] = []): Promise<void> {
     const { method, url } = this.#request;
-    return this.#writer.uncertain({ method, urls: [url], groups: [] });
+    return this.#writer.uncertain({ method, urls: [url, ...urlsOf(redirects, url)], groups: [] });
   }
+}
+
+/** Returns for how long a cache on the way may have had an answer, in milliseconds. It tells whole seconds, of which one has begun. */
+function ageOf(header: string | undefined): number {
+  if (header === undefined) return 0;
+  return (Math.max(0, Number.parseInt(header, 10) || 0) + 1) * 1_000;
+}
+
+function urlsOf(texts: readonly string[], base: URL): readonly URL[] {
+  return texts.map((text) => parsedUrl(text, base)).filter((url) => url !== undefined);
 }
 
 function distinct(urls: readonly URL[]): readonly URL[] {

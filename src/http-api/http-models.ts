@@ -47,7 +47,7 @@ export class HttpModels {
     this.#loading = loading;
     this.#credentials = credentials;
     this.#writer = new Writer(sweeper, loading, this.#rules, strict);
-    this.fetch = hearingFetch(this.#hears, given ?? ((input, init) => globalThis.fetch(input, init)));
+    this.fetch = hearingFetch(this.#hears, given);
   }
 
   /**
@@ -104,7 +104,7 @@ export class HttpModels {
   readonly got: GotHooks = gotHooks((...request) => this.#hears(...request));
 
   /** Returns what a client has to tell of a request that it is about to send; undefined for nothing. */
-  readonly #hears: Hears = (method, target, hasCredentials) => {
+  readonly #hears: Hears = (method, target) => {
     const url = parsedUrl(target);
     if (url === undefined) return undefined;
     const request = { method: method.toUpperCase(), url };
@@ -114,9 +114,8 @@ export class HttpModels {
     const loader = this.#loading.loader();
     if (loader === undefined) return undefined;
     const isVisitors = (ruled.credentials ?? this.#credentials) === 'visitor';
-    if (isVisitors && (hasCredentials || url.username !== '' || url.password !== '')) loader.markPersonal();
     try {
-      return new ReadExchange(this.#loading, loader, request, ruled);
+      return new ReadExchange(this.#loading, loader, request, ruled, isVisitors);
     } catch (error) {
       // Nobody knows which models it shows.
       this.#loading.report(error);

@@ -60,12 +60,20 @@ function originType(origin: string): string {
   return `GET ${bounded(origin)}`;
 }
 
-/** Paths that servers take for the same have the same levels: with a slash at the end, other escapes, or `.json` behind. */
+/** Paths that servers take for the same have the same levels: with a slash at the end, in other case, or with `.json` behind. */
 function levelsOf(path: string): readonly string[] {
-  const segments = path.split('/').filter((segment) => segment !== '');
+  const segments = plainPath(path)
+    .toLowerCase()
+    .split('/')
+    .filter((segment) => segment !== '');
   const last = segments.pop();
-  if (last !== undefined) segments.push(last.replace(/(?<=.)\.(json|xml)$/i, ''));
-  return segments.map(escaped);
+  if (last !== undefined) segments.push(last.replace(/(?<=.)\.(json|xml)$/, ''));
+  return segments;
+}
+
+/** Returns a path whose segments are escaped in one way, without empty ones. */
+export function plainPath(path: string): string {
+  return path.replace(/\/{2,}/g, '/').replace(/[^/]+/g, escaped);
 }
 
 function escaped(segment: string): string {

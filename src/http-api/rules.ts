@@ -1,6 +1,7 @@
 import { type MatchFunction, match as matchPath } from 'path-to-regexp';
 import { badOption, checkNames } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
+import { plainPath } from './resource-names.ts';
 
 /** One request, as rules see it. */
 export interface HttpRequest {
@@ -59,7 +60,8 @@ export class HttpRules {
   }
 
   of(request: HttpRequest): Ruled {
-    const { origin, pathname } = request.url;
+    const { origin } = request.url;
+    const pathname = plainPath(request.url.pathname);
     for (const { rule, origin: ruled, path } of this.#rules) {
       const found = ruled === origin && path(pathname);
       if (!found) continue;
@@ -106,7 +108,7 @@ function pattern(match: unknown, what: string): Omit<Compiled, 'rule'> {
   const [, origin, path = '/'] = (typeof match === 'string' && /^(https?:\/\/[^/?#]+)(\/[^?#]*)?$/i.exec(match)) || [];
   if (origin === undefined) throw wrong();
   try {
-    return { origin: new URL(origin).origin, path: matchPath(path, { decode: decoded }) };
+    return { origin: new URL(origin).origin, path: matchPath(path, { decode: decoded, encodePath: plainPath }) };
   } catch (error) {
     throw wrong(error);
   }

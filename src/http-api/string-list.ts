@@ -1,5 +1,5 @@
-/** Members of a list that count. RFC 9875 asks for 32 at least. */
-const MAX_MEMBERS = 100;
+/** Members of a list that count: so many that a page that depends on them is not stored, and that a write of them is one of all. */
+const MAX_MEMBERS = 1_001;
 
 const WHITESPACE = /[ \t]*/y;
 /** A string of RFC 9651, and parameters behind it, whose values are strings, tokens, numbers, booleans or byte sequences. */

@@ -1,7 +1,7 @@
 import type { SweepTransaction } from '../invalidation/transaction.ts';
 import type { Loading } from '../render/loading.ts';
 import type { CacheSweeper } from '../sweeper.ts';
-import { groupNames, ResourceNames } from './resource-names.ts';
+import { ResourceNames } from './resource-names.ts';
 import type { HttpRules } from './rules.ts';
 import { UncertainWrites } from './uncertain-writes.ts';
 
@@ -9,7 +9,7 @@ import { UncertainWrites } from './uncertain-writes.ts';
 export interface Written {
   readonly method: string;
   readonly urls: readonly URL[];
-  /** Cache groups of the first url's origin. */
+  /** Names of cache groups. */
   readonly groups: readonly string[];
 }
 
@@ -66,8 +66,6 @@ export class Writer {
         into.fail(error);
       }
     }
-    const [first] = urls;
-    if (first !== undefined && groups.length > 0)
-      into.collect({ names: new Set(groupNames(first.origin, groups)), conditional: new Map() });
+    into.collect({ names: new Set(groups), conditional: new Map() });
   }
 }

@@ -311,7 +311,7 @@ export class Fragments {
       cost: entry.microseconds / 1_000,
       lookup: elapsed(started),
       reads: entry.reads,
-      from: { entry, operands: call.operands, key, scope: use.scope },
+      from: render.inspection && { entry, operands: call.operands, key, scope: use.scope },
     });
     const html = entry.holes.length === 0 ? entry.html : this.#filled(use, entry);
     // Holes do not see what the body sets.

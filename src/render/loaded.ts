@@ -1,3 +1,4 @@
+import { MAX_DEPENDENCIES } from '../cache/entry.ts';
 import { Body } from './body.ts';
 
 /**
@@ -18,6 +19,8 @@ export class Loaded {
   add(part: Body): void {
     this.#body ??= new Body();
     if (part.uncached !== undefined) this.#body.refuse(part.uncached);
+    // Nothing with more is stored, so what runs for long need not remember more.
+    if (this.#body.dependencies.tokens.size > MAX_DEPENDENCIES) return this.#body.refuse('too many dependencies');
     this.#body.include(part);
   }
 

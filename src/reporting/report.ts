@@ -23,7 +23,8 @@ export type UncachedReason =
   | 'unknown token'
   | 'outage'
   | 'stale'
-  | 'bumped meanwhile';
+  | 'bumped meanwhile'
+  | 'failed request';
 
 /** One fragment of one render. */
 export interface FragmentReport {

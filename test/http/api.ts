@@ -10,20 +10,31 @@ interface Plan {
   readonly isDone?: boolean;
 }
 
+const MANY_GROUPS = Array.from({ length: 1_200 }, (_, i) => `"g${i}"`).join(', ');
+
 /** Plans by the query parameter `plan`; each gets the number of times that it was asked for. */
-const PLANS: Readonly<Record<string, (attempt: number, api: HttpApi) => Plan | 'hang' | 'cut'>> = {
+const PLANS: Readonly<
+  Record<string, (attempt: number, api: HttpApi, query: URLSearchParams) => Plan | 'hang' | 'cut'>
+> = {
   ok: () => ({ status: 200 }),
+  accepted: () => ({ status: 202 }),
   empty: () => ({ status: 204 }),
   created: () => ({ status: 201, headers: { location: '/articles/9' } }),
   elsewhere: () => ({ status: 200, headers: { 'content-location': '/tags/3' } }),
   foreign: (_, api) => ({ status: 201, headers: { location: `${api.other}/articles/9` } }),
   missing: () => ({ status: 404 }),
+  slow: () => ({ status: 408, isDone: true }),
+  conflict: () => ({ status: 409 }),
+  gone: () => ({ status: 410 }),
+  outdated: () => ({ status: 412 }),
   invalid: () => ({ status: 422 }),
   broken: () => ({ status: 500, isDone: true }),
   seen: () => ({ status: 303, headers: { location: '/articles/8' } }),
   lost: () => ({ status: 303, headers: { location: '/nowhere' } }),
   moved: () => ({ status: 307, headers: { location: '/tags/3?plan=ok' }, isDone: false }),
+  away: (_, __, query) => ({ status: 307, headers: { location: query.get('to') ?? '' }, isDone: true }),
   groups: () => ({ status: 200, headers: { 'cache-group-invalidation': '"tags", "other"' } }),
+  many: () => ({ status: 200, headers: { 'cache-group-invalidation': MANY_GROUPS } }),
   hangs: () => 'hang',
   cut: () => 'cut',
   flaky: (attempt) =>
@@ -32,7 +43,9 @@ const PLANS: Readonly<Record<string, (attempt: number, api: HttpApi) => Plan | '
 
 /** A real HTTP API, which counts what it is asked for. */
 export class HttpApi {
-  readonly #server = createServer((request, response) => void this.#answer(request, response));
+  readonly #server = createServer((request, response) => {
+    this.#answer(request, response).catch(() => response.destroy()); // the client has gone
+  });
   /** What was asked for: `GET /articles/7`. */
   readonly asked: string[] = [];
   readonly #versions = new Map<string, number>();
@@ -43,8 +56,10 @@ export class HttpApi {
   before: (method: string, path: string) => unknown = () => {};
   /** Cache groups of what is read. */
   groupsOf: (path: string) => readonly string[] = () => [];
-  /** Seconds that a cache in front has had what is read. */
-  age = 0;
+  /** Seconds that a cache in front has had what is read; undefined if there is none. */
+  age: string | undefined;
+  /** How reading fails: with a status, or `cut` off. */
+  fails: string | undefined;
 
   async start(): Promise<this> {
     this.#server.listen(0, '127.0.0.1');
@@ -74,7 +89,7 @@ export class HttpApi {
     await this.before(method, pathname);
     for await (const _ of request);
     if (['GET', 'HEAD', 'OPTIONS', 'QUERY'].includes(method)) return this.#read(pathname, searchParams, response);
-    const plan = PLANS[searchParams.get('plan') ?? 'ok']?.(this.#attempt(url), this) ?? { status: 400 };
+    const plan = PLANS[searchParams.get('plan') ?? 'ok']?.(this.#attempt(url), this, searchParams) ?? { status: 400 };
     if (typeof plan === 'string' || (plan.isDone ?? plan.status < 400)) this.#written(pathname);
     if (plan === 'hang') return;
     if (plan === 'cut') return void request.socket.destroy();
@@ -83,6 +98,8 @@ export class HttpApi {
   }
 
   #read(path: string, query: URLSearchParams, response: ServerResponse): void {
+    if (this.fails === 'cut') return void response.destroy();
+    if (this.fails !== undefined) return void response.writeHead(Number(this.fails)).end(`{"version":${this.fails}}`);
     const to = query.get('to');
     if (to !== null) return void response.writeHead(302, { location: to }).end();
     if (path === '/nowhere') return void response.writeHead(404).end('{}');
@@ -92,7 +109,7 @@ export class HttpApi {
     response.writeHead(200, {
       'content-type': 'application/json',
       ...(groups === '' ? {} : { 'cache-groups': groups }),
-      ...(this.age === 0 ? {} : { age: String(this.age) }),
+      ...(this.age === undefined ? {} : { age: this.age }),
     });
     response.end(JSON.stringify({ path, version: this.versionOf(path) }));
   }

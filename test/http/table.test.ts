@@ -12,6 +12,7 @@ afterAll(() => api.stop());
 /** How each of what happens in the table is made to happen. */
 const HAPPENINGS: Readonly<Record<string, string>> = {
   '200': 'ok',
+  '202': 'accepted',
   '204': 'empty',
   '201, with Location: /articles/9': 'created',
   '200, with Content-Location: /tags/3': 'elsewhere',
@@ -21,6 +22,10 @@ const HAPPENINGS: Readonly<Record<string, string>> = {
   '303 to what is not there, then 404': 'lost',
   '307 to /tags/3, then 200': 'moved',
   '404': 'missing',
+  '408, and it was carried out': 'slow',
+  '409': 'conflict',
+  '410': 'gone',
+  '412': 'outdated',
   '422': 'invalid',
   '500, and it was carried out': 'broken',
   'no answer: the connection was lost': 'cut',

@@ -15,7 +15,7 @@ const ROOMS: readonly (readonly string[])[] = [
   ['listeners', 'render'],
   ['template', 'views', 'invalidation'],
   ['sweeper'],
-  ['orm', 'http-api', 'panel', 'testing', 'index'],
+  ['orm', 'http-api', 'metrics', 'testing', 'index', 'cli', 'panel'],
 ];
 
 const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'));

@@ -14,7 +14,7 @@ export interface GotOptions {
 export interface GotResponse {
   readonly statusCode: number;
   readonly headers: object;
-  readonly request: { readonly options: object };
+  readonly request: { readonly options: { readonly headers: object } };
 }
 
 /** Options of got by which it is heard. */
@@ -73,8 +73,7 @@ export function gotHooks(hears: Hears): GotHooks {
     hooks: {
       beforeRequest: [
         async (options) => {
-          const { method, url, headers } = options;
-          const exchange = hears(method, String(url), hasCredentials(headers));
+          const exchange = hears(options.method, String(options.url));
           if (exchange === undefined) return;
           exchanges.set(options, exchange);
           await exchange.begin();
@@ -98,7 +97,11 @@ export function gotHooks(hears: Hears): GotHooks {
   };
 }
 
-function answerOf({ statusCode, headers }: GotResponse): HttpAnswer {
+function answerOf({ statusCode, headers, request }: GotResponse): HttpAnswer {
   const lines = headers as Readonly<Record<string, string | readonly string[] | undefined>>;
-  return { status: statusCode, header: (name) => lines[name]?.toString() };
+  return {
+    status: statusCode,
+    hasCredentials: hasCredentials(request.options.headers),
+    header: (name) => lines[name]?.toString(),
+  };
 }

@@ -46,10 +46,20 @@ export function listenToSuperagent(hears: Hears, given: SuperagentRequest): void
   request.on('request', () => {
     attempts++;
   });
+  let hadCredentials = false;
+  const answerOf = ({ status, statusCode, headers, redirects = [] }: Response): HttpAnswer => ({
+    status: status ?? statusCode,
+    redirects,
+    isRepeated: attempts > redirects.length + 1,
+    hasCredentials: hadCredentials || isPersonal(request),
+    header: (name) => (headers[name] === undefined ? undefined : String(headers[name])),
+  });
   /** What an abort has to wait for. */
   let aborted: Promise<void> | undefined;
   const heard = (): HttpExchange | undefined => {
-    const exchange = hears(request.method, request.url, isPersonal(request));
+    const exchange = hears(request.method, request.url);
+    // A redirect to another host takes them away.
+    hadCredentials ||= isPersonal(request);
     request.once('abort', () => {
       aborted = exchange?.failed();
       unawaited(aborted);
@@ -64,7 +74,7 @@ export function listenToSuperagent(hears: Hears, given: SuperagentRequest): void
         const response = (answer ?? (error as { readonly response?: unknown } | null)?.response) as
           | Response
           | undefined;
-        const told = response === undefined ? exchange.failed() : exchange.answered(answerOf(response, attempts));
+        const told = response === undefined ? exchange.failed() : exchange.answered(answerOf(response));
         if (told === undefined) done?.(error, answer);
         else told.then(() => done?.(error, answer), done);
       });
@@ -74,7 +84,7 @@ export function listenToSuperagent(hears: Hears, given: SuperagentRequest): void
   request.pipe = (stream, options) => {
     isPiped = true;
     const exchange = heard();
-    request.once('response', (response) => unawaited(exchange?.answered(answerOf(response, attempts))));
+    request.once('response', (response) => unawaited(exchange?.answered(answerOf(response))));
     request.once('error', () => unawaited(exchange?.failed()));
     whenReady(
       exchange,
@@ -101,10 +111,4 @@ function whenReady(exchange: HttpExchange | undefined, run: () => void, failed: 
 
 function isPersonal(request: Request): boolean {
   return [request.get('authorization'), request.get('cookie'), request.cookies].some(Boolean);
-}
-
-function answerOf({ status, statusCode, headers, redirects = [] }: Response, attempts: number): HttpAnswer {
-  const isRepeated = attempts > redirects.length + 1;
-  const header = (name: string) => (headers[name] === undefined ? undefined : String(headers[name]));
-  return { status: status ?? statusCode, redirects, isRepeated, header };
 }

@@ -1,3 +1,4 @@
+import { badOption } from '../../util/check-option.ts';
 import type { Hears, HttpExchange } from '../http-exchange.ts';
 import { hasCredentials } from './credentials.ts';
 
@@ -22,18 +23,20 @@ export interface UndiciHandler {
 /** What undici has at each place of its chain of interceptors. */
 export type UndiciDispatch<O extends UndiciOptions, H extends UndiciHandler> = (options: O, handler: H) => boolean;
 
-/** Returns a dispatch that is heard. */
+/** Returns a dispatch that is heard. It throws CacheSweeperError CACHESWEEPER_BAD_OPTION for a request that does not tell its origin. */
 export function hearingDispatch<O extends UndiciOptions, H extends UndiciHandler>(
   hears: Hears,
   dispatch: UndiciDispatch<O, H>,
 ): UndiciDispatch<O, H> {
   return (options, handler) => {
-    const { origin, path, method, headers } = options;
-    const exchange = URL.canParse(path, String(origin))
-      ? hears(method, new URL(path, String(origin)), hasCredentials(headers))
-      : undefined;
+    const { method, headers } = options;
+    const exchange = hears(method, urlOf(options));
     if (exchange === undefined) return dispatch(options, handler);
-    const heard = new HeardHandler(handler as Required<UndiciHandler>, exchange) as UndiciHandler as H;
+    const heard = new HeardHandler(
+      handler as Required<UndiciHandler>,
+      exchange,
+      hasCredentials(headers),
+    ) as UndiciHandler as H;
     const ready = exchange.begin();
     if (ready === undefined) return dispatch(options, heard);
     ready.then(
@@ -44,26 +47,50 @@ export function hearingDispatch<O extends UndiciOptions, H extends UndiciHandler
   };
 }
 
+/** The path of a request is absolute, begins with a slash, or names no resource: `*`, or the host of a CONNECT. */
+function urlOf({ origin, path }: UndiciOptions): string {
+  if (!path.startsWith('/')) return path;
+  if (origin !== undefined && origin !== null) return new URL(String(origin)).origin + path;
+  throw badOption('the interceptor of httpModels()', 'a request that tells its origin', 'one without', {
+    todo: 'compose it on an Agent and not on a Pool or Client, or give each request its { origin }',
+  });
+}
+
+interface Context {
+  /** Of undici's redirects: urls that were asked before. */
+  readonly history?: readonly unknown[];
+}
+
 interface Controller {
   pause(): void;
   resume(): void;
+  abort?(reason: unknown): void;
 }
 
 /** Passes on what undici tells of a request. An answer waits until what it has written is invalidated. */
 class HeardHandler {
   readonly #handler: Required<UndiciHandler>;
   readonly #exchange: HttpExchange;
+  readonly #hasCredentials: boolean;
+  /** Interceptors between this one and the server may send a request several times. */
+  #attempts = 0;
+  #history: readonly unknown[] = [];
   #isAnswered = false;
+  /** Whether it has failed here, so that nothing more is told. */
+  #hasFailed = false;
   /** What is told while an answer waits; undefined while none does. */
   #held: (() => void)[] | undefined;
 
-  constructor(handler: Required<UndiciHandler>, exchange: HttpExchange) {
+  constructor(handler: Required<UndiciHandler>, exchange: HttpExchange, hasCredentials: boolean) {
     this.#handler = handler;
     this.#exchange = exchange;
+    this.#hasCredentials = hasCredentials;
   }
 
-  onRequestStart(controller: never, context: never): void {
-    this.#handler.onRequestStart?.(controller, context);
+  onRequestStart(controller: never, context: Context): void {
+    this.#attempts++;
+    this.#history = context?.history ?? [];
+    this.#handler.onRequestStart?.(controller, context as never);
   }
 
   onRequestUpgrade(controller: never, status: number, headers: never, socket: never): void {
@@ -75,7 +102,15 @@ class HeardHandler {
     // Before the answer there may be others, such as 103 Early Hints.
     if (status < 200) return pass();
     this.#isAnswered = true;
-    const told = this.#exchange.answered({ status, header: (name) => joined(headers[name]) });
+    // The first is the request itself.
+    const redirects = this.#history.slice(1).map(String);
+    const told = this.#exchange.answered({
+      status,
+      redirects,
+      isRepeated: this.#attempts > redirects.length + 1,
+      hasCredentials: this.#hasCredentials,
+      header: (name) => joined(headers[name]),
+    });
     if (told === undefined) return pass();
     controller.pause();
     this.#hold(told, controller, [
@@ -94,8 +129,8 @@ class HeardHandler {
     this.#pass(() => this.#handler.onResponseEnd?.(controller, trailers));
   }
 
-  onResponseError(controller: never, error: Error): void {
-    const pass = () => this.#handler.onResponseError?.(controller, error);
+  onResponseError(controller: Controller, error: Error): void {
+    const pass = () => this.#handler.onResponseError?.(controller as never, error);
     const told = this.#isAnswered ? undefined : this.#exchange.failed();
     this.#isAnswered = true;
     if (told === undefined) return this.#pass(pass);
@@ -103,21 +138,23 @@ class HeardHandler {
   }
 
   #pass(tell: () => void): void {
+    if (this.#hasFailed) return;
     if (this.#held === undefined) tell();
     else this.#held.push(tell);
   }
 
-  #hold(told: Promise<void>, controller: unknown, held: (() => void)[]): void {
+  #hold(told: Promise<void>, controller: Controller, held: (() => void)[]): void {
     this.#held = held;
     const release = (): void => {
       // Resuming may tell more at once, which stands behind what was held.
       for (const tell of held) tell();
       this.#held = undefined;
     };
-    told.then(release, (error) => {
-      this.#held = undefined;
+    // What a handler throws undici tells it as an error, and ends the request.
+    told.then(release).catch((error) => {
+      this.#hasFailed = true;
       this.#handler.onResponseError?.(controller as never, error);
-      (controller as { abort?(reason: unknown): void }).abort?.(error);
+      controller.abort?.(error);
     });
   }
 }

@@ -155,5 +155,9 @@ export function hapiWebhook(receiver: Receiver): (path: string) => WebhookRoute 
 }
 
 function head(status: number): Record<string, string> {
-  return { 'Cache-Control': 'no-store', ...(status === 204 ? {} : { 'Content-Type': 'text/plain; charset=utf-8' }) };
+  return {
+    'Cache-Control': 'no-store',
+    ...(status === 204 ? {} : { 'Content-Type': 'text/plain; charset=utf-8' }),
+    ...(status === 405 ? { Allow: 'POST' } : {}),
+  };
 }

@@ -2,6 +2,9 @@ import { LRUCache } from 'lru-cache';
 import { CacheSweeperError } from '../../errors.ts';
 import type { Loading } from '../../render/loading.ts';
 import { type CacheSweeper, loadingOf } from '../../sweeper.ts';
+import { badOption } from '../../util/check-option.ts';
+import { describe } from '../../util/describe.ts';
+import { parsedUrl } from '../http-exchange.ts';
 import { otherCopy } from '../options.ts';
 import { ResourceNames } from '../resource-names.ts';
 import { expressWebhook, fastifyWebhook, hapiWebhook, koaWebhook } from './frameworks.ts';
@@ -96,7 +99,13 @@ export class Webhook {
     if (scheme === undefined) {
       return hasToken(request.headers['authorization'], secrets) ? '' : answer(401, 'another token');
     }
-    const signature = validSignature(request, scheme, secrets);
+    let signature: Buffer | undefined;
+    try {
+      signature = validSignature(request, scheme, secrets);
+    } catch (error) {
+      // The site's scheme may fail for what anybody sends.
+      this.#loading.report(error);
+    }
     if (signature === undefined) return answer(401, 'no signature of it');
     if (scheme.timestamp === undefined) return '';
     const time = timeOf(request.headers[scheme.timestamp]);
@@ -117,6 +126,8 @@ export class Webhook {
       const transaction = this.#sweeper.beginTransaction({ strict: true });
       transaction.because('webhook', () => {
         for (const url of list.filter((model) => model instanceof URL)) {
+          if (parsedUrl(url) === undefined)
+            throw badOption('models of webhook()', 'urls of HTTP', describe(url.protocol));
           transaction.collect({ names: new ResourceNames(url).written, conditional: new Map() });
         }
         transaction.invalidateCacheFor(list.filter((model) => !(model instanceof URL)));

@@ -1,3 +1,5 @@
+import type { Kind } from '../store.ts';
+
 /** One row of a result. Names of columns are single lower-case words, so that a site's `postProcessResponse` leaves them alone. */
 export type Row = Readonly<Record<string, unknown>>;
 
@@ -41,7 +43,8 @@ export const FIRST = 'WHERE size > 0 ORDER BY expires';
 export interface Dialect {
   /** Statements that make the table, for who may do so. They do no harm when it is there. */
   readonly schema: readonly string[];
-  read(connection: SqlConnection, keys: readonly string[]): Promise<SqlRead>;
+  /** @param kind of what is read: tokens are many and small */
+  read(connection: SqlConnection, keys: readonly string[], kind: Kind): Promise<SqlRead>;
   /** Returns the keys of what was written. */
   write(connection: SqlConnection, write: SqlWrite): Promise<ReadonlySet<string>>;
   /** The database's time, in milliseconds since 1970. Throws if the table cannot be used. */

@@ -1,5 +1,15 @@
 import { readFileSync } from 'node:fs';
-import { codeOf, type Dialect, FIRST, quoted, type SqlConnection, type SqlRead, type SqlWrite } from './dialect.ts';
+import type { Kind } from '../store.ts';
+import {
+  codeOf,
+  type Dialect,
+  FIRST,
+  quoted,
+  type Row,
+  type SqlConnection,
+  type SqlRead,
+  type SqlWrite,
+} from './dialect.ts';
 import { sizes } from './sizes.ts';
 
 /** Milliseconds since 1970, by the clock of this machine. SQLite reads it when the statement has the lock, and not before. */
@@ -22,16 +32,17 @@ export class SqliteDialect implements Dialect {
     ];
   }
 
-  async read(connection: SqlConnection, keys: readonly string[]): Promise<SqlRead> {
+  async read(connection: SqlConnection, keys: readonly string[], kind: Kind): Promise<SqlRead> {
     const now = Date.now();
-    // One text for any number of keys, so that it is prepared once.
+    const isToken = kind === 'token';
+    // One text for any number of keys, so that it is prepared once. A driver takes longer for a row than for a token, so all tokens are
+    // one row.
     const rows = await connection.query(
-      `SELECT k, value FROM ${this.#table} WHERE k IN (SELECT value FROM json_each(?)) AND expires > ? AND epoch = ?`,
+      `SELECT ${isToken ? "group_concat(k || ' ' || hex(value), ',') AS tokens" : 'k, value'} FROM ${this.#table}
+       WHERE k IN (SELECT value FROM json_each(?)) AND expires > ? AND epoch = ?`,
       [JSON.stringify(keys), now, this.#epoch],
     );
-    const values = new Map<string, Uint8Array>();
-    for (const { k, value } of rows) values.set(k as string, bytesOf(value));
-    return { values, now };
+    return { values: isToken ? tokensIn(rows[0]?.tokens) : valuesIn(rows), now };
   }
 
   async write(connection: SqlConnection, { items, isAdd, deadline }: SqlWrite): Promise<ReadonlySet<string>> {
@@ -80,6 +91,24 @@ export class SqliteDialect implements Dialect {
     );
     return rows.length;
   }
+}
+
+function valuesIn(rows: readonly Row[]): ReadonlyMap<string, Uint8Array> {
+  return new Map(rows.map(({ k, value }) => [k as string, bytesOf(value)]));
+}
+
+/** @param text keys, which have no spaces, and values, in hexadecimal digits; null if there is none */
+function tokensIn(text: unknown): ReadonlyMap<string, Uint8Array> {
+  const values = new Map<string, Uint8Array>();
+  let at = 0;
+  while (typeof text === 'string' && at < text.length) {
+    const space = text.indexOf(' ', at);
+    const comma = text.indexOf(',', space);
+    const end = comma === -1 ? text.length : comma;
+    values.set(text.slice(at, space), Buffer.from(text.slice(space + 1, end), 'hex'));
+    at = end + 1;
+  }
+  return values;
 }
 
 /** libsql returns an ArrayBuffer where others return a Buffer. */

@@ -1,0 +1,80 @@
+import { Command, CommanderError } from 'commander';
+import { CacheSweeperError } from '../errors.ts';
+import { explain } from './commands/explain.ts';
+import { lint } from './commands/lint.ts';
+import { ExitCode } from './exit-code.ts';
+import { type Io, stylist, widthOf, wrap } from './io.ts';
+import { TEMPLATE_ENDINGS } from './template-files.ts';
+
+/**
+ * Runs the command `nunjucks-cachesweeper`.
+ *
+ * @param argv arguments, without those of Node
+ * @returns what the process should end with
+ */
+export async function run(argv: readonly string[], io: Io): Promise<ExitCode> {
+  let code: ExitCode = ExitCode.fine;
+  const program = newProgram(io, (ended) => {
+    code = ended;
+  });
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+    return code;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.fine : ExitCode.failed;
+    report(error, io);
+    return ExitCode.failed;
+  }
+}
+
+function report(error: unknown, { stderr, env }: Io): void {
+  const style = stylist(stderr, env);
+  const { message, stack } = error instanceof Error ? error : new Error(String(error));
+  const code = error instanceof CacheSweeperError ? `${error.code}: ` : '';
+  stderr.write(`${style('red', 'error')} ${wrap(code + message, widthOf(stderr), '')}\n`);
+  if (env.DEBUG && stack !== undefined) stderr.write(`${stack}\n`);
+}
+
+const CONFIG =
+  'module whose default export is the nunjucks Environment with the sweeper, or a function that returns it';
+
+function newProgram(io: Io, ended: (code: ExitCode) => void): Command {
+  const program = new Command('nunjucks-cachesweeper')
+    .description('Looks at the fragments of a site: what is wrong in its templates, and what is in its store.')
+    .version(io.version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this, or the help of a command')
+    .helpCommand(false)
+    .addHelpText('after', '\nEnds with 0 if all is well, 1 if something was found, 2 if the command could not run.')
+    .showSuggestionAfterError()
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => io.stdout.write(text),
+      writeErr: (text) => io.stderr.write(text),
+      getOutHelpWidth: () => helpWidth(io.stdout),
+      getErrHelpWidth: () => helpWidth(io.stderr),
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+    });
+
+  program
+    .command('lint')
+    .description('find what is wrong in all templates of folders')
+    .argument('<folder...>', 'folders with templates')
+    .option('-c, --config <file>', CONFIG)
+    .option('-e, --ext <endings>', 'endings of templates', TEMPLATE_ENDINGS.join())
+    .option('--json', 'print JSON')
+    .action(async (folders, options) => ended(await lint(folders, options, io)));
+  program
+    .command('explain')
+    .description('tell of each fragment of a page what its key, its reads and its holes are')
+    .argument('<page>', 'name of a template, or its path')
+    .option('-c, --config <file>', CONFIG)
+    .option('-t, --templates <folder>', 'folder with the templates, without --config', 'templates')
+    .option('--json', 'print JSON')
+    .action(async (page, options) => ended(await explain(page, options, io)));
+  return program;
+}
+
+function helpWidth(output: Io['stdout']): number {
+  return Math.min(widthOf(output), 100);
+}
