@@ -8,6 +8,8 @@ const source = (path: string) => new URL(`./src/${path}`, import.meta.url).pathn
  * processes. Starting one and loading everything takes longer than most of these files.
  */
 const together = [
+  'causes',
+  'cli',
   'constructs',
   'docs',
   'fragment',
@@ -15,9 +17,11 @@ const together = [
   'http',
   'making',
   'memcached',
+  'metrics',
   'orm',
   'outbox',
   'package',
+  'panel',
   'reads',
   'redis',
   'sql',
@@ -42,6 +46,8 @@ export default defineConfig({
       { find: /^nunjucks-cachesweeper$/, replacement: source('index.ts') },
       { find: /^nunjucks-cachesweeper\/(memcached|redis|sql)$/, replacement: source('stores/$1/index.ts') },
       { find: /^nunjucks-cachesweeper\/testing$/, replacement: source('testing/index.ts') },
+      { find: /^nunjucks-cachesweeper\/metrics$/, replacement: source('metrics/index.ts') },
+      { find: /^nunjucks-cachesweeper\/panel$/, replacement: source('panel/index.ts') },
       { find: /^nunjucks-cachesweeper\/http$/, replacement: source('http-api/index.ts') },
       { find: /^nunjucks-cachesweeper\/(express|fastify|koa|hapi)$/, replacement: source('views/$1.ts') },
       { find: /^nunjucks-cachesweeper\/(sequelize|typeorm|prisma|knex)$/, replacement: source('orm/$1.ts') },

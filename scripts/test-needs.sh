@@ -28,6 +28,7 @@ need() { # command, Debian packages…
 need openssl openssl
 need postgres postgresql
 [ -z "${LONG:-}" ] || need mariadbd mariadb-server
+[ -z "${LONG:-}" ] || need prometheus prometheus
 
 # A Chrome or Chromium that is already here serves as well; CHROMIUM names one elsewhere.
 # Debian has a Chromium without windows, which takes less time.

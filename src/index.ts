@@ -7,6 +7,7 @@ export { type CacheSweeperOptions, DEFAULT_PRIVATE_NAMES, type PageContext } fro
 export type { OutboxKnex, OutboxWriter } from './outbox/database.ts';
 export type { OutboxOptions } from './outbox/options.ts';
 export { lazy } from './render/lazy.ts';
+export { type BumpCause, describeCause, type MissCause, type RecentBump } from './reporting/cause.ts';
 export type { FragmentReport, RenderReport, UncachedReason } from './reporting/report.ts';
 export type { TagStats } from './reporting/stats.ts';
 export { storeFromEnvironment } from './stores/from-environment.ts';

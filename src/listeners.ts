@@ -6,22 +6,34 @@ import { describe } from './util/describe.ts';
 const renderChannel = channel('nunjucks-cachesweeper:render');
 const errorChannel = channel('nunjucks-cachesweeper:error');
 
-/** Passes reports and errors to the options `onRender` and `onError` and to `diagnostics_channel`. */
-export class Listeners {
-  readonly #settings: Pick<Settings, 'onRender' | 'onError'>;
+type OnRender = (report: RenderReport) => void;
 
-  constructor(settings: Pick<Settings, 'onRender' | 'onError'>) {
-    this.#settings = settings;
+/** Passes reports and errors to the options `onRender` and `onError`, to what was added, and to `diagnostics_channel`. */
+export class Listeners {
+  readonly #onError: Settings['onError'];
+  readonly #onRender: Set<OnRender>;
+
+  constructor({ onRender, onError }: Pick<Settings, 'onRender' | 'onError'>) {
+    this.#onError = onError;
+    this.#onRender = new Set(onRender && [onRender]);
+  }
+
+  /** Adds a listener beside the option `onRender`. Returns a function that takes it away again. */
+  onRender(listener: OnRender): () => void {
+    this.#onRender.add(listener);
+    return () => this.#onRender.delete(listener);
   }
 
   rendered(report: RenderReport): void {
     if (renderChannel.hasSubscribers) renderChannel.publish(report);
-    try {
-      // It may be asynchronous in spite of its type.
-      const returned: unknown = this.#settings.onRender?.(report);
-      if (returned instanceof Promise) returned.catch(this.failed);
-    } catch (error) {
-      this.failed(error);
+    for (const listener of this.#onRender) {
+      try {
+        // It may be asynchronous in spite of its type.
+        const returned: unknown = listener(report);
+        if (returned instanceof Promise) returned.catch(this.failed);
+      } catch (error) {
+        this.failed(error);
+      }
     }
   }
 
@@ -29,7 +41,7 @@ export class Listeners {
   readonly failed = (error: unknown): void => {
     if (errorChannel.hasSubscribers) errorChannel.publish(error);
     try {
-      if (this.#settings.onError !== undefined) this.#settings.onError(error);
+      if (this.#onError !== undefined) this.#onError(error);
       else process.emitWarning(error instanceof Error ? error : new Error(`onRender threw ${describe(error)}`));
     } catch (second) {
       process.emitWarning(second instanceof Error ? second : new Error(`onError threw ${describe(second)}`));

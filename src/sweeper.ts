@@ -7,6 +7,7 @@ import type { Tokens } from './cache/tokens.ts';
 import { CacheSweeperError } from './errors.ts';
 import { BumpListener } from './invalidation/bump-listener.ts';
 import { Bumps, bumpFailed } from './invalidation/bumps.ts';
+import { Causes, withCauses } from './invalidation/causes.ts';
 import { type Changes, changesOf, type InvalidateOptions, unconditional } from './invalidation/changes.ts';
 import {
   type BeginOptions,
@@ -23,7 +24,8 @@ import { type CacheSweeperOptions, checkOptions } from './options.ts';
 import { Outbox } from './outbox/outbox.ts';
 import { Engine } from './render/engine.ts';
 import { Loading } from './render/loading.ts';
-import type { UnfinishedReport } from './reporting/report.ts';
+import type { RecentBump } from './reporting/cause.ts';
+import type { BumpedNames, UnfinishedReport } from './reporting/report.ts';
 import { Stats, type TagStats } from './reporting/stats.ts';
 import { install, rendersOf } from './template/install.ts';
 import type { Environment, NunjucksEnvironment } from './template/nunjucks.ts';
@@ -47,6 +49,8 @@ export interface CacheSweeperStats {
   readonly tokens: number;
   /** Batches of entries not written because too many writes were under way. */
   readonly writesDropped: number;
+  /** Names that were bumped, and acknowledged if there is a store. */
+  readonly bumped: number;
   /** Names whose bump the store has not acknowledged yet. */
   readonly bumpsWaiting: number;
   /** Values from the store that could not be opened or parsed; they count as misses. */
@@ -77,6 +81,20 @@ const loadings = new WeakMap<object, Loading>();
 /** Returns what clients of HTTP APIs tell of what they load; undefined for a sweeper of another copy of this package. */
 export function loadingOf(sweeper: CacheSweeper): Loading | undefined {
   return loadings.get(sweeper);
+}
+
+const listeners = new WeakMap<object, Listeners>();
+
+/** Returns what passes on a sweeper's reports, to listen beside the site; undefined for a sweeper of another copy of this package. */
+export function listenersOf(sweeper: object): Listeners | undefined {
+  return listeners.get(sweeper);
+}
+
+const engines = new WeakMap<object, Engine>();
+
+/** Returns what renders a sweeper's pages, for the panel; undefined for a sweeper of another copy of this package. */
+export function engineOf(sweeper: CacheSweeper): Engine | undefined {
+  return engines.get(sweeper);
 }
 
 const uncertain = new WeakMap<object, UncertainWrites>();
@@ -117,6 +135,7 @@ export class CacheSweeper {
   readonly #listeners: Listeners;
   readonly #views: Views;
   readonly #outbox: Outbox | undefined;
+  readonly #causes: Causes | undefined;
   #renders = 0;
   #closing: Promise<void> | undefined;
 
@@ -124,16 +143,19 @@ export class CacheSweeper {
   constructor(options: CacheSweeperOptions = {}) {
     const settings = checkOptions(options);
     this.#listeners = new Listeners(settings);
+    listeners.set(this, this.#listeners);
     const onError = this.#listeners.failed;
     this.#identifier = new Identifier(settings.identify);
     identifiers.set(this, this.#identifier);
     this.#memory = settings.memoryBytes > 0 ? new MemoryTier(settings.memoryBytes) : undefined;
     this.#listener = new BumpListener(settings.onBump, onError);
-    this.#shared = settings.store && new Shared(settings.store, settings, onError, this.#listener.tell);
+    this.#shared =
+      settings.store && new Shared(settings.store, settings, onError, this.#listener.tell, this.#background);
+    this.#causes = settings.causes ? new Causes(settings.now, this.#shared?.causes) : undefined;
     const shared = this.#shared;
     const tokens = shared === undefined ? new ProcessTokens(settings.now) : new StoreTokens(shared, settings.timeout);
     this.#tokens = tokens;
-    this.#bumps = new Bumps(tokens, settings, this.#listener);
+    this.#bumps = new Bumps(tokens, settings, this.#listener, this.#causes);
     const deliver = async (changes: Changes): Promise<void> => {
       this.#checkOpen();
       await this.#bumps.deliver(changes);
@@ -143,36 +165,43 @@ export class CacheSweeper {
       new Outbox(settings.outbox, {
         site: `${settings.namespace}:${settings.version}`,
         isActive: shared !== undefined,
-        deliver: (names) => deliver({ names, conditional: new Map() }),
+        deliver: (names) => deliver(withCauses({ names, conditional: new Map() }, this.#causes, 'outbox')),
         report: onError,
       });
     if (this.#outbox !== undefined) outboxes.set(this, this.#outbox);
     const outbox = this.#outbox?.isActive ? this.#outbox : undefined;
-    this.#transactions = new Transactions({ identifier: this.#identifier, outbox, deliver, report: onError });
+    this.#transactions = new Transactions({
+      identifier: this.#identifier,
+      causes: this.#causes,
+      outbox,
+      deliver,
+      report: onError,
+    });
     this.#engine = new Engine({
       settings,
       transactions: this.#transactions,
       identifier: this.#identifier,
       tokens,
       entries: new Entries(this.#memory, this.#shared, this.#background, settings.now),
-      finished: (report) => this.#finished(report),
+      finished: (report, bumped) => this.#finished(report, bumped),
       verified: (place, verified) => this.#stats.verify(place, verified),
       viewed: (view) => this.#stats.addView(view),
       failed: onError,
     });
+    engines.set(this, this.#engine);
     loadings.set(this, new Loading(this.#engine, onError));
     uncertain.set(
       this,
       new UncertainWrites(async (names) => {
         if (this.#engine.isClosed) return;
-        await deliver({ names, conditional: new Map() }).catch(onError);
+        await deliver(withCauses({ names, conditional: new Map() }, this.#causes, 'uncertain write')).catch(onError);
       }),
     );
     this.#views = new Views(this, {
       engine: this.#engine,
       bump: (names) => {
         this.#checkOpen();
-        return this.#changed({ names, conditional: new Map() });
+        return this.#changed({ names, conditional: new Map() }, 'expireView');
       },
       report: onError,
     });
@@ -232,7 +261,7 @@ export class CacheSweeper {
   readonly invalidateCacheFor = async (models: unknown, options: InvalidateOptions = {}): Promise<void> => {
     this.#checkOpen();
     const list: readonly unknown[] = Array.isArray(models) ? models : [models];
-    await this.#changed(changesOf(this.#identifier, list, options));
+    await this.#changed(changesOf(this.#identifier, list, options), 'invalidateCacheFor');
   };
 
   /**
@@ -256,7 +285,7 @@ export class CacheSweeper {
    */
   readonly invalidateAll = async (): Promise<void> => {
     this.#checkOpen();
-    await this.#changed({ names: new Set([EVERYTHING]), conditional: new Map() });
+    await this.#changed({ names: new Set([EVERYTHING]), conditional: new Map() }, 'invalidateAll');
   };
 
   /**
@@ -381,6 +410,7 @@ export class CacheSweeper {
       memory: { entries: this.#memory?.size ?? 0, bytes: this.#memory?.bytes ?? 0 },
       tokens: this.#tokens.size,
       writesDropped: this.#background.dropped,
+      bumped: this.#listener.told,
       bumpsWaiting: this.#shared?.tokens.failing.length ?? 0,
       damaged: this.#shared?.damaged ?? 0,
       making: sumOf(this.#engine.fragments.making, this.#views.makings.counts, this.#shared?.leases?.counts),
@@ -389,6 +419,11 @@ export class CacheSweeper {
       tags: this.#stats.tags(),
       notWorthCaching: this.#stats.notWorthCaching(),
     };
+  }
+
+  /** Returns the last 100 bumps of this process, the youngest first; none without the option `causes`. */
+  recentBumps(): readonly RecentBump[] {
+    return this.#causes?.recent ?? [];
   }
 
   /**
@@ -418,7 +453,8 @@ export class CacheSweeper {
    * Inside a transaction no attribute is recorded: the bump at the commit would find it and be skipped, and the
    * transaction may be rolled back.
    */
-  #changed(changes: Changes): Promise<void> {
+  #changed(uncaused: Changes, by: string): Promise<void> {
+    const changes = withCauses(uncaused, this.#causes, by);
     const { current } = this.#transactions;
     current?.collect(changes);
     return this.#bumps.deliver(current === undefined ? changes : unconditional(changes));
@@ -429,10 +465,13 @@ export class CacheSweeper {
       throw new CacheSweeperError('CACHESWEEPER_CLOSED', `this sweeper was closed: ${consequence}`);
   }
 
-  #finished(report: UnfinishedReport): void {
+  #finished(report: UnfinishedReport, bumped: BumpedNames): void {
     this.#renders++;
     this.#stats.add(report.fragments, report.waited);
-    this.#listeners.rendered(report);
+    const completing = bumped.size === 0 ? undefined : this.#causes?.complete(bumped);
+    const told = () => this.#listeners.rendered(report);
+    if (completing === undefined) return told();
+    if (!this.#background.start(() => completing.then(told))) told();
   }
 }
 

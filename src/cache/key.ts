@@ -84,6 +84,14 @@ export function safeKey(text: string, parts: Pick<KeyParts, 'namespace' | 'versi
   return `${escapePart(parts.namespace)}:${parts.version}:sha256:${digest(text)}`;
 }
 
+/** What all keys of one site begin with. */
+export type CacheScope = Pick<KeyParts, 'namespace' | 'version'>;
+
+/** Returns the key of what made a token. */
+export function causeKey(token: string, { namespace, version }: CacheScope): string {
+  return `${escapePart(namespace)}:${version}:cause:${digest(token, 22)}`;
+}
+
 /**
  * Returns the key of the lease for an entry.
  *

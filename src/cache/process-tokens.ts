@@ -26,9 +26,18 @@ export class ProcessTokens implements Tokens {
     return new Map(names.map((name) => [name, this.#tokens.get(name)]));
   }
 
-  async bump(names: readonly string[], records: ReadonlyMap<string, string>): Promise<readonly string[]> {
+  async bump(
+    names: readonly string[],
+    records: ReadonlyMap<string, string>,
+    _timeout: number,
+    made?: (tokens: readonly Token[]) => void,
+  ): Promise<readonly string[]> {
     const now = this.#now();
-    for (const name of names) this.#tokens.set(name, mintToken(now, records.get(name)));
+    const tokens = names.map((name) => mintToken(now, records.get(name)));
+    made?.(tokens);
+    names.forEach((name, i) => {
+      this.#tokens.set(name, tokens[i] as Token);
+    });
     this.#warnOfOtherWorkers();
     return NONE;
   }

@@ -12,7 +12,7 @@ const MARK_CHARACTERS = 22;
 const COVERED = DIGEST_FORMAT.length + 1 + MARK_CHARACTERS + 1;
 
 /** The kind is part of the seal, so that a stored token cannot pass for an entry. `packed`: a compressed entry. */
-export type SealedKind = 'token' | 'entry' | 'packed' | 'lease';
+export type SealedKind = 'token' | 'entry' | 'packed' | 'lease' | 'cause';
 
 /**
  * Seals values for a store and opens them again. A format and a mark come first; the mark covers kind, key and payload,

@@ -28,8 +28,8 @@ export class StoreTokens implements Tokens {
     return (await this.#shared.tokens.read(names, timeout)).tokens;
   }
 
-  bump(names: readonly string[], records: ReadonlyMap<string, string>, timeout: number): Promise<readonly string[]> {
-    return this.#shared.tokens.bump(names, records, timeout);
+  bump(...bump: Parameters<Tokens['bump']>): Promise<readonly string[]> {
+    return this.#shared.tokens.bump(...bump);
   }
 
   #warnNoCallback(): void {

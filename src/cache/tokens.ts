@@ -23,7 +23,13 @@ export interface Tokens {
    * @param names each once
    * @param records digests of the `using` attributes to record, by name
    * @param timeout milliseconds
+   * @param made called with the new tokens, in the order of the names, before they are anywhere
    * @returns names whose bump was not acknowledged
    */
-  bump(names: readonly string[], records: ReadonlyMap<string, string>, timeout: number): Promise<readonly string[]>;
+  bump(
+    names: readonly string[],
+    records: ReadonlyMap<string, string>,
+    timeout: number,
+    made?: (tokens: readonly Token[]) => void,
+  ): Promise<readonly string[]>;
 }

@@ -44,6 +44,13 @@ export class Writer {
 
   #collected({ method, urls, groups }: Written): SweepTransaction {
     const into = this.#sweeper.beginTransaction({ strict: this.#strict });
+    const [first] = urls;
+    const by = first === undefined ? method : `${method} ${first.origin}${first.pathname}`;
+    into.because(by, () => this.#collect({ method, urls, groups }, into));
+    return into;
+  }
+
+  #collect({ method, urls, groups }: Written, into: SweepTransaction): void {
     for (const url of urls) {
       into.collect({ names: new ResourceNames(url).written, conditional: new Map() });
       try {
@@ -54,6 +61,5 @@ export class Writer {
       }
     }
     into.collect({ names: new Set(groups), conditional: new Map() });
-    return into;
   }
 }

@@ -8,6 +8,7 @@ export class BumpListener {
   readonly #onBump: ((names: readonly string[]) => unknown) | undefined;
   readonly #report: (error: unknown) => void;
   readonly #calls = new Background(MAX_CALLS);
+  #told = 0;
 
   /** @param report called with errors of `onBump`; they do not make the bump fail */
   constructor(onBump: ((names: readonly string[]) => unknown) | undefined, report: (error: unknown) => void) {
@@ -15,7 +16,13 @@ export class BumpListener {
     this.#report = report;
   }
 
+  /** Number of names that it was told of. */
+  get told(): number {
+    return this.#told;
+  }
+
   readonly tell = (names: readonly string[]): void => {
+    this.#told += names.length;
     const onBump = this.#onBump;
     if (onBump === undefined || names.length === 0) return;
     const { dropped } = this.#calls;

@@ -7,6 +7,7 @@ import type { Settings } from '../options.ts';
 import { digest } from '../util/digest.ts';
 import { shownNames } from '../util/shown.ts';
 import type { BumpListener } from './bump-listener.ts';
+import type { Causes, CausesOfNames } from './causes.ts';
 import type { Changes } from './changes.ts';
 
 /** Bumps names, in this process or in the store. */
@@ -15,8 +16,11 @@ export class Bumps {
   readonly #settings: Settings;
   readonly #underWay = new Set<Promise<unknown>>();
   readonly #listener: BumpListener;
+  readonly #causes: Causes | undefined;
 
-  constructor(tokens: Tokens, settings: Settings, listener: BumpListener) {
+  /** @param causes told what made the tokens; undefined without the option `causes` */
+  constructor(tokens: Tokens, settings: Settings, listener: BumpListener, causes: Causes | undefined) {
+    this.#causes = causes;
     this.#listener = listener;
     this.#tokens = tokens;
     this.#settings = settings;
@@ -28,9 +32,9 @@ export class Bumps {
    *
    * @throws CacheSweeperError CACHESWEEPER_BUMP_FAILED when the store did not acknowledge all names
    */
-  async deliver({ names, conditional }: Changes): Promise<void> {
+  async deliver({ names, conditional, causes }: Changes): Promise<void> {
     const started = performance.now();
-    if (conditional.size === 0) return this.#send(names, NO_RECORDS, started);
+    if (conditional.size === 0) return this.#send(names, NO_RECORDS, started, causes);
     const bumped = new Set(names);
     const records = new Map<string, string>();
     const asked = new Set([...conditional.keys()].flatMap((own) => [EVERYTHING, typeOfName(own), own]));
@@ -44,17 +48,22 @@ export class Bumps {
       // last.
       if (!names.has(own) && record !== undefined) records.set(own, record);
     }
-    return this.#send(bumped, records, started);
+    return this.#send(bumped, records, started, causes);
   }
 
   /**
    * @param records digests of the `using` attributes to record, by name
    * @param started when the time limit began, by `performance.now()`
    */
-  async #send(names: ReadonlySet<string>, records: ReadonlyMap<string, string>, started: number): Promise<void> {
+  async #send(
+    names: ReadonlySet<string>,
+    records: ReadonlyMap<string, string>,
+    started: number,
+    causes: CausesOfNames | undefined,
+  ): Promise<void> {
     // Copy the set: a transaction may still add names to it.
     const all = [...names];
-    const bump = this.#bump(all, records, () => started + BUMP_TIMEOUT - performance.now());
+    const bump = this.#bump(all, records, () => started + BUMP_TIMEOUT - performance.now(), causes);
     this.#underWay.add(bump);
     const lost = await bump.finally(() => this.#underWay.delete(bump));
     const failed = new Set(lost);
@@ -77,12 +86,14 @@ export class Bumps {
     names: readonly string[],
     records: ReadonlyMap<string, string>,
     left: () => number,
+    causes: CausesOfNames | undefined,
   ): Promise<readonly string[]> {
-    const tokens = this.#tokens;
-    if (records.size === 0) return tokens.bump(names, NO_RECORDS, left());
+    const bump = (some: readonly string[], recorded: ReadonlyMap<string, string>) =>
+      this.#tokens.bump(some, recorded, left(), causes && ((tokens) => this.#causes?.made(some, tokens, causes)));
+    if (records.size === 0) return bump(names, NO_RECORDS);
     const others = names.filter((name) => !records.has(name));
-    const lost = await tokens.bump(others, NO_RECORDS, left());
-    const recorded = await tokens.bump([...records.keys()], lost.length === 0 ? records : NO_RECORDS, left());
+    const lost = await bump(others, NO_RECORDS);
+    const recorded = await bump([...records.keys()], lost.length === 0 ? records : NO_RECORDS);
     return [...lost, ...recorded];
   }
 }

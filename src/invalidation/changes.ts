@@ -3,11 +3,13 @@ import { BoundedNames, MAX_OF_TYPE } from '../model/bounded-names.ts';
 import type { Identifier } from '../model/identity.ts';
 import { ownName } from '../model/names.ts';
 import { isUnknown } from '../model/partial-row.ts';
+import type { BumpCause } from '../reporting/cause.ts';
 import { canonicalList } from '../util/canonical.ts';
 import { badOption } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
 import { digest } from '../util/digest.ts';
 import { BumpedNames } from './bumped-names.ts';
+import type { CausesOfNames } from './causes.ts';
 
 /** Options of {@link CacheSweeper.invalidateCacheFor}. */
 export interface InvalidateOptions {
@@ -39,6 +41,8 @@ export interface Changes {
   readonly names: ReadonlySet<string>;
   /** By the own name of the model. */
   readonly conditional: ReadonlyMap<string, Conditional>;
+  /** What changed it; undefined without the option `causes`. */
+  readonly causes?: CausesOfNames | undefined;
 }
 
 /**
@@ -68,10 +72,10 @@ export function changesOf(identifier: Identifier, models: readonly unknown[], op
 }
 
 /** Returns the same names as one change that ignores recorded attributes and records none. */
-export function unconditional({ names, conditional }: Changes): Changes {
+export function unconditional({ names, conditional, causes }: Changes): Changes {
   const all = new Set(names);
   for (const change of conditional.values()) for (const name of change.names) all.add(name);
-  return { names: all, conditional: new Map() };
+  return { names: all, conditional: new Map(), causes };
 }
 
 function checkOptions(models: readonly unknown[], { type, previous }: InvalidateOptions): void {
@@ -84,10 +88,14 @@ function checkOptions(models: readonly unknown[], { type, previous }: Invalidate
   throw badOption('invalidateCacheFor() previous', 'one model as it was before, for an invalidation of one model', got);
 }
 
+const NO_CAUSES: CausesOfNames = new Map();
+
 /** The changes of one transaction. */
 export class CollectedChanges implements Changes {
   readonly #names = new BoundedNames();
   readonly conditional: Map<string, Conditional> = new Map();
+  /** The last one of each name, for as many names as are kept. */
+  readonly #causes = new Map<string, BumpCause>();
 
   get names(): ReadonlySet<string> {
     return this.#names.names;
@@ -97,7 +105,14 @@ export class CollectedChanges implements Changes {
     return this.names.size === 0 && this.conditional.size === 0;
   }
 
-  add({ names, conditional }: Changes): void {
+  get causes(): CausesOfNames {
+    return this.#causes;
+  }
+
+  add({ names, conditional, causes }: Changes): void {
+    for (const [name, cause] of causes ?? NO_CAUSES) {
+      if (this.#causes.size < MAX_OF_TYPE || this.#causes.has(name)) this.#causes.set(name, cause);
+    }
     for (const name of names) this.#names.add(name);
     for (const [own, change] of conditional) {
       const before = this.conditional.get(own);

@@ -10,6 +10,7 @@ import { Ambient } from '../render/ambient.ts';
 import { badOption, checkNames } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
 import { BumpedNames } from './bumped-names.ts';
+import { type Causes, withCauses } from './causes.ts';
 import { type Changes, CollectedChanges, changesOf, type InvalidateOptions, unconditional } from './changes.ts';
 
 /** Options of {@link CacheSweeper.transaction} and {@link CacheSweeper.beginTransaction}. */
@@ -30,6 +31,8 @@ export interface BeginOptions extends TransactionOptions {
 /** The part of a sweeper that a transaction uses. */
 export interface TransactionOwner {
   readonly identifier: Identifier;
+  /** Undefined without the option `causes`. */
+  readonly causes: Causes | undefined;
   /** Undefined if no row is to be written anywhere. */
   readonly outbox: Outbox | undefined;
   deliver(changes: Changes): Promise<void>;
@@ -110,6 +113,8 @@ export class SweepTransaction implements Uncommitted {
   /** Whether changes have been collected that are in no row of the outbox. */
   #isUnwritten = false;
   #hasWritten = false;
+  /** What is being done that changes models, for reports. */
+  #doing = 'invalidateCacheFor';
 
   /** @param around transaction that the running code is in; pages rendered there read the changes of this one */
   constructor(
@@ -188,9 +193,24 @@ export class SweepTransaction implements Uncommitted {
     this.invalidateAll();
   }
 
+  /**
+   * Says what changed the models of which a function tells this transaction, for reports.
+   *
+   * @param by such as `Sequelize update`
+   */
+  because(by: string, tell: () => void): void {
+    const before = this.#doing;
+    this.#doing = by;
+    try {
+      tell();
+    } finally {
+      this.#doing = before;
+    }
+  }
+
   collect(changes: Changes): void {
     this.#isUnwritten = true;
-    this.#changes.add(changes);
+    this.#changes.add(withCauses(changes, this.#owner.causes, this.#doing));
     for (const name of changes.names) this.#seen.add(name);
     for (const { names } of changes.conditional.values()) for (const name of names) this.#seen.add(name);
   }

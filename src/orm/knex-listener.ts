@@ -44,7 +44,7 @@ export class KnexListener implements ClientListener {
       if (open !== undefined) throw error;
     }
     const { result, saving } = await this.#hook.sending(may, open, run);
-    await this.#hook.heard(await this.#told(may, table, rows, result), open, saving);
+    await this.#hook.heard(await this.#told(may, table, rows, result), open, saving, `Knex ${kind}`);
     return result;
   }
 
@@ -54,10 +54,10 @@ export class KnexListener implements ClientListener {
     if (statement === undefined) return stream(...args);
     const open = this.#transactions.of(builder.client);
     // A transaction may be committed before the stream is closed.
-    if (open !== undefined) void this.#hook.heard(statement.may, open, undefined);
+    if (open !== undefined) void this.#hook.heard(statement.may, open, undefined, `Knex ${statement.kind}`);
     let closed: Promise<void> | undefined;
     const hear = () => {
-      closed ??= this.#hook.heard(statement.may, open, undefined);
+      closed ??= this.#hook.heard(statement.may, open, undefined, `Knex ${statement.kind}`);
       closed.catch(() => undefined); // reported and retried; who awaits the stream gets it, too
       return closed;
     };

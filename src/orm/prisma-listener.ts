@@ -108,8 +108,9 @@ export class PrismaListener {
     // The write has happened. If its rows cannot be read again, bump their type instead.
     const rows = before && (await this.#again({ model, operation, args, result }, before, open).catch(() => undefined));
     const told = writes.map((write, i) => (i === 0 && rows !== undefined ? { ...write, rows } : write));
-    for (const each of into.slice(1)) await this.#hook.heard(told, each.transaction, undefined);
-    await this.#hook.heard(told, into[0]?.transaction, saving);
+    const by = `Prisma ${operation}`;
+    for (const each of into.slice(1)) await this.#hook.heard(told, each.transaction, undefined, by);
+    await this.#hook.heard(told, into[0]?.transaction, saving, by);
     return result;
   }
 

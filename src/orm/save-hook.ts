@@ -219,18 +219,22 @@ export class SaveHook {
    *
    * @param transaction where it was written; without one, or if it is over, the bump is sent at once
    * @param saving what {@link sending} gave
+   * @param by what was done, for reports: `Sequelize update`
    */
   async heard(
     writes: readonly Write[],
     transaction: SweepTransaction | undefined,
     saving: Saving | undefined,
+    by: string,
   ): Promise<void> {
     const told = this.#told(writes);
     if (told.length === 0 && saving === undefined) return;
     const open = openOf(transaction);
     const into = open ?? this.begin();
     if (saving !== undefined) into.adopt(saving.row);
-    for (const write of told) this.#collect(write, into);
+    into.because(by, () => {
+      for (const write of told) this.#collect(write, into);
+    });
     if (open === undefined) await into.commit();
   }
 

@@ -57,7 +57,8 @@ export class SequelizeListener {
     const { isNewRecord } = instance;
     const previous = isNewRecord ? undefined : rowBefore(instance);
     const others = isNewRecord ? [] : this.#following(model, columnsOf(values));
-    return this.#sending(query, [write(model, undefined), ...others], options, () => {
+    const doing = isNewRecord ? 'create' : 'update';
+    return this.#sending(query, doing, [write(model, undefined), ...others], options, () => {
       const now = rowNow(instance);
       const comesOrGoes = changesDeletion(model, now, previous);
       return [write(model, [{ now, previous, comesOrGoes }]), ...others];
@@ -69,7 +70,7 @@ export class SequelizeListener {
     const model = instance.constructor as AnyModel;
     const previous = rowBefore(instance);
     const others = this.#following(model);
-    return this.#sending(query, [write(model, undefined), ...others], options, () => [
+    return this.#sending(query, 'destroy', [write(model, undefined), ...others], options, () => [
       write(model, [{ now: rowNow(instance), previous, comesOrGoes: true }]),
       ...others,
     ]);
@@ -90,7 +91,8 @@ export class SequelizeListener {
     const isOne = more.length === 0 && this.#isTableOf(model, target);
     const previous = isOne && this.#hears(model) ? await this.#rows(model, where, options) : undefined;
     const also = [...more.map((each) => write(each, undefined)), ...others];
-    return this.#sending(query, [write(model, undefined), ...also], options, async () => {
+    const doing = isDeletion ? 'bulk destroy' : 'bulk update';
+    return this.#sending(query, doing, [write(model, undefined), ...also], options, async () => {
       // The write has happened. If its rows cannot be read again, bump their type instead.
       const now = previous && (await this.#again(model, previous, values, options).catch(() => undefined));
       const rows = now && previous?.map((row, i) => written(model, now[i], row));
@@ -111,14 +113,14 @@ export class SequelizeListener {
   ): Promise<T> {
     const models = this.#modelsOf(target);
     const others = models.flatMap((model) => this.#following(model, this.#changed(model, set, options)));
-    return this.#sending(query, [...models.map((model) => write(model, undefined)), ...others], options);
+    return this.#sending(query, 'bulk write', [...models.map((model) => write(model, undefined)), ...others], options);
   }
 
   /** Handles a query that empties or drops a table, or all that refer to it as well, whatever their foreign keys say. */
   async emptied<T>(query: () => Promise<T>, target: Target, options: QueryOptions | undefined): Promise<T> {
     const models = options?.cascade ? this.#models.all : this.#modelsOf(target);
     const others = models.flatMap((model) => this.#following(model));
-    return this.#sending(query, [...models.map((model) => write(model, undefined)), ...others], options);
+    return this.#sending(query, 'truncate', [...models.map((model) => write(model, undefined)), ...others], options);
   }
 
   /** An upsert does not change the columns by which it found the row; MySQL finds it by any, whatever it is told. */
@@ -156,11 +158,13 @@ export class SequelizeListener {
   /**
    * Sends a query, and tells what it wrote.
    *
+   * @param doing what it does, for reports
    * @param may what it may write
    * @param written called afterwards, returns what it wrote. Default: all that it may write
    */
   async #sending<T>(
     query: () => Promise<T>,
+    doing: string,
     may: readonly Write[],
     options: QueryOptions | undefined,
     written: () => readonly Write[] | Promise<readonly Write[]> = () => may,
@@ -168,7 +172,7 @@ export class SequelizeListener {
     const transaction = this.#transaction(options);
     const open = transaction && this.#transactions.of(transaction);
     const { result, saving } = await this.#hook.sending(may, open, query);
-    await this.#hook.heard(await written(), open, saving);
+    await this.#hook.heard(await written(), open, saving, `Sequelize ${doing}`);
     return result;
   }
 

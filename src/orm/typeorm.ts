@@ -169,16 +169,17 @@ class SaveSubscriber implements EntitySubscriberInterface, HearsTables {
   // that of another row.
   afterInsert({ queryRunner, metadata, entity, entityId }: InsertEvent<Row>): Promise<void> {
     if (metadata.isJunction) return this.#joined(queryRunner, metadata);
-    return this.#heard(queryRunner, metadata, entityId && [{ now: rowNow(metadata, entity, entity) }]);
+    return this.#heard(queryRunner, 'insert', metadata, entityId && [{ now: rowNow(metadata, entity, entity) }]);
   }
 
   afterUpdate({ queryRunner, metadata, entity, databaseEntity, updatedColumns }: UpdateEvent<Row>): Promise<void> {
-    if (databaseEntity === undefined) return this.#heard(queryRunner, metadata, undefined);
+    if (databaseEntity === undefined) return this.#heard(queryRunner, 'update', metadata, undefined);
     const now = rowNow(metadata, databaseEntity, entity ?? {});
     const others = [...goingWith(this.#dataSource, metadata, 'onUpdate', updatedColumns)];
     const comesOrGoes = updatedColumns.some(({ isDeleteDate }) => isDeleteDate);
     return this.#heard(
       queryRunner,
+      'update',
       metadata,
       [{ now, previous: rowLoaded(metadata, databaseEntity), comesOrGoes }],
       others,
@@ -189,15 +190,15 @@ class SaveSubscriber implements EntitySubscriberInterface, HearsTables {
   async afterRemove({ queryRunner, metadata, databaseEntity }: RemoveEvent<Row>): Promise<void> {
     if (metadata.isJunction) return this.#joined(queryRunner, metadata);
     const others = [...goingWith(this.#dataSource, metadata, 'onDelete')];
-    await this.#heard(queryRunner, metadata, comingOrGoing(metadata, databaseEntity), others);
+    await this.#heard(queryRunner, 'remove', metadata, comingOrGoing(metadata, databaseEntity), others);
   }
 
   afterSoftRemove({ queryRunner, metadata, databaseEntity }: SoftRemoveEvent<Row>): Promise<void> {
-    return this.#heard(queryRunner, metadata, comingOrGoing(metadata, databaseEntity));
+    return this.#heard(queryRunner, 'soft remove', metadata, comingOrGoing(metadata, databaseEntity));
   }
 
   afterRecover({ queryRunner, metadata, databaseEntity }: RecoverEvent<Row>): Promise<void> {
-    return this.#heard(queryRunner, metadata, comingOrGoing(metadata, databaseEntity));
+    return this.#heard(queryRunner, 'recover', metadata, comingOrGoing(metadata, databaseEntity));
   }
 
   afterTransactionStart({ queryRunner }: TransactionStartEvent): void {
@@ -244,7 +245,7 @@ class SaveSubscriber implements EntitySubscriberInterface, HearsTables {
 
   /** Hears of writes of unknown rows. */
   async wrote(queryRunner: QueryRunner, tables: readonly TableWrite[], saving?: Saving): Promise<void> {
-    await this.#wrote(queryRunner, this.#writtenIn(tables), saving);
+    await this.#wrote(queryRunner, 'query', this.#writtenIn(tables), saving);
   }
 
   #writtenIn(tables: readonly TableWrite[]): readonly EntityWrite[] {
@@ -258,23 +259,24 @@ class SaveSubscriber implements EntitySubscriberInterface, HearsTables {
 
   async #joined(queryRunner: QueryRunner, metadata: EntityMetadata): Promise<void> {
     const [first, ...others] = modelsOf(metadata);
-    if (first !== undefined) await this.#heard(queryRunner, first, undefined, others);
+    if (first !== undefined) await this.#heard(queryRunner, 'relation', first, undefined, others);
   }
 
   /** @param others further models that were written, of unknown rows */
   async #heard(
     queryRunner: QueryRunner,
+    doing: string,
     metadata: EntityMetadata,
     rows: Write['rows'],
     others: readonly EntityMetadata[] = [],
   ): Promise<void> {
     if (this.#queries.hasHeard(queryRunner)) return;
     const unknown = others.map((other) => ({ metadata: other, rows: undefined }));
-    await this.#wrote(queryRunner, [{ metadata, rows }, ...unknown]);
+    await this.#wrote(queryRunner, doing, [{ metadata, rows }, ...unknown]);
   }
 
-  #wrote(queryRunner: QueryRunner, writes: readonly EntityWrite[], saving?: Saving): Promise<void> {
-    return this.#hook.heard(this.#writesOf(writes), this.#transactionIn(queryRunner), saving);
+  #wrote(queryRunner: QueryRunner, doing: string, writes: readonly EntityWrite[], saving?: Saving): Promise<void> {
+    return this.#hook.heard(this.#writesOf(writes), this.#transactionIn(queryRunner), saving, `TypeORM ${doing}`);
   }
 
   #writesOf(writes: readonly EntityWrite[]): Write[] {

@@ -199,6 +199,11 @@ function pruned(node: ReadNode, paths: readonly (readonly string[])[]): ReadNode
   return isGone ? undefined : { ...node, children, each };
 }
 
+/** Returns a path in readable form. The step `*` stands for each element of a list. */
+export function pathText([root = '', ...steps]: readonly string[]): string {
+  return steps.reduce((path, step) => (step === '*' ? `${path}[*]` : joined(path, step)), root);
+}
+
 function textsBelow(node: ReadNode, path: string): string[] {
   const { children, each, context } = node;
   const ofContext = context?.children.flatMap((child) => textsBelow(child, `${path}()${joined('', child.step)}`)) ?? [];

@@ -6,13 +6,14 @@ import type { Tokens } from '../cache/tokens.ts';
 import { type Uncommitted, UncommittedTokenReader } from '../cache/uncommitted.ts';
 import type { Identifier } from '../model/identity.ts';
 import type { PageContext, Settings } from '../options.ts';
-import type { UnfinishedReport } from '../reporting/report.ts';
+import type { BumpedNames, UnfinishedReport } from '../reporting/report.ts';
 import type { Verified, ViewDraft } from '../reporting/stats.ts';
-import { currentLoaded, currentPart, requestStarted } from './ambient.ts';
+import { Ambient, currentLoaded, currentPart, requestStarted } from './ambient.ts';
 import { askedContext } from './asked-context.ts';
 import { KeyMaker } from './fragment-key.ts';
 import { Fragments } from './fragments.ts';
 import { Functions } from './functions.ts';
+import type { Inspector } from './inspect.ts';
 import { isSettled } from './lazy.ts';
 import type { Maker } from './making/maker.ts';
 import type { Place } from './place.ts';
@@ -56,7 +57,7 @@ export class Engine {
   readonly #tokens: Tokens;
   readonly entries: Entries;
   readonly verifier: Verifier;
-  readonly #finished: (report: UnfinishedReport) => void;
+  readonly #finished: (report: UnfinishedReport, bumped: BumpedNames) => void;
   /** Counts the outcome of a request for a view. */
   readonly viewed: (view: ViewDraft) => void;
   readonly #transactions: { readonly current: Uncommitted | undefined };
@@ -65,6 +66,8 @@ export class Engine {
   #sources: WeakRef<TemplateSource>[] = [];
   #environments = 0;
   #renders = 0;
+  /** Who looks on at the pages that the running code renders; undefined until there is a panel. */
+  #inspectors: Ambient<Inspector> | undefined;
   /** Whether the sweeper is closed. Nothing can be invalidated after that, so nothing may be cached. */
   isClosed = false;
 
@@ -75,7 +78,7 @@ export class Engine {
     /** The transaction that the running code is in. */
     transactions: { readonly current: Uncommitted | undefined };
     entries: Entries;
-    finished: (report: UnfinishedReport) => void;
+    finished: (report: UnfinishedReport, bumped: BumpedNames) => void;
     /** Called when a hit was verified. */
     verified: (place: Place, verified: Verified) => void;
     /** Called with the outcome of a request for a view. */
@@ -153,6 +156,7 @@ export class Engine {
       loaded: currentLoaded(),
       release: (held) => this.entries.release(held, 'failed'),
       watch: this.settings.verify > 0 ? this.#newWatch() : undefined,
+      inspector: this.inspector,
       asked: askedContext(context, currentPart()?.watch),
     });
   }
@@ -203,7 +207,20 @@ export class Engine {
     const { passes, roundTrips, pass, reader } = render;
     const waited = reader.waited;
     render.forget();
-    this.#finished({ template, passes, roundTrips, milliseconds, waited, fragments: pass.reports });
+    const report = { template, passes, roundTrips, milliseconds, waited, fragments: pass.reports };
+    this.#finished(report, pass.bumped);
+    render.inspection?.end(report);
+  }
+
+  /** Who looks on at the pages that the running code renders, if a panel is on for it. */
+  get inspector(): Inspector | undefined {
+    return this.#inspectors?.current;
+  }
+
+  /** Runs code whose pages are looked on at. */
+  inspect<T>(inspector: Inspector, run: () => T): T {
+    this.#inspectors ??= new Ambient();
+    return this.#inspectors.run(inspector, run);
   }
 
   /**

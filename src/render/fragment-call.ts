@@ -5,6 +5,7 @@ import type { Identity } from '../model/identity.ts';
 import type { Reads } from '../reads/reads.ts';
 import type { RootKind } from '../reads/shape.ts';
 import type { Scope } from '../reads/world.ts';
+import type { Missing } from '../reporting/cause.ts';
 import type { UncachedReason } from '../reporting/report.ts';
 import type { Body } from './body.ts';
 import type { FragmentKey } from './fragment-key.ts';
@@ -94,6 +95,8 @@ export interface Missed {
   readonly leaseOf: (() => string | 'pending') | undefined;
   /** When the entry ends that is made anew before it has expired, in milliseconds since 1970; 0 if there is none. */
   readonly renews: number;
+  /** Why it was not found; undefined without the option `causes`. */
+  readonly missing: Missing | undefined;
   /** Whether there is an entry that can probably be shown while another process makes it anew. */
   readonly hasMeanwhile: () => boolean;
 }

@@ -15,6 +15,7 @@ import type { Bodies, Body } from './body.ts';
 import { Changing, type Made, type PathValues } from './changing.ts';
 import type { FragmentBody, FragmentCall, Missed, RenderedBody, Use } from './fragment-call.ts';
 import { elapsed, reportFragment } from './fragment-report.ts';
+import type { ServedFrom } from './inspect.ts';
 import { endOf } from './lifetime.ts';
 import type { FragmentMakings } from './making/fragment-makings.ts';
 import type { Render } from './render.ts';
@@ -122,6 +123,7 @@ export class FragmentMaker {
     // body.
     let reason = body.uncached ?? (render.isOpen ? 'pending' : undefined);
     let why: string | undefined;
+    let from: ServedFrom | undefined;
     if (reason === undefined && dependencies.tokens.size > MAX_DEPENDENCIES) reason = 'too many dependencies';
     if (reason === undefined && 'reads' in found) {
       const duration = this.#settings.now() - begun;
@@ -135,6 +137,7 @@ export class FragmentMaker {
       else if (!this.#entries.fits(key.memoryKey, entry)) reason = 'too large';
       else {
         const made = { entry, stored, metBy: pass };
+        from = render.inspection && { entry, operands: call.operands, key, scope };
         addTo(kept, key.memoryKey, made);
         render.begun.delete(key.memoryKey);
         this.#makings.kept(use, made);
@@ -155,6 +158,8 @@ export class FragmentMaker {
       cost: rendered.cost,
       lookup,
       reads,
+      from,
+      missing: missed.missing,
     });
     return holes.length === 0 ? rendered.html : call.print(rendered.html, holes, texts);
   }

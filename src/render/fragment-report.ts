@@ -1,11 +1,13 @@
 import type { Reads } from '../reads/reads.ts';
-import type { UncachedReason } from '../reporting/report.ts';
+import type { Missing } from '../reporting/cause.ts';
+import type { FragmentDraft, UncachedReason } from '../reporting/report.ts';
 import type { FragmentCall } from './fragment-call.ts';
+import type { ServedFrom } from './inspect.ts';
 import type { Render } from './render.ts';
 
 /** Tells the render's report what became of a fragment. `cost` and `lookup` are milliseconds. */
 export function reportFragment(
-  { pass, reader }: Render,
+  { pass, reader, inspection }: Render,
   { place: { template, line } }: FragmentCall,
   outcome: 'hit' | 'miss' | 'uncached',
   what: {
@@ -14,13 +16,20 @@ export function reportFragment(
     readonly cost: number;
     readonly lookup: number | undefined;
     readonly reads?: Reads | undefined;
+    readonly missing?: Missing | undefined;
+    readonly from?: ServedFrom | undefined;
   },
 ): void {
-  const { reason, why, cost, lookup = Number.NaN, reads } = what;
+  const { reason, why, cost, lookup = Number.NaN, reads, missing, from } = what;
   const unseen = why === undefined ? undefined : `${template}:${line}: ${why}`;
   const paths = reads?.shape.paths ?? NONE;
   if (reads !== undefined && !reader.knowsAll) pass.shapes.add(reads.shape);
-  pass.reports.push({ template, line, outcome, reason, reads: paths, unseen, cost, lookup, netBenefit: 0 });
+  const told = { template, line, outcome, reason, reads: paths, unseen, cost, lookup, netBenefit: 0 };
+  const isCaused = missing !== undefined && outcome === 'miss';
+  const report: FragmentDraft = isCaused ? { ...told, cause: missing.cause } : told;
+  pass.reports.push(report);
+  if (isCaused && missing.bumped.length > 0) pass.bumped.set(report, missing.bumped);
+  inspection?.fragment(report, from);
 }
 
 const NONE: readonly never[] = [];

@@ -18,6 +18,7 @@ import { Records } from './records.ts';
 import type { KeptEntry, Render } from './render.ts';
 import { StoredKeys } from './stored-keys.ts';
 import type { Chosen, Found } from './verify/watch.ts';
+import { whyMissed } from './why-missed.ts';
 
 /** Judges an entry by its tokens and its end. */
 type Judge = (entry: Entry, render: Render) => Verdict;
@@ -61,6 +62,13 @@ export class Fragments {
   }
 
   run(render: Render, call: FragmentCall): string {
+    const { inspection, watch } = render;
+    if (inspection === undefined && watch === undefined) return this.#show(render, call);
+    const run = () => this.#watched(render, call);
+    return inspection === undefined ? run() : inspection.use(run);
+  }
+
+  #watched(render: Render, call: FragmentCall): string {
     const { watch } = render;
     if (watch === undefined) return this.#show(render, call);
     return watch.run({
@@ -184,6 +192,7 @@ export class Fragments {
     return this.#maker.miss(use, {
       keyOf,
       leaseOf,
+      missing: this.#settings.causes ? whyMissed(use, this.#candidates(use, stored), this.#settings.now()) : undefined,
       renews: render.early?.hasFound ? this.#endOfValid(use, this.#candidates(use, stored)) : 0,
       hasMeanwhile: () => this.#hasMeanwhile(use, stored, around),
     });
@@ -304,6 +313,7 @@ export class Fragments {
       cost: entry.microseconds / 1_000,
       lookup: elapsed(started),
       reads: entry.reads,
+      from: render.inspection && { entry, operands: call.operands, key, scope: use.scope },
     });
     const html = entry.holes.length === 0 ? entry.html : this.#filled(use, entry);
     // Holes do not see what the body sets.

@@ -5,11 +5,13 @@ import type { Token } from '../cache/token.ts';
 import type { PENDING, TokenReader, UNKNOWN } from '../cache/token-reader.ts';
 import type { PageContext, Settings } from '../options.ts';
 import type { ReadShape } from '../reads/shape.ts';
+import type { Bumped } from '../reporting/cause.ts';
 import type { FragmentDraft } from '../reporting/report.ts';
 import { canonicalList } from '../util/canonical.ts';
 import { badOption } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
 import type { Bodies } from './body.ts';
+import type { Inspection, Inspector } from './inspect.ts';
 import type { Loaded } from './loaded.ts';
 import { Early } from './making/early.ts';
 import { Maker } from './making/maker.ts';
@@ -30,6 +32,8 @@ export class Pass {
   /** Paths that the page's fragments read, for the next prediction. */
   readonly shapes: Set<ReadShape> = new Set();
   readonly reports: FragmentDraft[] = [];
+  /** Names that were bumped, by the fragment that missed because of them. */
+  readonly bumped = new Map<FragmentDraft, readonly Bumped[]>();
 }
 
 /** What a render does about the lease of a fragment: it waits, asks again, or makes the entry. */
@@ -115,6 +119,8 @@ export class Render {
   pass: Pass = new Pass();
   /** Watches each use of a tag; undefined where no hit is verified. */
   readonly watch: Watch | undefined;
+  /** Looks on for the panel; undefined where no panel is on. */
+  readonly inspection: Inspection | undefined;
   /** The render of the delivered page, if this one is its shadow; otherwise this render. */
   readonly original: Render;
   readonly #settings: Settings;
@@ -139,6 +145,7 @@ export class Render {
       loaded,
       release = () => {},
       watch,
+      inspector,
       original,
       asked = context,
     }: {
@@ -151,6 +158,7 @@ export class Render {
       /** Gives leases back. */
       readonly release?: ((held: Set<string>) => void) | undefined;
       readonly watch?: Watch | undefined;
+      readonly inspector?: Inspector | undefined;
       readonly original?: Render;
       /** The page's variables for the functions among the options. */
       readonly asked?: PageContext;
@@ -170,6 +178,8 @@ export class Render {
     // Who cannot wait would fail where the body has to.
     this.early = canWait && !watch?.isShadow ? Early.of(settings) : undefined;
     this.watch = watch;
+    this.inspection = inspector?.begin();
+    if (inspector?.without === 'cache') this.#enabled = false;
     this.original = original ?? this;
     const now = settings.now();
     // `since` may be in the future, but data cannot.
@@ -215,6 +225,7 @@ export class Render {
     this.passes++;
     this.pass = new Pass();
     this.watch?.begin();
+    this.inspection?.pass();
   }
 
   /**

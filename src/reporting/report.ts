@@ -1,3 +1,5 @@
+import type { Bumped, MissCause } from './cause.ts';
+
 /**
  * Why a fragment was rendered without being stored; docs/reference.md explains each reason. Two are of hits: `stale`, served
  * after its ttl while another page made it anew, and `outage`, served although the store could not be asked.
@@ -49,6 +51,8 @@ export interface FragmentReport {
    * For a miss: that memory has no room for one more variant, and what to do.
    */
   readonly unseen?: string | undefined;
+  /** Of a miss, with the option `causes`: why there was no entry to serve. */
+  readonly cause?: MissCause | undefined;
   /** Milliseconds that rendering the body took; for a hit, when it was stored. */
   readonly cost: number;
   /**
@@ -65,6 +69,9 @@ export type FragmentDraft = { -readonly [K in keyof FragmentReport]: FragmentRep
 
 /** A render's report whose fragments are not yet complete. */
 export type UnfinishedReport = RenderReport & { readonly fragments: readonly FragmentDraft[] };
+
+/** Names that were bumped, by the fragment that missed because of them. */
+export type BumpedNames = ReadonlyMap<FragmentDraft, readonly Bumped[]>;
 
 /** Report of one render. */
 export interface RenderReport {

@@ -3,13 +3,12 @@ import type { MarkSafe } from '../reads/variables.ts';
 import { runAs, runningNow } from '../render/ambient.ts';
 import type { Fragments } from '../render/fragments.ts';
 import type { FragmentAnalysis } from './compile/analysis.ts';
-import { parseArguments, type TagArguments } from './compile/arguments.ts';
-import { coverage } from './compile/covered.ts';
+import { parseArguments, type TagArguments, writtenTag } from './compile/arguments.ts';
 import { Emitter } from './compile/emit.ts';
-import { exceptPaths } from './compile/except.ts';
-import { ORDINAL } from './compile/syntax.ts';
-import { type BakedTagSite, checkBody } from './compile/tag-site.ts';
-import { failAt, placeInTemplate, positionOf, templateError } from './compile/template-error.ts';
+import { checkFragment } from './compile/fragment-check.ts';
+import { ORDINAL, WRITTEN } from './compile/syntax.ts';
+import type { BakedTagSite } from './compile/tag-site.ts';
+import { failAt, placeInTemplate, positionOf, refuseAtOnce } from './compile/template-error.ts';
 import type { Context, Frame, Lexer, Node, Nodes, Parser, RootFunction, Token } from './nunjucks.ts';
 import { type TemplateEnvironment, waitFor } from './run/environment.ts';
 import type { Page } from './run/page.ts';
@@ -66,6 +65,7 @@ export class FragmentTag {
       const missing = model === undefined ? 'a model and a ttl' : 'a ttl behind the model';
       failAt(tag, `${TAG} expected ${missing}: {% ${TAG} comment 500 "comment.njk" %}`);
     }
+    const written = writtenTag(parser, tag, args);
     parser.advanceAfterBlockEnd(TAG);
     if (++met.depth > MAX_DEPTH) failAt(tag, `fragments are nested deeper than ${MAX_DEPTH} levels in one template`);
     const body = parseBody(parser, lexer, tag);
@@ -74,8 +74,7 @@ export class FragmentTag {
     const emitter = new Emitter(nodes);
     if (!this.#environment.analyst.analysing) return this.#compile(emitter, parser, tag, ordinal, args, body);
     const node = emitter.call(this, [...args.operands, ...args.keywords.values()], body);
-    (node as Record<string, unknown>)[ORDINAL] = ordinal;
-    return node;
+    return Object.assign(node, { [ORDINAL]: ordinal, [WRITTEN]: written });
   };
 
   #compile(emitter: Emitter, parser: Parser, tag: Token, ordinal: number, args: TagArguments, body: Node): Node {
@@ -83,14 +82,10 @@ export class FragmentTag {
     const [model, ttl, ...keys] = operands as [Node, Node, ...Node[]];
     const environment = this.#environment;
     const { fragments } = environment.analyst.source(parser.tokens.str);
-    const { uses, block, variables, handed, handedToHoles, usedBehind, readBehind } = fragments[
-      ordinal
-    ] as FragmentAnalysis;
-    if (usedBehind !== undefined) throw usedBehindError(usedBehind);
-    const except = exceptPaths(keywords.get('except'), tag, environment.privateNames);
-    const covered = coverage(model, keys, keywords.get('when'), environment.privateNames);
+    const analysis = fragments[ordinal] as FragmentAnalysis;
+    const { block, variables, handed, handedToHoles, readBehind } = analysis;
     const rules = environment.rules((name, from) => environment.find(name, from));
-    const facts = checkBody(uses, environment.compilingPath(), positionOf(tag), covered, rules);
+    const checked = checkFragment(analysis, environment.compilingPath(), rules, refuseAtOnce);
     const { node, assigned, defined } = emitter.scoped(body, variables, block);
     const baked: BakedTagSite = {
       ordinal,
@@ -100,9 +95,7 @@ export class FragmentTag {
       defined,
       handed,
       handedToHoles,
-      ...covered,
-      except,
-      ...facts,
+      ...checked,
     };
     const keyword = (name: string, byDefault: boolean | null) => keywords.get(name) ?? emitter.literal(byDefault);
     const call = emitter.call(
@@ -191,12 +184,4 @@ function parseBody(parser: Parser, lexer: Lexer, tag: Token): Node {
   if (parser.peekToken()?.type !== lexer.TOKEN_BLOCK_END) failAt(end, `${END_TAG} takes no arguments`);
   parser.advanceAfterBlockEnd(END_TAG);
   return body;
-}
-
-function usedBehindError({ name, at }: NonNullable<FragmentAnalysis['usedBehind']>): Error {
-  return templateError(
-    'CACHESWEEPER_BAD_TAG',
-    `${name} is used here and defined in a fragment above, whose body is not run on a hit: define it before the fragment`,
-    at,
-  );
 }

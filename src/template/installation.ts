@@ -44,6 +44,11 @@ export class Installation {
     Object.defineProperty(env, INSTALLED, { value: () => this, enumerable: true, configurable: true, writable: true });
   }
 
+  /** Knows the environment's templates. */
+  get environment(): TemplateEnvironment {
+    return this.#environment;
+  }
+
   /** @param name name of the environment; empty if it has none */
   static begin(env: Environment, engine: Engine, nunjucks: Nunjucks, name: string): Installation {
     const environment = new TemplateEnvironment(env, nunjucks, engine, name);

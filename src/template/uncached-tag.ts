@@ -1,11 +1,12 @@
-import { CacheSweeperError, type CacheSweeperErrorCode } from '../errors.ts';
+import { CacheSweeperError } from '../errors.ts';
 import type { MarkSafe } from '../reads/variables.ts';
 import { parseNamed } from './compile/arguments.ts';
 import { Emitter } from './compile/emit.ts';
 import type { HoleContents } from './compile/hole-blocks.ts';
+import { checkHole } from './compile/hole-check.ts';
 import type { HoleAnalysis } from './compile/holes.ts';
 import { HOLE } from './compile/syntax.ts';
-import { failAt, type Position, placeInTemplate, positionOf, templateError } from './compile/template-error.ts';
+import { failAt, placeInTemplate, positionOf, refuseAtOnce } from './compile/template-error.ts';
 import type { Context, Frame, Lexer, Node, Nodes, Parser, RootFunction, Token } from './nunjucks.ts';
 import type { TemplateEnvironment } from './run/environment.ts';
 import { type BakedHole, HoleUse } from './run/hole-use.ts';
@@ -49,11 +50,11 @@ export class UncachedTag {
     const { analyst } = this.#environment;
     if (analyst.analysing) {
       const node = emitter.call(this, [...passed.values()], content);
-      return Object.assign(node, { [HOLE]: ordinal, passed: [...passed.keys()] });
+      return Object.assign(node, { [HOLE]: ordinal, passed: [...passed.keys()], at: positionOf(tag) });
     }
     const { holes } = analyst.source(parser.tokens.str);
     const analysis = holes[ordinal] as HoleAnalysis;
-    check(analysis, positionOf(tag));
+    checkHole(analysis, refuseAtOnce);
     this.#contents.keep(parser, ordinal, content);
     const baked: BakedHole = {
       ordinal,
@@ -93,43 +94,4 @@ export class UncachedTag {
       throw placeInTemplate(error, baked);
     }
   };
-}
-
-const IMPOSSIBLE: Record<
-  NonNullable<HoleAnalysis['impossible']>['what'],
-  readonly [code: CacheSweeperErrorCode, message: string]
-> = {
-  async: [
-    'CACHESWEEPER_ASYNC_BODY',
-    'the content of {% uncached %} is asynchronous: an asynchronous filter or tag, ifAsync, asyncEach or asyncAll ' +
-      'cannot be waited for; do that part outside of the fragment and pass its result in',
-  ],
-  block: [
-    'CACHESWEEPER_BLOCK_IN_BODY',
-    '{% uncached %} cannot contain a {% block %} or {% extends %}: put it inside the block',
-  ],
-  caller: [
-    'CACHESWEEPER_CALLER_IN_BODY',
-    '{% uncached %} cannot contain caller(): on a hit nobody calls the macro; put it inside what is passed in',
-  ],
-  super: ['CACHESWEEPER_BAD_TAG', '{% uncached %} cannot contain super(): put it inside the parent template’s block'],
-};
-
-function check({ boundInBody, impossible }: HoleAnalysis, tag: Position): void {
-  if (impossible !== undefined) {
-    const [code, message] = IMPOSSIBLE[impossible.what];
-    throw templateError(code, message, impossible.at.line > 0 ? impossible.at : tag);
-  }
-  if (boundInBody === undefined) return;
-  const { name, at } = boundInBody;
-  throw templateError(
-    'CACHESWEEPER_HOLE',
-    `{% uncached %} reads ${name}, which the body of the fragment around sets and which does not exist on a hit: pass ` +
-      `what it needs, as plain data: {% uncached ${passing(name)} %}`,
-    at,
-  );
-}
-
-function passing(name: string): string {
-  return name === 'loop' ? 'index=loop.index' : `${name}_id=${name}.id`;
 }

@@ -18,7 +18,7 @@ import { expireOnWrite, mayWrite, type Write, watchWrite } from './writes.ts';
 export type { FreshOptions } from './fresh.ts';
 export { type CookieName, DEFAULT_COOKIES } from './http/session-cookies.ts';
 export { surrogateKeys } from './http/surrogate.ts';
-export type { CachedStatus, SurrogateHeader, ViewOptions } from './options.ts';
+export type { CachedStatus, CacheHeader, SurrogateHeader, ViewOptions } from './options.ts';
 export type { ViewReport } from './serve-view.ts';
 
 /** The part of Express' request that is used here. */

@@ -22,7 +22,7 @@ export type { FastifyReplyLike, FastifyRequestLike, FastifyRouteLike } from './f
 export type { FreshOptions } from './fresh.ts';
 export { type CookieName, DEFAULT_COOKIES } from './http/session-cookies.ts';
 export { surrogateKeys } from './http/surrogate.ts';
-export type { CachedStatus, SurrogateHeader, ViewOptions } from './options.ts';
+export type { CachedStatus, CacheHeader, SurrogateHeader, ViewOptions } from './options.ts';
 export type { ViewReport } from './serve-view.ts';
 
 type Hook = (request: FastifyRequestLike, reply: FastifyReplyLike, done: (error?: Error) => void) => void;

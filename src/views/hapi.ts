@@ -33,7 +33,7 @@ export type { HapiPlugin, HapiRequest } from './hapi/lifecycle.ts';
 export { type CompileOptions, type NunjucksEnvironment, type ViewEngine, viewEngine } from './hapi/view-engine.ts';
 export { type CookieName, DEFAULT_COOKIES } from './http/session-cookies.ts';
 export { surrogateKeys } from './http/surrogate.ts';
-export type { CachedStatus, SurrogateHeader, ViewOptions } from './options.ts';
+export type { CachedStatus, CacheHeader, SurrogateHeader, ViewOptions } from './options.ts';
 export type { ViewReport } from './serve-view.ts';
 
 /**

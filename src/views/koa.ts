@@ -15,7 +15,7 @@ export type { FreshOptions } from './fresh.ts';
 export { type CookieName, DEFAULT_COOKIES } from './http/session-cookies.ts';
 export { surrogateKeys } from './http/surrogate.ts';
 export type { KoaContext } from './koa/context.ts';
-export type { CachedStatus, SurrogateHeader, ViewOptions } from './options.ts';
+export type { CachedStatus, CacheHeader, SurrogateHeader, ViewOptions } from './options.ts';
 export type { ViewReport } from './serve-view.ts';
 
 /**

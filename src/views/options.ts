@@ -1,6 +1,7 @@
 import { isStaleValue, STALE_VALUES, staleMilliseconds, ttlMilliseconds } from '../render/lifetime.ts';
 import { badOption, checkNames } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
+import { CACHE_HEADERS, type CacheHeader } from './http/cache-headers.ts';
 import { type CookieName, DEFAULT_COOKIES, type IsSession, identifies } from './http/session-cookies.ts';
 import { CACHED_STATUSES } from './http/sound-view.ts';
 import { countingReads } from './reads/read-names.ts';
@@ -8,6 +9,8 @@ import { type SweeperLike, type Views, viewsOf } from './views.ts';
 
 /** A header that lists for a CDN the names a page depends on. */
 export type SurrogateHeader = 'Surrogate-Key' | 'Cache-Tag' | 'xkey';
+
+export type { CacheHeader } from './http/cache-headers.ts';
 
 /** Statuses that may be cached. */
 export type CachedStatus = (typeof CACHED_STATUSES)[number];
@@ -102,7 +105,15 @@ export interface ViewOptions<R = unknown, S = unknown> {
    * in Location. Default `true`.
    */
   readonly invalidateOnWrite?: boolean;
-  /** Whether X-Cache gives reasons. Default: true unless NODE_ENV is "production". */
+  /**
+   * Headers that tell in the words of standards what X-Cache tells: Cache-Status (RFC 9211), and Server-Timing, which browsers show
+   * beside their own timings. They are added last, behind what other caches have said, and are in no stored view. Default: none.
+   *
+   * @example
+   * headers: ['Cache-Status', 'Server-Timing']
+   */
+  readonly headers?: readonly CacheHeader[];
+  /** Whether X-Cache, and `headers`, give reasons. Default: true unless NODE_ENV is "production". */
   readonly debug?: boolean;
 }
 
@@ -131,6 +142,7 @@ export interface ViewSettings {
   readonly cacheControl: string | undefined;
   readonly surrogate: { readonly header: SurrogateHeader; readonly maxBytes: number } | undefined;
   readonly invalidateOnWrite: boolean;
+  readonly headers: readonly CacheHeader[];
   readonly debug: boolean;
 }
 
@@ -177,6 +189,10 @@ const CHECKS: { readonly [K in keyof ViewOptions]-?: readonly [Check, expected: 
   ],
   surrogate: [isSurrogate, '"Surrogate-Key", "Cache-Tag", "xkey" or { header, maxBytes }'],
   invalidateOnWrite: [isBoolean, 'true or false'],
+  headers: [
+    (value) => Array.isArray(value) && value.every((one) => (CACHE_HEADERS as readonly unknown[]).includes(one)),
+    `a list of ${CACHE_HEADERS.join(', ')}`,
+  ],
   debug: [isBoolean, 'true or false'],
 };
 
@@ -220,6 +236,7 @@ export function checkViewOptions<R, S>(given: ViewOptions<R, S>, where = 'cacheV
     cacheControl: given.cacheControl === false ? undefined : (given.cacheControl ?? 'no-cache'),
     surrogate: surrogate && { maxBytes: DEFAULT_SURROGATE_BYTES, ...surrogate },
     invalidateOnWrite: given.invalidateOnWrite ?? true,
+    headers: [...new Set(given.headers)],
     debug: given.debug ?? process.env.NODE_ENV !== 'production',
   });
 }

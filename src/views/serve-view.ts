@@ -8,6 +8,7 @@ import { askVisitor } from './holes/ask-visitor.ts';
 import { commonNames } from './holes/common-names.ts';
 import { textsByName } from './holes/page-holes.ts';
 import { addressOf } from './http/address.ts';
+import { type Forward, type Told, tellOfCache, withoutTimings } from './http/cache-headers.ts';
 import { tagCodings } from './http/conditional.ts';
 import type { Exchange } from './http/exchange.ts';
 import { filledView } from './http/filled-view.ts';
@@ -203,7 +204,7 @@ async function answer(
   const asked = skipReason(exchange, settings);
   const skipped = asked instanceof Promise ? await asked : asked;
   if (skipped !== undefined) return skipped;
-  if (!views.isEnabled) return 'disabled';
+  if (!views.isEnabled || (views.engine.inspector?.without ?? 'nothing') !== 'nothing') return 'disabled';
   const address = addressOf(exchange, settings);
   if (address === undefined) return 'target';
   const { now, maxDataAge } = views.engine.settings;
@@ -277,11 +278,14 @@ async function answer(
     const { isOutage } = served;
     const reason = isOutage ? 'outage' : slot.isStale ? 'stale' : undefined;
     const control = { before: exchange.headers()['cache-control'], ours: settings.cacheControl };
-    const reply = replyWith(served.view, incoming, now(), control, isOutage);
+    const made = replyWith(served.view, incoming, now(), control, isOutage);
+    const reply = { ...made, headers: withoutTimings(made.headers, settings.headers) };
     if (isOutage) answerFor(exchange.response, OUTAGE_HIT);
     if (replaced === undefined && visitor === undefined) answerFor(exchange.response);
     else markPersonal(exchange.response);
     const lookup = performance.now() - started;
+    const { expires } = slot;
+    tell(exchange, settings, () => ({ outcome: 'hit', reason, expires, lookup }));
     views.engine.viewed({
       route: routeOf(exchange, settings),
       outcome: 'hit',
@@ -310,7 +314,24 @@ async function answer(
   // What the handler reads is asked for all the same: caches on the way are told.
   if (own.uncached !== undefined) run.refuse('unknown token');
   run.making = making;
+  const forward = own.uncached === undefined ? slot.forward : 'miss';
+  tell(exchange, settings, () => ({ ...run.told, outcome: 'miss', forward, lookup, handler: run.cost }));
   return run;
+}
+
+/** Adds the headers of the option `headers` to the answer. */
+function tell(
+  { response }: Exchange,
+  { headers, debug, views }: ViewSettings,
+  told: () => Omit<Told, 'detail'> & { readonly reason: string | undefined },
+): void {
+  if (headers.length === 0) return;
+  const { now } = views.engine.settings;
+  const shown = (): Told => {
+    const { reason, ...others } = told();
+    return debug ? { ...others, detail: reason } : others;
+  };
+  answerFor(response, tellOfCache(headers, now, shown));
 }
 
 /** Whether the answer to a request may be kept for others, as far as the request tells. */
@@ -343,6 +364,8 @@ function note(exchange: Exchange, settings: ViewSettings, reason: Passed): void 
   const visit = new Visit(exchange, settings.isSession);
   if (PERSONAL.has(reason) || settings.replace !== undefined || settings.holes !== undefined) visit.mark();
   answerFor(response, visit);
+  const forward: Forward = reason === 'method' ? 'method' : 'bypass';
+  tell(exchange, settings, () => ({ outcome: 'skip', forward, reason }));
   // Nobody looks at what the handler reads.
   if (reason === 'target') answerFor(response, NOT_SHARED);
   report(exchange, settings, 'skip', reason);

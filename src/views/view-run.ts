@@ -68,6 +68,8 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
   /** What the client says about the answer that it has, whatever the handler sees of it. */
   readonly #validators: Validators;
   readonly #started = performance.now();
+  /** Whether the answer is stored and why not, as far as was known when its head was sent. */
+  told: { readonly isStored: boolean; readonly reason: string | undefined } = { isStored: false, reason: undefined };
   /** When the handler began, in milliseconds since 1970. */
   readonly #began: number;
   /** When the view ends by its own ttl. */
@@ -302,7 +304,9 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
     if (reason !== undefined) this.refuse(reason);
     // Others would get nothing before the last piece of it.
     if (body === undefined) this.#release('free');
-    response.setHeader('X-Cache', debug && reason !== undefined ? `miss (${reason}${this.#detail(reason)})` : 'miss');
+    const why = reason === undefined ? undefined : `${reason}${this.#detail(reason)}`;
+    this.told = { isStored: why === undefined && body !== undefined, reason: why };
+    response.setHeader('X-Cache', debug && why !== undefined ? `miss (${why})` : 'miss');
     if (reason !== undefined) return;
     this.#head.addControl(headers['cache-control'], cacheControl);
     response.setHeader('Accept-Ranges', 'none');

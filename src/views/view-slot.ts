@@ -13,6 +13,7 @@ import type { Engine } from '../render/engine.ts';
 import type { Early } from '../render/making/early.ts';
 import type { UncachedReason } from '../reporting/report.ts';
 import { digest } from '../util/digest.ts';
+import type { Forward } from './http/cache-headers.ts';
 import { isSmall } from './http/sound-view.ts';
 import { type AddressRecord, type StoredView, viewOf, writeRecord, writeView } from './http/stored-view.ts';
 import type { ReadName } from './reads/read-names.ts';
@@ -61,8 +62,10 @@ export class ViewSlot {
   readonly #request: RequestValues;
   /** Names that the view depends on and that have no token, each with the token of its guard. */
   readonly #guards = new Map<string, Token>();
-  /** Milliseconds that the view took which was found. */
-  cost = 0;
+  /** What was found last that may be served. */
+  #entry: Entry | undefined;
+  /** Whether something was found that may not be served any more. */
+  #hasOutdated = false;
   /** Whether what was found may be served only because the store cannot be asked: the option `outage`. */
   isOutage = false;
   /** Whether what was found has expired, and may be served only while another request makes it anew. */
@@ -105,6 +108,22 @@ export class ViewSlot {
     this.#request = view.request;
     // What another has just made is served.
     this.#early = handed.size > 0 ? undefined : view.early;
+  }
+
+  /** Milliseconds that the view took which was found. */
+  get cost(): number {
+    return (this.#entry?.microseconds ?? 0) / 1_000;
+  }
+
+  /** When the view ends that was found: milliseconds since 1970, infinite if it does not end by time. */
+  get expires(): number {
+    return this.#entry?.expires ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** Why nothing was found: a view has ended, there are views of the address for other requests, or there are none. */
+  get forward(): Forward {
+    if (this.#hasOutdated) return 'stale';
+    return this.#record.reads.length > 0 ? 'vary-miss' : 'uri-miss';
   }
 
   /**
@@ -172,7 +191,7 @@ export class ViewSlot {
     const verdicts = entries.map((entry) => this.#engine.entries.judge(entry, this.#reader));
     if (verdicts.includes('invalid') || (!verdicts.includes('outage') && this.#isEarly(entries.at(-1))))
       return undefined;
-    this.cost = costOf(entries.at(-1));
+    this.#entry = entries.at(-1);
     const isValid = verdicts.every((verdict) => verdict === 'valid');
     const isKnown = isValid && entries.every(({ templates }) => templates.length === 0);
     return isKnown ? found : this.#judgedLater(entries, found);
@@ -255,7 +274,7 @@ export class ViewSlot {
       const isValid = (await this.#judge(entry)) === 'valid';
       if (!isValid && (await this.#judge(entry, () => entries.judgeStale(entry, this.#reader))) !== 'valid') continue;
       this.isStale ||= !isValid;
-      this.cost = costOf(entry);
+      this.#entry = entry;
       return viewOf(entry);
     }
     return undefined;
@@ -342,11 +361,18 @@ export class ViewSlot {
   async #read(found: Found): Promise<StoredView | AddressRecord | undefined> {
     const { entries } = this.#engine;
     const here = this.#here(found);
-    if (here !== undefined && (await this.#mayServeHere(here))) return this.#served(here, found);
+    if (here !== undefined) {
+      if (await this.#mayServeHere(here)) return this.#served(here, found);
+      this.#hasOutdated = true;
+    }
     if (!entries.areShared) return undefined;
     const stored = this.#stored(found);
     const entry = await this.#far(stored);
-    if (entry === undefined || (await this.#judge(entry)) !== 'valid' || this.#isEarly(entry)) return undefined;
+    if (entry === undefined) return undefined;
+    if ((await this.#judge(entry)) !== 'valid' || this.#isEarly(entry)) {
+      this.#hasOutdated = true;
+      return undefined;
+    }
     entries.keep({
       kept: NONE,
       found: new Map([[memoryKeyOf(this.#keys, textOf(found)), [{ entry, stored }]]]),
@@ -359,7 +385,7 @@ export class ViewSlot {
 
   #served(entry: Entry, found: Found): StoredView | AddressRecord | undefined {
     if (found.length === 0) this.#recordEnds = entry.expires;
-    this.cost = costOf(entry);
+    this.#entry = entry;
     return viewOf(entry);
   }
 
@@ -406,10 +432,6 @@ export class ViewSlot {
     const token = this.#reader.token(name);
     return token === PENDING || token === UNKNOWN ? '' : token;
   }
-}
-
-function costOf(entry: Entry | undefined): number {
-  return (entry?.microseconds ?? 0) / 1_000;
 }
 
 /** Returns what the keys have for the reads of a view. */

@@ -38,6 +38,7 @@ export class OrmSite {
     this.#hasStore = options.store !== undefined;
     this.sweeper = new CacheSweeper({
       now: () => this.now,
+      causes: true,
       onError: (error) => this.errors.push(error),
       onRender: (report) => {
         this.reports.push(report);

@@ -117,6 +117,8 @@ function writeSuite<Tx>({
   test('without a transaction: invalidated when it resolves', async () => {
     await write.run(undefined);
     await sweptAfterwards();
+    const [last] = orm.site.sweeper.recentBumps();
+    if (heard !== 'no') expect(last?.cause.by).toMatch(/^(Sequelize|TypeORM|Prisma|Knex) [a-zA-Z ]+$/);
   });
 
   if (write.standsAlone) return;

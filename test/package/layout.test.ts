@@ -15,7 +15,7 @@ const ROOMS: readonly (readonly string[])[] = [
   ['listeners', 'render'],
   ['template', 'views', 'invalidation'],
   ['sweeper'],
-  ['orm', 'http-api', 'testing', 'index'],
+  ['orm', 'http-api', 'metrics', 'testing', 'index', 'cli', 'panel'],
 ];
 
 const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'));
@@ -80,4 +80,14 @@ test('no files import each other in a circle', () => {
 test('the rooms are those that docs/architecture.md draws', () => {
   const drawn = readFileSync(new URL('../../docs/architecture.md', import.meta.url), 'utf8');
   for (const room of ROOMS.flat()) expect(drawn).toContain(`${room}`);
+});
+
+test('docs/architecture.svg draws the same rooms, in the same order', () => {
+  const drawn = readFileSync(new URL('../../docs/architecture.svg', import.meta.url), 'utf8');
+  const levels = new Map<number, string[]>();
+  for (const [, y, room = ''] of drawn.matchAll(/<text x="[^"]+" y="([^"]+)" class="room">([^<]+)</g)) {
+    levels.set(Number(y), [...(levels.get(Number(y)) ?? []), room].sort());
+  }
+  const fromTheGround = [...levels].sort(([a], [b]) => b - a).map(([, rooms]) => rooms);
+  expect(fromTheGround).toEqual(ROOMS.map((rooms) => [...rooms].sort()));
 });

@@ -45,8 +45,12 @@ describe('addresses', () => {
     ['cache', 'a text that is no address'],
     ['http://a', 'an address of http:'],
     ['redis://', 'an address of redis:'],
+    ['redis://:%zz@a', 'a user or password with a % that encodes nothing'],
+    ['redis://a/cache', 'an address whose path is not the number of a database'],
   ])('%j is refused, and told why', (given, got) => {
-    expect(failure(given).message).toBe(`RedisStore: expected "redis://host:port" or "rediss://host:port", got ${got}`);
+    expect(failure(given).message).toBe(
+      `RedisStore: expected "redis://host:port/0" or "rediss://user:password@host:port", got ${got}`,
+    );
   });
 
   test('no error shows a password', () => {

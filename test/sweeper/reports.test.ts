@@ -161,6 +161,7 @@ describe('stats()', () => {
       memory: { entries: 0, bytes: 0 },
       tokens: 0,
       writesDropped: 0,
+      bumped: 0,
       bumpsWaiting: 0,
       damaged: 0,
       making: { running: 0, waiting: 0, coalesced: 0 },

@@ -33,6 +33,8 @@ describe.each([
     [{ ttl: 1, sweeper, maxBytes: '1mb' }, /maxBytes: expected a whole number of bytes/],
     [{ ttl: 1, sweeper, cacheControl: 'x\r\ny' }, /cacheControl: expected/],
     [{ ttl: 1, sweeper, surrogate: 'X-Tags' }, /surrogate: expected/],
+    [{ ttl: 1, sweeper, headers: ['X-Cache'] }, /headers: expected a list of Cache-Status, Server-Timing/],
+    [{ ttl: 1, sweeper, headers: 'Cache-Status' }, /headers: expected a list/],
     [{ ttl: 1, sweeper, debug: 1 }, /debug: expected true or false/],
   ])('%j', (options, message) => {
     expect(made(options)).toThrow(

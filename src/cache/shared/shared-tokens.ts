@@ -227,15 +227,18 @@ export class SharedTokens {
    * @param names each once
    * @param records digests of the `using` attributes to record, by name
    * @param timeout milliseconds
+   * @param made called with the new tokens before they are sent
    */
   async bump(
     names: readonly string[],
     records: ReadonlyMap<string, string>,
     timeout: number,
+    made?: (tokens: readonly Token[]) => void,
   ): Promise<readonly string[]> {
     for (const name of names) this.#bumping.add(name);
-    const made = this.#mint(names, records);
-    const writing = this.#write(names, made, timeout);
+    const tokens = this.#mint(names, records);
+    made?.(tokens);
+    const writing = this.#write(names, tokens, timeout);
     this.#bumps.add(writing);
     const acknowledged = await writing;
     this.#bumps.delete(writing);

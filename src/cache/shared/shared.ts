@@ -1,10 +1,12 @@
 import { CacheSweeperError } from '../../errors.ts';
 import type { Kind, Store } from '../../stores/store.ts';
+import type { Background } from '../../util/background.ts';
 import { shownNames } from '../../util/shown.ts';
 import { Sealer } from '../seal.ts';
 import { Leases } from './leases.ts';
 import { Packing } from './packing.ts';
 import { SafeStore } from './safe-store.ts';
+import { SharedCauses } from './shared-causes.ts';
 import { SharedEntries } from './shared-entries.ts';
 import { SharedTokens } from './shared-tokens.ts';
 
@@ -14,6 +16,8 @@ export class Shared {
   readonly entries: SharedEntries;
   /** Undefined where pages do not wait for each other. */
   readonly leases: Leases | undefined;
+  /** Undefined where causes are not kept. */
+  readonly causes: SharedCauses | undefined;
   readonly #store: Store;
   readonly #safe: SafeStore;
   readonly #onError: (error: unknown) => void;
@@ -30,9 +34,11 @@ export class Shared {
       readonly outage: number;
       readonly timeout: number;
       readonly wait: number;
+      readonly causes: boolean;
     },
     onError: (error: unknown) => void,
     delivered: (names: readonly string[]) => void,
+    background: Background,
   ) {
     this.#store = store;
     this.#onError = onError;
@@ -46,6 +52,7 @@ export class Shared {
       onDamaged,
     );
     this.leases = settings.wait > 0 ? new Leases(this.#safe, sealer, settings) : undefined;
+    this.causes = settings.causes ? new SharedCauses(this.#safe, sealer, settings, background) : undefined;
     store.onError?.(onError);
   }
 

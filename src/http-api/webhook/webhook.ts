@@ -124,12 +124,14 @@ export class Webhook {
       const models = await this.#settings.models(payload as never, request);
       const list: readonly unknown[] = models === undefined || models === null ? [] : [models].flat();
       const transaction = this.#sweeper.beginTransaction({ strict: true });
-      for (const url of list.filter((model) => model instanceof URL)) {
-        if (parsedUrl(url) === undefined)
-          throw badOption('models of webhook()', 'urls of HTTP', describe(url.protocol));
-        transaction.collect({ names: new ResourceNames(url).written, conditional: new Map() });
-      }
-      transaction.invalidateCacheFor(list.filter((model) => !(model instanceof URL)));
+      transaction.because('webhook', () => {
+        for (const url of list.filter((model) => model instanceof URL)) {
+          if (parsedUrl(url) === undefined)
+            throw badOption('models of webhook()', 'urls of HTTP', describe(url.protocol));
+          transaction.collect({ names: new ResourceNames(url).written, conditional: new Map() });
+        }
+        transaction.invalidateCacheFor(list.filter((model) => !(model instanceof URL)));
+      });
       await transaction.commit();
     } catch (error) {
       this.#loading.report(error);

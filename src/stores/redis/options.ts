@@ -56,9 +56,24 @@ export function checkRedisOptions(given: RedisOptions | undefined): RedisSetting
  */
 export function checkUrl(given: string): string {
   const url = URL.canParse(given) ? new URL(given) : undefined;
-  if (url !== undefined && (url.protocol === 'redis:' || url.protocol === 'rediss:') && url.hostname !== '')
-    return given;
-  const got =
-    given === '' ? 'an empty text' : url === undefined ? 'a text that is no address' : `an address of ${url.protocol}`;
-  throw badOption('RedisStore', '"redis://host:port" or "rediss://host:port"', got);
+  const got = given === '' ? 'an empty text' : url === undefined ? 'a text that is no address' : wrongIn(url);
+  if (got === undefined) return given;
+  throw badOption('RedisStore', '"redis://host:port/0" or "rediss://user:password@host:port"', got);
+}
+
+/** Says what is wrong with an address. The clients say it at the first use only, or take it for something else. */
+function wrongIn({ protocol, hostname, username, password, pathname }: URL): string | undefined {
+  if (!['redis:', 'rediss:'].includes(protocol) || hostname === '') return `an address of ${protocol}`;
+  if (!isDecodable(username) || !isDecodable(password)) return 'a user or password with a % that encodes nothing';
+  if (!/^\/?\d*$/.test(pathname)) return 'an address whose path is not the number of a database';
+  return undefined;
+}
+
+function isDecodable(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
 }

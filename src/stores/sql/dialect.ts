@@ -1,9 +1,16 @@
+import type { Kind } from '../store.ts';
+import type { KeptRows } from './kept-rows.ts';
+
 /** One row of a result. Names of columns are single lower-case words, so that a site's `postProcessResponse` leaves them alone. */
 export type Row = Readonly<Record<string, unknown>>;
 
 /** A connection of the pool, with no transaction open: each statement is committed by itself. */
 export interface SqlConnection {
   query(sql: string, bindings?: readonly unknown[]): Promise<readonly Row[]>;
+  /**
+   * Returns rows of a table of its main file that it has read before and that are still so; undefined for a database that does not tell.
+   */
+  kept?(table: string): Promise<KeptRows>;
 }
 
 /** A row to be written. `life` is in milliseconds. */
@@ -41,7 +48,8 @@ export const FIRST = 'WHERE size > 0 ORDER BY expires';
 export interface Dialect {
   /** Statements that make the table, for who may do so. They do no harm when it is there. */
   readonly schema: readonly string[];
-  read(connection: SqlConnection, keys: readonly string[]): Promise<SqlRead>;
+  /** @param kind of what is read: tokens are many and small */
+  read(connection: SqlConnection, keys: readonly string[], kind: Kind): Promise<SqlRead>;
   /** Returns the keys of what was written. */
   write(connection: SqlConnection, write: SqlWrite): Promise<ReadonlySet<string>>;
   /** The database's time, in milliseconds since 1970. Throws if the table cannot be used. */

@@ -116,7 +116,7 @@ export class SqlStore implements Store {
       keys.map((key) => storedKey(kind, key)),
       () => 0,
     );
-    const answers = await Promise.all(parts.map((part) => this.#read(part, until)));
+    const answers = await Promise.all(parts.map((part) => this.#read(kind, part, until)));
     return parts.flatMap((part, i) => part.map((key) => lookupOf(key, answers[i])));
   }
 
@@ -166,10 +166,10 @@ export class SqlStore implements Store {
     return this.#gate.run({ run, nothing: false, until, isVital: true, rows: 0, bytes: 0 });
   }
 
-  #read(keys: readonly string[], until: number): Promise<ReadonlyMap<string, Uint8Array> | undefined> {
+  #read(kind: Kind, keys: readonly string[], until: number): Promise<ReadonlyMap<string, Uint8Array> | undefined> {
     const run = async (connection: SqlConnection) => {
       const sent = performance.now();
-      const { values, now } = await this.#dialect.read(connection, keys);
+      const { values, now } = await this.#dialect.read(connection, keys, kind);
       this.#clock.observe(now, sent, performance.now());
       return values;
     };

@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
+import type { Kind } from '../store.ts';
 import { codeOf, type Dialect, FIRST, quoted, type SqlConnection, type SqlRead, type SqlWrite } from './dialect.ts';
+import type { KeptRows } from './kept-rows.ts';
 import { sizes } from './sizes.ts';
 
 /** Milliseconds since 1970, by the clock of this machine. SQLite reads it when the statement has the lock, and not before. */
@@ -9,11 +11,13 @@ const CLOCK = "((julianday('now') - 2440587.5) * 86400000.0)";
 export class SqliteDialect implements Dialect {
   readonly schema: readonly string[];
   readonly #table: string;
+  readonly #isMain: boolean;
   readonly #epoch = bootNumber();
 
   constructor(name: string) {
     this.#table = quoted(name, '"');
-    const [schema, base] = name.includes('.') ? name.split('.') : ['main', name];
+    const [schema, base] = name.includes('.') ? (name.split('.') as [string, string]) : ['main', name];
+    this.#isMain = schema === 'main';
     this.schema = [
       // Readers go on while another process writes. The file remembers it.
       'PRAGMA journal_mode = WAL',
@@ -22,16 +26,39 @@ export class SqliteDialect implements Dialect {
     ];
   }
 
-  async read(connection: SqlConnection, keys: readonly string[]): Promise<SqlRead> {
+  async read(connection: SqlConnection, keys: readonly string[], kind: Kind): Promise<SqlRead> {
     const now = Date.now();
+    // Each page reads tokens, mostly the same ones, and they are small.
+    const kept = this.#isMain && kind === 'token' ? await connection.kept?.(this.#table) : undefined;
+    const values = new Map<string, Uint8Array>();
+    const others: string[] = [];
+    for (const key of keys) {
+      const value = kept?.get(key, now);
+      if (value === undefined) others.push(key);
+      else values.set(key, value);
+    }
+    if (others.length > 0) await this.#select(connection, others, now, kept, values);
+    return { values, now };
+  }
+
+  async #select(
+    connection: SqlConnection,
+    keys: readonly string[],
+    now: number,
+    kept: KeptRows | undefined,
+    into: Map<string, Uint8Array>,
+  ): Promise<void> {
     // One text for any number of keys, so that it is prepared once.
     const rows = await connection.query(
-      `SELECT k, value FROM ${this.#table} WHERE k IN (SELECT value FROM json_each(?)) AND expires > ? AND epoch = ?`,
+      `SELECT k, value, expires FROM ${this.#table} WHERE k IN (SELECT value FROM json_each(?)) AND expires > ? AND epoch = ?`,
       [JSON.stringify(keys), now, this.#epoch],
     );
-    const values = new Map<string, Uint8Array>();
-    for (const { k, value } of rows) values.set(k as string, bytesOf(value));
-    return { values, now };
+    for (const row of rows) {
+      const key = row.k as string;
+      const value = bytesOf(row.value);
+      into.set(key, value);
+      kept?.add(key, { value, expires: Number(row.expires) });
+    }
   }
 
   async write(connection: SqlConnection, { items, isAdd, deadline }: SqlWrite): Promise<ReadonlySet<string>> {

@@ -2,6 +2,7 @@ import type { PrivateNames } from '../../reads/private-names.ts';
 import { digest } from '../../util/digest.ts';
 import { lru } from '../../util/lru.ts';
 import type { Environment, Lexer, Node, ParserClass } from '../nunjucks.ts';
+import type { WrittenTag } from './arguments.ts';
 import { newFacts, type TemplateFacts } from './facts.ts';
 import { preprocessed, withoutFactsTag } from './facts-text.ts';
 import { definitionsForHoles, findHoles, type HoleAnalysis, namesDefinedBy } from './holes.ts';
@@ -24,6 +25,8 @@ export interface TemplateAnalysis {
 }
 
 export interface FragmentAnalysis {
+  /** The tag. */
+  readonly written: WrittenTag;
   /** Names and templates that the body uses. */
   readonly uses: Uses;
   /** Name of the block around the tag. */
@@ -130,10 +133,23 @@ export class Analyst {
     }
   }
 
-  #analyse(source: string): TemplateAnalysis {
+  /**
+   * Like {@link source}, but not cached, with the syntax tree and with all names that are used, where compiled code
+   * has the private ones only.
+   */
+  examine(source: string): { readonly root: Node; readonly analysis: TemplateAnalysis } {
     const root = this.#parse(source, true);
+    return { root, analysis: this.#analyseTree(source, root, () => true) };
+  }
+
+  #analyse(source: string): TemplateAnalysis {
+    // The others are not checked when a page runs.
     const isPrivate = ({ path }: NameUse) => this.#privateNames.privateLength(path) !== undefined;
-    return analyseTree(root, digest(withoutFactsTag(source, this.#env.opts)), this.#env.asyncFilters, isPrivate);
+    return this.#analyseTree(source, this.#parse(source, true), isPrivate);
+  }
+
+  #analyseTree(source: string, root: Node, isKept: (use: NameUse) => boolean): TemplateAnalysis {
+    return analyseTree(root, digest(withoutFactsTag(source, this.#env.opts)), this.#env.asyncFilters, isKept);
   }
 
   /** @param analysing whether tags return their bodies and compile nothing */
@@ -163,15 +179,14 @@ function analyseTree(
   root: Node,
   sourceDigest: string,
   asyncFilters: readonly string[],
-  isPrivate: (use: NameUse) => boolean,
+  isKept: (use: NameUse) => boolean,
 ): TemplateAnalysis {
   const finder = new UsesFinder(root, asyncFilters);
   const references = new Set<string>();
   const blocks: Record<string, Uses> = {};
-  // Keep only private names; the others are not checked later.
   const uses = (piece: Node, block?: string): Uses => {
     const found = finder.of(piece, block);
-    return { ...found, names: found.names.filter(isPrivate) };
+    return { ...found, names: found.names.filter(isKept) };
   };
   for (const node of descendants(root)) {
     if (REFERENCES.has(node.typename)) {
@@ -188,10 +203,11 @@ function analyseTree(
   }
   const behind = new Behind(root);
   const fragments: FragmentAnalysis[] = [];
-  for (const { ordinal, body, block, variables, region } of findFragments(root)) {
+  for (const { ordinal, written, body, block, variables, region } of findFragments(root)) {
     const mentioned = new Set(symbolsIn(body));
     const read = new Set(symbolsOutsideOfHoles(body));
     fragments[ordinal] = {
+      written,
       uses: uses(body, block),
       block,
       variables,

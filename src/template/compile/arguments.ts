@@ -1,12 +1,40 @@
 import type { Lexer, Node, Parser, ParserClass, Token, TokenSource } from '../nunjucks.ts';
 import { OperandSplitter, shown } from './operand-splitter.ts';
 import { childNodes, isNode } from './syntax.ts';
-import { failAt } from './template-error.ts';
+import { failAt, type Position, positionOf } from './template-error.ts';
 
 /** The arguments of a tag, as parsed. */
 export interface TagArguments {
+  /** The first token of each argument, in the order of the text. */
+  readonly begins: readonly Token[];
   readonly operands: readonly Node[];
   readonly keywords: ReadonlyMap<string, Node>;
+}
+
+/** A tag as it is written in its template. */
+export interface WrittenTag {
+  readonly at: Position;
+  /** Its name and arguments, without the brackets around them. */
+  readonly text: string;
+  /** The text of each argument. */
+  readonly texts: readonly string[];
+  readonly args: TagArguments;
+}
+
+/** Returns the tag whose arguments were just read, up to the end of the tag. */
+export function writtenTag(parser: Parser, tag: Token, args: TagArguments): WrittenTag {
+  const source = parser.tokens.str;
+  const next = parser.peekToken();
+  const end = next === null ? source.length : offsetOf(source, next);
+  const begins = [...args.begins.map((token) => offsetOf(source, token)), end];
+  const texts = args.begins.map((_, i) => source.slice(begins[i], begins[i + 1]).replace(/[\s,]+$/, ''));
+  return { at: positionOf(tag), text: source.slice(offsetOf(source, tag), end).trim(), texts, args };
+}
+
+function offsetOf(source: string, { lineno, colno }: Token): number {
+  let start = 0;
+  for (let line = 0; line < lineno; line++) start = source.indexOf('\n', start) + 1;
+  return start + colno;
 }
 
 /**
@@ -19,11 +47,13 @@ export interface TagArguments {
  * @throws CacheSweeperError CACHESWEEPER_BAD_TAG, with its place in the template, for anything ambiguous
  */
 export function parseArguments(parser: Parser, lexer: Lexer, tag: Token, allowed: readonly string[]): TagArguments {
+  const begins: Token[] = [];
   const operands: Node[] = [];
   const keywords = new Map<string, Node>();
   const known = allowed.map((word) => `${word}=`).join(', ');
   for (const { keyword, tokens } of new OperandSplitter(parser, lexer, tag, known).split()) {
     const node = parseOperand(parser, lexer, tokens);
+    begins.push(keyword ?? (tokens[0] as Token));
     if (keyword === undefined) {
       if (keywords.size > 0)
         failAt(tokens[0] ?? tag, `an operand stands behind ${[...keywords.keys()].at(-1)}=: put operands first`);
@@ -35,7 +65,7 @@ export function parseArguments(parser: Parser, lexer: Lexer, tag: Token, allowed
     if (keywords.has(name)) failAt(keyword, `the keyword ${name}= is given twice`);
     keywords.set(name, node);
   }
-  return { operands, keywords };
+  return { begins, operands, keywords };
 }
 
 /**

@@ -16,10 +16,10 @@ export interface Placed<T> {
 
 /** Result of following a body through all templates that it includes. */
 export interface BodyReading {
-  /** The first name that the body may not read. */
-  readonly leak: Placed<NameUse> | undefined;
-  /** The first call that changes something outside of the body. */
-  readonly change: Placed<NameUse> | undefined;
+  /** Names that the body may not read. */
+  readonly leaks: readonly Placed<NameUse>[];
+  /** Calls that change something outside of the body. */
+  readonly changes: readonly Placed<NameUse>[];
   /** Position of something asynchronous in it. */
   readonly asynchronous: Placed<Position> | undefined;
   /**
@@ -40,12 +40,12 @@ export function readBody(
   from: string | undefined,
   isLeak: (path: readonly string[]) => boolean,
   isChange: (path: readonly string[]) => boolean,
-  find: Find,
+  findTemplate: Find,
 ): BodyReading {
   const seen = new Set<string>();
   let hasUnknownSuper = uses.hasUnknownSuper === true;
-  let leak: BodyReading['leak'];
-  let change: BodyReading['change'];
+  const leaks: Placed<NameUse>[] = [];
+  const changes: Placed<NameUse>[] = [];
   let asynchronous: BodyReading['asynchronous'];
 
   const follow = (
@@ -56,19 +56,19 @@ export function readBody(
     isImported: boolean,
   ): void => {
     if (piece.asynchronous !== undefined) asynchronous ??= { use: piece.asynchronous, template };
-    const first = (names: readonly NameUse[], isMeant: (path: readonly string[]) => boolean) => {
-      // A template imported without context cannot see the page's variables.
-      const use = isImported ? undefined : names.find((one) => !bound.has(one.path[0] as string) && isMeant(one.path));
-      return use === undefined ? undefined : { use, template };
-    };
-    leak ??= first(piece.names, isLeak);
-    change ??= first(piece.changes, isChange);
+    const find = (names: readonly NameUse[], isMeant: (path: readonly string[]) => boolean) =>
+      names.filter(({ path }) => !bound.has(path[0] as string) && isMeant(path)).map((use) => ({ use, template }));
+    // A template imported without context cannot see the page's variables.
+    if (!isImported) {
+      leaks.push(...find(piece.names, isLeak));
+      changes.push(...find(piece.changes, isChange));
+    }
     for (const use of piece.templates) {
       const inner = new Set([...bound, ...use.bound]);
       const key = JSON.stringify([path, use.template, use.block, isImported || use.isImported, [...inner].sort()]);
       if (seen.has(key)) continue;
       seen.add(key);
-      const found = find(use.template, path);
+      const found = findTemplate(use.template, path);
       if (found === 'missing') continue;
       const block = found === 'unknown' || use.block === undefined ? undefined : blockOf(found.facts, use.block);
       if (use.block !== undefined && (found === 'unknown' || block?.block !== undefined)) hasUnknownSuper = true;
@@ -78,7 +78,7 @@ export function readBody(
     }
   };
   follow(uses, from, new Set(), undefined, false);
-  return { leak, change, asynchronous, hasUnknownSuper };
+  return { leaks, changes, asynchronous, hasUnknownSuper };
 }
 
 function blockOf({ blocks }: TemplateFacts, name: string): Uses | undefined {

@@ -44,7 +44,7 @@ export function isCovered(path: Path, privateLength: number, { models, allowed }
 }
 
 /** Returns the paths in the tag's model argument; `[user, article.author]` contains two. */
-function modelPaths(model: Node): Path[] {
+export function modelPaths(model: Node): Path[] {
   const parts = model.typename === 'Array' ? (model.children as readonly Node[]) : [model];
   return parts.map(exactPath).filter((path) => path !== undefined);
 }

@@ -1,7 +1,7 @@
 import type { PrivateNames } from '../../reads/private-names.ts';
-import type { Node, Token } from '../nunjucks.ts';
+import type { Node } from '../nunjucks.ts';
 import { childNodes } from './syntax.ts';
-import { failAt, positionOf, templateError } from './template-error.ts';
+import { type Position, type Refuse, templateError } from './template-error.ts';
 
 /** A name, then members: `.title`, `[*]` for each element of a list, `[0]`, `["a name"]`. */
 const STEP = /^(?:(?:^|\.)([^\s.[\]()"']+)|\[(\*|\d+)\]|\[("(?:[^"\\]|\\.)*")\])/;
@@ -19,32 +19,38 @@ function stepsOf(text: string): string[] | undefined {
   return steps.length === 0 ? undefined : steps;
 }
 
-/**
- * Returns the paths of `except="now"` or `except=["now", "page.now"]`.
- *
- * @throws CacheSweeperError CACHESWEEPER_BAD_TAG when one is no path; CACHESWEEPER_PRIVATE_NAME when it names private
- * values
- */
-export function exceptPaths(node: Node | undefined, tag: Token, privateNames: PrivateNames): string[][] {
+/** Returns the paths of `except="now"` or `except=["now", "page.now"]`, without those that are refused. */
+export function exceptPaths(
+  node: Node | undefined,
+  tag: Position,
+  privateNames: PrivateNames,
+  refuse: Refuse,
+): readonly (readonly string[])[] {
   if (node === undefined) return [];
   const parts = node.typename === 'Array' ? childNodes(node) : [node];
-  return parts.map(({ typename, value }) => {
+  return parts.flatMap(({ typename, value }) => {
     const path = typename === 'Literal' && typeof value === 'string' ? stepsOf(value) : undefined;
     if (path === undefined) {
       const got = typename === 'Literal' ? JSON.stringify(value) : 'something that is computed';
-      return failAt(
-        tag,
-        `except= expected a path of a variable as text, such as "now" or "page.now", or a list of such, got ${got}`,
+      refuse(
+        templateError(
+          'CACHESWEEPER_BAD_TAG',
+          `except= expected a path of a variable as text, such as "now" or "page.now", or a list of such, got ${got}`,
+          tag,
+        ),
       );
+      return [];
     }
-    if (privateNames.privateLength(path) !== undefined || privateNames.mayHold(path)) {
-      throw templateError(
+    const holdsPrivate = privateNames.mayHold(path);
+    if (privateNames.privateLength(path) === undefined && !holdsPrivate) return [path];
+    refuse(
+      templateError(
         'CACHESWEEPER_PRIVATE_NAME',
-        `except= names ${value}, which ${privateNames.mayHold(path) ? 'holds' : 'is'} the visitor's own: all visitors would ` +
+        `except= names ${value}, which ${holdsPrivate ? 'holds' : 'is'} the visitor's own: all visitors would ` +
           'get the html of the first; leave it out, or move what reads it out of the fragment',
-        positionOf(tag),
-      );
-    }
-    return path;
+        tag,
+      ),
+    );
+    return [];
   });
 }

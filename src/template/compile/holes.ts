@@ -5,6 +5,8 @@ import { literalTemplate, type UsesFinder } from './uses.ts';
 
 /** What is found about a hole, `{% uncached %}`, when its template is compiled. */
 export interface HoleAnalysis {
+  /** The place of the tag. */
+  readonly at: Position;
   /** Names around it that are JavaScript variables, and that its content mentions. */
   readonly handed: readonly string[];
   /** A name that its content reads and that the body of the fragment around binds: a hit does not run that body. */
@@ -43,6 +45,7 @@ function analyse(node: Node, { variables, bound }: Around, finder: UsesFinder): 
     { what: 'super' as const, at: superIn(content) },
   ].find(({ at }) => at !== undefined);
   return {
+    at: node.at as Position,
     handed: [...variables].filter((name) => mentioned.has(name)),
     boundInBody: inBody && { name: inBody.path[0] as string, at: inBody.at },
     impossible: impossible && { what: impossible.what, at: impossible.at as Position },

@@ -1,8 +1,9 @@
+import type { CacheSweeperError } from '../../errors.ts';
 import type { PrivateNames } from '../../reads/private-names.ts';
-import { type BodyReading, type Find, readBody } from './body-uses.ts';
+import { type Find, type Placed, readBody } from './body-uses.ts';
 import { type Allowed, isCovered } from './covered.ts';
-import { type Position, templateError } from './template-error.ts';
-import type { Uses } from './uses.ts';
+import { type Position, type Refuse, templateError } from './template-error.ts';
+import type { NameUse, Uses } from './uses.ts';
 
 /** Facts about a tag site that are found when its template is compiled and written into the compiled code. */
 export interface BakedTagSite extends Position, BodyFacts, Allowed {
@@ -46,7 +47,7 @@ export interface Rules {
  * Checks a body. Called when its template is compiled, as far as included templates can be loaded synchronously, and at
  * run time for each version of them.
  *
- * @throws CacheSweeperError CACHESWEEPER_BLOCK_IN_BODY, CACHESWEEPER_CALLER_IN_BODY, CACHESWEEPER_PRIVATE_NAME,
+ * @param refuse gets CACHESWEEPER_BLOCK_IN_BODY, CACHESWEEPER_CALLER_IN_BODY, CACHESWEEPER_PRIVATE_NAME,
  * CACHESWEEPER_UNSEEN, CACHESWEEPER_ASYNC_BODY
  */
 export function checkBody(
@@ -55,29 +56,36 @@ export function checkBody(
   position: Position,
   allowed: Allowed,
   { privateNames, isHelper, find }: Rules,
+  refuse: Refuse,
 ): BodyFacts {
   if (uses.block !== undefined) {
-    throw templateError(
-      'CACHESWEEPER_BLOCK_IN_BODY',
-      'a fragment cannot contain a {% block %}: another template may replace it, and all pages would share the html ' +
-        'of the first; put the fragment inside the block',
-      placed(uses.block, position),
+    refuse(
+      templateError(
+        'CACHESWEEPER_BLOCK_IN_BODY',
+        'a fragment cannot contain a {% block %}: another template may replace it, and all pages would share the html ' +
+          'of the first; put the fragment inside the block',
+        placed(uses.block, position),
+      ),
     );
   }
   if (uses.extends !== undefined) {
-    throw templateError(
-      'CACHESWEEPER_BLOCK_IN_BODY',
-      'a fragment cannot contain {% extends %}: a hit does not run it, so the page would lose its layout; put ' +
-        '{% extends %} in front of the fragment, and the fragment inside a block',
-      placed(uses.extends, position),
+    refuse(
+      templateError(
+        'CACHESWEEPER_BLOCK_IN_BODY',
+        'a fragment cannot contain {% extends %}: a hit does not run it, so the page would lose its layout; put ' +
+          '{% extends %} in front of the fragment, and the fragment inside a block',
+        placed(uses.extends, position),
+      ),
     );
   }
   if (uses.caller !== undefined) {
-    throw templateError(
-      'CACHESWEEPER_CALLER_IN_BODY',
-      'a fragment cannot contain caller(): every call would get the html of the first; put the fragment around the ' +
-        '{% call %}, or inside what is passed in',
-      placed(uses.caller, position),
+    refuse(
+      templateError(
+        'CACHESWEEPER_CALLER_IN_BODY',
+        'a fragment cannot contain caller(): every call would get the html of the first; put the fragment around the ' +
+          '{% call %}, or inside what is passed in',
+        placed(uses.caller, position),
+      ),
     );
   }
   const isLeak = (path: readonly string[]): boolean => {
@@ -85,13 +93,13 @@ export function checkBody(
     return length !== undefined && !isCovered(path, length, allowed);
   };
   const reading = readBody(uses, from, isLeak, ([root]) => !isHelper(root as string), find);
-  if (reading.leak !== undefined) throw leakError(reading.leak, position, privateNames);
-  if (reading.change !== undefined) throw changeError(reading.change, position);
-  if (reading.asynchronous !== undefined) throw asyncError(reading.asynchronous, position);
+  for (const leak of reading.leaks) refuse(leakError(leak, position, privateNames));
+  for (const change of reading.changes) refuse(changeError(change, position));
+  if (reading.asynchronous !== undefined) refuse(asyncError(reading.asynchronous, position));
   return { hasUnknownSuper: reading.hasUnknownSuper };
 }
 
-function asyncError({ use, template }: NonNullable<BodyReading['asynchronous']>, position: Position): Error {
+function asyncError({ use, template }: Placed<Position>, position: Position): CacheSweeperError {
   const where = template === undefined ? '' : ` (in ${template}${lineOf(use)})`;
   return templateError(
     'CACHESWEEPER_ASYNC_BODY',
@@ -101,7 +109,7 @@ function asyncError({ use, template }: NonNullable<BodyReading['asynchronous']>,
   );
 }
 
-function changeError({ use, template }: NonNullable<BodyReading['change']>, position: Position): Error {
+function changeError({ use, template }: Placed<NameUse>, position: Position): CacheSweeperError {
   const call = `${use.path.join('.')}()`;
   return templateError(
     'CACHESWEEPER_UNSEEN',
@@ -113,10 +121,10 @@ function changeError({ use, template }: NonNullable<BodyReading['change']>, posi
 }
 
 function leakError(
-  { use, template }: NonNullable<BodyReading['leak']>,
+  { use, template }: Placed<NameUse>,
   position: Position,
   privateNames: PrivateNames,
-): Error {
+): CacheSweeperError {
   const path = use.path.join('.');
   const found = privateNames.find(use.path);
   const value = use.path.slice(0, found?.length).join('.');
@@ -124,7 +132,7 @@ function leakError(
     'CACHESWEEPER_PRIVATE_NAME',
     `the body of this fragment uses ${path}${included(use, template)}, and neither an argument nor when= of its tag ` +
       `names it: it is the visitor's own, so each visitor would need a fragment; move it out of the fragment, add ` +
-      `${value}.id or ${path} to the arguments, or take "${found?.pattern}" off the option private`,
+      `${[...new Set([`${value}.id`, path])].join(' or ')} to the arguments, or take "${found?.pattern}" off the option private`,
     template === undefined ? placed(use.at, position) : position,
   );
 }

@@ -37,6 +37,16 @@ export function templateError(code: CacheSweeperErrorCode, message: string, posi
   return placeInTemplate(new CacheSweeperError(code, message), position);
 }
 
+/**
+ * Takes an error of a template. Compiling throws the first one, because a template with a fault is not rendered;
+ * `nunjucks-cachesweeper lint` collects them, and goes on.
+ */
+export type Refuse = (error: CacheSweeperError) => void;
+
+export const refuseAtOnce: Refuse = (error) => {
+  throw error;
+};
+
 /** @throws CacheSweeperError CACHESWEEPER_BAD_TAG, with the place of the token */
 export function failAt(token: { readonly lineno: number; readonly colno: number }, message: string): never {
   throw templateError('CACHESWEEPER_BAD_TAG', message, positionOf(token));

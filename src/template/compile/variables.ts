@@ -1,9 +1,11 @@
 import type { Node } from '../nunjucks.ts';
-import { boundNames, childNodes, HOLE, isNode, ORDINAL, scopeNames } from './syntax.ts';
+import type { WrittenTag } from './arguments.ts';
+import { boundNames, childNodes, HOLE, isNode, ORDINAL, scopeNames, WRITTEN } from './syntax.ts';
 
 /** A fragment tag and its surroundings. */
 export interface Around {
   readonly ordinal: number;
+  readonly written: WrittenTag;
   readonly body: Node;
   /** The nearest node around it with variables of its own: a block, a macro, or the template. */
   readonly region: Node;
@@ -94,7 +96,9 @@ function* walk(node: unknown, scope: CompiledScope, place: Enclosing): Generator
     case 'CallExtensionAsync': {
       const [body, ...others] = node.contentArgs as readonly unknown[];
       const ordinal = node[ORDINAL];
-      if (typeof ordinal === 'number' && isNode(body)) yield { ordinal, body, ...place, variables: scope.names() };
+      if (typeof ordinal === 'number' && isNode(body)) {
+        yield { ordinal, written: node[WRITTEN] as WrittenTag, body, ...place, variables: scope.names() };
+      }
       yield* walk(node.args, scope, place);
       // A hole is compiled as a block of its own.
       if (HOLE in node) return yield* walk(body, new CompiledScope(), { block: undefined, region: body as Node });

@@ -11,6 +11,7 @@ import { Analyst, type Toolkit } from '../compile/analysis.ts';
 import type { Find, Found } from '../compile/body-uses.ts';
 import { factsOf, type TemplateFacts } from '../compile/facts.ts';
 import { type BakedTagSite, checkBody, type Rules } from '../compile/tag-site.ts';
+import { refuseAtOnce } from '../compile/template-error.ts';
 import type { Context, ContextClass, Environment, Frame, RootFunction, Runtime, Template } from '../nunjucks.ts';
 import { asyncBody } from './async-body.ts';
 import { Helpers } from './helpers.ts';
@@ -315,7 +316,7 @@ export class TemplateEnvironment {
       const facts = this.factsOf(found);
       return facts === undefined ? 'unknown' : { facts, path: found.path };
     };
-    const facts = uses && checkBody(uses, template.path, baked, baked, this.rules(find));
+    const facts = uses && checkBody(uses, template.path, baked, baked, this.rules(find), refuseAtOnce);
     return { ...baked, ...facts, template: templateDigest.name, digest: templateDigest.digest, templateDigest };
   }
 

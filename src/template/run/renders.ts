@@ -141,13 +141,11 @@ export class Renders implements TemplateSource {
     const { render } = page;
     const started = performance.now();
     const part = currentPart();
-    // Nunjucks calls back from one queue for all pages. Call each caller in its own asynchronous context.
-    const answer = (error: unknown, html?: string): void =>
-      page.inContext(() => done(error === null ? null : page.failures.restored(error), html));
+    // Nunjucks calls back from one queue for all pages. Call each caller, and who listens to reports, in the caller's asynchronous context.
     const fail = (error: unknown): void => {
       render.finish();
       if (part !== undefined) part.body.uncached ??= 'contains uncached';
-      answer(error);
+      page.inContext(() => done(page.failures.restored(error)));
     };
     // Throw errors of the callback outside of any promise, as Nunjucks does: in a promise they would become rejections.
     const failLater = (error: unknown): void => queueMicrotask(() => fail(error));
@@ -158,10 +156,12 @@ export class Renders implements TemplateSource {
         hasOpenHoles = false;
         return page.inContext(pass);
       }
-      body?.end(template);
-      this.#succeed(page, template, context, started);
-      render.finish();
-      answer(null, html);
+      page.inContext(() => {
+        body?.end(template);
+        this.#succeed(page, template, context, started);
+        render.finish();
+        done(null, html);
+      });
     };
     const pass = (): void => {
       const body = part && new PageBody(this.#environment, page, part, context ?? {}, hasOpenHoles);

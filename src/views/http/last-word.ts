@@ -15,6 +15,8 @@ export interface Asked {
    * Whether it shows what was served in an outage of the store, so that no cache at all may keep it; by default it does not.
    */
   isOutage?(): boolean;
+  /** Called last of all, as the head is written; may still set headers. */
+  readonly finish?: ((response: ServerResponse) => void) | undefined;
 }
 
 const ONE_VISITOR: Asked = { isPersonal: () => true };
@@ -89,6 +91,16 @@ function both(one: Asked, other: Asked): Asked {
     isPersonal: () => one.isPersonal() || other.isPersonal(),
     mayBeShared: () => mayBeShared(one) && mayBeShared(other),
     isOutage: () => isOutage(one) || isOutage(other),
+    finish: one.finish && other.finish ? finishBoth(one.finish, other.finish) : (one.finish ?? other.finish),
+  };
+}
+
+type Finish = NonNullable<Asked['finish']>;
+
+function finishBoth(one: Finish, other: Finish): Finish {
+  return (response) => {
+    one(response);
+    other(response);
   };
 }
 
@@ -111,12 +123,13 @@ function speak(response: ServerResponse, inner: WriteHead, args: HeadArguments):
   const given = givenHeaders(args);
   // Most answers are for all, and their headers need not be taken apart.
   const isPlain = args[0] !== 304 && !Array.isArray(given) && mayBeShared(asked) && !isOutage(asked);
-  if (isPlain && !isForOne(response, asked, given)) return inner.apply(response, args);
+  if (isPlain && asked.finish === undefined && !isForOne(response, asked, given)) return inner.apply(response, args);
   const [status, ...message] = setGiven(response, args);
   if (isOutage(asked)) keepFromAll(response);
   if (isForOne(response, asked, undefined)) makePrivate(response);
   else if (!mayBeShared(asked)) keepFromShared(response);
   if (status === 304) dropNonces(response);
+  asked.finish?.(response);
   return inner.call(response, status, ...message);
 }
 

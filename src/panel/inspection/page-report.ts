@@ -1,0 +1,155 @@
+import { randomBytes } from 'node:crypto';
+import type { Identity } from '../../model/identity.ts';
+import { describeCause } from '../../reporting/cause.ts';
+import type { FragmentReport, RenderReport } from '../../reporting/report.ts';
+import { type FragmentUse, type Kept, modelNames } from './fragment-use.ts';
+import type { PageInspector } from './page-inspector.ts';
+
+/** One use of a tag, as the panel shows it. */
+export interface ShownFragment
+  extends Pick<
+    FragmentReport,
+    'template' | 'line' | 'outcome' | 'reason' | 'unseen' | 'cost' | 'lookup' | 'netBenefit'
+  > {
+  readonly number: number;
+  /** How many fragments it is inside of. */
+  readonly depth: number;
+  /** Why it was not found. */
+  readonly cause: string | undefined;
+  readonly kept: (Omit<Kept, 'models'> & { readonly models: readonly string[] }) | undefined;
+}
+
+/** What a request has rendered. */
+export interface PageFigures {
+  readonly hit: number;
+  readonly miss: number;
+  readonly uncached: number;
+  readonly roundTrips: number;
+  /** From the request to its answer. */
+  readonly milliseconds: number;
+  /** Milliseconds that the hits would have taken. */
+  readonly saved: number;
+}
+
+/** Characters of one fragment, about. */
+const SIZE = 2_000;
+
+/** What is known of one page that was sent. */
+export class PageReport {
+  /** Not to be guessed: it is all that a page needs to ask for its report. */
+  readonly id: string = randomBytes(16).toString('hex');
+  readonly target: string;
+  /** When it was asked for, in milliseconds since 1970. */
+  readonly time: number;
+  readonly status: number;
+  /** What X-Cache says: what became of the whole page as a view. */
+  readonly view: string | undefined;
+  readonly without: PageInspector['without'];
+  readonly figures: PageFigures;
+  /** Why the strip is not on the page; undefined if it is. */
+  readonly stripRefused: string | undefined;
+  readonly #marks: { readonly secret: string; readonly marked: readonly number[] } | undefined;
+  readonly #uses: readonly NumberedUse[];
+
+  constructor(
+    { reports, without }: PageInspector,
+    uses: readonly NumberedUse[],
+    about: Pick<PageReport, 'target' | 'time' | 'status' | 'view' | 'stripRefused'> & {
+      readonly milliseconds: number;
+      readonly marks: { readonly secret: string; readonly marked: readonly number[] } | undefined;
+    },
+  ) {
+    this.target = about.target;
+    this.time = about.time;
+    this.status = about.status;
+    this.view = about.view;
+    this.without = without;
+    this.figures = figuresOf(reports, about.milliseconds);
+    this.stripRefused = about.stripRefused;
+    this.#marks = about.marks;
+    this.#uses = uses.map((one) => ({ ...one, html: '', inside: [], use: { ...one.use, html: '', inside: [] } }));
+  }
+
+  /** The models that a fragment's tag names; undefined if there is no such fragment. */
+  modelsOf(number: number): readonly Identity[] | undefined {
+    const use = this.#uses[number]?.use;
+    return use && (use.kept?.models ?? []);
+  }
+
+  /** The fragments in the order of their numbers. With a store, the cause of a miss may be known only after the page was sent. */
+  get fragments(): readonly ShownFragment[] {
+    return this.#uses.flatMap((use) => shown(use, this.time));
+  }
+
+  /** Characters that it takes, about. */
+  get size(): number {
+    return SIZE * (1 + this.#uses.length);
+  }
+
+  /** Returns the report as JSON, for the script of the strip. */
+  asJson(): string {
+    const { target, time, view, without, figures, fragments } = this;
+    return JSON.stringify({ target, time, view, without, figures, fragments, marks: this.#marks });
+  }
+}
+
+/** A use of a tag with its number on the page: they are counted as they are printed, outer ones first. */
+export interface NumberedUse {
+  readonly number: number;
+  readonly depth: number;
+  readonly use: FragmentUse;
+  readonly html: string;
+  readonly inside: readonly NumberedUse[];
+}
+
+/** Returns the uses of a page as a tree, and all of them in the order of their numbers. */
+export function numbered(uses: readonly FragmentUse[]): {
+  readonly tree: readonly NumberedUse[];
+  readonly all: readonly NumberedUse[];
+} {
+  const all: NumberedUse[] = [];
+  const number = (some: readonly FragmentUse[], depth: number): NumberedUse[] =>
+    some.map((use) => {
+      const inside: NumberedUse[] = [];
+      const one: NumberedUse = { number: all.length, depth, use, html: use.html, inside };
+      all.push(one);
+      inside.push(...number(use.inside, depth + 1));
+      return one;
+    });
+  return { tree: number(uses, 0), all };
+}
+
+function figuresOf(reports: readonly RenderReport[], milliseconds: number): PageFigures {
+  const fragments = reports.flatMap((report) => report.fragments);
+  const count = (outcome: FragmentReport['outcome']) => fragments.filter((one) => one.outcome === outcome).length;
+  return {
+    hit: count('hit'),
+    miss: count('miss'),
+    uncached: count('uncached'),
+    roundTrips: reports.reduce((sum, { roundTrips }) => sum + roundTrips, 0),
+    milliseconds,
+    saved: fragments.reduce((sum, { outcome, cost }) => sum + (outcome === 'hit' ? cost : 0), 0),
+  };
+}
+
+/** @param now when the page was asked for */
+function shown({ number, depth, use: { report, kept } }: NumberedUse, now: number): readonly ShownFragment[] {
+  if (report === undefined) return [];
+  const { template, line, outcome, reason, unseen, cost, lookup, netBenefit } = report;
+  return [
+    {
+      number,
+      depth,
+      template,
+      line,
+      outcome,
+      reason,
+      unseen,
+      cost,
+      lookup,
+      netBenefit,
+      cause: report.cause && describeCause(report.cause, now),
+      kept: kept && { ...kept, models: modelNames(kept) },
+    },
+  ];
+}

@@ -1,0 +1,96 @@
+import { randomBytes } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { text } from '../views/http/header-text.ts';
+import { isHardReload, takeWish, type Wish } from './http/document-request.ts';
+import type { AnswerEvents } from './http/html-answer.ts';
+import { scriptPolicy } from './http/policy.ts';
+import { PageInspector } from './inspection/page-inspector.ts';
+import { type NumberedUse, numbered, PageReport } from './inspection/page-report.ts';
+import { CommentPlaces } from './marks/comment-places.ts';
+import { inserted } from './marks/insertions.ts';
+import { marksOf } from './marks/marked-html.ts';
+
+/** What a visit tells the panel. */
+interface VisitEvents {
+  /** Returns the address of the script for a page. */
+  scriptOf(page: PageReport): string;
+  sent(page: PageReport): void;
+  failed(error: unknown): void;
+}
+
+/** Html that is a whole page, where the browser does not say what it is for. */
+const WHOLE = /<(?:!doctype\s+html|html|\/body)\b/i;
+
+/** One request for a page by who may see the panel. */
+export class PageVisit implements AnswerEvents {
+  readonly inspector: PageInspector;
+  readonly #target: string;
+  readonly #events: VisitEvents;
+  readonly #wish: Wish | undefined;
+  readonly #incoming: IncomingMessage;
+  readonly #time = Date.now();
+  readonly #started = performance.now();
+
+  /** @param target path and query of the request */
+  constructor(incoming: IncomingMessage, target: string, events: VisitEvents) {
+    this.#incoming = incoming;
+    this.#target = target;
+    this.#events = events;
+    this.#wish = takeWish(incoming);
+    const isUncached = this.#wish === 'uncached' || isHardReload(incoming);
+    this.inspector = new PageInspector(isUncached ? 'cache' : this.#wish === 'marks' ? 'views' : 'nothing');
+  }
+
+  page(html: string, response: ServerResponse): string | undefined {
+    const { headers } = this.#incoming;
+    if (headers['sec-fetch-dest'] === undefined && !WHOLE.test(html)) return undefined;
+    const { tree, all } = numbered(this.inspector.uses);
+    const places = new CommentPlaces(html);
+    const at = places.bodyEnd ?? html.length;
+    const policy = scriptPolicy(response.getHeader('content-security-policy'), headers.host);
+    const refused =
+      policy === 'refused'
+        ? 'its Content-Security-Policy allows no script of this site, and has no nonce'
+        : places.has(at)
+          ? undefined
+          : 'its html ends within a tag, a comment or a text';
+    if (policy === 'refused' || refused !== undefined) {
+      this.#report(response, all, undefined, refused);
+      return undefined;
+    }
+    const secret = randomBytes(12).toString('hex');
+    const marks = this.#wish === 'marks' ? marksOf(html, places, tree, secret) : undefined;
+    const page = this.#report(response, all, marks && { secret, marked: marks.marked }, undefined);
+    const nonce = policy.nonce === undefined ? '' : ` nonce="${policy.nonce}"`;
+    const script = { at, text: `<script src="${this.#events.scriptOf(page)}"${nonce} async></script>` };
+    return inserted(html, [...(marks?.insertions ?? []), script]);
+  }
+
+  get hasWish(): boolean {
+    return this.#wish !== undefined;
+  }
+
+  failed(error: unknown): void {
+    this.#events.failed(error);
+  }
+
+  #report(
+    response: ServerResponse,
+    uses: readonly NumberedUse[],
+    marks: { readonly secret: string; readonly marked: readonly number[] } | undefined,
+    stripRefused: string | undefined,
+  ): PageReport {
+    const view = text(response.getHeader('x-cache'));
+    const page = new PageReport(this.inspector, uses, {
+      target: this.#target,
+      time: this.#time,
+      status: response.statusCode,
+      view: view === '' ? undefined : view,
+      milliseconds: performance.now() - this.#started,
+      marks,
+      stripRefused,
+    });
+    this.#events.sent(page);
+    return page;
+  }
+}

@@ -1,0 +1,127 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { CacheSweeper } from '../sweeper.ts';
+import { inTime } from '../util/deadline.ts';
+import { expressPanel, fastifyPanel, koaPanel, type PanelServer } from './frameworks.ts';
+import { askForWhole, isDocument } from './http/document-request.ts';
+import { holdHtml } from './http/html-answer.ts';
+import { checkPanel, type PanelOptions, type PanelSettings } from './options.ts';
+import { OwnPages } from './own-pages.ts';
+import { PageVisit } from './page-visit.ts';
+import { RecentPages } from './recent-pages.ts';
+
+/** How long `authorize` may take, in milliseconds. */
+const AUTHORIZE_TIMEOUT = 5_000;
+
+/** Shows developers which fragments a page is made of, and what became of each. Made by {@link panel}. */
+export class Panel {
+  /**
+   * Middleware for Express. Put it in front of `cacheView` and of everything that renders; behind what `authorize` needs.
+   *
+   * @example
+   * app.use(panel(sweeper).express);
+   */
+  readonly express: ReturnType<typeof expressPanel>;
+  /**
+   * A plugin for Fastify. Register it before the routes.
+   *
+   * @example
+   * await app.register(panel(sweeper).fastify);
+   */
+  readonly fastify: ReturnType<typeof fastifyPanel>;
+  /**
+   * Middleware for Koa. Put it in front of `cacheView` and of everything that renders; behind what `authorize` needs.
+   *
+   * @example
+   * app.use(panel(sweeper).koa);
+   */
+  readonly koa: ReturnType<typeof koaPanel>;
+  readonly #settings: PanelSettings;
+  readonly #pages = new RecentPages();
+  readonly #own: OwnPages;
+  /** What is looked on at, by request. */
+  readonly #visits = new WeakMap<object, PageVisit>();
+
+  constructor(sweeper: CacheSweeper, settings: PanelSettings) {
+    this.#settings = settings;
+    this.#own = new OwnPages(sweeper, this.#pages, settings);
+    const server: PanelServer = {
+      serve: (...request) => this.#serve(...request),
+      within: (incoming, run) => {
+        const visit = this.#visits.get(incoming);
+        if (visit === undefined) run();
+        else settings.engine.inspect(visit.inspector, run);
+      },
+    };
+    this.express = expressPanel(server);
+    this.fastify = fastifyPanel(server);
+    this.koa = koaPanel(server);
+  }
+
+  #serve<T>(
+    incoming: IncomingMessage,
+    response: ServerResponse,
+    target: string,
+    request: unknown,
+    next: () => T,
+  ): T | Promise<Awaited<T> | undefined> {
+    const isOwn = this.#own.has(target);
+    if (!isOwn && !isDocument(incoming)) return next();
+    return this.#serveIfAllowed({ incoming, response, target, request }, isOwn, next);
+  }
+
+  async #serveIfAllowed<T>(
+    { incoming, response, target, request }: Asked,
+    isOwn: boolean,
+    next: () => T,
+  ): Promise<Awaited<T> | undefined> {
+    const isAllowed = await this.#isAllowed(request);
+    if (isOwn) {
+      await this.#own.answer(incoming, response, target, isAllowed);
+      return undefined;
+    }
+    if (!isAllowed) return await next();
+    const visit = new PageVisit(incoming, target, {
+      scriptOf: (page) => this.#own.scriptOf(page),
+      sent: (page) => this.#pages.add(page),
+      failed: this.#settings.report,
+    });
+    this.#visits.set(incoming, visit);
+    askForWhole(incoming);
+    holdHtml(incoming, response, visit);
+    return await this.#settings.engine.inspect(visit.inspector, next);
+  }
+
+  /** What fails, or takes too long, does not allow anything. */
+  async #isAllowed(request: unknown): Promise<boolean> {
+    const { authorize, report } = this.#settings;
+    if (authorize === undefined) return true;
+    try {
+      return (await inTime(Promise.resolve(authorize(request)), AUTHORIZE_TIMEOUT, false)) === true;
+    } catch (error) {
+      report(error);
+      return false;
+    }
+  }
+}
+
+interface Asked {
+  readonly incoming: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly target: string;
+  readonly request: unknown;
+}
+
+/**
+ * Shows developers, on the pages of a site, which fragments were found, which were not and why, and what that took; at
+ * `/__cachesweeper` what the whole cache does. For development: with `NODE_ENV=production` it needs `authorize`.
+ *
+ * @returns middleware for Express, Fastify and Koa
+ * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION when an option has an unknown name or a wrong value; CACHESWEEPER_PANEL in production
+ * without `authorize`
+ *
+ * @example
+ * if (process.env.NODE_ENV !== 'production') app.use(panel(sweeper).express);
+ */
+export function panel<R = never>(sweeper: CacheSweeper, options: PanelOptions<R> = {}): Panel {
+  return new Panel(sweeper, checkPanel(sweeper, options));
+}

@@ -1,0 +1,41 @@
+import type { Entry } from '../cache/entry.ts';
+import type { Identity } from '../model/identity.ts';
+import type { Scope } from '../reads/world.ts';
+import type { FragmentDraft, RenderReport } from '../reporting/report.ts';
+import type { Operands } from './place.ts';
+
+/** Looks on while the pages of one request are rendered, for the panel. It changes nothing that is stored. */
+export interface Inspector {
+  /** Which part of the cache these pages do without: nothing, whole views, or fragments as well. */
+  readonly without: 'nothing' | 'views' | 'cache';
+  /** A render begins. */
+  begin(): Inspection;
+}
+
+/** Looks on while one page is rendered. */
+export interface Inspection {
+  /** A pass begins. What was told of the pass before does not count. */
+  pass(): void;
+  /** Runs one use of a fragment tag, and may look at its html. */
+  use(show: () => string): string;
+  /**
+   * The innermost use that runs has its html.
+   *
+   * @param from the entry, and how it was looked up; undefined where there is none
+   */
+  fragment(report: FragmentDraft, from: ServedFrom | undefined): void;
+  /** A hole was left open: in the html of uses that are to be kept, a mark stands for what it shows. */
+  hole(mark: string, text: string): void;
+  /** The page was delivered. */
+  end(report: RenderReport): void;
+}
+
+/** The entry that one use of a tag shows, and how it was looked up. */
+export interface ServedFrom {
+  readonly entry: Entry;
+  readonly operands: Operands;
+  /** The parts of its key: the models, and canonical texts of the tag's keys and of the attributes named by `using`. */
+  readonly key: { readonly models: readonly Identity[]; readonly keys: string; readonly using: string };
+  /** The values that are visible at the tag now. */
+  readonly scope: Scope;
+}

@@ -1,0 +1,43 @@
+import type { Entry } from '../cache/entry.ts';
+import { compare } from '../reads/reads.ts';
+import type { Bumped, MissCause, Missing } from '../reporting/cause.ts';
+import type { Use } from './fragment-call.ts';
+import { latest } from './lifetime.ts';
+
+/**
+ * Says why none of some entries could be served. Of several, the one that read the same tells most.
+ *
+ * @param now milliseconds since 1970
+ */
+export function whyMissed(use: Use, entries: readonly Entry[], now: number): Missing {
+  let isOther = false;
+  let last: Missing | undefined;
+  for (const entry of entries) {
+    if (compare(entry.reads, use.scope) !== 'same') isOther = true;
+    else {
+      const missing = whyInvalid(use, entry, now);
+      if (missing.bumped.length > 0) return missing;
+      last = missing;
+    }
+  }
+  return last ?? because(isOther ? 'reads' : 'new');
+}
+
+function whyInvalid({ render: { reader }, call }: Use, entry: Entry, now: number): Missing {
+  const { dependencies, expires, templates } = entry;
+  const bumped: Bumped[] = [];
+  for (let i = 0; i < dependencies.length; i += 2) {
+    const name = dependencies[i] as string;
+    const token = reader.knownToken(name);
+    if (token !== undefined && token !== dependencies[i + 1]) bumped.push({ name, token });
+  }
+  if (bumped.length > 0) return { cause: { why: 'bumped', name: bumped[0]?.name }, bumped };
+  if (expires <= now || expires > latest(call.operands.until)) return because('expired');
+  const isEdited = templates.some((template) => call.templateDigest(template) !== template.digest);
+  if (isEdited) return because('template');
+  return because(expires === Number.POSITIVE_INFINITY ? 'unknown' : 'early');
+}
+
+function because(why: MissCause['why']): Missing {
+  return { cause: { why }, bumped: [] };
+}

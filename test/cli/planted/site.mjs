@@ -1,0 +1,9 @@
+import nunjucks from 'nunjucks';
+import { CacheSweeper } from 'nunjucks-cachesweeper';
+
+// The environment of the planted templates, as `--config` takes it.
+export default async function createEnvironment() {
+  const env = new nunjucks.Environment(new nunjucks.FileSystemLoader(import.meta.dirname));
+  env.addFilter('day', (date) => String(date));
+  return new CacheSweeper().install(env);
+}
