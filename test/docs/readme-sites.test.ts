@@ -43,7 +43,7 @@ async function siteOf(section: string, parts: object, template: string) {
   );
   const { write: run }: { write: () => Promise<void> } = await import(file.pathname);
   const site = await serve(app);
-  onTestFinished(() => site.close());
+  onTestFinished(async () => void (await site.close()));
   return { page: async () => (await fetch(site.url)).text(), write: run };
 }
 
