@@ -45,7 +45,12 @@ describe('the packed tarball', () => {
 
   test('has all that package.json promises', () => {
     expect(promised().length).toBe(4 * entryPoints.length);
-    for (const path of [...promised(), manifest.main.slice(2), manifest.types.slice(2)]) {
+    for (const path of [
+      ...promised(),
+      ...Object.values(manifest.bin),
+      manifest.main.slice(2),
+      manifest.types.slice(2),
+    ]) {
       expect(packed.paths).toContain(path);
     }
   });
