@@ -44,7 +44,7 @@ async function lintJson(...argv: readonly string[]): Promise<{ readonly code: nu
 async function lintSource(source: string, others: Readonly<Record<string, string>> = {}) {
   const { env, reports } = environment({ ...others, page: source });
   const site = { env: env as never, examiner: new Examiner(env), isOwn: true };
-  return { env, reports, findings: await lintTemplate('page', site) };
+  return { env, reports, findings: lintTemplate(await site.examiner.template('page'), site) };
 }
 
 function environment(sources: Readonly<Record<string, string>>, ...others: object[]) {
@@ -91,6 +91,18 @@ describe('lint', () => {
     }
   });
 
+  test('looks at each file of folders that have files of one name, and at those alone that the environment finds', async () => {
+    const folders = ['test/cli/folders/first', 'test/cli/folders/second'];
+    const { findings } = await lintJson(...folders, 'test/cli/folders/first/inner');
+    expect(findings.map(shown)).toEqual([
+      'test/cli/folders/first/inner/page.njk:1 CACHESWEEPER_PRIVATE_NAME',
+      'test/cli/folders/first/page.njk:2 CACHESWEEPER_PRIVATE_NAME',
+      'test/cli/folders/second/page.njk:3 CACHESWEEPER_PRIVATE_NAME',
+    ]);
+    const { findings: found } = await lintJson(...folders, '--config', 'test/cli/folders/site.mjs');
+    expect(found.map(shown)).toEqual(findings.slice(0, 2).map(shown));
+  });
+
   test('finds nothing in govuk-frontend, which has no fragments', async () => {
     const { code, out } = await cli(['lint', 'node_modules/govuk-frontend/dist', '--ext', 'njk']);
     expect(out).toMatch(/^nothing found in \d\d+ templates\n$/);
@@ -111,7 +123,7 @@ describe('lint', () => {
     );
     const { env } = environment(sources, new nunjucks.FileSystemLoader(folder));
     const site = { env: env as never, examiner: new Examiner(env), isOwn: true };
-    for (const name of components) expect(await lintTemplate(name, site), name).toEqual([]);
+    for (const name of components) expect(lintTemplate(await site.examiner.template(name), site), name).toEqual([]);
   });
 });
 
