@@ -62,8 +62,10 @@ export class Fragments {
   }
 
   run(render: Render, call: FragmentCall): string {
-    const { inspection } = render;
-    return inspection === undefined ? this.#watched(render, call) : inspection.use(() => this.#watched(render, call));
+    const { inspection, watch } = render;
+    if (inspection === undefined && watch === undefined) return this.#show(render, call);
+    const run = () => this.#watched(render, call);
+    return inspection === undefined ? run() : inspection.use(run);
   }
 
   #watched(render: Render, call: FragmentCall): string {

@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import nunjucks from 'nunjucks';
 import { CacheSweeper } from 'nunjucks-cachesweeper';
 import { describe, expect, test } from 'vitest';
+import { headingAnchor } from '../../scripts/site/heading-anchor.ts';
 import { manifest } from '../package/packed.ts';
 import { ObjectLoader } from '../support/loaders.ts';
 import { blocksOf, pages, readPage } from './code-blocks.ts';
@@ -86,14 +87,8 @@ describe('commands of the docs', () => {
 });
 
 describe('links of the docs', () => {
-  /** As GitHub names a heading. */
-  const anchor = (heading: string) =>
-    heading
-      .toLowerCase()
-      .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
-      .replaceAll(' ', '-');
   const anchors = (page: string) =>
-    Array.from(readPage(page).matchAll(/^#+ (.+)$/gm), ([, heading]) => anchor(heading as string));
+    Array.from(readPage(page).matchAll(/^#+ (.+)$/gm), ([, heading]) => headingAnchor(heading as string));
 
   test.each(pages)('of %s lead to pages and headings that exist', (page) => {
     const text = readPage(page).replaceAll(/^```[\s\S]*?^```$/gm, '');
