@@ -3,7 +3,8 @@ import { fileURLToPath } from 'node:url';
 
 /** Frames of a stack that are looked at: an ORM has many of its own between the site and a hook. */
 const FRAMES = 50;
-const PLACE = /\(?((?:file:\/\/|\/|[A-Za-z]:\\)[^()]*?):(\d+):\d+\)?$/;
+/** A file, behind a space or a bracket: `node:internal/process/task_queues` has a slash too. */
+const PLACE = /[\s(]((?:file:\/\/|\/|[A-Za-z]:\\)[^()]*?):(\d+):\d+\)?$/;
 
 interface Place {
   readonly file: string;

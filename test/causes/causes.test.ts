@@ -58,6 +58,15 @@ describe('the cause of a miss', () => {
     );
   });
 
+  test('tells no place where only Node has called the sweeper', async () => {
+    const site = siteOf(source);
+    await site.render({ comment });
+    process.nextTick(site.sweeper.invalidateCacheFor, comment);
+    await new Promise((resolve) => setImmediate(resolve));
+    await site.render({ comment });
+    expect(causes(site)).toMatchObject([{ why: 'bumped', bump: { by: 'invalidateCacheFor', at: undefined } }]);
+  });
+
   test('names the request that was handled, without what is behind its ?', async () => {
     const site = siteOf(source);
     await site.render({ comment });

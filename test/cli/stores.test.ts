@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import nunjucks from 'nunjucks';
 import { CacheSweeper, type CacheSweeperOptions } from 'nunjucks-cachesweeper';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -79,6 +80,8 @@ describe.each(storeKinds)('with $name', (kind) => {
     for (const name of ['*', 'Comment']) expect(since.get(name)).toBeLessThanOrEqual(before);
     for (const name of ['Comment:=7', 'Comment:*']) expect(since.get(name)).toBeGreaterThanOrEqual(before);
     const { out: text } = await cli(['inspect', 'Comment:=7', ...store]);
+    const cause = `by invalidateCacheFor( \\(.+\\))?, in process ${hostname()}:${process.pid}`;
+    expect(text).toMatch(new RegExp(`^Comment 7, invalidated [\\d.]+ s ago ${cause}$`, 'm'));
     expect(text).toContain(
       `fragments of it that were made before ${new Date(since.get('Comment:=7') as number).toISOString()} are not served`,
     );
