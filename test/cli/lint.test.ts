@@ -77,9 +77,9 @@ describe('lint', () => {
     expect(leak?.message).toContain('add user.id or user.name to the arguments');
   });
 
-  test('says nothing of filters and tests where it does not know the site’s', async () => {
+  test('says nothing of filters, tests and globals where it does not know the site’s', async () => {
     const { findings } = await lintJson(PLANTED);
-    const expected = planted().filter((fault) => !fault.includes('unknown-'));
+    const expected = planted().filter((fault) => !/unknown-|unseen-global/.test(fault));
     expect(findings.map(shown).sort()).toEqual([...expected].sort());
   });
 
@@ -211,6 +211,46 @@ describe('what lint says of fragments that are never stored', () => {
     await renderPage(env, 'page', { page });
     expect(reports.at(-1)).toMatchObject({ outcome: 'uncached', reason });
   });
+
+  class Instance {
+    readonly locale = 'en';
+    t(key: string) {
+      return key + this.locale;
+    }
+  }
+  class Hiding {
+    readonly #locale = 'en';
+    t(key: string) {
+      return key + this.#locale;
+    }
+  }
+  const t = (key: string) => key;
+  const GLOBALS: Readonly<Record<string, readonly [global: object, use: string]>> = {
+    'an instance': [new Instance(), 'g.t("a")'],
+    'private fields': [new Hiding(), 'g.t("a")'],
+    'Intl.NumberFormat': [new Intl.NumberFormat('en'), 'g.format(5)'],
+    'a formatter beside the function': [{ t, number: new Intl.NumberFormat('en') }, 'g.t("a")'],
+    'a function below': [{ inner: { t }, number: new Intl.NumberFormat('en') }, 'g.inner.t("a")'],
+    'a proxy': [new Proxy({ t }, {}), 'g.t("a")'],
+    'a bound function': [{ t: t.bind({}) }, 'g.t("a")'],
+    'a getter': [Object.defineProperty({}, 't', { get: () => t, enumerable: true }), 'g.t("a")'],
+    'a Map': [new Map([['a', 1]]), 'g.get("a")'],
+    'a date': [new Date(0), 'g.getTime()'],
+    'much data': [{ t, all: Array.from({ length: 5_000 }, (_, i) => ({ i })) }, 'g.t("a")'],
+    'a promise beside the function': [{ t, ready: Promise.resolve() }, 'g.t("a")'],
+  };
+  test.each(Object.entries(GLOBALS))(
+    'a global with %s is found exactly if it cannot be compared',
+    async (_name, [global, use]) => {
+      const { env, reports } = environment({ page: `{% cachesweeper "Page" 500 %}{{ ${use} }}{% endcachesweeper %}` });
+      env.addGlobal('g', global);
+      const site = { env: env as never, examiner: new Examiner(env), isOwn: true };
+      const findings = lintTemplate(await site.examiner.template('page'), site);
+      for (let i = 0; i < 4; i++) await renderPage(env, 'page', {});
+      const isStored = reports.at(-1)?.outcome === 'hit';
+      expect(findings.map(({ rule }) => rule)).toEqual(isStored ? [] : ['unseen-global']);
+    },
+  );
 
   test.each([
     ['as many paths as are compared', `${fields(64)}{{ page.f1 }}{{ page }}`],

@@ -6,8 +6,9 @@ import { noUse } from './no-use.ts';
 import { readsTooMuch } from './reads-too-much.ts';
 import type { Finding, Rule } from './rule.ts';
 import { unknownHelpers } from './unknown-helpers.ts';
+import { unseenGlobals } from './unseen-globals.ts';
 
-const RULES: readonly Rule[] = [literals, noUse, readsTooMuch, lostHoles, unknownHelpers];
+const RULES: readonly Rule[] = [literals, noUse, readsTooMuch, lostHoles, unseenGlobals, unknownHelpers];
 
 /** Returns all that is to be mended in a template, in the order of its text. */
 export function lintTemplate({ faults, parsed }: ExaminedTemplate, site: SiteEnvironment): readonly Finding[] {
