@@ -1,3 +1,5 @@
+import { shownName } from '../util/shown.ts';
+
 /** What bumped a name: who saved or invalidated, where and when. */
 export interface BumpCause {
   /** What was done: `Sequelize update`, `invalidateCacheFor`, `expireView`, `PUT https://api.example/articles/7`. */
@@ -51,7 +53,7 @@ export interface RecentBump {
 
 const OWN_CALLS: readonly string[] = ['invalidateCacheFor', 'invalidateAll', 'expireView', 'outbox', 'webhook'];
 const WHY: Readonly<Record<Exclude<MissCause['why'], 'bumped'>, string>> = {
-  new: 'not rendered by this process before',
+  new: 'this process knows no entry of it',
   expired: 'its ttl is over',
   reads: 'rendered before for other values of what it reads',
   template: 'a template was edited',
@@ -70,10 +72,11 @@ const WHY: Readonly<Record<Exclude<MissCause['why'], 'bumped'>, string>> = {
  */
 export function describeCause({ why, name, bump }: MissCause, now: number): string {
   if (why !== 'bumped') return WHY[why];
-  const what = name === undefined ? 'a model' : spokenName(name);
+  const what = name === undefined ? 'a model' : shownName(spokenName(name));
   if (bump === undefined) return `${what}, bumped by something unknown`;
   const did = OWN_CALLS.includes(bump.by) ? 'invalidated' : 'saved';
-  const [by = bump.process, ...more] = [bump.request, bump.by, bump.at].filter((part) => part !== undefined);
+  const parts = [bump.request, bump.by, bump.at].filter((part) => part !== undefined);
+  const [by = bump.process, ...more] = parts.map(shownName);
   return `${what}, ${did} ${age(now - bump.time)} ago by ${by}${more.length === 0 ? '' : ` (${more.join(', ')})`}`;
 }
 
