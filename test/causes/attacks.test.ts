@@ -174,7 +174,7 @@ test.each([
 describe('with a store', () => {
   test.each([
     ['longer than what this package writes', { by: 'x'.repeat(100_000) }],
-    ['with a time that is none', { by: 'x', time: 1e999 }],
+    ['with a time that is none', { by: 'x', time: Number.POSITIVE_INFINITY }],
     ['a list', []],
   ])('a cause in it that is %s is not taken', async (_title, wrong) => {
     const store = new TestingStore();
