@@ -4,6 +4,7 @@ import { DataPointType, MeterProvider, type MetricData, MetricReader } from '@op
 import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base';
 import { lazy } from 'nunjucks-cachesweeper';
 import { opentelemetry, prometheus } from 'nunjucks-cachesweeper/metrics';
+import { TestingStore } from 'nunjucks-cachesweeper/testing';
 import { Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Article } from '../support/models.ts';
@@ -133,6 +134,29 @@ describe('a tracer', () => {
     await site.render({ article, no: false });
     const [seconds, nanoseconds] = exporter.getFinishedSpans()[0]!.duration;
     expect(seconds * 1_000 + nanoseconds / 1e6).toBeCloseTo(site.reports[0]!.milliseconds, 1);
+  });
+
+  test('gets spans that end with the render, also where the store is asked for the cause of a miss', async () => {
+    const store = new TestingStore();
+    const [site, other] = [store, new TestingStore({ shared: store })].map(
+      (each) => new Site(page, { store: each, causes: true }),
+    ) as [Site, Site];
+    await site.render({ article, no: false });
+    await site.sweeper.idle();
+    await other.sweeper.invalidateCacheFor(article);
+    await other.sweeper.idle();
+    const { exporter, tracer } = traced();
+    opentelemetry(site.sweeper, { tracer });
+    const ended = site.now;
+    store.script = ({ keys }) => {
+      if (keys.some((key) => key.includes(':cause:'))) site.now += 900;
+      return undefined;
+    };
+    await site.render({ article, no: false });
+    await site.sweeper.idle();
+    expect(site.now).toBe(ended + 900);
+    const [seconds, nanoseconds] = exporter.getFinishedSpans()[0]!.endTime;
+    expect(seconds * 1_000 + nanoseconds / 1e6).toBeCloseTo(ended, 1);
   });
 
   test('gets each span inside of the span that was active where its page was asked for, however pages wait for each other', async () => {

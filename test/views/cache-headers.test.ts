@@ -98,6 +98,13 @@ describe.each(allFrameworks)('%s: headers that tell of the cache', (_name, start
     expect(statusOf(await get('/'))).toMatch(/^cachesweeper; hit/);
   });
 
+  test('do not say that what is larger than maxBytes is stored', async () => {
+    const { get } = await running([{ path: '/', handler: page, options: { ...HEADERS, maxBytes: 3 } }]);
+    for (const answer of [await get('/'), await get('/')]) {
+      expect([answer.cache, statusOf(answer)]).toEqual(['miss', 'cachesweeper; fwd=uri-miss']);
+    }
+  });
+
   test('say no reasons where X-Cache says none', async () => {
     const options = { ...HEADERS, debug: false };
     const { get } = await running([{ path: '/', handler: page, options }]);
