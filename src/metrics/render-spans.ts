@@ -25,7 +25,8 @@ const MAX_EVENTS = 128;
 export function recordSpan(tracer: Tracer, report: RenderReport): void {
   const { template, time: end, milliseconds, passes, roundTrips, waited, fragments } = report;
   const span = tracer.startSpan(`render ${template}`, { startTime: end - milliseconds });
-  if (span.isRecording()) {
+  try {
+    if (!span.isRecording()) return;
     const counts = { hit: 0, miss: 0, uncached: 0 };
     for (const { outcome } of fragments) counts[outcome]++;
     span.setAttributes({
@@ -41,8 +42,9 @@ export function recordSpan(tracer: Tracer, report: RenderReport): void {
     for (const fragment of told.slice(0, MAX_EVENTS)) {
       span.addEvent('cachesweeper.fragment', attributesOf(fragment), end);
     }
+  } finally {
+    span.end(end);
   }
-  span.end(end);
 }
 
 function attributesOf({ template, line, outcome, reason, cost }: FragmentReport): Attributes {

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { once } from 'node:events';
 import { createServer, get } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -95,16 +96,12 @@ test('code that runs for longer than the request that began it names no request'
   expect(site.fragments[0]?.cause?.bump?.request).toBeUndefined();
 });
 
-/** A store whose next read of an entry waits for something. */
+/** A store whose reads of some keys wait for something. */
 class HeldStore extends TestingStore {
-  meanwhile: (() => Promise<void>) | undefined;
+  meanwhile: ((kind: string, keys: readonly string[]) => Promise<void> | undefined) | undefined;
 
   override async getMany(...call: Parameters<TestingStore['getMany']>): ReturnType<TestingStore['getMany']> {
-    const { meanwhile } = this;
-    if (call[0] === 'entry' && meanwhile !== undefined) {
-      this.meanwhile = undefined;
-      await meanwhile();
-    }
+    await this.meanwhile?.(call[0], call[1]);
     return super.getMany(...call);
   }
 }
@@ -128,7 +125,11 @@ test('of an entry that is younger than the tokens which a page has read, none is
   await a.sweeper.invalidateCacheFor(comment);
   pass(60_000);
   await show(a);
-  store.meanwhile = async () => {
+  store.meanwhile = async (kind) => {
+    if (kind !== 'entry') return;
+    store.meanwhile = undefined;
+    // The tokens are answered meanwhile.
+    for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
     pass(60_000);
     await b.sweeper.invalidateCacheFor(comment);
     pass(60_000);
@@ -201,5 +202,35 @@ describe('with a store', () => {
     await Promise.all(bumps);
     await site.sweeper.idle();
     expect(site.sweeper.stats().writesDropped).toBe(0);
+  });
+
+  test('reports wait for it, at most 100, in the context of their page, and none is lost when the sweeper is closed', async () => {
+    const store = new HeldStore();
+    const contexts = new AsyncLocalStorage<number>();
+    const told: (readonly [number | undefined, boolean])[] = [];
+    const a = siteOf(source, {
+      store,
+      onRender: ({ fragments }) => void told.push([contexts.getStore(), fragments[0]?.cause?.bump !== undefined]),
+    });
+    const b = siteOf(source, { store: new TestingStore({ shared: store }) });
+    const comments = Array.from({ length: 103 }, (_, id) => new Comment(id));
+    for (const each of comments) await a.render({ comment: each });
+    await a.sweeper.idle();
+    await b.sweeper.invalidateCacheFor(Comment);
+    await b.sweeper.idle();
+    told.length = 0;
+    let answer = () => {};
+    const held = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    store.meanwhile = (_kind, keys) => (keys[0]?.includes(':cause:') ? held : undefined);
+    const pages = comments.map((each, i) => contexts.run(i, () => a.render({ comment: each })));
+    await Promise.all(pages);
+    expect(told.map(([, isKnown]) => isKnown)).toEqual([false, false, false]);
+    const closed = a.sweeper.close();
+    answer();
+    await closed;
+    expect(told.map(([i]) => i).sort((i, j) => Number(i) - Number(j))).toEqual(comments.map(({ id }) => id));
+    expect(told.filter(([, isKnown]) => isKnown)).toHaveLength(100);
   });
 });

@@ -190,6 +190,24 @@ describe('a tracer', () => {
     expect(span?.attributes).toMatchObject({ 'cachesweeper.fragments.uncached': 300 });
   });
 
+  test('whose span fails has it ended all the same', async () => {
+    const errors: unknown[] = [];
+    const site = new Site(page, { onError: (error) => void errors.push(error) });
+    const failure = new Error('no attributes');
+    const ends: number[] = [];
+    const span = {
+      isRecording: () => true,
+      setAttributes: () => {
+        throw failure;
+      },
+      addEvent: () => {},
+      end: (time: number) => void ends.push(time),
+    };
+    opentelemetry(site.sweeper, { tracer: { startSpan: () => span } });
+    await site.render({ article, no: false });
+    expect([errors, ends]).toEqual([[failure], [site.now]]);
+  });
+
   test('that fails is reported, and no page notices it', async () => {
     const errors: unknown[] = [];
     const site = new Site(page, { onError: (error) => void errors.push(error) });
