@@ -8,6 +8,7 @@ import * as invalidate from './scenarios/invalidate.ts';
 import * as load from './scenarios/load.ts';
 import * as memory from './scenarios/memory.ts';
 import * as network from './scenarios/network.ts';
+import * as panel from './scenarios/panel.ts';
 import * as reads from './scenarios/reads.ts';
 import * as redis from './scenarios/redis.ts';
 import * as sql from './scenarios/sql.ts';
@@ -37,6 +38,7 @@ export const groups: Readonly<Record<string, Group>> = {
   holes,
   invalidate,
   views,
+  panel,
   alternatives,
   admission,
   tokens,

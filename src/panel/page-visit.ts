@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { text } from '../views/http/header-text.ts';
-import { isHardReload, takeWish, WISH_COOKIE, type Wish } from './http/document-request.ts';
+import { isHardReload, takeWish, type Wish } from './http/document-request.ts';
 import type { AnswerEvents } from './http/html-answer.ts';
 import { scriptPolicy } from './http/policy.ts';
 import { PageInspector } from './inspection/page-inspector.ts';
@@ -66,10 +66,8 @@ export class PageVisit implements AnswerEvents {
     return inserted(html, [...(marks?.insertions ?? []), script]);
   }
 
-  /** The wish was for one page. */
-  head(response: ServerResponse): void {
-    if (this.#wish === undefined) return;
-    response.appendHeader('Set-Cookie', `${WISH_COOKIE}=; Path=/; Max-Age=0; SameSite=Strict`);
+  get hasWish(): boolean {
+    return this.#wish !== undefined;
   }
 
   failed(error: unknown): void {

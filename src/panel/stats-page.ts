@@ -179,7 +179,7 @@ function usesOf({ hits, misses, uncached }: TagStats): number {
 }
 
 function milliseconds(value: number): string {
-  return `${Math.abs(value) < 9.95 ? value.toFixed(1) : whole(value)} ms`;
+  return `${Math.abs(value) < 9.95 ? value.toFixed(1).replace('-0.0', '0.0') : whole(value)} ms`;
 }
 
 function whole(value: number): string {

@@ -137,7 +137,7 @@ export class FragmentMaker {
       else if (!this.#entries.fits(key.memoryKey, entry)) reason = 'too large';
       else {
         const made = { entry, stored, metBy: pass };
-        from = { entry, operands: call.operands, key, scope };
+        from = render.inspection && { entry, operands: call.operands, key, scope };
         addTo(kept, key.memoryKey, made);
         render.begun.delete(key.memoryKey);
         this.#makings.kept(use, made);

@@ -62,8 +62,10 @@ export class Fragments {
   }
 
   run(render: Render, call: FragmentCall): string {
-    const { inspection } = render;
-    return inspection === undefined ? this.#watched(render, call) : inspection.use(() => this.#watched(render, call));
+    const { inspection, watch } = render;
+    if (inspection === undefined && watch === undefined) return this.#show(render, call);
+    const run = () => this.#watched(render, call);
+    return inspection === undefined ? run() : inspection.use(run);
   }
 
   #watched(render: Render, call: FragmentCall): string {
@@ -311,7 +313,7 @@ export class Fragments {
       cost: entry.microseconds / 1_000,
       lookup: elapsed(started),
       reads: entry.reads,
-      from: { entry, operands: call.operands, key, scope: use.scope },
+      from: render.inspection && { entry, operands: call.operands, key, scope: use.scope },
     });
     const html = entry.holes.length === 0 ? entry.html : this.#filled(use, entry);
     // Holes do not see what the body sets.

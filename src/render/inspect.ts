@@ -24,6 +24,8 @@ export interface Inspection {
    * @param from the entry, and how it was looked up; undefined where there is none
    */
   fragment(report: FragmentDraft, from: ServedFrom | undefined): void;
+  /** A hole was left open: in the html of uses that are to be kept, a mark stands for what it shows. */
+  hole(mark: string, text: string): void;
   /** The page was delivered. */
   end(report: RenderReport): void;
 }

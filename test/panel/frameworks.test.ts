@@ -68,7 +68,6 @@ describe.each<Framework>(['express', 'fastify', 'koa'])('%s', (framework) => {
       reads: [{ paths: ['lang'], value: '"en"' }],
       own: ['*', 'Comment', 'Comment:=1'],
       inherited: [],
-      ttl: 500_000,
     });
     expect(report.fragments[1].cause).toMatch(/^Comment 2, invalidated 0\.\d s ago by /);
   });

@@ -16,10 +16,10 @@ export const STRIP_SCRIPT: string = String.raw`function (page, panel) {
       else if (value === true) element.setAttribute(name, '');
       else if (value !== false && value !== undefined && value !== null) element.setAttribute(name, value);
     }
-    element.append(...children.filter((child) => child !== undefined && child !== null && child !== ''));
+    element.append(...children.filter((child) => child !== undefined && child !== null && child !== false && child !== ''));
     return element;
   };
-  const number = (value) => (Math.abs(value) < 9.95 ? value.toFixed(1) : Math.round(value).toLocaleString('en'));
+  const number = (value) => (Math.abs(value) < 9.95 ? value.toFixed(1).replace('-0.0', '0.0') : Math.round(value).toLocaleString('en'));
   const milliseconds = (value) => number(value) + ' ms';
   const count = (value, one, many) => value + ' ' + (value === 1 ? one : many);
   const duration = (value) => {
@@ -91,7 +91,8 @@ export const STRIP_SCRIPT: string = String.raw`function (page, panel) {
     const now = Date.now();
     const said = make('p', { role: 'status' });
     const left = kept && (kept.expires === undefined ? 'until it is invalidated' : duration(kept.expires - now) + ' left of its ttl');
-    const age = kept && kept.expires !== undefined && kept.ttl > 0 ? kept.ttl - (kept.expires - now) : undefined;
+    const made = kept && (kept.made !== undefined ? kept.made : kept.madeAfter);
+    const age = made === undefined ? undefined : duration(now - made) + (kept.made === undefined ? ' at most' : '');
     const reads = kept && kept.reads.map((one) => one.paths.join(', ') + ' = ' + one.value);
     const holes = kept && kept.holes.map((one) => one.place + (one.shows === undefined ? '' : ': ' + one.shows));
     const rows = make('dl', {},
@@ -109,7 +110,7 @@ export const STRIP_SCRIPT: string = String.raw`function (page, panel) {
             ...row('Depends on', lines(kept.own)),
             ...row('And, met in its body', lines(kept.inherited)),
             ...row('Kept', left),
-            ...row('Age', age === undefined || age < 0 || age > kept.ttl ? undefined : duration(age) + ' at most'),
+            ...row('Age', age),
             ...row('Holes', lines(holes)),
           ]
         : []),
@@ -202,7 +203,7 @@ export const STRIP_SCRIPT: string = String.raw`function (page, panel) {
       const pair = found.get(String(fragment.number));
       if (!pair || !pair.begin || !pair.end) continue;
       const label = make('button', { type: 'button', 'aria-label': WORDS[fragment.outcome] + ' ' + placeOf(fragment), click: () => details(fragment, label) });
-      label.append(WORDS[fragment.outcome] + ' ' + placeOf(fragment));
+      label.append(WORDS[fragment.outcome], make('span', {}, ' ' + placeOf(fragment)));
       const box = make('div', { class: 'box ' + fragment.outcome, 'data-number': fragment.number }, label);
       box.marks = pair;
       boxes.append(box);

@@ -35,14 +35,16 @@ dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
 code { font: 12px/1.45 ui-monospace, monospace; white-space: pre-wrap; }
 p { margin: 6px 0; }
 .box { position: absolute; pointer-events: none; border: 2px solid; border-radius: 3px; }
-.box button { pointer-events: auto; position: absolute; top: -2px; left: -2px; min-height: 18px; padding: 0 5px; font-size: 11px;
-  color: var(--back); background: currentColor; border: 0; border-radius: 3px 0 3px 0; white-space: nowrap; max-width: 100%;
-  overflow: hidden; }
+.box button { pointer-events: auto; position: absolute; top: -10px; right: 4px; min-height: 0; padding: 0 5px; font-size: 11px;
+  line-height: 16px; color: var(--back); border: 0; border-radius: 8px; white-space: nowrap; }
+.box button:not(:hover, :focus-visible) span { display: none; }
+.box button span { font: inherit; }
 .box.hit button { background: var(--hit); } .box.miss button { background: var(--miss); }
 .box.uncached button { background: var(--uncached); }
 .box.chosen { background: #0550ae22; }
 @media (max-width: 480px) {
   .bar { left: 0; right: 0; bottom: 0; max-width: none; border-radius: 0; border-width: 1px 0 0; }
+  .bar button, .bar a { padding: 2px 5px; }
   .sheet { left: 0; right: 0; bottom: 0; width: auto; max-height: 80vh; border-radius: 8px 8px 0 0; }
   dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: 6px; }
 }

@@ -13,11 +13,11 @@ a { color: var(--accent); } :focus-visible { outline: 2px solid var(--accent); o
 button { font: inherit; color: var(--accent); background: none; border: 1px solid var(--line); border-radius: 6px; padding: 2px 10px; cursor: pointer; }
 .wide { overflow-x: auto; border: 1px solid var(--line); border-radius: 6px; }
 table { border-collapse: collapse; width: 100%; font-size: 14px; }
-th, td { text-align: left; padding: 4px 10px; vertical-align: top; border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }
+th, td { text-align: left; padding: 4px 10px; vertical-align: top; border-bottom: 1px solid var(--line); }
 tr:last-child td { border-bottom: 0; } th { background: var(--raised); font-weight: 600; white-space: nowrap; }
-td:first-child { min-width: 150px; } .number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; overflow-wrap: normal; }
+td:first-child { min-width: 150px; overflow-wrap: anywhere; } .number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 .hit { color: var(--hit); } .miss { color: var(--miss); } .uncached { color: var(--uncached); }
-.figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(140px, 1fr)); gap: 8px; padding: 0; margin: 12px 0; list-style: none; }
+.figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(104px, 1fr)); gap: 8px; padding: 0; margin: 12px 0; list-style: none; }
 .figures li { border: 1px solid var(--line); border-radius: 6px; padding: 6px 10px; }
 .figures b { display: block; font-size: 20px; font-weight: 600; font-variant-numeric: tabular-nums; }
 pre { margin: 0; padding: 8px 10px; font: 13px/1.5 ui-monospace, monospace; white-space: pre-wrap; overflow-wrap: anywhere; }

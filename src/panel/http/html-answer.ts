@@ -2,22 +2,24 @@ import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib';
 import { text } from '../../views/http/header-text.ts';
+import { answerFor } from '../../views/http/last-word.ts';
 import { keepFromAll } from '../../views/http/personal-headers.ts';
 import { setGiven } from '../../views/http/raw-head.ts';
+import { WISH_COOKIE } from './document-request.ts';
 
 type HeadArguments = [status: number, ...rest: unknown[]];
 type Method = (...args: unknown[]) => unknown;
 
 /** What becomes of an answer. */
 export interface AnswerEvents {
+  /** Whether the request had a wish of the strip. */
+  readonly hasWish: boolean;
   /**
    * The answer is a whole html page, and nothing of it was sent.
    *
    * @returns the page to send in its place; undefined to send it as it is
    */
   page(html: string, response: ServerResponse): string | undefined;
-  /** The head is about to be sent, whatever the answer is. */
-  head(response: ServerResponse): void;
   /** `page` has failed. */
   failed(error: unknown): void;
 }
@@ -40,6 +42,9 @@ const OF_BYTES = ['Content-Encoding', 'Accept-Ranges', 'Content-MD5', 'Digest', 
  * frameworks: what stands in front of their handlers, such as a cache or a compression, has had its turn.
  */
 export function holdHtml(request: IncomingMessage, response: ServerResponse, events: AnswerEvents): void {
+  let page: Buffer | undefined;
+  // Past all that looks at the head, such as a cache, which may keep what it has been given.
+  answerFor(response, { isPersonal: () => false, finish: () => finish(response, page, events.hasWish) });
   const writeHead = response.writeHead as unknown as (...args: HeadArguments) => ServerResponse;
   const write = response.write as unknown as Method;
   const end = response.end as unknown as Method;
@@ -47,18 +52,31 @@ export function holdHtml(request: IncomingMessage, response: ServerResponse, eve
   const chunks: Buffer[] = [];
   let bytes = 0;
   let state: 'waiting' | 'holding' | 'passing' = 'waiting';
+  let isAsking = false;
 
-  const pass = (): void => {
-    state = 'passing';
-    if (!response.headersSent) events.head(response);
+  const held = (...args: HeadArguments): ServerResponse => {
+    if (state === 'waiting') {
+      const [status, message] = setGiven(response, args);
+      response.statusCode = status;
+      // HTTP/2 has none, and warns.
+      if (message !== undefined) response.statusMessage = message;
+      state = isPage(request, response) ? 'holding' : 'passing';
+      if (isAsking) return response;
+    }
+    return state === 'holding' ? response : writeHead.apply(response, args);
   };
-  const decide = (): void => {
-    if (isPage(request, response)) state = 'holding';
-    else pass();
+  /** Lets middleware that changes the head in `writeHead` do so now, and finds out what the answer is. */
+  const ask = (): void => {
+    if (state !== 'waiting') return;
+    isAsking = true;
+    response.writeHead(response.statusCode);
+    isAsking = false;
+    // Node calls it once more; that middleware must not run twice.
+    response.writeHead = held as ServerResponse['writeHead'];
   };
   /** Sends what was held back, and all that follows, as it is. */
   const release = (): void => {
-    pass();
+    state = 'passing';
     for (const chunk of chunks.splice(0)) write.call(response, chunk);
   };
   const take = (chunk: unknown, encoding: unknown): void => {
@@ -68,59 +86,56 @@ export function holdHtml(request: IncomingMessage, response: ServerResponse, eve
     bytes += buffer.length;
     if (bytes > MAX_BYTES) release();
   };
-  /** Returns the page to send; undefined if it is sent as it is. */
-  const changed = (): Buffer | undefined => {
-    try {
-      const html = htmlOf(Buffer.concat(chunks), text(response.getHeader('content-encoding')));
-      const page = html === undefined ? undefined : events.page(html, response);
-      return page === undefined ? undefined : Buffer.from(page);
-    } catch (error) {
-      events.failed(error);
-      return undefined;
-    }
-  };
 
-  response.writeHead = function held(this: ServerResponse, ...args: HeadArguments) {
-    if (state === 'passing') return writeHead.apply(this, args);
-    const [status, message] = setGiven(this, args);
-    this.statusCode = status;
-    if (message !== undefined) this.statusMessage = message;
-    decide();
-    return state === 'holding' ? this : writeHead.apply(this, message === undefined ? [status] : [status, message]);
-  } as ServerResponse['writeHead'];
-
-  response.write = function held(this: ServerResponse, ...args: unknown[]) {
-    if (state === 'waiting') decide();
-    if (state === 'passing') return write.apply(this, args);
+  response.writeHead = held as ServerResponse['writeHead'];
+  response.write = ((...args: unknown[]) => {
+    ask();
+    if (state === 'passing') return write.apply(response, args);
     take(args[0], args[1]);
     const done = args.find((arg) => typeof arg === 'function');
     if (done !== undefined) process.nextTick(done);
     return true;
-  } as ServerResponse['write'];
-
-  response.end = function held(this: ServerResponse, ...args: unknown[]) {
-    if (state === 'waiting') decide();
-    if (state === 'passing') return end.apply(this, args);
+  }) as ServerResponse['write'];
+  response.end = ((...args: unknown[]) => {
+    ask();
+    if (state === 'passing') return end.apply(response, args);
     take(args[0], args[1]);
-    const done = args.filter((arg) => typeof arg === 'function');
-    // It was too large.
-    if ((state as string) === 'passing') return end.apply(this, done);
-    const page = changed();
+    const body = Buffer.concat(chunks);
+    // It may be too large by now, and sent.
+    const isHeld = (state as string) === 'holding';
     state = 'passing';
-    if (page !== undefined) {
-      keepFromAll(this);
-      for (const name of OF_BYTES) this.removeHeader(name);
-      this.setHeader('Content-Length', page.length);
-    }
-    events.head(this);
-    return end.call(this, page ?? Buffer.concat(chunks), ...done);
-  } as ServerResponse['end'];
-
+    if (isHeld) page = changed(body, response, events);
+    const done = args.filter((arg) => typeof arg === 'function');
+    return isHeld ? end.call(response, page ?? body, ...done) : end.apply(response, done);
+  }) as ServerResponse['end'];
   // Who sends the head alone sends the body bit by bit.
-  response.flushHeaders = function held(this: ServerResponse) {
-    if (state !== 'passing') release();
-    flushHeaders.call(this);
+  response.flushHeaders = () => {
+    ask();
+    release();
+    flushHeaders.call(response);
   };
+}
+
+/** Returns the page to send; undefined if it is sent as it is. */
+function changed(body: Buffer, response: ServerResponse, events: AnswerEvents): Buffer | undefined {
+  try {
+    const html = htmlOf(body, text(response.getHeader('content-encoding')));
+    const page = html === undefined ? undefined : events.page(html, response);
+    return page === undefined ? undefined : Buffer.from(page);
+  } catch (error) {
+    events.failed(error);
+    return undefined;
+  }
+}
+
+/** Makes the head one for a changed page. The answer to a wish is for this one request, whatever it is. */
+function finish(response: ServerResponse, page: Buffer | undefined, hasWish: boolean): void {
+  if (page !== undefined) {
+    for (const name of OF_BYTES) response.removeHeader(name);
+    response.setHeader('Content-Length', page.length);
+  }
+  if (page !== undefined || hasWish) keepFromAll(response);
+  if (hasWish) response.appendHeader('Set-Cookie', `${WISH_COOKIE}=; Path=/; Max-Age=0; SameSite=Strict`);
 }
 
 /** Whether an answer is a page that can be changed. */

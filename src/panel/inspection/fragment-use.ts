@@ -30,8 +30,10 @@ export interface Kept {
   readonly inherited: readonly string[];
   /** When it expires, in milliseconds since 1970; undefined for never. */
   readonly expires: number | undefined;
-  /** Milliseconds; 0 for no expiry. */
-  readonly ttl: number;
+  /** When it was made, in milliseconds since 1970; undefined if that is not known. */
+  readonly made: number | undefined;
+  /** When it was made at the earliest, as its ttl tells; undefined if that tells nothing. */
+  readonly madeAfter: number | undefined;
   readonly holes: readonly ShownHole[];
 }
 
@@ -49,8 +51,17 @@ export interface ShownHole {
 const MAX_SHOWN = 50;
 const MAX_TEXT = 300;
 
-/** Returns what the panel shows of an entry. It keeps neither the entry nor objects of the page. */
-export function keptOf({ entry, operands, key, scope }: ServedFrom): Omit<Kept, 'holes'> {
+/** When entries were made that pages with a panel have made, in milliseconds since 1970. Entries do not know it themselves. */
+const times = new WeakMap<Entry, number>();
+
+/**
+ * Returns what the panel shows of an entry. It keeps neither the entry nor objects of the page.
+ *
+ * @param isNew whether this page has made it
+ */
+export function keptOf({ entry, operands, key, scope }: ServedFrom, isNew: boolean): Omit<Kept, 'holes'> {
+  if (isNew && !times.has(entry)) times.set(entry, Date.now());
+  const ttl = ttlMilliseconds(operands.ttl);
   const own = new Set(key.models.flatMap(dependencyNames));
   const names = entry.dependencies.filter((_, i) => i % 2 === 0);
   return {
@@ -61,7 +72,9 @@ export function keptOf({ entry, operands, key, scope }: ServedFrom): Omit<Kept, 
     own: names.filter((name) => own.has(name)).slice(0, MAX_SHOWN),
     inherited: names.filter((name) => !own.has(name)).slice(0, MAX_SHOWN),
     expires: Number.isFinite(entry.expires) ? entry.expires : undefined,
-    ttl: ttlMilliseconds(operands.ttl),
+    made: times.get(entry),
+    // What ends before its ttl, such as one with young data, would seem to be older than it is.
+    madeAfter: ttl === 0 || entry.provisional ? undefined : entry.expires - ttl,
   };
 }
 

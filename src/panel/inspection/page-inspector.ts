@@ -1,10 +1,11 @@
+import type { Entry } from '../../cache/entry.ts';
 import type { Inspection, Inspector, ServedFrom } from '../../render/inspect.ts';
 import type { FragmentDraft, RenderReport } from '../../reporting/report.ts';
 import { type FragmentUse, holesOf, keptOf } from './fragment-use.ts';
 
 /** Renders of one request of which something is kept: a page, its lazies, its holes. */
 const MAX_RENDERS = 100;
-/** Uses of tags in one pass of which something is kept. */
+/** Uses of tags in one pass of which more than their report is kept. */
 const MAX_USES = 1_000;
 
 /** Looks on at all that is rendered for one request. */
@@ -33,50 +34,75 @@ export class PageInspector implements Inspector {
   }
 }
 
+/** How a mark of an open hole begins: `OpenHoles.open`. */
+const HOLE = /\n<aA[\w-]{24}&"'\d+>/g;
+/** Holes in what a hole shows. */
+const MAX_DEPTH = 50;
+
 class RenderInspection implements Inspection {
   report: RenderReport | undefined;
   uses: FragmentUse[] = [];
-  #count = 0;
+  /** Those of which something is kept, inner ones first. */
+  #all: FragmentUse[] = [];
+  #entries = new Map<FragmentUse, Entry>();
+  #holes = new Map<string, string>();
   /** The innermost use that runs. */
-  #running: Running | undefined;
+  #running: FragmentUse | undefined;
 
   pass(): void {
     this.uses = [];
-    this.#count = 0;
+    this.#all = [];
+    this.#entries = new Map();
+    this.#holes = new Map();
     this.#running = undefined;
   }
 
   use(show: () => string): string {
     const around = this.#running;
     const use: FragmentUse = { html: '', inside: [], report: undefined, kept: undefined };
-    this.#count += 1;
-    if (this.#count <= MAX_USES) (around?.use.inside ?? this.uses).push(use);
-    const running: Running = { use, from: undefined };
-    this.#running = running;
+    if (this.#all.length < MAX_USES) {
+      (around?.inside ?? this.uses).push(use);
+      this.#all.push(use);
+    }
+    this.#running = use;
     try {
       use.html = show();
     } finally {
       this.#running = around;
     }
-    const { from } = running;
-    if (from !== undefined && use.kept !== undefined) use.kept = { ...use.kept, holes: holesOf(from.entry, use.html) };
     return use.html;
   }
 
   fragment(report: FragmentDraft, from: ServedFrom | undefined): void {
-    const running = this.#running;
-    if (running === undefined) return;
-    running.from = from;
-    running.use.report = report;
-    running.use.kept = from && this.#count <= MAX_USES ? { ...keptOf(from), holes: [] } : undefined;
+    const use = this.#running;
+    if (use === undefined) return;
+    use.report = report;
+    use.kept = from && { ...keptOf(from, report.outcome === 'miss'), holes: [] };
+    if (from === undefined) this.#entries.delete(use);
+    else this.#entries.set(use, from.entry);
+  }
+
+  hole(mark: string, text: string): void {
+    this.#holes.set(mark, text);
   }
 
   end(report: RenderReport): void {
     this.report = report;
+    for (const use of this.#all) {
+      use.html = this.#filled(use.html);
+      const entry = this.#entries.get(use);
+      if (entry !== undefined && use.kept !== undefined) use.kept = { ...use.kept, holes: holesOf(entry, use.html) };
+    }
+    this.#entries.clear();
+    this.#holes.clear();
   }
-}
 
-interface Running {
-  readonly use: FragmentUse;
-  from: ServedFrom | undefined;
+  /** Returns html with what its holes show at the place of their marks. */
+  #filled(html: string, depth = 0): string {
+    if (this.#holes.size === 0 || depth > MAX_DEPTH) return html;
+    return html.replace(HOLE, (mark) => {
+      const text = this.#holes.get(mark);
+      return text === undefined ? mark : this.#filled(text, depth + 1);
+    });
+  }
 }

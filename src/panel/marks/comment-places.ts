@@ -10,7 +10,7 @@ const TEXT_ELEMENTS: ReadonlySet<string> = new Set([
   'noframes',
   'noscript',
 ]);
-/** Elements in which the elements above are ordinary ones if they end themselves. */
+/** Elements in which the elements above are ordinary ones. */
 const FOREIGN: ReadonlySet<string> = new Set(['svg', 'math']);
 /** A line break behind these start tags is dropped, but not one behind a comment. */
 const DROPS_LINE_BREAK: ReadonlySet<string> = new Set(['pre', 'listing']);
@@ -29,7 +29,8 @@ export class CommentPlaces {
   readonly #closed: Closed[] = [];
   /** Where the end tag of the body begins; undefined if there is none. */
   bodyEnd: number | undefined;
-  #foreign = 0;
+  /** Names of the foreign elements that are open. */
+  readonly #foreign: string[] = [];
 
   constructor(html: string) {
     this.#html = html;
@@ -67,7 +68,11 @@ export class CommentPlaces {
   #markup(at: number): number {
     const html = this.#html;
     if (html.startsWith('<!--', at)) return this.#close(at, commentEnd(html, at));
-    if (html.startsWith('<![CDATA[', at)) return this.#close(at, after(html, ']]>', at));
+    if (html.startsWith('<![CDATA[', at) && this.#foreign.length > 0) {
+      // In svg it ends with `]]>`, in html with `>`: where these differ, what follows is not known.
+      const end = after(html, ']]>', at);
+      return this.#close(at, end === after(html, '>', at) ? end : html.length + 1);
+    }
     if (/^<[!?]/.test(html.slice(at, at + 2))) return this.#close(at, after(html, '>', at));
     const name = /^<(\/?)([a-z][^\t\n\f\r />]*)/i.exec(html.slice(at, at + 64));
     // `</` and what is no name begin a comment up to `>`; `<` alone is text.
@@ -76,7 +81,8 @@ export class CommentPlaces {
     this.#close(at, end);
     const element = (name[2] as string).toLowerCase();
     if (name[1] === '/') {
-      if (FOREIGN.has(element)) this.#foreign = Math.max(0, this.#foreign - 1);
+      const open = this.#foreign.lastIndexOf(element);
+      if (open !== -1) this.#foreign.splice(open, 1);
       if (element === 'body') this.bodyEnd = at;
       return end;
     }
@@ -86,17 +92,18 @@ export class CommentPlaces {
   /** Closes what follows a start tag, as far as it is no html. */
   #inside(element: string, from: number): number {
     const html = this.#html;
-    const isEnded = html[from - 2] === '/';
-    if (FOREIGN.has(element) && !isEnded) this.#foreign++;
-    if (element === 'plaintext') return this.#close(from - 1, html.length);
+    if (FOREIGN.has(element) && html[from - 2] !== '/') this.#foreign.push(element);
+    if (element === 'plaintext') return this.#close(from - 1, html.length + 1);
     if (DROPS_LINE_BREAK.has(element) && /[\r\n]/.test(html[from] ?? '')) return this.#close(from - 1, from + 1);
-    if (!TEXT_ELEMENTS.has(element) || (isEnded && this.#foreign > 0)) return from;
+    if (!TEXT_ELEMENTS.has(element)) return from;
     const rest = html.slice(from);
-    const content = rest.search(new RegExp(`</${element}[\\t\\n\\f\\r />]`, 'i'));
-    // In a script, `<!--<script>` hides the next end tag: what follows is not known.
-    const isHidden = element === 'script' && /<!--.*<script/is.test(content === -1 ? rest : rest.slice(0, content));
-    if (content === -1 || isHidden) return this.#close(from - 1, html.length + 1);
-    return this.#close(from - 1, from + content + 1) - 1;
+    const length = rest.search(new RegExp(`</${element}[\\t\\n\\f\\r />]`, 'i'));
+    const content = rest.slice(0, length);
+    // In svg these elements hold html, and in a script `<!--<script>` hides the next end tag: what follows is not known.
+    const isUnknown =
+      (this.#foreign.length > 0 && content.includes('<')) || (element === 'script' && /<!--.*<script/is.test(content));
+    if (length === -1 || isUnknown) return this.#close(from - 1, html.length + 1);
+    return this.#close(from - 1, from + length + 1) - 1;
   }
 
   #close(from: number, to: number): number {

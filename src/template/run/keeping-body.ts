@@ -3,7 +3,7 @@ import type { MarkSafe } from '../../reads/variables.ts';
 import type { FoundHole, HoleFiller } from './hole-filler.ts';
 import type { HoleRead } from './hole-reading.ts';
 import type { HoleSpot, Spot } from './hole-spot.ts';
-import type { OpenHoles } from './open-holes.ts';
+import type { OpenHole, OpenHoles } from './open-holes.ts';
 import { passedTo } from './passed.ts';
 import { WatchedBody } from './watched-body.ts';
 
@@ -76,9 +76,7 @@ export abstract class KeepingBody extends WatchedBody {
       return text ?? fill();
     }
     const found = { ...spot, ordinal, values };
-    return text === undefined
-      ? this.openHole(found, tag, hole.sees)
-      : (this.holes as OpenHoles).open({ hole: found, text });
+    return text === undefined ? this.openHole(found, tag, hole.sees) : this.#leaveOpen({ hole: found, text }, tag);
   }
 
   /**
@@ -106,7 +104,13 @@ export abstract class KeepingBody extends WatchedBody {
           });
     const { template, ordinal, values, isFramed, sees, isInContext } = hole;
     holes.spent += performance.now() - started;
-    return holes.open({ hole: { template, ordinal, values, isFramed, sees, isInContext }, text });
+    return this.#leaveOpen({ hole: { template, ordinal, values, isFramed, sees, isInContext }, text }, spot);
+  }
+
+  #leaveOpen(hole: OpenHole, { page }: Spot): string {
+    const mark = (this.holes as OpenHoles).open(hole);
+    page.render.inspection?.hole(mark, hole.text);
+    return mark;
   }
 
   /** Returns the bodies that keep a hole, innermost first, each with the hole as it is found from there. */

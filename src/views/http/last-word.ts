@@ -91,7 +91,16 @@ function both(one: Asked, other: Asked): Asked {
     isPersonal: () => one.isPersonal() || other.isPersonal(),
     mayBeShared: () => mayBeShared(one) && mayBeShared(other),
     isOutage: () => isOutage(one) || isOutage(other),
-    finish: one.finish ?? other.finish,
+    finish: one.finish && other.finish ? finishBoth(one.finish, other.finish) : (one.finish ?? other.finish),
+  };
+}
+
+type Finish = NonNullable<Asked['finish']>;
+
+function finishBoth(one: Finish, other: Finish): Finish {
+  return (response) => {
+    one(response);
+    other(response);
   };
 }
 
