@@ -9,6 +9,7 @@ import { BumpListener } from './invalidation/bump-listener.ts';
 import { Bumps, bumpFailed } from './invalidation/bumps.ts';
 import { Causes, withCauses } from './invalidation/causes.ts';
 import { type Changes, changesOf, type InvalidateOptions, unconditional } from './invalidation/changes.ts';
+import { inNoRequest } from './invalidation/current-request.ts';
 import {
   type BeginOptions,
   type SweepTransaction,
@@ -164,7 +165,8 @@ export class CacheSweeper {
       new Outbox(settings.outbox, {
         site: `${settings.namespace}:${settings.version}`,
         isActive: shared !== undefined,
-        deliver: (names) => deliver(withCauses({ names, conditional: new Map() }, this.#causes, 'outbox')),
+        deliver: (names) =>
+          inNoRequest(() => deliver(withCauses({ names, conditional: new Map() }, this.#causes, 'outbox'))),
         report: onError,
       });
     if (this.#outbox !== undefined) outboxes.set(this, this.#outbox);

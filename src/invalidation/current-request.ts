@@ -36,6 +36,11 @@ export function currentRequest(): string | undefined {
   return `${request.method} ${pathOf(request.target)}`;
 }
 
+/** Runs work that is not of the request that happened to begin it, such as what a timer does for all. */
+export function inNoRequest<T>(run: () => T): T {
+  return requests.run(undefined, run);
+}
+
 /** What is behind a `?` may be secret, and so may be what a proxy is told in front of the host. */
 function pathOf(target: string): string {
   const [path] = target.split('?', 1) as [string];

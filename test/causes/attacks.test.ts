@@ -1,11 +1,13 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { once } from 'node:events';
-import { createServer, get } from 'node:http';
+import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type CacheSweeperOptions, describeCause } from 'nunjucks-cachesweeper';
 import { TestingStore } from 'nunjucks-cachesweeper/testing';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { Sealer } from '../../src/cache/seal.ts';
+import { currentRequest, hearRequests } from '../../src/invalidation/current-request.ts';
+import { UNCERTAIN, UncertainWrites } from '../../src/invalidation/uncertain-writes.ts';
 import { placeIn } from '../../src/util/call-site.ts';
 import { Article, Comment } from '../support/models.ts';
 import { fragment, Site } from '../sweeper/site.ts';
@@ -70,30 +72,82 @@ describe('an invalidation is carried out whatever keeps its cause from being fou
   });
 });
 
+/** Runs a function in the handler of a request that is not answered before. */
+async function inRequest(method: string, target: string, handle: () => unknown): Promise<void> {
+  let error: unknown;
+  const server = createServer(async (_request, response) => {
+    try {
+      await handle();
+    } catch (thrown) {
+      error = thrown;
+    }
+    response.end();
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const asked = request({ host: '127.0.0.1', port, method, path: target }).end();
+  const [answer] = await once(asked, 'response');
+  answer.resume();
+  await once(answer, 'end');
+  await new Promise((resolve) => server.close(resolve));
+  if (error !== undefined) throw error;
+}
+
 test('code that runs for longer than the request that began it names no request', async () => {
   const site = siteOf(source);
   await site.render({ comment });
   let begun: Promise<void> | undefined;
   let go = () => {};
-  const server = createServer((_request, response) => {
+  await inRequest('GET', '/first', () => {
     // As a pool, a queue or an interval does that the first request begins.
-    begun ??= new Promise<void>((resolve) => {
+    begun = new Promise<void>((resolve) => {
       go = resolve;
     }).then(() => site.sweeper.invalidateCacheFor(comment));
-    response.end('ok');
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  const [answer] = await once(get(`http://127.0.0.1:${port}/first`), 'response');
-  answer.resume();
-  await once(answer, 'end');
-  await new Promise((resolve) => server.close(resolve));
   go();
   await begun;
   await site.render({ comment });
   expect(site.fragments[0]?.cause).toMatchObject({ why: 'bumped', name: 'Comment:=7' });
   expect(site.fragments[0]?.cause?.bump?.request).toBeUndefined();
+});
+
+test('what is bumped again for all uncertain writes is of no request, although a request has begun it', async () => {
+  hearRequests();
+  const bumped: unknown[] = [];
+  vi.useFakeTimers({ toFake: ['setTimeout'] });
+  try {
+    await inRequest('POST', '/first', async () => {
+      const writes = new UncertainWrites(async () => void bumped.push(currentRequest()));
+      await writes.add(new Set(['Comment:=7']));
+      await vi.advanceTimersByTimeAsync(2 * UNCERTAIN);
+    });
+  } finally {
+    vi.useRealTimers();
+  }
+  expect(bumped).toEqual(['POST /first', undefined]);
+});
+
+test.each([
+  ['/a?token=1', 'PUT /a'],
+  ['http://name:secret@host/a?b', 'PUT /a'],
+  ['//host/a', 'PUT //host/a'],
+])('of the target %s a cause names only the path', async (target, line) => {
+  hearRequests();
+  let current: unknown;
+  await inRequest('PUT', target, () => {
+    current = currentRequest();
+  });
+  expect(current).toBe(line);
+});
+
+test.each([undefined, 7, '', {}])('because() refuses %o', (by) => {
+  const transaction = siteOf(source).sweeper.beginTransaction();
+  const tell = vi.fn();
+  expect(() => transaction.because(by as never, tell)).toThrow(
+    expect.objectContaining({ code: 'CACHESWEEPER_BAD_OPTION' }),
+  );
+  expect(tell).not.toHaveBeenCalled();
 });
 
 /** A store whose reads of some keys wait for something. */
