@@ -24,7 +24,7 @@ export function whyMissed(use: Use, entries: readonly Entry[], now: number): Mis
   return last ?? because(isOther ? 'reads' : 'new');
 }
 
-function whyInvalid({ render: { reader }, call }: Use, entry: Entry, now: number): Missing {
+function whyInvalid({ render: { reader, early }, call }: Use, entry: Entry, now: number): Missing {
   const { dependencies, expires, templates } = entry;
   const bumped: Bumped[] = [];
   let isOther = false;
@@ -39,10 +39,12 @@ function whyInvalid({ render: { reader }, call }: Use, entry: Entry, now: number
   }
   if (bumped.length > 0) return { cause: { why: 'bumped', name: bumped[0]?.name }, bumped };
   if (isOther) return because('unknown');
-  if (expires <= now || expires > latest(call.operands.until)) return because('expired');
+  if (expires <= now || expires > latest(call.operands.until)) {
+    return because(entry.provisional ? 'provisional' : 'expired');
+  }
   const isEdited = templates.some((template) => call.templateDigest(template) !== template.digest);
   if (isEdited) return because('template');
-  return because(expires === Number.POSITIVE_INFINITY ? 'unknown' : 'early');
+  return because(early?.hasFound && expires !== Number.POSITIVE_INFINITY ? 'early' : 'unknown');
 }
 
 function because(why: MissCause['why']): Missing {

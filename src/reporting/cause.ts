@@ -17,11 +17,12 @@ export interface BumpCause {
 /** Why a fragment had to be rendered. */
 export interface MissCause {
   /**
-   * `new`: this process knows no entry of it. `expired`: its ttl is over. `bumped`: a model that it was made from was
+   * `new`: this process knows no entry of it. `expired`: its ttl is over.
+   * `provisional`: it was made so soon after a bump that it was kept for `maxDataAge` only. `bumped`: a model that it was made from was
    * invalidated. `reads`: there are entries, but for other values of what it reads. `template`: a template that it shows has
    * changed. `early`: made anew shortly before its end. `unknown`: none of these.
    */
-  readonly why: 'new' | 'expired' | 'bumped' | 'reads' | 'template' | 'early' | 'unknown';
+  readonly why: 'new' | 'expired' | 'provisional' | 'bumped' | 'reads' | 'template' | 'early' | 'unknown';
   /** The name that was bumped, `Comment:=7`. */
   readonly name?: string | undefined;
   /** What bumped it; undefined if that is not known. */
@@ -55,6 +56,7 @@ const OWN_CALLS: readonly string[] = ['invalidateCacheFor', 'invalidateAll', 'ex
 const WHY: Readonly<Record<Exclude<MissCause['why'], 'bumped'>, string>> = {
   new: 'this process knows no entry of it',
   expired: 'its ttl is over',
+  provisional: 'made so soon after a bump that it was kept shortly',
   reads: 'rendered before for other values of what it reads',
   template: 'a template was edited',
   early: 'rendered anew before its end',
