@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { once } from 'node:events';
 import { createServer, request } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { type CacheSweeperOptions, describeCause } from 'nunjucks-cachesweeper';
 import { TestingStore } from 'nunjucks-cachesweeper/testing';
 import { afterEach, describe, expect, test, vi } from 'vitest';
@@ -139,6 +139,38 @@ test.each([
     current = currentRequest();
   });
   expect(current).toBe(line);
+});
+
+test('requests on one connection, sent at once, are told apart, also where their bodies are read by events', async () => {
+  hearRequests();
+  const seen: (readonly [string | undefined, unknown])[] = [];
+  const server = createServer((incoming, response) => {
+    const chunks: Buffer[] = [];
+    incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
+    incoming.on('end', async () => {
+      seen.push([incoming.url, currentRequest()]);
+      // The first is answered last.
+      for (let turn = 0; turn < 10 - chunks.length; turn++) await new Promise((resolve) => setImmediate(resolve));
+      seen.push([incoming.url, currentRequest()]);
+      response.end(Buffer.concat(chunks));
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const socket = connect(port, '127.0.0.1');
+  const post = (n: number) => `POST /${n} HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nbody${n}`;
+  socket.write(post(1) + post(2));
+  let got = '';
+  for await (const chunk of socket) {
+    got += chunk;
+    if (got.includes('body2') && !got.includes('body3')) socket.write(post(3));
+    if (got.includes('body3')) break;
+  }
+  socket.destroy();
+  await new Promise((resolve) => server.close(resolve));
+  expect(seen).toHaveLength(6);
+  for (const [url, current] of seen) expect(current).toBe(`POST ${url}`);
 });
 
 test.each([undefined, 7, '', {}])('because() refuses %o', (by) => {
