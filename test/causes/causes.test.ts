@@ -123,6 +123,17 @@ describe('the cause of a miss', () => {
     expect(causes(site)).toEqual([{ why: 'expired' }]);
   });
 
+  test('is that it was made right after a bump, and has no ttl that could be over', async () => {
+    const site = siteOf(fragment('comment 0', '"comment"'));
+    await site.render({ comment });
+    site.settle();
+    await site.sweeper.invalidateCacheFor(comment);
+    await site.render({ comment });
+    site.settle();
+    await site.render({ comment });
+    expect(causes(site)).toEqual([{ why: 'provisional' }]);
+  });
+
   test('is that it was made anew before its end', async () => {
     const site = siteOf('{% cachesweeper comment 10 %}{{ slow() }}{% endcachesweeper %}', { early: 1e9 });
     site.env.addGlobal('slow', () => {

@@ -26,7 +26,7 @@ function fragment(line: number, report: Partial<FragmentReport>): FragmentReport
 }
 
 function render(fragments: readonly FragmentReport[], milliseconds = 0.5): RenderReport {
-  return { template: 'page.njk', passes: 1, roundTrips: 0, milliseconds, waited: 0.1, fragments };
+  return { template: 'page.njk', passes: 1, roundTrips: 0, time: 0, milliseconds, waited: 0.1, fragments };
 }
 
 const times = <T>(count: number, make: (i: number) => T): T[] => Array.from({ length: count }, (_, i) => make(i));
