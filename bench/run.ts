@@ -9,6 +9,7 @@ import { compare } from './ratio.ts';
 import { startRedis } from './redis.ts';
 import { type Row, row } from './row.ts';
 import type { Scenario } from './scenario.ts';
+import { writeCharts } from './write-charts.ts';
 
 const RESULTS = new URL('../../bench/results.md', import.meta.url);
 const START = { memcached: startMemcached, redis: startRedis };
@@ -43,6 +44,7 @@ if (all) {
     `Written by \`npm run bench\` on: ${machine}. Ratios are medians of paired runs in turn; they are the claim. Times say ` +
     'what that machine did. What each row means: [docs/performance.md](../docs/performance.md).';
   writeFileSync(RESULTS, `# Benchmark results\n\n${intro}\n\n${results.map(section).join('\n\n')}\n`);
+  writeCharts();
 }
 const missed = results.flatMap(({ rows }) => rows.filter(isMissed));
 // A goal that is no ratio stands in the row of each alternative.

@@ -15,6 +15,7 @@ import {
   type TransactionOptions,
   Transactions,
 } from './invalidation/transaction.ts';
+import { UncertainWrites } from './invalidation/uncertain-writes.ts';
 import { Listeners } from './listeners.ts';
 import { Identifier, type ModelClass } from './model/identity.ts';
 import { EVERYTHING } from './model/names.ts';
@@ -94,6 +95,13 @@ const engines = new WeakMap<object, Engine>();
 /** Returns what renders a sweeper's pages, for the panel; undefined for a sweeper of another copy of this package. */
 export function engineOf(sweeper: CacheSweeper): Engine | undefined {
   return engines.get(sweeper);
+}
+
+const uncertain = new WeakMap<object, UncertainWrites>();
+
+/** Returns what bumps a sweeper's writes whose answers did not come; undefined for a sweeper of another copy of this package. */
+export function uncertainWritesOf(sweeper: CacheSweeper): UncertainWrites | undefined {
+  return uncertain.get(sweeper);
 }
 
 const outboxes = new WeakMap<object, Outbox>();
@@ -182,6 +190,13 @@ export class CacheSweeper {
     });
     engines.set(this, this.#engine);
     loadings.set(this, new Loading(this.#engine, onError));
+    uncertain.set(
+      this,
+      new UncertainWrites(async (names) => {
+        if (this.#engine.isClosed) return;
+        await deliver(withCauses({ names, conditional: new Map() }, this.#causes, 'uncertain write')).catch(onError);
+      }),
+    );
     this.#views = new Views(this, {
       engine: this.#engine,
       bump: (names) => {

@@ -1,7 +1,11 @@
 import { Command, CommanderError } from 'commander';
 import { CacheSweeperError } from '../errors.ts';
 import { explain } from './commands/explain.ts';
+import { inspect } from './commands/inspect.ts';
+import { invalidate } from './commands/invalidate.ts';
 import { lint } from './commands/lint.ts';
+import { plan } from './commands/plan.ts';
+import { stats } from './commands/stats.ts';
 import { ExitCode } from './exit-code.ts';
 import { type Io, stylist, widthOf, wrap } from './io.ts';
 import { TEMPLATE_ENDINGS } from './template-files.ts';
@@ -72,7 +76,39 @@ function newProgram(io: Io, ended: (code: ExitCode) => void): Command {
     .option('-t, --templates <folder>', 'folder with the templates, without --config', 'templates')
     .option('--json', 'print JSON')
     .action(async (page, options) => ended(await explain(page, options, io)));
+  withStore(program.command('inspect'))
+    .description('tell since when fragments of a model are served: the tokens of its names')
+    .argument('<type>', 'Comment, or with the id Comment:7')
+    .argument('[id]')
+    .option('--tenant <tenant>', 'tenant of the row')
+    .action(async (type, id, options) => ended(await inspect(type, id, options, io)));
+  withStore(program.command('invalidate'))
+    .description('make all fragments of a model anew, in all processes')
+    .argument('[type]', 'Comment, or with the id Comment:7')
+    .argument('[id]')
+    .option('--all', 'all fragments and views of the site')
+    .option('--tenant <tenant>', 'tenant of the row')
+    .action(async (type, id, options) => ended(await invalidate(type, id, options, io)));
+  withStore(program.command('stats'))
+    .description('tell whether the store answers, how fast, and the state of its servers')
+    .action(async (options) => ended(await stats(options, io)));
+  program
+    .command('plan')
+    .description('propose from recorded reports which tags to drop, to mend, to keep and to add')
+    .argument('<file...>', 'files with a report of onRender in each line, as JSON')
+    .option('--json', 'print JSON')
+    .action(async (files, options) => ended(await plan(files, options, io)));
   return program;
+}
+
+/** Adds the options of commands that talk to a store. */
+function withStore(command: Command): Command {
+  return command
+    .option('-s, --store <url>', 'the store of the site; default: CACHESWEEPER_STORE')
+    .option('-n, --namespace <name>', 'option "namespace" of the site')
+    .option('--key-version <number>', 'option "version" of the site')
+    .option('--json', 'print JSON')
+    .addHelpText('after', '\nThe option "secret" of the site is taken from CACHESWEEPER_SECRET.');
 }
 
 function helpWidth(output: Io['stdout']): number {

@@ -1,8 +1,7 @@
-import { dependencyNames } from '../model/names.ts';
 import type { Body } from '../render/body.ts';
 import type { Loader, Loading } from '../render/loading.ts';
-import { groupNames, ResourceNames } from './resource-names.ts';
-import type { HttpRequest, Ruled } from './rules.ts';
+import { groupNames } from './resource-names.ts';
+import type { HttpRequest } from './rules.ts';
 import { stringList } from './string-list.ts';
 import type { Writer } from './writer.ts';
 
@@ -16,6 +15,8 @@ export interface HttpAnswer {
   readonly isRepeated?: boolean;
   /** Whether the request was sent with `Authorization` or `Cookie`, as it was at last. */
   readonly hasCredentials: boolean;
+  /** Whether its body is read without waiting for {@link HttpExchange.answered}. */
+  readonly isStreamed?: boolean;
   /** Returns a header, several lines of it joined with commas. */
   header(name: string): string | undefined;
 }
@@ -49,21 +50,29 @@ export class ReadExchange implements HttpExchange {
   readonly #loading: Loading;
   readonly #loader: Loader;
   readonly #url: URL;
+  readonly #namesOf: (url: URL) => ReadonlySet<string>;
   readonly #isVisitors: boolean;
-  readonly #names = new Set<string>();
+  readonly #names: ReadonlySet<string>;
   #tokens: Body | undefined;
   #sent = 0;
 
-  /** @param isVisitors whether credentials are a visitor's own */
-  constructor(loading: Loading, loader: Loader, { url }: HttpRequest, ruled: Ruled, isVisitors: boolean) {
+  /**
+   * @param namesOf what a read of a url depends on; throws errors of rules
+   * @param isVisitors whether credentials are a visitor's own
+   */
+  constructor(
+    loading: Loading,
+    loader: Loader,
+    url: URL,
+    namesOf: (url: URL) => ReadonlySet<string>,
+    isVisitors: boolean,
+  ) {
     this.#loading = loading;
     this.#loader = loader;
     this.#url = url;
+    this.#namesOf = namesOf;
     this.#isVisitors = isVisitors;
-    for (const name of new ResourceNames(url).read) this.#names.add(name);
-    for (const model of ruled.models()) {
-      for (const name of dependencyNames(loading.identifier.identity(model))) this.#names.add(name);
-    }
+    this.#names = namesOf(url);
   }
 
   async begin(): Promise<void> {
@@ -72,18 +81,21 @@ export class ReadExchange implements HttpExchange {
     this.#loader.add(this.#tokens);
   }
 
-  answered({ status, redirects = [], hasCredentials, header }: HttpAnswer): Promise<void> | undefined {
+  answered(answer: HttpAnswer): Promise<void> | undefined {
+    const { status, redirects = [], hasCredentials, isStreamed = false, header } = answer;
     const { username, password } = this.#url;
     if (this.#isVisitors && (hasCredentials || username !== '' || password !== '')) this.#loader.markPersonal();
     if (status >= 500 || NO_RESOURCE.has(status)) this.#loader.refuse('failed request');
     const age = ageOf(header('age'));
     const since = this.#sent - age;
-    const late = new Set<string>();
     const asked = urlsOf(redirects, this.#url);
-    for (const url of asked) for (const name of new ResourceNames(url).read) late.add(name);
     const { origin } = asked.at(-1) ?? this.#url;
-    for (const name of groupNames(origin, stringList(header('cache-groups')))) late.add(name);
-    if (late.size > 0) return this.#addLate(late, since);
+    const groups = groupNames(origin, stringList(header('cache-groups')));
+    if (asked.length > 0 || groups.length > 0) {
+      // The page may be finished before their tokens are there.
+      if (!isStreamed) return this.#addLate(asked, groups, since);
+      this.#loader.refuse('unknown token');
+    }
     if (age > 0 && this.#tokens !== undefined) this.#judge(this.#tokens, since);
     return undefined;
   }
@@ -92,8 +104,15 @@ export class ReadExchange implements HttpExchange {
     this.#loader.refuse('failed request');
   }
 
-  /** Adds names that were met only with the answer. Their tokens may be younger than the data. */
-  async #addLate(names: ReadonlySet<string>, since: number): Promise<void> {
+  /** Adds what was met only with the answer. Its tokens may be younger than the data. */
+  async #addLate(asked: readonly URL[], groups: readonly string[], since: number): Promise<void> {
+    let names: ReadonlySet<string>;
+    try {
+      names = new Set([...groups, ...asked.flatMap((url) => [...this.#namesOf(url)])]);
+    } catch (error) {
+      this.#loading.report(error);
+      return this.#loader.refuse('unknown token');
+    }
     const tokens = await this.#loading.tokens(names);
     if (this.#tokens !== undefined) tokens.include(this.#tokens);
     this.#judge(tokens, since);

@@ -1,5 +1,6 @@
+import { dependencyNames } from '../model/names.ts';
 import type { Loading } from '../render/loading.ts';
-import { type CacheSweeper, loadingOf } from '../sweeper.ts';
+import { type CacheSweeper, loadingOf, uncertainWritesOf } from '../sweeper.ts';
 import { badOption } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
 import { type AxiosLike, listenToAxios } from './clients/axios.ts';
@@ -9,7 +10,8 @@ import { listenToSuperagent, type SuperagentRequest } from './clients/superagent
 import { hearingDispatch, type UndiciDispatch, type UndiciHandler, type UndiciOptions } from './clients/undici.ts';
 import { type Hears, parsedUrl, ReadExchange, WriteExchange } from './http-exchange.ts';
 import { checkOptions, type HttpModelsOptions, otherCopy } from './options.ts';
-import { type HttpRule, HttpRules } from './rules.ts';
+import { ResourceNames } from './resource-names.ts';
+import { type HttpRequest, type HttpRule, HttpRules } from './rules.ts';
 import { Writer } from './writer.ts';
 
 /** Methods that only ask, and whose answers are shown. */
@@ -43,10 +45,11 @@ export class HttpModels {
     const { strict = false, credentials = 'visitor', fetch: given } = options;
     this.#rules = new HttpRules(rules);
     const loading = loadingOf(sweeper);
-    if (loading === undefined) throw otherCopy('httpModels()');
+    const uncertain = uncertainWritesOf(sweeper);
+    if (loading === undefined || uncertain === undefined) throw otherCopy('httpModels()');
     this.#loading = loading;
     this.#credentials = credentials;
-    this.#writer = new Writer(sweeper, loading, this.#rules, strict);
+    this.#writer = new Writer(sweeper, uncertain, this.#rules, strict);
     this.fetch = hearingFetch(this.#hears, given);
   }
 
@@ -115,14 +118,23 @@ export class HttpModels {
     if (loader === undefined) return undefined;
     const isVisitors = (ruled.credentials ?? this.#credentials) === 'visitor';
     try {
-      return new ReadExchange(this.#loading, loader, request, ruled, isVisitors);
+      return new ReadExchange(this.#loading, loader, url, (at) => this.#namesOf({ ...request, url: at }), isVisitors);
     } catch (error) {
-      // Nobody knows which models it shows.
+      // It is not known which models it shows.
       this.#loading.report(error);
       loader.refuse('unknown token');
       return undefined;
     }
   };
+
+  /** Returns what a read depends on. It throws errors of rules. */
+  #namesOf(request: HttpRequest): ReadonlySet<string> {
+    const models = this.#rules.of(request).models();
+    return new Set([
+      ...new ResourceNames(request.url).read,
+      ...models.flatMap((model) => dependencyNames(this.#loading.identifier.identity(model))),
+    ]);
+  }
 }
 
 /**

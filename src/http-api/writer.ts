@@ -1,9 +1,8 @@
 import type { SweepTransaction } from '../invalidation/transaction.ts';
-import type { Loading } from '../render/loading.ts';
+import type { UncertainWrites } from '../invalidation/uncertain-writes.ts';
 import type { CacheSweeper } from '../sweeper.ts';
 import { ResourceNames } from './resource-names.ts';
 import type { HttpRules } from './rules.ts';
-import { UncertainWrites } from './uncertain-writes.ts';
 
 /** What a request has written. */
 export interface Written {
@@ -20,16 +19,11 @@ export class Writer {
   readonly #strict: boolean;
   readonly #uncertain: UncertainWrites;
 
-  constructor(sweeper: CacheSweeper, loading: Loading, rules: HttpRules, strict: boolean) {
+  constructor(sweeper: CacheSweeper, uncertain: UncertainWrites, rules: HttpRules, strict: boolean) {
     this.#sweeper = sweeper;
+    this.#uncertain = uncertain;
     this.#rules = rules;
     this.#strict = strict;
-    this.#uncertain = new UncertainWrites((names) => {
-      if (loading.isClosed) return;
-      const again = sweeper.beginTransaction();
-      again.collect({ names, conditional: new Map() });
-      void again.commit();
-    });
   }
 
   /**
@@ -44,7 +38,7 @@ export class Writer {
   /** The same for a write of which nobody knows whether it was, or still will be, carried out. */
   uncertain(written: Written): Promise<void> {
     const transaction = this.#collected(written);
-    this.#uncertain.add(transaction.names);
+    this.#uncertain.again(transaction.names);
     return transaction.commit();
   }
 

@@ -1,7 +1,7 @@
 import type { Builder, Client, ClientListener, Container, Transaction } from './knex-client.ts';
 import type { KnexModels, Table } from './knex-models.ts';
 import { rowsWritten, type WrittenRows } from './knex-rows.ts';
-import { columnsSet, commitsByItself, type Written, writtenBy } from './knex-statements.ts';
+import { commitsByItself, setsOneOf, type Written, writtenBy } from './knex-statements.ts';
 import type { KnexTransactions } from './knex-transactions.ts';
 import { ANY_WRITE, type SaveHook, type Write } from './save-hook.ts';
 
@@ -84,7 +84,7 @@ export class KnexListener implements ClientListener {
     if (written.tables === undefined) return { may: [ANY_WRITE], table: undefined, kind: 'other' };
     const tables = written.tables.flatMap((table) => this.#models.of(table));
     const [table, ...others] = tables;
-    const isKeyChange = tables.some(({ key }) => columnsSet(builder).some((name) => key.includes(name)));
+    const isKeyChange = tables.some(({ key }) => setsOneOf(builder, key));
     const going = written.isDeletion || written.kind === 'other' || isKeyChange ? this.#models.goingWith(tables) : [];
     const may = [...tables, ...going].map((each) => this.#models.write(each, undefined));
     if (!may.some(({ model }) => this.#hook.hears(model))) return undefined;

@@ -1,6 +1,6 @@
 import type { Builder } from './knex-client.ts';
 import type { KnexModels, Table } from './knex-models.ts';
-import { columnsSet, isKeyValue, type Key, keysNamed, type Written } from './knex-statements.ts';
+import { isKeyValue, type Key, keysNamed, setsOneOf, type Written } from './knex-statements.ts';
 import { MAX_BULK_ROWS, type SaveHook, type WrittenRow } from './save-hook.ts';
 
 type Row = Readonly<Record<string, unknown>>;
@@ -25,7 +25,7 @@ export function rowsWritten(
   if (kind === 'insert') return inserted(builder, table, toRow);
   if (kind === 'other') return undefined;
   // Nobody finds a row again whose key has changed.
-  if (table.key.length === 0 || (kind === 'update' && columnsSet(builder).some((name) => table.key.includes(name)))) {
+  if (table.key.length === 0 || (kind === 'update' && setsOneOf(builder, table.key))) {
     return undefined;
   }
   const keys = keysNamed(builder, table.key);

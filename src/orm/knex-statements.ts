@@ -161,8 +161,9 @@ export function isKeyValue(value: unknown): value is Key[number] {
   return ['string', 'number', 'bigint'].includes(typeof value);
 }
 
-/** The columns that an UPDATE sets. */
-export function columnsSet({ _single: single = {} }: Builder): readonly string[] {
+/** Whether an UPDATE sets one of the columns, whose names SQLite and MySQL take in any case. */
+export function setsOneOf({ _single: single = {} }: Builder, columns: readonly string[]): boolean {
   const names = [...Object.keys(single.update ?? {}), ...Object.keys(single.counter ?? {})];
-  return names.map((name) => name.slice(name.lastIndexOf('.') + 1));
+  const set = new Set(names.map((name) => name.slice(name.lastIndexOf('.') + 1).toLowerCase()));
+  return columns.some((column) => set.has(column.toLowerCase()));
 }

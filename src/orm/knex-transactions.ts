@@ -50,7 +50,7 @@ export class KnexTransactions {
       transactor = given;
       this.#open.set(given.client, open);
       // What awaits it sees the commit, so it must see the bump.
-      given.executionPromise = afterBump(given.executionPromise, open);
+      given.executionPromise = this.#afterBump(given.executionPromise, open);
       given.executionPromise.catch(() => undefined); // Knex handles the one that it was made from.
       return open.transaction.run(() => container(given));
     });
@@ -59,7 +59,7 @@ export class KnexTransactions {
         todo: 'npm install knex@3',
       });
     }
-    transaction._promise = afterBump(transaction._promise, open);
+    transaction._promise = this.#afterBump(transaction._promise, open);
     const send = async (sql: string) => transactor?.raw(sql);
     for (const name of ['commit', 'release'] as const) {
       const commit = transaction[name].bind(transaction);
@@ -107,6 +107,23 @@ export class KnexTransactions {
     // Also where COMMIT fails: the database may have carried it out, and too much is bumped at most.
     return bumpAfter(commit, open);
   }
+
+  /** Waits for the bump of a transaction that is committed. */
+  async #afterBump<T>(over: Promise<T>, open: Open): Promise<T> {
+    try {
+      const result = await over;
+      await open.ended;
+      return result;
+    } catch (error) {
+      // Knex tells here, and not where it sends COMMIT, that this has failed.
+      if (open.ended !== undefined && open.outer === undefined) this.#hook.failedCommit(error, open.transaction);
+      await open.ended?.catch(() => undefined);
+      open.transaction.rollback(); // no effect if it was committed
+      throw error;
+    } finally {
+      open.outer?.savepoints.delete(open);
+    }
+  }
 }
 
 /** Ends a transaction of which something is committed, or may be. */
@@ -124,20 +141,5 @@ async function endSavepoints({ savepoints }: Open): Promise<void> {
     if (!savepoint.transaction.isOpen) continue;
     await endSavepoints(savepoint);
     await savepoint.transaction.commit();
-  }
-}
-
-/** Waits for the bump of a transaction that is committed. */
-async function afterBump<T>(over: Promise<T>, open: Open): Promise<T> {
-  try {
-    const result = await over;
-    await open.ended;
-    return result;
-  } catch (error) {
-    await open.ended?.catch(() => undefined);
-    open.transaction.rollback(); // no effect if it was committed
-    throw error;
-  } finally {
-    open.outer?.savepoints.delete(open);
   }
 }

@@ -1,12 +1,13 @@
 import { CacheSweeperError } from '../errors.ts';
 import type { SweepTransaction } from '../invalidation/transaction.ts';
+import type { UncertainWrites } from '../invalidation/uncertain-writes.ts';
 import type { Identifier } from '../model/identity.ts';
 import type { KnownModels } from '../model/known-models.ts';
 import type { RowModel } from '../model/known-rows.ts';
 import { EVERYTHING } from '../model/names.ts';
 import { isUnknown, partialRow } from '../model/partial-row.ts';
 import type { OutboxWriter } from '../outbox/database.ts';
-import { type CacheSweeper, identifierOf, outboxOf } from '../sweeper.ts';
+import { type CacheSweeper, identifierOf, outboxOf, uncertainWritesOf } from '../sweeper.ts';
 import { badOption } from '../util/check-option.ts';
 import { isDatabaseAnswer } from './database-answer.ts';
 import { checkOptions, HOOK, type HookedModel, type SaveHookOptions } from './hook-options.ts';
@@ -57,6 +58,7 @@ export class SaveHook {
   readonly #excluded: ReadonlySet<string>;
   readonly #strict: boolean;
   readonly #identifier: Identifier;
+  readonly #uncertain: UncertainWrites;
   readonly #named: readonly (readonly [name: string, modelClass: object | undefined])[];
   readonly #rowModels = new Map<string, RowModel>();
   #known: KnownModels = () => undefined;
@@ -82,12 +84,14 @@ export class SaveHook {
     this.bulk = options.bulk ?? 'type';
     this.tenant = options.tenant;
     const identifier = identifierOf(sweeper);
-    if (identifier === undefined) {
+    const uncertain = uncertainWritesOf(sweeper);
+    if (identifier === undefined || uncertain === undefined) {
       throw badOption(HOOK, 'a CacheSweeper of the same copy of this package', 'one of another copy', {
         todo: 'npm ls nunjucks-cachesweeper shows where the copies are',
       });
     }
     this.#identifier = identifier;
+    this.#uncertain = uncertain;
     this.#named = named;
     this.outbox = new HookOutbox(outboxOf(sweeper));
   }
@@ -192,8 +196,14 @@ export class SaveHook {
     } catch (error) {
       // Otherwise it may be carried out later, so its row stays as that of a save that is under way.
       if (isDatabaseAnswer(error)) this.outbox.left(saving);
+      else if (isAlone) await this.#uncertain.add(this.#namesOf(models));
       throw error;
     }
+  }
+
+  /** Handles a COMMIT that has failed, of a transaction that is bumped now: without an answer, the database may carry it out later. */
+  failedCommit(error: unknown, { names }: SweepTransaction): void {
+    if (!isDatabaseAnswer(error)) this.#uncertain.again(names);
   }
 
   /** What a write of unknown rows bumps. */

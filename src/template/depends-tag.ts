@@ -1,8 +1,9 @@
 import { CacheSweeperError } from '../errors.ts';
 import type { KeyMaker } from '../render/fragment-key.ts';
 import type { Fragments } from '../render/fragments.ts';
-import { parseArguments } from './compile/arguments.ts';
+import { parseArguments, writtenTag } from './compile/arguments.ts';
 import { Emitter } from './compile/emit.ts';
+import { WRITTEN } from './compile/syntax.ts';
 import { failAt, placeInTemplate, positionOf } from './compile/template-error.ts';
 import type { Context, Lexer, Node, Nodes, Parser, Token } from './nunjucks.ts';
 import type { TemplateEnvironment } from './run/environment.ts';
@@ -31,19 +32,22 @@ export class DependsTag {
   /** Called by Nunjucks when it compiles a template. */
   readonly parse = (parser: Parser, nodes: Nodes, lexer: Lexer): Node => {
     const tag = parser.nextToken() as Token;
-    const { operands, keywords } = parseArguments(parser, lexer, tag, ['type']);
+    const args = parseArguments(parser, lexer, tag, ['type']);
+    const { operands, keywords } = args;
     if (operands.length === 0) {
       failAt(tag, `${TAG} expected models, classes or names of types: {% ${TAG} author %}`);
     }
+    const written = writtenTag(parser, tag, args);
     parser.advanceAfterBlockEnd(TAG);
     const emitter = new Emitter(nodes);
     const { line, column } = positionOf(tag);
-    return emitter.call(this, [
+    const node = emitter.call(this, [
       emitter.literal(line),
       emitter.literal(column),
       keywords.get('type') ?? emitter.literal(null),
       emitter.array(operands),
     ]);
+    return this.#environment.analyst.analysing ? Object.assign(node, { [WRITTEN]: written }) : node;
   };
 
   /** Called by the compiled template. */

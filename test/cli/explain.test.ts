@@ -5,6 +5,7 @@ interface Facts {
   readonly template: string;
   readonly line: number;
   readonly names: readonly string[];
+  readonly depends: readonly string[];
   readonly compared: readonly string[];
   readonly belowModels: readonly string[];
   readonly calls: readonly string[];
@@ -56,13 +57,15 @@ describe('explain', () => {
   });
 
   test('tells the names of a type, and of rows whose type is told', async () => {
-    const [first, second] = await facts('keys.njk', '-t', 'test/cli/explained');
+    const [first, inner, second] = await facts('keys.njk', '-t', 'test/cli/explained');
     expect(first).toMatchObject({
       names: ['*', 'Article', 'Article:*', 'Article:@*'],
       keys: ['"side bar"', '(page.number + 1)'],
       keywords: { when: 'page.isOpen', stale: '"1m"' },
-      compared: ['lang', 'page.isOpen', 'rows[*].title'],
+      depends: ['page.author', '"sidebar"'],
+      compared: ['lang', 'page.author', 'page.inner', 'page.isOpen', 'rows[*].title'],
     });
+    expect(inner).toMatchObject({ depends: ['page.inner'], names: ['*', 'Inner', 'Inner:*', 'Inner:@*'] });
     expect(second?.names).toEqual(['*', 'Comment', 'Comment:=id(page.comment)']);
     expect(second?.belowModels).toEqual(['page.comment.text']);
   });

@@ -352,8 +352,10 @@ way(
 
 test('docs/reliability.md has a row for each of these ways, and no other', () => {
   const page = readFileSync(new URL('../../docs/reliability.md', import.meta.url), 'utf8');
-  const source = readFileSync(new URL(import.meta.url), 'utf8');
-  const titles = [...source.matchAll(/^way\(\s*'(.+)',\s*async/gm)].map(([, title]) => title);
+  const sources = ['limits', 'limits-http'].map((name) =>
+    readFileSync(new URL(`${name}.test.ts`, import.meta.url), 'utf8'),
+  );
+  const titles = [...sources.join('\n').matchAll(/^way\(\s*'(.+)',\s*async/gm)].map(([, title]) => title);
   const section = page.split('## How an old fragment can still be served')[1]?.split('\n## ')[0] ?? '';
   const named = [...section.matchAll(/\| “(.+?)” \|$/gm)].map(([, title]) => title);
   expect(named.toSorted()).toEqual(titles.toSorted());

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { httpMutants } from '../http/mutants.ts';
 import { readMutants } from '../reads/mutants.ts';
 import { mutants } from './mutants.ts';
 
@@ -27,6 +28,7 @@ const QUERY = '?mutant=';
 const lists: Readonly<Record<string, readonly Mutation[]>> = {
   freshness: Object.values(mutants).map((mutant) => ({ edits: [mutant] })),
   reads: Object.values(readMutants),
+  http: Object.values(httpMutants),
 };
 
 /**

@@ -38,7 +38,7 @@ const PLANS: Readonly<
   hangs: () => 'hang',
   cut: () => 'cut',
   flaky: (attempt) =>
-    attempt === 1 ? { status: 503, headers: { 'retry-after': '0' }, isDone: true } : { status: 409 },
+    attempt === 1 ? { status: 503, headers: { 'retry-after': '0' }, isDone: true } : { status: 404 },
 };
 
 /** A real HTTP API, which counts what it is asked for. */
@@ -54,10 +54,14 @@ export class HttpApi {
   other = 'http://other.example';
   /** Called before each answer. */
   before: (method: string, path: string) => unknown = () => {};
+  /** Called before each answer to a read, when it is known what that is. */
+  after: (method: string, path: string) => unknown = () => {};
   /** Cache groups of what is read. */
   groupsOf: (path: string) => readonly string[] = () => [];
   /** Seconds that a cache in front has had what is read; undefined if there is none. */
   age: string | undefined;
+  /** Seconds for which a client may keep what it reads. */
+  maxAge: number | undefined;
   /** How reading fails: with a status, or `cut` off. */
   fails: string | undefined;
 
@@ -97,21 +101,24 @@ export class HttpApi {
     response.end(plan.status === 204 ? undefined : '{}');
   }
 
-  #read(path: string, query: URLSearchParams, response: ServerResponse): void {
+  async #read(path: string, query: URLSearchParams, response: ServerResponse): Promise<void> {
     if (this.fails === 'cut') return void response.destroy();
     if (this.fails !== undefined) return void response.writeHead(Number(this.fails)).end(`{"version":${this.fails}}`);
     const to = query.get('to');
     if (to !== null) return void response.writeHead(302, { location: to }).end();
     if (path === '/nowhere') return void response.writeHead(404).end('{}');
+    const body = JSON.stringify({ path, version: this.versionOf(path) });
+    await this.after('GET', path);
     const groups = this.groupsOf(path)
       .map((group) => JSON.stringify(group))
       .join(', ');
     response.writeHead(200, {
       'content-type': 'application/json',
       ...(groups === '' ? {} : { 'cache-groups': groups }),
+      ...(this.maxAge === undefined ? {} : { 'cache-control': `public, max-age=${this.maxAge}` }),
       ...(this.age === undefined ? {} : { age: this.age }),
     });
-    response.end(JSON.stringify({ path, version: this.versionOf(path) }));
+    response.end(body);
   }
 
   /** What a resource is: a number that grows with each write to it, or below it. */

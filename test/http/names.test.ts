@@ -4,7 +4,7 @@ import { ResourceNames } from '../../src/http-api/resource-names.ts';
 import { runs } from '../support/long.ts';
 
 const ORIGIN = 'https://api.example';
-const named = (path: string) => new ResourceNames(new URL(path, ORIGIN));
+const named = (path: string) => new ResourceNames(new URL(ORIGIN + path));
 const reaches = (written: string, read: string) => {
   const names = named(read).read;
   return [...named(written).written].some((name) => names.has(name));
@@ -76,6 +76,8 @@ test.each([
   ['/articles.json', '/articles'],
   ['/articles/7.json', '/articles/7'],
   ['/articles/7.XML?fields=id', '/articles/7'],
+  ['//articles/7', '/articles/7'],
+  ['/Articles/7', '/articles/7'],
 ])('%s is the resource %s', (written, plain) => {
   expect(named(written).read).toEqual(named(plain).read);
   expect(named(written).written).toEqual(named(plain).written);

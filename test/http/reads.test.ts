@@ -203,6 +203,25 @@ describe('rules', () => {
     expect(bumped).toEqual(expect.arrayContaining(['Article:=7', 'Article:*', 'Feed:=1', 'Feed:*']));
   });
 
+  test('count for the url that a request was redirected to', async () => {
+    const errors: unknown[] = [];
+    let fails = false;
+    const model = ({ id }: Readonly<Record<string, unknown>>) => {
+      if (fails) throw new TypeError('a rule failed');
+      return { type: 'Article', id };
+    };
+    const rules = [{ match: `${api.origin}/articles/:id`, model }];
+    const site = new ApiSite(api, fetching, { rules, onError: (error) => errors.push(error) });
+    const paths = ['/tags/3?to=/articles/7'];
+    await site.render(paths);
+    expect(await site.loaded(paths)).toEqual([]);
+    await site.sweeper.invalidateCacheFor({ type: 'Article', id: 7 });
+    fails = true;
+    await site.render(paths);
+    expect(errors).toMatchObject([{ message: 'a rule failed' }]);
+    expect(await site.loaded(paths)).toHaveLength(2);
+  });
+
   test('a method that only reads is a dependency, and invalidates nothing', async () => {
     const site = new ApiSite(api, fetching, { rules: [{ match: `${api.origin}/articles/*rest`, safe: ['post'] }] });
     await site.render(['/articles/7']);

@@ -30,7 +30,7 @@ const HAPPENINGS: Readonly<Record<string, string>> = {
   '500, and it was carried out': 'broken',
   'no answer: the connection was lost': 'cut',
   'no answer: the client has aborted it': 'hangs',
-  '503, and 409 when the client repeats it': 'flaky',
+  '503, and 404 when the client repeats it': 'flaky',
 };
 
 const rows = rowsOf('What is invalidated');

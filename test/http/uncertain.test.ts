@@ -1,34 +1,10 @@
 import { CacheSweeper } from 'nunjucks-cachesweeper';
 import { httpModels } from 'nunjucks-cachesweeper/http';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { UNCERTAIN, UncertainWrites } from '../../src/http-api/uncertain-writes.ts';
+import { UNCERTAIN } from '../../src/invalidation/uncertain-writes.ts';
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
 afterEach(() => void vi.useRealTimers());
-
-test('what may still be carried out is bumped once more, between 10 and 20 s later', () => {
-  const bumped: (readonly string[])[] = [];
-  const writes = new UncertainWrites((names) => bumped.push([...names]));
-  writes.add(['Article:=7']);
-  vi.advanceTimersByTime(UNCERTAIN - 1);
-  writes.add(['Article:=8']);
-  vi.advanceTimersByTime(2);
-  writes.add(['Article:=9']);
-  expect(bumped).toEqual([]);
-  vi.advanceTimersByTime(UNCERTAIN);
-  expect(bumped).toEqual([['Article:=7', 'Article:=8']]);
-  vi.advanceTimersByTime(UNCERTAIN);
-  expect(bumped).toEqual([['Article:=7', 'Article:=8'], ['Article:=9']]);
-  expect(vi.getTimerCount()).toBe(0);
-});
-
-test('of very many, the type is bumped', () => {
-  const bumped: (readonly string[])[] = [];
-  const writes = new UncertainWrites((names) => bumped.push([...names]));
-  writes.add(Array.from({ length: 5_000 }, (_, i) => `Article:=${i}`));
-  vi.advanceTimersByTime(2 * UNCERTAIN);
-  expect(bumped).toEqual([['Article']]);
-});
 
 test('a write without a certain answer is invalidated at once and once more, unless the sweeper is closed by then', async () => {
   const bumped: string[] = [];
@@ -37,7 +13,10 @@ test('a write without a certain answer is invalidated at once and once more, unl
     onBump: (names) => void bumped.push(...names),
     onError: (error) => errors.push(error),
   });
-  const answers = [async () => new Response(null, { status: 503 }), async () => Promise.reject(new TypeError('lost'))];
+  const answers = [
+    ...[503, 408, 202].map((status) => async () => new Response(null, { status })),
+    async () => Promise.reject(new TypeError('lost')),
+  ];
   for (const answer of answers) {
     const http = httpModels(sweeper, [], { fetch: answer });
     await http.fetch('https://api.example/', { method: 'PUT' }).catch(() => {});

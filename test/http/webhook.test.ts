@@ -5,7 +5,7 @@ import express from 'express';
 import { fastify } from 'fastify';
 import Koa from 'koa';
 import { CacheSweeper, type CacheSweeperOptions } from 'nunjucks-cachesweeper';
-import { type Webhook, type WebhookOptions, webhook } from 'nunjucks-cachesweeper/http';
+import { type Webhook, type WebhookOptions, type WebhookRequest, webhook } from 'nunjucks-cachesweeper/http';
 import { TestingStore } from 'nunjucks-cachesweeper/testing';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type Site, serve } from '../frameworks/framework-suite.ts';
@@ -182,6 +182,23 @@ describe('a request', () => {
     expect(errors).toMatchObject([{ code: 'CACHESWEEPER_BUMP_FAILED' }]);
     store.script = undefined;
     expect((await ask(hook, body, headers)).status).toBe(204);
+  });
+
+  test('for which the scheme of the site fails is not signed, and the error is reported', async () => {
+    const scheme = {
+      signature: 'x-signature',
+      signed: ({ headers }: WebhookRequest) => headers['x-nonce']!.padEnd(8),
+    };
+    const { hook, errors } = receiver({ scheme });
+    expect(await ask(hook, body, {})).toEqual({ status: 401, text: 'no signature of it' });
+    expect(errors).toMatchObject([{ name: 'TypeError' }]);
+  });
+
+  test('for which models names a url that is none of HTTP is refused', async () => {
+    const { hook, errors, bumped } = receiver({ models: () => [new URL('mailto:a@b.example')] });
+    expect((await ask(hook, body, signed(body))).status).toBe(500);
+    expect(errors).toMatchObject([{ code: 'CACHESWEEPER_BAD_OPTION' }]);
+    expect(bumped).toEqual([]);
   });
 
   test('for which models fails is answered without a word of why', async () => {

@@ -25,7 +25,9 @@ describe('the packed tarball', () => {
     );
     // An ES module beside the CommonJS of each entry point, and what says that the rest is CommonJS.
     const entries = promised().filter((path) => /\.m[jt]s$/.test(path));
-    const docs = readdirSync(`${root}docs`).map((name) => `docs/${name}`);
+    const docs = readdirSync(`${root}docs`, { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.includes('.'))
+      .map((name) => `docs/${name}`);
     expect([...packed.paths].sort()).toEqual(
       [
         'CHANGELOG.md',
@@ -43,7 +45,12 @@ describe('the packed tarball', () => {
 
   test('has all that package.json promises', () => {
     expect(promised().length).toBe(4 * entryPoints.length);
-    for (const path of [...promised(), manifest.main.slice(2), manifest.types.slice(2)]) {
+    for (const path of [
+      ...promised(),
+      ...Object.values(manifest.bin),
+      manifest.main.slice(2),
+      manifest.types.slice(2),
+    ]) {
       expect(packed.paths).toContain(path);
     }
   });

@@ -134,6 +134,22 @@ describe.skipIf(!isDeep)('installed into an empty folder', () => {
     expect(await node('page.cjs', cjs + cached)).toBe('11\n');
   });
 
+  test('the command runs there: it finds what is wrong in templates, and ends with what it should', async () => {
+    mkdirSync(join(folder, 'templates'), { recursive: true });
+    const template = join(folder, 'templates', 'page.njk');
+    const npx = () => run('npx', ['--no-install', 'nunjucks-cachesweeper', 'lint', 'templates'], { cwd: folder });
+    writeFileSync(template, '{% cachesweeper comment 500 %}{{ comment.text }}{% endcachesweeper %}');
+    expect((await npx()).stdout).toBe('nothing found in 1 template\n');
+    writeFileSync(template, '{% cachesweeper comment 500 %}{{ user.name }}{% endcachesweeper %}');
+    await expect(npx()).rejects.toMatchObject({
+      code: 1,
+      stdout: expect.stringContaining('templates/page.njk:1:38  CACHESWEEPER_PRIVATE_NAME'),
+    });
+    await expect(run('npx', ['--no-install', 'nunjucks-cachesweeper', 'lint'], { cwd: folder })).rejects.toMatchObject({
+      code: 2,
+    });
+  });
+
   test('the store contract runs there', async () => {
     const source = `
       import { storeContract, TestingStore } from 'nunjucks-cachesweeper/testing';

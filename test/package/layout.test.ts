@@ -81,3 +81,13 @@ test('the rooms are those that docs/architecture.md draws', () => {
   const drawn = readFileSync(new URL('../../docs/architecture.md', import.meta.url), 'utf8');
   for (const room of ROOMS.flat()) expect(drawn).toContain(`${room}`);
 });
+
+test('docs/architecture.svg draws the same rooms, in the same order', () => {
+  const drawn = readFileSync(new URL('../../docs/architecture.svg', import.meta.url), 'utf8');
+  const levels = new Map<number, string[]>();
+  for (const [, y, room = ''] of drawn.matchAll(/<text x="[^"]+" y="([^"]+)" class="room">([^<]+)</g)) {
+    levels.set(Number(y), [...(levels.get(Number(y)) ?? []), room].sort());
+  }
+  const fromTheGround = [...levels].sort(([a], [b]) => b - a).map(([, rooms]) => rooms);
+  expect(fromTheGround).toEqual(ROOMS.map((rooms) => [...rooms].sort()));
+});

@@ -15,6 +15,7 @@ export interface Manifest {
   readonly name: string;
   readonly scripts: Readonly<Record<string, string>>;
   readonly exports: Readonly<Record<string, { readonly import?: Files; readonly require?: Files }>>;
+  readonly bin: Readonly<Record<string, string>>;
   readonly main: string;
   readonly types: string;
   readonly typesVersions: unknown;

@@ -85,6 +85,7 @@ function rowsOf(fragment: FragmentFacts): readonly (readonly [label: string, tex
     ['keys', fragment.keys],
     ['with', keywords],
     ['tokens', fragment.names],
+    ['depends', fragment.depends],
     ['below models', fragment.belowModels],
     ['compared', fragment.compared],
     ['calls', fragment.calls],

@@ -6,7 +6,7 @@ import { lintTemplate } from '../lint/lint-template.ts';
 import type { Finding } from '../lint/rule.ts';
 import { Progress } from '../progress.ts';
 import { checkFolders, configuredEnvironment, nameOf, plainEnvironment } from '../site-environment.ts';
-import { templateFiles } from '../template-files.ts';
+import { endingsOf, templateFiles } from '../template-files.ts';
 
 export interface LintOptions {
   readonly config?: string;
@@ -22,10 +22,10 @@ interface FileFinding extends Finding {
 
 /** Looks for faults in all templates of some folders. Ends with {@link ExitCode.findings} if there are any. */
 export async function lint(folders: readonly string[], options: LintOptions, io: Io): Promise<ExitCode> {
+  const endings = endingsOf(options.ext);
   const paths = checkFolders(folders, io.cwd);
   const site =
     options.config === undefined ? await plainEnvironment(paths) : await configuredEnvironment(options.config, io.cwd);
-  const endings = options.ext.split(',').map((ending) => ending.trim().replace(/^\./, ''));
   const files = [...new Set(paths.flatMap((folder) => templateFiles(folder, endings)))];
   if (files.length === 0) {
     throw badOption('templates', `files that end in ${endings.join(', ')}`, `none in ${folders.join(', ')}`, {

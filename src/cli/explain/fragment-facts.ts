@@ -1,7 +1,16 @@
 import { dependencyNames } from '../../model/names.ts';
 import { pathText } from '../../reads/shape.ts';
+import type { WrittenTag } from '../../template/compile/arguments.ts';
 import { modelPaths } from '../../template/compile/covered.ts';
-import { boundNames, childNodes, DEFINITIONS, descendants, HOLE } from '../../template/compile/syntax.ts';
+import {
+  boundNames,
+  childNodes,
+  DEFINITIONS,
+  descendants,
+  HOLE,
+  ORDINAL,
+  WRITTEN,
+} from '../../template/compile/syntax.ts';
 import { positionOf } from '../../template/compile/template-error.ts';
 import { UsesFinder } from '../../template/compile/uses.ts';
 import type { ExaminedFragment, ExaminedTemplate, ParsedTemplate } from '../../template/examine.ts';
@@ -23,6 +32,8 @@ export interface FragmentFacts {
   readonly keywords: Readonly<Record<string, string>>;
   /** Names whose tokens decide whether it is valid: `Comment:=id(comment)` stands for that of the row. */
   readonly names: readonly string[];
+  /** What `depends` in its body adds, as it is written. */
+  readonly depends: readonly string[];
   /** What it reads below its models, whose tokens stand for it. */
   readonly belowModels: readonly string[];
   /** What else it reads, by which entries are told apart. */
@@ -74,6 +85,7 @@ export function factsOf({ name, parsed }: ExaminedTemplate, env: Environment, ca
         ]),
       ),
       names: namesOf(fragment, model),
+      depends: dependsOf(fragment.body),
       ...readsOf(fragment, parsed, env, (template, place) => calls.get(template ?? name)?.has(place) === true),
       includes: sorted(fragment.uses.templates.map(({ template }) => template)),
       holes: holesOf(fragment, parsed, env),
@@ -96,6 +108,13 @@ function namesOf({ written }: ExaminedFragment, text: string): readonly string[]
       return dependencyNames({ type: told ?? `type(${found})`, id: `id(${found})` });
     }),
   );
+}
+
+/** Returns the arguments of `depends` in a body, but for those in holes and in the fragments inside. */
+function dependsOf(node: Node): readonly string[] {
+  if (HOLE in node || ORDINAL in node) return [];
+  const own = WRITTEN in node ? (node[WRITTEN] as WrittenTag).texts : [];
+  return [...own, ...childNodes(node).flatMap(dependsOf)];
 }
 
 function pathOfModel(node: Node): string | undefined {

@@ -47,8 +47,8 @@ export function gotHooks(hears: Hears): GotHooks {
     if (options !== undefined) exchanges.delete(options);
     return exchange;
   };
-  const answered = async (response: GotResponse): Promise<void> => {
-    await ended(response.request.options)?.answered(answerOf(response));
+  const answered = async (response: GotResponse, isStreamed = false): Promise<void> => {
+    await ended(response.request.options)?.answered({ ...answerOf(response), isStreamed });
   };
   const failed = async (error: object): Promise<void> => {
     const { options, response } = error as Failure;
@@ -61,7 +61,7 @@ export function gotHooks(hears: Hears): GotHooks {
         const result = next(options);
         if (options.isStream === true) {
           const stream = result as unknown as Stream;
-          stream.once('response', (response) => unawaited(answered(response)));
+          stream.once('response', (response) => unawaited(answered(response, true)));
           stream.once('close', () => unawaited(failed({ options })));
         } else if (result instanceof Promise) {
           // A request that was cancelled tells no hook.

@@ -84,7 +84,7 @@ export function listenToSuperagent(hears: Hears, given: SuperagentRequest): void
   request.pipe = (stream, options) => {
     isPiped = true;
     const exchange = heard();
-    request.once('response', (response) => unawaited(exchange?.answered(answerOf(response))));
+    request.once('response', (response) => unawaited(exchange?.answered({ ...answerOf(response), isStreamed: true })));
     request.once('error', () => unawaited(exchange?.failed()));
     whenReady(
       exchange,

@@ -1,4 +1,5 @@
 import type { Kind } from '../store.ts';
+import type { KeptRows } from './kept-rows.ts';
 
 /** One row of a result. Names of columns are single lower-case words, so that a site's `postProcessResponse` leaves them alone. */
 export type Row = Readonly<Record<string, unknown>>;
@@ -6,6 +7,10 @@ export type Row = Readonly<Record<string, unknown>>;
 /** A connection of the pool, with no transaction open: each statement is committed by itself. */
 export interface SqlConnection {
   query(sql: string, bindings?: readonly unknown[]): Promise<readonly Row[]>;
+  /**
+   * Returns rows of a table of its main file that it has read before and that are still so; undefined for a database that does not tell.
+   */
+  kept?(table: string): Promise<KeptRows>;
 }
 
 /** A row to be written. `life` is in milliseconds. */

@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import type { Row, SqlConnection } from './dialect.ts';
+import { KeptRows, STATE } from './kept-rows.ts';
 
 /** A connection of better-sqlite3, or of what has its interface, such as libsql. It works in this process, and does not wait. */
 interface SyncConnection {
@@ -17,6 +18,9 @@ interface SyncStatement {
 const MAX_STATEMENTS = 30;
 
 const SELECT = /^\s*SELECT/;
+
+/** By table. */
+const rowsKept = new WeakMap<object, Map<string, KeptRows>>();
 
 const prepared = new WeakMap<object, Map<string, SyncStatement>>();
 
@@ -47,6 +51,15 @@ export class PreparedConnection implements SqlConnection {
     if (this.#connection.inTransaction) throw new InTransaction('the connection has a transaction open');
     const statement = this.#prepare(sql);
     return SELECT.test(sql) ? statement.all(bindings) : this.#write(statement, bindings);
+  }
+
+  async kept(table: string): Promise<KeptRows> {
+    const [row] = await this.query(STATE);
+    const tables = rowsKept.get(this.#connection) ?? new Map<string, KeptRows>();
+    rowsKept.set(this.#connection, tables);
+    const kept = tables.get(table) ?? new KeptRows();
+    tables.set(table, kept);
+    return kept.seen(row?.state);
   }
 
   /**

@@ -1,15 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Kind } from '../store.ts';
-import {
-  codeOf,
-  type Dialect,
-  FIRST,
-  quoted,
-  type Row,
-  type SqlConnection,
-  type SqlRead,
-  type SqlWrite,
-} from './dialect.ts';
+import { codeOf, type Dialect, FIRST, quoted, type SqlConnection, type SqlRead, type SqlWrite } from './dialect.ts';
+import type { KeptRows } from './kept-rows.ts';
 import { sizes } from './sizes.ts';
 
 /** Milliseconds since 1970, by the clock of this machine. SQLite reads it when the statement has the lock, and not before. */
@@ -19,11 +11,13 @@ const CLOCK = "((julianday('now') - 2440587.5) * 86400000.0)";
 export class SqliteDialect implements Dialect {
   readonly schema: readonly string[];
   readonly #table: string;
+  readonly #isMain: boolean;
   readonly #epoch = bootNumber();
 
   constructor(name: string) {
     this.#table = quoted(name, '"');
-    const [schema, base] = name.includes('.') ? name.split('.') : ['main', name];
+    const [schema, base] = name.includes('.') ? (name.split('.') as [string, string]) : ['main', name];
+    this.#isMain = schema === 'main';
     this.schema = [
       // Readers go on while another process writes. The file remembers it.
       'PRAGMA journal_mode = WAL',
@@ -34,15 +28,37 @@ export class SqliteDialect implements Dialect {
 
   async read(connection: SqlConnection, keys: readonly string[], kind: Kind): Promise<SqlRead> {
     const now = Date.now();
-    const isToken = kind === 'token';
-    // One text for any number of keys, so that it is prepared once. A driver takes longer for a row than for a token, so all tokens are
-    // one row.
+    // Each page reads tokens, mostly the same ones, and they are small.
+    const kept = this.#isMain && kind === 'token' ? await connection.kept?.(this.#table) : undefined;
+    const values = new Map<string, Uint8Array>();
+    const others: string[] = [];
+    for (const key of keys) {
+      const value = kept?.get(key, now);
+      if (value === undefined) others.push(key);
+      else values.set(key, value);
+    }
+    if (others.length > 0) await this.#select(connection, others, now, kept, values);
+    return { values, now };
+  }
+
+  async #select(
+    connection: SqlConnection,
+    keys: readonly string[],
+    now: number,
+    kept: KeptRows | undefined,
+    into: Map<string, Uint8Array>,
+  ): Promise<void> {
+    // One text for any number of keys, so that it is prepared once.
     const rows = await connection.query(
-      `SELECT ${isToken ? "group_concat(k || ' ' || hex(value), ',') AS tokens" : 'k, value'} FROM ${this.#table}
-       WHERE k IN (SELECT value FROM json_each(?)) AND expires > ? AND epoch = ?`,
+      `SELECT k, value, expires FROM ${this.#table} WHERE k IN (SELECT value FROM json_each(?)) AND expires > ? AND epoch = ?`,
       [JSON.stringify(keys), now, this.#epoch],
     );
-    return { values: isToken ? tokensIn(rows[0]?.tokens) : valuesIn(rows), now };
+    for (const row of rows) {
+      const key = row.k as string;
+      const value = bytesOf(row.value);
+      into.set(key, value);
+      kept?.add(key, { value, expires: Number(row.expires) });
+    }
   }
 
   async write(connection: SqlConnection, { items, isAdd, deadline }: SqlWrite): Promise<ReadonlySet<string>> {
@@ -91,24 +107,6 @@ export class SqliteDialect implements Dialect {
     );
     return rows.length;
   }
-}
-
-function valuesIn(rows: readonly Row[]): ReadonlyMap<string, Uint8Array> {
-  return new Map(rows.map(({ k, value }) => [k as string, bytesOf(value)]));
-}
-
-/** @param text keys, which have no spaces, and values, in hexadecimal digits; null if there is none */
-function tokensIn(text: unknown): ReadonlyMap<string, Uint8Array> {
-  const values = new Map<string, Uint8Array>();
-  let at = 0;
-  while (typeof text === 'string' && at < text.length) {
-    const space = text.indexOf(' ', at);
-    const comma = text.indexOf(',', space);
-    const end = comma === -1 ? text.length : comma;
-    values.set(text.slice(at, space), Buffer.from(text.slice(space + 1, end), 'hex'));
-    at = end + 1;
-  }
-  return values;
 }
 
 /** libsql returns an ArrayBuffer where others return a Buffer. */

@@ -3,7 +3,7 @@ import type { Node } from '../nunjucks.ts';
 /** Field that marks the node of a fragment tag while a template is analysed. The node's content is the body. */
 export const ORDINAL = 'cachesweeperOrdinal';
 
-/** Field of the same node that holds the tag as it is written. */
+/** Field of the nodes of fragments and of `depends` that holds the tag as it is written. */
 export const WRITTEN = 'cachesweeperWritten';
 
 /** Field that marks the node of a hole while a template is analysed. The node's content is what the hole shows. */

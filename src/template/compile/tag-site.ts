@@ -132,7 +132,7 @@ function leakError(
     'CACHESWEEPER_PRIVATE_NAME',
     `the body of this fragment uses ${path}${included(use, template)}, and neither an argument nor when= of its tag ` +
       `names it: it is the visitor's own, so each visitor would need a fragment; move it out of the fragment, add ` +
-      `${value}.id or ${path} to the arguments, or take "${found?.pattern}" off the option private`,
+      `${[...new Set([`${value}.id`, path])].join(' or ')} to the arguments, or take "${found?.pattern}" off the option private`,
     template === undefined ? placed(use.at, position) : position,
   );
 }

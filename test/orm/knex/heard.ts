@@ -72,6 +72,14 @@ function suite(open: () => Promise<Knex>): void {
       expect(reads).toBe(2);
     });
 
+    test('the type where the key is set, in whatever case SQLite takes its name', async () => {
+      await start([note(1), note(9)], notes);
+      await knex('notes').insert({ text: 'a' });
+      listen();
+      if (isPostgres()) return;
+      expect(await ranAfter(() => knex('notes').where('id', 1).update({ ID: 9 }))).toEqual([note(1), note(9)]);
+    });
+
     test('none where nothing has the id, but whoever shows that it is missing', async () => {
       await start([note(1), note(9), '"notes"'], notes);
       listen();

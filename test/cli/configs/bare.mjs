@@ -1,0 +1,3 @@
+import nunjucks from 'nunjucks';
+
+export default new nunjucks.Environment(null);

@@ -1,0 +1,2 @@
+export const environment = 1;
+export default undefined;
