@@ -88,6 +88,7 @@ export class Panel {
     this.#visits.set(incoming, visit);
     askForWhole(incoming);
     holdHtml(incoming, response, visit);
+    response.once('close', () => visit.inspector.forget());
     return await this.#settings.engine.inspect(visit.inspector, next);
   }
 
