@@ -11,7 +11,8 @@ const context = { row: { id: 1 }, part: { id: 2, text: 'a part' } };
 function site() {
   const sweeper = new CacheSweeper();
   const template = new nunjucks.Template(SOURCE, sweeper.install(new nunjucks.Environment(null)));
-  const render = (inspector: PageInspector) => engineOf(sweeper as never)?.inspect(inspector, () => template.render(context));
+  const render = (inspector: PageInspector) =>
+    engineOf(sweeper as never)?.inspect(inspector, () => template.render(context));
   return { sweeper, render };
 }
 
