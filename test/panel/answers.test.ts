@@ -303,6 +303,19 @@ test.each<[string, (response: Response) => void, RegExp | string]>([
   expect(site.errors.length).toBe(title === 'with a broken body' ? 1 : 0);
 });
 
+test('what is no page is sent in the same way as without the panel', async () => {
+  const behind: Plan['behind'] = (app) => {
+    app.get('/text', (_request, response) => void response.setHeader('Content-Type', 'text/plain').end('text'));
+  };
+  const headers = async (site: PanelSite) => {
+    const { date, ...others } = (await ask(`${site.url}/text`, { headers: DOCUMENT })).headers;
+    return others;
+  };
+  const [site, plain] = [await start({ behind }), await start({ behind, panel: false })];
+  expect(await headers(site)).toEqual(await headers(plain));
+  expect((await headers(site))['content-length']).toBe('4');
+});
+
 test('HEAD is answered as without the panel', async () => {
   const site = await start();
   const plain = await start({ panel: false });
