@@ -18,15 +18,15 @@ export interface BarChart {
   readonly line?: { readonly value: number; readonly text: string };
 }
 
-const WIDTH = 820;
+const WIDTH = 660;
 const MARGIN = 24;
-const LABELS = 320;
+const LABELS = 250;
 /** Widest bar; its text stands behind it. */
-const BARS = 250;
+const BARS = 190;
 const LINE = 16;
 /** Characters in a line of a label and of a heading, by the width of an average character. */
-const LABEL_CHARACTERS = 50;
-const HEADING_CHARACTERS = 105;
+const LABEL_CHARACTERS = 37;
+const HEADING_CHARACTERS = 76;
 
 /** Follows the reader's light or dark mode, also where the picture is shown by itself. */
 const STYLE = `
@@ -34,7 +34,7 @@ svg { --paper: #ffffff; --ink: #1f2328; --quiet: #59636e; --rule: #d1d9e0; --goo
 @media (prefers-color-scheme: dark) {
   svg { --paper: #0d1117; --ink: #f0f6fc; --quiet: #9198a1; --rule: #3d444d; --good: #58a6ff; --bad: #f0883e; --plain: #6e7681 }
 }
-text { font: 13px system-ui, -apple-system, "Segoe UI", sans-serif; fill: var(--ink) }
+text { font: 13px system-ui, -apple-system, "Segoe UI", sans-serif; fill: var(--ink); paint-order: stroke; stroke: var(--paper); stroke-width: 3px }
 .title { font-size: 17px; font-weight: 600 }
 .heading { font-weight: 600 }
 .quiet { fill: var(--quiet); font-size: 12px }
@@ -54,7 +54,7 @@ export function drawBars({ title, notes, groups, line }: BarChart): string {
     drawn.push(`<text x="${x}" y="${round(y)}" class="${kind}">${escaped(content)}</text>`);
   };
   write(MARGIN, title, 'title');
-  for (const note of notes.flatMap((text) => wrapped(text, HEADING_CHARACTERS + 10))) {
+  for (const note of notes.flatMap((text) => wrapped(text, HEADING_CHARACTERS + 14))) {
     y += LINE + 2;
     write(MARGIN, note, 'quiet');
   }

@@ -31,11 +31,18 @@ export const SIDEBAR: readonly {
     ],
   },
   {
+    text: 'See what it does',
+    pages: [
+      ['Panel', 'docs/panel.md'],
+      ['Command line', 'docs/cli.md'],
+      ['Metrics', 'docs/metrics.md'],
+    ],
+  },
+  {
     text: 'In production',
     pages: [
       ['Reliability', 'docs/reliability.md'],
       ['Performance', 'docs/performance.md'],
-      ['Metrics', 'docs/metrics.md'],
     ],
   },
   {

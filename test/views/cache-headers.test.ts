@@ -25,6 +25,21 @@ const statusOf = ({ headers }: { headers: Record<string, unknown> }) => {
   return status;
 };
 
+/** The headers of an answer of which this is told, at second 1. */
+function written(told: Told): ReadonlyMap<string, string> {
+  const set = new Map<string, string>();
+  const response = {
+    getHeader: () => undefined,
+    setHeader: (name: string, value: string) => set.set(name, value),
+  } as unknown as ServerResponse;
+  tellOfCache(
+    CACHE_HEADERS,
+    () => 1_000,
+    () => told,
+  ).finish?.(response);
+  return set;
+}
+
 describe.each(allFrameworks)('%s: headers that tell of the cache', (_name, start) => {
   const running = sites(start, () => ({}));
 
@@ -98,6 +113,12 @@ describe.each(allFrameworks)('%s: headers that tell of the cache', (_name, start
     expect(statusOf(await get('/'))).toMatch(/^cachesweeper; hit/);
   });
 
+  test('say that the store could not be asked', async () => {
+    const store = new TestingStore({ script: ({ kind }) => (kind === 'token' ? { outcome: 'unknown' } : undefined) });
+    const { get } = await running([{ path: '/', handler: page, options: HEADERS }], {}, { store });
+    expect(statusOf(await get('/'))).toBe('cachesweeper; fwd=miss; detail="unknown token"');
+  });
+
   test('say no reasons where X-Cache says none', async () => {
     const options = { ...HEADERS, debug: false };
     const { get } = await running([{ path: '/', handler: page, options }]);
@@ -129,6 +150,28 @@ describe.each(allFrameworks)('%s: headers that tell of the cache', (_name, start
   });
 });
 
+test.each<[Told, status: string, timing: string]>([
+  [{ outcome: 'hit', expires: 61_999, lookup: 0.126 }, 'cachesweeper; hit; ttl=60', 'cache;desc="hit";dur=0.13'],
+  [
+    { outcome: 'hit', expires: 500, detail: 'stale' },
+    'cachesweeper; hit; ttl=-1; detail="stale"',
+    'cache;desc="hit (stale)"',
+  ],
+  [{ outcome: 'hit', expires: Number.POSITIVE_INFINITY }, 'cachesweeper; hit', 'cache;desc="hit"'],
+  [
+    { outcome: 'miss', forward: 'stale', isStored: false, detail: 'a "b" \\ ü', lookup: 1, handler: 2 },
+    'cachesweeper; fwd=stale; detail="a \\"b\\" \\\\ ?"',
+    'cache;desc="miss (a \\"b\\" \\\\ ?)";dur=1, handler;dur=2',
+  ],
+])('%o is told as %s', (told, status, timing) => {
+  expect(written(told)).toEqual(
+    new Map([
+      ['Cache-Status', status],
+      ['Server-Timing', timing],
+    ]),
+  );
+});
+
 test('whatever is said, a header of it can be sent and read', () => {
   const told: fc.Arbitrary<Told> = fc.record(
     {
@@ -144,16 +187,7 @@ test('whatever is said, a header of it can be sent and read', () => {
   );
   fc.assert(
     fc.property(told, (what) => {
-      const set = new Map<string, string>();
-      const response = {
-        getHeader: () => undefined,
-        setHeader: (name: string, value: string) => set.set(name, value),
-      } as unknown as ServerResponse;
-      tellOfCache(
-        CACHE_HEADERS,
-        () => 1_000,
-        () => what,
-      ).finish?.(response);
+      const set = written(what);
       expect(set.get('Cache-Status')).toMatch(MEMBER);
       expect(set.get('Server-Timing')).toMatch(
         /^cache;desc="(?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*"(;dur=[\d.e-]+)?(, handler;dur=[\d.e-]+)?$/,

@@ -60,6 +60,15 @@ describe('Fastify over HTTP/2', () => {
     expect(ran).toEqual(['7']);
   });
 
+  test('headers that tell of the cache are those of HTTP/1', async () => {
+    const options = { headers: ['Cache-Status', 'Server-Timing'] } as const;
+    const { site } = await running([{ path: '/', handler: ({ send }) => send('page'), options }], { http2: true });
+    const [miss, hit] = [await ask(site.url, '/'), await ask(site.url, '/')];
+    expect(miss.headers['cache-status']).toBe('cachesweeper; fwd=uri-miss; stored');
+    expect(hit.headers['cache-status']).toMatch(/^cachesweeper; hit; ttl=29\d$/);
+    expect(hit.headers['server-timing']).toMatch(/^cache;desc="hit";dur=/);
+  });
+
   test('a stream that its client gave up is not kept', async () => {
     let runs = 0;
     const { site } = await running(
