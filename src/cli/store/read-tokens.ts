@@ -4,7 +4,6 @@ import { SafeStore } from '../../cache/shared/safe-store.ts';
 import { SharedCauses } from '../../cache/shared/shared-causes.ts';
 import { tokenTime } from '../../cache/token.ts';
 import type { BumpCause } from '../../reporting/cause.ts';
-import { Background } from '../../util/background.ts';
 import type { SiteStore, StoreErrors } from './open-store.ts';
 
 /** Milliseconds for reading tokens. A person waits for it, who may be far from the store. */
@@ -49,7 +48,7 @@ export async function readTokens(
     if (lookup === undefined || lookup.state === 'unknown') throw errors.unreachable();
     return lookup.state === 'missing' ? 'missing' : (known.open(name, known.get(name), lookup.value) ?? 'damaged');
   });
-  const causes = await new SharedCauses(safe, sealer, settings, new Background(1)).read(tokens);
+  const causes = await new SharedCauses(safe, sealer, settings).read(tokens);
   return names.map((name, i) => {
     const token = tokens[i] as string;
     if (token === 'missing' || token === 'damaged') return { name, state: token };
