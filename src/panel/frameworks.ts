@@ -16,8 +16,6 @@ export interface PanelServer {
     request: unknown,
     next: () => T,
   ): T | Promise<Awaited<T> | undefined>;
-  /** Runs a function as a part of a request that is served. */
-  within(incoming: object, run: () => void): void;
 }
 
 type Next = (error?: unknown) => void;
@@ -55,7 +53,7 @@ type FastifyHook = (request: never, reply: never, done: (error?: Error) => void)
 
 /** The part of a Fastify instance that is used here. */
 export interface PanelFastify {
-  addHook(name: 'onRequest' | 'preValidation', hook: FastifyHook): unknown;
+  addHook(name: 'onRequest', hook: FastifyHook): unknown;
 }
 
 interface FastifyRequest {
@@ -78,8 +76,6 @@ export function fastifyPanel(server: PanelServer): (fastify: PanelFastify, optio
       });
       if (served instanceof Promise) served.then(() => isSite || reply.hijack(), done);
     });
-    // A parser of bodies may have called back in another asynchronous context.
-    fastify.addHook('preValidation', ({ raw }: FastifyRequest, _reply, done) => server.within(raw, done));
     ready();
   };
   // For the whole server, not for the plugin alone.

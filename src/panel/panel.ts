@@ -38,20 +38,11 @@ export class Panel {
   readonly #settings: PanelSettings;
   readonly #pages = new RecentPages();
   readonly #own: OwnPages;
-  /** What is looked on at, by request. */
-  readonly #visits = new WeakMap<object, PageVisit>();
 
   constructor(sweeper: CacheSweeper, settings: PanelSettings) {
     this.#settings = settings;
     this.#own = new OwnPages(sweeper, this.#pages, settings);
-    const server: PanelServer = {
-      serve: (...request) => this.#serve(...request),
-      within: (incoming, run) => {
-        const visit = this.#visits.get(incoming);
-        if (visit === undefined) run();
-        else settings.engine.inspect(visit.inspector, run);
-      },
-    };
+    const server: PanelServer = { serve: (...request) => this.#serve(...request) };
     this.express = expressPanel(server);
     this.fastify = fastifyPanel(server);
     this.koa = koaPanel(server);
@@ -85,9 +76,9 @@ export class Panel {
       sent: (page) => this.#pages.add(page),
       failed: this.#settings.report,
     });
-    this.#visits.set(incoming, visit);
     askForWhole(incoming);
     holdHtml(incoming, response, visit);
+    response.once('close', () => visit.inspector.forget());
     return await this.#settings.engine.inspect(visit.inspector, next);
   }
 

@@ -7,6 +7,8 @@ import type { PageReport } from './inspection/page-report.ts';
 /** Rows of a table. */
 const MAX_ROWS = 100;
 const MAX_PAGES = 20;
+/** Levels of a store's statistics. */
+const MAX_DEPTH = 6;
 /** Names of a bump. */
 const MAX_NAMES = 5;
 
@@ -32,11 +34,7 @@ ${section('saved', 'Tags by time saved', 'No tag was used yet.', stats.tags, TAG
 ${section('not-worth', 'Not worth caching', 'None: no tag that was used a hundred times has cost more than it saved.', stats.notWorthCaching, TAG_COLUMNS)}
 ${section('unsure', 'Unseen and differing', 'None: no tag was left uncached because of what it reads, and none was found differing by verify.', unsure, UNSURE_COLUMNS)}
 ${section('bumps', 'Recent bumps of this process', 'None, or the option causes is off.', sweeper.recentBumps(), bumpColumns(pages))}
-<section id="store"><h2>Store</h2>${
-    stats.store === undefined
-      ? html`<p class="soft">None: the cache is in this process.</p>`
-      : html`<div class="wide"><pre>${JSON.stringify(stats.store, undefined, 2)}</pre></div>`
-  }</section>
+${section('store', 'Store', 'None: the cache is in this process.', figuresOf(stats.store), STORE_COLUMNS)}
 </main>
 </body>
 </html>
@@ -147,6 +145,20 @@ function section<T>(id: string, title: string, none: string, rows: readonly T[],
 <tbody>${rows.slice(0, MAX_ROWS).map((row) => html`<tr>${columns.map((column) => html`<td${classOf(column)}>${column.of(row)}</td>`)}</tr>\n`)}</tbody>
 </table></div>${more}`;
   return html`<section id="${id}"><h2>${title}</h2>${rows.length === 0 ? html`<p class="soft">${none}</p>` : table}</section>`;
+}
+
+/** A figure of a store, and where it stands among its statistics: `servers.10.0.0.1:11211.failures`. */
+type Figure = readonly [name: string, value: string];
+
+const STORE_COLUMNS: readonly Column<Figure>[] = [
+  { name: 'Figure', of: ([name]) => name },
+  { name: 'Value', of: ([, value]) => value },
+];
+
+function figuresOf(value: unknown, name: readonly string[] = []): readonly Figure[] {
+  if (value === undefined) return [];
+  if (typeof value !== 'object' || value === null || name.length >= MAX_DEPTH) return [[name.join('.'), String(value)]];
+  return Object.entries(value).flatMap(([key, inside]) => figuresOf(inside, [...name, key]));
 }
 
 function remarks({ view, without, stripRefused }: PageReport): string {

@@ -47,7 +47,8 @@ export class FragmentMaker {
     const rendered = this.#renderBody(render, body, undefined, ignored, false);
     if (rendered === undefined) return '';
     body.close();
-    reportFragment(render, call, 'uncached', { reason, why, cost: rendered.cost, lookup: 0 });
+    const report = reportFragment(render, call, 'uncached', { reason, why, cost: rendered.cost, lookup: 0 });
+    render.inspection?.fragment(report, undefined);
     return rendered.html;
   }
 
@@ -152,15 +153,15 @@ export class FragmentMaker {
     } else if (reason !== undefined) this.#makings.refused(use);
     if ('why' in found && reason === found.uncached) why = found.why;
     const reads = 'reads' in found ? found.reads : undefined;
-    reportFragment(render, call, reason === undefined ? 'miss' : 'uncached', {
+    const report = reportFragment(render, call, reason === undefined ? 'miss' : 'uncached', {
       reason,
       why,
       cost: rendered.cost,
       lookup,
       reads,
-      from,
       missing: missed.missing,
     });
+    render.inspection?.fragment(report, from);
     return holes.length === 0 ? rendered.html : call.print(rendered.html, holes, texts);
   }
 

@@ -2,12 +2,11 @@ import type { Reads } from '../reads/reads.ts';
 import type { Missing } from '../reporting/cause.ts';
 import type { FragmentDraft, UncachedReason } from '../reporting/report.ts';
 import type { FragmentCall } from './fragment-call.ts';
-import type { ServedFrom } from './inspect.ts';
 import type { Render } from './render.ts';
 
-/** Tells the render's report what became of a fragment. `cost` and `lookup` are milliseconds. */
+/** Tells the render's report what became of a fragment, and returns what it tells. `cost` and `lookup` are milliseconds. */
 export function reportFragment(
-  { pass, reader, inspection }: Render,
+  { pass, reader }: Render,
   { place: { template, line } }: FragmentCall,
   outcome: 'hit' | 'miss' | 'uncached',
   what: {
@@ -17,10 +16,9 @@ export function reportFragment(
     readonly lookup: number | undefined;
     readonly reads?: Reads | undefined;
     readonly missing?: Missing | undefined;
-    readonly from?: ServedFrom | undefined;
   },
-): void {
-  const { reason, why, cost, lookup = Number.NaN, reads, missing, from } = what;
+): FragmentDraft {
+  const { reason, why, cost, lookup = Number.NaN, reads, missing } = what;
   const unseen = why === undefined ? undefined : `${template}:${line}: ${why}`;
   const paths = reads?.shape.paths ?? NONE;
   if (reads !== undefined && !reader.knowsAll) pass.shapes.add(reads.shape);
@@ -29,7 +27,7 @@ export function reportFragment(
   const report: FragmentDraft = isCaused ? { ...told, cause: missing.cause } : told;
   pass.reports.push(report);
   if (isCaused && missing.bumped.length > 0) pass.bumped.set(report, missing.bumped);
-  inspection?.fragment(report, from);
+  return report;
 }
 
 const NONE: readonly never[] = [];

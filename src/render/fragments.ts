@@ -62,10 +62,13 @@ export class Fragments {
   }
 
   run(render: Render, call: FragmentCall): string {
-    const { inspection, watch } = render;
-    if (inspection === undefined && watch === undefined) return this.#show(render, call);
+    const isPlain = render.watch === undefined && render.inspection === undefined;
+    return isPlain ? this.#show(render, call) : this.#inspected(render, call);
+  }
+
+  #inspected(render: Render, call: FragmentCall): string {
     const run = () => this.#watched(render, call);
-    return inspection === undefined ? run() : inspection.use(run);
+    return render.inspection === undefined ? run() : render.inspection.use(run);
   }
 
   #watched(render: Render, call: FragmentCall): string {
@@ -308,13 +311,13 @@ export class Fragments {
       this.#maker.repeat(use, entry.reads);
     }
     if (outcome === 'hit' && reason === undefined) this.#hit(render, key, entry);
-    reportFragment(render, call, outcome, {
+    const report = reportFragment(render, call, outcome, {
       reason,
       cost: entry.microseconds / 1_000,
       lookup: elapsed(started),
       reads: entry.reads,
-      from: render.inspection && { entry, operands: call.operands, key, scope: use.scope },
     });
+    render.inspection?.fragment(report, { entry, operands: call.operands, key, scope: use.scope });
     const html = entry.holes.length === 0 ? entry.html : this.#filled(use, entry);
     // Holes do not see what the body sets.
     if (entry.reads.variables !== '') call.set(entry.reads);

@@ -8,8 +8,8 @@ import type { Operands } from './place.ts';
 export interface Inspector {
   /** Which part of the cache these pages do without: nothing, whole views, or fragments as well. */
   readonly without: 'nothing' | 'views' | 'cache';
-  /** A render begins. */
-  begin(): Inspection;
+  /** A render begins. Returns what looks on at it; undefined if that is no longer wanted. */
+  begin(): Inspection | undefined;
 }
 
 /** Looks on while one page is rendered. */

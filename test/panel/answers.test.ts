@@ -143,6 +143,42 @@ test('a page from a view is told, and marks pass the view by, whose entry has ne
   expect(visitor.headers.get('etag')).not.toBeNull();
 });
 
+test('headers that the cache adds last stay on the page', async () => {
+  const site = await start({
+    behind: (app, { sweeper, env }) => {
+      app.get(
+        '/view',
+        cacheView({ sweeper, ttl: 300, headers: ['Cache-Status'] }),
+        async (_request, response: Response) => {
+          response.send(await sweeper.render(env, 'page.njk', { row: { id: 1, text: 'a row' } }));
+        },
+      );
+    },
+  });
+  const { headers, text } = await site.get('/view');
+  expect(text).toMatch(STRIP);
+  expect(headers.get('cache-status')).toContain('miss');
+  expect(headers.get('cache-control')).toBe('no-store');
+});
+
+test('middleware that adds to the head as it is written does so once', async () => {
+  const site = await start({
+    behind: (app) => {
+      app.use((_request, response, next) => {
+        const { writeHead } = response;
+        response.writeHead = function adding(this: Response, ...args: [number]) {
+          this.append('X-Added', 'once');
+          return writeHead.apply(this, args);
+        } as Response['writeHead'];
+        next();
+      });
+    },
+  });
+  const { headers, text } = await site.get('/page');
+  expect(text).toMatch(STRIP);
+  expect(headers.get('x-added')).toBe('once');
+});
+
 test('behind a view by mistake, the strip gets into no entry', async () => {
   let rendered = 0;
   const site = await start({
@@ -265,6 +301,19 @@ test.each<[string, (response: Response) => void, RegExp | string]>([
   expect(answer.complete).toBe(true);
   if (title === 'with writeHead') expect([answer.status, answer.message]).toEqual([404, 'Gone away']);
   expect(site.errors.length).toBe(title === 'with a broken body' ? 1 : 0);
+});
+
+test('what is no page is sent in the same way as without the panel', async () => {
+  const behind: Plan['behind'] = (app) => {
+    app.get('/text', (_request, response) => void response.setHeader('Content-Type', 'text/plain').end('text'));
+  };
+  const headers = async (site: PanelSite) => {
+    const { date, ...others } = (await ask(`${site.url}/text`, { headers: DOCUMENT })).headers;
+    return others;
+  };
+  const [site, plain] = [await start({ behind }), await start({ behind, panel: false })];
+  expect(await headers(site)).toEqual(await headers(plain));
+  expect((await headers(site))['content-length']).toBe('4');
 });
 
 test('HEAD is answered as without the panel', async () => {

@@ -58,7 +58,7 @@ describe.each<Framework>(['express', 'fastify', 'koa'])('%s', (framework) => {
       template: 'page.njk',
       line: 1,
       outcome: 'miss',
-      cause: 'not rendered by this process before',
+      cause: 'this process knows no entry of it',
     });
     await site.sweeper.invalidateCacheFor({ type: 'Comment', id: 2 });
     const { report } = await reportOf(site, (await site.get('/page')).text);
@@ -127,6 +127,17 @@ describe.each<Framework>(['express', 'fastify', 'koa'])('%s', (framework) => {
     for (const path of own) expect((await site.get(`/__cachesweeper${path}`)).status).toBe(404);
     expect((await site.get('/__cachesweeper', { 'X-Admin': 'yes' })).status).toBe(200);
     expect((await site.get('/page', { ...DOCUMENT, 'X-Admin': 'yes' })).text).toMatch(SCRIPT);
+  });
+
+  test('the page that answers a form has its strip, whose fragments are those of this request', async () => {
+    const site = await start();
+    const post = async (id: number) => {
+      const body = JSON.stringify({ id, text: 'x'.repeat(100_000) });
+      const headers = { ...DOCUMENT, 'Content-Type': 'application/json' };
+      return (await fetch(`${site.url}/page`, { method: 'POST', headers, body })).text();
+    };
+    const pages = await Promise.all([1, 2, 3].map(post));
+    for (const page of pages) expect((await reportOf(site, page)).report.fragments.length).toBe(2);
   });
 
   test('only the script of the strip, on a page of the same site, can invalidate', async () => {

@@ -60,11 +60,10 @@ export async function panelSite(framework: Framework, plan: Plan): Promise<Panel
     onError: (error) => void errors.push(error),
     ...plan.sweeper,
   });
-  const templates = new Map(Object.entries(plan.templates));
   const env = sweeper.install(
     new nunjucks.Environment({
       getSource: (name: string) => {
-        const src = templates.get(name);
+        const src = plan.templates[name];
         if (src === undefined) throw new Error(`no template ${name}`);
         return { src, path: name, noCache: false };
       },

@@ -1,3 +1,6 @@
+import type { Request as ExpressRequest, RequestHandler } from 'express';
+import Fastify, { type FastifyRequest } from 'fastify';
+import type { Context as KoaContext, Middleware } from 'koa';
 import nunjucks from 'nunjucks';
 import {
   CacheSweeper,
@@ -25,6 +28,7 @@ import {
 import { requestStart as express, type ViewOptions } from 'nunjucks-cachesweeper/express';
 import { requestStart as fastify } from 'nunjucks-cachesweeper/fastify';
 import { requestStart as koa } from 'nunjucks-cachesweeper/koa';
+import { panel } from 'nunjucks-cachesweeper/panel';
 import { storeContract, TestingStore } from 'nunjucks-cachesweeper/testing';
 import { expectTypeOf, test } from 'vitest';
 
@@ -125,6 +129,16 @@ test('errors and identities', () => {
   expectTypeOf<CacheSweeperErrorCode>().not.toEqualTypeOf<string>();
   expectTypeOf<ModelIdentity>().toHaveProperty('type').toEqualTypeOf<string>();
   expectTypeOf(DEFAULT_PRIVATE_NAMES).toEqualTypeOf<readonly string[]>();
+});
+
+test('authorize of the panel gets the request of the framework', () => {
+  const sweeper = new CacheSweeper();
+  const forExpress = panel(sweeper, { authorize: (request: ExpressRequest) => request.ip === '::1' });
+  const forFastify = panel(sweeper, { authorize: async (request: FastifyRequest) => request.ip === '::1' });
+  const forKoa = panel(sweeper, { authorize: (context: KoaContext) => context.ip === '::1' });
+  expectTypeOf(forExpress.express).toExtend<RequestHandler>();
+  expectTypeOf(Fastify().register).toBeCallableWith(forFastify.fastify);
+  expectTypeOf(forKoa.koa).toExtend<Middleware>();
 });
 
 test('frameworks and stores fit without their types being imported', () => {

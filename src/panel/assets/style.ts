@@ -20,5 +20,4 @@ td:first-child { min-width: 150px; overflow-wrap: anywhere; } .number { text-ali
 .figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(104px, 1fr)); gap: 8px; padding: 0; margin: 12px 0; list-style: none; }
 .figures li { border: 1px solid var(--line); border-radius: 6px; padding: 6px 10px; }
 .figures b { display: block; font-size: 20px; font-weight: 600; font-variant-numeric: tabular-nums; }
-pre { margin: 0; padding: 8px 10px; font: 13px/1.5 ui-monospace, monospace; white-space: pre-wrap; overflow-wrap: anywhere; }
 `;

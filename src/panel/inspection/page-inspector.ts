@@ -11,16 +11,28 @@ const MAX_USES = 1_000;
 /** Looks on at all that is rendered for one request. */
 export class PageInspector implements Inspector {
   readonly without: Inspector['without'];
-  readonly #renders: RenderInspection[] = [];
+  #renders: RenderInspection[] = [];
+  #isOver = false;
 
   constructor(without: Inspector['without']) {
     this.without = without;
   }
 
-  begin(): Inspection {
+  begin(): Inspection | undefined {
+    if (this.#isOver || this.#renders.length >= MAX_RENDERS) return undefined;
     const render = new RenderInspection();
-    if (this.#renders.length < MAX_RENDERS) this.#renders.push(render);
+    this.#renders.push(render);
     return render;
+  }
+
+  /**
+   * Releases what it has seen. A timer or connection that the request has started keeps it alive through the asynchronous context, and must
+   * not keep all the html alive with it.
+   */
+  forget(): void {
+    this.#isOver = true;
+    for (const render of this.#renders) render.pass();
+    this.#renders = [];
   }
 
   /** Reports of what was rendered so far. */

@@ -1,0 +1,58 @@
+import nunjucks from 'nunjucks';
+import { CacheSweeper } from 'nunjucks-cachesweeper';
+import { expect, test } from 'vitest';
+import { PageInspector } from '../../src/panel/inspection/page-inspector.ts';
+import { engineOf } from '../../src/sweeper.ts';
+
+const SOURCE =
+  '{% cachesweeper row 500 type="Row" %}<p>{% cachesweeper part "1h" type="Part" %}{{ part.text }}{% endcachesweeper %}</p>{% endcachesweeper %}';
+const context = { row: { id: 1 }, part: { id: 2, text: 'a part' } };
+
+function site() {
+  const sweeper = new CacheSweeper();
+  const template = new nunjucks.Template(SOURCE, sweeper.install(new nunjucks.Environment(null)));
+  const render = (inspector: PageInspector) =>
+    engineOf(sweeper as never)?.inspect(inspector, () => template.render(context));
+  return { sweeper, render };
+}
+
+test('it sees each use of a tag, inner ones in outer ones, and of what is found the outer one alone', () => {
+  const { render } = site();
+  const [first, second] = [new PageInspector('nothing'), new PageInspector('nothing')];
+  expect([render(first), render(second)]).toEqual(['<p>a part</p>', '<p>a part</p>']);
+  const told = ({ uses }: PageInspector) =>
+    uses.map(({ html, inside, report }) => [report?.outcome, html, inside.length]);
+  expect(told(first)).toEqual([['miss', '<p>a part</p>', 1]]);
+  expect(told(second)).toEqual([['hit', '<p>a part</p>', 0]]);
+  const [{ kept } = { kept: undefined }] = second.uses;
+  expect(kept?.own).toEqual(['*', 'Row', 'Row:=1']);
+  expect(kept?.inherited).toEqual(['Part', 'Part:=2']);
+  expect(Math.abs((kept?.made ?? 0) - Date.now())).toBeLessThan(10_000);
+});
+
+test('renders of other requests are not looked on at', () => {
+  const { sweeper, render } = site();
+  const inspector = new PageInspector('nothing');
+  render(inspector);
+  const env = sweeper.install(new nunjucks.Environment(null));
+  env.renderString(SOURCE, context);
+  expect(inspector.reports.length).toBe(1);
+});
+
+test('after the request it keeps nothing of the page, and looks on at nothing more', () => {
+  const { render } = site();
+  const inspector = new PageInspector('nothing');
+  render(inspector);
+  const [use] = inspector.uses;
+  expect(use).toBeDefined();
+  inspector.forget();
+  render(inspector);
+  expect([inspector.uses, inspector.reports]).toEqual([[], []]);
+});
+
+test('of a request that renders without end it keeps a hundred renders', () => {
+  const { render } = site();
+  const inspector = new PageInspector('nothing');
+  for (let i = 0; i < 110; i++) render(inspector);
+  expect(inspector.reports.length).toBe(100);
+});
