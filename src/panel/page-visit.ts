@@ -4,7 +4,7 @@ import { text } from '../views/http/header-text.ts';
 import { isHardReload, takeWish, type Wish } from './http/document-request.ts';
 import type { AnswerEvents } from './http/html-answer.ts';
 import { scriptPolicy } from './http/policy.ts';
-import { PageInspector } from './inspection/page-inspector.ts';
+import type { PageInspector } from './inspection/page-inspector.ts';
 import { type NumberedUse, numbered, PageReport } from './inspection/page-report.ts';
 import { CommentPlaces } from './marks/comment-places.ts';
 import { inserted } from './marks/insertions.ts';
@@ -31,14 +31,18 @@ export class PageVisit implements AnswerEvents {
   readonly #time = Date.now();
   readonly #started = performance.now();
 
-  /** @param target path and query of the request */
-  constructor(incoming: IncomingMessage, target: string, events: VisitEvents) {
+  /**
+   * @param target path and query of the request
+   * @param inspector looks on at what is rendered from here on
+   */
+  constructor(incoming: IncomingMessage, target: string, inspector: PageInspector, events: VisitEvents) {
     this.#incoming = incoming;
     this.#target = target;
     this.#events = events;
     this.#wish = takeWish(incoming);
     const isUncached = this.#wish === 'uncached' || isHardReload(incoming);
-    this.inspector = new PageInspector(isUncached ? 'cache' : this.#wish === 'marks' ? 'views' : 'nothing');
+    inspector.start(isUncached ? 'cache' : this.#wish === 'marks' ? 'views' : 'nothing');
+    this.inspector = inspector;
   }
 
   page(html: string, response: ServerResponse): string | undefined {
