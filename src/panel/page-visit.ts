@@ -21,6 +21,9 @@ interface VisitEvents {
 /** Html that is a whole page, where the browser does not say what it is for. */
 const WHOLE = /<(?:!doctype\s+html|html|\/body)\b/i;
 
+const NO_SCRIPT = 'its Content-Security-Policy allows no script of this site, and has no nonce';
+const NO_END = 'its html ends within a tag, a comment or a text';
+
 /** One request for a page by who may see the panel. */
 export class PageVisit implements AnswerEvents {
   readonly inspector: PageInspector;
@@ -52,14 +55,8 @@ export class PageVisit implements AnswerEvents {
     const places = new CommentPlaces(html);
     const at = places.bodyEnd ?? html.length;
     const policy = scriptPolicy(response.getHeader('content-security-policy'), headers.host);
-    const refused =
-      policy === 'refused'
-        ? 'its Content-Security-Policy allows no script of this site, and has no nonce'
-        : places.has(at)
-          ? undefined
-          : 'its html ends within a tag, a comment or a text';
-    if (policy === 'refused' || refused !== undefined) {
-      this.#report(response, all, undefined, refused);
+    if (policy === 'refused' || !places.has(at)) {
+      this.#report(response, all, undefined, policy === 'refused' ? NO_SCRIPT : NO_END);
       return undefined;
     }
     const secret = randomBytes(12).toString('hex');

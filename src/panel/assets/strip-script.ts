@@ -1,7 +1,7 @@
 /**
- * The script of the strip: a function of a page's report and of where the panel is. It is a text, because it runs in browsers: bundlers and
- * compilers of a site must not change it. It writes no html, so that it runs under `require-trusted-types-for`, and its style is no element, so
- * that no Content-Security-Policy forbids it.
+ * The script of the strip: a function of a page's report and of where the panel is. It is a text, because it runs in browsers:
+ * bundlers and compilers of a site must not change it. It writes no html, so that it runs under `require-trusted-types-for`, and its
+ * style is no element, so that no Content-Security-Policy forbids it.
  */
 export const STRIP_SCRIPT: string = String.raw`function (page, panel) {
   'use strict';
