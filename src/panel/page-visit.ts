@@ -43,8 +43,8 @@ export class PageVisit implements AnswerEvents {
     this.#target = target;
     this.#events = events;
     this.#wish = takeWish(incoming);
-    const isUncached = this.#wish === 'uncached' || isHardReload(incoming);
-    inspector.start(isUncached ? 'cache' : this.#wish === 'marks' ? 'views' : 'nothing');
+    const isUncached = this.#wish?.isUncached === true || isHardReload(incoming);
+    inspector.start(isUncached ? 'cache' : this.#wish?.hasMarks ? 'views' : 'nothing');
     this.inspector = inspector;
   }
 
@@ -60,7 +60,7 @@ export class PageVisit implements AnswerEvents {
       return undefined;
     }
     const secret = randomBytes(12).toString('hex');
-    const marks = this.#wish === 'marks' ? marksOf(html, places, tree, secret) : undefined;
+    const marks = this.#wish?.hasMarks ? marksOf(html, places, tree, secret) : undefined;
     const page = this.#report(response, all, marks && { secret, marked: marks.marked }, undefined);
     const nonce = policy.nonce === undefined ? '' : ` nonce="${policy.nonce}"`;
     const script = { at, text: `<script src="${this.#events.scriptOf(page)}"${nonce} async></script>` };
