@@ -157,7 +157,9 @@ describe('in a browser', () => {
     await sheet.getByText('Invalidated.').waitFor();
     await button(page, 'Reload').click();
     await expect.poll(() => figures(page)).toMatch(/^6 hit2 missed/);
-    expect(await page.locator('.box').count()).toBe(0);
+    expect(await page.locator('.box.miss').count()).toBe(2);
+    await button(page, 'Outline').click();
+    await expect.poll(() => page.locator('.box').count()).toBe(0);
 
     await button(page, 'Without cache').click();
     await expect.poll(() => figures(page)).toMatch(/8 uncachedwithout the cache/);
