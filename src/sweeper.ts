@@ -9,6 +9,7 @@ import { BumpListener } from './invalidation/bump-listener.ts';
 import { Bumps, bumpFailed } from './invalidation/bumps.ts';
 import { Causes, withCauses } from './invalidation/causes.ts';
 import { type Changes, changesOf, type InvalidateOptions, unconditional } from './invalidation/changes.ts';
+import { inNoRequest } from './invalidation/current-request.ts';
 import {
   type BeginOptions,
   type SweepTransaction,
@@ -149,8 +150,7 @@ export class CacheSweeper {
     identifiers.set(this, this.#identifier);
     this.#memory = settings.memoryBytes > 0 ? new MemoryTier(settings.memoryBytes) : undefined;
     this.#listener = new BumpListener(settings.onBump, onError);
-    this.#shared =
-      settings.store && new Shared(settings.store, settings, onError, this.#listener.tell, this.#background);
+    this.#shared = settings.store && new Shared(settings.store, settings, onError, this.#listener.tell);
     this.#causes = settings.causes ? new Causes(settings.now, this.#shared?.causes) : undefined;
     const shared = this.#shared;
     const tokens = shared === undefined ? new ProcessTokens(settings.now) : new StoreTokens(shared, settings.timeout);
@@ -165,7 +165,8 @@ export class CacheSweeper {
       new Outbox(settings.outbox, {
         site: `${settings.namespace}:${settings.version}`,
         isActive: shared !== undefined,
-        deliver: (names) => deliver(withCauses({ names, conditional: new Map() }, this.#causes, 'outbox')),
+        deliver: (names) =>
+          inNoRequest(() => deliver(withCauses({ names, conditional: new Map() }, this.#causes, 'outbox'))),
         report: onError,
       });
     if (this.#outbox !== undefined) outboxes.set(this, this.#outbox);
@@ -401,6 +402,7 @@ export class CacheSweeper {
     await this.#engine.verifier.idle();
     await Promise.all([this.#background.idle(), this.#shared?.tokens.idle()]);
     await this.#outbox?.idle();
+    await this.#causes?.idle();
     await this.#listener.idle();
   }
 
@@ -440,6 +442,7 @@ export class CacheSweeper {
     this.#engine.isClosed = true;
     await this.#engine.verifier.close();
     await Promise.all([this.#background.idle(), this.#bumps.idle()]);
+    await this.#causes?.idle();
     await this.#outbox?.close();
     const undelivered = (await this.#shared?.tokens.close()) ?? [];
     if (undelivered.length > 0)
@@ -468,10 +471,9 @@ export class CacheSweeper {
   #finished(report: UnfinishedReport, bumped: BumpedNames): void {
     this.#renders++;
     this.#stats.add(report.fragments, report.waited);
-    const completing = bumped.size === 0 ? undefined : this.#causes?.complete(bumped);
     const told = () => this.#listeners.rendered(report);
-    if (completing === undefined) return told();
-    if (!this.#background.start(() => completing.then(told))) told();
+    if (bumped.size === 0 || this.#causes === undefined) told();
+    else this.#causes.complete(bumped, told);
   }
 }
 

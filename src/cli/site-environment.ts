@@ -55,7 +55,7 @@ async function load(path: string, file: string): Promise<{ readonly default?: un
   }
 }
 
-/** Makes an environment of the templates in some folders, which has no filters, tests and globals but those of Nunjucks. */
+/** Makes an environment of the templates in some folders, the first of which comes first. It has no filters, tests and globals but those of Nunjucks. */
 export async function plainEnvironment(folders: readonly string[]): Promise<SiteEnvironment> {
   const { Environment, FileSystemLoader } = await loadPackage<Nunjucks>('nunjucks');
   const env = new CacheSweeper().install(new Environment(new FileSystemLoader(folders)));
@@ -82,7 +82,7 @@ export function checkFolders(folders: readonly string[], cwd: string): readonly 
  */
 export function nameOf(path: string, { env }: SiteEnvironment): string {
   const roots = env.loaders.flatMap(({ searchPaths }) => searchPaths ?? []).map((root) => resolve(root));
-  const [root] = roots.filter((root) => isBelow(path, root)).sort((a, b) => b.length - a.length);
+  const root = roots.find((one) => isBelow(path, one));
   if (root === undefined) {
     throw badOption(
       'templates',

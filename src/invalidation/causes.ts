@@ -3,6 +3,7 @@ import type { SharedCauses } from '../cache/shared/shared-causes.ts';
 import { type Token, tokenTime } from '../cache/token.ts';
 import type { BumpCause, RecentBump } from '../reporting/cause.ts';
 import type { BumpedNames } from '../reporting/report.ts';
+import { Background } from '../util/background.ts';
 import { callSite } from '../util/call-site.ts';
 import { lru } from '../util/lru.ts';
 import { currentRequest, hearRequests } from './current-request.ts';
@@ -14,6 +15,11 @@ const MAX_NAMES = 100;
 /** Bumps that {@link Causes.recent} lists, and names of each. */
 const MAX_RECENT = 100;
 const MAX_RECENT_NAMES = 10;
+
+/** Longest text of each part of a cause, in characters. */
+const MAX_PART = 200;
+/** Reports that wait at one time for what the store knows of their causes. Further ones do without. */
+const MAX_ASKING = 100;
 
 /** By name, what changed what it stands for. */
 export type CausesOfNames = ReadonlyMap<string, BumpCause>;
@@ -27,6 +33,7 @@ export class Causes {
   readonly #shared: SharedCauses | undefined;
   readonly #known = lru<BumpCause>(MAX_TOKENS);
   readonly #recent: RecentBump[] = [];
+  readonly #asking = new Background(MAX_ASKING);
   readonly #process = `${hostname()}:${process.pid}`;
 
   /** @param shared where other processes find them; undefined without a store */
@@ -44,9 +51,9 @@ export class Causes {
   /** Returns the cause of changes that the running code makes, by name. */
   of(names: Iterable<string>, by: string): CausesOfNames {
     const cause: BumpCause = {
-      by,
-      at: callSite(),
-      request: currentRequest(),
+      by: kept(by),
+      at: kept(callSite()),
+      request: kept(currentRequest()),
       time: this.#now(),
       process: this.#process,
     };
@@ -75,19 +82,30 @@ export class Causes {
   }
 
   /**
-   * Completes reports of fragments whose models were bumped. Returns a promise if the store has to be asked, which nobody's page waits
-   * for.
+   * Completes the report of fragments whose models were bumped.
+   *
+   * @param told called then: at once, or later where the store has to be asked, for which no page waits
    */
-  complete(bumped: BumpedNames): Promise<void> | undefined {
+  complete(bumped: BumpedNames, told: () => void): void {
     const asked = new Set<Token>();
     for (const names of bumped.values()) {
       for (const { token } of names) if (!this.#known.has(token)) asked.add(token);
     }
-    if (this.#shared === undefined || asked.size === 0) return void this.#fill(bumped);
-    return this.#shared.read([...asked].slice(0, MAX_TOKENS)).then((found) => {
-      for (const [token, cause] of found) this.#known.set(token, cause);
+    const shared = this.#shared;
+    const ask = async (): Promise<void> => {
+      const found = await shared?.read([...asked].slice(0, MAX_TOKENS));
+      for (const [token, cause] of found ?? []) this.#known.set(token, cause);
       this.#fill(bumped);
-    });
+      told();
+    };
+    if (shared !== undefined && asked.size > 0 && this.#asking.start(ask)) return;
+    this.#fill(bumped);
+    told();
+  }
+
+  /** Resolves when no cause is on its way to or from the store. */
+  async idle(): Promise<void> {
+    await Promise.all([this.#asking.idle(), this.#shared?.idle()]);
   }
 
   /** Names the last bump whose cause is known; without any, the last. */
@@ -99,6 +117,11 @@ export class Causes {
       fragment.cause = { why: 'bumped', name, bump: this.#known.get(token) };
     }
   }
+}
+
+/** Returns a short copy of a text. A part of a text keeps the whole one in memory: a stack, or the head of a request. */
+function kept<T extends string | undefined>(text: T): T {
+  return (text && Buffer.from(text.slice(0, MAX_PART)).toString()) as T;
 }
 
 /** Returns changes with what made them, if that is to be kept and not known yet. */

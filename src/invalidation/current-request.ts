@@ -1,11 +1,15 @@
 import { subscribe } from 'node:diagnostics_channel';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Ambient } from '../render/ambient.ts';
 
-/** Longest method and path that a cause keeps, in characters. */
-const MAX_LINE = 200;
+/** A request that this process handles or has handled. Holds on to nothing of it, because what it has begun may live for long. */
+interface Handled {
+  readonly method: string;
+  readonly target: string;
+  readonly response: WeakRef<ServerResponse>;
+}
 
-const requests = new Ambient<IncomingMessage>();
+const requests = new Ambient<Handled>();
 let hears = false;
 
 /** From here on, each HTTP server of this process tells which request its code handles. */
@@ -13,15 +17,32 @@ export function hearRequests(): void {
   if (hears) return;
   hears = true;
   subscribe('http.server.request.start', (message) => {
-    requests.enter((message as { readonly request: IncomingMessage }).request);
+    const { request, response } = message as { readonly request: IncomingMessage; readonly response: ServerResponse };
+    const { method = '', url = '' } = request;
+    requests.enter({ method, target: url, response: new WeakRef(response) });
   });
 }
 
-/** Returns method and path of the request that the running code handles: `POST /comments/7`. What is behind a `?` may be secret. */
+/**
+ * Returns method and path of the request that the running code handles: `POST /comments/7`. Undefined once that is answered: a
+ * connection or a timer that it has made works for others too.
+ */
 export function currentRequest(): string | undefined {
   const request = requests.current;
-  if (request === undefined) return undefined;
-  // Express shortens `url` in its routers.
-  const { originalUrl = request.url ?? '' } = request as { readonly originalUrl?: string };
-  return `${request.method} ${originalUrl.split('?', 1)[0]}`.slice(0, MAX_LINE);
+  const response = request?.response.deref();
+  if (request === undefined || response === undefined || response.writableFinished || response.destroyed) {
+    return undefined;
+  }
+  return `${request.method} ${pathOf(request.target)}`;
+}
+
+/** Runs work that is not of the request that happened to begin it, such as what a timer does for all. */
+export function inNoRequest<T>(run: () => T): T {
+  return requests.run(undefined, run);
+}
+
+/** What is behind a `?` may be secret, and so may be what a proxy is told in front of the host. */
+function pathOf(target: string): string {
+  const [path] = target.split('?', 1) as [string];
+  return path.replace(/^[a-z][a-z\d+.-]*:\/\/[^/]*/i, '');
 }

@@ -196,9 +196,12 @@ export class SweepTransaction implements Uncommitted {
   /**
    * Says what changed the models of which a function tells this transaction, for reports.
    *
-   * @param by such as `Sequelize update`
+   * @param by such as `Sequelize update`; at most 200 characters of it are kept
+   * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION when `by` is no text; what `tell` throws
    */
   because(by: string, tell: () => void): void {
+    if (typeof by !== 'string' || by === '')
+      throw badOption('because()', 'a text that says what was done', describe(by));
     const before = this.#doing;
     this.#doing = by;
     try {

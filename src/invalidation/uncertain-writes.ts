@@ -1,4 +1,5 @@
 import { BoundedNames } from '../model/bounded-names.ts';
+import { inNoRequest } from './current-request.ts';
 
 /** How long an API or a database may still carry out a write whose answer did not come, in milliseconds. */
 export const UNCERTAIN = 10_000;
@@ -34,7 +35,7 @@ export class UncertainWrites {
   #wait(): void {
     if (this.#isWaiting) return;
     this.#isWaiting = true;
-    setTimeout(() => this.#turn(), UNCERTAIN).unref();
+    setTimeout(() => inNoRequest(() => this.#turn()), UNCERTAIN).unref();
   }
 
   #turn(): void {

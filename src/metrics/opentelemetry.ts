@@ -74,18 +74,18 @@ export function opentelemetry(sweeper: CacheSweeper, options: OpenTelemetryOptio
   }
   const names = new Names(checkedMaxTags(WHERE, options.maxTags));
   const stops: (() => void)[] = [];
-  if (tracer !== undefined) stops.push(listeners.onRender((report) => recordSpan(tracer, report)));
   if (meter !== undefined) {
-    stops.push(observe(meter, () => names.counts(sweeper.stats())));
     const histograms = DISTRIBUTIONS.map(({ name, unit, help, bounds, of }) => {
       const advice = { explicitBucketBoundaries: [...bounds] };
       return { of, histogram: meter.createHistogram(PREFIX + name, { description: help, unit, advice }) };
     });
+    stops.push(observe(meter, () => names.counts(sweeper.stats())));
     const stop = listeners.onRender((report) => {
       for (const { of, histogram } of histograms) histogram.record(of(report));
     });
     stops.push(stop);
   }
+  if (tracer !== undefined) stops.push(listeners.onRender((report) => recordSpan(tracer, report)));
   return () => {
     for (const stop of stops) stop();
   };

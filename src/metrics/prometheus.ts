@@ -69,12 +69,13 @@ export function prometheus(sweeper: CacheSweeper, options: PrometheusOptions): (
   });
   return () => {
     stop();
-    for (const name of added) register.removeSingleMetric(name);
+    // Called once more, it must not take out what was added since.
+    for (const name of added.splice(0)) register.removeSingleMetric(name);
   };
 }
 
 /** Adds metrics to a registry, all or none. Returns the names that it keeps them by. */
-function add(register: PrometheusRegistry, metrics: readonly PrometheusMetric[]): readonly string[] {
+function add(register: PrometheusRegistry, metrics: readonly PrometheusMetric[]): string[] {
   const names = metrics.map(({ name }) => name);
   const taken = names.find((name) => register.getSingleMetric(name) !== undefined);
   if (taken !== undefined) {

@@ -19,14 +19,14 @@ export interface Tracer {
 const MAX_EVENTS = 128;
 
 /**
- * Records a render that has just ended as a span inside of the active one. An event tells of each fragment that was rendered, or served
+ * Records a render as a span inside of the active one. An event tells of each fragment that was rendered, or served
  * for a reason.
  */
 export function recordSpan(tracer: Tracer, report: RenderReport): void {
-  const { template, milliseconds, passes, roundTrips, waited, fragments } = report;
-  const end = performance.timeOrigin + performance.now();
+  const { template, time: end, milliseconds, passes, roundTrips, waited, fragments } = report;
   const span = tracer.startSpan(`render ${template}`, { startTime: end - milliseconds });
-  if (span.isRecording()) {
+  try {
+    if (!span.isRecording()) return;
     const counts = { hit: 0, miss: 0, uncached: 0 };
     for (const { outcome } of fragments) counts[outcome]++;
     span.setAttributes({
@@ -42,8 +42,9 @@ export function recordSpan(tracer: Tracer, report: RenderReport): void {
     for (const fragment of told.slice(0, MAX_EVENTS)) {
       span.addEvent('cachesweeper.fragment', attributesOf(fragment), end);
     }
+  } finally {
+    span.end(end);
   }
-  span.end(end);
 }
 
 function attributesOf({ template, line, outcome, reason, cost }: FragmentReport): Attributes {

@@ -9,7 +9,7 @@ import { isUnknown, partialRow } from '../model/partial-row.ts';
 import type { OutboxWriter } from '../outbox/database.ts';
 import { type CacheSweeper, identifierOf, outboxOf, uncertainWritesOf } from '../sweeper.ts';
 import { badOption } from '../util/check-option.ts';
-import { isDatabaseAnswer } from './database-answer.ts';
+import { isDatabaseAnswer, isUnsent } from './database-answer.ts';
 import { checkOptions, HOOK, type HookedModel, type SaveHookOptions } from './hook-options.ts';
 import { HookOutbox, type Saving } from './hook-outbox.ts';
 import { claimPlaces, type Place } from './places.ts';
@@ -195,7 +195,7 @@ export class SaveHook {
       return { result: await send(), saving };
     } catch (error) {
       // Otherwise it may be carried out later, so its row stays as that of a save that is under way.
-      if (isDatabaseAnswer(error)) this.outbox.left(saving);
+      if (isDatabaseAnswer(error) || isUnsent(error)) this.outbox.left(saving);
       else if (isAlone) await this.#uncertain.add(this.#namesOf(models));
       throw error;
     }

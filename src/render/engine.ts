@@ -207,7 +207,8 @@ export class Engine {
     const { passes, roundTrips, pass, reader } = render;
     const waited = reader.waited;
     render.forget();
-    const report = { template, passes, roundTrips, milliseconds, waited, fragments: pass.reports };
+    const time = this.settings.now();
+    const report = { template, passes, roundTrips, time, milliseconds, waited, fragments: pass.reports };
     this.#finished(report, pass.bumped);
     render.inspection?.end(report);
   }

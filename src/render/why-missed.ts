@@ -1,4 +1,5 @@
 import type { Entry } from '../cache/entry.ts';
+import { tokenTime } from '../cache/token.ts';
 import { compare } from '../reads/reads.ts';
 import type { Bumped, MissCause, Missing } from '../reporting/cause.ts';
 import type { Use } from './fragment-call.ts';
@@ -23,19 +24,27 @@ export function whyMissed(use: Use, entries: readonly Entry[], now: number): Mis
   return last ?? because(isOther ? 'reads' : 'new');
 }
 
-function whyInvalid({ render: { reader }, call }: Use, entry: Entry, now: number): Missing {
+function whyInvalid({ render: { reader, early }, call }: Use, entry: Entry, now: number): Missing {
   const { dependencies, expires, templates } = entry;
   const bumped: Bumped[] = [];
+  let isOther = false;
   for (let i = 0; i < dependencies.length; i += 2) {
     const name = dependencies[i] as string;
     const token = reader.knownToken(name);
-    if (token !== undefined && token !== dependencies[i + 1]) bumped.push({ name, token });
+    const own = dependencies[i + 1] as string;
+    if (token === undefined || token === own) continue;
+    isOther = true;
+    // The entry of another process may be younger than what this page has read. Its model was bumped since, and nothing here tells why.
+    if (tokenTime(token) >= tokenTime(own)) bumped.push({ name, token });
   }
   if (bumped.length > 0) return { cause: { why: 'bumped', name: bumped[0]?.name }, bumped };
-  if (expires <= now || expires > latest(call.operands.until)) return because('expired');
+  if (isOther) return because('unknown');
+  if (expires <= now || expires > latest(call.operands.until)) {
+    return because(entry.provisional ? 'provisional' : 'expired');
+  }
   const isEdited = templates.some((template) => call.templateDigest(template) !== template.digest);
   if (isEdited) return because('template');
-  return because(expires === Number.POSITIVE_INFINITY ? 'unknown' : 'early');
+  return because(early?.hasFound && expires !== Number.POSITIVE_INFINITY ? 'early' : 'unknown');
 }
 
 function because(why: MissCause['why']): Missing {

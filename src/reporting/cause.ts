@@ -1,3 +1,5 @@
+import { shownName } from '../util/shown.ts';
+
 /** What bumped a name: who saved or invalidated, where and when. */
 export interface BumpCause {
   /** What was done: `Sequelize update`, `invalidateCacheFor`, `expireView`, `PUT https://api.example/articles/7`. */
@@ -15,11 +17,12 @@ export interface BumpCause {
 /** Why a fragment had to be rendered. */
 export interface MissCause {
   /**
-   * `new`: this process knows no entry of it. `expired`: its ttl is over. `bumped`: a model that it was made from was
+   * `new`: this process knows no entry of it. `expired`: its ttl is over.
+   * `provisional`: it was made so soon after a bump that it was kept for `maxDataAge` only. `bumped`: a model that it was made from was
    * invalidated. `reads`: there are entries, but for other values of what it reads. `template`: a template that it shows has
    * changed. `early`: made anew shortly before its end. `unknown`: none of these.
    */
-  readonly why: 'new' | 'expired' | 'bumped' | 'reads' | 'template' | 'early' | 'unknown';
+  readonly why: 'new' | 'expired' | 'provisional' | 'bumped' | 'reads' | 'template' | 'early' | 'unknown';
   /** The name that was bumped, `Comment:=7`. */
   readonly name?: string | undefined;
   /** What bumped it; undefined if that is not known. */
@@ -51,8 +54,9 @@ export interface RecentBump {
 
 const OWN_CALLS: readonly string[] = ['invalidateCacheFor', 'invalidateAll', 'expireView', 'outbox', 'webhook'];
 const WHY: Readonly<Record<Exclude<MissCause['why'], 'bumped'>, string>> = {
-  new: 'not rendered by this process before',
+  new: 'this process knows no entry of it',
   expired: 'its ttl is over',
+  provisional: 'made so soon after a bump that it was kept shortly',
   reads: 'rendered before for other values of what it reads',
   template: 'a template was edited',
   early: 'rendered anew before its end',
@@ -70,10 +74,11 @@ const WHY: Readonly<Record<Exclude<MissCause['why'], 'bumped'>, string>> = {
  */
 export function describeCause({ why, name, bump }: MissCause, now: number): string {
   if (why !== 'bumped') return WHY[why];
-  const what = name === undefined ? 'a model' : spokenName(name);
+  const what = name === undefined ? 'a model' : shownName(spokenName(name));
   if (bump === undefined) return `${what}, bumped by something unknown`;
   const did = OWN_CALLS.includes(bump.by) ? 'invalidated' : 'saved';
-  const [by = bump.process, ...more] = [bump.request, bump.by, bump.at].filter((part) => part !== undefined);
+  const parts = [bump.request, bump.by, bump.at].filter((part) => part !== undefined);
+  const [by = bump.process, ...more] = parts.map(shownName);
   return `${what}, ${did} ${age(now - bump.time)} ago by ${by}${more.length === 0 ? '' : ` (${more.join(', ')})`}`;
 }
 

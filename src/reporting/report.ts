@@ -80,6 +80,11 @@ export interface RenderReport {
   readonly passes: number;
   /** Round trips between the passes, to the store or for lazies. */
   readonly roundTrips: number;
+  /**
+   * When the html was made, in milliseconds since 1970. With the option `causes` and a store, the report may come up to a second
+   * later, and behind those of later pages.
+   */
+  readonly time: number;
   /** Milliseconds from the call to the html. */
   readonly milliseconds: number;
   /** Milliseconds spent waiting for the store. */

@@ -1,17 +1,22 @@
 import { CacheSweeperError } from '../errors.ts';
 import type { Identity } from '../model/identity.ts';
+import { Collector } from '../reads/sinks.ts';
+import { walkWhole } from '../reads/walk.ts';
 import type { KeyMaker } from '../render/fragment-key.ts';
 import type { FragmentAnalysis, TemplateAnalysis } from './compile/analysis.ts';
 import { type Find, type Placed, readBody } from './compile/body-uses.ts';
+import type { TemplateFacts } from './compile/facts.ts';
 import { preprocessed } from './compile/facts-text.ts';
 import { checkFragment } from './compile/fragment-check.ts';
 import { checkHole } from './compile/hole-check.ts';
-import type { Position } from './compile/template-error.ts';
+import { boundNames, DEFINITIONS, descendants } from './compile/syntax.ts';
+import { type Position, positionOf } from './compile/template-error.ts';
 import type { NameUse } from './compile/uses.ts';
 import { findFragments } from './compile/variables.ts';
 import { Installation } from './installation.ts';
 import type { Environment, Node, NunjucksEnvironment, Template } from './nunjucks.ts';
 import type { TemplateEnvironment } from './run/environment.ts';
+import { PageWorld } from './run/page-world.ts';
 
 /** Something for which a template is refused when it is compiled. */
 export interface TemplateFault {
@@ -22,11 +27,17 @@ export interface TemplateFault {
   readonly at: Position;
 }
 
+/** Something that a body reads from outside of itself. */
+export interface ExaminedRead extends Placed<NameUse> {
+  /** Whether it is a function or method that is called. */
+  readonly isCall: boolean;
+}
+
 /** A fragment, as far as its template's text tells. */
 export interface ExaminedFragment extends FragmentAnalysis {
   readonly body: Node;
-  /** What the body reads from outside of itself, in the templates it includes too. Holes are left out. */
-  readonly reads: readonly Placed<NameUse>[];
+  /** What the body reads, in the templates it includes too. Holes are left out, and macros and imports of its template. */
+  readonly reads: readonly ExaminedRead[];
 }
 
 /** A template that can be parsed. */
@@ -54,7 +65,7 @@ export class Examiner {
   readonly #environment: TemplateEnvironment;
   readonly #env: Environment;
   readonly #keys: KeyMaker;
-  readonly #analyses = new WeakMap<Template, TemplateAnalysis>();
+  readonly #included = new WeakMap<Template, IncludedTemplate>();
 
   /** @throws CacheSweeperError CACHESWEEPER_INSTALL when the environment has no sweeper of this copy of the package */
   constructor(env: NunjucksEnvironment) {
@@ -107,6 +118,30 @@ export class Examiner {
     return this.#keys.identity(model, type);
   }
 
+  /** Returns why a value of the environment can never be compared, so that what uses all of it is not stored. */
+  whyUnseen(value: object): string | undefined {
+    const { identifier, functions, helpers } = this.#environment;
+    // A second page trusts functions that the first one has met.
+    const [, collector] = [{}, {}].map((page) => {
+      const world = new PageWorld({ identifier, functions, helpers }, page);
+      const nothing = () => undefined;
+      const collector = new Collector();
+      const none = {
+        scope: nothing,
+        variable: nothing,
+        context: nothing,
+        global: nothing,
+        helper: nothing,
+        ofMacro: nothing,
+      };
+      walkWhole(value, { world, models: [], ...none }, collector);
+      return collector;
+    });
+    if (collector?.isTooMuch === true) return 'it holds more than is compared';
+    const { path = '', why } = collector?.unseenValue ?? {};
+    return why === undefined || path === '' ? why : `${path}: ${why}`;
+  }
+
   #load(name: string, from: string | undefined): Promise<Template> {
     return new Promise((resolve, reject) => {
       this.#env.getTemplate(name, false, from, false, (error, template) =>
@@ -119,38 +154,72 @@ export class Examiner {
     const environment = this.#environment;
     const { root, analysis } = environment.analyst.examine(preprocessed(source, this.#env.extensionsList));
     const rules = environment.rules((name, from) => environment.find(name, from));
-    const all = () => true;
+    const defined = new Set(
+      [...descendants(root)].filter(({ typename }) => DEFINITIONS.has(typename)).flatMap(boundNames),
+    );
     const fragments = [...findFragments(root)]
       .sort((a, b) => a.ordinal - b.ordinal)
       .map(({ ordinal, body }): ExaminedFragment => {
         const fragment = analysis.fragments[ordinal] as FragmentAnalysis;
         checkFragment(fragment, template.path, rules, refuse);
-        return { ...fragment, body, reads: readBody(fragment.uses, template.path, all, all, this.#find).leaks };
+        const reads = this.#reads(fragment, template.path, callsIn(root));
+        const isOwn = ({ use, template }: ExaminedRead) => template === undefined && defined.has(use.path[0] as string);
+        return { ...fragment, body, reads: reads.filter((read) => !isOwn(read)) };
       });
     for (const hole of analysis.holes) checkHole(hole, refuse);
     return { root, analysis, fragments };
   }
 
-  /** Finds a template with all names that it uses. One that cannot be had at once is left out. */
-  readonly #find: Find = (name, from) => {
+  #reads({ uses }: FragmentAnalysis, from: string | undefined, calls: ReadonlySet<string>): readonly ExaminedRead[] {
+    const callsOf = new Map<string | undefined, ReadonlySet<string>>([[undefined, calls]]);
+    const find: Find = (name, parent) => {
+      const found = this.#find(name, parent);
+      if (found === undefined) return 'unknown';
+      callsOf.set(name, found.calls);
+      return { facts: found.facts, path: found.path };
+    };
+    const all = () => true;
+    const { leaks } = readBody(uses, from, all, all, find);
+    return leaks.map((read) => ({ ...read, isCall: callsOf.get(read.template)?.has(placeOf(read.use.at)) === true }));
+  }
+
+  /** Finds a template with all names that it uses; undefined for one that cannot be had at once. */
+  #find(name: string, from: string | undefined): IncludedTemplate | undefined {
     let found: Template | undefined;
     try {
       this.#env.getTemplate(name, false, from, true, (error, template) => {
         if (!error) found = template;
       });
-      if (found?.tmplStr === undefined) return 'unknown';
-      let analysis = this.#analyses.get(found);
-      if (analysis === undefined) {
+      if (found?.tmplStr === undefined) return undefined;
+      let included = this.#included.get(found);
+      if (included === undefined) {
         const source = preprocessed(found.tmplStr, this.#env.extensionsList);
-        analysis = this.#environment.analyst.examine(source).analysis;
-        this.#analyses.set(found, analysis);
+        const { root, analysis } = this.#environment.analyst.examine(source);
+        included = { facts: analysis.facts, path: found.path, calls: callsIn(root) };
+        this.#included.set(found, included);
       }
-      return { facts: analysis.facts, path: found.path };
+      return included;
     } catch {
       // Its own faults are reported where it is examined itself.
-      return 'unknown';
+      return undefined;
     }
-  };
+  }
+}
+
+/** A template that a body includes, with all names that it uses, and the places of its calls. */
+interface IncludedTemplate {
+  readonly facts: TemplateFacts;
+  readonly path: string | undefined;
+  readonly calls: ReadonlySet<string>;
+}
+
+function callsIn(root: Node): ReadonlySet<string> {
+  const calls = [...descendants(root)].filter(({ typename }) => typename === 'FunCall');
+  return new Set(calls.map(({ name }) => placeOf(positionOf(name as Node))));
+}
+
+function placeOf({ line, column }: Position): string {
+  return `${line}:${column}`;
 }
 
 /** Errors of Nunjucks and of the tags have the place in `lineno` and `colno`, from 1. */

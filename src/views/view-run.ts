@@ -297,7 +297,7 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
   #prepareHead({ status, headers, body }: Head): void {
     this.#answered = this.#settings.views.engine.settings.now();
     const { response, incoming } = this.#exchange;
-    const { cacheControl, surrogate, debug } = this.#settings;
+    const { cacheControl, surrogate, maxBytes, debug } = this.#settings;
     varyByOrigin(response, incoming.headers.origin);
     if (!this.#head.varyByReads(body !== undefined)) this.#mayBeShared = false;
     const reason = this.#reason(status, headers) ?? this.#bodyReason(status, headers, body);
@@ -305,7 +305,8 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
     // Others would get nothing before the last piece of it.
     if (body === undefined) this.#release('free');
     const why = reason === undefined ? undefined : `${reason}${this.#detail(reason)}`;
-    this.told = { isStored: why === undefined && body !== undefined, reason: why };
+    const isKept = body !== undefined && body.length <= maxBytes;
+    this.told = { isStored: why === undefined && isKept, reason: why };
     response.setHeader('X-Cache', debug && why !== undefined ? `miss (${why})` : 'miss');
     if (reason !== undefined) return;
     this.#head.addControl(headers['cache-control'], cacheControl);

@@ -58,6 +58,15 @@ describe('the cause of a miss', () => {
     );
   });
 
+  test('tells no place where only Node has called the sweeper', async () => {
+    const site = siteOf(source);
+    await site.render({ comment });
+    process.nextTick(site.sweeper.invalidateCacheFor, comment);
+    await new Promise((resolve) => setImmediate(resolve));
+    await site.render({ comment });
+    expect(causes(site)).toMatchObject([{ why: 'bumped', bump: { by: 'invalidateCacheFor', at: undefined } }]);
+  });
+
   test('names the request that was handled, without what is behind its ?', async () => {
     const site = siteOf(source);
     await site.render({ comment });
@@ -112,6 +121,17 @@ describe('the cause of a miss', () => {
     site.now += 10_000;
     await site.render({ comment });
     expect(causes(site)).toEqual([{ why: 'expired' }]);
+  });
+
+  test('is that it was made right after a bump, and has no ttl that could be over', async () => {
+    const site = siteOf(fragment('comment 0', '"comment"'));
+    await site.render({ comment });
+    site.settle();
+    await site.sweeper.invalidateCacheFor(comment);
+    await site.render({ comment });
+    site.settle();
+    await site.render({ comment });
+    expect(causes(site)).toEqual([{ why: 'provisional' }]);
   });
 
   test('is that it was made anew before its end', async () => {

@@ -1,5 +1,8 @@
+import nunjucks from 'nunjucks';
+import { CacheSweeper, type FragmentReport } from 'nunjucks-cachesweeper';
 import { describe, expect, test } from 'vitest';
-import { cli } from './support.ts';
+import { renderPage } from '../support/render.ts';
+import { cli, root } from './support.ts';
 
 interface Facts {
   readonly template: string;
@@ -68,6 +71,23 @@ describe('explain', () => {
     expect(inner).toMatchObject({ depends: ['page.inner'], names: ['*', 'Inner', 'Inner:*', 'Inner:@*'] });
     expect(second?.names).toEqual(['*', 'Comment', 'Comment:=id(page.comment)']);
     expect(second?.belowModels).toEqual(['page.comment.text']);
+  });
+
+  test('tells what the body then reads on a page, and by which it is compared', async () => {
+    const [told] = await facts('reads.njk', '-t', 'test/cli/explained');
+    const reports: FragmentReport[] = [];
+    const sweeper = new CacheSweeper({ onRender: ({ fragments }) => reports.push(...fragments) });
+    const loader = new nunjucks.FileSystemLoader(`${root}test/cli/explained`);
+    const env = sweeper.install(new nunjucks.Environment(loader));
+    await renderPage(env, 'reads.njk', {
+      lang: 'en',
+      site: { name: 'Site', footer: { text: 'Footer', year: 2026 } },
+      groups: [{ name: 'a', rows: [{ title: 'x', tags: ['t'] }] }],
+      article: { id: 1, title: 'Title' },
+    });
+    expect(reports).toMatchObject([{ outcome: 'miss' }]);
+    expect([...(reports[0]?.reads ?? [])].sort()).toEqual(told?.compared);
+    expect(told?.belowModels).toEqual(['article.title']);
   });
 
   test('is read by people: aligned, and no wider than the terminal', async () => {

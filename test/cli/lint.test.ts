@@ -44,7 +44,7 @@ async function lintJson(...argv: readonly string[]): Promise<{ readonly code: nu
 async function lintSource(source: string, others: Readonly<Record<string, string>> = {}) {
   const { env, reports } = environment({ ...others, page: source });
   const site = { env: env as never, examiner: new Examiner(env), isOwn: true };
-  return { env, reports, findings: await lintTemplate('page', site) };
+  return { env, reports, findings: lintTemplate(await site.examiner.template('page'), site) };
 }
 
 function environment(sources: Readonly<Record<string, string>>, ...others: object[]) {
@@ -57,15 +57,21 @@ function environment(sources: Readonly<Record<string, string>>, ...others: objec
 }
 
 describe('lint', () => {
+  let known: ReturnType<typeof lintJson> | undefined;
+  const lintPlanted = () => {
+    known ??= lintJson(PLANTED, '--config', `${PLANTED}/site.mjs`);
+    return known;
+  };
+
   test('finds every planted fault in its line, and nothing else', async () => {
-    const { code, findings } = await lintJson(PLANTED, '--config', `${PLANTED}/site.mjs`);
+    const { code, findings } = await lintPlanted();
     expect(planted().length).toBeGreaterThan(25);
     expect(findings.map(shown).sort()).toEqual([...planted()].sort());
     expect(code).toBe(1);
   });
 
   test('each finding says what to do, and where in the line it is', async () => {
-    const { findings } = await lintJson(PLANTED, '--config', `${PLANTED}/site.mjs`);
+    const { findings } = await lintPlanted();
     for (const { file, line, column, message, rule } of findings) {
       const text = readFileSync(root + file, 'utf8').split('\n')[line - 1] ?? '';
       expect(column).toBeLessThanOrEqual(text.length + 1);
@@ -77,9 +83,9 @@ describe('lint', () => {
     expect(leak?.message).toContain('add user.id or user.name to the arguments');
   });
 
-  test('says nothing of filters and tests where it does not know the site’s', async () => {
+  test('says nothing of filters, tests and globals where it does not know the site’s', async () => {
     const { findings } = await lintJson(PLANTED);
-    const expected = planted().filter((fault) => !fault.includes('unknown-'));
+    const expected = planted().filter((fault) => !/unknown-|unseen-global/.test(fault));
     expect(findings.map(shown).sort()).toEqual([...expected].sort());
   });
 
@@ -89,6 +95,18 @@ describe('lint', () => {
       expect(findings).toEqual([]);
       expect(code).toBe(0);
     }
+  });
+
+  test('looks at each file of folders that have files of one name, and at those alone that the environment finds', async () => {
+    const folders = ['test/cli/folders/first', 'test/cli/folders/second'];
+    const { findings } = await lintJson(...folders, 'test/cli/folders/first/inner');
+    expect(findings.map(shown)).toEqual([
+      'test/cli/folders/first/inner/page.njk:1 CACHESWEEPER_PRIVATE_NAME',
+      'test/cli/folders/first/page.njk:2 CACHESWEEPER_PRIVATE_NAME',
+      'test/cli/folders/second/page.njk:3 CACHESWEEPER_PRIVATE_NAME',
+    ]);
+    const { findings: found } = await lintJson(...folders, '--config', 'test/cli/folders/site.mjs');
+    expect(found.map(shown)).toEqual(findings.slice(0, 2).map(shown));
   });
 
   test('finds nothing in govuk-frontend, which has no fragments', async () => {
@@ -111,7 +129,7 @@ describe('lint', () => {
     );
     const { env } = environment(sources, new nunjucks.FileSystemLoader(folder));
     const site = { env: env as never, examiner: new Examiner(env), isOwn: true };
-    for (const name of components) expect(await lintTemplate(name, site), name).toEqual([]);
+    for (const name of components) expect(lintTemplate(await site.examiner.template(name), site), name).toEqual([]);
   });
 });
 
@@ -199,6 +217,46 @@ describe('what lint says of fragments that are never stored', () => {
     await renderPage(env, 'page', { page });
     expect(reports.at(-1)).toMatchObject({ outcome: 'uncached', reason });
   });
+
+  class Instance {
+    readonly locale = 'en';
+    t(key: string) {
+      return key + this.locale;
+    }
+  }
+  class Hiding {
+    readonly #locale = 'en';
+    t(key: string) {
+      return key + this.#locale;
+    }
+  }
+  const t = (key: string) => key;
+  const GLOBALS: Readonly<Record<string, readonly [global: object, use: string]>> = {
+    'an instance': [new Instance(), 'g.t("a")'],
+    'private fields': [new Hiding(), 'g.t("a")'],
+    'Intl.NumberFormat': [new Intl.NumberFormat('en'), 'g.format(5)'],
+    'a formatter beside the function': [{ t, number: new Intl.NumberFormat('en') }, 'g.t("a")'],
+    'a function below': [{ inner: { t }, number: new Intl.NumberFormat('en') }, 'g.inner.t("a")'],
+    'a proxy': [new Proxy({ t }, {}), 'g.t("a")'],
+    'a bound function': [{ t: t.bind({}) }, 'g.t("a")'],
+    'a getter': [Object.defineProperty({}, 't', { get: () => t, enumerable: true }), 'g.t("a")'],
+    'a Map': [new Map([['a', 1]]), 'g.get("a")'],
+    'a date': [new Date(0), 'g.getTime()'],
+    'much data': [{ t, all: Array.from({ length: 5_000 }, (_, i) => ({ i })) }, 'g.t("a")'],
+    'a promise beside the function': [{ t, ready: Promise.resolve() }, 'g.t("a")'],
+  };
+  test.each(Object.entries(GLOBALS))(
+    'a global with %s is found exactly if it cannot be compared',
+    async (_name, [global, use]) => {
+      const { env, reports } = environment({ page: `{% cachesweeper "Page" 500 %}{{ ${use} }}{% endcachesweeper %}` });
+      env.addGlobal('g', global);
+      const site = { env: env as never, examiner: new Examiner(env), isOwn: true };
+      const findings = lintTemplate(await site.examiner.template('page'), site);
+      for (let i = 0; i < 4; i++) await renderPage(env, 'page', {});
+      const isStored = reports.at(-1)?.outcome === 'hit';
+      expect(findings.map(({ rule }) => rule)).toEqual(isStored ? [] : ['unseen-global']);
+    },
+  );
 
   test.each([
     ['as many paths as are compared', `${fields(64)}{{ page.f1 }}{{ page }}`],

@@ -26,7 +26,7 @@ function fragment(line: number, report: Partial<FragmentReport>): FragmentReport
 }
 
 function render(fragments: readonly FragmentReport[], milliseconds = 0.5): RenderReport {
-  return { template: 'page.njk', passes: 1, roundTrips: 0, milliseconds, waited: 0.1, fragments };
+  return { template: 'page.njk', passes: 1, roundTrips: 0, time: 0, milliseconds, waited: 0.1, fragments };
 }
 
 const times = <T>(count: number, make: (i: number) => T): T[] => Array.from({ length: count }, (_, i) => make(i));
@@ -101,7 +101,8 @@ describe('plan', () => {
     for (let i = 0; i < 300; i++) await renderPage(env, 'page', { n: i % 3 });
     const [tag] = sweeper.stats().tags;
     const { proposals } = await proposalsOf(record('own.jsonl', reports));
-    const [proposal] = proposals;
+    // On a busy machine the page itself may be proposed as well.
+    const proposal = proposals.find(({ line }) => line === 1);
     expect(proposal).toMatchObject({ template: 'page', line: 1, uses: 300, hits: tag?.hits });
     expect((proposal?.perUse as number) * 300).toBeCloseTo(tag?.netBenefit as number);
     expect(proposal?.action).toBe((tag?.netBenefit as number) < 0 ? 'drop' : 'keep');

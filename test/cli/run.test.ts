@@ -75,7 +75,7 @@ describe('the command', () => {
   });
 
   test('fits a terminal, has colours and shows progress there alone', async () => {
-    const argv = ['lint', 'test/cli/planted'];
+    const argv = ['lint', 'test/cli/folders/first'];
     const terminal = await cli(argv, { columns: 70 });
     expect(terminal.out).toContain(COLOUR);
     expect(terminal.err).toContain(`\r${COLOUR}K0 of `);

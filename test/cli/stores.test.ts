@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import nunjucks from 'nunjucks';
 import { CacheSweeper, type CacheSweeperOptions } from 'nunjucks-cachesweeper';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -28,7 +29,17 @@ function site(server: StoreServer, options: CacheSweeperOptions = {}) {
     new Promise<string>((resolve, reject) => {
       template.render({ comment: { id } }, (error, html) => (error ? reject(error) : resolve(html ?? '')));
     });
-  return { show, sweeper };
+  /** Shows a page until it is a hit: where the machine is busy, the first ones may not be stored. */
+  const cached = async (id: number) => {
+    for (let last = await show(id), tries = 0; ; tries++) {
+      await sweeper.idle();
+      const html = await show(id);
+      if (html === last) return html;
+      expect(tries).toBeLessThan(20);
+      last = html;
+    }
+  };
+  return { show, cached, sweeper };
 }
 
 describe.each(storeKinds)('with $name', (kind) => {
@@ -39,10 +50,8 @@ describe.each(storeKinds)('with $name', (kind) => {
   afterAll(() => server.clear());
 
   test('invalidate makes a page of another process fresh, and leaves others', async () => {
-    const { show, sweeper } = site(server);
-    const [seven, eight] = [await show(7), await show(8)];
-    await sweeper.idle();
-    expect([await show(7), await show(8)]).toEqual([seven, eight]);
+    const { show, cached, sweeper } = site(server);
+    const [seven, eight] = [await cached(7), await cached(8)];
     const { code, out, err } = await bin(['invalidate', 'Comment', '7'], { CACHESWEEPER_STORE: server.url });
     expect([code, out, err]).toEqual([0, 'invalidated Comment:=7, Comment:*\n', '']);
     const [row, list] = (await show(7)).split(' ');
@@ -59,8 +68,8 @@ describe.each(storeKinds)('with $name', (kind) => {
     expect(nothing.match(/no token: nothing that depends on it is in use/g)).toHaveLength(4);
     expect((await cli(['inspect', 'Comment:7', ...store])).out).toBe(nothing);
 
-    const { show, sweeper } = site(server);
-    await show(7);
+    const { cached, sweeper } = site(server);
+    await cached(7);
     const before = Date.now();
     await cli(['invalidate', 'Comment:7', ...store]);
     const { code, out } = await cli(['inspect', 'Comment', '7', ...store, '--json']);
@@ -71,6 +80,8 @@ describe.each(storeKinds)('with $name', (kind) => {
     for (const name of ['*', 'Comment']) expect(since.get(name)).toBeLessThanOrEqual(before);
     for (const name of ['Comment:=7', 'Comment:*']) expect(since.get(name)).toBeGreaterThanOrEqual(before);
     const { out: text } = await cli(['inspect', 'Comment:=7', ...store]);
+    const cause = `by invalidateCacheFor( \\(.+\\))?, in process ${hostname()}:${process.pid}`;
+    expect(text).toMatch(new RegExp(`^Comment 7, invalidated [\\d.]+ s ago ${cause}$`, 'm'));
     expect(text).toContain(
       `fragments of it that were made before ${new Date(since.get('Comment:=7') as number).toISOString()} are not served`,
     );
@@ -78,11 +89,9 @@ describe.each(storeKinds)('with $name', (kind) => {
   });
 
   test('a type and everything are invalidated as well', async () => {
-    const { show, sweeper } = site(server);
+    const { show, cached, sweeper } = site(server);
     for (const argv of [['Comment'], ['--all']]) {
-      const before = await show(7);
-      await sweeper.idle();
-      expect(await show(7)).toBe(before);
+      const before = await cached(7);
       const { code, out } = await cli(['invalidate', ...argv, '--store', server.url]);
       expect([code, out]).toEqual([0, `invalidated ${argv[0] === '--all' ? '*' : 'Comment'}\n`]);
       const after = (await show(7)).split(' ');
@@ -93,12 +102,11 @@ describe.each(storeKinds)('with $name', (kind) => {
 
   test('a namespace, a version, a tenant and a secret are those of the site', async () => {
     const secret = 'a secret of the site';
-    const { show, sweeper } = site(server, { namespace: 'shop', version: 3, secret });
+    const { show, cached, sweeper } = site(server, { namespace: 'shop', version: 3, secret });
     const env = { CACHESWEEPER_SECRET: secret, CACHESWEEPER_STORE: server.url };
     const same = ['--namespace', 'shop', '--key-version', '3'];
     await server.clear();
-    const cached = await show(7);
-    await sweeper.idle();
+    const before = await cached(7);
     for (const argv of [
       ['--namespace', 'shop'],
       ['--key-version', '3'],
@@ -107,13 +115,13 @@ describe.each(storeKinds)('with $name', (kind) => {
       expect(code).toBe(1);
       expect(err).toContain('if the site has others, nothing was invalidated there');
     }
-    expect(await show(7)).toBe(cached);
+    expect(await show(7)).toBe(before);
     const unsealed = await cli(['invalidate', 'Comment:8', ...same], { env: { CACHESWEEPER_STORE: server.url } });
     expect(unsealed.code).toBe(1);
     expect(unsealed.err).toContain('sealed with another secret: say that of the site with CACHESWEEPER_SECRET');
     expect(await cli(['invalidate', 'Comment:7', ...same], { env })).toMatchObject({ code: 0, err: '' });
     expect((await cli(['inspect', 'Comment:7', ...same], { env })).code).toBe(0);
-    expect(await show(7)).not.toBe(cached);
+    expect(await show(7)).not.toBe(before);
     const { out: names } = await cli(['invalidate', 'Comment:7', '--tenant', 'acme', ...same], { env });
     expect(names).toContain('Comment:@acme:=7, Comment:@acme:*, Comment:=7, Comment:@*');
     const other = await cli(['inspect', 'Comment:7', ...same], { env: { CACHESWEEPER_STORE: server.url } });

@@ -4,6 +4,7 @@ import type { RenderReport } from 'nunjucks-cachesweeper';
 import { httpModels } from 'nunjucks-cachesweeper/http';
 import superagent, { type SuperAgentRequest } from 'superagent';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { hasCredentials } from '../../src/http-api/clients/credentials.ts';
 import { HttpApi } from './api.ts';
 import { type Client, clients } from './clients.ts';
 import { ApiSite } from './site.ts';
@@ -85,3 +86,23 @@ test.each(clients.filter(({ redirects }) => redirects))(
     await other.stop();
   },
 );
+
+test.each<[unknown, boolean]>([
+  [undefined, false],
+  [null, false],
+  [{}, false],
+  [[], false],
+  [{ Accept: 'x' }, false],
+  [{ authorization: 'x' }, true],
+  [{ Cookie: ['a=1', 'b=2'] }, true],
+  [{ Authorization: undefined, cookie: null }, false],
+  [new Headers({ AUTHORIZATION: 'x' }), true],
+  [new Headers({ accept: 'x' }), false],
+  [[['Cookie', 'a=1']], true],
+  [['accept', 'authorization'], false],
+  [['accept', 'x', 'Authorization', 'x'], true],
+  [[Buffer.from('Cookie'), Buffer.from('a=1')], true],
+  [new Map([['cookie', 'a=1']]), true],
+])('credentials are seen in each form of headers: %j', (headers, has) => {
+  expect(hasCredentials(headers)).toBe(has);
+});

@@ -27,10 +27,10 @@ describe.each(inTurn(frameworks, 'http'))('%s', (_, start) => {
   const running = sites(start, () => ({}));
 
   /** A site whose handler loads an article and gives it to the page, which shows it as a model. */
-  async function site(plan: Partial<Plan>) {
+  async function site(plan: Partial<Plan>, init: RequestInit = {}) {
     let load: typeof fetch = fetch;
     const handler: Handler = async (call) => {
-      const response = await load(`${api.origin}/articles/7`);
+      const response = await load(`${api.origin}/articles/7`, init);
       const { version } = (await response.json()) as { readonly version: number };
       await call.render('article.njk', { article: new Article(7, `version ${version}`), comments: lazy(() => []) });
     };
@@ -51,7 +51,13 @@ describe.each(inTurn(frameworks, 'http'))('%s', (_, start) => {
     expect(text).toContain(`version ${api.versionOf('/articles/7')}`);
   });
 
-  test('so do the fragments of its page, where models are shown that no rule names', async () => {
+  test('a view whose handler has loaded with credentials is not stored', async () => {
+    const { get } = await site({}, { headers: { cookie: 'session=1' } });
+    await get('/');
+    expect(await get('/')).not.toMatchObject({ cache: 'hit' });
+  });
+
+  test('the fragments of its page depend on it as well, where models are shown that no rule names', async () => {
     const { get, put } = await site({ ...STARTING, cached: false });
     await get('/');
     await put('/articles/7');

@@ -28,10 +28,6 @@ const PUT = { method: 'PUT' } as const;
 
 /** What each client is made heard by, and a write by it. */
 const hearers: Readonly<Record<string, (...https: HttpModels[]) => (url: string) => PromiseLike<unknown>>> = {
-  fetch: (...https) => {
-    const { fetch } = https.reduce((inner, { fetch: outer }) => (inner === undefined ? { fetch: outer } : inner));
-    return (url) => fetch(url, PUT);
-  },
   undici: (...https) => {
     const dispatcher = new Agent().compose(https.map(({ undici }) => undici));
     return async (url) => (await request(url, { ...PUT, dispatcher })).body.text();

@@ -4,6 +4,7 @@ import { DataPointType, MeterProvider, type MetricData, MetricReader } from '@op
 import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base';
 import { lazy } from 'nunjucks-cachesweeper';
 import { opentelemetry, prometheus } from 'nunjucks-cachesweeper/metrics';
+import { TestingStore } from 'nunjucks-cachesweeper/testing';
 import { Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Article } from '../support/models.ts';
@@ -135,6 +136,29 @@ describe('a tracer', () => {
     expect(seconds * 1_000 + nanoseconds / 1e6).toBeCloseTo(site.reports[0]!.milliseconds, 1);
   });
 
+  test('gets spans that end with the render, also where the store is asked for the cause of a miss', async () => {
+    const store = new TestingStore();
+    const [site, other] = [store, new TestingStore({ shared: store })].map(
+      (each) => new Site(page, { store: each, causes: true }),
+    ) as [Site, Site];
+    await site.render({ article, no: false });
+    await site.sweeper.idle();
+    await other.sweeper.invalidateCacheFor(article);
+    await other.sweeper.idle();
+    const { exporter, tracer } = traced();
+    opentelemetry(site.sweeper, { tracer });
+    const ended = site.now;
+    store.script = ({ keys }) => {
+      if (keys.some((key) => key.includes(':cause:'))) site.now += 900;
+      return undefined;
+    };
+    await site.render({ article, no: false });
+    await site.sweeper.idle();
+    expect(site.now).toBe(ended + 900);
+    const [seconds, nanoseconds] = exporter.getFinishedSpans()[0]!.endTime;
+    expect(seconds * 1_000 + nanoseconds / 1e6).toBeCloseTo(ended, 1);
+  });
+
   test('gets each span inside of the span that was active where its page was asked for, however pages wait for each other', async () => {
     const site = new Site(fragment('article 0', '"a"', '{{ load() }}'));
     const { exporter, tracer } = traced();
@@ -164,6 +188,24 @@ describe('a tracer', () => {
     const [span] = exporter.getFinishedSpans();
     expect([span?.events.length, span?.droppedEventsCount]).toEqual([128, 0]);
     expect(span?.attributes).toMatchObject({ 'cachesweeper.fragments.uncached': 300 });
+  });
+
+  test('whose span fails has it ended all the same', async () => {
+    const errors: unknown[] = [];
+    const site = new Site(page, { onError: (error) => void errors.push(error) });
+    const failure = new Error('no attributes');
+    const ends: number[] = [];
+    const span = {
+      isRecording: () => true,
+      setAttributes: () => {
+        throw failure;
+      },
+      addEvent: () => {},
+      end: (time: number) => void ends.push(time),
+    };
+    opentelemetry(site.sweeper, { tracer: { startSpan: () => span } });
+    await site.render({ article, no: false });
+    expect([errors, ends]).toEqual([[failure], [site.now]]);
   });
 
   test('that fails is reported, and no page notices it', async () => {

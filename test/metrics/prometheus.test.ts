@@ -197,6 +197,14 @@ describe('a wrong call', () => {
     expect(() => prometheus(sweeper, undefined as never)).toThrow('prometheus(): expected an object of options');
   });
 
+  test('to stop() twice leaves what was added since', async () => {
+    const stop = prometheus(sweeper, { register });
+    stop();
+    prometheus(sweeper, { register });
+    stop();
+    expect((await scrape()).values.get('cachesweeper_renders_total')).toBe(0);
+  });
+
   test('for a second sweeper asks for a prefix, and changes nothing; with one it is told apart', async () => {
     const other = new Site(tags(1));
     prometheus(sweeper, { register });

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { isDatabaseAnswer } from '../../src/orm/database-answer.ts';
+import { isDatabaseAnswer, isUnsent } from '../../src/orm/database-answer.ts';
 
 const because = (key: string, inner: object) => Object.assign(new Error('of an ORM'), { [key]: inner });
 
@@ -32,4 +32,26 @@ test.each([
   ['a circle', circle],
 ])('%s is none', (_, error) => {
   expect(isDatabaseAnswer(error)).toBe(false);
+});
+
+test.each([
+  ['a port where nothing listens', { code: 'ECONNREFUSED' }],
+  ['one in an error of Sequelize', because('parent', { code: 'ECONNREFUSED' })],
+  ['a pool of Knex that is full', new Error('Knex: Timeout acquiring a connection. The pool is probably full.')],
+  ['a value that Knex lacks', new Error('Undefined binding(s) detected when compiling UPDATE.')],
+  ['a pool of Prisma that is empty', { code: 'P2024' }],
+  ['what Prisma refuses', Object.assign(new Error('of Prisma'), { name: 'PrismaClientValidationError' })],
+  ['a mistake of the site', new TypeError('Cannot read properties of undefined')],
+])('%s says that nothing was sent', (_, error) => {
+  expect(isUnsent(error)).toBe(true);
+});
+
+test.each([
+  ['a connection that was reset', { code: 'ECONNRESET' }],
+  ['a time limit of a query of Knex', new Error('Defined query timeout of 50ms exceeded when running query.')],
+  ['a server that is shut down', { code: '57P01', severity: 'FATAL' }],
+  ['what is no error', undefined],
+  ['a circle', circle],
+])('%s does not say that nothing was sent', (_, error) => {
+  expect(isUnsent(error)).toBe(false);
 });

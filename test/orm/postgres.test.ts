@@ -5,6 +5,7 @@ import { isDeep } from '../support/long.ts';
 import * as knex from './knex/database.ts';
 import { heardSuite as heardInKnex } from './knex/heard.ts';
 import { ObjectionBlog, writesOfObjection } from './knex/objection.ts';
+import { randomSuite } from './knex/random.ts';
 import { outboxSuite } from './outbox.ts';
 import { type Postgres, postgresPrograms, startPostgres } from './postgres.ts';
 import * as prisma from './prisma/database.ts';
@@ -108,6 +109,7 @@ if (programs === undefined) {
     });
 
     heardInKnex('Knex on PostgreSQL', async () => knex.knexOnPostgres(await connection()));
+    randomSuite('Knex on PostgreSQL', async () => knex.knexOnPostgres(await connection()), [100, 20_000, 1_000]);
     let inKnex: knex.Database;
     ormSuite('Knex on PostgreSQL', {
       heading: 'Knex',

@@ -58,7 +58,7 @@ describe.each<Framework>(['express', 'fastify', 'koa', 'hapi'])('%s', (framework
       template: 'page.njk',
       line: 1,
       outcome: 'miss',
-      cause: 'not rendered by this process before',
+      cause: 'this process knows no entry of it',
     });
     await site.sweeper.invalidateCacheFor({ type: 'Comment', id: 2 });
     const { report } = await reportOf(site, (await site.get('/page')).text);

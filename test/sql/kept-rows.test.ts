@@ -123,7 +123,7 @@ test('where nothing was written, tokens are read once', async () => {
     const { all } = statement;
     statement.all = (...bindings: unknown[]) => {
       if (sql.includes('json_each')) selects++;
-      return all.apply(statement, bindings);
+      return (all as (...given: unknown[]) => unknown[]).apply(statement, bindings);
     };
     return statement;
   }) as typeof prepare;

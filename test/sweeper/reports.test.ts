@@ -35,6 +35,7 @@ describe('the report of a render', () => {
         template: 'page.njk',
         passes: 1,
         roundTrips: 0,
+        time: site.now,
         milliseconds: expect.any(Number),
         waited: 0,
         fragments: [

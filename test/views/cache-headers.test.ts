@@ -113,6 +113,13 @@ describe.each(allFrameworks)('%s: headers that tell of the cache', (_name, start
     expect(statusOf(await get('/'))).toMatch(/^cachesweeper; hit/);
   });
 
+  test('do not say that what is larger than maxBytes is stored', async () => {
+    const { get } = await running([{ path: '/', handler: page, options: { ...HEADERS, maxBytes: 3 } }]);
+    for (const answer of [await get('/'), await get('/')]) {
+      expect([answer.cache, statusOf(answer)]).toEqual(['miss', 'cachesweeper; fwd=uri-miss']);
+    }
+  });
+
   test('say that the store could not be asked', async () => {
     const store = new TestingStore({ script: ({ kind }) => (kind === 'token' ? { outcome: 'unknown' } : undefined) });
     const { get } = await running([{ path: '/', handler: page, options: HEADERS }], {}, { store });

@@ -34,6 +34,29 @@ describe('Fastify over HTTP/2', () => {
   const running = sites(startFastify, () => ({}));
   const bytes = Buffer.from(Array.from({ length: 5_000 }, (_, i) => i % 256));
 
+  test('headers that tell of the cache are sent, once in each answer', async () => {
+    const options = { headers: ['Cache-Status', 'Server-Timing'] } as const;
+    const { site, sweeper } = await running([{ path: '/', handler: (call) => call.send('page'), options }], {
+      http2: true,
+    });
+    const told = async (headers = {}) => {
+      const answer = await ask(site.url, '/', headers);
+      await sweeper.idle();
+      return [answer.status, answer.headers['cache-status'], answer.headers['server-timing'], answer.headers.etag];
+    };
+    const hit = /^cachesweeper; hit; ttl=29\d$/;
+    const miss = await told();
+    expect(miss).toEqual([
+      200,
+      'cachesweeper; fwd=uri-miss; stored',
+      expect.stringMatching(/^cache;desc="miss";dur=[\d.]+, handler;dur=[\d.]+$/),
+      expect.any(String),
+    ]);
+    const timing = expect.stringMatching(/^cache;desc="hit";dur=[\d.]+$/);
+    expect(await told()).toEqual([200, expect.stringMatching(hit), timing, miss[3]]);
+    expect(await told({ 'if-none-match': miss[3] })).toEqual([304, expect.stringMatching(hit), timing, miss[3]]);
+  });
+
   test('views, streams and parts come from the cache as they were', async () => {
     const { route, ran } = articleRoute(new Blog());
     const routes: Route[] = [

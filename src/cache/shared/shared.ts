@@ -1,6 +1,5 @@
 import { CacheSweeperError } from '../../errors.ts';
 import type { Kind, Store } from '../../stores/store.ts';
-import type { Background } from '../../util/background.ts';
 import { shownNames } from '../../util/shown.ts';
 import { Sealer } from '../seal.ts';
 import { Leases } from './leases.ts';
@@ -38,7 +37,6 @@ export class Shared {
     },
     onError: (error: unknown) => void,
     delivered: (names: readonly string[]) => void,
-    background: Background,
   ) {
     this.#store = store;
     this.#onError = onError;
@@ -52,7 +50,7 @@ export class Shared {
       onDamaged,
     );
     this.leases = settings.wait > 0 ? new Leases(this.#safe, sealer, settings) : undefined;
-    this.causes = settings.causes ? new SharedCauses(this.#safe, sealer, settings, background) : undefined;
+    this.causes = settings.causes ? new SharedCauses(this.#safe, sealer, settings) : undefined;
     store.onError?.(onError);
   }
 

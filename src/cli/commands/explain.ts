@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { ExaminedTemplate } from '../../template/examine.ts';
 import { ExitCode } from '../exit-code.ts';
-import { callsIn, type FragmentFacts, factsOf } from '../explain/fragment-facts.ts';
+import { type FragmentFacts, factsOf } from '../explain/fragment-facts.ts';
 import { type Io, stylist, widthOf, wrap } from '../io.ts';
 import {
   checkFolders,
@@ -33,8 +33,7 @@ export async function explain(page: string, options: ExplainOptions, io: Io): Pr
       : await configuredEnvironment(config, io.cwd);
   const path = resolve(io.cwd, page);
   const templates = await templatesOf(existsSync(path) ? nameOf(path, site) : page, site);
-  const calls = callsIn(templates);
-  const fragments = templates.flatMap((template) => factsOf(template, site.env, calls));
+  const fragments = templates.flatMap((template) => factsOf(template, site.env));
   if (json === true)
     io.stdout.write(`${JSON.stringify({ templates: templates.map(({ name }) => name), fragments }, null, 2)}\n`);
   else print(fragments, templates.length, io);

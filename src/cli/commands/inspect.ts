@@ -1,7 +1,8 @@
 import ms from 'ms';
 import { bumpedNames, dependencyNames, EVERYTHING } from '../../model/names.ts';
+import { describeCause } from '../../reporting/cause.ts';
 import { ExitCode } from '../exit-code.ts';
-import { type Io, stylist } from '../io.ts';
+import { type Io, stylist, widthOf, wrap } from '../io.ts';
 import { identityOf, modelArgument } from '../store/model-argument.ts';
 import { openStore, StoreErrors, type StoreOptions } from '../store/open-store.ts';
 import { readTokens, type TokenRead } from '../store/read-tokens.ts';
@@ -45,6 +46,11 @@ function print(reads: readonly TokenRead[], own: readonly string[], { stdout, en
       ]),
     ),
   );
+  for (const read of reads) {
+    if (read.state !== 'found' || read.cause === undefined) continue;
+    const text = describeCause({ why: 'bumped', name: read.name, bump: read.cause }, now);
+    stdout.write(`${wrap(`${text}, in process ${read.cause.process}`, widthOf(stdout), '')}\n`);
+  }
   const youngest = reads
     .flatMap((read) => (read.state === 'found' && own.includes(read.name) ? [read.since] : []))
     .sort((a, b) => b.getTime() - a.getTime())[0];

@@ -34,6 +34,8 @@ export async function invalidate(
     ...site.options,
     store: site.store,
     memory: false,
+    // Whoever wonders why pages were made anew finds it with `inspect`.
+    causes: true,
     onError: errors.report,
     onBump: (names) => bumped.push(...names),
   });

@@ -1,4 +1,4 @@
-import { relative } from 'node:path';
+import { relative, resolve } from 'node:path';
 import { badOption } from '../../util/check-option.ts';
 import { ExitCode } from '../exit-code.ts';
 import { type Io, printable, stylist, widthOf, wrap } from '../io.ts';
@@ -24,25 +24,35 @@ interface FileFinding extends Finding {
 export async function lint(folders: readonly string[], options: LintOptions, io: Io): Promise<ExitCode> {
   const endings = endingsOf(options.ext);
   const paths = checkFolders(folders, io.cwd);
-  const site =
-    options.config === undefined ? await plainEnvironment(paths) : await configuredEnvironment(options.config, io.cwd);
-  const files = [...new Set(paths.flatMap((folder) => templateFiles(folder, endings)))];
-  if (files.length === 0) {
+  const site = options.config === undefined ? undefined : await configuredEnvironment(options.config, io.cwd);
+  // A file may be in two of the folders: it counts for the first.
+  const files = new Map(
+    paths.toReversed().flatMap((folder) => templateFiles(folder, endings).map((file) => [file, folder] as const)),
+  );
+  if (files.size === 0) {
     throw badOption('templates', `files that end in ${endings.join(', ')}`, `none in ${folders.join(', ')}`, {
       todo: 'say their ending with --ext',
     });
   }
   const progress = new Progress(io.stderr, 'templates');
   const findings: FileFinding[] = [];
-  for (const [i, path] of files.entries()) {
-    progress.tell(i, files.length);
-    const file = relative(io.cwd, path);
-    for (const finding of await lintTemplate(nameOf(path, site), site)) findings.push({ file, ...finding });
+  let templates = 0;
+  for (const folder of paths) {
+    const ofFolder = site ?? (await plainEnvironment([folder, ...paths.filter((other) => other !== folder)]));
+    for (const path of [...files.keys()].filter((file) => files.get(file) === folder)) {
+      progress.tell(templates, files.size);
+      const template = await ofFolder.examiner.template(nameOf(path, ofFolder));
+      // The environment may have another file of this name, which is then the one that is rendered.
+      if (template.path !== undefined && resolve(template.path) !== path) continue;
+      templates++;
+      const file = relative(io.cwd, path);
+      findings.push(...lintTemplate(template, ofFolder).map((finding) => ({ file, ...finding })));
+    }
   }
   progress.end();
   if (options.json === true)
-    io.stdout.write(`${JSON.stringify({ templates: files.length, findings: findings.map(plain) }, null, 2)}\n`);
-  else print(findings, files.length, io);
+    io.stdout.write(`${JSON.stringify({ templates, findings: findings.map(plain) }, null, 2)}\n`);
+  else print(findings, templates, io);
   return findings.length === 0 ? ExitCode.fine : ExitCode.findings;
 }
 

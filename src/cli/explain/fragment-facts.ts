@@ -2,16 +2,7 @@ import { dependencyNames } from '../../model/names.ts';
 import { pathText } from '../../reads/shape.ts';
 import type { WrittenTag } from '../../template/compile/arguments.ts';
 import { modelPaths } from '../../template/compile/covered.ts';
-import {
-  boundNames,
-  childNodes,
-  DEFINITIONS,
-  descendants,
-  HOLE,
-  ORDINAL,
-  WRITTEN,
-} from '../../template/compile/syntax.ts';
-import { positionOf } from '../../template/compile/template-error.ts';
+import { childNodes, descendants, HOLE, ORDINAL, WRITTEN } from '../../template/compile/syntax.ts';
 import { UsesFinder } from '../../template/compile/uses.ts';
 import type { ExaminedFragment, ExaminedTemplate, ParsedTemplate } from '../../template/examine.ts';
 import type { Environment, Node } from '../../template/nunjucks.ts';
@@ -48,22 +39,8 @@ export interface FragmentFacts {
   readonly holes: readonly { readonly line: number; readonly reads: readonly string[] }[];
 }
 
-/** Places of calls, by the name of their template. */
-export type Calls = ReadonlyMap<string, ReadonlySet<string>>;
-
-/** Returns where these templates call something. */
-export function callsIn(templates: readonly ExaminedTemplate[]): Calls {
-  return new Map(
-    templates.map(({ name, parsed }) => {
-      const calls =
-        parsed === undefined ? [] : [...descendants(parsed.root)].filter(({ typename }) => typename === 'FunCall');
-      return [name, new Set(calls.map((call) => placeOf(call.name as Node)))];
-    }),
-  );
-}
-
 /** Returns what is known of the fragments of a template, in the order of its text. */
-export function factsOf({ name, parsed }: ExaminedTemplate, env: Environment, calls: Calls): readonly FragmentFacts[] {
+export function factsOf({ name, parsed }: ExaminedTemplate, env: Environment): readonly FragmentFacts[] {
   if (parsed === undefined) return [];
   return parsed.fragments.map((fragment) => {
     const { written } = fragment;
@@ -86,7 +63,7 @@ export function factsOf({ name, parsed }: ExaminedTemplate, env: Environment, ca
       ),
       names: namesOf(fragment, model),
       depends: dependsOf(fragment.body),
-      ...readsOf(fragment, parsed, env, (template, place) => calls.get(template ?? name)?.has(place) === true),
+      ...readsOf(fragment, env),
       includes: sorted(fragment.uses.templates.map(({ template }) => template)),
       holes: holesOf(fragment, parsed, env),
     };
@@ -124,13 +101,8 @@ function pathOfModel(node: Node): string | undefined {
 
 function readsOf(
   { written, body, reads }: ExaminedFragment,
-  { root }: ParsedTemplate,
   env: Environment,
-  isCalled: (template: string | undefined, place: string) => boolean,
 ): Pick<FragmentFacts, 'belowModels' | 'compared' | 'calls' | 'helpers'> {
-  const own = new Set<string>();
-  for (const node of descendants(root))
-    if (DEFINITIONS.has(node.typename)) for (const name of boundNames(node)) own.add(name);
   const helpers: string[] = [];
   for (const node of descendants(body)) {
     if (node.typename === 'Filter') helpers.push(`| ${String((node.name as Node).value)}`);
@@ -147,10 +119,7 @@ function readsOf(
     else if (isCall) calls.push(`${text}()`);
     else compared.push(text);
   };
-  for (const { use, template } of reads) {
-    if (template === undefined && own.has(use.path[0] as string)) continue;
-    sort(use.path, isCalled(template, `${use.at.line}:${use.at.column}`));
-  }
+  for (const { use, isCall } of reads) sort(use.path, isCall);
   for (const path of elementReads(body)) sort(path, false);
   return {
     belowModels: leafPaths(belowModels),
@@ -158,11 +127,6 @@ function readsOf(
     calls: sorted(calls),
     helpers: sorted(helpers),
   };
-}
-
-function placeOf(node: Node): string {
-  const { line, column } = positionOf(node);
-  return `${line}:${column}`;
 }
 
 function holesOf(

@@ -1,3 +1,4 @@
+import type { ExaminedTemplate } from '../../template/examine.ts';
 import type { SiteEnvironment } from '../site-environment.ts';
 import { literals } from './literals.ts';
 import { lostHoles } from './lost-holes.ts';
@@ -5,16 +6,12 @@ import { noUse } from './no-use.ts';
 import { readsTooMuch } from './reads-too-much.ts';
 import type { Finding, Rule } from './rule.ts';
 import { unknownHelpers } from './unknown-helpers.ts';
+import { unseenGlobals } from './unseen-globals.ts';
 
-const RULES: readonly Rule[] = [literals, noUse, readsTooMuch, lostHoles, unknownHelpers];
+const RULES: readonly Rule[] = [literals, noUse, readsTooMuch, lostHoles, unseenGlobals, unknownHelpers];
 
-/**
- * Returns all that is to be mended in a template, in the order of its text.
- *
- * @throws errors of the environment's loaders
- */
-export async function lintTemplate(name: string, site: SiteEnvironment): Promise<readonly Finding[]> {
-  const { faults, parsed } = await site.examiner.template(name);
+/** Returns all that is to be mended in a template, in the order of its text. */
+export function lintTemplate({ faults, parsed }: ExaminedTemplate, site: SiteEnvironment): readonly Finding[] {
   const findings: Finding[] = faults.map(({ code, message, at }) => ({
     rule: code,
     at,

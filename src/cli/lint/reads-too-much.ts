@@ -1,5 +1,5 @@
 import { MAX_PATHS, pathText } from '../../reads/shape.ts';
-import { boundNames, childNodes, DEFINITIONS, descendants, HOLE, isNode } from '../../template/compile/syntax.ts';
+import { childNodes, HOLE, isNode } from '../../template/compile/syntax.ts';
 import { positionOf } from '../../template/compile/template-error.ts';
 import type { Node } from '../../template/nunjucks.ts';
 import { leafPaths } from '../leaf-paths.ts';
@@ -9,11 +9,8 @@ import type { Finding, Rule } from './rule.ts';
  * Finds fragments that read more paths than are compared, so that they are never stored. Counts what the body reads in
  * any case: not what is in conditions, loops and includes, which depends on the page.
  */
-export const readsTooMuch: Rule = function* ({ fragments, root }, { env }): Iterable<Finding> {
-  const defined = new Set<string>();
-  for (const node of descendants(root))
-    if (DEFINITIONS.has(node.typename)) for (const name of boundNames(node)) defined.add(name);
-  const isOfPage = ([name = '']: readonly string[]) => !defined.has(name) && !(name in env.globals);
+export const readsTooMuch: Rule = function* ({ fragments }, { env }): Iterable<Finding> {
+  const isOfPage = ([name = '']: readonly string[]) => !(name in env.globals);
   for (const { written, body, reads } of fragments) {
     const certain = new Set<string>();
     for (const node of certainNodes(body)) certain.add(place(positionOf(node)));

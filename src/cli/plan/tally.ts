@@ -22,7 +22,7 @@ export interface PageTally {
   renders: number;
   /** Renders without anything to be rendered but what is in no fragment. */
   warm: number;
-  /** Milliseconds of these, without waiting for the store. */
+  /** Milliseconds of these, without what looking for fragments took. */
   rest: number;
 }
 
@@ -53,7 +53,9 @@ export class Tally {
     page.renders++;
     if (fragments.some(({ outcome }) => outcome !== 'hit')) return;
     page.warm++;
-    page.rest += Math.max(0, milliseconds - waited);
+    // What was waited for the store is part of the time that was spent looking for fragments, if there are any.
+    const looking = fragments.reduce((sum, { lookup }) => sum + lookup, 0);
+    page.rest += Math.max(0, milliseconds - Math.max(waited, looking));
   }
 
   #addFragment({ template, line, outcome, reason, unseen, cost, lookup }: FragmentReport): void {

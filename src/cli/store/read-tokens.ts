@@ -1,7 +1,9 @@
 import { Sealer } from '../../cache/seal.ts';
 import { KnownNames } from '../../cache/shared/known-names.ts';
 import { SafeStore } from '../../cache/shared/safe-store.ts';
+import { SharedCauses } from '../../cache/shared/shared-causes.ts';
 import { tokenTime } from '../../cache/token.ts';
+import type { BumpCause } from '../../reporting/cause.ts';
 import type { SiteStore, StoreErrors } from './open-store.ts';
 
 /** Milliseconds for reading tokens. A person waits for it, who may be far from the store. */
@@ -12,7 +14,14 @@ const TIMEOUT = 3_000;
  * another secret, or is none.
  */
 export type TokenRead =
-  | { readonly name: string; readonly state: 'found'; readonly token: string; readonly since: Date }
+  | {
+      readonly name: string;
+      readonly state: 'found';
+      readonly token: string;
+      readonly since: Date;
+      /** What made it, if that is known: the option `causes` of the site. */
+      readonly cause: BumpCause | undefined;
+    }
   | { readonly name: string; readonly state: 'missing' | 'damaged' };
 
 /**
@@ -25,7 +34,8 @@ export async function readTokens(
   { store, settings }: SiteStore,
   errors: StoreErrors,
 ): Promise<readonly TokenRead[]> {
-  const known = new KnownNames(new Sealer(settings.secrets), settings, false);
+  const sealer = new Sealer(settings.secrets);
+  const known = new KnownNames(sealer, settings, false);
   store.onError?.(errors.report);
   const safe = new SafeStore(store, errors.report);
   const lookups = await safe.getMany(
@@ -33,13 +43,15 @@ export async function readTokens(
     names.map((name) => known.key(name)),
     TIMEOUT,
   );
-  return names.map((name, i) => {
+  const tokens = names.map((name, i) => {
     const lookup = lookups[i];
     if (lookup === undefined || lookup.state === 'unknown') throw errors.unreachable();
-    if (lookup.state === 'missing') return { name, state: 'missing' };
-    const token = known.open(name, known.get(name), lookup.value);
-    return token === undefined
-      ? { name, state: 'damaged' }
-      : { name, state: 'found', token, since: new Date(tokenTime(token)) };
+    return lookup.state === 'missing' ? 'missing' : (known.open(name, known.get(name), lookup.value) ?? 'damaged');
+  });
+  const causes = await new SharedCauses(safe, sealer, settings).read(tokens);
+  return names.map((name, i) => {
+    const token = tokens[i] as string;
+    if (token === 'missing' || token === 'damaged') return { name, state: token };
+    return { name, state: 'found', token, since: new Date(tokenTime(token)), cause: causes.get(token) };
   });
 }

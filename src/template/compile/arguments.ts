@@ -25,10 +25,19 @@ export interface WrittenTag {
 export function writtenTag(parser: Parser, tag: Token, args: TagArguments): WrittenTag {
   const source = parser.tokens.str;
   const next = parser.peekToken();
-  const end = next === null ? source.length : offsetOf(source, next);
-  const begins = [...args.begins.map((token) => offsetOf(source, token)), end];
-  const texts = args.begins.map((_, i) => source.slice(begins[i], begins[i + 1]).replace(/[\s,]+$/, ''));
-  return { at: positionOf(tag), text: source.slice(offsetOf(source, tag), end).trim(), texts, args };
+  // Only `explain` asks for texts. To look for them costs as much time as there are lines in front of the tag.
+  const end = (): number => (next === null ? source.length : offsetOf(source, next));
+  return {
+    at: positionOf(tag),
+    args,
+    get text() {
+      return source.slice(offsetOf(source, tag), end()).trim();
+    },
+    get texts() {
+      const begins = [...args.begins.map((token) => offsetOf(source, token)), end()];
+      return args.begins.map((_, i) => source.slice(begins[i], begins[i + 1]).replace(/[\s,]+$/, ''));
+    },
+  };
 }
 
 function offsetOf(source: string, { lineno, colno }: Token): number {

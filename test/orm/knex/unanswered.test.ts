@@ -57,6 +57,18 @@ test('what the database refuses invalidates nothing', async () => {
   await knex.destroy();
 });
 
+test('what Knex does not send invalidates nothing', async () => {
+  const { knex, bumped } = losing(/^nothing/);
+  await expect(
+    knex('notes')
+      .where('id', undefined as never)
+      .update({ text: 'new' }),
+  ).rejects.toThrow('Undefined binding');
+  await vi.advanceTimersByTimeAsync(2 * UNCERTAIN);
+  expect(bumped).toEqual([]);
+  await knex.destroy();
+});
+
 test('in a transaction that is rolled back, a write whose answer is lost invalidates nothing', async () => {
   const { knex, bumped } = losing(/^update/);
   const failed = knex.transaction((trx) => trx('notes').where('id', 1).update({ text: 'new' }));
