@@ -69,7 +69,7 @@ describe.each<Framework>(['express', 'fastify', 'koa', 'hapi'])('%s', (framework
       own: ['*', 'Comment', 'Comment:=1'],
       inherited: [],
     });
-    expect(report.fragments[1].cause).toMatch(/^Comment 2, invalidated 0\.\d s ago by /);
+    expect(report.fragments[1].cause).toMatch(/^Comment 2, invalidated [\d.]+ s ago by /);
   });
 
   test('marks stand around the fragments where they are wished for, are stored nowhere, and change nothing else', async () => {
