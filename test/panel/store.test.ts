@@ -34,10 +34,11 @@ async function start(): Promise<PanelSite> {
 async function report(
   site: PanelSite,
 ): Promise<{ figures: { roundTrips: number }; fragments: { outcome: string; cause?: string }[] }> {
-  const { text } = await site.get('/page', DOCUMENT);
+  const text = await (await fetch(`${site.url}/page`, { headers: DOCUMENT })).text();
   const address = /src="([^"]+)"/.exec(text)?.[1] as string;
-  const script = await site.get(address, { 'Sec-Fetch-Site': 'same-origin' });
-  return JSON.parse(/\n}\)\((\{.*\}), \{.*\}\);\n$/.exec(script.text)?.[1] as string);
+  const script = await (await fetch(site.url + address, { headers: { 'Sec-Fetch-Site': 'same-origin' } })).text();
+  await site.sweeper.idle();
+  return JSON.parse(/\n}\)\((\{.*\}), \{.*\}\);\n$/.exec(script)?.[1] as string);
 }
 
 test('of a fragment that another process has invalidated it says who did it', async () => {
