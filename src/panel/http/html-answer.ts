@@ -5,15 +5,14 @@ import { text } from '../../views/http/header-text.ts';
 import { answerFor } from '../../views/http/last-word.ts';
 import { keepFromAll } from '../../views/http/personal-headers.ts';
 import { setGiven } from '../../views/http/raw-head.ts';
-import { WISH_COOKIE } from './document-request.ts';
 
 type HeadArguments = [status: number, ...rest: unknown[]];
 type Method = (...args: unknown[]) => unknown;
 
 /** What becomes of an answer. */
 export interface AnswerEvents {
-  /** Whether the request had a wish of the strip. */
-  readonly hasWish: boolean;
+  /** A cookie to set with the answer, whatever it is. */
+  readonly cookie: string | undefined;
   /**
    * The answer is a whole html page, and nothing of it was sent.
    *
@@ -44,7 +43,7 @@ const OF_BYTES = ['Content-Encoding', 'Accept-Ranges', 'Content-MD5', 'Digest', 
 export function holdHtml(request: IncomingMessage, response: ServerResponse, events: AnswerEvents): void {
   let page: Buffer | undefined;
   // Past all that looks at the head, such as a cache, which may keep what it has been given.
-  answerFor(response, { isPersonal: () => false, finish: () => finish(response, page, events.hasWish) });
+  answerFor(response, { isPersonal: () => false, finish: () => finish(response, page, events.cookie) });
   const writeHead = response.writeHead as unknown as (...args: HeadArguments) => ServerResponse;
   const write = response.write as unknown as Method;
   const end = response.end as unknown as Method;
@@ -128,14 +127,14 @@ function changed(body: Buffer, response: ServerResponse, events: AnswerEvents): 
   }
 }
 
-/** Makes the head one for a changed page. The answer to a wish is for this one request, whatever it is. */
-function finish(response: ServerResponse, page: Buffer | undefined, hasWish: boolean): void {
+/** Makes the head one for a changed page. An answer with a cookie is kept by no cache either. */
+function finish(response: ServerResponse, page: Buffer | undefined, cookie: string | undefined): void {
   if (page !== undefined) {
     for (const name of OF_BYTES) response.removeHeader(name);
     response.setHeader('Content-Length', page.length);
   }
-  if (page !== undefined || hasWish) keepFromAll(response);
-  if (hasWish) response.appendHeader('Set-Cookie', `${WISH_COOKIE}=; Path=/; Max-Age=0; SameSite=Strict`);
+  if (page !== undefined || cookie !== undefined) keepFromAll(response);
+  if (cookie !== undefined) response.appendHeader('Set-Cookie', cookie);
 }
 
 /** Whether an answer is a page that can be changed. */
