@@ -1,4 +1,5 @@
 import express, { type Express } from 'express';
+import type { CacheSweeper } from 'nunjucks-cachesweeper';
 import { requestStart } from 'nunjucks-cachesweeper/express';
 import { Blog } from './blog.ts';
 import { Database } from './database.ts';
@@ -12,6 +13,7 @@ import { Visitors } from './visitors.ts';
 
 export interface Site {
   readonly app: Express;
+  readonly sweeper: CacheSweeper;
   /** Waits for what is being written, then closes the database and the sweeper. */
   close(): Promise<void>;
 }
@@ -53,6 +55,7 @@ export async function createSite({ database: file }: SiteOptions = {}): Promise<
 
   return {
     app,
+    sweeper,
     async close() {
       await database.close();
       await sweeper.close();

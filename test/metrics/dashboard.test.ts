@@ -1,10 +1,12 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, fork } from 'node:child_process';
+import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { lazy } from 'nunjucks-cachesweeper';
 import { MemcachedStore } from 'nunjucks-cachesweeper/memcached';
 import { prometheus } from 'nunjucks-cachesweeper/metrics';
 import { Registry } from 'prom-client';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { codeBlocks, readPage } from '../docs/code-blocks.ts';
 import { Blog } from '../frameworks/blog.ts';
 import { isDeep } from '../support/long.ts';
@@ -108,5 +110,28 @@ describe.runIf(isDeep)('a real Prometheus', () => {
     }
     // Names and help as Prometheus wants them.
     execFileSync('promtool', ['check', 'metrics'], { input: await register.metrics(), encoding: 'utf8' });
+  });
+
+  test('that scrapes the demo gets an answer to every query about what the demo does', {
+    timeout: 60_000,
+  }, async () => {
+    const memcached = await Memcached.start();
+    const demo = fork(fileURLToPath(new URL('demo.mjs', import.meta.url)), {
+      env: { ...process.env, CACHESWEEPER_STORE: memcached.url },
+    });
+    onTestFinished(() => demo.disconnect());
+    const [port] = await once(demo, 'message');
+    const server = await Prometheus.start(`127.0.0.1:${port}`);
+    const open = new Set(queries);
+    for (const until = Date.now() + 15_000; open.size > 0 && Date.now() < until; await sleep(50)) {
+      for (const path of ['/', '/articles/1', '/articles/2', '/?uncached=1', '/invalidate']) {
+        await (await fetch(`http://127.0.0.1:${port}${path}`)).text();
+      }
+      for (const query of open) {
+        const values = await server.query(sent(query, '10s'));
+        if (values.length > 0 && values.every(Number.isFinite)) open.delete(query);
+      }
+    }
+    expect([...open]).toEqual([]);
   });
 });
