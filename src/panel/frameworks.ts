@@ -1,4 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { HapiPlugin } from '../views/hapi/lifecycle.ts';
+import type { PageInspector } from './inspection/page-inspector.ts';
 
 /** What the middleware of all frameworks passes a request to. */
 export interface PanelServer {
@@ -8,6 +10,7 @@ export interface PanelServer {
    * @param target path and query
    * @param request what the framework's handlers get
    * @param next runs the site; not called if the panel answers
+   * @param inspector the one that was entered for the request, if one was
    */
   serve<T>(
     incoming: IncomingMessage,
@@ -15,7 +18,13 @@ export interface PanelServer {
     target: string,
     request: unknown,
     next: () => T,
+    inspector?: PageInspector,
   ): T | Promise<Awaited<T> | undefined>;
+  /**
+   * Lets an inspector look on at all that runs later because of the running code, once it is started: for servers whose steps do not call
+   * each other. Returns undefined if the request is for no page.
+   */
+  enter(incoming: IncomingMessage): PageInspector | undefined;
 }
 
 type Next = (error?: unknown) => void;
@@ -80,4 +89,43 @@ export function fastifyPanel(server: PanelServer): (fastify: PanelFastify, optio
   };
   // For the whole server, not for the plugin alone.
   return Object.assign(plugin, { [Symbol.for('skip-override')]: true });
+}
+
+/** The part of a hapi server that is used here. */
+interface HapiServer {
+  readonly listener: { prependListener(event: 'request', heard: (incoming: IncomingMessage) => void): unknown };
+  ext(event: 'onRequest', method: (request: HapiRequest, h: HapiToolkit) => Promise<symbol>): unknown;
+}
+
+interface HapiRequest {
+  readonly raw: { readonly req: IncomingMessage; readonly res: ServerResponse };
+}
+
+interface HapiToolkit {
+  readonly continue: symbol;
+  readonly abandon: symbol;
+}
+
+export function hapiPanel(server: PanelServer): HapiPlugin {
+  return {
+    name: 'nunjucks-cachesweeper-panel',
+    register(given) {
+      const hapi = given as HapiServer;
+      const inspectors = new WeakMap<object, PageInspector>();
+      // What an extension puts into the asynchronous context is gone behind it, if it has waited.
+      hapi.listener.prependListener('request', (incoming) => {
+        const inspector = server.enter(incoming);
+        if (inspector !== undefined) inspectors.set(incoming, inspector);
+      });
+      hapi.ext('onRequest', async (request, h) => {
+        const { req, res } = request.raw;
+        let isSite = false;
+        const site = () => {
+          isSite = true;
+        };
+        await server.serve(req, res, req.url ?? '', request, site, inspectors.get(req));
+        return isSite ? h.continue : h.abandon;
+      });
+    },
+  };
 }

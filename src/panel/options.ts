@@ -7,8 +7,8 @@ import { describe } from '../util/describe.ts';
 /** Options of {@link panel}. */
 export interface PanelOptions<R = unknown> {
   /**
-   * Whether a request may see the panel. It is asked for each page and gets what the framework's handlers get: Express' or Fastify's request,
-   * Koa's context. It may be asynchronous and has 5 s. Who may not gets the page as if there were no panel. Default: everybody may; with
+   * Whether a request may see the panel. It is asked for each page and gets what the framework's handlers get: the request, or Koa's
+   * context. It may be asynchronous and has 5 s. Who may not gets the page as if there were no panel. Default: everybody may; with
    * `NODE_ENV=production` it must be given.
    */
   readonly authorize?: (request: R) => boolean | PromiseLike<boolean>;

@@ -4,7 +4,7 @@ import { text } from '../views/http/header-text.ts';
 import { isHardReload, takeWish, type Wish } from './http/document-request.ts';
 import type { AnswerEvents } from './http/html-answer.ts';
 import { scriptPolicy } from './http/policy.ts';
-import { PageInspector } from './inspection/page-inspector.ts';
+import type { PageInspector } from './inspection/page-inspector.ts';
 import { type NumberedUse, numbered, PageReport } from './inspection/page-report.ts';
 import { CommentPlaces } from './marks/comment-places.ts';
 import { inserted } from './marks/insertions.ts';
@@ -21,6 +21,9 @@ interface VisitEvents {
 /** Html that is a whole page, where the browser does not say what it is for. */
 const WHOLE = /<(?:!doctype\s+html|html|\/body)\b/i;
 
+const NO_SCRIPT = 'its Content-Security-Policy allows no script of this site, and has no nonce';
+const NO_END = 'its html ends within a tag, a comment or a text';
+
 /** One request for a page by who may see the panel. */
 export class PageVisit implements AnswerEvents {
   readonly inspector: PageInspector;
@@ -31,14 +34,18 @@ export class PageVisit implements AnswerEvents {
   readonly #time = Date.now();
   readonly #started = performance.now();
 
-  /** @param target path and query of the request */
-  constructor(incoming: IncomingMessage, target: string, events: VisitEvents) {
+  /**
+   * @param target path and query of the request
+   * @param inspector looks on at what is rendered from here on
+   */
+  constructor(incoming: IncomingMessage, target: string, inspector: PageInspector, events: VisitEvents) {
     this.#incoming = incoming;
     this.#target = target;
     this.#events = events;
     this.#wish = takeWish(incoming);
-    const isUncached = this.#wish === 'uncached' || isHardReload(incoming);
-    this.inspector = new PageInspector(isUncached ? 'cache' : this.#wish === 'marks' ? 'views' : 'nothing');
+    const isUncached = this.#wish?.isUncached === true || isHardReload(incoming);
+    inspector.start(isUncached ? 'cache' : this.#wish?.hasMarks ? 'views' : 'nothing');
+    this.inspector = inspector;
   }
 
   page(html: string, response: ServerResponse): string | undefined {
@@ -48,18 +55,12 @@ export class PageVisit implements AnswerEvents {
     const places = new CommentPlaces(html);
     const at = places.bodyEnd ?? html.length;
     const policy = scriptPolicy(response.getHeader('content-security-policy'), headers.host);
-    const refused =
-      policy === 'refused'
-        ? 'its Content-Security-Policy allows no script of this site, and has no nonce'
-        : places.has(at)
-          ? undefined
-          : 'its html ends within a tag, a comment or a text';
-    if (policy === 'refused' || refused !== undefined) {
-      this.#report(response, all, undefined, refused);
+    if (policy === 'refused' || !places.has(at)) {
+      this.#report(response, all, undefined, policy === 'refused' ? NO_SCRIPT : NO_END);
       return undefined;
     }
     const secret = randomBytes(12).toString('hex');
-    const marks = this.#wish === 'marks' ? marksOf(html, places, tree, secret) : undefined;
+    const marks = this.#wish?.hasMarks ? marksOf(html, places, tree, secret) : undefined;
     const page = this.#report(response, all, marks && { secret, marked: marks.marked }, undefined);
     const nonce = policy.nonce === undefined ? '' : ` nonce="${policy.nonce}"`;
     const script = { at, text: `<script src="${this.#events.scriptOf(page)}"${nonce} async></script>` };

@@ -1,9 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { CacheSweeper } from '../sweeper.ts';
 import { inTime } from '../util/deadline.ts';
-import { expressPanel, fastifyPanel, koaPanel, type PanelServer } from './frameworks.ts';
+import { expressPanel, fastifyPanel, hapiPanel, koaPanel, type PanelServer } from './frameworks.ts';
 import { askForWhole, isDocument } from './http/document-request.ts';
 import { holdHtml } from './http/html-answer.ts';
+import { PageInspector } from './inspection/page-inspector.ts';
 import { checkPanel, type PanelOptions, type PanelSettings } from './options.ts';
 import { OwnPages } from './own-pages.ts';
 import { PageVisit } from './page-visit.ts';
@@ -35,6 +36,13 @@ export class Panel {
    * app.use(panel(sweeper).koa);
    */
   readonly koa: ReturnType<typeof koaPanel>;
+  /**
+   * A plugin for hapi. It asks `authorize` before hapi knows who the visitor is.
+   *
+   * @example
+   * await server.register(panel(sweeper).hapi);
+   */
+  readonly hapi: ReturnType<typeof hapiPanel>;
   readonly #settings: PanelSettings;
   readonly #pages = new RecentPages();
   readonly #own: OwnPages;
@@ -42,10 +50,14 @@ export class Panel {
   constructor(sweeper: CacheSweeper, settings: PanelSettings) {
     this.#settings = settings;
     this.#own = new OwnPages(sweeper, this.#pages, settings);
-    const server: PanelServer = { serve: (...request) => this.#serve(...request) };
+    const server: PanelServer = {
+      serve: (...request) => this.#serve(...request),
+      enter: (incoming) => this.#enter(incoming),
+    };
     this.express = expressPanel(server);
     this.fastify = fastifyPanel(server);
     this.koa = koaPanel(server);
+    this.hapi = hapiPanel(server);
   }
 
   #serve<T>(
@@ -54,14 +66,15 @@ export class Panel {
     target: string,
     request: unknown,
     next: () => T,
+    inspector?: PageInspector,
   ): T | Promise<Awaited<T> | undefined> {
     const isOwn = this.#own.has(target);
     if (!isOwn && !isDocument(incoming)) return next();
-    return this.#serveIfAllowed({ incoming, response, target, request }, isOwn, next);
+    return this.#serveIfAllowed({ incoming, response, target, request, inspector }, isOwn, next);
   }
 
   async #serveIfAllowed<T>(
-    { incoming, response, target, request }: Asked,
+    { incoming, response, target, request, inspector = new PageInspector() }: Asked,
     isOwn: boolean,
     next: () => T,
   ): Promise<Awaited<T> | undefined> {
@@ -71,15 +84,22 @@ export class Panel {
       return undefined;
     }
     if (!isAllowed) return await next();
-    const visit = new PageVisit(incoming, target, {
+    const visit = new PageVisit(incoming, target, inspector, {
       scriptOf: (page) => this.#own.scriptOf(page),
       sent: (page) => this.#pages.add(page),
       failed: this.#settings.report,
     });
     askForWhole(incoming);
     holdHtml(incoming, response, visit);
-    response.once('close', () => visit.inspector.forget());
-    return await this.#settings.engine.inspect(visit.inspector, next);
+    response.once('close', () => inspector.forget());
+    return await this.#settings.engine.inspect(inspector, next);
+  }
+
+  #enter(incoming: IncomingMessage): PageInspector | undefined {
+    if (!isDocument(incoming)) return undefined;
+    const inspector = new PageInspector();
+    this.#settings.engine.enterInspector(inspector);
+    return inspector;
   }
 
   /** What fails, or takes too long, does not allow anything. */
@@ -100,13 +120,14 @@ interface Asked {
   readonly response: ServerResponse;
   readonly target: string;
   readonly request: unknown;
+  readonly inspector: PageInspector | undefined;
 }
 
 /**
  * Shows developers, on the pages of a site, which fragments were found, which were not and why, and what that took; at
  * `/__cachesweeper` what the whole cache does. For development: with `NODE_ENV=production` it needs `authorize`.
  *
- * @returns middleware for Express, Fastify and Koa
+ * @returns middleware for Express, Fastify, Koa and hapi
  * @throws CacheSweeperError CACHESWEEPER_BAD_OPTION when an option has an unknown name or a wrong value; CACHESWEEPER_PANEL in production
  * without `authorize`
  *

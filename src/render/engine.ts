@@ -218,6 +218,12 @@ export class Engine {
     return this.#inspectors?.current;
   }
 
+  /** From here on, the pages of the running code, and of what runs later because of it, are looked on at. */
+  enterInspector(inspector: Inspector): void {
+    this.#inspectors ??= new Ambient();
+    this.#inspectors.enter(inspector);
+  }
+
   /** Runs code whose pages are looked on at. */
   inspect<T>(inspector: Inspector, run: () => T): T {
     this.#inspectors ??= new Ambient();

@@ -2,7 +2,7 @@ import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import compression from 'compression';
 import type { Response } from 'express';
 import { CacheSweeper, CacheSweeperError } from 'nunjucks-cachesweeper';
-import { cacheView, requestStart } from 'nunjucks-cachesweeper/express';
+import { cacheView } from 'nunjucks-cachesweeper/express';
 import { type PanelOptions, panel } from 'nunjucks-cachesweeper/panel';
 import { afterEach, expect, test, vi } from 'vitest';
 import { PAGE_SCRIPT } from '../../src/panel/assets/page-script.ts';
@@ -111,36 +111,6 @@ test('what comes from visitors is escaped', async () => {
   const page = await site.get('/__cachesweeper');
   expect(page.text).not.toContain('<b>"');
   expect(page.text).toContain('/page?');
-});
-
-test('a page from a view is told, and marks pass the view by, whose entry has neither strip nor marks', async () => {
-  let rendered = 0;
-  const site = await start({
-    behind: (app, { sweeper, env }) => {
-      app.use(requestStart());
-      app.get('/view', cacheView({ sweeper, ttl: 300 }), async (_request, response: Response) => {
-        rendered++;
-        response.send(await sweeper.render(env, 'page.njk', { row: { id: 1, text: 'a row' } }));
-      });
-    },
-  });
-  const plain = '<!doctype html><body><p>a row</p></body>';
-  const first = await site.get('/view');
-  expect(first.text.replace(STRIP, '')).toBe(plain);
-  const second = await ask(`${site.url}/view`, { headers: { ...DOCUMENT, 'If-None-Match': '*' } });
-  expect(rendered).toBe(1);
-  expect(second.status).toBe(200);
-  expect(second.headers['x-cache']).toBe('hit');
-  expect(second.body.toString().replace(STRIP, '')).toBe(plain);
-  expect(second.headers['cache-control']).toBe('no-store');
-  const marked = await site.get('/view', MARKS);
-  expect(rendered).toBe(2);
-  expect(marked.text).toMatch(/<!--cs:\w+:0--><p>a row<\/p>/);
-  const visitor = await site.get('/view', { Accept: '*/*' });
-  expect(rendered).toBe(2);
-  expect(visitor.text).toBe(plain);
-  expect(visitor.headers.get('x-cache')).toBe('hit');
-  expect(visitor.headers.get('etag')).not.toBeNull();
 });
 
 test('headers that the cache adds last stay on the page', async () => {

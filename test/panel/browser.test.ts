@@ -161,8 +161,14 @@ describe('in a browser', () => {
 
     await button(page, 'Without cache').click();
     await expect.poll(() => figures(page)).toMatch(/8 uncachedwithout the cache/);
+    await button(page, 'Outline').click();
+    await expect.poll(() => page.locator('.box').count()).toBe(5);
+    expect(await figures(page)).toMatch(/8 uncachedwithout the cache/);
     await button(page, 'With cache').click();
-    await expect.poll(() => figures(page)).toMatch(/^5 hit/);
+    await expect.poll(() => page.locator('.box').count()).toBe(2);
+    expect(await figures(page)).toMatch(/^5 hit/);
+    await button(page, 'Outline').click();
+    await expect.poll(() => page.locator('.box').count()).toBe(0);
     await button(page, 'Hide the strip').click();
     expect(await bar(page).count()).toBe(0);
 

@@ -14,7 +14,7 @@ const COMMENTS = [
 const context = () => ({ title: 'A page', lang: 'en', comments: COMMENTS });
 const SCRIPT = /<script src="(\/__cachesweeper\/strip\/[0-9a-f]{32}\.js)" async><\/script>/;
 
-describe.each<Framework>(['express', 'fastify', 'koa'])('%s', (framework) => {
+describe.each<Framework>(['express', 'fastify', 'koa', 'hapi'])('%s', (framework) => {
   const open: PanelSite[] = [];
   afterEach(async () => {
     for (const site of open.splice(0)) {
@@ -127,6 +127,30 @@ describe.each<Framework>(['express', 'fastify', 'koa'])('%s', (framework) => {
     for (const path of own) expect((await site.get(`/__cachesweeper${path}`)).status).toBe(404);
     expect((await site.get('/__cachesweeper', { 'X-Admin': 'yes' })).status).toBe(200);
     expect((await site.get('/page', { ...DOCUMENT, 'X-Admin': 'yes' })).text).toMatch(SCRIPT);
+  });
+
+  test('a page from a view is told, and marks pass the view by, whose entry has neither strip nor marks', async () => {
+    let rendered = 0;
+    const site = await start({
+      view: true,
+      context: () => {
+        rendered++;
+        return context();
+      },
+    });
+    const visitor = { Accept: '*/*' };
+    const plain = (await (await start({ panel: false })).get('/page', visitor)).text;
+    expect((await site.get('/page')).text.replace(SCRIPT, '')).toBe(plain);
+    const second = await site.get('/page');
+    expect([rendered, second.headers.get('x-cache'), second.text.replace(SCRIPT, '')]).toEqual([1, 'hit', plain]);
+    expect(second.headers.get('cache-control')).toBe('no-store');
+    expect((await reportOf(site, second.text)).report).toMatchObject({ view: 'hit', fragments: [] });
+    const marked = await site.get('/page', cookie('marks'));
+    expect([rendered, marked.text]).toEqual([2, expect.stringMatching(/<!--cs:\w+:0--><p>First en<\/p>/)]);
+    const third = await site.get('/page', visitor);
+    expect([rendered, third.headers.get('x-cache'), third.text]).toEqual([2, 'hit', plain]);
+    expect(third.headers.get('etag')).not.toBeNull();
+    expect(third.headers.get('cache-control')).not.toBe('no-store');
   });
 
   test('the page that answers a form has its strip, whose fragments are those of this request', async () => {

@@ -8,6 +8,12 @@ const SOURCE =
   '{% cachesweeper row 500 type="Row" %}<p>{% cachesweeper part "1h" type="Part" %}{{ part.text }}{% endcachesweeper %}</p>{% endcachesweeper %}';
 const context = { row: { id: 1 }, part: { id: 2, text: 'a part' } };
 
+function started(): PageInspector {
+  const inspector = new PageInspector();
+  inspector.start('nothing');
+  return inspector;
+}
+
 function site() {
   const sweeper = new CacheSweeper();
   const template = new nunjucks.Template(SOURCE, sweeper.install(new nunjucks.Environment(null)));
@@ -18,7 +24,7 @@ function site() {
 
 test('it sees each use of a tag, inner ones in outer ones, and of what is found the outer one alone', () => {
   const { render } = site();
-  const [first, second] = [new PageInspector('nothing'), new PageInspector('nothing')];
+  const [first, second] = [started(), started()];
   expect([render(first), render(second)]).toEqual(['<p>a part</p>', '<p>a part</p>']);
   const told = ({ uses }: PageInspector) =>
     uses.map(({ html, inside, report }) => [report?.outcome, html, inside.length]);
@@ -32,7 +38,7 @@ test('it sees each use of a tag, inner ones in outer ones, and of what is found 
 
 test('renders of other requests are not looked on at', () => {
   const { sweeper, render } = site();
-  const inspector = new PageInspector('nothing');
+  const inspector = started();
   render(inspector);
   const env = sweeper.install(new nunjucks.Environment(null));
   env.renderString(SOURCE, context);
@@ -41,7 +47,7 @@ test('renders of other requests are not looked on at', () => {
 
 test('after the request it keeps nothing of the page, and looks on at nothing more', () => {
   const { render } = site();
-  const inspector = new PageInspector('nothing');
+  const inspector = started();
   render(inspector);
   const [use] = inspector.uses;
   expect(use).toBeDefined();
@@ -52,7 +58,7 @@ test('after the request it keeps nothing of the page, and looks on at nothing mo
 
 test('of a request that renders without end it keeps a hundred renders', () => {
   const { render } = site();
-  const inspector = new PageInspector('nothing');
+  const inspector = started();
   for (let i = 0; i < 110; i++) render(inspector);
   expect(inspector.reports.length).toBe(100);
 });

@@ -1,11 +1,16 @@
 import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import hapi from '@hapi/hapi';
 import express, { type Express } from 'express';
 import fastify from 'fastify';
 import Koa from 'koa';
 import nunjucks from 'nunjucks';
 import { CacheSweeper, type CacheSweeperOptions } from 'nunjucks-cachesweeper';
+import { cacheView as expressView } from 'nunjucks-cachesweeper/express';
+import { cacheView as fastifyView } from 'nunjucks-cachesweeper/fastify';
+import { cacheView as hapiView } from 'nunjucks-cachesweeper/hapi';
+import { cacheView as koaView } from 'nunjucks-cachesweeper/koa';
 import { type PanelOptions, panel } from 'nunjucks-cachesweeper/panel';
 
 /** A request as the sites of all frameworks see it. */
@@ -24,6 +29,8 @@ export interface Plan {
   /** False for a site without the panel. */
   readonly panel?: PanelOptions<never> | false;
   readonly sweeper?: CacheSweeperOptions;
+  /** Whether pages come from whole views. */
+  readonly view?: boolean;
   /** What stands behind the panel, in Express. */
   readonly behind?: (
     app: Express,
@@ -48,7 +55,7 @@ export interface PanelAnswer {
 /** Headers of a browser that asks for a page. */
 export const DOCUMENT = { 'Sec-Fetch-Dest': 'document', 'Sec-Fetch-Site': 'none', Accept: 'text/html' };
 
-export type Framework = 'express' | 'fastify' | 'koa';
+export type Framework = 'express' | 'fastify' | 'koa' | 'hapi';
 
 /** A site of one framework whose pages are templates, with a panel in front. */
 export async function panelSite(framework: Framework, plan: Plan): Promise<PanelSite> {
@@ -121,6 +128,7 @@ const servers: Record<Framework, (parts: Parts) => Promise<{ url: string; close(
     const app = express();
     if (shown !== undefined) app.use(shown.express);
     plan.behind?.(app, { sweeper, env });
+    if (plan.view) app.use(expressView({ sweeper, ttl: 300 }));
     app.all('/{*page}', async (request, response) => {
       const call = callOf(request.originalUrl, request.headers);
       response.set({ ...plan.headers?.(call) });
@@ -128,9 +136,10 @@ const servers: Record<Framework, (parts: Parts) => Promise<{ url: string; close(
     });
     return listen(app);
   },
-  async koa({ plan, render, shown }) {
+  async koa({ plan, render, shown, sweeper }) {
     const app = new Koa();
     if (shown !== undefined) app.use(shown.koa);
+    if (plan.view) app.use(koaView({ sweeper, ttl: 300 }));
     app.use(async (context) => {
       const call = callOf(context.originalUrl, context.headers);
       context.set({ ...plan.headers?.(call) });
@@ -138,12 +147,32 @@ const servers: Record<Framework, (parts: Parts) => Promise<{ url: string; close(
     });
     return listen(app.callback());
   },
-  async fastify({ plan, render, shown }) {
+  async hapi({ plan, render, shown, sweeper }) {
+    const server = hapi.server({ port: 0, host: '127.0.0.1' });
+    if (shown !== undefined) await server.register(shown.hapi);
+    if (plan.view) await server.register(hapiView({ sweeper }));
+    server.route({
+      method: ['GET', 'POST'],
+      path: '/{page*}',
+      ...(plan.view ? { options: { plugins: { cacheView: { ttl: 300 } } } } : {}),
+      async handler(request, h) {
+        const call = callOf(request.raw.req.url ?? '', request.headers);
+        const response = h.response(await render(call)).type('text/html');
+        for (const [name, value] of Object.entries(plan.headers?.(call) ?? {})) response.header(name, value);
+        return response;
+      },
+    });
+    await server.start();
+    return { url: server.info.uri, close: () => server.stop({ timeout: 0 }) };
+  },
+  async fastify({ plan, render, shown, sweeper }) {
     const app = fastify();
     if (shown !== undefined) await app.register(shown.fastify);
+    if (plan.view) await app.register(fastifyView({ sweeper }));
     app.route({
       method: ['GET', 'POST'],
       url: '/*',
+      config: plan.view ? { cacheView: { ttl: 300 } } : {},
       async handler(request, reply) {
         const call = callOf(request.originalUrl, request.headers);
         reply.type('text/html; charset=utf-8').headers({ ...plan.headers?.(call) });

@@ -1,4 +1,4 @@
-/** The script of the panel's own page: asks for the page again, every two seconds as long as somebody can see it. A text, as that of the strip. */
+/** The script of the panel's own page: asks for the page again every two seconds, as long as it can be seen. A text, as that of the strip. */
 export const PAGE_SCRIPT: string = `(function () {
   'use strict';
   const INTERVAL = 2000;

@@ -1,7 +1,7 @@
 /**
- * The script of the strip: a function of a page's report and of where the panel is. It is a text, because it runs in browsers: bundlers and
- * compilers of a site must not change it. It writes no html, so that it runs under `require-trusted-types-for`, and its style is no element, so
- * that no Content-Security-Policy forbids it.
+ * The script of the strip: a function of a page's report and of where the panel is. It is a text, because it runs in browsers:
+ * bundlers and compilers of a site must not change it. It writes no html, so that it runs under `require-trusted-types-for`, and its
+ * style is no element, so that no Content-Security-Policy forbids it.
  */
 export const STRIP_SCRIPT: string = String.raw`function (page, panel) {
   'use strict';
@@ -30,10 +30,13 @@ export const STRIP_SCRIPT: string = String.raw`function (page, panel) {
   };
   const WORDS = { hit: 'hit', miss: 'missed', uncached: 'uncached' };
   const placeOf = (fragment) => fragment.template + ':' + fragment.line;
+  const hasMarks = Boolean(page.marks);
+  const isUncached = page.without === 'cache';
   const marked = new Set(page.marks ? page.marks.marked : []);
 
-  /** Asks for the same page once more, and says what for. */
-  const reload = (wish) => {
+  /** Asks for the same page once more, and says what for: with marks, without the cache, or both. */
+  const reload = ({ hasMarks, isUncached } = {}) => {
+    const wish = hasMarks && isUncached ? 'both' : hasMarks ? 'marks' : isUncached ? 'uncached' : '';
     if (wish) document.cookie = 'cachesweeper-panel=' + wish + '; path=/; max-age=10; samesite=strict';
     if (location.href.includes('#')) location.reload();
     else location.replace(location.href);
@@ -118,7 +121,7 @@ export const STRIP_SCRIPT: string = String.raw`function (page, panel) {
     );
     const buttons = make('div', { class: 'buttons' },
       kept && make('button', { class: 'act', type: 'button', click: () => press(fragment, said) }, 'Invalidate ' + kept.models.join(', ')),
-      make('button', { class: 'act', type: 'button', click: () => reload('uncached') }, 'Render without cache'),
+      make('button', { class: 'act', type: 'button', click: () => reload({ hasMarks, isUncached: true }) }, 'Render without cache'),
       make('button', { class: 'act', type: 'button', click: () => fragments(from) }, 'All fragments'),
     );
     open(placeOf(fragment), make('div', {}, rows, buttons, said), from);
@@ -150,17 +153,15 @@ export const STRIP_SCRIPT: string = String.raw`function (page, panel) {
   const bar = make('section', { class: 'bar', 'aria-label': 'Cache of this page' },
     make('div', { class: 'figures' },
       ...(page.view === 'hit' ? [make('span', {}, make('b', { class: 'hit' }, 'whole page'), ' from the cache')] : [share('hit'), share('miss'), share('uncached')]),
-      page.without === 'cache' && make('b', { class: 'uncached' }, 'without the cache'),
+      isUncached && make('b', { class: 'uncached' }, 'without the cache'),
       make('span', { class: 'soft' }, count(figures.roundTrips, 'round trip', 'round trips')),
       make('span', { class: 'soft' }, milliseconds(figures.milliseconds)),
       make('span', { class: 'soft' }, 'saved ' + milliseconds(figures.saved)),
     ),
     make('div', { class: 'buttons' },
       list,
-      make('button', { type: 'button', 'aria-pressed': String(Boolean(page.marks)), click: () => reload(page.marks ? undefined : 'marks') }, 'Outline'),
-      page.without === 'cache'
-        ? make('button', { type: 'button', click: () => reload() }, 'With cache')
-        : make('button', { type: 'button', click: () => reload('uncached') }, 'Without cache'),
+      make('button', { type: 'button', 'aria-pressed': String(hasMarks), click: () => reload({ hasMarks: !hasMarks, isUncached }) }, 'Outline'),
+      make('button', { type: 'button', click: () => reload({ hasMarks, isUncached: !isUncached }) }, isUncached ? 'With cache' : 'Without cache'),
       make('a', { href: panel.path }, 'Panel'),
       make('button', { type: 'button', 'aria-label': 'Hide the strip', click: () => root.remove() }, '✕'),
     ),

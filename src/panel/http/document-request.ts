@@ -3,8 +3,11 @@ import type { IncomingMessage } from 'node:http';
 /** What the page asks for with its next request: it sets this cookie for one request. */
 export const WISH_COOKIE = 'cachesweeper-panel';
 
-/** Marks around fragments; or a page without the cache. */
-export type Wish = 'marks' | 'uncached';
+/** Marks around fragments, a page without the cache, or both. */
+export interface Wish {
+  readonly hasMarks: boolean;
+  readonly isUncached: boolean;
+}
 
 /** Whether a browser asks for a page to show, and no script, frame or prefetching library for a part of one. */
 export function isDocument({ headers, method }: IncomingMessage): boolean {
@@ -33,7 +36,7 @@ export function takeWish({ headers }: IncomingMessage): Wish | undefined {
   if (others.length > 0) headers.cookie = others.join('; ');
   else delete headers.cookie;
   const wish = pairs.find((pair) => pair.startsWith(own))?.slice(own.length);
-  return wish === 'marks' || wish === 'uncached' ? wish : undefined;
+  return { hasMarks: wish === 'marks' || wish === 'both', isUncached: wish === 'uncached' || wish === 'both' };
 }
 
 /** Makes a request ask for the whole page: the browser may have one without the strip. */

@@ -10,16 +10,22 @@ const MAX_USES = 1_000;
 
 /** Looks on at all that is rendered for one request. */
 export class PageInspector implements Inspector {
-  readonly without: Inspector['without'];
+  #without: Inspector['without'] = 'nothing';
   #renders: RenderInspection[] = [];
-  #isOver = false;
+  #isOn = false;
 
-  constructor(without: Inspector['without']) {
-    this.without = without;
+  get without(): Inspector['without'] {
+    return this.#without;
+  }
+
+  /** From here on it looks on. */
+  start(without: Inspector['without']): void {
+    this.#without = without;
+    this.#isOn = true;
   }
 
   begin(): Inspection | undefined {
-    if (this.#isOver || this.#renders.length >= MAX_RENDERS) return undefined;
+    if (!this.#isOn || this.#renders.length >= MAX_RENDERS) return undefined;
     const render = new RenderInspection();
     this.#renders.push(render);
     return render;
@@ -30,7 +36,7 @@ export class PageInspector implements Inspector {
    * not keep all the html alive with it.
    */
   forget(): void {
-    this.#isOver = true;
+    this.#isOn = false;
     for (const render of this.#renders) render.pass();
     this.#renders = [];
   }
