@@ -13,6 +13,9 @@ import { RecentPages } from './recent-pages.ts';
 /** How long `authorize` may take, in milliseconds. */
 const AUTHORIZE_TIMEOUT = 5_000;
 
+/** Requests that have a visit: a panel that is mounted twice, or another one, does nothing more. */
+const visited = new WeakSet<IncomingMessage>();
+
 /** Shows developers which fragments a page is made of, and what became of each. Made by {@link panel}. */
 export class Panel {
   /**
@@ -69,7 +72,7 @@ export class Panel {
     inspector?: PageInspector,
   ): T | Promise<Awaited<T> | undefined> {
     const isOwn = this.#own.has(target);
-    if (!isOwn && !isDocument(incoming)) return next();
+    if (!isOwn && (!isDocument(incoming) || visited.has(incoming))) return next();
     return this.#serveIfAllowed({ incoming, response, target, request, inspector }, isOwn, next);
   }
 
@@ -83,7 +86,9 @@ export class Panel {
       await this.#own.answer(incoming, response, target, isAllowed);
       return undefined;
     }
-    if (!isAllowed) return await next();
+    // A client that has left while authorize was asked: nothing would tell the end of the visit.
+    if (!isAllowed || response.destroyed) return await next();
+    visited.add(incoming);
     const visit = new PageVisit(incoming, target, inspector, {
       scriptOf: (page) => this.#own.scriptOf(page),
       sent: (page) => this.#pages.add(page),

@@ -212,6 +212,14 @@ test.each<[string, (response: Response) => void, RegExp | string]>([
     /^<html><script [^>]+><\/script>$/,
   ],
   [
+    'that says that it is sent in chunks, such as one of a proxy',
+    (response) => {
+      response.writeHead(200, { 'Content-Type': 'text/html', 'Transfer-Encoding': 'chunked' });
+      response.end('<!doctype html><body>x</body>');
+    },
+    /^<!doctype html><body>x<script [^>]+><\/script><\/body>$/,
+  ],
+  [
     'without an end of its body',
     (response) => void response.send('<!doctype html><p>a'),
     /^<!doctype html><p>a<script [^>]+><\/script>$/,

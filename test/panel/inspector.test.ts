@@ -56,6 +56,17 @@ test('after the request it keeps nothing of the page, and looks on at nothing mo
   expect([inspector.uses, inspector.reports]).toEqual([[], []]);
 });
 
+test('what runs on in the context of a request without the cache uses the cache again behind it', () => {
+  const { sweeper, render } = site();
+  const inspector = new PageInspector();
+  inspector.start('cache');
+  render(inspector);
+  expect(sweeper.stats().tags.map(({ uncached }) => uncached)).toEqual([{ disabled: 2 }]);
+  inspector.forget();
+  expect([render(inspector), render(inspector)]).toEqual(['<p>a part</p>', '<p>a part</p>']);
+  expect(sweeper.stats().tags).toMatchObject([{ hits: 1, misses: 2 }]);
+});
+
 test('of a request that renders without end it keeps a hundred renders', () => {
   const { render } = site();
   const inspector = started();

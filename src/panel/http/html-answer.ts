@@ -4,7 +4,7 @@ import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib';
 import { text } from '../../views/http/header-text.ts';
 import { answerFor } from '../../views/http/last-word.ts';
 import { keepFromAll } from '../../views/http/personal-headers.ts';
-import { setGiven } from '../../views/http/raw-head.ts';
+import { reportAsSent, setGiven } from '../../views/http/raw-head.ts';
 import { WISH_COOKIE } from './document-request.ts';
 
 type HeadArguments = [status: number, ...rest: unknown[]];
@@ -42,9 +42,9 @@ const OF_BYTES = ['Content-Encoding', 'Accept-Ranges', 'Content-MD5', 'Digest', 
  * frameworks: what stands in front of their handlers, such as a cache or a compression, has had its turn.
  */
 export function holdHtml(request: IncomingMessage, response: ServerResponse, events: AnswerEvents): void {
-  let page: Buffer | undefined;
+  let isChanged = false;
   // Past all that looks at the head, such as a cache, which may keep what it has been given.
-  answerFor(response, { isPersonal: () => false, finish: () => finish(response, page, events.hasWish) });
+  answerFor(response, { isPersonal: () => false, finish: () => keepFromCaches(response, isChanged, events.hasWish) });
   const writeHead = response.writeHead as unknown as (...args: HeadArguments) => ServerResponse;
   const write = response.write as unknown as Method;
   const end = response.end as unknown as Method;
@@ -88,6 +88,7 @@ export function holdHtml(request: IncomingMessage, response: ServerResponse, eve
   };
 
   response.writeHead = held as ServerResponse['writeHead'];
+  reportAsSent(response, () => state === 'holding');
   response.write = ((...args: unknown[]) => {
     ask();
     if (state === 'passing') return write.apply(response, args);
@@ -104,7 +105,9 @@ export function holdHtml(request: IncomingMessage, response: ServerResponse, eve
     // It may be too large by now, and sent.
     const isHeld = (state as string) === 'holding';
     state = 'passing';
-    if (isHeld) page = changed(body, response, events);
+    const page = isHeld ? changed(body, response, events) : undefined;
+    if (page !== undefined) describeBytes(response, page);
+    isChanged = page !== undefined;
     const done = args.filter((arg) => typeof arg === 'function');
     return isHeld ? end.call(response, page ?? body, ...done) : end.apply(response, done);
   }) as ServerResponse['end'];
@@ -128,13 +131,21 @@ function changed(body: Buffer, response: ServerResponse, events: AnswerEvents): 
   }
 }
 
-/** Makes the head one for a changed page. The answer to a wish is for this one request, whatever it is. */
-function finish(response: ServerResponse, page: Buffer | undefined, hasWish: boolean): void {
-  if (page !== undefined) {
-    for (const name of OF_BYTES) response.removeHeader(name);
-    response.setHeader('Content-Length', page.length);
+/** Makes the head one for a changed page, before a compression that stands outside makes it one for compressed bytes. */
+function describeBytes(response: ServerResponse, page: Buffer): void {
+  for (const name of OF_BYTES) response.removeHeader(name);
+  // Trailers can follow chunks alone. With anything else, a length and chunks are two framings, which clients refuse.
+  if (response.hasHeader('trailer')) {
+    response.removeHeader('Content-Length');
+    return;
   }
-  if (page !== undefined || hasWish) keepFromAll(response);
+  response.removeHeader('Transfer-Encoding');
+  response.setHeader('Content-Length', page.length);
+}
+
+/** The answer to a wish is for this one request, whatever it is. */
+function keepFromCaches(response: ServerResponse, isChanged: boolean, hasWish: boolean): void {
+  if (isChanged || hasWish) keepFromAll(response);
   if (hasWish) response.appendHeader('Set-Cookie', `${WISH_COOKIE}=; Path=/; Max-Age=0; SameSite=Strict`);
 }
 
