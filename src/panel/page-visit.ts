@@ -54,7 +54,7 @@ export class PageVisit implements AnswerEvents {
     const { tree, all } = numbered(this.inspector.uses);
     const places = new CommentPlaces(html);
     const at = places.bodyEnd ?? html.length;
-    const policy = scriptPolicy(response.getHeader('content-security-policy'), headers.host);
+    const policy = scriptPolicy(response.getHeader('content-security-policy'), headers.host, html);
     if (policy === 'refused' || !places.has(at)) {
       this.#report(response, all, undefined, policy === 'refused' ? NO_SCRIPT : NO_END);
       return undefined;

@@ -317,8 +317,22 @@ test.each<[string | string[], unknown]>([
   [["script-src 'nonce-d'", "default-src 'self'"], { nonce: 'd' }],
   [["script-src 'nonce-d'", "script-src 'nonce-e'"], 'refused'],
   [`script-src 'nonce-"><script>'`, 'refused'],
+  ['sandbox allow-forms', 'refused'],
+  ['sandbox Allow-Scripts', { nonce: undefined }],
 ])('the policy %s', (header, expected) => {
-  expect(scriptPolicy(header, 'site.example')).toEqual(expected);
+  expect(scriptPolicy(header, 'site.example', '')).toEqual(expected);
+});
+
+test.each<[string, unknown]>([
+  [`<meta http-equiv="Content-Security-Policy" content="script-src 'none'">`, 'refused'],
+  [`<META content='default-src https://other.example' HTTP-EQUIV=content-security-policy>`, 'refused'],
+  ['<meta http-equiv="Content-Security-Policy" content="script-src &#39;nonce-f&#39;">', { nonce: 'f' }],
+  [`<meta http-equiv="Content-Security-Policy" content="img-src 'none'">`, { nonce: undefined }],
+  [`<meta http-equiv="Content-Security-Policy-Report-Only" content="script-src 'none'">`, { nonce: undefined }],
+  ['<meta name="description" content="Content-Security-Policy">', { nonce: undefined }],
+])('the policy in %s', (page, expected) => {
+  expect(scriptPolicy(undefined, 'site.example', page)).toEqual(expected);
+  expect(scriptPolicy("script-src 'none'", 'site.example', page)).toBe('refused');
 });
 
 test.each<[string, number[], string, (string | undefined)[]]>([
