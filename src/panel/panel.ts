@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { CacheSweeper } from '../sweeper.ts';
 import { inTime } from '../util/deadline.ts';
+import { watchResponses } from '../views/http/last-word.ts';
 import { expressPanel, fastifyPanel, hapiPanel, koaPanel, type PanelServer } from './frameworks.ts';
 import { askForWhole, isDocument } from './http/document-request.ts';
 import { holdHtml } from './http/html-answer.ts';
@@ -51,6 +52,8 @@ export class Panel {
   readonly #own: OwnPages;
 
   constructor(sweeper: CacheSweeper, settings: PanelSettings) {
+    // Before anything else changes a response: only so can its head be seen as it is sent.
+    watchResponses();
     this.#settings = settings;
     this.#own = new OwnPages(sweeper, this.#pages, settings);
     const server: PanelServer = {

@@ -23,6 +23,23 @@ async function start(plan: Partial<Plan> = {}): Promise<PanelSite> {
   return site;
 }
 
+test('behind a compression, what is no page has the headers that it has without the panel', async () => {
+  const plan: Partial<Plan> = {
+    before: (app) => void app.use(compression({ threshold: 0 })),
+    behind: (app) => {
+      app.get('/data', (_request, response) => void response.set('Cache-Control', 'public, max-age=60').json([1]));
+      app.get('/away', (_request, response) => void response.set('Cache-Control', 'max-age=60').redirect('/page'));
+    },
+  };
+  const [site, plain] = [await start(plan), await start({ ...plan, panel: false })];
+  for (const path of ['/data', '/away']) {
+    const [one, other] = [await site.get(path), await plain.get(path)];
+    expect([...one.headers].filter(([name]) => name !== 'date')).toEqual(
+      [...other.headers].filter(([name]) => name !== 'date'),
+    );
+  }
+});
+
 test.each([false, true])(
   'a compression in front of it compresses the page with its strip, from a view: %s',
   async (view) => {
