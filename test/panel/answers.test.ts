@@ -9,6 +9,7 @@ import { PAGE_SCRIPT } from '../../src/panel/assets/page-script.ts';
 import { STRIP_SCRIPT } from '../../src/panel/assets/strip-script.ts';
 import { STRIP_STYLE } from '../../src/panel/assets/strip-style.ts';
 import { STYLE } from '../../src/panel/assets/style.ts';
+import { hasOtherBase } from '../../src/panel/http/base.ts';
 import { scriptPolicy } from '../../src/panel/http/policy.ts';
 import { holeTexts } from '../../src/panel/inspection/hole-texts.ts';
 import { ask } from '../views/client.ts';
@@ -333,6 +334,23 @@ test.each<[string, unknown]>([
 ])('the policy in %s', (page, expected) => {
   expect(scriptPolicy(undefined, 'site.example', page)).toEqual(expected);
   expect(scriptPolicy("script-src 'none'", 'site.example', page)).toBe('refused');
+});
+
+test.each<[string, boolean]>([
+  ['<base href="/shop/">', false],
+  ['<base target="a" href="//site.example/shop/">', false],
+  ['<BASE HREF=https://cdn.example/>', true],
+  ["<base href='//cdn.example'>", true],
+  ['<p>//cdn.example', false],
+])('with %s, addresses are of another site: %s', (page, expected) => {
+  expect(hasOtherBase(page, 'site.example')).toBe(expected);
+});
+
+test('no other site is asked for the script of the strip, and the page of the panel says so', async () => {
+  const page = '<!doctype html><head><base href="https://cdn.example/"></head><body></body>';
+  const site = await start({ templates: { 'page.njk': page } });
+  expect((await site.get('/page')).text).toBe(page);
+  expect((await site.get('/__cachesweeper')).text).toContain('no strip: its &lt;base&gt; is of another site');
 });
 
 test.each<[string, number[], string, (string | undefined)[]]>([

@@ -83,6 +83,7 @@ test.each<[string, string]>([
   ['the line break that pre drops', '<pre>@\nb</pre>'],
   ['what follows html in a title of svg', '<svg><title><g/></title></svg>@'],
   ['CDATA of an svg whose last attribute ends with a slash', '<svg a=b/><![CDATA[ a > @b ]]></svg>'],
+  ['front of a byte order mark', '@\uFEFF<!doctype html>'],
   ['plaintext', '<plaintext><p>@b'],
 ])('no comment can stand in %s', (_, page) => {
   const at = page.indexOf('@');

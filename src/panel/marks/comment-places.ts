@@ -49,7 +49,8 @@ export class CommentPlaces {
     if (closed !== undefined && at < closed[1]) return false;
     // In a character reference, or between the two characters of a line break.
     if (/[\w;]/.test(html[at] ?? '') && /&#?\w{0,32}$/.test(html.slice(Math.max(0, at - 34), at))) return false;
-    return !(html[at] === '\n' && html[at - 1] === '\r');
+    // Behind a comment, a byte order mark would be a text.
+    return !(html[at] === '\n' && html[at - 1] === '\r') && html[at] !== '\uFEFF';
   }
 
   /** Returns the index of the last closed part that begins before a place; -1 if there is none. */
