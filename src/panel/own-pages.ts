@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Identity } from '../model/identity.ts';
 import { bumpedNames, ownName } from '../model/names.ts';
 import type { CacheSweeper } from '../sweeper.ts';
+import { inTime } from '../util/deadline.ts';
 import { PAGE_SCRIPT } from './assets/page-script.ts';
 import { STRIP_SCRIPT } from './assets/strip-script.ts';
 import { STRIP_STYLE } from './assets/strip-style.ts';
@@ -18,6 +19,9 @@ interface Answer {
   readonly type: 'text/html' | 'text/javascript' | 'text/css' | 'text/plain';
   readonly text: string;
 }
+
+/** How long a strip waits until the store has told who invalidated what, in milliseconds. */
+const CAUSE_TIMEOUT = 250;
 
 const NOT_FOUND: Answer = { status: 404, type: 'text/plain', text: 'Not Found' };
 const POLICY =
@@ -81,9 +85,10 @@ export class OwnPages {
     }
   }
 
-  #strip(id: string): Answer {
+  async #strip(id: string): Promise<Answer> {
     const page = this.#pages.get(id);
     if (page === undefined) return NOT_FOUND;
+    if (page.lacksCause) await inTime(this.#sweeper.idle(), CAUSE_TIMEOUT, undefined);
     const { path } = this.#settings;
     const given = JSON.stringify({ id, path, token: this.#token, style: STRIP_STYLE });
     return { status: 200, type: 'text/javascript', text: `(${STRIP_SCRIPT})(${page.asJson()}, ${given});\n` };

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { text } from '../views/http/header-text.ts';
 import { hasOtherBase } from './http/base.ts';
-import { isHardReload, takeWish, type Wish } from './http/document-request.ts';
+import { isHardReload, nextWish, type Wish } from './http/document-request.ts';
 import type { AnswerEvents } from './http/html-answer.ts';
 import { scriptPolicy } from './http/policy.ts';
 import type { PageInspector } from './inspection/page-inspector.ts';
@@ -40,11 +40,17 @@ export class PageVisit implements AnswerEvents {
    * @param target path and query of the request
    * @param inspector looks on at what is rendered from here on
    */
-  constructor(incoming: IncomingMessage, target: string, inspector: PageInspector, events: VisitEvents) {
+  constructor(
+    incoming: IncomingMessage,
+    target: string,
+    wish: Wish | undefined,
+    inspector: PageInspector,
+    events: VisitEvents,
+  ) {
     this.#incoming = incoming;
     this.#target = target;
     this.#events = events;
-    this.#wish = takeWish(incoming);
+    this.#wish = wish;
     const isUncached = this.#wish?.isUncached === true || isHardReload(incoming);
     inspector.start(isUncached ? 'cache' : this.#wish?.hasMarks ? 'views' : 'nothing');
     this.inspector = inspector;
@@ -70,8 +76,8 @@ export class PageVisit implements AnswerEvents {
     return inserted(html, [...(marks?.insertions ?? []), script]);
   }
 
-  get hasWish(): boolean {
-    return this.#wish !== undefined;
+  get cookie(): string | undefined {
+    return this.#wish && nextWish(this.#wish);
   }
 
   failed(error: unknown): void {

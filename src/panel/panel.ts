@@ -3,7 +3,7 @@ import type { CacheSweeper } from '../sweeper.ts';
 import { inTime } from '../util/deadline.ts';
 import { watchResponses } from '../views/http/last-word.ts';
 import { expressPanel, fastifyPanel, hapiPanel, koaPanel, type PanelServer } from './frameworks.ts';
-import { askForWhole, isDocument } from './http/document-request.ts';
+import { askForWhole, isDocument, takeWish, type Wish } from './http/document-request.ts';
 import { holdHtml } from './http/html-answer.ts';
 import { PageInspector } from './inspection/page-inspector.ts';
 import { checkPanel, type PanelOptions, type PanelSettings } from './options.ts';
@@ -74,13 +74,15 @@ export class Panel {
     next: () => T,
     inspector?: PageInspector,
   ): T | Promise<Awaited<T> | undefined> {
+    // The site must see no other cookie than without the panel, also where scripts ask.
+    const wish = takeWish(incoming);
     const isOwn = this.#own.has(target);
     if (!isOwn && (!isDocument(incoming) || visited.has(incoming))) return next();
-    return this.#serveIfAllowed({ incoming, response, target, request, inspector }, isOwn, next);
+    return this.#serveIfAllowed({ incoming, response, target, request, wish, inspector }, isOwn, next);
   }
 
   async #serveIfAllowed<T>(
-    { incoming, response, target, request, inspector = new PageInspector() }: Asked,
+    { incoming, response, target, request, wish, inspector = new PageInspector() }: Asked,
     isOwn: boolean,
     next: () => T,
   ): Promise<Awaited<T> | undefined> {
@@ -92,7 +94,7 @@ export class Panel {
     // A client that has left while authorize was asked: nothing would tell the end of the visit.
     if (!isAllowed || response.destroyed) return await next();
     visited.add(incoming);
-    const visit = new PageVisit(incoming, target, inspector, {
+    const visit = new PageVisit(incoming, target, wish, inspector, {
       scriptOf: (page) => this.#own.scriptOf(page),
       sent: (page) => this.#pages.add(page),
       failed: this.#settings.report,
@@ -128,6 +130,7 @@ interface Asked {
   readonly response: ServerResponse;
   readonly target: string;
   readonly request: unknown;
+  readonly wish: Wish | undefined;
   readonly inspector: PageInspector | undefined;
 }
 

@@ -163,7 +163,7 @@ function figuresOf(value: unknown, name: readonly string[] = []): readonly Figur
 
 function remarks({ view, without, stripRefused }: PageReport): string {
   return [
-    view === undefined ? '' : `view: ${view}`,
+    view === undefined ? '' : without === 'nothing' ? `view: ${view}` : 'view passed by',
     without === 'cache' ? 'rendered without the cache' : '',
     stripRefused === undefined ? '' : `no strip: ${stripRefused}`,
   ]

@@ -57,7 +57,8 @@ test('over HTTP/2 pages have the strip and marks, and the panel answers, without
     'cache-control': 'no-store',
     'content-length': String(Buffer.byteLength(page.text as string)),
   });
-  expect(page['set-cookie']).toEqual(['cachesweeper-panel=; Path=/; Max-Age=0; SameSite=Strict']);
+  const uncached = await ask('/page', { 'sec-fetch-dest': 'document', cookie: 'cachesweeper-panel=uncached' });
+  expect(uncached['set-cookie']).toEqual(['cachesweeper-panel=; Path=/; Max-Age=0; SameSite=Strict']);
   expect((await ask('/page', { accept: '*/*' })).text).toBe('<!doctype html><body><p>ä</p></body>');
   expect((await ask('/__cachesweeper', {})).text).toContain('<title>Cache</title>');
   expect(warnings).toEqual([]);

@@ -159,7 +159,7 @@ const servers: Record<Framework, (parts: Parts) => Promise<{ url: string; close(
       path: '/{page*}',
       ...(plan.view ? { options: { plugins: { cacheView: { ttl: 300 } } } } : {}),
       async handler(request, h) {
-        const call = callOf(request.raw.req.url ?? '', request.headers);
+        const call = callOf(request.raw.req.url ?? '', request.raw.req.headers);
         const response = h.response(await render(call)).type('text/html');
         for (const [name, value] of Object.entries(plan.headers?.(call) ?? {})) response.header(name, value);
         return response;

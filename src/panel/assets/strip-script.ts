@@ -34,10 +34,11 @@ export const STRIP_SCRIPT: string = String.raw`function (page, panel) {
   const isUncached = page.without === 'cache';
   const marked = new Set(page.marks ? page.marks.marked : []);
 
-  /** Asks for the same page once more, and says what for: with marks, without the cache, or both. */
+  /** Asks for the same page once more. Marks stay for the pages that follow, a page without the cache is one. */
   const reload = ({ hasMarks, isUncached } = {}) => {
     const wish = hasMarks && isUncached ? 'both' : hasMarks ? 'marks' : isUncached ? 'uncached' : '';
-    if (wish) document.cookie = 'cachesweeper-panel=' + wish + '; path=/; max-age=10; samesite=strict';
+    const age = isUncached ? '; max-age=10' : hasMarks ? '' : '; max-age=0';
+    document.cookie = 'cachesweeper-panel=' + wish + age + '; path=/; samesite=strict';
     if (location.href.includes('#')) location.reload();
     else location.replace(location.href);
   };
@@ -83,7 +84,7 @@ export const STRIP_SCRIPT: string = String.raw`function (page, panel) {
     try {
       const answer = await fetch(url, { method: 'POST', headers: { 'X-Cachesweeper-Token': panel.token } });
       said.textContent = answer.ok ? 'Invalidated. ' : await answer.text();
-      if (answer.ok) said.append(make('button', { class: 'act', type: 'button', click: () => reload() }, 'Reload'));
+      if (answer.ok) said.append(make('button', { class: 'act', type: 'button', click: () => reload({ hasMarks }) }, 'Reload'));
     } catch (error) {
       said.textContent = 'Not sent: the Content-Security-Policy of the page (connect-src) forbids it, or the server is away';
     }

@@ -25,7 +25,7 @@ button[aria-pressed=true] { background: var(--raised); border-color: var(--line)
   border-radius: 8px; padding: 8px 12px 12px; }
 .sheet header { display: flex; justify-content: space-between; align-items: start; gap: 8px; position: sticky; top: -8px;
   background: var(--back); padding: 8px 0 4px; }
-h2 { font-size: 14px; font-weight: 600; margin: 2px 0; overflow-wrap: anywhere; }
+h2 { font-size: 14px; font-weight: 600; margin: 2px 0; overflow-wrap: anywhere; outline: 0; }
 ul { list-style: none; margin: 0; padding: 0; }
 li button { width: 100%; display: grid; grid-template-columns: 68px 1fr auto; gap: 0 8px; padding: 4px; }
 li button span { overflow-wrap: anywhere; }

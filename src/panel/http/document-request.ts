@@ -1,11 +1,13 @@
 import type { IncomingMessage } from 'node:http';
 
-/** What the page asks for with its next request: it sets this cookie for one request. */
-export const WISH_COOKIE = 'cachesweeper-panel';
+/** Cookie in which the strip says how it wants pages. */
+const WISH_COOKIE = 'cachesweeper-panel';
 
-/** Marks around fragments, a page without the cache, or both. */
+/** How the strip wants a page. */
 export interface Wish {
+  /** With marks around fragments: this page, and those that follow. */
   readonly hasMarks: boolean;
+  /** Without the cache: this page alone. */
   readonly isUncached: boolean;
 }
 
@@ -37,6 +39,12 @@ export function takeWish({ headers }: IncomingMessage): Wish | undefined {
   else delete headers.cookie;
   const wish = pairs.find((pair) => pair.startsWith(own))?.slice(own.length);
   return { hasMarks: wish === 'marks' || wish === 'both', isUncached: wish === 'uncached' || wish === 'both' };
+}
+
+/** Returns the cookie to set with the answer, so that what was wished for one page ends with it; undefined for none. */
+export function nextWish({ hasMarks, isUncached }: Wish): string | undefined {
+  if (!isUncached) return undefined;
+  return `${WISH_COOKIE}=${hasMarks ? 'marks; Path=/' : '; Path=/; Max-Age=0'}; SameSite=Strict`;
 }
 
 /** Makes a request ask for the whole page: the browser may have one without the strip. */

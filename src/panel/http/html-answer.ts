@@ -5,15 +5,14 @@ import { text } from '../../views/http/header-text.ts';
 import { answerFor } from '../../views/http/last-word.ts';
 import { keepFromAll } from '../../views/http/personal-headers.ts';
 import { reportAsSent, setGiven } from '../../views/http/raw-head.ts';
-import { WISH_COOKIE } from './document-request.ts';
 
 type HeadArguments = [status: number, ...rest: unknown[]];
 type Method = (...args: unknown[]) => unknown;
 
 /** What becomes of an answer. */
 export interface AnswerEvents {
-  /** Whether the request had a wish of the strip. */
-  readonly hasWish: boolean;
+  /** A cookie to set with the answer, whatever it is. */
+  readonly cookie: string | undefined;
   /**
    * The answer is a whole html page, and nothing of it was sent.
    *
@@ -44,7 +43,7 @@ const OF_BYTES = ['Content-Encoding', 'Accept-Ranges', 'Content-MD5', 'Digest', 
 export function holdHtml(request: IncomingMessage, response: ServerResponse, events: AnswerEvents): void {
   let isChanged = false;
   // Past all that looks at the head, such as a cache, which may keep what it has been given.
-  answerFor(response, { isPersonal: () => false, finish: () => keepFromCaches(response, isChanged, events.hasWish) });
+  answerFor(response, { isPersonal: () => false, finish: () => keepFromCaches(response, isChanged, events.cookie) });
   const writeHead = response.writeHead as unknown as (...args: HeadArguments) => ServerResponse;
   const write = response.write as unknown as Method;
   const end = response.end as unknown as Method;
@@ -143,10 +142,10 @@ function describeBytes(response: ServerResponse, page: Buffer): void {
   response.setHeader('Content-Length', page.length);
 }
 
-/** The answer to a wish is for this one request, whatever it is. */
-function keepFromCaches(response: ServerResponse, isChanged: boolean, hasWish: boolean): void {
-  if (isChanged || hasWish) keepFromAll(response);
-  if (hasWish) response.appendHeader('Set-Cookie', `${WISH_COOKIE}=; Path=/; Max-Age=0; SameSite=Strict`);
+/** A changed page, and an answer with a cookie, are kept by no cache. */
+function keepFromCaches(response: ServerResponse, isChanged: boolean, cookie: string | undefined): void {
+  if (isChanged || cookie !== undefined) keepFromAll(response);
+  if (cookie !== undefined) response.appendHeader('Set-Cookie', cookie);
 }
 
 /** Whether an answer is a page that can be changed. */

@@ -81,6 +81,11 @@ export class PageReport {
     return this.#uses.flatMap((use) => shown(use, this.time));
   }
 
+  /** Whether the store may still tell who has invalidated a fragment. */
+  get lacksCause(): boolean {
+    return this.#uses.some(({ use: { report } }) => report?.cause?.why === 'bumped' && report.cause.bump === undefined);
+  }
+
   /** Returns the report as JSON, for the script of the strip. */
   asJson(): string {
     const { target, time, view, without, figures, fragments } = this;
