@@ -114,6 +114,16 @@ test('what comes from visitors is escaped', async () => {
   expect(page.text).toContain('/page?');
 });
 
+test('what has no entry is not said to be invalidated', async () => {
+  const site = await start();
+  const uncached = { ...DOCUMENT, Cookie: 'cachesweeper-panel=uncached' };
+  const address = /src="([^"]+)"/.exec((await site.get('/page', uncached)).text)?.[1] as string;
+  const [, id, token] = /"id":"(\w+)".*"token":"(\w+)"/.exec((await site.get(address)).text) ?? [];
+  const headers = { 'Sec-Fetch-Site': 'same-origin', 'X-Cachesweeper-Token': token as string };
+  const answer = await site.get(`/__cachesweeper/pages/${id}/fragments/0/invalidate`, headers, 'POST');
+  expect([answer.status, answer.text]).toEqual([404, 'no entry of this page is known: reload it']);
+});
+
 test('headers that the cache adds last stay on the page', async () => {
   const site = await start({
     behind: (app, { sweeper, env }) => {

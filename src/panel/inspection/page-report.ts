@@ -70,10 +70,9 @@ export class PageReport {
     this.size = this.asJson().length;
   }
 
-  /** The models that a fragment's tag names; undefined if there is no such fragment. */
+  /** The models of a fragment that has an entry; undefined if there is no such fragment. */
   modelsOf(number: number): readonly Identity[] | undefined {
-    const use = this.#uses[number]?.use;
-    return use && (use.kept?.models ?? []);
+    return this.#uses[number]?.use.kept?.models;
   }
 
   /** The fragments in the order of their numbers. With a store, the cause of a miss may be known only after the page was sent. */
