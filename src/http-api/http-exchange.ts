@@ -88,6 +88,7 @@ export class ReadExchange implements HttpExchange {
     if (status >= 500 || NO_RESOURCE.has(status)) this.#loader.refuse('failed request');
     const age = ageOf(header('age'));
     const since = this.#sent - age;
+    if (age > 0 && this.#tokens !== undefined) this.#judge(this.#tokens, since);
     const asked = urlsOf(redirects, this.#url);
     const { origin } = asked.at(-1) ?? this.#url;
     const groups = groupNames(origin, stringList(header('cache-groups')));
@@ -96,7 +97,6 @@ export class ReadExchange implements HttpExchange {
       if (!isStreamed) return this.#addLate(asked, groups, since);
       this.#loader.refuse('unknown token');
     }
-    if (age > 0 && this.#tokens !== undefined) this.#judge(this.#tokens, since);
     return undefined;
   }
 
@@ -113,9 +113,7 @@ export class ReadExchange implements HttpExchange {
       this.#loading.report(error);
       return this.#loader.refuse('unknown token');
     }
-    const tokens = await this.#loading.tokens(names);
-    if (this.#tokens !== undefined) tokens.include(this.#tokens);
-    this.#judge(tokens, since);
+    this.#judge(await this.#loading.tokens(names), since);
   }
 
   #judge(tokens: Body, since: number): void {

@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import { lazy } from 'nunjucks-cachesweeper';
 import * as forExpress from 'nunjucks-cachesweeper/express';
 import * as forFastify from 'nunjucks-cachesweeper/fastify';
@@ -67,6 +68,25 @@ describe.each(inTurn(frameworks, 'http'))('%s', (_, start) => {
 
 describe('middleware in front of a view', () => {
   const running = sites(startExpress, () => ({}));
+
+  test('that loses the asynchronous context does no harm before requestStart()', async () => {
+    const elsewhere = new AsyncResource('elsewhere');
+    let load: typeof fetch = fetch;
+    const handler: Handler = async (call) => {
+      const response = await load(`${api.origin}/articles/7`);
+      const { version } = (await response.json()) as { readonly version: number };
+      await call.render('article.njk', { article: new Article(7, `version ${version}`), comments: lazy(() => []) });
+    };
+    const made = await running([{ path: '/', handler }], {
+      cached: false,
+      express: (app) =>
+        app.use((_req, _res, next) => elsewhere.runInAsyncScope(() => next()), forExpress.requestStart()),
+    });
+    load = httpModels(made.sweeper).fetch;
+    await made.get('/');
+    await load(`${api.origin}/articles/7`, { method: 'PUT' });
+    expect((await made.get('/')).text).toContain(`<h1>version ${api.versionOf('/articles/7')}</h1>`);
+  });
 
   test('loads for the view and for the fragments of its page as well', async () => {
     let load: typeof fetch = fetch;

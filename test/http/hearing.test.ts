@@ -43,7 +43,7 @@ const hearers: Readonly<Record<string, (...https: HttpModels[]) => (url: string)
     return (url) => agent.put(url);
   },
   got: (...https) => {
-    const extended = got.extend(...https.map((http) => http.got));
+    const extended = got.extend({ retry: { limit: 0 } }, ...https.map((http) => http.got));
     return (url) => extended.put(url);
   },
 };
