@@ -1,4 +1,4 @@
-import { brotliDecompressSync, gunzipSync } from 'node:zlib';
+import { brotliDecompressSync, gunzipSync, gzipSync } from 'node:zlib';
 import compression from 'compression';
 import type { Response } from 'express';
 import { CacheSweeper, CacheSweeperError } from 'nunjucks-cachesweeper';
@@ -244,6 +244,14 @@ test.each<[string, (response: Response) => void, RegExp | string]>([
     'larger than 4 MiB',
     (response) => void response.send(`<!doctype html>${'x'.repeat(4 * 1024 * 1024)}`),
     `<!doctype html>${'x'.repeat(4 * 1024 * 1024)}`,
+  ],
+  [
+    'larger than 4 MiB, which is compressed',
+    (response) => {
+      const body = gzipSync('x'.repeat(4 * 1024 * 1024 + 1));
+      response.set('Content-Encoding', 'gzip').type('html').send(body);
+    },
+    gzipSync('x'.repeat(4 * 1024 * 1024 + 1)).toString(),
   ],
   [
     'that is no UTF-8',

@@ -163,11 +163,19 @@ function isPage({ method }: IncomingMessage, response: ServerResponse): boolean 
   return hasBody && type?.trim() === 'text/html' && isReadable && isDecodable && !isDownload;
 }
 
-/** Returns the html of a body; undefined if it is no UTF-8. */
+/** Returns the html of a body; undefined if it is too long, or no UTF-8. */
 function htmlOf(body: Buffer, coding: string): string | undefined {
-  const decode = CODINGS[coding.trim().toLowerCase()];
-  const decoded = decode === undefined ? body : decode(body);
-  return isUtf8(decoded) ? decoded.toString() : undefined;
+  const decoded = decodedOf(body, CODINGS[coding.trim().toLowerCase()]);
+  return decoded !== undefined && isUtf8(decoded) ? decoded.toString() : undefined;
+}
+
+function decodedOf(body: Buffer, decode: ((body: Buffer) => Buffer) | undefined): Buffer | undefined {
+  try {
+    return decode === undefined ? body : decode(body);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') return undefined;
+    throw error;
+  }
 }
 
 function bufferOf(chunk: unknown, encoding: unknown): Buffer | undefined {
