@@ -4,7 +4,7 @@ import nunjucks from 'nunjucks';
 import { CacheSweeper, lazy, type RenderReport } from 'nunjucks-cachesweeper';
 import { describe, expect, test } from 'vitest';
 import { ObjectLoader, type Templates } from '../support/loaders.ts';
-import { sized } from '../support/long.ts';
+import { inTurn, sized } from '../support/long.ts';
 import { Article } from './blog.ts';
 import { kinds } from './framework-suite.ts';
 
@@ -84,7 +84,7 @@ const ways = [
   ['callback filters, called back inside the fragments of other pages', false],
 ] as const;
 
-describe.each(kinds)(`${PAGES} pages at the same time, %s`, (_kind, options) => {
+describe.each(inTurn(kinds, 'pages at the same time'))(`${PAGES} pages at the same time, %s`, (_kind, options) => {
   function running(from: (queue: Queue) => nunjucks.Loader, timers: boolean) {
     const reports: RenderReport[] = [];
     const sweeper = new CacheSweeper({

@@ -22,7 +22,7 @@ test('whatever pages have in common, in whatever order: nobody waits in a circle
       coalesced += making.coalesced;
       await Promise.all([alone, together].map(({ sweeper }) => sweeper.close()));
     }),
-    runs(15, 10_000, 150),
+    runs(8, 10_000, 150),
   );
   expect(coalesced).toBeGreaterThan(sized(15, 10_000, 150));
 }, 3_600_000);
@@ -54,7 +54,7 @@ test('nor between processes, whoever gets which lease', async () => {
       }
       await Promise.all([alone, ...processes].map(({ sweeper }) => sweeper.close()));
     }),
-    runs(8, 5_000, 80),
+    runs(5, 5_000, 80),
   );
   expect(waited).toBeGreaterThan(0);
 }, 3_600_000);
