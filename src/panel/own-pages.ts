@@ -105,7 +105,7 @@ export class OwnPages {
     }
     const models = this.#pages.get(id)?.modelsOf(number);
     if (models === undefined)
-      return { status: 404, type: 'text/plain', text: 'this page is not known any more: reload it' };
+      return { status: 404, type: 'text/plain', text: 'no entry of this page is known: reload it' };
     try {
       await this.#invalidate(models);
     } catch (error) {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { text } from '../views/http/header-text.ts';
+import { hasOtherBase } from './http/base.ts';
 import { isHardReload, nextWish, type Wish } from './http/document-request.ts';
 import type { AnswerEvents } from './http/html-answer.ts';
 import { scriptPolicy } from './http/policy.ts';
@@ -22,6 +23,7 @@ interface VisitEvents {
 const WHOLE = /<(?:!doctype\s+html|html|\/body)\b/i;
 
 const NO_SCRIPT = 'its Content-Security-Policy allows no script of this site, and has no nonce';
+const OTHER_BASE = 'its <base> is of another site';
 const NO_END = 'its html ends within a tag, a comment or a text';
 
 /** One request for a page by who may see the panel. */
@@ -60,9 +62,10 @@ export class PageVisit implements AnswerEvents {
     const { tree, all } = numbered(this.inspector.uses);
     const places = new CommentPlaces(html);
     const at = places.bodyEnd ?? html.length;
-    const policy = scriptPolicy(response.getHeader('content-security-policy'), headers.host);
-    if (policy === 'refused' || !places.has(at)) {
-      this.#report(response, all, undefined, policy === 'refused' ? NO_SCRIPT : NO_END);
+    const host = headers.host ?? text(headers[':authority']);
+    const policy = scriptPolicy(response.getHeader('content-security-policy'), host, html);
+    if (policy === 'refused' || hasOtherBase(html, host) || !places.has(at)) {
+      this.#report(response, all, undefined, policy === 'refused' ? NO_SCRIPT : places.has(at) ? OTHER_BASE : NO_END);
       return undefined;
     }
     const secret = randomBytes(12).toString('hex');

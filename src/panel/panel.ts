@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { CacheSweeper } from '../sweeper.ts';
 import { inTime } from '../util/deadline.ts';
+import { watchResponses } from '../views/http/last-word.ts';
 import { expressPanel, fastifyPanel, hapiPanel, koaPanel, type PanelServer } from './frameworks.ts';
 import { askForWhole, isDocument, takeWish, type Wish } from './http/document-request.ts';
 import { holdHtml } from './http/html-answer.ts';
@@ -12,6 +13,9 @@ import { RecentPages } from './recent-pages.ts';
 
 /** How long `authorize` may take, in milliseconds. */
 const AUTHORIZE_TIMEOUT = 5_000;
+
+/** Requests that have a visit: a panel that is mounted twice, or another one, does nothing more. */
+const visited = new WeakSet<IncomingMessage>();
 
 /** Shows developers which fragments a page is made of, and what became of each. Made by {@link panel}. */
 export class Panel {
@@ -48,6 +52,8 @@ export class Panel {
   readonly #own: OwnPages;
 
   constructor(sweeper: CacheSweeper, settings: PanelSettings) {
+    // Before anything else changes a response: only so can its head be seen as it is sent.
+    watchResponses();
     this.#settings = settings;
     this.#own = new OwnPages(sweeper, this.#pages, settings);
     const server: PanelServer = {
@@ -71,7 +77,7 @@ export class Panel {
     // The site must see no other cookie than without the panel, also where scripts ask.
     const wish = takeWish(incoming);
     const isOwn = this.#own.has(target);
-    if (!isOwn && !isDocument(incoming)) return next();
+    if (!isOwn && (!isDocument(incoming) || visited.has(incoming))) return next();
     return this.#serveIfAllowed({ incoming, response, target, request, wish, inspector }, isOwn, next);
   }
 
@@ -85,7 +91,9 @@ export class Panel {
       await this.#own.answer(incoming, response, target, isAllowed);
       return undefined;
     }
-    if (!isAllowed) return await next();
+    // A client that has left while authorize was asked: nothing would tell the end of the visit.
+    if (!isAllowed || response.destroyed) return await next();
+    visited.add(incoming);
     const visit = new PageVisit(incoming, target, wish, inspector, {
       scriptOf: (page) => this.#own.scriptOf(page),
       sent: (page) => this.#pages.add(page),

@@ -1,4 +1,4 @@
-import { brotliDecompressSync, gunzipSync } from 'node:zlib';
+import { brotliDecompressSync, gunzipSync, gzipSync } from 'node:zlib';
 import compression from 'compression';
 import type { Response } from 'express';
 import { CacheSweeper, CacheSweeperError } from 'nunjucks-cachesweeper';
@@ -9,6 +9,7 @@ import { PAGE_SCRIPT } from '../../src/panel/assets/page-script.ts';
 import { STRIP_SCRIPT } from '../../src/panel/assets/strip-script.ts';
 import { STRIP_STYLE } from '../../src/panel/assets/strip-style.ts';
 import { STYLE } from '../../src/panel/assets/style.ts';
+import { hasOtherBase } from '../../src/panel/http/base.ts';
 import { scriptPolicy } from '../../src/panel/http/policy.ts';
 import { holeTexts } from '../../src/panel/inspection/hole-texts.ts';
 import { ask } from '../views/client.ts';
@@ -113,6 +114,16 @@ test('what comes from visitors is escaped', async () => {
   expect(page.text).toContain('/page?');
 });
 
+test('what has no entry is not said to be invalidated', async () => {
+  const site = await start();
+  const uncached = { ...DOCUMENT, Cookie: 'cachesweeper-panel=uncached' };
+  const address = /src="([^"]+)"/.exec((await site.get('/page', uncached)).text)?.[1] as string;
+  const [, id, token] = /"id":"(\w+)".*"token":"(\w+)"/.exec((await site.get(address)).text) ?? [];
+  const headers = { 'Sec-Fetch-Site': 'same-origin', 'X-Cachesweeper-Token': token as string };
+  const answer = await site.get(`/__cachesweeper/pages/${id}/fragments/0/invalidate`, headers, 'POST');
+  expect([answer.status, answer.text]).toEqual([404, 'no entry of this page is known: reload it']);
+});
+
 test('headers that the cache adds last stay on the page', async () => {
   const site = await start({
     behind: (app, { sweeper, env }) => {
@@ -212,6 +223,14 @@ test.each<[string, (response: Response) => void, RegExp | string]>([
     /^<html><script [^>]+><\/script>$/,
   ],
   [
+    'that says that it is sent in chunks, such as one of a proxy',
+    (response) => {
+      response.writeHead(200, { 'Content-Type': 'text/html', 'Transfer-Encoding': 'chunked' });
+      response.end('<!doctype html><body>x</body>');
+    },
+    /^<!doctype html><body>x<script [^>]+><\/script><\/body>$/,
+  ],
+  [
     'without an end of its body',
     (response) => void response.send('<!doctype html><p>a'),
     /^<!doctype html><p>a<script [^>]+><\/script>$/,
@@ -225,6 +244,14 @@ test.each<[string, (response: Response) => void, RegExp | string]>([
     'larger than 4 MiB',
     (response) => void response.send(`<!doctype html>${'x'.repeat(4 * 1024 * 1024)}`),
     `<!doctype html>${'x'.repeat(4 * 1024 * 1024)}`,
+  ],
+  [
+    'larger than 4 MiB, which is compressed',
+    (response) => {
+      const body = gzipSync('x'.repeat(4 * 1024 * 1024 + 1));
+      response.set('Content-Encoding', 'gzip').type('html').send(body);
+    },
+    gzipSync('x'.repeat(4 * 1024 * 1024 + 1)).toString(),
   ],
   [
     'that is no UTF-8',
@@ -309,8 +336,39 @@ test.each<[string | string[], unknown]>([
   [["script-src 'nonce-d'", "default-src 'self'"], { nonce: 'd' }],
   [["script-src 'nonce-d'", "script-src 'nonce-e'"], 'refused'],
   [`script-src 'nonce-"><script>'`, 'refused'],
+  ['sandbox allow-forms', 'refused'],
+  ['sandbox Allow-Scripts', { nonce: undefined }],
 ])('the policy %s', (header, expected) => {
-  expect(scriptPolicy(header, 'site.example')).toEqual(expected);
+  expect(scriptPolicy(header, 'site.example', '')).toEqual(expected);
+});
+
+test.each<[string, unknown]>([
+  [`<meta http-equiv="Content-Security-Policy" content="script-src 'none'">`, 'refused'],
+  [`<META content='default-src https://other.example' HTTP-EQUIV=content-security-policy>`, 'refused'],
+  ['<meta http-equiv="Content-Security-Policy" content="script-src &#39;nonce-f&#39;">', { nonce: 'f' }],
+  [`<meta http-equiv="Content-Security-Policy" content="img-src 'none'">`, { nonce: undefined }],
+  [`<meta http-equiv="Content-Security-Policy-Report-Only" content="script-src 'none'">`, { nonce: undefined }],
+  ['<meta name="description" content="Content-Security-Policy">', { nonce: undefined }],
+])('the policy in %s', (page, expected) => {
+  expect(scriptPolicy(undefined, 'site.example', page)).toEqual(expected);
+  expect(scriptPolicy("script-src 'none'", 'site.example', page)).toBe('refused');
+});
+
+test.each<[string, boolean]>([
+  ['<base href="/shop/">', false],
+  ['<base target="a" href="//site.example/shop/">', false],
+  ['<BASE HREF=https://cdn.example/>', true],
+  ["<base href='//cdn.example'>", true],
+  ['<p>//cdn.example', false],
+])('with %s, addresses are of another site: %s', (page, expected) => {
+  expect(hasOtherBase(page, 'site.example')).toBe(expected);
+});
+
+test('no other site is asked for the script of the strip, and the page of the panel says so', async () => {
+  const page = '<!doctype html><head><base href="https://cdn.example/"></head><body></body>';
+  const site = await start({ templates: { 'page.njk': page } });
+  expect((await site.get('/page')).text).toBe(page);
+  expect((await site.get('/__cachesweeper')).text).toContain('no strip: its &lt;base&gt; is of another site');
 });
 
 test.each<[string, number[], string, (string | undefined)[]]>([

@@ -2,6 +2,7 @@ import nunjucks from 'nunjucks';
 import { CacheSweeper } from 'nunjucks-cachesweeper';
 import { expect, test } from 'vitest';
 import { PageInspector } from '../../src/panel/inspection/page-inspector.ts';
+import { numbered, PageReport } from '../../src/panel/inspection/page-report.ts';
 import { engineOf } from '../../src/sweeper.ts';
 
 const SOURCE =
@@ -54,6 +55,34 @@ test('after the request it keeps nothing of the page, and looks on at nothing mo
   inspector.forget();
   render(inspector);
   expect([inspector.uses, inspector.reports]).toEqual([[], []]);
+});
+
+test('what runs on in the context of a request without the cache uses the cache again behind it', () => {
+  const { sweeper, render } = site();
+  const inspector = new PageInspector();
+  inspector.start('cache');
+  render(inspector);
+  expect(sweeper.stats().tags.map(({ uncached }) => uncached)).toEqual([{ disabled: 2 }]);
+  inspector.forget();
+  expect([render(inspector), render(inspector)]).toEqual(['<p>a part</p>', '<p>a part</p>']);
+  expect(sweeper.stats().tags).toMatchObject([{ hits: 1, misses: 2 }]);
+});
+
+test('the report of a page knows how long it is, whatever the ids, paths and values of its fragments are', () => {
+  const sweeper = new CacheSweeper();
+  const source =
+    '{% cachesweeper row 500 type="Row" %}{{ value }}{% for other in others %}' +
+    '{% cachesweeper other 500 type="Other" %}x{% endcachesweeper %}{% endfor %}{% endcachesweeper %}';
+  const template = new nunjucks.Template(source, sweeper.install(new nunjucks.Environment(null)));
+  const long = 'x'.repeat(10_000);
+  const others = Array.from({ length: 10 }, (_, i) => ({ id: `${long}${i}` }));
+  const inspector = started();
+  engineOf(sweeper as never)?.inspect(inspector, () => template.render({ row: { id: 1 }, value: long, others }));
+  const about = { target: '/', time: 0, status: 200, view: undefined, stripRefused: undefined, marks: undefined };
+  const page = new PageReport(inspector, numbered(inspector.uses).all, { ...about, milliseconds: 0 });
+  expect(page.size).toBe(page.asJson().length);
+  // The models, which invalidate needs; of the names on which the outer one depends, and of values, the beginnings.
+  expect(Math.round(page.size / 10_000)).toBe(11);
 });
 
 test('of a request that renders without end it keeps a hundred renders', () => {

@@ -82,6 +82,8 @@ test.each<[string, string]>([
   ['a line break', 'a\r@\nb'],
   ['the line break that pre drops', '<pre>@\nb</pre>'],
   ['what follows html in a title of svg', '<svg><title><g/></title></svg>@'],
+  ['CDATA of an svg whose last attribute ends with a slash', '<svg a=b/><![CDATA[ a > @b ]]></svg>'],
+  ['front of a byte order mark', '@\uFEFF<!doctype html>'],
   ['plaintext', '<plaintext><p>@b'],
 ])('no comment can stand in %s', (_, page) => {
   const at = page.indexOf('@');
@@ -96,12 +98,19 @@ test.each<[string, string]>([
   ['a script', '<script>a < b</script>@<p>'],
   ['a quote in an attribute of the other kind', `<p title='"'>@<p title="'">`],
   ['a title of svg', '<svg><title>a</title>@<g/></svg>'],
+  ['an svg that is its own end tag', '<svg a="b"/><textarea><p></textarea>@'],
   ['pre', '<pre>@b</pre>'],
   ['a lone <', 'a < b @'],
   ['an ampersand', 'a & b@'],
 ])('a comment can stand behind %s', (_, page) => {
   const at = page.indexOf('@');
   expect(new CommentPlaces(page.replace('@', '')).has(at)).toBe(true);
+});
+
+test('a script with many comments takes no longer than another', () => {
+  // Looking for `<script` behind each of these would take hours.
+  const page = `<script>${'<!-- '.repeat(700_000)}</script>`;
+  expect(new CommentPlaces(page).has(page.length)).toBe(true);
 });
 
 test('without its marks a page is what it was, whatever is on it', () => {

@@ -31,6 +31,8 @@ export interface Plan {
   readonly sweeper?: CacheSweeperOptions;
   /** Whether pages come from whole views. */
   readonly view?: boolean;
+  /** What stands in front of the panel, in Express. */
+  readonly before?: (app: Express) => void;
   /** What stands behind the panel, in Express. */
   readonly behind?: (
     app: Express,
@@ -126,6 +128,7 @@ async function listen(listener: RequestListener): Promise<{ url: string; close()
 const servers: Record<Framework, (parts: Parts) => Promise<{ url: string; close(): Promise<void> }>> = {
   async express({ plan, render, shown, sweeper, env }) {
     const app = express();
+    plan.before?.(app);
     if (shown !== undefined) app.use(shown.express);
     plan.behind?.(app, { sweeper, env });
     if (plan.view) app.use(expressView({ sweeper, ttl: 300 }));

@@ -4,7 +4,7 @@ import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib';
 import { text } from '../../views/http/header-text.ts';
 import { answerFor } from '../../views/http/last-word.ts';
 import { keepFromAll } from '../../views/http/personal-headers.ts';
-import { setGiven } from '../../views/http/raw-head.ts';
+import { reportAsSent, setGiven } from '../../views/http/raw-head.ts';
 
 type HeadArguments = [status: number, ...rest: unknown[]];
 type Method = (...args: unknown[]) => unknown;
@@ -41,9 +41,9 @@ const OF_BYTES = ['Content-Encoding', 'Accept-Ranges', 'Content-MD5', 'Digest', 
  * frameworks: what stands in front of their handlers, such as a cache or a compression, has had its turn.
  */
 export function holdHtml(request: IncomingMessage, response: ServerResponse, events: AnswerEvents): void {
-  let page: Buffer | undefined;
+  let isChanged = false;
   // Past all that looks at the head, such as a cache, which may keep what it has been given.
-  answerFor(response, { isPersonal: () => false, finish: () => finish(response, page, events.cookie) });
+  answerFor(response, { isPersonal: () => false, finish: () => keepFromCaches(response, isChanged, events.cookie) });
   const writeHead = response.writeHead as unknown as (...args: HeadArguments) => ServerResponse;
   const write = response.write as unknown as Method;
   const end = response.end as unknown as Method;
@@ -87,6 +87,7 @@ export function holdHtml(request: IncomingMessage, response: ServerResponse, eve
   };
 
   response.writeHead = held as ServerResponse['writeHead'];
+  reportAsSent(response, () => state === 'holding');
   response.write = ((...args: unknown[]) => {
     ask();
     if (state === 'passing') return write.apply(response, args);
@@ -103,7 +104,9 @@ export function holdHtml(request: IncomingMessage, response: ServerResponse, eve
     // It may be too large by now, and sent.
     const isHeld = (state as string) === 'holding';
     state = 'passing';
-    if (isHeld) page = changed(body, response, events);
+    const page = isHeld ? changed(body, response, events) : undefined;
+    if (page !== undefined) describeBytes(response, page);
+    isChanged = page !== undefined;
     const done = args.filter((arg) => typeof arg === 'function');
     return isHeld ? end.call(response, page ?? body, ...done) : end.apply(response, done);
   }) as ServerResponse['end'];
@@ -127,13 +130,21 @@ function changed(body: Buffer, response: ServerResponse, events: AnswerEvents): 
   }
 }
 
-/** Makes the head one for a changed page. An answer with a cookie is kept by no cache either. */
-function finish(response: ServerResponse, page: Buffer | undefined, cookie: string | undefined): void {
-  if (page !== undefined) {
-    for (const name of OF_BYTES) response.removeHeader(name);
-    response.setHeader('Content-Length', page.length);
+/** Makes the head one for a changed page, before a compression that stands outside makes it one for compressed bytes. */
+function describeBytes(response: ServerResponse, page: Buffer): void {
+  for (const name of OF_BYTES) response.removeHeader(name);
+  // Trailers can follow chunks alone. With anything else, a length and chunks are two framings, which clients refuse.
+  if (response.hasHeader('trailer')) {
+    response.removeHeader('Content-Length');
+    return;
   }
-  if (page !== undefined || cookie !== undefined) keepFromAll(response);
+  response.removeHeader('Transfer-Encoding');
+  response.setHeader('Content-Length', page.length);
+}
+
+/** A changed page, and an answer with a cookie, are kept by no cache. */
+function keepFromCaches(response: ServerResponse, isChanged: boolean, cookie: string | undefined): void {
+  if (isChanged || cookie !== undefined) keepFromAll(response);
   if (cookie !== undefined) response.appendHeader('Set-Cookie', cookie);
 }
 
@@ -152,11 +163,19 @@ function isPage({ method }: IncomingMessage, response: ServerResponse): boolean 
   return hasBody && type?.trim() === 'text/html' && isReadable && isDecodable && !isDownload;
 }
 
-/** Returns the html of a body; undefined if it is no UTF-8. */
+/** Returns the html of a body; undefined if it is too long, or no UTF-8. */
 function htmlOf(body: Buffer, coding: string): string | undefined {
-  const decode = CODINGS[coding.trim().toLowerCase()];
-  const decoded = decode === undefined ? body : decode(body);
-  return isUtf8(decoded) ? decoded.toString() : undefined;
+  const decoded = decodedOf(body, CODINGS[coding.trim().toLowerCase()]);
+  return decoded !== undefined && isUtf8(decoded) ? decoded.toString() : undefined;
+}
+
+function decodedOf(body: Buffer, decode: ((body: Buffer) => Buffer) | undefined): Buffer | undefined {
+  try {
+    return decode === undefined ? body : decode(body);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') return undefined;
+    throw error;
+  }
 }
 
 function bufferOf(chunk: unknown, encoding: unknown): Buffer | undefined {

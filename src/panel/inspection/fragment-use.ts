@@ -69,8 +69,8 @@ export function keptOf({ entry, operands, key, scope }: ServedFrom, isNew: boole
     keys: bounded(key.keys),
     using: bounded(key.using),
     reads: readValues(entry.reads, scope).slice(0, MAX_SHOWN),
-    own: names.filter((name) => own.has(name)).slice(0, MAX_SHOWN),
-    inherited: names.filter((name) => !own.has(name)).slice(0, MAX_SHOWN),
+    own: shownNames(names.filter((name) => own.has(name))),
+    inherited: shownNames(names.filter((name) => !own.has(name))),
     expires: Number.isFinite(entry.expires) ? entry.expires : undefined,
     made: times.get(entry),
     // What ends before its ttl, such as one with young data, would seem to be older than it is.
@@ -92,6 +92,10 @@ export function holesOf({ html, holes }: Entry, shown: string): readonly ShownHo
 /** The models of a tag, as names. */
 export function modelNames({ models }: Pick<Kept, 'models'>): readonly string[] {
   return models.map(ownName);
+}
+
+function shownNames(names: readonly string[]): readonly string[] {
+  return names.slice(0, MAX_SHOWN).map(bounded);
 }
 
 function bounded(text: string): string {

@@ -32,11 +32,12 @@ export class PageInspector implements Inspector {
   }
 
   /**
-   * Releases what it has seen. A timer or connection that the request has started keeps it alive through the asynchronous context, and must
-   * not keep all the html alive with it.
+   * Releases what it has seen, and looks on at nothing more. A timer or connection that the request has started keeps it alive through the
+   * asynchronous context: it must not keep all the html alive with it, and what others render there must use the cache.
    */
   forget(): void {
     this.#isOn = false;
+    this.#without = 'nothing';
     for (const render of this.#renders) render.pass();
     this.#renders = [];
   }

@@ -31,9 +31,6 @@ export interface PageFigures {
   readonly saved: number;
 }
 
-/** Characters of one fragment, about. */
-const SIZE = 2_000;
-
 /** What is known of one page that was sent. */
 export class PageReport {
   /** Not to be guessed: it is all that a page needs to ask for its report. */
@@ -48,6 +45,8 @@ export class PageReport {
   readonly figures: PageFigures;
   /** Why the strip is not on the page; undefined if it is. */
   readonly stripRefused: string | undefined;
+  /** Characters of its JSON when the page was sent. */
+  readonly size: number;
   readonly #marks: { readonly secret: string; readonly marked: readonly number[] } | undefined;
   readonly #uses: readonly NumberedUse[];
 
@@ -68,12 +67,12 @@ export class PageReport {
     this.stripRefused = about.stripRefused;
     this.#marks = about.marks;
     this.#uses = uses.map((one) => ({ ...one, html: '', inside: [], use: { ...one.use, html: '', inside: [] } }));
+    this.size = this.asJson().length;
   }
 
-  /** The models that a fragment's tag names; undefined if there is no such fragment. */
+  /** The models of a fragment that has an entry; undefined if there is no such fragment. */
   modelsOf(number: number): readonly Identity[] | undefined {
-    const use = this.#uses[number]?.use;
-    return use && (use.kept?.models ?? []);
+    return this.#uses[number]?.use.kept?.models;
   }
 
   /** The fragments in the order of their numbers. With a store, the cause of a miss may be known only after the page was sent. */
@@ -84,11 +83,6 @@ export class PageReport {
   /** Whether the store may still tell who has invalidated a fragment. */
   get lacksCause(): boolean {
     return this.#uses.some(({ use: { report } }) => report?.cause?.why === 'bumped' && report.cause.bump === undefined);
-  }
-
-  /** Characters that it takes, about. */
-  get size(): number {
-    return SIZE * (1 + this.#uses.length);
   }
 
   /** Returns the report as JSON, for the script of the strip. */

@@ -49,7 +49,8 @@ export class CommentPlaces {
     if (closed !== undefined && at < closed[1]) return false;
     // In a character reference, or between the two characters of a line break.
     if (/[\w;]/.test(html[at] ?? '') && /&#?\w{0,32}$/.test(html.slice(Math.max(0, at - 34), at))) return false;
-    return !(html[at] === '\n' && html[at - 1] === '\r');
+    // Behind a comment, a byte order mark would be a text.
+    return !(html[at] === '\n' && html[at - 1] === '\r') && html[at] !== '\uFEFF';
   }
 
   /** Returns the index of the last closed part that begins before a place; -1 if there is none. */
@@ -77,22 +78,23 @@ export class CommentPlaces {
     const name = /^<(\/?)([a-z][^\t\n\f\r />]*)/i.exec(html.slice(at, at + 64));
     // `</` and what is no name begin a comment up to `>`; `<` alone is text.
     if (name === null) return html[at + 1] === '/' ? this.#close(at, after(html, '>', at)) : at + 1;
-    const end = tagEnd(html, at + name[0].length);
+    const tag = readTag(html, at + name[0].length);
+    const { end } = tag;
     this.#close(at, end);
     const element = (name[2] as string).toLowerCase();
     if (name[1] === '/') {
-      const open = this.#foreign.lastIndexOf(element);
+      const open = FOREIGN.has(element) ? this.#foreign.lastIndexOf(element) : -1;
       if (open !== -1) this.#foreign.splice(open, 1);
       if (element === 'body') this.bodyEnd = at;
       return end;
     }
-    return this.#inside(element, end);
+    return this.#inside(element, tag);
   }
 
   /** Closes what follows a start tag, as far as it is no html. */
-  #inside(element: string, from: number): number {
+  #inside(element: string, { end: from, closesItself }: Tag): number {
     const html = this.#html;
-    if (FOREIGN.has(element) && html[from - 2] !== '/') this.#foreign.push(element);
+    if (FOREIGN.has(element) && !closesItself) this.#foreign.push(element);
     if (element === 'plaintext') return this.#close(from - 1, html.length + 1);
     if (DROPS_LINE_BREAK.has(element) && /[\r\n]/.test(html[from] ?? '')) return this.#close(from - 1, from + 1);
     if (!TEXT_ELEMENTS.has(element)) return from;
@@ -101,7 +103,7 @@ export class CommentPlaces {
     const content = rest.slice(0, length);
     // In svg these elements hold html, and in a script `<!--<script>` hides the next end tag: what follows is not known.
     const isUnknown =
-      (this.#foreign.length > 0 && content.includes('<')) || (element === 'script' && /<!--.*<script/is.test(content));
+      (this.#foreign.length > 0 && content.includes('<')) || (element === 'script' && hidesItsEnd(content));
     if (length === -1 || isUnknown) return this.#close(from - 1, html.length + 1);
     return this.#close(from - 1, from + length + 1) - 1;
   }
@@ -110,6 +112,12 @@ export class CommentPlaces {
     this.#closed.push([from, to]);
     return to;
   }
+}
+
+/** Whether a script may contain the end tag of another one. */
+function hidesItsEnd(script: string): boolean {
+  const comment = script.indexOf('<!--');
+  return comment !== -1 && /<script/i.test(script.slice(comment));
 }
 
 /** Returns where a text ends that comes after a place; the end of the html, and one more, if it does not come. */
@@ -132,10 +140,17 @@ const NAME = /[^\t\n\f\r />][^\t\n\f\r />=]*/y;
 const EQUALS = /[\t\n\f\r ]*=[\t\n\f\r ]*/y;
 const UNQUOTED = /[^\t\n\f\r >]*/y;
 
-/** Returns where a tag ends, from behind its name. Its attributes may hold `>`. */
-function tagEnd(html: string, from: number): number {
-  const open = html.length + 1;
-  let at = skip(html, BETWEEN, from);
+interface Tag {
+  readonly end: number;
+  /** Whether it ends with a `/` that is of no attribute: `<svg/>`, but not `<svg a=b/>`. */
+  readonly closesItself: boolean;
+}
+
+/** Reads a tag from behind its name. Its attributes may hold `>`. */
+function readTag(html: string, from: number): Tag {
+  const open: Tag = { end: html.length + 1, closesItself: false };
+  let last = from;
+  let at = skip(html, BETWEEN, last);
   while (html[at] !== '>') {
     if (at >= html.length) return open;
     at = skip(html, NAME, at);
@@ -144,11 +159,12 @@ function tagEnd(html: string, from: number): number {
       const quote = html[value];
       const isQuoted = quote === '"' || quote === "'";
       at = isQuoted ? after(html, quote, value + 1) : skip(html, UNQUOTED, value);
-      if (at === open) return open;
+      if (at === open.end) return open;
     }
-    at = skip(html, BETWEEN, at);
+    last = at;
+    at = skip(html, BETWEEN, last);
   }
-  return at + 1;
+  return { end: at + 1, closesItself: at > last && html[at - 1] === '/' };
 }
 
 /** Returns where a match ends that begins at a place; the place if there is none. */

@@ -24,6 +24,19 @@ export function isHeadSent(response: ServerResponse): boolean {
   return Reflect.get(Object.getPrototypeOf(response) as object, 'headersSent', response);
 }
 
+/**
+ * Reports the head of a response as sent while it is held back: an error handler would put its page behind half an answer
+ * if it believed that nothing was sent.
+ */
+export function reportAsSent(response: ServerResponse, isHeld: () => boolean): void {
+  const before = Object.getOwnPropertyDescriptor(response, 'headersSent')?.get;
+  Object.defineProperty(response, 'headersSent', {
+    configurable: true,
+    enumerable: true,
+    get: () => isHeld() || (before === undefined ? isHeadSent(response) : before.call(response)),
+  });
+}
+
 function pairsOf(given: object): Iterable<[string, OutgoingHttpHeader]> {
   if (!Array.isArray(given)) {
     return Object.entries(given as Record<string, OutgoingHttpHeader | undefined>).filter(

@@ -3,7 +3,7 @@ import { onClosed } from './closed-sockets.ts';
 import { CollectedBody } from './collected-body.ts';
 import { makeNotModified } from './conditional.ts';
 import type { Headers } from './exchange.ts';
-import { isHeadSent, setGiven } from './raw-head.ts';
+import { isHeadSent, reportAsSent, setGiven } from './raw-head.ts';
 
 /** A response that is about to be sent. */
 export interface Head {
@@ -111,12 +111,7 @@ export function record(response: ServerResponse, maxBytes: number, events: Respo
     }
   } as ServerResponse['writeHead'];
   response.writeHead = writeHead;
-  // Report the head as sent although it is held back.
-  Object.defineProperty(response, 'headersSent', {
-    configurable: true,
-    enumerable: true,
-    get: () => (isHeadWritten && head === undefined) || isHeadSent(response),
-  });
+  reportAsSent(response, () => isHeadWritten && head === undefined);
 
   const write = function (this: ServerResponse, ...args: unknown[]) {
     // HTTP/2 writes the last chunk through this method.
