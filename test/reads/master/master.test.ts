@@ -16,7 +16,7 @@ test('a page is what Nunjucks renders without the tags, whatever its variables a
   timeout: isLong ? 6 * 3_600_000 : 300_000,
 }, async () => {
   const tally = new Tally();
-  const { numRuns, ...replayed } = runs(25, 500);
+  const { numRuns, ...replayed } = runs(18, 500);
   const end = longest === undefined ? Number.POSITIVE_INFINITY : performance.now() + longest;
   const property = fc.asyncProperty(cases, (one) => runCase(one, options, tally));
   if (SEED !== undefined) return fc.assert(property, { numRuns, ...replayed });

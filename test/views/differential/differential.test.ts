@@ -5,7 +5,7 @@ import { frameworks } from './cases.ts';
 import { fuzz, survey } from './fuzz.ts';
 
 const { SEED, SURVEY, FRAMEWORK, REQUESTS } = process.env;
-const requests = REQUESTS === undefined ? sized(60, 100_000, 3_000) : Number(REQUESTS);
+const requests = REQUESTS === undefined ? sized(40, 100_000, 3_000) : Number(REQUESTS);
 const chosen = frameworks.filter((name) => FRAMEWORK === undefined || FRAMEWORK === name);
 
 describe.each(chosen)('%s: random handlers and random visitors', (framework) => {
@@ -25,7 +25,7 @@ describe.each(chosen)('%s: random handlers and random visitors', (framework) => 
   test('without a cache there is no difference', { timeout: 300_000 }, async () => {
     const seed = SEED === undefined ? (fc.sample(fc.noBias(fc.nat()), 1)[0] as number) : Number(SEED);
     console.log(`${framework}: SEED=${seed}`);
-    await fuzz(framework, seed, sized(30, 2_000, 500), { isCached: false });
+    await fuzz(framework, seed, sized(20, 2_000, 500), { isCached: false });
   });
 
   test.runIf(SURVEY !== undefined)('what does not hold yet', { timeout: 3_600_000 }, async () => {
