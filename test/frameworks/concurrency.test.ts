@@ -8,7 +8,7 @@ import { inTurn, sized } from '../support/long.ts';
 import { Article } from './blog.ts';
 import { kinds } from './framework-suite.ts';
 
-const PAGES = sized(12, 300, 300);
+const PAGES = sized(12, 300, 100);
 
 const templates: Templates = {
   'macros.njk':

@@ -34,14 +34,14 @@ export const mutants = {
     file: 'cache/shared/shared-tokens.ts',
     text: 'const lost = names.filter((_, i) => !acknowledged[i]);',
     instead: `const lost = names.filter((_, i) => !acknowledged[i]);
-    void sleep(100).then(() => this.#store.setMany('token', this.#items(names, made), BUMP_TIMEOUT));`,
+    void sleep(100).then(() => this.#store.setMany('token', this.#items(names, tokens), BUMP_TIMEOUT));`,
   },
   'a lost token is sent again as it was': {
     foundBy: 'one reader, a save in its process, a call fails',
     protection: 'what is tried again has a fresh token',
     file: 'cache/shared/shared-tokens.ts',
     text: 'this.#lose(lost);',
-    instead: "void sleep(50).then(() => this.#store.setMany('token', this.#items(lost, made), BUMP_TIMEOUT));",
+    instead: "void sleep(50).then(() => this.#store.setMany('token', this.#items(lost, tokens), BUMP_TIMEOUT));",
   },
   'a lost bump is not tried again': {
     foundBy: 'one reader, a save, a call fails',

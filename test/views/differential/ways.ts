@@ -32,7 +32,7 @@ const FORMS: readonly OuterForm[] = [
 
 /** Variants of each: two of when it reads and how it answers, on two of the framework's objects. */
 const VARIANTS = sized([0], [0, 1, 2, 3], [0, 3]);
-const REQUESTS = sized(2, 16, 12);
+const REQUESTS = sized(2, 16, 8);
 
 /** One program for each way of reading, alone in its handler, with what outer middleware left in each form. */
 export function everyWay(): { readonly name: string; readonly cases: readonly Case[] }[] {
