@@ -2,7 +2,6 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import type { Added, Kind, Lookup, Store, StoreCall, StoreItem } from 'nunjucks-cachesweeper';
 import { expect, test } from 'vitest';
-import { sized } from '../support/long.ts';
 import { Memcached } from '../support/memcached.ts';
 import { Redis } from '../support/redis.ts';
 import { everyday, type RestartableServer, storeAt } from '../support/store-servers.ts';
@@ -11,7 +10,7 @@ import { until } from './measures.ts';
 import { MARGIN, Site } from './site.ts';
 import { Traffic } from './traffic.ts';
 
-const WRITES = sized(200_000, 500_000, 500_000);
+const WRITES = 500_000;
 const AT_ONCE = 5_000;
 
 /** Counts the tokens that were not there. */
