@@ -16,7 +16,7 @@ async function rendered(hasPanel: boolean): Promise<Made> {
   const sweeper = new CacheSweeper();
   const env = sweeper.install(environment('cached'));
   if (hasPanel) {
-    const port = await listening(sweeper, {});
+    const port = await listening(sweeper, { authorize: () => true });
     const page = await fetch(`http://${HOST}:${port}/page`, { headers: { Accept: 'text/html' } });
     if (!(await page.text()).includes('/__cachesweeper/strip/')) throw new Error('the panel is not on');
   }
