@@ -2,9 +2,10 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import type { Added, Kind, Lookup, Store, StoreCall, StoreItem } from 'nunjucks-cachesweeper';
 import { expect, test } from 'vitest';
+import { isDeep } from '../support/long.ts';
 import { Memcached } from '../support/memcached.ts';
 import { Redis } from '../support/redis.ts';
-import { everyday, type RestartableServer, storeAt } from '../support/store-servers.ts';
+import { type RestartableServer, storeAt } from '../support/store-servers.ts';
 import { showFigures } from './figures.ts';
 import { until } from './measures.ts';
 import { MARGIN, Site } from './site.ts';
@@ -86,7 +87,8 @@ async function flood({ begin, write, ask }: SmallServer, server: RestartableServ
   socket.destroy();
 }
 
-test.each(everyday([memcached, redis]))(
+// Hundreds of thousands of writes take seconds, which CI has; processes.test.ts evicts every day, in small servers.
+test.runIf(isDeep).each([memcached, redis])(
   `${WRITES} writes push everything out of $name while pages are rendered and invalidated: nothing old is served`,
   async (small) => {
     const server = await small.start();
