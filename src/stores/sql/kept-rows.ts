@@ -13,14 +13,12 @@ export interface KeptRow {
  * whether another one has committed anything (`PRAGMA data_version`), and what it has changed itself.
  */
 export class KeptRows {
+  /** Of the file. In another state other rows are kept, so that one that is read late is never taken for one of these. */
+  readonly state: unknown;
   readonly #rows = new Map<string, KeptRow>();
-  #state: unknown;
 
-  /** @param state of the file now: another one means that something was written */
-  seen(state: unknown): this {
-    if (state !== this.#state) this.#rows.clear();
-    this.#state = state;
-    return this;
+  constructor(state: unknown) {
+    this.state = state;
   }
 
   /** Returns a copy of a value that has not expired, because callers may change it. */

@@ -57,9 +57,10 @@ export class PreparedConnection implements SqlConnection {
     const [row] = await this.query(STATE);
     const tables = rowsKept.get(this.#connection) ?? new Map<string, KeptRows>();
     rowsKept.set(this.#connection, tables);
-    const kept = tables.get(table) ?? new KeptRows();
+    const before = tables.get(table);
+    const kept = before?.state === row?.state && before !== undefined ? before : new KeptRows(row?.state);
     tables.set(table, kept);
-    return kept.seen(row?.state);
+    return kept;
   }
 
   /**
