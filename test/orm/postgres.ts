@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import { goOn, standStill } from '../support/stand-still.ts';
 
 /** How to reach a server: through a socket in its own folder, so that it needs no port. */
 export interface Postgres {
@@ -113,19 +114,13 @@ async function serve(
     promote: () => query('SELECT pg_promote()'),
     end: () => kill('SIGQUIT'),
     start,
-    pause: () => signalAll(server, 'SIGSTOP'),
-    resume: () => signalAll(server, 'SIGCONT'),
+    pause: () => standStill(server.pid as number),
+    resume: () => goOn(server.pid as number),
     async stop() {
       await kill('SIGINT');
       rmSync(host, { recursive: true, force: true });
     },
   };
-}
-
-/** Signals a server and the process of each of its connections. */
-function signalAll(server: ChildProcess, signal: NodeJS.Signals): void {
-  const children = execFileSync('ps', ['-o', 'pid=', '--ppid', String(server.pid)], { encoding: 'latin1' });
-  for (const pid of [server.pid as number, ...(children.match(/\d+/g) ?? []).map(Number)]) process.kill(pid, signal);
 }
 
 /** Tests make schemas of their own. */

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createConnection } from 'mysql2/promise';
+import { goOn, standStill } from '../support/stand-still.ts';
 
 /** In no folder of other users' PATH. */
 const DEBIAN = '/usr/sbin/mariadbd';
@@ -65,11 +66,11 @@ export class MariaDb {
 
   /** From now on it answers nothing, and carries nothing out, until it is resumed. */
   pause(): void {
-    this.#process?.kill('SIGSTOP');
+    if (this.#process?.pid !== undefined) standStill(this.#process.pid);
   }
 
   resume(): void {
-    this.#process?.kill('SIGCONT');
+    if (this.#process?.pid !== undefined) goOn(this.#process.pid);
   }
 
   async stop(): Promise<void> {

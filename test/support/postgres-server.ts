@@ -67,41 +67,9 @@ export class PostgresServer extends ServerProcess {
     }
   }
 
-  /** Stops the processes of its connections as well. */
-  override stop(): void {
-    super.stop();
-    this.#signalChildren('SIGSTOP');
-  }
-
-  override continue(): void {
-    this.#signalChildren('SIGCONT');
-    super.continue();
-  }
-
   /** Ends all of its processes, as they are: what SIGKILL leaves behind would be in the way of the next start. */
   override async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     this.continue();
     await super.kill(signal === 'SIGKILL' ? 'SIGQUIT' : 'SIGINT');
-  }
-
-  #signalChildren(signal: NodeJS.Signals): void {
-    for (const pid of this.#children()) {
-      try {
-        process.kill(pid, signal);
-      } catch {
-        // It has ended meanwhile.
-      }
-    }
-  }
-
-  #children(): readonly number[] {
-    if (this.pid === undefined) return [];
-    try {
-      const pids = execFileSync('ps', ['-o', 'pid=', '--ppid', String(this.pid)], { encoding: 'latin1' });
-      return pids.trim().split(/\s+/).map(Number);
-    } catch {
-      // It has none.
-      return [];
-    }
   }
 }

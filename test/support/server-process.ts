@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -6,6 +6,7 @@ import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { goOn, standStill } from './stand-still.ts';
 
 const started: ServerProcess[] = [];
 const folders: string[] = [];
@@ -82,17 +83,14 @@ export class ServerProcess {
     this.#process?.kill(signal);
   }
 
-  /** Stops it, and returns when it stands still: the system says so only when asked. */
+  /** From now on it answers nothing, and carries nothing out, until it continues. */
   stop(): void {
-    this.signal('SIGSTOP');
-    for (let state = ''; !state.startsWith('T'); ) {
-      state = execFileSync('ps', ['-o', 'state=', '-p', String(this.#process?.pid)], { encoding: 'latin1' });
-    }
+    if (this.pid !== undefined) standStill(this.pid);
   }
 
   /** Lets it go on. */
   continue(): void {
-    this.signal('SIGCONT');
+    if (this.pid !== undefined) goOn(this.pid);
   }
 
   /** Ends it, and waits until it is gone. */
