@@ -16,7 +16,7 @@ test.each(everyday(serverKinds))(
     const server = await kind.start();
     const site = new Site(() => storeAt(server));
     await site.allPages();
-    const traffic = new Traffic(site, { pause: 30 });
+    const traffic = new Traffic(site);
     const before = await site.measures.normalService().then(() => site.measures.hitRatio);
     const back: number[] = [];
     for (let round = 0; round < ROUNDS; round++) {
