@@ -47,18 +47,16 @@ export class PreparedConnection implements SqlConnection {
   }
 
   async query(sql: string, bindings: readonly unknown[] = []): Promise<readonly Row[]> {
-    this.#checkFile();
-    if (this.#connection.inTransaction) throw new InTransaction('the connection has a transaction open');
     const statement = this.#prepare(sql);
     return SELECT.test(sql) ? statement.all(bindings) : this.#write(statement, bindings);
   }
 
   async kept(table: string): Promise<KeptRows> {
-    const [row] = await this.query(STATE);
+    const state = this.#prepare(STATE).all([])[0]?.state;
     const tables = rowsKept.get(this.#connection) ?? new Map<string, KeptRows>();
     rowsKept.set(this.#connection, tables);
     const before = tables.get(table);
-    const kept = before?.state === row?.state && before !== undefined ? before : new KeptRows(row?.state);
+    const kept = before?.state === state && before !== undefined ? before : new KeptRows(state);
     tables.set(table, kept);
     return kept;
   }
@@ -96,7 +94,10 @@ export class PreparedConnection implements SqlConnection {
     throw new Error(`${file.path} was deleted or replaced while it was open: start the process again`);
   }
 
+  /** Returns a statement that may be run now. */
   #prepare(sql: string): SyncStatement {
+    this.#checkFile();
+    if (this.#connection.inTransaction) throw new InTransaction('the connection has a transaction open');
     const statements = prepared.get(this.#connection) ?? new Map<string, SyncStatement>();
     prepared.set(this.#connection, statements);
     const known = statements.get(sql);
