@@ -20,11 +20,12 @@ import type { StoredView } from './http/sound-view.ts';
 import { Visit } from './http/visit.ts';
 import type { MissReason } from './miss-reason.ts';
 import type { ViewSettings } from './options.ts';
-import type { ReadReason } from './reads/request-reads.ts';
 import { RequestValues } from './reads/request-values.ts';
+import type { ReadReason } from './reads/value-text.ts';
 import { askReplace } from './replace/ask-replace.ts';
 import type { Replacements } from './replace/replacements.ts';
-import { type KeptViews, type Shown, ViewMaking } from './view-makings.ts';
+import { type KeptViews, ViewMaking } from './view-making.ts';
+import type { Shown } from './view-makings.ts';
 import { ViewRun } from './view-run.ts';
 import { ViewSlot } from './view-slot.ts';
 
@@ -114,7 +115,7 @@ export async function serveView<T>(
     return await passOn(handler, visitor);
   }
   const run = found;
-  answerFor(exchange.response, run);
+  answerFor(exchange.response, run.audience);
   runs.set(incoming, run);
   record(exchange.response, settings.maxBytes, run);
   return await inPart(run.part, () => handler(run));
@@ -254,7 +255,7 @@ async function answer(
       else made = joined;
     }
     if (making !== undefined) {
-      const next = await views.makings.lease(slot, maker, leases++);
+      const next = await views.makings.lease(slot, making, leases++);
       if (next === 'make') break;
       if (next !== 'look') made = next;
     }

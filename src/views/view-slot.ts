@@ -17,10 +17,10 @@ import type { Forward } from './http/cache-headers.ts';
 import { isSmall } from './http/sound-view.ts';
 import { type AddressRecord, type StoredView, viewOf, writeRecord, writeView } from './http/stored-view.ts';
 import type { ReadName } from './reads/read-names.ts';
-import type { ReadReason } from './reads/request-reads.ts';
-import { PERSONAL, type RequestValues, UNSEEN, type ValueText } from './reads/request-values.ts';
+import type { RequestValues } from './reads/request-values.ts';
+import { type ReadReason, readReasonOf, type ValueText } from './reads/value-text.ts';
 import { type AddressKeys, memoryKeyOf, storedKeyOf } from './view-keys.ts';
-import type { KeptViews } from './view-makings.ts';
+import type { KeptViews } from './view-making.ts';
 
 /** What a process has for a request without asking the store. */
 type Here = StoredView | ReadReason | undefined;
@@ -43,6 +43,8 @@ export interface MadeView {
   readonly cost: number;
   /** The same by the clock of expiry, up to when the answer was given. */
   readonly duration: number;
+  /** Leases of the view, which end when it is stored. */
+  readonly held: Set<string>;
 }
 
 /** An address whose handlers read more than this is not cached: looking a view up would cost too much. */
@@ -79,8 +81,6 @@ export class ViewSlot {
   #record: AddressRecord = { reads: [], stored: [] };
   /** What this request has for the reads of the record. */
   #found: Found = [];
-  /** Leases that the request holds. */
-  readonly held: Set<string> = new Set();
   /** What was stored. */
   kept: KeptViews = NONE;
   readonly #handed: KeptViews;
@@ -206,7 +206,7 @@ export class ViewSlot {
   /** Returns what this request has for the reads of a record, or why it goes past the cache. */
   #foundFor({ reads }: AddressRecord): Found | ReadReason {
     const texts = reads.map((name) => [name, this.#request.text(name)] as const);
-    return reasonOf(texts) ?? (texts as unknown as Found);
+    return readReasonOf(texts.map(([, text]) => text)) ?? (texts as unknown as Found);
   }
 
   /**
@@ -289,7 +289,7 @@ export class ViewSlot {
   keep(made: MadeView): NotStored | undefined | Promise<NotStored | undefined> {
     const { view, reads, dependencies } = made;
     if (dependencies.tokens.size + this.#guards.size > MAX_DEPENDENCIES) return 'too many dependencies';
-    const reason = reasonOf([...reads]);
+    const reason = readReasonOf(reads.values());
     if (reason !== undefined) return reason;
     const found = [...new Map([...this.#found, ...(reads as ReadonlyMap<ReadName, string>)])].sort(([a], [b]) =>
       a < b ? -1 : 1,
@@ -317,7 +317,7 @@ export class ViewSlot {
   }
 
   #store(
-    { view, dependencies, since, cost, duration }: MadeView,
+    { view, dependencies, since, cost, duration, held }: MadeView,
     youngest: Token,
     found: Found,
     record: AddressRecord,
@@ -335,7 +335,7 @@ export class ViewSlot {
       const base = newEntry(settings, made, this.#ownDependencies(entry));
       kept.set(this.#keys.memoryKey, [{ entry: base, stored: this.#stored([]) }]);
     }
-    entries.keep({ kept, found: NONE, records: NONE, reader: this.#reader, held: this.held });
+    entries.keep({ kept, found: NONE, records: NONE, reader: this.#reader, held });
     this.kept = kept;
     return undefined;
   }
@@ -437,12 +437,6 @@ export class ViewSlot {
 /** Returns what the keys have for the reads of a view. */
 function textOf(found: Found): string {
   return found.length === 0 ? '' : JSON.stringify(found);
-}
-
-/** Returns why a key cannot hold these. */
-function reasonOf(texts: readonly (readonly [ReadName, ValueText])[]): ReadReason | undefined {
-  if (texts.some(([, text]) => text === PERSONAL)) return 'personal';
-  return texts.some(([, text]) => text === UNSEEN) ? 'unseen' : undefined;
 }
 
 const NONE: ReadonlyMap<string, never> = new Map<string, never>();

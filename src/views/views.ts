@@ -46,11 +46,7 @@ export class Views {
     this.report = parts.report;
     this.#bump = parts.bump;
     this.keys = new ViewKeys(parts.engine.settings);
-    this.makings = new ViewMakings(
-      parts.engine.settings,
-      parts.engine.entries.leases,
-      () => parts.engine.isInTransaction,
-    );
+    this.makings = new ViewMakings(parts.engine.settings, parts.engine.entries, () => parts.engine.isInTransaction);
     this.#privateNames = new PrivateNames(parts.engine.settings.private);
   }
 
