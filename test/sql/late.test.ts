@@ -1,4 +1,3 @@
-import { rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Knex } from 'knex';
 import { SqlStore } from 'nunjucks-cachesweeper/sql';
@@ -7,7 +6,7 @@ import { connect } from '../../src/stores/sql/connection.ts';
 import { dialectOf } from '../../src/stores/sql/dialects.ts';
 import { checkKnex } from '../../src/stores/sql/options.ts';
 import { isDeep, sized } from '../support/long.ts';
-import { CALL, databases, item, opener, SqliteFile, texts, using } from './support.ts';
+import { CALL, databases, item, opener, texts, using } from './support.ts';
 
 const open = opener();
 
@@ -169,21 +168,4 @@ test('SqlStore is given rows of a table that is not there: one error, and everyt
   await new SqlStore(database.connect()).createTable();
   await expect.poll(async () => (await store.getMany('token', ['a'], CALL))[0]?.state).toBe('missing');
   await database.stop();
-});
-
-test('a file of SQLite that is deleted or replaced while it is open is used no more: other processes have another one', async () => {
-  const file = new SqliteFile();
-  const one = open(file.connect());
-  await one.store.createTable();
-  expect(await one.store.setMany('token', [item('a', 'old')], CALL)).toEqual([true]);
-  for (const end of ['', '-wal', '-shm']) rmSync(file.filename + end, { force: true });
-  expect(await one.store.getMany('token', ['a'], CALL)).toEqual([{ state: 'unknown' }]);
-  const two = open(file.connect());
-  await two.store.createTable();
-  expect(await two.store.setMany('token', [item('a', 'new')], CALL)).toEqual([true]);
-  expect(await one.store.getMany('token', ['a'], CALL)).toEqual([{ state: 'unknown' }]);
-  expect(await one.store.setMany('token', [item('a', 'lost')], CALL)).toEqual([false]);
-  expect(await texts(two.store, ['a'])).toEqual(['new']);
-  expect(one.errors.map(({ message }) => message)).toEqual([expect.stringContaining('was deleted or replaced')]);
-  await file.stop();
 });
