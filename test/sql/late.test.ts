@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Knex } from 'knex';
+import type Driver from 'libsql';
 import { SqlStore } from 'nunjucks-cachesweeper/sql';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { connect } from '../../src/stores/sql/connection.ts';
 import { dialectOf } from '../../src/stores/sql/dialects.ts';
 import { checkKnex } from '../../src/stores/sql/options.ts';
 import { isDeep, sized } from '../support/long.ts';
-import { CALL, databases, item, opener, texts, using } from './support.ts';
+import { CALL, databases, item, opener, SqliteFile, texts, using } from './support.ts';
 
 const open = opener();
 
@@ -168,4 +169,27 @@ test('SqlStore is given rows of a table that is not there: one error, and everyt
   await new SqlStore(database.connect()).createTable();
   await expect.poll(async () => (await store.getMany('token', ['a'], CALL))[0]?.state).toBe('missing');
   await database.stop();
+});
+
+test('where the site reads rows one by one on the connection, which then sees an old state, nothing is known', async () => {
+  const file = new SqliteFile();
+  /** As better-sqlite3 answers while a statement of the connection has not been read to its end. */
+  let isReading = false;
+  const refuse = (connection: Driver.Database, done: (error: null, connection: Driver.Database) => void) => {
+    const { exec } = connection;
+    connection.exec = function (this: Driver.Database, sql: string) {
+      if (isReading) throw new TypeError('This database connection is busy executing a query');
+      return exec.call(this, sql);
+    };
+    done(null, connection);
+  };
+  const { store } = open(file.connect({ min: 1, max: 1, afterCreate: refuse }));
+  await store.createTable();
+  expect(await store.setMany('token', [item('a', 'old')], CALL)).toEqual([true]);
+  expect(await texts(store, ['a'])).toEqual(['old']);
+  isReading = true;
+  expect(await store.getMany('token', ['a'], CALL)).toEqual([{ state: 'unknown' }]);
+  isReading = false;
+  await expect.poll(async () => (await store.getMany('token', ['a'], CALL))[0]?.state).toBe('found');
+  await file.stop();
 });

@@ -46,6 +46,8 @@ export class PreparedConnection implements SqlConnection {
   async query(sql: string, bindings: readonly unknown[] = []): Promise<readonly Row[]> {
     this.#checkFiles();
     if (this.#connection.inTransaction) throw new InTransaction('the connection has a transaction open');
+    // A statement that the site has not read to its end keeps the connection at an old state: better-sqlite3 then throws here.
+    this.#connection.exec('');
     if (SCHEMA.test(sql)) return this.#define(sql);
     const statement = this.#prepare(sql);
     return SELECT.test(sql) ? statement.all(bindings) : this.#write(statement, bindings);
