@@ -93,7 +93,7 @@ export class SqlStore implements Store {
   async createTable(): Promise<void> {
     for (let tries = 1; ; tries++) {
       try {
-        for (const sql of this.#dialect.schema) await this.#knex.raw(sql, []).timeout(CREATE_TIMEOUT);
+        await this.#create();
         return;
       } catch (error) {
         // IF NOT EXISTS does not keep two processes from making one table at the same time: PostgreSQL refuses the second. And it asks
@@ -156,6 +156,17 @@ export class SqlStore implements Store {
   /** Returns counts since the store was made. */
   stats(): SqlStats {
     return { ...this.#gate.stats, tooLarge: this.#tooLarge, removed: this.#removal.removed };
+  }
+
+  async #create(): Promise<void> {
+    const { client } = this.#knex;
+    const connection = await client.acquireConnection();
+    try {
+      const connected = connect(this.#knex, connection, CREATE_TIMEOUT);
+      for (const sql of this.#dialect.schema) await connected.query(sql);
+    } finally {
+      await client.releaseConnection(connection);
+    }
   }
 
   async #isUsable(): Promise<boolean> {
