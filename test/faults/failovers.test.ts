@@ -10,7 +10,7 @@ import { showFigures } from './figures.ts';
 import { Site } from './site.ts';
 import { Traffic } from './traffic.ts';
 
-const ROUNDS = sized(3, 100, 20);
+const ROUNDS = sized(2, 100, 20);
 
 const ends: (() => unknown)[] = [];
 afterEach(() => Promise.all(ends.splice(0).map((end) => end())));

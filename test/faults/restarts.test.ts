@@ -6,7 +6,7 @@ import { showFigures } from './figures.ts';
 import { MARGIN, REPORTS, Site } from './site.ts';
 import { Traffic } from './traffic.ts';
 
-const ROUNDS = sized(5, 300, 30);
+const ROUNDS = sized(3, 300, 30);
 /** Ending in good order takes Memcached half a second. */
 const signals = ['SIGKILL', 'SIGKILL', 'SIGTERM'] as const;
 
