@@ -1,5 +1,16 @@
 import { randomInt } from 'node:crypto';
-import { type Dialect, FIRST, quoted, type Row, type SqlConnection, type SqlRead, type SqlWrite } from './dialect.ts';
+import type { Kind } from '../store.ts';
+import {
+  type Dialect,
+  FIRST,
+  lookupsOf,
+  quoted,
+  type Row,
+  type SqlConnection,
+  type SqlRead,
+  type SqlWrite,
+  storedKey,
+} from './dialect.ts';
 import { sizes } from './sizes.ts';
 
 /** Milliseconds since 1970. It goes on within a statement, unlike `NOW()`. */
@@ -40,18 +51,17 @@ export class MysqlDialect implements Dialect {
     ];
   }
 
-  async read(connection: SqlConnection, keys: readonly string[]): Promise<SqlRead> {
+  async read(connection: SqlConnection, kind: Kind, keys: readonly string[]): Promise<SqlRead> {
     const rows = await connection.query(
       `SELECT c.now, c.standby, c.auto, c.ordered, c.epoch, t.k, t.value
        FROM (SELECT ${CLOCK} AS now, ${STATE}, ${this.#epoch} AS epoch) c
        LEFT JOIN ${this.#table} t ON t.k IN (${'?,'.repeat(keys.length - 1)}?) AND t.expires > c.now AND t.epoch = c.epoch`,
-      keys,
+      keys.map((key) => storedKey(kind, key)),
     );
     checkState(rows[0]);
     this.#known = epochOf(rows[0]);
     if (this.#known === undefined) await this.#beginEpoch(connection);
-    const found = rows.filter(({ k }) => k !== null).map(({ k, value }) => [String(k), value] as [string, Uint8Array]);
-    return { values: new Map(found), now: Number(rows[0]?.now) };
+    return { lookups: lookupsOf(kind, keys, rows), now: Number(rows[0]?.now) };
   }
 
   async write(connection: SqlConnection, write: SqlWrite): Promise<ReadonlySet<string>> {

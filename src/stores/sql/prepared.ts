@@ -44,21 +44,19 @@ export class PreparedConnection implements SqlConnection {
   }
 
   async query(sql: string, bindings: readonly unknown[] = []): Promise<readonly Row[]> {
-    this.#checkFiles();
-    if (this.#connection.inTransaction) throw new InTransaction('the connection has a transaction open');
-    // A statement that the site has not read to its end keeps the connection at an old state: better-sqlite3 then throws here.
-    this.#connection.exec('');
+    this.#begin();
     if (SCHEMA.test(sql)) return this.#define(sql);
     const statement = this.#prepare(sql);
     return SELECT.test(sql) ? statement.all(bindings) : this.#write(statement, bindings);
   }
 
   async kept(table: string): Promise<KeptRows> {
-    const [row] = await this.query(STATE);
+    this.#begin();
+    const state = this.#prepare(STATE).all([])[0]?.state;
     const tables = rowsKept.get(this.#connection) ?? new Map<string, KeptRows>();
     rowsKept.set(this.#connection, tables);
     const before = tables.get(table);
-    const kept = before?.state === row?.state && before !== undefined ? before : new KeptRows(row?.state);
+    const kept = before?.state === state && before !== undefined ? before : new KeptRows(state);
     tables.set(table, kept);
     return kept;
   }
@@ -85,7 +83,15 @@ export class PreparedConnection implements SqlConnection {
     }
   }
 
-  /** Not prepared, for the same reason: `exec` leaves nothing behind. */
+  /** Throws if a statement would not be one by itself, of the state that the file has now. */
+  #begin(): void {
+    this.#checkFiles();
+    if (this.#connection.inTransaction) throw new InTransaction('the connection has a transaction open');
+    // A statement that the site has not read to its end keeps the connection at an old state: better-sqlite3 then throws here.
+    this.#connection.exec('');
+  }
+
+  /** Not prepared: `exec` leaves no statement behind that is at an old state. */
   #define(sql: string): readonly Row[] {
     this.#connection.exec(sql);
     return [];
