@@ -71,6 +71,19 @@ describe.runIf(isDeep)('MySQL and MariaDB', () => {
     expect(await texts(newProcess(), ['a'])).toEqual(['new']);
   });
 
+  test('keys with quotes and backslashes are as good as others, whatever quotes mean to the server', async () => {
+    const { store } = open(connectWith("SET sql_mode = 'NO_BACKSLASH_ESCAPES'"));
+    const keys = ["a'b", 'a\\', "'OR'1'='1"];
+    expect(
+      await store.setMany(
+        'token',
+        keys.map((key) => item(key, key)),
+        CALL,
+      ),
+    ).toEqual([true, true, true]);
+    expect(await texts(store, [...keys, "'OR'1"])).toEqual([...keys, undefined]);
+  });
+
   test.each([
     ['autocommit', 'SET autocommit = 0'],
     ['SIMULTANEOUS_ASSIGNMENT', "SET sql_mode = 'SIMULTANEOUS_ASSIGNMENT'"],
