@@ -42,10 +42,22 @@ class KnexConnection implements SqlConnection {
     if (((this.#connection as PgConnection).getTransactionStatus?.() ?? 'I') !== 'I') throw inTransaction();
     // MySQL goes on with a statement whose connection is gone, and keeps waiting for its locks.
     const cancel = this.#knex.client.driverName.startsWith('mysql');
-    const result = await this.#knex.raw(sql, bindings).connection(this.#connection).timeout(this.#timeout, { cancel });
+    const statement = this.#knex.raw(sql, bindings).connection(this.#connection).timeout(this.#timeout, { cancel });
+    const result = await Promise.resolve(statement).catch((error) => {
+      throw withoutStatement(error);
+    });
     if (isUncommitted(result)) throw inTransaction();
     return rowsOf(result);
   }
+}
+
+/**
+ * Knex puts the statement in front of what the driver says, and MySQL's drivers keep it beside that, with all values: html of
+ * visitors would come into logs.
+ */
+function withoutStatement(error: Error & { readonly code?: unknown; readonly errno?: unknown }): Error {
+  const { name, code, errno, message } = error;
+  return Object.assign(new Error(message.split(' - ').at(-1)), { name, code, errno });
 }
 
 /** The site has given it back to the pool in this state: what is written would be committed by chance, and what is read may be old. */
