@@ -18,11 +18,11 @@ const CLOCK = 'UNIX_TIMESTAMP(SYSDATE(3)) * 1000';
 /** Lock wait timeout, deadlock, statement timeout (MariaDB, MySQL), interrupted. */
 const BUSY: readonly unknown[] = [1205, 1213, 1969, 3024, 1317];
 /**
- * Whether it is a replica, of MySQL or of Aurora; whether each statement is committed; and whether assignments are carried out from
- * left to right, as writes need it.
+ * Whether it is a replica, of MySQL or of Aurora; whether each statement is committed, of which MariaDB alone knows whether a transaction
+ * is open; and whether assignments are carried out from left to right, as writes need it.
  */
 const STATE =
-  "@@read_only OR @@innodb_read_only AS standby, @@autocommit AS auto, @@sql_mode NOT LIKE '%SIMULTANEOUS%' AS ordered";
+  "@@read_only OR @@innodb_read_only AS standby, @@autocommit /*M! AND NOT @@in_transaction */ AS auto, @@sql_mode NOT LIKE '%SIMULTANEOUS%' AS ordered";
 const LARGEST_RANDOM = 2 ** 47;
 /** The first write after the server was started again takes two. */
 const MAX_TRIES = 3;
@@ -193,7 +193,8 @@ function epochOf(row: Row | undefined): number | undefined {
 /** @throws Error where a write could be acknowledged that others do not see, or a read not see what was acknowledged */
 function checkState(row: Row | undefined): void {
   if (Number(row?.standby) !== 0) throw new Error('it is read-only: a replica may not have the last writes yet');
-  if (Number(row?.auto) !== 1) throw new Error('autocommit is off for its connections: switch it on for the store');
+  if (Number(row?.auto) !== 1)
+    throw new Error('autocommit is off on a connection of the pool, or it has a transaction open');
   if (Number(row?.ordered) !== 1)
     throw new Error('its sql_mode has SIMULTANEOUS_ASSIGNMENT: leave that out for the store');
 }
