@@ -30,8 +30,9 @@ const MAX_TRIES = 3;
 /**
  * MySQL and MariaDB. Their epoch is a random number in a second table, which is in memory only: it is gone whenever the server has
  * ended. It holds for the server whose `server_id` stands beside it: one that is promoted begins another, which is replicated, so that
- * the server of before begins another too. MySQL has no `RETURNING`, so each write leaves a random number in its rows, by which it
- * finds them again.
+ * the server of before begins another too. Rows are added only, with keys of their own: any other change would end the replication to a
+ * server that was started again, whose table is empty. MySQL has no `RETURNING`, so each write leaves a random number in its rows, by
+ * which it finds them again.
  */
 export class MysqlDialect implements Dialect {
   readonly schema: readonly string[];
@@ -44,10 +45,10 @@ export class MysqlDialect implements Dialect {
   constructor(name: string) {
     this.#table = quoted(name, '`');
     this.#epochs = quoted(`${name}_epoch`, '`');
-    this.#epoch = `(SELECT id FROM ${this.#epochs} WHERE server = @@server_id)`;
+    this.#epoch = `(SELECT IF(server = @@server_id, id, NULL) FROM ${this.#epochs} ORDER BY began DESC, id DESC LIMIT 1)`;
     this.schema = [
       `CREATE TABLE IF NOT EXISTS ${this.#table} (k VARBINARY(252) NOT NULL PRIMARY KEY, value MEDIUMBLOB NOT NULL, size INT NOT NULL, expires BIGINT NOT NULL, epoch BIGINT NOT NULL, nonce BIGINT NOT NULL, INDEX (expires, size, epoch)) ENGINE = InnoDB`,
-      `CREATE TABLE IF NOT EXISTS ${this.#epochs} (one TINYINT NOT NULL PRIMARY KEY, id BIGINT NOT NULL, server BIGINT NOT NULL) ENGINE = MEMORY`,
+      `CREATE TABLE IF NOT EXISTS ${this.#epochs} (id BIGINT NOT NULL PRIMARY KEY, began BIGINT NOT NULL, server BIGINT NOT NULL) ENGINE = MEMORY`,
     ];
   }
 
@@ -121,7 +122,7 @@ export class MysqlDialect implements Dialect {
     await connection.query(
       `INSERT INTO ${this.#table} (k, value, size, expires, epoch, nonce)
        SELECT d.item, d.content, length(d.content), ${CLOCK} + d.life, e.id, ?
-       FROM (${types}${' UNION ALL SELECT ?, ?, ?'.repeat(items.length)}) d JOIN ${this.#epochs} e
+       FROM (${types}${' UNION ALL SELECT ?, ?, ?'.repeat(items.length)}) d JOIN (SELECT ${this.#epoch} AS id) e
        WHERE e.id = ? AND ${CLOCK} < ?
        ON DUPLICATE KEY UPDATE nonce = IF(${CLOCK} < ?${mayReplace}, VALUES(nonce), ${own('nonce')}),
        ${['value', 'size', 'expires', 'epoch'].map(set).join(', ')}`,
@@ -157,19 +158,18 @@ export class MysqlDialect implements Dialect {
     return { epoch: epochOf(first), keys: new Set(hasAll ? items.map(({ key }) => key) : found) };
   }
 
-  /** Returns the epoch, which is begun if there is none. Of several processes that begin one, the first counts. */
+  /** Returns the epoch, which is begun if there is none. Of several that processes begin the last one counts. */
   async #beginEpoch(connection: SqlConnection): Promise<number> {
-    const select = `SELECT @@server_id AS server, ${this.#epoch} AS epoch`;
+    const select = `SELECT ${CLOCK} AS now, @@server_id AS server, (SELECT max(began) FROM ${this.#epochs}) AS last, ${this.#epoch} AS epoch`;
     const [before] = await connection.query(select);
-    if (epochOf(before) === undefined) {
-      // The number of the server is given, because a replica could put its own in the place of @@server_id.
-      await connection.query(
-        `INSERT INTO ${this.#epochs} (one, id, server) VALUES (1, ?, ?)
-         ON DUPLICATE KEY UPDATE id = IF(server = VALUES(server), id, VALUES(id)), server = VALUES(server)`,
-        [randomInt(LARGEST_RANDOM), Number(before?.server)],
-      );
-    }
-    const epoch = epochOf(before) ?? epochOf((await connection.query(select))[0]);
+    const known = epochOf(before);
+    if (known !== undefined) return known;
+    const began = Math.floor(Math.max(Number(before?.now), Number(before?.last) + 1));
+    // The number of the server is given, because a replica could put its own in the place of @@server_id.
+    const row = [randomInt(LARGEST_RANDOM), began, Number(before?.server)];
+    await connection.query(`INSERT INTO ${this.#epochs} (id, began, server) VALUES (?, ?, ?)`, row);
+    const [after] = await connection.query(select);
+    const epoch = epochOf(after);
     if (epoch === undefined) throw new Error('it does not keep its epoch');
     return epoch;
   }
