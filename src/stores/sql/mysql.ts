@@ -65,15 +65,18 @@ export class MysqlDialect implements Dialect {
     return { lookups: lookupsOf(kind, keys, rows), now: Number(rows[0]?.now) };
   }
 
-  async write(connection: SqlConnection, write: SqlWrite): Promise<ReadonlySet<string>> {
+  /** What may have been written is not written again: others may have replaced it since, and it would come back. */
+  async write(connection: SqlConnection, write: SqlWrite): Promise<ReadonlySet<string> | undefined> {
     const nonce = randomInt(LARGEST_RANDOM);
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       const epoch = this.#known ?? (await this.#beginEpoch(connection));
-      await this.#insert(connection, write, nonce, epoch);
+      const changed = await this.#insert(connection, write, nonce, epoch);
+      if (changed === undefined) return undefined;
       const written = await this.#written(connection, write, nonce);
+      if (written === undefined) return undefined;
       this.#known = written.epoch;
-      // Otherwise nothing was written. What may have been must not be written again: others may have replaced it since.
       if (written.epoch === epoch) return written.keys;
+      if (changed > 0) return undefined;
     }
     throw new Error('it begins one epoch after the other');
   }
@@ -102,24 +105,24 @@ export class MysqlDialect implements Dialect {
   isBusy(error: unknown): boolean {
     if (!(error instanceof Error)) return false;
     // Knex has asked the server to end the statement, which has answered: it waited for a lock, for nothing else takes so long.
-    if (error.name === 'KnexTimeoutError') return true;
+    if (isTimeout(error)) return true;
     return 'errno' in error && BUSY.includes(error.errno);
   }
 
-  /** Writes nothing in another epoch. */
+  /** Writes nothing in another epoch. Returns 0 if nothing was written, and undefined if that is not known. */
   async #insert(
     connection: SqlConnection,
     { items, isAdd, deadline }: SqlWrite,
     nonce: number,
     epoch: number,
-  ): Promise<void> {
+  ): Promise<number | undefined> {
     const own = (name: string) => `${this.#table}.${name}`;
     const mayReplace = isAdd ? ` AND (${own('expires')} <= ${CLOCK} OR ${own('epoch')} <> VALUES(epoch))` : '';
     // Assignments are carried out from left to right: all others depend on the first.
     const set = (name: string) => `${name} = IF(${own('nonce')} = VALUES(nonce), VALUES(${name}), ${own(name)})`;
     // The first part gives the columns their types: MariaDB takes the length of a long literal modulo 65,536.
     const types = `SELECT k AS item, value AS content, expires AS life FROM ${this.#table} WHERE FALSE`;
-    await connection.query(
+    const inserting = connection.query(
       `INSERT INTO ${this.#table} (k, value, size, expires, epoch, nonce)
        SELECT d.item, d.content, length(d.content), ${CLOCK} + d.life, e.id, ?
        FROM (${types}${' UNION ALL SELECT ?, ?, ?'.repeat(items.length)}) d JOIN (SELECT ${this.#epoch} AS id) e
@@ -138,19 +141,32 @@ export class MysqlDialect implements Dialect {
         deadline,
       ],
     );
+    return inserting.then(
+      ([result]) => Number(result?.affectedRows),
+      (error) => {
+        if (isTimeout(error)) return undefined;
+        throw error;
+      },
+    );
   }
 
-  /** Returns the epoch, and the keys of what a statement has written in it. */
+  /** Returns the epoch, and the keys of what a statement has written in it; undefined if others were in the way. */
   async #written(
     connection: SqlConnection,
     { items, isAdd, deadline }: SqlWrite,
     nonce: number,
-  ): Promise<{ readonly epoch: number | undefined; readonly keys: ReadonlySet<string> }> {
-    const [first, ...others] = await connection.query(
+  ): Promise<{ readonly epoch: number | undefined; readonly keys: ReadonlySet<string> } | undefined> {
+    const asking = connection.query(
       `SELECT c.now, c.standby, c.auto, c.ordered, c.epoch, t.k FROM (SELECT ${CLOCK} AS now, ${STATE}, ${this.#epoch} AS epoch) c
        LEFT JOIN ${this.#table} t ON t.k IN (${items.map(() => '?').join()}) AND t.nonce = ?`,
       [...items.map(({ key }) => bytesOf(key)), nonce],
     );
+    const rows = await asking.catch((error) => {
+      if (this.isBusy(error)) return undefined;
+      throw error;
+    });
+    if (rows === undefined) return undefined;
+    const [first, ...others] = rows;
     checkState(first);
     // Before the deadline all was written that is to replace what is there, even if others have written something else since.
     const hasAll = !isAdd && Number(first?.now) < deadline;
@@ -184,6 +200,11 @@ export class MysqlDialect implements Dialect {
 /** Clients put bytes into a statement as digits. A text they quote, which servers read differently with NO_BACKSLASH_ESCAPES. */
 function bytesOf(key: string): Buffer {
   return Buffer.from(key, 'latin1');
+}
+
+/** Whether Knex has given a statement up, which may have been carried out. */
+function isTimeout(error: unknown): boolean {
+  return error instanceof Error && error.name === 'KnexTimeoutError';
 }
 
 function epochOf(row: Row | undefined): number | undefined {
