@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Knex } from 'knex';
-import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { connect } from '../../src/stores/sql/connection.ts';
 import type { SqlConnection } from '../../src/stores/sql/dialect.ts';
 import { MysqlDialect } from '../../src/stores/sql/mysql.ts';
@@ -20,6 +20,14 @@ describe.runIf(isDeep)('MySQL and MariaDB', () => {
     await open(site).store.setMany('token', [item('a', 'old')], CALL);
   });
 
+  /** A connection that is given back when the test is over. */
+  async function acquired(): Promise<SqlConnection> {
+    const knex = checkKnex(site);
+    const connection = await knex.client.acquireConnection();
+    onTestFinished(async () => void (await knex.client.releaseConnection(connection)));
+    return connect(knex, connection, 5_000);
+  }
+
   /** Connections for which a statement is carried out first. */
   function connectWith(sql: string): Knex {
     return database().connect({
@@ -30,9 +38,7 @@ describe.runIf(isDeep)('MySQL and MariaDB', () => {
   type Done = (error: unknown, connection: unknown) => void;
 
   test('the first write of a process is sent once: what another one has written since is not replaced', async () => {
-    const knex = checkKnex(site);
-    const raw = await knex.client.acquireConnection();
-    const connection = connect(knex, raw, 5_000);
+    const connection = await acquired();
     const dialect = new MysqlDialect('cachesweeper');
     const other = open(database().connect()).store;
     let inserts = 0;
@@ -49,16 +55,13 @@ describe.runIf(isDeep)('MySQL and MariaDB', () => {
     const items = [{ key: 't:a', value: Buffer.from('first'), life: 60_000 }];
     const deadline = (await dialect.now(connection)) + 5_000;
     const written = await dialect.write(interrupted, { items, isAdd: false, deadline, patience: 5_000 });
-    await knex.client.releaseConnection(raw);
     expect([...(written ?? [])]).toEqual(['t:a']);
     expect(inserts).toBe(1);
     expect(await texts(other, ['a'])).toEqual(['second']);
   });
 
   test('a write in an epoch that ends at the same time is not acknowledged, and not sent again', async () => {
-    const knex = checkKnex(site);
-    const raw = await knex.client.acquireConnection();
-    const connection = connect(knex, raw, 5_000);
+    const connection = await acquired();
     const dialect = new MysqlDialect('cachesweeper');
     let inserts = 0;
     const interrupted: SqlConnection = {
@@ -76,7 +79,6 @@ describe.runIf(isDeep)('MySQL and MariaDB', () => {
     const items = [{ key: 't:a', value: Buffer.from('new'), life: 60_000 }];
     const deadline = (await dialect.now(connection)) + 5_000;
     expect(await dialect.write(interrupted, { items, isAdd: false, deadline, patience: 5_000 })).toBeUndefined();
-    await knex.client.releaseConnection(raw);
     expect(inserts).toBe(1);
     expect(await texts(open(site).store, ['a'])).toEqual([undefined]);
   });
