@@ -1,5 +1,4 @@
 import { Command, CommanderError } from 'commander';
-import { CacheSweeperError } from '../errors.ts';
 import { explain } from './commands/explain.ts';
 import { inspect } from './commands/inspect.ts';
 import { invalidate } from './commands/invalidate.ts';
@@ -7,7 +6,8 @@ import { lint } from './commands/lint.ts';
 import { plan } from './commands/plan.ts';
 import { stats } from './commands/stats.ts';
 import { ExitCode } from './exit-code.ts';
-import { type Io, stylist, widthOf, wrap } from './io.ts';
+import { type Io, widthOf } from './io.ts';
+import { reportError } from './report-error.ts';
 import { TEMPLATE_ENDINGS } from './template-files.ts';
 
 /**
@@ -26,17 +26,9 @@ export async function run(argv: readonly string[], io: Io): Promise<ExitCode> {
     return code;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.fine : ExitCode.failed;
-    report(error, io);
+    reportError(error, io);
     return ExitCode.failed;
   }
-}
-
-function report(error: unknown, { stderr, env }: Io): void {
-  const style = stylist(stderr, env);
-  const { message, stack } = error instanceof Error ? error : new Error(String(error));
-  const code = error instanceof CacheSweeperError ? `${error.code}: ` : '';
-  stderr.write(`${style('red', 'error')} ${wrap(code + message, widthOf(stderr), '')}\n`);
-  if (env.DEBUG && stack !== undefined) stderr.write(`${stack}\n`);
 }
 
 const CONFIG =
@@ -50,6 +42,7 @@ function newProgram(io: Io, ended: (code: ExitCode) => void): Command {
     .helpCommand(false)
     .addHelpText('after', '\nEnds with 0 if all is well, 1 if something was found, 2 if the command could not run.')
     .showSuggestionAfterError()
+    .showHelpAfterError('see nunjucks-cachesweeper --help')
     .exitOverride()
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),

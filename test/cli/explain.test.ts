@@ -108,7 +108,16 @@ describe('explain', () => {
 
   test('a page that is not there is an error', async () => {
     const { err, code } = await cli(['explain', 'nowhere.njk']);
-    expect(err).toBe('error template not found: nowhere.njk\n');
+    expect(err).toBe(
+      'error CACHESWEEPER_BAD_OPTION: the page: expected a template that the environment can load, got an error: template not found: nowhere.njk\n',
+    );
     expect(code).toBe(2);
+  });
+
+  test('a name is that of a template, although a file of the working directory has it as well', async () => {
+    const cwd = `${root}test/cli/folders/first`;
+    const { out, code } = await cli(['explain', 'page.njk', '-t', '../second'], { cwd });
+    expect(out).toContain('page.njk:3  {% cachesweeper ');
+    expect(code).toBe(1);
   });
 });
