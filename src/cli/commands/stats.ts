@@ -5,6 +5,7 @@ import { SafeStore } from '../../cache/shared/safe-store.ts';
 import { EVERYTHING } from '../../model/names.ts';
 import { ExitCode } from '../exit-code.ts';
 import { type Io, stylist } from '../io.ts';
+import { inMs } from '../milliseconds.ts';
 import { openStore, StoreErrors, type StoreOptions } from '../store/open-store.ts';
 import { serversIn } from '../store/servers-in.ts';
 import { table } from '../table.ts';
@@ -94,8 +95,4 @@ function print({ tokens, entries, error, latency, store, versions, namespace }: 
   stdout.write(
     `nunjucks-cachesweeper ${versions.package}, Node ${versions.node}; ${site}, key version ${versions.key}\n`,
   );
-}
-
-function inMs(milliseconds: number): string {
-  return `${milliseconds.toFixed(milliseconds < 10 ? 2 : 0)} ms`;
 }
