@@ -79,7 +79,7 @@ async function doubtOf(
   if (everything?.state === 'missing') {
     return (
       `no page has been cached in this store with ${namespace === '' ? 'no namespace' : `the namespace ${namespace}`} and key version ${version}: ` +
-      'if the site has others, nothing was invalidated there; say them with --namespace and --key-version'
+      'if the site has others, or its tokens on another server, nothing was invalidated there; say them with --namespace, --key-version and --store'
     );
   }
   if (ofType?.state !== 'missing') return undefined;
