@@ -34,6 +34,9 @@ export async function run(argv: readonly string[], io: Io): Promise<ExitCode> {
 const CONFIG =
   'module whose default export is the nunjucks Environment with the sweeper, or a function that returns it';
 
+const TYPE = 'Comment for all rows, Comment:7 for one, or a name as reports show it';
+const ID = 'id of the row, taken as it is';
+
 function newProgram(io: Io, ended: (code: ExitCode) => void): Command {
   const program = new Command('nunjucks-cachesweeper')
     .description('Looks at the fragments of a site: what is wrong in its templates, and what is in its store.')
@@ -71,14 +74,14 @@ function newProgram(io: Io, ended: (code: ExitCode) => void): Command {
     .action(async (page, options) => ended(await explain(page, options, io)));
   withStore(program.command('inspect'))
     .description('tell since when fragments of a model are served: the tokens of its names')
-    .argument('<type>', 'Comment, or with the id Comment:7')
-    .argument('[id]')
+    .argument('<type>', TYPE)
+    .argument('[id]', ID)
     .option('--tenant <tenant>', 'tenant of the row')
     .action(async (type, id, options) => ended(await inspect(type, id, options, io)));
   withStore(program.command('invalidate'))
     .description('make all fragments of a model anew, in all processes')
-    .argument('[type]', 'Comment, or with the id Comment:7')
-    .argument('[id]')
+    .argument('[type]', TYPE)
+    .argument('[id]', ID)
     .option('--all', 'all fragments and views of the site')
     .option('--tenant <tenant>', 'tenant of the row')
     .action(async (type, id, options) => ended(await invalidate(type, id, options, io)));
@@ -101,7 +104,10 @@ function withStore(command: Command): Command {
     .option('-n, --namespace <name>', 'option "namespace" of the site')
     .option('--key-version <number>', 'option "version" of the site')
     .option('--json', 'print JSON')
-    .addHelpText('after', '\nThe option "secret" of the site is taken from CACHESWEEPER_SECRET.');
+    .addHelpText(
+      'after',
+      '\nThe option "secret" of the site is taken from CACHESWEEPER_SECRET.\nA url with a password belongs into CACHESWEEPER_STORE.',
+    );
 }
 
 function helpWidth(output: Io['stdout']): number {

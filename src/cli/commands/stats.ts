@@ -4,7 +4,7 @@ import { KnownNames } from '../../cache/shared/known-names.ts';
 import { SafeStore } from '../../cache/shared/safe-store.ts';
 import { EVERYTHING } from '../../model/names.ts';
 import { ExitCode } from '../exit-code.ts';
-import { type Io, stylist } from '../io.ts';
+import { type Io, stylist, widthOf, wrap } from '../io.ts';
 import { inMs } from '../milliseconds.ts';
 import { openStore, StoreErrors, type StoreOptions } from '../store/open-store.ts';
 import { serversIn } from '../store/servers-in.ts';
@@ -81,7 +81,7 @@ function print({ tokens, entries, error, latency, store, versions, namespace }: 
   const style = stylist(stdout, env);
   const coloured = (text: string) => style(text === 'reachable' ? 'green' : 'red', text);
   stdout.write(`tokens ${coloured(tokens)}, entries ${coloured(entries)}\n`);
-  if (error !== undefined) stdout.write(`${error}\n`);
+  if (error !== undefined) stdout.write(`${wrap(error, widthOf(stdout), '')}\n`);
   if (latency !== undefined) {
     const { connecting, median, worst } = latency;
     stdout.write(
