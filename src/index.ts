@@ -12,7 +12,8 @@ export type { FragmentReport, RenderReport, UncachedReason } from './reporting/r
 export type { TagStats } from './reporting/stats.ts';
 export { storeFromEnvironment } from './stores/from-environment.ts';
 export type { Added, Kind, Lookup, Store, StoreCall, StoreItem, StoreOption } from './stores/store.ts';
-export { CacheSweeper, type CacheSweeperStats } from './sweeper.ts';
+export type { CacheSweeperStats } from './sweeper/stats.ts';
+export { CacheSweeper } from './sweeper.ts';
 export type { NunjucksEnvironment } from './template/nunjucks.ts';
 export type { WarmFailure, WarmResult } from './template/warm.ts';
 export type { WarmOptions, WarmPage, WarmPages, WarmProgress } from './template/warm-input.ts';

@@ -27,7 +27,9 @@ import { Engine } from './render/engine.ts';
 import { Loading } from './render/loading.ts';
 import type { RecentBump } from './reporting/cause.ts';
 import type { BumpedNames, UnfinishedReport } from './reporting/report.ts';
-import { Stats, type TagStats } from './reporting/stats.ts';
+import { Stats } from './reporting/stats.ts';
+import { keepParts } from './sweeper/parts.ts';
+import { type CacheSweeperStats, sumOf } from './sweeper/stats.ts';
 import { install, rendersOf } from './template/install.ts';
 import type { Environment, NunjucksEnvironment } from './template/nunjucks.ts';
 import { type WarmResult, warm } from './template/warm.ts';
@@ -42,75 +44,6 @@ import { Views } from './views/views.ts';
  * Limit of batches of entries being written at one time. Further ones are dropped; their fragments are rendered again.
  */
 const MAX_BACKGROUND_WRITES = 1_000;
-
-/** Returned by {@link CacheSweeper.stats}. */
-export interface CacheSweeperStats {
-  readonly memory: { readonly entries: number; readonly bytes: number };
-  /** Names whose tokens this process keeps; 0 with a store. */
-  readonly tokens: number;
-  /** Batches of entries not written because too many writes were under way. */
-  readonly writesDropped: number;
-  /** Names that were bumped, and acknowledged if there is a store. */
-  readonly bumped: number;
-  /** Names whose bump the store has not acknowledged yet. */
-  readonly bumpsWaiting: number;
-  /** Values from the store that could not be opened or parsed; they count as misses. */
-  readonly damaged: number;
-  /**
-   * Fragments and views that are being made now, pages and requests that wait for one of them, and how often one got what another had
-   * made.
-   */
-  readonly making: { readonly running: number; readonly waiting: number; readonly coalesced: number };
-  /** The store's own statistics, if it has any. */
-  readonly store: object | undefined;
-  readonly renders: number;
-  /** Counts by template and line, most time saved first. */
-  readonly tags: readonly TagStats[];
-  /** Tags used at least 100 times that took more time than they saved, worst first. The site is faster without them. */
-  readonly notWorthCaching: readonly TagStats[];
-}
-
-const identifiers = new WeakMap<object, Identifier>();
-
-/** Returns what a sweeper knows of models, for the hooks of ORMs; undefined for one of another copy of this package. */
-export function identifierOf(sweeper: CacheSweeper): Identifier | undefined {
-  return identifiers.get(sweeper);
-}
-
-const loadings = new WeakMap<object, Loading>();
-
-/** Returns what clients of HTTP APIs tell of what they load; undefined for a sweeper of another copy of this package. */
-export function loadingOf(sweeper: CacheSweeper): Loading | undefined {
-  return loadings.get(sweeper);
-}
-
-const listeners = new WeakMap<object, Listeners>();
-
-/** Returns what passes on a sweeper's reports, to listen beside the site; undefined for a sweeper of another copy of this package. */
-export function listenersOf(sweeper: object): Listeners | undefined {
-  return listeners.get(sweeper);
-}
-
-const engines = new WeakMap<object, Engine>();
-
-/** Returns what renders a sweeper's pages, for the panel; undefined for a sweeper of another copy of this package. */
-export function engineOf(sweeper: CacheSweeper): Engine | undefined {
-  return engines.get(sweeper);
-}
-
-const uncertain = new WeakMap<object, UncertainWrites>();
-
-/** Returns what bumps a sweeper's writes whose answers did not come; undefined for a sweeper of another copy of this package. */
-export function uncertainWritesOf(sweeper: CacheSweeper): UncertainWrites | undefined {
-  return uncertain.get(sweeper);
-}
-
-const outboxes = new WeakMap<object, Outbox>();
-
-/** Returns the outbox of a sweeper, for the hooks of ORMs; undefined without the option. */
-export function outboxOf(sweeper: CacheSweeper): Outbox | undefined {
-  return outboxes.get(sweeper);
-}
 
 /**
  * A fragment cache for Nunjucks: a tag that renders its body once, and methods that invalidate all fragments of a
@@ -144,10 +77,8 @@ export class CacheSweeper {
   constructor(options: CacheSweeperOptions = {}) {
     const settings = checkOptions(options);
     this.#listeners = new Listeners(settings);
-    listeners.set(this, this.#listeners);
     const onError = this.#listeners.failed;
     this.#identifier = new Identifier(settings.identify);
-    identifiers.set(this, this.#identifier);
     this.#memory = settings.memoryBytes > 0 ? new MemoryTier(settings.memoryBytes) : undefined;
     this.#listener = new BumpListener(settings.onBump, onError);
     this.#shared = settings.store && new Shared(settings.store, settings, onError, this.#listener.tell);
@@ -169,7 +100,6 @@ export class CacheSweeper {
           inNoRequest(() => deliver(withCauses({ names, conditional: new Map() }, this.#causes, 'outbox'))),
         report: onError,
       });
-    if (this.#outbox !== undefined) outboxes.set(this, this.#outbox);
     const outbox = this.#outbox?.isActive ? this.#outbox : undefined;
     this.#transactions = new Transactions({
       identifier: this.#identifier,
@@ -189,15 +119,17 @@ export class CacheSweeper {
       viewed: (view) => this.#stats.addView(view),
       failed: onError,
     });
-    engines.set(this, this.#engine);
-    loadings.set(this, new Loading(this.#engine, onError));
-    uncertain.set(
-      this,
-      new UncertainWrites(async (names) => {
+    keepParts(this, {
+      identifier: this.#identifier,
+      loading: new Loading(this.#engine, onError),
+      listeners: this.#listeners,
+      engine: this.#engine,
+      uncertain: new UncertainWrites(async (names) => {
         if (this.#engine.isClosed) return;
         await deliver(withCauses({ names, conditional: new Map() }, this.#causes, 'uncertain write')).catch(onError);
       }),
-    );
+      outbox: this.#outbox,
+    });
     this.#views = new Views(this, {
       engine: this.#engine,
       bump: (names) => {
@@ -205,6 +137,7 @@ export class CacheSweeper {
         return this.#changed({ names, conditional: new Map() }, 'expireView');
       },
       report: onError,
+      withCauses: (bumped, told) => this.#withCauses(bumped, told),
     });
   }
 
@@ -472,13 +405,12 @@ export class CacheSweeper {
     this.#renders++;
     this.#stats.add(report.fragments, report.waited);
     const told = () => this.#listeners.rendered(report);
+    this.#withCauses(bumped, told);
+  }
+
+  /** @param told called when it is known what bumped the names, as far as it can be */
+  #withCauses(bumped: BumpedNames, told: () => void): void {
     if (bumped.size === 0 || this.#causes === undefined) told();
     else this.#causes.complete(bumped, told);
   }
-}
-
-function sumOf(...all: readonly (Partial<CacheSweeperStats['making']> | undefined)[]): CacheSweeperStats['making'] {
-  const sum = (figure: keyof CacheSweeperStats['making']) =>
-    all.reduce((total, counts) => total + (counts?.[figure] ?? 0), 0);
-  return { running: sum('running'), waiting: sum('waiting'), coalesced: sum('coalesced') };
 }

@@ -1,6 +1,7 @@
 import { dependencyNames } from '../model/names.ts';
 import type { Loading } from '../render/loading.ts';
-import { type CacheSweeper, loadingOf, uncertainWritesOf } from '../sweeper.ts';
+import { ownPartsOf } from '../sweeper/parts.ts';
+import type { CacheSweeper } from '../sweeper.ts';
 import { badOption } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
 import { type AxiosLike, listenToAxios } from './clients/axios.ts';
@@ -9,7 +10,7 @@ import { type GotHooks, gotHooks } from './clients/got.ts';
 import { listenToSuperagent, type SuperagentRequest } from './clients/superagent.ts';
 import { hearingDispatch, type UndiciDispatch, type UndiciHandler, type UndiciOptions } from './clients/undici.ts';
 import { type Hears, parsedUrl, ReadExchange, WriteExchange } from './http-exchange.ts';
-import { checkOptions, type HttpModelsOptions, otherCopy } from './options.ts';
+import { checkOptions, type HttpModelsOptions } from './options.ts';
 import { ResourceNames } from './resource-names.ts';
 import { type HttpRequest, type HttpRule, HttpRules } from './rules.ts';
 import { Writer } from './writer.ts';
@@ -44,9 +45,7 @@ export class HttpModels {
     checkOptions(sweeper, options);
     const { strict = false, credentials = 'visitor', fetch: given } = options;
     this.#rules = new HttpRules(rules);
-    const loading = loadingOf(sweeper);
-    const uncertain = uncertainWritesOf(sweeper);
-    if (loading === undefined || uncertain === undefined) throw otherCopy('httpModels()');
+    const { loading, uncertain } = ownPartsOf('httpModels()', sweeper);
     this.#loading = loading;
     this.#credentials = credentials;
     this.#writer = new Writer(sweeper, uncertain, this.#rules, strict);

@@ -32,10 +32,3 @@ export function checkOptions(sweeper: CacheSweeper, options: HttpModelsOptions):
   if (fetch !== undefined && typeof fetch !== 'function')
     throw badOption(`${WHAT} fetch`, 'a function', describe(fetch));
 }
-
-/** What a client of another copy of this package must not be given. */
-export function otherCopy(what: string): Error {
-  return badOption(what, 'a CacheSweeper of the same copy of this package', 'one of another copy', {
-    todo: 'npm ls nunjucks-cachesweeper shows where the copies are',
-  });
-}

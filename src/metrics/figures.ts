@@ -1,5 +1,5 @@
 import type { TagStats } from '../reporting/stats.ts';
-import type { CacheSweeperStats } from '../sweeper.ts';
+import type { CacheSweeperStats } from '../sweeper/stats.ts';
 import { LimitedNames } from './limited-names.ts';
 import { connectionsOf, tooLargeOf } from './store-connections.ts';
 

@@ -1,4 +1,5 @@
-import { listenersOf } from '../sweeper.ts';
+import type { Listeners } from '../listeners.ts';
+import { partsOf } from '../sweeper/parts.ts';
 import { badOption } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
 
@@ -12,8 +13,8 @@ export function checkObject(where: string, options: unknown): void {
 }
 
 /** Returns what passes on the reports of a sweeper. */
-export function checkedListeners(where: string, sweeper: object): NonNullable<ReturnType<typeof listenersOf>> {
-  const listeners = typeof sweeper === 'object' && sweeper !== null ? listenersOf(sweeper) : undefined;
+export function checkedListeners(where: string, sweeper: object): Listeners {
+  const listeners = typeof sweeper === 'object' && sweeper !== null ? partsOf(sweeper)?.listeners : undefined;
   if (listeners !== undefined) return listeners;
   throw badOption(`${where} sweeper`, 'a CacheSweeper', describe(sweeper));
 }

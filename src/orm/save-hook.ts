@@ -7,8 +7,8 @@ import type { RowModel } from '../model/known-rows.ts';
 import { EVERYTHING } from '../model/names.ts';
 import { isUnknown, partialRow } from '../model/partial-row.ts';
 import type { OutboxWriter } from '../outbox/database.ts';
-import { type CacheSweeper, identifierOf, outboxOf, uncertainWritesOf } from '../sweeper.ts';
-import { badOption } from '../util/check-option.ts';
+import { ownPartsOf } from '../sweeper/parts.ts';
+import type { CacheSweeper } from '../sweeper.ts';
 import { isDatabaseAnswer, isUnsent } from './database-answer.ts';
 import { checkOptions, HOOK, type HookedModel, type SaveHookOptions } from './hook-options.ts';
 import { HookOutbox, type Saving } from './hook-outbox.ts';
@@ -83,17 +83,11 @@ export class SaveHook {
     this.#strict = options.strict ?? false;
     this.bulk = options.bulk ?? 'type';
     this.tenant = options.tenant;
-    const identifier = identifierOf(sweeper);
-    const uncertain = uncertainWritesOf(sweeper);
-    if (identifier === undefined || uncertain === undefined) {
-      throw badOption(HOOK, 'a CacheSweeper of the same copy of this package', 'one of another copy', {
-        todo: 'npm ls nunjucks-cachesweeper shows where the copies are',
-      });
-    }
+    const { identifier, uncertain, outbox } = ownPartsOf(HOOK, sweeper);
     this.#identifier = identifier;
     this.#uncertain = uncertain;
     this.#named = named;
-    this.outbox = new HookOutbox(outboxOf(sweeper));
+    this.outbox = new HookOutbox(outbox);
   }
 
   /**

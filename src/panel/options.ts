@@ -1,6 +1,7 @@
 import { CacheSweeperError } from '../errors.ts';
 import type { Engine } from '../render/engine.ts';
-import { type CacheSweeper, engineOf, loadingOf } from '../sweeper.ts';
+import { ownPartsOf } from '../sweeper/parts.ts';
+import type { CacheSweeper } from '../sweeper.ts';
 import { badOption, checkNames } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
 
@@ -39,12 +40,7 @@ export function checkPanel<R>(sweeper: CacheSweeper, options: PanelOptions<R>): 
   if (typeof path !== 'string' || !PATH.test(path))
     throw badOption(`${WHAT} path`, 'a path such as "/__cachesweeper", of letters, digits and -._~', describe(path));
   if (authorize === undefined && process.env.NODE_ENV === 'production') throw notInProduction();
-  const engine = engineOf(sweeper);
-  const loading = loadingOf(sweeper);
-  if (engine === undefined || loading === undefined)
-    throw badOption(WHAT, 'a CacheSweeper of the same copy of this package', 'one of another copy', {
-      todo: 'npm ls nunjucks-cachesweeper shows where the copies are',
-    });
+  const { engine, loading } = ownPartsOf(WHAT, sweeper);
   return { engine, authorize: authorize as PanelSettings['authorize'], path, report: (error) => loading.report(error) };
 }
 

@@ -1,6 +1,7 @@
 import type { RecentBump } from '../reporting/cause.ts';
 import type { TagStats } from '../reporting/stats.ts';
-import type { CacheSweeper, CacheSweeperStats } from '../sweeper.ts';
+import type { CacheSweeperStats } from '../sweeper/stats.ts';
+import type { CacheSweeper } from '../sweeper.ts';
 import { type Html, html } from './html.ts';
 import type { PageReport } from './inspection/page-report.ts';
 

@@ -5,6 +5,7 @@ import type { KnownObjects } from './known-objects.ts';
 import { isLazy } from './lazies.ts';
 import { hasOwnText, isObject } from './objects.ts';
 import { isPlaceholder } from './placeholder.ts';
+import type { RecordedPaths } from './recorded-paths.ts';
 import { Collector } from './sinks.ts';
 import { walkWhole } from './walk.ts';
 import type { Scope } from './world.ts';
@@ -36,8 +37,8 @@ interface TextRead {
 export class HandedValues {
   readonly #scope: Scope;
   readonly #met: (identity: Identity) => void;
+  readonly #paths: RecordedPaths;
   readonly #objects: KnownObjects;
-  readonly #cannotSee: (path: string, why: string) => void;
   /**
    * Text of each value that a function received, at the time of the call, or that may be printed. Compared at the end,
    * in case a function changed the value.
@@ -46,26 +47,19 @@ export class HandedValues {
   /** All objects that functions received. */
   #handedAll: Set<object> | undefined;
   #inHanded: { readonly of: number; readonly objects: ReadonlySet<object> } | undefined;
-  /**
-   * Objects already asked for their identity although they are not compared, and objects already searched for models.
-   */
-  #uncompared: Set<object> | undefined;
+  /** Objects already searched for models. */
   #searched: Set<object> | undefined;
   /** What models, and all objects below them, held before anything could change it. */
   #before: Map<object, readonly unknown[]> | undefined;
   /** Objects returned by functions, and those found in them. The next page may get the same objects. */
   #fromFunctions: Set<object> | undefined;
 
-  constructor(
-    scope: Scope,
-    met: (identity: Identity) => void,
-    objects: KnownObjects,
-    cannotSee: (path: string, why: string) => void,
-  ) {
+  /** @param met called with each model in a value that is compared whole */
+  constructor(scope: Scope, met: (identity: Identity) => void, paths: RecordedPaths) {
     this.#scope = scope;
     this.#met = met;
-    this.#objects = objects;
-    this.#cannotSee = cannotSee;
+    this.#paths = paths;
+    this.#objects = paths.objects;
   }
 
   /** A function, filter, test or another tag receives a value. */
@@ -108,7 +102,7 @@ export class HandedValues {
   /** Adds dependencies on the models that a text may read: of a list those of its elements, of an instance any in it. */
   #textRead(value: object, text: TextRead): void {
     const { place, isUsed, lists } = text;
-    if (place === 'given') this.meetUncompared(value);
+    if (place === 'given') this.#objects.meetUncompared(value);
     if (isPlaceholder(value) || typeof value === 'function' || lists.has(value)) return;
     if (Array.isArray(value)) {
       lists.add(value);
@@ -176,19 +170,9 @@ export class HandedValues {
     }
     if (isModel) return this.#search(value, 'given', budget);
     if (budget.left-- <= 0) return this.#tooMany(value);
-    this.meetUncompared(value);
+    this.#objects.meetUncompared(value);
     if (typeof value === 'function') return;
     for (const item of this.#objectsIn(contentsOf(value))) this.#hand(item, budget);
-  }
-
-  /** Adds a dependency on a model whose content is not compared, because only its token can tell that it changed. */
-  meetUncompared(object: object): void {
-    this.#uncompared ??= new Set();
-    if (this.#uncompared.has(object)) return;
-    this.#uncompared.add(object);
-    if (isPlaceholder(object)) return;
-    const identity = this.#scope.world.uncomparedIdentity(object);
-    if (identity !== undefined) this.#met(identity);
   }
 
   /** Adds dependencies on the models in a value that is read whole. */
@@ -202,7 +186,7 @@ export class HandedValues {
     const contents = contentsOf(value);
     if (at === 'below') this.#before?.set(value, contents);
     else this.#searched?.add(value);
-    if (at !== 'compared') this.meetUncompared(value);
+    if (at !== 'compared') this.#objects.meetUncompared(value);
     for (const item of this.#objectsIn(contents)) this.#search(item, at, budget);
   }
 
@@ -213,7 +197,7 @@ export class HandedValues {
   }
 
   #tooMany(value: object): void {
-    this.#cannotSee(this.#objects.pathOf(value), `a function is handed more than ${MAX_SCANNED} objects`);
+    this.#paths.cannotSee(this.#objects.pathOf(value), `a function is handed more than ${MAX_SCANNED} objects`);
   }
 
   /** Returns the text of a value that a function receives, and adds dependencies on the models in it. */

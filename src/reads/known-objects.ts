@@ -21,6 +21,8 @@ export class KnownObjects {
   readonly #scope: Scope;
   readonly #met: (identity: Identity) => void;
   readonly #known = new Map<object, Known>();
+  /** Objects already asked for their identity although they are not compared. */
+  #uncompared: Set<object> | undefined;
   #lastObject: object | undefined;
   #last: Known = PLACEHOLDER;
 
@@ -73,6 +75,16 @@ export class KnownObjects {
     if (identity === undefined) return false;
     this.#met(identity);
     return true;
+  }
+
+  /** Adds a dependency on a model whose content is not compared, because only its token can tell that it changed. */
+  meetUncompared(object: object): void {
+    this.#uncompared ??= new Set();
+    if (this.#uncompared.has(object)) return;
+    this.#uncompared.add(object);
+    if (isPlaceholder(object)) return;
+    const identity = this.#scope.world.uncomparedIdentity(object);
+    if (identity !== undefined) this.#met(identity);
   }
 
   pathOf(object: object): string {

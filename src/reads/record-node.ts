@@ -77,5 +77,15 @@ export class RecordNode implements ReadNode {
   }
 }
 
+/** Whether the content of what is at a step is compared, and not only whether it is there. */
+export function isCompared({ isBelow }: RecordNode): boolean {
+  return !isBelow;
+}
+
+/** Whether all of the data at a step is compared: it was handed on or printed, or a getter computes from it. */
+export function isWhole({ whole, children }: RecordNode): boolean {
+  return whole || children.some(({ isData }) => !isData);
+}
+
 /** Marks a step without a value so far. `undefined` will not do, because it is a value. */
 export const NOT_SEEN: unique symbol = Symbol('not seen');

@@ -12,7 +12,7 @@ import { checkViewOptions, type ViewOptions } from './options.ts';
 import { ownOfRequest, ownOfResponse } from './reads/pristine.ts';
 import { requestContext } from './request-context.ts';
 import { dependOn, serveView } from './serve-view.ts';
-import { ViewRun } from './view-run.ts';
+import { ViewPages } from './view-pages.ts';
 import { expireOnWrite, mayWrite, type Write, watchWrite } from './writes.ts';
 
 export type { FreshOptions } from './fresh.ts';
@@ -272,7 +272,7 @@ function watchRenderer(app: object | undefined): void {
   const copying = function (this: unknown, ...args: unknown[]): unknown {
     const watch = currentPart()?.watch;
     const rendering = () => render.apply(this, args);
-    return watch instanceof ViewRun ? watch.reads.whileCopying(rendering, args[1]) : rendering();
+    return watch instanceof ViewPages ? watch.reads.whileCopying(rendering, args[1]) : rendering();
   };
   watchedRenderers.add(copying);
   own.render = copying;

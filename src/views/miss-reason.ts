@@ -1,7 +1,7 @@
 import type { UncachedReason } from '../reporting/report.ts';
 import type { SkipReason } from './http/request-rules.ts';
 import type { ResponseReason } from './http/response-rules.ts';
-import type { ReadReason } from './reads/request-reads.ts';
+import type { ReadReason } from './reads/value-text.ts';
 
 /** Why a view was rendered and not stored. */
 export type MissReason =

@@ -4,6 +4,7 @@ import { currentPart, inPart, inVisit, requestStarted } from '../render/ambient.
 import type { Body } from '../render/body.ts';
 import { Early } from '../render/making/early.ts';
 import { Maker } from '../render/making/maker.ts';
+import type { MissCause, Missing } from '../reporting/cause.ts';
 import { askVisitor } from './holes/ask-visitor.ts';
 import { commonNames } from './holes/common-names.ts';
 import { textsByName } from './holes/page-holes.ts';
@@ -20,11 +21,12 @@ import type { StoredView } from './http/sound-view.ts';
 import { Visit } from './http/visit.ts';
 import type { MissReason } from './miss-reason.ts';
 import type { ViewSettings } from './options.ts';
-import type { ReadReason } from './reads/request-reads.ts';
 import { RequestValues } from './reads/request-values.ts';
+import type { ReadReason } from './reads/value-text.ts';
 import { askReplace } from './replace/ask-replace.ts';
 import type { Replacements } from './replace/replacements.ts';
-import { type KeptViews, type Shown, ViewMaking } from './view-makings.ts';
+import { type KeptViews, ViewMaking } from './view-making.ts';
+import type { Shown } from './view-makings.ts';
 import { ViewRun } from './view-run.ts';
 import { ViewSlot } from './view-slot.ts';
 
@@ -41,6 +43,8 @@ export interface ViewReport {
   readonly reason?: MissReason;
   /** The read that is the reason, such as `session` or `locals.t`. Only where the option `debug` is on, who read it. */
   readonly detail?: string;
+  /** Of a miss, with the sweeper's option `causes`: why there was no view to serve. `describeCause()` says it in words. */
+  readonly cause?: MissCause;
 }
 
 const viewChannel = channel('nunjucks-cachesweeper:view');
@@ -114,7 +118,7 @@ export async function serveView<T>(
     return await passOn(handler, visitor);
   }
   const run = found;
-  answerFor(exchange.response, run);
+  answerFor(exchange.response, run.audience);
   runs.set(incoming, run);
   record(exchange.response, settings.maxBytes, run);
   return await inPart(run.part, () => handler(run));
@@ -254,7 +258,7 @@ async function answer(
       else made = joined;
     }
     if (making !== undefined) {
-      const next = await views.makings.lease(slot, maker, leases++);
+      const next = await views.makings.lease(slot, making, leases++);
       if (next === 'make') break;
       if (next !== 'look') made = next;
     }
@@ -301,6 +305,7 @@ async function answer(
   own ??= await slot.open();
   maker.renews = slot.renews;
   const lookup = performance.now() - started;
+  const missing = views.engine.settings.causes && viewChannel.hasSubscribers ? slot.missing : undefined;
   const run: ViewRun = new ViewRun(
     exchange,
     settings,
@@ -308,7 +313,7 @@ async function answer(
     (reason, detail) => {
       const route = routeOf(exchange, settings);
       views.engine.viewed({ route, outcome: 'miss', reason, cost: run.cost, lookup });
-      report(exchange, settings, 'miss', reason, detail);
+      report(exchange, settings, 'miss', reason, { detail, missing });
     },
   );
   // What the handler reads is asked for all the same: caches on the way are told.
@@ -371,15 +376,17 @@ function note(exchange: Exchange, settings: ViewSettings, reason: Passed): void 
   report(exchange, settings, 'skip', reason);
 }
 
+/** @param more `missing`: why there was no view; a report that has to ask the store for what bumped it comes later */
 function report(
   { target }: Exchange,
-  { name }: ViewSettings,
+  { name, views }: ViewSettings,
   outcome: ViewReport['outcome'],
   reason: MissReason | undefined,
-  detail?: string,
+  { detail, missing }: { readonly detail?: string | undefined; readonly missing?: Missing | undefined } = {},
 ): void {
   if (!viewChannel.hasSubscribers) return;
   const why = { ...(reason === undefined ? {} : { reason }), ...(detail === undefined ? {} : { detail }) };
-  const told: ViewReport = { target, name, outcome, ...why };
-  viewChannel.publish(told);
+  const told = { target, name, outcome, ...why, ...(missing === undefined ? {} : { cause: missing.cause }) };
+  const bumped = missing === undefined || missing.bumped.length === 0 ? [] : [[told, missing.bumped] as const];
+  views.withCauses(new Map(bumped), () => viewChannel.publish(told satisfies ViewReport));
 }

@@ -1,4 +1,4 @@
-import type { KeyedEntry } from '../cache/entries.ts';
+import type { Entries } from '../cache/entries.ts';
 import { Leases } from '../cache/shared/leases.ts';
 import type { Token } from '../cache/token.ts';
 import type { Settings } from '../options.ts';
@@ -6,9 +6,7 @@ import { MAX_TRIES as MAX_LEASES } from '../render/making/fragment-leases.ts';
 import type { Maker } from '../render/making/maker.ts';
 import type { Making } from '../render/making/making.ts';
 import { Makings } from '../render/making/makings.ts';
-
-/** The entries of a view: of what was read for its address, and its own, by memory key. */
-export type KeptViews = ReadonlyMap<string, readonly KeyedEntry[]>;
+import { type KeptViews, ViewMaking } from './view-making.ts';
 
 /** A view that a request needs. */
 interface Wanted<View> {
@@ -19,8 +17,6 @@ interface Wanted<View> {
   /** Whether these are the tokens that the request finds. */
   hasTokens(tokens: ReadonlyMap<string, Token>): Promise<boolean>;
   leaseKey(): Promise<string>;
-  /** Leases that the request holds. */
-  readonly held: Set<string>;
 }
 
 /** What others give to a request: the views that another has kept, or what may be sent meanwhile. */
@@ -33,13 +29,12 @@ const MAX_TRIES = 2;
 export class ViewMakings {
   readonly #makings: Makings<KeptViews>;
   readonly #isInTransaction: () => boolean;
-
-  readonly #leases: Leases | undefined;
+  readonly #entries: Pick<Entries, 'leases' | 'release'>;
   readonly #wait: number;
 
-  constructor(settings: Settings, leases: Leases | undefined, isInTransaction: () => boolean) {
-    this.#makings = new Makings(settings, leases !== undefined);
-    this.#leases = leases;
+  constructor(settings: Settings, entries: Pick<Entries, 'leases' | 'release'>, isInTransaction: () => boolean) {
+    this.#makings = new Makings(settings, entries.leases !== undefined);
+    this.#entries = entries;
     this.#wait = settings.wait;
     this.#isInTransaction = isInTransaction;
   }
@@ -87,16 +82,16 @@ export class ViewMakings {
    */
   async lease<View>(
     slot: Wanted<View>,
-    maker: Maker,
+    { held, maker }: ViewMaking,
     tries: number,
   ): Promise<'make' | 'look' | { readonly meanwhile: View }> {
-    const leases = this.#leases;
+    const { leases } = this.#entries;
     if (leases === undefined || tries >= MAX_LEASES || this.#isInTransaction()) return 'make';
     if (this.#makings.isRefused(slot.what())) return 'make';
     const first = await slot.leaseKey();
     const key = Leases.again(first, leases.triesOf(first, tries));
     const taken = await leases.take(key);
-    if (taken !== 'lost') slot.held.add(key);
+    if (taken !== 'lost') held.add(key);
     const meanwhile = taken === 'lost' ? await slot.findMeanwhile() : undefined;
     if (meanwhile !== undefined) {
       void leases.watch(key);
@@ -113,64 +108,6 @@ export class ViewMakings {
   #begin(slot: Wanted<unknown>, maker: Maker): ViewMaking {
     const takesPart = this.#makings.isOn && !this.#isInTransaction();
     const making = takesPart ? this.#makings.begin(slot.what(), maker) : undefined;
-    return new ViewMaking(this.#makings, maker, making);
-  }
-}
-
-/** How long who waits for a view that was written waits for the client that reads it, in milliseconds. */
-const READING_TIME = 100;
-
-/** One request that makes a view. */
-export class ViewMaking {
-  readonly #makings: Makings<KeptViews>;
-  readonly #maker: Maker;
-  readonly #making: Making<KeptViews> | undefined;
-  #reading: NodeJS.Timeout | undefined;
-
-  constructor(makings: Makings<KeptViews>, maker: Maker, making: Making<KeptViews> | undefined) {
-    this.#makings = makings;
-    this.#maker = maker;
-    this.#making = making;
-  }
-
-  /**
-   * All of the answer was written. When it has been sent depends on its client, for whom others wait shortly.
-   *
-   * @param late called when that takes longer
-   */
-  written(late: () => void): void {
-    this.#reading ??= setTimeout(late, READING_TIME).unref();
-  }
-
-  /** Its client has it, or is gone. */
-  sent(): void {
-    clearTimeout(this.#reading);
-  }
-
-  /** This answer cannot be kept, or not soon. Another may be. */
-  failed(): void {
-    this.#end();
-  }
-
-  /** Nobody is to wait for it, nor for the next one. */
-  release(): void {
-    if (this.#isOpen) this.#makings.refuse(this.#making as Making<KeptViews>);
-    this.#end();
-  }
-
-  kept(views: KeptViews): void {
-    if (this.#isOpen) this.#makings.done(this.#making as Making<KeptViews>, views);
-    this.#end();
-  }
-
-  #end(): void {
-    this.sent();
-    this.#maker.end();
-  }
-
-  /** Whether others wait for this one. It may have taken too long. */
-  get #isOpen(): boolean {
-    const making = this.#making;
-    return making !== undefined && making.result === undefined && making.maker === this.#maker;
+    return new ViewMaking(this.#makings, maker, making, this.#entries);
   }
 }

@@ -1,10 +1,12 @@
 import type { Identity } from '../model/identity.ts';
-import { currentLoaded, currentPart, type PageWatch, type Part } from '../render/ambient.ts';
+import { currentLoaded, currentPart, type Part } from '../render/ambient.ts';
 import type { Body } from '../render/body.ts';
 import { type End, endAfter } from '../render/lifetime.ts';
 import { Loaded } from '../render/loaded.ts';
 import type { Maker } from '../render/making/maker.ts';
+import { AnswerAudience } from './answer-audience.ts';
 import { AnswerHead } from './answer-head.ts';
+import { HandlerAnswer, type IsSame } from './handler-answer.ts';
 import { PageHoles } from './holes/page-holes.ts';
 import { VisitorVariables } from './holes/visitor-variables.ts';
 import type { Address } from './http/address.ts';
@@ -12,49 +14,38 @@ import { tagCodings, type Validators, validatorMet } from './http/conditional.ts
 import { varyByOrigin } from './http/cors.ts';
 import type { Exchange, Headers } from './http/exchange.ts';
 import { text } from './http/header-text.ts';
-import { repeatsHost } from './http/hosts.ts';
-import type { Asked } from './http/last-word.ts';
 import { lifetimeOf } from './http/lifetime.ts';
 import type { Head, ResponseEvents, Sent } from './http/recorder.ts';
-import { bringsSecret, isCoded, repeatsSecret } from './http/reflection.ts';
-import { storedView } from './http/reply.ts';
+import { bringsSecret, isCoded } from './http/reflection.ts';
 import { type ResponseReason, responseReason, varyNames } from './http/response-rules.ts';
 import { surrogateValue } from './http/surrogate.ts';
 import { Visit } from './http/visit.ts';
-import { type KeptAnswer, WHOLE_ANSWER } from './kept-answer.ts';
+import { WHOLE_ANSWER } from './kept-answer.ts';
 import { missDetail } from './miss-detail.ts';
 import type { MissReason } from './miss-reason.ts';
 import type { ViewSettings } from './options.ts';
 import { headerRead, type ReadName } from './reads/read-names.ts';
 import { describeRead } from './reads/read-report.ts';
 import { RequestReads } from './reads/request-reads.ts';
-import type { RequestValues, ValueText } from './reads/request-values.ts';
+import type { RequestValues } from './reads/request-values.ts';
 import { RequestWindow } from './reads/request-window.ts';
+import type { ValueText } from './reads/value-text.ts';
 import { ReplacedView } from './replace/replaced-view.ts';
 import { Replacements } from './replace/replacements.ts';
-import { VariablesOutside } from './variables-outside.ts';
 import { ViewBody } from './view-body.ts';
-import type { ViewMaking } from './view-makings.ts';
+import type { ViewMaking } from './view-making.ts';
+import { ViewPages } from './view-pages.ts';
 import type { ViewSlot } from './view-slot.ts';
 
 /** Reasons to refuse a view that concern one visitor: proxies must not store such an answer either. */
 const PERSONAL: ReadonlySet<MissReason> = new Set<MissReason>(['skip option', 'csrf token']);
 
-/**
- * Reasons that tell of one answer, and not of the view: the next request may make one that can be kept. Others come
- * again, and with each of them those who wait would have waited in vain.
- */
-const FAILURES: ReadonlySet<MissReason> = new Set<MissReason>(['error', 'error page', 'aborted', 'incomplete']);
-/** Statuses from here on tell of a failure; a redirect or what is not found is an answer like others. */
-const SERVER_ERROR = 500;
-
 /** Watches a handler make a view: collects what it sends and the dependencies of that. */
-export class ViewRun implements ResponseEvents, PageWatch, Asked {
+export class ViewRun implements ResponseEvents {
   /** Whatever is rendered in this part belongs to the view. */
   readonly part: Part;
-  /** The visitor's variables, where pages are kept with holes for them. */
-  readonly visitor: VisitorVariables | undefined;
-  visit: Readonly<Record<string, unknown>> | undefined;
+  readonly pages: ViewPages;
+  readonly audience: AnswerAudience;
   /** What the handler reads of the request. */
   readonly reads: RequestReads;
   readonly #exchange: Exchange;
@@ -62,9 +53,7 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
   readonly #slot: ViewSlot;
   readonly #body: ViewBody;
   readonly #visit: Visit;
-  readonly #kept: KeptAnswer;
-  /** Headers before the handler ran. */
-  readonly #before: Headers;
+  readonly #answer: HandlerAnswer;
   /** What the client says about the answer that it has, whatever the handler sees of it. */
   readonly #validators: Validators;
   readonly #started = performance.now();
@@ -77,8 +66,6 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
   /** When the handler answered, in milliseconds since 1970. Its lifetimes count from then. */
   #answered: number;
   readonly #done: (reason: MissReason | undefined, detail: string | undefined) => void;
-  /** Calls of {@link depend} whose tokens are not yet read. */
-  readonly #asking = new Set<Promise<void>>();
   readonly #values: RequestValues;
   readonly #window: RequestWindow;
   /** Set while others may wait for the view. */
@@ -86,17 +73,8 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
   #refused: MissReason | undefined;
   #why: string | undefined;
   #hasFailed = false;
-  readonly #head: AnswerHead;
-  readonly #outside = new VariablesOutside();
-  /** Whether a body is still what the framework was given, if it sends it later. */
-  #isSame: ((body: Buffer | undefined) => boolean) | undefined;
   /** Result of the option `skip`, asked again when the head is sent. */
   #skip: boolean | Promise<boolean> = false;
-  /** Whether the body was searched for secrets when the head was sent. */
-  #isSearched = false;
-  #mayBeShared = true;
-  /** Cache-Control as all others left it, before a personal answer was made private. */
-  #lastControl: Headers[string] | undefined;
 
   /**
    * Begins to record what the handler reads.
@@ -126,15 +104,15 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
     this.#settings = settings;
     this.#slot = parts.slot;
     this.#done = done;
-    this.#body = new ViewBody();
+    this.#body = new ViewBody(parts.slot);
     this.#body.include(parts.own);
     const around = currentLoaded();
     around?.addTo(this.#body);
-    this.#before = exchange.headers();
+    const before = exchange.headers();
     this.#values = parts.values;
     const { replaced, visitor } = parts;
     const holes = visitor && new PageHoles();
-    this.visitor =
+    const variables =
       visitor &&
       new VisitorVariables(visitor, parts.common, {
         read: (name) => this.reads.read(name),
@@ -144,21 +122,24 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
         lost: (name) => this.#refuseWhy('hole lost', name === '' ? name : `${name} is not what holes gives`),
       });
     const isWhole = replaced === undefined && visitor === undefined;
-    this.#kept = isWhole
-      ? WHOLE_ANSWER
-      : new ReplacedView(exchange, replaced ?? Replacements.NONE, this.#before, holes);
+    const kept = isWhole ? WHOLE_ANSWER : new ReplacedView(exchange, replaced ?? Replacements.NONE, before, holes);
     // It has no body. What it reads tells whether its head may be kept by proxies.
     if (exchange.incoming.method === 'HEAD') this.#refused = 'head request';
     if (/no-store/i.test(exchange.incoming.headers['cache-control'] ?? '')) this.#refused = 'request no-store';
     this.#visit = new Visit(exchange, settings.isSession);
-    const { 'if-none-match': noneMatch, 'if-modified-since': since } = exchange.incoming.headers;
-    this.#validators = { 'if-none-match': noneMatch, 'if-modified-since': since };
+    const { 'if-none-match': noneMatch, 'if-modified-since': modifiedSince } = exchange.incoming.headers;
+    this.#validators = { 'if-none-match': noneMatch, 'if-modified-since': modifiedSince };
     const tell = settings.debug ? describeRead : undefined;
     this.reads = new RequestReads(parts.values, settings.counts, tell, () => this.#dependOnMet());
-    this.#head = new AnswerHead(exchange.response, this.reads);
-    this.#window = new RequestWindow(exchange, { address: parts.address, set: this.#before }, this.reads);
+    this.#answer = new HandlerAnswer(exchange, before, new AnswerHead(exchange.response, this.reads), kept);
+    this.#window = new RequestWindow(exchange, { address: parts.address, set: before }, this.reads);
+    const given = { window: this.#window, values: parts.values, visitor: variables };
+    this.pages = new ViewPages(given, () => this.refuse('changed outside'));
+    const made = { reads: this.reads, body: this.#body, isOpen: kept.isOpen };
+    this.audience = new AnswerAudience(exchange, this.#visit, made);
     const loaded = new Loaded(around);
-    this.part = { body: this.#body, since: parts.since, mayMissPrivate: true, maker: parts.maker, loaded, watch: this };
+    const { since, maker } = parts;
+    this.part = { body: this.#body, since, mayMissPrivate: true, maker, loaded, watch: this.pages };
     const now = settings.views.engine.settings.now();
     this.#began = now;
     this.#answered = now;
@@ -172,14 +153,14 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
   /** Notes that a view begins inside, which may ask for its own visitor's variables. Its rules are not asked on a hit. */
   nest(visit: Readonly<Record<string, unknown>> | undefined): void {
     this.refuse('nested view');
-    this.visit = { ...this.visit, ...visit };
+    this.pages.nest(visit);
   }
 
   /** Keeps the view from being stored. */
   refuse(reason: MissReason): void {
     if (PERSONAL.has(reason)) this.#visit.mark();
     this.#refused ??= reason;
-    this.#unmade(reason);
+    this.making?.refused(reason, this.#exchange.response.statusCode);
   }
 
   /** @param why says more about the reason, in reports */
@@ -198,28 +179,9 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
     this.#visit.mark();
   }
 
-  isPersonal(): boolean {
-    this.#lastControl = this.#exchange.response.getHeader('cache-control');
-    // What was read as a whole may hold a visitor's own.
-    if (this.#kept.isOpen) return true;
-    if (this.#body.isPersonal || this.reads.reason !== undefined) return true;
-    return this.reads.silently(() => this.#visit.isPersonal());
-  }
-
-  mayBeShared(): boolean {
-    return this.#mayBeShared;
-  }
-
-  isOutage(): boolean {
-    return this.#body.hasOutageHit;
-  }
-
   /** Adds models to the dependencies. Resolves when their tokens are known. */
-  async depend(models: readonly Identity[]): Promise<void> {
-    const asking = this.#slot.depend(models).then((body) => this.#body.include(body));
-    this.#asking.add(asking);
-    await asking;
-    this.#asking.delete(asking);
+  depend(models: readonly Identity[]): Promise<void> {
+    return this.#body.depend(models);
   }
 
   /** Adds models that were met in what the handler read. */
@@ -229,35 +191,9 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
     if (models.length > 0) this.depend(models).catch(() => {});
   }
 
-  isReplaced(value: unknown): boolean {
-    return this.#values.isReplaced(value) || this.visitor?.has(value) === true;
-  }
-
-  pageBegins(variables: object): void {
-    this.#outside.pageBegins();
-    this.reads.pageBegins(variables);
-  }
-
-  lookedUp(name: string): void {
-    if (this.#outside.has(name)) this.refuse('changed outside');
-    if (this.visitor?.lookedUp(name)) return;
-    this.#window.lookedUp(name);
-  }
-
-  lookedUpAll(): void {
-    if (this.#outside.areThere) this.refuse('changed outside');
-    this.visitor?.lookedUpAll();
-    this.#window.lookedUpAll();
-  }
-
-  /** Others have given variables to the page, which is rendered from now on. A page that uses one is not stored. */
-  givenOutside(names: ReadonlySet<string>): void {
-    this.#outside.given(names);
-  }
-
   /** Tells which Cache-Control the framework sends where nobody says anything. It forbids no storing. */
   sendsByDefault(cacheControl: string | undefined): void {
-    this.#head.sendsByDefault(cacheControl);
+    this.#answer.head.sendsByDefault(cacheControl);
   }
 
   /** Milliseconds since the handler began. */
@@ -277,7 +213,7 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
   /** The handler has handed over its answer. What runs from now on sees the request as it came. */
   ending(): void {
     this.#window.close();
-    this.making?.written(() => this.#release('failed'));
+    this.making?.written();
   }
 
   head(head: Head): boolean {
@@ -288,30 +224,32 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
         return this.#isNotModified(head);
       });
     } catch (error) {
-      this.#mayBeShared = false;
+      this.audience.keepFromShared();
       this.#fail(error);
       return false;
     }
   }
 
-  #prepareHead({ status, headers, body }: Head): void {
+  #prepareHead(made: Head): void {
+    const { status, headers, body } = made;
+    const { head, kept } = this.#answer;
     this.#answered = this.#settings.views.engine.settings.now();
     const { response, incoming } = this.#exchange;
     const { cacheControl, surrogate, maxBytes, debug } = this.#settings;
     varyByOrigin(response, incoming.headers.origin);
-    if (!this.#head.varyByReads(body !== undefined)) this.#mayBeShared = false;
-    const reason = this.#reason(status, headers) ?? this.#bodyReason(status, headers, body);
+    if (!head.varyByReads(body !== undefined)) this.audience.keepFromShared();
+    const reason = this.#reason(status, headers) ?? this.#reasonAtHead(made);
     if (reason !== undefined) this.refuse(reason);
     // Others would get nothing before the last piece of it.
-    if (body === undefined) this.#release('free');
+    if (body === undefined) this.making?.release();
     const why = reason === undefined ? undefined : `${reason}${this.#detail(reason)}`;
     const isKept = body !== undefined && body.length <= maxBytes;
     this.told = { isStored: why === undefined && isKept, reason: why };
     response.setHeader('X-Cache', debug && why !== undefined ? `miss (${why})` : 'miss');
     if (reason !== undefined) return;
-    this.#head.addControl(headers['cache-control'], cacheControl);
+    head.addControl(headers['cache-control'], cacheControl);
     response.setHeader('Accept-Ranges', 'none');
-    this.#kept.tag(response, { headers, body });
+    kept.tag(response, { headers, body });
     if (surrogate !== undefined) response.setHeader(surrogate.header, this.#surrogate(surrogate, body !== undefined));
     tagCodings(response);
   }
@@ -319,7 +257,7 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
   /** Whether the client has exactly what is about to be sent, stored or not; if so, sets the tag that it knows. */
   #isNotModified({ status, body }: Head): boolean {
     if (status !== 200 || body === undefined || this.#body.hasOutageHit) return false;
-    if (this.#kept.isOpen && this.#validators['if-none-match']?.trim() === '*') return false;
+    if (this.#answer.kept.isOpen && this.#validators['if-none-match']?.trim() === '*') return false;
     const { response } = this.#exchange;
     const etag = text(response.getHeader('etag') as Headers[string]);
     const met = validatorMet(this.#validators, etag, text(response.getHeader('last-modified')) || undefined);
@@ -351,7 +289,7 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
 
   /** Call this where an answer is given, in the asynchronous context of the code that gives it. */
   answering(): void {
-    if (this.#isSame === undefined && currentPart() !== this.part) this.refuse('lost context');
+    if (!this.#answer.isHandedOver && currentPart() !== this.part) this.refuse('lost context');
   }
 
   /**
@@ -362,11 +300,9 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
    * piece
    * @param given returns the body of that answer, if it is in one piece
    */
-  handOver(isSame: (body: Buffer | undefined) => boolean, given: () => Buffer | undefined = () => undefined): void {
+  handOver(isSame: IsSame, given: () => Buffer | undefined = () => undefined): void {
     const headers = this.reads.silently(() => this.#exchange.headers());
-    this.#head.handOver(headers);
-    this.#kept.handOver(headers, given());
-    this.#isSame = isSame;
+    this.#answer.handOver(headers, given(), isSame);
   }
 
   sent(sent: Sent): void {
@@ -384,48 +320,34 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
     if (!views.engine.entries.inBackground(keep)) this.#conclude('too large');
   }
 
-  /** Lets others make the view, who wait for this one. */
-  #unmade(reason: MissReason): void {
-    const isError = reason === 'status' && this.#exchange.response.statusCode >= SERVER_ERROR;
-    this.#release(isError || FAILURES.has(reason) ? 'failed' : 'free');
-  }
-
-  /** Lets all go on who wait for it, here and in other processes. */
-  #release(said: 'failed' | 'free'): void {
-    if (said === 'failed') this.making?.failed();
-    else this.making?.release();
-    this.#settings.views.engine.entries.release(this.#slot.held, said);
-  }
-
   #conclude(reason: MissReason | undefined, detail?: string): void {
     if (reason === undefined) this.making?.kept(this.#slot.kept);
-    else this.#unmade(reason);
+    else this.making?.refused(reason, this.#exchange.response.statusCode);
     this.#done(reason, detail);
   }
 
   /** Runs synchronously unless there is something to wait for, so that the next request finds the view. */
   async #keep({ status, sentHeaders, fault, ...sent }: Sent): Promise<MissReason | undefined> {
-    const { headers, body } = this.#kept.given(sent.headers, sent.body);
+    const { head, kept } = this.#answer;
+    const { headers, body } = kept.given(sent.headers, sent.body);
     this.#dependOnMet();
-    if (this.#asking.size > 0) await Promise.all(this.#asking);
+    const { asked } = this.#body;
+    if (asked !== undefined) await asked;
     if (this.#skip instanceof Promise ? await this.#skip : this.#skip) return 'skip option';
     // Headers that others set later, until the head was sent, count as well.
-    const shown = this.#kept.sent(sentHeaders);
-    const last = { ...shown, 'cache-control': this.#lastControl ?? '' };
+    const shown = kept.sent(sentHeaders);
+    const last = this.audience.asOthersLeft(shown);
     const reason = this.#refused ?? fault ?? this.#reason(status, headers) ?? this.#responseReason(status, last);
     if (reason !== undefined) return reason;
     if (body === undefined) return 'too large';
-    const { surrogate, views } = this.#settings;
+    const { surrogate, views, ignoreHost } = this.#settings;
     // Now all dependencies are known, and all reads.
-    const named = surrogate && { [surrogate.header.toLowerCase()]: this.#surrogate(surrogate, true) };
-    const all = { ...this.#head.stored(headers), ...named };
-    const view = this.#kept.open(storedView({ status, headers: all, body }, this.#before, views.engine.settings.now()));
+    const named = surrogate ? { [surrogate.header.toLowerCase()]: this.#surrogate(surrogate, true) } : {};
+    const created = views.engine.settings.now();
+    const more = { headers: named, shown, created, ignoresHost: ignoreHost };
+    const view = this.#answer.toStore({ status, headers, body }, more);
     if (typeof view === 'string') return view;
-    const searched = this.#isSearched ? undefined : view.body;
-    const parts = [{ headers: this.#kept.ruled(headers), body: searched }, { headers: shown }];
-    if (repeatsSecret(this.#exchange, parts)) return 'csrf token';
-    if (this.#settings.ignoreHost && repeatsHost(this.#exchange, headers, body)) return 'repeats host';
-    const lifetime = lifetimeOf(this.#head.said(headers), this.#answered);
+    const lifetime = lifetimeOf(head.said(headers), this.#answered);
     const { dependencies } = this.#body;
     dependencies.endAt(this.#end.expires, this.#end.staleUntil);
     // RFC 9111 lets a shared cache serve nothing stale that says how long it is fresh, unless the server allows it.
@@ -438,56 +360,42 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
       cost: this.cost,
       // A client may take long to receive it.
       duration: this.#answered - this.#began,
+      held: this.making?.held ?? new Set(),
     });
   }
 
   /** Returns why the view must not be stored, as far as is known by now. */
   #reason(status: number, headers: Headers): MissReason | undefined {
     const { reason } = this.reads;
-    if (this.#outside.mayBeUsed) this.refuse('changed outside');
+    if (this.pages.mayUseOutside) this.refuse('changed outside');
     const known = reason ?? this.#refused ?? this.#responseReason(status, headers) ?? this.#body.uncached;
     if (known !== undefined) return known;
     if (this.#hasFailed) return 'error page';
-    return this.#kept.wasLoggedIn ? this.#visit.sessionChanged() : this.#visit.foundOut();
+    return this.#answer.kept.wasLoggedIn ? this.#visit.sessionChanged() : this.#visit.foundOut();
   }
 
-  /** Checks the body. An outer compression may change it; any other outer change may be for this visitor alone. */
-  #bodyReason(status: number, headers: Headers, body: Buffer | undefined): MissReason | undefined {
+  /** Checks what is known as the head is sent, and not before. */
+  #reasonAtHead({ status, headers, body }: Head): MissReason | undefined {
     const { engine } = this.#settings.views;
     // Check here, because the sending code is still in its transaction.
-    if (this.#names.some((name) => engine.isUncommitted(name))) return 'unknown token';
-    if (!isCoded(headers) && this.#isSame?.(body) === false) return 'changed outside';
-    const given = this.#kept.given(headers, body);
-    let searched = given.body;
-    if (this.#kept.isOpen && searched !== undefined) {
-      const made = { status, headers: this.#head.stored(given.headers), body: searched };
-      const view = this.#kept.open(storedView(made, this.#before, 0));
-      if (typeof view === 'string') return view;
-      searched = view.body;
-    }
-    this.#isSearched = searched !== undefined;
-    if (repeatsSecret(this.#exchange, [{ headers: this.#kept.ruled(given.headers), body: searched }]))
-      return 'csrf token';
+    if (this.#body.names.some((name) => engine.isUncommitted(name))) return 'unknown token';
+    const reason = this.#answer.reasonAtHead({ status, headers, body });
+    if (reason !== undefined) return reason;
     // What the rest of the body repeats cannot be taken back from a proxy.
     if (body === undefined && bringsSecret(this.#exchange)) this.markPersonal();
     return undefined;
   }
 
   #surrogate(surrogate: NonNullable<ViewSettings['surrogate']>, isComplete: boolean): string {
-    return surrogateValue([...new Set(this.#names)], surrogate, isComplete);
-  }
-
-  /** All names that the view depends on, as far as is known. */
-  get #names(): readonly string[] {
-    return [...this.#body.dependencies.tokens.keys(), ...this.#slot.newNames];
+    return surrogateValue([...new Set(this.#body.names)], surrogate, isComplete);
   }
 
   /** Returns what was read, and the request headers that the response names in its Vary. */
   #allReads(headers: Headers): ReadonlyMap<ReadName, ValueText> {
     const all = new Map(this.reads.found);
     // A compressed body is only for clients that accept its coding, even if Vary does not say so.
-    const maybeCoded = isCoded(headers) || (this.#exchange.mayCompress && !this.#kept.isOpen);
-    const named = varyNames(this.#head.said(headers));
+    const maybeCoded = isCoded(headers) || (this.#exchange.mayCompress && !this.#answer.kept.isOpen);
+    const named = varyNames(this.#answer.head.said(headers));
     for (const name of maybeCoded ? ['accept-encoding', ...named] : named) {
       if (name === 'accept-encoding' && !maybeCoded && this.#exchange.compressesAnswers === true) continue;
       const read = headerRead(name);
@@ -502,13 +410,12 @@ export class ViewRun implements ResponseEvents, PageWatch, Asked {
   }
 
   #detailOf(reason: MissReason | undefined): string | undefined {
-    const gives = (name: string) => this.visitor?.gives(name) === true;
+    const gives = (name: string) => this.pages.visitor?.gives(name) === true;
     return missDetail(reason, { refused: this.#refused, why: this.#why, reads: this.reads, gives });
   }
 
   #responseReason(status: number, headers: Headers): ResponseReason | undefined {
-    const said = this.#kept.ruled(this.#head.said(headers));
-    return responseReason(status, said, this.#settings.statuses, this.#answered);
+    return responseReason(status, this.#answer.said(headers), this.#settings.statuses, this.#answered);
   }
 
   #fail(error: unknown): void {

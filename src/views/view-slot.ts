@@ -11,16 +11,18 @@ import { guardOf } from '../model/sparse-names.ts';
 import { Body } from '../render/body.ts';
 import type { Engine } from '../render/engine.ts';
 import type { Early } from '../render/making/early.ts';
+import { because, whyOver } from '../render/why-missed.ts';
+import type { Missing } from '../reporting/cause.ts';
 import type { UncachedReason } from '../reporting/report.ts';
 import { digest } from '../util/digest.ts';
 import type { Forward } from './http/cache-headers.ts';
 import { isSmall } from './http/sound-view.ts';
 import { type AddressRecord, type StoredView, viewOf, writeRecord, writeView } from './http/stored-view.ts';
 import type { ReadName } from './reads/read-names.ts';
-import type { ReadReason } from './reads/request-reads.ts';
-import { PERSONAL, type RequestValues, UNSEEN, type ValueText } from './reads/request-values.ts';
+import type { RequestValues } from './reads/request-values.ts';
+import { type ReadReason, readReasonOf, type ValueText } from './reads/value-text.ts';
 import { type AddressKeys, memoryKeyOf, storedKeyOf } from './view-keys.ts';
-import type { KeptViews } from './view-makings.ts';
+import type { KeptViews } from './view-making.ts';
 
 /** What a process has for a request without asking the store. */
 type Here = StoredView | ReadReason | undefined;
@@ -43,6 +45,8 @@ export interface MadeView {
   readonly cost: number;
   /** The same by the clock of expiry, up to when the answer was given. */
   readonly duration: number;
+  /** Leases of the view, which end when it is stored. */
+  readonly held: Set<string>;
 }
 
 /** An address whose handlers read more than this is not cached: looking a view up would cost too much. */
@@ -64,8 +68,10 @@ export class ViewSlot {
   readonly #guards = new Map<string, Token>();
   /** What was found last that may be served. */
   #entry: Entry | undefined;
-  /** Whether something was found that may not be served any more. */
-  #hasOutdated = false;
+  /** What was found last that may not be served any more. */
+  #outdated: Entry | undefined;
+  /** Whether that is because a template was edited. */
+  #isEdited = false;
   /** Whether what was found may be served only because the store cannot be asked: the option `outage`. */
   isOutage = false;
   /** Whether what was found has expired, and may be served only while another request makes it anew. */
@@ -79,8 +85,6 @@ export class ViewSlot {
   #record: AddressRecord = { reads: [], stored: [] };
   /** What this request has for the reads of the record. */
   #found: Found = [];
-  /** Leases that the request holds. */
-  readonly held: Set<string> = new Set();
   /** What was stored. */
   kept: KeptViews = NONE;
   readonly #handed: KeptViews;
@@ -122,8 +126,17 @@ export class ViewSlot {
 
   /** Why nothing was found: a view has ended, there are views of the address for other requests, or there are none. */
   get forward(): Forward {
-    if (this.#hasOutdated) return 'stale';
+    if (this.#outdated !== undefined) return 'stale';
     return this.#record.reads.length > 0 ? 'vary-miss' : 'uri-miss';
+  }
+
+  /** The same, and what is known of why a view has ended. */
+  get missing(): Missing {
+    // Where names have no token nothing is looked for in the store.
+    const outdated = this.#outdated ?? this.#here(this.#found);
+    if (outdated === undefined) return because(this.#record.reads.length > 0 ? 'reads' : 'new');
+    const over = whyOver(outdated, this.#reader, this.#engine.settings.now());
+    return over ?? because(this.#isEdited ? 'template' : this.renews > 0 ? 'early' : 'unknown');
   }
 
   /**
@@ -206,7 +219,7 @@ export class ViewSlot {
   /** Returns what this request has for the reads of a record, or why it goes past the cache. */
   #foundFor({ reads }: AddressRecord): Found | ReadReason {
     const texts = reads.map((name) => [name, this.#request.text(name)] as const);
-    return reasonOf(texts) ?? (texts as unknown as Found);
+    return readReasonOf(texts.map(([, text]) => text)) ?? (texts as unknown as Found);
   }
 
   /**
@@ -289,7 +302,7 @@ export class ViewSlot {
   keep(made: MadeView): NotStored | undefined | Promise<NotStored | undefined> {
     const { view, reads, dependencies } = made;
     if (dependencies.tokens.size + this.#guards.size > MAX_DEPENDENCIES) return 'too many dependencies';
-    const reason = reasonOf([...reads]);
+    const reason = readReasonOf(reads.values());
     if (reason !== undefined) return reason;
     const found = [...new Map([...this.#found, ...(reads as ReadonlyMap<ReadName, string>)])].sort(([a], [b]) =>
       a < b ? -1 : 1,
@@ -317,7 +330,7 @@ export class ViewSlot {
   }
 
   #store(
-    { view, dependencies, since, cost, duration }: MadeView,
+    { view, dependencies, since, cost, duration, held }: MadeView,
     youngest: Token,
     found: Found,
     record: AddressRecord,
@@ -335,7 +348,7 @@ export class ViewSlot {
       const base = newEntry(settings, made, this.#ownDependencies(entry));
       kept.set(this.#keys.memoryKey, [{ entry: base, stored: this.#stored([]) }]);
     }
-    entries.keep({ kept, found: NONE, records: NONE, reader: this.#reader, held: this.held });
+    entries.keep({ kept, found: NONE, records: NONE, reader: this.#reader, held });
     this.kept = kept;
     return undefined;
   }
@@ -363,14 +376,14 @@ export class ViewSlot {
     const here = this.#here(found);
     if (here !== undefined) {
       if (await this.#mayServeHere(here)) return this.#served(here, found);
-      this.#hasOutdated = true;
+      this.#outdated = here;
     }
     if (!entries.areShared) return undefined;
     const stored = this.#stored(found);
     const entry = await this.#far(stored);
     if (entry === undefined) return undefined;
     if ((await this.#judge(entry)) !== 'valid' || this.#isEarly(entry)) {
-      this.#hasOutdated = true;
+      this.#outdated = entry;
       return undefined;
     }
     entries.keep({
@@ -421,6 +434,7 @@ export class ViewSlot {
       verdict = judge();
     }
     if (verdict === 'invalid' || (await this.#engine.areCurrent(entry.templates))) return verdict;
+    this.#isEdited = true;
     return 'invalid';
   }
 
@@ -437,12 +451,6 @@ export class ViewSlot {
 /** Returns what the keys have for the reads of a view. */
 function textOf(found: Found): string {
   return found.length === 0 ? '' : JSON.stringify(found);
-}
-
-/** Returns why a key cannot hold these. */
-function reasonOf(texts: readonly (readonly [ReadName, ValueText])[]): ReadReason | undefined {
-  if (texts.some(([, text]) => text === PERSONAL)) return 'personal';
-  return texts.some(([, text]) => text === UNSEEN) ? 'unseen' : undefined;
 }
 
 const NONE: ReadonlyMap<string, never> = new Map<string, never>();

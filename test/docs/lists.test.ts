@@ -63,7 +63,7 @@ describe('docs/reference.md', () => {
         ([, field]) => field as string,
       );
     const report = fields('reporting/report.ts', 'RenderReport');
-    const stats = fields('sweeper.ts', 'CacheSweeperStats');
+    const stats = fields('sweeper/stats.ts', 'CacheSweeperStats');
     expect([report.length, stats.length].every((length) => length >= 5)).toBe(true);
     const [first] = section('docs/reference.md', 'Reports').split('| reason |');
     expect(rows(first ?? '')).toEqual(report);

@@ -1,16 +1,20 @@
 import { expect, test } from 'vitest';
 import type { Settings } from '../../src/options.ts';
 import { Maker } from '../../src/render/making/maker.ts';
-import { ViewMaking, ViewMakings } from '../../src/views/view-makings.ts';
+import { ViewMaking } from '../../src/views/view-making.ts';
+import { ViewMakings } from '../../src/views/view-makings.ts';
 import { gate } from '../waiting/support.ts';
 
 test('what ends while a request reads its tokens is not waited for: nobody would wake it', async () => {
-  const makings = new ViewMakings({ wait: 60_000, now: Date.now } as Settings, undefined, () => false);
+  const makings = new ViewMakings(
+    { wait: 60_000, now: Date.now } as Settings,
+    { leases: undefined, release: () => {} },
+    () => false,
+  );
   const reading = gate<boolean>();
   const slot = {
     what: () => ({ memoryKey: 'view', variant: '', tokens: new Map() }),
     leaseKey: async () => '',
-    held: new Set<string>(),
     findMeanwhile: async () => undefined,
     hasTokens: () => reading.promise,
   };

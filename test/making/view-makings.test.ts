@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { Maker } from '../../src/render/making/maker.ts';
-import { ViewMaking, ViewMakings } from '../../src/views/view-makings.ts';
+import { ViewMaking } from '../../src/views/view-making.ts';
+import { ViewMakings } from '../../src/views/view-makings.ts';
 
 const settings = { wait: 3_600_000, now: () => 0 } as ConstructorParameters<typeof ViewMakings>[0];
 
@@ -12,11 +13,10 @@ const wanted = (meantime: () => void = () => {}) => ({
   },
   findMeanwhile: async () => undefined,
   leaseKey: async () => '',
-  held: new Set<string>(),
 });
 
 test('a request does not wait for a view whose maker has given up while its tokens were asked for', async () => {
-  const makings = new ViewMakings(settings, undefined, () => false);
+  const makings = new ViewMakings(settings, { leases: undefined, release: () => {} }, () => false);
   const first = new Maker(undefined, false);
   expect(makings.enter(wanted(), first, 0)).toBeInstanceOf(ViewMaking);
   const second = new Maker(undefined, false);

@@ -3,7 +3,7 @@ import { CacheSweeper } from 'nunjucks-cachesweeper';
 import { expect, test } from 'vitest';
 import { PageInspector } from '../../src/panel/inspection/page-inspector.ts';
 import { numbered, PageReport } from '../../src/panel/inspection/page-report.ts';
-import { engineOf } from '../../src/sweeper.ts';
+import { partsOf } from '../../src/sweeper/parts.ts';
 
 const SOURCE =
   '{% cachesweeper row 500 type="Row" %}<p>{% cachesweeper part "1h" type="Part" %}{{ part.text }}{% endcachesweeper %}</p>{% endcachesweeper %}';
@@ -19,7 +19,7 @@ function site() {
   const sweeper = new CacheSweeper();
   const template = new nunjucks.Template(SOURCE, sweeper.install(new nunjucks.Environment(null)));
   const render = (inspector: PageInspector) =>
-    engineOf(sweeper as never)?.inspect(inspector, () => template.render(context));
+    partsOf(sweeper)?.engine.inspect(inspector, () => template.render(context));
   return { sweeper, render };
 }
 
@@ -77,7 +77,7 @@ test('the report of a page knows how long it is, whatever the ids, paths and val
   const long = 'x'.repeat(10_000);
   const others = Array.from({ length: 10 }, (_, i) => ({ id: `${long}${i}` }));
   const inspector = started();
-  engineOf(sweeper as never)?.inspect(inspector, () => template.render({ row: { id: 1 }, value: long, others }));
+  partsOf(sweeper)?.engine.inspect(inspector, () => template.render({ row: { id: 1 }, value: long, others }));
   const about = { target: '/', time: 0, status: 200, view: undefined, stripRefused: undefined, marks: undefined };
   const page = new PageReport(inspector, numbered(inspector.uses).all, { ...about, milliseconds: 0 });
   expect(page.size).toBe(page.asJson().length);

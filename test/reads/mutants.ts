@@ -44,7 +44,7 @@ export const readMutants = {
   },
   'a variable that is looked up is not recorded': {
     rule: 'every lookup is recorded',
-    edits: edit('reads/recorder.ts', 'this.#roots.push({ kind, node });', ''),
+    edits: edit('reads/recorded-paths.ts', 'this.roots.push({ kind, node });', ''),
     seed: 1,
   },
   'a member is not recorded': {
@@ -59,12 +59,16 @@ export const readMutants = {
   },
   'elements of a list are not followed': {
     rule: 'elements of a list that is looped over are followed',
-    edits: edit('reads/recorder.ts', 'for (const element of elements) {', 'for (const element of [] as unknown[]) {'),
+    edits: edit(
+      'reads/content-reads.ts',
+      'for (const element of elements) {',
+      'for (const element of [] as unknown[]) {',
+    ),
     seed: 1,
   },
   'a list is not compared by its elements': {
     rule: 'elements of a list: their number, their kinds, and the values of those that are no objects',
-    edits: edit('reads/recorder.ts', 'node.list = true;\n        this.#seen', 'this.#seen'),
+    edits: edit('reads/content-reads.ts', 'node.list = true;\n        this.#seen', 'this.#seen'),
     seed: 1,
   },
   'of a list the first element is compared': {
@@ -79,7 +83,7 @@ export const readMutants = {
   'a list that is only printed is not compared by its elements': {
     rule: 'a list whose text is used is compared by its elements',
     edits: edit(
-      'reads/recorder.ts',
+      'reads/content-reads.ts',
       'if (Array.isArray(value)) this.#elements(node, value, true);',
       'if (Array.isArray(value)) return;',
     ),
@@ -193,7 +197,7 @@ export const readMutants = {
   'a body may change what it reads': {
     rule: 'a read is its value as it can be evaluated again at the tag',
     edits: edit(
-      'reads/recorder.ts',
+      'reads/recorded-paths.ts',
       'if (!Object.is(this.#scope[kind](node.step), node.seen)) this.cannotSee(node.step, CHANGES);',
       '',
     ),

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { RequestReads } from '../../src/views/reads/request-reads.ts';
-import { PERSONAL, type RequestValues } from '../../src/views/reads/request-values.ts';
+import type { RequestValues } from '../../src/views/reads/request-values.ts';
+import { PERSONAL } from '../../src/views/reads/value-text.ts';
 
 /** Everything that is read belongs to a visitor. */
 const values = { models: [], text: () => PERSONAL, textOf: () => PERSONAL } as unknown as RequestValues;

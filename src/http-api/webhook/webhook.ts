@@ -1,11 +1,11 @@
 import { LRUCache } from 'lru-cache';
 import { CacheSweeperError } from '../../errors.ts';
 import type { Loading } from '../../render/loading.ts';
-import { type CacheSweeper, loadingOf } from '../../sweeper.ts';
+import { ownPartsOf } from '../../sweeper/parts.ts';
+import type { CacheSweeper } from '../../sweeper.ts';
 import { badOption } from '../../util/check-option.ts';
 import { describe } from '../../util/describe.ts';
 import { parsedUrl } from '../http-exchange.ts';
-import { otherCopy } from '../options.ts';
 import { ResourceNames } from '../resource-names.ts';
 import { expressWebhook, fastifyWebhook, hapiWebhook, koaWebhook } from './frameworks.ts';
 import { checkWebhook, type WebhookOptions, type WebhookSettings } from './options.ts';
@@ -33,8 +33,7 @@ export class Webhook {
   /** @throws CacheSweeperError CACHESWEEPER_BAD_OPTION */
   constructor(sweeper: CacheSweeper, settings: WebhookSettings) {
     this.#settings = settings;
-    const loading = loadingOf(sweeper);
-    if (loading === undefined) throw otherCopy('webhook()');
+    const { loading } = ownPartsOf('webhook()', sweeper);
     this.#sweeper = sweeper;
     this.#loading = loading;
     const receiver = {

@@ -1,21 +1,37 @@
 import { randomInt } from 'node:crypto';
-import { type Dialect, FIRST, quoted, type Row, type SqlConnection, type SqlRead, type SqlWrite } from './dialect.ts';
+import type { Kind } from '../store.ts';
+import {
+  type Dialect,
+  FIRST,
+  lookupsOf,
+  quoted,
+  type Row,
+  type SqlConnection,
+  type SqlRead,
+  type SqlWrite,
+  storedKey,
+} from './dialect.ts';
 import { sizes } from './sizes.ts';
 
 /** Milliseconds since 1970. It goes on within a statement, unlike `NOW()`. */
 const CLOCK = 'UNIX_TIMESTAMP(SYSDATE(3)) * 1000';
 /** Lock wait timeout, deadlock, statement timeout (MariaDB, MySQL), interrupted. */
 const BUSY: readonly unknown[] = [1205, 1213, 1969, 3024, 1317];
-/** Whether it is a replica: of MySQL, or of Aurora. */
-const STANDBY = '@@read_only OR @@innodb_read_only';
+/**
+ * Whether it is a replica, of MySQL or of Aurora; whether each statement is committed; and whether assignments are carried out from
+ * left to right, as writes need it.
+ */
+const STATE =
+  "@@read_only OR @@innodb_read_only AS standby, @@autocommit AS auto, @@sql_mode NOT LIKE '%SIMULTANEOUS%' AS ordered";
 const LARGEST_RANDOM = 2 ** 47;
-/** The first write of a process takes two or three, and the first after the server was started again. */
+/** The first write after the server was started again takes two. */
 const MAX_TRIES = 3;
 
 /**
  * MySQL and MariaDB. Their epoch is a random number in a second table, which is in memory only: it is gone whenever the server has
- * ended. A replica that is promoted may have the same number, but has another `server_id`. MySQL has no `RETURNING`, so each write
- * leaves a random number in its rows, by which it finds them again.
+ * ended. It holds for the server whose `server_id` stands beside it: one that is promoted begins another, which is replicated, so that
+ * the server of before begins another too. MySQL has no `RETURNING`, so each write leaves a random number in its rows, by which it
+ * finds them again.
  */
 export class MysqlDialect implements Dialect {
   readonly schema: readonly string[];
@@ -23,51 +39,49 @@ export class MysqlDialect implements Dialect {
   readonly #epochs: string;
   readonly #epoch: string;
   /** The epoch that was seen last. */
-  #known: string | null = null;
+  #known: number | undefined;
 
   constructor(name: string) {
     this.#table = quoted(name, '`');
     this.#epochs = quoted(`${name}_epoch`, '`');
-    this.#epoch = `(SELECT id + @@server_id FROM ${this.#epochs})`;
+    this.#epoch = `(SELECT id FROM ${this.#epochs} WHERE server = @@server_id)`;
     this.schema = [
       `CREATE TABLE IF NOT EXISTS ${this.#table} (k VARBINARY(252) NOT NULL PRIMARY KEY, value MEDIUMBLOB NOT NULL, size INT NOT NULL, expires BIGINT NOT NULL, epoch BIGINT NOT NULL, nonce BIGINT NOT NULL, INDEX (expires, size, epoch)) ENGINE = InnoDB`,
-      `CREATE TABLE IF NOT EXISTS ${this.#epochs} (one TINYINT NOT NULL PRIMARY KEY, id BIGINT NOT NULL) ENGINE = MEMORY`,
+      `CREATE TABLE IF NOT EXISTS ${this.#epochs} (one TINYINT NOT NULL PRIMARY KEY, id BIGINT NOT NULL, server BIGINT NOT NULL) ENGINE = MEMORY`,
     ];
   }
 
-  async read(connection: SqlConnection, keys: readonly string[]): Promise<SqlRead> {
+  async read(connection: SqlConnection, kind: Kind, keys: readonly string[]): Promise<SqlRead> {
     const rows = await connection.query(
-      `SELECT c.now, c.standby, c.epoch, t.k, t.value
-       FROM (SELECT ${CLOCK} AS now, ${STANDBY} AS standby, ${this.#epoch} AS epoch) c
+      `SELECT c.now, c.standby, c.auto, c.ordered, c.epoch, t.k, t.value
+       FROM (SELECT ${CLOCK} AS now, ${STATE}, ${this.#epoch} AS epoch) c
        LEFT JOIN ${this.#table} t ON t.k IN (${'?,'.repeat(keys.length - 1)}?) AND t.expires > c.now AND t.epoch = c.epoch`,
-      keys,
+      keys.map((key) => storedKey(kind, key)),
     );
-    if (Number(rows[0]?.standby) !== 0) throw new Error('it is read-only: a replica may not have the last writes yet');
+    checkState(rows[0]);
     this.#known = epochOf(rows[0]);
-    if (this.#known === null) await this.#beginEpoch(connection);
-    const found = rows.filter(({ k }) => k !== null).map(({ k, value }) => [String(k), value] as [string, Uint8Array]);
-    return { values: new Map(found), now: Number(rows[0]?.now) };
+    if (this.#known === undefined) await this.#beginEpoch(connection);
+    return { lookups: lookupsOf(kind, keys, rows), now: Number(rows[0]?.now) };
   }
 
   async write(connection: SqlConnection, write: SqlWrite): Promise<ReadonlySet<string>> {
     const nonce = randomInt(LARGEST_RANDOM);
     for (let tries = 0; tries < MAX_TRIES; tries++) {
-      const before = this.#known;
-      await this.#insert(connection, write, nonce);
-      const { epoch, keys } = await this.#written(connection, write, nonce);
-      // Without an epoch nothing was inserted. Only if it is the one of before it has been there all the time.
-      if (epoch !== null && epoch === before) return keys;
-      if (epoch === null) await this.#beginEpoch(connection);
-      this.#known = epoch;
+      const epoch = this.#known ?? (await this.#beginEpoch(connection));
+      await this.#insert(connection, write, nonce, epoch);
+      const written = await this.#written(connection, write, nonce);
+      this.#known = written.epoch;
+      // Otherwise nothing was written. What may have been must not be written again: others may have replaced it since.
+      if (written.epoch === epoch) return written.keys;
     }
-    return new Set();
+    throw new Error('it begins one epoch after the other');
   }
 
   async now(connection: SqlConnection): Promise<number> {
     const [row] = await connection.query(
-      `SELECT ${CLOCK} AS now, ${STANDBY} AS standby, (SELECT count(*) FROM ${this.#table} WHERE k = '') AS used`,
+      `SELECT ${CLOCK} AS now, ${STATE}, (SELECT count(*) FROM ${this.#table} WHERE k = '') AS used`,
     );
-    if (Number(row?.standby) !== 0) throw new Error('it is read-only');
+    checkState(row);
     return Number(row?.now);
   }
 
@@ -91,7 +105,13 @@ export class MysqlDialect implements Dialect {
     return 'errno' in error && BUSY.includes(error.errno);
   }
 
-  async #insert(connection: SqlConnection, { items, isAdd, deadline }: SqlWrite, nonce: number): Promise<void> {
+  /** Writes nothing in another epoch. */
+  async #insert(
+    connection: SqlConnection,
+    { items, isAdd, deadline }: SqlWrite,
+    nonce: number,
+    epoch: number,
+  ): Promise<void> {
     const own = (name: string) => `${this.#table}.${name}`;
     const mayReplace = isAdd ? ` AND (${own('expires')} <= ${CLOCK} OR ${own('epoch')} <> VALUES(epoch))` : '';
     // Assignments are carried out from left to right: all others depend on the first.
@@ -100,9 +120,9 @@ export class MysqlDialect implements Dialect {
     const types = `SELECT k AS item, value AS content, expires AS life FROM ${this.#table} WHERE FALSE`;
     await connection.query(
       `INSERT INTO ${this.#table} (k, value, size, expires, epoch, nonce)
-       SELECT d.item, d.content, length(d.content), ${CLOCK} + d.life, e.id + @@server_id, ?
+       SELECT d.item, d.content, length(d.content), ${CLOCK} + d.life, e.id, ?
        FROM (${types}${' UNION ALL SELECT ?, ?, ?'.repeat(items.length)}) d JOIN ${this.#epochs} e
-       WHERE ${CLOCK} < ?
+       WHERE e.id = ? AND ${CLOCK} < ?
        ON DUPLICATE KEY UPDATE nonce = IF(${CLOCK} < ?${mayReplace}, VALUES(nonce), ${own('nonce')}),
        ${['value', 'size', 'expires', 'epoch'].map(set).join(', ')}`,
       [
@@ -112,6 +132,7 @@ export class MysqlDialect implements Dialect {
           Buffer.from(value.buffer, value.byteOffset, value.byteLength),
           life,
         ]),
+        epoch,
         deadline,
         deadline,
       ],
@@ -123,21 +144,34 @@ export class MysqlDialect implements Dialect {
     connection: SqlConnection,
     { items, isAdd, deadline }: SqlWrite,
     nonce: number,
-  ): Promise<{ readonly epoch: string | null; readonly keys: ReadonlySet<string> }> {
+  ): Promise<{ readonly epoch: number | undefined; readonly keys: ReadonlySet<string> }> {
     const [first, ...others] = await connection.query(
-      `SELECT c.now, c.epoch, t.k FROM (SELECT ${CLOCK} AS now, ${this.#epoch} AS epoch) c
+      `SELECT c.now, c.standby, c.auto, c.ordered, c.epoch, t.k FROM (SELECT ${CLOCK} AS now, ${STATE}, ${this.#epoch} AS epoch) c
        LEFT JOIN ${this.#table} t ON t.k IN (${items.map(() => '?').join()}) AND t.nonce = ?`,
       [...items.map(({ key }) => key), nonce],
     );
+    checkState(first);
     // Before the deadline all was written that is to replace what is there, even if others have written something else since.
     const hasAll = !isAdd && Number(first?.now) < deadline;
     const found = [first, ...others].flatMap((row) => (row?.k == null ? [] : [String(row.k)]));
     return { epoch: epochOf(first), keys: new Set(hasAll ? items.map(({ key }) => key) : found) };
   }
 
-  /** Of several processes that begin one, the first counts. */
-  async #beginEpoch(connection: SqlConnection): Promise<void> {
-    await connection.query(`INSERT IGNORE INTO ${this.#epochs} VALUES (1, ?)`, [randomInt(LARGEST_RANDOM)]);
+  /** Returns the epoch, which is begun if there is none. Of several processes that begin one, the first counts. */
+  async #beginEpoch(connection: SqlConnection): Promise<number> {
+    const select = `SELECT @@server_id AS server, ${this.#epoch} AS epoch`;
+    const [before] = await connection.query(select);
+    if (epochOf(before) === undefined) {
+      // The number of the server is given, because a replica could put its own in the place of @@server_id.
+      await connection.query(
+        `INSERT INTO ${this.#epochs} (one, id, server) VALUES (1, ?, ?)
+         ON DUPLICATE KEY UPDATE id = IF(server = VALUES(server), id, VALUES(id)), server = VALUES(server)`,
+        [randomInt(LARGEST_RANDOM), Number(before?.server)],
+      );
+    }
+    const epoch = epochOf(before) ?? epochOf((await connection.query(select))[0]);
+    if (epoch === undefined) throw new Error('it does not keep its epoch');
+    return epoch;
   }
 
   async #remove(connection: SqlConnection, which: string, limit: number): Promise<number> {
@@ -147,7 +181,14 @@ export class MysqlDialect implements Dialect {
   }
 }
 
-/** Epochs are compared only, and larger than a number can hold. */
-function epochOf(row: Row | undefined): string | null {
-  return row?.epoch == null ? null : String(row.epoch);
+function epochOf(row: Row | undefined): number | undefined {
+  return row?.epoch == null ? undefined : Number(row.epoch);
+}
+
+/** @throws Error where a write could be acknowledged that others do not see, or a read not see what was acknowledged */
+function checkState(row: Row | undefined): void {
+  if (Number(row?.standby) !== 0) throw new Error('it is read-only: a replica may not have the last writes yet');
+  if (Number(row?.auto) !== 1) throw new Error('autocommit is off for its connections: switch it on for the store');
+  if (Number(row?.ordered) !== 1)
+    throw new Error('its sql_mode has SIMULTANEOUS_ASSIGNMENT: leave that out for the store');
 }

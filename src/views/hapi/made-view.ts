@@ -103,8 +103,8 @@ export class MadeView {
     if (!this.#isAsGiven(response)) this.#run.refuse('changed outside');
     const context = contextOf(response);
     const changed = [...(this.#given as Given).variables.changed(context)];
-    const others = changed.filter((name) => !this.#run.isReplaced(context[name]));
-    if (others.length > 0) this.#run.givenOutside(new Set(others));
+    const others = changed.filter((name) => !this.#run.pages.isReplaced(context[name]));
+    if (others.length > 0) this.#run.pages.givenOutside(new Set(others));
   }
 
   /** Whether a response is what the handler gave. It is asked again when it is sent: an extension may want to be last. */

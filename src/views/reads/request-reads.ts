@@ -1,9 +1,7 @@
 import { Ambient } from '../../render/ambient.ts';
 import { headerRead, isTool, type ReadName, splitRead } from './read-names.ts';
-import { isPersonalHeader, PERSONAL, type RequestValues, UNSEEN, type ValueText } from './request-values.ts';
-
-/** Why a page that was made from certain reads is not stored. */
-export type ReadReason = 'personal' | 'unseen';
+import { isPersonalHeader, type RequestValues } from './request-values.ts';
+import { PERSONAL, type ReadReason, UNSEEN, type ValueText } from './value-text.ts';
 
 /** Values that a renderer copied for a template, whichever of them the template uses. */
 interface Copies {

@@ -21,15 +21,8 @@ import {
   SET,
   splitRead,
 } from './read-names.ts';
+import { PERSONAL, UNSEEN, type ValueText } from './value-text.ts';
 import { cookieObjectsOf } from './watched-cookies.ts';
-
-/** The value belongs to one visitor. */
-export const PERSONAL: unique symbol = Symbol('personal');
-/** No key can hold the value: a function, an instance of an unknown class, or too much data. */
-export const UNSEEN: unique symbol = Symbol('unseen');
-
-/** What stands for a value in a key. */
-export type ValueText = string | typeof PERSONAL | typeof UNSEEN;
 
 /** Characters of one value. A longer one would cost more to compare than most pages to render. */
 const MAX_TEXT = 16_384;
