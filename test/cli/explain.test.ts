@@ -73,6 +73,19 @@ describe('explain', () => {
     expect(second?.belowModels).toEqual(['page.comment.text']);
   });
 
+  test('tells what the page’s own names are behind those that a body gives', async () => {
+    const [told] = await facts('aliases.njk', '-t', 'test/cli/explained');
+    expect(told?.belowModels).toEqual(['article.author.name']);
+    expect(told?.compared).toEqual([
+      'currency',
+      'dictionary[*].text',
+      'groups[*].name',
+      'lang',
+      'page.chief.name',
+      'prices[*].gross',
+    ]);
+  });
+
   test('tells what the body then reads on a page, and by which it is compared', async () => {
     const [told] = await facts('reads.njk', '-t', 'test/cli/explained');
     const reports: FragmentReport[] = [];
