@@ -157,6 +157,13 @@ describe('the built command, in a process of its own', () => {
     expect(rejects).toEqual({ code: 2, out: '', err: 'error the database is away\n' });
   });
 
+  test('reads a module in TypeScript where Node does, and says elsewhere what to do', async () => {
+    const ran = await bin(['lint', 'test/cli/folders/first', '--config', 'test/cli/configs/typed.ts']);
+    const { typescript } = process.features as { readonly typescript?: unknown };
+    if (typescript) expect(ran).toMatchObject({ code: 1, out: expect.stringContaining('2 found in 2 templates') });
+    else expect(ran).toMatchObject({ code: 2, err: expect.stringContaining('NODE_OPTIONS="--import tsx"') });
+  });
+
   test('keeps what the site’s module prints out of its answer', async () => {
     const { out, err } = await bin([
       'lint',
