@@ -44,6 +44,17 @@ export interface MadeView {
   readonly held: Set<string>;
 }
 
+/** A view that a request asks for. */
+export interface WantedView {
+  readonly keys: AddressKeys;
+  /** Models that it shows in any case. */
+  readonly models: readonly Identity[];
+  /** What reads find. */
+  readonly request: RequestValues;
+  /** Decides whether the request makes the view before it has expired. */
+  readonly early: Early | undefined;
+}
+
 /** Finds and stores one view, for one request. */
 export class ViewSlot {
   readonly #engine: Engine;
@@ -74,21 +85,8 @@ export class ViewSlot {
   kept: KeptViews = NONE;
   readonly #handed: KeptViews;
 
-  /**
-   * @param view `keys`: of its address; `models`: those it shows; `request`: what reads find; `early`: decides whether this request
-   * makes a view before it has expired
-   * @param handed what another request has made for this one
-   */
-  constructor(
-    engine: Engine,
-    view: {
-      readonly keys: AddressKeys;
-      readonly models: readonly Identity[];
-      readonly request: RequestValues;
-      readonly early: Early | undefined;
-    },
-    handed: KeptViews = NONE,
-  ) {
+  /** @param handed what another request has made for this one */
+  constructor(engine: Engine, view: WantedView, handed: KeptViews = NONE) {
     this.#handed = handed;
     this.#engine = engine;
     this.tokens = new ViewTokens(engine);
