@@ -395,7 +395,7 @@ export const readMutants = {
   },
   'the code of the runtime is not part of a template digest': {
     rule: 'what was rendered without Jinja compatibility is not shown with it',
-    edits: edit('template/run/helpers.ts', 'this.#runtime.text, ', ''),
+    edits: edit('template/run/manner.ts', 'this.#runtime.text, ', ''),
     foundBy: ['attacks-jinja', 'after install, and after the first pages'],
     isBlind: true,
   },
