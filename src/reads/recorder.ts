@@ -256,7 +256,8 @@ export class Recorder {
     const changed = this.#seen.changed(this.#objects);
     if (changed !== undefined) this.cannotSee(changed, CHANGES);
     if (!this.#paths.lookAgain()) this.#checkHanded();
-    this.#scope.contents = (object) => this.#handed.contentsBefore(object);
+    const contents = (object: object) => this.#handed.contentsBefore(object);
+    this.#scope.contents = contents;
     return this.#paths.roots;
   }
 

@@ -11,15 +11,16 @@ import { headersOf } from './http/recorder.ts';
 import { checkViewOptions, type ViewOptions } from './options.ts';
 import { ownOfRequest, ownOfResponse } from './reads/pristine.ts';
 import { requestContext } from './request-context.ts';
-import { dependOn, serveView } from './serve-view.ts';
+import { serveView } from './serve-view.ts';
 import { ViewPages } from './view-pages.ts';
+import { dependOn } from './views-of-requests.ts';
 import { expireOnWrite, mayWrite, type Write, watchWrite } from './writes.ts';
 
 export type { FreshOptions } from './fresh.ts';
 export { type CookieName, DEFAULT_COOKIES } from './http/session-cookies.ts';
 export { surrogateKeys } from './http/surrogate.ts';
 export type { CachedStatus, CacheHeader, SurrogateHeader, ViewOptions } from './options.ts';
-export type { ViewReport } from './serve-view.ts';
+export type { ViewReport } from './view-report.ts';
 
 /** The part of Express' request that is used here. */
 export interface ExpressRequest extends IncomingMessage {

@@ -14,8 +14,9 @@ import type { Headers } from './http/exchange.ts';
 import { standFirst, watchResponses } from './http/last-word.ts';
 import { checkViewOptions, type ViewOptions, type ViewSettings } from './options.ts';
 import { requestContext } from './request-context.ts';
-import { dependOn, serveView } from './serve-view.ts';
+import { serveView } from './serve-view.ts';
 import type { ViewRun } from './view-run.ts';
+import { dependOn } from './views-of-requests.ts';
 import { expireOnWrite, expireWritten, isUnsafe, mayWrite, watchWrite } from './writes.ts';
 
 export type { FastifyReplyLike, FastifyRequestLike, FastifyRouteLike } from './fastify/contract.ts';
@@ -23,7 +24,7 @@ export type { FreshOptions } from './fresh.ts';
 export { type CookieName, DEFAULT_COOKIES } from './http/session-cookies.ts';
 export { surrogateKeys } from './http/surrogate.ts';
 export type { CachedStatus, CacheHeader, SurrogateHeader, ViewOptions } from './options.ts';
-export type { ViewReport } from './serve-view.ts';
+export type { ViewReport } from './view-report.ts';
 
 type Hook = (request: FastifyRequestLike, reply: FastifyReplyLike, done: (error?: Error) => void) => void;
 

@@ -14,8 +14,8 @@ import { text } from './http/header-text.ts';
 import { answerFor, watchResponses } from './http/last-word.ts';
 import { PRIVATE } from './http/personal-headers.ts';
 import { visitorText } from './http/visitor.ts';
-import { runOf, settingsOf } from './serve-view.ts';
 import { type SweeperLike, type Views, viewsOf } from './views.ts';
+import { runOf, settingsOf } from './views-of-requests.ts';
 
 /** Options of `fresh`. */
 export interface FreshOptions {

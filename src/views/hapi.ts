@@ -25,7 +25,8 @@ import type { Reply } from './http/exchange.ts';
 import { codeOf } from './http/handlers.ts';
 import { answerFor, standFirst, watchResponses } from './http/last-word.ts';
 import { checkViewOptions, type ViewOptions, type ViewSettings } from './options.ts';
-import { dependOn, serveView } from './serve-view.ts';
+import { serveView } from './serve-view.ts';
+import { dependOn } from './views-of-requests.ts';
 import { expireOnWrite } from './writes.ts';
 
 export type { FreshOptions } from './fresh.ts';
@@ -34,7 +35,7 @@ export { type CompileOptions, type NunjucksEnvironment, type ViewEngine, viewEng
 export { type CookieName, DEFAULT_COOKIES } from './http/session-cookies.ts';
 export { surrogateKeys } from './http/surrogate.ts';
 export type { CachedStatus, CacheHeader, SurrogateHeader, ViewOptions } from './options.ts';
-export type { ViewReport } from './serve-view.ts';
+export type { ViewReport } from './view-report.ts';
 
 /**
  * A plugin that notes when a request began. Data read for its page is not older than that, however long it takes. It

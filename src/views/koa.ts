@@ -7,8 +7,9 @@ import { isStream, send, textOf, watchBody } from './koa/body.ts';
 import type { KoaContext, RoutedContext } from './koa/context.ts';
 import { exchangeOf } from './koa/exchange.ts';
 import { checkViewOptions, type ViewOptions } from './options.ts';
-import { dependOn, serveView } from './serve-view.ts';
+import { serveView } from './serve-view.ts';
 import type { ViewRun } from './view-run.ts';
+import { dependOn } from './views-of-requests.ts';
 import { expireOnWrite, expireWritten, mayWrite, watchWrite } from './writes.ts';
 
 export type { FreshOptions } from './fresh.ts';
@@ -16,7 +17,7 @@ export { type CookieName, DEFAULT_COOKIES } from './http/session-cookies.ts';
 export { surrogateKeys } from './http/surrogate.ts';
 export type { KoaContext } from './koa/context.ts';
 export type { CachedStatus, CacheHeader, SurrogateHeader, ViewOptions } from './options.ts';
-export type { ViewReport } from './serve-view.ts';
+export type { ViewReport } from './view-report.ts';
 
 /**
  * Middleware that notes when a request began. Data read by later handlers is not older than that, however long they

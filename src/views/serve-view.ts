@@ -1,15 +1,11 @@
-import { channel } from 'node:diagnostics_channel';
-import type { Identity } from '../model/identity.ts';
 import { currentPart, inPart, inVisit, requestStarted } from '../render/ambient.ts';
-import type { Body } from '../render/body.ts';
 import { Early } from '../render/making/early.ts';
 import { Maker } from '../render/making/maker.ts';
-import type { MissCause, Missing } from '../reporting/cause.ts';
 import { askVisitor } from './holes/ask-visitor.ts';
 import { commonNames } from './holes/common-names.ts';
 import { textsByName } from './holes/page-holes.ts';
 import { addressOf } from './http/address.ts';
-import { type Forward, type Told, tellOfCache, withoutTimings } from './http/cache-headers.ts';
+import { type Forward, withoutTimings } from './http/cache-headers.ts';
 import { tagCodings } from './http/conditional.ts';
 import type { Exchange } from './http/exchange.ts';
 import { filledView } from './http/filled-view.ts';
@@ -19,71 +15,17 @@ import { replyWith } from './http/reply.ts';
 import { type SkipReason, skipReason } from './http/request-rules.ts';
 import type { StoredView } from './http/sound-view.ts';
 import { Visit } from './http/visit.ts';
+import { lookUp } from './look-up.ts';
 import type { MissReason } from './miss-reason.ts';
 import type { ViewSettings } from './options.ts';
 import { RequestValues } from './reads/request-values.ts';
 import type { ReadReason } from './reads/value-text.ts';
 import { askReplace } from './replace/ask-replace.ts';
 import type { Replacements } from './replace/replacements.ts';
-import { type KeptViews, ViewMaking } from './view-making.ts';
-import type { Shown } from './view-makings.ts';
+import { areCausesTold, report, routeOf, tell } from './view-report.ts';
 import { ViewRun } from './view-run.ts';
-import { ViewSlot } from './view-slot.ts';
-
-/** Outcome of one request for a view; published on the `diagnostics_channel` `nunjucks-cachesweeper:view`. */
-export interface ViewReport {
-  /** Path and query. */
-  readonly target: string;
-  readonly name: string | undefined;
-  /**
-   * `hit`: served from the cache; with the reason `stale` while another request made it anew, and `outage` in an outage of the
-   * store. `miss`: rendered, and stored unless a reason is given. `skip`: the cache took no part.
-   */
-  readonly outcome: 'hit' | 'miss' | 'skip';
-  readonly reason?: MissReason;
-  /** The read that is the reason, such as `session` or `locals.t`. Only where the option `debug` is on, who read it. */
-  readonly detail?: string;
-  /** Of a miss, with the sweeper's option `causes`: why there was no view to serve. `describeCause()` says it in words. */
-  readonly cause?: MissCause;
-}
-
-const viewChannel = channel('nunjucks-cachesweeper:view');
-
-/** Views being made, by the request they are for. */
-const runs = new WeakMap<object, ViewRun>();
-
-/** Returns the view that is being made for a request, if there is one. */
-export function runOf(incoming: object): ViewRun | undefined {
-  return runs.get(incoming);
-}
-
-/**
- * Adds models to the dependencies of a request's view. Without a view, only checks the models.
- *
- * @throws CacheSweeperError CACHESWEEPER_NO_IDENTITY, CACHESWEEPER_TYPE_CONFLICT
- */
-export async function dependOn(incoming: object, models: unknown): Promise<void> {
-  const views = settingsOf(incoming)?.views;
-  if (views === undefined) return;
-  const run = runOf(incoming);
-  let identities: Identity[];
-  try {
-    identities = views.identities(models);
-  } catch (error) {
-    // The handler may catch the error and answer anyway. The view's dependencies would be incomplete, so do not store
-    // it.
-    run?.refuse('error');
-    throw error;
-  }
-  await run?.depend(identities);
-}
-
-/** Settings of the `cacheView` that a request passed. */
-const settingsOfRequests = new WeakMap<object, ViewSettings>();
-
-export function settingsOf(incoming: object): ViewSettings | undefined {
-  return settingsOfRequests.get(incoming);
-}
+import type { ViewSlot } from './view-slot.ts';
+import { makes, passes, runOf, settingsOf } from './views-of-requests.ts';
 
 /**
  * Answers a request from the cache, or runs its handler and stores the answer.
@@ -97,12 +39,12 @@ export async function serveView<T>(
   handler: RunHandler<T>,
 ): Promise<Awaited<T> | undefined> {
   const { incoming } = exchange;
-  const outer = settingsOfRequests.get(incoming);
+  const outer = settingsOf(incoming);
   if (outer !== undefined) {
     if (outer === settings) return await handler(undefined);
     return await serveInside(exchange, settings, handler);
   }
-  settingsOfRequests.set(incoming, settings);
+  passes(incoming, settings);
   // Without them no page of the route is what it should be, so an error is the request's.
   const visitor = settings.holes && (await askVisitor(exchange, settings.holes));
   let found: ViewRun | Passed | 'answered';
@@ -119,7 +61,7 @@ export async function serveView<T>(
   }
   const run = found;
   answerFor(exchange.response, run.audience);
-  runs.set(incoming, run);
+  makes(incoming, run);
   record(exchange.response, settings.maxBytes, run);
   return await inPart(run.part, () => handler(run));
 }
@@ -149,7 +91,6 @@ async function serveInside<T>(exchange: Exchange, settings: ViewSettings, handle
 }
 
 const NONE: ReadonlyMap<string, string> = new Map();
-const NOTHING_KEPT: KeptViews = new Map();
 
 /**
  * Returns texts that tell what differs between visitors: its names, and not its values.
@@ -235,77 +176,22 @@ async function answer(
     early: mayFill(incoming) ? Early.of(views.engine.settings) : undefined,
   };
   const maker = new Maker(currentPart()?.maker, false);
-  let slot = new ViewSlot(views.engine, wanted);
-  let own: Body | undefined;
-  let making: ViewMaking | undefined;
-  let view: StoredView | ReadReason | undefined;
-  let leases = 0;
-  let isHanded = false;
-  for (let tries = 0; ; tries++) {
-    const here = slot.findHere();
-    view = here instanceof Promise ? await here : here;
-    if (isHanded && view !== undefined) views.makings.coalesced();
-    if (view !== undefined) break;
-    own = await slot.open();
-    if (own.uncached !== undefined) break;
-    view = await slot.find();
-    if (view !== undefined || !mayFill(incoming)) break;
-    let made: Shown<StoredView> | undefined;
-    if (making === undefined) {
-      const entered = views.makings.enter(slot, maker, tries);
-      const joined = entered instanceof Promise ? await entered : entered;
-      if (joined instanceof ViewMaking) making = joined;
-      else made = joined;
-    }
-    if (making !== undefined) {
-      const next = await views.makings.lease(slot, making, leases++);
-      if (next === 'make') break;
-      if (next !== 'look') made = next;
-    }
-    if (made !== undefined && 'meanwhile' in made) {
-      view = made.meanwhile;
-      break;
-    }
-    isHanded = made !== undefined && made.size > 0;
-    slot = new ViewSlot(views.engine, wanted, made);
-  }
-  // Another process has made it.
-  if (view !== undefined) making?.kept(NOTHING_KEPT);
+  const { slot, view, own: known, making } = await lookUp(views, wanted, maker, mayFill(incoming));
   if (view === 'personal' || view === 'unseen') return view;
   const served = view && (await filled(view, settings, replaced, visitor, { isOutage: slot.isOutage, maker }));
-  // Whoever stored it may have had other options.
-  if (
-    served !== undefined &&
-    settings.statuses.has(served.view.status) &&
-    served.view.body.length <= settings.maxBytes
-  ) {
-    const { isOutage } = served;
-    const reason = isOutage ? 'outage' : slot.isStale ? 'stale' : undefined;
-    const control = { before: exchange.headers()['cache-control'], ours: settings.cacheControl };
-    const made = replyWith(served.view, incoming, now(), control, isOutage);
-    const reply = { ...made, headers: withoutTimings(made.headers, settings.headers) };
-    if (isOutage) answerFor(exchange.response, OUTAGE_HIT);
-    if (replaced === undefined && visitor === undefined) answerFor(exchange.response);
-    else markPersonal(exchange.response);
-    const lookup = performance.now() - started;
-    const { expires } = slot;
-    tell(exchange, settings, () => ({ outcome: 'hit', reason, expires, lookup }));
-    views.engine.viewed({
-      route: routeOf(exchange, settings),
-      outcome: 'hit',
-      reason,
-      cost: slot.cost,
-      lookup,
+  if (served !== undefined && isAllowed(served.view, settings)) {
+    sendHit(exchange, settings, {
+      ...served,
+      slot,
+      isForOne: replaced !== undefined || visitor !== undefined,
+      started,
     });
-    report(exchange, settings, 'hit', reason);
-    tagCodings(exchange.response);
-    exchange.send(reply);
     return 'answered';
   }
-  own ??= await slot.open();
+  const own = known ?? (await slot.open());
   maker.renews = slot.renews;
   const lookup = performance.now() - started;
-  const missing = views.engine.settings.causes && viewChannel.hasSubscribers ? slot.missing : undefined;
+  const missing = areCausesTold(settings) ? slot.missing : undefined;
   const run: ViewRun = new ViewRun(
     exchange,
     settings,
@@ -324,29 +210,38 @@ async function answer(
   return run;
 }
 
-/** Adds the headers of the option `headers` to the answer. */
-function tell(
-  { response }: Exchange,
-  { headers, debug, views }: ViewSettings,
-  told: () => Omit<Told, 'detail'> & { readonly reason: string | undefined },
+/** Whether the options allow a stored view. Those of who has stored it may have been others. */
+function isAllowed({ status, body }: StoredView, { statuses, maxBytes }: ViewSettings): boolean {
+  return statuses.has(status) && body.length <= maxBytes;
+}
+
+/** @param hit `isForOne`: whether values of one visitor stand in the view; `started`: when looking for it began */
+function sendHit(
+  exchange: Exchange,
+  settings: ViewSettings,
+  hit: Served & { readonly slot: ViewSlot; readonly isForOne: boolean; readonly started: number },
 ): void {
-  if (headers.length === 0) return;
-  const { now } = views.engine.settings;
-  const shown = (): Told => {
-    const { reason, ...others } = told();
-    return debug ? { ...others, detail: reason } : others;
-  };
-  answerFor(response, tellOfCache(headers, now, shown));
+  const { view, isOutage, slot, isForOne, started } = hit;
+  const { engine } = settings.views;
+  const reason = isOutage ? 'outage' : slot.isStale ? 'stale' : undefined;
+  const control = { before: exchange.headers()['cache-control'], ours: settings.cacheControl };
+  const made = replyWith(view, exchange.incoming, engine.settings.now(), control, isOutage);
+  const reply = { ...made, headers: withoutTimings(made.headers, settings.headers) };
+  if (isOutage) answerFor(exchange.response, OUTAGE_HIT);
+  if (isForOne) markPersonal(exchange.response);
+  else answerFor(exchange.response);
+  const lookup = performance.now() - started;
+  const { expires, cost } = slot;
+  tell(exchange, settings, () => ({ outcome: 'hit', reason, expires, lookup }));
+  engine.viewed({ route: routeOf(exchange, settings), outcome: 'hit', reason, cost, lookup });
+  report(exchange, settings, 'hit', reason);
+  tagCodings(exchange.response);
+  exchange.send(reply);
 }
 
 /** Whether the answer to a request may be kept for others, as far as the request tells. */
 function mayFill({ method, headers }: Exchange['incoming']): boolean {
   return method === 'GET' && !/no-store/i.test(headers['cache-control'] ?? '');
-}
-
-/** Returns what tells the views of one route in statistics. */
-function routeOf({ pattern }: Exchange, { name, path }: ViewSettings): string {
-  return name ?? path ?? pattern ?? '(no name)';
 }
 
 /**
@@ -374,19 +269,4 @@ function note(exchange: Exchange, settings: ViewSettings, reason: Passed): void 
   // Nobody looks at what the handler reads.
   if (reason === 'target') answerFor(response, NOT_SHARED);
   report(exchange, settings, 'skip', reason);
-}
-
-/** @param more `missing`: why there was no view; a report that has to ask the store for what bumped it comes later */
-function report(
-  { target }: Exchange,
-  { name, views }: ViewSettings,
-  outcome: ViewReport['outcome'],
-  reason: MissReason | undefined,
-  { detail, missing }: { readonly detail?: string | undefined; readonly missing?: Missing | undefined } = {},
-): void {
-  if (!viewChannel.hasSubscribers) return;
-  const why = { ...(reason === undefined ? {} : { reason }), ...(detail === undefined ? {} : { detail }) };
-  const told = { target, name, outcome, ...why, ...(missing === undefined ? {} : { cause: missing.cause }) };
-  const bumped = missing === undefined || missing.bumped.length === 0 ? [] : [[told, missing.bumped] as const];
-  views.withCauses(new Map(bumped), () => viewChannel.publish(told satisfies ViewReport));
 }

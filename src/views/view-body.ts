@@ -1,20 +1,14 @@
 import type { Identity } from '../model/identity.ts';
 import { Body, type BodyPart } from '../render/body.ts';
-
-/** Reads the tokens of models, for the view that depends on them. */
-interface TokenSource {
-  depend(models: readonly Identity[]): Promise<BodyPart>;
-  /** Names that the view depends on and that get a token when it is stored. */
-  readonly newNames: Iterable<string>;
-}
+import type { ViewTokens } from './view-tokens.ts';
 
 /** A whole view while its handler runs. Several renders may add to it, each with the tokens that it read. */
 export class ViewBody extends Body {
-  readonly #tokens: TokenSource;
+  readonly #tokens: ViewTokens;
   /** Calls of {@link depend} whose tokens are not yet read. */
   readonly #asking = new Set<Promise<void>>();
 
-  constructor(tokens: TokenSource) {
+  constructor(tokens: ViewTokens) {
     super();
     this.#tokens = tokens;
   }

@@ -104,7 +104,7 @@ export class ViewRun implements ResponseEvents {
     this.#settings = settings;
     this.#slot = parts.slot;
     this.#done = done;
-    this.#body = new ViewBody(parts.slot);
+    this.#body = new ViewBody(parts.slot.tokens);
     this.#body.include(parts.own);
     const around = currentLoaded();
     around?.addTo(this.#body);

@@ -4,31 +4,28 @@ import { type Entry, MAX_DEPENDENCIES } from '../cache/entry.ts';
 import { leaseKey, type StoredKey } from '../cache/key.ts';
 import { newEntry } from '../cache/new-entry.ts';
 import type { Token } from '../cache/token.ts';
-import { PENDING, type TokenReader, UNKNOWN } from '../cache/token-reader.ts';
+import { PENDING, type TokenReader } from '../cache/token-reader.ts';
 import type { Identity } from '../model/identity.ts';
 import { dependencyNames } from '../model/names.ts';
-import { guardOf } from '../model/sparse-names.ts';
-import { Body } from '../render/body.ts';
+import type { Body } from '../render/body.ts';
 import type { Engine } from '../render/engine.ts';
 import type { Early } from '../render/making/early.ts';
 import { because, whyOver } from '../render/why-missed.ts';
 import type { Missing } from '../reporting/cause.ts';
 import type { UncachedReason } from '../reporting/report.ts';
-import { digest } from '../util/digest.ts';
 import type { Forward } from './http/cache-headers.ts';
 import { isSmall } from './http/sound-view.ts';
 import { type AddressRecord, type StoredView, viewOf, writeRecord, writeView } from './http/stored-view.ts';
+import { type Found, foundFor, foundWith, recordWith, textOf } from './reads/address-reads.ts';
 import type { ReadName } from './reads/read-names.ts';
 import type { RequestValues } from './reads/request-values.ts';
-import { type ReadReason, readReasonOf, type ValueText } from './reads/value-text.ts';
+import type { ReadReason, ValueText } from './reads/value-text.ts';
 import { type AddressKeys, memoryKeyOf, storedKeyOf } from './view-keys.ts';
 import type { KeptViews } from './view-making.ts';
+import { ViewTokens } from './view-tokens.ts';
 
 /** What a process has for a request without asking the store. */
 type Here = StoredView | ReadReason | undefined;
-
-/** Reads, with the texts of what was found. */
-type Found = readonly (readonly [ReadName, string])[];
 
 type NotStored = UncachedReason | ReadReason;
 
@@ -49,23 +46,26 @@ export interface MadeView {
   readonly held: Set<string>;
 }
 
-/** An address whose handlers read more than this is not cached: looking a view up would cost too much. */
-const MAX_READS = 50;
-/** An address with more views has almost as many as visitors. */
-const MAX_VALUES = 64;
-/** Longest time that a view's token is kept for it, and what is added for views stored later, in seconds. */
-const MAX_CLAIM = 29 * 24 * 60 * 60;
-const CLAIM_MARGIN = 24 * 60 * 60;
+/** A view that a request asks for. */
+export interface WantedView {
+  readonly keys: AddressKeys;
+  /** Models that it shows in any case. */
+  readonly models: readonly Identity[];
+  /** What reads find. */
+  readonly request: RequestValues;
+  /** Decides whether the request makes the view before it has expired. */
+  readonly early: Early | undefined;
+}
 
 /** Finds and stores one view, for one request. */
 export class ViewSlot {
   readonly #engine: Engine;
+  /** Those that this request finds for the view. */
+  readonly tokens: ViewTokens;
   readonly #reader: TokenReader;
   readonly #keys: AddressKeys;
   readonly #models: readonly Identity[];
   readonly #request: RequestValues;
-  /** Names that the view depends on and that have no token, each with the token of its guard. */
-  readonly #guards = new Map<string, Token>();
   /** What was found last that may be served. */
   #entry: Entry | undefined;
   /** What was found last that may not be served any more. */
@@ -89,24 +89,12 @@ export class ViewSlot {
   kept: KeptViews = NONE;
   readonly #handed: KeptViews;
 
-  /**
-   * @param view `keys`: of its address; `models`: those it shows; `request`: what reads find; `early`: decides whether this request
-   * makes a view before it has expired
-   * @param handed what another request has made for this one
-   */
-  constructor(
-    engine: Engine,
-    view: {
-      readonly keys: AddressKeys;
-      readonly models: readonly Identity[];
-      readonly request: RequestValues;
-      readonly early: Early | undefined;
-    },
-    handed: KeptViews = NONE,
-  ) {
+  /** @param handed what another request has made for this one */
+  constructor(engine: Engine, view: WantedView, handed: KeptViews = NONE) {
     this.#handed = handed;
     this.#engine = engine;
-    this.#reader = engine.reader(true);
+    this.tokens = new ViewTokens(engine);
+    this.#reader = this.tokens.reader;
     this.#keys = view.keys;
     this.#models = view.models;
     this.#request = view.request;
@@ -148,7 +136,7 @@ export class ViewSlot {
     if (record === undefined) return undefined;
     const view = viewOf(record);
     if (view === undefined || !('reads' in view)) return this.#judged([record], view);
-    const found = this.#foundFor(view);
+    const found = foundFor(view, this.#request);
     if (typeof found === 'string') return this.#judged([record], found);
     this.#found = found;
     const varied = this.#here(found);
@@ -163,16 +151,15 @@ export class ViewSlot {
     return this.#handed.get(memoryKey)?.[0]?.entry ?? this.#engine.entries.protectedInMemory(memoryKey)[0];
   }
 
+  /** Names that the view has in any case. */
+  get #names(): readonly string[] {
+    return [...this.#keys.identities, ...this.#models].flatMap(dependencyNames);
+  }
+
   /** What is to be made: its keys, and the tokens of all that it will be made from, as far as they are known. */
   what(): { memoryKey: string; variant: string; tokens: ReadonlyMap<string, Token> } {
-    const tokens = new Map<string, Token>(this.#guards);
-    const add = (name: string): void => {
-      const token = this.#reader.knownToken(name);
-      if (token !== undefined) tokens.set(name, token);
-    };
-    for (const model of [...this.#keys.identities, ...this.#models]) dependencyNames(model).forEach(add);
     const { dependencies = [] } = this.#here(this.#found) ?? {};
-    for (let i = 0; i < dependencies.length; i += 2) add(dependencies[i] as string);
+    const tokens = this.tokens.known([...this.#names, ...namesOf(dependencies)]);
     return { memoryKey: this.#keys.memoryKey, variant: textOf(this.#found), tokens };
   }
 
@@ -180,23 +167,18 @@ export class ViewSlot {
   async leaseKey(): Promise<string> {
     const { key, canonical } = this.#stored(this.#found);
     const { dependencies = [] } = this.#reader.known(key, canonical) ?? {};
-    const names = [...this.#keys.identities, ...this.#models].flatMap(dependencyNames);
-    const tokenOf = (name: string) => this.#guards.get(name) ?? this.#reader.token(name);
-    const others = dependencies.filter((_, i) => i % 2 === 0);
-    for (const name of [...names, ...others]) tokenOf(name);
-    while (this.#reader.isPending) await this.#reader.ask();
+    const names = this.#names;
+    const others = namesOf(dependencies);
+    await this.tokens.ask([...names, ...others]);
     // Processes do not forget a view whose lifetime is over at the same time.
-    if (others.some((name, i) => tokenOf(name) !== dependencies[2 * i + 1])) names.push(...others);
-    return leaseKey([canonical, ...names.map((name) => String(tokenOf(name)))].join('\n'), this.#engine.settings);
+    const hasChanged = others.some((name, i) => this.tokens.of(name) !== dependencies[2 * i + 1]);
+    const tokens = (hasChanged ? [...names, ...others] : names).map((name) => String(this.tokens.of(name)));
+    return leaseKey([canonical, ...tokens].join('\n'), this.#engine.settings);
   }
 
   /** Whether these are the tokens that this request finds. */
-  async hasTokens(tokens: ReadonlyMap<string, Token>): Promise<boolean> {
-    const tokenOf = (name: string) => this.#guards.get(name) ?? this.#reader.token(name);
-    for (const name of tokens.keys()) tokenOf(name);
-    while (this.#reader.isPending) await this.#reader.ask();
-    for (const [name, token] of tokens) if (tokenOf(name) !== token) return false;
-    return true;
+  hasTokens(tokens: ReadonlyMap<string, Token>): Promise<boolean> {
+    return this.tokens.are(tokens);
   }
 
   /** Returns what was found in entries if all of them may be served now. */
@@ -216,38 +198,9 @@ export class ViewSlot {
     return found;
   }
 
-  /** Returns what this request has for the reads of a record, or why it goes past the cache. */
-  #foundFor({ reads }: AddressRecord): Found | ReadReason {
-    const texts = reads.map((name) => [name, this.#request.text(name)] as const);
-    return readReasonOf(texts.map(([, text]) => text)) ?? (texts as unknown as Found);
-  }
-
-  /**
-   * Returns a body with the tokens of all names that the models depend on. Names that have no token get one when the view
-   * is stored, and join its dependencies then.
-   */
-  async depend(models: readonly Identity[]): Promise<Body> {
-    const names = new Set(models.flatMap(dependencyNames));
-    const body = new Body();
-    for (const name of names) this.#reader.token(name);
-    while (this.#reader.isPending) await this.#reader.ask();
-    const missing = new Set([...names].filter((name) => this.#reader.isMissing(name)));
-    for (const name of missing) this.#reader.token(guardOf(name));
-    while (this.#reader.isPending) await this.#reader.ask();
-    for (const name of names) {
-      const isMissing = missing.has(name);
-      // The name was changed in the transaction around, which no other connection can see yet.
-      const token = this.#engine.isUncommitted(name) ? UNKNOWN : this.#reader.token(isMissing ? guardOf(name) : name);
-      if (typeof token !== 'string') body.uncached ??= 'unknown token';
-      else if (isMissing) this.#guards.set(name, token);
-      else body.dependencies.add(name, token);
-    }
-    return body;
-  }
-
   /** Returns the dependencies that the view has in any case. Call this first. */
   open(): Promise<Body> {
-    return this.depend([...this.#keys.identities, ...this.#models]);
+    return this.tokens.depend([...this.#keys.identities, ...this.#models]);
   }
 
   /**
@@ -256,11 +209,11 @@ export class ViewSlot {
    */
   async find(): Promise<StoredView | ReadReason | undefined> {
     // What is stored depends on all these names, and has their tokens.
-    if (this.#guards.size > 0) return undefined;
+    if (this.tokens.missing > 0) return undefined;
     const record = await this.#read([]);
     if (record === undefined || 'body' in record) return record;
     this.#record = record;
-    const found = this.#foundFor(record);
+    const found = foundFor(record, this.#request);
     if (typeof found === 'string') return found;
     this.#found = found;
     const varied = await this.#read(found);
@@ -272,10 +225,10 @@ export class ViewSlot {
    * early, or its ttl is over, and its stale time is not.
    */
   async findMeanwhile(): Promise<StoredView | undefined> {
-    if (this.#guards.size > 0) return undefined;
+    if (this.tokens.missing > 0) return undefined;
     const record = await this.#readMeanwhile([]);
     if (record === undefined || 'body' in record) return record;
-    const found = this.#foundFor(record);
+    const found = foundFor(record, this.#request);
     const varied = typeof found === 'string' ? undefined : await this.#readMeanwhile(found);
     return varied !== undefined && 'body' in varied ? varied : undefined;
   }
@@ -293,40 +246,19 @@ export class ViewSlot {
     return undefined;
   }
 
-  /** Names that the view depends on and that have no token yet. */
-  get newNames(): Iterable<string> {
-    return this.#guards.keys();
-  }
-
   /** Stores a view; returns the reason if it is not stored. Needs no time unless names need tokens. */
   keep(made: MadeView): NotStored | undefined | Promise<NotStored | undefined> {
     const { view, reads, dependencies } = made;
-    if (dependencies.tokens.size + this.#guards.size > MAX_DEPENDENCIES) return 'too many dependencies';
-    const reason = readReasonOf(reads.values());
-    if (reason !== undefined) return reason;
-    const found = [...new Map([...this.#found, ...(reads as ReadonlyMap<ReadName, string>)])].sort(([a], [b]) =>
-      a < b ? -1 : 1,
-    );
-    const record = this.#recordWith(found);
+    if (dependencies.tokens.size + this.tokens.missing > MAX_DEPENDENCIES) return 'too many dependencies';
+    const found = foundWith(this.#found, reads);
+    if (typeof found === 'string') return found;
+    const record = recordWith(this.#record, found);
     if (record === undefined) return 'reads too much';
     if (!isSmall(view)) return 'too large';
-    // The tokens of guards tell when something was bumped last; those made for this view do not.
-    let youngest = dependencies.youngest();
-    for (const guard of this.#guards.values()) if (guard > youngest) youngest = guard;
+    const youngest = this.tokens.youngest(dependencies);
     const store = () => this.#store(made, youngest, found, record);
-    if (this.#guards.size === 0) return store();
-    return this.#claim(dependencies).then((isClaimed) => (isClaimed ? store() : 'bumped meanwhile'));
-  }
-
-  /** Makes tokens for the names that have none; false if one of them was bumped since the request began. */
-  async #claim(dependencies: Dependencies): Promise<boolean> {
-    const now = this.#engine.settings.now();
-    if (dependencies.expires <= now) return false;
-    const left = (dependencies.staleUntil - now) / 1_000;
-    const ttl = Math.ceil(Math.min(left, MAX_CLAIM) + CLAIM_MARGIN);
-    if (!(await this.#reader.claim(this.#guards, ttl))) return false;
-    for (const name of this.#guards.keys()) dependencies.add(name, this.#token(name));
-    return true;
+    if (this.tokens.missing === 0) return store();
+    return this.tokens.claim(dependencies).then((isClaimed) => (isClaimed ? store() : 'bumped meanwhile'));
   }
 
   #store(
@@ -353,20 +285,10 @@ export class ViewSlot {
     return undefined;
   }
 
-  /** Returns the record with one more view; undefined if the address has too many. */
-  #recordWith(found: Found): AddressRecord | undefined {
-    if (found.length === 0) return this.#record;
-    const values = digest(JSON.stringify(found), 12);
-    const { reads, stored } = this.#record;
-    if (found.length === reads.length && stored.includes(values)) return this.#record;
-    if (found.length > MAX_READS || stored.length >= MAX_VALUES) return undefined;
-    return { reads: found.map(([name]) => name), stored: [...new Set([...stored, values])] };
-  }
-
   /** Returns what the record of an address depends on. It lives as long as the view that it was written for. */
   #ownDependencies({ expires, stale }: Entry): Dependencies {
     const own = new Dependencies();
-    for (const name of new Set(this.#keys.identities.flatMap(dependencyNames))) own.add(name, this.#token(name));
+    for (const name of new Set(this.#keys.identities.flatMap(dependencyNames))) own.add(name, this.tokens.text(name));
     own.endAt(expires, expires + stale);
     return own;
   }
@@ -439,18 +361,13 @@ export class ViewSlot {
   }
 
   #stored(found: Found): StoredKey {
-    return storedKeyOf(this.#keys, textOf(found), (name) => this.#token(name));
+    return storedKeyOf(this.#keys, textOf(found), (name) => this.tokens.text(name));
   }
-
-  #token(name: string): string {
-    const token = this.#reader.token(name);
-    return token === PENDING || token === UNKNOWN ? '' : token;
-  }
-}
-
-/** Returns what the keys have for the reads of a view. */
-function textOf(found: Found): string {
-  return found.length === 0 ? '' : JSON.stringify(found);
 }
 
 const NONE: ReadonlyMap<string, never> = new Map<string, never>();
+
+/** Returns the names among the dependencies of an entry, in which the token of each follows it. */
+function namesOf(dependencies: readonly string[]): readonly string[] {
+  return dependencies.filter((_, i) => i % 2 === 0);
+}

@@ -1,9 +1,12 @@
 import { lazy } from 'nunjucks-cachesweeper';
+import { requestStart } from 'nunjucks-cachesweeper/express';
+import { TestingStore } from 'nunjucks-cachesweeper/testing';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { Article } from '../frameworks/blog.ts';
 import { ask } from '../views/client.ts';
 import { sites } from '../views/running.ts';
 import { allFrameworks, type Handler } from '../views/sites.ts';
+import { templateSite } from '../views/template-site.ts';
 import { gate } from '../waiting/support.ts';
 
 afterEach(() => void vi.restoreAllMocks());
@@ -49,4 +52,50 @@ describe.each(allFrameworks.slice(0, 1))('%s', (_name, start) => {
       '<h1>T</h1>two',
     ]);
   });
+});
+
+test('a view of who could not use the one that was waited for is not kept if it was expired meanwhile', async () => {
+  const gates: ReturnType<typeof gate<void>>[] = [];
+  let isUsable = false;
+  let time = 1_800_000_000_000;
+  vi.spyOn(Date, 'now').mockImplementation(() => time);
+  const now = () => Date.now();
+  const site = await templateSite({
+    templates: { 'page.njk': '{{ run }} {% uncached %}{{ name | usable }}{% enduncached %}' },
+    environment: (env) =>
+      env.addFilter('usable', (name: string) => {
+        if (name === 'b' && !isUsable) {
+          isUsable = true;
+          throw new Error('not now');
+        }
+        return name;
+      }),
+    holes: (request) => ({ name: request.get('X-Visitor') }),
+    handler: async (_request, response) => {
+      const own = gate<void>();
+      const run = gates.push(own);
+      if (run > 2) own.open();
+      await own.promise;
+      response.render('page.njk', { run });
+    },
+    sweeper: { store: new TestingStore({ now }), now },
+    before: (app) => void app.use(requestStart()),
+  });
+  try {
+    const maker = site.get('/page', 'a');
+    await vi.waitFor(() => expect(gates).toHaveLength(1), 10_000);
+    // What is read long after the last bump takes the place of what was made before.
+    time += 10_000;
+    const other = site.get('/page', 'b');
+    await vi.waitFor(() => expect(site.sweeper.stats().making.waiting).toBe(1), 10_000);
+    gates[0]?.open();
+    await vi.waitFor(() => expect(gates).toHaveLength(2), 10_000);
+    await maker;
+    await site.sweeper.expireView('/page');
+    gates[1]?.open();
+    expect((await other).text).toBe('2 b');
+    expect((await site.get('/page', 'c')).text).toBe('3 c');
+  } finally {
+    await site.close();
+  }
 });

@@ -142,6 +142,28 @@ describe.each(databases)('on %s', (name, start) => {
     await transaction.rollback();
   });
 
+  test('a connection that came back to the pool with a transaction open is not written over', async () => {
+    const small = database().connect({ min: 0, max: 1 });
+    const { store, errors } = open(small);
+    expect(await store.setMany('token', [item('left', 'old')], CALL)).toEqual([true]);
+    const { client } = checkKnex(small);
+    const begin = async (sql: string) => {
+      const connection = await client.acquireConnection();
+      await small.raw(sql).connection(connection);
+      await client.releaseConnection(connection);
+    };
+    await begin('BEGIN');
+    expect(await store.setMany('token', [item('left', 'uncommitted')], { timeout: 200 })).toEqual([false]);
+    // It waits for others in SQLite, whose transactions last for long.
+    if (name !== 'an SQLite file') expect(errors[0]?.message).toContain('has a transaction open');
+    if (name === 'MariaDB')
+      expect(await open(small).store.getMany('token', ['left'], CALL)).toEqual([{ state: 'unknown' }]);
+    await begin('ROLLBACK');
+    expect(await texts(open(other).store, ['left'])).toEqual(['old']);
+    await expect.poll(async () => (await store.getMany('token', ['left'], CALL))[0]?.state).toBe('found');
+    await small.destroy();
+  });
+
   test('several processes may make the table at one time', async () => {
     await site.schema.dropTableIfExists('at_once');
     const processes = Array.from({ length: 6 }, () => database().connect());

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 const SCRIPT = fileURLToPath(new URL('young.mjs', import.meta.url));
 
 // In a process of its own, on what was built: what else a test process collects would be counted as well.
-test.each(['memory', 'store', 'uncached'])(
+test.each(['memory', 'store', 'uncached', 'unseen'])(
   'a delivered page dies young, %s: nothing in the old generation points to it',
   (kind) => {
     // A full collection in the middle would hide it; and optimised code may leave closures out, sooner or later.

@@ -51,8 +51,8 @@ export interface Dialect {
   /** Statements that make the table, for who may do so. They do no harm when it is there. */
   readonly schema: readonly string[];
   read(connection: SqlConnection, kind: Kind, keys: readonly string[]): Promise<SqlRead>;
-  /** Returns the keys of what was written. */
-  write(connection: SqlConnection, write: SqlWrite): Promise<ReadonlySet<string>>;
+  /** Returns the keys of what was written; undefined if that is not known. */
+  write(connection: SqlConnection, write: SqlWrite): Promise<ReadonlySet<string> | undefined>;
   /** The database's time, in milliseconds since 1970. Throws if the table cannot be used. */
   now(connection: SqlConnection): Promise<number>;
   /** Removes rows that count as absent, `limit` at most; returns how many. */

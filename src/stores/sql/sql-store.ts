@@ -228,6 +228,7 @@ export class SqlStore implements Store {
       const patience = Math.min(until - performance.now(), LONGEST_LOCK);
       if (patience <= 0) return undefined;
       const written = await this.#dialect.write(connection, { items, isAdd, deadline, patience });
+      if (written === undefined) return undefined;
       // What was not written may have come after its deadline. Only before it does that mean that another value is there.
       if (isAdd && written.size < items.length && !this.#clock.isBefore(deadline)) return undefined;
       this.#removal.wrote(written.size, bytes);

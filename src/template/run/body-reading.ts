@@ -5,6 +5,7 @@ import type { Recorder } from '../../reads/recorder.ts';
 import { repeatReads } from '../../reads/repeated-reads.ts';
 import type { ReadShape, RootKind } from '../../reads/shape.ts';
 import type { Context, Frame } from '../nunjucks.ts';
+import { ContextCopies, type Origin } from './context-copies.ts';
 import { reportingChanges } from './made-up-methods.ts';
 import type { OpenHoles } from './open-holes.ts';
 import { calledIn, macroOf, methodOf, type TemplateReading } from './page-runtime.ts';
@@ -23,37 +24,22 @@ export interface Around {
   ofComponent(name: string): void;
 }
 
-type Variables = Readonly<Record<string, unknown>>;
-
-/** A context that starts with a copy of another context's variables. */
-interface Copy {
-  readonly initial: Variables;
-  /** The variables it was copied from, as they are now; undefined if they are not the page's. */
-  readonly variables: Variables | undefined;
-}
-
-function isSame(name: string, a: Variables, b: Variables): boolean {
-  return Object.is(a[name], b[name]) && name in a === name in b;
-}
-
 /**
  * Tells a recorder what a body looks up in Nunjucks. It finds out which variables come from outside of the body, in
  * whichever template they are looked up. A body's own variables are in its frame or below it, and in the contexts of
  * the templates it includes.
  */
-export class BodyReading implements TemplateReading {
+export class BodyReading implements TemplateReading, Origin {
   readonly holes: OpenHoles;
+  /** Tells which variables come from outside of the body. */
+  readonly copies: ContextCopies;
   readonly #recorder: Recorder;
   readonly #texts: TextUsesOfRuns;
   readonly #around: Around;
-  /** Contexts made while the body runs. */
-  #copies: Map<Context, Copy> | undefined;
-  #owners: Map<Variables, Context> | undefined;
   /** Macros that the body called, by the context that they see. */
   #macros: Map<Context, Set<object>> | undefined;
   /** Callers that `{% call %}` made for the body. */
   #callers: Set<object> | undefined;
-  #before: { readonly variables: Variables } | undefined;
   #recording: Map<Context, Context> | undefined;
 
   /** @param texts receives the contexts of the templates whose code the body runs */
@@ -62,21 +48,12 @@ export class BodyReading implements TemplateReading {
     this.#recorder = recorder;
     this.#texts = texts;
     this.#around = around;
-  }
-
-  /** Starts with the page's variables as they were before the body. A variable that the body sets is its own. */
-  start(before: { readonly variables: Variables }): void {
-    this.#before = before;
+    this.copies = new ContextCopies(around);
   }
 
   enter(context: Context, variables: Record<string, unknown> | undefined): void {
     this.#texts.add(context);
-    // A template that extends another runs it in the same context.
-    if (context === this.#around.context || this.#copies?.has(context)) return;
-    this.#copies ??= new Map();
-    this.#owners ??= new Map([[this.#around.context.ctx, this.#around.context]]);
-    this.#copies.set(context, { initial: { ...context.ctx }, variables });
-    this.#owners.set(context.ctx, context);
+    this.copies.enter(context, variables);
   }
 
   /** Records that a value cannot be looked at: a proxy in the page's data may throw. */
@@ -102,7 +79,7 @@ export class BodyReading implements TemplateReading {
     // that the name has no value is all there is to compare.
     if (!Object.is(found, value) && (found !== undefined || isObject(value))) this.#recorder.cannotSee(name, MADE_UP);
     try {
-      this.#ofContext(context, name, found, isInside);
+      this.copies.follow(isInside ? 'scope' : 'context', context, name, found, this);
     } catch {
       this.#cannot(name);
     }
@@ -110,7 +87,7 @@ export class BodyReading implements TemplateReading {
 
   #found(name: string, value: unknown): void {
     try {
-      this.#scope(name, value);
+      this.#recorder.root('scope', name, value);
     } catch {
       this.#cannot(name);
     }
@@ -118,7 +95,7 @@ export class BodyReading implements TemplateReading {
 
   lookupPast(kind: 'context' | 'global', context: Context, name: string, value: unknown): void {
     if (kind === 'global') this.#recorder.root('global', name, value);
-    else this.#ofContext(context, name, value, false);
+    else this.copies.follow('context', context, name, value, this);
   }
 
   helper(name: string, called: unknown): void {
@@ -134,91 +111,26 @@ export class BodyReading implements TemplateReading {
     }
   }
 
-  #scope(name: string, value: unknown): void {
-    this.#recorder.root('scope', name, value);
+  own(name: string, value: unknown): void {
+    this.#seen(name, value);
   }
 
-  /**
-   * Follows a variable back through the copied contexts to the context of the tag. It is a read of the page's variable
-   * only if it was copied at each step; the value in the tag's context then is the one to compare.
-   */
-  #ofContext(from: Context, name: string, value: unknown, isInside: boolean): void {
-    let context = from;
-    if (!isSame(name, context.ctx, this.#initialOf(context))) return this.#seen(name, value);
-    while (context !== this.#around.context) {
-      const copy = this.#copies?.get(context);
-      if (copy === undefined) return this.#ofMacro(context, name, value);
-      const parent = copy.variables && this.#owners?.get(copy.variables);
-      if (parent === undefined) {
-        if (copy.variables === undefined) return this.#isolated(context, name, value);
-        return this.#recorder.cannotSee(name, 'a variable of a template that cannot be told');
-      }
-      if (!isSame(name, copy.initial, this.#initialOf(parent))) return this.#seen(name, value);
-      context = parent;
-    }
-    if (isInside) this.#scope(name, value);
-    else this.#recorder.root('context', name, value);
+  ofPage(kind: RootKind, name: string, value: unknown): void {
+    this.#recorder.root(kind, name, value);
   }
 
-  /**
-   * Whether a variable that is looked up at a place in the body comes from outside of it. One that the body may have set
-   * does not.
-   *
-   * @param isFramed whether it is looked up in the frames first, and not only among the page's variables
-   */
-  isOutside(context: Context, frame: Frame, name: string, isFramed: boolean): boolean {
-    const own = this.#around.frame;
-    let isInside = false;
-    for (let at: Frame | null | undefined = frame; at; at = at.parent) {
-      if (at === own) isInside = true;
-      // What is set at the top of a template is a variable of the page there as well, also if it sets nothing.
-      const isSet = at.topLevel ? Object.hasOwn(at.variables, name) : isFramed && at.variables[name] !== undefined;
-      if (isSet) return isInside && at !== own;
-    }
-    let of = context;
-    if (this.#hasSet(of, name)) return false;
-    while (of !== this.#around.context) {
-      // What a template sets at its top it exports.
-      if (of.exported.includes(name)) return false;
-      const copy = this.#copies?.get(of);
-      if (copy?.variables === undefined) return true;
-      const parent = this.#owners?.get(copy.variables);
-      if (parent === undefined || !isSame(name, copy.initial, this.#initialOf(parent)) || this.#hasSet(parent, name))
-        return false;
-      of = parent;
-    }
-    return true;
-  }
-
-  /** Whether the body has set one of some variables from outside of it, which macros from there see. */
-  hasSetOutside(variables: object, name: string): boolean {
-    const { context } = this.#around;
-    return variables === context.ctx && this.#hasSet(context, name);
-  }
-
-  /** Whether the body has set a variable of a context, maybe to the value that it had before. */
-  #hasSet(context: Context, name: string): boolean {
-    if (!isSame(name, context.ctx, this.#initialOf(context))) return true;
-    const { frame, context: around } = this.#around;
-    return context === around && frame.topLevel && Object.hasOwn(frame.variables, name);
-  }
-
-  /** Returns the variables that a context had when the body began, or when it was made for the body. */
-  #initialOf(context: Context): Variables {
-    if (context === this.#around.context) return this.#before?.variables ?? context.ctx;
-    return this.#copies?.get(context)?.initial ?? context.ctx;
-  }
-
-  /** A variable of a module without the page's variables, or of a template that a function renders. */
-  #isolated(context: Context, name: string, value: unknown): void {
+  ofComponent(context: Context, name: string, value: unknown): void {
     this.#around.ofComponent(name);
     if (!(name in context.ctx) && name in context.env.globals) this.#recorder.root('global', name, value);
     else this.#seen(name, value);
   }
 
-  /** A macro from outside of the body looks up a variable of its own template. */
-  #ofMacro(context: Context, name: string, value: unknown): void {
+  ofMacro(context: Context, name: string, value: unknown): void {
     for (const macro of this.#macros?.get(context) ?? []) if (this.#recorder.ofMacro(macro, name, value)) return;
+    this.unknown(name);
+  }
+
+  unknown(name: string): void {
     this.#recorder.cannotSee(name, 'a variable of a template that cannot be told');
   }
 
@@ -349,8 +261,7 @@ export class BodyReading implements TemplateReading {
 
   #macroCalled(context: Context, macro: object): void {
     // Templates that such a macro includes get a copy of these variables.
-    this.#owners ??= new Map([[this.#around.context.ctx, this.#around.context]]);
-    this.#owners.set(context.ctx, context);
+    this.copies.own(context);
     this.#macros ??= new Map();
     const macros = this.#macros.get(context);
     if (macros !== undefined) {
@@ -368,7 +279,7 @@ export class BodyReading implements TemplateReading {
         const context = macroOf(macro)?.context;
         if (context === undefined) return undefined;
         const value = context.lookup(name);
-        if (!this.#recorder.ofMacro(macro, name, value)) this.#ofContext(context, name, value, false);
+        if (!this.#recorder.ofMacro(macro, name, value)) this.copies.follow('context', context, name, value, this);
         return { value };
       },
     });
@@ -385,7 +296,7 @@ export class BodyReading implements TemplateReading {
       recording = recordingContext(context, {
         read: (name, value) => {
           try {
-            this.#ofContext(context, name, value, false);
+            this.copies.follow('context', context, name, value, this);
           } catch {
             this.#cannot(name);
           }

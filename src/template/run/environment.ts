@@ -15,6 +15,7 @@ import { refuseAtOnce } from '../compile/template-error.ts';
 import type { Context, ContextClass, Environment, Frame, RootFunction, Runtime, Template } from '../nunjucks.ts';
 import { asyncBody } from './async-body.ts';
 import { Helpers } from './helpers.ts';
+import { Manner } from './manner.ts';
 import { Page } from './page.ts';
 import { PAGE, type PageEnvironment, pagePrototype } from './page-environment.ts';
 import type { TemplateReading } from './page-runtime.ts';
@@ -58,6 +59,7 @@ export class TemplateEnvironment {
   /** The templates being compiled for a page, innermost last. */
   readonly #compiling: Template[] = [];
   readonly #sites = new WeakMap<TemplateDigest, Map<string, TagSite>>();
+  readonly #manner: Manner;
   readonly #nunjucks: NunjucksParts;
   readonly #name: string;
   readonly #number: number;
@@ -75,9 +77,11 @@ export class TemplateEnvironment {
     this.#name = name;
     this.#number = engine.nextEnvironment();
     this.#warned = original === undefined ? new Set() : original.#warned;
-    this.helpers = new Helpers(env, runtime, engine.functions, name, original?.helpers);
+    this.helpers = new Helpers(env, engine.functions, name, original?.helpers);
+    const of = { name, own: this.helpers.own, original: original === undefined ? undefined : original.#manner };
+    this.#manner = new Manner(env, runtime, engine.functions, of);
     const fragments = engine.fragments as { readonly reading: TemplateReading | undefined };
-    this.pagePrototype = pagePrototype(env, new RecordedHelpers(this.helpers, fragments));
+    this.pagePrototype = pagePrototype(env, new RecordedHelpers(this.helpers.own, fragments));
     this.#shared = new SharedTemplates(fragments, (template) => this.#readFacts(template)?.texts);
     this.privateNames = new PrivateNames(engine.settings.private);
     // A page as a whole is not compared by its reads, so the names of request objects are private too, unless the
@@ -90,7 +94,7 @@ export class TemplateEnvironment {
     this.#digests = new TemplateDigests(
       env,
       (template) => this.factsOf(template),
-      () => this.helpers.manner,
+      () => this.#manner.text,
     );
   }
 

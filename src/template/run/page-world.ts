@@ -54,7 +54,7 @@ export class PageWorld implements World {
   }
 
   isMarkedSafe(value: object): boolean {
-    return value instanceof String && this.#known.helpers.isMarkedSafe(value);
+    return value instanceof String && this.#known.helpers.own.isMarkedSafe(value);
   }
 
   macro(value: unknown): object | undefined {

@@ -1,5 +1,5 @@
 import type { Context } from '../nunjucks.ts';
-import type { Helpers } from './helpers.ts';
+import type { NunjucksOwn } from './nunjucks-own.ts';
 import type { TemplateReading } from './page-runtime.ts';
 
 export type Called = (this: unknown, ...args: unknown[]) => unknown;
@@ -9,18 +9,18 @@ export type Called = (this: unknown, ...args: unknown[]) => unknown;
  * when they are called: code of the site may call one that it got from `this.env`, with any `this` or none.
  */
 export class RecordedHelpers {
-  readonly #helpers: Helpers;
+  readonly #nunjucks: NunjucksOwn;
   readonly #fragments: { readonly reading: TemplateReading | undefined };
   readonly #known = new WeakMap<Called, Map<string, Called>>();
 
-  constructor(helpers: Helpers, fragments: { readonly reading: TemplateReading | undefined }) {
-    this.#helpers = helpers;
+  constructor(nunjucks: NunjucksOwn, fragments: { readonly reading: TemplateReading | undefined }) {
+    this.#nunjucks = nunjucks;
     this.#fragments = fragments;
   }
 
   /** Returns a filter or test that records what it receives. One that is not Nunjucks' own is a read itself. */
   of(name: string, called: Called): Called {
-    const isOwn = this.#helpers.isOwn(called);
+    const isOwn = this.#nunjucks.has(called);
     if (!isOwn) this.#fragments.reading?.helper(name, called);
     let known = this.#known.get(called);
     if (known === undefined) {
@@ -36,8 +36,8 @@ export class RecordedHelpers {
   }
 
   #own(name: string, called: Called): Called {
-    const isStructural = this.#helpers.isStructural(called);
-    const isMoving = this.#helpers.isMoving(called);
+    const isStructural = this.#nunjucks.isStructural(called);
+    const isMoving = this.#nunjucks.isMoving(called);
     const fragments = this.#fragments;
     return function handed(this: unknown, ...args: unknown[]) {
       fragments.reading?.holes?.look(args[0]);

@@ -50,7 +50,7 @@ export class TagBody extends KeepingBody implements FragmentBody {
       if ('reads' in found) read(found.reads);
       return found;
     };
-    return this.#run((before) => reading?.start(before), ended);
+    return this.#run((before) => reading?.copies.start(before), ended);
   }
 
   /** The digest of the tag's template contains the templates that it names. */
@@ -153,11 +153,11 @@ export class TagBody extends KeepingBody implements FragmentBody {
   isOutside({ context, frame, handed, root }: Spot, name: string, isFramed: boolean): boolean {
     // Of one template the compiler knows which JavaScript variables the body binds.
     if (isFramed && handed.names.includes(name)) return root === this.#at.root && this.#at.handed.names.includes(name);
-    return (this.reading as BodyReading).isOutside(context, frame, name, isFramed);
+    return (this.reading as BodyReading).copies.isOutside(context, frame, name, isFramed);
   }
 
   hasSet(variables: object, name: string): boolean {
-    return (this.reading as BodyReading | undefined)?.hasSetOutside(variables, name) === true;
+    return (this.reading as BodyReading | undefined)?.copies.hasSetOutside(variables, name) === true;
   }
 
   compare({ name, value }: HoleRead, there: FoundThere, hole: FoundHole): void {
