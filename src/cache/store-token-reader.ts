@@ -230,9 +230,11 @@ export class StoreTokenReader implements TokenReader, Prefetching {
       known.token = tokens.get(known.name) ?? UNKNOWN;
       if (fresh.has(known.name)) this.#fresh.add(known.name);
       if (missing.has(known.name)) this.#missing.add(known.name);
-      else if (known.token === UNKNOWN) this.#unanswered.add(known.name);
+      else if (known.token === UNKNOWN) {
+        this.#unanswered.add(known.name);
+        this.#isUnanswered = true;
+      }
     }
-    if (asked.some(({ name }) => this.#unanswered.has(name))) this.#isUnanswered = true;
   }
 
   async #learnEntries(asked: readonly KeyKnown[]): Promise<void> {

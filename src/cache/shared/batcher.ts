@@ -3,7 +3,9 @@ const MAX_KEYS = 1_000;
 
 /** A batch that is not sent yet. */
 interface Batch<R> {
-  readonly keys: Set<string>;
+  /** What each caller has asked for. */
+  readonly lists: (readonly string[])[];
+  size: number;
   readonly answer: Promise<R>;
 }
 
@@ -25,26 +27,28 @@ export class Batcher<R> {
   }
 
   /**
-   * Asks for some keys. The result may have others as well.
+   * Asks for some keys, each once. The result may have others as well.
    *
    * @param timeout milliseconds, from when the batch is sent
    */
   ask(keys: readonly string[], timeout: number): Promise<R> {
     const open = this.#batches.get(timeout);
-    const batch = open === undefined || open.keys.size >= MAX_KEYS ? this.#begin(timeout) : open;
-    for (const key of keys) batch.keys.add(key);
+    const batch = open === undefined || open.size >= MAX_KEYS ? this.#begin(timeout) : open;
+    batch.lists.push(keys);
+    batch.size += keys.length;
     return batch.answer;
   }
 
   #begin(timeout: number): Batch<R> {
-    const keys = new Set<string>();
+    const lists: (readonly string[])[] = [];
     const answer = new Promise<R>((resolve) => {
       process.nextTick(() => {
         if (this.#batches.get(timeout) === batch) this.#batches.delete(timeout);
-        resolve(this.#send([...keys], timeout));
+        const [first = [], ...others] = lists;
+        resolve(this.#send(others.length === 0 ? first : [...new Set(lists.flat())], timeout));
       });
     });
-    const batch = { keys, answer };
+    const batch = { lists, size: 0, answer };
     this.#batches.set(timeout, batch);
     return batch;
   }

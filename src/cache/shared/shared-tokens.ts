@@ -280,8 +280,9 @@ export class SharedTokens {
     names.forEach((name, i) => {
       const answer = answers[i];
       if (answer === undefined || answer.state === 'unknown') return;
-      // Another read of this name may have been answered meanwhile.
-      const own = this.#known.peek(name) ?? (known[i] as KnownName);
+      const before = known[i] as KnownName;
+      // Another read of a new name may have been answered meanwhile.
+      const own = before.last === undefined ? (this.#known.peek(name) ?? before) : before;
       const token = answer.state === 'found' ? this.#known.open(name, own, answer.value) : undefined;
       if (sent !== undefined) this.#lastReads.note(own, token, sent);
       if (answer.state === 'missing') missing.push(name);

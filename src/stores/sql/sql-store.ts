@@ -113,8 +113,8 @@ export class SqlStore implements Store {
   async getMany(kind: Kind, keys: readonly string[], { timeout }: StoreCall): Promise<readonly Lookup[]> {
     const until = performance.now() + timeout;
     for (const key of keys) checkedKey('SqlStore', key);
-    const parts = chunks(keys, () => 0);
-    const answers = await Promise.all(parts.map((part) => this.#read(kind, part, until)));
+    if (keys.length <= MAX_ROWS) return this.#read(kind, keys, until);
+    const answers = await Promise.all(chunks(keys, () => 0).map((part) => this.#read(kind, part, until)));
     return answers.flat();
   }
 

@@ -40,10 +40,15 @@ export class SqliteDialect implements Dialect {
     const now = Date.now();
     // Each page reads tokens, mostly the same ones, and they are small.
     const kept = this.#isMain && kind === 'token' ? await connection.kept?.(this.#table) : undefined;
-    const lookups = keys.map((key) => kept?.get(key, now));
-    const others = keys.filter((_, i) => lookups[i] === undefined);
-    const found = others.length === 0 ? undefined : await this.#select(connection, kind, others, now, kept);
-    return { lookups: lookups.map((lookup, i) => lookup ?? found?.get(keys[i] as string) ?? MISSING), now };
+    const others: string[] = [];
+    const lookups = keys.map((key) => {
+      const lookup = kept?.get(key, now);
+      if (lookup === undefined) others.push(key);
+      return lookup ?? MISSING;
+    });
+    if (others.length === 0) return { lookups, now };
+    const found = await this.#select(connection, kind, others, now, kept);
+    return { lookups: lookups.map((lookup, i) => found.get(keys[i] as string) ?? lookup), now };
   }
 
   async #select(
