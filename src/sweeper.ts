@@ -133,6 +133,7 @@ export class CacheSweeper {
         return this.#changed({ names, conditional: new Map() }, 'expireView');
       },
       report: onError,
+      withCauses: (bumped, told) => this.#withCauses(bumped, told),
     });
   }
 
@@ -400,6 +401,11 @@ export class CacheSweeper {
     this.#renders++;
     this.#stats.add(report.fragments, report.waited);
     const told = () => this.#listeners.rendered(report);
+    this.#withCauses(bumped, told);
+  }
+
+  /** @param told called when it is known what bumped the names, as far as it can be */
+  #withCauses(bumped: BumpedNames, told: () => void): void {
     if (bumped.size === 0 || this.#causes === undefined) told();
     else this.#causes.complete(bumped, told);
   }

@@ -2,7 +2,8 @@ import { styleText } from 'node:util';
 
 /** Where a command writes to. `process.stdout` is one. */
 export interface Output {
-  write(text: string): unknown;
+  /** @param taken called when the text has been taken, or cannot be */
+  write(text: string, taken?: () => void): unknown;
   readonly isTTY?: boolean | undefined;
   readonly columns?: number | undefined;
 }

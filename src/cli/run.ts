@@ -1,5 +1,4 @@
 import { Command, CommanderError } from 'commander';
-import { CacheSweeperError } from '../errors.ts';
 import { explain } from './commands/explain.ts';
 import { inspect } from './commands/inspect.ts';
 import { invalidate } from './commands/invalidate.ts';
@@ -7,7 +6,8 @@ import { lint } from './commands/lint.ts';
 import { plan } from './commands/plan.ts';
 import { stats } from './commands/stats.ts';
 import { ExitCode } from './exit-code.ts';
-import { type Io, stylist, widthOf, wrap } from './io.ts';
+import { type Io, widthOf } from './io.ts';
+import { reportError } from './report-error.ts';
 import { TEMPLATE_ENDINGS } from './template-files.ts';
 
 /**
@@ -26,21 +26,16 @@ export async function run(argv: readonly string[], io: Io): Promise<ExitCode> {
     return code;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.fine : ExitCode.failed;
-    report(error, io);
+    reportError(error, io);
     return ExitCode.failed;
   }
 }
 
-function report(error: unknown, { stderr, env }: Io): void {
-  const style = stylist(stderr, env);
-  const { message, stack } = error instanceof Error ? error : new Error(String(error));
-  const code = error instanceof CacheSweeperError ? `${error.code}: ` : '';
-  stderr.write(`${style('red', 'error')} ${wrap(code + message, widthOf(stderr), '')}\n`);
-  if (env.DEBUG && stack !== undefined) stderr.write(`${stack}\n`);
-}
-
 const CONFIG =
   'module whose default export is the nunjucks Environment with the sweeper, or a function that returns it';
+
+const TYPE = 'Comment for all rows, Comment:7 for one, or a name as reports show it';
+const ID = 'id of the row, taken as it is';
 
 function newProgram(io: Io, ended: (code: ExitCode) => void): Command {
   const program = new Command('nunjucks-cachesweeper')
@@ -50,6 +45,7 @@ function newProgram(io: Io, ended: (code: ExitCode) => void): Command {
     .helpCommand(false)
     .addHelpText('after', '\nEnds with 0 if all is well, 1 if something was found, 2 if the command could not run.')
     .showSuggestionAfterError()
+    .showHelpAfterError('see nunjucks-cachesweeper --help')
     .exitOverride()
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),
@@ -78,14 +74,14 @@ function newProgram(io: Io, ended: (code: ExitCode) => void): Command {
     .action(async (page, options) => ended(await explain(page, options, io)));
   withStore(program.command('inspect'))
     .description('tell since when fragments of a model are served: the tokens of its names')
-    .argument('<type>', 'Comment, or with the id Comment:7')
-    .argument('[id]')
+    .argument('<type>', TYPE)
+    .argument('[id]', ID)
     .option('--tenant <tenant>', 'tenant of the row')
     .action(async (type, id, options) => ended(await inspect(type, id, options, io)));
   withStore(program.command('invalidate'))
     .description('make all fragments of a model anew, in all processes')
-    .argument('[type]', 'Comment, or with the id Comment:7')
-    .argument('[id]')
+    .argument('[type]', TYPE)
+    .argument('[id]', ID)
     .option('--all', 'all fragments and views of the site')
     .option('--tenant <tenant>', 'tenant of the row')
     .action(async (type, id, options) => ended(await invalidate(type, id, options, io)));
@@ -108,7 +104,10 @@ function withStore(command: Command): Command {
     .option('-n, --namespace <name>', 'option "namespace" of the site')
     .option('--key-version <number>', 'option "version" of the site')
     .option('--json', 'print JSON')
-    .addHelpText('after', '\nThe option "secret" of the site is taken from CACHESWEEPER_SECRET.');
+    .addHelpText(
+      'after',
+      '\nThe option "secret" of the site is taken from CACHESWEEPER_SECRET.\nA url with a password belongs into CACHESWEEPER_STORE.',
+    );
 }
 
 function helpWidth(output: Io['stdout']): number {

@@ -1,8 +1,8 @@
-import { readdirSync, statSync } from 'node:fs';
-
+import { readdirSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { badOption } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
+import { kindOf, realPath } from './paths.ts';
 
 /** Endings of files that are taken for templates. */
 export const TEMPLATE_ENDINGS: readonly string[] = ['njk', 'nunjucks', 'nunj', 'html'];
@@ -18,22 +18,29 @@ export function endingsOf(text: string): readonly string[] {
   throw badOption('--ext', 'endings of files, separated by commas: njk,html', describe(text));
 }
 
-/** Returns the paths of all templates in a folder and the folders in it, sorted. Packages in it are left out. */
+/**
+ * Returns the paths of all templates in a folder and the folders in it, sorted. Links are followed, as Nunjucks does; a folder that is
+ * linked several times, or from inside of itself, is read once. Packages are left out.
+ */
 export function templateFiles(folder: string, endings: readonly string[]): readonly string[] {
   const found: string[] = [];
+  const visited = new Set<string>();
+  // What is linked comes last, so that a template is found at its own path if it has one.
+  const linked: string[] = [];
   const visit = (at: string): void => {
+    const real = realPath(at);
+    if (visited.has(real)) return;
+    visited.add(real);
     for (const entry of readdirSync(at, { withFileTypes: true })) {
       const path = join(at, entry.name);
-      if (entry.isDirectory()) {
-        if (entry.name !== 'node_modules' && !entry.name.startsWith('.')) visit(path);
-      } else if (endings.includes(extname(entry.name).slice(1)) && isFile(path)) found.push(path);
+      const kind = kindOf(path);
+      if (kind === 'file' && endings.includes(extname(entry.name).slice(1))) found.push(path);
+      if (kind !== 'folder' || entry.name === 'node_modules' || entry.name.startsWith('.')) continue;
+      if (entry.isSymbolicLink()) linked.push(path);
+      else visit(path);
     }
   };
   visit(folder);
+  for (const path of linked) visit(path);
   return found.sort();
-}
-
-/** Whether there is a file, also behind a link. */
-function isFile(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
 }

@@ -82,7 +82,7 @@ export class Causes {
   }
 
   /**
-   * Completes the report of fragments whose models were bumped.
+   * Completes the reports of fragments and views whose models were bumped.
    *
    * @param told called then: at once, or later where the store has to be asked, for which no page waits
    */
@@ -110,11 +110,11 @@ export class Causes {
 
   /** Names the last bump whose cause is known; without any, the last. */
   #fill(bumped: BumpedNames): void {
-    for (const [fragment, names] of bumped) {
+    for (const [report, names] of bumped) {
       const [last, ...others] = [...names].sort((a, b) => tokenTime(b.token) - tokenTime(a.token));
       if (last === undefined) continue;
       const { name, token } = [last, ...others].find((each) => this.#known.has(each.token)) ?? last;
-      fragment.cause = { why: 'bumped', name, bump: this.#known.get(token) };
+      report.cause = { why: 'bumped', name, bump: this.#known.get(token) };
     }
   }
 }

@@ -12,6 +12,11 @@ function escapeText(type: string): string {
   return type.replace(RESERVED, (character) => `%${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
+/** Returns the type or tenant that is written in a name. */
+export function unescapeText(text: string): string {
+  return text.replace(/%([0-9a-f]{4})/g, (_, code) => String.fromCharCode(Number.parseInt(code, 16)));
+}
+
 /**
  * The names of a type: `Comment`, on which every fragment showing a comment depends, `Comment:*`, for its lists, and
  * `Comment:@*`, on which lists depend that show rows of all tenants. Cached per type so that entries share the strings.

@@ -1,5 +1,6 @@
 import type { Entry } from '../cache/entry.ts';
 import { tokenTime } from '../cache/token.ts';
+import type { TokenReader } from '../cache/token-reader.ts';
 import { compare } from '../reads/reads.ts';
 import type { Bumped, MissCause, Missing } from '../reporting/cause.ts';
 import type { Use } from './fragment-call.ts';
@@ -25,7 +26,22 @@ export function whyMissed(use: Use, entries: readonly Entry[], now: number): Mis
 }
 
 function whyInvalid({ render: { reader, early }, call }: Use, entry: Entry, now: number): Missing {
-  const { dependencies, expires, templates } = entry;
+  const { expires, templates } = entry;
+  const over = whyOver(entry, reader, now);
+  if (over !== undefined) return over;
+  if (expires > latest(call.operands.until)) return because(entry.provisional ? 'provisional' : 'expired');
+  const isEdited = templates.some((template) => call.templateDigest(template) !== template.digest);
+  if (isEdited) return because('template');
+  return because(early?.hasFound && expires !== Number.POSITIVE_INFINITY ? 'early' : 'unknown');
+}
+
+/**
+ * Says why an entry may not be served any more, as far as its tokens and its end tell; undefined if they do not.
+ *
+ * @param now milliseconds since 1970
+ */
+export function whyOver(entry: Entry, reader: Pick<TokenReader, 'knownToken'>, now: number): Missing | undefined {
+  const { dependencies, expires, provisional } = entry;
   const bumped: Bumped[] = [];
   let isOther = false;
   for (let i = 0; i < dependencies.length; i += 2) {
@@ -39,14 +55,9 @@ function whyInvalid({ render: { reader, early }, call }: Use, entry: Entry, now:
   }
   if (bumped.length > 0) return { cause: { why: 'bumped', name: bumped[0]?.name }, bumped };
   if (isOther) return because('unknown');
-  if (expires <= now || expires > latest(call.operands.until)) {
-    return because(entry.provisional ? 'provisional' : 'expired');
-  }
-  const isEdited = templates.some((template) => call.templateDigest(template) !== template.digest);
-  if (isEdited) return because('template');
-  return because(early?.hasFound && expires !== Number.POSITIVE_INFINITY ? 'early' : 'unknown');
+  return expires <= now ? because(provisional ? 'provisional' : 'expired') : undefined;
 }
 
-function because(why: MissCause['why']): Missing {
+export function because(why: MissCause['why']): Missing {
   return { cause: { why }, bumped: [] };
 }

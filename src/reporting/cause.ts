@@ -14,7 +14,7 @@ export interface BumpCause {
   readonly process: string;
 }
 
-/** Why a fragment had to be rendered. */
+/** Why a fragment, or a whole view, had to be rendered. */
 export interface MissCause {
   /**
    * `new`: this process knows no entry of it. `expired`: its ttl is over.
@@ -82,10 +82,13 @@ export function describeCause({ why, name, bump }: MissCause, now: number): stri
   return `${what}, ${did} ${age(now - bump.time)} ago by ${by}${more.length === 0 ? '' : ` (${more.join(', ')})`}`;
 }
 
-/** `Comment 7` for `Comment:=7`, `any Comment` for the name of the type and `lists of Comment` for `Comment:*`. */
+/**
+ * `Comment 7` for `Comment:=7`, `any Comment` for the name of the type, `lists of Comment` for `Comment:*` and `view path:/about` for
+ * `@view:=path:/about`.
+ */
 function spokenName(name: string): string {
   if (name === '*') return 'everything';
-  const [, type, tenant, id] = /^([^:]*)(?::@([^:]*))?(?::(=.*|\*))?$/s.exec(name) ?? [];
+  const [, type, tenant, id] = /^@?([^:]*)(?::@([^:]*))?(?::(=.*|\*))?$/s.exec(name) ?? [];
   if (type === undefined) return name;
   const of = tenant === undefined || tenant === '*' ? '' : ` of ${tenant}`;
   if (id === undefined) return tenant === undefined ? `any ${type}` : `lists of ${type}${of}`;

@@ -70,8 +70,8 @@ export type FragmentDraft = { -readonly [K in keyof FragmentReport]: FragmentRep
 /** A render's report whose fragments are not yet complete. */
 export type UnfinishedReport = RenderReport & { readonly fragments: readonly FragmentDraft[] };
 
-/** Names that were bumped, by the fragment that missed because of them. */
-export type BumpedNames = ReadonlyMap<FragmentDraft, readonly Bumped[]>;
+/** Names that were bumped, by the report of the fragment or view that missed because of them. */
+export type BumpedNames = ReadonlyMap<{ cause?: MissCause | undefined }, readonly Bumped[]>;
 
 /** Report of one render. */
 export interface RenderReport {

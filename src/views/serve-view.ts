@@ -22,7 +22,7 @@ import { RequestValues } from './reads/request-values.ts';
 import type { ReadReason } from './reads/value-text.ts';
 import { askReplace } from './replace/ask-replace.ts';
 import type { Replacements } from './replace/replacements.ts';
-import { report, routeOf, tell } from './view-report.ts';
+import { areCausesTold, report, routeOf, tell } from './view-report.ts';
 import { ViewRun } from './view-run.ts';
 import type { ViewSlot } from './view-slot.ts';
 import { makes, passes, runOf, settingsOf } from './views-of-requests.ts';
@@ -191,6 +191,7 @@ async function answer(
   const own = known ?? (await slot.open());
   maker.renews = slot.renews;
   const lookup = performance.now() - started;
+  const missing = areCausesTold(settings) ? slot.missing : undefined;
   const run: ViewRun = new ViewRun(
     exchange,
     settings,
@@ -198,7 +199,7 @@ async function answer(
     (reason, detail) => {
       const route = routeOf(exchange, settings);
       views.engine.viewed({ route, outcome: 'miss', reason, cost: run.cost, lookup });
-      report(exchange, settings, 'miss', reason, detail);
+      report(exchange, settings, 'miss', reason, { detail, missing });
     },
   );
   // What the handler reads is asked for all the same: caches on the way are told.

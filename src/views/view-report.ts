@@ -1,4 +1,5 @@
 import { channel } from 'node:diagnostics_channel';
+import type { MissCause, Missing } from '../reporting/cause.ts';
 import { type Told, tellOfCache } from './http/cache-headers.ts';
 import type { Exchange } from './http/exchange.ts';
 import { answerFor } from './http/last-word.ts';
@@ -18,22 +19,34 @@ export interface ViewReport {
   readonly reason?: MissReason;
   /** The read that is the reason, such as `session` or `locals.t`. Only where the option `debug` is on, who read it. */
   readonly detail?: string;
+  /** Of a miss, with the sweeper's option `causes`: why there was no view to serve. `describeCause()` says it in words. */
+  readonly cause?: MissCause;
 }
 
 const viewChannel = channel('nunjucks-cachesweeper:view');
 
-/** Publishes what became of a request. */
+/** Whether reports tell why there was no view to serve. */
+export function areCausesTold({ views }: ViewSettings): boolean {
+  return views.engine.settings.causes && viewChannel.hasSubscribers;
+}
+
+/**
+ * Publishes what became of a request.
+ *
+ * @param more `missing`: why there was no view. A report that has to ask the store for what bumped it comes later.
+ */
 export function report(
   { target }: Exchange,
-  { name }: ViewSettings,
+  { name, views }: ViewSettings,
   outcome: ViewReport['outcome'],
   reason: MissReason | undefined,
-  detail?: string,
+  { detail, missing }: { readonly detail?: string | undefined; readonly missing?: Missing | undefined } = {},
 ): void {
   if (!viewChannel.hasSubscribers) return;
   const why = { ...(reason === undefined ? {} : { reason }), ...(detail === undefined ? {} : { detail }) };
-  const told: ViewReport = { target, name, outcome, ...why };
-  viewChannel.publish(told);
+  const told = { target, name, outcome, ...why, ...(missing === undefined ? {} : { cause: missing.cause }) };
+  const bumped = missing === undefined || missing.bumped.length === 0 ? [] : [[told, missing.bumped] as const];
+  views.withCauses(new Map(bumped), () => viewChannel.publish(told satisfies ViewReport));
 }
 
 /** Returns what tells the views of one route in statistics. */

@@ -10,6 +10,8 @@ import { dependencyNames } from '../model/names.ts';
 import type { Body } from '../render/body.ts';
 import type { Engine } from '../render/engine.ts';
 import type { Early } from '../render/making/early.ts';
+import { because, whyOver } from '../render/why-missed.ts';
+import type { Missing } from '../reporting/cause.ts';
 import type { UncachedReason } from '../reporting/report.ts';
 import type { Forward } from './http/cache-headers.ts';
 import { isSmall } from './http/sound-view.ts';
@@ -66,8 +68,10 @@ export class ViewSlot {
   readonly #request: RequestValues;
   /** What was found last that may be served. */
   #entry: Entry | undefined;
-  /** Whether something was found that may not be served any more. */
-  #hasOutdated = false;
+  /** What was found last that may not be served any more. */
+  #outdated: Entry | undefined;
+  /** Whether that is because a template was edited. */
+  #isEdited = false;
   /** Whether what was found may be served only because the store cannot be asked: the option `outage`. */
   isOutage = false;
   /** Whether what was found has expired, and may be served only while another request makes it anew. */
@@ -110,8 +114,17 @@ export class ViewSlot {
 
   /** Why nothing was found: a view has ended, there are views of the address for other requests, or there are none. */
   get forward(): Forward {
-    if (this.#hasOutdated) return 'stale';
+    if (this.#outdated !== undefined) return 'stale';
     return this.#record.reads.length > 0 ? 'vary-miss' : 'uri-miss';
+  }
+
+  /** The same, and what is known of why a view has ended. */
+  get missing(): Missing {
+    // Where names have no token nothing is looked for in the store.
+    const outdated = this.#outdated ?? this.#here(this.#found);
+    if (outdated === undefined) return because(this.#record.reads.length > 0 ? 'reads' : 'new');
+    const over = whyOver(outdated, this.#reader, this.#engine.settings.now());
+    return over ?? because(this.#isEdited ? 'template' : this.renews > 0 ? 'early' : 'unknown');
   }
 
   /**
@@ -285,14 +298,14 @@ export class ViewSlot {
     const here = this.#here(found);
     if (here !== undefined) {
       if (await this.#mayServeHere(here)) return this.#served(here, found);
-      this.#hasOutdated = true;
+      this.#outdated = here;
     }
     if (!entries.areShared) return undefined;
     const stored = this.#stored(found);
     const entry = await this.#far(stored);
     if (entry === undefined) return undefined;
     if ((await this.#judge(entry)) !== 'valid' || this.#isEarly(entry)) {
-      this.#hasOutdated = true;
+      this.#outdated = entry;
       return undefined;
     }
     entries.keep({
@@ -343,6 +356,7 @@ export class ViewSlot {
       verdict = judge();
     }
     if (verdict === 'invalid' || (await this.#engine.areCurrent(entry.templates))) return verdict;
+    this.#isEdited = true;
     return 'invalid';
   }
 

@@ -2,6 +2,7 @@ import type { Identity } from '../model/identity.ts';
 import { ownName } from '../model/names.ts';
 import { PrivateNames } from '../reads/private-names.ts';
 import type { Engine } from '../render/engine.ts';
+import type { BumpedNames } from '../reporting/report.ts';
 import { type ExpiredViews, expiredBy, type ViewTarget } from './expire.ts';
 import { Routes } from './routes.ts';
 import { ViewKeys } from './view-keys.ts';
@@ -29,6 +30,8 @@ export class Views {
   readonly makings: ViewMakings;
   /** Reports an error of work that no caller waits for. */
   readonly report: (error: unknown) => void;
+  /** Completes reports of views whose names were bumped, and calls back then. */
+  readonly withCauses: (bumped: BumpedNames, told: () => void) => void;
   readonly #bump: (names: ReadonlySet<string>) => Promise<void>;
   readonly #privateNames: PrivateNames;
   #count = 0;
@@ -39,11 +42,13 @@ export class Views {
       readonly engine: Engine;
       readonly bump: (names: ReadonlySet<string>) => Promise<void>;
       readonly report: (error: unknown) => void;
+      readonly withCauses: (bumped: BumpedNames, told: () => void) => void;
     },
   ) {
     viewsOfSweepers.set(sweeper, this);
     this.engine = parts.engine;
     this.report = parts.report;
+    this.withCauses = parts.withCauses;
     this.#bump = parts.bump;
     this.keys = new ViewKeys(parts.engine.settings);
     this.makings = new ViewMakings(parts.engine.settings, parts.engine.entries, () => parts.engine.isInTransaction);

@@ -73,6 +73,19 @@ describe('explain', () => {
     expect(second?.belowModels).toEqual(['page.comment.text']);
   });
 
+  test('tells what the page’s own names are behind those that a body gives', async () => {
+    const [told] = await facts('aliases.njk', '-t', 'test/cli/explained');
+    expect(told?.belowModels).toEqual(['article.author.name']);
+    expect(told?.compared).toEqual([
+      'currency',
+      'dictionary[*].text',
+      'groups[*].name',
+      'lang',
+      'page.chief.name',
+      'prices[*].gross',
+    ]);
+  });
+
   test('tells what the body then reads on a page, and by which it is compared', async () => {
     const [told] = await facts('reads.njk', '-t', 'test/cli/explained');
     const reports: FragmentReport[] = [];
@@ -108,7 +121,16 @@ describe('explain', () => {
 
   test('a page that is not there is an error', async () => {
     const { err, code } = await cli(['explain', 'nowhere.njk']);
-    expect(err).toBe('error template not found: nowhere.njk\n');
+    expect(err).toBe(
+      'error CACHESWEEPER_BAD_OPTION: the page: expected a template that the environment can load, got an error: template not found: nowhere.njk\n',
+    );
     expect(code).toBe(2);
+  });
+
+  test('a name is that of a template, although a file of the working directory has it as well', async () => {
+    const cwd = `${root}test/cli/folders/first`;
+    const { out, code } = await cli(['explain', 'page.njk', '-t', '../second'], { cwd });
+    expect(out).toContain('page.njk:3  {% cachesweeper ');
+    expect(code).toBe(1);
   });
 });

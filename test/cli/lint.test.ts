@@ -1,9 +1,21 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
 import fc from 'fast-check';
 import nunjucks from 'nunjucks';
 import { CacheSweeper, CacheSweeperError, type FragmentReport } from 'nunjucks-cachesweeper';
-import { describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { lintTemplate } from '../../src/cli/lint/lint-template.ts';
+import { findName } from '../../src/cli/site-environment.ts';
 import { Examiner } from '../../src/template/examine.ts';
 import { runs, sized } from '../support/long.ts';
 import { renderPage } from '../support/render.ts';
@@ -107,6 +119,53 @@ describe('lint', () => {
     ]);
     const { findings: found } = await lintJson(...folders, '--config', 'test/cli/folders/site.mjs');
     expect(found.map(shown)).toEqual(findings.slice(0, 2).map(shown));
+  });
+
+  describe('with links', () => {
+    const fault = '{% cachesweeper article 500 %}{{ user.name }}{% endcachesweeper %}';
+    let folder: string;
+    beforeAll(() => {
+      folder = realpathSync(mkdtempSync(join(tmpdir(), 'cachesweeper-lint-')));
+      for (const name of ['shared', 'site/pages']) mkdirSync(join(folder, name), { recursive: true });
+      for (const name of ['shared/part.njk', 'site/pages/page.njk']) writeFileSync(join(folder, name), fault);
+      for (const [name, target] of [
+        ['site/linked', '../shared'],
+        ['site/again', '../shared'],
+        ['site/pages/circle', '..'],
+        ['site/file.njk', '../shared/part.njk'],
+        ['site/dangling.njk', 'nowhere.njk'],
+        ['site/itself.njk', 'itself.njk'],
+        ['link', 'site'],
+      ] as const)
+        symlinkSync(target, join(folder, name));
+    });
+    afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+    test('finds what is behind them, each folder once', async () => {
+      const { findings } = await lintJson(join(folder, 'site'));
+      const names = findings.map(({ file }) => relative(join(folder, 'site'), join(root, file)));
+      expect(names).toEqual(['again/part.njk', 'file.njk', 'pages/page.njk']);
+    });
+
+    test.each([
+      ['link', 'site'],
+      ['site', 'link'],
+    ])('knows the names of the templates of an environment in %s by their paths in %s', (looked, linted) => {
+      const env = new nunjucks.Environment(new nunjucks.FileSystemLoader(join(folder, looked)));
+      const site = { env } as unknown as Parameters<typeof findName>[1];
+      expect(findName(join(folder, linted, 'pages/page.njk'), site)).toBe('pages/page.njk');
+      expect(findName(join(folder, 'shared/part.njk'), site)).toBeUndefined();
+    });
+  });
+
+  test('counts a folder once that is named twice', async () => {
+    const { findings } = await lintJson('test/cli/folders/second', 'test/cli/folders/second/');
+    expect(findings.map(shown)).toEqual(['test/cli/folders/second/page.njk:3 CACHESWEEPER_PRIVATE_NAME']);
+  });
+
+  test('finds the templates of a loader whose paths are no files', async () => {
+    const { findings } = await lintJson('test/cli/folders/first', '--config', 'test/cli/configs/named-paths.mjs');
+    expect(findings.map(shown)).toContain('test/cli/folders/first/page.njk:2 CACHESWEEPER_PRIVATE_NAME');
   });
 
   test('finds nothing in govuk-frontend, which has no fragments', async () => {

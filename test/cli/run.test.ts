@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { printable, wrap } from '../../src/cli/io.ts';
@@ -35,6 +36,11 @@ describe('the command', () => {
     },
   );
 
+  test('with DEBUG it tells where the site’s module failed', async () => {
+    const { err } = await cli(['lint', 'templates', '-c', 'test/cli/configs/fails.mjs'], { env: { DEBUG: '1' } });
+    expect(err).toMatch(/^ +at .*configs\/fails\.mjs:3/m);
+  });
+
   test('tells its version', async () => {
     expect(await cli(['--version'])).toEqual({ code: 0, out: '1.2.3\n', err: '' });
   });
@@ -60,6 +66,11 @@ describe('the command', () => {
       ['lint', 'templates', '-c', 'test/cli/configs/throws.mjs'],
       'expected a module that can be loaded, got an error: the database is away',
     ],
+    [
+      ['lint', 'templates', '-c', 'test/cli/configs/fails.mjs'],
+      '--config test/cli/configs/fails.mjs: expected a module that can be loaded, got an error: the database is away',
+    ],
+    [['lint', 'templates', '-c', 'test/cli'], '--config: expected the path of a module, got the folder test/cli'],
     [
       ['lint', 'templates', '-c', 'test/cli/configs/bare.mjs'],
       'an environment in which a sweeper is installed, got one without',
@@ -109,15 +120,60 @@ describe('the built command, in a process of its own', () => {
     expect(JSON.parse(out).findings.length).toBeGreaterThan(20);
   });
 
-  test('ends in silence when its reader has enough', async () => {
+  test('goes on in silence when its reader has enough, and ends with what it has found', async () => {
     const child = spawn(process.execPath, [`${root}dist/cli/main.js`, 'lint', 'test/cli/planted'], { cwd: root });
     child.stdout.destroy();
     let err = '';
     child.stderr.on('data', (data) => {
       err += data;
     });
-    await once(child, 'close');
-    expect(err).toBe('');
+    const [code] = await once(child, 'close');
+    expect([code, err]).toEqual([1, '']);
+  });
+
+  test.runIf(existsSync('/dev/full'))('ends with 2 when its answer cannot be written', async () => {
+    const full = openSync('/dev/full', 'w');
+    const child = spawn(process.execPath, [`${root}dist/cli/main.js`, 'lint', 'templates'], {
+      cwd: root,
+      stdio: ['ignore', full, 'pipe'],
+    });
+    closeSync(full);
+    let err = '';
+    child.stderr?.on('data', (data) => {
+      err += data;
+    });
+    const [code] = await once(child, 'close');
+    expect(code).toBe(2);
+    expect(err).toMatch(/^error ENOSPC: /);
+  });
+
+  test('ends with 2 whatever the site’s module does instead of giving an environment', async () => {
+    const lint = (config: string) => bin(['lint', 'templates', '--config', `test/cli/configs/${config}.mjs`]);
+    const [ends, never, rejects] = await Promise.all(['ends', 'never', 'rejects'].map(lint));
+    for (const ran of [ends, never]) {
+      expect(ran).toMatchObject({ code: 2, out: '' });
+      expect(ran?.err).toMatch(/^error the process ended before the command did: does the module of --config end it/);
+    }
+    expect(rejects).toEqual({ code: 2, out: '', err: 'error the database is away\n' });
+  });
+
+  test('reads a module in TypeScript where Node does, and says elsewhere what to do', async () => {
+    const ran = await bin(['lint', 'test/cli/folders/first', '--config', 'test/cli/configs/typed.ts']);
+    const { typescript } = process.features as { readonly typescript?: unknown };
+    if (typescript) expect(ran).toMatchObject({ code: 1, out: expect.stringContaining('2 found in 2 templates') });
+    else expect(ran).toMatchObject({ code: 2, err: expect.stringContaining('NODE_OPTIONS="--import tsx"') });
+  });
+
+  test('keeps what the site’s module prints out of its answer', async () => {
+    const { out, err } = await bin([
+      'lint',
+      'test/cli/folders/first',
+      '--config',
+      'test/cli/configs/prints.mjs',
+      '--json',
+    ]);
+    expect(JSON.parse(out).templates).toBe(2);
+    expect(err).toBe('listening\nconnected\n');
   });
 });
 

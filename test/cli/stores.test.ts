@@ -100,6 +100,20 @@ describe.each(storeKinds)('with $name', (kind) => {
     await sweeper.close();
   });
 
+  test('a type that no page has shown is doubted: the site may call it otherwise', async () => {
+    const { show, cached, sweeper } = site(server);
+    const before = await cached(7);
+    for (const argv of [['comment', '7'], ['comments']]) {
+      const { code, out, err } = await cli(['invalidate', ...argv, '--store', server.url]);
+      expect([code, out]).toEqual([1, expect.stringMatching(/^invalidated comment/)]);
+      expect(err).toContain(`nothing in this store depends on the type ${argv[0]}: if the site calls it otherwise`);
+    }
+    expect(await show(7)).toBe(before);
+    const { out } = await cli(['inspect', 'comment', '7', '--store', server.url]);
+    expect(out).toMatch(/\nno fragment of it is in use\n$/);
+    await sweeper.close();
+  });
+
   test('a namespace, a version, a tenant and a secret are those of the site', async () => {
     const secret = 'a secret of the site';
     const { show, cached, sweeper } = site(server, { namespace: 'shop', version: 3, secret });
@@ -113,7 +127,7 @@ describe.each(storeKinds)('with $name', (kind) => {
     ]) {
       const { code, err } = await cli(['invalidate', 'Comment:7', ...argv], { env });
       expect(code).toBe(1);
-      expect(err).toContain('if the site has others, nothing was invalidated there');
+      expect(err).toContain('if the site has others, or its tokens on another server, nothing was invalidated there');
     }
     expect(await show(7)).toBe(before);
     const unsealed = await cli(['invalidate', 'Comment:8', ...same], { env: { CACHESWEEPER_STORE: server.url } });
@@ -188,6 +202,12 @@ test.each([
   [['invalidate', '--store', NOWHERE], 'invalidate: expected a model (Comment 7) or --all, got neither'],
   [['invalidate', 'Comment', '--all', '--store', NOWHERE], 'expected a model (Comment 7) or --all, got both'],
   [['inspect', 'Comment', '--tenant', 'a', '--store', NOWHERE], '--tenant: expected the tenant of a row'],
+  [['invalidate', '--all', '--tenant', 'a', '--store', NOWHERE], 'got --all, which is everything of all tenants'],
+  [
+    ['invalidate', 'Comment', '', '--store', NOWHERE],
+    'a type and an id: Comment, Comment:7 or Comment 7, got Comment ""',
+  ],
+  [['invalidate', 'Comment:@bob', '--store', NOWHERE], 'an id that begins like this stands apart: Comment "@7"'],
   [['invalidate', ':7', '--store', NOWHERE], 'the model: expected a type, or a type and an id'],
   [['invalidate', 'Comment:', '--store', NOWHERE], 'the model: expected a type, or a type and an id'],
   [['invalidate', 'Comment:*', '--store', NOWHERE], 'the model: expected a type, or a type and an id'],

@@ -1,4 +1,6 @@
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { promisify } from 'node:util';
 import { Redis as IoRedis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -94,6 +96,18 @@ test('where neither package is installed the error says what to install', async 
   const { store, errors } = openStore(`redis://127.0.0.1:${await freePort()}`);
   expect(shown(await store.getMany('token', ['t'], CALL))).toEqual(['unknown']);
   expect(errors[0]?.message).toContain('neither redis nor ioredis can be loaded; npm install redis');
+});
+
+test('of a server that takes connections and says nothing, the error says so', async () => {
+  const silent = createServer().listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  const { store, errors } = openStore(`redis://127.0.0.1:${(silent.address() as AddressInfo).port}`);
+  await until(async () => {
+    await store.getMany('token', ['t'], CALL);
+    return errors.length > 0;
+  });
+  expect(errors[0]?.message).toContain('the client is not connected: no answer for 1000 ms while connecting');
+  silent.close();
 });
 
 test('an idle store lets the process end', async () => {

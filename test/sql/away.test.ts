@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { CALL, item, opener, servers, texts, using } from './support.ts';
 
@@ -63,6 +64,15 @@ describe.each(servers)('%s', (name, start) => {
     // Behind anything that had been given up.
     expect(await store.addMany('token', [item('b', 'x')], CALL)).toEqual(['added']);
     expect(await texts(store, ['a'])).toEqual(['old']);
+  });
+
+  test('tells what failed without the statement, whose values are html of visitors', async () => {
+    const { store, errors } = open(database().connect(), { table: 'not_there' });
+    expect(await store.setMany('entry', [item('e', 'private '.repeat(1_000))], CALL)).toEqual([false]);
+    const everything = inspect(errors[0], { depth: null, maxStringLength: null });
+    expect(errors[0]?.message).toMatch(/^The SQL table not_there cannot be used \([^()]*not_there[^()]*\): /);
+    expect(everything).not.toContain(Buffer.from('private private').toString('hex'));
+    expect(everything.length).toBeLessThan(5_000);
   });
 
   test('makes its table once when several processes ask for it at one time, and when an account may not make one', async () => {

@@ -114,7 +114,7 @@ test('tokens of an SQLite file are never kept longer than they are there, whoeve
   );
 });
 
-test('where nothing was written, tokens are read once', async () => {
+test('where nothing was written, tokens are read once, but for large values, which would fill the memory', async () => {
   const database = new Driver(file.filename);
   const { prepare } = database;
   let selects = 0;
@@ -136,5 +136,8 @@ test('where nothing was written, tokens are read once', async () => {
   await stores[1]?.setMany('token', [{ key: 'b', value: value(), ttl: 0 }], CALL);
   await read();
   expect(selects).toBe(2);
+  await stores[1]?.setMany('token', [{ key: 'a', value: Buffer.alloc(501), ttl: 0 }], CALL);
+  expect([await read(), await read()]).toEqual(['found', 'found']);
+  expect(selects).toBe(4);
   await knex.destroy();
 });

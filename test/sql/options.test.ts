@@ -33,9 +33,21 @@ test.each([
 test('a transaction is refused: its rows are not seen by other processes', async () => {
   await site.transaction(async (transaction) => {
     expect(errorOf(() => new SqlStore(transaction)).message).toBe(
-      'SqlStore knex: expected the Knex instance itself, got a transaction',
+      'SqlStore knex: expected the Knex instance itself, got a transaction; in a migration, export const config = { transaction: false }',
     );
   });
+});
+
+test('createTable() works in a migration of Knex that is not run in a transaction', async () => {
+  const up = (knex: Knex) => new SqlStore(knex, { table: 'migrated' }).createTable();
+  const migration = { config: { transaction: false }, up, down: async () => {} };
+  const migrationSource = {
+    getMigrations: async () => ['one'],
+    getMigrationName: () => 'one',
+    getMigration: async () => migration,
+  };
+  await site.migrate.latest({ migrationSource });
+  expect(await open(site, { table: 'migrated' }).store.setMany('token', [item('a', 'x')], CALL)).toEqual([true]);
 });
 
 test('a database that the store does not know is refused, with the list of those that it knows', () => {

@@ -1,10 +1,11 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import express from 'express';
 import nunjucks from 'nunjucks';
 import { CacheSweeper, lazy } from 'nunjucks-cachesweeper';
-import { cacheView } from 'nunjucks-cachesweeper/express';
+import { cacheView, type ViewReport } from 'nunjucks-cachesweeper/express';
 import { TestingStore } from 'nunjucks-cachesweeper/testing';
 import { describe, expect, test } from 'vitest';
 import { Article, Blog } from '../frameworks/blog.ts';
@@ -249,11 +250,14 @@ describe.each(kinds)('views are as fresh as fragments, %s', (_kind, kind) => {
     write('page.njk', 'one {% include "part.njk" %}');
     write('part.njk', 'part');
     const clock = new Clock();
-    const sweeper = new CacheSweeper({ ...kind(), timeout: '20s', now: clock.now });
+    const sweeper = new CacheSweeper({ ...kind(), timeout: '20s', now: clock.now, causes: true });
     const app = express();
     sweeper.install(nunjucks.configure(folder, { autoescape: true, express: app, noCache: true }));
     app.get('/', cacheView({ sweeper, ttl: 300 }), (_req, res) => res.render('page.njk'));
     const site = await serve(app);
+    const causes: unknown[] = [];
+    const note = (report: unknown) => void causes.push((report as ViewReport).cause?.why);
+    subscribe('nunjucks-cachesweeper:view', note);
     const get = async () => {
       const { body, headers } = await ask(site.url);
       await sweeper.idle();
@@ -268,6 +272,8 @@ describe.each(kinds)('views are as fresh as fragments, %s', (_kind, kind) => {
     write('page.njk', 'two {% include "part.njk" %}');
     expect(await get()).toEqual(['two another', 'miss']);
     expect(await get()).toEqual(['two another', 'hit']);
+    expect(causes.slice(-4)).toEqual([undefined, 'template', 'template', undefined]);
+    unsubscribe('nunjucks-cachesweeper:view', note);
     await site.close();
     await sweeper.close();
     rmSync(folder, { recursive: true });

@@ -1,13 +1,14 @@
-import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { ExaminedTemplate } from '../../template/examine.ts';
+import { badOption } from '../../util/check-option.ts';
 import { ExitCode } from '../exit-code.ts';
 import { type FragmentFacts, factsOf } from '../explain/fragment-facts.ts';
-import { type Io, stylist, widthOf, wrap } from '../io.ts';
+import { type Io, printable, stylist, widthOf, wrap } from '../io.ts';
+import { kindOf } from '../paths.ts';
 import {
   checkFolders,
   configuredEnvironment,
-  nameOf,
+  findName,
   plainEnvironment,
   type SiteEnvironment,
 } from '../site-environment.ts';
@@ -32,11 +33,14 @@ export async function explain(page: string, options: ExplainOptions, io: Io): Pr
       ? await plainEnvironment(checkFolders([folder], io.cwd))
       : await configuredEnvironment(config, io.cwd);
   const path = resolve(io.cwd, page);
-  const templates = await templatesOf(existsSync(path) ? nameOf(path, site) : page, site);
+  const name = kindOf(path) === 'file' ? findName(path, site) : undefined;
+  const templates = await templatesOf(name ?? page, site);
   const fragments = templates.flatMap((template) => factsOf(template, site.env));
   if (json === true)
     io.stdout.write(`${JSON.stringify({ templates: templates.map(({ name }) => name), fragments }, null, 2)}\n`);
   else print(fragments, templates.length, io);
+  if (templates.length >= MAX_TEMPLATES)
+    io.stderr.write(`no more than ${MAX_TEMPLATES} templates are followed from a page: there may be others\n`);
   const faulty = templates.filter(({ faults }) => faults.length > 0);
   for (const { name, faults } of faulty) {
     io.stderr.write(`${wrap(`${name}:${faults[0]?.at.line} ${faults[0]?.message}`, widthOf(io.stderr), '')}\n`);
@@ -46,7 +50,11 @@ export async function explain(page: string, options: ExplainOptions, io: Io): Pr
 
 /** Returns a template and all that it and they name in their text, each once. */
 async function templatesOf(page: string, { examiner }: SiteEnvironment): Promise<readonly ExaminedTemplate[]> {
-  const first = await examiner.template(page);
+  const first = await examiner.template(page).catch((error: Error) => {
+    throw badOption('the page', 'a template that the environment can load', `an error: ${error.message}`, {
+      cause: error,
+    });
+  });
   const examined = new Map<string, ExaminedTemplate>([[first.name, first]]);
   for (const { parsed, path } of examined.values()) {
     for (const reference of parsed?.analysis.facts.references ?? []) {
@@ -62,8 +70,8 @@ async function templatesOf(page: string, { examiner }: SiteEnvironment): Promise
 function print(fragments: readonly FragmentFacts[], templates: number, { stdout, env }: Io): void {
   const style = stylist(stdout, env);
   for (const fragment of fragments) {
-    const place = style('bold', `${fragment.template}:${fragment.line}`);
-    stdout.write(`${place}  ${style('cyan', `{% ${fragment.tag.replace(/\s+/g, ' ')} %}`)}\n`);
+    const place = style('bold', printable(`${fragment.template}:${fragment.line}`));
+    stdout.write(`${place}  ${style('cyan', printable(`{% ${fragment.tag.replace(/\s+/g, ' ')} %}`))}\n`);
     for (const [label, texts] of rowsOf(fragment)) {
       if (texts.length === 0) continue;
       const text = wrap(texts.join(', '), widthOf(stdout), ' '.repeat(INDENT)).slice(INDENT);

@@ -24,16 +24,19 @@ export async function inspect(
   try {
     const own = dependencyNames(identity);
     const names = [...new Set([...own, ...bumpedNames(identity)])];
+    // A type is that of lists and of rows, which depend on further names.
+    const needed = identity.id === undefined ? [EVERYTHING, ...bumpedNames(identity)] : own;
     const reads = await readTokens(names, site, new StoreErrors());
     if (options.json === true) io.stdout.write(`${JSON.stringify(reads, null, 2)}\n`);
-    else print(reads, own, io);
+    else print(reads, needed, io);
     return reads.some(({ state }) => state === 'damaged') ? ExitCode.findings : ExitCode.fine;
   } finally {
     await site.store.close();
   }
 }
 
-function print(reads: readonly TokenRead[], own: readonly string[], { stdout, env }: Io): void {
+/** @param needed names without whose tokens nothing of the model is in use */
+function print(reads: readonly TokenRead[], needed: readonly string[], { stdout, env }: Io): void {
   const style = stylist(stdout, env);
   const now = Date.now();
   stdout.write(
@@ -51,14 +54,13 @@ function print(reads: readonly TokenRead[], own: readonly string[], { stdout, en
     const text = describeCause({ why: 'bumped', name: read.name, bump: read.cause }, now);
     stdout.write(`${wrap(`${text}, in process ${read.cause.process}`, widthOf(stdout), '')}\n`);
   }
-  const youngest = reads
-    .flatMap((read) => (read.state === 'found' && own.includes(read.name) ? [read.since] : []))
-    .sort((a, b) => b.getTime() - a.getTime())[0];
-  const text =
-    youngest === undefined
-      ? 'no fragment of it is in use'
-      : `fragments of it that were made before ${youngest.toISOString()} are not served`;
-  stdout.write(`${style('bold', text)}\n`);
+  stdout.write(`${style('bold', usableSince(reads.filter(({ name }) => needed.includes(name))))}\n`);
+}
+
+function usableSince(reads: readonly TokenRead[]): string {
+  if (reads.some(({ state }) => state !== 'found')) return 'no fragment of it is in use';
+  const youngest = Math.max(...reads.map((read) => (read.state === 'found' ? read.since.getTime() : 0)));
+  return `fragments of it that were made before ${new Date(youngest).toISOString()} are not served`;
 }
 
 const STATES = {

@@ -1,10 +1,10 @@
 import { CacheSweeperError } from '../../errors.ts';
-import { EVERYTHING } from '../../model/names.ts';
+import { bumpedNames, EVERYTHING } from '../../model/names.ts';
 import { CacheSweeper } from '../../sweeper.ts';
 import { badOption } from '../../util/check-option.ts';
 import { ExitCode } from '../exit-code.ts';
 import { type Io, printable, stylist, widthOf, wrap } from '../io.ts';
-import { modelArgument } from '../store/model-argument.ts';
+import { identityOf, modelArgument, type NamedModel } from '../store/model-argument.ts';
 import { openStore, type SiteStore, StoreErrors, type StoreOptions } from '../store/open-store.ts';
 import { readTokens } from '../store/read-tokens.ts';
 
@@ -26,6 +26,9 @@ export async function invalidate(
   if ((type === undefined) !== (options.all === true)) {
     throw badOption('invalidate', 'a model (Comment 7) or --all', type === undefined ? 'neither' : 'both');
   }
+  if (options.all === true && options.tenant !== undefined) {
+    throw badOption('--tenant', 'the tenant of a row', '--all, which is everything of all tenants');
+  }
   const model = type === undefined ? undefined : modelArgument(type, id, options.tenant);
   const site = openStore(options, io);
   const errors = new StoreErrors();
@@ -41,7 +44,7 @@ export async function invalidate(
   });
   let doubt: string | undefined;
   try {
-    doubt = await doubtOf(site, errors);
+    doubt = await doubtOf(model, site, errors);
     await (model === undefined ? sweeper.invalidateAll() : sweeper.invalidateCacheFor(model));
   } catch (error) {
     throw error instanceof CacheSweeperError && error.code === 'CACHESWEEPER_BUMP_FAILED'
@@ -57,21 +60,33 @@ export async function invalidate(
   return ExitCode.findings;
 }
 
-/** Returns why the site may not notice: each page reads the token of everything, sealed with the site's secret. */
-async function doubtOf(site: SiteStore, errors: StoreErrors): Promise<string | undefined> {
-  const [read] = await readTokens([EVERYTHING], site, errors);
+/**
+ * Returns why the site may not notice. Each fragment depends on the tokens of everything and of its models' types, sealed with the site's
+ * secret: where one of these is missing, nothing is in use that could be invalidated, or the site calls it otherwise.
+ */
+async function doubtOf(
+  model: NamedModel | undefined,
+  site: SiteStore,
+  errors: StoreErrors,
+): Promise<string | undefined> {
+  const type = model === undefined ? EVERYTHING : bumpedNames({ type: identityOf(model).type, id: undefined })[0];
+  const [everything, ofType] = await readTokens([EVERYTHING, type], site, errors);
+  const states = [everything?.state, ofType?.state];
   const { namespace, version } = site.settings;
-  switch (read?.state) {
-    case 'missing':
-      return (
-        `no page has been cached in this store with ${namespace === '' ? 'no namespace' : `the namespace ${namespace}`} and key version ${version}: ` +
-        'if the site has others, nothing was invalidated there; say them with --namespace and --key-version'
-      );
-    case 'damaged':
-      return 'what is in the store is sealed with another secret: say that of the site with CACHESWEEPER_SECRET, and run the command again';
-    default:
-      return undefined;
+  if (states.includes('damaged')) {
+    return 'what is in the store is sealed with another secret: say that of the site with CACHESWEEPER_SECRET, and run the command again';
   }
+  if (everything?.state === 'missing') {
+    return (
+      `no page has been cached in this store with ${namespace === '' ? 'no namespace' : `the namespace ${namespace}`} and key version ${version}: ` +
+      'if the site has others, or its tokens on another server, nothing was invalidated there; say them with --namespace, --key-version and --store'
+    );
+  }
+  if (ofType?.state !== 'missing') return undefined;
+  return (
+    `nothing in this store depends on the type ${type}: if the site calls it otherwise, nothing was invalidated there; ` +
+    'write it as the site does, capital letters included'
+  );
 }
 
 function notAcknowledged({ names = [] }: CacheSweeperError, errors: StoreErrors): CacheSweeperError {

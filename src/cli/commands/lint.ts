@@ -1,9 +1,10 @@
-import { relative, resolve } from 'node:path';
+import { relative } from 'node:path';
 import { badOption } from '../../util/check-option.ts';
 import { ExitCode } from '../exit-code.ts';
 import { type Io, printable, stylist, widthOf, wrap } from '../io.ts';
 import { lintTemplate } from '../lint/lint-template.ts';
 import type { Finding } from '../lint/rule.ts';
+import { kindOf, realPath } from '../paths.ts';
 import { Progress } from '../progress.ts';
 import { checkFolders, configuredEnvironment, nameOf, plainEnvironment } from '../site-environment.ts';
 import { endingsOf, templateFiles } from '../template-files.ts';
@@ -37,23 +38,30 @@ export async function lint(folders: readonly string[], options: LintOptions, io:
   const progress = new Progress(io.stderr, 'templates');
   const findings: FileFinding[] = [];
   let templates = 0;
-  for (const folder of paths) {
-    const ofFolder = site ?? (await plainEnvironment([folder, ...paths.filter((other) => other !== folder)]));
-    for (const path of [...files.keys()].filter((file) => files.get(file) === folder)) {
-      progress.tell(templates, files.size);
-      const template = await ofFolder.examiner.template(nameOf(path, ofFolder));
-      // The environment may have another file of this name, which is then the one that is rendered.
-      if (template.path !== undefined && resolve(template.path) !== path) continue;
-      templates++;
-      const file = relative(io.cwd, path);
-      findings.push(...lintTemplate(template, ofFolder).map((finding) => ({ file, ...finding })));
+  try {
+    for (const folder of paths) {
+      const ofFolder = site ?? (await plainEnvironment([folder, ...paths.filter((other) => other !== folder)]));
+      for (const path of [...files.keys()].filter((file) => files.get(file) === folder)) {
+        progress.tell(templates, files.size);
+        const template = await ofFolder.examiner.template(nameOf(path, ofFolder));
+        if (isOther(template.path, path)) continue;
+        templates++;
+        const file = relative(io.cwd, path);
+        findings.push(...lintTemplate(template, ofFolder).map((finding) => ({ file, ...finding })));
+      }
     }
+  } finally {
+    progress.end();
   }
-  progress.end();
   if (options.json === true)
     io.stdout.write(`${JSON.stringify({ templates, findings: findings.map(plain) }, null, 2)}\n`);
   else print(findings, templates, io);
   return findings.length === 0 ? ExitCode.fine : ExitCode.findings;
+}
+
+/** Whether the environment has another file of the same name, which is then the one that is rendered. A loader's path need not be a file's. */
+function isOther(loaded: string | undefined, path: string): boolean {
+  return loaded !== undefined && kindOf(loaded) === 'file' && realPath(loaded) !== realPath(path);
 }
 
 function plain({ file, at, rule, message }: FileFinding): object {

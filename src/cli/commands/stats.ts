@@ -4,12 +4,15 @@ import { KnownNames } from '../../cache/shared/known-names.ts';
 import { SafeStore } from '../../cache/shared/safe-store.ts';
 import { EVERYTHING } from '../../model/names.ts';
 import { ExitCode } from '../exit-code.ts';
-import { type Io, stylist } from '../io.ts';
+import { type Io, stylist, widthOf, wrap } from '../io.ts';
+import { inMs } from '../milliseconds.ts';
 import { openStore, StoreErrors, type StoreOptions } from '../store/open-store.ts';
 import { serversIn } from '../store/servers-in.ts';
 import { table } from '../table.ts';
 
-/** Milliseconds for one read. */
+/** Milliseconds for the first read, which connects. */
+const CONNECT_TIMEOUT = 3_000;
+/** Milliseconds for each of the others. */
 const TIMEOUT = 1_000;
 /** Reads that are timed, behind one that connects. */
 const ROUNDS = 20;
@@ -35,7 +38,7 @@ export async function stats(options: StoreOptions, io: Io): Promise<ExitCode> {
     let isReachable = true;
     for (let round = 0; round <= ROUNDS && isReachable; round++) {
       const begun = performance.now();
-      const [lookup] = await safe.getMany('token', [key], TIMEOUT);
+      const [lookup] = await safe.getMany('token', [key], round === 0 ? CONNECT_TIMEOUT : TIMEOUT);
       times.push(performance.now() - begun);
       isReachable = lookup?.state !== 'unknown';
     }
@@ -45,7 +48,7 @@ export async function stats(options: StoreOptions, io: Io): Promise<ExitCode> {
     const found = {
       tokens: isReachable ? 'reachable' : 'unreachable',
       entries: answered === ENTRIES ? 'reachable' : answered > 0 ? 'in part' : 'unreachable',
-      error: errors.first,
+      error: answered === ENTRIES ? errors.first : errors.reason,
       latency: isReachable ? latencyOf(times) : undefined,
       store: store.stats?.() ?? {},
       versions: { package: io.version, node: process.version, key: settings.version },
@@ -78,7 +81,7 @@ function print({ tokens, entries, error, latency, store, versions, namespace }: 
   const style = stylist(stdout, env);
   const coloured = (text: string) => style(text === 'reachable' ? 'green' : 'red', text);
   stdout.write(`tokens ${coloured(tokens)}, entries ${coloured(entries)}\n`);
-  if (error !== undefined) stdout.write(`${error}\n`);
+  if (error !== undefined) stdout.write(`${wrap(error, widthOf(stdout), '')}\n`);
   if (latency !== undefined) {
     const { connecting, median, worst } = latency;
     stdout.write(
@@ -92,8 +95,4 @@ function print({ tokens, entries, error, latency, store, versions, namespace }: 
   stdout.write(
     `nunjucks-cachesweeper ${versions.package}, Node ${versions.node}; ${site}, key version ${versions.key}\n`,
   );
-}
-
-function inMs(milliseconds: number): string {
-  return `${milliseconds.toFixed(milliseconds < 10 ? 2 : 0)} ms`;
 }

@@ -7,7 +7,7 @@ import { UsesFinder } from '../../template/compile/uses.ts';
 import type { ExaminedFragment, ExaminedTemplate, ParsedTemplate } from '../../template/examine.ts';
 import type { Environment, Node } from '../../template/nunjucks.ts';
 import { leafPaths } from '../leaf-paths.ts';
-import { elementReads } from './element-reads.ts';
+import { aliasReads } from './alias-reads.ts';
 
 /** What the text of a fragment tells of it. */
 export interface FragmentFacts {
@@ -120,7 +120,7 @@ function readsOf(
     else compared.push(text);
   };
   for (const { use, isCall } of reads) sort(use.path, isCall);
-  for (const path of elementReads(body)) sort(path, false);
+  for (const path of aliasReads(body)) sort(path, false);
   return {
     belowModels: leafPaths(belowModels),
     compared: leafPaths(compared),

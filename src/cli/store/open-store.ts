@@ -75,8 +75,12 @@ export class StoreErrors {
 
   /** The error for a store that could not be asked. */
   unreachable(): CacheSweeperError {
-    const [reason = 'it did not answer in time'] = this.#messages;
-    return new CacheSweeperError('CACHESWEEPER_STORE_UNREACHABLE', `the store could not be asked: ${reason}`);
+    return new CacheSweeperError('CACHESWEEPER_STORE_UNREACHABLE', `the store could not be asked: ${this.reason}`);
+  }
+
+  /** Why the store did not answer, as far as it is known. */
+  get reason(): string {
+    return this.first ?? 'it did not answer in time';
   }
 
   /** What was reported first. */

@@ -100,6 +100,8 @@ export class OwnConnection implements Connection {
         this.trouble = undefined;
       },
       failed: (error) => {
+        // The client's error for being ended says nothing of the server.
+        if (isLost) return;
         this.trouble = error instanceof Error ? error.message : String(error);
       },
       lost: () => {
@@ -121,7 +123,10 @@ export class OwnConnection implements Connection {
     if (this.#isClosed || isLost) return this.#lose(opened);
     // A client whose password was refused waits for nothing.
     const giveUp = (): void => {
-      if (!opened?.connection.isReady()) this.#lose(opened);
+      if (this.#opened !== opened || opened?.connection.isReady()) return;
+      this.trouble ??= `no answer for ${CONNECT_TIMEOUT} ms while connecting`;
+      isLost = true;
+      this.#lose(opened);
     };
     setTimeout(giveUp, CONNECT_TIMEOUT).unref();
   }

@@ -17,6 +17,15 @@ export function connect(
   return new KnexConnection(knex, connection, timeout);
 }
 
+/** A connection of pg 8.16 or later. */
+interface PgConnection {
+  /** `I` outside of transactions; null before the first statement. */
+  getTransactionStatus?(): string | null;
+}
+
+/** In what MySQL answers to a statement that writes: set while a transaction is open. */
+const IN_TRANSACTION = 1;
+
 /** Sends statements through Knex. */
 class KnexConnection implements SqlConnection {
   readonly #knex: SqlKnex & { readonly client: KnexClient };
@@ -30,11 +39,38 @@ class KnexConnection implements SqlConnection {
   }
 
   async query(sql: string, bindings: readonly unknown[] = []): Promise<readonly Row[]> {
+    if (((this.#connection as PgConnection).getTransactionStatus?.() ?? 'I') !== 'I') throw inTransaction();
     // MySQL goes on with a statement whose connection is gone, and keeps waiting for its locks.
     const cancel = this.#knex.client.driverName.startsWith('mysql');
-    const result = await this.#knex.raw(sql, bindings).connection(this.#connection).timeout(this.#timeout, { cancel });
+    const statement = this.#knex.raw(sql, bindings).connection(this.#connection).timeout(this.#timeout, { cancel });
+    const result = await Promise.resolve(statement).catch((error) => {
+      throw withoutStatement(error);
+    });
+    if (isUncommitted(result)) throw inTransaction();
     return rowsOf(result);
   }
+}
+
+/**
+ * Knex puts the statement in front of what the driver says, and MySQL's drivers keep it beside that, with all values: html of
+ * visitors would come into logs.
+ */
+function withoutStatement(error: Error & { readonly code?: unknown; readonly errno?: unknown }): Error {
+  const { name, code, errno, message } = error;
+  return Object.assign(new Error(message.split(' - ').at(-1)), { name, code, errno });
+}
+
+/** The site has given it back to the pool in this state: what is written would be committed by chance, and what is read may be old. */
+function inTransaction(): Error {
+  return new Error(
+    'a connection of the pool has a transaction open: commit it, or roll it back, before it is released',
+  );
+}
+
+/** Whether MySQL says so of a statement that writes. */
+function isUncommitted(result: unknown): boolean {
+  const [header] = Array.isArray(result) ? (result as { readonly serverStatus?: number }[]) : [];
+  return ((header?.serverStatus ?? 0) & IN_TRANSACTION) !== 0;
 }
 
 /** The rows of what a driver returns: pg an object, mysql2 rows and columns, sqlite3 rows. */

@@ -1,4 +1,5 @@
-import type { Kind } from '../store.ts';
+import { MISSING } from '../lookups.ts';
+import type { Kind, Lookup } from '../store.ts';
 import type { KeptRows } from './kept-rows.ts';
 
 /** One row of a result. Names of columns are single lower-case words, so that a site's `postProcessResponse` leaves them alone. */
@@ -31,9 +32,10 @@ export interface SqlWrite {
   readonly patience: number;
 }
 
-/** Result of reading. Keys without a row are not in it. */
+/** Result of reading. */
 export interface SqlRead {
-  readonly values: ReadonlyMap<string, Uint8Array>;
+  /** One for each key, in their order. */
+  readonly lookups: readonly Lookup[];
   /** The database's time, in milliseconds since 1970. */
   readonly now: number;
 }
@@ -48,10 +50,9 @@ export const FIRST = 'WHERE size > 0 ORDER BY expires';
 export interface Dialect {
   /** Statements that make the table, for who may do so. They do no harm when it is there. */
   readonly schema: readonly string[];
-  /** @param kind of what is read: tokens are many and small */
-  read(connection: SqlConnection, keys: readonly string[], kind: Kind): Promise<SqlRead>;
-  /** Returns the keys of what was written. */
-  write(connection: SqlConnection, write: SqlWrite): Promise<ReadonlySet<string>>;
+  read(connection: SqlConnection, kind: Kind, keys: readonly string[]): Promise<SqlRead>;
+  /** Returns the keys of what was written; undefined if that is not known. */
+  write(connection: SqlConnection, write: SqlWrite): Promise<ReadonlySet<string> | undefined>;
   /** The database's time, in milliseconds since 1970. Throws if the table cannot be used. */
   now(connection: SqlConnection): Promise<number>;
   /** Removes rows that count as absent, `limit` at most; returns how many. */
@@ -62,6 +63,18 @@ export interface Dialect {
   measure(connection: SqlConnection): Promise<{ readonly rows: number; readonly bytes: number }>;
   /** Whether an error says that others were in the way (locks, deadlocks), and nothing was written. */
   isBusy(error: unknown): boolean;
+}
+
+/** Puts the kind in front of the key, so that a token and an entry of one key are two rows. */
+export function storedKey(kind: Kind, key: string): string {
+  return kind === 'token' ? `t:${key}` : `e:${key}`;
+}
+
+/** What rows say of some keys, in the columns `k` and `value`; `k` is null in a row of another purpose. */
+export function lookupsOf(kind: Kind, keys: readonly string[], rows: readonly Row[]): readonly Lookup[] {
+  const found = new Map<string, Lookup>();
+  for (const { k, value } of rows) if (k !== null) found.set(String(k), { state: 'found', value: value as Uint8Array });
+  return keys.map((key) => found.get(storedKey(kind, key)) ?? MISSING);
 }
 
 /** Returns the field of an error that drivers put codes in. */

@@ -54,7 +54,9 @@ export function checkKnex(given: unknown): SqlKnex & { readonly client: KnexClie
   if (!isKnex(given)) throw badOption(`${STORE} knex`, 'what knex({ client, connection }) returns', describe(given));
   if (isTransaction(given)) {
     // Rows of a transaction are not seen by other processes, and may never be.
-    throw badOption(`${STORE} knex`, 'the Knex instance itself', 'a transaction');
+    throw badOption(`${STORE} knex`, 'the Knex instance itself', 'a transaction', {
+      todo: 'in a migration, export const config = { transaction: false }',
+    });
   }
   return given;
 }

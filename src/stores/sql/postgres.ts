@@ -1,4 +1,15 @@
-import { codeOf, type Dialect, FIRST, quoted, type SqlConnection, type SqlRead, type SqlWrite } from './dialect.ts';
+import type { Kind } from '../store.ts';
+import {
+  codeOf,
+  type Dialect,
+  FIRST,
+  lookupsOf,
+  quoted,
+  type SqlConnection,
+  type SqlRead,
+  type SqlWrite,
+  storedKey,
+} from './dialect.ts';
 import { sizes } from './sizes.ts';
 
 /** Milliseconds since 1970. It goes on within a statement, unlike `now()`. */
@@ -24,17 +35,16 @@ export class PostgresDialect implements Dialect {
     ];
   }
 
-  async read(connection: SqlConnection, keys: readonly string[]): Promise<SqlRead> {
+  async read(connection: SqlConnection, kind: Kind, keys: readonly string[]): Promise<SqlRead> {
     const rows = await connection.query(
       `SELECT c.now, c.standby, t.k, t.value FROM (SELECT ${CLOCK} AS now, pg_is_in_recovery() AS standby, ${EPOCH} AS epoch OFFSET 0) c
        LEFT JOIN ${this.#table} t ON t.k = ANY(?::text[]) AND t.expires > c.now AND t.epoch = c.epoch`,
-      [keys],
+      [keys.map((key) => storedKey(kind, key))],
     );
     // An answer that was changed on its way (a type parser, postProcessResponse) says nothing about what is there.
     if (rows[0]?.standby === undefined) throw new Error('the answer has not the columns that were asked for');
     if (rows[0].standby !== false) throw new Error('it is a standby, which may not have the last writes yet');
-    const found = rows.filter(({ k }) => k !== null).map(({ k, value }) => [k, value] as [string, Uint8Array]);
-    return { values: new Map(found), now: Number(rows[0].now) };
+    return { lookups: lookupsOf(kind, keys, rows), now: Number(rows[0].now) };
   }
 
   async write(connection: SqlConnection, { items, isAdd, deadline, patience }: SqlWrite): Promise<ReadonlySet<string>> {

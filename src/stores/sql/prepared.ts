@@ -1,6 +1,6 @@
-import { statSync } from 'node:fs';
 import type { Row, SqlConnection } from './dialect.ts';
 import { KeptRows, STATE } from './kept-rows.ts';
+import { OpenFile } from './open-file.ts';
 
 /** A connection of better-sqlite3, or of what has its interface, such as libsql. It works in this process, and does not wait. */
 interface SyncConnection {
@@ -18,20 +18,16 @@ interface SyncStatement {
 const MAX_STATEMENTS = 30;
 
 const SELECT = /^\s*SELECT/;
+/** Statements that make the table. */
+const SCHEMA = /^(PRAGMA|CREATE)/;
 
 /** By table. */
 const rowsKept = new WeakMap<object, Map<string, KeptRows>>();
 
 const prepared = new WeakMap<object, Map<string, SyncStatement>>();
 
-/** The file that each connection has open; undefined for a database in memory. */
-const files = new WeakMap<object, OpenFile | undefined>();
-
-interface OpenFile {
-  readonly path: string;
-  /** Inode number. Another one under the path is another file. */
-  readonly inode: number | undefined;
-}
+/** The files that each connection has open: none for a database in memory, several where some are attached. */
+const files = new WeakMap<object, readonly OpenFile[]>();
 
 /** Thrown where the connection has a transaction open, which this statement must not become a part of. */
 class InTransaction extends Error {
@@ -41,24 +37,26 @@ class InTransaction extends Error {
 /** Sends statements to SQLite in this process, each prepared once. */
 export class PreparedConnection implements SqlConnection {
   readonly #connection: SyncConnection;
+  #isChecked = false;
 
   constructor(connection: object) {
     this.#connection = connection as SyncConnection;
   }
 
   async query(sql: string, bindings: readonly unknown[] = []): Promise<readonly Row[]> {
-    this.#checkFile();
-    if (this.#connection.inTransaction) throw new InTransaction('the connection has a transaction open');
+    this.#begin();
+    if (SCHEMA.test(sql)) return this.#define(sql);
     const statement = this.#prepare(sql);
     return SELECT.test(sql) ? statement.all(bindings) : this.#write(statement, bindings);
   }
 
   async kept(table: string): Promise<KeptRows> {
-    const [row] = await this.query(STATE);
+    this.#begin();
+    const state = this.#prepare(STATE).all([])[0]?.state;
     const tables = rowsKept.get(this.#connection) ?? new Map<string, KeptRows>();
     rowsKept.set(this.#connection, tables);
     const before = tables.get(table);
-    const kept = before?.state === row?.state && before !== undefined ? before : new KeptRows(row?.state);
+    const kept = before?.state === state && before !== undefined ? before : new KeptRows(state);
     tables.set(table, kept);
     return kept;
   }
@@ -85,15 +83,27 @@ export class PreparedConnection implements SqlConnection {
     }
   }
 
-  /**
-   * Throws if the file is not under its path any more. SQLite goes on with a file that was deleted, and other processes have another one,
-   * so that neither would see what the other writes.
-   */
-  #checkFile(): void {
-    if (!files.has(this.#connection)) files.set(this.#connection, fileOf(this.#connection));
-    const file = files.get(this.#connection);
-    if (file === undefined || inodeOf(file.path) === file.inode) return;
-    throw new Error(`${file.path} was deleted or replaced while it was open: start the process again`);
+  /** Throws if a statement would not be one by itself, of the state that the file has now. */
+  #begin(): void {
+    this.#checkFiles();
+    if (this.#connection.inTransaction) throw new InTransaction('the connection has a transaction open');
+    // A statement that the site has not read to its end keeps the connection at an old state: better-sqlite3 then throws here.
+    this.#connection.exec('');
+  }
+
+  /** Not prepared: `exec` leaves no statement behind that is at an old state. */
+  #define(sql: string): readonly Row[] {
+    this.#connection.exec(sql);
+    return [];
+  }
+
+  /** Throws if a file was deleted or replaced. A connection is handed out for one call, and the files looked at once for it. */
+  #checkFiles(): void {
+    if (this.#isChecked) return;
+    const open = files.get(this.#connection) ?? filesOf(this.#connection);
+    files.set(this.#connection, open);
+    for (const file of open) file.check();
+    this.#isChecked = true;
   }
 
   #prepare(sql: string): SyncStatement {
@@ -108,12 +118,13 @@ export class PreparedConnection implements SqlConnection {
   }
 }
 
-function fileOf(connection: SyncConnection): OpenFile | undefined {
+function filesOf(connection: SyncConnection): readonly OpenFile[] {
   const databases = connection.pragma('database_list') as readonly { readonly name: string; readonly file: string }[];
-  const path = databases.find(({ name }) => name === 'main')?.file ?? '';
-  return path === '' ? undefined : { path, inode: inodeOf(path) };
-}
-
-function inodeOf(path: string): number | undefined {
-  return statSync(path, { throwIfNoEntry: false })?.ino;
+  return databases
+    .filter(({ file }) => file !== '')
+    .map(({ name, file }) => {
+      // Its log is opened when something is read.
+      connection.exec(`PRAGMA "${name.replaceAll('"', '""')}".schema_version`);
+      return new OpenFile(file);
+    });
 }

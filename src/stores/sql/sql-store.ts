@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { checkedKey } from '../checked-key.ts';
-import { MISSING, UNKNOWN } from '../lookups.ts';
+import { UNKNOWN } from '../lookups.ts';
 import type { Added, Kind, Lookup, Store, StoreCall, StoreItem } from '../store.ts';
 import { unreachable } from '../unreachable.ts';
 import { connect } from './connection.ts';
-import type { Dialect, SqlConnection, SqlItem } from './dialect.ts';
+import { type Dialect, type SqlConnection, type SqlItem, storedKey } from './dialect.ts';
 import { dialectOf } from './dialects.ts';
 import { Gate, type GateStats } from './gate.ts';
 import type { KnexClient, SqlKnex } from './knex.ts';
@@ -93,7 +93,7 @@ export class SqlStore implements Store {
   async createTable(): Promise<void> {
     for (let tries = 1; ; tries++) {
       try {
-        for (const sql of this.#dialect.schema) await this.#knex.raw(sql, []).timeout(CREATE_TIMEOUT);
+        await this.#create();
         return;
       } catch (error) {
         // IF NOT EXISTS does not keep two processes from making one table at the same time: PostgreSQL refuses the second. And it asks
@@ -112,12 +112,10 @@ export class SqlStore implements Store {
 
   async getMany(kind: Kind, keys: readonly string[], { timeout }: StoreCall): Promise<readonly Lookup[]> {
     const until = performance.now() + timeout;
-    const parts = chunks(
-      keys.map((key) => storedKey(kind, key)),
-      () => 0,
-    );
+    for (const key of keys) checkedKey('SqlStore', key);
+    const parts = chunks(keys, () => 0);
     const answers = await Promise.all(parts.map((part) => this.#read(kind, part, until)));
-    return parts.flatMap((part, i) => part.map((key) => lookupOf(key, answers[i])));
+    return answers.flat();
   }
 
   /** Does not write values over 1,000,000 bytes. */
@@ -160,20 +158,32 @@ export class SqlStore implements Store {
     return { ...this.#gate.stats, tooLarge: this.#tooLarge, removed: this.#removal.removed };
   }
 
+  async #create(): Promise<void> {
+    const { client } = this.#knex;
+    const connection = await client.acquireConnection();
+    try {
+      const connected = connect(this.#knex, connection, CREATE_TIMEOUT);
+      for (const sql of this.#dialect.schema) await connected.query(sql);
+    } finally {
+      await client.releaseConnection(connection);
+    }
+  }
+
   async #isUsable(): Promise<boolean> {
     const run = async (connection: SqlConnection) => Number.isFinite(await this.#dialect.now(connection));
     const until = performance.now() + CREATE_TIMEOUT;
     return this.#gate.run({ run, nothing: false, until, isVital: true, rows: 0, bytes: 0 });
   }
 
-  #read(kind: Kind, keys: readonly string[], until: number): Promise<ReadonlyMap<string, Uint8Array> | undefined> {
+  async #read(kind: Kind, keys: readonly string[], until: number): Promise<readonly Lookup[]> {
     const run = async (connection: SqlConnection) => {
       const sent = performance.now();
-      const { values, now } = await this.#dialect.read(connection, keys, kind);
+      const { lookups, now } = await this.#dialect.read(connection, kind, keys);
       this.#clock.observe(now, sent, performance.now());
-      return values;
+      return lookups;
     };
-    return this.#gate.run({ run, nothing: undefined, until, isVital: false, rows: keys.length, bytes: 0 });
+    const read = await this.#gate.run({ run, nothing: undefined, until, isVital: false, rows: keys.length, bytes: 0 });
+    return read ?? keys.map(() => UNKNOWN);
   }
 
   /** Returns for each stored key whether it was written; nothing for those that may or may not have been. */
@@ -187,7 +197,7 @@ export class SqlStore implements Store {
     const isVital = kind === 'token' && !isAdd;
     const rows = new Map<string, SqlItem>();
     for (const { key, value, ttl } of items) {
-      const stored = storedKey(kind, key);
+      const stored = storedKey(kind, checkedKey('SqlStore', key));
       if (value.length > MAX_VALUE_BYTES) this.#tooLarge++;
       // Of one key twice the last is set, and the first is added.
       else if (!isAdd || !rows.has(stored)) rows.set(stored, { key: stored, value, life: lifeOf(kind, ttl) });
@@ -218,6 +228,7 @@ export class SqlStore implements Store {
       const patience = Math.min(until - performance.now(), LONGEST_LOCK);
       if (patience <= 0) return undefined;
       const written = await this.#dialect.write(connection, { items, isAdd, deadline, patience });
+      if (written === undefined) return undefined;
       // What was not written may have come after its deadline. Only before it does that mean that another value is there.
       if (isAdd && written.size < items.length && !this.#clock.isBefore(deadline)) return undefined;
       this.#removal.wrote(written.size, bytes);
@@ -243,21 +254,9 @@ export class SqlStore implements Store {
   }
 }
 
-/** @param values undefined if they are not known */
-function lookupOf(key: string, values: ReadonlyMap<string, Uint8Array> | undefined): Lookup {
-  if (values === undefined) return UNKNOWN;
-  const value = values.get(key);
-  return value === undefined ? MISSING : { state: 'found', value };
-}
-
 function lifeOf(kind: Kind, ttl: number): number {
   const longest = LONGEST[kind];
   return ttl === 0 ? longest : Math.min(ttl * 1_000, LONGEST.token);
-}
-
-/** Puts the kind in front of the key, so that a token and an entry of one key are two rows. */
-function storedKey(kind: Kind, key: string): string {
-  return `${kind === 'token' ? 't' : 'e'}:${checkedKey('SqlStore', key)}`;
 }
 
 /** Cuts a list into parts for one statement each. */

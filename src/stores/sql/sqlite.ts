@@ -1,6 +1,16 @@
 import { readFileSync } from 'node:fs';
-import type { Kind } from '../store.ts';
-import { codeOf, type Dialect, FIRST, quoted, type SqlConnection, type SqlRead, type SqlWrite } from './dialect.ts';
+import { MISSING } from '../lookups.ts';
+import type { Kind, Lookup } from '../store.ts';
+import {
+  codeOf,
+  type Dialect,
+  FIRST,
+  quoted,
+  type SqlConnection,
+  type SqlRead,
+  type SqlWrite,
+  storedKey,
+} from './dialect.ts';
 import type { KeptRows } from './kept-rows.ts';
 import { sizes } from './sizes.ts';
 
@@ -26,39 +36,36 @@ export class SqliteDialect implements Dialect {
     ];
   }
 
-  async read(connection: SqlConnection, keys: readonly string[], kind: Kind): Promise<SqlRead> {
+  async read(connection: SqlConnection, kind: Kind, keys: readonly string[]): Promise<SqlRead> {
     const now = Date.now();
     // Each page reads tokens, mostly the same ones, and they are small.
     const kept = this.#isMain && kind === 'token' ? await connection.kept?.(this.#table) : undefined;
-    const values = new Map<string, Uint8Array>();
-    const others: string[] = [];
-    for (const key of keys) {
-      const value = kept?.get(key, now);
-      if (value === undefined) others.push(key);
-      else values.set(key, value);
-    }
-    if (others.length > 0) await this.#select(connection, others, now, kept, values);
-    return { values, now };
+    const lookups = keys.map((key) => kept?.get(key, now));
+    const others = keys.filter((_, i) => lookups[i] === undefined);
+    const found = others.length === 0 ? undefined : await this.#select(connection, kind, others, now, kept);
+    return { lookups: lookups.map((lookup, i) => lookup ?? found?.get(keys[i] as string) ?? MISSING), now };
   }
 
   async #select(
     connection: SqlConnection,
+    kind: Kind,
     keys: readonly string[],
     now: number,
     kept: KeptRows | undefined,
-    into: Map<string, Uint8Array>,
-  ): Promise<void> {
+  ): Promise<ReadonlyMap<string, Lookup>> {
     // One text for any number of keys, so that it is prepared once.
     const rows = await connection.query(
       `SELECT k, value, expires FROM ${this.#table} WHERE k IN (SELECT value FROM json_each(?)) AND expires > ? AND epoch = ?`,
-      [JSON.stringify(keys), now, this.#epoch],
+      [JSON.stringify(keys.map((key) => storedKey(kind, key))), now, this.#epoch],
     );
+    const found = new Map<string, Lookup>();
     for (const row of rows) {
-      const key = row.k as string;
+      const key = (row.k as string).slice(storedKey(kind, '').length);
       const value = bytesOf(row.value);
-      into.set(key, value);
-      kept?.add(key, { value, expires: Number(row.expires) });
+      found.set(key, { state: 'found', value });
+      kept?.add(key, value, Number(row.expires));
     }
+    return found;
   }
 
   async write(connection: SqlConnection, { items, isAdd, deadline }: SqlWrite): Promise<ReadonlySet<string>> {

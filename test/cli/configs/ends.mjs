@@ -1,0 +1,2 @@
+// A module that ends the process.
+process.exit(0);

@@ -1,0 +1,2 @@
+// A function that waits for what never comes.
+export default () => new Promise(() => {});

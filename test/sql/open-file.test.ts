@@ -1,0 +1,110 @@
+import { rmSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import Driver from 'libsql';
+import { afterEach, expect, test } from 'vitest';
+import { CALL, item, opener, SqliteFile, texts } from './support.ts';
+
+const open = opener();
+let file: SqliteFile;
+afterEach(() => file.stop());
+
+/** Deletes parts of the file, as `rm` would. */
+function remove(...parts: readonly string[]): void {
+  for (const part of parts) rmSync(file.filename + part, { force: true });
+}
+
+/** A store whose process has made the table. */
+async function opened() {
+  const one = open(file.connect());
+  await one.store.createTable();
+  return one;
+}
+
+test('a file of SQLite that is deleted or replaced while it is open is used no more: other processes have another one', async () => {
+  file = new SqliteFile();
+  const one = await opened();
+  expect(await one.store.setMany('token', [item('a', 'old')], CALL)).toEqual([true]);
+  remove('', '-wal', '-shm');
+  expect(await one.store.getMany('token', ['a'], CALL)).toEqual([{ state: 'unknown' }]);
+  const two = await opened();
+  expect(await two.store.setMany('token', [item('a', 'new')], CALL)).toEqual([true]);
+  expect(await one.store.getMany('token', ['a'], CALL)).toEqual([{ state: 'unknown' }]);
+  expect(await one.store.setMany('token', [item('a', 'lost')], CALL)).toEqual([false]);
+  expect(await texts(two.store, ['a'])).toEqual(['new']);
+  expect(one.errors.map(({ message }) => message)).toEqual([expect.stringContaining('was deleted or replaced')]);
+});
+
+test('a file that is replaced before the store has used it is not used either', async () => {
+  file = new SqliteFile();
+  const one = await opened();
+  remove('', '-wal', '-shm');
+  await opened();
+  expect(await one.store.setMany('token', [item('a', 'lost')], CALL)).toEqual([false]);
+});
+
+test.each([
+  ['log', ['-wal']],
+  ['shared memory', ['-shm']],
+])('a file whose %s is deleted is used no more: other processes have another one', async (_name, parts) => {
+  file = new SqliteFile();
+  const one = await opened();
+  expect(await one.store.setMany('token', [item('a', 'old')], CALL)).toEqual([true]);
+  expect(await texts(one.store, ['a'])).toEqual(['old']);
+  remove(...parts);
+  expect(await one.store.getMany('token', ['a'], CALL)).toEqual([{ state: 'unknown' }]);
+  expect(await one.store.setMany('token', [item('a', 'lost')], CALL)).toEqual([false]);
+  expect(one.errors.map(({ message }) => message)).toEqual([
+    expect.stringMatching(/-(wal|shm) was deleted or replaced/),
+  ]);
+});
+
+test('an attached file that is deleted is used no more', async () => {
+  file = new SqliteFile();
+  const other = new SqliteFile();
+  try {
+    const attach = (connection: Driver.Database, done: (error: null, connection: Driver.Database) => void) => {
+      connection.exec(`ATTACH '${other.filename}' AS cache`);
+      done(null, connection);
+    };
+    const { store } = open(file.connect({ min: 1, max: 1, afterCreate: attach }), { table: 'cache.tokens' });
+    await store.createTable();
+    expect(await store.setMany('token', [item('a', 'old')], CALL)).toEqual([true]);
+    expect(await texts(store, ['a'])).toEqual(['old']);
+    rmSync(other.filename);
+    expect(await store.getMany('token', ['a'], CALL)).toEqual([{ state: 'unknown' }]);
+  } finally {
+    await other.stop();
+  }
+});
+
+test('the log of a file may come later: another process switches it to WAL', async () => {
+  file = new SqliteFile();
+  const early = new Driver(file.filename);
+  const { store } = open(file.connect());
+  early.exec('PRAGMA journal_mode = DELETE');
+  expect(await store.getMany('token', ['a'], CALL)).toEqual([{ state: 'unknown' }]); // There is no table yet.
+  await opened();
+  await expect.poll(async () => (await store.getMany('token', ['a'], CALL))[0]?.state).toBe('missing');
+  expect(await store.setMany('token', [item('a', 'new')], CALL)).toEqual([true]);
+  expect(await texts(store, ['a'])).toEqual(['new']);
+  early.close();
+});
+
+test('a process that had to wait for another one while it made the table sees what that writes afterwards', async () => {
+  file = new SqliteFile();
+  const two = await opened();
+  expect(await two.store.setMany('token', [item('a', 'old')], CALL)).toEqual([true]);
+  const other = new Driver(file.filename);
+  // Something is left to be made, as at the first start.
+  other.exec('DROP INDEX cachesweeper_expires');
+  other.exec('BEGIN IMMEDIATE');
+  const one = open(file.connect());
+  const making = one.store.createTable();
+  await sleep(20);
+  other.exec('COMMIT');
+  await making;
+  expect(await texts(one.store, ['a'])).toEqual(['old']);
+  expect(await two.store.setMany('token', [item('a', 'new')], CALL)).toEqual([true]);
+  expect(await texts(one.store, ['a'])).toEqual(['new']);
+  other.close();
+});
