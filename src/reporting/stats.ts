@@ -1,4 +1,5 @@
 import type { FragmentDraft, UncachedReason } from './report.ts';
+import { waitShares } from './wait-shares.ts';
 
 /** Result of verifying a hit. `checked`: the html was the same. `skipped`: nothing can be said of it. */
 export type Verified = 'checked' | 'differed' | 'skipped';
@@ -69,13 +70,13 @@ export class Stats {
   readonly #tags = new Map<string, Counters>();
   #last: Counters | undefined;
 
-  /** @param waited milliseconds that the page waited for the store, shared out among its fragments */
+  /** @param waited milliseconds that the page waited for the store: see {@link waitShares} */
   add(fragments: readonly FragmentDraft[], waited: number): void {
-    const share = waited / fragments.length;
+    const shareOf = waitShares(fragments, waited);
     for (const fragment of fragments) {
       const { template, line, outcome, reason, cost } = fragment;
       const tag = this.#counters(template, line);
-      fragment.lookup = lookupOf(tag, fragment.lookup) + share;
+      fragment.lookup = lookupOf(tag, fragment.lookup) + shareOf(fragment);
       fragment.netBenefit = (outcome === 'hit' ? cost : 0) - fragment.lookup;
       tag.timeLooking += fragment.lookup;
       if (outcome === 'hit') {
@@ -167,8 +168,9 @@ function usesOf({ hits, misses, uncached }: TagStats): number {
   return Object.values(uncached).reduce((sum, count) => sum + count, hits + misses);
 }
 
-/** Returns the time of a lookup, or the tag's average if this one was not measured (NaN). */
+/** Returns the time of a lookup, or the tag's average if this one was not measured (NaN). 0: nothing was looked for. */
 function lookupOf(tag: Counters, timing: number): number {
+  if (timing === 0) return 0;
   if (Number.isNaN(timing)) return tag.lookup;
   tag.timed++;
   tag.lookup += (timing - tag.lookup) / Math.min(tag.timed, AVERAGE_OF);

@@ -254,7 +254,7 @@ describe('what lint finds and what the compiler says', () => {
           expect(matching, refused.message).not.toEqual([]);
           if (refused instanceof CacheSweeperError) expect(matching[0]?.rule).toBe(refused.code);
         }),
-        runs(60, 20_000, 1_500),
+        runs(30, 20_000, 1_500),
       );
     },
     sized(20_000, 900_000, 120_000),

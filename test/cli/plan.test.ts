@@ -31,8 +31,11 @@ function fragment(line: number, report: Partial<FragmentReport>): FragmentReport
 }
 
 function render(fragments: readonly FragmentReport[], milliseconds = 0.5, waited = 0): RenderReport {
-  const share = waited / fragments.length;
-  const shared = fragments.map((one) => ({ ...one, lookup: one.lookup + share, netBenefit: one.netBenefit - share }));
+  const costs = fragments.reduce((sum, { cost }) => sum + cost, 0);
+  const shared = fragments.map((one) => {
+    const share = (waited * one.cost) / costs;
+    return { ...one, lookup: one.lookup + share, netBenefit: one.netBenefit - share };
+  });
   return { template: 'page.njk', passes: 1, roundTrips: 0, time: 0, milliseconds, waited, fragments: shared };
 }
 
@@ -93,7 +96,7 @@ describe('plan', () => {
     expect(proposals.map(({ action }) => action)).toEqual(['add', 'keep']);
   });
 
-  test('keeps a tag that saves less than its share of the waiting: the page waits for its other tags anyhow', async () => {
+  test('keeps a tag that saves less than the page waits: it waits for its other tags anyhow', async () => {
     const both = times(100, () => render([fragment(1, { cost: 10 }), fragment(2, { cost: 0.3 })], 2, 1));
     const { proposals } = await proposalsOf(record('both.jsonl', both));
     expect(proposals.map(({ action, line }) => [action, line])).toEqual([

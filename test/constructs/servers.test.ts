@@ -1,6 +1,6 @@
 import { CacheSweeper, type CacheSweeperOptions } from 'nunjucks-cachesweeper';
 import { beforeAll } from 'vitest';
-import { isDeep } from '../support/long.ts';
+import { isDeep, sized } from '../support/long.ts';
 import { type StoreServer, storeAt, storeKinds } from '../support/store-servers.ts';
 import { testConstructs } from './run.ts';
 import { constructs, some } from './table.ts';
@@ -8,7 +8,7 @@ import { constructs, some } from './table.ts';
 /** The clock stands still: what is stored provisionally does not expire, however slow the machine is. */
 const now = () => 1_800_000_000_000;
 /** A batch has a second to be written, so that a busy machine would never store a longer list. */
-const many = 2_000;
+const many = sized(500, 2_000, 2_000);
 let sites = 0;
 
 for (const [i, kind] of storeKinds.entries()) {

@@ -3,11 +3,11 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { isDeep } from '../support/long.ts';
 import { launchBrowser, readStrip } from './browser.ts';
-import { RunningDemo, screenshots } from './running-demo.ts';
+import { type LocalDemo, screenshots, startLocalDemo } from './running-demo.ts';
 
 describe('the demo in a browser', () => {
   let browser: Browser;
-  let demo: RunningDemo;
+  let demo: LocalDemo;
   let page: Page;
   let complaints: string[];
 
@@ -18,7 +18,7 @@ describe('the demo in a browser', () => {
 
   // A demo for each test: nothing is cached yet, nobody has voted.
   beforeEach(async () => {
-    demo = await RunningDemo.start();
+    demo = await startLocalDemo();
     page = await browser.newPage({ baseURL: demo.url, viewport: { width: 1280, height: 900 } });
     complaints = [];
     page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));

@@ -1,9 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { createRequire } from 'node:module';
+import type { AddressInfo } from 'node:net';
 import path from 'node:path';
+import type * as App from '../../demo/app.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const main = path.join(root, 'build/demo/main.js');
+const app = path.join(root, 'build/demo/app.js');
 
 /** Where the browser test leaves its pictures. */
 export const screenshots = path.join(root, 'build/screenshots');
@@ -53,8 +59,36 @@ export class RunningDemo {
   }
 }
 
-function spawnDemo(port: string | undefined): { child: ChildProcess; ending: Promise<Ending>; output: () => string } {
+/** A demo in the process of the tests, for those that need a new one each time: loading the program takes longer than the test. */
+export interface LocalDemo {
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+/** Starts the compiled demo here. */
+export async function startLocalDemo(): Promise<LocalDemo> {
+  checkCompiled();
+  const { createSite } = createRequire(import.meta.url)(app) as typeof App;
+  const site = await createSite();
+  const server = createServer(site.app).listen(0, 'localhost');
+  await once(server, 'listening');
+  return {
+    url: `http://localhost:${(server.address() as AddressInfo).port}`,
+    async stop() {
+      server.close();
+      server.closeAllConnections();
+      await once(server, 'close');
+      await site.close();
+    },
+  };
+}
+
+function checkCompiled(): void {
   if (!existsSync(main)) throw new Error('the demo is not compiled: run npm run build && npm run build:demo');
+}
+
+function spawnDemo(port: string | undefined): { child: ChildProcess; ending: Promise<Ending>; output: () => string } {
+  checkCompiled();
   const { PORT: _, HOST: __, ...env } = process.env;
   const child = spawn(process.execPath, [main], { env: port === undefined ? env : { ...env, PORT: port } });
   let text = '';

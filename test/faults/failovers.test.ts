@@ -10,7 +10,7 @@ import { showFigures } from './figures.ts';
 import { Site } from './site.ts';
 import { Traffic } from './traffic.ts';
 
-const ROUNDS = sized(3, 100, 20);
+const ROUNDS = sized(2, 100, 20);
 
 const ends: (() => unknown)[] = [];
 afterEach(() => Promise.all(ends.splice(0).map((end) => end())));
@@ -40,7 +40,7 @@ test(
     const front = await Front.start(master.port);
     const site = new Site((i) => new RedisStore(CLIENTS[i]!(front.port)));
     await site.allPages();
-    const traffic = new Traffic(site, { pause: 30, pagesPerSave: 40 });
+    const traffic = new Traffic(site, { pagesPerSave: 40 });
     const back: number[] = [];
     let forgotten = 0;
     for (let round = 0; round < ROUNDS; round++) {

@@ -6,7 +6,7 @@ import { showFigures } from './figures.ts';
 import { MARGIN, REPORTS, Site } from './site.ts';
 import { Traffic } from './traffic.ts';
 
-const ROUNDS = sized(5, 300, 30);
+const ROUNDS = sized(3, 300, 30);
 /** Ending in good order takes Memcached half a second. */
 const signals = ['SIGKILL', 'SIGKILL', 'SIGTERM'] as const;
 
@@ -16,7 +16,7 @@ test.each(everyday(serverKinds))(
     const server = await kind.start();
     const site = new Site(() => storeAt(server));
     await site.allPages();
-    const traffic = new Traffic(site, { pause: 30 });
+    const traffic = new Traffic(site);
     const before = await site.measures.normalService().then(() => site.measures.hitRatio);
     const back: number[] = [];
     for (let round = 0; round < ROUNDS; round++) {

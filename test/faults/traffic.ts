@@ -1,10 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { sized } from '../support/long.ts';
 import { until } from './measures.ts';
 import type { Article, Row } from './rows.ts';
 import { AT_ONCE, type Site, type SiteProcess } from './site.ts';
 
 /** A visitor who is served late waits so many times as long before the next page. */
 const RESTRAINT = 10;
+/** Milliseconds between two pages of a visitor, at most: every day visitors are slower, because most of a test is waiting. */
+const PAUSE = sized(120, 40, 40);
 
 /**
  * Visitors, who read pages without end, and an author who saves rows, at random. A busy machine is asked for fewer pages: if it were asked
@@ -24,7 +27,7 @@ export class Traffic {
    * @param pagesPerSave how many pages begin between two saves, on average: on a slow machine hits are not fewer for that
    * @param read how many of the articles are read
    */
-  constructor(site: Site, { pause = 40, pagesPerSave = 100, read = site.articles.length } = {}) {
+  constructor(site: Site, { pause = PAUSE, pagesPerSave = 100, read = site.articles.length } = {}) {
     this.#site = site;
     this.#visitors = Array.from({ length: AT_ONCE }, () => this.#visit(pause, site.articles.slice(0, read)));
     this.#author = this.#write(pagesPerSave);

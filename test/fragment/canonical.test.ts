@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import nunjucks from 'nunjucks';
 import { describe, expect, test } from 'vitest';
 import { canonicalList } from '../../src/util/canonical.ts';
+import { sized } from '../support/long.ts';
 import { Comment } from '../support/models.ts';
 import { anyValue, plainValue } from './values.ts';
 
@@ -34,7 +35,7 @@ describe('no two different lists of values have the same text', () => {
           seen.set(text, list);
         }
       }),
-      { numRuns: 500 },
+      { numRuns: sized(200, 500, 500) },
     );
   });
 

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Identity } from '../../src/model/identity.ts';
 import { bumpedNames, dependencyNames, EVERYTHING, ownName, typeOfName } from '../../src/model/names.ts';
+import { sized } from '../support/long.ts';
 import { trickyText } from './values.ts';
 
 const identity = fc.record({
@@ -77,7 +78,7 @@ describe('names', () => {
         expect(types.size).toBe(new Set(identities.map(({ type }) => type)).size);
         expect(types).not.toContain(EVERYTHING);
       }),
-      { numRuns: 1_000 },
+      { numRuns: sized(250, 1_000, 1_000) },
     );
   });
 

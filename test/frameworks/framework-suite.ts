@@ -6,7 +6,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { inTurn, sized } from '../support/long.ts';
 import { Blog, Comment, squeezed } from './blog.ts';
 
-const REQUESTS = sized(40, 100, 100);
+const REQUESTS = sized(20, 100, 100);
 
 /** A site that is listening. */
 export interface Site {

@@ -71,7 +71,7 @@ test(
         throw new Error(describeViolation(given, outcome.steps, outcome.violations));
       }),
       {
-        numRuns: sized(80, 100_000, 500),
+        numRuns: sized(40, 100_000, 500),
         // A failure prints its seed.
         ...(FRESHNESS_SEED === undefined ? {} : { seed: Number(FRESHNESS_SEED) }),
       },

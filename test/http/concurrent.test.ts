@@ -167,7 +167,7 @@ test.each([
         await ended(Promise.all(running));
         for (const shown of SHOWN) await ended(show(sites[0] as Site, shown));
       }),
-      runs(15, 20_000, 400),
+      runs(8, 20_000, 400),
     );
   },
   3_600_000,

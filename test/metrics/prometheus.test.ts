@@ -159,7 +159,7 @@ describe('labels', () => {
           before = now;
         }
       }),
-      runs(20, 500, 100),
+      runs(10, 500, 100),
     );
   });
 

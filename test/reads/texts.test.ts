@@ -3,9 +3,9 @@ import { expect, test } from 'vitest';
 import { Collector } from '../../src/reads/sinks.ts';
 import { walkWhole } from '../../src/reads/walk.ts';
 import type { Scope, World } from '../../src/reads/world.ts';
-import { isLong } from '../support/long.ts';
+import { sized } from '../support/long.ts';
 
-const RUNS = isLong ? 300_000 : 15_000;
+const RUNS = sized(6_000, 300_000, 15_000);
 
 class Instance {
   readonly x: unknown;

@@ -110,7 +110,7 @@ test('tokens of an SQLite file are never kept longer than they are there, whoeve
         }
       }
     }),
-    runs(60, 10_000, 600),
+    runs(25, 10_000, 600),
   );
 });
 

@@ -135,6 +135,6 @@ test('whatever the store forgets, nothing made before an acknowledged bump is va
         for (const { token, data } of stored) if (token === now) expect(data).toBe(bumps);
       }
     }),
-    runs(500, 20_000, 1_000),
+    runs(200, 20_000, 1_000),
   );
 });

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import nunjucks from 'nunjucks';
 import type { CacheSweeperOptions, KeyParts } from 'nunjucks-cachesweeper';
 import { describe, expect, test } from 'vitest';
+import { sized } from '../support/long.ts';
 import { Article, Comment } from '../support/models.ts';
 import { fragment, Site } from './site.ts';
 
@@ -171,7 +172,7 @@ describe('the key option', () => {
           }
         },
       ),
-      { numRuns: 50 },
+      { numRuns: sized(20, 50, 50) },
     );
   });
 

@@ -294,7 +294,7 @@ describe('promise 2', () => {
           if (shown !== undefined && !ran.includes('outer') && late) expect(Number(shown)).toBe(current);
         }
       }),
-      { numRuns: sized(120, 300, 300) },
+      { numRuns: sized(60, 300, 300) },
     );
   });
 });

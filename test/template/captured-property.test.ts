@@ -104,7 +104,7 @@ describe('captured html', () => {
           await sweeper.invalidateCacheFor(new Comment(7, 'new'));
           expect(await render(page('new'))).toBe(expected);
         }),
-        { numRuns: sized(20, 3_000, 100) },
+        { numRuns: sized(10, 3_000, 100) },
       );
     },
     sized(60_000, 600_000),

@@ -3,6 +3,7 @@ import nunjucks from 'nunjucks';
 import { describe, expect, test } from 'vitest';
 import type { Frame, FrameClass } from '../../src/template/nunjucks.ts';
 import { asPageFrame, pageFrame } from '../../src/template/run/page-frame.ts';
+import { sized } from '../support/long.ts';
 
 const NunjucksFrame = (nunjucks as unknown as { readonly runtime: { readonly Frame: FrameClass } }).runtime.Frame;
 const PageFrame = pageFrame(NunjucksFrame, { reading: undefined });
@@ -38,7 +39,7 @@ describe('the frames of a page', () => {
       fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
         expect(shown(new PageFrame(), steps)).toEqual(shown(new NunjucksFrame(), steps));
       }),
-      { numRuns: 2_000 },
+      { numRuns: sized(500, 2_000, 2_000) },
     );
   });
 

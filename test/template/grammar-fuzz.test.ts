@@ -49,7 +49,7 @@ test('any bytes as the arguments of a tag give a page or an error', { timeout: 1
     fc.asyncProperty(text, fc.constantFrom('cachesweeper', 'depends'), (args, tag) =>
       survive(`{% ${tag} ${args} %}x{% endcachesweeper %}`),
     ),
-    { numRuns: sized(120, 5_000, 800) },
+    { numRuns: sized(50, 5_000, 800) },
   );
 });
 
@@ -62,7 +62,7 @@ test('any bytes put into a good tag, or in place of a part of it, give a page or
     fc.asyncProperty(text, fc.nat(good.length), fc.nat(8), (inserted, at, length) =>
       survive(good.slice(0, at) + inserted + good.slice(at + length)),
     ),
-    { numRuns: sized(120, 5_000, 800) },
+    { numRuns: sized(50, 5_000, 800) },
   );
 });
 

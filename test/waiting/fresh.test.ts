@@ -192,7 +192,7 @@ test('whatever is saved, evicted, flushed and rendered in whatever order, html i
         } else clock.advance(one.milliseconds);
       }
     }),
-    { numRuns: sized(60, 150, 150) },
+    { numRuns: sized(30, 150, 150) },
   );
 });
 

@@ -337,6 +337,6 @@ test('a page is what Nunjucks renders without the tags, whatever it captures and
         throw new Error(`${JSON.stringify(tagged, undefined, 1)}\n${error}`, { cause: error });
       }
     }),
-    runs(25, 5_000, 100),
+    runs(12, 5_000, 100),
   );
 });

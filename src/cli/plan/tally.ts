@@ -1,4 +1,5 @@
 import type { FragmentReport, RenderReport, UncachedReason } from '../../reporting/report.ts';
+import { waitShares } from '../../reporting/wait-shares.ts';
 
 /** What keeps a tag from being a hit. */
 export interface Obstacle {
@@ -72,11 +73,10 @@ export class Tally {
     const page = this.#of(this.#pages, template, () => ({ template, warm: 0, rest: 0, uses: 0, saved: 0, waited: 0 }));
     const telling = fragments.filter(({ reason }) => reason === undefined || !ASIDE.has(reason));
     this.aside += fragments.length - telling.length;
-    // Each fragment has the same share of it in its report.
-    const share = waited / fragments.length;
+    const shareOf = waitShares(fragments, waited);
     let saved = 0;
     for (const fragment of telling) {
-      const looking = Math.max(0, fragment.lookup - share);
+      const looking = Math.max(0, fragment.lookup - shareOf(fragment));
       saved += (fragment.outcome === 'hit' ? fragment.cost : 0) - looking;
       this.#addFragment(fragment, looking);
     }

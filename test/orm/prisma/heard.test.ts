@@ -1,10 +1,11 @@
-import { rmSync } from 'node:fs';
 import { PrismaLibSql } from '@prisma/adapter-libsql';
 import { beforeAll } from 'vitest';
+import { DatabaseFile } from './database-file.ts';
 import { generate, type PrismaClientClass } from './generate.ts';
 import { heardSuite } from './heard.ts';
 
 let PrismaClient: PrismaClientClass;
+const files = [new DatabaseFile(), new DatabaseFile()];
 let opened = 0;
 
 beforeAll(async () => {
@@ -12,7 +13,7 @@ beforeAll(async () => {
 });
 
 heardSuite('Prisma on SQLite', async () => {
-  const file = new URL(`../../../build/prisma-heard-${++opened % 2}.db`, import.meta.url).pathname;
-  for (const end of ['', '-wal', '-shm']) rmSync(file + end, { force: true });
-  return new PrismaClient({ adapter: new PrismaLibSql({ url: `file:${file}` }) });
+  const file = files[++opened % files.length] as DatabaseFile;
+  file.clear();
+  return new PrismaClient({ adapter: new PrismaLibSql({ url: file.url }) });
 });

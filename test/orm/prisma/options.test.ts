@@ -1,4 +1,3 @@
-import { rmSync } from 'node:fs';
 import { PrismaLibSql } from '@prisma/adapter-libsql';
 import { type SaveHookOptions, sweepOnSave } from 'nunjucks-cachesweeper/prisma';
 import { TestingStore } from 'nunjucks-cachesweeper/testing';
@@ -6,11 +5,12 @@ import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { elsewhere } from '../outside.ts';
 import { OrmSite } from '../site.ts';
 import { Database } from './database.ts';
+import { DatabaseFile } from './database-file.ts';
 import { type PrismaClient as Client, generate, type PrismaClientClass } from './generate.ts';
 
 let database: Database | undefined;
 let PrismaClient: PrismaClientClass;
-const file = new URL('../../../build/prisma-options.db', import.meta.url).pathname;
+const file = new DatabaseFile();
 
 beforeAll(async () => {
   PrismaClient = await generate('sqlite');
@@ -22,13 +22,8 @@ afterEach(async () => {
 
 /** A blog on which everything is cached. */
 async function blog(hook: SaveHookOptions = {}, site = new OrmSite()): Promise<Database> {
-  for (const end of ['', '-wal', '-shm']) rmSync(file + end, { force: true });
-  database = await Database.open(
-    new PrismaClient({ adapter: new PrismaLibSql({ url: `file:${file}` }) }),
-    false,
-    hook,
-    site,
-  );
+  file.clear();
+  database = await Database.open(new PrismaClient({ adapter: new PrismaLibSql({ url: file.url }) }), false, hook, site);
   await database.reset();
   await database.site.reset();
   await database.site.render(await database.load());

@@ -1,22 +1,22 @@
-import { rmSync } from 'node:fs';
 import { PrismaLibSql } from '@prisma/adapter-libsql';
 import { TestingStore } from 'nunjucks-cachesweeper/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { outboxSuite } from '../outbox.ts';
 import { OrmSite } from '../site.ts';
 import { Database, withOutbox } from './database.ts';
+import { DatabaseFile } from './database-file.ts';
 import { generate, type PrismaClientClass } from './generate.ts';
 
 let PrismaClient: PrismaClientClass;
-const file = new URL('../../../build/prisma-outbox.db', import.meta.url).pathname;
+const file = new DatabaseFile();
 
 beforeAll(async () => {
   PrismaClient = await generate('sqlite');
 });
 
 const client = () => {
-  for (const end of ['', '-wal', '-shm']) rmSync(file + end, { force: true });
-  return new PrismaClient({ adapter: new PrismaLibSql({ url: `file:${file}` }) });
+  file.clear();
+  return new PrismaClient({ adapter: new PrismaLibSql({ url: file.url }) });
 };
 
 outboxSuite('Prisma on SQLite', async (site) => withOutbox(await Database.open(client(), false, {}, site)), {

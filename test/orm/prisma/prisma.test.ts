@@ -1,23 +1,23 @@
-import { rmSync } from 'node:fs';
 import { PrismaLibSql } from '@prisma/adapter-libsql';
 import { beforeAll } from 'vitest';
 import { isDeep } from '../../support/long.ts';
 import { openWithOutbox } from '../outbox.ts';
 import { ormSuite } from '../suite.ts';
 import { Database, writesOfPrisma } from './database.ts';
+import { DatabaseFile } from './database-file.ts';
 import { generate, type PrismaClientClass } from './generate.ts';
 
 let database: Database;
 let PrismaClient: PrismaClientClass;
-const file = new URL('../../../build/prisma-suite.db', import.meta.url).pathname;
+const file = new DatabaseFile();
 
 beforeAll(async () => {
   PrismaClient = await generate('sqlite');
 });
 
 const client = () => {
-  for (const end of ['', '-wal', '-shm']) rmSync(file + end, { force: true });
-  return new PrismaClient({ adapter: new PrismaLibSql({ url: `file:${file}` }) });
+  file.clear();
+  return new PrismaClient({ adapter: new PrismaLibSql({ url: file.url }) });
 };
 
 ormSuite('Prisma on SQLite', {

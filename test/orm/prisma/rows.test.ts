@@ -1,4 +1,3 @@
-import { rmSync } from 'node:fs';
 import { types } from 'node:util';
 import { PrismaLibSql } from '@prisma/adapter-libsql';
 import nunjucks from 'nunjucks';
@@ -8,12 +7,13 @@ import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { ObjectLoader } from '../../support/loaders.ts';
 import { OrmSite } from '../site.ts';
 import { Database } from './database.ts';
+import { DatabaseFile } from './database-file.ts';
 import { type PrismaClient as Client, generate, type PrismaClientClass } from './generate.ts';
 
 let database: Database | undefined;
 let PrismaClient: PrismaClientClass;
-const file = new URL('../../../build/prisma-rows.db', import.meta.url).pathname;
-const adapter = new PrismaLibSql({ url: `file:${file}` });
+const file = new DatabaseFile();
+const adapter = new PrismaLibSql({ url: file.url });
 const construct = () => new PrismaClient({ adapter });
 
 beforeAll(async () => {
@@ -26,7 +26,7 @@ afterEach(async () => {
 
 /** A blog on which everything is cached. */
 async function blog(hook: SaveHookOptions = {}, base = construct()): Promise<Database> {
-  for (const end of ['', '-wal', '-shm']) rmSync(file + end, { force: true });
+  file.clear();
   database = await Database.open(base, false, hook);
   await cached(database);
   return database;
@@ -381,7 +381,7 @@ describe('extensions and other clients', () => {
 
   test('another client whose adapter does not tell its database is refused: it may be another one', async () => {
     const db = await blog();
-    const another = new PrismaClient({ adapter: new PrismaLibSql({ url: `file:${file}` }) });
+    const another = new PrismaClient({ adapter: new PrismaLibSql({ url: file.url }) });
     expect(() => sweepOnSave(another, db.site.sweeper)).toThrow(
       expect.objectContaining({
         code: 'CACHESWEEPER_TYPE_CONFLICT',

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import type { CacheSweeperOptions } from 'nunjucks-cachesweeper';
 import { expect, test } from 'vitest';
-import { isLong, longest, runs } from '../../support/long.ts';
+import { isDeep, isLong, longest, runs, sized } from '../../support/long.ts';
 import { cases, runCase, Tally } from './run.ts';
 
 /** A site's pages are at least so many in the end. */
-const PAGES = isLong ? 200_000 : 300;
+const PAGES = sized(150, 200_000, 300);
 const { SEED, ENABLED, VERIFY } = process.env;
 const options = {
   ...(ENABLED === 'false' ? { enabled: false } : {}),
@@ -30,6 +30,9 @@ test('a page is what Nunjucks renders without the tags, whatever its variables a
   }
   console.log(`${tally}`);
   if (options.enabled === false) return;
+  expect(tally.hits).toBeGreaterThan(0);
+  // Fewer pages say less about shares.
+  if (!isDeep) return;
   expect(tally.hits / tally.fragments).toBeGreaterThan(0.2);
   expect(tally.skipped / tally.cases).toBeLessThan(1 / 3);
   expect(tally.failing / tally.pages).toBeLessThan(0.2);

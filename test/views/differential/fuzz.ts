@@ -5,7 +5,7 @@ import type { Case, Framework } from './program.ts';
 import { type Doors, Mismatch, openDoors, runCase, Tally } from './run-case.ts';
 
 /** How many programs are tried between two looks at the count. */
-const PORTION = 20;
+const PORTION = 5;
 
 export interface FuzzOptions {
   /** Ends early, in milliseconds, where time is short. */
