@@ -10,12 +10,8 @@ import { Bumps, bumpFailed } from './invalidation/bumps.ts';
 import { Causes, withCauses } from './invalidation/causes.ts';
 import { type Changes, changesOf, type InvalidateOptions, unconditional } from './invalidation/changes.ts';
 import { inNoRequest } from './invalidation/current-request.ts';
-import {
-  type BeginOptions,
-  type SweepTransaction,
-  type TransactionOptions,
-  Transactions,
-} from './invalidation/transaction.ts';
+import type { BeginOptions, SweepTransaction, TransactionOptions } from './invalidation/transaction.ts';
+import { Transactions } from './invalidation/transactions.ts';
 import { UncertainWrites } from './invalidation/uncertain-writes.ts';
 import { Listeners } from './listeners.ts';
 import { Identifier, type ModelClass } from './model/identity.ts';

@@ -4,14 +4,15 @@ import { BoundedNames } from '../model/bounded-names.ts';
 import type { Identifier } from '../model/identity.ts';
 import { EVERYTHING } from '../model/names.ts';
 import { partialRow } from '../model/partial-row.ts';
-import { type OutboxDatabase, type OutboxWriter, send } from '../outbox/database.ts';
+import type { OutboxDatabase, OutboxWriter } from '../outbox/database.ts';
 import type { InsertedRow, Outbox } from '../outbox/outbox.ts';
-import { Ambient } from '../render/ambient.ts';
-import { badOption, checkNames } from '../util/check-option.ts';
+import type { Ambient } from '../render/ambient.ts';
+import { badOption } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
 import { BumpedNames } from './bumped-names.ts';
 import { type Causes, withCauses } from './causes.ts';
 import { type Changes, CollectedChanges, changesOf, type InvalidateOptions, unconditional } from './changes.ts';
+import { OutboxRows } from './outbox-rows.ts';
 
 /** Options of {@link CacheSweeper.transaction} and {@link CacheSweeper.beginTransaction}. */
 export interface TransactionOptions {
@@ -39,58 +40,6 @@ export interface TransactionOwner {
   report(error: unknown): void;
 }
 
-/** The transactions of one sweeper. Knows which one the running code is in. */
-export class Transactions {
-  readonly #owner: TransactionOwner;
-  readonly #running = new Ambient<SweepTransaction>();
-
-  constructor(owner: TransactionOwner) {
-    this.#owner = owner;
-  }
-
-  /** Returns the innermost transaction around the running code that is not over. */
-  get current(): SweepTransaction | undefined {
-    let at = this.#running.current;
-    while (at?.isOver) at = at.parent;
-    return at;
-  }
-
-  /** @throws CacheSweeperError CACHESWEEPER_BAD_OPTION when an option has an unknown name or a wrong value */
-  begin(options: BeginOptions): SweepTransaction {
-    checkOptions(options);
-    return new SweepTransaction(this.#owner, this.#running, this.current, options);
-  }
-
-  /**
-   * Runs a function in a transaction. Commits it when the function resolves, rolls it back when it throws or rejects.
-   */
-  async around<T>(run: (transaction: SweepTransaction) => T | PromiseLike<T>, options: TransactionOptions): Promise<T> {
-    if (typeof run !== 'function') throw badOption('transaction()', 'a function', describe(run));
-    const transaction = this.begin({ ...options, parent: this.current });
-    let result: T;
-    try {
-      // Await inside: query builders send their query when they are awaited.
-      result = await transaction.run(async () => await run(transaction));
-    } catch (error) {
-      transaction.rollback();
-      throw error;
-    }
-    await transaction.commit();
-    return result;
-  }
-}
-
-function checkOptions(options: BeginOptions): void {
-  if (typeof options !== 'object' || options === null)
-    throw badOption('transaction()', 'an object of options', describe(options));
-  checkNames('transaction()', options, ['strict', 'parent']);
-  const { strict, parent } = options;
-  if (strict !== undefined && typeof strict !== 'boolean')
-    throw badOption('transaction() strict', 'true or false', describe(strict));
-  if (parent !== undefined && !(parent instanceof SweepTransaction))
-    throw badOption('transaction() parent', 'a transaction', describe(parent));
-}
-
 /**
  * Collects the changes of one database transaction. They are bumped when the outermost transaction is committed, and
  * dropped when this one is rolled back.
@@ -108,11 +57,7 @@ export class SweepTransaction implements Uncommitted {
   readonly #seen: BoundedNames;
   #state: 'open' | 'delivering' | 'committed' | 'rolled back' = 'open';
   #failure: { readonly error: unknown } | undefined;
-  /** What was written to the outbox, for this transaction and for those that were handed to it. */
-  readonly #rows: InsertedRow[] = [];
-  /** Whether changes have been collected that are in no row of the outbox. */
-  #isUnwritten = false;
-  #hasWritten = false;
+  readonly #rows: OutboxRows;
   /** What is being done that changes models, for reports. */
   #doing = 'invalidateCacheFor';
 
@@ -127,6 +72,7 @@ export class SweepTransaction implements Uncommitted {
     this.#running = running;
     this.parent = parent;
     this.#strict = strict;
+    this.#rows = new OutboxRows(owner.outbox);
     const outer = parent ?? around;
     this.#seen = outer === undefined ? new BoundedNames() : outer.#seen;
   }
@@ -212,7 +158,11 @@ export class SweepTransaction implements Uncommitted {
   }
 
   collect(changes: Changes): void {
-    this.#isUnwritten = true;
+    this.#rows.collected();
+    this.#add(changes);
+  }
+
+  #add(changes: Changes): void {
     this.#changes.add(withCauses(changes, this.#owner.causes, this.#doing));
     for (const name of changes.names) this.#seen.add(name);
     for (const { names } of changes.conditional.values()) for (const name of names) this.#seen.add(name);
@@ -240,25 +190,12 @@ export class SweepTransaction implements Uncommitted {
 
   /** The same, where it is known which database the statement is sent to. */
   async prepareCommit(writer: OutboxWriter, database: OutboxDatabase | undefined): Promise<void> {
-    const { outbox } = this.#owner;
-    if (outbox === undefined || !this.#isUnwritten || this.#state !== 'open') return;
-    const { names } = this;
-    if (names.size === 0) return;
-    const { row, sql } = outbox.row('saved', names, database);
-    this.#isUnwritten = false;
-    this.#hasWritten = true;
-    this.#rows.push(row);
-    try {
-      await send(writer, sql);
-    } catch (error) {
-      this.#isUnwritten = true;
-      throw error;
-    }
+    if (this.#state === 'open') await this.#rows.write(() => this.names, writer, database);
   }
 
   /** Takes over a row that was written to the outbox before the save. */
   adopt(row: InsertedRow): void {
-    this.#rows.push(row);
+    this.#rows.adopt(row);
   }
 
   /**
@@ -266,7 +203,7 @@ export class SweepTransaction implements Uncommitted {
    * early then.
    */
   leaveRows(): void {
-    this.#rows.length = 0;
+    this.#rows.leave();
   }
 
   /** All names that have been collected. */
@@ -289,22 +226,21 @@ export class SweepTransaction implements Uncommitted {
     const { parent } = this;
     if (parent !== undefined && (parent.#state === 'open' || parent.#state === 'rolled back')) {
       this.#state = 'committed';
-      const isUnwritten = parent.#isUnwritten || this.#isUnwritten;
-      parent.collect(this.#changes);
-      parent.#isUnwritten = isUnwritten;
-      parent.#rows.push(...this.#rows);
+      parent.#add(this.#changes);
+      parent.#rows.takeOver(this.#rows);
       parent.#failure ??= this.#failure;
       return;
     }
-    if (this.#hasWritten && this.#isUnwritten) this.#owner.report(collectedTooLate());
+    const late = this.#rows.lateChanges();
+    if (late !== undefined) this.#owner.report(late);
     this.#state = 'delivering';
     try {
       // Many transactions only read, the hooks' own among them.
       if (!this.#changes.isEmpty) await this.#owner.deliver(this.#changes);
       // Only what the store has acknowledged can go. The polls bump what stays.
-      this.#owner.outbox?.remove(this.#rows);
+      this.#rows.remove();
     } catch (error) {
-      this.#owner.outbox?.settle(this.#rows, this.names);
+      this.#rows.settle(() => this.names);
       if (this.#strict) this.#failure ??= { error };
       else this.#owner.report(error);
     } finally {
@@ -317,14 +253,6 @@ export class SweepTransaction implements Uncommitted {
   rollback(): void {
     if (this.#state !== 'open') return;
     this.#state = 'rolled back';
-    this.#owner.outbox?.settle(this.#rows, this.names);
+    this.#rows.settle(() => this.names);
   }
-}
-
-function collectedTooLate(): CacheSweeperError {
-  return new CacheSweeperError(
-    'CACHESWEEPER_OUTBOX',
-    'a transaction was told of changes after writeOutbox(): they are bumped now, but the outbox had nothing of them. Call it last, ' +
-      'right before the commit; calling it again is enough',
-  );
 }

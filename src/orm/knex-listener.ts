@@ -3,7 +3,8 @@ import type { KnexModels, Table } from './knex-models.ts';
 import { rowsWritten, type WrittenRows } from './knex-rows.ts';
 import { commitsByItself, setsOneOf, type Written, writtenBy } from './knex-statements.ts';
 import type { KnexTransactions } from './knex-transactions.ts';
-import { ANY_WRITE, type SaveHook, type Write } from './save-hook.ts';
+import type { SaveHook } from './save-hook.ts';
+import { ANY_WRITE, type Write } from './write.ts';
 
 /** A stream of the rows that a statement returns. */
 interface Stream {
@@ -87,7 +88,7 @@ export class KnexListener implements ClientListener {
     const isKeyChange = tables.some(({ key }) => setsOneOf(builder, key));
     const going = written.isDeletion || written.kind === 'other' || isKeyChange ? this.#models.goingWith(tables) : [];
     const may = [...tables, ...going].map((each) => this.#models.write(each, undefined));
-    if (!may.some(({ model }) => this.#hook.hears(model))) return undefined;
+    if (!may.some(({ model }) => this.#hook.models.hears(model))) return undefined;
     return { may, table: others.length === 0 ? table : undefined, kind: written.kind };
   }
 

@@ -2,9 +2,12 @@ import { typeNameOf } from '../model/class-names.ts';
 import { idAt, type KnownModel, type KnownModels, keyAttributes, type ModelClass } from '../model/known-models.ts';
 import { noIdentity } from '../model/no-identity.ts';
 import { noteWhatAsks, partialRow } from '../model/partial-row.ts';
+import type { HookedOrm } from './hook-models.ts';
 import type { TableOptions } from './knex-options.ts';
 import type { TableName } from './knex-statements.ts';
-import type { HookedOrm, Place, SaveHook, Write } from './save-hook.ts';
+import type { Place } from './places.ts';
+import type { SaveHook } from './save-hook.ts';
+import type { Write } from './write.ts';
 
 /** What is used of a model class of Objection. */
 interface ObjectionClass {
@@ -52,8 +55,8 @@ export class KnexModels implements HookedOrm {
     return {
       id: this.#tables.get(name)?.told.id ?? idAt(keyAttributes(properties, () => false)),
       table: `Knex ${name}`,
-      tenant: this.#hook.tenant,
-      isHeard: this.#hook.hears(name),
+      tenant: this.#hook.models.tenant,
+      isHeard: this.#hook.models.hears(name),
     };
   }
 
@@ -73,7 +76,7 @@ export class KnexModels implements HookedOrm {
     const table = modelClass.getTableName();
     const [named = table] = this.#named({ name: table });
     const type = typeNameOf(modelClass);
-    if (this.#hook.typeOf(named) === type || !this.#hook.hears(named)) return named;
+    if (this.#hook.models.typeOf(named) === type || !this.#hook.models.hears(named)) return named;
     throw noIdentity(
       `saves of the Objection model ${type} are heard under the name of its table: say its class, ` +
         `sweepOnSave(knex, sweeper, { models: { ${JSON.stringify(table)}: ${type} } })`,
@@ -94,7 +97,7 @@ export class KnexModels implements HookedOrm {
       todo: "give each instance a tenant: { tenant: 'a' }; else ",
     });
     const named = Array.from(this.#tables, ([name, { modelClass }]) =>
-      place(modelClass ?? this.#hook.typeOf(name), name),
+      place(modelClass ?? this.#hook.models.typeOf(name), name),
     );
     return [...named, place('', 'tables without options')];
   }
@@ -106,7 +109,7 @@ export class KnexModels implements HookedOrm {
   }
 
   #named({ name, schema }: TableName): readonly string[] {
-    const names = [...this.#tables.keys(), ...this.#hook.excluded];
+    const names = [...this.#tables.keys(), ...this.#hook.models.excluded];
     const isSame = (a: string, b: string) => a.toLowerCase() === b.toLowerCase();
     const exact = schema === undefined ? [] : names.filter((each) => isSame(each, `${schema}.${name}`));
     return exact.length > 0 ? exact : names.filter((each) => isSame(each.slice(each.lastIndexOf('.') + 1), name));

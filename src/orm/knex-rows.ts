@@ -1,7 +1,8 @@
 import type { Builder } from './knex-client.ts';
 import type { KnexModels, Table } from './knex-models.ts';
 import { isKeyValue, type Key, keysNamed, setsOneOf, type Written } from './knex-statements.ts';
-import { MAX_BULK_ROWS, type SaveHook, type WrittenRow } from './save-hook.ts';
+import type { SaveHook } from './save-hook.ts';
+import { MAX_BULK_ROWS, type WrittenRow } from './write.ts';
 
 type Row = Readonly<Record<string, unknown>>;
 

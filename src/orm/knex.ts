@@ -11,9 +11,9 @@ import { type KnexHookOptions, knexOptions } from './knex-options.ts';
 import { KnexTransactions } from './knex-transactions.ts';
 import { SaveHook } from './save-hook.ts';
 
+export type { HookedModel, SaveHookOptions } from './hook-options.ts';
 export type { KnexInstance } from './knex-client.ts';
 export type { KnexHookOptions, KnexTableOptions } from './knex-options.ts';
-export type { HookedModel, SaveHookOptions } from './save-hook.ts';
 
 /**
  * Reports what the query builders of a Knex instance write to a sweeper: at once, or when the outermost transaction is committed. The
@@ -49,10 +49,11 @@ export function sweepOnSave(knex: KnexInstance, sweeper: CacheSweeper, options: 
     );
   }
   const models = new KnexModels(hook, tables, databaseOf(client));
-  hook.claim(models.places());
+  hook.models.claim(models.places());
   // Classes that extend one are of its type.
-  for (const [name, { modelClass }] of tables) if (modelClass && hook.hears(name)) sweeper.register(modelClass, {});
-  hook.learn(models);
+  for (const [name, { modelClass }] of tables)
+    if (modelClass && hook.models.hears(name)) sweeper.register(modelClass, {});
+  hook.models.learn(models);
   hook.outbox.keep(`Knex on ${describe(client.dialect)}`, () => (isOutboxKnex(knex) ? knexDatabase(knex) : undefined));
   installed.set(client, told.add(sweeper));
   listenTo(client, new KnexListener(hook, models, new KnexTransactions(hook)));

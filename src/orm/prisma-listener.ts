@@ -5,7 +5,8 @@ import type { KeyFields } from './prisma-keys.ts';
 import { visitRows } from './prisma-rows.ts';
 import type { DataModel, Followers } from './prisma-schema.ts';
 import { isWrite, type ModelCall, type Row, writesOf } from './prisma-writes.ts';
-import { MAX_BULK_ROWS, type SaveHook, type Write } from './save-hook.ts';
+import type { SaveHook } from './save-hook.ts';
+import { MAX_BULK_ROWS, type Write } from './write.ts';
 
 /**
  * The transaction that the running code is in, and the client that reads inside it; undefined in the list form of
@@ -84,7 +85,7 @@ export class PrismaListener {
   /** Tells the sweeper of which type the rows are that the site gets: after extensions, which may make others of them. */
   gives(request: Request, result: unknown): void {
     try {
-      visitRows(result, request, this.#dataModel, (row, model) => this.#hook.knows(row, model));
+      visitRows(result, request, this.#dataModel, (row, model) => this.#hook.models.knows(row, model));
     } catch {
       // An extension gave what cannot be looked at. A tag says that it is no model.
     }
@@ -126,7 +127,11 @@ export class PrismaListener {
     { model, operation, args }: Omit<ModelCall, 'result'>,
     open: Open | undefined,
   ): Promise<Row[] | undefined> {
-    if (this.#hook.bulk !== 'rows' || !['updateMany', 'deleteMany'].includes(operation) || !this.#hook.hears(model)) {
+    if (
+      this.#hook.bulk !== 'rows' ||
+      !['updateMany', 'deleteMany'].includes(operation) ||
+      !this.#hook.models.hears(model)
+    ) {
       return undefined;
     }
     // In the list form of `$transaction` no client can read inside the transaction.

@@ -1,7 +1,7 @@
 import { partialRow } from '../model/partial-row.ts';
 import { type KeyFields, keyIn } from './prisma-keys.ts';
 import type { DataModel, Followers } from './prisma-schema.ts';
-import type { Write } from './save-hook.ts';
+import type { Write } from './write.ts';
 
 /** One call of a model's method. */
 export interface ModelCall {

@@ -3,14 +3,15 @@ import { idAt } from '../model/known-models.ts';
 import type { CacheSweeper } from '../sweeper.ts';
 import { badOption } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
+import type { SaveHookOptions } from './hook-options.ts';
 import { type Client, keysOf, placesOf, type Root } from './prisma-client.ts';
 import { PrismaListener } from './prisma-listener.ts';
 import { prismaDatabase } from './prisma-outbox.ts';
 import { followersOf } from './prisma-schema.ts';
-import { SaveHook, type SaveHookOptions } from './save-hook.ts';
+import { SaveHook } from './save-hook.ts';
 import { checkVersion, PRISMA } from './versions.ts';
 
-export type { HookedModel, SaveHookOptions } from './save-hook.ts';
+export type { HookedModel, SaveHookOptions } from './hook-options.ts';
 
 /**
  * Reports every row that a Prisma client's models write to a sweeper: at once, or when the outermost transaction is
@@ -53,12 +54,17 @@ export function sweepOnSave<C extends PrismaLike>(prisma: C, sweeper: CacheSweep
     );
   }
   const keyFields = keysOf(root, dataModel, options);
-  hook.claim(placesOf(root, dataModel, (model) => hook.typeOf(model)));
-  hook.learn({
+  hook.models.claim(placesOf(root, dataModel, (model) => hook.models.typeOf(model)));
+  hook.models.learn({
     known: (type) => {
-      const model = typeof type === 'string' ? hook.modelOf(type) : undefined;
+      const model = typeof type === 'string' ? hook.models.modelOf(type) : undefined;
       if (model === undefined || !Object.hasOwn(dataModel.models, model)) return undefined;
-      return { id: idAt(keyFields(model)), table: model, tenant: hook.tenant, isHeard: hook.hears(model) };
+      return {
+        id: idAt(keyFields(model)),
+        table: model,
+        tenant: hook.models.tenant,
+        isHeard: hook.models.hears(model),
+      };
     },
     relatives: () => [],
   });

@@ -1,8 +1,9 @@
 import type { Model, Sequelize, Transaction } from 'sequelize';
-import { MAX_BULK_ROWS, type SaveHook, type Write, type WrittenRow } from './save-hook.ts';
+import type { SaveHook } from './save-hook.ts';
 import type { AnyModel, SequelizeModels } from './sequelize-models.ts';
 import { anyRow, rowBefore, rowNow } from './sequelize-rows.ts';
 import type { OpenTransactions } from './sequelize-transactions.ts';
+import { MAX_BULK_ROWS, type Write, type WrittenRow } from './write.ts';
 
 /** The part of the options that models pass to the query interface which is used here. */
 export interface QueryOptions {
@@ -147,7 +148,7 @@ export class SequelizeListener {
   #hears(model: AnyModel): boolean {
     const relatives = this.#models.relatives(write(model, []));
     return [model, ...relatives.map(({ modelClass }) => modelClass as AnyModel)].some(({ name }) =>
-      this.#hook.hears(name),
+      this.#hook.models.hears(name),
     );
   }
 

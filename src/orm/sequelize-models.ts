@@ -1,6 +1,8 @@
 import type { Model, ModelAttributeColumnOptions, ModelStatic, Sequelize } from 'sequelize';
 import { idAt, type KnownModel, type KnownModels, keyAttributes, ownSchema } from '../model/known-models.ts';
-import type { HookedOrm, Place, SaveHook } from './save-hook.ts';
+import type { HookedOrm } from './hook-models.ts';
+import type { Place } from './places.ts';
+import type { SaveHook } from './save-hook.ts';
 import { anyRow } from './sequelize-rows.ts';
 
 export type AnyModel = ModelStatic<Model>;
@@ -28,7 +30,7 @@ export class SequelizeModels implements HookedOrm {
 
   readonly known: KnownModels = (classOrType) => {
     if (typeof classOrType !== 'string') return this.#isOwn(classOrType) ? this.#known(classOrType) : undefined;
-    const name = this.#hook.modelOf(classOrType);
+    const name = this.#hook.models.modelOf(classOrType);
     return name !== undefined && this.#sequelize.isDefined(name) ? this.#known(this.#sequelize.model(name)) : undefined;
   };
 
@@ -38,17 +40,17 @@ export class SequelizeModels implements HookedOrm {
     return {
       id,
       table: `${this.#number}.${tableOf(this.base(model))}`,
-      tenant: this.#hook.tenant,
+      tenant: this.#hook.models.tenant,
       hasTenants: () => this.#ofSchemas.has(model.name),
       // A class that only extends a model has another name than that under which saves are heard.
-      isHeard: this.#sequelize.isDefined(model.name) && this.#hook.hears(model.name),
+      isHeard: this.#sequelize.isDefined(model.name) && this.#hook.models.hears(model.name),
     };
   }
 
   /** Where the rows of each model are. Instances are taken for other databases, because plain rows do not tell theirs. */
   places(names: readonly string[]): readonly Place[] {
     return names.map((name) => ({
-      model: `Sequelize ${this.#hook.typeOf(name)}`,
+      model: `Sequelize ${this.#hook.models.typeOf(name)}`,
       name,
       table: this.#number,
       isOpen: () => true,

@@ -4,7 +4,8 @@ import type { SweepTransaction } from '../invalidation/transaction.ts';
 import type { CacheSweeper } from '../sweeper.ts';
 import { badOption } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
-import { SaveHook, type SaveHookOptions } from './save-hook.ts';
+import type { SaveHookOptions } from './hook-options.ts';
+import { SaveHook } from './save-hook.ts';
 import { keepsSequelizeAttributes } from './sequelize-attributes.ts';
 import { columnsOf, type QueryOptions, SequelizeListener, type Target } from './sequelize-listener.ts';
 import { type AnyModel, SequelizeModels } from './sequelize-models.ts';
@@ -12,7 +13,7 @@ import { sequelizeDatabase } from './sequelize-outbox.ts';
 import { OpenTransactions } from './sequelize-transactions.ts';
 import { checkVersion, SEQUELIZE } from './versions.ts';
 
-export type { HookedModel, SaveHookOptions } from './save-hook.ts';
+export type { HookedModel, SaveHookOptions } from './hook-options.ts';
 
 /** The part of a `Sequelize` instance that is used here, without Sequelize's own types. */
 export interface SequelizeInstance {
@@ -54,12 +55,12 @@ export function sweepOnSave(
   }
   const transactions = new OpenTransactions(sequelize, hook);
   const models = new SequelizeModels(sequelize, hook);
-  hook.claim(models.places(Object.keys(sequelize.models)));
-  hook.learn(models);
+  hook.models.claim(models.places(Object.keys(sequelize.models)));
+  hook.models.learn(models);
   hook.outbox.keep(`Sequelize on ${sequelize.getDialect()}`, () => sequelizeDatabase(sequelize));
   installed.set(sequelize, told.add(sweeper));
   keepsSequelizeAttributes(sequelize);
-  claimLater(sequelize, (name) => hook.claim(models.places([name])));
+  claimLater(sequelize, (name) => hook.models.claim(models.places([name])));
   listen(sequelize, new SequelizeListener(sequelize, hook, transactions, models), models);
   enter(sequelize, transactions);
 }

@@ -1,6 +1,8 @@
 import type { DataSource, EntityMetadata } from 'typeorm';
 import { type KnownModel, type KnownModels, keyAttributes } from '../model/known-models.ts';
-import type { HookedOrm, Place, SaveHook } from './save-hook.ts';
+import type { HookedOrm } from './hook-models.ts';
+import type { Place } from './places.ts';
+import type { SaveHook } from './save-hook.ts';
 import { anyRow } from './typeorm-rows.ts';
 
 let sources = 0;
@@ -39,7 +41,7 @@ export class TypeOrmModels implements HookedOrm {
   }
 
   readonly known: KnownModels = (classOrType) => {
-    const name = typeof classOrType === 'string' ? this.#hook.modelOf(classOrType) : undefined;
+    const name = typeof classOrType === 'string' ? this.#hook.models.modelOf(classOrType) : undefined;
     const metadata = typeof classOrType === 'string' ? this.#known.byName.get(name ?? '') : this.#ofClass(classOrType);
     if (metadata === undefined) return undefined;
     // A class that only extends one is known by another name than that under which saves are heard.
@@ -47,7 +49,7 @@ export class TypeOrmModels implements HookedOrm {
     return {
       id: keyOf(metadata),
       table: `${this.#number}.${metadata.tablePath}`,
-      isHeard: isItself && this.#hook.hears(this.#nameOf(metadata)),
+      isHeard: isItself && this.#hook.models.hears(this.#nameOf(metadata)),
     };
   };
 
@@ -72,7 +74,7 @@ export class TypeOrmModels implements HookedOrm {
   places(): readonly Place[] {
     const place = placeOf(this.#dataSource, this.#number);
     return this.#known.all.map((each) => ({
-      model: classOf(each) ?? `TypeORM ${this.#hook.typeOf(this.#nameOf(each))}`,
+      model: classOf(each) ?? `TypeORM ${this.#hook.models.typeOf(this.#nameOf(each))}`,
       name: this.#nameOf(each),
       table: `${place} ${each.tablePath}`,
       isOpen: () => this.#dataSource.isInitialized,

@@ -19,16 +19,18 @@ import type { OutboxWriter } from '../outbox/database.ts';
 import type { CacheSweeper } from '../sweeper.ts';
 import { badOption } from '../util/check-option.ts';
 import { describe } from '../util/describe.ts';
+import type { SaveHookOptions } from './hook-options.ts';
 import type { Saving } from './hook-outbox.ts';
-import { SaveHook, type SaveHookOptions, type Write } from './save-hook.ts';
+import { SaveHook } from './save-hook.ts';
 import { classOf, TypeOrmModels } from './typeorm-models.ts';
 import { typeOrmDatabase } from './typeorm-outbox.ts';
 import { type HearsTables, QueryListener, type Sending } from './typeorm-queries.ts';
 import { anyRow, type Row, rowLoaded, rowNow } from './typeorm-rows.ts';
 import { goingWith, modelsOf, type TableWrite } from './typeorm-tables.ts';
 import { checkDataSource } from './versions.ts';
+import type { Write } from './write.ts';
 
-export type { HookedModel, SaveHookOptions } from './save-hook.ts';
+export type { HookedModel, SaveHookOptions } from './hook-options.ts';
 
 /** The part of a TypeORM `DataSource` that is used here, without TypeORM's own types. */
 export interface TypeOrmDataSource {
@@ -77,8 +79,8 @@ export function sweepOnSave(ofTypeOrm: TypeOrmDataSource, sweeper: CacheSweeper,
     );
   }
   const known = new TypeOrmModels(dataSource, nameOf, hook);
-  hook.claim(known.places());
-  hook.learn(known);
+  hook.models.claim(known.places());
+  hook.models.learn(known);
   hook.outbox.keep(`TypeORM on ${dataSource.options.type}`, () => typeOrmDatabase(dataSource));
   installed.set(dataSource, told.add(sweeper));
   const subscriber = new SaveSubscriber(dataSource, hook, nameOf);
@@ -88,9 +90,9 @@ export function sweepOnSave(ofTypeOrm: TypeOrmDataSource, sweeper: CacheSweeper,
   const initialize = dataSource.initialize.bind(dataSource);
   dataSource.initialize = async () => {
     // While it was destroyed, another one may have taken its place.
-    hook.claim(known.places());
+    hook.models.claim(known.places());
     const initialized = await initialize();
-    hook.learnAgain();
+    hook.models.learnAgain();
     return initialized;
   };
 }

@@ -6,7 +6,7 @@ import { elementsOf } from './objects.ts';
 import { INHERITED_ACCESSOR, OWN_ACCESSOR, peek } from './peek.ts';
 import { isPlaceholder } from './placeholder.ts';
 import { END } from './presences.ts';
-import type { ReadNode } from './shape.ts';
+import type { ReadNode } from './read-node.ts';
 import { type Sink, TooMuch } from './sink.ts';
 import type { Scope, World } from './world.ts';
 

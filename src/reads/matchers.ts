@@ -1,6 +1,6 @@
 import { type Atom, atom, LONGEST_TEXT, type Presence, textAtom } from './atom.ts';
 import { matcherFor } from './presences.ts';
-import type { ReadNode } from './shape.ts';
+import type { ReadNode } from './read-node.ts';
 import type { Sink } from './sink.ts';
 
 /**

@@ -1,5 +1,5 @@
 import { PRESENT, type Presence } from './atom.ts';
-import type { ReadNode } from './shape.ts';
+import type { ReadNode } from './read-node.ts';
 
 /** Ends the elements of a list. */
 export const END = ';';

@@ -1,4 +1,4 @@
-import type { ReadNode } from './shape.ts';
+import type { ReadNode } from './read-node.ts';
 
 /** Paths, each a list of steps. */
 export type Paths = readonly (readonly string[])[];

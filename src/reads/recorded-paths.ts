@@ -2,8 +2,8 @@ import type { Identity } from '../model/identity.ts';
 import { type Known, KnownObjects, PLACEHOLDER } from './known-objects.ts';
 import { isLazy } from './lazies.ts';
 import { isObject } from './objects.ts';
+import type { ReadRoot, RootKind } from './read-node.ts';
 import { NOT_SEEN, type Paths, RecordNode } from './record-node.ts';
-import type { ReadRoot, RootKind } from './shape.ts';
 import type { Unseen } from './sinks.ts';
 import type { Scope } from './world.ts';
 

@@ -1,7 +1,8 @@
 import { elementsOf, isObject } from './objects.ts';
 import { peek } from './peek.ts';
+import type { ReadNode, RootKind } from './read-node.ts';
 import type { Recorder } from './recorder.ts';
-import type { ReadNode, ReadShape, RootKind } from './shape.ts';
+import type { ReadShape } from './shape.ts';
 
 /** Limit of steps taken to repeat the reads of one fragment. */
 const MAX_REPEATED = 20_000;

@@ -1,6 +1,6 @@
 import type { Identity } from '../model/identity.ts';
 import type { Atom, Presence } from './atom.ts';
-import type { ReadNode } from './shape.ts';
+import type { ReadNode } from './read-node.ts';
 
 /** Receives the text of a walk's values piece by piece. Each method returns whether the walk should go on. */
 export interface Sink {

@@ -8,7 +8,7 @@ import { hasHiddenState } from './hidden-state.ts';
 import { isLazy } from './lazies.ts';
 import { isOfClass } from './peek.ts';
 import { isPlaceholder } from './placeholder.ts';
-import type { ReadNode } from './shape.ts';
+import { type ReadNode, WHOLE } from './read-node.ts';
 import type { Sink } from './sink.ts';
 import type { Scope, World } from './world.ts';
 
@@ -226,23 +226,6 @@ function closedKind(value: object): string {
 }
 
 const NUMBERS = Array.from({ length: 256 }, (_, number) => `o${number},`);
-
-/** A step of which no more is read than what is there. */
-export const BARE: ReadNode = {
-  step: '',
-  whole: false,
-  list: false,
-  entries: false,
-  isStoodFor: false,
-  isData: true,
-  isEnd: true,
-  type: undefined,
-  children: [],
-  each: undefined,
-  context: undefined,
-};
-
-const WHOLE: ReadNode = { ...BARE, whole: true, isEnd: false };
 
 /** Symbols that the language itself uses. */
 const WELL_KNOWN: ReadonlyMap<unknown, string> = new Map(

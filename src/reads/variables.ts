@@ -1,4 +1,4 @@
-import type { RootKind } from './shape.ts';
+import type { RootKind } from './read-node.ts';
 
 /** A variable that a body set for the page after it. */
 export type SetVariable = readonly [name: string, value: unknown];

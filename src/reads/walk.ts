@@ -6,9 +6,10 @@ import { isLazy } from './lazies.ts';
 import { hasOwnText, hasOwnTextIfPlain } from './objects.ts';
 import { INHERITED_ACCESSOR, METHOD, OWN_ACCESSOR, peek, peekOrdinary } from './peek.ts';
 import { isPlaceholder } from './placeholder.ts';
-import type { ReadNode, ReadShape } from './shape.ts';
+import { BARE, type ReadNode } from './read-node.ts';
+import type { ReadShape } from './shape.ts';
 import { type Sink, TooMuch } from './sink.ts';
-import { BARE, UNTRUSTED, ValueWriter } from './value-writer.ts';
+import { UNTRUSTED, ValueWriter } from './value-writer.ts';
 import type { Scope } from './world.ts';
 
 /**

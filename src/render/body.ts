@@ -1,5 +1,6 @@
 import { Dependencies } from '../cache/dependencies.ts';
-import type { ReadShape, RootKind } from '../reads/shape.ts';
+import type { RootKind } from '../reads/read-node.ts';
+import type { ReadShape } from '../reads/shape.ts';
 import type { UncachedReason } from '../reporting/report.ts';
 
 /**

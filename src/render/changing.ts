@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Entry } from '../cache/entry.ts';
-import { leaves, type ReadShape } from '../reads/shape.ts';
+import type { ReadShape } from '../reads/shape.ts';
+import { leaves } from '../reads/shape-parts.ts';
 import { Collector } from '../reads/sinks.ts';
 import { walk } from '../reads/walk.ts';
 import type { Scope } from '../reads/world.ts';

@@ -1,4 +1,5 @@
-import { MAX_PATHS, NO_READS, type ReadShape, union } from '../reads/shape.ts';
+import { MAX_PATHS, NO_READS, type ReadShape } from '../reads/shape.ts';
+import { union } from '../reads/shape-parts.ts';
 import { lru } from '../util/lru.ts';
 
 /** Limit of tags whose paths are kept. */

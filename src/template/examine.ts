@@ -103,7 +103,7 @@ export class Examiner {
       return { name, path, faults: [faultOf(error)], parsed: undefined };
     }
     // The rest of what can be wrong is known to Nunjucks' compiler alone.
-    const error = faults.length === 0 ? this.#environment.prepare(template) : undefined;
+    const error = faults.length === 0 ? this.#environment.templates.prepare(template) : undefined;
     if (error !== undefined) faults.push(faultOf(error));
     return { name, path, faults: faults.sort(inOrder), parsed };
   }
@@ -153,7 +153,7 @@ export class Examiner {
   #parse(template: Template, source: string, refuse: (error: CacheSweeperError) => void): ParsedTemplate {
     const environment = this.#environment;
     const { root, analysis } = environment.analyst.examine(preprocessed(source, this.#env.extensionsList));
-    const rules = environment.rules((name, from) => environment.find(name, from));
+    const rules = environment.rules((name, from) => environment.templates.find(name, from));
     const defined = new Set(
       [...descendants(root)].filter(({ typename }) => DEFINITIONS.has(typename)).flatMap(boundNames),
     );

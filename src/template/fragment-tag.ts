@@ -84,8 +84,8 @@ export class FragmentTag {
     const { fragments } = environment.analyst.source(parser.tokens.str);
     const analysis = fragments[ordinal] as FragmentAnalysis;
     const { block, variables, handed, handedToHoles, readBehind } = analysis;
-    const rules = environment.rules((name, from) => environment.find(name, from));
-    const checked = checkFragment(analysis, environment.compilingPath(), rules, refuseAtOnce);
+    const rules = environment.rules((name, from) => environment.templates.find(name, from));
+    const checked = checkFragment(analysis, environment.templates.compilingPath(), rules, refuseAtOnce);
     const { node, assigned, defined } = emitter.scoped(body, variables, block);
     const baked: BakedTagSite = {
       ordinal,

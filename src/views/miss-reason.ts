@@ -1,17 +1,16 @@
 import type { UncachedReason } from '../reporting/report.ts';
-import type { SkipReason } from './http/request-rules.ts';
+import type { SkipReason, UnkeptReason } from './http/request-rules.ts';
 import type { ResponseReason } from './http/response-rules.ts';
 import type { ReadReason } from './reads/value-text.ts';
 
 /** Why a view was rendered and not stored. */
 export type MissReason =
   | SkipReason
+  | UnkeptReason
   | ResponseReason
   | UncachedReason
   | ReadReason
   | 'repeats host'
-  | 'head request'
-  | 'request no-store'
   | 'session changed'
   | 'csrf token'
   | 'value transformed'

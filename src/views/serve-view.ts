@@ -12,7 +12,7 @@ import { filledView } from './http/filled-view.ts';
 import { answerFor, markPersonal, NOT_SHARED, OUTAGE_HIT } from './http/last-word.ts';
 import { record } from './http/recorder.ts';
 import { replyWith } from './http/reply.ts';
-import { type SkipReason, skipReason } from './http/request-rules.ts';
+import { type SkipReason, skipReason, unkeptReason } from './http/request-rules.ts';
 import type { StoredView } from './http/sound-view.ts';
 import { Visit } from './http/visit.ts';
 import { lookUp } from './look-up.ts';
@@ -169,14 +169,15 @@ async function answer(
     kind: [request.kind(), given, ...kindOf(replaced, visitor, common), exchange.route],
     values: settings.vary?.(exchange.request) ?? [],
   };
+  const mayFill = unkeptReason(incoming) === undefined;
   const wanted = {
     keys: views.keys.of(part),
     models: settings.models === undefined ? [] : views.identities(await settings.models(exchange.request)),
     request,
-    early: mayFill(incoming) ? Early.of(views.engine.settings) : undefined,
+    early: mayFill ? Early.of(views.engine.settings) : undefined,
   };
   const maker = new Maker(currentPart()?.maker, false);
-  const { slot, view, own: known, making } = await lookUp(views, wanted, maker, mayFill(incoming));
+  const { slot, view, own: known, making } = await lookUp(views, wanted, maker, mayFill);
   if (view === 'personal' || view === 'unseen') return view;
   const served = view && (await filled(view, settings, replaced, visitor, { isOutage: slot.isOutage, maker }));
   if (served !== undefined && isAllowed(served.view, settings)) {
@@ -237,11 +238,6 @@ function sendHit(
   report(exchange, settings, 'hit', reason);
   tagCodings(exchange.response);
   exchange.send(reply);
-}
-
-/** Whether the answer to a request may be kept for others, as far as the request tells. */
-function mayFill({ method, headers }: Exchange['incoming']): boolean {
-  return method === 'GET' && !/no-store/i.test(headers['cache-control'] ?? '');
 }
 
 /**

@@ -17,6 +17,7 @@ import { text } from './http/header-text.ts';
 import { lifetimeOf } from './http/lifetime.ts';
 import type { Head, ResponseEvents, Sent } from './http/recorder.ts';
 import { bringsSecret, isCoded } from './http/reflection.ts';
+import { unkeptReason } from './http/request-rules.ts';
 import { type ResponseReason, responseReason, varyNames } from './http/response-rules.ts';
 import { surrogateValue } from './http/surrogate.ts';
 import { Visit } from './http/visit.ts';
@@ -123,9 +124,8 @@ export class ViewRun implements ResponseEvents {
       });
     const isWhole = replaced === undefined && visitor === undefined;
     const kept = isWhole ? WHOLE_ANSWER : new ReplacedView(exchange, replaced ?? Replacements.NONE, before, holes);
-    // It has no body. What it reads tells whether its head may be kept by proxies.
-    if (exchange.incoming.method === 'HEAD') this.#refused = 'head request';
-    if (/no-store/i.test(exchange.incoming.headers['cache-control'] ?? '')) this.#refused = 'request no-store';
+    // What the handler reads tells all the same whether the head may be kept by proxies.
+    this.#refused = unkeptReason(exchange.incoming);
     this.#visit = new Visit(exchange, settings.isSession);
     const { 'if-none-match': noneMatch, 'if-modified-since': modifiedSince } = exchange.incoming.headers;
     this.#validators = { 'if-none-match': noneMatch, 'if-modified-since': modifiedSince };
@@ -172,11 +172,6 @@ export class ViewRun implements ResponseEvents {
   /** Notes that the handler failed. Whatever is answered then is an error page, whatever its status. */
   failed(): void {
     this.#hasFailed = true;
-  }
-
-  /** Says that the answer belongs to one visitor, apart from whether it is stored. */
-  markPersonal(): void {
-    this.#visit.mark();
   }
 
   /** Adds models to the dependencies. Resolves when their tokens are known. */
@@ -382,7 +377,7 @@ export class ViewRun implements ResponseEvents {
     const reason = this.#answer.reasonAtHead({ status, headers, body });
     if (reason !== undefined) return reason;
     // What the rest of the body repeats cannot be taken back from a proxy.
-    if (body === undefined && bringsSecret(this.#exchange)) this.markPersonal();
+    if (body === undefined && bringsSecret(this.#exchange)) this.#visit.mark();
     return undefined;
   }
 

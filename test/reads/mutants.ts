@@ -370,7 +370,7 @@ export const readMutants = {
   'except= takes out all of the variable': {
     rule: 'except= takes out a path, and nothing beside it',
     edits: edit(
-      'reads/shape.ts',
+      'reads/shape-parts.ts',
       'if (below.some((path) => path.length === 0)) return undefined;',
       'return undefined;',
     ),

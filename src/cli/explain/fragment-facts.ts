@@ -1,5 +1,5 @@
 import { dependencyNames } from '../../model/names.ts';
-import { pathText } from '../../reads/shape.ts';
+import { pathText } from '../../reads/path-texts.ts';
 import type { WrittenTag } from '../../template/compile/arguments.ts';
 import { modelPaths } from '../../template/compile/covered.ts';
 import { childNodes, descendants, HOLE, ORDINAL, WRITTEN } from '../../template/compile/syntax.ts';

@@ -1,4 +1,5 @@
-import { MAX_PATHS, pathText } from '../../reads/shape.ts';
+import { pathText } from '../../reads/path-texts.ts';
+import { MAX_PATHS } from '../../reads/shape.ts';
 import { childNodes, HOLE, isNode } from '../../template/compile/syntax.ts';
 import { positionOf } from '../../template/compile/template-error.ts';
 import type { Node } from '../../template/nunjucks.ts';

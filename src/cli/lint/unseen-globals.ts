@@ -1,4 +1,4 @@
-import { pathText } from '../../reads/shape.ts';
+import { pathText } from '../../reads/path-texts.ts';
 import type { ExaminedRead } from '../../template/examine.ts';
 import type { Finding, Rule } from './rule.ts';
 

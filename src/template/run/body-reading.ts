@@ -1,9 +1,10 @@
 import { isLazy } from '../../reads/lazies.ts';
 import { isObject } from '../../reads/objects.ts';
 import { peek } from '../../reads/peek.ts';
+import type { RootKind } from '../../reads/read-node.ts';
 import type { Recorder } from '../../reads/recorder.ts';
 import { repeatReads } from '../../reads/repeated-reads.ts';
-import type { ReadShape, RootKind } from '../../reads/shape.ts';
+import type { ReadShape } from '../../reads/shape.ts';
 import type { Context, Frame } from '../nunjucks.ts';
 import { ContextCopies, type Origin } from './context-copies.ts';
 import { reportingChanges } from './made-up-methods.ts';

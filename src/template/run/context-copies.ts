@@ -1,4 +1,4 @@
-import type { RootKind } from '../../reads/shape.ts';
+import type { RootKind } from '../../reads/read-node.ts';
 import type { Context, Frame } from '../nunjucks.ts';
 
 type Variables = Readonly<Record<string, unknown>>;

@@ -8,12 +8,13 @@ import type { Functions } from '../../render/functions.ts';
 import type { Place } from '../../render/place.ts';
 import { digest } from '../../util/digest.ts';
 import { Analyst, type Toolkit } from '../compile/analysis.ts';
-import type { Find, Found } from '../compile/body-uses.ts';
-import { factsOf, type TemplateFacts } from '../compile/facts.ts';
+import type { Find } from '../compile/body-uses.ts';
+import type { TemplateFacts } from '../compile/facts.ts';
 import { type BakedTagSite, checkBody, type Rules } from '../compile/tag-site.ts';
 import { refuseAtOnce } from '../compile/template-error.ts';
 import type { Context, ContextClass, Environment, Frame, RootFunction, Runtime, Template } from '../nunjucks.ts';
 import { asyncBody } from './async-body.ts';
+import { CompiledTemplates } from './compiled-templates.ts';
 import { Helpers } from './helpers.ts';
 import { Manner } from './manner.ts';
 import { Page } from './page.ts';
@@ -48,6 +49,7 @@ export class TemplateEnvironment {
   /** The prototype of the environments of all its pages. */
   readonly pagePrototype: Environment;
   readonly analyst: Analyst;
+  readonly templates: CompiledTemplates;
   readonly helpers: Helpers;
   readonly privateNames: PrivateNames;
   /** The private names for pages that are kept as a whole: views, and pages that a lazy renders. */
@@ -55,9 +57,6 @@ export class TemplateEnvironment {
   readonly #engine: Engine;
   readonly #digests: TemplateDigests;
   readonly #shared: SharedTemplates;
-  readonly #templates = new WeakMap<RootFunction, Template>();
-  /** The templates being compiled for a page, innermost last. */
-  readonly #compiling: Template[] = [];
   readonly #sites = new WeakMap<TemplateDigest, Map<string, TagSite>>();
   readonly #manner: Manner;
   readonly #nunjucks: NunjucksParts;
@@ -82,7 +81,7 @@ export class TemplateEnvironment {
     this.#manner = new Manner(env, runtime, engine.functions, of);
     const fragments = engine.fragments as { readonly reading: TemplateReading | undefined };
     this.pagePrototype = pagePrototype(env, new RecordedHelpers(this.helpers.own, fragments));
-    this.#shared = new SharedTemplates(fragments, (template) => this.#readFacts(template)?.texts);
+    this.#shared = new SharedTemplates(fragments, (template) => this.templates.factsIn(template)?.texts);
     this.privateNames = new PrivateNames(engine.settings.private);
     // A page as a whole is not compared by its reads, so the names of request objects are private too, unless the
     // option is an empty list.
@@ -91,6 +90,7 @@ export class TemplateEnvironment {
       ...(engine.settings.private.length === 0 ? [] : OF_REQUESTS),
     ]);
     this.analyst = new Analyst(env, toolkit, this.privateNames);
+    this.templates = new CompiledTemplates(env, this.analyst);
     this.#digests = new TemplateDigests(
       env,
       (template) => this.factsOf(template),
@@ -128,7 +128,7 @@ export class TemplateEnvironment {
   pageNameOf(template: Template): string {
     return template.path
       ? this.nameOf(template)
-      : `${this.nameOf(template)} ${this.#readFacts(template)?.digest ?? ''}`;
+      : `${this.nameOf(template)} ${this.templates.factsIn(template)?.digest ?? ''}`;
   }
 
   nameOf(template: Template): string {
@@ -163,7 +163,7 @@ export class TemplateEnvironment {
 
   /** Returns the facts of a template; undefined when it was compiled elsewhere. Warns of that once. */
   factsOf(template: Template): TemplateFacts | undefined {
-    const facts = this.#readFacts(template);
+    const facts = this.templates.factsIn(template);
     if (facts === undefined) {
       this.warn(
         `the compiled code of ${this.nameOf(template)} does not say what it is made of, so no fragment with it is cached: ` +
@@ -175,61 +175,9 @@ export class TemplateEnvironment {
     return facts;
   }
 
-  #readFacts(template: Template): TemplateFacts | undefined {
-    const { rootRenderFunc, tmplStr } = template;
-    if (rootRenderFunc === undefined && tmplStr !== undefined) return this.analyst.factsOf(tmplStr);
-    if (this.prepare(template) !== undefined) return undefined;
-    // A template compiled before the sweeper was installed has no facts in its code, but it has its source.
-    return factsOf(template) ?? (tmplStr === undefined ? undefined : this.analyst.factsOf(tmplStr));
-  }
-
-  /**
-   * Compiles a template for a page, and remembers its compiled function. Returns the error if it cannot be compiled.
-   */
-  prepare(template: Template): unknown {
-    const isKnown = template.rootRenderFunc !== undefined && this.#templates.has(template.rootRenderFunc);
-    return isKnown ? undefined : this.#compile(template);
-  }
-
-  #compile(template: Template): unknown {
-    this.#compiling.push(template);
-    try {
-      template.compile();
-    } catch (error) {
-      return error;
-    } finally {
-      this.#compiling.pop();
-    }
-    if (template.rootRenderFunc === undefined) return undefined;
-    this.#templates.set(template.rootRenderFunc, template);
-    factsOf(template);
-    return undefined;
-  }
-
-  /** Returns the path of the template being compiled; undefined while one is precompiled. */
-  compilingPath(): string | undefined {
-    return this.#compiling.at(-1)?.path;
-  }
-
-  /** Looks up a template while another one is compiled. One that cannot be had at once is examined when a page runs. */
-  find(name: string, from: string | undefined): Found {
-    let found: Found = 'unknown';
-    // A template that is precompiled, or compiled by hand, has no path that the name could be relative to.
-    if (from === undefined && /^\.\.?\//.test(name)) return found;
-    try {
-      this.env.getTemplate(name, false, from, true, (error, template) => {
-        const facts = error || !template?.path ? undefined : this.#readFacts(template);
-        if (facts !== undefined) found = { facts, path: template?.path };
-      });
-    } catch {
-      // An error of a loader or of syntax: it will show when that template is rendered.
-    }
-    return found;
-  }
-
   /** Returns the tag site; a promise when templates have to be loaded first. */
   site(page: Page, root: RootFunction, baked: string): TagSite | Promise<unknown> {
-    const template = this.#templates.get(root);
+    const template = this.templates.of(root);
     let templateDigest = page.digests.get(root);
     if (templateDigest === undefined) {
       if (template === undefined)
@@ -258,11 +206,6 @@ export class TemplateEnvironment {
     return sites;
   }
 
-  /** Returns the template that has this compiled function. */
-  templateOf(root: RootFunction): Template | undefined {
-    return this.#templates.get(root);
-  }
-
   /** Returns the compiled function of a hole's template, if it is what it was; `pending` while it has to be loaded. */
   rootOf(page: Page, { name, parent, digest }: HoleTemplate): RootFunction | 'pending' | undefined {
     const template = page.loads.look(this.env, name, parent);
@@ -271,7 +214,8 @@ export class TemplateEnvironment {
       waitFor(page, template);
       return 'pending';
     }
-    if (this.prepare(template) !== undefined || this.#readFacts(template)?.digest !== digest) return undefined;
+    if (this.templates.prepare(template) !== undefined || this.templates.factsIn(template)?.digest !== digest)
+      return undefined;
     return template.rootRenderFunc;
   }
 
@@ -286,10 +230,10 @@ export class TemplateEnvironment {
 
   /** Notes that code of a template will run in a context. */
   noteTemplate(context: Context, root: RootFunction): void {
-    const template = this.#templates.get(root);
+    const template = this.templates.of(root);
     if (template === undefined) return;
     noteRun(context, () => {
-      const texts = this.#readFacts(template)?.texts;
+      const texts = this.templates.factsIn(template)?.texts;
       return texts && new Set(texts);
     });
   }

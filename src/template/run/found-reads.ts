@@ -1,6 +1,7 @@
 import { readsOf } from '../../reads/reads.ts';
 import type { Recorder } from '../../reads/recorder.ts';
-import { MAX_PATHS, type ReadShape, shapeOf, without } from '../../reads/shape.ts';
+import { MAX_PATHS, type ReadShape, shapeOf } from '../../reads/shape.ts';
+import { without } from '../../reads/shape-parts.ts';
 import { Collector } from '../../reads/sinks.ts';
 import { type Outside, type SetVariable, writeVariables } from '../../reads/variables.ts';
 import { walk } from '../../reads/walk.ts';

@@ -1,4 +1,5 @@
-import type { ReadShape, RootKind } from '../../reads/shape.ts';
+import type { RootKind } from '../../reads/read-node.ts';
+import type { ReadShape } from '../../reads/shape.ts';
 import type { Context, Frame } from '../nunjucks.ts';
 import { PageReading } from './page-reading.ts';
 

@@ -77,7 +77,7 @@ export function spotAlone(spot: Spot): HoleSpot | undefined {
 
 /** Returns how the template of a place is found again; null if it has no name. */
 function templateAt({ environment, page, root }: Spot): HoleTemplate | null {
-  const template = environment.templateOf(root);
+  const template = environment.templates.of(root);
   const digest = template && environment.factsOf(template)?.digest;
   if (template === undefined || digest === undefined) return null;
   const asked = page.asked.get(root);

@@ -1,5 +1,6 @@
 import { PrivateNames } from '../../reads/private-names.ts';
-import type { ReadShape, RootKind } from '../../reads/shape.ts';
+import type { RootKind } from '../../reads/read-node.ts';
+import type { ReadShape } from '../../reads/shape.ts';
 import type { PageWatch } from '../../render/ambient.ts';
 import type { Context, Frame } from '../nunjucks.ts';
 import type { OpenHoles } from './open-holes.ts';

@@ -2,6 +2,7 @@ import { AsyncResource } from 'node:async_hooks';
 import { runAs } from '../../render/ambient.ts';
 import type { Pass, Render } from '../../render/render.ts';
 import type { Context, Environment, RootFunction, Template } from '../nunjucks.ts';
+import type { CompiledTemplates } from './compiled-templates.ts';
 import { failing } from './failing-template.ts';
 import { Failures } from './failures.ts';
 import { environmentOf } from './page-environment.ts';
@@ -16,8 +17,7 @@ export interface PageSource extends Known {
   readonly env: Environment;
   /** The prototype of the environments of all its pages. */
   readonly pagePrototype: Environment;
-  /** Compiles a template. Returns the error if it cannot be compiled. */
-  prepare(template: Template): unknown;
+  readonly templates: CompiledTemplates;
   /** Returns the object that all pages' copies of a template derive from. */
   shared(template: Template): Template;
 }
@@ -142,7 +142,7 @@ export class Page {
   /** Returns a page's copy of a template: the same code, in the page's environment. */
   adopt(template: Template): Template {
     // Compile the shared template, not the page's copy, which is gone with the page.
-    const error = this.environment.prepare(template);
+    const error = this.environment.templates.prepare(template);
     const own = Object.create(this.environment.shared(template)) as Template;
     own.env = this.ownEnvironment;
     if (error !== undefined) {

@@ -1,6 +1,7 @@
 import { peekOrNothing } from '../../reads/peek.ts';
 import type { PrivateNames } from '../../reads/private-names.ts';
-import type { ReadNode, ReadRoot, ReadShape } from '../../reads/shape.ts';
+import type { ReadNode, ReadRoot } from '../../reads/read-node.ts';
+import type { ReadShape } from '../../reads/shape.ts';
 import type { Scope, World } from '../../reads/world.ts';
 import { isPlain } from '../../util/plain.ts';
 

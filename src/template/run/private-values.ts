@@ -1,7 +1,7 @@
 import { isObject } from '../../reads/objects.ts';
 import { peekOrNothing } from '../../reads/peek.ts';
 import type { PrivateNames } from '../../reads/private-names.ts';
-import type { ReadNode, ReadRoot } from '../../reads/shape.ts';
+import type { ReadNode, ReadRoot } from '../../reads/read-node.ts';
 import type { Scope, World } from '../../reads/world.ts';
 import { elementsRead, isAllowed, isThere } from './private-reads.ts';
 

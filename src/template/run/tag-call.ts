@@ -1,7 +1,7 @@
 import type { Hole } from '../../cache/hole.ts';
 import { peek } from '../../reads/peek.ts';
+import type { RootKind } from '../../reads/read-node.ts';
 import type { Reads } from '../../reads/reads.ts';
-import type { RootKind } from '../../reads/shape.ts';
 import { readVariables } from '../../reads/variables.ts';
 import type { Body } from '../../render/body.ts';
 import type { FragmentCall } from '../../render/fragment-call.ts';

@@ -1,4 +1,4 @@
-import type { RootKind } from '../../reads/shape.ts';
+import type { RootKind } from '../../reads/read-node.ts';
 import type { Scope, World } from '../../reads/world.ts';
 import type { Context, Frame } from '../nunjucks.ts';
 import { macroOf } from './page-runtime.ts';

@@ -45,6 +45,16 @@ export function skipReason(
   return isSkipped ? 'skip option' : undefined;
 }
 
+/** Why the answer to a request that may be answered from the cache does not fill it. */
+export type UnkeptReason = 'head request' | 'request no-store';
+
+/** Returns why the answer to a request is not kept for others, as far as the request tells. */
+export function unkeptReason({ method, headers }: Exchange['incoming']): UnkeptReason | undefined {
+  if (/no-store/i.test(headers['cache-control'] ?? '')) return 'request no-store';
+  // It has no body.
+  return method === 'HEAD' ? 'head request' : undefined;
+}
+
 /** HTTP/2 requests may have a body without a header that says so. */
 function hasBody({ headers, stream }: Exchange['incoming']): boolean {
   if (stream?.endAfterHeaders === false) return true;
