@@ -12,6 +12,8 @@ interface SyncConnection {
 
 interface SyncStatement {
   all(bindings: readonly unknown[]): Row[];
+  /** The first row. It ends the statement, as `all` does. */
+  get(bindings: readonly unknown[]): Row | undefined;
 }
 
 /** Statements kept for a connection. Those that read have eleven forms. */
@@ -52,7 +54,7 @@ export class PreparedConnection implements SqlConnection {
 
   async kept(table: string): Promise<KeptRows> {
     this.#begin();
-    const state = this.#prepare(STATE).all([])[0]?.state;
+    const state = this.#prepare(STATE).get([])?.state;
     const tables = rowsKept.get(this.#connection) ?? new Map<string, KeptRows>();
     rowsKept.set(this.#connection, tables);
     const before = tables.get(table);
