@@ -95,7 +95,7 @@ export class StoreTokenReader implements TokenReader, Prefetching {
       const guesses = this.#guesses.get(memoryKey);
       if (guesses === undefined) this.#guesses.set(memoryKey, [stored]);
       else guesses.push(stored);
-      this.#askKey({ key: stored.key, entry: PENDING, isNeeded: false });
+      if (!this.#keys.has(stored.key)) this.#askKey({ key: stored.key, entry: PENDING, isNeeded: false });
     }
     this.#send();
   }
