@@ -1,6 +1,6 @@
 import { peekOrNothing } from '../../reads/peek.ts';
 import type { PrivateNames } from '../../reads/private-names.ts';
-import type { ReadNode, ReadRoot } from '../../reads/read-node.ts';
+import { BARE, type ReadNode, type ReadRoot } from '../../reads/read-node.ts';
 import type { ReadShape } from '../../reads/shape.ts';
 import type { Scope, World } from '../../reads/world.ts';
 import { isPlain } from '../../util/plain.ts';
@@ -93,19 +93,7 @@ function isCollection(
   return Array.isArray(value) || value instanceof Map || value instanceof Set;
 }
 
-const ENTRY: ReadNode = {
-  step: '*',
-  whole: false,
-  list: false,
-  entries: false,
-  isStoodFor: false,
-  isData: true,
-  isEnd: true,
-  type: undefined,
-  children: [],
-  each: undefined,
-  context: undefined,
-};
+const ENTRY: ReadNode = { ...BARE, step: '*' };
 
 export function isAllowed(path: readonly string[], allowed: readonly (readonly string[])[]): boolean {
   return allowed.some((one) => one.length === path.length && one.every((step, i) => step === path[i]));
