@@ -178,37 +178,43 @@ async function answer(
   };
   const maker = new Maker(currentPart()?.maker, false);
   const { slot, view, own: known, making } = await lookUp(views, wanted, maker, mayFill);
-  if (view === 'personal' || view === 'unseen') return view;
-  const served = view && (await filled(view, settings, replaced, visitor, { isOutage: slot.isOutage, maker }));
-  if (served !== undefined && isAllowed(served.view, settings)) {
-    sendHit(exchange, settings, {
-      ...served,
-      slot,
-      isForOne: replaced !== undefined || visitor !== undefined,
-      started,
-    });
-    return 'answered';
+  try {
+    if (view === 'personal' || view === 'unseen') return view;
+    const served = view && (await filled(view, settings, replaced, visitor, { isOutage: slot.isOutage, maker }));
+    if (served !== undefined && isAllowed(served.view, settings)) {
+      sendHit(exchange, settings, {
+        ...served,
+        slot,
+        isForOne: replaced !== undefined || visitor !== undefined,
+        started,
+      });
+      return 'answered';
+    }
+    const own = known ?? (await slot.open());
+    maker.renews = slot.renews;
+    const lookup = performance.now() - started;
+    const missing = areCausesTold(settings) ? slot.missing : undefined;
+    const run: ViewRun = new ViewRun(
+      exchange,
+      settings,
+      { slot, own, since, address, values: request, replaced, visitor, common, maker },
+      (reason, detail) => {
+        const route = routeOf(exchange, settings);
+        views.engine.viewed({ route, outcome: 'miss', reason, cost: run.cost, lookup });
+        report(exchange, settings, 'miss', reason, { detail, missing });
+      },
+    );
+    // What the handler reads is asked for all the same: caches on the way are told.
+    if (own.uncached !== undefined) run.refuse('unknown token');
+    run.making = making;
+    const forward = own.uncached === undefined ? slot.forward : 'miss';
+    tell(exchange, settings, () => ({ ...run.told, outcome: 'miss', forward, lookup, handler: run.cost }));
+    return run;
+  } catch (error) {
+    // Others wait for what this request was to make.
+    making?.refused('error', exchange.response.statusCode);
+    throw error;
   }
-  const own = known ?? (await slot.open());
-  maker.renews = slot.renews;
-  const lookup = performance.now() - started;
-  const missing = areCausesTold(settings) ? slot.missing : undefined;
-  const run: ViewRun = new ViewRun(
-    exchange,
-    settings,
-    { slot, own, since, address, values: request, replaced, visitor, common, maker },
-    (reason, detail) => {
-      const route = routeOf(exchange, settings);
-      views.engine.viewed({ route, outcome: 'miss', reason, cost: run.cost, lookup });
-      report(exchange, settings, 'miss', reason, { detail, missing });
-    },
-  );
-  // What the handler reads is asked for all the same: caches on the way are told.
-  if (own.uncached !== undefined) run.refuse('unknown token');
-  run.making = making;
-  const forward = own.uncached === undefined ? slot.forward : 'miss';
-  tell(exchange, settings, () => ({ ...run.told, outcome: 'miss', forward, lookup, handler: run.cost }));
-  return run;
 }
 
 /** Whether the options allow a stored view. Those of who has stored it may have been others. */

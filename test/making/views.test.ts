@@ -7,7 +7,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import { inTurn } from '../support/long.ts';
 import { ask } from '../views/client.ts';
 import { sites } from '../views/running.ts';
-import { frameworks, type Handler, type Route } from '../views/sites.ts';
+import { frameworks, type Handler, type Route, startExpress } from '../views/sites.ts';
 import { gate } from '../waiting/support.ts';
 
 const kinds = {
@@ -22,6 +22,8 @@ afterEach(() => {
     expect(sweeper.stats().making).toMatchObject({ running: 0, waiting: 0 });
   }
 });
+
+const runningExpress = sites(startExpress, () => ({}));
 
 describe.each(frameworks)('%s', (name, start) => {
   describe.each(inTurn(Object.entries(kinds), name))('%s', (_kind, kind) => {
@@ -198,4 +200,31 @@ describe.each(frameworks)('%s', (name, start) => {
     await get('/page');
     expect(leases()).toEqual([]);
   });
+});
+
+test.each(Object.entries(kinds))('nobody waits for a request of which no view can be made, %s', async (_kind, kind) => {
+  const broken = (request: object) =>
+    Object.defineProperty(request, 'basket', {
+      enumerable: true,
+      get: () => {
+        throw new Error('no basket');
+      },
+    });
+  const { get, sweeper, errors } = await runningExpress(
+    [{ path: '/page', handler: (call) => call.send('page') }],
+    {
+      express: (app) => {
+        app.use((request, _response, next) => {
+          if (request.headers['x-broken'] !== undefined) broken(request);
+          next();
+        });
+      },
+    },
+    { ...kind(), wait: '1h' },
+  );
+  sweepers.push(sweeper);
+  for (const _ of [1, 2]) {
+    expect(await get('/page', { 'X-Broken': 'yes' })).toMatchObject({ text: 'page', cache: 'skip (error)' });
+    expect(errors.splice(0)).toMatchObject([{ message: 'no basket' }]);
+  }
 });
