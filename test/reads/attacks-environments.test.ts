@@ -84,3 +84,23 @@ test.each([7, '', {}])('a name that is no text is refused: %s', (name) => {
   const install = () => new CacheSweeper().install(new nunjucks.Environment(null), { name: name as string });
   expect(install).toThrow(expect.objectContaining({ code: 'CACHESWEEPER_INSTALL' }));
 });
+
+test('an environment of a class that has tests and a filter "safe" of its own can be installed', async () => {
+  class Own extends nunjucks.Environment {
+    constructor(loaders: nunjucks.ILoader[]) {
+      super(loaders);
+      this.addFilter('safe', () => undefined);
+    }
+
+    addTest(name: string, test: unknown): unknown {
+      return (nunjucks.Environment.prototype as unknown as { addTest(...args: unknown[]): unknown }).addTest.call(
+        this,
+        name,
+        test,
+      );
+    }
+  }
+  const env = new Own([new ObjectLoader({ 'p.njk': T('{{ "<" | safe }}{{ a.id }}') }) as never]);
+  new CacheSweeper().install(env);
+  for (const _ of [1, 2]) expect(await renderPage(env, 'p.njk', { a: new Article(1) })).toBe('1');
+});

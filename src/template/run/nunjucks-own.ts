@@ -36,6 +36,15 @@ function readsNothing(test: (...args: unknown[]) => unknown): boolean {
   return !hasRead;
 }
 
+/** Returns the prototype of values that the filter `safe` marks; undefined for a class with another one, which may do anything. */
+function prototypeOfSafe({ safe }: Named): unknown {
+  try {
+    return Object.getPrototypeOf((safe as (text: string) => unknown)(''));
+  } catch {
+    return undefined;
+  }
+}
+
 /** Nunjucks' own filters, tests and globals, as they are in an environment to which nothing was added. */
 export class NunjucksOwn {
   readonly #filterNames: readonly string[];
@@ -62,8 +71,7 @@ export class NunjucksOwn {
     this.#globals = new Map(functions.map(([name, value]) => [name, sourceOf(value as object)]));
     this.#structural = new Set(this.#tests.filter((test) => readsNothing(test as never)));
     this.#moving = new Set(MOVING.flatMap((name) => (name in filters ? [filters[name]] : [])));
-    const { safe } = filters;
-    this.#safe = typeof safe === 'function' ? Object.getPrototypeOf(safe('')) : undefined;
+    this.#safe = prototypeOfSafe(filters);
   }
 
   /** Whether a filter or test is Nunjucks' own. These do not look at the page's variables. */
