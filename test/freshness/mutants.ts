@@ -192,8 +192,8 @@ export const mutants = {
     foundBy: 'in an outage: two readers, a save in their process, two calls fail',
     protection: 'a token that was read before a bump ended is not the last one',
     file: 'cache/shared/shared-tokens.ts',
-    text: 'this.#lastReads.note(own, token, sent);',
-    instead: 'this.#lastReads.note(own, token, { ...sent, bumps: this.#lastReads.sending()?.bumps ?? 0 });',
+    text: 'this.#lastReads.note(name, token, sent);',
+    instead: 'this.#lastReads.note(name, token, { ...sent, bumps: this.#lastReads.sending()?.bumps ?? 0 });',
   },
   'an outage lasts for ever': {
     foundBy: 'in an outage: one reader, a save, 2.9 s pass, a call fails',
