@@ -68,8 +68,8 @@ export const mutants = {
     foundBy: 'two readers in one process, a save, a call fails',
     protection: 'a page’s tokens are read after it began',
     file: 'cache/shared/batcher.ts',
-    text: 'if (this.#batches.get(timeout) === batch) this.#batches.delete(timeout);\n        const [first = [], ...others] = lists;\n        resolve(this.#send(others.length === 0 ? first : [...new Set(lists.flat())], timeout));',
-    instead: `const sent = this.#send([...new Set(lists.flat())], timeout);
+    text: 'if (this.#batches.get(timeout) === batch) this.#batches.delete(timeout);\n        resolve(this.#send(batch.all === undefined ? first : [...batch.all], timeout));',
+    instead: `const sent = this.#send([...(batch.all ?? first)], timeout);
         resolve(sent);
         void sent.then(() => this.#batches.delete(timeout));`,
   },
