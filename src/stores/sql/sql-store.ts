@@ -113,6 +113,7 @@ export class SqlStore implements Store {
   async getMany(kind: Kind, keys: readonly string[], { timeout }: StoreCall): Promise<readonly Lookup[]> {
     const until = performance.now() + timeout;
     for (const key of keys) checkedKey('SqlStore', key);
+    if (keys.length === 0) return [];
     if (keys.length <= MAX_ROWS) return this.#read(kind, keys, until);
     const answers = await Promise.all(chunks(keys, () => 0).map((part) => this.#read(kind, part, until)));
     return answers.flat();
