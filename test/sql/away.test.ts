@@ -75,6 +75,35 @@ describe.each(servers)('%s', (name, start) => {
     expect(everything.length).toBeLessThan(5_000);
   });
 
+  test.each(name === 'MariaDB' ? ['other', 'other_epoch'] : ['other'])(
+    'whose table %s is there, and not as it should be, is told by createTable(), and reported once',
+    async (table) => {
+      const site = database().connect();
+      const { store, errors } = open(site, { table: 'other' });
+      await site.raw(`CREATE TABLE ${table} (k VARCHAR(99) NOT NULL PRIMARY KEY, size INT, expires INT, epoch INT)`);
+      try {
+        await expect(store.createTable()).rejects.toMatchObject({
+          code: 'CACHESWEEPER_STORE_UNREACHABLE',
+          message: expect.stringMatching(
+            /the table other is there, and cannot be used \(.*column.*\); if another version/,
+          ),
+        });
+        for (let refused = 0; refused < 3; refused++) {
+          await expect
+            .poll(async () => {
+              await store.getMany('token', ['a'], CALL);
+              return store.stats().failures;
+            })
+            .toBeGreaterThan(refused);
+        }
+        expect(errors.map(({ code }) => code)).toEqual(['CACHESWEEPER_STORE_UNREACHABLE']);
+      } finally {
+        await site.raw('DROP TABLE IF EXISTS other');
+        await site.raw('DROP TABLE IF EXISTS other_epoch');
+      }
+    },
+  );
+
   test('makes its table once when several processes ask for it at one time, and when an account may not make one', async () => {
     const sites = Array.from({ length: 6 }, () => database().connect());
     await Promise.all(sites.map((site) => site.raw('SELECT 1')));

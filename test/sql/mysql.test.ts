@@ -53,7 +53,7 @@ describe.runIf(isDeep)('MySQL and MariaDB', () => {
       },
     };
     const items = [{ key: 't:a', value: Buffer.from('first'), life: 60_000 }];
-    const deadline = (await dialect.now(connection)) + 5_000;
+    const deadline = (await dialect.read(connection, 'token', ['a'])).now + 5_000;
     const written = await dialect.write(interrupted, { items, isAdd: false, deadline, patience: 5_000 });
     expect([...(written ?? [])]).toEqual(['t:a']);
     expect(inserts).toBe(1);
@@ -77,7 +77,7 @@ describe.runIf(isDeep)('MySQL and MariaDB', () => {
       },
     };
     const items = [{ key: 't:a', value: Buffer.from('new'), life: 60_000 }];
-    const deadline = (await dialect.now(connection)) + 5_000;
+    const deadline = (await dialect.read(connection, 'token', ['a'])).now + 5_000;
     expect(await dialect.write(interrupted, { items, isAdd: false, deadline, patience: 5_000 })).toBeUndefined();
     expect(inserts).toBe(1);
     expect(await texts(open(site).store, ['a'])).toEqual([undefined]);

@@ -81,14 +81,6 @@ export class MysqlDialect implements Dialect {
     throw new Error('it begins one epoch after the other');
   }
 
-  async now(connection: SqlConnection): Promise<number> {
-    const [row] = await connection.query(
-      `SELECT ${CLOCK} AS now, ${STATE}, (SELECT count(*) FROM ${this.#table} WHERE k = '') AS used`,
-    );
-    checkState(row);
-    return Number(row?.now);
-  }
-
   async removeAbsent(connection: SqlConnection, limit: number): Promise<number> {
     return this.#remove(connection, `WHERE expires <= ${CLOCK} OR epoch <> ${this.#epoch}`, limit);
   }
