@@ -66,6 +66,21 @@ describe.each(servers)('%s', (name, start) => {
     expect(await texts(store, ['a'])).toEqual(['old']);
   });
 
+  test('whose pool has no connection in time is reported once, and not waited for', async () => {
+    const site = database().connect({ max: 1, acquireTimeoutMillis: 50 });
+    const { store, errors } = open(site);
+    const held = await site.client.acquireConnection();
+    try {
+      expect((await store.getMany('token', ['a'], CALL))[0]?.state).toBe('unknown');
+      expect((await store.getMany('token', ['a'], CALL))[0]?.state).toBe('unknown');
+      expect(store.stats()).toMatchObject({ state: 'failed', busy: 0 });
+      expect(errors.map(({ message }) => message)).toEqual([expect.stringContaining('acquiring a connection')]);
+    } finally {
+      await site.client.releaseConnection(held);
+    }
+    await expect.poll(() => texts(store, ['a']).catch(() => []), { timeout: 10_000 }).toEqual(['old']);
+  });
+
   test('tells what failed without the statement, whose values are html of visitors', async () => {
     const { store, errors } = open(database().connect(), { table: 'not_there' });
     expect(await store.setMany('entry', [item('e', 'private '.repeat(1_000))], CALL)).toEqual([false]);

@@ -14,6 +14,9 @@ export interface SqlConnection {
   kept?(table: string): Promise<KeptRows>;
 }
 
+/** Thrown by {@link SqlConnection.query} for a statement that was given up: whether it is carried out is not known. */
+export class StatementTimeout extends Error {}
+
 /** A row to be written. `life` is in milliseconds. */
 export interface SqlItem {
   readonly key: string;

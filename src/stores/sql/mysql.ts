@@ -9,6 +9,7 @@ import {
   type SqlConnection,
   type SqlRead,
   type SqlWrite,
+  StatementTimeout,
   storedKey,
 } from './dialect.ts';
 import { sizes } from './sizes.ts';
@@ -97,7 +98,7 @@ export class MysqlDialect implements Dialect {
   isBusy(error: unknown): boolean {
     if (!(error instanceof Error)) return false;
     // Knex has asked the server to end the statement, which has answered: it waited for a lock, for nothing else takes so long.
-    if (isTimeout(error)) return true;
+    if (error instanceof StatementTimeout) return true;
     return 'errno' in error && BUSY.includes(error.errno);
   }
 
@@ -136,7 +137,7 @@ export class MysqlDialect implements Dialect {
     return inserting.then(
       ([result]) => Number(result?.affectedRows),
       (error) => {
-        if (isTimeout(error)) return undefined;
+        if (error instanceof StatementTimeout) return undefined;
         throw error;
       },
     );
@@ -192,11 +193,6 @@ export class MysqlDialect implements Dialect {
 /** Clients put bytes into a statement as digits. A text they quote, which servers read differently with NO_BACKSLASH_ESCAPES. */
 function bytesOf(key: string): Buffer {
   return Buffer.from(key, 'latin1');
-}
-
-/** Whether Knex has given a statement up, which may have been carried out. */
-function isTimeout(error: unknown): boolean {
-  return error instanceof Error && error.name === 'KnexTimeoutError';
 }
 
 function epochOf(row: Row | undefined): number | undefined {
