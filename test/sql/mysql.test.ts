@@ -138,3 +138,28 @@ describe.runIf(isDeep)('MySQL and MariaDB', () => {
     expect(await texts(open(site).store, ['a'])).toEqual(['old']);
   });
 });
+
+/** A time zone, as in the variable `TZ`, whose summer ends in half an hour. Its clocks are an hour ahead until then. */
+function summerEnds(): string {
+  const now = new Date();
+  const day = Math.floor((now.getTime() - Date.UTC(now.getUTCFullYear(), 0)) / 86_400_000);
+  const minutes = now.getUTCHours() * 60 + now.getUTCMinutes() + 90;
+  return `WIN0SUM,0/0,${day}/${Math.floor(minutes / 60)}:${minutes % 60}`;
+}
+
+test.runIf(isDeep)('the clock goes right in the hour that comes twice when summer ends', async () => {
+  const database = await MariaDbServer.start(summerEnds());
+  try {
+    const site = database.connect();
+    await open(site).store.createTable();
+    const [[{ ahead }]] = await site.raw('SELECT TIMESTAMPDIFF(MINUTE, UTC_TIMESTAMP(), NOW()) AS ahead');
+    expect(ahead).toBe(60);
+    const knex = checkKnex(site);
+    const connection = await knex.client.acquireConnection();
+    const { now } = await new MysqlDialect('cachesweeper').read(connect(knex, connection, 5_000), 'token', ['a']);
+    await knex.client.releaseConnection(connection);
+    expect(Math.abs(now - Date.now())).toBeLessThan(10 * 60_000);
+  } finally {
+    await database.stop();
+  }
+});

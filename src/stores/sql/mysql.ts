@@ -14,8 +14,12 @@ import {
 } from './dialect.ts';
 import { sizes } from './sizes.ts';
 
-/** Milliseconds since 1970. It goes on within a statement, unlike `NOW()`. */
-const CLOCK = 'UNIX_TIMESTAMP(SYSDATE(3)) * 1000';
+/**
+ * Milliseconds since 1970. `SYSDATE()` goes on within a statement, in which the others stand still; it is in the zone of the session,
+ * where an hour comes twice when summer ends, so only what has passed is taken from it.
+ */
+const CLOCK =
+  "(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) + TIMESTAMPDIFF(MICROSECOND, NOW(6), SYSDATE(6))) / 1000";
 /** Lock wait timeout, deadlock, statement timeout (MariaDB, MySQL), interrupted. */
 const BUSY: readonly unknown[] = [1205, 1213, 1969, 3024, 1317];
 /**
