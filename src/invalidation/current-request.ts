@@ -19,8 +19,17 @@ export function hearRequests(): void {
   subscribe('http.server.request.start', (message) => {
     const { request, response } = message as { readonly request: IncomingMessage; readonly response: ServerResponse };
     const { method = '', url = '' } = request;
-    requests.enter({ method, target: url, response: new WeakRef(response) });
+    const handled: Handled = { method, target: url, response: new WeakRef(response) };
+    requests.enter(handled);
+    inContext(request, handled);
   });
+}
+
+/** Lets what listens to the body of a request belong to it: from Node 24 on it runs in the context in which the connection was made. */
+function inContext(request: IncomingMessage, handled: Handled): void {
+  const { emit } = request;
+  const value = (...event: Parameters<typeof emit>) => requests.run(handled, () => emit.apply(request, event));
+  Object.defineProperty(request, 'emit', { value, writable: true, configurable: true });
 }
 
 /**

@@ -68,8 +68,8 @@ export const mutants = {
     foundBy: 'two readers in one process, a save, a call fails',
     protection: 'a page’s tokens are read after it began',
     file: 'cache/shared/batcher.ts',
-    text: 'if (this.#batches.get(timeout) === batch) this.#batches.delete(timeout);\n        const [first = [], ...others] = lists;\n        resolve(this.#send(others.length === 0 ? first : [...new Set(lists.flat())], timeout));',
-    instead: `const sent = this.#send([...new Set(lists.flat())], timeout);
+    text: 'if (this.#batches.get(timeout) === batch) this.#batches.delete(timeout);\n        resolve(this.#send(batch.all === undefined ? first : [...batch.all], timeout));',
+    instead: `const sent = this.#send([...(batch.all ?? first)], timeout);
         resolve(sent);
         void sent.then(() => this.#batches.delete(timeout));`,
   },
@@ -192,8 +192,8 @@ export const mutants = {
     foundBy: 'in an outage: two readers, a save in their process, two calls fail',
     protection: 'a token that was read before a bump ended is not the last one',
     file: 'cache/shared/shared-tokens.ts',
-    text: 'this.#lastReads.note(own, token, sent);',
-    instead: 'this.#lastReads.note(own, token, { ...sent, bumps: this.#lastReads.sending()?.bumps ?? 0 });',
+    text: 'this.#lastReads.note(name, token, sent);',
+    instead: 'this.#lastReads.note(name, token, { ...sent, bumps: this.#lastReads.sending()?.bumps ?? 0 });',
   },
   'an outage lasts for ever': {
     foundBy: 'in an outage: one reader, a save, 2.9 s pass, a call fails',

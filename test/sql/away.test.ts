@@ -66,6 +66,21 @@ describe.each(servers)('%s', (name, start) => {
     expect(await texts(store, ['a'])).toEqual(['old']);
   });
 
+  test('whose pool has no connection in time is reported once, and not waited for', async () => {
+    const site = database().connect({ max: 1, acquireTimeoutMillis: 50 });
+    const { store, errors } = open(site);
+    const held = await site.client.acquireConnection();
+    try {
+      expect((await store.getMany('token', ['a'], CALL))[0]?.state).toBe('unknown');
+      expect((await store.getMany('token', ['a'], CALL))[0]?.state).toBe('unknown');
+      expect(store.stats()).toMatchObject({ state: 'failed', busy: 0 });
+      expect(errors.map(({ message }) => message)).toEqual([expect.stringContaining('acquiring a connection')]);
+    } finally {
+      await site.client.releaseConnection(held);
+    }
+    await expect.poll(() => texts(store, ['a']).catch(() => []), { timeout: 10_000 }).toEqual(['old']);
+  });
+
   test('tells what failed without the statement, whose values are html of visitors', async () => {
     const { store, errors } = open(database().connect(), { table: 'not_there' });
     expect(await store.setMany('entry', [item('e', 'private '.repeat(1_000))], CALL)).toEqual([false]);
@@ -74,6 +89,35 @@ describe.each(servers)('%s', (name, start) => {
     expect(everything).not.toContain(Buffer.from('private private').toString('hex'));
     expect(everything.length).toBeLessThan(5_000);
   });
+
+  test.each(name === 'MariaDB' ? ['other', 'other_epoch'] : ['other'])(
+    'whose table %s is there, and not as it should be, is told by createTable(), and reported once',
+    async (table) => {
+      const site = database().connect();
+      const { store, errors } = open(site, { table: 'other' });
+      await site.raw(`CREATE TABLE ${table} (k VARCHAR(99) NOT NULL PRIMARY KEY, size INT, expires INT, epoch INT)`);
+      try {
+        await expect(store.createTable()).rejects.toMatchObject({
+          code: 'CACHESWEEPER_STORE_UNREACHABLE',
+          message: expect.stringMatching(
+            /the table other is there, and cannot be used \(.*column.*\); if another version/,
+          ),
+        });
+        for (let refused = 0; refused < 3; refused++) {
+          await expect
+            .poll(async () => {
+              await store.getMany('token', ['a'], CALL);
+              return store.stats().failures;
+            })
+            .toBeGreaterThan(refused);
+        }
+        expect(errors.map(({ code }) => code)).toEqual(['CACHESWEEPER_STORE_UNREACHABLE']);
+      } finally {
+        await site.raw('DROP TABLE IF EXISTS other');
+        await site.raw('DROP TABLE IF EXISTS other_epoch');
+      }
+    },
+  );
 
   test('makes its table once when several processes ask for it at one time, and when an account may not make one', async () => {
     const sites = Array.from({ length: 6 }, () => database().connect());

@@ -1,8 +1,8 @@
 import type { Knex } from 'knex';
 import { SqlStore } from 'nunjucks-cachesweeper/sql';
 import { storeContract } from 'nunjucks-cachesweeper/testing';
-import { beforeAll, describe, test } from 'vitest';
-import { databases, using } from './support.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { CALL, databases, using } from './support.ts';
 
 describe.each(databases)('on %s, the store keeps the contract', (_name, open) => {
   const database = using(open);
@@ -18,4 +18,13 @@ describe.each(databases)('on %s, the store keeps the contract', (_name, open) =>
     },
   });
   test.each(contract.map((each) => [each.title, each] as const))('%s', (_title, { run }) => run());
+
+  test('a call without keys sends no statement', async () => {
+    const store = new SqlStore(processes[0] as Knex);
+    expect(await store.getMany('token', [], CALL)).toEqual([]);
+    expect(await store.setMany('token', [], CALL)).toEqual([]);
+    expect(await store.addMany('entry', [], CALL)).toEqual([]);
+    expect(store.stats()).toMatchObject({ state: 'unused', failures: 0 });
+    await store.close();
+  });
 });

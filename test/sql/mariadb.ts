@@ -12,7 +12,13 @@ const DEBIAN = '/usr/sbin/mariadbd';
 /** A MariaDB of its own, reached through a socket in its folder. It has no users: everybody may do everything. */
 export class MariaDb {
   readonly #folder = mkdtempSync(join(tmpdir(), 'cachesweeper-maria-'));
+  readonly #zone: string | undefined;
   #process: ChildProcess | undefined;
+
+  /** @param zone its time zone, as in the variable `TZ`; default: that of the tests */
+  constructor(zone?: string) {
+    this.#zone = zone;
+  }
 
   get socketPath(): string {
     return join(this.#folder, 'socket');
@@ -31,7 +37,10 @@ export class MariaDb {
     ];
     // As root it wants to be told who to become.
     if (process.getuid?.() === 0) args.push('--user=root');
-    const child = spawn(existsSync(DEBIAN) ? DEBIAN : 'mariadbd', args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    const child = spawn(existsSync(DEBIAN) ? DEBIAN : 'mariadbd', args, {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      env: this.#zone === undefined ? process.env : { ...process.env, TZ: this.#zone },
+    });
     this.#process = child;
     let said = '';
     child.stderr?.on('data', (data) => {

@@ -53,7 +53,7 @@ describe.runIf(isDeep)('MySQL and MariaDB', () => {
       },
     };
     const items = [{ key: 't:a', value: Buffer.from('first'), life: 60_000 }];
-    const deadline = (await dialect.now(connection)) + 5_000;
+    const deadline = (await dialect.read(connection, 'token', ['a'])).now + 5_000;
     const written = await dialect.write(interrupted, { items, isAdd: false, deadline, patience: 5_000 });
     expect([...(written ?? [])]).toEqual(['t:a']);
     expect(inserts).toBe(1);
@@ -77,10 +77,27 @@ describe.runIf(isDeep)('MySQL and MariaDB', () => {
       },
     };
     const items = [{ key: 't:a', value: Buffer.from('new'), life: 60_000 }];
-    const deadline = (await dialect.now(connection)) + 5_000;
+    const deadline = (await dialect.read(connection, 'token', ['a'])).now + 5_000;
     expect(await dialect.write(interrupted, { items, isAdd: false, deadline, patience: 5_000 })).toBeUndefined();
     expect(inserts).toBe(1);
     expect(await texts(open(site).store, ['a'])).toEqual([undefined]);
+  });
+
+  test('a write that has changed nothing is not acknowledged, although its time is not over', async () => {
+    const connection = await acquired();
+    const dialect = new MysqlDialect('cachesweeper');
+    const interrupted: SqlConnection = {
+      async query(sql, bindings = []) {
+        const isInsert = sql.startsWith('INSERT INTO `cachesweeper` ');
+        // As if the clock were set back behind a statement that came too late: its two deadlines come last.
+        return connection.query(sql, isInsert ? [...bindings.slice(0, -2), 0, 0] : bindings);
+      },
+    };
+    const items = [{ key: 't:a', value: Buffer.from('new'), life: 60_000 }];
+    const deadline = (await dialect.read(connection, 'token', ['a'])).now + 5_000;
+    const written = await dialect.write(interrupted, { items, isAdd: false, deadline, patience: 5_000 });
+    expect([...(written ?? [])]).toEqual([]);
+    expect(await texts(open(site).store, ['a'])).toEqual(['old']);
   });
 
   test('a write that is given up after a second is not sent again, whatever time is left', async () => {
@@ -137,4 +154,29 @@ describe.runIf(isDeep)('MySQL and MariaDB', () => {
     expect(errors.map(({ message }) => message)).toEqual([expect.stringContaining(word)]);
     expect(await texts(open(site).store, ['a'])).toEqual(['old']);
   });
+});
+
+/** A time zone, as in the variable `TZ`, whose summer ends in half an hour. Its clocks are an hour ahead until then. */
+function summerEnds(): string {
+  const now = new Date();
+  const day = Math.floor((now.getTime() - Date.UTC(now.getUTCFullYear(), 0)) / 86_400_000);
+  const minutes = now.getUTCHours() * 60 + now.getUTCMinutes() + 90;
+  return `WIN0SUM,0/0,${day}/${Math.floor(minutes / 60)}:${minutes % 60}`;
+}
+
+test.runIf(isDeep)('the clock goes right in the hour that comes twice when summer ends', async () => {
+  const database = await MariaDbServer.start(summerEnds());
+  try {
+    const site = database.connect();
+    await open(site).store.createTable();
+    const [[{ ahead }]] = await site.raw('SELECT TIMESTAMPDIFF(MINUTE, UTC_TIMESTAMP(), NOW()) AS ahead');
+    expect(ahead).toBe(60);
+    const knex = checkKnex(site);
+    const connection = await knex.client.acquireConnection();
+    const { now } = await new MysqlDialect('cachesweeper').read(connect(knex, connection, 5_000), 'token', ['a']);
+    await knex.client.releaseConnection(connection);
+    expect(Math.abs(now - Date.now())).toBeLessThan(10 * 60_000);
+  } finally {
+    await database.stop();
+  }
 });

@@ -92,12 +92,17 @@ export class PostgresServer extends SqlDatabase {
 
 /** A MariaDB of its own. */
 export class MariaDbServer extends SqlDatabase {
-  readonly server = new MariaDb();
+  readonly server: MariaDb;
 
-  static async start(): Promise<MariaDbServer> {
-    const database = new MariaDbServer();
+  static async start(zone?: string): Promise<MariaDbServer> {
+    const database = new MariaDbServer(new MariaDb(zone));
     await database.server.start();
     return database;
+  }
+
+  private constructor(server: MariaDb) {
+    super();
+    this.server = server;
   }
 
   override async stop(): Promise<void> {

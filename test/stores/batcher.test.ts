@@ -40,6 +40,14 @@ describe('what is asked for in one turn', () => {
     expect(sent.map(({ timeout }) => timeout)).toEqual([TIMEOUT, TIMEOUT - 1]);
   });
 
+  test('is one batch if all ask for the same, however many they are', async () => {
+    const { batcher, sent } = open();
+    const keys = Array.from({ length: 100 }, (_, i) => `${i}`);
+    for (let i = 0; i < 30; i++) void batcher.ask([...keys], TIMEOUT);
+    await nextTurn();
+    expect(sent.map((batch) => batch.keys)).toEqual([keys]);
+  });
+
   test('is cut into batches of about a thousand keys, each of which has all that its callers have asked for', async () => {
     const { batcher, sent } = open();
     const asked = Array.from({ length: 30 }, (_, i) => Array.from({ length: 100 }, (_, j) => `${i} ${j}`));

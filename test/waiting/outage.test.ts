@@ -393,6 +393,29 @@ test('nor what it changes while the page is rendered', async () => {
     .catch(({ message }) => expect(message).toBe('rolled back'));
 });
 
+test('an answer that comes late does not count after a younger one, although the name was forgotten in between', async () => {
+  const store = new TestingStore();
+  const safe = new SafeStore(store, () => {});
+  const ignore = () => {};
+  const [tokens, others] = [0, 1].map(
+    () => new SharedTokens(safe, new Sealer([]), { namespace: '', version: 1 }, Date.now, ignore, ignore, 60_000),
+  ) as [SharedTokens, SharedTokens];
+  const read = async (name: string) => (await tokens.read([name], 1_000)).tokens.get(name);
+  // A token that is made is remembered when it is found.
+  for (let i = 0; i < 2; i++) await read('Comment:=7');
+  await others.bump(['Comment:=7'], new Map(), 1_000);
+  const held = holdAnswers(store);
+  const late = read('Comment:=7');
+  await held.sent();
+  await others.bump(['Comment:=7'], new Map(), 1_000);
+  // Each takes nearly all of the memory for names.
+  for (const letter of ['a', 'b']) for (let i = 0; i < 2; i++) await read(letter.repeat(2_600_000));
+  const last = await read('Comment:=7');
+  held.answer();
+  expect(await late).not.toBe(last);
+  expect(tokens.lastRead('Comment:=7')).toBe(last);
+});
+
 test('a name that a page has given up to ask for is no outage: the store can be asked', async () => {
   const store = new TestingStore();
   const safe = new SafeStore(store, () => {});

@@ -3,9 +3,10 @@ const MAX_KEYS = 1_000;
 
 /** A batch that is not sent yet. */
 interface Batch<R> {
-  /** What each caller has asked for. */
-  readonly lists: (readonly string[])[];
-  size: number;
+  /** What the first caller has asked for; most batches have no other. */
+  readonly first: readonly string[];
+  /** What all callers have asked for, where there are several. */
+  all: Set<string> | undefined;
   readonly answer: Promise<R>;
 }
 
@@ -27,29 +28,28 @@ export class Batcher<R> {
   }
 
   /**
-   * Asks for some keys, each once. The result may have others as well.
+   * Asks for some keys. The result may have others as well.
    *
+   * @param keys each once; the list must not change until it is sent
    * @param timeout milliseconds, from when the batch is sent
    */
   ask(keys: readonly string[], timeout: number): Promise<R> {
     const open = this.#batches.get(timeout);
-    const batch = open === undefined || open.size >= MAX_KEYS ? this.#begin(timeout) : open;
-    batch.lists.push(keys);
-    batch.size += keys.length;
-    return batch.answer;
+    if (open === undefined || (open.all?.size ?? open.first.length) >= MAX_KEYS) return this.#begin(keys, timeout);
+    open.all ??= new Set(open.first);
+    for (const key of keys) open.all.add(key);
+    return open.answer;
   }
 
-  #begin(timeout: number): Batch<R> {
-    const lists: (readonly string[])[] = [];
+  #begin(first: readonly string[], timeout: number): Promise<R> {
     const answer = new Promise<R>((resolve) => {
       process.nextTick(() => {
         if (this.#batches.get(timeout) === batch) this.#batches.delete(timeout);
-        const [first = [], ...others] = lists;
-        resolve(this.#send(others.length === 0 ? first : [...new Set(lists.flat())], timeout));
+        resolve(this.#send(batch.all === undefined ? first : [...batch.all], timeout));
       });
     });
-    const batch = { lists, size: 0, answer };
+    const batch: Batch<R> = { first, all: undefined, answer };
     this.#batches.set(timeout, batch);
-    return batch;
+    return answer;
   }
 }

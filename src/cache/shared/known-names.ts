@@ -64,9 +64,11 @@ export class KnownNames {
     if (last !== undefined && Buffer.compare(last.sealed, sealed) === 0) return last.token;
     const token = this.#sealer.unseal('token', key, sealed);
     if (!isToken(token)) return undefined;
+    // The name may have been forgotten since it was asked for, and remembered anew by a later read.
+    const own = this.#kept.peek(name) ?? known;
     // Copy the bytes: the store may reuse its buffer.
-    known.last = { sealed: new Uint8Array(sealed), token };
-    this.#kept.set(name, known, { size: this.#overhead + 2 * name.length });
+    own.last = { sealed: new Uint8Array(sealed), token };
+    this.#kept.set(name, own, { size: this.#overhead + 2 * name.length });
     return token;
   }
 }

@@ -52,12 +52,13 @@ export class LastReads {
   }
 
   /**
-   * Notes what the store answered for a name. An answer to an older read, which may come later, does not count.
+   * Notes what the store answered for a name that is remembered. An answer to an older read, which may come later, does not count.
    *
    * @param token undefined if the name has none
    */
-  note(known: LastRead, token: Token | undefined, sent: Sending): void {
-    if (known.sent !== undefined && known.sent.elapsed > sent.elapsed) return;
+  note(name: string, token: Token | undefined, sent: Sending): void {
+    const known = this.#kept.peek(name);
+    if (known === undefined || (known.sent !== undefined && known.sent.elapsed > sent.elapsed)) return;
     known.read = token;
     known.sent = sent;
   }

@@ -280,11 +280,8 @@ export class SharedTokens {
     names.forEach((name, i) => {
       const answer = answers[i];
       if (answer === undefined || answer.state === 'unknown') return;
-      const before = known[i] as KnownName;
-      // Another read of a new name may have been answered meanwhile.
-      const own = before.last === undefined ? (this.#known.peek(name) ?? before) : before;
-      const token = answer.state === 'found' ? this.#known.open(name, own, answer.value) : undefined;
-      if (sent !== undefined) this.#lastReads.note(own, token, sent);
+      const token = answer.state === 'found' ? this.#known.open(name, known[i] as KnownName, answer.value) : undefined;
+      if (sent !== undefined) this.#lastReads.note(name, token, sent);
       if (answer.state === 'missing') missing.push(name);
       else if (token === undefined) damaged.push(name);
       else into.set(name, token);

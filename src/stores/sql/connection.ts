@@ -1,4 +1,4 @@
-import type { Row, SqlConnection } from './dialect.ts';
+import { type Row, type SqlConnection, StatementTimeout } from './dialect.ts';
 import type { KnexClient, SqlKnex } from './knex.ts';
 import { PreparedConnection } from './prepared.ts';
 
@@ -57,6 +57,7 @@ class KnexConnection implements SqlConnection {
  */
 function withoutStatement(error: Error & { readonly code?: unknown; readonly errno?: unknown }): Error {
   const { name, code, errno, message } = error;
+  if (name === 'KnexTimeoutError') return new StatementTimeout(message);
   return Object.assign(new Error(message.split(' - ').at(-1)), { name, code, errno });
 }
 

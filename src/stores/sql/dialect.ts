@@ -14,6 +14,9 @@ export interface SqlConnection {
   kept?(table: string): Promise<KeptRows>;
 }
 
+/** Thrown by {@link SqlConnection.query} for a statement that was given up: whether it is carried out is not known. */
+export class StatementTimeout extends Error {}
+
 /** A row to be written. `life` is in milliseconds. */
 export interface SqlItem {
   readonly key: string;
@@ -50,11 +53,10 @@ export const FIRST = 'WHERE size > 0 ORDER BY expires';
 export interface Dialect {
   /** Statements that make the table, for who may do so. They do no harm when it is there. */
   readonly schema: readonly string[];
+  /** @throws Error if the table cannot be used */
   read(connection: SqlConnection, kind: Kind, keys: readonly string[]): Promise<SqlRead>;
   /** Returns the keys of what was written; undefined if that is not known. */
   write(connection: SqlConnection, write: SqlWrite): Promise<ReadonlySet<string> | undefined>;
-  /** The database's time, in milliseconds since 1970. Throws if the table cannot be used. */
-  now(connection: SqlConnection): Promise<number>;
   /** Removes rows that count as absent, `limit` at most; returns how many. */
   removeAbsent(connection: SqlConnection, limit: number): Promise<number>;
   /** Removes the rows that would expire first. */

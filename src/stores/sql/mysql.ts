@@ -9,12 +9,17 @@ import {
   type SqlConnection,
   type SqlRead,
   type SqlWrite,
+  StatementTimeout,
   storedKey,
 } from './dialect.ts';
 import { sizes } from './sizes.ts';
 
-/** Milliseconds since 1970. It goes on within a statement, unlike `NOW()`. */
-const CLOCK = 'UNIX_TIMESTAMP(SYSDATE(3)) * 1000';
+/**
+ * Milliseconds since 1970. `SYSDATE()` goes on within a statement, in which the others stand still; it is in the zone of the session,
+ * where an hour comes twice when summer ends, so only what has passed is taken from it.
+ */
+const CLOCK =
+  "(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) + TIMESTAMPDIFF(MICROSECOND, NOW(6), SYSDATE(6))) / 1000";
 /** Lock wait timeout, deadlock, statement timeout (MariaDB, MySQL), interrupted. */
 const BUSY: readonly unknown[] = [1205, 1213, 1969, 3024, 1317];
 /**
@@ -75,18 +80,11 @@ export class MysqlDialect implements Dialect {
       const written = await this.#written(connection, write, nonce);
       if (written === undefined) return undefined;
       this.#known = written.epoch;
-      if (written.epoch === epoch) return written.keys;
-      if (changed > 0) return undefined;
+      // The clock may have been set back since, so that it seems to be before the deadline.
+      if (written.epoch === epoch) return changed === 0 ? new Set() : written.keys;
+      if (changed !== 0) return undefined;
     }
     throw new Error('it begins one epoch after the other');
-  }
-
-  async now(connection: SqlConnection): Promise<number> {
-    const [row] = await connection.query(
-      `SELECT ${CLOCK} AS now, ${STATE}, (SELECT count(*) FROM ${this.#table} WHERE k = '') AS used`,
-    );
-    checkState(row);
-    return Number(row?.now);
   }
 
   async removeAbsent(connection: SqlConnection, limit: number): Promise<number> {
@@ -105,7 +103,7 @@ export class MysqlDialect implements Dialect {
   isBusy(error: unknown): boolean {
     if (!(error instanceof Error)) return false;
     // Knex has asked the server to end the statement, which has answered: it waited for a lock, for nothing else takes so long.
-    if (isTimeout(error)) return true;
+    if (error instanceof StatementTimeout) return true;
     return 'errno' in error && BUSY.includes(error.errno);
   }
 
@@ -144,7 +142,7 @@ export class MysqlDialect implements Dialect {
     return inserting.then(
       ([result]) => Number(result?.affectedRows),
       (error) => {
-        if (isTimeout(error)) return undefined;
+        if (error instanceof StatementTimeout) return undefined;
         throw error;
       },
     );
@@ -200,11 +198,6 @@ export class MysqlDialect implements Dialect {
 /** Clients put bytes into a statement as digits. A text they quote, which servers read differently with NO_BACKSLASH_ESCAPES. */
 function bytesOf(key: string): Buffer {
   return Buffer.from(key, 'latin1');
-}
-
-/** Whether Knex has given a statement up, which may have been carried out. */
-function isTimeout(error: unknown): boolean {
-  return error instanceof Error && error.name === 'KnexTimeoutError';
 }
 
 function epochOf(row: Row | undefined): number | undefined {

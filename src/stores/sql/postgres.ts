@@ -71,14 +71,6 @@ export class PostgresDialect implements Dialect {
     return new Set(rows.map(({ k }) => k as string));
   }
 
-  async now(connection: SqlConnection): Promise<number> {
-    const [row] = await connection.query(
-      `SELECT ${CLOCK} AS now, pg_is_in_recovery() AS standby, (SELECT count(*) FROM ${this.#table} WHERE k = '') AS used`,
-    );
-    if (row?.standby === true) throw new Error('it is a standby, which cannot be written to');
-    return Number(row?.now);
-  }
-
   async removeAbsent(connection: SqlConnection, limit: number): Promise<number> {
     return this.#remove(connection, `WHERE expires <= ${CLOCK} OR epoch <> ${EPOCH}`, limit);
   }

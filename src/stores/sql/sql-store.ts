@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { CacheSweeperError } from '../../errors.ts';
 import { checkedKey } from '../checked-key.ts';
 import { UNKNOWN } from '../lookups.ts';
 import type { Added, Kind, Lookup, Store, StoreCall, StoreItem } from '../store.ts';
@@ -25,6 +26,8 @@ const LONGEST_LOCK = 900;
 const CLAIM_TIMEOUT = 1_000;
 /** Milliseconds that one statement of making the table may take. */
 const CREATE_TIMEOUT = 10_000;
+/** A key that no value has. */
+const NO_KEY = '';
 /** How often making the table is tried, and the milliseconds in between. */
 const CREATE_TRIES = 5;
 const CREATE_PAUSE = 50;
@@ -73,7 +76,7 @@ export class SqlStore implements Store {
         release: (connection) => client.releaseConnection(connection),
         connect: (connection, timeout) => connect(this.#knex, connection, timeout),
         isBusy: (error) => dialect.isBusy(error),
-        probe: (connection) => dialect.now(connection),
+        probe: (connection) => this.#now(connection),
       },
       this.#settings.connections,
       (error) => this.#report(unreachable(`The SQL table ${this.#settings.table}`, error)),
@@ -88,7 +91,8 @@ export class SqlStore implements Store {
    * Makes the table, where it is not there. Several processes may do so at one time, and an account that may not make tables if it is
    * there.
    *
-   * @throws the database's error, if it refuses
+   * @throws the database's error, if it refuses; CacheSweeperError CACHESWEEPER_STORE_UNREACHABLE if there is such a table, and cannot be
+   * used
    */
   async createTable(): Promise<void> {
     for (let tries = 1; ; tries++) {
@@ -113,6 +117,7 @@ export class SqlStore implements Store {
   async getMany(kind: Kind, keys: readonly string[], { timeout }: StoreCall): Promise<readonly Lookup[]> {
     const until = performance.now() + timeout;
     for (const key of keys) checkedKey('SqlStore', key);
+    if (keys.length === 0) return [];
     if (keys.length <= MAX_ROWS) return this.#read(kind, keys, until);
     const answers = await Promise.all(chunks(keys, () => 0).map((part) => this.#read(kind, part, until)));
     return answers.flat();
@@ -164,15 +169,36 @@ export class SqlStore implements Store {
     try {
       const connected = connect(this.#knex, connection, CREATE_TIMEOUT);
       for (const sql of this.#dialect.schema) await connected.query(sql);
+      await this.#now(connected).catch((error) => {
+        throw this.#unusable(error);
+      });
     } finally {
       await client.releaseConnection(connection);
     }
   }
 
   async #isUsable(): Promise<boolean> {
-    const run = async (connection: SqlConnection) => Number.isFinite(await this.#dialect.now(connection));
+    const run = async (connection: SqlConnection) => Number.isFinite(await this.#now(connection));
     const until = performance.now() + CREATE_TIMEOUT;
     return this.#gate.run({ run, nothing: false, until, isVital: true, rows: 0, bytes: 0 });
+  }
+
+  /** What is there under its name may have been made by another version, or by something else. */
+  #unusable(cause: Error): CacheSweeperError {
+    return new CacheSweeperError(
+      'CACHESWEEPER_STORE_UNREACHABLE',
+      `SqlStore createTable(): the table ${this.#settings.table} is there, and cannot be used (${cause.message}); if another version of this package has made it, drop what createTableSql() names, and call createTable() again`,
+      { cause },
+    );
+  }
+
+  /**
+   * Returns the database's time, in milliseconds since 1970.
+   *
+   * @throws Error if the table cannot be used
+   */
+  async #now(connection: SqlConnection): Promise<number> {
+    return (await this.#dialect.read(connection, 'token', [NO_KEY])).now;
   }
 
   async #read(kind: Kind, keys: readonly string[], until: number): Promise<readonly Lookup[]> {
@@ -242,7 +268,7 @@ export class SqlStore implements Store {
     const known = this.#clock.at(until);
     if (known !== undefined) return known;
     const sent = performance.now();
-    this.#clock.observe(await this.#dialect.now(connection), sent, performance.now());
+    this.#clock.observe(await this.#now(connection), sent, performance.now());
     return this.#clock.at(until) as number;
   }
 

@@ -86,13 +86,6 @@ export class SqliteDialect implements Dialect {
     return new Set(rows.map(({ k }) => k as string));
   }
 
-  async now(connection: SqlConnection): Promise<number> {
-    const [row] = await connection.query(
-      `SELECT ${CLOCK} AS now, (SELECT count(*) FROM ${this.#table} WHERE k = '') AS used`,
-    );
-    return Number(row?.now);
-  }
-
   async removeAbsent(connection: SqlConnection, limit: number): Promise<number> {
     return this.#remove(connection, `WHERE expires <= ${CLOCK} OR epoch <> ${this.#epoch}`, limit);
   }
