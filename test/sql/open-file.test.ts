@@ -1,7 +1,10 @@
-import { rmSync } from 'node:fs';
+import { mkdtempSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Driver from 'libsql';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { OpenFile } from '../../src/stores/sql/open-file.ts';
 import { CALL, item, opener, SqliteFile, texts } from './support.ts';
 
 const open = opener();
@@ -56,6 +59,51 @@ test.each([
   expect(one.errors.map(({ message }) => message)).toEqual([
     expect.stringMatching(/-(wal|shm) was deleted or replaced/),
   ]);
+});
+
+describe('in a folder in which nothing has changed for long', () => {
+  const changes: Readonly<Record<string, (path: string, folder: string) => void>> = {
+    deleted: (path) => rmSync(path),
+    replaced: (path) => {
+      writeFileSync(`${path}.new`, 'new');
+      renameSync(`${path}.new`, path);
+    },
+    'replaced, and the time of the folder set back, as programs do that restore a backup': (path, folder) => {
+      writeFileSync(`${path}.new`, 'new');
+      renameSync(`${path}.new`, path);
+      utimesSync(folder, 1, 1);
+    },
+  };
+  const parts = ['', '-wal', '-shm'];
+  test.each(Object.keys(changes).flatMap((how) => parts.map((part) => [`x.sqlite${part}`, how] as const)))(
+    '%s that is %s is noticed',
+    async (name, how) => {
+      const folder = mkdtempSync(join(tmpdir(), 'cachesweeper-open-'));
+      onTestFinished(() => rmSync(folder, { recursive: true }));
+      for (const part of parts) writeFileSync(join(folder, `x.sqlite${part}`), 'old');
+      utimesSync(folder, 1, 1);
+      const open = new OpenFile(join(folder, 'x.sqlite'));
+      const now = Date.now() + 60_000;
+      const clock = vi.spyOn(Date, 'now').mockReturnValue(now);
+      onTestFinished(() => clock.mockRestore());
+      open.check();
+      open.check();
+      // The clock of the system has steps of some milliseconds.
+      await sleep(20);
+      changes[how]?.(join(folder, name), folder);
+      expect(() => open.check()).toThrow(`${name} was deleted or replaced`);
+      expect(() => open.check()).toThrow(`${name} was deleted or replaced`);
+    },
+  );
+
+  test('the file is noticed to be gone with its folder', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'cachesweeper-open-'));
+    writeFileSync(join(folder, 'x.sqlite'), 'old');
+    const open = new OpenFile(join(folder, 'x.sqlite'));
+    open.check();
+    rmSync(folder, { recursive: true });
+    expect(() => open.check()).toThrow('x.sqlite was deleted or replaced');
+  });
 });
 
 test('an attached file that is deleted is used no more', async () => {

@@ -42,8 +42,12 @@ export class KeptRows {
 }
 
 /**
- * Tells the state of a connection's main file. `data_version` does not count what the connection has written itself, and
- * `total_changes()` not what it does to tables as a whole.
+ * Columns and statements that together tell the state of a connection's main file. `data_version` does not count what the connection has
+ * written itself, and `total_changes()` not what it does to tables as a whole. They are three, because SQLite prepares a pragma that
+ * stands in a SELECT anew each time.
  */
-export const STATE =
-  "SELECT total_changes() || '.' || (SELECT data_version FROM pragma_data_version) || '.' || (SELECT schema_version FROM pragma_schema_version) AS state";
+export const STATE: readonly (readonly [column: string, sql: string])[] = [
+  ['data_version', 'PRAGMA data_version'],
+  ['schema_version', 'PRAGMA schema_version'],
+  ['total_changes', 'SELECT total_changes() AS total_changes'],
+];

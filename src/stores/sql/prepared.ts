@@ -54,7 +54,9 @@ export class PreparedConnection implements SqlConnection {
 
   async kept(table: string): Promise<KeptRows> {
     this.#begin();
-    const state = this.#prepare(STATE).get([])?.state;
+    const parts = STATE.map(([column, sql]) => this.#prepare(sql).get([])?.[column]);
+    // Nothing is kept for a driver that names columns otherwise.
+    const state = parts.includes(undefined) ? Symbol('unknown') : parts.join();
     const tables = rowsKept.get(this.#connection) ?? new Map<string, KeptRows>();
     rowsKept.set(this.#connection, tables);
     const before = tables.get(table);
