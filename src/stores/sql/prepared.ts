@@ -16,7 +16,7 @@ interface SyncStatement {
   get(bindings: readonly unknown[]): Row | undefined;
 }
 
-/** Statements kept for a connection. Those that read have eleven forms. */
+/** Statements kept for a connection. One that writes has another form for each number of rows. */
 const MAX_STATEMENTS = 30;
 
 const SELECT = /^\s*SELECT/;
