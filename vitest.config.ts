@@ -42,7 +42,7 @@ export default defineConfig({
       { extends: true, test: { name: 'apart', include: ['test/**/*.test.ts'], exclude: together } },
       { extends: true, test: { name: 'together', include: together, isolate: false } },
     ],
-    setupFiles: ['test/support/ended-servers.ts'],
+    setupFiles: ['test/support/ended-servers.ts', 'test/support/seeded.ts'],
     // Tests of the library import its source by the package's own names, as users would.
     alias: [
       { find: /^nunjucks-cachesweeper$/, replacement: source('index.ts') },

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { CacheSweeper, lazy } from 'nunjucks-cachesweeper';
 import { test, vi } from 'vitest';
-import { sized } from '../support/long.ts';
+import { runs, sized } from '../support/long.ts';
 import type { Page } from './pages.ts';
 import type { Actor, Scenario } from './scenario.ts';
 import { describeViolation } from './search.ts';
@@ -57,8 +57,6 @@ const scenario = drawn.map(
   (given): Scenario => (given.actors.some(({ does }) => does === 'wait') ? { ...given, clocks: {} } : given),
 );
 
-const { FRESHNESS_SEED } = globalThis.process.env;
-
 test(
   'in random orders of more readers, saves, losses and faults no page is older than promised',
   async () => {
@@ -70,11 +68,7 @@ test(
         if (outcome === undefined || outcome.violations.length === 0) return;
         throw new Error(describeViolation(given, outcome.steps, outcome.violations));
       }),
-      {
-        numRuns: sized(40, 100_000, 500),
-        // A failure prints its seed.
-        ...(FRESHNESS_SEED === undefined ? {} : { seed: Number(FRESHNESS_SEED) }),
-      },
+      runs(40, 100_000, 500),
     );
   },
   sized(120_000, 3_600_000),

@@ -5,6 +5,12 @@ export const isLong: boolean = LONG === '1';
 /** Whether this is that, or `npm run test:ci`: with what `npm test` has no time for. */
 export const isDeep: boolean = isLong || LONG === 'ci';
 
+/**
+ * What properties draw from: the same in each run of `npm test` and of CI, so that only a change makes one fail. `npm run test:long` draws
+ * anew, and `SEED=…` repeats what a failure has printed.
+ */
+export const seed: number | undefined = SEED !== undefined ? Number(SEED) : isLong ? undefined : 1;
+
 /** Milliseconds after which a property ends without having failed, where time is short: as in CI, which tells `LONG_SECONDS`. */
 export const longest: number | undefined = LONG_SECONDS === undefined ? undefined : Number(LONG_SECONDS) * 1_000;
 
@@ -16,17 +22,16 @@ export function sized<T>(everyday: T, long: T, ci: T = everyday): T {
 
 /**
  * Parameters of a property whose runs take long. A failure prints its seed and path: `SEED=… SEED_PATH=…` in the environment
- * runs that one again.
+ * runs that one again. `seeded.ts` gives every property its seed.
  */
 export function runs(
   everyday: number,
   long: number,
   ci: number = everyday,
-): { numRuns: number; seed?: number; path?: string; interruptAfterTimeLimit?: number } {
+): { numRuns: number; path?: string; interruptAfterTimeLimit?: number } {
   return {
     numRuns: sized(everyday, long, ci),
     ...(longest === undefined ? {} : { interruptAfterTimeLimit: longest }),
-    ...(SEED === undefined ? {} : { seed: Number(SEED) }),
     ...(SEED_PATH === undefined ? {} : { path: SEED_PATH }),
   };
 }

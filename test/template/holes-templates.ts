@@ -42,9 +42,11 @@ const WILD: Names = {
 const WILD_HOLE: Names = { ...WILD, read: [...WILD.read, 'csrfToken', 'user.name'] };
 /**
  * In the block of a `{% call %}`. It sees the variables of the macro as well where Nunjucks has compiled both into one
- * function.
+ * function, which a hole is not part of.
  */
 const IN_CALL = { read: ['title', 'visit'], bound: ['unread'], conditions: ['yes'] };
+/** The same in a hole: neither what it includes nor what stands in holes of its own may read them. */
+const IN_CALL_IN_HOLE = { ...IN_CALL, templates: [] };
 /** Names that a fragment must not read. */
 const PRIVATE = ['csrfToken', 'user.name'];
 
@@ -105,16 +107,18 @@ function piece(at: Place): Text {
       join('{{ ', call, ' }}'),
       join('{{ ', call, pick([' | upper', ' | safe', ' | length', ' ~ "z"', ' | first']), ' }}'),
       join('{{ counted(', call, ') }}'),
-      join(
-        '{% call ',
-        call,
-        ' %}',
-        pieces({ ...at, names: { ...names, ...IN_CALL }, depth: depth - 1 }),
-        '{% endcall %}',
-      ),
+      join('{% call ', call, ' %}', pieces({ ...called(at), depth: depth - 1 }), '{% endcall %}'),
     );
   }
   return fc.oneof(...options);
+}
+
+/** The block of a `{% call %}`. */
+function called(at: Place): Place {
+  const { names, holes } = at;
+  if (names !== holes) return { ...at, names: { ...names, ...IN_CALL } };
+  const both = { ...names, ...IN_CALL_IN_HOLE };
+  return { ...at, names: both, holes: both };
 }
 
 function context(): Text {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { Random } from '../../demo/random.ts';
-import { sized } from '../support/long.ts';
+import { seed, sized } from '../support/long.ts';
 import { outside } from './outside.ts';
 import { sites } from './running.ts';
 import { frameworks, type Handler, type Options, type Plan, type Route } from './sites.ts';
@@ -49,7 +49,7 @@ describe.each(frameworks)('%s: visitors at random', (_name, start) => {
   test(`${REQUESTS.toLocaleString('en')} requests get what they get without a cache, byte for byte`, {
     timeout: 300_000,
   }, async () => {
-    const random = new Random(Number(process.env.SEED ?? Date.now() % 1_000_000));
+    const random = new Random(seed ?? Date.now() % 1_000_000);
     const texts = Array.from({ length: ARTICLES }, (_, id) => `Article ${id}`);
     const [ours, plain] = [await siteOf(true, texts), await siteOf(false, texts)];
     let hits = 0;
