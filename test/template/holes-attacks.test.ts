@@ -300,6 +300,29 @@ describe('what is passed to a hole', () => {
     const hole = U('[{{ chance }}{{ chance | default("none") }}]{{ own }}', 'chance=article.nothing');
     expect(await attack(before + F(hole) + after)).toEqual(MISS_THEN_HITS);
   });
+
+  test('and not from the macros that the hole calls', async () => {
+    const macro = '{% macro shown() %}[{{ chance }}]{% endmacro %}';
+    const hole = U('{{ shown() }}{{ chance }}', 'chance=article.nothing');
+    for (const templates of [
+      { 'p.njk': macro + F(hole) },
+      { 'p.njk': F('{% include "i.njk" %}'), 'i.njk': macro + hole },
+    ]) {
+      expect(await attack(templates)).toEqual(MISS_THEN_HITS);
+    }
+  });
+});
+
+test.each([
+  ['is kept', ''],
+  ['is not kept', 'when=nothing'],
+])('a fragment in a hole, which %s, reads nothing that the body binds', async (_, when) => {
+  const templates = {
+    'p.njk': `{% from "m.njk" import form with context %}${F('{{ form("T") }}')}`,
+    'm.njk': `{% macro form(arg) %}${U('{% include "i.njk" %}')}{% endmacro %}`,
+    'i.njk': F('{{ arg }}', 'other', when),
+  };
+  expect(await attack(templates)).toEqual(REFUSED);
 });
 
 describe('random templates show each visitor what Nunjucks alone shows', () => {

@@ -15,6 +15,7 @@ interface Compiler {
   _emit(code: string): void;
   _emitLine(code: string): void;
   _compileExpression(node: unknown, frame: CompilerFrame): void;
+  _compileMacro(node: Node, frame?: CompilerFrame): string;
   compile(node: unknown, frame: CompilerFrame): void;
   compileScope(node: Node, frame: CompilerFrame): void;
 }
@@ -37,6 +38,17 @@ function nunjucksAlone(): typeof nunjucks {
  */
 export function addScope(copy: typeof nunjucks): void {
   const { Compiler } = (copy as unknown as { compiler: { Compiler: { prototype: Compiler } } }).compiler;
+  const compileMacro = Compiler.prototype._compileMacro;
+  // A macro sees the page as it is where it is defined, whatever is passed to the scope that it is called in.
+  Compiler.prototype._compileMacro = function _compileMacro(node, frame) {
+    const macro = compileMacro.call(this, node, frame);
+    const [own, around] = [this._tmpid(), this._tmpid()];
+    this._emitLine(
+      `var ${own} = context; ${macro} = (function(macro) { return function() { var ${around} = context; context = ${own};`,
+    );
+    this._emitLine(`try { return macro.apply(this, arguments); } finally { context = ${around}; } }; })(${macro});`);
+    return macro;
+  };
   Compiler.prototype.compileScope = function compileScope({ content, names, values }, frame) {
     const passed = (values as readonly unknown[]).map((value) => {
       const variable = this._tmpid();

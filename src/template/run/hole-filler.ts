@@ -56,7 +56,8 @@ export class HoleFiller {
   ): string {
     const { page } = this.#seat;
     const { block, base, at } = this.#prepare(hole, passed, { around });
-    const reading = this.#reading(around, base, at.context, at.definitions);
+    const reading = this.#reading(around, base, at.origin, at.definitions);
+    if (at.origin !== at.context) reading.enter(at.context, at.origin.ctx);
     try {
       return this.#note(reading, around, () => runBlock(block.run, page, at.context, at.runtime, base));
     } finally {
@@ -140,28 +141,36 @@ export class HoleFiller {
     const known = isOwn ? undefined : template.contexts.get(kind);
     if (known !== undefined) return known;
     const made = this.#newContext(isInContext, sees, template, noted);
-    for (const name of missing) made.context.ctx[name] = undefined;
     if (!isOwn) template.contexts.set(kind, made);
-    return made;
+    if (missing.length === 0) return made;
+    // The macros that it uses keep the variables that they see.
+    const copy = this.#copy(made.context.ctx, isInContext, sees, template);
+    for (const name of missing) copy.context.ctx[name] = undefined;
+    return { ...made, ...copy, origin: made.context };
+  }
+
+  /** Makes a context of a template whose variables are a copy of others. */
+  #copy(variables: object, isInContext: boolean, sees: HoleSpot['sees'], { root }: FilledTemplate): RunContext {
+    const { environment, page, context: around, root: own } = this.#seat;
+    const context = new (around.constructor as ContextClass)(variables, {}, page.ownEnvironment);
+    const outer = page.reading;
+    if (outer instanceof HoleReading && sees !== 'nothing') outer.enter(context, variables);
+    environment.noteTemplate(context, root);
+    if (isInContext && root !== own) environment.noteTemplate(context, own);
+    return { context, runtime: environment.newRuntime(context) };
   }
 
   /** Makes a context with a copy of the page's variables, or none, and with what the template defines for its holes. */
   #newContext(
     isInContext: boolean,
     sees: HoleSpot['sees'],
-    { root, blocks }: FilledTemplate,
+    template: FilledTemplate,
     noted: Noted | undefined,
   ): HoleContext {
-    const { environment, page, context: around, root: own } = this.#seat;
-    const Context = around.constructor as ContextClass;
-    const context = new Context(sees === 'nothing' ? {} : around.ctx, {}, page.ownEnvironment);
-    const outer = page.reading;
-    if (outer instanceof HoleReading && sees !== 'nothing') outer.enter(context, around.ctx);
-    environment.noteTemplate(context, root);
-    if (isInContext && root !== own) environment.noteTemplate(context, own);
-    const runtime = environment.newRuntime(context);
-    const { definitions } = blocks;
-    if (isInContext || definitions === undefined) return { context, runtime, defined: NOTHING };
+    const { environment, page, context: around } = this.#seat;
+    const { context, runtime } = this.#copy(sees === 'nothing' ? {} : around.ctx, isInContext, sees, template);
+    const { definitions } = template.blocks;
+    if (isInContext || definitions === undefined) return { context, runtime, origin: context, defined: NOTHING };
     const run = () => runBlock(definitions, page, context, runtime, environment.newFrame());
     let reading: HoleReading | undefined;
     if (noted === undefined) run();
@@ -170,7 +179,7 @@ export class HoleFiller {
       this.#note(reading, noted.around, run);
     }
     const defined = Object.keys(context.ctx).filter((name) => context.ctx[name] !== around.ctx[name]);
-    return { context, runtime, defined: new Set(defined), ...(reading && { definitions: reading }) };
+    return { context, runtime, origin: context, defined: new Set(defined), ...(reading && { definitions: reading }) };
   }
 }
 
@@ -181,9 +190,14 @@ interface FilledTemplate {
   readonly contexts: Map<string, HoleContext>;
 }
 
-interface HoleContext {
+interface RunContext {
   readonly context: Context;
   readonly runtime: Runtime;
+}
+
+interface HoleContext extends RunContext {
+  /** The context that its variables are a copy of, if it is passed nothing under some names; else its own. */
+  readonly origin: Context;
   /** Names that its template has defined in it. */
   readonly defined: ReadonlySet<string>;
   /** Noted what the definitions looked up, where that is noted. */

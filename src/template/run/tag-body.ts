@@ -15,6 +15,7 @@ import type { HoleRead } from './hole-reading.ts';
 import { type HoleSpot, type Spot, spotFrom, spotThrough } from './hole-spot.ts';
 import { type FoundThere, KeepingBody } from './keeping-body.ts';
 import { OpenHoles } from './open-holes.ts';
+import { PageReading } from './page-reading.ts';
 import type { BodyDone, TagPlace } from './tag-place.ts';
 import { TextUsesOfRuns } from './text-uses.ts';
 
@@ -29,6 +30,8 @@ export class TagBody extends KeepingBody implements FragmentBody {
   frameVariable: ((to?: Frame) => Frame) | undefined;
   readonly #at: TagPlace;
   #filler: HoleFiller | undefined;
+  /** Records its reads, if the body is to be kept. */
+  #recorded: BodyReading | undefined;
 
   constructor(at: TagPlace, parent: Body | undefined, uncached: UncachedReason | undefined) {
     super(parent, uncached);
@@ -41,8 +44,10 @@ export class TagBody extends KeepingBody implements FragmentBody {
     this.holes = hasOpenHoles ? new OpenHoles() : undefined;
     const recorder = scope && new Recorder(scope, met, this.#at.site.except, texts);
     const reading = recorder && this.#reading(recorder, texts);
-    this.reading = reading;
+    this.#recorded = reading;
+    this.reading = reading ?? this.#around();
     const ended = (variables: readonly SetVariable[], isBack: boolean): BodyReads | undefined => {
+      this.#recorded = undefined;
       this.reading = undefined;
       if (recorder === undefined || scope === undefined) return undefined;
       if (!isBack) recorder.cannotSee('', CAUGHT);
@@ -147,17 +152,18 @@ export class TagBody extends KeepingBody implements FragmentBody {
 
   /** The fragment is compared by them. */
   hand(values: readonly unknown[]): void {
-    (this.reading as BodyReading | undefined)?.hand(values);
+    this.#recorded?.hand(values);
   }
 
   isOutside({ context, frame, handed, root }: Spot, name: string, isFramed: boolean): boolean {
+    if (this.#recorded === undefined) return true;
     // Of one template the compiler knows which JavaScript variables the body binds.
     if (isFramed && handed.names.includes(name)) return root === this.#at.root && this.#at.handed.names.includes(name);
-    return (this.reading as BodyReading).copies.isOutside(context, frame, name, isFramed);
+    return this.#recorded.copies.isOutside(context, frame, name, isFramed);
   }
 
   hasSet(variables: object, name: string): boolean {
-    return (this.reading as BodyReading | undefined)?.copies.hasSetOutside(variables, name) === true;
+    return this.#recorded?.copies.hasSetOutside(variables, name) === true;
   }
 
   compare({ name, value }: HoleRead, there: FoundThere, hole: FoundHole): void {
@@ -166,6 +172,12 @@ export class TagBody extends KeepingBody implements FragmentBody {
 
   protected refuseRead(name: string, hole: FoundHole): never {
     throw notThere(name, hole);
+  }
+
+  /** What is noted of a hole or page is noted of the uncached fragments in it as well. */
+  #around(): PageReading | undefined {
+    const reading = this.parent?.reading;
+    return reading instanceof PageReading ? reading : undefined;
   }
 
   #reading(recorder: Recorder, texts: TextUsesOfRuns): BodyReading {
