@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import nunjucks from 'nunjucks';
 import { describe, expect, test } from 'vitest';
+import type { Templates } from '../support/loaders.ts';
 import { runs } from '../support/long.ts';
 import { attack, F, U } from './holes-support.ts';
 import { tidySites, wildSites } from './holes-templates.ts';
@@ -323,6 +324,16 @@ test.each([
     'i.njk': F('{{ arg }}', 'other', when),
   };
   expect(await attack(templates)).toEqual(REFUSED);
+});
+
+test('an error behind an include in loops is the one that is shown, although Nunjucks goes on in a wrong frame', async () => {
+  const loops = '{% for a in [1, 2] %}{% for b in [1, 2] %}{% include "i.njk" %}{{ m() }}{% endfor %}{% endfor %}';
+  const site = (macro: string): Templates => ({
+    'p.njk': `{% macro m() %}${macro}{% endmacro %}${F(`{% set chance = "T" %}${loops}`)}`,
+    'i.njk': 'x',
+  });
+  expect(await attack(site(U('{{ chance }}')))).toEqual(REFUSED);
+  expect(await attack(site('{{ nothing.x() }}'))).toEqual(REFUSED.map(() => 'failed'));
 });
 
 describe('random templates show each visitor what Nunjucks alone shows', () => {

@@ -103,7 +103,8 @@ export class TagBody extends KeepingBody implements FragmentBody {
     } catch (error) {
       leave();
       setAround(context, frame, variables);
-      throw error;
+      // After an error in an include, Nunjucks goes on in a wrong frame, and fails again.
+      throw this.failure === undefined ? error : keepPlace(this.failure.error);
     }
     const isBack = leave();
     if (this.loading !== undefined) {
