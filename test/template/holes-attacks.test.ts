@@ -326,6 +326,107 @@ test.each([
   expect(await attack(templates)).toEqual(REFUSED);
 });
 
+describe('what a hole looks up through fragments and holes in it is looked up by it', () => {
+  const READ = '{% macro read() %}{{ chance }}{% endmacro %}';
+  const LOOP = F('{% for chance in ["T"] %}{% include "h.njk" %}{% endfor %}');
+  const setting = (inner: string): string => F(`{% set chance = "T" %}${U(inner)}`);
+
+  test.each([
+    [
+      'a hole of a fragment',
+      { 'p.njk': LOOP, 'h.njk': U('{% include "i.njk" %}'), 'i.njk': F(U('{{ chance }}'), 'other') },
+    ],
+    [
+      'a hole of a fragment, which is a hit',
+      {
+        'p.njk': `{% include "i.njk" %}${LOOP}`,
+        'h.njk': U('{% include "i.njk" %}'),
+        'i.njk': F(U('{{ chance }}'), 'other'),
+      },
+    ],
+    ['a macro that a fragment calls', { 'p.njk': READ + setting(F('{{ read() }}', 'other')) }],
+    [
+      'a macro that a fragment calls, which is a hit',
+      { 'p.njk': `${READ}${F('{{ read() }}', 'other')}${setting(F('{{ read() }}', 'other'))}` },
+    ],
+    ['a macro that a hole of a fragment calls', { 'p.njk': READ + setting(F(U('{{ read() }}'), 'other')) }],
+    [
+      'a module that is imported there',
+      {
+        'p.njk': F('{% set chance = "T" %}{% include "h.njk" %}'),
+        'h.njk': U('{% include "i.njk" %}'),
+        'i.njk': `{% from "m.njk" import read with context %}${F('{{ read() }}', 'other')}`,
+        'm.njk': READ,
+      },
+    ],
+    [
+      'a fragment that is not kept, in one that would be',
+      { 'p.njk': LOOP, 'h.njk': U(F(F('{{ chance }}', 'other', 'when=nothing'), 'other')) },
+    ],
+    ['a function that asks a fragment for all variables', { 'p.njk': setting(F('{{ all() }}', 'other')) }],
+  ])('by %s', async (_, templates) => {
+    const all = (env: nunjucks.Environment): void => {
+      env.addGlobal('all', function (this: { ctx: Record<string, unknown> }) {
+        return Object.keys(this.ctx).includes('chance') ? this.ctx.chance : '';
+      });
+    };
+    const outcomes = await attack(templates, { helpers: all });
+    expect(outcomes.map((outcome) => outcome.split(' ').at(-1))).toEqual(REFUSED);
+  });
+});
+
+describe('a hole may read what is defined in it', () => {
+  const K = '{% macro k(text) %}<{{ text }}{{ own }}>{% endmacro %}';
+  const FROM = '{% from "m.njk" import k with context %}';
+
+  test.each([
+    ['in a macro of a template with an import', `${FROM}{% macro z() %}{{ k(1) }}{% endmacro %}{{ z() }}`],
+    ['in a block of a template with an import', `{% extends "l.njk" %}${FROM}{% block main %}{{ k(1) }}{% endblock %}`],
+    ['in an include behind an import', `${FROM}{% include "j.njk" %}`],
+    ['in an include of a hole with an import', U(`${FROM}{% include "j.njk" %}`)],
+    ['in a macro of an include behind a set', '{% set q = own %}{% include "z.njk" %}'],
+    ['in a fragment', `${FROM}{% macro z() %}{{ k(1) }}{% endmacro %}${F('{{ z() }}', 'other')}`],
+  ])('%s', async (_, source) => {
+    const others = {
+      'm.njk': K,
+      'l.njk': '({% block main %}{% endblock %})',
+      'j.njk': '{{ k(2) }}',
+      'z.njk': '{% macro z() %}{{ q }}{% endmacro %}{{ z() }}',
+    };
+    const templates = { 'p.njk': F(U('{% include "i.njk" %}')), 'i.njk': source };
+    expect((await attack({ ...others, ...templates })).join()).not.toContain('CACHESWEEPER');
+  });
+
+  test('but not where the body binds the name, and an include in the hole reads it', async () => {
+    const templates = {
+      'p.njk': F('{% for k in ["T"] %}{% include "i.njk" %}{% endfor %}'),
+      'i.njk': `${FROM}${U('{{ k(1) }}{% include "j.njk" %}')}`,
+      'j.njk': '{{ k }}',
+      'm.njk': K,
+    };
+    expect(await attack(templates)).toEqual(REFUSED);
+    expect(await attack({ ...templates, 'j.njk': '' })).toEqual(MISS_THEN_HITS);
+  });
+
+  test.each([
+    ['a hole in it', U('[{{ chance }}]', 'chance=article.nothing')],
+    ['a hole in it, which calls a macro', U('{{ shown() }}[{{ chance }}]', 'chance=article.nothing')],
+  ])('as %s what is passed to it, also if it is undefined', async (_, hole) => {
+    const macro = '{% macro shown() %}[{{ chance }}]{% endmacro %}';
+    expect(await attack(macro + F(U(hole)))).toEqual(MISS_THEN_HITS);
+  });
+
+  test.each([
+    ['a macro of an include', `{% include "i.njk" %}`, '{{ shown() }}'],
+    ['a macro of an include, in a fragment', `{% include "i.njk" %}`, F('{{ shown() }}{{ chance }}', 'other')],
+    ['a macro that it imports', '{% from "i.njk" import shown with context %}{{ shown() }}', ''],
+  ])('as %s what is passed to it, also if it is undefined', async (_, content, more) => {
+    const macro = '{% macro shown() %}[{{ chance }}]{% endmacro %}';
+    const templates = { 'p.njk': F(U(content, 'chance=article.nothing')), 'i.njk': macro + more };
+    expect((await attack(templates)).join()).not.toContain('CACHESWEEPER');
+  });
+});
+
 test('an error behind an include in loops is the one that is shown, although Nunjucks goes on in a wrong frame', async () => {
   const loops = '{% for a in [1, 2] %}{% for b in [1, 2] %}{% include "i.njk" %}{{ m() }}{% endfor %}{% endfor %}';
   const site = (macro: string): Templates => ({

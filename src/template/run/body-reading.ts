@@ -6,7 +6,9 @@ import type { Recorder } from '../../reads/recorder.ts';
 import { repeatReads } from '../../reads/repeated-reads.ts';
 import type { ReadShape } from '../../reads/shape.ts';
 import type { Context, Frame } from '../nunjucks.ts';
+import { isHidden } from './body-scope.ts';
 import { ContextCopies, type Origin } from './context-copies.ts';
+import type { HoleReading } from './hole-reading.ts';
 import { reportingChanges } from './made-up-methods.ts';
 import type { OpenHoles } from './open-holes.ts';
 import { calledIn, macroOf, methodOf, type TemplateReading } from './page-runtime.ts';
@@ -23,6 +25,8 @@ export interface Around {
    * function renders.
    */
   ofComponent(name: string): void;
+  /** Notes what the hole around the body looks up, if it stands in one. */
+  readonly hole: HoleReading | undefined;
 }
 
 /**
@@ -53,6 +57,7 @@ export class BodyReading implements TemplateReading, Origin {
   }
 
   enter(context: Context, variables: Record<string, unknown> | undefined): void {
+    this.#around.hole?.enter(context, variables);
     this.#texts.add(context);
     this.copies.enter(context, variables);
   }
@@ -63,12 +68,13 @@ export class BodyReading implements TemplateReading, Origin {
   }
 
   lookup(context: Context, frame: Frame, name: string, value: unknown): void {
-    const own = this.#around.frame;
+    const { frame: own, hole } = this.#around;
+    hole?.note(context, frame, name);
     let isInside = false;
     for (let at: Frame | null | undefined = frame; at; at = at.parent) {
       if (at === own) isInside = true;
       const found = at.variables[name];
-      if (found === undefined) continue;
+      if (found === undefined && !isHidden(at, name)) continue;
       if (!Object.is(found, value)) this.#recorder.cannotSee(name, MADE_UP);
       // Found in one of the body's own frames, or in the frame of a macro, which has no parent.
       if (!isInside || at === own) this.#seen(name, value);
@@ -96,7 +102,12 @@ export class BodyReading implements TemplateReading, Origin {
 
   lookupPast(kind: 'context' | 'global', context: Context, name: string, value: unknown): void {
     if (kind === 'global') this.#recorder.root('global', name, value);
-    else this.copies.follow('context', context, name, value, this);
+    else this.#past(context, name, value);
+  }
+
+  #past(context: Context, name: string, value: unknown): void {
+    this.#around.hole?.notePast(context, name, value);
+    this.copies.follow('context', context, name, value, this);
   }
 
   helper(name: string, called: unknown): void {
@@ -280,6 +291,7 @@ export class BodyReading implements TemplateReading, Origin {
         const context = macroOf(macro)?.context;
         if (context === undefined) return undefined;
         const value = context.lookup(name);
+        this.#around.hole?.notePast(context, name, value);
         if (!this.#recorder.ofMacro(macro, name, value)) this.copies.follow('context', context, name, value, this);
         return { value };
       },
@@ -297,14 +309,17 @@ export class BodyReading implements TemplateReading, Origin {
       recording = recordingContext(context, {
         read: (name, value) => {
           try {
-            this.copies.follow('context', context, name, value, this);
+            this.#past(context, name, value);
           } catch {
             this.#cannot(name);
           }
           this.hand([value]);
         },
         unsure: (name) => this.#recorder.cannotSee(name, 'a function asks whether it is there'),
-        all: () => this.#recorder.cannotSee('this.ctx', 'a function asks for all variables of the page'),
+        all: () => {
+          this.#around.hole?.noteAll();
+          this.#recorder.cannotSee('this.ctx', 'a function asks for all variables of the page');
+        },
       });
       this.#recording.set(context, recording);
       // A function may hand on the context that it got.

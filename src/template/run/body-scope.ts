@@ -33,6 +33,20 @@ function resolveHere(this: Frame, name: string): Frame | undefined {
   return this.variables[name] !== undefined || this.parent?.resolve(name) !== undefined ? this : undefined;
 }
 
+/** Makes the variables of a frame hide what is around it also where they are undefined. Nunjucks takes that for no variable at all. */
+export function hideAround(frame: Frame): void {
+  frame.lookup = lookupHere;
+}
+
+/** Whether a frame hides a variable around it, and has no value for it. */
+export function isHidden(frame: Frame, name: string): boolean {
+  return frame.lookup === lookupHere && Object.hasOwn(frame.variables, name);
+}
+
+function lookupHere(this: Frame, name: string): unknown {
+  return Object.hasOwn(this.variables, name) ? this.variables[name] : this.parent?.lookup(name);
+}
+
 /**
  * Returns the variables that the body set at its own level: in its frame and, at the top of a template, among the
  * page's variables.

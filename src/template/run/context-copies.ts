@@ -138,6 +138,7 @@ export class ContextCopies {
   }
 }
 
-function isSame(name: string, a: Variables, b: Variables): boolean {
+/** Whether a variable is the same in two sets of variables. */
+export function isSame(name: string, a: Variables, b: Variables): boolean {
   return Object.is(a[name], b[name]) && name in a === name in b;
 }

@@ -3,12 +3,12 @@ import { CacheSweeperError } from '../../errors.ts';
 import type { Body } from '../../render/body.ts';
 import { type HoleBlock, type HoleBlocks, holeBlocksOf } from '../compile/hole-blocks.ts';
 import type { Context, ContextClass, Frame, RootFunction, Runtime } from '../nunjucks.ts';
-import { isolatedFrame } from './body-scope.ts';
+import { hideAround, isolatedFrame } from './body-scope.ts';
 import { HoleBody } from './hole-body.ts';
 import { type HoleRead, HoleReading } from './hole-reading.ts';
 import type { HoleSpot, Spot } from './hole-spot.ts';
-import { PageReading } from './page-reading.ts';
 import { runBlock } from './run-block.ts';
+import { notedIn } from './watched-body.ts';
 
 /** The hole of a template, as it is found from a tag. */
 export type FoundHole = HoleSpot & Pick<Hole, 'ordinal'>;
@@ -61,16 +61,12 @@ export class HoleFiller {
     try {
       return this.#note(reading, around, () => runBlock(block.run, page, at.context, at.runtime, base));
     } finally {
-      // Its template defines the others here as well, from the same source.
-      for (const read of [...(at.definitions?.reads ?? []), ...reading.reads]) {
-        if (read.macro !== undefined || !at.defined.has(read.name)) check(read);
-      }
+      for (const read of [...(at.definitions?.reads ?? []), ...reading.reads]) check(read);
     }
   }
 
   #reading(around: Body | undefined, base: Frame, context: Context, definitions?: HoleReading): HoleReading {
-    const outer = around?.reading;
-    return new HoleReading(outer instanceof PageReading ? outer : undefined, base, context, definitions);
+    return new HoleReading(notedIn(around), base, context, definitions);
   }
 
   /** Runs a part of a hole whose lookups are noted. */
@@ -112,7 +108,7 @@ export class HoleFiller {
   #base({ isFramed }: FoundHole, passed: readonly Passed[], missing: readonly string[]): Frame {
     const base = isolatedFrame(isFramed ? this.#around : this.#seat.environment.newFrame());
     for (const [name, value] of passed) base.set(name, value);
-    if (missing.length > 0) base.lookup = lookupHere;
+    if (missing.length > 0) hideAround(base);
     return base;
   }
 
@@ -136,7 +132,7 @@ export class HoleFiller {
     missing: readonly string[],
     noted: Noted | undefined,
   ): HoleContext {
-    const kind = isInContext ? 'context' : sees;
+    const kind = `${isInContext ? 'context' : sees} ${noted === undefined ? '' : 'noted'}`;
     const isOwn = defines || missing.length > 0;
     const known = isOwn ? undefined : template.contexts.get(kind);
     if (known !== undefined) return known;
@@ -153,8 +149,7 @@ export class HoleFiller {
   #copy(variables: object, isInContext: boolean, sees: HoleSpot['sees'], { root }: FilledTemplate): RunContext {
     const { environment, page, context: around, root: own } = this.#seat;
     const context = new (around.constructor as ContextClass)(variables, {}, page.ownEnvironment);
-    const outer = page.reading;
-    if (outer instanceof HoleReading && sees !== 'nothing') outer.enter(context, variables);
+    if (sees !== 'nothing') notedIn(page.body)?.enter(context, variables as Record<string, unknown>);
     environment.noteTemplate(context, root);
     if (isInContext && root !== own) environment.noteTemplate(context, own);
     return { context, runtime: environment.newRuntime(context) };
@@ -170,23 +165,22 @@ export class HoleFiller {
     const { environment, page, context: around } = this.#seat;
     const { context, runtime } = this.#copy(sees === 'nothing' ? {} : around.ctx, isInContext, sees, template);
     const { definitions } = template.blocks;
-    if (isInContext || definitions === undefined) return { context, runtime, origin: context, defined: NOTHING };
+    if (isInContext || definitions === undefined) return { context, runtime, origin: context };
     const run = () => runBlock(definitions, page, context, runtime, environment.newFrame());
-    let reading: HoleReading | undefined;
-    if (noted === undefined) run();
-    else {
-      reading = this.#reading(noted.around, environment.newFrame(), context);
-      this.#note(reading, noted.around, run);
+    if (noted === undefined) {
+      run();
+      return { context, runtime, origin: context };
     }
-    const defined = Object.keys(context.ctx).filter((name) => context.ctx[name] !== around.ctx[name]);
-    return { context, runtime, origin: context, defined: new Set(defined), ...(reading && { definitions: reading }) };
+    const reading = this.#reading(noted.around, environment.newFrame(), context);
+    this.#note(reading, noted.around, run);
+    return { context, runtime, origin: context, definitions: reading };
   }
 }
 
 interface FilledTemplate {
   readonly root: RootFunction;
   readonly blocks: HoleBlocks;
-  /** Contexts that its holes share, by what they see. */
+  /** Contexts that its holes share, by what they see and whether that is noted. */
   readonly contexts: Map<string, HoleContext>;
 }
 
@@ -198,8 +192,6 @@ interface RunContext {
 interface HoleContext extends RunContext {
   /** The context that its variables are a copy of, if it is passed nothing under some names; else its own. */
   readonly origin: Context;
-  /** Names that its template has defined in it. */
-  readonly defined: ReadonlySet<string>;
   /** Noted what the definitions looked up, where that is noted. */
   readonly definitions?: HoleReading;
 }
@@ -213,13 +205,6 @@ interface Prepared {
   readonly block: HoleBlock;
   readonly base: Frame;
   readonly at: HoleContext;
-}
-
-const NOTHING: ReadonlySet<string> = new Set();
-
-/** What is passed to a hole hides what is around, also if it is undefined. */
-function lookupHere(this: Frame, name: string): unknown {
-  return Object.hasOwn(this.variables, name) ? this.variables[name] : this.parent?.lookup(name);
 }
 
 function noContent(): CacheSweeperError {

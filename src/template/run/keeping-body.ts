@@ -128,11 +128,12 @@ export abstract class KeepingBody extends WatchedBody {
   }
 
   /** Checks that a hole reads nothing that one of the bodies sets. */
-  static refuseInside({ name, isFramed, macro }: HoleRead, spot: Spot, chain: readonly Link[]): void {
+  static refuseInside({ name, isFramed, macro, isOwn }: HoleRead, spot: Spot, chain: readonly Link[]): void {
     if (macro !== undefined) {
       for (const { body, found } of chain) if (body.hasSet(macro, name)) body.refuseRead(name, found);
       return;
     }
+    if (isOwn) return;
     let at = spot;
     let isSeen = isFramed;
     for (const { body, found } of chain) {
@@ -160,14 +161,17 @@ function check(read: HoleRead, spot: Spot, chain: readonly Link[]): void {
   KeepingBody.refuseInside(read, spot, chain);
   if (read.macro !== undefined) return;
   const { body, found } = chain.at(-1) as Link;
-  body.compare(read, foundAt(spot, read), found);
+  const there = foundAt(spot, read);
+  if (there !== undefined) body.compare(read, there, found);
 }
 
-function foundAt({ context, frame, handed }: Spot, { name, isFramed }: HoleRead): FoundThere {
+/** Undefined if it is not there, and the hole has its own. */
+function foundAt({ context, frame, handed }: Spot, { name, isFramed, isOwn }: HoleRead): FoundThere | undefined {
   const i = isFramed ? handed.names.indexOf(name) : -1;
   if (i !== -1) return { value: handed.values[i], isBound: true };
   const own = isFramed ? frame.lookup(name) : undefined;
   if (own !== undefined) return { value: own, isBound: true };
+  if (isOwn) return undefined;
   // What a template sets at its top it exports.
   return { value: context.lookup(name), isBound: context.exported.includes(name) };
 }

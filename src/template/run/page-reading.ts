@@ -71,7 +71,7 @@ export class PageReading implements TemplateReading {
       this.#carriers.set(value, path);
   }
 
-  enter(_context?: Context, _variables?: object): void {}
+  enter(_context: Context, _variables: Readonly<Record<string, unknown>> | undefined): void {}
 
   lookupPast(_kind: 'context' | 'global', _context: Context, name: string, value: unknown): void {
     this.#lookUp(name, value);

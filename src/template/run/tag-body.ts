@@ -11,13 +11,14 @@ import { BodyReading } from './body-reading.ts';
 import { frameOfBody, PageVariables, setAround, variablesOf } from './body-scope.ts';
 import { foundReads } from './found-reads.ts';
 import { type FoundHole, HoleFiller } from './hole-filler.ts';
-import type { HoleRead } from './hole-reading.ts';
+import { type HoleRead, HoleReading } from './hole-reading.ts';
 import { type HoleSpot, type Spot, spotFrom, spotThrough } from './hole-spot.ts';
 import { type FoundThere, KeepingBody } from './keeping-body.ts';
 import { OpenHoles } from './open-holes.ts';
-import { PageReading } from './page-reading.ts';
+import type { PageReading } from './page-reading.ts';
 import type { BodyDone, TagPlace } from './tag-place.ts';
 import { TextUsesOfRuns } from './text-uses.ts';
+import { notedIn } from './watched-body.ts';
 
 /** The body of one use of a fragment tag. The compiled template knows it as `cb.run`. */
 export class TagBody extends KeepingBody implements FragmentBody {
@@ -30,12 +31,14 @@ export class TagBody extends KeepingBody implements FragmentBody {
   frameVariable: ((to?: Frame) => Frame) | undefined;
   readonly #at: TagPlace;
   #filler: HoleFiller | undefined;
+  readonly #noted: PageReading | undefined;
   /** Records its reads, if the body is to be kept. */
   #recorded: BodyReading | undefined;
 
   constructor(at: TagPlace, parent: Body | undefined, uncached: UncachedReason | undefined) {
     super(parent, uncached);
     this.#at = at;
+    this.#noted = notedIn(parent);
     this.frame = frameOfBody(at.frame);
   }
 
@@ -45,7 +48,7 @@ export class TagBody extends KeepingBody implements FragmentBody {
     const recorder = scope && new Recorder(scope, met, this.#at.site.except, texts);
     const reading = recorder && this.#reading(recorder, texts);
     this.#recorded = reading;
-    this.reading = reading ?? this.#around();
+    this.reading = reading ?? this.#noted;
     const ended = (variables: readonly SetVariable[], isBack: boolean): BodyReads | undefined => {
       this.#recorded = undefined;
       this.reading = undefined;
@@ -62,6 +65,11 @@ export class TagBody extends KeepingBody implements FragmentBody {
   override used(name: string | Template, from: string | undefined, template: Template | undefined): void {
     const { paths } = this.#at.site.templateDigest ?? {};
     if (!template?.path || !paths?.has(template.path)) super.used(name, from, template);
+  }
+
+  /** What is noted of a hole or page is noted of the fragments in it as well. */
+  override noted(): PageReading | undefined {
+    return this.#noted;
   }
 
   protected digestOf(name: string, parent: string | undefined): string | undefined {
@@ -175,12 +183,6 @@ export class TagBody extends KeepingBody implements FragmentBody {
     throw notThere(name, hole);
   }
 
-  /** What is noted of a hole or page is noted of the uncached fragments in it as well. */
-  #around(): PageReading | undefined {
-    const reading = this.parent?.reading;
-    return reading instanceof PageReading ? reading : undefined;
-  }
-
   #reading(recorder: Recorder, texts: TextUsesOfRuns): BodyReading {
     const { context, handed, environment, site } = this.#at;
     texts.add(context);
@@ -195,7 +197,8 @@ export class TagBody extends KeepingBody implements FragmentBody {
     const ofComponent = (name: string): void => {
       if (environment.privateNames.privateLength([name]) !== undefined) this.refuse('private name');
     };
-    const around = { frame: this.frame, context, ofComponent };
+    const hole = this.#noted instanceof HoleReading ? this.#noted : undefined;
+    const around = { frame: this.frame, context, ofComponent, hole };
     return new BodyReading(recorder, texts, around, this.holes as OpenHoles);
   }
 

@@ -1,5 +1,6 @@
 import { Body } from '../../render/body.ts';
 import type { Template } from '../nunjucks.ts';
+import { PageReading } from './page-reading.ts';
 import { UNKNOWN } from './template-digest.ts';
 
 /**
@@ -11,6 +12,11 @@ export abstract class WatchedBody extends Body {
   loading: Promise<void>[] | undefined;
   /** Asynchronous filters that have not called back. */
   open = 0;
+
+  /** Returns what notes the lookups in it, and in all that it contains; undefined where they are not noted. */
+  noted(): PageReading | undefined {
+    return this.reading instanceof PageReading ? this.reading : undefined;
+  }
 
   /** Returns the present digest of a template; undefined when it has to be loaded first. */
   protected abstract digestOf(name: string, from: string | undefined): string | undefined;
@@ -62,4 +68,9 @@ export abstract class WatchedBody extends Body {
       });
     };
   }
+}
+
+/** Returns what notes the lookups in a body; undefined where they are not noted. */
+export function notedIn(body: Body | undefined): PageReading | undefined {
+  return body instanceof WatchedBody ? body.noted() : undefined;
 }
