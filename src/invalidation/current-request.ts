@@ -28,7 +28,10 @@ export function hearRequests(): void {
 /** Lets what listens to the body of a request belong to it: from Node 24 on it runs in the context in which the connection was made. */
 function inContext(request: IncomingMessage, handled: Handled): void {
   const { emit } = request;
-  const value = (...event: Parameters<typeof emit>) => requests.run(handled, () => emit.apply(request, event));
+  // It may be called on an object that inherits from the request, with which frameworks hide parts of it.
+  function value(this: IncomingMessage, ...event: Parameters<typeof emit>): boolean {
+    return requests.run(handled, () => emit.apply(this, event));
+  }
   Object.defineProperty(request, 'emit', { value, writable: true, configurable: true });
 }
 

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { once } from 'node:events';
-import { createServer, request } from 'node:http';
+import { createServer, type IncomingMessage, request } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { type CacheSweeperOptions, describeCause } from 'nunjucks-cachesweeper';
 import { TestingStore } from 'nunjucks-cachesweeper/testing';
@@ -73,11 +73,11 @@ describe('an invalidation is carried out whatever keeps its cause from being fou
 });
 
 /** Runs a function in the handler of a request that is not answered before. */
-async function inRequest(method: string, target: string, handle: () => unknown): Promise<void> {
+async function inRequest(method: string, target: string, handle: (incoming: IncomingMessage) => unknown): Promise<void> {
   let error: unknown;
-  const server = createServer(async (_request, response) => {
+  const server = createServer(async (incoming, response) => {
     try {
-      await handle();
+      await handle(incoming);
     } catch (thrown) {
       error = thrown;
     }
@@ -171,6 +171,19 @@ test('requests on one connection, sent at once, are told apart, also where their
   await new Promise((resolve) => server.close(resolve));
   expect(seen).toHaveLength(6);
   for (const [url, current] of seen) expect(current).toBe(`POST ${url}`);
+});
+
+test('an event of an object that inherits from the request is of that object, and of its request', async () => {
+  hearRequests();
+  const seen: unknown[] = [];
+  await inRequest('POST', '/7', (incoming) => {
+    const derived = Object.create(incoming) as IncomingMessage;
+    derived.on('told', function (this: unknown, what: unknown) {
+      seen.push(this === derived, what, currentRequest());
+    });
+    seen.push(derived.emit('told', 'x'), derived.emit('not heard'), Object.keys(incoming).includes('emit'));
+  });
+  expect(seen).toEqual([true, 'x', 'POST /7', true, false, false]);
 });
 
 test.each([undefined, 7, '', {}])('because() refuses %o', (by) => {
