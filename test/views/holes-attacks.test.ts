@@ -2,6 +2,7 @@ import type { NextFunction, Request, Response } from 'express';
 import nunjucks from 'nunjucks';
 import { cacheView } from 'nunjucks-cachesweeper/express';
 import { afterEach, describe, expect, test } from 'vitest';
+import { Article } from '../support/models.ts';
 import { logIn, outside, userOf } from './outside.ts';
 import { sites } from './running.ts';
 import { allFrameworks, type Handler, type Options, type Plan, type Route } from './sites.ts';
@@ -267,6 +268,27 @@ describe('templates of a view with holes under attack', () => {
     expect(await equal({ 'page.njk': '{% import "m.njk" as f %}{{ f.m() }}', 'm.njk': macros })).toBe(all);
     const withContext = '{% import "m.njk" as f with context %}{{ f.m() }}';
     expect(await equal({ 'page.njk': withContext, 'm.njk': macros })).toBe(all);
+  });
+
+  test.each([
+    ['a hole of it', '{% uncached %}{{ lang }}{% enduncached %}'],
+    ['an uncached fragment in it', '{% cachesweeper article 500 when=nothing %}{{ lang }}{% endcachesweeper %}'],
+  ])('what a fragment in a hole shows of a loop is not the visitor’s, in %s', async (_, inner) => {
+    const article = new Article(1);
+    const templates = {
+      'page.njk': '{% for lang in ["T"] %}{% uncached %}{% include "i.njk" %}{% enduncached %}{% endfor %}',
+      'i.njk': `{% cachesweeper article 500 %}${inner}{% endcachesweeper %}`,
+    };
+    expect(await equal(templates, { holes: () => ({ article }) })).toBe(NEVER);
+  });
+
+  test('what a template in a hole imports is its own', async () => {
+    const templates = {
+      'page.njk': '{% uncached %}{% include "i.njk" %}{% enduncached %}',
+      'i.njk': '{% import "m.njk" as m with context %}{% macro show() %}{{ m.name() }}{% endmacro %}{{ show() }}',
+      'm.njk': '{% macro name() %}{{ user.name }}{% endmacro %}',
+    };
+    expect(await equal(templates)).toBe('miss hit hit hit hit hit');
   });
 
   test('the same constant that a handler gives is not the visitor’s', async () => {
