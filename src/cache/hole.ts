@@ -24,6 +24,8 @@ export interface Hole {
   readonly sees: 'page' | 'nothing';
   /** Whether it stands in the same context as the tag, where macros and imports of its template are known. */
   readonly isInContext: boolean;
+  /** Names that the body binds around it, with spaces between. It is filled where they mean something else, and must not read them. */
+  readonly bound: string;
 }
 
 /** The holes of a page that is kept as a whole. */
@@ -42,7 +44,7 @@ const OVERHEAD = 120;
 /** Estimates the bytes that holes take in memory. Those of one entry share their templates' names. */
 export function holeBytes(holes: readonly Hole[]): number {
   let bytes = 0;
-  for (const { values } of holes) bytes += OVERHEAD + values.length * 2;
+  for (const { values, bound } of holes) bytes += OVERHEAD + (values.length + bound.length) * 2;
   return bytes;
 }
 
@@ -54,6 +56,7 @@ type Written = readonly [
   isFramed: boolean,
   sees: Hole['sees'],
   isInContext: boolean,
+  bound: string,
 ];
 
 /** Returns holes as JSON can hold them: the templates, each once, then the holes. Zero for none. */
@@ -69,7 +72,7 @@ export function writeHoles(holes: readonly Hole[]): unknown {
     return templates.length - 1;
   };
   const written = holes.map(
-    ({ at, template, ordinal, values, isFramed, sees, isInContext }): Written => [
+    ({ at, template, ordinal, values, isFramed, sees, isInContext, bound }): Written => [
       at,
       template === undefined ? -1 : numberOf(template),
       ordinal,
@@ -77,6 +80,7 @@ export function writeHoles(holes: readonly Hole[]): unknown {
       isFramed,
       sees,
       isInContext,
+      bound,
     ],
   );
   return [templates, written];
@@ -103,7 +107,7 @@ export function readHoles(
   let last = 0;
   for (const one of list as unknown[]) {
     if (!Array.isArray(one)) return undefined;
-    const [at, template, ordinal, values, isFramed, sees, isInContext] = one as unknown as Written;
+    const [at, template, ordinal, values, isFramed, sees, isInContext, bound] = one as unknown as Written;
     const isSound =
       isIndex(at) &&
       at >= last &&
@@ -114,10 +118,11 @@ export function readHoles(
       areValues(values) &&
       typeof isFramed === 'boolean' &&
       (sees === 'page' || sees === 'nothing') &&
-      typeof isInContext === 'boolean';
+      typeof isInContext === 'boolean' &&
+      typeof bound === 'string';
     if (!isSound) return undefined;
     last = at;
-    holes.push({ at, template: known[template], ordinal, values, isFramed, sees, isInContext });
+    holes.push({ at, template: known[template], ordinal, values, isFramed, sees, isInContext, bound });
   }
   return holes;
 }

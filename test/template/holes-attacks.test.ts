@@ -375,6 +375,38 @@ describe('what a hole looks up through fragments and holes in it is looked up by
   });
 });
 
+describe('a name that the body binds is an error on a hit as well, where only this visitor reads it', () => {
+  const SOME = '{% if visit == 1 %}[{{ name }}]{% else %}x{% endif %}';
+  const hole = (passed = ''): string => U('{% include "i.njk" %}', passed);
+  const loop = (passed = ''): string => `{% for name in names %}${hole(passed)}{% endfor %}`;
+
+  test.each([
+    ['a loop', F(loop()), 'miss'],
+    ['a set', F(`{% set name = "T" %}${hole()}`), 'miss'],
+    ['a macro', `{% macro m(name) %}${hole()}{% endmacro %}${F('{{ m("T") }}')}`, 'miss'],
+    ['a loop around a fragment inside', F(`{% for name in names %}${F(hole(), 'other')}{% endfor %}`), 'miss hit miss'],
+    ['a fragment inside', F(F(loop(), 'other')), 'miss miss'],
+    ['a fragment inside, which is a hit', `{% include "l.njk" %}${F('x{% include "l.njk" %}')}`, 'miss hit miss'],
+  ])('bound by %s', async (_, page, first) => {
+    const outcomes = await attack({ 'p.njk': page, 'i.njk': SOME, 'l.njk': F(loop(), 'other') });
+    expect(outcomes.map((outcome) => outcome.replace('hit hit', 'hit'))).toEqual([
+      first,
+      'CACHESWEEPER_HOLE',
+      'hit',
+      'hit',
+      'CACHESWEEPER_HOLE',
+      'hit',
+    ]);
+  });
+
+  test.each([
+    ['it is passed', loop('name=name'), SOME],
+    ['an include sets it', loop(), `{% set name = own %}${SOME}{% for name in names %}{{ name }}{% endfor %}`],
+  ])('but not where %s', async (_, body, include) => {
+    expect(await attack({ 'p.njk': F(body), 'i.njk': include })).toEqual(MISS_THEN_HITS);
+  });
+});
+
 describe('a hole may read what is defined in it', () => {
   const K = '{% macro k(text) %}<{{ text }}{{ own }}>{% endmacro %}';
   const FROM = '{% from "m.njk" import k with context %}';

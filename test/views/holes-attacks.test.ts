@@ -282,6 +282,14 @@ describe('templates of a view with holes under attack', () => {
     expect(await equal(templates, { holes: () => ({ article }) })).toBe(NEVER);
   });
 
+  test('the page of who alone reads a name that the page binds around a hole is not from the cache', async () => {
+    const templates = {
+      'page.njk': '{% for k in ["T"] %}{% uncached %}{% include "i.njk" %}{% enduncached %}{% endfor %}',
+      'i.njk': '{% if user.isAdmin %}{{ k }}{% endif %}{{ user.name }}',
+    };
+    expect(await equal(templates)).toBe('miss hit hit miss hit hit');
+  });
+
   test('what a template in a hole imports is its own', async () => {
     const templates = {
       'page.njk': '{% uncached %}{% include "i.njk" %}{% enduncached %}',

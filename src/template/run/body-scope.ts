@@ -36,12 +36,15 @@ function resolveHere(this: Frame, name: string): Frame | undefined {
 /** Makes the variables of a frame hide what is around it also where they are undefined. Nunjucks takes that for no variable at all. */
 export function hideAround(frame: Frame): void {
   frame.lookup = lookupHere;
+  hiding.add(frame);
 }
 
 /** Whether a frame hides a variable around it, and has no value for it. */
 export function isHidden(frame: Frame, name: string): boolean {
-  return frame.lookup === lookupHere && Object.hasOwn(frame.variables, name);
+  return hiding.has(frame) && Object.hasOwn(frame.variables, name);
 }
+
+const hiding = new WeakSet<Frame>();
 
 function lookupHere(this: Frame, name: string): unknown {
   return Object.hasOwn(this.variables, name) ? this.variables[name] : this.parent?.lookup(name);

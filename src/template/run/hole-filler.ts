@@ -7,6 +7,7 @@ import { hideAround, isolatedFrame } from './body-scope.ts';
 import { HoleBody } from './hole-body.ts';
 import { type HoleRead, HoleReading } from './hole-reading.ts';
 import type { HoleSpot, Spot } from './hole-spot.ts';
+import { notThere } from './not-there.ts';
 import { runBlock } from './run-block.ts';
 import { notedIn } from './watched-body.ts';
 
@@ -39,6 +40,7 @@ export class HoleFiller {
   /** Returns what a hole shows. It runs in the body that is being rendered, whose dependencies are those of the hole. */
   fill(hole: FoundHole, passed: readonly Passed[]): string {
     const { block, base, at } = this.#prepare(hole, passed);
+    this.#refuseBound(hole, base, at);
     return runBlock(block.run, this.#seat.page, at.context, at.runtime, base);
   }
 
@@ -56,6 +58,7 @@ export class HoleFiller {
   ): string {
     const { page } = this.#seat;
     const { block, base, at } = this.#prepare(hole, passed, { around });
+    this.#refuseBound(hole, base, at);
     const reading = this.#reading(around, base, at.origin, at.definitions);
     if (at.origin !== at.context) reading.enter(at.context, at.origin.ctx);
     try {
@@ -110,6 +113,19 @@ export class HoleFiller {
     for (const [name, value] of passed) base.set(name, value);
     if (missing.length > 0) hideAround(base);
     return base;
+  }
+
+  /** Lets reading a name fail that the body binds around a hole: what is around the tag under that name is something else. */
+  #refuseBound(hole: FoundHole, base: Frame, { context: { ctx } }: HoleContext): void {
+    if (hole.bound === '') return;
+    const { ctx: around } = this.#seat.context;
+    // What the template of the hole defines it sees past the variables around.
+    const bound = hole.bound.split(' ').filter((name) => ctx[name] === around[name]);
+    const { lookup } = base;
+    base.lookup = function lookupNothingBound(this: Frame, name: string): unknown {
+      if (bound.includes(name) && !Object.hasOwn(this.variables, name)) throw notThere(name, hole);
+      return lookup.call(this, name);
+    };
   }
 
   /** The frame with the variables around the tag, and in it those that Nunjucks keeps in JavaScript alone. */

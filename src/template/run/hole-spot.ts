@@ -18,7 +18,7 @@ export interface Spot {
 }
 
 /** What is kept of the place of a hole. */
-export type HoleSpot = Pick<Hole, 'template' | 'isFramed' | 'sees' | 'isInContext'>;
+export type HoleSpot = Pick<Hole, 'template' | 'isFramed' | 'sees' | 'isInContext' | 'bound'>;
 
 /**
  * Describes a place as it is found from another one, the tag of a fragment around it; undefined if its template cannot be
@@ -36,6 +36,7 @@ export function spotFrom(spot: Spot, tag: Spot): HoleSpot | undefined {
     isFramed: reaches(spot.frame, tag.frame),
     sees: isIsolated ? 'nothing' : 'page',
     isInContext,
+    bound: namesBelow(spot.frame, tag.frame).join(' '),
   };
 }
 
@@ -48,7 +49,21 @@ export function spotThrough(hole: HoleSpot, inner: Spot, outer: Spot): HoleSpot 
     isFramed: hole.isFramed && between.isFramed,
     sees: hole.sees === 'nothing' ? 'nothing' : between.sees,
     isInContext: hole.isInContext && between.isInContext,
+    bound: hole.isFramed ? joined(hole.bound, between.bound) : hole.bound,
   };
+}
+
+/** Joins what is bound around two places. */
+export function joined(a: string, b: string): string {
+  return a === '' || b === '' ? a + b : `${a} ${b}`;
+}
+
+/** Returns the names that have a value in a frame or around it, up to another one. */
+function namesBelow(frame: Frame, around?: Frame): readonly string[] {
+  const names = new Set<string>();
+  for (let at: Frame | null | undefined = frame; at && at !== around; at = at.parent)
+    for (const [name, value] of Object.entries(at.variables)) if (value !== undefined) names.add(name);
+  return [...names];
 }
 
 /** Whether a frame is below another one, so that it sees the variables there. */
@@ -67,12 +82,18 @@ export function placeWith(environment: TemplateEnvironment, page: Page, variable
   return { environment, page, context, frame: environment.newFrame(), root: NO_TEMPLATE, markSafe, handed: NOTHING };
 }
 
-/** Describes a place as it is found without any tag, by a page that is kept as a whole. */
-export function spotAlone(spot: Spot): HoleSpot | undefined {
+/**
+ * Describes a place as it is found without any tag, by a page that is kept as a whole.
+ *
+ * @param given the variables with which it is filled
+ */
+export function spotAlone(spot: Spot, given: object): HoleSpot | undefined {
   const template = templateAt(spot);
   if (template === null) return undefined;
   const sees = spot.page.isolated.has(spot.context.ctx) ? 'nothing' : 'page';
-  return { template, isFramed: false, sees, isInContext: false };
+  // What is bound under the name of one of them may be that one, which is found out when the page is made.
+  const bound = namesBelow(spot.frame).filter((name) => !Object.hasOwn(given, name));
+  return { template, isFramed: false, sees, isInContext: false, bound: bound.join(' ') };
 }
 
 /** Returns how the template of a place is found again; null if it has no name. */

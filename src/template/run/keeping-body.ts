@@ -2,7 +2,7 @@ import type { Hole } from '../../cache/hole.ts';
 import type { MarkSafe } from '../../reads/variables.ts';
 import type { FoundHole, HoleFiller } from './hole-filler.ts';
 import type { HoleRead } from './hole-reading.ts';
-import type { HoleSpot, Spot } from './hole-spot.ts';
+import { type HoleSpot, joined, type Spot } from './hole-spot.ts';
 import type { OpenHole, OpenHoles } from './open-holes.ts';
 import { passedTo } from './passed.ts';
 import { WatchedBody } from './watched-body.ts';
@@ -64,11 +64,11 @@ export abstract class KeepingBody extends WatchedBody {
    * Leaves a hole of a fragment inside open in this body as well. Returns its mark, or what it shows if this body cannot
    * keep it.
    *
-   * @param tag where the tag of that fragment stands
+   * @param at where the tag of that fragment stands, and what this body bound there before the fragment, if that may have changed
    * @param text what the hole shows, if that is known
    * @param fill fills it from that tag
    */
-  passOn(hole: Hole, tag: Spot, text: string | undefined, fill: () => string): string {
+  passOn(hole: Hole, { tag, bound }: PassedFrom, text: string | undefined, fill: () => string): string {
     const { ordinal, values } = hole;
     const spot = this.spotThrough(hole, tag);
     if (spot === undefined) {
@@ -76,7 +76,8 @@ export abstract class KeepingBody extends WatchedBody {
       return text ?? fill();
     }
     const found = { ...spot, ordinal, values };
-    return text === undefined ? this.openHole(found, tag, hole.sees) : this.#leaveOpen({ hole: found, text }, tag);
+    if (bound !== undefined) found.bound = hole.isFramed ? joined(hole.bound, bound) : hole.bound;
+    return text === undefined ? this.openHole(found, tag, hole) : this.#leaveOpen({ hole: found, text }, tag);
   }
 
   /**
@@ -84,27 +85,29 @@ export abstract class KeepingBody extends WatchedBody {
    * to be kept.
    *
    * @param spot where the hole is, or the tag of a fragment inside that it belongs to
-   * @param seen which of the page's variables it sees from there
+   * @param there what is known of it from there: which of the page's variables it sees, and what is bound around it
    * @throws CacheSweeperError CACHESWEEPER_HOLE when it reads a variable that the body sets
    */
-  openHole(hole: Omit<Hole, 'at'>, spot: Spot, seen: HoleSpot['sees'] = 'page'): string {
+  openHole(hole: Omit<Hole, 'at'>, spot: Spot, there: Pick<HoleSpot, 'sees' | 'bound'> = IN_PLACE): string {
     const started = performance.now();
     const holes = this.holes as OpenHoles;
     const chain = this.#chain(hole);
     const { body, found } = chain.at(-1) as Link;
     const passed = passedTo(hole, this.markSafe);
+    // What the bodies bind around the spot is compared, because it may be the same.
+    const filling = { ...found, bound: there.bound };
     const { filler } = body;
     const text =
       this.reading === undefined
-        ? spot.page.render.bodies.inside(body.parent, () => filler.fill(found, passed))
-        : filler.fillChecking(found, passed, body.parent, (read) => {
+        ? spot.page.render.bodies.inside(body.parent, () => filler.fill(filling, passed))
+        : filler.fillChecking(filling, passed, body.parent, (read) => {
             // What sees nothing at that tag sees nothing anywhere.
-            const isNowhere = seen === 'nothing' && !hole.isFramed && read.macro === undefined;
+            const isNowhere = there.sees === 'nothing' && !hole.isFramed && read.macro === undefined;
             if (!isNowhere) check(read, spot, chain);
           });
-    const { template, ordinal, values, isFramed, sees, isInContext } = hole;
+    const { template, ordinal, values, isFramed, sees, isInContext, bound } = hole;
     holes.spent += performance.now() - started;
-    return this.#leaveOpen({ hole: { template, ordinal, values, isFramed, sees, isInContext }, text }, spot);
+    return this.#leaveOpen({ hole: { template, ordinal, values, isFramed, sees, isInContext, bound }, text }, spot);
   }
 
   #leaveOpen(hole: OpenHole, { page }: Spot): string {
@@ -144,10 +147,18 @@ export abstract class KeepingBody extends WatchedBody {
   }
 }
 
+const IN_PLACE: Pick<HoleSpot, 'sees' | 'bound'> = { sees: 'page', bound: '' };
+
 /** What is found at the place of a hole. */
 export interface FoundThere {
   readonly value: unknown;
   readonly isBound: boolean;
+}
+
+/** The place of a fragment whose holes are left open in the body around. */
+interface PassedFrom {
+  readonly tag: Spot;
+  readonly bound: string | undefined;
 }
 
 /** A body that keeps a hole, and the hole as it is found from there. */

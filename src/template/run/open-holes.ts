@@ -138,8 +138,8 @@ export class OpenHoles {
       const open = left.get(index);
       if (open === undefined) return undefined;
       left.delete(index);
-      const { template, ordinal, values, isFramed, sees, isInContext } = open.hole;
-      holes.push({ at: without.length, template, ordinal, values, isFramed, sees, isInContext });
+      const { template, ordinal, values, isFramed, sees, isInContext, bound } = open.hole;
+      holes.push({ at: without.length, template, ordinal, values, isFramed, sees, isInContext, bound });
       texts.push(open.text);
       without += other.slice(end + 1);
     }

@@ -4,7 +4,7 @@ import type { Template } from '../nunjucks.ts';
 import type { TemplateEnvironment } from './environment.ts';
 import { type FoundHole, HoleFiller } from './hole-filler.ts';
 import { ALL_VARIABLES, type HoleRead } from './hole-reading.ts';
-import { type HoleSpot, placeWith, type Spot, spotAlone } from './hole-spot.ts';
+import { type HoleSpot, joined, placeWith, type Spot, spotAlone } from './hole-spot.ts';
 import { type FoundThere, KeepingBody } from './keeping-body.ts';
 import { filled, OpenHoles } from './open-holes.ts';
 import type { Page } from './page.ts';
@@ -54,9 +54,12 @@ export class PageBody extends KeepingBody {
 
   /** On a hit there is nothing of the page but the visitor's variables. */
   get filler(): HoleFiller {
-    const { variables } = this.#part.watch?.visitor ?? { variables: {} };
-    this.#filler ??= new HoleFiller(placeWith(this.#environment, this.#page, variables));
+    this.#filler ??= new HoleFiller(placeWith(this.#environment, this.#page, this.#visitors));
     return this.#filler;
+  }
+
+  get #visitors(): object {
+    return this.#part.watch?.visitor?.variables ?? {};
   }
 
   get tag(): undefined {
@@ -68,16 +71,17 @@ export class PageBody extends KeepingBody {
   }
 
   spotOf(spot: Spot): HoleSpot | undefined {
-    return spotAlone(spot);
+    return spotAlone(spot, this.#visitors);
   }
 
   spotThrough(hole: HoleSpot, tag: Spot): HoleSpot | undefined {
-    const alone = spotAlone(tag);
+    const alone = spotAlone(tag, this.#visitors);
     if (alone === undefined) return undefined;
     return {
       ...alone,
       template: hole.template ?? alone.template,
       sees: hole.sees === 'nothing' ? 'nothing' : alone.sees,
+      bound: hole.isFramed ? joined(hole.bound, alone.bound) : hole.bound,
     };
   }
 

@@ -1,4 +1,3 @@
-import { CacheSweeperError } from '../../errors.ts';
 import { Recorder } from '../../reads/recorder.ts';
 import type { MarkSafe, SetVariable } from '../../reads/variables.ts';
 import type { Scope } from '../../reads/world.ts';
@@ -14,6 +13,7 @@ import { type FoundHole, HoleFiller } from './hole-filler.ts';
 import { type HoleRead, HoleReading } from './hole-reading.ts';
 import { type HoleSpot, type Spot, spotFrom, spotThrough } from './hole-spot.ts';
 import { type FoundThere, KeepingBody } from './keeping-body.ts';
+import { notThere } from './not-there.ts';
 import { OpenHoles } from './open-holes.ts';
 import type { PageReading } from './page-reading.ts';
 import type { BodyDone, TagPlace } from './tag-place.ts';
@@ -237,18 +237,6 @@ export class TagBody extends KeepingBody implements FragmentBody {
 }
 
 const NONE: readonly never[] = [];
-
-function notThere(name: string, { sees }: FoundHole): CacheSweeperError {
-  const remedy =
-    sees === 'nothing'
-      ? `import its macro "with context", or pass what it needs: {% uncached ${name}=${name} %}`
-      : `pass what it needs, as plain data: {% uncached ${name}_id=${name}.id %}`;
-  return new CacheSweeperError(
-    'CACHESWEEPER_HOLE',
-    `{% uncached %} reads ${name}, which is another value where it will be filled on a hit, at the tag of the fragment ` +
-      `around: the body sets it, or a template that the body uses; ${remedy}`,
-  );
-}
 
 const CAUGHT = 'something catches an error of a loop or macro in the body, which changes the scope behind the tag';
 

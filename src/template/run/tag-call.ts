@@ -23,6 +23,8 @@ export class TagCall implements FragmentCall {
   readonly skip: FragmentCall['skip'];
   readonly #at: TagPlace;
   #filler: HoleFiller | undefined;
+  /** Names that the body around binds around the tag, as they were before the fragment's own body ran. */
+  #bound: string | undefined;
 
   constructor(at: TagPlace, operands: FragmentCall['operands'], skip: FragmentCall['skip']) {
     this.place = at.site;
@@ -38,6 +40,8 @@ export class TagCall implements FragmentCall {
   }
 
   newBody(around: Body | undefined, uncached?: UncachedReason): TagBody {
+    // What the body sets is bound around the tag when its holes are passed on.
+    if (around instanceof KeepingBody && around.holes !== undefined) this.#bound = around.spotOf(this.#at)?.bound;
     return new TagBody(this.#at, around, uncached);
   }
 
@@ -56,7 +60,9 @@ export class TagCall implements FragmentCall {
     const around = page.render.bodies.current;
     if (around instanceof KeepingBody && around.takesHoles()) {
       const fill = (hole: Hole) => this.#holes.fill(hole, passedTo(hole, markSafe));
-      return filled(html, holes, (hole, i) => around.passOn(hole, this.#at, texts?.[i], () => fill(hole)));
+      return filled(html, holes, (hole, i) =>
+        around.passOn(hole, { tag: this.#at, bound: this.#bound }, texts?.[i], () => fill(hole)),
+      );
     }
     if (texts !== undefined) return filled(html, holes, (_, i) => texts[i] as string);
     const filler = this.#holes;
