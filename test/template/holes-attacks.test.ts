@@ -429,6 +429,16 @@ describe('a hole may read what is defined in it', () => {
     expect((await attack({ ...others, ...templates })).join()).not.toContain('CACHESWEEPER');
   });
 
+  test('also where the body uses an import of the same name', async () => {
+    const templates = {
+      'p.njk': `{% import "m.njk" as m %}${F('{% include "i.njk" %}{{ m.k(1) }}')}`,
+      'i.njk': `{% import "n.njk" as m %}${U('{{ m.k(own) }}')}`,
+      'm.njk': '{% macro k(text) %}<{{ text }}>{% endmacro %}',
+      'n.njk': '{% macro k(text) %}[{{ text }}]{% endmacro %}',
+    };
+    expect(await attack(templates)).toEqual(MISS_THEN_HITS);
+  });
+
   test('but not where the body binds the name, and an include in the hole reads it', async () => {
     const templates = {
       'p.njk': F('{% for k in ["T"] %}{% include "i.njk" %}{% endfor %}'),

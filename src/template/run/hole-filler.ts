@@ -108,8 +108,11 @@ export class HoleFiller {
   }
 
   /** Returns the frame with what is passed to a hole. Below it are the hole's own variables. */
-  #base({ isFramed }: FoundHole, passed: readonly Passed[], missing: readonly string[]): Frame {
-    const base = isolatedFrame(isFramed ? this.#around : this.#seat.environment.newFrame());
+  #base({ isFramed, template }: FoundHole, passed: readonly Passed[], missing: readonly string[]): Frame {
+    const { environment, frame } = this.#seat;
+    // Another template does not see the JavaScript variables of this one.
+    const around = template === undefined ? this.#around : frame;
+    const base = isolatedFrame(isFramed ? around : environment.newFrame());
     for (const [name, value] of passed) base.set(name, value);
     if (missing.length > 0) hideAround(base);
     return base;
