@@ -61,6 +61,7 @@ export class UncachedTag {
       ...positionOf(tag),
       names: [...passed.keys()],
       handed: analysis.handed,
+      isChecked: analysis.isChecked,
     };
     return emitter.call(this, [
       emitter.literal(JSON.stringify(baked)),

@@ -11,6 +11,8 @@ export interface HoleAnalysis {
   readonly handed: readonly string[];
   /** A name that its content reads and that the body of the fragment around binds: a hit does not run that body. */
   readonly boundInBody: { readonly name: string; readonly at: Position } | undefined;
+  /** Whether all is known here that it reads of what the body of the fragment around binds. */
+  readonly isChecked: boolean;
   /** Something in it that cannot be rendered apart from the template. */
   readonly impossible: { readonly what: 'async' | 'block' | 'caller' | 'super'; readonly at: Position } | undefined;
 }
@@ -47,10 +49,14 @@ function analyse(node: Node, { variables, bound }: Around, finder: UsesFinder): 
   return {
     at: node.at as Position,
     handed: [...variables].filter((name) => mentioned.has(name)),
+    isChecked: bound !== undefined && ![...descendants(content)].some(({ typename }) => SEEING.has(typename)),
     boundInBody: inBody && { name: inBody.path[0] as string, at: inBody.at },
     impossible: impossible && { what: impossible.what, at: impossible.at as Position },
   };
 }
+
+/** Nodes that run another template, which sees the variables around. */
+const SEEING: ReadonlySet<string> = new Set(['Include', 'Import', 'FromImport']);
 
 /** Returns the content of a hole, and the names of what is passed to it. */
 function partsOf(node: Node): { readonly content: Node; readonly passed: ReadonlySet<string> } {

@@ -12,6 +12,8 @@ export interface BakedHole extends Position {
   readonly names: readonly string[];
   /** Names around it that are JavaScript variables there, and that its content mentions. */
   readonly handed: readonly string[];
+  /** Whether it reads nothing that the fragment around binds, on any page. */
+  readonly isChecked: boolean;
 }
 
 /** One use of the tag `{% uncached %}`. */
@@ -37,7 +39,11 @@ export class HoleUse {
     if (!(current instanceof KeepingBody) || !current.takesHoles()) return this.#showInPlace();
     const values = this.#written(current);
     const spot = current.spotOf(this.#spot);
-    if (spot !== undefined) return current.openHole({ ...spot, ordinal: this.#baked.ordinal, values }, this.#spot);
+    const { ordinal, isChecked } = this.#baked;
+    if (spot !== undefined) {
+      const bound = isChecked ? '' : spot.bound;
+      return current.openHole({ ...spot, bound, ordinal, values }, this.#spot);
+    }
     current.refuse('unknown template');
     return this.#showInPlace();
   }
