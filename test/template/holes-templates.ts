@@ -20,24 +20,24 @@ const TIDY_HOLE: Names = {
   boundInFragments: ['unread'],
   conditions: ['visit > 0', 'yes'],
   templates: ['h.njk'],
-  macros: ['h'],
+  macros: ['h', 'mm.h'],
 };
 const TIDY: Names = {
-  read: ['title', 'article.title', 'visit', 'bound', 'item', 'arg'],
+  read: ['title', 'article.title', 'visit', 'bound', 'item', 'arg', 'more'],
   bound: ['bound', 'item'],
   boundInFragments: ['bound', 'item'],
-  conditions: ['visit > 0', 'yes'],
-  templates: ['i.njk', 'j.njk'],
-  macros: ['m', 'k'],
+  conditions: ['visit > 0', 'yes', 'title'],
+  templates: ['i.njk', 'j.njk', 'e.njk'],
+  macros: ['m', 'k', 'mm.k'],
 };
-/** Any name anywhere. */
+/** Any name anywhere. All visitors take the same branches: what only some read through a macro in a hole is not always found. */
 const WILD: Names = {
-  read: ['title', 'chance', 'own', 'unset', 'bound', 'item', 'arg', 'id', 'here', 'loop.index'],
+  read: ['title', 'chance', 'own', 'unset', 'bound', 'item', 'arg', 'more', 'id', 'here', 'loop.index'],
   bound: ['bound', 'item', 'chance', 'unset', 'id'],
   boundInFragments: ['bound', 'item', 'chance', 'unset', 'id'],
-  conditions: ['visit > 0', 'yes', 'chance == "T"'],
-  templates: ['i.njk', 'j.njk', 'h.njk'],
-  macros: ['m', 'k', 'h'],
+  conditions: ['yes', 'nothing', 'title'],
+  templates: ['i.njk', 'j.njk', 'h.njk', 'e.njk'],
+  macros: ['m', 'k', 'h', 'mm.k', 'mm.h'],
 };
 const WILD_HOLE: Names = { ...WILD, read: [...WILD.read, 'csrfToken', 'user.name'] };
 /**
@@ -74,21 +74,43 @@ function piece(at: Place): Text {
   const { names, depth } = at;
   const templates = at.templates.filter((name) => names.templates.includes(name));
   const macros = at.macros.filter((name) => names.macros.includes(name));
-  const printed = join('{{ ', pick(names.read), ' }}');
+  const read = pick(names.read);
+  const condition = pick(names.conditions);
+  const printed = join('{{ ', read, ' }}');
   const leaves = [pick(['x', ' y ', '<b>']), printed];
   if (depth === 0) return fc.oneof(...leaves);
   const inner = pieces({ ...at, depth: depth - 1 });
   const own = pick(names.bound);
   // Nunjucks sets a variable from outside of a loop in the frame alone, and not among those of the page.
   const inLoop = pieces({ ...at, names: { ...names, bound: ['inLoop'] }, depth: depth - 1 });
+  // Nunjucks itself cannot compile a case with an include.
+  const inCase = pieces({ ...at, templates: [], depth: depth - 1 });
   const options: Text[] = [
     ...leaves,
     printed,
     join('{% for ', own, ' in ', pick(['names', '[1]', '["T", title]']), ' %}', inLoop, '{% endfor %}'),
-    join('{% for ', own, ', second in [["T", 1], [2, title]] %}', inLoop, '{{ second }}{% endfor %}'),
+    // Nunjucks itself does not show these names to what is included there.
+    join(
+      '{% for first, second in [["T", 1], [2, title]] %}',
+      inLoop,
+      '{{ first }}{% uncached id=second %}{{ id }}{% enduncached %}{% endfor %}',
+    ),
     join('{% set ', own, ' = ', value(at), ' | default("d") %}'),
     join('{% set ', own, ' %}', inner, '{% endset %}'),
-    join('{% if ', pick(names.conditions), ' %}', inner, '{% else %}', inner, '{% endif %}'),
+    join('{{ ', read, pick([' | default("d")', ' is defined', ' == title', ' ~ "-"']), ' }}'),
+    join('{{ ', read, ' if ', condition, ' else ', read, ' }}'),
+    join(
+      '{% switch ',
+      condition,
+      ' %}{% case "T" %}',
+      inCase,
+      '{% case true %}',
+      inCase,
+      '{% default %}',
+      inCase,
+      '{% endswitch %}',
+    ),
+    join('{% if ', condition, ' %}', inner, '{% else %}', inner, '{% endif %}'),
     join('{% filter ', pick(['upper', 'safe', 'length']), ' %}', inner, '{% endfilter %}'),
     fragment(at),
     fragment(at),
@@ -97,27 +119,33 @@ function piece(at: Place): Text {
   ];
   if (templates.length > 0) {
     options.push(
-      join('{% include "', pick(templates), '" %}'),
+      join('{% include "', pick(templates), '"', pick(['', ' ignore missing']), ' %}'),
       join('{{ component("', pick(templates), '", ', context(), ') }}'),
     );
   }
   if (macros.length > 0) {
-    const call = join(pick(macros), '(', value(at), ')');
+    const call = join(pick(macros), '(', value(at), fc.oneof(fc.constant(''), join(', more=', value(at))), ')');
     options.push(
       join('{{ ', call, ' }}'),
       join('{{ ', call, pick([' | upper', ' | safe', ' | length', ' ~ "z"', ' | first']), ' }}'),
       join('{{ counted(', call, ') }}'),
-      join('{% call ', call, ' %}', pieces({ ...called(at), depth: depth - 1 }), '{% endcall %}'),
+      join('{% call ', call, ' %}', pieces({ ...called(at, []), depth: depth - 1 }), '{% endcall %}'),
+      join('{% call(given) ', call, ' %}', pieces({ ...called(at, ['given']), depth: depth - 1 }), '{% endcall %}'),
     );
   }
   return fc.oneof(...options);
 }
 
-/** The block of a `{% call %}`. */
-function called(at: Place): Place {
+/** The block of a `{% call %}`, which the macro gives some values. */
+function called(at: Place, given: readonly string[]): Place {
   const { names, holes } = at;
-  if (names !== holes) return { ...at, names: { ...names, ...IN_CALL } };
-  const both = { ...names, ...IN_CALL_IN_HOLE };
+  const read = [...IN_CALL.read, ...given];
+  if (names !== holes) {
+    // A hole does not see the variables of the macro where they have no value, but others of these names.
+    const inHole = holes.read.filter((name) => name !== 'arg' && name !== 'more');
+    return { ...at, names: { ...names, ...IN_CALL, read }, holes: { ...holes, read: inHole } };
+  }
+  const both = { ...names, ...IN_CALL_IN_HOLE, read };
   return { ...at, names: both, holes: both };
 }
 
@@ -131,8 +159,14 @@ function context(): Text {
 function fragment(at: Place): Text {
   const read = at.names.read.filter((name) => !PRIVATE.includes(name));
   const body = pieces({ ...at, names: { ...at.names, read, bound: at.names.boundInFragments }, depth: at.depth - 1 });
-  const tag = pick(['article 500 when=article', 'article 500 visit, when=article', 'other 500 "k", when=other']);
-  return join('{% cachesweeper ', tag, ' %}', body, '{% endcachesweeper %}');
+  const tag = pick([
+    'article 500 when=article',
+    'article 500 visit, when=article',
+    'other 500 "k", when=other',
+    'other 500 when=nothing',
+  ]);
+  const depends = pick(['', '', '{% depends other %}']);
+  return join('{% cachesweeper ', tag, ' %}', depends, body, '{% endcachesweeper %}');
 }
 
 function hole(at: Place): Text {
@@ -154,23 +188,45 @@ function site(names: Names, holes: Names): fc.Arbitrary<Templates> {
     macros,
   });
   const macro = (name: string, place: Place): Text =>
-    join(`{% macro ${name}(arg) %}`, pieces(place), '{% if caller %}{{ caller() }}{% endif %}{% endmacro %}');
-  const imports = pick([
-    '{% from "m.njk" import k, h %}',
-    '{% from "m.njk" import k, h with context %}',
-    '{% from "m.njk" import k, h with context %}{% set bound = "b" %}',
-  ]);
+    join(
+      `{% macro ${name}(arg, more="d") %}`,
+      pieces(place),
+      '{% if caller %}{{ caller(arg) }}{% endif %}{% endmacro %}',
+    );
+  const context = pick(['', ' with context']);
+  const imports = join(
+    '{% from "m.njk" import k, h',
+    context,
+    ' %}{% import "m.njk" as mm',
+    context,
+    ' %}',
+    pick(['', '', '{% set bound = "b" %}']),
+  );
+  const imported = ['k', 'h', 'mm.k', 'mm.h'];
   return fc.record({
     'h.njk': pieces({ ...at(2, [], []), names: holes }),
     'j.njk': pieces(at(2, ['h.njk'], [])),
-    'm.njk': join(macro('h', { ...at(2, ['h.njk'], []), names: holes }), macro('k', at(2, ['j.njk', 'h.njk'], ['h']))),
-    'i.njk': join(imports, pieces(at(2, ['j.njk', 'h.njk'], ['k', 'h']))),
+    'n.njk': macro('k', at(2, ['j.njk', 'h.njk'], [])),
+    'm.njk': join(
+      join('{% import "n.njk" as mm', context, ' %}'),
+      macro('h', { ...at(2, ['h.njk'], []), names: holes }),
+      macro('k', at(2, ['j.njk', 'h.njk'], ['h', 'mm.k'])),
+    ),
+    'l.njk': join(pieces(at(1, ['h.njk'], [])), '{% block main %}', pieces(at(1, [], [])), '{% endblock %}'),
+    'e.njk': join(
+      '{% extends "l.njk" %}',
+      imports,
+      '{% block main %}',
+      pieces(at(2, ['h.njk'], imported)),
+      '{% endblock %}',
+    ),
+    'i.njk': join(imports, pieces(at(2, ['j.njk', 'h.njk', 'e.njk'], imported))),
     'p.njk': join(
       imports,
-      macro('m', at(2, ['i.njk', 'j.njk', 'h.njk'], ['k', 'h'])),
+      macro('m', at(2, ['i.njk', 'j.njk', 'h.njk'], imported)),
       pick(['', '{% set chance = own %}']),
-      fragment(at(4, ['i.njk', 'j.njk', 'h.njk'], ['m', 'k', 'h'])),
-      pieces(at(4, ['i.njk', 'j.njk', 'h.njk'], ['m', 'k', 'h'])),
+      fragment(at(4, ['i.njk', 'j.njk', 'h.njk', 'e.njk'], ['m', ...imported])),
+      pieces(at(4, ['i.njk', 'j.njk', 'h.njk', 'e.njk'], ['m', ...imported])),
     ),
   });
 }
