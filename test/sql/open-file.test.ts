@@ -96,6 +96,21 @@ describe('a connection that was opened before the store first uses it', () => {
   });
 });
 
+test('a write is not acknowledged if the file was deleted meanwhile: another process may have one that lacks it', async () => {
+  file = new SqliteFile();
+  await opened();
+  const database = new Driver(file.filename);
+  const { exec } = database;
+  database.exec = (sql) => {
+    const result = exec.call(database, sql);
+    if (sql === 'COMMIT') remove('', '-wal', '-shm');
+    return result;
+  };
+  const { store, errors } = open(knexOn(database));
+  expect(await store.setMany('token', [item('a', 'lost')], CALL)).toEqual([false]);
+  expect(errors.map(({ message }) => message)).toEqual([expect.stringContaining('was deleted or replaced')]);
+});
+
 describe('a path that leads elsewhere is noticed', () => {
   /** Makes a path of links, of which the last one is replaced: nothing changes in the folder of the first one. */
   function linked(from: string, to: string): void {
