@@ -158,6 +158,21 @@ test('an attached file that is deleted is used no more', async () => {
   }
 });
 
+test('a name without a schema is a table of the main file, not one of a file that is attached', async () => {
+  file = new SqliteFile();
+  const two = await opened();
+  expect(await two.store.setMany('token', [item('a', 'old')], CALL)).toEqual([true]);
+  const database = new Driver(':memory:');
+  database.exec(`ATTACH '${file.filename}' AS cache`);
+  const { store, errors } = open(knexOn(database));
+  expect(await store.getMany('token', ['a'], CALL)).toEqual([{ state: 'unknown' }]);
+  expect(errors.map(({ message }) => message)).toEqual([expect.stringContaining('no such table')]);
+  const named = open(knexOn(database), { table: 'cache.cachesweeper' });
+  expect(await texts(named.store, ['a'])).toEqual(['old']);
+  expect(await two.store.setMany('token', [item('a', 'new')], CALL)).toEqual([true]);
+  expect(await texts(named.store, ['a'])).toEqual(['new']);
+});
+
 test('the log of a file may come later: another process switches it to WAL', async () => {
   file = new SqliteFile();
   const early = new Driver(file.filename);
