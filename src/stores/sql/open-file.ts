@@ -40,7 +40,9 @@ export class OpenFile {
       const known = this.#ids[i];
       if (known === undefined && part !== '') this.#ids[i] = id;
       else if (known === undefined || !isSame(known, id)) {
-        throw new Error(`${this.#path}${part} was deleted or replaced while it was open: start the process again`);
+        throw new Error(
+          `${this.#path}${part} was deleted or replaced while it was open: end all processes that have it open, delete it with its -wal and -shm, and start them again`,
+        );
       }
     });
   }
