@@ -164,12 +164,16 @@ function figuresOf(value: unknown, name: readonly string[] = []): readonly Figur
 
 function remarks({ view, without, stripRefused }: PageReport): string {
   return [
-    view === undefined ? '' : without === 'nothing' ? `view: ${view}` : 'view passed by',
+    view === undefined ? '' : without === 'nothing' ? `view: ${outcomeOf(view)}` : 'view passed by',
     without === 'cache' ? 'rendered without the cache' : '',
     stripRefused === undefined ? '' : `no strip: ${stripRefused}`,
   ]
     .filter((remark) => remark !== '')
     .join('; ');
+}
+
+function outcomeOf({ outcome, reason }: NonNullable<PageReport['view']>): string {
+  return reason === undefined ? outcome : `${outcome} (${reason})`;
 }
 
 /** In UTC, like most logs. */

@@ -13,7 +13,7 @@ export const STRIP_STYLE = `
 .figures { display: flex; flex-wrap: wrap; gap: 0 10px; padding: 0 4px; }
 .figures b { font-weight: 600; }
 .soft { color: var(--soft); }
-.hit { color: var(--hit); } .miss { color: var(--miss); } .uncached { color: var(--uncached); }
+.hit { color: var(--hit); } .miss { color: var(--miss); } .uncached, .skip { color: var(--uncached); }
 .buttons { display: flex; flex-wrap: wrap; gap: 4px; }
 button, a { color: var(--accent); background: none; border: 1px solid transparent; border-radius: 5px; padding: 2px 7px;
   cursor: pointer; text-decoration: none; text-align: left; min-height: 24px; }
