@@ -198,11 +198,14 @@ export const STRIP_SCRIPT: string = String.raw`function (page, panel) {
   };
   const draw = () => {
     const origin = root.getBoundingClientRect();
-    for (const box of boxes.children) {
-      const range = document.createRange();
+    const range = document.createRange();
+    // All places are asked for before a box is moved, which changes the layout: so the browser makes it once.
+    const places = [...boxes.children].map((box) => {
       range.setStartAfter(box.marks.begin);
       range.setEndBefore(box.marks.end);
-      const at = range.getBoundingClientRect();
+      return [box, range.getBoundingClientRect()];
+    });
+    for (const [box, at] of places) {
       box.hidden = at.width === 0 || at.height === 0;
       Object.assign(box.style, { left: at.left - origin.left + 'px', top: at.top - origin.top + 'px', width: at.width + 'px', height: at.height + 'px' });
     }
