@@ -104,8 +104,9 @@ export const STRIP_SCRIPT: string = String.raw`function (page, panel) {
     const holes = kept && kept.holes.map((one) => one.place + (one.shows === undefined ? '' : ': ' + one.shows));
     const act = (text, action) => make('button', { class: 'act', type: 'button', click: () => press(action, said) }, text);
     const isView = fragment === view;
+    const reason = isView && page.without !== 'nothing' ? 'passed by for this page' : fragment.reason;
     const rows = make('dl', {},
-      ...row('Outcome', make('b', { class: fragment.outcome }, WORDS[fragment.outcome] + (fragment.reason ? ': ' + fragment.reason : ''))),
+      ...row('Outcome', make('b', { class: fragment.outcome }, WORDS[fragment.outcome] + (reason ? ': ' + reason : ''))),
       ...row('Cause', fragment.cause),
       ...row('Remark', fragment.unseen),
       ...(fragment.cost === undefined
@@ -117,7 +118,7 @@ export const STRIP_SCRIPT: string = String.raw`function (page, panel) {
       ...(kept
         ? [
             ...row('Models', lines(kept.models)),
-            ...row(isView ? 'Address' : 'Keys', kept.keys === '[]' ? undefined : code(kept.keys)),
+            ...row(isView ? 'Key' : 'Keys', kept.keys === '[]' ? undefined : code(kept.keys)),
             ...row(isView ? 'Vary' : 'Using', kept.using === '[]' ? undefined : code(kept.using)),
             ...row(isView ? 'Compared by' : 'Reads', lines(reads)),
             ...row('Depends on', lines(kept.own)),

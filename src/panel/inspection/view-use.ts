@@ -4,6 +4,7 @@ import type { InspectedView, ViewServedFrom } from '../../render/inspect.ts';
 import { describeCause } from '../../reporting/cause.ts';
 import { isHoleName } from '../../views/http/open-places.ts';
 import { viewOf } from '../../views/http/stored-view.ts';
+import { ABSENT } from '../../views/reads/request-values.ts';
 import { bounded, type Kept, MAX_SHOWN, placeOf, type ShownHole, splitNames } from './fragment-use.ts';
 
 /** What the panel shows of a whole view. */
@@ -72,7 +73,9 @@ function keptOf({ entry, identities, models, keys, vary, reads }: ViewServedFrom
     models: models.slice(0, MAX_SHOWN).map(ownName).map(bounded),
     keys: bounded(keys),
     using: vary === '[[]]' ? '[]' : bounded(vary),
-    reads: reads.slice(0, MAX_SHOWN).map(([name, value]) => ({ paths: [bounded(name)], value: bounded(value) })),
+    reads: reads
+      .slice(0, MAX_SHOWN)
+      .map(([name, value]) => ({ paths: [bounded(name)], value: value === ABSENT ? 'not there' : bounded(value) })),
     ...splitNames(entry?.dependencies ?? [], [...identities, ...models].flatMap(dependencyNames)),
     expires: entry === undefined || !Number.isFinite(entry.expires) ? undefined : entry.expires,
     made: view !== undefined && 'body' in view ? view.created : undefined,
