@@ -213,6 +213,21 @@ describe.each<Framework>(['express', 'fastify', 'koa', 'hapi'])('%s', (framework
     );
   });
 
+  test('a whole view that is not kept, or passed by, says which read is the reason', async () => {
+    const site = await start({
+      view: true,
+      context: ({ headers }) => ({ ...context(), lang: headers.cookie }),
+      headers: ({ query }): Record<string, string> => (query.has('own') ? { 'Cache-Control': 'private' } : {}),
+    });
+    const viewOf = async (path: string, headers: Record<string, string> = DOCUMENT) =>
+      (await reportOf(site, (await site.get(path, headers)).text)).report.view;
+    const theirs = { ...DOCUMENT, Cookie: 'theme=dark' };
+    expect(await viewOf('/page', theirs)).toMatchObject({ outcome: 'miss', reason: 'personal: headers.cookie' });
+    expect(await viewOf('/page')).toMatchObject({ outcome: 'miss', kept: { own: expect.arrayContaining(['*']) } });
+    expect(await viewOf('/page', theirs)).toMatchObject({ outcome: 'skip', reason: 'personal: headers.cookie' });
+    expect(await viewOf('/page?own')).toMatchObject({ outcome: 'miss', reason: 'cache-control', kept: { own: [] } });
+  });
+
   test('the page that answers a form has its strip, whose fragments are those of this request', async () => {
     const site = await start();
     const post = async (id: number) => {
