@@ -88,7 +88,8 @@ function holesOf(entry: Entry): readonly ShownHole[] {
   const view = viewOf(entry);
   if (view === undefined || !('body' in view)) return [];
   const { holes, open, openHeaders } = view;
-  const replaced = new Set([...open, ...openHeaders].map(({ name }) => name).filter((name) => !isHoleName(name)));
-  const places = [...holes.map(placeOf), ...[...replaced].map((name) => `${bounded(name)}, replaced`)];
-  return places.slice(0, MAX_SHOWN).map((place) => ({ place, passed: '', shows: undefined }));
+  const replaced = [...open, ...openHeaders].map(({ name }) => name).filter((name) => !isHoleName(name));
+  // One in a loop stands at many places.
+  const places = new Set([...holes.map(placeOf), ...replaced.map((name) => `${bounded(name)}, replaced`)]);
+  return [...places].slice(0, MAX_SHOWN).map((place) => ({ place, passed: '', shows: undefined }));
 }
