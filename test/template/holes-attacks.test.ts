@@ -76,6 +76,18 @@ test('an error of ours in a hole keeps its code behind a function that renders a
   expect(await attack(templates, { helpers })).toEqual(REFUSED.map(() => 'CACHESWEEPER_NO_IDENTITY'));
 });
 
+test('an error of ours in nested loops behind an include keeps its code, though Nunjucks runs on after it', async () => {
+  const shown = '{% include "i.njk" %}{{ counted(own_form()) }}';
+  const templates = {
+    'p.njk': `{% from "m.njk" import form with context %}{% macro own_form() %}{{ form() }}{% endmacro %}{% set chance = own %}${F(
+      `{% for a in names %}{% for b in names %}${shown}{{ a }}{% endfor %}{% endfor %}`,
+    )}`,
+    'm.njk': `{% macro form() %}${U('{{ chance }}')}{% endmacro %}`,
+    'i.njk': 'x',
+  };
+  expect(await attack(templates, { helpers })).toEqual(REFUSED);
+});
+
 test('holes may be printed in another order than they were met', async () => {
   const templates = {
     'p.njk': F('{% include "i.njk" %}'),

@@ -103,7 +103,8 @@ export class TagBody extends KeepingBody implements FragmentBody {
     } catch (error) {
       leave();
       setAround(context, frame, variables);
-      throw error;
+      // Code behind an include runs on after an error, in the wrong frame. Its own errors follow from that.
+      throw this.failure === undefined ? error : keepPlace(this.failure.error);
     }
     const isBack = leave();
     if (this.loading !== undefined) {
