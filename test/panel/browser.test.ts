@@ -363,6 +363,30 @@ describe('in a browser', () => {
     expect(await wide()).toBe(0);
   });
 
+  test('the browser makes the layout a few times, however many outlines there are', async () => {
+    const templates = {
+      'rows.njk':
+        '<!doctype html><html><head><link rel="stylesheet" href="/style.css"></head><body>' +
+        '{% for row in rows %}{% cachesweeper row 500 type="Row" %}<p>row {{ row.id }},</p>{% endcachesweeper %}{% endfor %}</body></html>',
+    };
+    const rows = Array.from({ length: 300 }, (_, id) => ({ id }));
+    const page = await open(await start({ templates, context: () => ({ rows }) }));
+    await page.goto('/rows');
+    await button(page, 'Outline').click();
+    await expect.poll(() => page.locator('.box').count(), SOON).toBe(300);
+    const session = await page.context().newCDPSession(page);
+    await session.send('Performance.enable');
+    const layouts = async () => {
+      const { metrics } = await session.send('Performance.getMetrics');
+      return metrics.find(({ name }) => name === 'LayoutCount')?.value ?? 0;
+    };
+    const last = () => page.locator('.box').last().getAttribute('style');
+    const [before, wide] = [await layouts(), await last()];
+    await page.setViewportSize({ width: 500, height: 800 });
+    await expect.poll(last, SOON).not.toBe(wide);
+    expect((await layouts()) - before).toBeLessThan(100);
+  });
+
   test('a comment where one can stand changes nothing of what a browser makes of the html', async () => {
     const page = await browser.newPage();
     closing.push(() => page.close());
