@@ -8,7 +8,7 @@ import { sized } from '../support/long.ts';
 import { Memcached } from '../support/memcached.ts';
 import { History } from './history.ts';
 
-const SAVES = sized(100, 5_000, 1_000);
+const SAVES = sized(60, 5_000, 1_000);
 const ROWS = 4;
 
 let memcached: Memcached;
