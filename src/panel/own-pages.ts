@@ -68,8 +68,11 @@ export class OwnPages {
   }
 
   async #of(incoming: IncomingMessage, path: string): Promise<Answer> {
-    const button = /^\/pages\/(\w+)\/fragments\/(\d{1,4})\/invalidate$/.exec(path);
-    if (button !== null) return this.#press(incoming, button[1] as string, Number(button[2]));
+    const button = /^\/pages\/(\w+)\/(?:fragments\/(\d{1,4})\/invalidate|view\/(invalidate|expire))$/.exec(path);
+    if (button !== null) {
+      const [, id = '', number, ofView] = button;
+      return this.#press(incoming, this.#actionOf(id, number === undefined ? 'view' : Number(number), ofView));
+    }
     if (incoming.method !== 'GET' && incoming.method !== 'HEAD') return NOT_FOUND;
     const script = /^\/strip\/(\w+)\.js$/.exec(path);
     if (script !== null) return this.#strip(script[1] as string);
@@ -88,13 +91,28 @@ export class OwnPages {
   async #strip(id: string): Promise<Answer> {
     const page = this.#pages.get(id);
     if (page === undefined) return NOT_FOUND;
-    if (page.lacksCause) await inTime(this.#sweeper.idle(), CAUSE_TIMEOUT, undefined);
+    if (page.isIncomplete) await inTime(this.#sweeper.idle(), CAUSE_TIMEOUT, undefined);
     const { path } = this.#settings;
     const given = JSON.stringify({ id, path, token: this.#token, style: STRIP_STYLE });
     return { status: 200, type: 'text/javascript', text: `(${STRIP_SCRIPT})(${page.asJson()}, ${given});\n` };
   }
 
-  async #press(incoming: IncomingMessage, id: string, number: number): Promise<Answer> {
+  /**
+   * Returns what a button of a page's strip does; undefined if there is nothing to do it to.
+   *
+   * @param of a fragment, or the whole view
+   */
+  #actionOf(id: string, of: number | 'view', name = 'invalidate'): (() => Promise<unknown>) | undefined {
+    const page = this.#pages.get(id);
+    if (name === 'expire') {
+      const [path = ''] = page?.target.split('?', 1) ?? [];
+      return page?.hasViews ? () => this.#sweeper.expireView(path) : undefined;
+    }
+    const models = page?.modelsOf(of);
+    return models?.length ? () => this.#invalidate(models) : undefined;
+  }
+
+  async #press(incoming: IncomingMessage, act: (() => Promise<unknown>) | undefined): Promise<Answer> {
     if (incoming.method !== 'POST') return { status: 405, type: 'text/plain', text: 'expected POST' };
     if (!isFromPanel(incoming, this.#token)) {
       return {
@@ -103,11 +121,10 @@ export class OwnPages {
         text: 'expected a request of a page of this site, with the token of this process: reload it',
       };
     }
-    const models = this.#pages.get(id)?.modelsOf(number);
-    if (models === undefined)
+    if (act === undefined)
       return { status: 404, type: 'text/plain', text: 'no entry of this page is known: reload it' };
     try {
-      await this.#invalidate(models);
+      await act();
     } catch (error) {
       this.#settings.report(error);
       return { status: 503, type: 'text/plain', text: error instanceof Error ? error.message : 'it has failed' };

@@ -90,12 +90,10 @@ export class PageVisit implements AnswerEvents {
     marks: { readonly secret: string; readonly marked: readonly number[] } | undefined,
     stripRefused: string | undefined,
   ): PageReport {
-    const view = text(response.getHeader('x-cache'));
     const page = new PageReport(this.inspector, uses, {
       target: this.#target,
       time: this.#time,
       status: response.statusCode,
-      view: view === '' ? undefined : view,
       milliseconds: performance.now() - this.#started,
       marks,
       stripRefused,

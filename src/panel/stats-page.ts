@@ -96,7 +96,7 @@ const UNSURE_COLUMNS: readonly Column<TagStats>[] = [
 ];
 
 const PAGE_COLUMNS: readonly Column<PageReport>[] = [
-  { name: 'Page', of: ({ target }) => (target.length > 120 ? `${target.slice(0, 120)}…` : target) },
+  { name: 'Page', of: targetOf },
   { name: 'At', of: ({ time }) => timeOfDay(time) },
   { name: 'Status', isNumber: true, of: ({ status }) => status },
   { name: 'Hit', isNumber: true, of: ({ figures: { hit } }) => html`<span class="hit">${hit}</span>` },
@@ -115,11 +115,13 @@ const PAGE_COLUMNS: readonly Column<PageReport>[] = [
 /** @param pages those sent last, among which it is told what a bump has reached */
 function bumpColumns(pages: readonly PageReport[]): readonly Column<RecentBump>[] {
   const uses = pages
-    .flatMap(({ fragments }) => fragments)
-    .flatMap(({ template, line, kept }) => {
-      const place = `${template}:${line}`;
-      return kept === undefined ? [] : [{ place, names: new Set([...kept.own, ...kept.inherited]) }];
-    });
+    .flatMap((page) => [
+      ...page.fragments.map(({ template, line, kept }) => ({ place: `${template}:${line}`, kept })),
+      { place: targetOf(page), kept: page.view?.kept },
+    ])
+    .flatMap(({ place, kept }) =>
+      kept === undefined ? [] : [{ place, names: new Set([...kept.own, ...kept.inherited]) }],
+    );
   const reach = ({ names }: RecentBump): string => {
     const places = new Set(uses.filter((use) => names.some((name) => use.names.has(name))).map(({ place }) => place));
     return [...places].slice(0, MAX_NAMES).join(', ');
@@ -164,12 +166,20 @@ function figuresOf(value: unknown, name: readonly string[] = []): readonly Figur
 
 function remarks({ view, without, stripRefused }: PageReport): string {
   return [
-    view === undefined ? '' : without === 'nothing' ? `view: ${view}` : 'view passed by',
+    view === undefined ? '' : without === 'nothing' ? `view: ${outcomeOf(view)}` : 'view passed by',
     without === 'cache' ? 'rendered without the cache' : '',
     stripRefused === undefined ? '' : `no strip: ${stripRefused}`,
   ]
     .filter((remark) => remark !== '')
     .join('; ');
+}
+
+function targetOf({ target }: PageReport): string {
+  return target.length > 120 ? `${target.slice(0, 120)}…` : target;
+}
+
+function outcomeOf({ outcome, reason }: NonNullable<PageReport['view']>): string {
+  return reason === undefined ? outcome : `${outcome} (${reason})`;
 }
 
 /** In UTC, like most logs. */

@@ -1,6 +1,7 @@
 import type { Entry } from '../cache/entry.ts';
 import type { Identity } from '../model/identity.ts';
 import type { Scope } from '../reads/world.ts';
+import type { MissCause } from '../reporting/cause.ts';
 import type { FragmentDraft, RenderReport } from '../reporting/report.ts';
 import type { Operands } from './place.ts';
 
@@ -10,6 +11,38 @@ export interface Inspector {
   readonly without: 'nothing' | 'views' | 'cache';
   /** A render begins. Returns what looks on at it; undefined if that is no longer wanted. */
   begin(): Inspection | undefined;
+  /** A request for a whole view begins. Returns what is told its outcome; undefined if that is not wanted. */
+  beginView(): ((view: InspectedView) => void) | undefined;
+}
+
+/** What became of a request for a whole view. */
+export interface InspectedView {
+  /** Who has invalidated it is added later, if the store has to be asked. */
+  readonly report: {
+    readonly outcome: 'hit' | 'miss' | 'skip';
+    readonly reason?: string;
+    readonly detail?: string;
+    readonly cause?: MissCause;
+  };
+  /** Milliseconds that making the view took, and looking for it. Undefined where the cache took no part. */
+  readonly cost: number | undefined;
+  readonly lookup: number | undefined;
+  /** Undefined where nothing was looked for. */
+  readonly from: ViewServedFrom | undefined;
+}
+
+/** How a whole view was looked up, and its entry. */
+export interface ViewServedFrom {
+  /** What was served or made; undefined if nothing is kept. */
+  readonly entry: Entry | undefined;
+  /** What the view depends on in any case: its own names and the models of its options. */
+  readonly identities: readonly Identity[];
+  readonly models: readonly Identity[];
+  /** Canonical texts of its address, and of what the option `vary` returned. */
+  readonly keys: string;
+  readonly vary: string;
+  /** What was read of the request, and what was found there. */
+  readonly reads: readonly (readonly [name: string, value: string])[];
 }
 
 /** Looks on while one page is rendered. */

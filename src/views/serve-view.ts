@@ -22,7 +22,7 @@ import { RequestValues } from './reads/request-values.ts';
 import type { ReadReason } from './reads/value-text.ts';
 import { askReplace } from './replace/ask-replace.ts';
 import type { Replacements } from './replace/replacements.ts';
-import { areCausesTold, report, routeOf, tell } from './view-report.ts';
+import { areCausesTold, report, routeOf, tell, type Watch } from './view-report.ts';
 import { ViewRun } from './view-run.ts';
 import type { ViewSlot } from './view-slot.ts';
 import { makes, passes, runOf, settingsOf } from './views-of-requests.ts';
@@ -47,16 +47,17 @@ export async function serveView<T>(
   passes(incoming, settings);
   // Without them no page of the route is what it should be, so an error is the request's.
   const visitor = settings.holes && (await askVisitor(exchange, settings.holes));
+  const watch = settings.views.engine.inspector?.beginView();
   let found: ViewRun | Passed | 'answered';
   try {
-    found = await answer(exchange, settings, visitor);
+    found = await answer(exchange, settings, visitor, watch);
   } catch (error) {
     settings.views.report(error);
-    found = 'error';
+    found = { reason: 'error' };
   }
   if (found === 'answered') return undefined;
   if (!(found instanceof ViewRun)) {
-    note(exchange, settings, found);
+    note(exchange, settings, found, watch);
     return await passOn(handler, visitor);
   }
   const run = found;
@@ -133,12 +134,17 @@ async function filled(
 }
 
 /** Why the cache takes no part. */
-type Passed = SkipReason | ReadReason;
+interface Passed {
+  readonly reason: SkipReason | ReadReason;
+  /** How the view was looked for. */
+  readonly slot?: ViewSlot;
+}
 
 async function answer(
   exchange: Exchange,
   settings: ViewSettings,
   visitor: Visitor | undefined,
+  watch: Watch,
 ): Promise<ViewRun | Passed | 'answered'> {
   const { views, name } = settings;
   const { incoming, host, params } = exchange;
@@ -148,18 +154,18 @@ async function answer(
   const started = performance.now();
   const asked = skipReason(exchange, settings);
   const skipped = asked instanceof Promise ? await asked : asked;
-  if (skipped !== undefined) return skipped;
-  if (!views.isEnabled || (views.engine.inspector?.without ?? 'nothing') !== 'nothing') return 'disabled';
+  if (skipped !== undefined) return { reason: skipped };
+  if (!views.isEnabled || (views.engine.inspector?.without ?? 'nothing') !== 'nothing') return { reason: 'disabled' };
   const address = addressOf(exchange, settings);
-  if (address === undefined) return 'target';
+  if (address === undefined) return { reason: 'target' };
   const { now, maxDataAge } = views.engine.settings;
   const since = requestStarted() ?? now() - maxDataAge;
   const values = settings.replace && askReplace(exchange, settings.replace, address.urls);
   const replaced = values instanceof Promise ? await values : values;
-  if (settings.replace !== undefined && replaced === undefined) return 'nothing to replace';
+  if (settings.replace !== undefined && replaced === undefined) return { reason: 'nothing to replace' };
   const request = new RequestValues(exchange, views, { replaced, visitor });
   const given = request.given(exchange.given?.(address) ?? []);
-  if (given === undefined) return 'unseen';
+  if (given === undefined) return { reason: 'unseen' };
   const common = commonNames(visitor ?? {}, exchange.locals()[0] ?? {});
   const part = {
     address,
@@ -179,7 +185,7 @@ async function answer(
   const maker = new Maker(currentPart()?.maker, false);
   const { slot, view, own: known, making } = await lookUp(views, wanted, maker, mayFill);
   try {
-    if (view === 'personal' || view === 'unseen') return view;
+    if (view === 'personal' || view === 'unseen') return { reason: view, slot };
     const served = view && (await filled(view, settings, replaced, visitor, { isOutage: slot.isOutage, maker }));
     if (served !== undefined && isAllowed(served.view, settings)) {
       sendHit(exchange, settings, {
@@ -187,21 +193,23 @@ async function answer(
         slot,
         isForOne: replaced !== undefined || visitor !== undefined,
         started,
+        watch,
       });
       return 'answered';
     }
     const own = known ?? (await slot.open());
     maker.renews = slot.renews;
     const lookup = performance.now() - started;
-    const missing = areCausesTold(settings) ? slot.missing : undefined;
+    const missing = areCausesTold(settings, watch) ? slot.missing : undefined;
     const run: ViewRun = new ViewRun(
       exchange,
       settings,
       { slot, own, since, address, values: request, replaced, visitor, common, maker },
       (reason, detail) => {
         const route = routeOf(exchange, settings);
-        views.engine.viewed({ route, outcome: 'miss', reason, cost: run.cost, lookup });
-        report(exchange, settings, 'miss', reason, { detail, missing });
+        const { cost } = run;
+        views.engine.viewed({ route, outcome: 'miss', reason, cost, lookup });
+        report(exchange, settings, 'miss', reason, watch, { detail, missing, slot, cost, lookup });
       },
     );
     // What the handler reads is asked for all the same: caches on the way are told.
@@ -226,9 +234,14 @@ function isAllowed({ status, body }: StoredView, { statuses, maxBytes }: ViewSet
 function sendHit(
   exchange: Exchange,
   settings: ViewSettings,
-  hit: Served & { readonly slot: ViewSlot; readonly isForOne: boolean; readonly started: number },
+  hit: Served & {
+    readonly slot: ViewSlot;
+    readonly isForOne: boolean;
+    readonly started: number;
+    readonly watch: Watch;
+  },
 ): void {
-  const { view, isOutage, slot, isForOne, started } = hit;
+  const { view, isOutage, slot, isForOne, started, watch } = hit;
   const { engine } = settings.views;
   const reason = isOutage ? 'outage' : slot.isStale ? 'stale' : undefined;
   const control = { before: exchange.headers()['cache-control'], ours: settings.cacheControl };
@@ -241,7 +254,7 @@ function sendHit(
   const { expires, cost } = slot;
   tell(exchange, settings, () => ({ outcome: 'hit', reason, expires, lookup }));
   engine.viewed({ route: routeOf(exchange, settings), outcome: 'hit', reason, cost, lookup });
-  report(exchange, settings, 'hit', reason);
+  report(exchange, settings, 'hit', reason, watch, { slot, cost, lookup });
   tagCodings(exchange.response);
   exchange.send(reply);
 }
@@ -260,7 +273,7 @@ const PERSONAL: ReadonlySet<MissReason> = new Set<MissReason>([
 ]);
 
 /** Sets X-Cache on the response to a request in which the cache takes no part, and reports it. */
-function note(exchange: Exchange, settings: ViewSettings, reason: Passed): void {
+function note(exchange: Exchange, settings: ViewSettings, { reason, slot }: Passed, watch: Watch): void {
   const { response } = exchange;
   response.setHeader('X-Cache', settings.debug ? `skip (${reason})` : 'skip');
   const visit = new Visit(exchange, settings.isSession);
@@ -270,5 +283,5 @@ function note(exchange: Exchange, settings: ViewSettings, reason: Passed): void 
   tell(exchange, settings, () => ({ outcome: 'skip', forward, reason }));
   // Nobody looks at what the handler reads.
   if (reason === 'target') answerFor(response, NOT_SHARED);
-  report(exchange, settings, 'skip', reason);
+  report(exchange, settings, 'skip', reason, watch, { slot, detail: slot?.refused });
 }

@@ -9,6 +9,7 @@ import type { Identity } from '../model/identity.ts';
 import { dependencyNames } from '../model/names.ts';
 import type { Body } from '../render/body.ts';
 import type { Engine } from '../render/engine.ts';
+import type { ViewServedFrom } from '../render/inspect.ts';
 import type { Early } from '../render/making/early.ts';
 import { because, whyOver } from '../render/why-missed.ts';
 import type { Missing } from '../reporting/cause.ts';
@@ -16,7 +17,7 @@ import type { UncachedReason } from '../reporting/report.ts';
 import type { Forward } from './http/cache-headers.ts';
 import { isSmall } from './http/sound-view.ts';
 import { type AddressRecord, type StoredView, viewOf, writeRecord, writeView } from './http/stored-view.ts';
-import { type Found, foundFor, foundWith, recordWith, textOf } from './reads/address-reads.ts';
+import { type Found, foundFor, foundWith, recordWith, refusedIn, textOf } from './reads/address-reads.ts';
 import type { ReadName } from './reads/read-names.ts';
 import type { RequestValues } from './reads/request-values.ts';
 import type { ReadReason, ValueText } from './reads/value-text.ts';
@@ -85,6 +86,8 @@ export class ViewSlot {
   #record: AddressRecord = { reads: [], stored: [] };
   /** What this request has for the reads of the record. */
   #found: Found = [];
+  /** The read for which the request goes past the cache. */
+  refused: ReadName | undefined;
   /** What was stored. */
   kept: KeptViews = NONE;
   readonly #handed: KeptViews;
@@ -128,6 +131,23 @@ export class ViewSlot {
   }
 
   /**
+   * Returns how the view was looked up, for the panel.
+   *
+   * @param isKept whether there is a view: it was served, or was made and stored
+   */
+  servedFrom(isKept: boolean): ViewServedFrom {
+    const { identities, parts } = this.#keys;
+    return {
+      entry: isKept ? this.#entry : undefined,
+      identities,
+      models: this.#models,
+      keys: parts.keys,
+      vary: parts.vary,
+      reads: this.#found,
+    };
+  }
+
+  /**
    * Returns the view if this process has it and it may be served now, a reason as {@link find} does, and undefined if the
    * store has to be asked. Where tokens are in this process, nothing is waited for.
    */
@@ -136,7 +156,7 @@ export class ViewSlot {
     if (record === undefined) return undefined;
     const view = viewOf(record);
     if (view === undefined || !('reads' in view)) return this.#judged([record], view);
-    const found = foundFor(view, this.#request);
+    const found = this.#foundFor(view);
     if (typeof found === 'string') return this.#judged([record], found);
     this.#found = found;
     const varied = this.#here(found);
@@ -144,6 +164,12 @@ export class ViewSlot {
     return varied === undefined || own === undefined || 'reads' in own
       ? undefined
       : this.#judged([record, varied], own);
+  }
+
+  #foundFor(record: AddressRecord): Found | ReadReason {
+    const found = foundFor(record, this.#request);
+    if (typeof found === 'string') this.refused = refusedIn(record, this.#request, found);
+    return found;
   }
 
   #here(found: Found): Entry | undefined {
@@ -213,7 +239,7 @@ export class ViewSlot {
     const record = await this.#read([]);
     if (record === undefined || 'body' in record) return record;
     this.#record = record;
-    const found = foundFor(record, this.#request);
+    const found = this.#foundFor(record);
     if (typeof found === 'string') return found;
     this.#found = found;
     const varied = await this.#read(found);
@@ -282,6 +308,8 @@ export class ViewSlot {
     }
     entries.keep({ kept, found: NONE, records: NONE, reader: this.#reader, held });
     this.kept = kept;
+    this.#entry = entry;
+    this.#found = found;
     return undefined;
   }
 

@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import fc from 'fast-check';
+import { cacheView } from 'nunjucks-cachesweeper/express';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { CommentPlaces } from '../../src/panel/marks/comment-places.ts';
@@ -38,6 +39,27 @@ const context = (): object => ({
   visitor: 'you',
   nonce: 'abc123',
 });
+
+/** A page that is a whole view, with a hole, and is not stored for some. */
+const VIEWS: Partial<Plan> = {
+  behind: (app, { sweeper, env }) => {
+    const view = cacheView({
+      sweeper,
+      ttl: 300,
+      models: () => ({ type: 'Article', id: 7 }),
+      holes: () => ({ visitor: 'you' }),
+    });
+    app.get('/favicon.ico', (_request, response) => void response.status(204).end());
+    app.get('/style.css', (_request, response) => void response.type('css').send(STYLE));
+    app.get('/article', view, async (request, response) => {
+      if (request.query.user !== undefined) response.set('Cache-Control', 'private');
+      const { article, comments } = context() as Record<string, unknown>;
+      response.send(
+        await sweeper.render(env, 'article.njk', { article, comments, lang: request.headers['accept-language'] }),
+      );
+    });
+  },
+};
 
 /** Runs in the browser: the page's html without comments and strip. */
 const SHOWN = `(() => {
@@ -186,6 +208,58 @@ describe('in a browser', () => {
     expect(await page.locator('#bumps').textContent()).toContain('Comment:=2');
   });
 
+  test('a whole view: the strip says what became of it, and its details, expiry and rendering work by keyboard', async () => {
+    const site = await start(VIEWS);
+    const page = await open(site, { locale: 'en-US' });
+    const view = (outcome: string) => button(page, `page ${outcome}`);
+    await page.goto('/article');
+    await view('missed').waitFor();
+    await page.reload();
+    expect(await figures(page)).toMatch(/^page hit0 round trips[\d.,]+ mssaved [\d.,]+ ms$/);
+    await view('hit').focus();
+    await page.keyboard.press('Enter');
+    const sheet = page.getByRole('dialog');
+    expect(await sheet.getByRole('heading').textContent()).toBe('Whole page');
+    const told = (await sheet.textContent()) ?? '';
+    for (const part of [
+      'Outcomehit',
+      ' saved',
+      'ModelsArticle:=7',
+      'Key["http',
+      'Compared byheaders.accept-language = "en-US"',
+      '@view:=path:/article',
+      'And, met in the making',
+      'Comment:=2',
+      '5 min left of its ttl',
+      'Holesarticle.njk, hole 1',
+    ])
+      expect(told).toContain(part);
+
+    await button(page, 'Expire this address').focus();
+    await page.keyboard.press('Enter');
+    await sheet.getByText('Invalidated.').waitFor();
+    await button(page, 'Reload').click();
+    await view('missed').click();
+    expect(await sheet.textContent()).toContain('view path:/article, invalidated');
+    await page.reload();
+    await view('hit').click();
+    await button(page, 'Invalidate Article:=7').click();
+    await sheet.getByText('Invalidated.').waitFor();
+    await button(page, 'Reload').click();
+    await view('missed').click();
+    expect(await sheet.textContent()).toContain('Article 7, invalidated');
+
+    await button(page, 'Render without cache').click();
+    await view('skipped').click();
+    expect(await sheet.textContent()).toContain('Outcomeskipped: passed by for this page');
+    expect(await figures(page)).toContain('without the cache');
+    await page.goto('/article?user=Eve');
+    await view('missed').click();
+    expect(await sheet.textContent()).toContain('Keptnot');
+    await page.keyboard.press('Escape');
+    expect(await view('missed').evaluate((element) => element.matches(':focus'))).toBe(true);
+  });
+
   test('it is used by keyboard alone', async () => {
     const site = await start();
     const page = await open(site);
@@ -264,6 +338,13 @@ describe('in a browser', () => {
     const page = await open(site, { viewport: { width, height: 740 }, colorScheme });
     const picture = (name: string) => page.screenshot({ path: `${PICTURES}panel-${name}-${colorScheme}-${width}.png` });
     const wide = () => page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth');
+    const views = await start(VIEWS);
+    await page.goto(`${views.url}/article`);
+    await page.reload();
+    await button(page, 'page hit').click();
+    await page.getByRole('dialog').waitFor();
+    await picture('view');
+    expect(await wide()).toBe(0);
     await page.goto('/article');
     await page.reload();
     await site.sweeper.invalidateCacheFor({ type: 'Comment', id: 2 });
@@ -280,6 +361,30 @@ describe('in a browser', () => {
     await page.goto('/__cachesweeper');
     await picture('page');
     expect(await wide()).toBe(0);
+  });
+
+  test('the browser makes the layout a few times, however many outlines there are', async () => {
+    const templates = {
+      'rows.njk':
+        '<!doctype html><html><head><link rel="stylesheet" href="/style.css"></head><body>' +
+        '{% for row in rows %}{% cachesweeper row 500 type="Row" %}<p>row {{ row.id }},</p>{% endcachesweeper %}{% endfor %}</body></html>',
+    };
+    const rows = Array.from({ length: 300 }, (_, id) => ({ id }));
+    const page = await open(await start({ templates, context: () => ({ rows }) }));
+    await page.goto('/rows');
+    await button(page, 'Outline').click();
+    await expect.poll(() => page.locator('.box').count(), SOON).toBe(300);
+    const session = await page.context().newCDPSession(page);
+    await session.send('Performance.enable');
+    const layouts = async () => {
+      const { metrics } = await session.send('Performance.getMetrics');
+      return metrics.find(({ name }) => name === 'LayoutCount')?.value ?? 0;
+    };
+    const last = () => page.locator('.box').last().getAttribute('style');
+    const [before, wide] = [await layouts(), await last()];
+    await page.setViewportSize({ width: 500, height: 800 });
+    await expect.poll(last, SOON).not.toBe(wide);
+    expect((await layouts()) - before).toBeLessThan(100);
   });
 
   test('a comment where one can stand changes nothing of what a browser makes of the html', async () => {

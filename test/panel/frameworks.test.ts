@@ -153,13 +153,79 @@ describe.each<Framework>(['express', 'fastify', 'koa', 'hapi'])('%s', (framework
     const second = await site.get('/page');
     expect([rendered, second.headers.get('x-cache'), second.text.replace(SCRIPT, '')]).toEqual([1, 'hit', plain]);
     expect(second.headers.get('cache-control')).toBe('no-store');
-    expect((await reportOf(site, second.text)).report).toMatchObject({ view: 'hit', fragments: [] });
+    expect((await reportOf(site, second.text)).report).toMatchObject({ view: { outcome: 'hit' }, fragments: [] });
     const marked = await site.get('/page', cookie('marks'));
     expect([rendered, marked.text]).toEqual([2, expect.stringMatching(/<!--cs:\w+:0--><p>First en<\/p>/)]);
     const third = await site.get('/page', visitor);
     expect([rendered, third.headers.get('x-cache'), third.text]).toEqual([2, 'hit', plain]);
     expect(third.headers.get('etag')).not.toBeNull();
     expect(third.headers.get('cache-control')).not.toBe('no-store');
+  });
+
+  test('a whole view says what became of it, what it is compared by and depends on, and who has invalidated it', async () => {
+    const site = await start({
+      view: true,
+      context: ({ headers }) => ({ ...context(), lang: headers['accept-language'] }),
+    });
+    const of = async (language: string, headers: Record<string, string> = DOCUMENT) => {
+      const { text } = await site.get('/page?a=1', { ...headers, 'Accept-Language': language });
+      return await reportOf(site, text);
+    };
+    const first = (await of('en')).report.view;
+    expect(first).toMatchObject({ outcome: 'miss', cause: 'this process knows no entry of it' });
+    const kept = {
+      keys: expect.stringContaining('"/page","?a=1"'),
+      using: '[]',
+      reads: expect.arrayContaining([{ paths: ['headers.accept-language'], value: '"en"' }]),
+      own: expect.arrayContaining(['*', '@view', '@view:=path:/page']),
+      inherited: expect.arrayContaining(['Comment', 'Comment:=1', 'Comment:=2']),
+      holes: [],
+    };
+    expect(first.kept).toMatchObject(kept);
+
+    const { report, given } = await of('en');
+    expect(report.view).toMatchObject({ outcome: 'hit', kept });
+    expect(report.view.cost).toBeGreaterThan(0);
+    expect(report.figures.saved).toBe(report.view.cost);
+    expect(report.view.kept.made).toBeLessThanOrEqual(report.time);
+    expect(report.view.kept.expires).toBeGreaterThan(report.time);
+    expect((await of('de')).report.view).toMatchObject({
+      outcome: 'miss',
+      cause: 'rendered before for other values of what it reads',
+    });
+    const passed = (await of('en', cookie('marks'))).report;
+    expect([passed.without, passed.view]).toEqual(['views', { outcome: 'skip', reason: 'disabled' }]);
+
+    const press = (action: string, token = given.token) =>
+      site.get(
+        `/__cachesweeper/pages/${given.id}/view/${action}`,
+        { 'Sec-Fetch-Site': 'same-origin', 'X-Cachesweeper-Token': token },
+        'POST',
+      );
+    expect((await press('expire', 'another')).status).toBe(403);
+    expect((await press('invalidate')).status).toBe(404);
+    expect((await of('en')).report.view.outcome).toBe('hit');
+    expect((await press('expire')).status).toBe(200);
+    const { view } = (await of('en')).report;
+    expect(view).toMatchObject({ outcome: 'miss', kept });
+    expect(view.cause).toMatch(
+      /^view path:\/page, invalidated [\d.]+ s ago by POST \/__cachesweeper\/pages\/\w+\/view\/expire \(expireView/,
+    );
+  });
+
+  test('a whole view that is not kept, or passed by, says which read is the reason', async () => {
+    const site = await start({
+      view: true,
+      context: ({ headers }) => ({ ...context(), lang: headers.cookie }),
+      headers: ({ query }): Record<string, string> => (query.has('own') ? { 'Cache-Control': 'private' } : {}),
+    });
+    const viewOf = async (path: string, headers: Record<string, string> = DOCUMENT) =>
+      (await reportOf(site, (await site.get(path, headers)).text)).report.view;
+    const theirs = { ...DOCUMENT, Cookie: 'theme=dark' };
+    expect(await viewOf('/page', theirs)).toMatchObject({ outcome: 'miss', reason: 'personal: headers.cookie' });
+    expect(await viewOf('/page')).toMatchObject({ outcome: 'miss', kept: { own: expect.arrayContaining(['*']) } });
+    expect(await viewOf('/page', theirs)).toMatchObject({ outcome: 'skip', reason: 'personal: headers.cookie' });
+    expect(await viewOf('/page?own')).toMatchObject({ outcome: 'miss', reason: 'cache-control', kept: { own: [] } });
   });
 
   test('the page that answers a form has its strip, whose fragments are those of this request', async () => {

@@ -78,7 +78,7 @@ test('the report of a page knows how long it is, whatever the ids, paths and val
   const others = Array.from({ length: 10 }, (_, i) => ({ id: `${long}${i}` }));
   const inspector = started();
   partsOf(sweeper)?.engine.inspect(inspector, () => template.render({ row: { id: 1 }, value: long, others }));
-  const about = { target: '/', time: 0, status: 200, view: undefined, stripRefused: undefined, marks: undefined };
+  const about = { target: '/', time: 0, status: 200, stripRefused: undefined, marks: undefined };
   const page = new PageReport(inspector, numbered(inspector.uses).all, { ...about, milliseconds: 0 });
   expect(page.size).toBe(page.asJson().length);
   // The models, which invalidate needs; of the names on which the outer one depends, and of values, the beginnings.

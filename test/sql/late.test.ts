@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Knex } from 'knex';
 import type Driver from 'libsql';
 import { SqlStore } from 'nunjucks-cachesweeper/sql';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { connect } from '../../src/stores/sql/connection.ts';
 import { dialectOf } from '../../src/stores/sql/dialects.ts';
 import { checkKnex } from '../../src/stores/sql/options.ts';
@@ -214,4 +214,19 @@ test('where the site reads rows one by one on the connection, which then sees an
   isReading = false;
   await expect.poll(async () => (await store.getMany('token', ['a'], CALL))[0]?.state).toBe('found');
   await file.stop();
+});
+
+test('a process that only writes learns from a write that came too late that the clock was set forward', async () => {
+  const file = new SqliteFile();
+  try {
+    const { store } = open(file.connect());
+    await store.createTable();
+    const clock = vi.spyOn(Date, 'now').mockReturnValue(Date.now() - 60_000);
+    onTestFinished(() => clock.mockRestore());
+    expect(await store.setMany('token', [item('a', 'before')], CALL)).toEqual([false]);
+    clock.mockRestore();
+    expect(await store.setMany('token', [item('a', 'after')], CALL)).toEqual([true]);
+  } finally {
+    await file.stop();
+  }
 });

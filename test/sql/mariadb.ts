@@ -9,15 +9,21 @@ import { goOn, standStill } from '../support/stand-still.ts';
 /** In no folder of other users' PATH. */
 const DEBIAN = '/usr/sbin/mariadbd';
 
+export interface MariaDbSettings {
+  /** Its time zone, as in the variable `TZ`. Default: that of the tests. */
+  readonly zone?: string;
+  /** More options of its command line. */
+  readonly args?: readonly string[];
+}
+
 /** A MariaDB of its own, reached through a socket in its folder. It has no users: everybody may do everything. */
 export class MariaDb {
   readonly #folder = mkdtempSync(join(tmpdir(), 'cachesweeper-maria-'));
-  readonly #zone: string | undefined;
+  readonly #settings: MariaDbSettings;
   #process: ChildProcess | undefined;
 
-  /** @param zone its time zone, as in the variable `TZ`; default: that of the tests */
-  constructor(zone?: string) {
-    this.#zone = zone;
+  constructor(settings: MariaDbSettings = {}) {
+    this.#settings = settings;
   }
 
   get socketPath(): string {
@@ -34,12 +40,13 @@ export class MariaDb {
       '--skip-grant-tables',
       '--innodb-flush-log-at-trx-commit=0',
       '--innodb-buffer-pool-size=32M',
+      ...(this.#settings.args ?? []),
     ];
     // As root it wants to be told who to become.
     if (process.getuid?.() === 0) args.push('--user=root');
     const child = spawn(existsSync(DEBIAN) ? DEBIAN : 'mariadbd', args, {
       stdio: ['ignore', 'ignore', 'pipe'],
-      env: this.#zone === undefined ? process.env : { ...process.env, TZ: this.#zone },
+      env: this.#settings.zone === undefined ? process.env : { ...process.env, TZ: this.#settings.zone },
     });
     this.#process = child;
     let said = '';

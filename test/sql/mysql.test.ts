@@ -165,7 +165,7 @@ function summerEnds(): string {
 }
 
 test.runIf(isDeep)('the clock goes right in the hour that comes twice when summer ends', async () => {
-  const database = await MariaDbServer.start(summerEnds());
+  const database = await MariaDbServer.start({ zone: summerEnds() });
   try {
     const site = database.connect();
     await open(site).store.createTable();
@@ -180,3 +180,18 @@ test.runIf(isDeep)('the clock goes right in the hour that comes twice when summe
     await database.stop();
   }
 });
+
+test.runIf(isDeep)(
+  'a server whose clock stands still within a statement is not used: writes could come too late',
+  async () => {
+    const database = await MariaDbServer.start({ args: ['--sysdate-is-now'] });
+    try {
+      const { store, errors } = open(database.connect());
+      await expect(store.createTable()).rejects.toThrow('sysdate-is-now');
+      expect(await store.setMany('token', [item('a', 'lost')], CALL)).toEqual([false]);
+      expect(errors.map(({ message }) => message)).toEqual([expect.stringContaining('sysdate-is-now')]);
+    } finally {
+      await database.stop();
+    }
+  },
+);

@@ -1,10 +1,21 @@
-import { mkdtempSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Driver from 'libsql';
-import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { afterEach, describe, expect, onTestFinished, test } from 'vitest';
 import { OpenFile } from '../../src/stores/sql/open-file.ts';
+import { knexOn } from '../support/knex-sqlite.mjs';
 import { CALL, item, opener, SqliteFile, texts } from './support.ts';
 
 const open = opener();
@@ -61,48 +72,70 @@ test.each([
   ]);
 });
 
-describe('in a folder in which nothing has changed for long', () => {
-  const changes: Readonly<Record<string, (path: string, folder: string) => void>> = {
-    deleted: (path) => rmSync(path),
-    replaced: (path) => {
-      writeFileSync(`${path}.new`, 'new');
-      renameSync(`${path}.new`, path);
+describe('a connection that was opened before the store first uses it', () => {
+  const changes: Readonly<Record<string, () => void>> = {
+    deleted: () => remove('', '-wal', '-shm'),
+    replaced: () => {
+      remove('', '-wal', '-shm');
+      // Another process has a new one.
+      writeFileSync(file.filename, '');
     },
-    'replaced, and the time of the folder set back, as programs do that restore a backup': (path, folder) => {
-      writeFileSync(`${path}.new`, 'new');
-      renameSync(`${path}.new`, path);
-      utimesSync(folder, 1, 1);
-    },
+    moved: () => renameSync(file.filename, `${file.filename}.old`),
   };
-  const parts = ['', '-wal', '-shm'];
-  test.each(Object.keys(changes).flatMap((how) => parts.map((part) => [`x.sqlite${part}`, how] as const)))(
-    '%s that is %s is noticed',
-    async (name, how) => {
-      const folder = mkdtempSync(join(tmpdir(), 'cachesweeper-open-'));
-      onTestFinished(() => rmSync(folder, { recursive: true }));
-      for (const part of parts) writeFileSync(join(folder, `x.sqlite${part}`), 'old');
-      utimesSync(folder, 1, 1);
-      const open = new OpenFile(join(folder, 'x.sqlite'));
-      const now = Date.now() + 60_000;
-      const clock = vi.spyOn(Date, 'now').mockReturnValue(now);
-      onTestFinished(() => clock.mockRestore());
-      open.check();
-      open.check();
-      // The clock of the system has steps of some milliseconds.
-      await sleep(20);
-      changes[how]?.(join(folder, name), folder);
-      expect(() => open.check()).toThrow(`${name} was deleted or replaced`);
-      expect(() => open.check()).toThrow(`${name} was deleted or replaced`);
-    },
-  );
+  test.each(Object.keys(changes))('is not used if its file was %s in between', async (how) => {
+    file = new SqliteFile();
+    await opened();
+    const database = new Driver(file.filename);
+    database.prepare('SELECT k FROM cachesweeper').all([]);
+    changes[how]?.();
+    const { store } = open(knexOn(database));
+    expect(await store.setMany('token', [item('a', 'lost')], CALL)).toEqual([false]);
+    const two = await opened();
+    expect(await two.store.setMany('token', [item('a', 'new')], CALL)).toEqual([true]);
+    expect(await store.getMany('token', ['a'], CALL)).toEqual([{ state: 'unknown' }]);
+  });
+});
 
-  test('the file is noticed to be gone with its folder', () => {
+test('a write is not acknowledged if the file was deleted meanwhile: another process may have one that lacks it', async () => {
+  file = new SqliteFile();
+  await opened();
+  const database = new Driver(file.filename);
+  const { exec } = database;
+  database.exec = (sql) => {
+    const result = exec.call(database, sql);
+    if (sql === 'COMMIT') remove('', '-wal', '-shm');
+    return result;
+  };
+  const { store, errors } = open(knexOn(database));
+  expect(await store.setMany('token', [item('a', 'lost')], CALL)).toEqual([false]);
+  expect(errors.map(({ message }) => message)).toEqual([expect.stringContaining('was deleted or replaced')]);
+});
+
+describe('a path that leads elsewhere is noticed', () => {
+  /** Makes a path of links, of which the last one is replaced: nothing changes in the folder of the first one. */
+  function linked(from: string, to: string): void {
     const folder = mkdtempSync(join(tmpdir(), 'cachesweeper-open-'));
-    writeFileSync(join(folder, 'x.sqlite'), 'old');
-    const open = new OpenFile(join(folder, 'x.sqlite'));
-    open.check();
-    rmSync(folder, { recursive: true });
-    expect(() => open.check()).toThrow('x.sqlite was deleted or replaced');
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    mkdirSync(join(folder, 'links'));
+    const link = join(folder, 'links', 'x');
+    symlinkSync(from, link);
+    symlinkSync(link, join(folder, 'x'));
+    const opened = openSync(from, 'r');
+    onTestFinished(() => closeSync(opened));
+    const file = new OpenFile(join(folder, 'x'));
+    file.check();
+    rmSync(link);
+    symlinkSync(to, link);
+    expect(() => file.check()).toThrow('x was deleted or replaced');
+  }
+
+  test('although nothing has changed in its folder, as where something is mounted', () => {
+    linked(import.meta.filename, join(import.meta.dirname, 'support.ts'));
+  });
+
+  test('although it has the same number there, in another file system', () => {
+    expect(statSync('/proc').ino).toBe(statSync('/sys').ino);
+    linked('/proc', '/sys');
   });
 });
 
@@ -123,6 +156,21 @@ test('an attached file that is deleted is used no more', async () => {
   } finally {
     await other.stop();
   }
+});
+
+test('a name without a schema is a table of the main file, not one of a file that is attached', async () => {
+  file = new SqliteFile();
+  const two = await opened();
+  expect(await two.store.setMany('token', [item('a', 'old')], CALL)).toEqual([true]);
+  const database = new Driver(':memory:');
+  database.exec(`ATTACH '${file.filename}' AS cache`);
+  const { store, errors } = open(knexOn(database));
+  expect(await store.getMany('token', ['a'], CALL)).toEqual([{ state: 'unknown' }]);
+  expect(errors.map(({ message }) => message)).toEqual([expect.stringContaining('no such table')]);
+  const named = open(knexOn(database), { table: 'cache.cachesweeper' });
+  expect(await texts(named.store, ['a'])).toEqual(['old']);
+  expect(await two.store.setMany('token', [item('a', 'new')], CALL)).toEqual([true]);
+  expect(await texts(named.store, ['a'])).toEqual(['new']);
 });
 
 test('the log of a file may come later: another process switches it to WAL', async () => {

@@ -9,7 +9,7 @@ import { type SqlOptions, SqlStore } from 'nunjucks-cachesweeper/sql';
 import { afterAll, afterEach, beforeAll } from 'vitest';
 import { type Postgres, postgresPrograms, startPostgres } from '../orm/postgres.ts';
 import { isDeep } from '../support/long.ts';
-import { MariaDb } from './mariadb.ts';
+import { MariaDb, type MariaDbSettings } from './mariadb.ts';
 
 /** Longer than anything that is waited for. */
 export const CALL = { timeout: 5_000 };
@@ -94,8 +94,8 @@ export class PostgresServer extends SqlDatabase {
 export class MariaDbServer extends SqlDatabase {
   readonly server: MariaDb;
 
-  static async start(zone?: string): Promise<MariaDbServer> {
-    const database = new MariaDbServer(new MariaDb(zone));
+  static async start(settings?: MariaDbSettings): Promise<MariaDbServer> {
+    const database = new MariaDbServer(new MariaDb(settings));
     await database.server.start();
     return database;
   }

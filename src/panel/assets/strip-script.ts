@@ -28,8 +28,10 @@ export const STRIP_SCRIPT: string = String.raw`function (page, panel) {
     if (seconds < 5400) return Math.round(seconds / 60) + ' min';
     return seconds < 129600 ? Math.round(seconds / 3600) + ' h' : Math.round(seconds / 86400) + ' days';
   };
-  const WORDS = { hit: 'hit', miss: 'missed', uncached: 'uncached' };
-  const placeOf = (fragment) => fragment.template + ':' + fragment.line;
+  const WORDS = { hit: 'hit', miss: 'missed', uncached: 'uncached', skip: 'skipped' };
+  /** The whole page as a view is shown as its fragments are. */
+  const view = page.view && { ...page.view, number: 'view' };
+  const placeOf = (fragment) => (fragment === view ? 'Whole page' : fragment.template + ':' + fragment.line);
   const hasMarks = Boolean(page.marks);
   const isUncached = page.without === 'cache';
   const marked = new Set(page.marks ? page.marks.marked : []);
@@ -79,8 +81,8 @@ export const STRIP_SCRIPT: string = String.raw`function (page, panel) {
   const code = (text) => make('code', {}, text);
   const lines = (texts) => (texts.length === 0 ? undefined : code(texts.join('\n')));
 
-  const press = async (fragment, said) => {
-    const url = panel.path + '/pages/' + panel.id + '/fragments/' + fragment.number + '/invalidate';
+  const press = async (action, said) => {
+    const url = panel.path + '/pages/' + panel.id + '/' + action;
     try {
       const answer = await fetch(url, { method: 'POST', headers: { 'X-Cachesweeper-Token': panel.token } });
       said.textContent = answer.ok ? 'Invalidated. ' : await answer.text();
@@ -94,34 +96,43 @@ export const STRIP_SCRIPT: string = String.raw`function (page, panel) {
     const kept = fragment.kept;
     const now = Date.now();
     const said = make('p', { role: 'status' });
-    const left = kept && (kept.expires === undefined ? 'until it is invalidated' : duration(kept.expires - now) + ' left of its ttl');
+    // A view that was not stored was looked for all the same, and depends on nothing.
+    const left = kept && kept.own.length > 0 && (kept.expires === undefined ? 'until it is invalidated' : duration(kept.expires - now) + ' left of its ttl');
     const made = kept && (kept.made !== undefined ? kept.made : kept.madeAfter);
     const age = made === undefined ? undefined : duration(now - made) + (kept.made === undefined ? ' at most' : '');
     const reads = kept && kept.reads.map((one) => one.paths.join(', ') + ' = ' + one.value);
     const holes = kept && kept.holes.map((one) => one.place + (one.shows === undefined ? '' : ': ' + one.shows));
+    const act = (text, action) => make('button', { class: 'act', type: 'button', click: () => press(action, said) }, text);
+    const isView = fragment === view;
+    const reason = isView && page.without !== 'nothing' ? 'passed by for this page' : fragment.reason;
     const rows = make('dl', {},
-      ...row('Outcome', make('b', { class: fragment.outcome }, WORDS[fragment.outcome] + (fragment.reason ? ': ' + fragment.reason : ''))),
+      ...row('Outcome', make('b', { class: fragment.outcome }, WORDS[fragment.outcome] + (reason ? ': ' + reason : ''))),
       ...row('Cause', fragment.cause),
       ...row('Remark', fragment.unseen),
-      ...row('Cost', milliseconds(fragment.cost) + (fragment.outcome === 'hit' ? ' saved' : ' to render')),
-      ...row('Net benefit', milliseconds(fragment.netBenefit) + ', looking for it took ' + milliseconds(fragment.lookup)),
+      ...(fragment.cost === undefined
+        ? []
+        : [
+            ...row('Cost', milliseconds(fragment.cost) + (fragment.outcome === 'hit' ? ' saved' : ' to render')),
+            ...row('Net benefit', milliseconds(fragment.netBenefit) + ', looking for it took ' + milliseconds(fragment.lookup)),
+          ]),
       ...(kept
         ? [
             ...row('Models', lines(kept.models)),
-            ...row('Keys', kept.keys === '[]' ? undefined : code(kept.keys)),
-            ...row('Using', kept.using === '[]' ? undefined : code(kept.using)),
-            ...row('Reads', lines(reads)),
+            ...row(isView ? 'Key' : 'Keys', kept.keys === '[]' ? undefined : code(kept.keys)),
+            ...row(isView ? 'Vary' : 'Using', kept.using === '[]' ? undefined : code(kept.using)),
+            ...row(isView ? 'Compared by' : 'Reads', lines(reads)),
             ...row('Depends on', lines(kept.own)),
-            ...row('And, met in its body', lines(kept.inherited)),
-            ...row('Kept', left),
+            ...row(isView ? 'And, met in the making' : 'And, met in its body', lines(kept.inherited)),
+            ...row('Kept', left || 'not'),
             ...row('Age', age),
             ...row('Holes', lines(holes)),
           ]
         : []),
-      ...row('Outline', !page.marks || marked.has(fragment.number) ? undefined : 'None: its html was not found on the page as it was printed, or stands where a comment would be shown'),
+      ...row('Outline', isView || !page.marks || marked.has(fragment.number) ? undefined : 'None: its html was not found on the page as it was printed, or stands where a comment would be shown'),
     );
     const buttons = make('div', { class: 'buttons' },
-      kept && make('button', { class: 'act', type: 'button', click: () => press(fragment, said) }, 'Invalidate ' + kept.models.join(', ')),
+      kept && isView && act('Expire this address', 'view/expire'),
+      kept && kept.models.length > 0 && act('Invalidate ' + kept.models.join(', '), (isView ? 'view' : 'fragments/' + fragment.number) + '/invalidate'),
       make('button', { class: 'act', type: 'button', click: () => reload({ hasMarks, isUncached: true }) }, 'Render without cache'),
       make('button', { class: 'act', type: 'button', click: () => fragments(from) }, 'All fragments'),
     );
@@ -142,7 +153,7 @@ export const STRIP_SCRIPT: string = String.raw`function (page, panel) {
         ),
       ),
     );
-    const none = page.view === 'hit' ? 'The whole page came from the cache: outline fragments to have it rendered.' : 'No fragment was used.';
+    const none = view && view.outcome === 'hit' ? 'The whole page came from the cache: outline fragments to have it rendered.' : 'No fragment was used.';
     open(count(page.fragments.length, 'fragment', 'fragments'), items.length === 0 ? make('p', {}, none) : make('ul', {}, ...items), from);
     choose(undefined);
     list.setAttribute('aria-expanded', 'true');
@@ -153,7 +164,8 @@ export const STRIP_SCRIPT: string = String.raw`function (page, panel) {
   const list = make('button', { type: 'button', 'aria-expanded': 'false', click: () => (sheet && list.getAttribute('aria-expanded') === 'true' ? close() : fragments(list)) }, 'Fragments');
   const bar = make('section', { class: 'bar', 'aria-label': 'Cache of this page' },
     make('div', { class: 'figures' },
-      ...(page.view === 'hit' ? [make('span', {}, make('b', { class: 'hit' }, 'whole page'), ' from the cache')] : [share('hit'), share('miss'), share('uncached')]),
+      view && make('button', { type: 'button', click: (event) => details(view, event.currentTarget) }, 'page ', make('b', { class: view.outcome }, WORDS[view.outcome])),
+      ...(view && view.outcome === 'hit' && page.fragments.length === 0 ? [] : [share('hit'), share('miss'), share('uncached')]),
       isUncached && make('b', { class: 'uncached' }, 'without the cache'),
       make('span', { class: 'soft' }, count(figures.roundTrips, 'round trip', 'round trips')),
       make('span', { class: 'soft' }, milliseconds(figures.milliseconds)),
@@ -187,11 +199,14 @@ export const STRIP_SCRIPT: string = String.raw`function (page, panel) {
   };
   const draw = () => {
     const origin = root.getBoundingClientRect();
-    for (const box of boxes.children) {
-      const range = document.createRange();
+    const range = document.createRange();
+    // All places are asked for before a box is moved, which changes the layout: so the browser makes it once.
+    const places = [...boxes.children].map((box) => {
       range.setStartAfter(box.marks.begin);
       range.setEndBefore(box.marks.end);
-      const at = range.getBoundingClientRect();
+      return [box, range.getBoundingClientRect()];
+    });
+    for (const [box, at] of places) {
       box.hidden = at.width === 0 || at.height === 0;
       Object.assign(box.style, { left: at.left - origin.left + 'px', top: at.top - origin.top + 'px', width: at.width + 'px', height: at.height + 'px' });
     }

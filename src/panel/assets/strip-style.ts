@@ -10,10 +10,10 @@ export const STRIP_STYLE = `
   box-shadow: 0 2px 12px #0003; }
 .bar { right: 8px; bottom: 8px; max-width: calc(100vw - 16px); border-radius: 8px; padding: 4px 6px; display: flex;
   flex-wrap: wrap; gap: 2px 10px; align-items: center; }
-.figures { display: flex; flex-wrap: wrap; gap: 0 10px; padding: 0 4px; }
+.figures { display: flex; flex-wrap: wrap; gap: 0 10px; padding: 0 4px; align-items: center; }
 .figures b { font-weight: 600; }
 .soft { color: var(--soft); }
-.hit { color: var(--hit); } .miss { color: var(--miss); } .uncached { color: var(--uncached); }
+.hit { color: var(--hit); } .miss { color: var(--miss); } .uncached, .skip { color: var(--uncached); }
 .buttons { display: flex; flex-wrap: wrap; gap: 4px; }
 button, a { color: var(--accent); background: none; border: 1px solid transparent; border-radius: 5px; padding: 2px 7px;
   cursor: pointer; text-decoration: none; text-align: left; min-height: 24px; }

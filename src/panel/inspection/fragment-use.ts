@@ -1,4 +1,5 @@
 import type { Entry } from '../../cache/entry.ts';
+import type { Hole } from '../../cache/hole.ts';
 import type { Identity } from '../../model/identity.ts';
 import { dependencyNames, ownName } from '../../model/names.ts';
 import type { ServedFrom } from '../../render/inspect.ts';
@@ -48,7 +49,7 @@ export interface ShownHole {
 }
 
 /** Names and holes of a fragment that are shown. */
-const MAX_SHOWN = 50;
+export const MAX_SHOWN = 50;
 const MAX_TEXT = 300;
 
 /** When entries were made that pages with a panel have made, in milliseconds since 1970. Entries do not know it themselves. */
@@ -62,15 +63,12 @@ const times = new WeakMap<Entry, number>();
 export function keptOf({ entry, operands, key, scope }: ServedFrom, isNew: boolean): Omit<Kept, 'holes'> {
   if (isNew && !times.has(entry)) times.set(entry, Date.now());
   const ttl = ttlMilliseconds(operands.ttl);
-  const own = new Set(key.models.flatMap(dependencyNames));
-  const names = entry.dependencies.filter((_, i) => i % 2 === 0);
   return {
     models: key.models.slice(0, MAX_SHOWN),
     keys: bounded(key.keys),
     using: bounded(key.using),
     reads: readValues(entry.reads, scope).slice(0, MAX_SHOWN),
-    own: shownNames(names.filter((name) => own.has(name))),
-    inherited: shownNames(names.filter((name) => !own.has(name))),
+    ...splitNames(entry.dependencies, key.models.flatMap(dependencyNames)),
     expires: Number.isFinite(entry.expires) ? entry.expires : undefined,
     made: times.get(entry),
     // What ends before its ttl, such as one with young data, would seem to be older than it is.
@@ -82,11 +80,33 @@ export function keptOf({ entry, operands, key, scope }: ServedFrom, isNew: boole
 export function holesOf({ html, holes }: Entry, shown: string): readonly ShownHole[] {
   if (holes.length === 0 || holes.length > MAX_SHOWN) return [];
   const texts = holeTexts(html, holes, shown);
-  return holes.map(({ template, ordinal, values }, i) => ({
-    place: `${template?.name ?? 'here'}, hole ${ordinal + 1}`,
-    passed: bounded(values),
+  return holes.map((hole, i) => ({
+    place: placeOf(hole),
+    passed: bounded(hole.values),
     shows: texts[i] === undefined ? undefined : bounded(texts[i]),
   }));
+}
+
+/** Returns where the content of a hole stands. */
+export function placeOf({ template, ordinal }: Pick<Hole, 'template' | 'ordinal'>): string {
+  return `${template?.name ?? 'here'}, hole ${ordinal + 1}`;
+}
+
+/**
+ * Returns the names among the dependencies of an entry: those that were given to the cache, and those that were met while it was made.
+ *
+ * @param given names of the models that were given
+ */
+export function splitNames(
+  dependencies: Entry['dependencies'],
+  given: Iterable<string>,
+): { readonly own: readonly string[]; readonly inherited: readonly string[] } {
+  const own = new Set(given);
+  const names = dependencies.filter((_, i) => i % 2 === 0);
+  return {
+    own: shownNames(names.filter((name) => own.has(name))),
+    inherited: shownNames(names.filter((name) => !own.has(name))),
+  };
 }
 
 /** The models of a tag, as names. */
@@ -98,6 +118,6 @@ function shownNames(names: readonly string[]): readonly string[] {
   return names.slice(0, MAX_SHOWN).map(bounded);
 }
 
-function bounded(text: string): string {
+export function bounded(text: string): string {
   return text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}… (${text.length} characters)` : text;
 }

@@ -1,7 +1,8 @@
 import type { Entry } from '../../cache/entry.ts';
-import type { Inspection, Inspector, ServedFrom } from '../../render/inspect.ts';
+import type { InspectedView, Inspection, Inspector, ServedFrom } from '../../render/inspect.ts';
 import type { FragmentDraft, RenderReport } from '../../reporting/report.ts';
 import { type FragmentUse, holesOf, keptOf } from './fragment-use.ts';
+import { ViewUse } from './view-use.ts';
 
 /** Renders of one request of which something is kept: a page, its lazies, its holes. */
 const MAX_RENDERS = 100;
@@ -13,6 +14,7 @@ export class PageInspector implements Inspector {
   #without: Inspector['without'] = 'nothing';
   #renders: RenderInspection[] = [];
   #isOn = false;
+  #view: ViewUse | undefined;
 
   get without(): Inspector['without'] {
     return this.#without;
@@ -29,6 +31,19 @@ export class PageInspector implements Inspector {
     const render = new RenderInspection();
     this.#renders.push(render);
     return render;
+  }
+
+  beginView(): ((view: InspectedView) => void) | undefined {
+    // A view inside of the page's own is not what the page is.
+    if (!this.#isOn || this.#view !== undefined) return undefined;
+    const view = new ViewUse();
+    this.#view = view;
+    return (told) => view.tell(told);
+  }
+
+  /** The whole view that the page is; undefined if it is none. */
+  get view(): ViewUse | undefined {
+    return this.#view;
   }
 
   /**

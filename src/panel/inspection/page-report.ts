@@ -4,6 +4,7 @@ import { describeCause } from '../../reporting/cause.ts';
 import type { FragmentReport, RenderReport } from '../../reporting/report.ts';
 import { type FragmentUse, type Kept, modelNames } from './fragment-use.ts';
 import type { PageInspector } from './page-inspector.ts';
+import type { ShownView, ViewUse } from './view-use.ts';
 
 /** One use of a tag, as the panel shows it. */
 export interface ShownFragment
@@ -39,8 +40,6 @@ export class PageReport {
   /** When it was asked for, in milliseconds since 1970. */
   readonly time: number;
   readonly status: number;
-  /** What X-Cache says: what became of the whole page as a view. */
-  readonly view: string | undefined;
   readonly without: PageInspector['without'];
   readonly figures: PageFigures;
   /** Why the strip is not on the page; undefined if it is. */
@@ -49,11 +48,12 @@ export class PageReport {
   readonly size: number;
   readonly #marks: { readonly secret: string; readonly marked: readonly number[] } | undefined;
   readonly #uses: readonly NumberedUse[];
+  readonly #view: ViewUse | undefined;
 
   constructor(
-    { reports, without }: PageInspector,
+    { reports, without, view }: PageInspector,
     uses: readonly NumberedUse[],
-    about: Pick<PageReport, 'target' | 'time' | 'status' | 'view' | 'stripRefused'> & {
+    about: Pick<PageReport, 'target' | 'time' | 'status' | 'stripRefused'> & {
       readonly milliseconds: number;
       readonly marks: { readonly secret: string; readonly marked: readonly number[] } | undefined;
     },
@@ -61,18 +61,28 @@ export class PageReport {
     this.target = about.target;
     this.time = about.time;
     this.status = about.status;
-    this.view = about.view;
     this.without = without;
-    this.figures = figuresOf(reports, about.milliseconds);
+    this.#view = view;
+    this.figures = figuresOf(reports, this.view, about.milliseconds);
     this.stripRefused = about.stripRefused;
     this.#marks = about.marks;
     this.#uses = uses.map((one) => ({ ...one, html: '', inside: [], use: { ...one.use, html: '', inside: [] } }));
     this.size = this.asJson().length;
   }
 
-  /** The models of a fragment that has an entry; undefined if there is no such fragment. */
-  modelsOf(number: number): readonly Identity[] | undefined {
-    return this.#uses[number]?.use.kept?.models;
+  /** The models of a fragment that has an entry, or of the whole view; undefined if there is no such one. */
+  modelsOf(number: number | 'view'): readonly Identity[] | undefined {
+    return number === 'view' ? this.#view?.models : this.#uses[number]?.use.kept?.models;
+  }
+
+  /** Whether there may be views of the page's address. */
+  get hasViews(): boolean {
+    return this.#view?.hasViews === true;
+  }
+
+  /** What became of the request for a whole view; undefined if the page is none. With a miss, that may be known only later. */
+  get view(): ShownView | undefined {
+    return this.#view?.shown(this.time);
   }
 
   /** The fragments in the order of their numbers. With a store, the cause of a miss may be known only after the page was sent. */
@@ -80,9 +90,11 @@ export class PageReport {
     return this.#uses.flatMap((use) => shown(use, this.time));
   }
 
-  /** Whether the store may still tell who has invalidated a fragment. */
-  get lacksCause(): boolean {
-    return this.#uses.some(({ use: { report } }) => report?.cause?.why === 'bumped' && report.cause.bump === undefined);
+  /** Whether more will be known: what became of a view that is being stored, and who has invalidated a fragment, which the store tells. */
+  get isIncomplete(): boolean {
+    const lacksCause = ({ use: { report } }: NumberedUse) =>
+      report?.cause?.why === 'bumped' && report.cause.bump === undefined;
+    return this.#view?.isIncomplete === true || this.#uses.some(lacksCause);
   }
 
   /** Returns the report as JSON, for the script of the strip. */
@@ -118,7 +130,7 @@ export function numbered(uses: readonly FragmentUse[]): {
   return { tree: number(uses, 0), all };
 }
 
-function figuresOf(reports: readonly RenderReport[], milliseconds: number): PageFigures {
+function figuresOf(reports: readonly RenderReport[], view: ShownView | undefined, milliseconds: number): PageFigures {
   const fragments = reports.flatMap((report) => report.fragments);
   const count = (outcome: FragmentReport['outcome']) => fragments.filter((one) => one.outcome === outcome).length;
   return {
@@ -127,7 +139,10 @@ function figuresOf(reports: readonly RenderReport[], milliseconds: number): Page
     uncached: count('uncached'),
     roundTrips: reports.reduce((sum, { roundTrips }) => sum + roundTrips, 0),
     milliseconds,
-    saved: fragments.reduce((sum, { outcome, cost }) => sum + (outcome === 'hit' ? cost : 0), 0),
+    saved: [...fragments, ...(view === undefined ? [] : [view])].reduce(
+      (sum, { outcome, cost }) => sum + (outcome === 'hit' ? (cost ?? 0) : 0),
+      0,
+    ),
   };
 }
 

@@ -42,15 +42,15 @@ export class ShownPlaces<P extends Printed<P>> {
 
   /** Returns whether something was found. */
   #turn(printed: readonly P[], around: Span): boolean {
-    let hasFound = false;
+    const taken = printed.flatMap((one) => this.spans.get(one) ?? []);
+    const before = taken.length;
     for (const group of this.#groups(printed, around)) {
-      const taken = printed.flatMap((one) => this.spans.get(one) ?? []);
       const found = this.#occurrences(group, taken);
       if (found === undefined) continue;
       group.printed.forEach((one, i) => void this.spans.set(one, found[i] as Span));
-      hasFound = true;
+      taken.push(...found);
     }
-    return hasFound;
+    return taken.length > before;
   }
 
   /** Returns what is to be found, the longest first: equal html between the same neighbours is one group. */

@@ -24,10 +24,12 @@ const CLOCK =
 const BUSY: readonly unknown[] = [1205, 1213, 1969, 3024, 1317];
 /**
  * Whether it is a replica, of MySQL or of Aurora; whether each statement is committed, of which MariaDB alone knows whether a transaction
- * is open; and whether assignments are carried out from left to right, as writes need it.
+ * is open; whether assignments are carried out from left to right, as writes need it; and whether the clock goes on within a statement.
  */
-const STATE =
-  "@@read_only OR @@innodb_read_only AS standby, @@autocommit /*M! AND NOT @@in_transaction */ AS auto, @@sql_mode NOT LIKE '%SIMULTANEOUS%' AS ordered";
+const STATE = `@@read_only OR @@innodb_read_only AS standby, @@autocommit /*M! AND NOT @@in_transaction */ AS auto,
+  @@sql_mode NOT LIKE '%SIMULTANEOUS%' AS ordered, SYSDATE(6) <> NOW(6) OR SLEEP(0.001) OR SYSDATE(6) <> NOW(6) AS going`;
+/** What the state is read into. */
+const STATE_COLUMNS = 'c.now, c.standby, c.auto, c.ordered, c.going, c.epoch';
 const LARGEST_RANDOM = 2 ** 47;
 /** The first write after the server was started again takes two. */
 const MAX_TRIES = 3;
@@ -59,7 +61,7 @@ export class MysqlDialect implements Dialect {
 
   async read(connection: SqlConnection, kind: Kind, keys: readonly string[]): Promise<SqlRead> {
     const rows = await connection.query(
-      `SELECT c.now, c.standby, c.auto, c.ordered, c.epoch, t.k, t.value
+      `SELECT ${STATE_COLUMNS}, t.k, t.value
        FROM (SELECT ${CLOCK} AS now, ${STATE}, ${this.#epoch} AS epoch) c
        LEFT JOIN ${this.#table} t ON t.k IN (${'?,'.repeat(keys.length - 1)}?) AND t.expires > c.now AND t.epoch = c.epoch`,
       keys.map((key) => bytesOf(storedKey(kind, key))),
@@ -155,7 +157,7 @@ export class MysqlDialect implements Dialect {
     nonce: number,
   ): Promise<{ readonly epoch: number | undefined; readonly keys: ReadonlySet<string> } | undefined> {
     const asking = connection.query(
-      `SELECT c.now, c.standby, c.auto, c.ordered, c.epoch, t.k FROM (SELECT ${CLOCK} AS now, ${STATE}, ${this.#epoch} AS epoch) c
+      `SELECT ${STATE_COLUMNS}, t.k FROM (SELECT ${CLOCK} AS now, ${STATE}, ${this.#epoch} AS epoch) c
        LEFT JOIN ${this.#table} t ON t.k IN (${items.map(() => '?').join()}) AND t.nonce = ?`,
       [...items.map(({ key }) => bytesOf(key)), nonce],
     );
@@ -211,4 +213,6 @@ function checkState(row: Row | undefined): void {
     throw new Error('autocommit is off on a connection of the pool, or it has a transaction open');
   if (Number(row?.ordered) !== 1)
     throw new Error('its sql_mode has SIMULTANEOUS_ASSIGNMENT: leave that out for the store');
+  if (Number(row?.going) !== 1)
+    throw new Error('it runs with sysdate-is-now, so that a write could be carried out after its time: leave that out');
 }

@@ -1,48 +1,66 @@
-import { statSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { readdirSync, statSync } from 'node:fs';
 
 /** What is behind the path in the names of an SQLite file, of its log, and of the memory in which processes share where the log ends. */
 const PARTS = ['', '-wal', '-shm'];
-/** Milliseconds after which the next change of a folder has another time for certain: systems count in steps, of two seconds at most. */
-const SETTLED = 5_000;
+/** Links to what this process has open, on Linux. */
+const OPEN = '/proc/self/fd';
+
+/** Tells a file from all others that there are: as long as it is open no other one gets its number, although it was deleted. */
+interface FileId {
+  readonly dev: number;
+  readonly ino: number;
+}
 
 /**
- * An SQLite file that is open, by its inode numbers. SQLite goes on with a file that was deleted, and other processes have another
- * one, so that neither sees what the other writes. The same holds for its log.
+ * An SQLite file that is open. SQLite goes on with a file that was deleted, and other processes have another one, so that neither sees
+ * what the other writes. The same holds for its log.
+ *
+ * What is under its path is looked at each time. The time of its folder would tell less: it stays as it is where another file system is
+ * mounted, and on those that show several folders as one.
  */
 export class OpenFile {
   readonly #path: string;
-  readonly #folder: string;
   /** Undefined for a part that was not there yet: without WAL there is the file alone. */
-  readonly #inodes: (number | undefined)[];
-  /** The folder when the parts were last looked at. As long as it is the same, so are they. */
-  #seen: { readonly ino: number; readonly ctimeMs: number } | undefined;
+  readonly #ids: (FileId | undefined)[];
 
-  /** @param path of a file that was opened just now */
+  /** @param path of a file that this process has open. It may have been deleted or replaced since. */
   constructor(path: string) {
     this.#path = path;
-    this.#folder = dirname(path);
-    this.#inodes = PARTS.map((part) => inodeOf(path + part));
+    const open = openIds();
+    this.#ids = PARTS.map((part) => {
+      const id = idOf(path + part);
+      return open === undefined || open.some((one) => isSame(one, id)) ? id : undefined;
+    });
   }
 
   /** Throws if a part of the file is not under its path any more. */
   check(): void {
-    // The time of the last change of its entries. Unlike `mtime` nobody can set it, as programs do that restore a backup.
-    const folder = statSync(this.#folder, { throwIfNoEntry: false });
-    const seen = this.#seen;
-    if (seen !== undefined && seen.ino === folder?.ino && seen.ctimeMs === folder.ctimeMs) return;
     PARTS.forEach((part, i) => {
-      const inode = inodeOf(this.#path + part);
-      const known = this.#inodes[i];
-      if (known === undefined) this.#inodes[i] = inode;
-      else if (inode !== known) {
-        throw new Error(`${this.#path}${part} was deleted or replaced while it was open: start the process again`);
+      const id = idOf(this.#path + part);
+      const known = this.#ids[i];
+      if (known === undefined && part !== '') this.#ids[i] = id;
+      else if (known === undefined || !isSame(known, id)) {
+        throw new Error(
+          `${this.#path}${part} was deleted or replaced while it was open: end all processes that have it open, delete it with its -wal and -shm, and start them again`,
+        );
       }
     });
-    this.#seen = folder !== undefined && Date.now() - folder.ctimeMs > SETTLED ? folder : undefined;
   }
 }
 
-function inodeOf(path: string): number | undefined {
-  return statSync(path, { throwIfNoEntry: false })?.ino;
+function idOf(path: string): FileId | undefined {
+  return statSync(path, { throwIfNoEntry: false });
+}
+
+function isSame(one: FileId, other: FileId | undefined): boolean {
+  return one.ino === other?.ino && one.dev === other.dev;
+}
+
+/** What this process has open; undefined where the system does not tell. */
+function openIds(): readonly FileId[] | undefined {
+  try {
+    return readdirSync(OPEN).flatMap((name) => idOf(`${OPEN}/${name}`) ?? []);
+  } catch {
+    return undefined;
+  }
 }

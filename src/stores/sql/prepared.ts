@@ -39,6 +39,7 @@ class InTransaction extends Error {
 /** Sends statements to SQLite in this process, each prepared once. */
 export class PreparedConnection implements SqlConnection {
   readonly #connection: SyncConnection;
+  /** A connection is handed out for one call. The files are looked at once before it. */
   #isChecked = false;
 
   constructor(connection: object) {
@@ -78,6 +79,8 @@ export class PreparedConnection implements SqlConnection {
       connection.exec('BEGIN IMMEDIATE');
       const rows = statement.all(bindings);
       connection.exec('COMMIT');
+      // What was written to a file that is gone is not acknowledged: others do not see it.
+      this.#checkFiles();
       return rows;
     } catch (error) {
       if (connection.inTransaction) connection.exec('ROLLBACK');
@@ -89,7 +92,8 @@ export class PreparedConnection implements SqlConnection {
 
   /** Throws if a statement would not be one by itself, of the state that the file has now. */
   #begin(): void {
-    this.#checkFiles();
+    if (!this.#isChecked) this.#checkFiles();
+    this.#isChecked = true;
     if (this.#connection.inTransaction) throw new InTransaction('the connection has a transaction open');
     // A statement that the site has not read to its end keeps the connection at an old state: better-sqlite3 then throws here.
     this.#connection.exec('');
@@ -101,13 +105,11 @@ export class PreparedConnection implements SqlConnection {
     return [];
   }
 
-  /** Throws if a file was deleted or replaced. A connection is handed out for one call, and the files looked at once for it. */
+  /** Throws if a file was deleted or replaced. */
   #checkFiles(): void {
-    if (this.#isChecked) return;
     const open = files.get(this.#connection) ?? filesOf(this.#connection);
     files.set(this.#connection, open);
     for (const file of open) file.check();
-    this.#isChecked = true;
   }
 
   #prepare(sql: string): SyncStatement {

@@ -28,6 +28,11 @@ export class ServerClock {
     this.#sample = { base: now - received, trip, at: received };
   }
 
+  /** Takes nothing for known until the next sample. */
+  forget(): void {
+    this.#sample = undefined;
+  }
+
   /**
    * Returns what the server's clock says at a local time, or less, by the duration of the round trip that told it: a deadline may be
    * early, but never late. Undefined if nothing was learnt lately.

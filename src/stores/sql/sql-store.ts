@@ -255,8 +255,12 @@ export class SqlStore implements Store {
       if (patience <= 0) return undefined;
       const written = await this.#dialect.write(connection, { items, isAdd, deadline, patience });
       if (written === undefined) return undefined;
-      // What was not written may have come after its deadline. Only before it does that mean that another value is there.
-      if (isAdd && written.size < items.length && !this.#clock.isBefore(deadline)) return undefined;
+      if (written.size < items.length) {
+        // What was not written may have come after its deadline. Only before it does that mean that another value is there.
+        if (isAdd && !this.#clock.isBefore(deadline)) return undefined;
+        // The server's clock may have been set forward. A process that does not read would not notice for a minute.
+        if (!isAdd) this.#clock.forget();
+      }
       this.#removal.wrote(written.size, bytes);
       return written;
     };

@@ -25,8 +25,9 @@ export class SqliteDialect implements Dialect {
   readonly #epoch = bootNumber();
 
   constructor(name: string) {
-    this.#table = quoted(name, '"');
+    // A name alone could also mean a table of another file that is attached, or a temporary one.
     const [schema, base] = name.includes('.') ? (name.split('.') as [string, string]) : ['main', name];
+    this.#table = quoted(`${schema}.${base}`, '"');
     this.#isMain = schema === 'main';
     this.schema = [
       // Readers go on while another process writes. The file remembers it.

@@ -7,10 +7,15 @@ import type { Page } from './page.ts';
 export function runBlock(block: BlockFunction, page: Page, context: Context, runtime: Runtime, frame: Frame): string {
   let html: string | undefined;
   let failure: { readonly error: unknown } | undefined;
-  block(page.ownEnvironment, context, frame, runtime, (error, result) => {
-    if (error) failure ??= { error };
-    else html ??= String(result);
-  });
+  try {
+    block(page.ownEnvironment, context, frame, runtime, (error, result) => {
+      if (error) failure ??= { error };
+      else html ??= String(result);
+    });
+  } catch (error) {
+    // Code behind an include runs on after an error, in the wrong frame. Its own errors follow from that.
+    failure ??= { error };
+  }
   if (failure !== undefined) throw failure.error;
   if (html !== undefined) return html;
   // A template is being loaded, and the next pass has it.

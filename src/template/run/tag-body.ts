@@ -111,7 +111,7 @@ export class TagBody extends KeepingBody implements FragmentBody {
     } catch (error) {
       leave();
       setAround(context, frame, variables);
-      // After an error in an include, Nunjucks goes on in a wrong frame, and fails again.
+      // Code behind an include runs on after an error, in the wrong frame. Its own errors follow from that.
       throw this.failure === undefined ? error : keepPlace(this.failure.error);
     }
     const isBack = leave();

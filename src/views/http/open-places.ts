@@ -26,6 +26,11 @@ export function holeName(number: number): string {
   return `${HOLE}${number}`;
 }
 
+/** Whether a place has this name because a hole of the template is there. */
+export function isHoleName(name: string): boolean {
+  return HOLE_NAME.test(name);
+}
+
 /** A piece of a text that is taken out, and what stands there. */
 export interface Piece {
   readonly at: number;

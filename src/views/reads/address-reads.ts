@@ -23,6 +23,11 @@ export function foundFor({ reads }: AddressRecord, request: RequestValues): Foun
   return readReasonOf(texts.map(([, text]) => text)) ?? (texts as unknown as Found);
 }
 
+/** Returns the read for which a request goes past the cache, if it does so for this reason. */
+export function refusedIn({ reads }: AddressRecord, request: RequestValues, reason: ReadReason): ReadName | undefined {
+  return reads.find((name) => readReasonOf([request.text(name)]) === reason);
+}
+
 /** Returns what was found with what a handler has read, in the order of the alphabet, or why no key can hold it. */
 export function foundWith(found: Found, reads: ReadonlyMap<ReadName, ValueText>): Found | ReadReason {
   const reason = readReasonOf(reads.values());

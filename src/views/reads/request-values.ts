@@ -29,7 +29,8 @@ const MAX_TEXT = 16_384;
 /** Longer texts are written as a digest. */
 const MAX_WRITTEN = 200;
 
-const ABSENT = '-';
+/** Stands for what a request does not have. */
+export const ABSENT = '-';
 /** Headers that name or prove who the visitor is. */
 const PERSONAL_HEADERS: ReadonlySet<string> = new Set(['cookie', 'authorization', 'proxy-authorization']);
 
