@@ -450,6 +450,16 @@ describe('a hole may read what is defined in it', () => {
     expect(await attack(templates)).toEqual(MISS_THEN_HITS);
   });
 
+  test('in a block of an include, where the hole uses another import of the same name', async () => {
+    const templates = {
+      'p.njk': `{% import "m.njk" as m %}${F(U('{% include "i.njk" %}{{ m.k(own) }}'))}`,
+      'i.njk': '{% import "n.njk" as m %}{% block main %}{{ m.k(own) }}{% endblock %}',
+      'm.njk': '{% macro k(text) %}<{{ text }}>{% endmacro %}',
+      'n.njk': '{% macro k(text) %}[{{ text }}]{% endmacro %}',
+    };
+    expect(await attack(templates)).toEqual(MISS_THEN_HITS);
+  });
+
   test('but not where the body binds the name, and an include in the hole reads it', async () => {
     const templates = {
       'p.njk': F('{% for k in ["T"] %}{% include "i.njk" %}{% endfor %}'),

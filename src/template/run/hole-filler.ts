@@ -134,9 +134,14 @@ export class HoleFiller {
   /** The frame with the variables around the tag, and in it those that Nunjucks keeps in JavaScript alone. */
   get #around(): Frame {
     if (this.#frame !== undefined) return this.#frame;
-    const { frame, handed } = this.#seat;
+    const { frame, context, handed } = this.#seat;
     this.#frame = frame.push(true);
-    for (const [i, name] of handed.names.entries()) this.#frame.set(name, handed.values[i]);
+    for (const [i, name] of handed.names.entries()) {
+      const value = handed.values[i];
+      const framed = frame.lookup(name);
+      // An import is among the variables of the page, which an include in the hole may import anew.
+      if (!Object.is(framed !== undefined ? framed : context.lookup(name), value)) this.#frame.set(name, value);
+    }
     return this.#frame;
   }
 
