@@ -73,7 +73,11 @@ describe('an invalidation is carried out whatever keeps its cause from being fou
 });
 
 /** Runs a function in the handler of a request that is not answered before. */
-async function inRequest(method: string, target: string, handle: (incoming: IncomingMessage) => unknown): Promise<void> {
+async function inRequest(
+  method: string,
+  target: string,
+  handle: (incoming: IncomingMessage) => unknown,
+): Promise<void> {
   let error: unknown;
   const server = createServer(async (incoming, response) => {
     try {
