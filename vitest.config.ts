@@ -1,5 +1,6 @@
 import { defineConfig } from 'vitest/config';
 import { mutantsPlugin } from './test/freshness/mutants-plugin.ts';
+import { isDeep, isLong } from './test/support/long.ts';
 
 const source = (path: string) => new URL(`./src/${path}`, import.meta.url).pathname;
 
@@ -56,7 +57,8 @@ export default defineConfig({
     ],
     // One more than the cores of a small machine, and of CI: some tests mostly wait, for a server that is away or for a process of their own.
     maxWorkers: 3,
-    testTimeout: 20_000,
+    // Sizes that are for CI or for hours take longer. What hangs is found all the same.
+    testTimeout: isLong ? 3_600_000 : isDeep ? 120_000 : 20_000,
     hookTimeout: 60_000,
   },
 });

@@ -56,6 +56,7 @@ function expiring(context: RoutedContext, next: () => Promise<unknown>): Promise
 }
 
 const written = new WeakSet<object>();
+const NO_BODY = Buffer.alloc(0);
 
 /**
  * Middleware that stores what the handlers behind it answer, and serves that until it expires or a name it was made
@@ -88,8 +89,11 @@ export function cacheView<C extends KoaContext = KoaContext>(
       } finally {
         const given = context.body;
         const text = textOf(given);
+        // Koa itself writes what it sends for a status without a body, and middleware outside finds none.
+        const isEmpty = (given === undefined || given === null) && context.respond !== false;
+        const isSent = isEmpty ? NO_BODY : text;
         run.handOver(
-          (body) => context.body === given && (text === undefined || body === undefined || body.equals(text)),
+          (body) => context.body === given && (isSent === undefined || body === undefined || body.equals(isSent)),
           () => (typeof given === 'string' ? Buffer.from(given) : text),
         );
         // A stream is read later, in the handler's code.

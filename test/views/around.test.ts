@@ -222,6 +222,22 @@ describe('who changes a page outside of the cache', () => {
     expect(await pages(get)).toEqual(expected);
   });
 
+  test('Koa: its own page for a status, in whose place middleware behind next() may put another', async () => {
+    const lost: Handler = (call) => call.status(404);
+    const { get } = await koa([{ path: '/', handler: lost, options: { statuses: [200, 404] } }], {
+      koa: (app) => {
+        app.use(async (ctx, next) => {
+          await next();
+          if (ctx.body === undefined && ctx.get('x-name')) ctx.body = `nothing for ${ctx.get('x-name')}`;
+        });
+      },
+    });
+    for (let i = 0; i < 2; i++) {
+      expect(await get('/')).toMatchObject({ status: 404, text: 'Not Found', cache: 'miss (changed outside)' });
+      expect(await get('/', { 'X-Name': 'Ann' })).toMatchObject({ text: 'nothing for Ann' });
+    }
+  });
+
   test('Koa: a header of one visitor is set for nobody else', async () => {
     const { get } = await koa(routes, {
       koa: (app) => {

@@ -25,6 +25,9 @@ export function tracePersonal(what: string): void {
   if (trace !== undefined) trace.personal ??= what;
 }
 
+/** Objects on which code outside has left that nobody is logged in. That they have the name of a visitor tells nothing of one. */
+export const nobodies: WeakSet<object> = new WeakSet();
+
 /** Notes that the current request's handler has read a header. */
 export function traceHeader(name: string): void {
   const trace = traces.getStore();

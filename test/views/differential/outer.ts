@@ -1,5 +1,5 @@
 import { cookiesOf } from '../../../src/views/http/session-cookies.ts';
-import { outside, type Real } from './door.ts';
+import { nobodies, outside, type Real } from './door.ts';
 import type { Outer } from './program.ts';
 import type { Dict } from './reads.ts';
 
@@ -41,13 +41,15 @@ function put(
 ): void {
   for (const { put, name, from, as, otherwise } of outer) {
     const holder = put === 'locals' ? locals : own;
+    const value = foundIn(seen, from);
+    if (name === 'user' && value !== undefined) nobodies.delete(holder);
+    else if (name === 'user') nobodies.add(holder);
     if (as === 'getter') {
       // What code outside finds in conditions is in the key with its result, and not hidden from it.
       const at = from.of === 'header' ? seen : incoming;
       Object.defineProperty(holder, name, { configurable: true, enumerable: true, get: () => foundIn(at, from) });
       continue;
     }
-    const value = foundIn(seen, from);
     if (value !== undefined) holder[name] = formed(value, as, seen);
     else if (otherwise === 'null') holder[name] = null;
   }

@@ -1,4 +1,4 @@
-import { tracePersonal } from './door.ts';
+import { nobodies, tracePersonal } from './door.ts';
 import { headerRead } from './header-reads.ts';
 import type { Framework, Read } from './program.ts';
 
@@ -48,9 +48,9 @@ export function read(scope: Scope, { of, name, by, at }: Read): unknown {
     case 'ip':
       return personal('ip', ip(scope, by));
     case 'locals':
-      return visitor(name, member(scope.locals(), name, by));
+      return visitor(scope.locals(), name, by);
     case 'property':
-      return visitor(name, member(scope.request, name, by));
+      return visitor(scope.request, name, by);
     case 'session':
       return personal('session', session(scope, name, by));
   }
@@ -65,8 +65,9 @@ function personal(what: string, value: unknown): unknown {
   return value;
 }
 
-function visitor(name: string, value: unknown): unknown {
-  return name === 'user' ? personal('visitor', value) : value;
+function visitor(holder: Dict, name: string, by: string): unknown {
+  const value = member(holder, name, by);
+  return name === 'user' && !nobodies.has(holder) ? personal('visitor', value) : value;
 }
 
 function cookie(scope: Scope, holder: Dict, name: string, by: string): unknown {
