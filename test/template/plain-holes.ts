@@ -16,6 +16,8 @@ interface Compiler {
   _emitLine(code: string): void;
   _compileExpression(node: unknown, frame: CompilerFrame): void;
   _compileMacro(node: Node, frame?: CompilerFrame): string;
+  compileRoot(node: Node, frame?: CompilerFrame): void;
+  hasScopes?: boolean;
   compile(node: unknown, frame: CompilerFrame): void;
   compileScope(node: Node, frame: CompilerFrame): void;
 }
@@ -38,10 +40,16 @@ function nunjucksAlone(): typeof nunjucks {
  */
 export function addScope(copy: typeof nunjucks): void {
   const { Compiler } = (copy as unknown as { compiler: { Compiler: { prototype: Compiler } } }).compiler;
-  const compileMacro = Compiler.prototype._compileMacro;
+  const { compileRoot, _compileMacro: compileMacro } = Compiler.prototype;
+  Compiler.prototype.compileRoot = function (node, frame) {
+    this.hasScopes = hasScopes(node);
+    return compileRoot.call(this, node, frame);
+  };
   // A macro sees the page as it is where it is defined, whatever is passed to the scope that it is called in.
   Compiler.prototype._compileMacro = function _compileMacro(node, frame) {
     const macro = compileMacro.call(this, node, frame);
+    // The sweeper knows macros by their identity.
+    if (!this.hasScopes) return macro;
     const [own, around] = [this._tmpid(), this._tmpid()];
     this._emitLine(
       `var ${own} = context; ${macro} = (function(macro) { return function() { var ${around} = context; context = ${own};`,
@@ -86,6 +94,13 @@ export function addScope(copy: typeof nunjucks): void {
     this.compile(content, inner.push());
     this._emitLine(`frame = ${outer}; context = ${around}; ${kept.join(' ')}`);
   };
+}
+
+function hasScopes(value: unknown): boolean {
+  if (Array.isArray(value)) return value.some(hasScopes);
+  if (typeof value !== 'object' || value === null || !('typename' in value)) return false;
+  const node = value as Node;
+  return node.typename === 'Scope' || (node.fields as string[]).some((field) => hasScopes(node[field]));
 }
 
 function setIn(node: Node): string[] {
