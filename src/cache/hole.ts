@@ -24,8 +24,16 @@ export interface Hole {
   readonly sees: 'page' | 'nothing';
   /** Whether it stands in the same context as the tag, where macros and imports of its template are known. */
   readonly isInContext: boolean;
-  /** Names that the body binds around it, with spaces between. It is filled where they mean something else, and must not read them. */
-  readonly bound: string;
+  /** What it must not read. */
+  readonly bound: Bound;
+}
+
+/** Names with another value around a hole than where it is filled, with spaces between. */
+export interface Bound {
+  /** Those in the frames around it. */
+  readonly inFrames: string;
+  /** Those among the variables of its template, which a lookup finds where no frame has the name. */
+  readonly inContext: string;
 }
 
 /** The holes of a page that is kept as a whole. */
@@ -41,10 +49,12 @@ export const MAX_HOLES = 10_000;
 /** Bytes of a hole beside its texts, rounded up. */
 const OVERHEAD = 120;
 
-/** Estimates the bytes that holes take in memory. Those of one entry share their templates' names. */
+/** Estimates the bytes that holes take in memory. Those of one entry share their templates' names, and equal names that are bound. */
 export function holeBytes(holes: readonly Hole[]): number {
   let bytes = 0;
-  for (const { values, bound } of holes) bytes += OVERHEAD + (values.length + bound.length) * 2;
+  for (const { values } of holes) bytes += OVERHEAD + values.length * 2;
+  for (const { inFrames, inContext } of new Set(holes.map(({ bound }) => bound)))
+    bytes += OVERHEAD + (inFrames.length + inContext.length) * 2;
   return bytes;
 }
 
@@ -56,10 +66,10 @@ type Written = readonly [
   isFramed: boolean,
   sees: Hole['sees'],
   isInContext: boolean,
-  bound: string,
+  bound: number,
 ];
 
-/** Returns holes as JSON can hold them: the templates, each once, then the holes. Zero for none. */
+/** Returns holes as JSON can hold them: the templates and the names that are bound, each once, then the holes. Zero for none. */
 export function writeHoles(holes: readonly Hole[]): unknown {
   if (holes.length === 0) return 0;
   const templates: (readonly [string, string | undefined, string])[] = [];
@@ -71,6 +81,7 @@ export function writeHoles(holes: readonly Hole[]): unknown {
     numbers.set(key, templates.push([name, parent, digest]) - 1);
     return templates.length - 1;
   };
+  const bounds = [...new Set(holes.map(({ bound }) => bound))];
   const written = holes.map(
     ({ at, template, ordinal, values, isFramed, sees, isInContext, bound }): Written => [
       at,
@@ -80,10 +91,10 @@ export function writeHoles(holes: readonly Hole[]): unknown {
       isFramed,
       sees,
       isInContext,
-      bound,
+      bounds.indexOf(bound),
     ],
   );
-  return [templates, written];
+  return [templates, bounds.map(({ inFrames, inContext }) => [inFrames, inContext]), written];
 }
 
 /**
@@ -97,12 +108,13 @@ export function readHoles(
   areValues: (text: string) => boolean,
 ): readonly Hole[] | undefined {
   if (written === 0) return NONE;
-  if (!Array.isArray(written) || written.length !== 2) return undefined;
-  const [templates, list] = written as [unknown, unknown];
-  if (!Array.isArray(templates) || !Array.isArray(list) || list.length === 0 || list.length > MAX_HOLES)
-    return undefined;
+  if (!Array.isArray(written) || written.length !== 3) return undefined;
+  const [templates, names, list] = written as unknown[];
+  if (!Array.isArray(templates) || !Array.isArray(names) || !Array.isArray(list)) return undefined;
+  if (list.length === 0 || list.length > MAX_HOLES) return undefined;
   const known = templates.map(readTemplate);
-  if (known.includes(undefined)) return undefined;
+  const bounds = names.map(readBound);
+  if (known.includes(undefined) || bounds.includes(undefined)) return undefined;
   const holes: Hole[] = [];
   let last = 0;
   for (const one of list as unknown[]) {
@@ -119,10 +131,12 @@ export function readHoles(
       typeof isFramed === 'boolean' &&
       (sees === 'page' || sees === 'nothing') &&
       typeof isInContext === 'boolean' &&
-      typeof bound === 'string';
+      isIndex(bound) &&
+      bound < bounds.length;
     if (!isSound) return undefined;
     last = at;
-    holes.push({ at, template: known[template], ordinal, values, isFramed, sees, isInContext, bound });
+    const hole = { at, template: known[template], ordinal, values, isFramed, sees, isInContext };
+    holes.push({ ...hole, bound: bounds[bound] as Bound });
   }
   return holes;
 }
@@ -131,6 +145,12 @@ const NONE: readonly never[] = [];
 
 function isIndex(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function readBound(written: unknown): Bound | undefined {
+  if (!Array.isArray(written) || written.length !== 2) return undefined;
+  const [inFrames, inContext] = written as unknown[];
+  return typeof inFrames === 'string' && typeof inContext === 'string' ? { inFrames, inContext } : undefined;
 }
 
 function readTemplate(written: unknown): HoleTemplate | undefined {

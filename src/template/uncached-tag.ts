@@ -61,7 +61,8 @@ export class UncachedTag {
       ...positionOf(tag),
       names: [...passed.keys()],
       handed: analysis.handed,
-      isChecked: analysis.isChecked,
+      reads: analysis.reads,
+      others: analysis.others,
     };
     return emitter.call(this, [
       emitter.literal(JSON.stringify(baked)),

@@ -414,10 +414,70 @@ describe('a name that the body binds is an error on a hit as well, where only th
   });
 
   test.each([
+    ['a macro of an include', '{% include "k.njk" %}', { 'k.njk': `{% macro name() %}{% endmacro %}${hole()}` }],
+    ['an import of an include', '{% include "k.njk" %}', { 'k.njk': `{% import "m.njk" as name %}${hole()}` }],
+    [
+      'an import of a template with a layout',
+      '{% include "k.njk" %}',
+      {
+        'k.njk': `{% extends "b.njk" %}{% import "m.njk" as name %}{% block main %}${hole()}{% endblock %}`,
+        'b.njk': '{% block main %}{% endblock %}',
+      },
+    ],
+    [
+      'a module, around its macro',
+      '{{ mm.m() }}',
+      { 'mm.njk': `{% set name = "T" %}{% macro m() %}${U(SOME)}{% endmacro %}` },
+    ],
+    [
+      'a module, around its macro with an include',
+      '{{ mm.m() }}',
+      { 'mm.njk': `{% set name = "T" %}{% macro m() %}${hole()}{% endmacro %}` },
+    ],
+    [
+      'a set, for a macro of the hole',
+      '{% set name = "T" %}{% include "k.njk" %}',
+      { 'k.njk': `{% macro read() %}${SOME}{% endmacro %}${U('{{ read() }}')}` },
+    ],
+    [
+      'a set, for a function',
+      '{% set name = "T" %}{% include "k.njk" %}',
+      { 'k.njk': U('{% if visit == 1 %}{{ nameOf() }}{% else %}x{% endif %}') },
+    ],
+  ])('bound by %s', async (_, body, more) => {
+    const others = { 'i.njk': SOME, 'm.njk': '{% macro m() %}{% endmacro %}', 'mm.njk': '' };
+    const templates = { ...others, 'p.njk': `{% import "mm.njk" as mm with context %}${F(body)}`, ...more };
+    const nameOf = (env: nunjucks.Environment): void => {
+      env.addGlobal('nameOf', function (this: { readonly ctx: { readonly name?: string } }) {
+        return `[${this.ctx.name ?? ''}]`;
+      });
+    };
+    expect(await attack(templates, { ...SOME_KINDS, helpers: nameOf })).toEqual([
+      'miss',
+      'CACHESWEEPER_HOLE',
+      'hit',
+      'hit',
+      'CACHESWEEPER_HOLE',
+      'hit',
+    ]);
+  });
+
+  test.each([
     ['it is passed', loop('name=name'), SOME],
+    [
+      'an include imports it as another one around the hole does',
+      '{% include "k.njk" %}',
+      `{% import "m.njk" as name %}{% block main %}{{ name.m(own) }}{% endblock %}`,
+    ],
     ['an include sets it', loop(), `{% set name = own %}${SOME}{% for name in names %}{{ name }}{% endfor %}`],
   ])('but not where %s', async (_, body, include) => {
-    expect(await attack({ 'p.njk': F(body), 'i.njk': include }, SOME_KINDS)).toEqual(MISS_THEN_HITS);
+    const templates = {
+      'p.njk': F(body),
+      'i.njk': include,
+      'k.njk': `{% import "m.njk" as name %}${hole()}`,
+      'm.njk': '{% macro m(text) %}<{{ text }}>{% endmacro %}',
+    };
+    expect(await attack(templates, SOME_KINDS)).toEqual(MISS_THEN_HITS);
   });
 });
 

@@ -290,6 +290,51 @@ describe('templates of a view with holes under attack', () => {
     expect(await equal(templates)).toBe('miss hit hit miss hit hit');
   });
 
+  test.each([
+    ['the hole', '{% uncached %}{% if user.isAdmin %}{{ title }}{% endif %}{{ user.name }}{% enduncached %}', ''],
+    ['an include', '{% uncached %}{% include "i.njk" %}{% enduncached %}', ''],
+    ['a macro', '{% from "m.njk" import edit with context %}{% uncached %}{{ edit() }}{% enduncached %}', ''],
+    [
+      'a fragment',
+      '{% uncached %}{% include "i.njk" %}{% enduncached %}',
+      '{% cachesweeper article 500 user.id, user.isAdmin %}',
+    ],
+    [
+      'a layout',
+      '{% extends "l.njk" %}{% block main %}{% uncached %}{% include "i.njk" %}{% enduncached %}{% endblock %}',
+      '',
+    ],
+  ])(
+    'the page of who alone reads in a hole what the handler gave is not from the cache: in %s',
+    async (_, page, tag) => {
+      const edit = `{% if user.isAdmin %}${tag}{{ title }}${tag && '{% endcachesweeper %}'}{% endif %}{{ user.name }}`;
+      const templates = {
+        'page.njk': page,
+        'i.njk': edit,
+        'm.njk': `{% macro edit() %}${edit}{% endmacro %}`,
+        'l.njk': '<{% block main %}{% endblock %}>',
+      };
+      const plan: Partial<TemplatePlan> = {
+        ...given({ title: 'T' }),
+        holes: (req) => ({ user: userOf(req), article: new Article(1) }),
+      };
+      expect(await equal(templates, plan)).toBe('miss hit hit miss hit hit');
+    },
+  );
+
+  test.each([
+    ['a loop', '{% for user in authors %}', '{% endfor %}'],
+    ['a set', '{% set user = authors[0] %}', ''],
+    ['a macro', '{% macro m(user) %}', '{% endmacro %}{{ m(authors[0]) }}'],
+  ])('another user than the visitor, bound by %s, is shown to who alone reads it', async (_, before, after) => {
+    const hole = '{% uncached %}{% if isAdmin %}[{{ user.name }}]{% endif %}{% enduncached %}';
+    const plan: Partial<TemplatePlan> = {
+      ...given({ authors: [ann] }),
+      holes: (req) => ({ user: userOf(req), isAdmin: (userOf(req) as User | undefined)?.isAdmin === true }),
+    };
+    expect(await equal(before + hole + after, plan)).toBe('miss hit hit miss hit hit');
+  });
+
   test('what a template in a hole imports is its own', async () => {
     const templates = {
       'page.njk': '{% uncached %}{% include "i.njk" %}{% enduncached %}',

@@ -11,8 +11,10 @@ export interface HoleAnalysis {
   readonly handed: readonly string[];
   /** A name that its content reads and that the body of the fragment around binds: a hit does not run that body. */
   readonly boundInBody: { readonly name: string; readonly at: Position } | undefined;
-  /** Whether all is known here that it reads of what the body of the fragment around binds. */
-  readonly isChecked: boolean;
+  /** What it looks up itself. */
+  readonly reads: readonly string[];
+  /** Whether templates or code that it runs look up more. */
+  readonly others: 'any name' | 'past the frames' | 'nothing';
   /** Something in it that cannot be rendered apart from the template. */
   readonly impossible: { readonly what: 'async' | 'block' | 'caller' | 'super'; readonly at: Position } | undefined;
 }
@@ -49,7 +51,8 @@ function analyse(node: Node, { variables, bound }: Around, finder: UsesFinder): 
   return {
     at: node.at as Position,
     handed: [...variables].filter((name) => mentioned.has(name)),
-    isChecked: bound !== undefined && ![...descendants(content)].some(({ typename }) => SEEING.has(typename)),
+    reads: [...mentioned],
+    others: othersIn(content),
     boundInBody: inBody && { name: inBody.path[0] as string, at: inBody.at },
     impossible: impossible && { what: impossible.what, at: impossible.at as Position },
   };
@@ -57,6 +60,14 @@ function analyse(node: Node, { variables, bound }: Around, finder: UsesFinder): 
 
 /** Nodes that run another template, which sees the variables around. */
 const SEEING: ReadonlySet<string> = new Set(['Include', 'Import', 'FromImport']);
+/** Nodes that run code of macros or of the site. */
+const CALLING: ReadonlySet<string> = new Set(['FunCall', 'Filter', 'CallExtension']);
+
+function othersIn(content: Node): HoleAnalysis['others'] {
+  const types = [...descendants(content)].map(({ typename }) => typename);
+  if (types.some((type) => SEEING.has(type))) return 'any name';
+  return types.some((type) => CALLING.has(type)) ? 'past the frames' : 'nothing';
+}
 
 /** Returns the content of a hole, and the names of what is passed to it. */
 function partsOf(node: Node): { readonly content: Node; readonly passed: ReadonlySet<string> } {

@@ -7,7 +7,7 @@ import { hideAround, isolatedFrame } from './body-scope.ts';
 import { HoleBody } from './hole-body.ts';
 import { type HoleRead, HoleReading } from './hole-reading.ts';
 import type { HoleSpot, Spot } from './hole-spot.ts';
-import { notThere } from './not-there.ts';
+import { NotThere, notThere } from './not-there.ts';
 import { runBlock } from './run-block.ts';
 import { notedIn } from './watched-body.ts';
 
@@ -120,10 +120,11 @@ export class HoleFiller {
 
   /** Lets reading a name fail that the body binds around a hole: what is around the tag under that name is something else. */
   #refuseBound(hole: FoundHole, base: Frame, { context: { ctx } }: HoleContext): void {
-    if (hole.bound === '') return;
+    const { inFrames } = hole.bound;
+    if (inFrames === '') return;
     const { ctx: around } = this.#seat.context;
     // What the template of the hole defines it sees past the variables around.
-    const bound = hole.bound.split(' ').filter((name) => ctx[name] === around[name]);
+    const bound = inFrames.split(' ').filter((name) => ctx[name] === around[name] || NotThere.is(ctx[name]));
     const { lookup } = base;
     base.lookup = function lookupNothingBound(this: Frame, name: string): unknown {
       if (bound.includes(name) && !Object.hasOwn(this.variables, name)) throw notThere(name, hole);
@@ -150,17 +151,18 @@ export class HoleFiller {
    * nothing under some names: it does not see the page's variables of these names.
    */
   #contextOf(
-    { isInContext, sees }: HoleSpot,
+    spot: HoleSpot,
     template: FilledTemplate,
     { defines }: HoleBlock,
     missing: readonly string[],
     noted: Noted | undefined,
   ): HoleContext {
-    const kind = `${isInContext ? 'context' : sees} ${noted === undefined ? '' : 'noted'}`;
+    const { isInContext, sees, bound } = spot;
+    const kind = `${isInContext ? 'context' : sees} ${noted === undefined ? '' : 'noted'} ${bound.inContext}`;
     const isOwn = defines || missing.length > 0;
     const known = isOwn ? undefined : template.contexts.get(kind);
     if (known !== undefined) return known;
-    const made = this.#newContext(isInContext, sees, template, noted);
+    const made = this.#newContext(spot, template, noted);
     if (!isOwn) template.contexts.set(kind, made);
     if (missing.length === 0) return made;
     // The macros that it uses keep the variables that they see.
@@ -180,14 +182,13 @@ export class HoleFiller {
   }
 
   /** Makes a context with a copy of the page's variables, or none, and with what the template defines for its holes. */
-  #newContext(
-    isInContext: boolean,
-    sees: HoleSpot['sees'],
-    template: FilledTemplate,
-    noted: Noted | undefined,
-  ): HoleContext {
+  #newContext(spot: HoleSpot, template: FilledTemplate, noted: Noted | undefined): HoleContext {
     const { environment, page, context: around } = this.#seat;
+    const { isInContext, sees, bound } = spot;
     const { context, runtime } = this.#copy(sees === 'nothing' ? {} : around.ctx, isInContext, sees, template);
+    // What its template defines takes their places.
+    if (bound.inContext !== '')
+      for (const name of bound.inContext.split(' ')) context.ctx[name] = new NotThere(name, spot);
     const { definitions } = template.blocks;
     if (isInContext || definitions === undefined) return { context, runtime, origin: context };
     const run = () => runBlock(definitions, page, context, runtime, environment.newFrame());

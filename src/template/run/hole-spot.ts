@@ -1,6 +1,7 @@
-import type { Hole, HoleTemplate } from '../../cache/hole.ts';
+import type { Bound, Hole, HoleTemplate } from '../../cache/hole.ts';
 import type { MarkSafe } from '../../reads/variables.ts';
 import type { Context, Frame, RootFunction } from '../nunjucks.ts';
+import { isSame } from './context-copies.ts';
 import type { TemplateEnvironment } from './environment.ts';
 import type { Page } from './page.ts';
 
@@ -36,7 +37,7 @@ export function spotFrom(spot: Spot, tag: Spot): HoleSpot | undefined {
     isFramed: reaches(spot.frame, tag.frame),
     sees: isIsolated ? 'nothing' : 'page',
     isInContext,
-    bound: namesBelow(spot.frame, tag.frame).join(' '),
+    bound: boundAround(spot, tag, isIsolated ? {} : tag.context.ctx),
   };
 }
 
@@ -49,21 +50,54 @@ export function spotThrough(hole: HoleSpot, inner: Spot, outer: Spot): HoleSpot 
     isFramed: hole.isFramed && between.isFramed,
     sees: hole.sees === 'nothing' ? 'nothing' : between.sees,
     isInContext: hole.isInContext && between.isInContext,
-    bound: hole.isFramed ? joined(hole.bound, between.bound) : hole.bound,
+    bound: boundThrough(hole, between.bound),
   };
 }
 
-/** Joins what is bound around two places. */
-export function joined(a: string, b: string): string {
+export const NOTHING_BOUND: Bound = { inFrames: '', inContext: '' };
+
+/** Returns what is bound around a hole of a fragment, where some names are bound around that. */
+export function boundThrough(
+  { isFramed, sees, bound }: Pick<Hole, 'isFramed' | 'sees' | 'bound'>,
+  around: Bound,
+): Bound {
+  return {
+    inFrames: isFramed ? joined(bound.inFrames, around.inFrames) : bound.inFrames,
+    inContext: sees === 'page' ? joined(bound.inContext, around.inContext) : bound.inContext,
+  };
+}
+
+function joined(a: string, b: string): string {
   return a === '' || b === '' ? a + b : `${a} ${b}`;
 }
 
-/** Returns the names that have a value in a frame or around it, up to another one. */
-function namesBelow(frame: Frame, around?: Frame): readonly string[] {
-  const names = new Set<string>();
-  for (let at: Frame | null | undefined = frame; at && at !== around; at = at.parent)
-    for (const [name, value] of Object.entries(at.variables)) if (value !== undefined) names.add(name);
-  return [...names];
+/** Returns what is bound at a place, as it is found from a tag around it with some variables. */
+function boundAround({ context, frame }: Spot, tag: Spot, variables: Variables): Bound {
+  const inFrames = new Set<string>();
+  const inContext = new Set<string>();
+  for (const at of framesBelow(frame, tag.frame)) {
+    for (const [name, value] of Object.entries(at.variables)) {
+      if (value !== undefined) inFrames.add(name);
+      // What is set at the top of a template is among its variables as well.
+      if (at.topLevel) inContext.add(name);
+    }
+  }
+  if (context !== tag.context) {
+    const { ctx } = context;
+    for (const name of Object.keys(ctx)) if (!isSame(name, ctx, variables)) inContext.add(name);
+  }
+  return { inFrames: listed(inFrames), inContext: listed(inContext) };
+}
+
+type Variables = Readonly<Record<string, unknown>>;
+
+function* framesBelow(frame: Frame, around?: Frame): Generator<Frame> {
+  for (let at: Frame | null | undefined = frame; at && at !== around; at = at.parent) yield at;
+}
+
+/** No template looks up a name with a space. */
+function listed(names: Iterable<string>): string {
+  return [...names].filter((name) => !name.includes(' ')).join(' ');
 }
 
 /** Whether a frame is below another one, so that it sees the variables there. */
@@ -85,15 +119,26 @@ export function placeWith(environment: TemplateEnvironment, page: Page, variable
 /**
  * Describes a place as it is found without any tag, by a page that is kept as a whole.
  *
- * @param given the variables with which it is filled
+ * @param isSame whether a name has the same value where the hole is filled; `isBound`: whether a template has bound it
  */
-export function spotAlone(spot: Spot, given: object): HoleSpot | undefined {
+export function spotAlone(
+  spot: Spot,
+  isSame: (name: string, value: unknown, isBound: boolean) => boolean,
+): HoleSpot | undefined {
   const template = templateAt(spot);
   if (template === null) return undefined;
-  const sees = spot.page.isolated.has(spot.context.ctx) ? 'nothing' : 'page';
-  // What is bound under the name of one of them may be that one, which is found out when the page is made.
-  const bound = namesBelow(spot.frame).filter((name) => !Object.hasOwn(given, name));
-  return { template, isFramed: false, sees, isInContext: false, bound: bound.join(' ') };
+  const { context, page, frame } = spot;
+  const { ctx, exported } = context;
+  const sees = page.isolated.has(ctx) ? 'nothing' : 'page';
+  const inFrames = new Set<string>();
+  for (const at of framesBelow(frame))
+    for (const [name, value] of Object.entries(at.variables))
+      if (value !== undefined && !isSame(name, value, true)) inFrames.add(name);
+  const inContext = Object.keys(ctx).filter((name) =>
+    sees === 'page' ? !isSame(name, ctx[name], exported.includes(name)) : ctx[name] !== undefined,
+  );
+  const bound = { inFrames: listed(inFrames), inContext: listed(inContext) };
+  return { template, isFramed: false, sees, isInContext: false, bound };
 }
 
 /** Returns how the template of a place is found again; null if it has no name. */

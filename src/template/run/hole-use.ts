@@ -1,8 +1,9 @@
+import type { Bound } from '../../cache/hole.ts';
 import { CacheSweeperError } from '../../errors.ts';
 import { writeVariables } from '../../reads/variables.ts';
 import type { Position } from '../compile/template-error.ts';
 import { type FoundHole, HoleFiller, type Passed } from './hole-filler.ts';
-import { type Spot, spotFrom } from './hole-spot.ts';
+import { type HoleSpot, type Spot, spotFrom } from './hole-spot.ts';
 import { KeepingBody } from './keeping-body.ts';
 
 /** What the compiled code of a template says of a hole. */
@@ -12,8 +13,10 @@ export interface BakedHole extends Position {
   readonly names: readonly string[];
   /** Names around it that are JavaScript variables there, and that its content mentions. */
   readonly handed: readonly string[];
-  /** Whether it reads nothing that the fragment around binds, on any page. */
-  readonly isChecked: boolean;
+  /** What it looks up itself. */
+  readonly reads: readonly string[];
+  /** Whether templates or code that it runs look up more. */
+  readonly others: 'any name' | 'past the frames' | 'nothing';
 }
 
 /** One use of the tag `{% uncached %}`. */
@@ -39,13 +42,21 @@ export class HoleUse {
     if (!(current instanceof KeepingBody) || !current.takesHoles()) return this.#showInPlace();
     const values = this.#written(current);
     const spot = current.spotOf(this.#spot);
-    const { ordinal, isChecked } = this.#baked;
-    if (spot !== undefined) {
-      const bound = isChecked ? '' : spot.bound;
-      return current.openHole({ ...spot, bound, ordinal, values }, this.#spot);
-    }
+    const { ordinal } = this.#baked;
+    if (spot !== undefined)
+      return current.openHole({ ...spot, bound: this.#looked(spot), ordinal, values }, this.#spot);
     current.refuse('unknown template');
     return this.#showInPlace();
+  }
+
+  /** Returns those of the names that are bound around it which it may look up. */
+  #looked({ bound: { inFrames, inContext } }: HoleSpot): Bound {
+    const { reads, others } = this.#baked;
+    const read = (names: string): string => reads.filter((name) => ` ${names} `.includes(` ${name} `)).join(' ');
+    return {
+      inFrames: others === 'any name' ? inFrames : read(inFrames),
+      inContext: others === 'nothing' ? read(inContext) : inContext,
+    };
   }
 
   #showInPlace(): string {

@@ -1,8 +1,8 @@
-import type { Hole } from '../../cache/hole.ts';
+import type { Bound, Hole } from '../../cache/hole.ts';
 import type { MarkSafe } from '../../reads/variables.ts';
 import type { FoundHole, HoleFiller } from './hole-filler.ts';
 import type { HoleRead } from './hole-reading.ts';
-import { type HoleSpot, joined, type Spot } from './hole-spot.ts';
+import { boundThrough, type HoleSpot, NOTHING_BOUND, type Spot } from './hole-spot.ts';
 import type { OpenHole, OpenHoles } from './open-holes.ts';
 import { passedTo } from './passed.ts';
 import { WatchedBody } from './watched-body.ts';
@@ -76,7 +76,7 @@ export abstract class KeepingBody extends WatchedBody {
       return text ?? fill();
     }
     const found = { ...spot, ordinal, values };
-    if (bound !== undefined) found.bound = hole.isFramed ? joined(hole.bound, bound) : hole.bound;
+    if (bound !== undefined) found.bound = boundThrough(hole, bound);
     return text === undefined ? this.openHole(found, tag, hole) : this.#leaveOpen({ hole: found, text }, tag);
   }
 
@@ -147,7 +147,7 @@ export abstract class KeepingBody extends WatchedBody {
   }
 }
 
-const IN_PLACE: Pick<HoleSpot, 'sees' | 'bound'> = { sees: 'page', bound: '' };
+const IN_PLACE: Pick<HoleSpot, 'sees' | 'bound'> = { sees: 'page', bound: NOTHING_BOUND };
 
 /** What is found at the place of a hole. */
 export interface FoundThere {
@@ -158,7 +158,7 @@ export interface FoundThere {
 /** The place of a fragment whose holes are left open in the body around. */
 interface PassedFrom {
   readonly tag: Spot;
-  readonly bound: string | undefined;
+  readonly bound: Bound | undefined;
 }
 
 /** A body that keeps a hole, and the hole as it is found from there. */

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { type Hole, MAX_HOLES } from '../../cache/hole.ts';
+import { type Bound, type Hole, MAX_HOLES } from '../../cache/hole.ts';
 
 /** A hole of a body that is being rendered: where to fill it on the next page, and what it shows on this one. */
 export interface OpenHole {
@@ -131,6 +131,7 @@ export class OpenHoles {
     const [first, ...others] = html.split(this.#mark) as [string, ...string[]];
     let without = first;
     const holes: Hole[] = [];
+    const bounds = new Map<string, Bound>();
     const texts: string[] = [];
     for (const other of others) {
       const end = other.indexOf('>');
@@ -138,13 +139,23 @@ export class OpenHoles {
       const open = left.get(index);
       if (open === undefined) return undefined;
       left.delete(index);
-      const { template, ordinal, values, isFramed, sees, isInContext, bound } = open.hole;
+      const { template, ordinal, values, isFramed, sees, isInContext } = open.hole;
+      const bound = same(open.hole.bound, bounds);
       holes.push({ at: without.length, template, ordinal, values, isFramed, sees, isInContext, bound });
       texts.push(open.text);
       without += other.slice(end + 1);
     }
     return left.size > 0 || this.has(without) ? undefined : { html: without, holes, texts };
   }
+}
+
+/** Returns the one of some equal ones that stands for all, so that an entry keeps it once. */
+function same(bound: Bound, known: Map<string, Bound>): Bound {
+  const key = `${bound.inFrames}|${bound.inContext}`;
+  const first = known.get(key);
+  if (first !== undefined) return first;
+  known.set(key, bound);
+  return bound;
 }
 
 /** Returns html with a text at the place of each hole. */

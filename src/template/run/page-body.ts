@@ -4,7 +4,7 @@ import type { Template } from '../nunjucks.ts';
 import type { TemplateEnvironment } from './environment.ts';
 import { type FoundHole, HoleFiller } from './hole-filler.ts';
 import { ALL_VARIABLES, type HoleRead } from './hole-reading.ts';
-import { type HoleSpot, joined, placeWith, type Spot, spotAlone } from './hole-spot.ts';
+import { boundThrough, type HoleSpot, placeWith, type Spot, spotAlone } from './hole-spot.ts';
 import { type FoundThere, KeepingBody } from './keeping-body.ts';
 import { filled, OpenHoles } from './open-holes.ts';
 import type { Page } from './page.ts';
@@ -58,7 +58,7 @@ export class PageBody extends KeepingBody {
     return this.#filler;
   }
 
-  get #visitors(): object {
+  get #visitors(): Readonly<Record<string, unknown>> {
     return this.#part.watch?.visitor?.variables ?? {};
   }
 
@@ -71,17 +71,22 @@ export class PageBody extends KeepingBody {
   }
 
   spotOf(spot: Spot): HoleSpot | undefined {
-    return spotAlone(spot, this.#visitors);
+    const visitor = this.#part.watch?.visitor;
+    const variables = this.#visitors;
+    return spotAlone(spot, (name, there, isBound) => {
+      const value = Object.hasOwn(variables, name) ? variables[name] : undefined;
+      return visitor?.isSameAround({ name, value }, there, isBound) === true;
+    });
   }
 
   spotThrough(hole: HoleSpot, tag: Spot): HoleSpot | undefined {
-    const alone = spotAlone(tag, this.#visitors);
+    const alone = this.spotOf(tag);
     if (alone === undefined) return undefined;
     return {
       ...alone,
       template: hole.template ?? alone.template,
       sees: hole.sees === 'nothing' ? 'nothing' : alone.sees,
-      bound: hole.isFramed ? joined(hole.bound, alone.bound) : hole.bound,
+      bound: boundThrough(hole, alone.bound),
     };
   }
 

@@ -4,6 +4,7 @@ import { BY_CALL, BY_COMPUTED_NAME, fromCall } from '../../reads/text-uses.ts';
 import type { Reading } from '../../render/body.ts';
 import type { Context, Frame, Runtime, SafeStringClass } from '../nunjucks.ts';
 import { MethodWrappers } from './made-up-methods.ts';
+import { NotThere } from './not-there.ts';
 import type { OpenHoles } from './open-holes.ts';
 import { pageFrame } from './page-frame.ts';
 
@@ -131,6 +132,7 @@ export function pageRuntime(
     Frame: pageFrame(runtime.Frame, fragments),
     contextOrFrameLookup(context, frame, name) {
       const value = runtime.contextOrFrameLookup.call(this, context, frame, name);
+      NotThere.refuse(value);
       fragments.reading?.lookup(context, frame, name, value);
       return value;
     },

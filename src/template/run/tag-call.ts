@@ -1,4 +1,4 @@
-import type { Hole } from '../../cache/hole.ts';
+import type { Bound, Hole } from '../../cache/hole.ts';
 import { peek } from '../../reads/peek.ts';
 import type { RootKind } from '../../reads/read-node.ts';
 import type { Reads } from '../../reads/reads.ts';
@@ -24,7 +24,7 @@ export class TagCall implements FragmentCall {
   readonly #at: TagPlace;
   #filler: HoleFiller | undefined;
   /** Names that the body around binds around the tag, as they were before the fragment's own body ran. */
-  #bound: string | undefined;
+  #bound: Bound | undefined;
 
   constructor(at: TagPlace, operands: FragmentCall['operands'], skip: FragmentCall['skip']) {
     this.place = at.site;

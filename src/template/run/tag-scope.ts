@@ -1,6 +1,7 @@
 import type { RootKind } from '../../reads/read-node.ts';
 import type { Scope, World } from '../../reads/world.ts';
 import type { Context, Frame } from '../nunjucks.ts';
+import { NotThere } from './not-there.ts';
 import { macroOf } from './page-runtime.ts';
 
 /** The JavaScript variables of a compiled template that a tag received. */
@@ -27,7 +28,9 @@ export class TagScope implements Scope {
   }
 
   read(kind: RootKind, name: string): unknown {
-    return this[kind](name);
+    const value = this[kind](name);
+    NotThere.refuse(value);
+    return value;
   }
 
   scope(name: string): unknown {
