@@ -449,7 +449,7 @@ describe('a name that the body binds is an error on a hit as well, where only th
     const templates = { ...others, 'p.njk': `{% import "mm.njk" as mm with context %}${F(body)}`, ...more };
     const nameOf = (env: nunjucks.Environment): void => {
       env.addGlobal('nameOf', function (this: { readonly ctx: { readonly name?: string } }) {
-        return `[${this.ctx.name ?? ''}]`;
+        return `[${this.ctx.name?.length ?? ''}]`;
       });
     };
     expect(await attack(templates, { ...SOME_KINDS, helpers: nameOf })).toEqual([

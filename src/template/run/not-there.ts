@@ -1,32 +1,37 @@
 import type { Hole } from '../../cache/hole.ts';
 import { CacheSweeperError } from '../../errors.ts';
 
-/** Stands among the variables of a hole for one that the body binds. Looking it up is an error. */
-export class NotThere {
-  readonly #name: string;
-  readonly #hole: Pick<Hole, 'sees'>;
+/** Puts the private fields of its subclass on the object that it is given. */
+class On {
+  constructor(object: object) {
+    // biome-ignore lint/correctness/noConstructorReturn: that is how a proxy gets private fields
+    return object;
+  }
+}
+
+/**
+ * Stands among the variables of a hole for one that the body binds. Looking it up is an error, and so is whatever a function
+ * of the site does with it that has not looked it up through a template.
+ */
+export class NotThere extends On {
+  readonly #error: () => CacheSweeperError;
 
   constructor(name: string, hole: Pick<Hole, 'sees'>) {
-    this.#name = name;
-    this.#hole = hole;
+    const error = () => notThere(name, hole);
+    const fail = (): never => {
+      throw error();
+    };
+    super(new Proxy({}, { get: fail, has: fail, ownKeys: fail, getOwnPropertyDescriptor: fail, getPrototypeOf: fail }));
+    this.#error = error;
   }
 
   static is(value: unknown): value is NotThere {
-    return typeof value === 'object' && value !== null && #name in value;
+    return typeof value === 'object' && value !== null && #error in value;
   }
 
   /** @throws CacheSweeperError CACHESWEEPER_HOLE: a value that was looked up is one of these */
   static refuse(value: unknown): void {
-    if (NotThere.is(value)) value.#fail();
-  }
-
-  /** A function of the site gets it past the templates. */
-  [Symbol.toPrimitive](): never {
-    return this.#fail();
-  }
-
-  #fail(): never {
-    throw notThere(this.#name, this.#hole);
+    if (NotThere.is(value)) throw value.#error();
   }
 }
 
