@@ -7,7 +7,7 @@ interface SyncConnection {
   readonly inTransaction: boolean;
   prepare(sql: string): SyncStatement;
   exec(sql: string): unknown;
-  pragma(text: string, options?: { readonly simple?: boolean }): unknown;
+  pragma(text: string): unknown;
 }
 
 interface SyncStatement {
@@ -72,7 +72,7 @@ export class PreparedConnection implements SqlConnection {
    */
   #write(statement: SyncStatement, bindings: readonly unknown[]): readonly Row[] {
     const connection = this.#connection;
-    const patience = Number(connection.pragma('busy_timeout', { simple: true }));
+    const patience = this.#setting('busy_timeout');
     // To wait for the lock would stop this process. The gate tries again.
     connection.pragma('busy_timeout = 0');
     try {
@@ -110,6 +110,12 @@ export class PreparedConnection implements SqlConnection {
     const open = files.get(this.#connection) ?? filesOf(this.#connection);
     files.set(this.#connection, open);
     for (const file of open) file.check();
+  }
+
+  /** The option `simple` of `pragma` is another one in libsql. */
+  #setting(name: string): unknown {
+    const [row] = this.#connection.pragma(name) as readonly Row[];
+    return row && Object.values(row)[0];
   }
 
   #prepare(sql: string): SyncStatement {
