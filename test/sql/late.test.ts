@@ -80,7 +80,7 @@ describe.each(databases)('on %s', (name, start) => {
     const knex = checkKnex(site);
     const dialect = dialectOf(knex.client.driverName, 'cachesweeper');
     const raw = await knex.client.acquireConnection();
-    const connection = connect(knex, raw, 5_000);
+    const connection = connect(knex, raw, 5_000, 'cachesweeper');
     const deadline = (await dialect.read(connection, 'token', ['a'])).now + 100;
     const row = (key: string) => ({ key: `t:${key}`, value: Buffer.from('late'), life: 10_000 });
     const transaction = await other.transaction();
