@@ -11,7 +11,7 @@ const context = { row: { id: 1 }, part: { id: 2, text: 'a part' } };
 
 function started(): PageInspector {
   const inspector = new PageInspector();
-  inspector.start('nothing');
+  inspector.start({}, 'nothing');
   return inspector;
 }
 
@@ -60,7 +60,7 @@ test('after the request it keeps nothing of the page, and looks on at nothing mo
 test('what runs on in the context of a request without the cache uses the cache again behind it', () => {
   const { sweeper, render } = site();
   const inspector = new PageInspector();
-  inspector.start('cache');
+  inspector.start({}, 'cache');
   render(inspector);
   expect(sweeper.stats().tags.map(({ uncached }) => uncached)).toEqual([{ disabled: 2 }]);
   inspector.forget();
