@@ -49,10 +49,11 @@ export class PageInspector implements Inspector {
 
   /**
    * Releases what it has seen, and looks on at nothing more. A timer or connection that the request has started keeps it alive through the
-   * asynchronous context: it must not keep all the html alive with it, and what others render there must use the cache.
+   * asynchronous context: it must not keep all the html, and values of the visitor, alive with it, and what others render there must use the cache.
    */
   forget(): void {
     this.#incoming = undefined;
+    this.#view = undefined;
     this.#without = 'nothing';
     for (const render of this.#renders) render.pass();
     this.#renders = [];
