@@ -51,12 +51,12 @@ export class OpenFile {
   }
 
   #learn(parts: readonly string[]): void {
-    const open = openIds();
-    for (const part of parts) {
-      const id = idOf(this.#path + part);
-      const isOpen = id !== undefined && (open === undefined || open.some((one) => isSame(one, id)));
-      this.#ids.set(part, isOpen ? id : GONE);
-    }
+    const found = parts.map((part) => idOf(this.#path + part) ?? GONE);
+    const closed = closedOf(found);
+    parts.forEach((part, i) => {
+      const id = found[i] as FileId;
+      this.#ids.set(part, closed.has(id) ? GONE : id);
+    });
   }
 }
 
@@ -68,11 +68,18 @@ function isSame(one: FileId, other: FileId | undefined): boolean {
   return one.ino === other?.ino && one.dev === other.dev;
 }
 
-/** What this process has open; undefined where the system does not tell. */
-function openIds(): readonly FileId[] | undefined {
+/** Returns those of some files that this process does not have open; none where the system does not tell. */
+function closedOf(files: readonly FileId[]): ReadonlySet<FileId> {
+  const closed = new Set(files);
   try {
-    return readdirSync(OPEN).flatMap((name) => idOf(`${OPEN}/${name}`) ?? []);
+    for (const name of readdirSync(OPEN)) {
+      // A server may have thousands of connections: no more of them are looked at than is needed.
+      if (closed.size === 0) break;
+      const open = idOf(`${OPEN}/${name}`);
+      for (const one of closed) if (isSame(one, open)) closed.delete(one);
+    }
+    return closed;
   } catch {
-    return undefined;
+    return new Set();
   }
 }
