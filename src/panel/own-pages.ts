@@ -105,8 +105,8 @@ export class OwnPages {
   #actionOf(id: string, of: number | 'view', name = 'invalidate'): (() => Promise<unknown>) | undefined {
     const page = this.#pages.get(id);
     if (name === 'expire') {
-      const [path = ''] = page?.target.split('?', 1) ?? [];
-      return page?.hasViews ? () => this.#sweeper.expireView(path) : undefined;
+      const path = page?.viewPath;
+      return path === undefined ? undefined : () => this.#sweeper.expireView(path);
     }
     const models = page?.modelsOf(of);
     return models?.length ? () => this.#invalidate(models) : undefined;

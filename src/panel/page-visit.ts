@@ -52,7 +52,7 @@ export class PageVisit implements AnswerEvents {
     this.#events = events;
     this.#wish = wish;
     const isUncached = this.#wish?.isUncached === true || isHardReload(incoming);
-    inspector.start(isUncached ? 'cache' : this.#wish?.hasMarks ? 'views' : 'nothing');
+    inspector.start(incoming, isUncached ? 'cache' : this.#wish?.hasMarks ? 'views' : 'nothing');
     this.inspector = inspector;
   }
 

@@ -11,14 +11,20 @@ export interface Inspector {
   readonly without: 'nothing' | 'views' | 'cache';
   /** A render begins. Returns what looks on at it; undefined if that is no longer wanted. */
   begin(): Inspection | undefined;
-  /** A request for a whole view begins. Returns what is told its outcome; undefined if that is not wanted. */
-  beginView(): ((view: InspectedView) => void) | undefined;
+  /**
+   * A request for a whole view begins. Returns what is told its outcome; undefined if that is not wanted.
+   *
+   * @param incoming Node's request
+   */
+  beginView(incoming: object): ((view: InspectedView) => void) | undefined;
 }
 
 /** What became of a request for a whole view. */
 export interface InspectedView {
   /** Who has invalidated it is added later, if the store has to be asked. */
   readonly report: {
+    /** Path and query for which the view was looked for. */
+    readonly target: string;
     readonly outcome: 'hit' | 'miss' | 'skip';
     readonly reason?: string;
     readonly detail?: string;

@@ -47,7 +47,7 @@ export async function serveView<T>(
   passes(incoming, settings);
   // Without them no page of the route is what it should be, so an error is the request's.
   const visitor = settings.holes && (await askVisitor(exchange, settings.holes));
-  const watch = settings.views.engine.inspector?.beginView();
+  const watch = settings.views.engine.inspector?.beginView(incoming);
   let found: ViewRun | Passed | 'answered';
   try {
     found = await answer(exchange, settings, visitor, watch);

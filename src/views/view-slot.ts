@@ -17,7 +17,7 @@ import type { UncachedReason } from '../reporting/report.ts';
 import type { Forward } from './http/cache-headers.ts';
 import { isSmall } from './http/sound-view.ts';
 import { type AddressRecord, type StoredView, viewOf, writeRecord, writeView } from './http/stored-view.ts';
-import { type Found, foundFor, foundWith, recordWith, refusedIn, textOf } from './reads/address-reads.ts';
+import { type Found, foundFor, foundWith, recordWith, textOf } from './reads/address-reads.ts';
 import type { ReadName } from './reads/read-names.ts';
 import type { RequestValues } from './reads/request-values.ts';
 import type { ReadReason, ValueText } from './reads/value-text.ts';
@@ -168,8 +168,9 @@ export class ViewSlot {
 
   #foundFor(record: AddressRecord): Found | ReadReason {
     const found = foundFor(record, this.#request);
-    if (typeof found === 'string') this.refused = refusedIn(record, this.#request, found);
-    return found;
+    if (!('reason' in found)) return found;
+    this.refused = found.read;
+    return found.reason;
   }
 
   #here(found: Found): Entry | undefined {
@@ -255,7 +256,7 @@ export class ViewSlot {
     const record = await this.#readMeanwhile([]);
     if (record === undefined || 'body' in record) return record;
     const found = foundFor(record, this.#request);
-    const varied = typeof found === 'string' ? undefined : await this.#readMeanwhile(found);
+    const varied = 'reason' in found ? undefined : await this.#readMeanwhile(found);
     return varied !== undefined && 'body' in varied ? varied : undefined;
   }
 

@@ -11,7 +11,7 @@ const context = { row: { id: 1 }, part: { id: 2, text: 'a part' } };
 
 function started(): PageInspector {
   const inspector = new PageInspector();
-  inspector.start('nothing');
+  inspector.start({}, 'nothing');
   return inspector;
 }
 
@@ -57,10 +57,20 @@ test('after the request it keeps nothing of the page, and looks on at nothing mo
   expect([inspector.uses, inspector.reports]).toEqual([[], []]);
 });
 
+test('what is known of the whole view of a request is released behind it', () => {
+  const incoming = {};
+  const inspector = new PageInspector();
+  inspector.start(incoming, 'nothing');
+  inspector.beginView(incoming)?.({ report: { target: '/', outcome: 'skip' }, cost: 1, lookup: 1, from: undefined });
+  expect(inspector.view?.shown(0)).toMatchObject({ outcome: 'skip' });
+  inspector.forget();
+  expect([inspector.view, inspector.beginView(incoming)]).toEqual([undefined, undefined]);
+});
+
 test('what runs on in the context of a request without the cache uses the cache again behind it', () => {
   const { sweeper, render } = site();
   const inspector = new PageInspector();
-  inspector.start('cache');
+  inspector.start({}, 'cache');
   render(inspector);
   expect(sweeper.stats().tags.map(({ uncached }) => uncached)).toEqual([{ disabled: 2 }]);
   inspector.forget();

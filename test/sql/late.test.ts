@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Knex } from 'knex';
-import type Driver from 'libsql';
+import Driver from 'libsql';
 import { SqlStore } from 'nunjucks-cachesweeper/sql';
 import { beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { connect } from '../../src/stores/sql/connection.ts';
 import { dialectOf } from '../../src/stores/sql/dialects.ts';
 import { checkKnex } from '../../src/stores/sql/options.ts';
+import { knexOn } from '../support/knex-sqlite.mjs';
 import { isDeep, sized } from '../support/long.ts';
 import { CALL, databases, item, opener, SqliteFile, texts, using } from './support.ts';
 
@@ -79,7 +80,7 @@ describe.each(databases)('on %s', (name, start) => {
     const knex = checkKnex(site);
     const dialect = dialectOf(knex.client.driverName, 'cachesweeper');
     const raw = await knex.client.acquireConnection();
-    const connection = connect(knex, raw, 5_000);
+    const connection = connect(knex, raw, 5_000, 'cachesweeper');
     const deadline = (await dialect.read(connection, 'token', ['a'])).now + 100;
     const row = (key: string) => ({ key: `t:${key}`, value: Buffer.from('late'), life: 10_000 });
     const transaction = await other.transaction();
@@ -191,6 +192,21 @@ test('SqlStore is given rows of a table that is not there: one error, and everyt
   await new SqlStore(database.connect()).createTable();
   await expect.poll(async () => (await store.getMany('token', ['a'], CALL))[0]?.state).toBe('missing');
   await database.stop();
+});
+
+test("what the store writes leaves the connection's own patience with locks as it was", async () => {
+  const file = new SqliteFile();
+  try {
+    const database = new Driver(file.filename);
+    database.pragma('busy_timeout = 1234');
+    const { store } = open(knexOn(database));
+    await store.createTable();
+    expect(await store.setMany('token', [item('a', '1')], CALL)).toEqual([true]);
+    expect(database.pragma('busy_timeout')).toEqual([{ timeout: 1234 }]);
+    database.close();
+  } finally {
+    await file.stop();
+  }
 });
 
 test('where the site reads rows one by one on the connection, which then sees an old state, nothing is known', async () => {

@@ -25,7 +25,7 @@ describe.runIf(isDeep)('MySQL and MariaDB', () => {
     const knex = checkKnex(site);
     const connection = await knex.client.acquireConnection();
     onTestFinished(async () => void (await knex.client.releaseConnection(connection)));
-    return connect(knex, connection, 5_000);
+    return connect(knex, connection, 5_000, 'cachesweeper');
   }
 
   /** Connections for which a statement is carried out first. */
@@ -173,7 +173,11 @@ test.runIf(isDeep)('the clock goes right in the hour that comes twice when summe
     expect(ahead).toBe(60);
     const knex = checkKnex(site);
     const connection = await knex.client.acquireConnection();
-    const { now } = await new MysqlDialect('cachesweeper').read(connect(knex, connection, 5_000), 'token', ['a']);
+    const { now } = await new MysqlDialect('cachesweeper').read(
+      connect(knex, connection, 5_000, 'cachesweeper'),
+      'token',
+      ['a'],
+    );
     await knex.client.releaseConnection(connection);
     expect(Math.abs(now - Date.now())).toBeLessThan(10 * 60_000);
   } finally {

@@ -1,5 +1,6 @@
 import {
   closeSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   openSync,
@@ -15,6 +16,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import Driver from 'libsql';
 import { afterEach, describe, expect, onTestFinished, test } from 'vitest';
 import { OpenFile } from '../../src/stores/sql/open-file.ts';
+import { PreparedConnection } from '../../src/stores/sql/prepared.ts';
 import { knexOn } from '../support/knex-sqlite.mjs';
 import { CALL, item, opener, SqliteFile, texts } from './support.ts';
 
@@ -96,6 +98,19 @@ describe('a connection that was opened before the store first uses it', () => {
   });
 });
 
+test.each(['-wal', '-shm'])('a file whose %s was replaced before the store first uses it is not used', async (part) => {
+  file = new SqliteFile();
+  await opened();
+  const database = new Driver(file.filename);
+  database.prepare('SELECT k FROM cachesweeper').all([]);
+  remove(part);
+  // Another process has a new one.
+  writeFileSync(file.filename + part, '');
+  const { store, errors } = open(knexOn(database));
+  expect(await store.setMany('token', [item('a', 'lost')], CALL)).toEqual([false]);
+  expect(errors.map(({ message }) => message)).toEqual([expect.stringContaining(`${part} was deleted or replaced`)]);
+});
+
 test('a write is not acknowledged if the file was deleted meanwhile: another process may have one that lacks it', async () => {
   file = new SqliteFile();
   await opened();
@@ -122,7 +137,7 @@ describe('a path that leads elsewhere is noticed', () => {
     symlinkSync(link, join(folder, 'x'));
     const opened = openSync(from, 'r');
     onTestFinished(() => closeSync(opened));
-    const file = new OpenFile(join(folder, 'x'));
+    const file = new OpenFile(join(folder, 'x'), () => false);
     file.check();
     rmSync(link);
     symlinkSync(to, link);
@@ -156,6 +171,61 @@ test('an attached file that is deleted is used no more', async () => {
   } finally {
     await other.stop();
   }
+});
+
+describe('files that are attached', () => {
+  const path = () => `${file.filename}-other`;
+
+  test('may come and go, where the table is in another one', async () => {
+    file = new SqliteFile();
+    const database = new Driver(file.filename);
+    database.exec(`ATTACH '${path()}' AS other; CREATE TABLE other.rows (k)`);
+    const { store, errors } = open(knexOn(database));
+    await store.createTable();
+    database.exec('DETACH other');
+    rmSync(path());
+    expect(await store.setMany('token', [item('a', 'new')], CALL)).toEqual([true]);
+    expect(errors).toEqual([]);
+  });
+
+  test('are looked at where the table is in one, attached after the store has used the connection', async () => {
+    file = new SqliteFile();
+    const database = new Driver(file.filename);
+    const { store } = open(knexOn(database), { table: 'other.tokens' });
+    await expect(store.createTable()).rejects.toThrow('other');
+    database.exec(`ATTACH '${path()}' AS other`);
+    await store.createTable();
+    expect(await store.setMany('token', [item('a', 'old')], CALL)).toEqual([true]);
+    rmSync(path());
+    expect(await store.getMany('token', ['a'], CALL)).toEqual([{ state: 'unknown' }]);
+  });
+});
+
+test('a log that another process deletes before this one has opened it, as it closes the file, is not missed', async () => {
+  file = new SqliteFile();
+  const database = new Driver(file.filename);
+  const read = () => new PreparedConnection(database, 'main').query('SELECT * FROM rows');
+  await expect(read()).rejects.toThrow('no such table');
+  const other = new Driver(file.filename);
+  other.exec('PRAGMA journal_mode = WAL; CREATE TABLE rows (k)');
+  database.exec('BEGIN');
+  await expect(read()).rejects.toThrow('transaction');
+  other.close();
+  expect(existsSync(`${file.filename}-wal`)).toBe(false);
+  database.exec('COMMIT');
+  expect(await read()).toEqual([]);
+  expect(await read()).toEqual([]);
+});
+
+test('a file that is locked for one process has no memory that is shared', async () => {
+  file = new SqliteFile();
+  const database = new Driver(file.filename);
+  database.exec('PRAGMA locking_mode = EXCLUSIVE');
+  const { store, errors } = open(knexOn(database));
+  await store.createTable();
+  expect(await store.setMany('token', [item('a', 'new')], CALL)).toEqual([true]);
+  expect(await texts(store, ['a'])).toEqual(['new']);
+  expect(errors).toEqual([]);
 });
 
 test('a name without a schema is a table of the main file, not one of a file that is attached', async () => {

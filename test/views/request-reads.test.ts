@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest';
+import type { AddressRecord } from '../../src/views/http/stored-view.ts';
+import { foundFor } from '../../src/views/reads/address-reads.ts';
 import { RequestReads } from '../../src/views/reads/request-reads.ts';
 import type { RequestValues } from '../../src/views/reads/request-values.ts';
 import { PERSONAL } from '../../src/views/reads/value-text.ts';
@@ -40,4 +42,15 @@ test('whoever asks once more than a renderer does wants to know', () => {
     recorded.pageBegins({ user: 'ann' });
   });
   expect(recorded.reason).toBe('personal');
+});
+
+test('what a request has is asked for once, also where that keeps it from the cache', () => {
+  const asked: string[] = [];
+  const text = (name: string) => {
+    asked.push(name);
+    return name === 'req.user' ? PERSONAL : 'x';
+  };
+  const record = { reads: ['req.lang', 'req.user', 'req.zone'], stored: [] } as unknown as AddressRecord;
+  expect(foundFor(record, { text })).toEqual({ reason: 'personal', read: 'req.user' });
+  expect(asked).toEqual(record.reads);
 });

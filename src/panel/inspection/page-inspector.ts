@@ -13,29 +13,30 @@ const MAX_USES = 1_000;
 export class PageInspector implements Inspector {
   #without: Inspector['without'] = 'nothing';
   #renders: RenderInspection[] = [];
-  #isOn = false;
+  /** Undefined while it does not look on. */
+  #incoming: object | undefined;
   #view: ViewUse | undefined;
 
   get without(): Inspector['without'] {
     return this.#without;
   }
 
-  /** From here on it looks on. */
-  start(without: Inspector['without']): void {
+  /** From here on it looks on at a request. */
+  start(incoming: object, without: Inspector['without']): void {
     this.#without = without;
-    this.#isOn = true;
+    this.#incoming = incoming;
   }
 
   begin(): Inspection | undefined {
-    if (!this.#isOn || this.#renders.length >= MAX_RENDERS) return undefined;
+    if (this.#incoming === undefined || this.#renders.length >= MAX_RENDERS) return undefined;
     const render = new RenderInspection();
     this.#renders.push(render);
     return render;
   }
 
-  beginView(): ((view: InspectedView) => void) | undefined {
-    // A view inside of the page's own is not what the page is.
-    if (!this.#isOn || this.#view !== undefined) return undefined;
+  beginView(incoming: object): ((view: InspectedView) => void) | undefined {
+    // A handler may ask its own site for something else.
+    if (incoming !== this.#incoming) return undefined;
     const view = new ViewUse();
     this.#view = view;
     return (told) => view.tell(told);
@@ -48,10 +49,11 @@ export class PageInspector implements Inspector {
 
   /**
    * Releases what it has seen, and looks on at nothing more. A timer or connection that the request has started keeps it alive through the
-   * asynchronous context: it must not keep all the html alive with it, and what others render there must use the cache.
+   * asynchronous context: it must not keep all the html, and values of the visitor, alive with it, and what others render there must use the cache.
    */
   forget(): void {
-    this.#isOn = false;
+    this.#incoming = undefined;
+    this.#view = undefined;
     this.#without = 'nothing';
     for (const render of this.#renders) render.pass();
     this.#renders = [];

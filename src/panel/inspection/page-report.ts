@@ -75,9 +75,9 @@ export class PageReport {
     return number === 'view' ? this.#view?.models : this.#uses[number]?.use.kept?.models;
   }
 
-  /** Whether there may be views of the page's address. */
-  get hasViews(): boolean {
-    return this.#view?.hasViews === true;
+  /** The path of the whole view, to expire it; undefined if there is none to be found. */
+  get viewPath(): string | undefined {
+    return this.#view?.path;
   }
 
   /** What became of the request for a whole view; undefined if the page is none. With a miss, that may be known only later. */

@@ -36,9 +36,9 @@ export class ViewUse {
     this.#from = from && keptOf(from);
   }
 
-  /** Whether something was looked for that can be expired. */
-  get hasViews(): boolean {
-    return this.#from !== undefined;
+  /** The path whose views can be expired. A panel that is mounted sees a part of it. Undefined where nothing was looked for. */
+  get path(): string | undefined {
+    return this.#from && this.#told?.report.target.split('?', 1)[0];
   }
 
   get models(): ViewServedFrom['models'] {
@@ -53,8 +53,8 @@ export class ViewUse {
 
   /** @param now when the page was asked for */
   shown(now: number): ShownView {
-    const { report = { outcome: 'miss' }, cost, lookup } = this.#told ?? {};
-    const { outcome, reason, detail, cause } = report;
+    const { report, cost, lookup } = this.#told ?? {};
+    const { outcome = 'miss', reason, detail, cause } = report ?? {};
     return {
       outcome,
       reason: reason === undefined ? undefined : bounded(detail === undefined ? reason : `${reason}: ${detail}`),

@@ -1,19 +1,22 @@
 import { type Row, type SqlConnection, StatementTimeout } from './dialect.ts';
 import type { KnexClient, SqlKnex } from './knex.ts';
 import { PreparedConnection } from './prepared.ts';
+import { schemaOf } from './sqlite.ts';
 
 /**
  * Makes a connection of the pool one that statements are sent over.
  *
  * @param timeout milliseconds after which a statement that is not answered costs the connection
+ * @param table that they are about
  */
 export function connect(
   knex: SqlKnex & { readonly client: KnexClient },
   connection: object,
   timeout: number,
+  table: string,
 ): SqlConnection {
   // Knex prepares each statement anew, which takes as long as the statement.
-  if (knex.client.driverName === 'better-sqlite3') return new PreparedConnection(connection);
+  if (knex.client.driverName === 'better-sqlite3') return new PreparedConnection(connection, schemaOf(table));
   return new KnexConnection(knex, connection, timeout);
 }
 

@@ -7,7 +7,7 @@ interface SyncConnection {
   readonly inTransaction: boolean;
   prepare(sql: string): SyncStatement;
   exec(sql: string): unknown;
-  pragma(text: string, options?: { readonly simple?: boolean }): unknown;
+  pragma(text: string): unknown;
 }
 
 interface SyncStatement {
@@ -28,8 +28,8 @@ const rowsKept = new WeakMap<object, Map<string, KeptRows>>();
 
 const prepared = new WeakMap<object, Map<string, SyncStatement>>();
 
-/** The files that each connection has open: none for a database in memory, several where some are attached. */
-const files = new WeakMap<object, readonly OpenFile[]>();
+/** The file of each schema that a connection has: undefined for one in memory. */
+const files = new WeakMap<object, Map<string, OpenFile | undefined>>();
 
 /** Thrown where the connection has a transaction open, which this statement must not become a part of. */
 class InTransaction extends Error {
@@ -39,11 +39,14 @@ class InTransaction extends Error {
 /** Sends statements to SQLite in this process, each prepared once. */
 export class PreparedConnection implements SqlConnection {
   readonly #connection: SyncConnection;
-  /** A connection is handed out for one call. The files are looked at once before it. */
+  readonly #schema: string;
+  /** A connection is handed out for one call. The file is looked at once before it. */
   #isChecked = false;
 
-  constructor(connection: object) {
+  /** @param schema of the table. Other files that are attached may come and go. */
+  constructor(connection: object, schema: string) {
     this.#connection = connection as SyncConnection;
+    this.#schema = schema.toLowerCase();
   }
 
   async query(sql: string, bindings: readonly unknown[] = []): Promise<readonly Row[]> {
@@ -72,7 +75,7 @@ export class PreparedConnection implements SqlConnection {
    */
   #write(statement: SyncStatement, bindings: readonly unknown[]): readonly Row[] {
     const connection = this.#connection;
-    const patience = Number(connection.pragma('busy_timeout', { simple: true }));
+    const patience = this.#setting('busy_timeout');
     // To wait for the lock would stop this process. The gate tries again.
     connection.pragma('busy_timeout = 0');
     try {
@@ -80,7 +83,7 @@ export class PreparedConnection implements SqlConnection {
       const rows = statement.all(bindings);
       connection.exec('COMMIT');
       // What was written to a file that is gone is not acknowledged: others do not see it.
-      this.#checkFiles();
+      this.#checkFile();
       return rows;
     } catch (error) {
       if (connection.inTransaction) connection.exec('ROLLBACK');
@@ -92,7 +95,7 @@ export class PreparedConnection implements SqlConnection {
 
   /** Throws if a statement would not be one by itself, of the state that the file has now. */
   #begin(): void {
-    if (!this.#isChecked) this.#checkFiles();
+    if (!this.#isChecked) this.#checkFile();
     this.#isChecked = true;
     if (this.#connection.inTransaction) throw new InTransaction('the connection has a transaction open');
     // A statement that the site has not read to its end keeps the connection at an old state: better-sqlite3 then throws here.
@@ -105,11 +108,39 @@ export class PreparedConnection implements SqlConnection {
     return [];
   }
 
-  /** Throws if a file was deleted or replaced. */
-  #checkFiles(): void {
-    const open = files.get(this.#connection) ?? filesOf(this.#connection);
+  /** Throws if the file was deleted or replaced. */
+  #checkFile(): void {
+    const open = files.get(this.#connection) ?? new Map<string, OpenFile | undefined>();
     files.set(this.#connection, open);
-    for (const file of open) file.check();
+    if (!open.has(this.#schema)) {
+      const path = this.#path();
+      // It may be attached later.
+      if (path === undefined) return;
+      open.set(this.#schema, path === '' ? undefined : this.#open(path));
+    }
+    open.get(this.#schema)?.check();
+  }
+
+  /** Returns the path of the schema's file; '' for a database in memory, undefined if there is no such schema. */
+  #path(): string | undefined {
+    const all = this.#connection.pragma('database_list');
+    return (all as readonly { readonly name: string; readonly file: string }[]).find(
+      ({ name }) => name.toLowerCase() === this.#schema,
+    )?.file;
+  }
+
+  #open(path: string): OpenFile {
+    const setting = (name: string) => this.#setting(`"${this.#schema}".${name}`);
+    // Its log is opened when something is read.
+    setting('schema_version');
+    // A file that is locked for this process alone is used by no other one.
+    return new OpenFile(path, () => setting('journal_mode') === 'wal' && setting('locking_mode') !== 'exclusive');
+  }
+
+  /** The option `simple` of `pragma` is another one in libsql. */
+  #setting(name: string): unknown {
+    const [row] = this.#connection.pragma(name) as readonly Row[];
+    return row && Object.values(row)[0];
   }
 
   #prepare(sql: string): SyncStatement {
@@ -122,15 +153,4 @@ export class PreparedConnection implements SqlConnection {
     statements.set(sql, statement);
     return statement;
   }
-}
-
-function filesOf(connection: SyncConnection): readonly OpenFile[] {
-  const databases = connection.pragma('database_list') as readonly { readonly name: string; readonly file: string }[];
-  return databases
-    .filter(({ file }) => file !== '')
-    .map(({ name, file }) => {
-      // Its log is opened when something is read.
-      connection.exec(`PRAGMA "${name.replaceAll('"', '""')}".schema_version`);
-      return new OpenFile(file);
-    });
 }

@@ -74,7 +74,7 @@ export class SqlStore implements Store {
       {
         acquire: () => client.acquireConnection(),
         release: (connection) => client.releaseConnection(connection),
-        connect: (connection, timeout) => connect(this.#knex, connection, timeout),
+        connect: (connection, timeout) => connect(this.#knex, connection, timeout, this.#settings.table),
         isBusy: (error) => dialect.isBusy(error),
         probe: (connection) => this.#now(connection),
       },
@@ -167,7 +167,7 @@ export class SqlStore implements Store {
     const { client } = this.#knex;
     const connection = await client.acquireConnection();
     try {
-      const connected = connect(this.#knex, connection, CREATE_TIMEOUT);
+      const connected = connect(this.#knex, connection, CREATE_TIMEOUT, this.#settings.table);
       for (const sql of this.#dialect.schema) await connected.query(sql);
       await this.#now(connected).catch((error) => {
         throw this.#unusable(error);

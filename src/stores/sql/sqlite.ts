@@ -26,7 +26,8 @@ export class SqliteDialect implements Dialect {
 
   constructor(name: string) {
     // A name alone could also mean a table of another file that is attached, or a temporary one.
-    const [schema, base] = name.includes('.') ? (name.split('.') as [string, string]) : ['main', name];
+    const schema = schemaOf(name);
+    const base = name.split('.').at(-1);
     this.#table = quoted(`${schema}.${base}`, '"');
     this.#isMain = schema === 'main';
     this.schema = [
@@ -113,6 +114,11 @@ export class SqliteDialect implements Dialect {
     );
     return rows.length;
   }
+}
+
+/** Returns the schema of a table, in terms of SQLite: the name of a file of the connection. */
+export function schemaOf(table: string): string {
+  return table.includes('.') ? (table.split('.', 1)[0] as string) : 'main';
 }
 
 /** libsql returns an ArrayBuffer where others return a Buffer. */

@@ -17,15 +17,19 @@ export function textOf(found: Found): string {
   return found.length === 0 ? '' : JSON.stringify(found);
 }
 
-/** Returns what a request has for the reads of a record, or why it goes past the cache. */
-export function foundFor({ reads }: AddressRecord, request: RequestValues): Found | ReadReason {
-  const texts = reads.map((name) => [name, request.text(name)] as const);
-  return readReasonOf(texts.map(([, text]) => text)) ?? (texts as unknown as Found);
+/** Why a request goes past the cache, and the first read that is the reason. */
+export interface Refused {
+  readonly reason: ReadReason;
+  readonly read: ReadName | undefined;
 }
 
-/** Returns the read for which a request goes past the cache, if it does so for this reason. */
-export function refusedIn({ reads }: AddressRecord, request: RequestValues, reason: ReadReason): ReadName | undefined {
-  return reads.find((name) => readReasonOf([request.text(name)]) === reason);
+/** Returns what a request has for the reads of a record, or why it goes past the cache. */
+export function foundFor({ reads }: AddressRecord, request: Pick<RequestValues, 'text'>): Found | Refused {
+  const texts = reads.map((name) => [name, request.text(name)] as const);
+  const reason = readReasonOf(texts.map(([, text]) => text));
+  if (reason === undefined) return texts as unknown as Found;
+  const refused = texts.find(([, text]) => readReasonOf([text]) === reason);
+  return { reason, read: refused?.[0] };
 }
 
 /** Returns what was found with what a handler has read, in the order of the alphabet, or why no key can hold it. */
