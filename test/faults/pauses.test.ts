@@ -44,5 +44,5 @@ test.each(everyday(serverKinds))(
     expect(others).toEqual({});
     expect(noticed).toBeLessThanOrEqual(REPORTS * PAUSES * site.processes.length);
   },
-  PAUSES * 3_000 + 60_000,
+  PAUSES * 10_000 + 60_000,
 );

@@ -8,6 +8,7 @@ import {
 } from 'nunjucks-cachesweeper';
 import { afterEach, expect } from 'vitest';
 import { ObjectLoader } from '../support/loaders.ts';
+import { sized } from '../support/long.ts';
 import { Measures } from './measures.ts';
 import { type Article, Comment, Expected, makeArticles, type Row } from './rows.ts';
 
@@ -19,8 +20,9 @@ const TEMPLATES = {
 };
 /** What all waiting for the store in one page may take, in milliseconds. */
 export const TIMEOUT = 250;
-/** A page or bump may wait beyond its deadline by so much, in milliseconds: some of it is for others that run in between. */
-export const MARGIN = 150;
+/** A page or bump may wait beyond its deadline by so much, in milliseconds: some of it is for others that run in between,
+ * of which CI has more. */
+export const MARGIN: number = sized(150, 150, 300);
 /** How often a process may say that a server has failed: for reading and for writing, and once more while it comes back. */
 export const REPORTS = 4;
 /** Pages that are rendered at one time. */

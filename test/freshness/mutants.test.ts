@@ -30,5 +30,5 @@ test.runIf(isDeep).each(names)(
     }
     expect.fail(`no order of "${foundBy}" shows that ${protection}`);
   },
-  600_000,
+  1_800_000,
 );
