@@ -148,6 +148,7 @@ class Worker {
     const { last } = (await this.#message((message) => (message as { last?: Counts }).last !== undefined)) as {
       last: Counts;
     };
+    this.#process.disconnect();
     return last;
   }
 

@@ -182,5 +182,5 @@ await saving;
 await sweeper.idle();
 await sweeper.close();
 await new Promise((resolve) => log.end(resolve));
+// It ends when the test has heard it: an end may be heard before what was said last.
 process.send({ last: counts });
-process.disconnect();

@@ -23,6 +23,7 @@ test('two processes share a file: each sees what the other has written, none los
     const child = fork(new URL('worker.mjs', import.meta.url), [file.filename, name, other, String(rounds)]);
     const exit = once(child, 'exit');
     const [seen] = await Promise.race([once(child, 'message'), exit]);
+    if (child.connected) child.disconnect();
     await exit;
     return seen as Seen;
   };
