@@ -8,6 +8,8 @@ import { alone, type NodeClasses, type Parser } from './plain-holes.ts';
 
 const MISS_THEN_HITS = ['miss', 'hit', 'hit', 'hit', 'hit', 'hit'];
 const LOST = Array.from({ length: 6 }, () => 'hole lost');
+/** Behind the first page: only the second visitor's hole reads the name. */
+const REFUSED_TO_ONE = ['CACHESWEEPER_HOLE', 'hit', 'hit', 'CACHESWEEPER_HOLE', 'hit'];
 const REFUSED = Array.from({ length: 6 }, () => 'CACHESWEEPER_HOLE');
 
 /** Where what is tried depends on no store. */
@@ -403,14 +405,7 @@ describe('a name that the body binds is an error on a hit as well, where only th
     ['a fragment inside, which is a hit', `{% include "l.njk" %}${F('x{% include "l.njk" %}')}`, 'miss hit miss'],
   ])('bound by %s', async (_, page, first) => {
     const outcomes = await attack({ 'p.njk': page, 'i.njk': SOME, 'l.njk': F(loop(), 'other') }, SOME_KINDS);
-    expect(outcomes.map((outcome) => outcome.replace('hit hit', 'hit'))).toEqual([
-      first,
-      'CACHESWEEPER_HOLE',
-      'hit',
-      'hit',
-      'CACHESWEEPER_HOLE',
-      'hit',
-    ]);
+    expect(outcomes.map((outcome) => outcome.replace('hit hit', 'hit'))).toEqual([first, ...REFUSED_TO_ONE]);
   });
 
   test.each([
@@ -452,14 +447,7 @@ describe('a name that the body binds is an error on a hit as well, where only th
         return `[${this.ctx.name?.length ?? ''}]`;
       });
     };
-    expect(await attack(templates, { ...SOME_KINDS, helpers: nameOf })).toEqual([
-      'miss',
-      'CACHESWEEPER_HOLE',
-      'hit',
-      'hit',
-      'CACHESWEEPER_HOLE',
-      'hit',
-    ]);
+    expect(await attack(templates, { ...SOME_KINDS, helpers: nameOf })).toEqual(['miss', ...REFUSED_TO_ONE]);
   });
 
   test.each([
