@@ -435,6 +435,14 @@ describe('a name that the body binds is an error on a hit as well, where only th
       { 'k.njk': `{% macro read() %}${SOME}{% endmacro %}${U('{{ read() }}')}` },
     ],
     [
+      'a macro of an include, and asked for as a condition',
+      '{% include "k.njk" %}',
+      {
+        'k.njk': '{% macro name() %}{% endmacro %}{% uncached %}{% include "c.njk" %}{% enduncached %}',
+        'c.njk': '{% if visit == 1 and name %}y{% else %}x{% endif %}',
+      },
+    ],
+    [
       'a set, for a function',
       '{% set name = "T" %}{% include "k.njk" %}',
       { 'k.njk': U('{% if visit == 1 %}{{ nameOf() }}{% else %}x{% endif %}') },
